@@ -21,19 +21,17 @@ from mcviz.analysis.base import (
     mistakes_in_order,
     require_any_labels,
     require_classes,
-    require_labels,
     summarise_classes,
 )
 from mcviz.analysis.referral import rank_by_all_scores
 from mcviz.analysis.similarity import components_plane, load_components
-from mcviz.analysis.trust import Convergence, compute_convergence, predictors
+from mcviz.analysis.trust import Convergence, compute_convergence, main_predictors
 from mcviz.contact_sheet import draw_contact_sheet
 from mcviz.errors import InvalidInputError
 from mcviz.figures.style import axis_title
-from mcviz.figures.trust import PREDICTOR_LABELS, accuracy_against_referred, measures_by_passes, reliability_diagram
+from mcviz.figures.trust import accuracy_against_referred, measures_by_passes, reliability_diagram
 from mcviz.measures import Score, most_uncertain_first, summarise
-from mcviz.measures.calibration import Bins, equal_width_edges
-from mcviz.measures.calibration import reliability as reliability_bins
+from mcviz.measures.calibration import CalibrationTerms, reliability_near_one
 from mcviz.measures.prediction_intervals import interval_calibration, pass_intervals
 from mcviz.measures.regression_scores import predictive_variance
 from mcviz.measures.selective import accuracy_of_rest, perfect_ranking, risk_bands
@@ -67,23 +65,16 @@ def ensemble_size(run: Run) -> go.Figure:
     return figures.rmse_by_ensemble_size(ensembles, run.deterministic_quality, run.manifest.unit)
 
 
-def reliability(run: Run, bins: Mapping[str, Bins] | None = None) -> go.Figure:
-    """Draw the reliability diagram of a classification: how often predictions of each confidence are right.
+def reliability(run: Run, found: Mapping[str, CalibrationTerms] | None = None) -> go.Figure:
+    """Draw the reliability diagram of a classification: how far accuracy is from confidence, by confidence.
 
     Args:
         run: with labels.
-        bins: by the names of `analysis.trust.predictors`; those of equal width without it.
+        found: the result of `analysis.trust.main_predictors`, if it is there already; others in it are not drawn.
     """
-    require_labels(run)
-    if bins is None:
-        bins = {name: reliability_bins(terms, equal_width_edges()) for name, terms in predictors(run).items()}
-    return reliability_diagram(
-        {
-            label: (bins[name].confidence, bins[name].accuracy, bins[name].count)
-            for name, label in PREDICTOR_LABELS.items()
-            if name in bins
-        }
-    )
+    terms = main_predictors(run) if found is None else found
+    drawn = {name: terms[name] for name in ("deterministic", "ensemble") if name in terms}
+    return reliability_diagram(reliability_near_one(drawn))
 
 
 def intervals(run: Run, target: int = 0) -> go.Figure:

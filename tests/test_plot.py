@@ -16,6 +16,7 @@ import pytest
 
 import mcviz
 from mcviz import Run, figures, plot
+from mcviz.analysis.trust import predictors
 from mcviz.contact_sheet import draw_contact_sheet
 from mcviz.errors import InvalidInputError
 
@@ -142,11 +143,17 @@ def test_passes_and_ensembles_are_as_good_as_their_labels_say(
 
 def test_a_reliability_diagram_counts_every_prediction(classes: Run, probs: np.ndarray, labels: np.ndarray) -> None:
     mean = probs.mean(axis=0)
-    (points,) = [each for each in plot.reliability(classes).data if each.name == "ensemble" and each.mode == "markers"]
+    figure = plot.reliability(classes)
+    (points,) = [each for each in figure.data if each.name == "ensemble" and each.mode == "markers"]
     counts = np.array(points.customdata)
     assert counts.sum() == COUNT
-    assert counts @ np.array(points.y) == pytest.approx((mean.argmax(axis=1) == labels).sum())
-    assert counts @ np.array(points.x) == pytest.approx(mean.max(axis=1).sum(), rel=1e-4)
+    gap = (mean.argmax(axis=1) == labels).mean() - mean.max(axis=1).mean()
+    assert counts @ np.array(points.y) / COUNT == pytest.approx(100 * gap, abs=1e-2)
+    assert {each.name for each in figure.data if each.name} == {"deterministic", "ensemble"}
+    found = predictors(classes)
+    found["ensemble"] = found["deterministic"]
+    ahead, again = [each.y for each in plot.reliability(classes, found).data if each.name]
+    assert list(ahead) == list(again), "what is there already is drawn"
 
 
 def test_a_ranking_finds_the_mistakes_in_its_order(

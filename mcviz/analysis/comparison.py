@@ -3,7 +3,7 @@
 Nothing here needs TensorFlow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,8 @@ import numpy as np
 from mcviz import validate
 from mcviz.analysis.trust import group_by_column
 from mcviz.errors import InvalidInputError
-from mcviz.measures.bootstrap import mean_intervals, paired_difference, proportion
-from mcviz.measures.calibration import CalibrationTerms, equal_width_edges, reliability
+from mcviz.measures.bootstrap import Interval, mean_intervals, paired_difference, proportion
+from mcviz.measures.calibration import Bins, CalibrationTerms, reliability_near_one
 from mcviz.measures.convergence import shared_top
 from mcviz.measures.groups import FEWEST_IN_GROUP
 from mcviz.measures.quality import MeasureComparison, compare_measures, join_terms, select_terms
@@ -252,15 +252,18 @@ def compare_groups(found: Comparison, column: str) -> dict[str, tuple[int, Measu
     return compared
 
 
-def bin_by_confidence(terms: Terms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return mean confidence, accuracy and number of examples of bins of one width, (B,) each.
+def bin_by_confidence(terms: Mapping[str, Terms]) -> dict[str, tuple[Bins, list[Interval]]]:
+    """Sort the predictions of runs into the bins of a reliability diagram, as `reliability_near_one` does.
 
     Args:
-        terms: of a classification, as `Comparison.terms` has them.
+        terms: by the name of each run, of a classification, as `Comparison.terms` has them.
     """
-    given = CalibrationTerms(terms["correct"][:, None], terms["confidence"][:, None], terms["nll"], terms["brier"])
-    bins = reliability(given, equal_width_edges())
-    return bins.confidence, bins.accuracy, bins.count
+    return reliability_near_one(
+        {
+            name: CalibrationTerms(each["correct"][:, None], each["confidence"][:, None], each["nll"], each["brier"])
+            for name, each in terms.items()
+        }
+    )
 
 
 def join_comparison(one: Run, other: Run) -> "pd.DataFrame":

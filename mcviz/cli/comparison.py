@@ -134,7 +134,7 @@ def _draw_charts(found: "Comparison") -> "dict[str, go.Figure]":
 
     if found.terms is None or not found.one.task.predicts_classes:
         return {}
-    bins = {name: bin_by_confidence(terms) for name, terms in zip(("RUN", "OTHER"), found.terms, strict=True)}
+    bins = bin_by_confidence(dict(zip(("RUN", "OTHER"), found.terms, strict=True)))
     return {"Are the probabilities calibrated?": reliability_diagram(bins)}
 
 

@@ -160,7 +160,7 @@ def _find_calibration(
             **more,
         },
         tables={"How good is each way to predict?": rows},
-        draw_charts=lambda: {"Are the probabilities calibrated?": reliability(run, found.bins)},
+        draw_charts=lambda: {"Are the probabilities calibrated?": reliability(run, ways)},
     )
 
 

@@ -1,9 +1,10 @@
 """Trust: reliability diagrams, accuracy against referrals, and measures by passes and along distortions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 from plotly.subplots import make_subplots
 
 from mcviz.figures.style import (
@@ -14,65 +15,108 @@ from mcviz.figures.style import (
     SINGLE_PASS,
     apply_layout,
     band,
-    diagonal,
     escape_label,
     position_line,
 )
+from mcviz.measures.bootstrap import Interval
+from mcviz.measures.calibration import CONFIDENCE_EDGES, Bins
+
+Array = np.ndarray
 
 PREDICTOR_COLOURS = {"deterministic": DETERMINISTIC, "single pass": SINGLE_PASS, "ensemble": ENSEMBLE}
 PREDICTOR_LABELS = {"deterministic": "deterministic", "single_pass": "single pass", "ensemble": "ensemble"}
 MOST_CURVE_POINTS = 400  # points of a curve
-SMALLEST_MARKER, LARGEST_MARKER = 4, 22  # pixels of a bin's marker
+SHORTEST_OF_ONE = 0.0003  # 1 − the highest confidence that is drawn
+WIDEST_BAR = 0.15  # tenfold steps of 1 − confidence
 LEAST_SHOWN = 0.2  # share of the examples
 
 
-def reliability_diagram(bins: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -> go.Figure:
-    """Draw a reliability diagram: the accuracy of predictions by their confidence.
+def reliability_diagram(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> go.Figure:
+    """Draw a reliability diagram: how far the accuracy of predictions is from their confidence, by their confidence.
 
-    On the line, probabilities are calibrated. Above it the model is under-confident, below it over-confident.
+    On the line at zero, probabilities are calibrated. Above it a model is under-confident, below it over-confident.
 
     Args:
-        bins: for each model, by its name, (B,) mean max probability, (B,) accuracy and (B,) number of the examples in
-            each bin.
+        bins: for each model, by its name, what `measures.calibration.reliability_near_one` returns.
 
     Returns:
-        Accuracy against confidence with the diagonal, and below it the number of examples on a logarithmic axis.
+        Accuracy − confidence in percentage points, with intervals, on an axis that is logarithmic in 1 − confidence;
+        below it the number of examples in each bin, on a logarithmic axis.
     """
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.74, 0.26], vertical_spacing=0.06)
-    lowest = min((float(confidence[counts > 0].min()) for confidence, _, counts in bins.values()), default=0.0)
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.76, 0.24], vertical_spacing=0.04)
     others = [name for name in bins if name not in PREDICTOR_COLOURS]
-    for name, (confidence, accuracy, counts) in bins.items():
-        there = counts > 0
+    heights = [0.0]
+    for place, (name, (counted, gaps)) in enumerate(bins.items()):
         colour = PREDICTOR_COLOURS.get(name) or CLASSES[others.index(name) % len(CLASSES)]
-        sizes = SMALLEST_MARKER + (LARGEST_MARKER - SMALLEST_MARKER) * np.sqrt(counts[there] / max(counts.max(), 1))
+        ends = _nines(counted.edges)
+        widths = np.minimum(0.8 * np.diff(ends) / len(bins), WIDEST_BAR)
+        middles = (ends[:-1] + ends[1:]) / 2 + widths * (place + (1 - len(bins)) / 2)  # beside the other models
+        points, low, high = (np.array([100 * getattr(each, end) for each in gaps]) for end in ("value", "low", "high"))
+        hover = {"hovertext": _bin_texts(name, counted, gaps), "hovertemplate": "%{hovertext}<extra></extra>"}
+        heights += [*low, *high]
         figure.add_scatter(
-            x=confidence[there],
-            y=accuracy[there],
+            x=middles,
+            y=points,
+            error_y={
+                "array": high - points,
+                "arrayminus": points - low,
+                "symmetric": False,
+                "thickness": 2,
+                "width": 3,
+            },
             mode="markers",
-            marker={"size": sizes, "color": colour, "line": {"width": 0}, "opacity": 0.85},
-            name=name,
-            customdata=counts[there],
-            hovertemplate=f"{escape_label(name)}: of %{{customdata:,}} examples with a probability near %{{x:.1%}} "
-            "%{y:.1%} are correct<extra></extra>",
+            marker={"size": 8, "color": colour},
+            name=escape_label(name),
+            customdata=counted.count,
+            **hover,
             row=1,
             col=1,
         )
-        figure.add_scatter(
-            x=confidence[there],
-            y=counts[there],
-            mode="lines+markers",
-            marker={"size": 5, "color": colour},
-            line={"color": colour, "width": 1},
+        figure.add_bar(
+            x=middles,
+            y=counted.count,
+            width=widths,
+            marker={"color": colour, "line": {"width": 0}},
             showlegend=False,
-            hovertemplate=f"{escape_label(name)}: %{{y:,}} examples near %{{x:.1%}}<extra></extra>",
+            **hover,
             row=2,
             col=1,
         )
-    figure.add_shape(**diagonal(lowest, 1), row=1, col=1)
-    figure.update_yaxes(title="correct", tickformat=".0%", row=1, col=1)
-    figure.update_yaxes(title="examples", type="log", row=2, col=1)
-    figure.update_xaxes(title="max probability", tickformat=".0%", row=2, col=1)
-    return apply_layout(figure, 460)
+    margin = 0.12 * (max(heights) - min(heights))  # room for the words, above and below all intervals
+    figure.add_hline(y=0, line={"color": NEUTRAL, "width": 2, "dash": "dot"}, layer="below", row=1, col=1)
+    for words, at, anchor in (("↑ under-confident", 1, "top"), ("↓ over-confident", 0, "bottom")):
+        figure.add_annotation(
+            text=words, x=0.01, y=at, xref="x domain", yref="y domain", xanchor="left", yanchor=anchor, showarrow=False
+        )
+    figure.update_yaxes(
+        title="accuracy − confidence, points", range=[min(heights) - margin, max(heights) + margin], row=1, col=1
+    )
+    most = np.log10(max(counted.count.max() for counted, _ in bins.values()))
+    figure.update_yaxes(
+        title="examples", type="log", range=[0, 1.05 * max(most, 1)], dtick=2 if most > 3 else 1, row=2, col=1
+    )
+    ticks = [each for each in CONFIDENCE_EDGES[1:-1] if each >= 0.5 or ends[-1] <= _nines(0.5)]  # below is little room
+    figure.update_xaxes(
+        tickvals=_nines(ticks), ticktext=[f"{100 * each:g}%" for each in ticks], range=[ends[0] - 0.05, ends[-1] + 0.05]
+    )
+    figure.update_xaxes(title="confidence", autotickangles=[0, 45], row=2, col=1)
+    return apply_layout(figure, 400).update_layout(barmode="overlay", hovermode="closest")
+
+
+def _nines(confidence: ArrayLike) -> Array:
+    """The place of a confidence: 90% at 1, 99% at 2; 100% would be infinitely far and stands a bit beyond 99.9%."""
+    return -np.log10(np.maximum(1 - np.asarray(confidence), SHORTEST_OF_ONE))
+
+
+def _bin_texts(name: str, bins: Bins, gaps: Sequence[Interval]) -> list[str]:
+    """What each bin holds, for a person who points at it."""
+    columns = zip(bins.edges, bins.edges[1:], bins.count, bins.confidence, bins.accuracy, gaps, strict=False)
+    return [
+        f"{escape_label(name)}, confidence {100 * low:g}% to {100 * high:g}%<br>{count:,.0f} examples<br>"
+        f"mean confidence {100 * confidence:.2f}%, accuracy {100 * accuracy:.2f}%<br>accuracy − confidence "
+        f"{Interval(100 * gap.value, 100 * gap.low, 100 * gap.high).format('{:+.2f}'.format, ' points')}"
+        for low, high, count, confidence, accuracy, gap in columns
+    ]
 
 
 def accuracy_against_referred(

@@ -31,6 +31,8 @@ Array = np.ndarray
 
 SMALLEST_PROBABILITY = 1 / 131068  # half a step of storage: a probability that is stored as 0 may have been as much
 CALIBRATION_BINS = 15  # as in Guo et al. 2017
+CONFIDENCE_EDGES = 0, 0.25, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1  # most predictions are near 1
+FEWEST_IN_BIN = 50  # predictions; of fewer, an interval says little
 FEWEST_OF_EACH = 5  # mistakes, and correct predictions, of which an NLL has an interval
 SHARE_OF_BINS = 0.2  # of the chance of a wrong verdict; the rest is that of the mean
 CALIBRATION_MEASURES = (
@@ -92,10 +94,10 @@ def join_calibration_terms(blocks: Sequence[CalibrationTerms]) -> CalibrationTer
 
 @dataclass(frozen=True)
 class Bins:
-    """The bars of a reliability diagram; predictions are in the bin whose upper end is the first to reach them.
+    """The bins of a reliability diagram; predictions are in the bin whose upper end is the first to reach them.
 
     Attributes:
-        edges: (B + 1,) float64 from 0 to 1, ascending.
+        edges: (B + 1,) float64 within 0 to 1, ascending; no prediction is beyond the outer ones.
         count: (B,) float64, how many examples are in each; of single passes, the mean over the passes.
         confidence: (B,) float64, their mean confidence; NaN of an empty bin, as is `accuracy`.
         accuracy: (B,) float64, the share of them that is correct.
@@ -138,6 +140,55 @@ def reliability(terms: CalibrationTerms, edges: Array) -> Bins:
     )
     with np.errstate(invalid="ignore"):
         return Bins(edges, count, confidence / count, correct / count)
+
+
+def reliability_near_one(
+    predictors: Mapping[str, CalibrationTerms], confidence: float = 0.95
+) -> dict[str, tuple[Bins, list[Interval]]]:
+    """Sort the predictions of several predictors into the same bins, which get narrower towards 1.
+
+    Neighbouring bins of `CONFIDENCE_EDGES` are merged, from the lowest on, until each holds 50 examples of every
+    predictor; too few at the upper end join the bin below. Of fewer examples there is one bin. Empty ends are left out.
+
+    The interval is that of `excess_mistakes`: it leaves out 0 exactly where the number of mistakes in the bin refuses
+    its confidences, as does the verdict on all examples. A binomial one around the accuracy would be too wide, since
+    the examples of a bin differ in their chance of a mistake.
+
+    Args:
+        predictors: the terms of each, with one prediction an example, of at least one example.
+        confidence: 0 to 1, of the intervals.
+
+    Returns:
+        For each predictor its bins, and the accuracy − mean confidence of each bin, as a fraction.
+    """
+    edges = _merge_bins(np.array(CONFIDENCE_EDGES), list(predictors.values()))
+    return {
+        name: (reliability(terms, edges), _bin_gaps(terms, edges, confidence)) for name, terms in predictors.items()
+    }
+
+
+def _merge_bins(edges: Array, predictors: Sequence[CalibrationTerms]) -> Array:
+    """Return the ends of the bins that `reliability_near_one` describes."""
+    counts = np.stack([reliability(terms, edges).count for terms in predictors])
+    filled = np.flatnonzero(counts.any(axis=0))
+    first, last = filled[0], filled[-1]
+    ends, held = [], np.zeros(len(counts))
+    for number in range(first, last + 1):
+        held = held + counts[:, number]
+        if held.min() >= FEWEST_IN_BIN:
+            ends.append(edges[number + 1])
+            held = np.zeros(len(counts))
+    return np.array([edges[first], *ends[:-1], edges[last + 1]])
+
+
+def _bin_gaps(terms: CalibrationTerms, edges: Array, confidence: float) -> list[Interval]:
+    """Compute accuracy − mean confidence of each bin; none is empty."""
+    at, gaps = np.searchsorted(edges[1:-1], terms.confidence[:, 0]), []
+    for number in range(len(edges) - 1):
+        members = terms.select(at == number)
+        excess = excess_mistakes(mistake_chances(members), int((~members.correct).sum()), confidence)
+        gaps.append(Interval(0 - excess.value, 0 - excess.high, 0 - excess.low))
+    return gaps
 
 
 def _sum_by_bin(terms: CalibrationTerms, edges: Array, values: Array) -> Array:
@@ -211,15 +262,40 @@ def calibration(
         resamples: of the bootstrap, and of the ECE by chance.
         seed: of the same.
     """
-    options: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
-    found = {name: calibration_figures(terms, **options) for name, terms in predictors.items()}
     ensemble = predictors["ensemble"]
+    figures = calibration_figures(ensemble, confidence=confidence, resamples=resamples, seed=seed)
+    alone = Calibration({"ensemble": ensemble}, {"ensemble": figures}, {}, confidence)
+    others = {name: terms for name, terms in predictors.items() if name != "ensemble"}
+    return add_predictors(alone, others, resamples=resamples, seed=seed)
+
+
+def add_predictors(
+    found: Calibration, predictors: Mapping[str, CalibrationTerms], *, resamples: int = 1000, seed: int = 0
+) -> Calibration:
+    """Compare more predictors with the labels and the ensemble; what was found before is not computed again.
+
+    Args:
+        found: of the ensemble, and of predictors that were compared already.
+        predictors: the terms of each further predictor, of the same examples.
+        resamples: as for `calibration`.
+        seed: as for `calibration`.
+
+    Returns:
+        What `calibration` returns for all of them together.
+    """
+    options: dict[str, Any] = {"confidence": found.confidence, "resamples": resamples, "seed": seed}
+    figures = {name: calibration_figures(terms, **options) for name, terms in predictors.items()}
+    ensemble = found.predictors["ensemble"]
     differences = {
-        name: _compare_figures(ensemble, terms, found["ensemble"], found[name], **options)
+        name: _compare_figures(ensemble, terms, found.figures["ensemble"], figures[name], **options)
         for name, terms in predictors.items()
-        if name != "ensemble"
     }
-    return Calibration(predictors, found, differences, confidence)
+    return Calibration(
+        {**found.predictors, **predictors},
+        {**found.figures, **figures},
+        {**found.differences, **differences},
+        found.confidence,
+    )
 
 
 def calibration_figures(

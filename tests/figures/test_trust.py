@@ -1,6 +1,7 @@
 """What the figures of trust hold."""
 
 import numpy as np
+import pytest
 
 from mcviz.figures.trust import (
     PREDICTOR_LABELS,
@@ -10,19 +11,33 @@ from mcviz.figures.trust import (
     measures_by_passes,
     reliability_diagram,
 )
+from mcviz.measures.bootstrap import Interval
+from mcviz.measures.calibration import Bins
 
 
-def test_a_reliability_diagram_has_every_bin_that_is_not_empty() -> None:
-    confidence, accuracy = np.array([np.nan, 0.5, 0.9]), np.array([np.nan, 0.4, 1.0])
-    counts = np.array([0.0, 10.0, 40.0])
-    figure = reliability_diagram({"ensemble": (confidence, accuracy, counts)})
-    above, below = figure.data
-    assert (list(above.x), list(above.y)) == ([0.5, 0.9], [0.4, 1.0])
-    assert list(below.y) == [10, 40]
-    assert above.marker.size[0] < above.marker.size[1]
-    (diagonal,) = figure.layout.shapes
-    assert (diagonal.x0, diagonal.x1) == (0.5, 1)
-    assert (diagonal.x0, diagonal.x1) == (diagonal.y0, diagonal.y1)
+def test_a_reliability_diagram_spreads_confidences_near_one_and_says_what_a_bin_holds() -> None:
+    edges, counts = np.array([0.5, 0.9, 0.99, 1.0]), np.array([60.0, 70.0, 4000.0])
+    confidence, gaps = np.array([0.7, 0.95, 0.999]), [Interval(0.05, -0.1, 0.2), Interval(0, -0.1, 0.1), Interval(0, 0)]
+    bins = Bins(edges, counts, confidence, confidence + np.array([0.05, 0, 0]))
+    figure = reliability_diagram({"ensemble": (bins, gaps), "<other>": (bins, gaps)})
+    dots, bars, others, _ = figure.data
+    assert list(dots.y) == [5, 0, 0]
+    assert (dots.error_y.array[0], dots.error_y.arrayminus[0]) == (pytest.approx(15), pytest.approx(15))
+    assert list(bars.y) == list(counts)
+    assert list(bars.x) == list(dots.x)
+    places = dict(zip(figure.layout.xaxis.ticktext, figure.layout.xaxis.tickvals, strict=True))
+    assert places["99%"] - places["90%"] == pytest.approx(places["99.9%"] - places["99%"])  # each a tenth of the doubt
+    for one, other, low, high in zip(dots.x, others.x, ("50%", "90%"), ("90%", "99%"), strict=False):
+        assert places[low] < one < other < places[high]
+    assert np.isfinite([dots.x, others.x]).all()  # though 100% is infinitely far
+    for text in ("50% to 90%", "60 examples", "70.00%, accuracy 75.00%", "+5.00 points (-10.00 to +20.00)"):
+        assert text in dots.hovertext[0]
+    assert "<other>" not in others.name + others.hovertext[0]
+    (zero,) = figure.layout.shapes
+    assert zero.y0 == zero.y1 == 0
+    low, high = figure.layout.yaxis.range
+    assert low < -10 < 20 < high
+    assert [each.text for each in figure.layout.annotations] == ["↑ under-confident", "↓ over-confident"]
 
 
 def test_the_rest_gets_better_as_more_is_referred() -> None:

@@ -14,9 +14,11 @@ from sklearn.metrics import log_loss
 from mcviz.measures import bootstrap
 from mcviz.measures.calibration import (
     CALIBRATION_MEASURES,
+    CONFIDENCE_EDGES,
     SMALLEST_PROBABILITY,
     Calibration,
     CalibrationTerms,
+    add_predictors,
     calibration,
     calibration_by_group,
     calibration_figures,
@@ -26,8 +28,10 @@ from mcviz.measures.calibration import (
     equal_width_edges,
     join_calibration_terms,
     reliability,
+    reliability_near_one,
 )
 from mcviz.measures.calibration_words import calibration_sentences
+from mcviz.measures.poisson_binomial import mistakes_p_value
 from mcviz.measures.temperature import apply_temperature, cross_fit_temperature, fit_temperature
 
 RANDOM = np.random.default_rng(0)
@@ -95,6 +99,60 @@ def test_bins_of_equal_mass_hold_as_many_and_keep_ties_together() -> None:
     tied = reliability(way, equal_mass_edges(way))
     assert tied.count[-1] == 100
     assert len(tied.count) < 15
+
+
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=2), st.integers(0, 10**6), st.sampled_from([0.02, 0.2, 2]))
+def test_bins_near_one_hold_fifty_examples_and_their_intervals_are_those_of_their_mistakes(
+    sizes: list[int], seed: int, spread: float
+) -> None:
+    random, ways = np.random.default_rng(seed), {}
+    for name, size in enumerate(sizes):
+        confidence = 1 - random.beta(spread, 1, size)[:, None]
+        ways[str(name)] = CalibrationTerms(random.random((size, 1)) < confidence, confidence, *np.zeros((2, size)))
+    found = reliability_near_one(ways)
+    edges = found["0"][0].edges
+    assert set(edges) <= set(CONFIDENCE_EDGES)
+    assert (np.diff(edges) > 0).all()
+    for name, way in ways.items():
+        bins, gaps = found[name]
+        assert list(bins.edges) == list(edges)
+        assert len(gaps) == 1 or bins.count.min() >= 50
+        for low, high, count, gap in zip(edges, edges[1:], bins.count, gaps, strict=False):
+            inside = ((low < way.confidence[:, 0]) | (low == 0)) & (way.confidence[:, 0] <= high)
+            assert inside.sum() == count
+            correct, confidence = way.correct[inside], way.confidence[inside]
+            assert gap.value == pytest.approx(correct.mean() - confidence.mean())
+            assert gap.low <= gap.value <= gap.high
+            refused = mistakes_p_value(1 - confidence[:, 0], int((~correct).sum())) < 0.05
+            assert refused == (not gap.low <= 0 <= gap.high)
+    there = np.concatenate([way.confidence for way in ways.values()])
+    fewest = [reliability(way, np.array(CONFIDENCE_EDGES)).count for way in ways.values()]
+    if np.min(fewest, axis=0).min() >= 50:
+        assert list(edges) == list(CONFIDENCE_EDGES)
+    assert edges[0] <= there.min() <= there.max() <= edges[-1]
+
+
+def test_neighbours_of_few_examples_are_merged_from_the_lowest_on_and_empty_ends_are_left_out() -> None:
+    def edges(*counts: int) -> list[float]:
+        confidence = np.repeat([0.6, 0.85, 0.92, 0.97], counts)[:, None]
+        way = CalibrationTerms(confidence > 0, confidence, confidence[:, 0], confidence[:, 0])
+        return reliability_near_one({"a": way, "b": way})["b"][0].edges.tolist()
+
+    assert edges(50, 50, 50, 50) == [0.5, 0.8, 0.9, 0.95, 0.98]
+    assert edges(49, 1, 50, 49) == [0.5, 0.9, 0.98]
+    assert edges(0, 30, 10, 60) == [0.8, 0.98]
+    assert edges(0, 0, 3, 0) == [0.9, 0.95]
+
+
+def test_predictors_that_come_later_change_no_figure() -> None:
+    probs, labels = made(300, 3, 0, passes=4)
+    ways = {"single_pass": calibration_terms(probs, labels), "deterministic": calibration_terms(probs[:1], labels)}
+    ways["ensemble"] = calibration_terms(probs.mean(axis=0, keepdims=True), labels)
+    first = calibration({name: ways[name] for name in ("ensemble", "deterministic")}, confidence=0.9, resamples=50)
+    found = add_predictors(first, {"single_pass": ways["single_pass"]}, resamples=50)
+    expected = calibration(ways, confidence=0.9, resamples=50)
+    for name in ("predictors", "figures", "differences", "confidence"):
+        assert getattr(found, name) == getattr(expected, name)
 
 
 @given(*CASES, st.integers(1, 3))

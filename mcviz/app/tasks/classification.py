@@ -232,9 +232,9 @@ class ClassificationRenderer(TaskRenderer):
         left, right = st.columns(2, gap="large")
         with left:
             st.subheader("Are the probabilities calibrated?", anchor=False)
-            st.caption("Above the dotted line a run is under-confident, below it over-confident.")
-            bins = {name: bin_by_confidence(each) for name, each in terms.items()}
-            chart(reliability_diagram(bins), "reliability-of-both", "Accuracy against max probability of both runs.")
+            st.caption("Accuracy − confidence by confidence, with 95% intervals.")
+            figure = reliability_diagram(bin_by_confidence(terms))
+            chart(figure, "reliability-of-both", "Accuracy − confidence by confidence, of both runs.")
         with right:
             st.subheader("What is a look worth?", anchor=False)
             st.caption("Accuracy of the rest when the most uncertain share goes to a person.")

@@ -23,7 +23,7 @@ from mcviz.app.columns import grouping_columns
 from mcviz.app.columns import groups as own_groups
 from mcviz.app.compared_run import ComparedRun
 from mcviz.app.components.charts import chart, table_height
-from mcviz.app.components.widgets import bind, choose_segment
+from mcviz.app.components.widgets import bind
 from mcviz.app.resources import progress_bar
 from mcviz.app.state import PageState, choose_name
 from mcviz.app.wording import as_markdown, counted
@@ -51,7 +51,6 @@ NAMES = {
     "deterministic_scaled": "deterministic, temperature-scaled",
     "ensemble_scaled": "ensemble, temperature-scaled",
 }
-BINS = {"width": "of equal width", "mass": "of equally many examples"}
 MOST_GROUPS = 50
 GROUPS_READ = "groups of examples read"
 
@@ -75,7 +74,7 @@ def render_calibration(run: Run, state: PageState) -> None:
     )
     left, right = st.columns(2, gap="large")
     with left:
-        _render_reliability(run, found, state)
+        _render_reliability(run, found)
     with right:
         _render_groups(run, tests, state)
 
@@ -130,19 +129,10 @@ def _percent(share: Interval, sign: str, by_chance: float = np.nan) -> str:
     return points.format(f"{{:{sign}.2f}}".format, " points" if sign else "%") + chance
 
 
-def _render_reliability(run: Run, found: Calibration, state: PageState) -> None:
+def _render_reliability(run: Run, found: Calibration) -> None:
     st.subheader("Are the probabilities calibrated?", anchor=False)
-    st.caption(
-        "Of the predictions with a probability of 80%, four in five should be correct. Above the dotted line the model "
-        "is under-confident, below it over-confident."
-    )
-    bins = choose_name(state.bins, BINS)
-    choose_segment("Bins", "bins", bins, BINS)
-    chart(
-        plot.reliability(run, found.bins if bins == "width" else found.equal_mass_bins),
-        "reliability",
-        f"Accuracy against max probability in bins {BINS[bins]}; the table above has the ECE of each.",
-    )
+    st.caption("Accuracy − confidence by confidence, with 95% intervals.")
+    chart(plot.reliability(run, found.predictors), "reliability", "Accuracy − confidence by confidence.")
 
 
 def _render_groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> None:
