@@ -10,6 +10,7 @@ root of the number of examples (the bootstrap of m out of n, Bickel et al. 1997)
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import scipy  # loads scipy.special when it is first used
@@ -170,12 +171,18 @@ def draw_examples(examples: int, share: float, random: np.random.Generator) -> A
 
 def _draw_weights(examples: int, resamples: int, seed: int) -> Iterator[Array]:
     """Yield blocks of (R, N) weights."""
-    random, rows = np.random.default_rng(seed), max(1, BLOCK_WEIGHTS // examples)
+    counts, rows = _draw_counts(examples, resamples, seed), max(1, BLOCK_WEIGHTS // examples)
     for start in range(0, resamples, rows):
-        weights = np.empty((min(rows, resamples - start), examples))
-        for row in weights:
-            row[:] = np.bincount(random.integers(examples, size=examples), minlength=examples)
-        yield weights
+        yield counts[start : start + rows].astype(np.float64)
+
+
+@lru_cache(maxsize=1)  # the figures of several predictors, and their differences, take the same draws
+def _draw_counts(examples: int, resamples: int, seed: int) -> Array:
+    """(R, N) uint8, how often each draw holds each example; that it is 256 times is out of the question."""
+    random, counts = np.random.default_rng(seed), np.empty((resamples, examples), np.uint8)
+    for row in counts:
+        row[:] = np.bincount(random.integers(examples, size=examples), minlength=examples)
+    return counts
 
 
 def proportion(successes: float, trials: int, confidence: float = 0.95) -> Interval:
