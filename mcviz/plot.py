@@ -25,13 +25,19 @@ from mcviz.analysis.base import (
 )
 from mcviz.analysis.referral import rank_by_all_scores
 from mcviz.analysis.similarity import components_plane, load_components
-from mcviz.analysis.trust import Convergence, compute_convergence, main_predictors
+from mcviz.analysis.trust import Convergence, compute_convergence, main_predictors, predictors
 from mcviz.contact_sheet import draw_contact_sheet
 from mcviz.errors import InvalidInputError
 from mcviz.figures.style import axis_title
-from mcviz.figures.trust import accuracy_against_referred, measures_by_passes, reliability_diagram
+from mcviz.figures.trust import (
+    accuracy_against_referred,
+    calibration_intervals,
+    measures_by_passes,
+    reliability_diagram,
+)
 from mcviz.measures import Score, most_uncertain_first, summarise
-from mcviz.measures.calibration import CalibrationTerms, reliability_near_one
+from mcviz.measures.calibration import Calibration, CalibrationTerms, reliability_near_one
+from mcviz.measures.calibration import calibration as measure_calibration
 from mcviz.measures.prediction_intervals import interval_calibration, pass_intervals
 from mcviz.measures.regression_scores import predictive_variance
 from mcviz.measures.selective import accuracy_of_rest, perfect_ranking, risk_bands
@@ -75,6 +81,16 @@ def reliability(run: Run, found: Mapping[str, CalibrationTerms] | None = None) -
     terms = main_predictors(run) if found is None else found
     drawn = {name: terms[name] for name in ("deterministic", "ensemble") if name in terms}
     return reliability_diagram(reliability_near_one(drawn))
+
+
+def calibration(run: Run, found: Calibration | None = None) -> go.Figure:
+    """Draw accuracy, NLL, Brier score, ECE and confidence − accuracy of each way to predict, with 95% intervals.
+
+    Args:
+        run: a classification with labels.
+        found: the result of `measures.calibration.calibration`, if it is there already.
+    """
+    return calibration_intervals(measure_calibration(predictors(run)) if found is None else found)
 
 
 def intervals(run: Run, target: int = 0) -> go.Figure:

@@ -19,6 +19,8 @@ from mcviz import Run, figures, plot
 from mcviz.analysis.trust import predictors
 from mcviz.contact_sheet import draw_contact_sheet
 from mcviz.errors import InvalidInputError
+from mcviz.measures.calibration import calibration
+from mcviz.measures.calibration_words import MEASURE_NAMES, PREDICTOR_NAMES, calibration_table, calibration_text
 
 PACKAGE = Path(mcviz.__file__).parent
 PAGES_ALONE = {
@@ -47,6 +49,7 @@ PAGES_ALONE = {
     "of OOD scores, which take a comparison first": {"auroc_of_sets", "ood_score_distributions", "roc_curve"},
 }
 COUNT, CLASSES, PASSES = 60, 3, 8
+ECES = "ece", "ece_equal_mass"
 
 
 def charts() -> set[str]:
@@ -154,6 +157,36 @@ def test_a_reliability_diagram_counts_every_prediction(classes: Run, probs: np.n
     found["ensemble"] = found["deterministic"]
     ahead, again = [each.y for each in plot.reliability(classes, found).data if each.name]
     assert list(ahead) == list(again), "what is there already is drawn"
+
+
+def test_figures_of_each_predictor_are_dots_with_their_intervals(classes: Run) -> None:
+    found = calibration(predictors(classes), resamples=50)
+    figure = plot.calibration(classes, found)
+    titles = {each.text.split(" (")[0]: number for number, each in enumerate(figure.layout.annotations)}
+    for measure, title in MEASURE_NAMES.items():
+        axis = f"x{titles[title] + 1}".replace("x1", "x")
+        for name, each in found.figures.items():
+            (dot,) = [one for one in figure.data if one.xaxis == axis and one.name == PREDICTOR_NAMES[name]]
+            interval, scale = getattr(each, measure), 1 if measure in ("nll", "brier") else 100
+            assert dot.x[0] == pytest.approx(scale * interval.value)
+            if np.isnan(interval.low):
+                assert dot.error_x.array is None
+            else:
+                assert dot.x[0] + dot.error_x.array[0] == pytest.approx(scale * interval.high)
+                assert dot.x[0] - dot.error_x.arrayminus[0] == pytest.approx(scale * interval.low)
+            assert calibration_table(found)[PREDICTOR_NAMES[name]][title] in dot.hovertext
+            other = calibration_table(found).get(f"ensemble − {PREDICTOR_NAMES[name].removesuffix(', on average')}")
+            assert ("ensemble − this" in dot.hovertext) == (other is not None)
+            assert other is None or other[title] in dot.hovertext
+    ticks = [each.x for each in figure.data if each.name is None]
+    (first, second) = ([getattr(each, f"{ece}_by_chance") for each in found.figures.values()] for ece in ECES)
+    for tick, chances in zip(ticks, (first, second), strict=True):
+        assert sorted(tick) == pytest.approx(sorted(100 * each for each in chances))
+    (zero,) = figure.layout.shapes
+    assert (zero.xref, zero.x0) == (f"x{titles['confidence − accuracy'] + 1}", 0)
+    spoken = calibration_text(found)
+    for row in calibration_table(found).values():
+        assert all(f"{measure} {number}" in spoken for measure, number in row.items())
 
 
 def test_a_ranking_finds_the_mistakes_in_its_order(
@@ -275,7 +308,7 @@ def test_a_contact_sheet_takes_numbers_and_ids(classes: Run) -> None:
             plot.examples(classes, wrong)
 
 
-OF_CLASSES = [plot.reliability, plot.risk_coverage, plot.confusion, plot.classes, plot.convergence]
+OF_CLASSES = [plot.reliability, plot.calibration, plot.risk_coverage, plot.confusion, plot.classes, plot.convergence]
 OF_TARGETS = [plot.intervals, plot.predicted, plot.errors]
 WITH_LABELS = [plot.accuracy, plot.ensemble_size, plot.ranking, *OF_CLASSES]
 

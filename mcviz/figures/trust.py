@@ -19,12 +19,19 @@ from mcviz.figures.style import (
     position_line,
 )
 from mcviz.measures.bootstrap import Interval
-from mcviz.measures.calibration import CONFIDENCE_EDGES, Bins
+from mcviz.measures.calibration import CONFIDENCE_EDGES, Bins, Calibration
+from mcviz.measures.calibration_words import MEASURE_NAMES, PREDICTOR_NAMES, SCALED, calibration_table
 
 Array = np.ndarray
 
 PREDICTOR_COLOURS = {"deterministic": DETERMINISTIC, "single pass": SINGLE_PASS, "ensemble": ENSEMBLE}
 PREDICTOR_LABELS = {"deterministic": "deterministic", "single_pass": "single pass", "ensemble": "ensemble"}
+PREDICTOR_ROWS = {
+    **PREDICTOR_LABELS,
+    "deterministic_scaled": "deterministic,<br>scaled",
+    "ensemble_scaled": "ensemble,<br>scaled",
+}
+ROW_HEIGHT, PANEL_GAP = 30, 56  # pixels, of a predictor in a panel, and between panels
 MOST_CURVE_POINTS = 400  # points of a curve
 SHORTEST_OF_ONE = 0.0003  # 1 − the highest confidence that is drawn
 WIDEST_BAR = 0.15  # tenfold steps of 1 − confidence
@@ -117,6 +124,71 @@ def _bin_texts(name: str, bins: Bins, gaps: Sequence[Interval]) -> list[str]:
         f"{Interval(100 * gap.value, 100 * gap.low, 100 * gap.high).format('{:+.2f}'.format, ' points')}"
         for low, high, count, confidence, accuracy, gap in columns
     ]
+
+
+def calibration_intervals(found: Calibration) -> go.Figure:
+    """Draw the figures of each predictor as dots with their intervals, a panel a measure.
+
+    An ECE has no interval: a tick stands where that of a calibrated model would lie at most, but for chance.
+
+    Args:
+        found: of the predictors, of which those that are there are drawn.
+
+    Returns:
+        Panels in two columns, with a row for each predictor. Shares are in percent, confidence − accuracy in points.
+    """
+    shown = [name for name in PREDICTOR_NAMES if name in found.figures]
+    rows, texts = [PREDICTOR_ROWS[name] for name in shown], calibration_table(found)
+    titles = [f"{name} (❘ chance)" if measure == "ece" else name for measure, name in MEASURE_NAMES.items()]
+    height = ROW_HEIGHT * len(shown)
+    figure = make_subplots(
+        rows=3, cols=2, shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.08,
+        vertical_spacing=PANEL_GAP / (3 * height + 2 * PANEL_GAP),
+    )  # fmt: skip
+    for number, (measure, title) in enumerate(MEASURE_NAMES.items()):
+        at = {"row": number // 2 + 1, "col": number % 2 + 1}
+        scale = 1 if measure in ("nll", "brier") else 100
+        for name in shown:
+            each = getattr(found.figures[name], measure)
+            text = f"{PREDICTOR_NAMES[name]}<br>{title} {texts[PREDICTOR_NAMES[name]][title]}"
+            difference = texts.get(f"ensemble − {name.replace('_', ' ')}")
+            if difference:
+                text += f"<br>ensemble − this: {difference[title]}"
+            whisker = None
+            if not np.isnan(each.low):
+                ends = {"array": [scale * (each.high - each.value)], "arrayminus": [scale * (each.value - each.low)]}
+                whisker = {**ends, "symmetric": False, "thickness": 2, "width": 3}
+            colour = PREDICTOR_COLOURS[PREDICTOR_LABELS[name.removesuffix(SCALED)]]
+            figure.add_scatter(
+                x=[scale * each.value],
+                y=[PREDICTOR_ROWS[name]],
+                error_x=whisker,
+                mode="markers",
+                marker={"size": 9, "color": colour, "symbol": "circle-open" if name.endswith(SCALED) else "circle"},
+                name=PREDICTOR_NAMES[name],
+                showlegend=False,
+                hovertext=text,
+                hovertemplate="%{hovertext}<extra></extra>",
+                **at,
+            )
+        if measure in ("ece", "ece_equal_mass"):
+            figure.add_scatter(
+                x=[100 * getattr(found.figures[name], f"{measure}_by_chance") for name in shown],
+                y=rows,
+                mode="markers",
+                marker={"symbol": "line-ns-open", "size": 14, "color": NEUTRAL, "line": {"width": 3}},
+                showlegend=False,
+                hovertemplate="by chance alone at most %{x:.2f}%<extra></extra>",
+                **at,
+            )
+            figure.update_xaxes(rangemode="tozero", **at)
+        if measure == "overconfidence":
+            figure.add_vline(x=0, line={"color": NEUTRAL, "width": 2, "dash": "dot"}, layer="below", **at)
+        figure.update_xaxes(ticksuffix="%" if scale == 100 and measure != "overconfidence" else "", **at)
+    figure.update_annotations(font_size=12)
+    figure.update_xaxes(nticks=4)
+    figure.update_yaxes(tickfont_size=11, categoryorder="array", categoryarray=rows, range=[len(shown) - 0.5, -0.5])
+    return apply_layout(figure, 3 * (height + PANEL_GAP))
 
 
 def accuracy_against_referred(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mcviz.measures.bootstrap import mean_intervals
+from mcviz.measures.bootstrap import Interval, mean_intervals
 from mcviz.measures.calibration import (
     FEWEST_OF_EACH,
     Calibration,
@@ -18,6 +18,22 @@ from mcviz.measures.calibration import (
 from mcviz.measures.poisson_binomial import can_reject
 from mcviz.measures.units import percent
 
+PREDICTOR_NAMES = {
+    "deterministic": "deterministic",
+    "single_pass": "single pass, on average",
+    "ensemble": "ensemble",
+    "deterministic_scaled": "deterministic, temperature-scaled",
+    "ensemble_scaled": "ensemble, temperature-scaled",
+}
+MEASURE_NAMES = {
+    "accuracy": "accuracy",
+    "nll": "NLL, nats",
+    "brier": "Brier score",
+    "ece": "ECE",
+    "ece_equal_mass": "ECE, equal mass",
+    "overconfidence": "confidence − accuracy",
+}
+SCALED = "_scaled"  # ends the names of predictors that are not compared with the ensemble
 ECE_ROUNDING = 1e-9  # of an ECE: without mistakes, that of chance is often the same number, summed up otherwise
 
 
@@ -79,6 +95,48 @@ def _gain_sentence(difference: CalibrationFigures, other: str) -> str:
 def _percentage_points(difference: float) -> str:
     """A difference of fractions, without its sign."""
     return f"{100 * abs(difference):.2f} percentage points"
+
+
+def calibration_table(result: Calibration) -> dict[str, dict[str, str]]:
+    """Format the figures of each predictor, and how far the ensemble is from the others.
+
+    Returns:
+        By the name of a row and that of a measure, such as "98.21% (97.95 to 98.44)". The rows of predictors stand in
+        the order of `PREDICTOR_NAMES`; then come the differences, in points where a measure is a share.
+    """
+    rows = {
+        name: _format_figures(result.figures[key]) for key, name in PREDICTOR_NAMES.items() if key in result.figures
+    }
+    for key, difference in result.differences.items():
+        if not key.endswith(SCALED):
+            rows[f"ensemble − {key.replace('_', ' ')}"] = _format_figures(difference, "+")
+    return rows
+
+
+def calibration_text(result: Calibration) -> str:
+    """Say all of `calibration_table` in one text, a sentence a row."""
+    return " ".join(
+        f"{name}: {'; '.join(f'{measure} {figure}' for measure, figure in row.items())}."
+        for name, row in calibration_table(result).items()
+    )
+
+
+def _format_figures(figures: CalibrationFigures, sign: str = "") -> dict[str, str]:
+    found = {
+        "accuracy": _format_share(figures.accuracy, sign),
+        "nll": figures.nll.format(f"{{:{sign}.4f}}".format),
+        "brier": figures.brier.format(f"{{:{sign}.4f}}".format),
+        "ece": _format_share(figures.ece, sign, figures.ece_by_chance),
+        "ece_equal_mass": _format_share(figures.ece_equal_mass, sign, figures.ece_equal_mass_by_chance),
+        "overconfidence": _format_share(figures.overconfidence, "+"),
+    }
+    return {name: found[measure] for measure, name in MEASURE_NAMES.items()}
+
+
+def _format_share(share: Interval, sign: str, by_chance: float = math.nan) -> str:
+    points = Interval(100 * share.value, 100 * share.low, 100 * share.high)
+    chance = "" if math.isnan(by_chance) else f", chance {percent(by_chance, 2)}"
+    return points.format(f"{{:{sign}.2f}}".format, " points" if sign else "%") + chance
 
 
 def degradation_sentences(steps: Sequence[Calibration]) -> list[str]:

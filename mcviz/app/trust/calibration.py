@@ -27,30 +27,22 @@ from mcviz.app.components.widgets import bind
 from mcviz.app.resources import progress_bar
 from mcviz.app.state import PageState, choose_name
 from mcviz.app.wording import as_markdown, counted
-from mcviz.figures.trust import PREDICTOR_LABELS
 from mcviz.measures import SCORES, percent
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import (
     FEWEST_OF_EACH,
     Calibration,
-    CalibrationFigures,
     CalibrationTerms,
     calibration,
     calibration_by_group,
     has_enough_mistakes,
 )
+from mcviz.measures.calibration_words import calibration_table
 from mcviz.measures.groups import FEWEST_IN_GROUP, GroupTest
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.columns import Groups
 from mcviz.text import one_line
 
-NAMES = {
-    "deterministic": "deterministic",
-    "single_pass": "single pass, on average",
-    "ensemble": "ensemble",
-    "deterministic_scaled": "deterministic, temperature-scaled",
-    "ensemble_scaled": "ensemble, temperature-scaled",
-}
 MOST_GROUPS = 50
 GROUPS_READ = "groups of examples read"
 
@@ -104,29 +96,9 @@ def render_convergence(run: Run, state: PageState) -> None:
 
 
 def _render_figures(found: Calibration) -> None:
-    rows = {NAMES[way]: _row(found.figures[way]) for way in NAMES if way in found.figures}
-    for way, difference in found.differences.items():
-        if way in PREDICTOR_LABELS:
-            rows[f"ensemble − {PREDICTOR_LABELS[way]}"] = _row(difference, "+")
+    rows = calibration_table(found)
     with st.container(key="figures"):
         st.table(pd.DataFrame.from_dict(rows, orient="index").rename_axis("prediction by"))
-
-
-def _row(figures: CalibrationFigures, sign: str = "") -> dict[str, str]:
-    return {
-        "accuracy": _percent(figures.accuracy, sign),
-        "NLL, nats": figures.nll.format(f"{{:{sign}.4f}}".format),
-        "Brier score": figures.brier.format(f"{{:{sign}.4f}}".format),
-        "ECE": _percent(figures.ece, sign, figures.ece_by_chance),
-        "ECE, equal mass": _percent(figures.ece_equal_mass, sign, figures.ece_equal_mass_by_chance),
-        "confidence − accuracy": _percent(figures.overconfidence, "+"),
-    }
-
-
-def _percent(share: Interval, sign: str, by_chance: float = np.nan) -> str:
-    points = Interval(100 * share.value, 100 * share.low, 100 * share.high)
-    chance = "" if np.isnan(by_chance) else f", chance {percent(by_chance, 2)}"
-    return points.format(f"{{:{sign}.2f}}".format, " points" if sign else "%") + chance
 
 
 def _render_reliability(run: Run, found: Calibration) -> None:
