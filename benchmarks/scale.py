@@ -4,6 +4,7 @@
     python benchmarks/scale.py --parts workers          # the plain command against one and two workers
     python benchmarks/scale.py --parts sizes            # time, memory and bytes by the number of examples
     python benchmarks/scale.py --parts table            # filters and ranking by pandas, by pyarrow and by DuckDB
+    python benchmarks/scale.py --parts verdict          # how long the verdict on a run's probabilities takes
 
 The model is that of the shipped run. For `workers` its examples are sampled, and the time counts from the first
 predictions that are told of: TensorFlow, the model and the data are loaded by then, on the workers too. The ways take
@@ -15,6 +16,8 @@ is measured by `python benchmarks/dashboard.py --examples 100000 1000000`.
 
 For `table` the rows of the shipped run's scores are repeated, and moved a little. Every way gives the numbers of the
 examples that pass a filter, in the order of a score; that they agree is checked.
+
+For `verdict` the first passes of the shipped run are repeated, and imported as a run of 200,000 examples.
 """
 
 import argparse
@@ -40,10 +43,14 @@ sys.path.insert(0, str(ROOT))
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))  # of the workers
 
 from benchmarks.memory import own_memory  # noqa: E402 (mcviz need not be installed)
+from mcviz import plot, write_run  # noqa: E402
+from mcviz.analysis.trust import main_predictors, other_predictors  # noqa: E402
 from mcviz.app.filters import Filters  # noqa: E402
 from mcviz.data import DataSet  # noqa: E402
 from mcviz.jobs.of_run import data_set_of  # noqa: E402
 from mcviz.measures import most_uncertain_first  # noqa: E402
+from mcviz.measures.calibration import add_predictors, calibration  # noqa: E402
+from mcviz.measures.calibration_words import calibration_sentences  # noqa: E402
 from mcviz.options import ModelOptions  # noqa: E402
 from mcviz.runs import Run, open_run  # noqa: E402
 from mcviz.runs.manifest_file import MAX_MANIFEST_BYTES  # noqa: E402
@@ -55,7 +62,7 @@ from mcviz.sampling.source import load_sampler  # noqa: E402
 
 SHIPPED = ROOT / "cache" / "mnist-cnn"
 WAYS = {"the plain command": None, "one worker, `local:1`": "local:1", "two workers, `local:2`": "local:2"}
-PARTS = ("workers", "sizes", "table")
+PARTS = ("workers", "sizes", "table", "verdict")
 RANKED_BY = "mutual_information"
 QUESTIONS = {  # in words, as the dashboard asks, and as a condition
     "all examples": (Filters(), "true"),
@@ -66,6 +73,7 @@ QUESTIONS = {  # in words, as the dashboard asks, and as a condition
     ),
 }
 TRIES = 7  # of each question
+JUDGED, JUDGED_PASSES = 200_000, 50  # examples and passes, for `verdict`
 WANTED = 10**7, 10**9  # examples, which are estimated
 MACHINES = 1, 16, 256
 MB, GB = 1e6, 1e9
@@ -92,6 +100,9 @@ def main() -> int:
     if "table" in options.parts:
         with tempfile.TemporaryDirectory() as folder:
             questions(run, max(options.sizes), Path(folder) / "scores.parquet")
+    if "verdict" in options.parts:
+        with tempfile.TemporaryDirectory() as folder:
+            verdict(run, Path(folder) / "run")
     return 0
 
 
@@ -278,6 +289,39 @@ def median_of(way: Callable[[], np.ndarray]) -> tuple[np.ndarray, float]:
         way()
         seconds.append(time.perf_counter() - started)
     return found, statistics.median(seconds)
+
+
+def verdict(run: Run, path: Path) -> None:
+    """Print how long each step to the verdict on a run's probabilities takes, and what comes after it."""
+    labels, deterministic, times = run.labels, run.deterministic_probs, JUDGED // len(run)
+    assert labels is not None
+    assert deterministic is not None
+    probs = np.tile(run.probs_block(0, None)[:JUDGED_PASSES], (1, times, 1))
+    write_run(path, probs, labels=np.tile(labels, times), deterministic=np.tile(deterministic, (times, 1)))
+    del probs
+    print(
+        f"\n{len(run) * times:,} examples × {JUDGED_PASSES} passes\n\n| step | seconds | of processors |\n|---|---|---|"
+    )
+    before = time.perf_counter(), time.process_time()
+
+    def lap(step: str) -> None:
+        nonlocal before
+        now = time.perf_counter(), time.process_time()
+        print(f"| {step} | {now[0] - before[0]:.2f} | {now[1] - before[1]:.2f} |", flush=True)
+        before = now
+
+    judged = open_run(path)
+    known = main_predictors(judged)
+    lap("ensemble and deterministic model are read")
+    found = calibration(known)
+    calibration_sentences(found)
+    lap("the verdict stands")
+    plot.reliability(judged, known)
+    lap("reliability diagram")
+    others = other_predictors(judged)
+    lap("single passes are read, temperatures fitted")
+    add_predictors(found, others)
+    lap("all figures stand")
 
 
 def labels_of(path: Path) -> Path:

@@ -164,7 +164,12 @@ def calibration_intervals(found: Calibration) -> go.Figure:
                 y=[PREDICTOR_ROWS[name]],
                 error_x=whisker,
                 mode="markers",
-                marker={"size": 9, "color": colour, "symbol": "circle-open" if name.endswith(SCALED) else "circle"},
+                marker={
+                    "size": 9,
+                    "color": colour,
+                    "symbol": "circle-open" if name.endswith(SCALED) else "circle",
+                    "line": {"width": 2},
+                },
                 name=PREDICTOR_NAMES[name],
                 showlegend=False,
                 hovertext=text,

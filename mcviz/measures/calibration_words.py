@@ -76,13 +76,9 @@ def _verdict_sentence(result: Calibration) -> str:
 
 def _gain_sentence(difference: CalibrationFigures, other: str) -> str:
     gain, fits = difference.accuracy, difference.nll
-    if gain.value == 0:
-        accuracy = f"Its accuracy is that of {other}"
-    else:
-        side = "above" if gain.value > 0 else "below"
-        accuracy = f"Its accuracy is {_percentage_points(gain.value)} {side} that of {other}"
-        if not math.isnan(gain.low):
-            accuracy += f", which is {'within' if gain.low <= 0 <= gain.high else 'more than'} noise"
+    accuracy = _compare_accuracies(gain.value, other)
+    if gain.value and not math.isnan(gain.low):
+        accuracy += f", which is {'within' if gain.low <= 0 <= gain.high else 'more than'} noise"
     if math.isnan(fits.low):
         what = "that is noise" if gain.value and math.isnan(gain.low) else "the NLLs differ"
         fewest = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
@@ -90,6 +86,22 @@ def _gain_sentence(difference: CalibrationFigures, other: str) -> str:
     if fits.low <= 0 <= fits.high:
         return f"{accuracy}; the NLLs do not differ beyond noise."
     return f"{accuracy}; its NLL is {'worse' if fits.value > 0 else 'better'} by {abs(fits.value):.4f} nats."
+
+
+def pass_gain_sentence(accuracy: float, of_passes: np.ndarray) -> str:
+    """Say what the ensemble gains over a single pass before the passes are read, which tell whether that is noise.
+
+    Args:
+        accuracy: of the ensemble, as a fraction.
+        of_passes: (T,) floating point, the accuracy of each pass, such as `Run.pass_accuracy`.
+    """
+    return f"{_compare_accuracies(accuracy - float(of_passes.mean()), 'a single pass')}."
+
+
+def _compare_accuracies(gain: float, other: str) -> str:
+    if gain == 0:
+        return f"Its accuracy is that of {other}"
+    return f"Its accuracy is {_percentage_points(gain)} {'above' if gain > 0 else 'below'} that of {other}"
 
 
 def _percentage_points(difference: float) -> str:

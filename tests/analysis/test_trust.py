@@ -20,6 +20,8 @@ from mcviz.cli import main
 from mcviz.errors import InvalidInputError
 from mcviz.measures import margin
 from mcviz.measures.acquisition import batch_bald, power_bald
+from mcviz.measures.calibration import calibration
+from mcviz.measures.calibration_words import calibration_sentences, pass_gain_sentence
 from mcviz.runs import Run
 from tests.runs.making import make
 
@@ -395,7 +397,12 @@ def test_ways_that_are_read_shard_by_shard_are_those_of_all_passes(shipped: Run,
     assert set(predictors(shipped)) == {*predictors(old), "deterministic", "deterministic_scaled"}
     assert list(main_predictors(old)) == ["ensemble"]
     assert list(main_predictors(shipped)) == ["ensemble", "deterministic"]
-    single = predictors(old)["single_pass"]
+    ways = predictors(old)
+    single, sentence = ways["single_pass"], calibration_sentences(calibration(ways, resamples=20))[1]
+    assert old.pass_accuracy is not None
+    early = pass_gain_sentence(float(ways["ensemble"].correct.mean()), old.pass_accuracy)
+    assert early.startswith("Its accuracy is ")
+    assert sentence.startswith(early.removesuffix(".")), "what is said before the passes are read stays true"
     probs = old.probs_block(0, None)
     np.testing.assert_array_equal(single.correct, (probs.argmax(axis=2) == old.labels).T)
     np.testing.assert_allclose(single.confidence, probs.max(axis=2).T)
