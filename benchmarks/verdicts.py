@@ -26,7 +26,6 @@ from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import SMALLEST_PROBABILITY, CalibrationFigures, calibration_terms
 from mcviz.measures.calibration import calibration as calibrated
 from mcviz.measures.calibration_words import calibration_sentences
-from mcviz.measures.groups import group_tests
 from mcviz.measures.permutation import finds_more_than_chance
 from mcviz.measures.prediction_intervals import coverage_sentence, pass_intervals
 from mcviz.measures.quality import CLASSIFICATION, REGRESSION, Quality, compare_measures
@@ -47,7 +46,6 @@ RESAMPLES = 200  # of each draw; more take longer and change no rate
 OF_CLASSES = [f"mean confidence {mean}" for mean in CONFIDENCES]  # columns of a table
 WITH_REGRESSION = [*OF_CLASSES, "regression"]
 SCORES = 8  # that are ranked
-GROUPS = 10  # of a column
 INSPECTED = 0.05  # of the examples, in the story
 
 
@@ -148,13 +146,6 @@ def coverage(report: Report) -> None:
     report.print_found({"prediction intervals of 90% hold 85%": rate(report.draws, true_narrowness)})
 
 
-def groups(report: Report) -> None:
-    """The groups that are called less accurate than the rest, or over- or under-confident."""
-    rates = [[rate(report.draws, false_groups, examples, mean) for mean in CONFIDENCES] for examples in SIZES]
-    report.print_false(f"one of {3 * GROUPS} groups that are alike fares worse", rates)
-    report.print_found(dict(zip(WORSE_GROUPS, rate(report.draws, true_groups), strict=True)))
-
-
 def comparison(report: Report) -> None:
     """The verdicts on two runs, over the same examples and over others."""
     for paired, examples_are in ((True, "the same examples"), (False, "other examples")):
@@ -186,7 +177,6 @@ def story(report: Report) -> None:
 PARTS: dict[str, Callable[[Report], None]] = {
     "calibration": calibration,
     "coverage": coverage,
-    "groups": groups,
     "comparison": comparison,
     "ranking": ranking,
     "story": story,
@@ -339,34 +329,6 @@ def false_differences(random: Random, examples: int, mean: float | None, paired:
         class_terms(predicted(random, truth), labels) for truth, labels in ((given[0], given[0]) if paired else given)
     )
     return list(differing(CLASSIFICATION, one, other, paired).values())
-
-
-def false_groups(random: Random, examples: int, mean: float) -> bool:
-    """Verdicts on a calibrated model, with three columns that know nothing."""
-    probs = pool(mean, True)[random.integers(POOL, size=examples)]
-    labels = (random.random(examples) >= probs[:, 0]).astype(int)
-    columns = {str(at): random.integers(GROUPS, size=examples) for at in range(3)}
-    return any(test.is_beyond_chance for test in group_tests(calibration_terms(probs[None], labels), columns))
-
-
-WORSE_GROUPS = (
-    "one group in 10 is right 15 points less often",
-    "of one group in 10 the confidence is 15 points too high",
-)
-
-
-def true_groups(random: Random) -> list[bool]:
-    """Verdicts on a group with confidences of 0.75 among ones of 0.9, and on a group whose 0.9 should be 0.75."""
-    members = np.arange(1000) % GROUPS
-    right = np.where(members == 0, 0.75, 0.9)
-    labels = (random.random(1000) >= right).astype(int)
-    found = []
-    for confidence, measure in ((right, "accuracy"), (np.full(1000, 0.9), "confidence")):
-        tests = group_tests(
-            calibration_terms(np.stack([confidence, 1 - confidence], axis=1)[None], labels), {"own": members}
-        )
-        found.append(any(each.is_beyond_chance and (each.group, each.measure) == (0, measure) for each in tests))
-    return found
 
 
 WORSE = {  # how the second run is worse, by the measure that should find it

@@ -15,9 +15,9 @@ from mcviz.errors import InvalidInputError
 from mcviz.measures.bootstrap import Interval, mean_intervals, paired_difference, proportion
 from mcviz.measures.calibration import Bins, CalibrationTerms, reliability_near_one
 from mcviz.measures.convergence import shared_top
-from mcviz.measures.groups import FEWEST_IN_GROUP
 from mcviz.measures.quality import MeasureComparison, compare_measures, join_terms, select_terms
 from mcviz.measures.regression import Terms
+from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Manifest, Run
 from mcviz.runs.contents import Progress
 from mcviz.tasks import Changes

@@ -18,6 +18,7 @@ from mcviz.measures.slices import (
     Scan,
     calibration_z,
     error_z,
+    excess_z,
     exchange_predictions,
     fewest_mistakes,
     make_partitions,
@@ -114,12 +115,25 @@ class Slices:
     @property
     def in_words(self) -> str:
         """The worst slice, or that there is none, in a sentence."""
-        if self.slices:
-            return f"The worst slice is {self.slices[0].in_words}"
+        return self.sentences[0]
+
+    @property
+    def sentences(self) -> list[str]:
+        """The worst slice, and where it is worst by its mistakes the worst by calibration; or that there is none."""
+        worst: dict[str, str] = {}
+        for each in self.slices:
+            worst.setdefault(each.measure, each.in_words)
+        if worst:
+            first, *others = worst.values()
+            return [f"The worst slice is {first}", *(f"The worst slice by calibration is {other}" for other in others)]
         count = max(self.counts.values())
         if count == 0:
-            return "There is no slice to look at: none has 20 examples or more, and half of all or less."
-        return f"No slice is worse than chance explains, of {count:,} that were looked at."
+            return ["There is no slice to look at: none has 20 examples or more, and half of all or less."]
+        return [f"No slice is worse than chance explains, of {count:,} that were looked at."]
+
+    def of_column(self, column: str) -> tuple[Slice, ...]:
+        """Return the slices whose only condition is on a column."""
+        return tuple(each for each in self.slices if [one.column for one in each.conditions] == [column])
 
     def as_dict(self) -> dict[str, Any]:
         """Return the slices for JSON."""
@@ -165,7 +179,9 @@ def slices(run: Run, *, progress: Progress | None = None) -> Slices:
     excess = confidence - ~mistakes
     measures = {
         "mistakes": _Measure(Scan(mistakes_z, LEVEL / 2), mistakes, _describe_mistakes),
-        "overconfidence": _Measure(Scan(calibration_z, LEVEL / 2, same[0]), excess, _describe_confidence),
+        "overconfidence": _Measure(
+            Scan(calibration_z, LEVEL / 2, same[0], alone=excess_z), excess, _describe_confidence
+        ),
     }
     terms = np.stack([mistakes, np.clip(1 - confidence, SMALLEST_PROBABILITY, 1)])
     found = _search(columns, same, terms, measures, notes=notes, progress=progress)
@@ -331,8 +347,8 @@ def _describe_mistakes(inside: Array, rest: Array) -> str:
 
 def _describe_confidence(inside: Array, rest: Array) -> str:
     return (
-        f"confidence − accuracy is {100 * inside.mean():+.1f} points over {len(inside):,} examples, over the rest "
-        f"{100 * rest.mean():+.1f}."
+        f"confidence − accuracy is {100 * inside.mean():+z.1f} points over {len(inside):,} examples, over the rest "
+        f"{100 * rest.mean():+z.1f}."
     )
 
 

@@ -1,10 +1,10 @@
-"""Trust in a run's probabilities: calibration, groups, and the value of more passes.
+"""Trust in a run's probabilities: calibration, in all and by group, and the value of more passes.
 
 The passes of a run are read shard by shard.
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -15,7 +15,6 @@ from mcviz import validate
 from mcviz.analysis.base import ranking_scores, require_labels
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES, Predictions, percent
-from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import (
     Calibration,
     CalibrationTerms,
@@ -26,7 +25,6 @@ from mcviz.measures.calibration import (
 )
 from mcviz.measures.calibration_words import calibration_sentences
 from mcviz.measures.convergence import halves_by_size, shared_top, sizes_up_to, terms_by_size
-from mcviz.measures.groups import GroupTest, group_tests
 from mcviz.measures.temperature import cross_fit_temperature
 from mcviz.runs import Run
 from mcviz.runs.contents import Progress
@@ -40,7 +38,6 @@ Array = np.ndarray
 
 MOST_GROUPS_OF_COLUMN = 1000
 CLASS_COLUMNS = "label", "prediction"  # columns of every labelled run
-MOST_NAMED_GROUPS = 3  # groups that a sentence names
 TOLERANCES = 0.0005, 0.001, 0.001  # of accuracy, of NLL in nats, and of ECE
 MOST_THREADS = 4  # each holds the passes of a shard
 Result = TypeVar("Result")
@@ -167,21 +164,6 @@ def compute_convergence(run: Run, score: str = "max_probability", progress: Prog
     )
 
 
-def group_by_all_columns(run: Run) -> dict[str, "Groups"]:
-    """Group a run's examples by `label`, by `prediction`, and by each of the user's own columns but texts.
-
-    Raises:
-        InvalidInputError: the run has no labels, one example, or is of a regression.
-    """
-    from mcviz.runs.columns import column_groups, column_kinds, select_grouping  # here, because pandas takes time
-
-    kinds, columns = column_kinds(run), run.columns
-    found = {name: _group_by_class(run, name) for name in CLASS_COLUMNS}
-    if columns is not None:
-        found |= {name: column_groups(columns[name], kinds[name]) for name in select_grouping(kinds)}
-    return found
-
-
 def group_by_column(run: Run, column: str) -> "Groups":
     """Group a run's examples by a column.
 
@@ -218,73 +200,20 @@ def _group_by_class(run: Run, column: str) -> "Groups":
     return Groups(tuple(map(one_line, run.class_names)), numbers.astype(np.int64))
 
 
-def run_group_tests(
-    ensemble: CalibrationTerms, columns: "Mapping[str, Groups]", confidence: float = 0.95
-) -> list[GroupTest]:
-    """Test which groups are less accurate than the rest, or not calibrated, beyond chance: see `measures.groups`.
-
-    Args:
-        ensemble: of `predictors`.
-        columns: groups as `group_by_column` returns them, by the name of the column.
-        confidence: 0 to 1, of all groups of all columns together.
-    """
-    return group_tests(ensemble, {name: each.members for name, each in columns.items()}, ("label",), confidence)
-
-
-def verdict_sentences(
-    run: Run,
-    found: Calibration,
-    tests: Sequence[GroupTest],
-    columns: "Mapping[str, Groups]",
-    format_name: Callable[[str], str] = str,
-) -> list[str]:
-    """Say whether a run is calibrated, for each group too, and what its ensemble gains.
+def verdict_sentences(run: Run, found: Calibration) -> list[str]:
+    """Say whether a run is calibrated, and what its ensemble gains.
 
     Args:
         run: a classification with labels.
         found: of its predictors.
-        tests: as `run_group_tests` returns them.
-        columns: as for `run_group_tests`.
-        format_name: formats the name of a column or a group.
 
     Returns:
-        The verdict, then further sentences.
+        The verdict, then a sentence for each other predictor.
     """
     verdict, *gains = calibration_sentences(found)
     most = float(np.bincount(require_labels(run)).max() / len(run))
     guessing = f"Always answering the most frequent label would be right in {percent(most, 2)} of the examples."
-    whole = found.figures["ensemble"].overconfidence
-    return [f"{verdict} {guessing}", *gains, *_group_sentences(tests, whole, columns, format_name)]
-
-
-def _group_sentences(
-    tests: Sequence[GroupTest], whole: Interval, columns: "Mapping[str, Groups]", format_name: Callable[[str], str]
-) -> list[str]:
-    """Name the groups beyond chance, or say that there is none; nothing where no group was large enough.
-
-    A group that is only off as all examples are, by the over-confidence of the `whole`, is not named.
-    """
-    kinds: dict[str, Callable[[GroupTest], bool]] = {
-        "Less accurate than the rest": lambda test: test.measure == "accuracy",
-        "Over-confident": lambda test: test.measure == "confidence" and test.value > 0 and not whole.low > 0,
-        "Under-confident": lambda test: test.measure == "confidence" and test.value < 0 and not whole.high < 0,
-    }
-    sentences = []
-    for kind, is_kind in kinds.items():
-        found = [test for test in tests if test.is_beyond_chance and is_kind(test)]
-        if found:
-            names = [
-                f"{format_name(each.column)} {format_name(columns[each.column].names[each.group])}" for each in found
-            ]
-            more = f" and {len(names) - MOST_NAMED_GROUPS:,} more" if len(names) > MOST_NAMED_GROUPS else ""
-            sentences.append(f"{kind}, beyond chance: {', '.join(names[:MOST_NAMED_GROUPS])}{more}.")
-    groups = {(test.column, test.group) for test in tests}
-    if groups and not sentences:
-        by = " or ".join(format_name(column) for column in columns if any(test.column == column for test in tests))
-        sentences.append(
-            f"Tested one by one, no group by {by} fares worse beyond chance, of {len(groups):,} that are large enough."
-        )
-    return sentences
+    return [f"{verdict} {guessing}", *gains]
 
 
 def _map_shards(run: Run, work: Callable[[Array, slice], Result], progress: Progress | None) -> list[Result]:

@@ -8,21 +8,18 @@ import click
 
 from mcviz.cli.arguments import CONFIDENCE, JSON, RUN
 from mcviz.cli.gate import PREDICTOR_NAMES, SUMMARY, Findings, Rows, describe_run, finish
+from mcviz.cli.progress import count_progress
 from mcviz.cli.regression import find_errors
 from mcviz.cli.stopping import loading
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from mcviz.analysis.requirements import Figures
     from mcviz.analysis.trust import Convergence
     from mcviz.measures.calibration import Calibration, CalibrationFigures
     from mcviz.measures.conformal import SetFigures
-    from mcviz.measures.groups import GroupTest
     from mcviz.measures.referral import Costs
     from mcviz.measures.selective import SelectiveFigures
     from mcviz.runs import Run
-    from mcviz.runs.columns import Groups
 
 MEASURE_LABELS = {
     "accuracy": "accuracy",
@@ -98,12 +95,11 @@ def _find_calibration(
         from mcviz import validate
         from mcviz.analysis.base import convergence_score, ranking_scores
         from mcviz.analysis.referral import find_cheapest_referral, measure_prediction_sets, rank_by_all_scores
+        from mcviz.analysis.slices import slices as find_slices
         from mcviz.analysis.trust import (
             compute_convergence,
-            group_by_all_columns,
             group_by_column,
             predictors,
-            run_group_tests,
             verdict_sentences,
         )
         from mcviz.measures.calibration import CALIBRATION_MEASURES, calibration, calibration_by_group
@@ -114,8 +110,8 @@ def _find_calibration(
     groups = group_by_column(run, by) if by else None
     ways = predictors(run)
     found = calibration(ways, confidence=confidence)
-    columns = group_by_all_columns(run)
-    tests = run_group_tests(ways["ensemble"], columns, confidence)
+    with count_progress("permutations") as progress:
+        slices = find_slices(run, progress=progress)
     by_group = {}
     if groups is not None:
         by_number = calibration_by_group(ways, groups.members, confidence=confidence)
@@ -129,10 +125,10 @@ def _find_calibration(
         if mistake_cost is None or look_cost is None
         else find_cheapest_referral(run, mistake_cost, look_cost, score)
     )
-    sentences = verdict_sentences(run, found, tests, columns)
+    sentences = [*verdict_sentences(run, found), *slices.sentences]
     grouped = {name: _calibration_dict(each) for name, each in by_group.items()}
     more = {"convergence": _convergence_dict(convergence), "prediction_sets": sets, "cheapest": _costs_dict(costs)}
-    by_groups = {"by": by, "groups": grouped, "group_tests": _test_dicts(tests, columns)}
+    by_groups = {"by": by, "groups": grouped, "slices": slices.as_dict()}
     rows: Rows = [["predictor", *MEASURE_LABELS.values()]]
     rows += [
         [PREDICTOR_NAMES[way], *(" ".join(_format_with_ends(each, measure).split()) for measure in MEASURE_LABELS)]
@@ -172,10 +168,6 @@ def _calibration_dict(found: "Calibration") -> dict[str, Any]:
         "bins": found.bins,
         "equal_mass_bins": found.equal_mass_bins,
     }
-
-
-def _test_dicts(tests: "Sequence[GroupTest]", columns: "Mapping[str, Groups]") -> list[dict[str, Any]]:
-    return [{**vars(test), "group": columns[test.column].names[test.group]} for test in tests]
 
 
 def _calibration_lines(found: "Calibration") -> list[str]:

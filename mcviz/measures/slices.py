@@ -13,17 +13,17 @@ from math import inf, prod
 import numpy as np
 import scipy  # loads scipy.sparse when it is first used
 
-from mcviz.measures.groups import FEWEST_IN_GROUP
-
 Array = np.ndarray
 Sums = Sequence[Array]  # of a set of examples: how many there are, then the sum of each term
 Statistic = Callable[[Sums, Sums], Array]
 Redraw = Callable[[Array, np.random.Generator, int], Array]
 Key = tuple[tuple[str, int], ...]  # of a slice: the name of each column, and the group in it
 
+FEWEST_IN_GROUP = 20  # examples of a group or slice; of fewer, little can be told
 PERMUTATIONS = 1000
 WORSE_THAN_PARENT = 3.0  # z of a slice against the rest of the one that it is a part of
 BLOCK_NUMBERS = 2**21  # float32 that are permuted at a time
+FEWEST_DRAWS = 10  # at a time, for all of which the slice of an example is looked up once
 SMALLEST = np.finfo(np.float64).tiny
 
 
@@ -66,12 +66,14 @@ class Scan:
         level: the chance that any slice is named where there is nothing to find.
         without: names of columns whose slices are not looked at.
         of_part: the same of a slice within one that it is a part of; `statistic` without it.
+        alone: takes the sums of a slice, and returns a z that has to be above the threshold too.
     """
 
     statistic: Statistic
     level: float
     without: Collection[str] = ()
     of_part: Statistic | None = None
+    alone: Callable[[Sums], Array] | None = None
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ def scan_slices(
     random = np.random.default_rng(seed)
     largest = {name: np.full(permutations, -np.inf) for name in scans}
     chosen = {name: [each for each in partitions if _is_scanned(each, scan)] for name, scan in scans.items()}
-    step = max(1, BLOCK_NUMBERS // max(1, terms.size))
+    step = max(FEWEST_DRAWS, BLOCK_NUMBERS // max(1, terms.size))
     for start in range(0, permutations, step):
         count = min(step, permutations - start)
         drawn = redraw(terms, random, count)
@@ -219,6 +221,17 @@ def calibration_z(inside: Sums, whole: Sums) -> Array:
         for k, e in ((mistakes, expected), (their_mistakes, their_expected), whole[1:])
     )
     return _signed_root(one + other - both, mistakes * their_expected - their_mistakes * expected)
+
+
+def excess_z(inside: Sums) -> Array:
+    """Compare the mistakes of a slice with those that its own confidences expect, as `calibration_z` does with others.
+
+    Args:
+        inside: as for `calibration_z`.
+    """
+    _, mistakes, expected = inside
+    ratio = _xlogx(mistakes) - mistakes * np.log(np.maximum(expected, SMALLEST)) - mistakes + expected
+    return _signed_root(ratio, mistakes - expected)
 
 
 def error_z(dispersion: float) -> Statistic:
@@ -286,6 +299,8 @@ def _find_slices(terms: Array, partitions: Sequence[Partition], scan: Scan, larg
     for partition in partitions:
         inside = partition.sizes.astype(np.float64), *partition.sums(terms.T).T
         z = scan.statistic(inside, (np.array(partition.whole), *terms.sum(axis=1)))
+        if scan.alone:
+            z = np.where(scan.alone(inside) > threshold, z, -inf)
         for place in np.flatnonzero(z > threshold).tolist():
             key = partition.keys[place]
             found[key] = FoundSlice(key, int(partition.sizes[place]), float(z[place]))

@@ -132,6 +132,19 @@ def test_what_says_which_predictions_are_wrong_makes_no_slice(tmp_path: Path) ->
     assert not {"label", "truth"} & set(alone)
 
 
+@pytest.mark.parametrize(("confidence", "elsewhere", "named"), [(0.7, 0.1, ["mistakes"]), (0.95, 0.3, [])])
+def test_a_slice_that_is_no_more_over_confident_than_it_should_be_or_than_all_are_is_not_named(
+    tmp_path: Path, confidence: float, elsewhere: float, named: list[str]
+) -> None:
+    share = np.where(COLUMNS["site"] == "c", 0.3, elsewhere)  # of mistakes
+    predicted = np.where(np.random.default_rng(0).random(COUNT) < share, (LABELS + 1) % 3, LABELS)
+    probs = np.where(np.eye(3)[predicted] > 0, confidence, (1 - confidence) / 2)
+    passes = probs + np.array([[[0.001, -0.001, 0]], [[-0.001, 0.001, 0]]])
+    found = mcviz.slices(mcviz.write_run(tmp_path / "run", passes, labels=LABELS, columns=COLUMNS[["site"]]))
+    assert [each.measure for each in found.of_column("site")] == named
+    assert not any(each.measure == "overconfidence" for each in found.slices)
+
+
 def test_runs_without_slices_or_without_labels_are_told_so(tmp_path: Path) -> None:
     probs = np.random.default_rng(0).dirichlet(np.ones(3), (2, 30)).astype(np.float32)
     few = mcviz.slices(mcviz.write_run(tmp_path / "few", probs, labels=LABELS[:30]))

@@ -14,7 +14,7 @@ from mcviz.analysis import base
 from mcviz.analysis.base import RANKING_SCORES
 from mcviz.analysis.labelling import acquire, label_issues
 from mcviz.analysis.referral import rank_by_all_scores, refer
-from mcviz.analysis.trust import compute_convergence, group_by_all_columns, group_by_column, main_predictors, predictors
+from mcviz.analysis.trust import compute_convergence, group_by_column, main_predictors, predictors
 from mcviz.choices import METHODS
 from mcviz.cli import main
 from mcviz.errors import InvalidInputError
@@ -447,7 +447,6 @@ def test_groups_are_those_of_a_column(old: Run, monkeypatch: pytest.MonkeyPatch)
     ranges = group_by_column(old, "number")
     assert len(ranges.names) == 5
     assert np.bincount(ranges.members) == pytest.approx(len(old) / 5, rel=0.01), "numbers are cut where as many are"
-    assert [*group_by_all_columns(old)] == ["label", "prediction", "source", "number"]
     monkeypatch.setattr("mcviz.analysis.trust.MOST_GROUPS_OF_COLUMN", 2)
     with pytest.raises(InvalidInputError, match=r"at most 2 groups\. Received: source, with 3 values"):
         group_by_column(old, "source")
@@ -468,21 +467,29 @@ def in_groups(path: Path, worse: float) -> Run:
 def test_a_group_that_fares_badly_is_not_hidden_by_a_good_average(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said, *_ = printed(capsys, "trust", in_groups(tmp_path / "run", 0.7).path).splitlines()
-    assert "Less accurate than the rest, beyond chance: site *b*." in said
-    found = json.loads(printed(capsys, "trust", tmp_path / "run", "--json"))["group_tests"]
-    beyond = {(each["column"], each["group"], each["measure"]) for each in found if each["is_beyond_chance"]}
-    assert ("site", "*b*", "accuracy") in beyond
-    assert ("site", "*b*", "confidence") in beyond
-    assert {each["measure"] for each in found if each["column"] == "label"} == {"accuracy"}
-    assert len({each["group"] for each in found if each["column"] == "age"}) == 5, "ranges, not a line an example"
+    run = in_groups(tmp_path / "run", 0.7)
+    said, *_ = printed(capsys, "trust", run.path).splitlines()
+    wrong = (~run.table()["correct"].astype(bool)).groupby(run.table()["site"]).mean()
+    shares = f"{wrong['*b*']:.1%} of 400 examples are wrong, of the rest {wrong['a']:.1%}. "
+    assert f"The worst slice is site *b*: {shares}" in said
+    points = 100 * (wrong["*b*"] - (1 - run.mean_probs.max(axis=1).mean()))
+    assert (
+        f"The worst slice by calibration is site *b*: confidence − accuracy is {points:+.1f} points over 400 " in said
+    )
+    found = json.loads(printed(capsys, "trust", run.path, "--json"))["slices"]
+    alone = json.loads(printed(capsys, "slices", run.path, "--json"))
+    assert found == {name: alone[name] for name in found}
+    assert [(each["measure"], each["where"]) for each in found["slices"]] == [
+        ("mistakes", {"site": "*b*"}),
+        ("overconfidence", {"site": "*b*"}),
+    ]
 
 
 def test_that_no_group_fares_worse_and_how_far_the_accuracy_is_from_guessing_are_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said, *_ = printed(capsys, "trust", in_groups(tmp_path / "run", 0.9).path).splitlines()
-    assert "Tested one by one, no group by label or prediction or site or age fares worse beyond chance, of 11" in said
+    assert "No slice is worse than chance explains, of 47 that were looked at." in said
     assert "Always answering the most frequent label would be right in 50.00% of the examples." in said
 
 

@@ -72,7 +72,7 @@ def test_groups_that_fare_worse_are_named_and_marked_in_their_table(
     in_groups(tmp_path / "sites", 0.7)
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     app = opened("sites", column="site")
-    assert "Less accurate than the rest, beyond chance: site \\*b\\*." in words(app)
+    assert "The worst slice is site \\*b\\*: " in words(app)
     (rows,) = (each.value for each in app.dataframe if "beyond chance" in each.value)
     assert rows[["group", "beyond chance"]].to_numpy().tolist() == [["*b*", "less accurate, over-confident"], ["a", ""]]
     assert rows["interval"].str.fullmatch(r"\d+\.\d\d to \d+\.\d\d").all()

@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from benchmarks.slices import NOTHING, PLANTED, is_first, rate
-from mcviz.measures.groups import FEWEST_IN_GROUP
 from mcviz.measures.slices import (
+    FEWEST_IN_GROUP,
     Scan,
     calibration_z,
     error_z,
+    excess_z,
     fewest_mistakes,
     make_partitions,
     mistakes_z,
@@ -50,6 +51,14 @@ def test_calibration_is_compared_by_the_likelihoods_of_poisson_counts(
     (z,) = calibration_z(arrays(100, mistakes[0], expected[0]), arrays(200, sum(mistakes), sum(expected)))
     assert z**2 == pytest.approx(2 * (log_likelihood(*each) - log_likelihood(same, same)), abs=1e-6)
     assert np.sign(z) == np.sign(mistakes[0] * expected[1] - mistakes[1] * expected[0])
+
+
+@given(mistakes=st.integers(0, 50), expected=st.floats(0.1, 500))
+def test_calibration_alone_is_held_against_the_mistakes_that_are_expected(mistakes: int, expected: float) -> None:
+    (z,) = excess_z(arrays(100, mistakes, expected))
+    best, given = (float(stats.poisson.logpmf(mistakes, mean)) for mean in (mistakes, expected))
+    assert z**2 == pytest.approx(2 * (best - given), abs=1e-6)
+    assert np.sign(z) == np.sign(mistakes - expected)
 
 
 @given(seed=st.integers(0, 10**6), sizes=st.tuples(*2 * [st.integers(20, 100)]), times=st.floats(0.2, 5))

@@ -1,6 +1,5 @@
 """Calibration of the deterministic model, a single pass and the ensemble, in all and by group."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 import numpy as np
@@ -15,18 +14,17 @@ from mcviz.analysis.trust import (
     compute_convergence,
     group_by_column,
     predictors,
-    run_group_tests,
     verdict_sentences,
 )
 from mcviz.app.caching import cached_for_run, numbers_key, table_key
 from mcviz.app.columns import grouping_columns
 from mcviz.app.columns import groups as own_groups
-from mcviz.app.compared_run import ComparedRun
 from mcviz.app.components.charts import chart, table_height
 from mcviz.app.components.widgets import bind
 from mcviz.app.resources import progress_bar
 from mcviz.app.state import PageState, choose_name
-from mcviz.app.wording import as_markdown, counted
+from mcviz.app.trust.slices import find_slices
+from mcviz.app.wording import counted
 from mcviz.measures import SCORES, percent
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import (
@@ -38,7 +36,7 @@ from mcviz.measures.calibration import (
     has_enough_mistakes,
 )
 from mcviz.measures.calibration_words import calibration_table
-from mcviz.measures.groups import FEWEST_IN_GROUP, GroupTest
+from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.columns import Groups
 from mcviz.text import one_line
@@ -50,10 +48,7 @@ GROUPS_READ = "groups of examples read"
 def render_calibration(run: Run, state: PageState) -> None:
     """Render a verdict in words, the figures behind it, the reliability diagram, and the figures by group."""
     found = _calibration(run)
-    compared = run.change if isinstance(run, ComparedRun) else None  # follows from the mistakes
-    columns = {name: _load_groups(run, name) for name in _group_columns(run) if name != compared}
-    tests = _tests(run, columns)
-    verdict, *others = verdict_sentences(run, found, tests, columns, as_markdown)
+    verdict, *others = verdict_sentences(run, found)
     st.markdown("\n".join([verdict, "", *(f"- {other}" for other in others)]))
     _render_figures(found)
     fewest = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
@@ -68,7 +63,7 @@ def render_calibration(run: Run, state: PageState) -> None:
     with left:
         _render_reliability(run, found)
     with right:
-        _render_groups(run, tests, state)
+        _render_groups(run, state)
 
 
 def render_convergence(run: Run, state: PageState) -> None:
@@ -107,7 +102,7 @@ def _render_reliability(run: Run, found: Calibration) -> None:
     chart(plot.reliability(run, found.predictors), "reliability", "Accuracy − confidence by confidence.")
 
 
-def _render_groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> None:
+def _render_groups(run: Run, state: PageState) -> None:
     st.subheader("Does a group fare worse?", anchor=False)
     columns = _group_columns(run)
     column = choose_name(state.column, columns)
@@ -123,11 +118,9 @@ def _render_groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> No
         )
         return
     beyond: dict[int, list[str]] = {}
-    for test in sorted(tests, key=lambda test: test.measure):
-        if test.column == column and test.is_beyond_chance:
-            beyond.setdefault(test.group, []).append(
-                "less accurate" if test.measure == "accuracy" else f"{'over' if test.value > 0 else 'under'}-confident"
-            )
+    for each in find_slices(run).of_column(column):
+        kind = "less accurate" if each.measure == "mistakes" else "over-confident"
+        beyond.setdefault(int(groups.members[each.examples[0]]), []).append(kind)
     rows = pd.DataFrame(
         [
             {
@@ -146,8 +139,8 @@ def _render_groups(run: Run, tests: Sequence[GroupTest], state: PageState) -> No
     st.caption(
         "Of the ensemble, the least accurate group first, with 95% intervals. Groups of fewer than "
         f"{FEWEST_IN_GROUP} examples are left out. Confidence − accuracy is in points: above 0 is over-confident. "
-        "Beyond chance: in a test of all groups together, the accuracy differs from that of the rest, or the "
-        "confidence from the accuracy. By label, only accuracy is tested."
+        "Beyond chance: in a test of all slices together, it is less accurate or more over-confident than the rest. "
+        "By label, only accuracy is tested."
     )
     st.dataframe(
         rows,
@@ -186,11 +179,6 @@ def _terms(run: Run) -> dict[str, CalibrationTerms]:
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")
 def _calibration(run: Run) -> Calibration:
     return calibration(_terms(run))
-
-
-@cached_for_run(table_key, max_entries=4, show_spinner="Testing the groups …")
-def _tests(run: Run, _columns: Mapping[str, Groups]) -> list[GroupTest]:
-    return run_group_tests(_calibration(run).predictors["ensemble"], _columns)
 
 
 @cached_for_run(table_key, max_entries=8, show_spinner="Resampling the groups …")

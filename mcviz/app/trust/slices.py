@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mcviz.analysis.slices import Slice, Slices, slices
-from mcviz.app.caching import cached_for_run, numbers_key
+from mcviz.app.caching import cached_for_run, names_key
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.navigation import UNCERTAIN
 from mcviz.app.resources import progress_bar, run_numbers
@@ -14,7 +14,7 @@ from mcviz.runs import Run
 
 def render_worst_slice(run: Run, state: PageState) -> None:
     """Render the worst slice in one line, with a link that selects its examples; or say that there is none."""
-    found = _slices(run)
+    found = find_slices(run)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(as_markdown(found.in_words), width="content")
         if found.slices:
@@ -43,7 +43,8 @@ def slice_filters(run: Run, found: Slice) -> Filters:
     return filters
 
 
-@cached_for_run(numbers_key, max_entries=4)
-def _slices(run: Run) -> Slices:
+@cached_for_run(names_key, max_entries=4)
+def find_slices(run: Run) -> Slices:
+    """Find the slices that the model is worse on, with progress."""
     with progress_bar("permutations") as progress:
         return slices(run, progress=progress)
