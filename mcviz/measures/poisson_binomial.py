@@ -43,18 +43,6 @@ def excess_mistakes(chances: Array, mistakes: float, confidence: float = 0.95) -
     return Interval(float(mistakes) / count - mean, low, high)
 
 
-def mistakes_p_value(chances: Array, mistakes: float) -> float:
-    """Compute the two-sided p-value of a number of mistakes, if confidences are true: twice the smaller tail.
-
-    Args:
-        chances: as for `excess_mistakes`.
-        mistakes: as for `excess_mistakes`.
-    """
-    cumulative = _distribution(chances, mistakes)
-    at_least = 1 - cumulative(mistakes - 1, 0) if mistakes else 1.0
-    return float(np.clip(2 * min(cumulative(mistakes, 0), at_least), 0, 1))
-
-
 def can_reject(chances: Array, confidence: float = 0.95) -> bool:
     """Whether there are enough examples to reject calibration: for no mistakes at all, or for nothing but mistakes.
 

@@ -299,9 +299,8 @@ def _find_slices(terms: Array, partitions: Sequence[Partition], scan: Scan, larg
     for partition in partitions:
         inside = partition.sizes.astype(np.float64), *partition.sums(terms.T).T
         z = scan.statistic(inside, (np.array(partition.whole), *terms.sum(axis=1)))
-        if scan.alone:
-            z = np.where(scan.alone(inside) > threshold, z, -inf)
-        for place in np.flatnonzero(z > threshold).tolist():
+        above = (z > threshold) & (scan.alone is None or scan.alone(inside) > threshold)
+        for place in np.flatnonzero(above).tolist():
             key = partition.keys[place]
             found[key] = FoundSlice(key, int(partition.sizes[place]), float(z[place]))
             sums[key] = [each[place] for each in inside]
