@@ -21,7 +21,6 @@ from mcviz.app.layouts import computed_layouts
 from mcviz.app.needs import RunPart, check_needs, has
 from mcviz.app.person import render_login
 from mcviz.app.resources import join_runs, open_cached_run, run_numbers, run_paths, run_scores
-from mcviz.app.session import mark_rendered
 from mcviz.app.state import (
     PageState,
     address,
@@ -29,6 +28,8 @@ from mcviz.app.state import (
     go_to_run,
     go_to_same_examples,
     is_open,
+    note_address,
+    note_link,
     quote,
     read_state,
     resolve_run,
@@ -40,7 +41,6 @@ from mcviz.runs.folder import cache_folder
 from mcviz.text import one_line
 
 PageGroup = Literal["explore", "decide", "test", "manage", "present"]
-LINKS = "links"  # the key of their fragment
 OF_THE_STORY = "step", "present"  # keys of the address that mean nothing on other pages
 MOST_QUOTED = 4  # parts of an address that were not understood
 
@@ -104,16 +104,15 @@ def render_navigation() -> None:
     """Render links to every page, which carry the state along; and a warning about an unknown run."""
     missing = resolve_run(list(run_paths()))
     _render_links()
-    if missing:
-        now = address().get("run") or next(iter(run_paths()))
-        st.warning(
-            f"There is no run {quote(missing)} here. This is **{as_markdown(now)}**.", icon=":material/link_off:"
-        )
+    with st.container():  # also where it is empty: what is drawn alone must not move when a warning goes
+        if missing:
+            now = address().get("run") or next(iter(run_paths()))
+            st.warning(
+                f"There is no run {quote(missing)} here. This is **{as_markdown(now)}**.", icon=":material/link_off:"
+            )
 
 
-@st.fragment(key=LINKS)
 def _render_links() -> None:
-    """Render the links, which are drawn anew where the address changes and the page does not."""
     of_classes = _predicts_classes()
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="navigation"):
         for group in GROUPS:
@@ -125,7 +124,6 @@ def _render_links() -> None:
                     with st.container(key="open-page", width="content") if is_open(page.title) else nullcontext():
                         link_to(page)
         render_login()
-    mark_rendered(LINKS)
 
 
 def _predicts_classes() -> bool:
@@ -141,6 +139,7 @@ def _predicts_classes() -> bool:
 def link_to(page: Page, label: str | None = None, icon: str | None = None) -> None:
     """Render a link to a page, which carries the whole state along, but for the story's own."""
     query = {key: text for key, text in address().items() if page is STORY or key not in OF_THE_STORY}
+    note_link(page.title, query)
     st.page_link(page.script, label=label or page.title, icon=icon or page.icon, query_params=query)
 
 
@@ -154,7 +153,9 @@ def require_classes(run: Run, words: str, instead: Page) -> None:
 
 def open_page(page: Page, state: PageState, **changes: Any) -> NoReturn:
     """Go to a page with a state, but for these changes."""
-    st.switch_page(page.script, query_params=state.link(**changes))
+    query = state.link(**changes)
+    note_address(query)
+    st.switch_page(page.script, query_params=query)
 
 
 def begin(page: Page, heading: str = "", extra: Callable[[Run], None] | None = None) -> tuple[Run, PageState]:
@@ -181,16 +182,17 @@ def begin(page: Page, heading: str = "", extra: Callable[[Run], None] | None = N
             extra(run)
     if not check_needs(run, page.needs):
         st.stop()
-    if run.added_scores_problem:
-        st.warning(refusal(CorruptRunError(run.added_scores_problem), page.title), icon=":material/warning:")
     state = load_state(run)
-    if state.ignored:
-        parts = ", ".join(map(quote, state.ignored[:MOST_QUOTED]))
-        st.warning(
-            f"Some of the address means nothing for this run and is left out: {parts}. The link may be of another run, "
-            "or cut.",
-            icon=":material/link_off:",
-        )
+    with st.container():
+        if run.added_scores_problem:
+            st.warning(refusal(CorruptRunError(run.added_scores_problem), page.title), icon=":material/warning:")
+        if state.ignored:
+            parts = ", ".join(map(quote, state.ignored[:MOST_QUOTED]))
+            st.warning(
+                f"Some of the address means nothing for this run and is left out: {parts}. The link may be of another "
+                "run, or cut.",
+                icon=":material/link_off:",
+            )
     return run, state
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from mcviz.app.streamlit_internals import current_visit, draw_at_top
+from mcviz.app.streamlit_internals import current_visit, draw_at_top, draws_fragments
 
 KEPT = "kept"
 LEFT, TOLD = "left-to-draw", "told-in-passing"  # names of what a visit keeps
@@ -50,8 +50,8 @@ def rerun_fragments(*keys: str) -> None:
     """
     mark_dirty(*keys)
     left = _left()
-    if left is not None:
-        st.rerun(list(left))
+    if not draws_fragments(left):
+        st.rerun("app" if left is None else list(left))
 
 
 def mark_rendered(key: str) -> None:

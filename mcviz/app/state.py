@@ -53,7 +53,8 @@ HIGHEST_SEED = 10**9
 BRUSHES = 2  # histograms beside that of the ranking's score
 TILE_SIZES = ("small", "medium", "large")
 LARGEST_VALUE = 3.4028234663852886e38  # of float32
-LATEST, ADDRESS, ADDRESSES, PAGE = "latest-state", "address", "addresses-shown", "page"  # names of what a visit keeps
+# Names of what a visit keeps.
+LATEST, ADDRESS, ADDRESSES, PAGE, LINKED = "latest-state", "address", "addresses-shown", "page", "links"
 MOST_SHOWN = 200  # addresses, of which a browser may still have an earlier one
 BACK_TO_FIRST_PAGE = {"filters", "order", "page_size", "score"}  # a change of these lists other examples
 TOLD_ELSEWHERE = {"run", "example"}
@@ -261,15 +262,32 @@ def resolve_run(names: Sequence[str]) -> str:
 def sync_from_url(page: str) -> None:
     """Find out what the address is, as the drawing of a page begins.
 
-    What the browser says is out of date where it is one that this page had before, unless somebody went back to it.
+    What the browser says is out of date where it is one that this page had before, unless somebody went back to it. A
+    link was drawn before the latest look at an example, and leads to that.
     """
     store, from_browser = session_store(), st.query_params.to_dict()
     if store.get(PAGE) == page and not is_history_navigation() and from_browser in store[ADDRESSES]:
         if from_browser != address():
             st.query_params.from_dict(address())
         return
+    if page in (linked := store.pop(LINKED, {})) and from_browser == linked[page] and not is_history_navigation():
+        others = {key: text for key, text in from_browser.items() if key != "example"}
+        latest = others | {key: text for key, text in address().items() if key == "example"}
+        if latest != from_browser:
+            st.query_params.from_dict(latest)
+            from_browser = latest
     store[PAGE], store[ADDRESS] = page, from_browser
     _note_shown(from_browser)
+
+
+def note_link(page: str, query: dict[str, str]) -> None:
+    """Note the address of a link to the page of a title."""
+    session_store().setdefault(LINKED, {})[page] = query
+
+
+def note_address(query: dict[str, str]) -> None:
+    """Note the address of a page that is gone to."""
+    session_store()[ADDRESS] = query
 
 
 def is_open(page: str) -> bool:

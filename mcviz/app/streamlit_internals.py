@@ -4,6 +4,7 @@ Tried with Streamlit 1.67.0; after an update, tests/app and tests/browser say wh
 scripts take stands in components/internals.js.
 """
 
+from collections.abc import Collection
 from threading import Thread
 
 from streamlit import runtime
@@ -27,6 +28,13 @@ def is_history_navigation() -> bool:
     """Return whether the page is drawn because somebody went back or forward to it."""
     visit = get_script_run_ctx(suppress_warning=True)
     return visit is not None and visit.is_history_navigation
+
+
+def draws_fragments(keys: Collection[str] | None) -> bool:
+    """Return whether what follows a callback draws just these fragments; None for all of the page."""
+    visit = get_script_run_ctx(suppress_warning=True)
+    drawn = (visit and visit.fragment_ids_this_run) or None
+    return drawn == (visit.fragment_storage.resolve_target(list(keys)) if visit and keys is not None else keys)
 
 
 def join_visit(thread: Thread) -> None:

@@ -12,7 +12,17 @@ NAMES = [str(c) for c in range(10)]
 
 
 def panels_of(probs: np.ndarray, class_names: list[str], label: int | None) -> list[dict[str, Any]]:
-    return class_panels(summarise(probs), class_names, label)
+    panels = class_panels(summarise(probs), class_names, label)
+    return [{**panel, "counts": counts_of(panel)} for panel in panels]
+
+
+def counts_of(panel: dict[str, Any]) -> list[int]:
+    """The counts of all 100 bins, of which only those with passes are sent."""
+    assert 0 not in panel["counts"]
+    counts = [0] * 100
+    for bin_, count in zip(panel["bins"], panel["counts"], strict=True):
+        counts[bin_] = count
+    return counts
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from mcviz.app.components.explanation import render_explanation
 from mcviz.app.components.histograms import pass_histograms
 from mcviz.app.wording import all_as_markdown, counted, votes
 from mcviz.figures import enlarge_letters, picture_url, select_classes
@@ -115,4 +116,4 @@ def class_charts(
         "narrow peak means that the passes agree; a wide one, or two, that they do not. The height is on a "
         "square-root scale."
     )
-    pass_histograms(summary, class_names, f"{key}-passes", f"Histograms of the passes: {spoken}", label)
+    render_explanation(f"{key}-passes", {"histograms": pass_histograms(summary, class_names, label)})

@@ -1,7 +1,15 @@
 const SVG = "http://www.w3.org/2000/svg";
+const BINS = 100;
 
 // As a share of the height, from above, on a square-root scale.
 const depth = (count, passes) => 1 - Math.sqrt(count / passes);
+
+/* How many passes fall into each hundredth, of which those without any were not sent. */
+function countsOf({ bins, counts }) {
+  const all = Array(BINS).fill(0);
+  bins.forEach((bin, index) => (all[bin] = counts[index]));
+  return all;
+}
 
 function bars(counts, passes) {
   const svg = document.createElementNS(SVG, "svg");
@@ -38,13 +46,13 @@ function panelOf(shown, { passes, ticks }) {
     tick.style.left = `${100 * share}%`;
     plot.append(tick);
   }
-  plot.append(bars(shown.counts, passes));
+  const counts = countsOf(shown);
+  plot.append(bars(counts, passes));
   plot.onpointermove = (event) => {
     const { left, width } = plot.getBoundingClientRect();
-    const bins = shown.counts.length;
-    const bin = Math.min(bins - 1, Math.max(0, Math.floor((bins * (event.clientX - left)) / width)));
+    const bin = Math.min(BINS - 1, Math.max(0, Math.floor((BINS * (event.clientX - left)) / width)));
     plot.style.setProperty("--bin", bin);
-    value.textContent = `${bin}–${bin + 1}%: ${shown.counts[bin]} of ${passes}`;
+    value.textContent = `${bin}–${bin + 1}%: ${counts[bin]} of ${passes}`;
   };
   plot.onpointerleave = () => {
     value.textContent = shown.value;
@@ -53,11 +61,10 @@ function panelOf(shown, { passes, ticks }) {
   return panel;
 }
 
-export default withLatestData(({ data, parentElement }) => {
+function panelsOf(data) {
   const panels = element("div", "panels");
   panels.setAttribute("role", "group");
   panels.setAttribute("aria-label", data.spoken);
   panels.append(...data.panels.map((shown) => panelOf(shown, data)), element("div", "axis", "probability in a pass"));
-  parentElement.querySelector(".panels")?.remove();
-  parentElement.append(panels);
-});
+  return panels;
+}

@@ -5,11 +5,11 @@ for a quarter of a second.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
-import streamlit as st
+import numpy as np
 
-from mcviz.app.components.assets import load_assets
-from mcviz.app.wording import abbreviated
+from mcviz.app.wording import abbreviated, votes
 from mcviz.figures import group_by_role, select_classes
 from mcviz.figures.passes import OTHER_CLASSES
 from mcviz.measures import PassSummary, percent
@@ -17,21 +17,9 @@ from mcviz.measures import PassSummary, percent
 TICKS = (1, 2, 5, 10, 25, 50, 250, 500, 1000, 2500, 5000, 10000)  # passes
 LOWEST_TICK = 1 / 12  # of the passes: lower ones would stand too close together
 
-_mounted = st.components.v2.component(
-    "mcviz_histograms",
-    css=load_assets("histograms.css"),
-    js=load_assets("element.js", "latest_data.js", "histograms.js"),
-)
 
-
-def pass_histograms(
-    summary: PassSummary,
-    class_names: Sequence[str],
-    key: str,
-    spoken: str,
-    label: int | None = None,
-) -> None:
-    """Render a small histogram a class of its probability in each pass: 100 bins over 0 to 1, shared axes.
+def pass_histograms(summary: PassSummary, class_names: Sequence[str], label: int | None = None) -> dict[str, Any]:
+    """Return a small histogram a class of its probability in each pass: 100 bins over 0 to 1, shared axes.
 
     The counts are drawn on a square-root scale, so that a few passes of another prediction stay visible beside
     hundreds.
@@ -39,12 +27,19 @@ def pass_histograms(
     Args:
         summary: of the passes of one example.
         class_names: C names.
-        key: of the component.
-        spoken: what they show, for those who cannot see it.
         label: its index, where it is known.
+
+    Returns:
+        As `Explanation.histograms`.
     """
-    passes, panels = summary.passes, class_panels(summary, class_names, label)
-    _mounted(key=key, data={"passes": passes, "ticks": ticks(passes), "spoken": spoken, "panels": panels})
+    likeliest = summary.prediction
+    spoken = f"{percent(summary.mean[likeliest])} for {class_names[likeliest]}; {votes(summary, class_names)}."
+    return {
+        "passes": summary.passes,
+        "ticks": ticks(summary.passes),
+        "spoken": f"Histograms of the passes: {spoken}",
+        "panels": class_panels(summary, class_names, label),
+    }
 
 
 def ticks(passes: int) -> list[int]:
@@ -61,8 +56,8 @@ def class_panels(summary: PassSummary, class_names: Sequence[str], label: int | 
         label: its index, where it is known.
 
     Returns:
-        For each of `select_classes` its name, its role and the role's colour, how many passes fall into each hundredth,
-        and the mean and the standard deviation, also as a sentence.
+        For each of `select_classes` its name, its role and the role's colour, the hundredths into which passes fall and
+        how many do, and the mean and the standard deviation, also as a sentence.
     """
     mean, std = summary.mean, summary.std
     panels: dict[int, dict[str, object]] = {}
@@ -70,12 +65,14 @@ def class_panels(summary: PassSummary, class_names: Sequence[str], label: int | 
     for role, colour, members in group_by_role(summary.prediction, label, shown):
         for c in members:
             counts = summary.histograms[c]
+            bins = np.flatnonzero(counts)
             most, value = int(counts.argmax()), f"{percent(mean[c])} ± {percent(std[c])}"
             panels[c] = {
                 "name": class_names[c],
                 "role": "" if role == OTHER_CLASSES else role,
                 "colour": colour,
-                "counts": counts.tolist(),
+                "bins": bins.tolist(),
+                "counts": counts[bins].tolist(),
                 "value": abbreviated(value),
                 "spoken": f"{class_names[c]}, {role}: {value}; most often {most}% to {most + 1}%, "
                 f"in {counts[most]} of {summary.passes} passes.",

@@ -5,6 +5,7 @@
 
 const TAKES_KEYS = '[data-testid="stDataFrame"], [data-testid="stPopoverBody"]'; // widgets with keys of their own
 const SKIP_LINK = '[data-testid="stSkipToContent"]'; // to the main content
+const LINKS = ":is(.st-key-navigation, .st-key-filter-bar) a"; // to other pages, which carry the address along
 const STALE = "[data-stale=true]"; // a widget that was replaced, until the new one is drawn
 const RETAINED = "[data-retained]"; // and a moment longer, hidden
 
@@ -35,13 +36,22 @@ function onReconnect(call) {
 }
 
 /* Streamlit leaves an entry in the browser's history for every change of the address. That of a look at another example
-   takes the place of the one before, so that going back leads out of the looks in one step. */
+   takes the place of the one before, so that going back leads out of the looks in one step. The links to other pages are
+   not drawn anew then, and follow here. */
 function shortenHistory() {
   const push = (window.mcvizPush ??= history.pushState);
   history.pushState = (state, unused, address) => {
     const replaces = isNextLook(new URL(location.href), new URL(address ?? "", location.href));
     (replaces ? history.replaceState : push).call(history, state, unused, address);
+    document.querySelectorAll(LINKS).forEach(carryExample);
   };
+}
+
+function carryExample(link) {
+  const [to, example] = [new URL(link.href), new URL(location.href).searchParams.get("example")];
+  if (example === null) to.searchParams.delete("example");
+  else to.searchParams.set("example", example);
+  link.href = to;
 }
 
 function isNextLook(from, to) {

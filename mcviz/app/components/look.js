@@ -25,6 +25,7 @@ class Look {
     this.said.setAttribute("role", "status");
     this.place.append(bar, this.shown, this.said);
     root.append(this.place);
+    this.sender = new Sender();
     for (const [name, act] of Object.entries(this.acts)) act.onclick = () => this.act(name, this.example);
     buttons.open.onclick = () => this.act("open", this.example);
     buttons.close.onclick = () => this.close();
@@ -34,11 +35,13 @@ class Look {
   }
 
   get example() {
-    return this.wanted ?? this.data.tile.example;
+    return this.wanted ?? this.data.tile?.example;
   }
 
   show(data) {
     this.data = data;
+    this.panel.dataset.empty = String(!data.tile);
+    if (!data.tile) return;
     const behind = this.wanted !== undefined && this.wanted !== data.tile.example;
     if (behind && performance.now() < this.until) return; // the answer to an earlier step
     this.wanted = undefined;
@@ -76,6 +79,7 @@ class Look {
     this.wanted = example;
     this.until = performance.now() + PATIENCE;
     this.at = this.data.near.indexOf(example);
+    this.panel.dataset.empty = "false";
     this.panel.dataset.chosen = "true";
     this.panel.dataset.waiting = "true";
     this.rank.textContent = "";
@@ -106,7 +110,7 @@ class Look {
   }
 
   ask(asked) {
-    document.dispatchEvent(new CustomEvent("mcviz-sent", { detail: asked }));
+    this.sender.add(asked);
   }
 
   close() {
@@ -136,11 +140,13 @@ class Look {
   }
 }
 
-export default withLatestData(({ data, parentElement }) => {
+export default withLatestData(({ data, parentElement, setTriggerValue }) => {
   const look = (parentElement.look ??= new Look(parentElement));
+  look.sender.send = (asked) => setTriggerValue("asked", asked);
   look.show(data);
   return hear(parentElement, {
     "mcviz-asked": (event) => look.asked(event.detail),
+    "mcviz-sent": (event) => look.ask(event.detail),
     keydown: (event) => look.pressed(event),
   });
 });

@@ -8,31 +8,22 @@ import streamlit as st
 from mcviz.app.components.assets import load_assets
 from mcviz.app.session import widget_value
 
+SCRIPTS = "internals.js", "hearing.js", "element.js", "tile.js", "acts.js", "latest_data.js", "sender.js", "look.js"
+
 _mounted = st.components.v2.component(
-    "mcviz_look",
-    css=load_assets("tile.css", "acts.css", "look.css"),
-    js=load_assets("internals.js", "hearing.js", "element.js", "tile.js", "acts.js", "latest_data.js", "look.js"),
+    "mcviz_look", css=load_assets("tile.css", "acts.css", "look.css"), js=load_assets(*SCRIPTS)
 )
 
 
-_asked = st.components.v2.component("mcviz_asked", js=load_assets("internals.js", "hearing.js", "asked.js"))
+def look_head(key: str, data: dict[str, Any], act: Callable[[Any], None]) -> Any:
+    """Render the head. It draws at once what keys and views request, and receives these requests of the browser.
 
-
-def look_head(key: str, data: dict[str, Any]) -> None:
-    """Render the head. It draws at once what keys and views request, and passes it on to `example_requests`.
+    A request is `what` is asked, the number of an `example`, and for a range all `examples`.
 
     Args:
         key: of the component.
-        data: the example's tile and picture as `tile_data` gives them, its rank, and the numbers of those around it.
-    """
-    _mounted(key=key, data=data)
-
-
-def example_requests(key: str, act: Callable[[Any], None]) -> Any:
-    """Receive requests of the browser: `what`, the number of an `example`, and for a range all `examples`.
-
-    Args:
-        key: of the component, which shows nothing.
+        data: the example's tile and picture as `tile_data` gives them, its rank, and the numbers of those around it;
+            only the latter where no example is shown.
         act: called with what is asked, as a callback.
 
     Returns:
@@ -43,4 +34,4 @@ def example_requests(key: str, act: Callable[[Any], None]) -> Any:
         component = widget_value(key)  # which is gone where somebody left the page meanwhile
         act(component.asked if component else None)
 
-    return _asked(key=key, height=1, on_asked_change=heard).asked
+    return _mounted(key=key, data=data, on_asked_change=heard).asked

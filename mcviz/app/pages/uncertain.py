@@ -10,9 +10,10 @@ from mcviz.app.needs import available
 from mcviz.app.selection import filter_mask
 from mcviz.app.state import choose_name, quote
 from mcviz.app.views import VIEWS
+from mcviz.app.views.ahead import send_examples_ahead
 from mcviz.app.views.brushes import render_brushes
 from mcviz.app.views.filter_bar import render_filter_bar
-from mcviz.app.views.gallery import render_gallery, render_gallery_controls
+from mcviz.app.views.gallery import page_examples, render_gallery, render_gallery_controls
 from mcviz.app.views.look_panel import render_look_panel, render_ticked_bar
 
 run, state = begin(UNCERTAIN)
@@ -27,7 +28,8 @@ with st.container(horizontal=True, vertical_alignment="center", gap="small", key
     render_brushes(selection)
     if with_gallery:
         render_gallery_controls(selection)
-render_ticked_bar(selection)
+with st.container():
+    render_ticked_bar(selection)
 beside, panel = st.columns([5, 2], gap="small")
 with beside:
     if not view.own_filters:
@@ -55,3 +57,6 @@ with st.form("open", border=False), st.container(horizontal=True, vertical_align
             st.error(f"No example has the id {quote(str(wanted))}.", icon=":material/link_off:")
         else:
             open_page(EXAMPLE, state, example=found)
+
+if with_gallery:
+    send_examples_ahead(run, state, page_examples(selection))

@@ -13,6 +13,7 @@ import streamlit as st
 from mcviz import plot
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.charts import headed_chart
+from mcviz.app.components.explanation import Explanation
 from mcviz.app.filters import Filters
 from mcviz.app.inputs import Along, SweepInputs
 from mcviz.app.needs import Need
@@ -305,8 +306,11 @@ class TaskRenderer(ABC):
         """Render the charts of an example."""
 
     @abstractmethod
-    def render_preview(self, context: ExampleContext) -> None:
-        """Render the words and a chart of an example in a narrow column."""
+    def explain(self, context: ExampleContext) -> Explanation:
+        """Return what is predicted and why that is uncertain, for a narrow column."""
+
+    def render_preview(self, context: ExampleContext) -> None:  # noqa: B027
+        """Render what belongs below the explanation in a narrow column."""
 
     @abstractmethod
     def render_pinned(self, context: ExampleContext) -> None:

@@ -11,6 +11,7 @@ import streamlit as st
 from mcviz import plot
 from mcviz.analysis.comparison import bin_by_confidence, class_order
 from mcviz.app.components.charts import chart, class_charts, class_table
+from mcviz.app.components.explanation import Explanation
 from mcviz.app.components.histograms import pass_histograms
 from mcviz.app.components.widgets import bind
 from mcviz.app.filters import Filters, two_classes
@@ -43,7 +44,7 @@ from mcviz.figures import two_classes as two_classes_figure
 from mcviz.figures.comparison import class_histograms, classes_to_compare
 from mcviz.figures.sweeps import SWEEP_SCORES, predictions_along
 from mcviz.figures.trust import accuracy_against_referred, reliability_diagram
-from mcviz.measures import percent, scores, summarise
+from mcviz.measures import PassSummary, percent, scores, summarise
 from mcviz.measures.selective import Ranking, accuracy_of_rest, perfect_ranking
 from mcviz.runs import Run
 from mcviz.text import one_line
@@ -97,19 +98,18 @@ class ClassificationRenderer(TaskRenderer):
 
     def render_summary(self, context: ExampleContext) -> None:
         """Render prediction and label in a sentence, the reasons for doubt, and the classes in a table."""
-        _render_sentences(context)
-        class_table(summarise(context.predictions), class_names(context.run))
+        summary = summarise(context.predictions)
+        st.markdown("\n".join(_sentences(context, summary)))
+        class_table(summary, class_names(context.run))
 
     def render_charts(self, context: ExampleContext) -> None:
         """Render the predictive mean with its spread, and one histogram a class."""
         self.render_probe(context.run, context.predictions, _label(context), "example")
 
-    def render_preview(self, context: ExampleContext) -> None:
-        """Render the sentences, and one histogram a class with its mean."""
-        _render_sentences(context)
-        summary, names = summarise(context.predictions), class_names(context.run)
-        spoken = f"Histograms of the passes: {votes(summary, names)}."
-        pass_histograms(summary, names, "look-passes", spoken, _label(context))
+    def explain(self, context: ExampleContext) -> Explanation:
+        """Return the sentences, and one histogram a class with its mean."""
+        summary, names, label = summarise(context.predictions), class_names(context.run), _label(context)
+        return {"sentences": _sentences(context, summary), "histograms": pass_histograms(summary, names, label)}
 
     def render_pinned(self, context: ExampleContext) -> None:
         """Render label, prediction, the mean of each class, and the votes."""
@@ -288,10 +288,12 @@ def _label(context: ExampleContext) -> int | None:
     return None if pd.isna(label) else int(label)
 
 
-def _render_sentences(context: ExampleContext) -> None:
-    summary, names, label = summarise(context.predictions), class_names(context.run), _label(context)
-    st.markdown(f"{predicted(summary, names)} {judged(summary.prediction, label, names)}")
-    st.markdown("\n".join(f"- {reason}" for reason in reasons(summary, context.row, names, label)))
+def _sentences(context: ExampleContext, summary: PassSummary) -> list[str]:
+    """Say what is predicted, whether that is correct, and in a list why it is uncertain."""
+    names, label = class_names(context.run), _label(context)
+    judgement = judged(summary.prediction, label, names)
+    doubts = reasons(summary, context.row, names, label)
+    return [f"{predicted(summary, names)} {judgement}", *(f"- {doubt}" for doubt in doubts)]
 
 
 def _render_two_classes(context: ExampleContext) -> None:

@@ -11,6 +11,7 @@ from mcviz import plot
 from mcviz.analysis.base import as_predictions, column
 from mcviz.app.components.charts import chart
 from mcviz.app.components.choosers import target_chooser
+from mcviz.app.components.explanation import Explanation
 from mcviz.app.inputs import Along
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import load_state
@@ -97,7 +98,8 @@ class RegressionRenderer(TaskRenderer):
     def render_summary(self, context: ExampleContext) -> None:
         """Render prediction, label and interval in words, the parts of the uncertainty, and all targets in a table."""
         prediction = _prediction(context)
-        _render_sentences(context, prediction)
+        for sentence in _sentences(context, prediction):
+            st.markdown(sentence)
         prediction.render_table(_labels(context))
 
     def render_charts(self, context: ExampleContext) -> None:
@@ -108,11 +110,13 @@ class RegressionRenderer(TaskRenderer):
         prediction.render_caption()
         _render_histogram(context, prediction, "example-passes")
 
+    def explain(self, context: ExampleContext) -> Explanation:
+        """Return the same words."""
+        return {"sentences": _sentences(context, _prediction(context))}
+
     def render_preview(self, context: ExampleContext) -> None:
-        """Render the same words, and the passes of a target."""
-        prediction = _prediction(context)
-        _render_sentences(context, prediction)
-        _render_histogram(context, prediction, "look-passes", SMALL_CHART_HEIGHT)
+        """Render the passes of a target."""
+        _render_histogram(context, _prediction(context), "look-passes", SMALL_CHART_HEIGHT)
 
     def render_pinned(self, context: ExampleContext) -> None:
         """Render the prediction in words, and the passes of a target."""
@@ -258,11 +262,10 @@ def _label(context: ExampleContext) -> float | None:
     return None if labels is None else float(labels[context.state.target])
 
 
-def _render_sentences(context: ExampleContext, prediction: Prediction) -> None:
+def _sentences(context: ExampleContext, prediction: Prediction) -> list[str]:
     target = context.state.target
-    st.markdown(prediction.describe())
-    st.markdown(prediction.describe_interval(target, _label(context)))
-    st.markdown(prediction.describe_uncertainty(target))
+    interval, uncertainty = prediction.describe_interval, prediction.describe_uncertainty
+    return [prediction.describe(), interval(target, _label(context)), *uncertainty(target).splitlines()]
 
 
 def _render_histogram(context: ExampleContext, prediction: Prediction, key: str, height: int | None = None) -> None:

@@ -53,7 +53,8 @@ def render_filter_bar(run: Run, state: PageState) -> Selection:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="filter-meaning"):
         chips(selection)
         _render_meaning(selection, score)
-    render_resample_status(selection)
+    with st.container():
+        render_resample_status(selection)
     return selection
 
 

@@ -24,7 +24,7 @@ def render_gallery(selection: Selection) -> None:
     tiles(
         selection.run,
         state,
-        _page_examples(selection),
+        page_examples(selection),
         (page - 1) * size + 1,
         selection.score,
         key="gallery",
@@ -41,7 +41,7 @@ def render_gallery_controls(selection: Selection) -> None:
     state = selection.state
     sizes = {each: each[0].upper() for each in TILE_SIZES}
     choose_segment("Size of the tiles", "tile_size", state.tile_size, sizes, label_visibility="collapsed")
-    shown = _page_examples(selection).tolist()
+    shown = page_examples(selection).tolist()
     st.button(
         "Tick all",
         key="tick-all",
@@ -53,13 +53,13 @@ def render_gallery_controls(selection: Selection) -> None:
     )
 
 
+def page_examples(selection: Selection) -> np.ndarray:
+    """Return the examples of the page that is shown."""
+    size, (_, page) = selection.state.page_size, _pages(selection)
+    return selection.examples[(page - 1) * size : page * size]
+
+
 def _pages(selection: Selection) -> tuple[int, int]:
     """Return how many pages there are, and the one that is shown."""
     pages = max(1, -(-len(selection.examples) // selection.state.page_size))
     return pages, selection.state.page if selection.state.page <= pages else 1
-
-
-def _page_examples(selection: Selection) -> np.ndarray:
-    """Return the examples of the page that is shown."""
-    size, (_, page) = selection.state.page_size, _pages(selection)
-    return selection.examples[(page - 1) * size : page * size]

@@ -8,9 +8,10 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.components.example import EXAMPLE_WIDTH, render_example
+from mcviz.app.components.explanation import render_explanation
 from mcviz.app.components.gallery import marks, tile_data
-from mcviz.app.components.look import example_requests, look_head
-from mcviz.app.navigation import EXAMPLE, LINKS, open_page
+from mcviz.app.components.look import look_head
+from mcviz.app.navigation import EXAMPLE, open_page
 from mcviz.app.needs import has
 from mcviz.app.selection import Selection, find_rank, select
 from mcviz.app.session import mark_rendered, queue_toast, rerun_fragments, session_store
@@ -31,28 +32,25 @@ MARKS = {"tick": "ticked", "pin": "pinned", "flag": "flagged"}  # the attribute 
 
 
 def render_look_panel(run: Run, paged: bool) -> None:
-    """Render the panel, and hear the requests of views and keys.
+    """Render the panel, which hears the requests of views and keys.
 
     Args:
         run: that is open.
         paged: whether the view beside is a page of the selection, which then turns over to the example.
     """
-    with st.container(key="asked"):
-        asked = example_requests("asked-of-examples", partial(_handle_request, run, paged))
-    if isinstance(asked, dict) and asked.get("what") == "open" and _is_example(run, asked.get("example")):
-        open_page(EXAMPLE, latest_state(), example=asked["example"])
-    _render_panel(run)
+    with st.container(key=PANEL):
+        _render_panel(run, paged)
 
 
 def look_at_example(run: Run, example: int, paged: bool) -> None:
-    """Look at an example, in a callback; only the panel is drawn anew, and the links, unless the page turns over."""
+    """Look at an example, in a callback; only the panel is drawn anew, unless the page turns over."""
     state = latest_state()
     at = find_rank(example, select(run, state).examples)
     page = at // state.page_size + 1 if at >= 0 and paged else state.page
     if page != state.page:
         go(example=example, page=page)
         return
-    go(example=example, parts=(LINKS, PANEL))  # a link must not lead to the example before while the panel is rendered
+    go(example=example, parts=(PANEL,))
 
 
 def tick_examples(examples: tuple[int, ...]) -> None:
@@ -90,26 +88,29 @@ def render_ticked_bar(selection: Selection) -> None:
 
 
 @st.fragment(key=PANEL)
-def _render_panel(run: Run) -> None:
+def _render_panel(run: Run, paged: bool) -> None:
     """Render the current example, or the first of the selection; several that are ticked side by side."""
     state = latest_state()
     selection = select(run, state)
     example = state.example
     if example is None and len(selection.examples):
         example = int(selection.examples[0])
-    with st.container(key=PANEL):
-        if example is not None:
-            alone = example not in state.ticked or len(state.ticked) == 1
-            look_head("look-head", {**_head_data(selection, example), "alone": alone})
-            if alone:
-                _render_one(run, state, example)
-            else:
-                _render_side_by_side(run, state, example)
+    alone = example not in state.ticked or len(state.ticked) == 1
+    head = {**_head_data(selection, example), "alone": alone}
+    asked = look_head("look-head", head, partial(_handle_request, run, paged))
+    if isinstance(asked, dict) and asked.get("what") == "open" and _is_example(run, asked.get("example")):
+        open_page(EXAMPLE, state, example=asked["example"])
+    if example is not None and alone:
+        _render_one(run, state, example)
+    elif example is not None:
+        _render_side_by_side(run, state, example)
     mark_rendered(PANEL)
 
 
-def _head_data(selection: Selection, example: int) -> dict[str, Any]:
+def _head_data(selection: Selection, example: int | None) -> dict[str, Any]:
     run, state, examples = selection.run, selection.state, selection.examples
+    if example is None:
+        return {"near": []}
     at = find_rank(example, examples)
     data = tile_data(run, state, np.array([example]), None if at < 0 else at + 1, selection.score)
     (tile,) = data.pop("tiles")
@@ -127,7 +128,9 @@ def _head_data(selection: Selection, example: int) -> dict[str, Any]:
 def _render_one(run: Run, state: PageState, example: int) -> None:
     if has(run, "examples") and not has(run, "images"):
         render_example(run, example, EXAMPLE_WIDTH)
-    task_renderer(run).render_preview(load_example(run, state, example))
+    context, renderer = load_example(run, state, example), task_renderer(run)
+    render_explanation("look-passes", renderer.explain(context), example)
+    renderer.render_preview(context)
 
 
 def _render_side_by_side(run: Run, state: PageState, example: int) -> None:
@@ -156,19 +159,22 @@ def _handle_request(run: Run, paged: bool, asked: Any) -> None:
             wanted = [each for each in asked.get("examples", (example,)) if _is_example(run, each)]
             session_store()[PICTURED] = wanted[:MOST_PICTURES]
             rerun_fragments(POINTS)
+            return
         case "close":
-            go(example=None, parts=(LINKS, PANEL))
+            go(example=None, parts=(PANEL,))
         case "range":
             wanted = [each for each in asked.get("examples", ()) if _is_example(run, each)]
             tick_examples(add_examples(state.ticked, wanted))
         case "tick" | "pin" | "flag" as what:
             _toggle_mark(what, state, example)
+    rerun_fragments(PANEL)
 
 
 def _toggle_mark(what: str, state: PageState, example: int) -> None:
     changed = toggle_example(marks(state)[what], example)
     if what == "pin" and len(changed) > PINS:
         queue_toast(f"Only {PINS} examples fit side by side. Unpin one first.", ":material/keep:")
+        rerun_fragments()
     elif what == "tick":
         tick_examples(changed)
     else:

@@ -2,8 +2,7 @@ const STARTED = 200; // milliseconds, in which the server has begun with what wa
 const SOON = 20;
 
 /* Sends what is asked of examples in any view to the server, one after the other: what arrives while a page is drawn cuts
-   the drawing short, and may be lost itself. It stands outside of the parts of the page that are drawn anew alone, since
-   what these send is lost once something else on the page has moved them. */
+   the drawing short, and may be lost itself. */
 class Sender {
   constructor() {
     this.waiting = [];
@@ -27,10 +26,4 @@ class Sender {
     }
     if (this.waiting.length) this.timer = setTimeout(() => this.go(), SOON);
   }
-}
-
-export default function ({ parentElement, setTriggerValue }) {
-  const sender = (parentElement.sender ??= new Sender());
-  sender.send = (asked) => setTriggerValue("asked", asked);
-  return hear(parentElement, { "mcviz-sent": (event) => sender.add(event.detail) });
 }

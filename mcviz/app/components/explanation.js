@@ -1,0 +1,72 @@
+const PATIENCE = 3000; // milliseconds, in which the server should have answered what was asked last
+
+/* A sentence in Markdown, whose bold words are all that it has of it; what else would mean something is escaped. */
+function sentenceOf(tag, markdown) {
+  const sentence = element(tag, "");
+  let place = sentence;
+  for (const [token, escaped] of markdown.matchAll(/\\(.)|\*\*|[^\\*]+/gsu)) {
+    if (token !== "**") place.append(escaped ?? token);
+    else if (place === sentence) sentence.append((place = element("b", "")));
+    else place = sentence;
+  }
+  return sentence;
+}
+
+function sentencesOf(sentences) {
+  const found = [];
+  for (const sentence of sentences) {
+    if (!sentence.startsWith("- ")) found.push(sentenceOf("p", sentence));
+    else {
+      if (found.at(-1)?.tagName !== "UL") found.push(element("ul", ""));
+      found.at(-1).append(sentenceOf("li", sentence.slice(2)));
+    }
+  }
+  return found;
+}
+
+const PARTS = { sentences: sentencesOf, histograms: (histograms) => [panelsOf(histograms)] };
+
+class Explanation {
+  constructor(root) {
+    this.place = element("div", "explanation");
+    root.append(this.place);
+  }
+
+  show({ example, explanation }) {
+    const behind = this.wanted !== undefined && this.wanted !== example;
+    if (behind && performance.now() < this.until) return; // the answer to an earlier step
+    this.wanted = undefined;
+    this.parts = Object.keys(explanation);
+    this.draw(example, explanation);
+  }
+
+  draw(example, explanation) {
+    const shown = JSON.stringify(this.parts.map((part) => explanation[part]));
+    this.place.classList.remove("waiting");
+    this.example = example;
+    if (shown === this.shown) return;
+    this.shown = shown;
+    this.place.replaceChildren(...this.parts.flatMap((part) => PARTS[part](explanation[part])));
+  }
+
+  /* Another example is looked at: what is shown is of the one before, unless its own came ahead. */
+  look(example) {
+    this.wanted = example;
+    this.until = performance.now() + PATIENCE;
+    this.place.classList.toggle("waiting", this.example !== example);
+  }
+
+  cameAhead({ example, explanation }) {
+    this.look(example);
+    this.draw(example, explanation);
+  }
+}
+
+export default withLatestData(({ data, parentElement }) => {
+  const explanation = (parentElement.explanation ??= new Explanation(parentElement));
+  explanation.show(data);
+  return hear(parentElement, {
+    "mcviz-looked": ({ detail }) => detail.draw && explanation.look(detail.example),
+    "mcviz-came-ahead": ({ detail }) => explanation.cameAhead(detail),
+  });
+});
