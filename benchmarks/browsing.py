@@ -9,12 +9,14 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Browser, Page
 
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
+SILENCE = 700  # milliseconds, after which the server has said all
 IN_THE_PAGE = (Path(__file__).parent / "in_the_page.js").read_text()
 
 
@@ -98,6 +100,41 @@ def timed(page: Page, act: Callable[[], None], drawn: str, *arguments: object, s
         polling="raf",
     )
     return float(found.json_value()) / 1000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How an act was answered.
+
+    Attributes:
+        seconds: until what it leads to was drawn.
+        frames: that the browser had begun to draw by then.
+        messages: of the server, until it had said all.
+        bytes: of these.
+    """
+
+    seconds: float
+    frames: int
+    messages: int
+    bytes: int
+
+
+def answered(page: Page, act: Callable[[], None], drawn: str, *arguments: object, since: str = "any") -> Answer:
+    """How an act is answered; see `timed`."""
+    seconds = timed(page, act, drawn, *arguments, since=since)
+    frames = int(page.evaluate("framesDrawn()"))
+    page.wait_for_timeout(SILENCE)
+    found = page.evaluate("received")
+    return Answer(seconds, frames, found["messages"], found["bytes"])
+
+
+def row_of_answers(name: str, answers: list[Answer], beside: list[Answer] | None = None) -> None:
+    """Print one line of the table, and below it frames and messages."""
+    row(name, [each.seconds for each in answers], beside and [each.seconds for each in beside])
+    frames, messages, size = (
+        statistics.median(getattr(each, of) for each in answers) for of in ("frames", "messages", "bytes")
+    )
+    print(f"{'':<8}{frames:.0f} frames, {messages:.0f} messages of {size / 1000:.0f} kB", flush=True)
 
 
 def row(name: str, seconds: list[float], beside: list[float] | None = None) -> None:

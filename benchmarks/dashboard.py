@@ -31,8 +31,10 @@ sys.path.insert(0, str(ROOT))
 import mcviz  # noqa: E402
 from benchmarks.browsing import (  # noqa: E402
     SWITCHES,
+    answered,
     charts_drawn,
     row,
+    row_of_answers,
     served,
     timed,
     visited,
@@ -54,8 +56,23 @@ st.button("Again")
 st.image(np.full((280, 280), np.random.default_rng().integers(256), dtype=np.uint8))
 st.plotly_chart(go.Figure(go.Histogram(x=np.random.default_rng().normal(size=500).astype("float32"))))
 """
+BARE_FRAGMENT = """
+import streamlit as st
+counter = st.components.v2.component("counter", html="<button class=again>0</button>", js='''
+export default ({ data, parentElement, setTriggerValue }) => {
+  const button = parentElement.querySelector("button");
+  button.textContent = data;
+  button.onclick = () => setTriggerValue("clicked", true);
+};''')
+@st.fragment
+def count():
+    st.session_state.count = st.session_state.get("count", -1) + 1
+    counter(key="counter", data=st.session_state.count, on_clicked_change=lambda: None)
+count()
+"""
 LARGE_IMAGES, LARGE_PASSES = 200_000, 50
 MADE_UP_PASSES = 4
+ANEW = "isPicturedAnew() && isExplainedAnew()"  # the picture, or the name that stands below it, and the words
 VIEWS = {  # by their names, what is there once each is drawn
     "Table": "[data-testid=stDataFrame] canvas",
     "Scatter": ".st-key-scatter .js-plotly-plot .nsewdrag",
@@ -138,15 +155,69 @@ def looking(browser: Browser, tries: int, url: str) -> None:
         found = []
         for attempt in range(1, tries + 1):
             tile = page.locator(".tile").nth(attempt % 24)
-            changed = "() => histograms() && histogramsAreNew()"
             tile.hover()
             page.wait_for_timeout(HALF_A_SECOND)
-            found.append(timed(page, tile.click, changed, since="pointerup"))
-    row("gallery: a look at an example, until its histograms", found)
+            found.append(answered(page, tile.click, f"() => {ANEW} && histogramsAreNew()", since="pointerup"))
+    row_of_answers("gallery: a look at an example, until its histograms", found)
+
+
+def looking_beside_bare(browser: Browser, tries: int, url: str, bare: str) -> None:
+    """A look at an example of which nothing came ahead, and in turns a click on a bare fragment with one component."""
+    looks, bares = [], []
+    with visited(browser, f"{url}/uncertain?view=table") as page, visited(browser, bare) as bare_page:
+        wait(page, "() => histograms()")
+        wait(bare_page, "() => inside('.again').length")
+        for attempt in range(1, tries + 1):
+            for each, button, drawn, found in (
+                (page, page.locator(".look .next"), f"() => {ANEW} && histogramsAreNew()", looks),
+                (
+                    bare_page,
+                    bare_page.locator(".again"),
+                    f"() => inside('.again')[0].textContent === '{attempt}'",
+                    bares,
+                ),
+            ):
+                each.bring_to_front()
+                button.hover()
+                each.wait_for_timeout(HALF_A_SECOND)
+                found.append(answered(each, button.click, drawn, since="pointerup"))
+    row_of_answers("bare fragment: a click to its one component", bares)
+    row_of_answers("table: a look at an example that did not come ahead", looks, bares)
+
+
+def ahead(browser: Browser, url: str) -> None:
+    """Print what the server sends of a page by the time that its histograms stand, and in all."""
+    with visited(browser, f"{url}/uncertain") as page:
+        wait(page, "() => firstTile() && histograms()")
+        shown = page.evaluate("received.bytes")
+        page.wait_for_timeout(3000)
+        print(f"{'gallery: sent until it stood, and then':<58}{shown / 1000:8.0f} kB", end="")
+        print(f"{(page.evaluate('received.bytes') - shown) / 1000:8.0f} kB", flush=True)
+
+
+def deciding(browser: Browser, tries: int, url: str) -> None:
+    """One decision after the other, until the next example's picture and words stand."""
+    found = []
+    with visited(browser, f"{url}/review") as page:
+        page.get_by_label("Reviewer").fill("Ada")
+        page.keyboard.press("Enter")
+        wait(page, "() => document.querySelector('.js-plotly-plot .barlayer .bars')")
+        page.wait_for_timeout(3000)
+        for _ in range(tries):
+            press = partial(page.locator("body").press, "p")
+            found.append(answered(page, press, f"() => {ANEW}"))
+    row_of_answers("review: a decision, until the next example", found)
 
 
 def stepping(browser: Browser, tries: int, url: str) -> None:
-    """One example after the other, until both of its charts are drawn."""
+    """One example after the other, until its picture, words and histograms stand, and until all of its charts do."""
+    with visited(browser, f"{url}/example") as page:
+        wait(page, "() => histograms() && document.querySelector('.js-plotly-plot .barlayer .bars')")
+        page.wait_for_timeout(3000)  # the similar images are looked for, once
+        press, drawn = partial(page.locator("body").press, "ArrowRight"), f"() => {ANEW} && histogramsAreNew()"
+        row_of_answers(
+            "one example: the next one, until its histograms", [answered(page, press, drawn) for _ in range(tries)]
+        )
     found = []
     with visited(browser, f"{url}/example") as page:
         wait(page, "() => histograms() && document.querySelector('.js-plotly-plot .barlayer .bars')")
@@ -417,8 +488,9 @@ def main() -> None:
     print(f"{'':<58}{'median':>11}{'95th':>11}{'to bare':>10}")
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
         folder = Path(temporary)
-        bare = folder / "bare.py"
+        bare, bare_fragment = folder / "bare.py", folder / "bare_fragment.py"
         bare.write_text(BARE)
+        bare_fragment.write_text(BARE_FRAGMENT)
         browser = playwright.chromium.launch(executable_path=arguments.chromium, args=SWITCHES)
         if arguments.sampling:
             while_sampling(browser, arguments.tries, folder)
@@ -442,12 +514,17 @@ def main() -> None:
             wait_until_it_answers(url)
             row("overview, new session on a warm server", sessions(browser, arguments.tries, url, 2), warm_bare)
             exploring(browser, arguments.tries, url, mcviz.open_run(SHIPPED))
+            ahead(browser, url)
+            with served(bare_fragment, folder, SHIPPED.parent) as (bare_url, _):
+                wait_until_it_answers(bare_url)
+                looking_beside_bare(browser, arguments.tries, url, bare_url)
             memory(browser, url, server.pid)
             probing(browser, arguments.tries, url, mcviz.open_run(SHIPPED))
         copies(mcviz.open_run(SHIPPED), folder / "runs", LISTED)
         with served(ROOT / "dashboard.py", ROOT, folder / "runs") as (url, _):
             wait_until_it_answers(url)
             choosing(browser, arguments.tries, url)
+            deciding(browser, arguments.tries, url)
         if arguments.large:
             cache = large_cache(folder)
             with served(ROOT / "dashboard.py", ROOT, cache) as (url, server):

@@ -3,6 +3,21 @@
 let since;
 let chartsBefore;
 let histogramsBefore;
+let frames; // that were drawn since an act
+let explainedBefore;
+let picturedBefore;
+
+// What the server sends, over the line that Streamlit opens.
+const received = { messages: 0, bytes: 0 };
+window.WebSocket = class extends WebSocket {
+  constructor(...line) {
+    super(...line);
+    this.addEventListener("message", ({ data }) => {
+      received.messages += 1;
+      received.bytes += data.byteLength ?? data.size;
+    });
+  }
+};
 
 function inside(selector) {
   const hosts = document.querySelectorAll("[data-testid=stBidiComponentIsolated]");
@@ -21,13 +36,43 @@ function chartsAreNew([count]) {
   return fresh && (!histogramsBefore || histograms() !== histogramsBefore);
 }
 
+const explained = () => inside(".explanation").map((place) => place.textContent).join();
+const pictured = () => inside(".look .which")[0]?.textContent ?? document.querySelector(".st-key-picture-of-example img")?.alt;
+const isPicturedAnew = () => pictured() !== picturedBefore;
+const isExplainedAnew = () => explained() !== explainedBefore && !inside(".explanation.waiting").length;
 const histogramsAreNew = () => histograms() !== histogramsBefore;
 
 function listen(kind) {
   [since, chartsBefore, histogramsBefore] = [null, charts(), histograms()];
+  [explainedBefore, picturedBefore, frames] = [explained(), pictured(), 0];
+  Object.assign(received, { messages: 0, bytes: 0 });
   const kinds = kind === "any" ? ["keydown", "pointerup"] : [kind];
-  for (const heard of kinds) document.addEventListener(heard, (event) => since ??= event.timeStamp, true);
+  const hear = (event) => {
+    if (since === null) requestAnimationFrame(count);
+    since ??= event.timeStamp;
+  };
+  for (const heard of kinds) document.addEventListener(heard, hear, true);
+}
+
+function count() {
+  frames += 1;
+  requestAnimationFrame(count);
 }
 
 const heard = () => since;
-Object.assign(window, { firstTile, lastTile, histograms, buttonSays, chartsAreNew, histogramsAreNew, listen, heard });
+const framesDrawn = () => frames;
+Object.assign(window, {
+  inside,
+  firstTile,
+  lastTile,
+  histograms,
+  buttonSays,
+  chartsAreNew,
+  histogramsAreNew,
+  isPicturedAnew,
+  isExplainedAnew,
+  received,
+  framesDrawn,
+  listen,
+  heard,
+});

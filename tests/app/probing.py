@@ -1,11 +1,19 @@
 """What the tests of pages look at."""
 
+import json
 from collections.abc import Callable
 
 import pandas as pd
 from streamlit.testing.v1 import AppTest
 
 OpenProbe = Callable[..., AppTest]
+
+
+def sentences(app: AppTest) -> list[str]:
+    """What is said of the example in Markdown, which the browser draws."""
+    sent = [json.loads(each.proto.json) for each in app.get("bidi_component") if each.proto.json]
+    explanations = [data["explanation"] for data in sent if "explanation" in data]
+    return [sentence for each in explanations for sentence in each.get("sentences", ())]
 
 
 def words(app: AppTest) -> str:
@@ -20,7 +28,7 @@ def words(app: AppTest) -> str:
         app.subheader,
         app.header,
     )
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
+    return "\n".join([*(str(element.value) for kind in kinds for element in kind), *sentences(app)])
 
 
 def button(app: AppTest, label: str):

@@ -38,6 +38,7 @@ from tests.app.hostile import (
 )
 from tests.app.keeping import kept_of
 from tests.app.opening import open_popovers
+from tests.app.probing import sentences
 from tests.cases import one_in
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +97,7 @@ def markdown_of(app: AppTest) -> Iterator[str]:
     kinds = ("title", "header", "subheader", "caption", "markdown", "info", "warning", "error", "success", "toast")
     for kind in kinds:
         yield from (str(element.value) for element in getattr(app, kind))
+    yield from sentences(app)
     for kind in ("button", "metric", "selectbox", "slider", "number_input", "toggle", "text_input", "multiselect"):
         yield from (element.label for element in getattr(app, kind))
     for group in app.segmented_control:
@@ -185,7 +187,7 @@ def test_names_are_shown_as_they_were_typed(
     for example in range(0, len(names), stride):
         app = opened("example", run, {"example": str(example)})
         assert [rendered(text).words for text in app.table[0].value.index] == names
-        words = " ".join(rendered(text.value).words for text in app.markdown)
+        words = " ".join(rendered(text).words for text in sentences(app))
         assert f"the label is {names[truths[example]]}." in words or "That is correct." in words
         assert any(f"The ensemble predicts {shown} with " in words for shown in names)
 

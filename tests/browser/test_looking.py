@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect
 
 import mcviz
 from mcviz import Run
@@ -46,6 +46,38 @@ def looks_at(page: Page, example: int) -> None:
     expect(page).to_have_url(re.compile(rf"[?&]example={example}\b"))
 
 
+class HeldLine:
+    """The line to the server of a page that is opened next, on which nothing gets through while it is held."""
+
+    def __init__(self, page: Page) -> None:
+        self.held, self.answers = False, 0
+        self._waiting: list[str | bytes] = []
+        page.route_web_socket(re.compile("_stcore/stream"), self._connect)
+
+    def _connect(self, browser: WebSocketRoute) -> None:
+        self._server = browser.connect_to_server()
+        browser.on_message(lambda sent: self._waiting.append(sent) if self.held else self._server.send(sent))
+        self._server.on_message(lambda answer: self._pass_on(browser, answer))
+
+    def _pass_on(self, browser: WebSocketRoute, answer: str | bytes) -> None:
+        self.answers += 1
+        browser.send(answer)
+
+    def hold(self) -> None:
+        self.held, self.answers = True, 0
+
+    def release(self) -> None:
+        self.held = False
+        for sent in self._waiting:
+            self._server.send(sent)
+
+
+def words_of(run: Run, example: int) -> str:
+    """A part of what is said of an example that names what most passes predict."""
+    votes = np.bincount(run.predictions(example).argmax(axis=1))
+    return f"{votes.max()} of {run.passes} passes predict {votes.argmax()}"
+
+
 def test_examples_begin_high_and_24_are_whole_on_the_first_screen(page: Page) -> None:
     opened(page)
     tiles = page.locator(".tile")
@@ -65,12 +97,18 @@ def test_examples_begin_high_and_24_are_whole_on_the_first_screen(page: Page) ->
 
 
 def test_a_click_looks_at_an_example_and_leaves_the_list_where_it_was(page: Page, run: Run, ranked: list[int]) -> None:
+    line = HeldLine(page)
     opened(page, page_size="96")
     tile = page.locator(".tile").nth(50)
     tile.scroll_into_view_if_needed()
     before = page.get_by_test_id("stMain").evaluate("main => main.scrollTop")
     assert before > 0
+    line.hold()
     tile.click()
+    expect(panel(page).locator(".explanation:not(.waiting)")).to_contain_text(words_of(run, ranked[50]))
+    expect(panel(page).get_by_role("group", name=words_of(run, ranked[50])).get_by_role("img")).to_have_count(10)
+    assert line.answers == 0
+    line.release()
     looks_at(page, ranked[50])
     predicted = run.scores()["prediction"][ranked[50]]
     expect(panel(page).get_by_text(f"The ensemble predicts {predicted} with ")).to_be_visible()
@@ -79,8 +117,32 @@ def test_a_click_looks_at_an_example_and_leaves_the_list_where_it_was(page: Page
     expect(page.locator(".tile[aria-current]")).to_have_attribute("data-example", str(ranked[50]))
     link = page.get_by_role("link", name="One example").first
     expect(link).to_have_attribute("href", re.compile(rf"[?&]example={ranked[50]}\b"))  # drawn after the look
-    link.click()
-    expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(ranked[50]))
+    assert line.answers <= 8  # messages; a bare fragment with one component takes six, and the address is one
+    page.locator(".tile").nth(51).click()
+    link.click()  # which did not know of that look
+    expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(ranked[51]))
+
+
+@pytest.mark.exhaustive
+def test_the_next_example_stands_before_the_server_answers(page: Page, run: Run, ranked: list[int]) -> None:
+    line = HeldLine(page)
+    page.goto("/example")
+    settle(page)
+    picture = page.locator(".st-key-picture-of-example img")
+    before = picture.get_attribute("src")
+    line.hold()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".st-key-explanation-sentences")).to_contain_text(words_of(run, ranked[1]))
+    expect(page.get_by_role("group", name=words_of(run, ranked[1])).get_by_role("img")).to_have_count(10)
+    expect(picture).to_have_attribute("alt", f"Example {ranked[1]}")
+    expect(picture).not_to_have_attribute("src", str(before))
+    page.keyboard.press("ArrowLeft")  # the server hears both at once, and has nothing new to say
+    assert line.answers == 0
+    line.release()
+    expect(page.locator(".st-key-explanation-sentences")).to_contain_text(words_of(run, ranked[0]))
+    expect(picture).to_have_attribute("alt", f"Example {ranked[0]}")
+    expect(picture).to_have_attribute("src", str(before))
+    expect(page.locator(".mcviz-waiting")).to_have_count(0)
 
 
 @pytest.mark.exhaustive

@@ -1,9 +1,62 @@
-/* Keeps what the server sent of examples that may be looked at next, and gives it to be drawn when one is. */
-export default withLatestData(({ data, parentElement }) =>
-  hear(parentElement, {
-    "mcviz-looked": ({ detail: { example, draw } }) => {
-      const detail = { example, explanation: data[example] };
-      if (draw && detail.explanation) document.dispatchEvent(new CustomEvent("mcviz-came-ahead", { detail }));
+/* Keeps what the server sent of examples that may be looked at next, and gives it to be drawn when one is. Where the page
+   itself steps to another example, the rest of it waits for the server and takes no clicks: they would be meant for what
+   is shown. */
+class Ahead {
+  show({ explanations, steps = {} }) {
+    [this.explanations, this.steps] = [explanations, steps];
+    this.end();
+  }
+
+  end() {
+    if (!this.picture) return;
+    const { image, before, src } = this.picture;
+    if (image?.src === src) Object.assign(image, before); // the server said that it is the same example
+    if (image) image.style.imageRendering = "";
+    this.picture = undefined;
+    mainBlock().classList.remove(WAITING);
+  }
+
+  send(example, more) {
+    const explanation = this.explanations[example];
+    const detail = { example, explanation, ...more };
+    if (explanation) document.dispatchEvent(new CustomEvent("mcviz-came-ahead", { detail }));
+  }
+
+  /* A button or a key that leads to another example was pressed. */
+  step(leadsTo) {
+    const name = Object.keys(this.steps).find(leadsTo);
+    if (name === undefined || this.picture) return;
+    const example = this.steps[name];
+    const { sheet, crisp } = this.explanations[example]?.picture ?? {};
+    const image = document.querySelector(`.st-key-${PICTURE} img`);
+    this.picture = { image: sheet && image, before: { src: image?.src, alt: image?.alt }, src: sheet };
+    if (sheet && image) {
+      Object.assign(image, { src: sheet, alt: `Example ${example}` });
+      image.style.imageRendering = crisp ? "pixelated" : "";
+    }
+    if (this.explanations[example]) mainBlock().classList.add(WAITING);
+    this.send(example, { step: true });
+  }
+}
+
+export default withLatestData(({ data, parentElement }) => {
+  const ahead = (parentElement.ahead ??= new Ahead());
+  ahead.show(data);
+  const deafen = hear(
+    parentElement,
+    {
+      "mcviz-looked": ({ detail: { example, draw } }) => draw && ahead.send(example),
+      "mcviz-stepped": ({ detail }) => ahead.step((name) => name === detail),
     },
-  }),
-);
+    {
+      click: ({ target }) => {
+        const button = target instanceof Element && target.closest("button");
+        if (button) ahead.step((name) => button.closest(`[class*="st-key-${name}"]`));
+      },
+    },
+  );
+  return () => {
+    deafen();
+    setTimeout(() => parentElement.host.isConnected || ahead.end());
+  };
+});

@@ -8,6 +8,7 @@ export default function (component) {
     if (event.target.closest?.(`${FIELDS}, [role=slider], [role=radiogroup]`)) return;
     event.preventDefault();
     counted.steps += step;
+    document.dispatchEvent(new CustomEvent("mcviz-stepped", { detail: step < 0 ? "step-back" : "step-forward" }));
     setStateValue("counted", { ...counted });
   };
   return hear(parentElement, { keydown: pressed });

@@ -116,4 +116,4 @@ def class_charts(
         "narrow peak means that the passes agree; a wide one, or two, that they do not. The height is on a "
         "square-root scale."
     )
-    render_explanation(f"{key}-passes", {"histograms": pass_histograms(summary, class_names, label)})
+    render_explanation(f"explanation-{key}", {"histograms": pass_histograms(summary, class_names, label)})

@@ -56,8 +56,9 @@ class Explanation {
     this.place.classList.toggle("waiting", this.example !== example);
   }
 
-  cameAhead({ example, explanation }) {
-    this.look(example);
+  /* A step is answered by what is shown then, whatever it is. */
+  cameAhead({ example, explanation, step }) {
+    if (!step) this.look(example);
     this.draw(example, explanation);
   }
 }

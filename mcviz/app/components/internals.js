@@ -5,6 +5,8 @@
 
 const TAKES_KEYS = '[data-testid="stDataFrame"], [data-testid="stPopoverBody"]'; // widgets with keys of their own
 const SKIP_LINK = '[data-testid="stSkipToContent"]'; // to the main content
+const PICTURE = "picture-of-example"; // the key of its container
+const WAITING = "mcviz-waiting"; // a class of the main block: the example is another one, and the rest is to come
 const LINKS = ":is(.st-key-navigation, .st-key-filter-bar) a"; // to other pages, which carry the address along
 const STALE = "[data-stale=true]"; // a widget that was replaced, until the new one is drawn
 const RETAINED = "[data-retained]"; // and a moment longer, hidden
@@ -16,6 +18,10 @@ function appRoot() {
 /* "running" while a page is drawn, "notRunning" once it is, and others before that. */
 function scriptState() {
   return appRoot()?.dataset.testScriptState;
+}
+
+function mainBlock() {
+  return document.querySelector('[data-testid="stMainBlockContainer"]');
 }
 
 function scroller() {

@@ -17,7 +17,9 @@ export default withLatestData((component) => {
   const enter = () => {
     const field = reached(wanted.name, "input");
     const button = reached(wanted.name, "button");
-    if (button && !field && !(button.disabled && isDrawing())) {
+    const waits = mainBlock().classList.contains(WAITING); // its buttons are those of the step before
+    if (waits && performance.now() <= wanted.until) requestAnimationFrame(enter);
+    else if (button && !field && !(button.disabled && isDrawing())) {
       button.click();
       wanted = undefined;
     } else if (field && !field.closest(STALE)) {

@@ -52,6 +52,7 @@ class Look {
     this.rank.textContent = data.rank;
     this.ends();
     document.dispatchEvent(new CustomEvent("mcviz-looked", { detail: { example: data.tile.example } }));
+    this.follow();
   }
 
   /* The picture as the server made it, as large as there is room for. */
@@ -93,6 +94,23 @@ class Look {
     };
     document.dispatchEvent(new CustomEvent("mcviz-looked", { detail: { example, draw, focus } }));
     this.ask({ what: "look", example });
+  }
+
+  /* A link to another page leads to the example that is shown: it waits until the server has heard of the look. */
+  clicked(event) {
+    const link = event.target instanceof Element && event.target.closest(LINKS);
+    const waits = this.wanted !== undefined && performance.now() < this.until;
+    if (!link || !waits || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.link = link;
+    setTimeout(() => this.follow(), PATIENCE);
+  }
+
+  follow() {
+    const link = this.link;
+    this.link = undefined;
+    link?.click();
   }
 
   ends() {
@@ -144,9 +162,13 @@ export default withLatestData(({ data, parentElement, setTriggerValue }) => {
   const look = (parentElement.look ??= new Look(parentElement));
   look.sender.send = (asked) => setTriggerValue("asked", asked);
   look.show(data);
-  return hear(parentElement, {
-    "mcviz-asked": (event) => look.asked(event.detail),
-    "mcviz-sent": (event) => look.ask(event.detail),
-    keydown: (event) => look.pressed(event),
-  });
+  return hear(
+    parentElement,
+    {
+      "mcviz-asked": (event) => look.asked(event.detail),
+      "mcviz-sent": (event) => look.ask(event.detail),
+      keydown: (event) => look.pressed(event),
+    },
+    { click: (event) => look.clicked(event) },
+  );
 });

@@ -11,6 +11,7 @@ from mcviz.app.columns import details, format_facts
 from mcviz.app.components.chips import chips
 from mcviz.app.components.choosers import score_chooser
 from mcviz.app.components.example import render_example
+from mcviz.app.components.explanation import PICTURE
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.keys import arrow_keys, keys
 from mcviz.app.components.widgets import bind, choose_segment
@@ -24,11 +25,13 @@ from mcviz.app.similar import components
 from mcviz.app.state import CONFIDENT_FIRST, PINS, PageState, choose_name, go, latest_state, quote, toggle_example
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import CloserLook, ExampleContext, load_example
+from mcviz.app.views.ahead import explain_example, send_steps_ahead
 from mcviz.app.wording import all_as_markdown, as_markdown, extremes
 from mcviz.measures.similarity import most_similar
 from mcviz.runs import Run
 
 SIMILAR = 6
+STEPS = {-1: "step-back", 1: "step-forward"}  # the keys of the buttons
 MOST_FACTS = 8  # columns of the user's own, above which their table scrolls
 FACTS_HEIGHT = 320  # pixels
 
@@ -45,7 +48,10 @@ def render_stepper(selection: Selection, example: int) -> None:
             ("Next", ":material/arrow_forward:", 1),
         ):
             is_end = not 0 <= rank + step < len(examples)
-            st.button(label, icon=icon, disabled=is_end, on_click=step_through, args=(examples, example, step))
+            st.button(
+                label, icon=icon, key=STEPS[step], disabled=is_end, on_click=step_through,
+                args=(examples, example, step),
+            )  # fmt: skip
         st.button(
             "Random", icon=":material/casino:", key="random", disabled=not len(examples), on_click=go_to_random,
             args=(examples,), help="Key R",
@@ -167,15 +173,23 @@ def render_closer_look(context: ExampleContext) -> None:
     looks[name].show(context)
 
 
+def steps_from(example: int, examples: np.ndarray) -> dict[str, int]:
+    """Return the examples before and after one, by the keys of the buttons that lead there."""
+    rank = find_rank(example, examples)
+    return {key: int(examples[rank + step]) for step, key in STEPS.items() if 0 <= rank + step < len(examples)}
+
+
 run, state = begin(EXAMPLE)
 renderer = task_renderer(run)
 example = int(ranking(run, run.task.first_score)[0]) if state.example is None else state.example
-render_stepper(select(run, state), example)
+selection = select(run, state)
+render_stepper(selection, example)
 context = load_example(run, state, example)
 
 left, right = st.columns([2, 5], gap="large")
 with left:
-    render_example(run, example)
+    with st.container(key=PICTURE):
+        render_example(run, example)
     render_marks(state, example)
     render_columns(run, context.row)
     renderer.render_summary(context)
@@ -184,3 +198,4 @@ with left:
 with right:
     renderer.render_charts(context)
     render_closer_look(context)
+send_steps_ahead(run, steps_from(example, selection.examples), partial(explain_example, run, state))

@@ -13,6 +13,7 @@ from mcviz import plot
 from mcviz.analysis.similarity import similarity_basis
 from mcviz.app.components.charts import chart
 from mcviz.app.components.example import EXAMPLE_WIDTH, render_example
+from mcviz.app.components.explanation import PICTURE, Explanation, render_explanation
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.keys import keys
 from mcviz.app.failures import refusal, show_failures
@@ -23,6 +24,7 @@ from mcviz.app.review.queue import BUTTONS, key_label, next_open, pace, review_k
 from mcviz.app.selection import Selection, find_rank
 from mcviz.app.session import queue_toast, session_store, widget_value
 from mcviz.app.similar import components
+from mcviz.app.views.ahead import send_steps_ahead
 from mcviz.app.wording import as_markdown, counted, predicted, votes
 from mcviz.errors import McvizError
 from mcviz.measures import summarise
@@ -76,6 +78,12 @@ class Review:
         """Return the index of the class that the run gives as label."""
         return None if self.run.labels is None else int(table(self.run)["label"].iloc[example])
 
+    def explain(self, example: int) -> Explanation:
+        """Say what the given label is, and what the ensemble predicts."""
+        names, label = class_names(self.run), self.given_label(example)
+        given = "" if label is None else f"The given label is **{as_markdown(names[label])}**. "
+        return {"sentences": [given + predicted(summarise(self.run.predictions(example)), names)]}
+
     def keyboard(self) -> dict[str, str]:
         """Return the key of each action; "" for each where keys are switched off."""
         found = review_keys(class_names(self.run), has(self.run, "labels"))
@@ -118,6 +126,18 @@ def render_queue(selection: Selection, store: Reviews, reviewer: str, *, dispute
         pressing = _render_example(review, example)
         with listening:
             keys(**pressing)
+        steps = _steps(queue, example, next_open(queue, done | {example}, skipped, example))
+        send_steps_ahead(review.run, steps, review.explain)
+
+
+def _steps(queue: np.ndarray, example: int, following: int | None) -> dict[str, int]:
+    """Return the examples that follow this one, by what the keys of the buttons that lead there begin with."""
+    rank = find_rank(example, queue)
+    moves = {"review-back-": rank - 1, "review-forward-": rank + 1}
+    found = {name: int(queue[to]) for name, to in moves.items() if 0 <= to < len(queue)}
+    if following is not None:
+        found |= dict.fromkeys((f"review-{name}-" for name in (*ANSWERS, "class", "skip")), following)
+    return found
 
 
 def _done(review: Review) -> tuple[set[int], set[int]]:
@@ -150,7 +170,8 @@ def _render_example(review: Review, example: int) -> dict[str, str]:
     run, queue = review.run, review.selection.examples
     left, right = st.columns([2, 3], gap="large")
     with left:
-        render_example(run, example, EXAMPLE_WIDTH)
+        with st.container(key=PICTURE):
+            render_example(run, example, EXAMPLE_WIDTH)
         st.caption(f"Example {example}, {find_rank(example, queue) + 1:,} of {len(queue):,}.")
         so_far = review.describe(example)
         if so_far and (review.disputed or example in review.mine):
@@ -161,8 +182,7 @@ def _render_example(review: Review, example: int) -> dict[str, str]:
     with right:
         predictions, names, label = run.predictions(example), class_names(run), review.given_label(example)
         summary = summarise(predictions)
-        given = "" if label is None else f"The given label is **{as_markdown(names[label])}**. "
-        st.markdown(given + predicted(summary, names))
+        render_explanation("explanation-sentences", review.explain(example))
         pressing = _render_choices(review, example)
         figure = plot.passes(run, predictions, label=label)
         spoken = f"Bar chart of the mean of each class: {votes(summary, names)}."

@@ -11,7 +11,7 @@ import streamlit as st
 from mcviz import plot
 from mcviz.analysis.comparison import bin_by_confidence, class_order
 from mcviz.app.components.charts import chart, class_charts, class_table
-from mcviz.app.components.explanation import Explanation
+from mcviz.app.components.explanation import Explanation, render_explanation
 from mcviz.app.components.histograms import pass_histograms
 from mcviz.app.components.widgets import bind
 from mcviz.app.filters import Filters, two_classes
@@ -99,7 +99,7 @@ class ClassificationRenderer(TaskRenderer):
     def render_summary(self, context: ExampleContext) -> None:
         """Render prediction and label in a sentence, the reasons for doubt, and the classes in a table."""
         summary = summarise(context.predictions)
-        st.markdown("\n".join(_sentences(context, summary)))
+        render_explanation("explanation-sentences", {"sentences": _sentences(context, summary)})
         class_table(summary, class_names(context.run))
 
     def render_charts(self, context: ExampleContext) -> None:

@@ -11,7 +11,7 @@ from mcviz import plot
 from mcviz.analysis.base import as_predictions, column
 from mcviz.app.components.charts import chart
 from mcviz.app.components.choosers import target_chooser
-from mcviz.app.components.explanation import Explanation
+from mcviz.app.components.explanation import Explanation, render_explanation
 from mcviz.app.inputs import Along
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import load_state
@@ -98,8 +98,7 @@ class RegressionRenderer(TaskRenderer):
     def render_summary(self, context: ExampleContext) -> None:
         """Render prediction, label and interval in words, the parts of the uncertainty, and all targets in a table."""
         prediction = _prediction(context)
-        for sentence in _sentences(context, prediction):
-            st.markdown(sentence)
+        render_explanation("explanation-sentences", {"sentences": _sentences(context, prediction)})
         prediction.render_table(_labels(context))
 
     def render_charts(self, context: ExampleContext) -> None:

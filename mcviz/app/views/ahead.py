@@ -1,11 +1,14 @@
 """Examples that may be looked at next, whose explanations are sent before somebody asks for them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 
-import streamlit as st
+import numpy as np
 
 from mcviz.app.caching import cached_for_run, names_key
+from mcviz.app.components.charts import PICTURE_WIDTH
 from mcviz.app.components.explanation import Explanation, send_ahead
+from mcviz.app.kinds import kind_renderer
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
@@ -15,16 +18,40 @@ from mcviz.runs import Run
 MOST_AHEAD = 2_000_000  # predicted numbers, which are read and summed up in a second
 
 
-def send_examples_ahead(run: Run, state: PageState, examples: Iterable[int]) -> None:
+def send_examples_ahead(run: Run, state: PageState, examples: Collection[int]) -> None:
     """Send the explanations of examples; only of the first ones, where all are too much to read."""
+    most = MOST_AHEAD // (run.passes * len(run.class_names or run.targets))
+    send_ahead(_explain_all(list(examples)[:most], partial(explain_example, run, state)))
+
+
+def send_steps_ahead(run: Run, steps: Mapping[str, int], explain: Callable[[int], Explanation]) -> None:
+    """Send the pictures and explanations of the examples to which buttons lead.
+
+    Args:
+        run: whose examples they are.
+        steps: the examples, by what the keys of the buttons begin with.
+        explain: an example by its number.
+    """
+    found, renderer = _explain_all({*steps.values()}, explain), kind_renderer(run)
+    for example, explanation in found.items():
+        picture = renderer.tiles(run, np.array([example]), 2 * PICTURE_WIDTH).sheet
+        found[example] = {**explanation, "picture": picture}
+    send_ahead(found, steps)
+
+
+def explain_example(run: Run, state: PageState, example: int) -> Explanation:
+    """Explain an example as its task does."""
+    return _explain(run, example, state.target, state.coverage, state)
+
+
+def _explain_all(examples: Collection[int], explain: Callable[[int], Explanation]) -> dict[int, Explanation]:
     found = {}
-    for example in list(examples)[: MOST_AHEAD // (run.passes * len(run.class_names or run.targets))]:
+    for example in map(int, examples):
         try:
-            found[int(example)] = _explain(run, int(example), state.target, state.coverage, state)
+            found[example] = explain(example)
         except McvizError:  # which a look at it will tell
             continue
-    with st.container(key="ahead"):
-        send_ahead("explanations-ahead", found)
+    return found
 
 
 @cached_for_run(names_key, max_entries=2_000)

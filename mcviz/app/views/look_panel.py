@@ -129,7 +129,7 @@ def _render_one(run: Run, state: PageState, example: int) -> None:
     if has(run, "examples") and not has(run, "images"):
         render_example(run, example, EXAMPLE_WIDTH)
     context, renderer = load_example(run, state, example), task_renderer(run)
-    render_explanation("look-passes", renderer.explain(context), example)
+    render_explanation("look-explanation", renderer.explain(context), example)
     renderer.render_preview(context)
 
 
