@@ -108,7 +108,7 @@ class Answer:
 
     Attributes:
         seconds: until what it leads to was drawn.
-        frames: that the browser had begun to draw by then.
+        frames: until it was drawn; 1 is the first one after the act.
         messages: of the server, until it had said all.
         bytes: of these.
     """
@@ -121,16 +121,17 @@ class Answer:
 
 def answered(page: Page, act: Callable[[], None], drawn: str, *arguments: object, since: str = "any") -> Answer:
     """How an act is answered; see `timed`."""
-    seconds = timed(page, act, drawn, *arguments, since=since)
-    frames = int(page.evaluate("framesDrawn()"))
+    page.evaluate(f"([since, given]) => watch(since, {drawn}, given)", [since, list(arguments)])
+    act()
+    found = page.wait_for_function("() => answered()").json_value()
     page.wait_for_timeout(SILENCE)
-    found = page.evaluate("received")
-    return Answer(seconds, frames, found["messages"], found["bytes"])
+    received = page.evaluate("received")
+    return Answer(found["seconds"], found["frames"], received["messages"], received["bytes"])
 
 
 def row_of_answers(name: str, answers: list[Answer], beside: list[Answer] | None = None) -> None:
     """Print one line of the table, and below it frames and messages."""
-    row(name, [each.seconds for each in answers], beside and [each.seconds for each in beside])
+    row(name, [each.seconds for each in answers], [each.seconds for each in beside] if beside else None)
     frames, messages, size = (
         statistics.median(getattr(each, of) for each in answers) for of in ("frames", "messages", "bytes")
     )

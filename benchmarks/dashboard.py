@@ -31,6 +31,7 @@ sys.path.insert(0, str(ROOT))
 import mcviz  # noqa: E402
 from benchmarks.browsing import (  # noqa: E402
     SWITCHES,
+    Answer,
     answered,
     charts_drawn,
     row,
@@ -163,36 +164,34 @@ def looking(browser: Browser, tries: int, url: str) -> None:
 
 def looking_beside_bare(browser: Browser, tries: int, url: str, bare: str) -> None:
     """A look at an example of which nothing came ahead, and in turns a click on a bare fragment with one component."""
-    looks, bares = [], []
+    looks: list[Answer] = []
+    bares: list[Answer] = []
     with visited(browser, f"{url}/uncertain?view=table") as page, visited(browser, bare) as bare_page:
         wait(page, "() => histograms()")
         wait(bare_page, "() => inside('.again').length")
+
+        def click(found: list[Answer], page: Page, place: str, drawn: str, *arguments: object) -> None:
+            page.bring_to_front()
+            button = page.locator(place)
+            button.hover()
+            page.wait_for_timeout(HALF_A_SECOND)
+            found.append(answered(page, button.click, drawn, *arguments, since="pointerup"))
+
         for attempt in range(1, tries + 1):
-            for each, button, drawn, found in (
-                (page, page.locator(".look .next"), f"() => {ANEW} && histogramsAreNew()", looks),
-                (
-                    bare_page,
-                    bare_page.locator(".again"),
-                    f"() => inside('.again')[0].textContent === '{attempt}'",
-                    bares,
-                ),
-            ):
-                each.bring_to_front()
-                button.hover()
-                each.wait_for_timeout(HALF_A_SECOND)
-                found.append(answered(each, button.click, drawn, since="pointerup"))
+            click(looks, page, ".look .next", f"() => {ANEW} && histogramsAreNew()")
+            click(bares, bare_page, ".again", "([count]) => inside('.again')[0].textContent === count", str(attempt))
     row_of_answers("bare fragment: a click to its one component", bares)
     row_of_answers("table: a look at an example that did not come ahead", looks, bares)
 
 
 def ahead(browser: Browser, url: str) -> None:
-    """Print what the server sends of a page by the time that its histograms stand, and in all."""
+    """Print how much the server sends of a page of the gallery, and how much of that came ahead."""
     with visited(browser, f"{url}/uncertain") as page:
-        wait(page, "() => firstTile() && histograms()")
-        shown = page.evaluate("received.bytes")
-        page.wait_for_timeout(3000)
-        print(f"{'gallery: sent until it stood, and then':<58}{shown / 1000:8.0f} kB", end="")
-        print(f"{(page.evaluate('received.bytes') - shown) / 1000:8.0f} kB", flush=True)
+        wait(page, "() => firstTile() && histograms() && received.ahead")
+        page.wait_for_timeout(1000)
+        found = page.evaluate("received")
+    print(f"{'gallery: sent in all':<58}{found['bytes'] / 1000:8.0f} kB", flush=True)
+    print(f"{'gallery: of that ahead, after its tiles':<58}{found['ahead'] / 1000:8.0f} kB", flush=True)
 
 
 def deciding(browser: Browser, tries: int, url: str) -> None:
@@ -215,9 +214,8 @@ def stepping(browser: Browser, tries: int, url: str) -> None:
         wait(page, "() => histograms() && document.querySelector('.js-plotly-plot .barlayer .bars')")
         page.wait_for_timeout(3000)  # the similar images are looked for, once
         press, drawn = partial(page.locator("body").press, "ArrowRight"), f"() => {ANEW} && histogramsAreNew()"
-        row_of_answers(
-            "one example: the next one, until its histograms", [answered(page, press, drawn) for _ in range(tries)]
-        )
+        steps = [answered(page, press, drawn) for _ in range(tries)]
+    row_of_answers("one example: the next one, until its histograms", steps)
     found = []
     with visited(browser, f"{url}/example") as page:
         wait(page, "() => histograms() && document.querySelector('.js-plotly-plot .barlayer .bars')")

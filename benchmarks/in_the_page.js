@@ -3,18 +3,18 @@
 let since;
 let chartsBefore;
 let histogramsBefore;
-let frames; // that were drawn since an act
 let explainedBefore;
 let picturedBefore;
 
 // What the server sends, over the line that Streamlit opens.
-const received = { messages: 0, bytes: 0 };
+const received = { messages: 0, bytes: 0, ahead: 0 };
 window.WebSocket = class extends WebSocket {
   constructor(...line) {
     super(...line);
     this.addEventListener("message", ({ data }) => {
       received.messages += 1;
-      received.bytes += data.byteLength ?? data.size;
+      received.bytes += data.byteLength;
+      if (new TextDecoder().decode(data).includes("explanations-ahead")) received.ahead += data.byteLength;
     });
   }
 };
@@ -37,30 +37,37 @@ function chartsAreNew([count]) {
 }
 
 const explained = () => inside(".explanation").map((place) => place.textContent).join();
-const pictured = () => inside(".look .which")[0]?.textContent ?? document.querySelector(".st-key-picture-of-example img")?.alt;
+const pictured = () => inside(".look .which")[0]?.textContent ?? document.querySelector('[data-testid="stImage"] img')?.alt;
 const isPicturedAnew = () => pictured() !== picturedBefore;
 const isExplainedAnew = () => explained() !== explainedBefore && !inside(".explanation.waiting").length;
 const histogramsAreNew = () => histograms() !== histogramsBefore;
 
 function listen(kind) {
   [since, chartsBefore, histogramsBefore] = [null, charts(), histograms()];
-  [explainedBefore, picturedBefore, frames] = [explained(), pictured(), 0];
-  Object.assign(received, { messages: 0, bytes: 0 });
+  [explainedBefore, picturedBefore] = [explained(), pictured()];
+  Object.assign(received, { messages: 0, bytes: 0, ahead: 0 });
   const kinds = kind === "any" ? ["keydown", "pointerup"] : [kind];
-  const hear = (event) => {
-    if (since === null) requestAnimationFrame(count);
-    since ??= event.timeStamp;
-  };
-  for (const heard of kinds) document.addEventListener(heard, hear, true);
+  for (const heard of kinds) document.addEventListener(heard, (event) => since ??= event.timeStamp, true);
 }
 
-function count() {
-  frames += 1;
-  requestAnimationFrame(count);
+// Looks in every frame, from before an act on, for what it leads to.
+let answer;
+
+function watch(kind, drawn, given) {
+  listen(kind);
+  answer = null;
+  let frames = 0;
+  const look = () => {
+    if (since !== null) frames += 1;
+    const isDrawn = since !== null && !document.querySelector("[data-stale=true]") && drawn(given);
+    if (isDrawn) answer = { seconds: (performance.now() - since) / 1000, frames };
+    else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
 }
 
 const heard = () => since;
-const framesDrawn = () => frames;
+const answered = () => answer;
 Object.assign(window, {
   inside,
   firstTile,
@@ -72,7 +79,8 @@ Object.assign(window, {
   isPicturedAnew,
   isExplainedAnew,
   received,
-  framesDrawn,
+  watch,
+  answered,
   listen,
   heard,
 });
