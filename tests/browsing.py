@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, FloatRect, Page
+from playwright.sync_api import Browser, ConsoleMessage, FloatRect, Page, WebSocketRoute
 
 ROOT = Path(__file__).parents[1]
 STREAMLIT_RUN = ("-m", "streamlit", "run", "dashboard.py", "--server.port")
@@ -170,3 +170,30 @@ def drag(page: Page, box: FloatRect | None, corners: Sequence[tuple[float, float
     for to_x, to_y in others:
         page.mouse.move(to_x, to_y, steps=steps)
     page.mouse.up()
+
+
+class HeldLine:
+    """The line to the server of a page that is opened next, on which nothing gets through while it is held."""
+
+    def __init__(self, page: Page) -> None:
+        self.held = False
+        self.answers = 0
+        self._waiting: list[str | bytes] = []
+        page.route_web_socket(re.compile("_stcore/stream"), self._connect)
+
+    def _connect(self, browser: WebSocketRoute) -> None:
+        self._server = browser.connect_to_server()
+        browser.on_message(lambda sent: self._waiting.append(sent) if self.held else self._server.send(sent))
+        self._server.on_message(lambda answer: self._pass_on(browser, answer))
+
+    def _pass_on(self, browser: WebSocketRoute, answer: str | bytes) -> None:
+        self.answers += 1
+        browser.send(answer)
+
+    def hold(self) -> None:
+        self.held, self.answers = True, 0
+
+    def release(self) -> None:
+        self.held = False
+        for sent in self._waiting:
+            self._server.send(sent)

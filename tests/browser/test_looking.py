@@ -5,13 +5,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 import mcviz
 from mcviz import Run
 from mcviz.measures import most_uncertain_first
 from tests.browser.conftest import settle
-from tests.browsing import ROOT
+from tests.browsing import ROOT, HeldLine
 
 WINDOW = {"width": 1440, "height": 900}
 
@@ -44,32 +44,6 @@ def looks_at(page: Page, example: int) -> None:
     """The panel shows an example, and so does the address."""
     expect(panel(page).locator(".which")).to_have_text(f"example {example}")
     expect(page).to_have_url(re.compile(rf"[?&]example={example}\b"))
-
-
-class HeldLine:
-    """The line to the server of a page that is opened next, on which nothing gets through while it is held."""
-
-    def __init__(self, page: Page) -> None:
-        self.held, self.answers = False, 0
-        self._waiting: list[str | bytes] = []
-        page.route_web_socket(re.compile("_stcore/stream"), self._connect)
-
-    def _connect(self, browser: WebSocketRoute) -> None:
-        self._server = browser.connect_to_server()
-        browser.on_message(lambda sent: self._waiting.append(sent) if self.held else self._server.send(sent))
-        self._server.on_message(lambda answer: self._pass_on(browser, answer))
-
-    def _pass_on(self, browser: WebSocketRoute, answer: str | bytes) -> None:
-        self.answers += 1
-        browser.send(answer)
-
-    def hold(self) -> None:
-        self.held, self.answers = True, 0
-
-    def release(self) -> None:
-        self.held = False
-        for sent in self._waiting:
-            self._server.send(sent)
 
 
 def words_of(run: Run, example: int) -> str:

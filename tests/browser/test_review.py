@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from mcviz.measures import most_uncertain_first
 from mcviz.reviews import open_reviews, summarise_reviews
 from tests.app.kinds import passes
 from tests.browser.conftest import settle
-from tests.browsing import check_log, started, troubles_of
+from tests.browsing import HeldLine, check_log, started, troubles_of
 
 EXAMPLES = 30
 NAMES = ["cat", "dog", "owl"]
@@ -59,10 +59,13 @@ def server(tmp_path: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
 
 
 @contextmanager
-def reviewer(browser: Browser, url: str, name: str, script: str = "") -> Iterator[Page]:
+def reviewer(
+    browser: Browser, url: str, name: str, script: str = "", prepare: Callable[[Page], object] = id
+) -> Iterator[Page]:
     context = browser.new_context(base_url=url, viewport={"width": 1440, "height": 900})
     page = context.new_page()
     page.add_init_script(script)
+    prepare(page)
     troubles = troubles_of(page, url)
     page.goto("/review")
     page.get_by_label("Reviewer").fill(name)
@@ -87,6 +90,32 @@ def note(page: Page) -> Locator:
 def decided(run: mcviz.Run, name: str) -> dict[int, str]:
     found = summarise_reviews(run, open_reviews(run).rows()).decisions_by(name)
     return {example: each.in_words(NAMES) for example, each in found.items()}
+
+
+@pytest.mark.exhaustive
+def test_the_next_example_stands_before_this_one_is_decided_and_no_key_is_lost_or_meant_for_another(
+    browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
+) -> None:
+    assert run.labels is not None
+    lines: list[HeldLine] = []
+    with (
+        server(tmp_path) as (url, _),
+        reviewer(browser, url, "Ada", prepare=lambda page: lines.append(HeldLine(page))) as page,
+    ):
+        (line,) = lines
+        settle(page)
+        line.hold()
+        page.keyboard.press("0")
+        expect(page.get_by_role("img", name=f"Example {order[1]}", exact=True)).to_be_visible()
+        expect(page.locator(".st-key-explanation-sentences")).to_contain_text(
+            f"The given label is {NAMES[run.labels[order[1]]]}."
+        )
+        page.keyboard.press("1")
+        assert line.answers == 0
+        line.release()
+        expect(shown(page, order[2])).to_be_visible()
+        settle(page)
+    assert decided(run, "Ada") == {order[0]: NAMES[0], order[1]: NAMES[1]}
 
 
 @pytest.mark.exhaustive

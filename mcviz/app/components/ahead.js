@@ -50,7 +50,7 @@ export default withLatestData(({ data, parentElement }) => {
     },
     {
       click: ({ target }) => {
-        const button = target instanceof Element && target.closest("button");
+        const button = target instanceof Element && target.closest(BUTTON);
         if (button) ahead.step((name) => button.closest(`[class*="st-key-${name}"]`));
       },
     },

@@ -19,9 +19,8 @@ MOST_AHEAD = 2_000_000  # predicted numbers, which are read and summed up in a s
 
 
 def send_examples_ahead(run: Run, state: PageState, examples: Collection[int]) -> None:
-    """Send the explanations of examples; only of the first ones, where all are too much to read."""
-    most = MOST_AHEAD // (run.passes * len(run.class_names or run.targets))
-    send_ahead(_explain_all(list(examples)[:most], partial(explain_example, run, state)))
+    """Send the explanations of examples."""
+    send_ahead(_explain_all(run, examples, partial(explain_example, run, state)))
 
 
 def send_steps_ahead(run: Run, steps: Mapping[str, int], explain: Callable[[int], Explanation]) -> None:
@@ -32,7 +31,7 @@ def send_steps_ahead(run: Run, steps: Mapping[str, int], explain: Callable[[int]
         steps: the examples, by what the keys of the buttons begin with.
         explain: an example by its number.
     """
-    found, renderer = _explain_all({*steps.values()}, explain), kind_renderer(run)
+    found, renderer = _explain_all(run, dict.fromkeys(steps.values()), explain), kind_renderer(run)
     for example, explanation in found.items():
         picture = renderer.tiles(run, np.array([example]), 2 * PICTURE_WIDTH).sheet
         found[example] = {**explanation, "picture": picture}
@@ -44,9 +43,10 @@ def explain_example(run: Run, state: PageState, example: int) -> Explanation:
     return _explain(run, example, state.target, state.coverage, state)
 
 
-def _explain_all(examples: Collection[int], explain: Callable[[int], Explanation]) -> dict[int, Explanation]:
-    found = {}
-    for example in map(int, examples):
+def _explain_all(run: Run, examples: Collection[int], explain: Callable[[int], Explanation]) -> dict[int, Explanation]:
+    """Explain examples; only the first ones, where all are too much to read."""
+    found, most = {}, MOST_AHEAD // (run.passes * len(run.class_names or run.targets))
+    for example in map(int, list(examples)[:most]):
         try:
             found[example] = explain(example)
         except McvizError:  # which a look at it will tell
