@@ -8,11 +8,13 @@ class Ahead {
   }
 
   end() {
-    if (!this.picture) return;
-    const { image, before, src } = this.picture;
-    if (image?.src === src) Object.assign(image, before); // the server said that it is the same example
-    if (image) image.style.imageRendering = "";
-    this.picture = undefined;
+    if (!this.stepped) return;
+    const { image, before, sheet } = this.stepped;
+    if (image) {
+      if (image.src === sheet) Object.assign(image, before); // the server said that it is the same example
+      image.style.imageRendering = "";
+    }
+    this.stepped = undefined;
     mainBlock().classList.remove(WAITING);
   }
 
@@ -25,17 +27,21 @@ class Ahead {
   /* A button or a key that leads to another example was pressed. */
   step(leadsTo) {
     const name = Object.keys(this.steps).find(leadsTo);
-    if (name === undefined || this.picture) return;
+    if (name === undefined || this.stepped) return;
     const example = this.steps[name];
-    const { sheet, crisp } = this.explanations[example]?.picture ?? {};
-    const image = document.querySelector(`.st-key-${PICTURE} img`);
-    this.picture = { image: sheet && image, before: { src: image?.src, alt: image?.alt }, src: sheet };
-    if (sheet && image) {
-      Object.assign(image, { src: sheet, alt: `Example ${example}` });
-      image.style.imageRendering = crisp ? "pixelated" : "";
-    }
+    this.stepped = this.draw(example, this.explanations[example]?.picture ?? {});
     if (this.explanations[example]) mainBlock().classList.add(WAITING);
     this.send(example, { step: true });
+  }
+
+  /* Draws the picture of an example, where there is one, in place of that of the example before. */
+  draw(example, { sheet, crisp }) {
+    const image = document.querySelector(`.st-key-${PICTURE} img`);
+    if (!sheet || !image) return {};
+    const before = { src: image.src, alt: image.alt };
+    Object.assign(image, { src: sheet, alt: `Example ${example}` });
+    image.style.imageRendering = crisp ? "pixelated" : "";
+    return { image, before, sheet };
   }
 }
 
