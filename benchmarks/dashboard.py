@@ -4,6 +4,7 @@
     python benchmarks/dashboard.py --large    # a run of 200,000 images as well, which takes some minutes to sample
     python benchmarks/dashboard.py --examples 100000 1000000 # the shipped run beside runs of so many made-up examples
     python benchmarks/dashboard.py --runs FOLDER/RUN # the shipped run beside others, such as those of scale.py
+    python benchmarks/dashboard.py --looks    # how soon an example stands that is looked at, and nothing else
     python benchmarks/dashboard.py --sampling # how much slower the pages are while a job samples, and nothing else
 
 Times are from the act to what it shows being drawn; every row is the median and the 95th percentile of its tries.
@@ -182,6 +183,17 @@ def looking_beside_bare(browser: Browser, tries: int, url: str, bare: str) -> No
             click(bares, bare_page, ".again", "([count]) => inside('.again')[0].textContent === count", str(attempt))
     row_of_answers("bare fragment: a click to its one component", bares)
     row_of_answers("table: a look at an example that did not come ahead", looks, bares)
+
+
+def answering(browser: Browser, tries: int, folder: Path, url: str) -> None:
+    """What comes ahead, what does not beside a bare fragment, and decisions; they are stored."""
+    bare = folder / "bare_fragment.py"
+    bare.write_text(BARE_FRAGMENT)
+    with served(bare, folder, SHIPPED.parent) as (bare_url, _):
+        wait_until_it_answers(bare_url)
+        looking_beside_bare(browser, tries, url, bare_url)
+    deciding(browser, tries, url)
+    ahead(browser, url)
 
 
 def ahead(browser: Browser, url: str) -> None:
@@ -479,6 +491,7 @@ def main() -> None:
     parser.add_argument(
         "--runs", type=Path, nargs="+", default=[], help="only the shipped run and these, each alone in its folder"
     )
+    parser.add_argument("--looks", action="store_true", help="only how soon an example stands that is looked at")
     parser.add_argument("--sampling", action="store_true", help="only how it is while a job samples")
     parser.add_argument("--chromium", default=os.environ.get("CHROMIUM") or shutil.which("chromium"))
     arguments = parser.parse_args()
@@ -486,12 +499,20 @@ def main() -> None:
     print(f"{'':<58}{'median':>11}{'95th':>11}{'to bare':>10}")
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
         folder = Path(temporary)
-        bare, bare_fragment = folder / "bare.py", folder / "bare_fragment.py"
+        bare = folder / "bare.py"
         bare.write_text(BARE)
-        bare_fragment.write_text(BARE_FRAGMENT)
         browser = playwright.chromium.launch(executable_path=arguments.chromium, args=SWITCHES)
         if arguments.sampling:
             while_sampling(browser, arguments.tries, folder)
+            browser.close()
+            return
+        if arguments.looks:
+            copies(mcviz.open_run(SHIPPED), folder / "runs", 1)
+            with served(ROOT / "dashboard.py", ROOT, folder / "runs") as (url, _):
+                wait_until_it_answers(url)
+                looking(browser, arguments.tries, url)
+                stepping(browser, arguments.tries, url)
+                answering(browser, arguments.tries, folder, url)
             browser.close()
             return
         if arguments.examples or arguments.runs:
@@ -512,17 +533,13 @@ def main() -> None:
             wait_until_it_answers(url)
             row("overview, new session on a warm server", sessions(browser, arguments.tries, url, 2), warm_bare)
             exploring(browser, arguments.tries, url, mcviz.open_run(SHIPPED))
-            ahead(browser, url)
-            with served(bare_fragment, folder, SHIPPED.parent) as (bare_url, _):
-                wait_until_it_answers(bare_url)
-                looking_beside_bare(browser, arguments.tries, url, bare_url)
             memory(browser, url, server.pid)
             probing(browser, arguments.tries, url, mcviz.open_run(SHIPPED))
         copies(mcviz.open_run(SHIPPED), folder / "runs", LISTED)
         with served(ROOT / "dashboard.py", ROOT, folder / "runs") as (url, _):
             wait_until_it_answers(url)
             choosing(browser, arguments.tries, url)
-            deciding(browser, arguments.tries, url)
+            answering(browser, arguments.tries, folder, url)
         if arguments.large:
             cache = large_cache(folder)
             with served(ROOT / "dashboard.py", ROOT, cache) as (url, server):
