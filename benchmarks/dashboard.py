@@ -295,8 +295,25 @@ def probing(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
         row("probe: a step of a distortion's slider, 500 passes", steps[1:])
 
 
+def trusting(browser: Browser, tries: int, url: str) -> None:
+    """Trust in a new session, until its verdict and all of it stand; in the first one, these are computed."""
+    verdicts: list[float] = []
+    pages: list[float] = []
+    for _ in range(tries + 1):
+        start = time.perf_counter()
+        with visited(browser, f"{url}/trust") as page:
+            for found, words in ((verdicts, "Its mean confidence is"), (pages, "slice")):
+                wait(page, "([words]) => document.body.innerText.includes(words)", words)
+                found.append(time.perf_counter() - start)
+    row("trust: the verdict, the first time", verdicts[:1])
+    row("trust: all of it, the first time", pages[:1])
+    row("trust: the verdict, new session", verdicts[1:])
+    row("trust: all of it, new session", pages[1:])
+
+
 def exploring(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
     """The acts of an exploration."""
+    trusting(browser, tries, url)
     gallery(browser, tries, url, run)
     looking(browser, tries, url)
     stepping(browser, tries, url)

@@ -208,12 +208,13 @@ def verdict_sentences(run: Run, found: Calibration) -> list[str]:
         found: of its predictors.
 
     Returns:
-        The verdict, then a sentence for each other predictor.
+        The verdict; the mean confidence and accuracy; what guessing would come to; then a sentence for each other
+        predictor.
     """
-    verdict, *gains = calibration_sentences(found)
+    verdict, confidence, *gains = calibration_sentences(found)
     most = float(np.bincount(require_labels(run)).max() / len(run))
     guessing = f"Always answering the most frequent label would be right in {percent(most, 2)} of the examples."
-    return [f"{verdict} {guessing}", *gains]
+    return [verdict, confidence, guessing, *gains]
 
 
 def _map_shards(run: Run, work: Callable[[Array, slice], Result], progress: Progress | None) -> list[Result]:

@@ -102,6 +102,16 @@ class Name(AddressText[str]):
         return text if NAME.fullmatch(text) else None
 
 
+class Names(LenientText[tuple[str, ...]]):
+    """Names of what only some runs offer, each once."""
+
+    def parse(self, text: str, offered: Offered) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for name in text.split(",") if NAME.fullmatch(name)))
+
+    def format(self, value: tuple[str, ...]) -> str:
+        return ",".join(value)
+
+
 class Choice(AddressText[T]):
     """One of some values."""
 

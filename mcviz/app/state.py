@@ -23,6 +23,7 @@ from mcviz.app.address_text import (
     Index,
     LenientText,
     Name,
+    Names,
     Number,
     Offered,
     OfferedName,
@@ -123,7 +124,7 @@ class PageState:
     column: str = address_field("", Words())  # one of the user's own, by whose values examples are grouped
     target: int = address_field(0, Index(lambda run: run.targets))  # that is shown, of a regression of several
     coverage: int = address_field(COVERAGES[0], Choice(COVERAGES))  # of prediction intervals
-    bins: str = address_field("", Name())  # of the reliability diagram
+    details: tuple[str, ...] = address_field((), Names())  # that are open on Trust
     referral: str = address_field("", Name())  # what a person asks of a referral
     wanted: float | None = address_field(None, Number(0, 1e12))  # how much of that; None for the usual
     mistake_costs: float = address_field(100.0, Number(0, 1e9))  # that nobody sees

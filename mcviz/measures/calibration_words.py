@@ -41,13 +41,13 @@ def calibration_sentences(result: Calibration) -> list[str]:
     """Say whether the ensemble is calibrated, and whether it is better than the other predictors.
 
     Returns:
-        The verdict, then a sentence for each other predictor.
+        The verdict; its mean confidence and accuracy; then a sentence for each other predictor.
     """
     accuracy = percent(result.figures["ensemble"].accuracy.value, 2)
     confident = percent(float(result.predictors["ensemble"].confidence.mean()), 2)
     names = {"deterministic": "the deterministic model", "single_pass": "a single pass"}
     gains = [_gain_sentence(result.differences[key], name) for key, name in names.items() if key in result.differences]
-    return [f"{_verdict_sentence(result)} Its mean confidence is {confident}, its accuracy {accuracy}.", *gains]
+    return [_verdict_sentence(result), f"Its mean confidence is {confident}, its accuracy {accuracy}.", *gains]
 
 
 def _verdict_sentence(result: Calibration) -> str:
@@ -78,7 +78,7 @@ def _gain_sentence(difference: CalibrationFigures, other: str) -> str:
     gain, fits = difference.accuracy, difference.nll
     accuracy = _compare_accuracies(gain.value, other)
     if gain.value and not math.isnan(gain.low):
-        accuracy += f", which is {'within' if gain.low <= 0 <= gain.high else 'more than'} noise"
+        accuracy += f", {'within' if gain.low <= 0 <= gain.high else 'more than'} noise"
     if math.isnan(fits.low):
         what = "that is noise" if gain.value and math.isnan(gain.low) else "the NLLs differ"
         fewest = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"

@@ -1,10 +1,13 @@
 """What the tests of pages look at."""
 
 import json
+import re
 from collections.abc import Callable
 
 import pandas as pd
 from streamlit.testing.v1 import AppTest
+
+from mcviz.measures.calibration_words import MEASURE_NAMES
 
 OpenProbe = Callable[..., AppTest]
 
@@ -45,6 +48,15 @@ def table(app: AppTest, column: str) -> pd.DataFrame:
     """The table that has a column."""
     (found,) = (each.value for each in app.table if column in each.value.columns)
     return found
+
+
+def calibration_figures(app: AppTest) -> pd.DataFrame:
+    """The figures of the ways to predict, as the chart of them says them to those who cannot see it."""
+    (spoken,) = (each.proto.alt for each in app.get("plotly_chart") if "NLL, nats" in each.proto.alt)
+    rows = (row.split(": ", 1) for row in spoken.removesuffix(".").split(". "))
+    names = "|".join(map(re.escape, MEASURE_NAMES.values()))
+    found = {way: dict(re.findall(rf"(?:^|; )({names}) ([^;]+)", said)) for way, said in rows}
+    return pd.DataFrame.from_dict(found, orient="index")
 
 
 def verdict_figures(app: AppTest) -> dict[str, str]:

@@ -57,7 +57,7 @@ def test_a_score_that_is_replaced_while_a_page_is_open_is_shown_as_it_is_now(run
 
 def test_a_score_is_among_those_that_find_the_mistakes(run: Run) -> None:
     run.add_score("energy", ~run.scores()["correct"].to_numpy(bool))
-    page = opened_page("trust", {"score": "energy"})
+    page = opened_page("trust", {"score": "energy", "details": "scores"})
     assert shown_table(page, "AUGRC, ‰").index[0] == "Energy"
 
 

@@ -20,7 +20,12 @@ CASES: list[tuple[str, str, dict[str, str], list[Callable[[Run], go.Figure]]]] =
     ("classes", "uncertain", {"view": "classes"}, [plot.classes]),
     ("classes", "example", {"example": "3"}, [lambda run: plot.example(run, 3)]),
     ("classes", "story", {"step": "4"}, [plot.accuracy]),
-    ("classes", "trust", {}, [plot.reliability, plot.risk_coverage, plot.convergence]),
+    (
+        "classes",
+        "trust",
+        {"details": "figures,scores,passes"},
+        [plot.reliability, plot.calibration, plot.risk_coverage, plot.convergence],
+    ),
     ("targets", "overview", {}, [plot.accuracy, plot.ensemble_size]),
     ("targets", "uncertain", {"view": "map"}, [plot.map]),
     ("targets", "uncertain", {"view": "predicted"}, [plot.predicted]),

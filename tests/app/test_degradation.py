@@ -61,7 +61,7 @@ def cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def opened(run: str, **query: str) -> AppTest:
-    return opened_page("trust", {"run": run, **query})
+    return opened_page("trust", {"run": run, "details": "distortions", **query})
 
 
 def test_it_is_computed_when_asked_for_and_read_again_without_the_model(

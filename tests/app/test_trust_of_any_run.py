@@ -11,9 +11,10 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.analysis.trust import compute_convergence
+from mcviz.app.trust.details import DETAILS
 from tests.app.kinds import passes
 from tests.app.opening import opened_page
-from tests.app.probing import words
+from tests.app.probing import calibration_figures, words
 from tests.cases import one_in
 
 Made = tuple[np.ndarray, dict]
@@ -94,7 +95,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def opened(cache: Path, run: str, **query: str) -> AppTest:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MCVIZ_CACHE", str(cache))
-        app = opened_page("trust", {"run": run, **query})
+        app = opened_page("trust", {"run": run, "details": ",".join(DETAILS), **query})
     assert not app.error
     return app
 
@@ -107,7 +108,8 @@ def shown(request: pytest.FixtureRequest, cache: Path) -> tuple[mcviz.Run, AppTe
 
 def all_said(app: AppTest) -> str:
     figures = (each.value for each in app.metric)
-    return "\n".join([words(app), *figures, *(each.value.to_string() for each in app.table)])
+    spoken = (each.proto.alt for each in app.get("plotly_chart"))
+    return "\n".join([words(app), *figures, *spoken, *(each.value.to_string() for each in app.table)])
 
 
 @pytest.mark.parametrize(
@@ -156,8 +158,8 @@ def test_what_a_certain_and_half_wrong_model_is_worth_is_said(cache: Path) -> No
 
 def test_two_examples_are_no_verdict_and_no_interval_of_the_nll(cache: Path) -> None:
     app = opened(cache, "two-examples")
-    assert app.markdown[0].value.startswith("There are too few ")
+    assert app.markdown[0].value.startswith("**There are too few ")
     assert "NLL and Brier score have one only from 5 mistakes and 5 correct predictions on." in words(app)
-    (figures,) = (each.value for each in app.table if "NLL, nats" in each.value)
+    figures = calibration_figures(app)
     assert not figures[["NLL, nats", "Brier score"]].stack().str.contains(" to ").any()
     assert "have one only from" not in words(opened(cache, "thousand-classes"))

@@ -13,13 +13,15 @@ from mcviz.analysis.referral import refer
 from mcviz.analysis.trust import compute_convergence
 from mcviz.app.address_text import Offered
 from mcviz.app.filters import Filters
+from mcviz.app.trust import details
+from mcviz.app.trust.details import DETAILS
 from mcviz.app.trust.referral import referral_filters
 from mcviz.cli import main
 from mcviz.runs.shipped import SHIPPED_RUNS
 from tests.analysis.test_trust import in_groups
 from tests.app.keeping import kept_of
 from tests.app.opening import open_popovers
-from tests.app.probing import widget, words
+from tests.app.probing import calibration_figures, widget, words
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 120
@@ -71,21 +73,21 @@ def test_groups_that_fare_worse_are_named_and_marked_in_their_table(
 ) -> None:
     in_groups(tmp_path / "sites", 0.7)
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
-    app = opened("sites", column="site")
-    assert "The worst slice is site \\*b\\*: " in words(app)
+    app = opened("sites", column="site", details="groups")
     (rows,) = (each.value for each in app.dataframe if "beyond chance" in each.value)
     assert rows[["group", "beyond chance"]].to_numpy().tolist() == [["*b*", "less accurate, over-confident"], ["a", ""]]
     assert rows["interval"].str.fullmatch(r"\d+\.\d\d to \d+\.\d\d").all()
-    assert "beyond chance: " not in words(opened("sites", column="age")).split("Does a group")[1]
+    (rows,) = (each.value for each in opened("sites", column="age", details="groups").dataframe)
+    assert not rows["beyond chance"].any()
 
 
 def cards(app: AppTest) -> dict[str, str]:
     return {each.label: each.value for each in app.metric}
 
 
-def test_the_table_has_the_figures_of_every_way_to_predict(cache: Path) -> None:
-    app, run = opened("labelled"), mcviz.open_run(cache / "labelled")
-    (table,) = (each.value for each in app.table if "NLL, nats" in each.value)
+def test_the_figures_of_every_way_to_predict_are_said(cache: Path) -> None:
+    app, run = opened("labelled", details="figures"), mcviz.open_run(cache / "labelled")
+    table = calibration_figures(app)
     of_label = np.take_along_axis(run.mean_probs, run.labels[:, None], axis=1)
     nll = -np.log(np.maximum(of_label.astype(np.float64), 1 / 131068)).mean()
     assert table.loc["ensemble", "NLL, nats"].startswith(f"{nll:.4f} (")
@@ -151,7 +153,7 @@ def test_the_same_control_selects_on_uncertain_examples(cache: Path) -> None:
 
 
 def test_the_cheapest_threshold_becomes_the_budget() -> None:
-    app = opened("labelled", mistake_costs="5", look_costs="1")
+    app = opened("labelled", mistake_costs="5", look_costs="1", details="costs")
     (sentence,) = (each.value for each in app.markdown if each.value.startswith("It is cheapest"))
     looks = int(sentence.split("**")[1].replace(",", ""))
     next(each for each in app.button if each.label == "Take that as the budget").click().run()
@@ -159,7 +161,7 @@ def test_the_cheapest_threshold_becomes_the_budget() -> None:
 
 
 def test_groups_are_compared_by_their_accuracy(cache: Path) -> None:
-    (rows,) = (each.value for each in opened("labelled", column="label").dataframe)
+    (rows,) = (each.value for each in opened("labelled", column="label", details="groups").dataframe)
     table = mcviz.open_run(cache / "labelled").scores()
     for row in rows.itertuples():
         members = table[table["label"] == ["*cat*", "dog", "owl"].index(row.group)]
@@ -169,7 +171,7 @@ def test_groups_are_compared_by_their_accuracy(cache: Path) -> None:
 
 
 def test_sizes_of_the_ensemble_are_kept_beside_the_run_and_read_again(cache: Path) -> None:
-    app = opened("labelled")
+    app = opened("labelled", details="passes")
     assert any("Two halves of the passes share" in each.value for each in app.caption)
     assert list((cache / "labelled" / "derived").glob("convergence-max-probability-*.npz"))
     again = compute_convergence(mcviz.open_run(cache / "labelled"), "max_probability")
@@ -186,13 +188,24 @@ def test_a_run_of_which_nothing_can_be_told_says_so(run: str, said: str) -> None
 
 
 def test_without_mistakes_no_score_is_the_best_at_finding_them(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    app = opened("right")
+    app = opened("right", details="scores")
     assert "no mistakes by which scores could be ranked" in words(app)
     assert "tie with the best" not in words(app)
     assert main(["trust", str(cache / "right")]) == 0
     told = capsys.readouterr().out
     assert "no mistakes by which scores could be ranked" in told
     assert "ties with the best" not in told
+
+
+def test_a_detail_is_computed_when_it_is_opened_and_is_in_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed = []
+    answers = {name: (question, lambda *_, name=name: computed.append(name)) for name, (question, _) in DETAILS.items()}
+    monkeypatch.setattr(details, "DETAILS", answers)
+    app = opened("labelled")
+    assert [each.label for each in app.expander] == [question for question, _ in DETAILS.values()]
+    assert not computed
+    app = opened("labelled", details="costs,nothing,passes")
+    assert computed == ["costs", "passes"]
 
 
 def test_a_control_that_was_changed_is_in_the_address() -> None:
@@ -205,7 +218,7 @@ def test_a_control_that_was_changed_is_in_the_address() -> None:
 def test_the_first_sentence_is_true_of_the_shipped_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(SHIPPED_RUNS[0].parent))
     app = opened(SHIPPED_RUNS[0].name)
-    assert app.markdown[0].value.startswith("The ensemble is under-confident by 0.79")
+    assert app.markdown[0].value.startswith("**The ensemble is under-confident by 0.79 percentage points")
     assert "within noise" in app.markdown[0].value
 
 

@@ -15,6 +15,13 @@ from tests.browsing import visited
 
 RUN = f"/trust?run={SHIPPED_RUNS[0].name}"
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
+MOST_WORDS, MOST_PIXELS = 300, 1500  # while all details are closed
+VISIBLE_TEXT = """element => {
+  const text = node => node.innerText + ' ' + [...node.querySelectorAll('*')].filter(each => each.shadowRoot)
+    .flatMap(each => [...each.shadowRoot.children].map(text)).join(' ');
+  element.querySelectorAll('[data-testid=stIconMaterial]').forEach(icon => icon.remove());  // their text is a name
+  return text(element);
+}"""
 SECONDS_TO_ANSWER = 3  # on a machine that tests share; by itself it takes a tenth of that
 
 
@@ -45,7 +52,7 @@ AT_REST = """() => new Promise(done => {  // a browser that draws charts does no
 
 def opened(page: Page) -> None:
     page.goto(RUN)
-    expect(page.get_by_text("From 200 passes on")).to_be_visible()  # the last of the page
+    expect(page.get_by_text("The worst slice is")).to_be_visible()  # the last of the page
     settle(page)
     expect(page.locator(".stPlotlyChart:not(:has(.main-svg))")).to_have_count(0)
     page.evaluate(AT_REST)
@@ -69,13 +76,45 @@ def test_the_first_screen_answers_and_nothing_is_wider_than_the_window(sized: Pa
     assert not outside, outside[:3]
 
 
+def test_all_that_decides_is_in_one_screen_and_the_page_is_short(page: Page) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    opened(page)
+    for part in (
+        page.get_by_text("Its accuracy is 0.02 percentage points above that of the deterministic model"),
+        page.locator(".st-key-reliability .main-svg").first,
+        page.get_by_role("radio", name="Budget"),
+        page.get_by_text("For new examples"),
+    ):
+        expect(part).to_be_in_viewport(ratio=1)
+    for each, count in ((page.get_by_test_id("stMetric"), 4), (page.locator(".tile"), 8)):
+        expect(each).to_have_count(count)
+        for place in each.all():
+            expect(place).to_be_in_viewport(ratio=1)
+    assert page.get_by_test_id("stMain").evaluate("element => element.scrollHeight") <= MOST_PIXELS
+    words = page.get_by_test_id("stMain").evaluate(VISIBLE_TEXT).split()
+    assert 100 < len(words) <= MOST_WORDS, len(words)
+
+
+def test_a_detail_is_opened_from_the_keyboard_and_is_in_the_address(page: Page) -> None:
+    opened(page)
+    question = page.locator("summary").filter(has_text="Are there enough passes?")
+    question.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("From 200 passes on")).to_be_visible()
+    expect(page).to_have_url(re.compile("details=passes"))
+    settle(page)
+    page.reload()
+    expect(page.get_by_text("From 200 passes on")).to_be_visible()
+    settle(page)
+
+
 @pytest.mark.exhaustive
 def test_an_interval_stays_on_one_line(sized: Page) -> None:
-    opened(sized)
-    cells = sized.locator(".st-key-figures td p")
-    expect(cells).to_have_count(42)
+    sized.goto(f"{RUN}&details=scores")
+    cells = sized.locator(".st-key-orders td p")
+    expect(cells).to_have_count(32)
     sized.wait_for_function(  # the style of the page may come after the table
-        "() => [...document.querySelectorAll('.st-key-figures td p')].every(p => p.getBoundingClientRect().height < 30)"
+        "() => [...document.querySelectorAll('.st-key-orders td p')].every(p => p.getBoundingClientRect().height < 30)"
     )
 
 
@@ -95,7 +134,7 @@ def test_a_budget_that_is_typed_changes_the_cards_and_all_of_them_are_a_selectio
         expect(card(page, "Mistakes missed")).to_have_text(str(found.missed))
         expect(page).to_have_url(re.compile(f"wanted={typed}"))
         settle(page)
-    page.get_by_role("button", name="All of them, as a selection").click()
+    page.get_by_role("button", name="Select all").click()
     expect(page.get_by_text(f"{len(found.referred)} of 10,000 examples")).to_be_visible()
     settle(page)
     page.go_back()

@@ -13,7 +13,8 @@ from mcviz.analysis.trust import (
     Convergence,
     compute_convergence,
     group_by_column,
-    predictors,
+    main_predictors,
+    other_predictors,
     verdict_sentences,
 )
 from mcviz.app.caching import cached_for_run, numbers_key, table_key
@@ -30,40 +31,54 @@ from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import (
     FEWEST_OF_EACH,
     Calibration,
-    CalibrationTerms,
+    add_predictors,
     calibration,
     calibration_by_group,
     has_enough_mistakes,
 )
-from mcviz.measures.calibration_words import calibration_table
+from mcviz.measures.calibration_words import calibration_sentences, calibration_text, pass_gain_sentence
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.columns import Groups
 from mcviz.text import one_line
 
 MOST_GROUPS = 50
-GROUPS_READ = "groups of examples read"
+WORSE = {"mistakes": "less accurate", "overconfidence": "over-confident"}  # measures of slices
+SHARDS_READ = "groups of examples read"
 
 
-def render_calibration(run: Run, state: PageState) -> None:
-    """Render a verdict in words, the figures behind it, the reliability diagram, and the figures by group."""
+def render_verdict(run: Run) -> None:
+    """Render whether the ensemble is calibrated, and what it gains over the deterministic model or a single pass."""
+    found = _main_calibration(run)
+    verdict, *others = calibration_sentences(found)
+    if run.deterministic_probs is None:
+        assert run.pass_accuracy is not None
+        others.append(pass_gain_sentence(found.figures["ensemble"].accuracy.value, run.pass_accuracy))
+    st.markdown(f"**{verdict}** {' '.join(others)}")
+
+
+def render_reliability(run: Run) -> None:
+    """Render the reliability diagram."""
+    chart(
+        plot.reliability(run, _main_calibration(run).predictors),
+        "reliability",
+        "Accuracy − confidence by confidence, with 95% intervals; above zero is under-confident.",
+    )
+
+
+def render_figures(run: Run, _state: PageState) -> None:
+    """Render the figures of each way to predict, and what the ensemble gains over each."""
     found = _calibration(run)
-    verdict, *others = verdict_sentences(run, found)
-    st.markdown("\n".join([verdict, "", *(f"- {other}" for other in others)]))
-    _render_figures(found)
+    st.markdown(" ".join(verdict_sentences(run, found)[2:]))
+    chart(plot.calibration(run, found), "figures", calibration_text(found))
     fewest = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
     enough = has_enough_mistakes(*found.predictors.values())
     least = "" if enough else f" NLL and Brier score have one only from {fewest} on."
     st.caption(
-        f"In brackets 95% intervals.{least} Chance: a calibrated model has a lower ECE 99 times in 100. For the NLL, "
+        f"With 95% intervals.{least} Chance: a calibrated model has a lower ECE 99 times in 100. For the NLL, "
         "probabilities are clipped at half a step of storage, since a stored 0 would make it infinite. The temperature "
         "of each half of the examples is fitted to the labels of the other half."
     )
-    left, right = st.columns(2, gap="large")
-    with left:
-        _render_reliability(run, found)
-    with right:
-        _render_groups(run, state)
 
 
 def render_convergence(run: Run, state: PageState) -> None:
@@ -90,20 +105,8 @@ def render_convergence(run: Run, state: PageState) -> None:
     )
 
 
-def _render_figures(found: Calibration) -> None:
-    rows = calibration_table(found)
-    with st.container(key="figures"):
-        st.table(pd.DataFrame.from_dict(rows, orient="index").rename_axis("prediction by"))
-
-
-def _render_reliability(run: Run, found: Calibration) -> None:
-    st.subheader("Are the probabilities calibrated?", anchor=False)
-    st.caption("Accuracy − confidence by confidence, with 95% intervals.")
-    chart(plot.reliability(run, found.predictors), "reliability", "Accuracy − confidence by confidence.")
-
-
-def _render_groups(run: Run, state: PageState) -> None:
-    st.subheader("Does a group fare worse?", anchor=False)
+def render_groups(run: Run, state: PageState) -> None:
+    """Render the accuracy and the calibration of each group of a column."""
     columns = _group_columns(run)
     column = choose_name(state.column, columns)
     st.selectbox("Group by", columns, format_func=one_line, width=250, **bind("column", column))
@@ -119,8 +122,7 @@ def _render_groups(run: Run, state: PageState) -> None:
         return
     beyond: dict[int, list[str]] = {}
     for each in find_slices(run).of_column(column):
-        kind = "less accurate" if each.measure == "mistakes" else "over-confident"
-        beyond.setdefault(int(groups.members[each.examples[0]]), []).append(kind)
+        beyond.setdefault(int(groups.members[each.examples[0]]), []).append(WORSE[each.measure])
     rows = pd.DataFrame(
         [
             {
@@ -170,21 +172,22 @@ def _load_groups(run: Run, column: str) -> Groups:
     return group_by_column(run, column) if column in CLASS_COLUMNS else own_groups(run, column)
 
 
-@cached_for_run(numbers_key, max_entries=4)
-def _terms(run: Run) -> dict[str, CalibrationTerms]:
-    with progress_bar(GROUPS_READ) as progress:
-        return predictors(run, progress)
+@cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")
+def _main_calibration(run: Run) -> Calibration:
+    return calibration(main_predictors(run))
 
 
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")
 def _calibration(run: Run) -> Calibration:
-    return calibration(_terms(run))
+    with progress_bar(SHARDS_READ) as progress:
+        others = other_predictors(run, progress)
+    return add_predictors(_main_calibration(run), others)
 
 
 @cached_for_run(table_key, max_entries=8, show_spinner="Resampling the groups …")
 def _group_calibrations(run: Run, column: str) -> dict[int, Calibration]:
     return calibration_by_group(
-        {"ensemble": _calibration(run).predictors["ensemble"]}, _load_groups(run, column).members
+        {"ensemble": _main_calibration(run).predictors["ensemble"]}, _load_groups(run, column).members
     )
 
 
@@ -195,7 +198,7 @@ def _convergence(run: Run, score: str) -> Convergence:
     kept = load_derived(run.path, run.digest, derived)
     if kept is not None and len({len(kept[name]) for name in names}) == 1 and kept["sizes"][-1:] == run.passes:
         return Convergence(**{**kept, "sizes": kept["sizes"].astype(np.int64)})
-    with progress_bar(GROUPS_READ) as progress:
+    with progress_bar(SHARDS_READ) as progress:
         found = compute_convergence(run, score, progress)
     save_derived(run.path, run.digest, derived, {name: getattr(found, name) for name in names})
     return found

@@ -26,7 +26,7 @@ from mcviz.choices import METHODS, Method
 from mcviz.figures.trust import mark_share
 from mcviz.measures import percent
 from mcviz.measures.conformal import SetFigures
-from mcviz.measures.referral import Costs, Referral, find_cheapest
+from mcviz.measures.referral import Costs, Guarantee, Referral, find_cheapest
 from mcviz.measures.selective import (
     Ranking,
     SelectiveFigures,
@@ -37,12 +37,13 @@ from mcviz.measures.units import percent_at_least
 from mcviz.runs import Run
 from mcviz.text import one_line
 
+CARD_WIDTH = 130  # pixels; two stand side by side on a phone
 TILES = 8  # examples, of those that are referred and of the mistakes that are missed
 DETERMINISTIC = "deterministic"
 
 
 TARGETS = {  # labels of parameters of `mcviz.refer`
-    "budget": "Budget of examples",
+    "budget": "Budget",
     "accuracy": "Accuracy of the rest, at least",
     "miss": "Mistakes missed, at most",
 }
@@ -57,28 +58,33 @@ METHOD_LABELS: dict[Method, str] = {
 }
 
 
+def find_referral(run: Run, state: PageState) -> RunReferral:
+    """Find the referral that a state asks for; cached."""
+    return _refer(run, _score(run, state), *_target(run, state))
+
+
 def choose_referral(run: Run, state: PageState, *, with_score: bool = False) -> RunReferral:
     """Render a choice of the target of a referral, and of the score that ranks, and return the referral."""
-    name, score = choose_name(state.referral, TARGETS), _score(run, state)
-    value: float
+    name, value = _target(run, state)
+    choose_segment("Target", "referral", name, TARGETS, lambda new: go(referral=new, wanted=None))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        choose_segment("Target", "referral", name, TARGETS, lambda new: go(referral=new, wanted=None))
         if name in USUAL_SHARES:
-            value = USUAL_SHARES[name] if state.wanted is None else min(state.wanted, 1.0)
             st.number_input(
                 "percent", 0.0, 100.0, step=0.1, format="%.4g", width=130,
                 **bind(f"wanted-{name}", round(100 * value, 6), lambda new: go(wanted=round(new / 100, 8))),
             )  # fmt: skip
         else:
-            value = max(1, len(run) // 50) if state.wanted is None else int(min(state.wanted, len(run)))
             st.number_input(
                 "examples", 0, len(run), step=10, width=130,
-                **bind(f"wanted-{name}", value, lambda new: go(wanted=float(new))),
+                **bind(f"wanted-{name}", int(value), lambda new: go(wanted=float(new))),
             )  # fmt: skip
         if with_score:
             labels = {each: run_scores(run)[each].label for each in ranking_scores(run)}
-            st.selectbox("Ranked by", list(labels), format_func=labels.__getitem__, width=250, **bind("score", score))
-    return _refer(run, score, name, value)
+            st.selectbox(
+                "Ranked by", list(labels), format_func=labels.__getitem__, width=200,
+                **bind("score", _score(run, state)),
+            )  # fmt: skip
+    return find_referral(run, state)
 
 
 def referral_filters(found: RunReferral) -> Filters:
@@ -136,18 +142,11 @@ def acquisition_csv(run: Run, method: Method, batch: int) -> bytes:
 
 
 def render_referral(run: Run, state: PageState) -> None:
-    """Render a referral on Trust: its figures, its guarantee, the scores that rank, and its examples."""
+    """Render a choice of the referral on Trust, its figures and its guarantee."""
     found = choose_referral(run, state, with_score=True)
-    on = found.on_labels
-    assert on is not None
-    _render_cards(run, on)
+    assert found.on_labels is not None
+    _render_cards(run, found.on_labels)
     _render_guarantee(found)
-    left, right = st.columns(2, gap="large")
-    with left:
-        _render_curves(run, found, len(on.referred) / len(run))
-    with right:
-        _render_scores(run)
-    _render_examples(run, state, found, on)
 
 
 def _render_cards(run: Run, on: Referral) -> None:
@@ -155,13 +154,15 @@ def _render_cards(run: Run, on: Referral) -> None:
     rest = "–" if on.accuracy_of_rest is None else percent(on.accuracy_of_rest, 2)
     shown = (
         ("To a person", f"{len(on.referred):,}", f"of {counted(len(run), 'example')}"),
-        ("Mistakes caught", f"{on.caught:,}", f"of {counted(mistakes, 'mistake')}"),
+        ("Mistakes caught", f"{on.caught:,}", f"of {mistakes:,}"),
         ("Mistakes missed", f"{on.missed:,}", "which nobody sees"),
         ("The rest is right", rest, f"{percent(1 - mistakes / len(run), 2)} before"),
     )
-    for column, (label, value, meaning) in zip(st.columns(len(shown)), shown, strict=True):
-        column.metric(label, value, border=True)
-        column.caption(meaning)
+    with st.container(horizontal=True):
+        for label, value, meaning in shown:
+            with st.container(width=CARD_WIDTH, gap=None):
+                st.metric(label, value)
+                st.caption(meaning)
 
 
 def _render_guarantee(found: RunReferral) -> None:
@@ -177,56 +178,75 @@ def _render_guarantee(found: RunReferral) -> None:
         f"here {len(examples):,}"
     )
     st.markdown(
-        f"**For new examples**, with {100 * given.confidence:.6g}% confidence at least "
-        f"{percent_at_least(given.accuracy, 2)} of the rest are right, where {looked_at}."
+        f"**For new examples** from the same source, with {100 * given.confidence:.6g}% confidence at least "
+        f"{percent_at_least(given.accuracy, 2)} of the rest are right, where {looked_at}.",
+        help=_explain_guarantee(given, len(found.run)),
     )
-    if len(given.others) == len(found.run):
-        st.caption(
-            "A budget sets its threshold without labels, so all labels test it. The guarantee holds for new examples "
-            "from the same source as these."
-        )
-        return
+
+
+def _explain_guarantee(given: Guarantee, labels: int) -> str:
+    """Say by which labels a guarantee was tested, and why it is lower than the figures on the cards."""
+    if len(given.others) == labels:
+        return "A budget sets its threshold without labels, so all labels test it."
     on, tested = given.on_others, counted(len(given.others), "label")
-    st.caption(
+    return (
         "The figures above are too good for new examples, since their threshold was chosen by the same labels. This "
         f"threshold was chosen on one half of the labels and tested on the other: of {tested}, {len(on.referred):,} "
-        f"were referred, {on.caught:,} of {counted(on.caught + on.missed, 'mistake')} caught. The guarantee holds for "
-        "new examples from the same source as these."
+        f"were referred, {on.caught:,} of {counted(on.caught + on.missed, 'mistake')} caught."
     )
 
 
-def _render_examples(run: Run, state: PageState, found: RunReferral, on: Referral) -> None:
-    score = found.score.name
-    st.markdown(f"**The first of those that go to a person** ({len(on.referred):,})")
-    if len(on.referred) == 0:
-        st.caption("Nobody has to look at any example for this.")
-    else:
-        tiles(run, state, on.referred[:TILES], 1, score, key="referred")
-        with st.container(horizontal=True):
-            if st.button("All of them, as a selection", icon=":material/filter_list:", key="select-referred"):
-                open_page(UNCERTAIN, state, filters=referral_filters(found), score=score, view="")
-            if st.button("Review these", icon=REVIEW.icon, key="review-referred"):
-                open_page(REVIEW, state, filters=referral_filters(found), score=score, part="")
-    order = ranking(run, score)
-    left = order[~np.isin(order, on.referred)]
+def render_referred(run: Run, state: PageState) -> None:
+    """Render the first examples that go to a person, with a way to select or review all of them."""
+    found = find_referral(run, state)
+    assert found.on_labels is not None
+    referred, score = found.on_labels.referred, found.score.name
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("**The first to look at**", width="content")
+        if len(referred) == 0:
+            st.caption("Nobody has to look at any example for this.")
+            return
+        if st.button("Select all", icon=":material/filter_list:", key="select-referred"):
+            open_page(UNCERTAIN, state, filters=referral_filters(found), score=score, view="")
+        if st.button("Review all", icon=REVIEW.icon, key="review-referred"):
+            open_page(REVIEW, state, filters=referral_filters(found), score=score, part="")
+    tiles(run, state, referred[:TILES], 1, score, key="referred")
+
+
+def render_missed_mistakes(run: Run, state: PageState) -> None:
+    """Render the mistakes that a referral leaves to nobody, the least certain first."""
+    found = find_referral(run, state)
+    assert found.on_labels is not None
+    score, order = found.score.name, ranking(run, found.score.name)
+    left = order[~np.isin(order, found.on_labels.referred)]
     missed = left[~table(run)["correct"].iloc[left].to_numpy(bool)]
-    st.markdown(f"**Mistakes that nobody sees** ({len(missed):,})")
     if len(missed) == 0:
-        st.caption("Every mistake goes to a person." if on.caught else "Every prediction is correct.")
-    else:
-        st.caption("The model is wrong about these and yet among the most certain. The least certain come first.")
-        tiles(run, state, missed[:TILES], None, score, key="missed")
+        st.caption("Every mistake goes to a person." if found.on_labels.caught else "Every prediction is correct.")
+        return
+    st.caption(
+        f"The model is wrong about these {len(missed):,} and yet among the most certain. The least certain come first."
+    )
+    tiles(run, state, missed[:TILES], None, score, key="missed")
+
+
+def render_scores(run: Run, state: PageState) -> None:
+    """Render what a look is worth by the score that ranks, and how well each score finds the mistakes."""
+    found = find_referral(run, state)
+    assert found.on_labels is not None
+    left, right = st.columns(2, gap="large")
+    with left:
+        _render_curves(run, found, len(found.on_labels.referred) / len(run))
+    with right:
+        _render_score_table(run)
 
 
 def _render_curves(run: Run, found: RunReferral, share: float) -> None:
-    st.subheader("What a look is worth", anchor=False)
     figure = mark_share(_risk_coverage(run, found.score.name), share)
     st.caption("Accuracy of the rest when the most uncertain share goes to a person, with a 95% band.")
     chart(figure, "what-a-look-is-worth", f"Accuracy of the rest against the share referred, by {found.score.label}.")
 
 
-def _render_scores(run: Run) -> None:
-    st.subheader("Which score finds the mistakes?", anchor=False)
+def _render_score_table(run: Run) -> None:
     figures, names = _selective(run), _score_labels(run)
     if not any(each.augrc.value for each in figures.values()):
         st.caption("Every prediction is correct, so there are no mistakes by which scores could be ranked.")
@@ -308,6 +328,14 @@ def render_prediction_sets(run: Run, state: PageState) -> None:
             }
         ).set_index("sets")
     )
+
+
+def _target(run: Run, state: PageState) -> tuple[str, float]:
+    """Return the parameter of `mcviz.refer` that a state asks for, and its value."""
+    name, wanted = choose_name(state.referral, TARGETS), state.wanted
+    if name in USUAL_SHARES:
+        return name, USUAL_SHARES[name] if wanted is None else min(wanted, 1.0)
+    return name, max(1, len(run) // 50) if wanted is None else int(min(wanted, len(run)))
 
 
 def _score(run: Run, state: PageState) -> str:
