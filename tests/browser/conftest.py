@@ -30,3 +30,15 @@ def settle(page: Page, milliseconds: int = MILLISECONDS_TO_APPEAR) -> None:
     app = page.get_by_test_id("stApp")
     expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=milliseconds)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)  # for what the browser has not loaded yet
+
+
+def came_ahead(page: Page) -> None:
+    """Wait until the browser has the examples that are sent ahead, last of all, and hears clicks and keys."""
+    page.wait_for_function(
+        """() => {
+            const hears = (place) => place.querySelector("[data-testid=stBidiComponentIsolated]")?.shadowRoot?.hearing;
+            const all = ".st-key-explanations-ahead, .st-key-keys, .st-key-arrow-keys";
+            const places = [...document.querySelectorAll(all)];
+            return places.some((place) => place.matches(".st-key-explanations-ahead")) && places.every(hears);
+        }"""
+    )

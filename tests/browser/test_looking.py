@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 import mcviz
 from mcviz import Run
 from mcviz.measures import most_uncertain_first
-from tests.browser.conftest import settle
+from tests.browser.conftest import came_ahead, settle
 from tests.browsing import ROOT, HeldLine
 
 WINDOW = {"width": 1440, "height": 900}
@@ -73,6 +73,7 @@ def test_examples_begin_high_and_24_are_whole_on_the_first_screen(page: Page) ->
 def test_a_click_looks_at_an_example_and_leaves_the_list_where_it_was(page: Page, run: Run, ranked: list[int]) -> None:
     line = HeldLine(page)
     opened(page, page_size="96")
+    came_ahead(page)
     tile = page.locator(".tile").nth(50)
     tile.scroll_into_view_if_needed()
     before = page.get_by_test_id("stMain").evaluate("main => main.scrollTop")
@@ -102,6 +103,7 @@ def test_the_next_example_stands_before_the_server_answers(page: Page, run: Run,
     line = HeldLine(page)
     page.goto("/example")
     settle(page)
+    came_ahead(page)
     picture = page.locator(".st-key-picture-of-example img")
     before = picture.get_attribute("src")
     line.hold()

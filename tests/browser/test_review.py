@@ -15,7 +15,7 @@ import mcviz
 from mcviz.measures import most_uncertain_first
 from mcviz.reviews import open_reviews, summarise_reviews
 from tests.app.kinds import passes
-from tests.browser.conftest import settle
+from tests.browser.conftest import came_ahead, settle
 from tests.browsing import HeldLine, check_log, started, troubles_of
 
 EXAMPLES = 30
@@ -104,6 +104,7 @@ def test_the_next_example_stands_before_this_one_is_decided_and_no_key_is_lost_o
     ):
         (line,) = lines
         settle(page)
+        came_ahead(page)
         line.hold()
         page.keyboard.press("0")
         expect(page.get_by_role("img", name=f"Example {order[1]}", exact=True)).to_be_visible()
