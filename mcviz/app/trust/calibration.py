@@ -5,6 +5,7 @@ from dataclasses import fields
 import numpy as np
 import pandas as pd
 import streamlit as st
+from plotly.graph_objects import Figure
 
 from mcviz import plot
 from mcviz.analysis.base import convergence_score
@@ -60,7 +61,7 @@ def render_verdict(run: Run) -> None:
 def render_reliability(run: Run) -> None:
     """Render the reliability diagram."""
     chart(
-        plot.reliability(run, _main_calibration(run).predictors),
+        _reliability(run),
         "reliability",
         "Accuracy − confidence by confidence, with 95% intervals; above zero is under-confident.",
     )
@@ -175,6 +176,11 @@ def _load_groups(run: Run, column: str) -> Groups:
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")
 def _main_calibration(run: Run) -> Calibration:
     return calibration(main_predictors(run))
+
+
+@cached_for_run(numbers_key, max_entries=4)
+def _reliability(run: Run) -> Figure:
+    return plot.reliability(run, _main_calibration(run).predictors)
 
 
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")
