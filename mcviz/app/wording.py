@@ -146,6 +146,12 @@ def votes(summary: PassSummary, class_names: Sequence[str]) -> str:
     return f"{counts[order[0]]} of {passes} passes predict {class_names[order[0]]}, {listed}"
 
 
+def prediction_and_votes(summary: PassSummary, class_names: Sequence[str]) -> str:
+    """How likely the ensemble's prediction is and how the passes vote, for those who cannot see a chart of them."""
+    likeliest = summary.prediction
+    return f"{percent(summary.mean[likeliest])} for {class_names[likeliest]}; {votes(summary, class_names)}."
+
+
 def predicted(summary: PassSummary, class_names: Sequence[str]) -> str:
     """Say what the ensemble predicts for an example, and how confident it is, in a sentence in Markdown."""
     probability, names = summary.mean[summary.prediction], all_as_markdown(class_names)

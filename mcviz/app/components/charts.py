@@ -12,9 +12,9 @@ import streamlit as st
 
 from mcviz.app.components.explanation import render_explanation
 from mcviz.app.components.histograms import pass_histograms
-from mcviz.app.wording import all_as_markdown, counted, votes
+from mcviz.app.wording import all_as_markdown, counted, prediction_and_votes
 from mcviz.figures import enlarge_letters, picture_url, select_classes
-from mcviz.measures import PassSummary, percent
+from mcviz.measures import PassSummary
 
 PICTURE_WIDTH = 280
 MOST_TABLE_ROWS = 12  # above which a table scrolls
@@ -101,15 +101,13 @@ def class_charts(
         label: its index, where it is known.
         key: that the charts' keys start with.
     """
-    likeliest = summary.prediction
-    spoken = f"{percent(summary.mean[likeliest])} for {class_names[likeliest]}; {votes(summary, class_names)}."
     st.header("What the ensemble predicts", anchor=False)
     shown = len(select_classes(summary.mean))
     if shown < len(class_names):
         and_label = "" if label is None else " and the label"
         st.caption(f"The likeliest {shown} of {len(class_names):,} classes{and_label} are shown, here and below.")
     st.caption("The mean of all passes for each class, and one standard deviation to either side.")
-    chart(figure, f"{key}-classes", f"Bar chart of the mean: {spoken}")
+    chart(figure, f"{key}-classes", f"Bar chart of the mean: {prediction_and_votes(summary, class_names)}")
     st.header("What the single passes predict", anchor=False)
     st.caption(
         f"One histogram a class: how often each probability was predicted in {counted(summary.passes, 'pass')}. A "

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mcviz.app.wording import abbreviated, votes
+from mcviz.app.wording import abbreviated, prediction_and_votes
 from mcviz.figures import group_by_role, select_classes
 from mcviz.figures.passes import OTHER_CLASSES
 from mcviz.measures import PassSummary, percent
@@ -32,12 +32,10 @@ def pass_histograms(summary: PassSummary, class_names: Sequence[str], label: int
     Returns:
         As `Explanation.histograms`.
     """
-    likeliest = summary.prediction
-    spoken = f"{percent(summary.mean[likeliest])} for {class_names[likeliest]}; {votes(summary, class_names)}."
     return {
         "passes": summary.passes,
         "ticks": ticks(summary.passes),
-        "spoken": f"Histograms of the passes: {spoken}",
+        "spoken": f"Histograms of the passes: {prediction_and_votes(summary, class_names)}",
         "panels": class_panels(summary, class_names, label),
     }
 
