@@ -87,6 +87,17 @@ def note(page: Page) -> Locator:
     return page.locator('[class*="st-key-review-note-"]:not([data-retained]) input').first
 
 
+def come_to_rest(page: Page, run: mcviz.Run) -> None:
+    """Wait until every key that was pressed has been heard: a key waits in the browser until the page is drawn, and the
+    page is at rest for a moment before the browser sends it, and before the server begins with it."""
+    while True:
+        before = len(open_reviews(run).rows())
+        page.wait_for_timeout(1000)
+        settle(page)
+        if len(open_reviews(run).rows()) == before:
+            return
+
+
 def decided(run: mcviz.Run, name: str) -> dict[int, str]:
     found = summarise_reviews(run, open_reviews(run).rows()).decisions_by(name)
     return {example: each.in_words(NAMES) for example, each in found.items()}
@@ -181,7 +192,7 @@ def test_each_key_decides_once_about_what_was_on_the_screen_however_fast_it_is_p
             for _ in range(3):
                 page.keyboard.press("1")
                 page.wait_for_timeout(30 * turn)
-            settle(page)
+            come_to_rest(page, run)
         rows = open_reviews(run).rows()
         assert [row.example for row in rows] == order[: len(rows)]
         for example in rows[: len(rows) - 4 : -1]:
