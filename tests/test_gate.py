@@ -83,7 +83,10 @@ def test_trust_exits_with_1_and_a_line_for_each_requirement_that_fails(folder: P
 def test_trust_exits_with_0_where_all_is_met(folder: Path, capsys) -> None:
     code, out, lines = run_command(capsys, "trust", folder / "worse", *require("accuracy >= 1%", "nll<9"))
     assert (code, lines) == (0, [])
-    assert out.splitlines()[-1] == "All requirements are met: accuracy >= 1%, nll < 9."
+    printed = out.splitlines()
+    assert printed[-1] == "All requirements are met: accuracy >= 1%, nll < 9."
+    heading, *rows = printed[printed.index("") + 1 :][:4]
+    assert {row.index("(") for row in rows} == {heading.index("95% interval")}, "columns stand below their headings"
 
 
 @pytest.mark.parametrize(

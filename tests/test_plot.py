@@ -175,7 +175,7 @@ def test_figures_of_each_predictor_are_dots_with_their_intervals(classes: Run) -
                 assert dot.x[0] + dot.error_x.array[0] == pytest.approx(scale * interval.high)
                 assert dot.x[0] - dot.error_x.arrayminus[0] == pytest.approx(scale * interval.low)
             assert calibration_table(found)[PREDICTOR_NAMES[name]][title] in dot.hovertext
-            other = calibration_table(found).get(f"ensemble − {PREDICTOR_NAMES[name].removesuffix(', on average')}")
+            other = calibration_table(found).get(f"ensemble − {PREDICTOR_NAMES[name]}")
             assert ("ensemble − this" in dot.hovertext) == (other is not None)
             assert other is None or other[title] in dot.hovertext
     ticks = [each.x for each in figure.data if each.name is None]

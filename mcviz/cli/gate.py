@@ -22,13 +22,6 @@ NOT_MET = 1  # the exit code
 SUMMARY = click.option(
     "--summary", type=PATH, metavar="FOLDER", help="Write summary.md, its picture and report.html into FOLDER."
 )
-PREDICTOR_NAMES = {
-    "ensemble": "ensemble",
-    "deterministic": "deterministic",
-    "single_pass": "single pass",
-    "ensemble_scaled": "ensemble, temperature scaled",
-    "deterministic_scaled": "deterministic, temperature scaled",
-}
 
 
 @dataclass(frozen=True)

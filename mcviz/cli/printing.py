@@ -13,8 +13,8 @@ def tell(message: str) -> None:
 
 
 def say(line: str, *, err: bool = False) -> None:
-    """Print one line; control characters in it are shown and not obeyed."""
-    click.echo(one_line(line), err=err)
+    """Print one line, indented as it is; control characters in it are shown and not obeyed."""
+    click.echo(" " * (len(line) - len(line.lstrip(" "))) + one_line(line), err=err)
 
 
 def print_json(found: Any) -> None:

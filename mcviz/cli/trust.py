@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcviz.cli.arguments import CONFIDENCE, JSON, RUN
-from mcviz.cli.gate import PREDICTOR_NAMES, SUMMARY, Findings, Rows, describe_run, finish
+from mcviz.cli.gate import SUMMARY, Findings, Rows, describe_run, finish
 from mcviz.cli.progress import count_progress
 from mcviz.cli.regression import find_errors
 from mcviz.cli.stopping import loading
@@ -21,14 +21,6 @@ if TYPE_CHECKING:
     from mcviz.measures.selective import SelectiveFigures
     from mcviz.runs import Run
 
-MEASURE_LABELS = {
-    "accuracy": "accuracy",
-    "nll": "NLL in nats, clipped at 1/131068",
-    "brier": "Brier score",
-    "ece": "ECE, bins of one width",
-    "ece_equal_mass": "ECE, bins of equal mass",
-    "overconfidence": "mean confidence − accuracy",
-}
 COST = click.FloatRange(min=0)
 ECES = "ece", "ece_equal_mass"
 IN_PERCENT = "accuracy", *ECES, "overconfidence"
@@ -103,6 +95,7 @@ def _find_calibration(
             verdict_sentences,
         )
         from mcviz.measures.calibration import CALIBRATION_MEASURES, calibration, calibration_by_group
+        from mcviz.measures.calibration_words import MEASURE_NAMES, PREDICTOR_NAMES
         from mcviz.measures.selective import selective_figures
         from mcviz.plot import reliability
 
@@ -129,9 +122,9 @@ def _find_calibration(
     grouped = {name: _calibration_dict(each) for name, each in by_group.items()}
     more = {"convergence": _convergence_dict(convergence), "prediction_sets": sets, "cheapest": _costs_dict(costs)}
     by_groups = {"by": by, "groups": grouped, "slices": slices.as_dict()}
-    rows: Rows = [["predictor", *MEASURE_LABELS.values()]]
+    rows: Rows = [["predictor", *MEASURE_NAMES.values()]]
     rows += [
-        [PREDICTOR_NAMES[way], *(" ".join(_format_with_ends(each, measure).split()) for measure in MEASURE_LABELS)]
+        [PREDICTOR_NAMES[way], *(" ".join(_format_with_ends(each, measure).split()) for measure in MEASURE_NAMES)]
         for way, each in found.figures.items()
     ]
     figures = {way: {name: getattr(each, name) for name in CALIBRATION_MEASURES} for way, each in found.figures.items()}
@@ -171,25 +164,28 @@ def _calibration_dict(found: "Calibration") -> dict[str, Any]:
 
 
 def _calibration_lines(found: "Calibration") -> list[str]:
+    from mcviz.measures.calibration_words import MEASURE_NAMES, PREDICTOR_NAMES
+
     lines = []
-    for measure, label in MEASURE_LABELS.items():
+    for measure, label in MEASURE_NAMES.items():
         beside = "by chance" if measure in ECES else f"{100 * found.confidence:.6g}% interval"
         lines += ["", f"{label:<47}{beside:<22}ensemble − this"]
-        for way, name in PREDICTOR_NAMES.items():
-            if way in found.figures:
-                line = f"  {name:<34}{_format_with_ends(found.figures[way], measure)}"
-                if way in found.differences:
-                    line += f"   {_format_with_ends(found.differences[way], measure, sign='+')}"
-                lines.append(line)
+        for way, figures in found.figures.items():
+            line = f"  {PREDICTOR_NAMES[way]:<34}{_format_with_ends(figures, measure)}"
+            if way in found.differences:
+                line += f"   {_format_with_ends(found.differences[way], measure, sign='+')}"
+            lines.append(line)
     return lines
 
 
 def _group_lines(by: str | None, groups: "dict[str, Calibration]") -> list[str]:
     """Lines on accuracy and calibration of the ensemble in each group, the least accurate first."""
+    from mcviz.measures.calibration_words import MEASURE_NAMES
+
     lines = []
     ordered = sorted(groups.items(), key=lambda pair: pair[1].figures["ensemble"].accuracy.value)
     for measure in ("accuracy", "overconfidence") if groups else ():
-        lines += ["", f"{MEASURE_LABELS[measure]} of the ensemble, by {by}"]
+        lines += ["", f"{MEASURE_NAMES[measure]} of the ensemble, by {by}"]
         for name, found in ordered:
             count = len(found.predictors["ensemble"])
             lines.append(f"  {name:<24.24}{count:>9,} {_format_with_ends(found.figures['ensemble'], measure)}")

@@ -25,12 +25,7 @@ from mcviz.measures.calibration_words import MEASURE_NAMES, PREDICTOR_NAMES, SCA
 Array = np.ndarray
 
 PREDICTOR_COLOURS = {"deterministic": DETERMINISTIC, "single pass": SINGLE_PASS, "ensemble": ENSEMBLE}
-PREDICTOR_LABELS = {"deterministic": "deterministic", "single_pass": "single pass", "ensemble": "ensemble"}
-PREDICTOR_ROWS = {
-    **PREDICTOR_LABELS,
-    "deterministic_scaled": "deterministic,<br>scaled",
-    "ensemble_scaled": "ensemble,<br>scaled",
-}
+PREDICTOR_LABELS = {key: name for key, name in PREDICTOR_NAMES.items() if not key.endswith(SCALED)}
 ROW_HEIGHT, PANEL_GAP = 30, 56  # pixels, of a predictor in a panel, and between panels
 MOST_CURVE_POINTS = 400  # points of a curve
 SHORTEST_OF_ONE = 0.0003  # 1 − the highest confidence that is drawn
@@ -138,7 +133,8 @@ def calibration_intervals(found: Calibration) -> go.Figure:
         Panels in two columns, with a row for each predictor. Shares are in percent, confidence − accuracy in points.
     """
     shown = [name for name in PREDICTOR_NAMES if name in found.figures]
-    rows, texts = [PREDICTOR_ROWS[name] for name in shown], calibration_table(found)
+    rows = [PREDICTOR_NAMES[name].replace(", temperature-", ",<br>") for name in shown]
+    texts = calibration_table(found)
     titles = [f"{name} (❘ chance)" if measure == "ece" else name for measure, name in MEASURE_NAMES.items()]
     height = ROW_HEIGHT * len(shown)
     figure = make_subplots(
@@ -148,10 +144,10 @@ def calibration_intervals(found: Calibration) -> go.Figure:
     for number, (measure, title) in enumerate(MEASURE_NAMES.items()):
         at = {"row": number // 2 + 1, "col": number % 2 + 1}
         scale = 1 if measure in ("nll", "brier") else 100
-        for name in shown:
+        for name, label in zip(shown, rows, strict=True):
             each = getattr(found.figures[name], measure)
             text = f"{PREDICTOR_NAMES[name]}<br>{title} {texts[PREDICTOR_NAMES[name]][title]}"
-            difference = texts.get(f"ensemble − {name.replace('_', ' ')}")
+            difference = texts.get(f"ensemble − {PREDICTOR_NAMES[name]}")
             if difference:
                 text += f"<br>ensemble − this: {difference[title]}"
             whisker = None
@@ -161,7 +157,7 @@ def calibration_intervals(found: Calibration) -> go.Figure:
             colour = PREDICTOR_COLOURS[PREDICTOR_LABELS[name.removesuffix(SCALED)]]
             figure.add_scatter(
                 x=[scale * each.value],
-                y=[PREDICTOR_ROWS[name]],
+                y=[label],
                 error_x=whisker,
                 mode="markers",
                 marker={

@@ -20,7 +20,7 @@ from mcviz.measures.units import percent
 
 PREDICTOR_NAMES = {
     "deterministic": "deterministic",
-    "single_pass": "single pass, on average",
+    "single_pass": "single pass",
     "ensemble": "ensemble",
     "deterministic_scaled": "deterministic, temperature-scaled",
     "ensemble_scaled": "ensemble, temperature-scaled",
@@ -121,7 +121,7 @@ def calibration_table(result: Calibration) -> dict[str, dict[str, str]]:
     }
     for key, difference in result.differences.items():
         if not key.endswith(SCALED):
-            rows[f"ensemble − {key.replace('_', ' ')}"] = _format_figures(difference, "+")
+            rows[f"ensemble − {PREDICTOR_NAMES[key]}"] = _format_figures(difference, "+")
     return rows
 
 

@@ -93,9 +93,9 @@ def test_the_figures_of_every_way_to_predict_are_said(cache: Path) -> None:
     assert table.loc["ensemble", "NLL, nats"].startswith(f"{nll:.4f} (")
     assert table.loc["ensemble", "accuracy"].startswith(f"{100 * run.ensemble_accuracy[-1]:.2f}% (")
     assert table.loc["deterministic", "accuracy"].startswith(f"{100 * run.deterministic_accuracy:.2f}% (")
-    assert table.loc["single pass, on average", "accuracy"].startswith(f"{100 * run.pass_accuracy.mean():.2f}% (")
+    assert table.loc["single pass", "accuracy"].startswith(f"{100 * run.pass_accuracy.mean():.2f}% (")
     for column in ("ECE", "ECE, equal mass"):
-        for way in ("ensemble", "single pass, on average"):
+        for way in ("ensemble", "single pass"):
             assert re.fullmatch(r"\d+\.\d\d%, chance \d+\.\d\d%", table.loc[way, column])
         assert re.fullmatch(r"[+-]\d+\.\d\d points", table.loc["ensemble − deterministic", column])
     assert {"ensemble − deterministic", "ensemble, temperature-scaled"} <= set(table.index)
