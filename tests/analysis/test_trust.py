@@ -386,7 +386,7 @@ def test_the_figures_are_printed_with_a_sentence_before_them(old: Run, capsys) -
     lines = printed(capsys, "trust", old.path, "--by", "source").splitlines()
     assert lines[0].startswith("The ensemble is ")
     assert "deterministic" not in " ".join(lines)  # the run has none
-    (ensemble,) = [line for line in lines if line.startswith(f"ensemble  {'':<20}") and "%" in line][:1]
+    (ensemble,) = [line for line in lines if line.startswith(f"  ensemble  {'':<20}") and "%" in line][:1]
     assert f"{100 * old.ensemble_accuracy[-1]:.2f}%" in ensemble
     groups = lines[lines.index("accuracy of the ensemble, by source") + 1 :][:3]
     assert {line.split()[0] for line in groups} == {"–", "a", "b"}
