@@ -67,6 +67,7 @@ def test_the_worst_is_the_most_confident_wrong_prediction(run: Run) -> None:
     assert sweep.correct.sum() == 20 - len(wrong)
 
 
+@pytest.mark.exhaustive
 def test_a_stopped_sweep_keeps_what_it_has_and_one_interrupted_goes_on(open_probe: OpenProbe) -> None:
     app = open_probe(sweep="60")
     button(app, "Run the sweep").click().run()

@@ -119,6 +119,7 @@ def test_a_finger_draws_and_does_not_scroll(page: Page) -> None:
     expect(page.get_by_text(re.compile("The ensemble predicts 3 with"))).to_be_visible()
 
 
+@pytest.mark.exhaustive
 def test_an_upload_is_predicted_and_a_bad_one_is_one_sentence(page: Page) -> None:
     open_probe(page, "Upload")
     paper = np.full((200, 300, 3), 235, np.uint8)

@@ -96,6 +96,7 @@ def test_all_that_decides_is_in_one_screen_and_the_page_is_short(page: Page) -> 
     assert 100 < len(words) <= MOST_WORDS, len(words)
 
 
+@pytest.mark.exhaustive
 def test_a_detail_is_opened_from_the_keyboard_and_is_in_the_address(page: Page) -> None:
     opened(page)
     question = page.locator("summary").filter(has_text="Are there enough passes?")

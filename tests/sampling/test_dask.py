@@ -156,6 +156,7 @@ def test_the_bits_are_those_of_one_process_and_a_run_grows_and_goes_on(
     assert contents(Path(grown.path)) == contents(alone[LONG])
 
 
+@pytest.mark.exhaustive
 def test_a_process_of_this_machine_loads_a_model_of_keras(shared: Path, tmp_path: Path) -> None:
     model, data = tmp_path / "model.keras", shared / "data.npz"
     small_network().save(model)
