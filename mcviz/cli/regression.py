@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from mcviz.choices import PREDICTOR_NAMES
 from mcviz.cli.gate import Findings, Rows, describe_run
 from mcviz.cli.stopping import loading
 from mcviz.errors import InvalidInputError
@@ -42,7 +43,6 @@ def find_errors(
     with loading():
         from mcviz import validate
         from mcviz.analysis.regression import measure_regression
-        from mcviz.measures.calibration_words import PREDICTOR_NAMES
 
     given = {"--by": by, "--mistake-cost": mistake_cost, "--look-cost": look_cost}
     if wrong := [name for name, value in given.items() if value is not None]:
@@ -70,8 +70,6 @@ def find_errors(
 
 
 def _measure_lines(measure: "Measure", found: "RegressionTrust", unit: str) -> list[str]:
-    from mcviz.measures.calibration_words import PREDICTOR_NAMES
-
     lines = ["", f"{measure.label:<36}{f'{100 * found.confidence:.6g}% interval':<40}ensemble − this"]
     for way, figures in found.figures.items():
         if measure.name in figures:

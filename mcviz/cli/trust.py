@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
 from mcviz.cli.arguments import CONFIDENCE, JSON, RUN
 from mcviz.cli.gate import SUMMARY, Findings, Rows, describe_run, finish
 from mcviz.cli.progress import count_progress
@@ -95,7 +96,6 @@ def _find_calibration(
             verdict_sentences,
         )
         from mcviz.measures.calibration import CALIBRATION_MEASURES, calibration, calibration_by_group
-        from mcviz.measures.calibration_words import MEASURE_NAMES, PREDICTOR_NAMES
         from mcviz.measures.selective import selective_figures
         from mcviz.plot import reliability
 
@@ -164,8 +164,6 @@ def _calibration_dict(found: "Calibration") -> dict[str, Any]:
 
 
 def _calibration_lines(found: "Calibration") -> list[str]:
-    from mcviz.measures.calibration_words import MEASURE_NAMES, PREDICTOR_NAMES
-
     lines = []
     for measure, label in MEASURE_NAMES.items():
         beside = "by chance" if measure in ECES else f"{100 * found.confidence:.6g}% interval"
@@ -180,8 +178,6 @@ def _calibration_lines(found: "Calibration") -> list[str]:
 
 def _group_lines(by: str | None, groups: "dict[str, Calibration]") -> list[str]:
     """Lines on accuracy and calibration of the ensemble in each group, the least accurate first."""
-    from mcviz.measures.calibration_words import MEASURE_NAMES
-
     lines = []
     ordered = sorted(groups.items(), key=lambda pair: pair[1].figures["ensemble"].accuracy.value)
     for measure in ("accuracy", "overconfidence") if groups else ():

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 from plotly.subplots import make_subplots
 
+from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
 from mcviz.figures.style import (
     CLASSES,
     DETERMINISTIC,
@@ -20,7 +21,7 @@ from mcviz.figures.style import (
 )
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import CONFIDENCE_EDGES, Bins, Calibration
-from mcviz.measures.calibration_words import MEASURE_NAMES, PREDICTOR_NAMES, SCALED, calibration_table
+from mcviz.measures.calibration_words import SCALED, calibration_table
 
 Array = np.ndarray
 

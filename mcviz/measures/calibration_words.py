@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
 from mcviz.measures.bootstrap import Interval, mean_intervals
 from mcviz.measures.calibration import (
     FEWEST_OF_EACH,
@@ -18,21 +19,6 @@ from mcviz.measures.calibration import (
 from mcviz.measures.poisson_binomial import can_reject
 from mcviz.measures.units import percent
 
-PREDICTOR_NAMES = {
-    "deterministic": "deterministic",
-    "single_pass": "single pass",
-    "ensemble": "ensemble",
-    "deterministic_scaled": "deterministic, temperature-scaled",
-    "ensemble_scaled": "ensemble, temperature-scaled",
-}
-MEASURE_NAMES = {
-    "accuracy": "accuracy",
-    "nll": "NLL, nats",
-    "brier": "Brier score",
-    "ece": "ECE",
-    "ece_equal_mass": "ECE, equal mass",
-    "overconfidence": "confidence − accuracy",
-}
 SCALED = "_scaled"  # ends the names of predictors that are not compared with the ensemble
 ECE_ROUNDING = 1e-9  # of an ECE: without mistakes, that of chance is often the same number, summed up otherwise
 
@@ -114,7 +100,7 @@ def calibration_table(result: Calibration) -> dict[str, dict[str, str]]:
 
     Returns:
         By the name of a row and that of a measure, such as "98.21% (97.95 to 98.44)". The rows of predictors stand in
-        the order of `PREDICTOR_NAMES`; then come the differences, in points where a measure is a share.
+        the order of `choices.PREDICTOR_NAMES`; then come the differences, in points where a measure is a share.
     """
     rows = {
         name: _format_figures(result.figures[key]) for key, name in PREDICTOR_NAMES.items() if key in result.figures

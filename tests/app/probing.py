@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 from streamlit.testing.v1 import AppTest
 
-from mcviz.measures.calibration_words import MEASURE_NAMES
+from mcviz.choices import MEASURE_NAMES
 
 OpenProbe = Callable[..., AppTest]
 
