@@ -92,8 +92,16 @@ def test_trust_exits_with_0_where_all_is_met(folder: Path, capsys) -> None:
 @pytest.mark.parametrize(
     ("run", "requirement", "words"),
     [
-        ("worse", "accuracy >= high", "A requirement should be [PREDICTOR.]MEASURE[.low|.high] (>=|<=|>|<) NUMBER[%]"),
+        (
+            "worse",
+            "accuracy >= high",
+            "A requirement should be [PREDICTOR.]MEASURE[.low|.high] [of CLASS|of every class] (>=|<=|>|<) NUMBER[%]",
+        ),
         ("unlabelled", "accuracy >= 1%", "has none"),
+        ("worse", "ece <= 3", "cannot miss it: ece is 0 to 1, which is 0% to 100%"),
+        ("worse", "accuracy >= 85", "cannot meet it: accuracy is 0 to 1, which is 0% to 100%"),
+        ("worse", "brier <= 15", "cannot miss it: brier is 0 to 2"),
+        ("numbers", "coverage <= 85", "cannot miss it: coverage is 0 to 1"),
         ("worse", "rmse <= 1", "has no measure rmse of ensemble"),
         ("numbers", "accuracy >= 1%", "has no measure accuracy of ensemble"),
         ("numbers", "deterministic.rmse <= 1", "has no predictor deterministic"),
@@ -102,7 +110,7 @@ def test_trust_exits_with_0_where_all_is_met(folder: Path, capsys) -> None:
 def test_trust_exits_with_2_where_a_requirement_means_nothing(
     folder: Path, run: str, requirement: str, words: str, tmp_path: Path, capsys
 ) -> None:
-    given = *require("coverage >= 0%" if run == "numbers" else "accuracy >= 0%", requirement), "--summary", tmp_path
+    given = *require("coverage >= 1%" if run == "numbers" else "accuracy >= 1%", requirement), "--summary", tmp_path
     code, out, (line,) = run_command(capsys, "trust", folder / run, *given)
     assert (code, out) == (2, "")
     assert words in line
@@ -116,10 +124,11 @@ def test_trust_exits_with_2_where_a_requirement_means_nothing(
         ((HOSTILE_RUN, HOSTILE_RUN), ["accuracy not worse", "ece not worse"], 0, []),
         (
             (HOSTILE_RUN, "worse"),
-            ["accuracy not worse by 5%", "accuracy not worse by 100%"],
+            ["accuracy not worse by 5%", "accuracy not worse by 99%"],
             1,
             ["by 5%; accuracy changes"],
         ),
+        ((HOSTILE_RUN, "worse"), ["accuracy not worse by 50"], 2, ["could not miss it: two values differ by 0 to 1"]),
         ((HOSTILE_RUN, "others"), ["accuracy not worse"], 2, ["over other examples"]),
         (("unlabelled", "unlabelled"), ["accuracy not worse"], 2, ["has no labels"]),
         (("numbers", "numbers"), ["accuracy not worse"], 2, ["no measure accuracy that can be worse, but rmse, mae"]),

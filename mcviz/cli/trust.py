@@ -72,7 +72,7 @@ def trust(
     opened = open_run(run)
     find = _find_calibration if opened.task.predicts_classes else find_errors
     figures, found = find(opened, confidence, **options)
-    finish(found, [each.judge(figures) for each in required], as_json=as_json, folder=summary)
+    finish(found, [each.judge(figures, opened, confidence) for each in required], as_json=as_json, folder=summary)
 
 
 def _find_calibration(
