@@ -73,7 +73,7 @@ class Measure:
     def format_interval(self, interval: Interval, target_unit: str = "", *, sign: str = "") -> str:
         """Format a value with its unit and the ends of its interval, such as "98.21% (97.95 to 98.44)".
 
-        The NLL and the AUROC of few mistakes have no interval, nor has a difference between too few examples.
+        The AUROC of few mistakes has no interval, nor has a difference between too few examples.
         """
         if np.isnan(interval.value):
             return "–"

@@ -21,7 +21,7 @@ def test_the_figures_are_those_of_scikit_learn(number: int) -> None:
         expected = reference(LABELS, predicted, labels=[number], average=None)[0]
         assert compute(PROBS, LABELS, number, 0.95).value == pytest.approx(expected)
     rounded = PROBS.round(1)  # with ties
-    expected = roc_auc_score(LABELS == number, rounded[:, number])
+    expected = roc_auc_score(number == LABELS, rounded[:, number])
     assert roc_auc(rounded, LABELS, number, 0.95).value == pytest.approx(expected)
 
 
