@@ -19,6 +19,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import mcviz
 from mcviz.app.limits import Limits
+from mcviz.app.startup import prepare_server
 from mcviz.app.streamlit_internals import ConfigOption, get_config_options
 from mcviz.errors import InvalidInputError
 from mcviz.extras import IMPORT_VARIABLE, find_modules
@@ -55,6 +56,7 @@ def serve(cache: Path | None, port: int | None = None, modules: Sequence[str] = 
         require_folder(cache)
         os.environ["MCVIZ_CACHE"] = str(cache)
     os.environ[READ_ONLY] = "1" if read_only else ""
+    prepare_server()
     options = streamlit_options()
     if port is not None:
         _check_free(port)
