@@ -5,7 +5,9 @@ from functools import cache
 
 import click
 
+from mcviz.extras import keep_runs_from_import
 from mcviz.permission import describe_writers
+from mcviz.runs.folder import cache_folder
 from mcviz.variables import check_variables
 
 OPEN_FILES = 1 << 16  # that the server may have at a time, where the system lets it
@@ -13,13 +15,14 @@ OPEN_FILES = 1 << 16  # that the server may have at a time, where the system let
 
 @cache
 def prepare_server() -> None:
-    """Check the environment, print who may write, and let the server open as many files as it may.
+    """Check the environment, print who may write, close the folder of runs to imports, and let many files be open.
 
     Raises:
         InvalidInputError: there is an environment variable whose name may be mistyped; this is asked again then.
     """
     check_variables()
     click.echo(describe_writers())
+    keep_runs_from_import(cache_folder())
     raise_file_limit()
 
 
