@@ -165,8 +165,8 @@ class Requirement:
         _check_bounds(self, measure)
         if not (self.is_of_class or self.column or self.worst_slice or self.measure in CLASS_MEASURES):
             found = measures[self.measure]
-            return Judgement(str(self), found, self._describe(found), self._is_met_by(found))
-        parts = self._judge_parts(run, confidence)
+            return Judgement(str(self), found, self._describe(found, measure), self._is_met_by(found))
+        parts = self._judge_parts(measure, run, confidence)
         worst, failed = parts[0], [each.part for each in parts if not each.met]
         words = f"{worst.in_words} {worst.part}".rstrip()
         if len(failed) > 1:
@@ -176,7 +176,7 @@ class Requirement:
             words += f", the worst of {len(parts):,}"
         return Judgement(str(self), worst.found, words, not failed, tuple(parts))
 
-    def _judge_parts(self, run: Run | None, confidence: float) -> list[PartJudgement]:
+    def _judge_parts(self, measure: Measure, run: Run | None, confidence: float) -> list[PartJudgement]:
         """Judge every part that it names, the worst first."""
         if run is None:
             raise InvalidInputError(f"{str(self)!r} is about a part of a run. Give `judge` the run, too.")
@@ -199,7 +199,8 @@ class Requirement:
         for part in parts:
             found = compute(part, together)
             met = self._is_met_by(found, part.name)
-            judged.append(PartJudgement(part.name, count_examples(run, part), found, self._describe(found), met))
+            words = self._describe(found, measure)
+            judged.append(PartJudgement(part.name, count_examples(run, part), found, words, met))
         lowest_first = self.comparison.startswith(">")
         return sorted(judged, key=lambda each: self._value(each.found) * (1 if lowest_first else -1))
 
@@ -221,8 +222,8 @@ class Requirement:
     def _value(self, found: Interval) -> float:
         return getattr(found, self.end or "value")
 
-    def _describe(self, found: Interval) -> str:
-        return f"{self.measure} is {_format_figure(found, self.percent, '%')}"
+    def _describe(self, found: Interval, measure: Measure) -> str:
+        return f"{measure.label} is {_format_figure(found, self.percent, '%')}"
 
     def _is_met_by(self, found: Interval, where: str = "") -> bool:
         value = self._value(found)
@@ -277,7 +278,7 @@ class NonInferiority:
             raise _meaningless(self, f"has too few examples or mistakes for an interval of the {self.measure}")
         met = worst >= -_bound(self.margin, self.percent)
         by = _format_figure(difference, self.percent, " points", sign="+")
-        return Judgement(str(self), difference, f"{self.measure} changes by {by}", met)
+        return Judgement(str(self), difference, f"{measure.label} changes by {by}", met)
 
 
 def parse_requirement(text: str) -> Requirement:
@@ -360,7 +361,7 @@ def _check_bounds(requirement: Requirement, measure: Measure) -> None:
     low, high = (is_met(end, bound) for end in measure.bounds)
     if low == high:
         meets = "cannot miss it" if low else "cannot meet it"
-        raise _meaningless(requirement, f"{meets}: {requirement.measure} is {_format_range(measure, measure.bounds)}")
+        raise _meaningless(requirement, f"{meets}: {measure.label} is {_format_range(measure, measure.bounds)}")
 
 
 def _format_range(measure: Measure, bounds: tuple[float, float]) -> str:
