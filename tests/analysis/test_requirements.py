@@ -183,9 +183,9 @@ def test_a_judgement_says_what_was_found_as_it_was_asked_for() -> None:
         ("accuracy.low > 100%", "cannot meet it"),
         ("accuracy < 0", "cannot meet it"),
         ("accuracy >= 0%", "cannot miss it"),
-        ("ece <= 3", "cannot miss it: ece is 0 to 1"),
+        ("ece <= 3", "cannot miss it: ECE is 0 to 1"),
         ("ece <= 100%", "cannot miss it"),
-        ("nll >= 0", "cannot miss it: nll is 0 and up"),
+        ("nll >= 0", "cannot miss it: NLL is 0 and up"),
     ],
 )
 def test_what_means_nothing_of_a_run_is_refused(text: str, reason: str) -> None:
