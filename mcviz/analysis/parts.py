@@ -51,13 +51,12 @@ def find_groups(run: Run, column: str, value: str | None) -> list[Part]:
     Raises:
         InvalidInputError: there is no such column or value.
     """
-    groups = group_by_column(run, column)
-    names = groups.names if value is None else (one_line(value),)
-    if names[0] not in groups.names:
+    groups, wanted = group_by_column(run, column), None if value is None else one_line(value)
+    numbers = [number for number, name in enumerate(groups.names) if wanted in (None, name)]
+    if not numbers:
         there = ", ".join(map(quote, groups.names))
-        raise InvalidInputError(f"{one_line(column)} has the values {there}. Received: {quote(names[0])}.")
-    members = [groups.members == groups.names.index(name) for name in names]
-    return [Part(f"in {quote(column)}={quote(name)}", within) for name, within in zip(names, members, strict=True)]
+        raise InvalidInputError(f"{one_line(column)} has the values {there}. Received: {quote(wanted or '')}.")
+    return [Part(f"in {quote(column)}={quote(groups.names[number])}", groups.members == number) for number in numbers]
 
 
 def find_worst_slices(run: Run) -> tuple[list[Part], int]:

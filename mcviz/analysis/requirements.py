@@ -21,6 +21,7 @@ from mcviz.analysis.parts import (
     quote,
     split_by_class,
 )
+from mcviz.analysis.regression import Figures
 from mcviz.errors import InvalidInputError
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.class_quality import CLASS_MEASURES
@@ -28,8 +29,6 @@ from mcviz.measures.non_inferiority import paired_difference_interval
 from mcviz.measures.quality import CLASSIFICATION, ECE_EQUAL_MASS, REGRESSION, SCALE, Measure
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Run
-
-Figures = Mapping[str, Mapping[str, Interval]]  # by the names of the predictor and of the measure
 
 OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 NAMED_AT_MOST = 10  # parts, in a sentence
@@ -142,6 +141,12 @@ class Requirement:
         """Whether it is of one class, or of every one."""
         return self.every_class or self.class_name is not None
 
+    @property
+    def names_parts(self) -> bool:
+        """Whether it is of some of the examples, of a class, or of so many examples."""
+        parts = self.class_name, self.column, self.fewest
+        return self.every_class or self.worst_slice or any(each is not None for each in parts)
+
     def judge(self, figures: Figures, run: Run | None = None, confidence: float = 0.95) -> Judgement:
         """Hold it against the figures of a run.
 
@@ -163,7 +168,7 @@ class Requirement:
         measure = declared[self.measure]
         _check_percent(self, measure)
         _check_bounds(self, measure)
-        if not (self.is_of_class or self.column or self.worst_slice or self.measure in CLASS_MEASURES):
+        if self.measure in measures and not self.names_parts:
             found = measures[self.measure]
             return Judgement(str(self), found, self._describe(found, measure), self._is_met_by(found))
         parts = self._judge_parts(measure, run, confidence)
@@ -216,7 +221,7 @@ class Requirement:
             if self.fewest is None:
                 least, why = (max(count, 1), "") if len(parts) == 1 else (fewest, " to leave smaller ones out")
                 advice = f". Write 'with at least {least} examples' behind it{why}"
-            raise _meaningless(self, f"has {count:,} {what} {name}, and it takes {fewest:,}{advice}")
+            raise _meaningless(self, f"has {f'{count:,} {what} {name}'.rstrip()}, and it takes {fewest:,}{advice}")
         return large
 
     def _value(self, found: Interval) -> float:

@@ -14,7 +14,7 @@ from mcviz.cli.regression import find_errors
 from mcviz.cli.stopping import loading
 
 if TYPE_CHECKING:
-    from mcviz.analysis.requirements import Figures
+    from mcviz.analysis.regression import Figures
     from mcviz.analysis.trust import Convergence
     from mcviz.measures.calibration import Calibration, CalibrationFigures
     from mcviz.measures.conformal import SetFigures
@@ -43,7 +43,7 @@ IN_PERCENT = "accuracy", *ECES, "overconfidence"
     "requirements",
     multiple=True,
     metavar="REQUIREMENT",
-    help='Exit with code 1 where it is not met, such as "accuracy >= 99%" or "deterministic.nll.high < 0.05".',
+    help='Exit with code 1 where it is not met, such as "accuracy >= 99%" or "recall of every class >= 80%".',
 )
 @SUMMARY
 @JSON

@@ -3,6 +3,7 @@
 import math
 from dataclasses import astuple
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
 import mcviz
 from mcviz.analysis.parts import quote
+from mcviz.analysis.regression import measure_regression
 from mcviz.analysis.requirements import (
     NON_INFERIORITY_FORM,
     OPERATORS,
@@ -324,6 +326,7 @@ def test_a_class_is_judged_by_its_recall_precision_and_f1(parts: Run) -> None:
         ("recall of horse >= 80%", 'The classes are cat, "grey dog", yak. Received: horse'),
         ("accuracy >= 80% in region=nowhere", 'region has the values .*"north side".* Received: nowhere'),
         ("accuracy >= 80% in colour=red", "grouped by one of the columns label, prediction, region"),
+        ("accuracy >= 1% with at least 601 examples", "has 600 examples, and it takes 601"),
         ("ece.low >= 1% in region=west", "has no interval of ece in region=west"),
     ],
 )
@@ -332,6 +335,26 @@ def test_a_part_that_cannot_be_judged_is_refused(parts: Run, text: str, reason: 
         judge(text, parts)
     with pytest.raises(InvalidInputError, match="Give `judge` the run"):
         parse_requirement(text).judge({"ensemble": {"accuracy": Interval(1.0), "ece": Interval(0.0)}})
+
+
+def test_a_regression_is_judged_by_group_too(tmp_path: Path) -> None:
+    random, region = np.random.default_rng(0), np.array(["west", "east"])[np.arange(80) % 2]
+    labels = random.normal(size=(80, 1)).astype(np.float32)
+    spread = np.where(region == "west", 2, 0.5)[:, None]
+    outputs = (labels + spread * random.normal(size=(4, 80, 1))).astype(np.float32)
+    run = mcviz.write_run(
+        tmp_path / "run", outputs, labels=labels, task="regression", columns=pd.DataFrame({"region": region})
+    )
+    figures = measure_regression(run).figures
+    found = parse_requirement("rmse <= 1.5 in every region").judge(figures, run)
+    for each in found.parts:
+        within = region == each.part.removeprefix("in region=")
+        errors = (outputs.mean(axis=0) - labels)[within]
+        assert each.found.value == pytest.approx(np.sqrt((errors**2).mean()), rel=1e-3)
+        assert each.examples == 40
+    assert [each.part for each in found.parts] == ["in region=west", "in region=east"]
+    single = parse_requirement("single_pass.mae.low > 0.1 in region=east").judge(figures, run)
+    assert single.found.value == pytest.approx(np.abs(outputs - labels)[:, region == "east"].mean(), rel=1e-3)
 
 
 # Not worse
