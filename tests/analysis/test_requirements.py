@@ -429,10 +429,14 @@ def test_an_interval_is_around_the_difference_that_a_comparison_prints(quality, 
             assert found.low < found.value < found.high
 
 
-def test_too_few_mistakes_leave_no_interval_and_equal_predictions_no_difference() -> None:
-    one, other = terms(1, 400, 0.9), terms(2, 400, 1.5)
+def test_of_too_few_mistakes_an_nll_may_differ_by_what_unseen_ones_cost_and_an_ece_has_no_interval() -> None:
+    one, other = terms(1, 400, 1.5), terms(2, 400, 1.5)
     assert other["correct"].all()
-    assert math.isnan(paired_difference_interval(CLASSIFICATION, "nll", one, other).low)
+    found, unseen = paired_difference_interval(CLASSIFICATION, "nll", one, other), 11.8 * 2 / 400
+    assert found.value == pytest.approx(other["nll"].mean() - one["nll"].mean())
+    assert found.low < found.value - unseen < found.value + unseen < found.high
+    assert math.isnan(paired_difference_interval(CLASSIFICATION, "ece", one, other).low)
+    assert math.isnan(paired_difference_interval(CLASSIFICATION, "aurc", terms(1, 400, 0.9), other).low)
     assert paired_difference_interval(CLASSIFICATION, "nll", one, dict(one)) == Interval(0, 0, 0)
 
 
@@ -465,7 +469,7 @@ def test_the_end_on_the_side_of_worse_decides() -> None:
         ("accuracy not worse by 50", {}, "could not miss it: two values differ by 0 to 1, which is 0% to 100%"),
         ("accuracy not worse by 100%", {}, "could not miss it"),
         ("brier not worse by 2", {}, "could not miss it: two values differ by 0 to 2"),
-        ("nll not worse by 1", {}, "too few examples or mistakes"),
+        ("ece not worse by 50%", {}, "too few examples or mistakes"),
     ],
 )
 def test_a_margin_that_means_nothing_is_refused(text: str, changes: dict[str, object], reason: str) -> None:
