@@ -185,11 +185,11 @@ class Requirement:
         """Judge every part that it names, the worst first."""
         if run is None:
             raise InvalidInputError(f"{str(self)!r} is about a part of a run. Give `judge` the run, too.")
-        if not self.is_of_class and not (self.measure == "roc_auc" and len(run.class_names) == 2):
-            if self.measure in CLASS_MEASURES:
-                raise _meaningless(self, f"has no {self.measure} of all classes; write '{self.measure} of every class'")
-        elif self.is_of_class and self.measure not in CLASS_MEASURES:
+        if self.is_of_class and self.measure not in CLASS_MEASURES:
             raise _meaningless(self, f"has no {self.measure} of a class, but {', '.join(CLASS_MEASURES)}")
+        takes_class = self.measure in CLASS_MEASURES and not (self.measure == "roc_auc" and len(run.class_names) == 2)
+        if takes_class and not self.is_of_class:
+            raise _meaningless(self, f"has no {self.measure} of all classes; write '{self.measure} of every class'")
         parts, looked_at = [Part("", np.ones(len(run), bool))], 1
         if self.worst_slice:
             parts, looked_at = find_worst_slices(run)

@@ -67,10 +67,10 @@ def paired_difference_interval(
 
     if not _has_enough_mistakes(one, other):
         if measure in MOST:  # what unseen mistakes cost is bounded for each of the two
-            first, second = (
+            before, after = (
                 bounded_mean(terms[measure], MOST[measure], (1 + confidence) / 2) for terms in (one, other)
             )
-            return Interval(second.value - first.value, second.low - first.high, second.high - first.low)
+            return Interval(after.value - before.value, after.low - before.high, after.high - before.low)
         (value,) = build_statistic(slice(None))(np.ones((1, len(one["correct"]))))
         return Interval(float(value))
     options: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
