@@ -23,7 +23,7 @@ from streamlit import config
 
 import mcviz
 from mcviz import extras
-from mcviz.analysis.requirements import parse_non_inferiority
+from mcviz.analysis.requirements import REQUIREMENT_FORM, parse_non_inferiority, parse_requirement
 from mcviz.app.navigation import PAGES
 from mcviz.app.startup import OPEN_FILES
 from mcviz.app.wording import as_markdown
@@ -233,7 +233,16 @@ def test_every_python_snippet_of_the_docs_runs(name: str, folder: None) -> None:
 def test_every_block_is_of_a_language_that_a_test_knows() -> None:
     for name, text in DOCS.items():
         opening = re.findall(r"^```(\w*)$", text, re.MULTILINE)[::2]
-        assert set(opening) <= {"", "python", "diff", "nginx", "mermaid", "toml", "yaml"}, name
+        assert set(opening) <= {"", "python", "diff", "nginx", "mermaid", "toml", "yaml", "bash", "ini", "text"}, name
+
+
+def test_requirements_are_written_as_the_document_says() -> None:
+    text = DOCS["docs/pipelines.md"]
+    assert [" ".join(block.split()) for block in fenced("text", text)] == [REQUIREMENT_FORM]
+    requirements = [code for code in IN_LINE["docs/pipelines.md"] if re.search(r" [<>]=? [0-9]", code)]
+    assert len(requirements) > 8
+    for each in requirements:
+        assert str(parse_requirement(each)) == each
 
 
 def test_the_workflow_has_twelve_lines_and_keeps_what_its_gate_writes() -> None:
