@@ -74,7 +74,10 @@ def render_figures(run: Run, _state: PageState) -> None:
     chart(plot.calibration(run, found), "figures", calibration_text(found))
     fewest = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
     enough = has_enough_mistakes(*found.predictors.values())
-    least = "" if enough else f" NLL and Brier score have one only from {fewest} on."
+    few = (
+        f" Below {fewest}, that of an NLL or Brier score allows for unseen mistakes; that of a difference is not known."
+    )
+    least = "" if enough else few
     st.caption(
         f"With 95% intervals.{least} Chance: a calibrated model has a lower ECE 99 times in 100. For the NLL, "
         "probabilities are clipped at half a step of storage, since a stored 0 would make it infinite. The temperature "
