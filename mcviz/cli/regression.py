@@ -11,8 +11,7 @@ from mcviz.errors import InvalidInputError
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from mcviz.analysis.regression import RegressionTrust
-    from mcviz.analysis.requirements import Figures
+    from mcviz.analysis.regression import Figures, RegressionTrust
     from mcviz.measures.bootstrap import Interval
     from mcviz.measures.quality import Measure
     from mcviz.runs import Run

@@ -14,7 +14,7 @@ from mcviz.cli.regression import find_errors
 from mcviz.cli.stopping import loading
 
 if TYPE_CHECKING:
-    from mcviz.analysis.requirements import Figures
+    from mcviz.analysis.regression import Figures
     from mcviz.analysis.trust import Convergence
     from mcviz.measures.calibration import Calibration, CalibrationFigures
     from mcviz.measures.conformal import SetFigures
@@ -43,7 +43,7 @@ IN_PERCENT = "accuracy", *ECES, "overconfidence"
     "requirements",
     multiple=True,
     metavar="REQUIREMENT",
-    help='Exit with code 1 where it is not met, such as "accuracy >= 99%" or "deterministic.nll.high < 0.05".',
+    help='Exit with code 1 where it is not met, such as "accuracy >= 99%" or "recall of every class >= 80%".',
 )
 @SUMMARY
 @JSON
@@ -72,7 +72,7 @@ def trust(
     opened = open_run(run)
     find = _find_calibration if opened.task.predicts_classes else find_errors
     figures, found = find(opened, confidence, **options)
-    finish(found, [each.judge(figures) for each in required], as_json=as_json, folder=summary)
+    finish(found, [each.judge(figures, opened, confidence) for each in required], as_json=as_json, folder=summary)
 
 
 def _find_calibration(

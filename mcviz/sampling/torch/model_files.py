@@ -43,7 +43,8 @@ def read_arguments(options: ModelOptions, task: TaskOptions, run: Run | None) ->
         model = run.manifest.model
         if model is None or (closed := explain_closed_model(run.manifest, options.modules)):
             raise UnsuitableModelError(closed)
-        return {"model": build_module(model.function, options.model), **arguments_for_run(run, options.modules)}
+        module = build_module(model.function, options.model, options.modules)
+        return {"model": module, **arguments_for_run(run, options.modules)}
     if not is_function_name(options.model):
         raise UnsuitableModelError(f"{WEIGHTS_ALONE} Received: {options.model}.")
     return {
@@ -77,22 +78,31 @@ def arguments_for_run(run: Run, modules: Sequence[str]) -> Arguments:
         "from_logits": model.from_logits,
         "task": run.manifest.task,
         "predicts": run.manifest.predicts,
-        **named_functions(model.function, model.transform),
+        **named_functions(model.function, model.transform, modules),
     }
 
 
-def named_functions(function: str, transform: str | None) -> Arguments:
-    """The arguments that name a module's function and its transform, and the transform itself."""
-    found = import_function(transform) if transform else None
+def named_functions(function: str, transform: str | None, modules: Sequence[str] | None = None) -> Arguments:
+    """The arguments that name a module's function and its transform, and the transform itself.
+
+    Args:
+        function: that builds the module.
+        transform: that makes its input of an example, or None.
+        modules: as for `import_function`.
+    """
+    found = import_function(transform, modules) if transform else None
     return {"function": function, "transform": found, "transform_name": transform or ""}
 
 
-def build_module(function: str, weights: Weights | None = None) -> torch.nn.Module:
+def build_module(
+    function: str, weights: Weights | None = None, modules: Sequence[str] | None = None
+) -> torch.nn.Module:
     """Build a module by a function, in eval mode.
 
     Args:
         function: `package.module:function`, which is imported and called.
         weights: a file of weights, or a state_dict; None for those that the function gives it.
+        modules: as for `import_function`.
 
     Raises:
         DataNotFoundError: there is no such file.
@@ -100,7 +110,7 @@ def build_module(function: str, weights: Weights | None = None) -> torch.nn.Modu
         MissingPackageError: its package is not there.
         UnsuitableModelError: it returns no module; the weights are no state_dict, or not those of the module.
     """
-    build = import_function(function)
+    build = import_function(function, modules)
     try:
         module = build()
     except Exception as error:  # of the user's own code

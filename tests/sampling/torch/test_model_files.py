@@ -23,6 +23,7 @@ from mcviz.errors import (
     MissingPackageError,
     UnsuitableModelError,
 )
+from mcviz.extras import import_function
 from mcviz.jobs import Jobs
 from mcviz.jobs.of_run import options_of_more
 from mcviz.options import ModelOptions, TaskOptions, format_arguments
@@ -75,6 +76,8 @@ def number():
     return 3
 """
 DATA = """
+from subprocess import getoutput
+
 def scale(row):
     return row / 10
 """
@@ -168,6 +171,20 @@ def test_a_run_that_names_other_code_imports_none_of_it(run: Run, monkeypatch, f
     named = "json" if name.startswith("birds.") else "birds"
     assert name in refused(run.path, named)
     assert not {"antigravity", "birdsong", "birds.models", "birds.data"} & set(sys.modules)
+
+
+@pytest.mark.parametrize("field", ["function", "transform"])
+def test_a_run_calls_nothing_that_a_named_package_only_imported(run: Run, monkeypatch, field: str) -> None:
+    """Or else an example would be the command of a shell."""
+    monkeypatch.setattr("subprocess.getoutput", lambda *_: pytest.fail("it was called"))
+    sys.modules["subprocess"].getoutput.__module__ = "subprocess"
+    reseal(Path(run.path), lambda content: content["model"].update({field: "birds.data:getoutput"}))
+    monkeypatch.setenv("MCVIZ_IMPORT", "birds")
+    with pytest.raises(InvalidInputError, match=r"Received: birds\.data:getoutput, which subprocess defines"):
+        load_run_sampler(mcviz.open_run(run.path))
+    assert callable(
+        import_function("birds.data:getoutput", ("birds", "subprocess"))
+    )  # which the operator may name, too
 
 
 @pytest.mark.parametrize("said", [{"backend": "keras"}, {"stored": False}, {"backend": "keras", "function": ""}])
