@@ -157,7 +157,7 @@ def read_torch_data(data: Any, task: str | None) -> DataSet:
         labels.append(label if label is None or isinstance(label, str) else to_array("labels", label))
     if isinstance(examples[0], Mapping):
         columns = {name: [each[name] for each in examples] for name in examples[0]}
-        return read_columns(columns, task, None if labels[0] is None else np.array(labels))
+        return read_columns(columns, task, None if labels[0] is None else labels)
     if first is not None:
         held = DataSet(InPlace(_Pixels(items), range(count), first.shape, first.dtype))
     else:
@@ -167,7 +167,7 @@ def read_torch_data(data: Any, task: str | None) -> DataSet:
     names = getattr(items.data, "classes", None)  # as torchvision has it
     if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
         held = replace(held, class_names=tuple(names))
-    return held.with_labels(np.array(labels), task)
+    return held.with_labels(labels, task)
 
 
 @dataclass(frozen=True)

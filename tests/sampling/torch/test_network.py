@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -193,10 +193,10 @@ class Outputs:
         pytest.param(lambda x: x, {}, marks=EXHAUSTIVE),
         pytest.param(lambda x: x.log_softmax(1), {}, marks=EXHAUSTIVE),
         pytest.param(lambda x: x.double().softmax(-1)[:, :] * 1.0, {}, marks=EXHAUSTIVE),
-        pytest.param(lambda x: (x, 2 * x), {}, marks=EXHAUSTIVE),
+        pytest.param(lambda x: (2 * x, x), {"output": "1"}, marks=EXHAUSTIVE),
         pytest.param(lambda x: {"hidden": 2 * x, "logits": x}, {}, marks=EXHAUSTIVE),
         pytest.param(lambda x: {"hidden": 2 * x, "mine": x}, {"output": "mine"}, marks=EXHAUSTIVE),
-        pytest.param(lambda x: x / 9 + 0.4, {"from_logits": True}, marks=EXHAUSTIVE),
+        pytest.param(lambda x: x / 9, {"from_logits": True}, marks=EXHAUSTIVE),
     ],
 )
 def test_classes_come_as_logits_or_probabilities(finish: Any, options: dict[str, Any]) -> None:
@@ -204,9 +204,80 @@ def test_classes_come_as_logits_or_probabilities(finish: Any, options: dict[str,
     sampler = Sampler(model, **options)
     with torch.no_grad():
         scores = Model().eval()(torch.tensor(ROWS))
-    expected = (scores / 9 + 0.4 if options.get("from_logits") else scores).softmax(1)
+    expected = (scores / 9 if options.get("from_logits") else scores).softmax(1)
     np.testing.assert_allclose(sampler.deterministic(ROWS), expected, atol=1e-6)
     assert sampler.sample(ROWS, passes=9).std(0).min() > 0
+
+
+@pytest.mark.parametrize("from_logits", [None, True, False])
+@pytest.mark.parametrize(
+    ("finish", "told"),
+    [
+        (torch.sigmoid, "Several sigmoid outputs .* Several labels an example are not supported yet"),
+        (lambda x: x / 9 + 0.4, "lie in 0 to 1 and do not sum to 1.* several labels an example are not supported yet"),
+        (
+            lambda x: x.view(-1, 1, x.shape[1]),
+            r"shape \(N, 1, \d\).* a class a pixel \(segmentation\), are not supported",
+        ),
+    ],
+)
+def test_outputs_that_are_no_classes_which_exclude_each_other_are_refused(
+    finish: Any, told: str, from_logits: bool | None
+) -> None:
+    model = model_with(finish=lambda _, x: finish(x))
+    with pytest.raises(UnsuitableModelError, match=told) as refused:
+        Sampler(model, from_logits=from_logits).deterministic(ROWS)
+    assert "from_logits" not in str(refused.value)
+
+
+def test_one_probability_is_no_logit() -> None:
+    model = model_with(finish=lambda _, x: x[:, :1].sigmoid())
+    with pytest.raises(InvalidInputError, match="`from_logits` should be left out for a model that returns probab"):
+        Sampler(model, from_logits=True).deterministic(ROWS)
+
+
+class Gaussian(NamedTuple):
+    mean: torch.Tensor
+    log_variance: torch.Tensor
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        lambda mean, spread: (mean, spread),
+        lambda mean, spread: (mean[:, 0], spread),
+        Gaussian,
+        lambda mean, spread: {"log_variance": spread, "features": 2 * mean, "mean": mean},
+    ],
+)
+def test_a_mean_and_its_spread_may_be_two_outputs(pair: Any) -> None:
+    one = model_with(finish=lambda _, x: x[:, :2]).eval()
+    two = model_with(finish=lambda _, x: pair(x[:, :1], x[:, 1:2])).eval()
+    together, apart = (Sampler(each, task="regression", predicts="mean,log_variance") for each in (one, two))
+    np.testing.assert_allclose(apart.deterministic(ROWS), together.deterministic(ROWS), rtol=1e-6)
+    np.testing.assert_allclose(apart.sample(ROWS, passes=3), together.sample(ROWS, passes=3), rtol=1e-5)
+    assert "of the model's " in apart.meaning.text
+    assert apart.meaning.text.endswith("mean and log variance of 1 target")
+
+
+def test_nothing_is_left_out_of_several_outputs_in_silence() -> None:
+    model = model_with(finish=lambda _, x: (x[:, :1], x[:, 1:3], None))
+    for options in ({}, {"task": "regression"}, {"output": "2"}):
+        with pytest.raises(
+            InvalidInputError, match=r"one of the model's 2 outputs: 0, 1\. Received: output="
+        ) as refused:
+            Sampler(model, **options).deterministic(ROWS)
+        assert "--output 0. If they are the mean and the spread of a regression, say so by predicts" in str(
+            refused.value
+        )
+    with pytest.raises(UnsuitableModelError, match=r"as many columns\. Received: 1 of 0, 2 of 1"):
+        Sampler(model, task="regression", predicts="mean,std").deterministic(ROWS)
+    logits = Sampler(model_with(finish=lambda _, x: Outputs(x, x)))
+    logits.deterministic(ROWS)
+    assert logits.meaning.text.startswith(
+        "logits of the model's 2 outputs (loss, logits): 3 logits, of which a softmax"
+    )
+    assert not logits.meaning.guessed
 
 
 def test_two_classes_by_one_number_and_by_two() -> None:
