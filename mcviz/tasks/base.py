@@ -131,7 +131,7 @@ class Task(ABC):
     Attributes:
         name: in manifests, on the command line and in Python.
         scores: by which examples can be ranked, by name.
-        first_score: the one that a list for everybody is ranked by, which every run has.
+        first_scores: of these a list for everybody is ranked by the first that a run has; every run has the last.
         quality: the measures of how good predictions are.
         quality_name: the name of the one that `compute_quality` computes.
         measures_need_passes: whether these measures look at single passes, and not only at their mean.
@@ -141,7 +141,7 @@ class Task(ABC):
 
     name: str
     scores: Scores
-    first_score: str
+    first_scores: tuple[str, ...]
     quality: Quality
     quality_name: str
     measures_need_passes: bool

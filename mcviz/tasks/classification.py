@@ -46,7 +46,7 @@ class Classification(Task):
 
     name = "classification"
     scores = SCORES
-    first_score = "max_probability"
+    first_scores = ("max_probability",)
     quality = CLASSIFICATION
     quality_name = "accuracy"
     measures_need_passes = False

@@ -45,7 +45,7 @@ class Regression(Task):
 
     name = "regression"
     scores = REGRESSION_SCORES
-    first_score = "predictive_std"
+    first_scores = ("total_std", "predictive_std")  # the whole uncertainty, where the model predicts that in the data
     quality = REGRESSION
     quality_name = "RMSE"
     measures_need_passes = True
