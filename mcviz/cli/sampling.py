@@ -78,6 +78,7 @@ def _sample(options: SampleOptions, cluster: "Client | None", stopped: str) -> N
             passes=options.passes,
             seed=options.seed,
             masks=options.masks,
+            class_names=examples.class_names,
             unit=options.data.unit,
             preprocessing=preprocessing,
             about=dict(options.run.about),
@@ -125,11 +126,11 @@ def _load_model_and_data(options: CheckOptions, stopped: str) -> "tuple[Sampler,
     examples = read_examples(data, own.manifest.task if own else options.task.task)
     chosen = add_scaler(chosen, data, examples)
     examples = name_classes(examples, data)
-    say_classes(examples)
     if model.trust_model:
         tell(f"warning: {model.model} is opened without checks and can run any code on this machine, with your rights.")
     with loading(stopped):
         from mcviz.sampling.backends import find_backend
+        from mcviz.sampling.examples import name_classes_by_model
         from mcviz.sampling.model_source import ModelSource, absolute
         from mcviz.sampling.source import load_sampler
 
@@ -141,6 +142,9 @@ def _load_model_and_data(options: CheckOptions, stopped: str) -> "tuple[Sampler,
         run=None if own is None else absolute(own.path),
     )
     sampler = load_sampler(source)
+    if data.class_names is None:
+        examples = name_classes_by_model(examples, sampler.network)
+    say_classes(examples)
     return sampler, examples, chosen or _find_preprocessing(options.preprocessing, sampler, examples)
 
 

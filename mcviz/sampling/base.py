@@ -269,6 +269,11 @@ class Network(ABC):
         """Limit the threads of the framework in this process, where it has threads of its own."""
 
     @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The names of the classes, in the order of the outputs, where the model has them."""
+        return None
+
+    @property
     def scaling_layer(self) -> str | None:
         """The name of the layer at the beginning that scales numbers of 0 to 255, or embeds them; or None."""
         return None

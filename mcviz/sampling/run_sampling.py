@@ -36,6 +36,7 @@ from mcviz.sampling.adapters import adapter_for_examples
 from mcviz.sampling.adapters.inputs import InputsAdapter
 from mcviz.sampling.base import NO_COMPILER, Network
 from mcviz.sampling.checking import Trial, try_model
+from mcviz.sampling.examples import name_classes_by_model
 from mcviz.sampling.model_source import ModelSource, absolute
 from mcviz.sampling.sampler import Sampler, as_sampler
 from mcviz.sampling.source import SamplerSource, load_sampler, versions
@@ -96,7 +97,7 @@ def sample_run(
         seed: of the masks.
         masks: `per_pass` or `per_example`.
         class_names: C names, in the order of the model's outputs, which labels follow by name; or new names by those
-            that the data have; those of the data without it, or else numbers.
+            that the data have; those of the model (`config.id2label`) or the data without it, or else numbers.
         task: "classification", which it is without it, or "regression"; a `Sampler` has its own.
         predicts: what the output's columns are in a regression, as `Sampler` takes it; a `Sampler` has its own.
         target_names: D names of what a regression predicts; those of the data without it.
@@ -148,11 +149,10 @@ def sample_run(
         )
     sampler = _match_existing_run(sampler, out, passes, resume=resume)
     examples = as_data_set(data, sampler.task)
+    examples = name_classes_by_model(examples, sampler.network, class_names)
     adapter, content = adapter_for_examples(sampler, examples, preprocessing)
     source = SamplerSource(adapter, content, seed, masks)
     width = source.deterministic(0, 1).shape[1]
-    if class_names is not None:
-        examples = examples.with_class_names(class_names)
     if target_names is not None:
         examples = examples.with_target_names(target_names)
     names, targets = TASKS[sampler.task].names(examples, width, sampler.predicts)

@@ -99,6 +99,16 @@ class TorchNetwork(Network):
         return self._layers
 
     @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Those of `config.id2label`, as models of Hugging Face have it, unless these are made up or not different."""
+        named = getattr(getattr(self.model, "config", None), "id2label", None)
+        if not isinstance(named, Mapping):
+            return None
+        names = tuple(str(named[place]) for place in range(len(named)) if place in named)
+        made_up = all(name == f"LABEL_{place}" for place, name in enumerate(names))
+        return None if made_up or len(set(names)) != len(named) else names
+
+    @property
     def input_specs(self) -> tuple[InputSpec, ...] | None:
         return self.inputs
 

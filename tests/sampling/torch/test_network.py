@@ -6,7 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -361,3 +361,23 @@ def test_a_cluster_makes_the_same_run(tmp_path: Path, monkeypatch: pytest.Monkey
     together = sample_run(model, images, tmp_path / "together", scheduler="local:2", **options)
     assert alone.digest == together.digest
     np.testing.assert_array_equal(alone.probs_block(0, None), together.probs_block(0, None))
+
+
+def test_the_names_of_the_model_order_the_classes_and_labels_meet_them_by_name(tmp_path: Path) -> None:
+    model = model_with(config=SimpleNamespace(id2label={2: "ant", 0: "cat", 1: "bee"}))
+    labels = ["bee", "ant", "cat", "ant", "bee"]
+    run = sample_run(model, (ROWS, labels), tmp_path / "by name", passes=2)
+    assert (run.class_names, run.labels.tolist()) == (("cat", "bee", "ant"), [1, 2, 0, 2, 1])
+    places = sample_run(model, (ROWS, [0, 1, 2, 2, 1]), tmp_path / "by place", passes=2)
+    assert (places.class_names, places.labels.tolist()) == (("cat", "bee", "ant"), [0, 1, 2, 2, 1])
+    others = [name.title() for name in labels]
+    with pytest.raises(
+        InvalidInputError, match=r"The model names its classes, and the data have others.*Ant, Bee, Cat"
+    ):
+        sample_run(model, (ROWS, others), tmp_path / "others", passes=2)
+    renamed = {name.title(): name for name in labels}
+    assert sample_run(model, (ROWS, others), tmp_path / "by name", passes=2, class_names=renamed).digest == run.digest
+    given = sample_run(model, (ROWS, others), tmp_path / "given", passes=2, class_names=["Bee", "Ant", "Cat"])
+    assert given.labels.tolist() == [0, 1, 2, 1, 0]
+    made_up = model_with(config=SimpleNamespace(id2label={place: f"LABEL_{place}" for place in range(3)}))
+    assert sample_run(made_up, (ROWS, labels), tmp_path / "made up", passes=2).class_names == ("ant", "bee", "cat")
