@@ -26,9 +26,10 @@ from mcviz.runs import Run
 from mcviz.runs.model_code import explain_closed_model
 from mcviz.sampling.base import InputSpec, Network
 from mcviz.sampling.model_source import WEIGHTS_ALONE
-from mcviz.text import reason
+from mcviz.text import list_names, reason
 from mcviz.validate import invalid
 
+CHECKPOINT_NAMES = ("state_dict", "model", "model_state_dict", "model_state", "module")
 SAVE_WEIGHTS = "Save it with safetensors.torch.save_model(model, 'NAME.safetensors')."
 Weights = str | os.PathLike[str] | Mapping[str, torch.Tensor]
 Arguments = dict[str, Any]  # of a `TorchNetwork`
@@ -148,7 +149,7 @@ def _load_weights(module: torch.nn.Module, weights: Weights) -> None:
         if path is not None and path.suffix == ".safetensors":
             safetensors.torch.load_model(module, str(path))
         else:
-            module.load_state_dict(weights if path is None else _read_state_dict(path))
+            module.load_state_dict(_find_state_dict(weights, "a mapping") if path is None else _read_state_dict(path))
     except (RuntimeError, safetensors.SafetensorError) as error:
         found = "; ".join(line.strip() for line in str(error).splitlines()[-3:])  # the first says nothing
         raise UnsuitableModelError(
@@ -165,9 +166,32 @@ def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
             "Weights are read without running code, and that file is damaged, or a pickled module, which is code. "
             f"Received: {path}: {reason(error)}. {SAVE_WEIGHTS}"
         ) from error
-    if not isinstance(state, Mapping) or not all(isinstance(each, torch.Tensor) for each in state.values()):
-        raise UnsuitableModelError(f"That file holds no state_dict of a module. Received: {path}. {SAVE_WEIGHTS}")
-    return state
+    return _find_state_dict(state, str(path))
+
+
+def _find_state_dict(content: Any, source: str) -> Mapping[str, torch.Tensor]:
+    """Find a state_dict: the content itself, or what a checkpoint has under a usual name."""
+    if _is_state_dict(content):
+        return content
+    named = content if isinstance(content, Mapping) else {}
+    found = [name for name in CHECKPOINT_NAMES if _is_state_dict(named.get(name))]
+    if len(found) != 1:
+        there = f"{source}, with {list_names(named)}" if named else source
+        asked = f"Several of {' and '.join(found)} are one. " if found else ""
+        raise UnsuitableModelError(
+            "That is no state_dict of a module, and no checkpoint with one under the name "
+            f"{' or '.join(CHECKPOINT_NAMES)}. Received: {there}. {asked}{SAVE_WEIGHTS}"
+        )
+    return named[found[0]]
+
+
+def _is_state_dict(content: Any) -> bool:
+    """Whether something has tensors by names, and nothing else."""
+    return (
+        isinstance(content, Mapping)
+        and bool(content)
+        and all(isinstance(name, str) and isinstance(each, torch.Tensor) for name, each in content.items())
+    )
 
 
 def _check_file(path: Path) -> None:

@@ -273,6 +273,16 @@ def test_a_module_without_a_function_is_kept_and_the_remedy_told(package: Path) 
     np.testing.assert_array_equal(mcviz.Sampler(again).deterministic(ROWS.to_numpy()), found.deterministic_predictions)
 
 
+@pytest.mark.parametrize("name", ["model", "state_dict"])
+def test_the_weights_in_a_checkpoint_are_found(package: Path, name: str) -> None:
+    state = load().model.state_dict()
+    state["last.bias"] = torch.tensor([1.0, 2.0, 3.0])
+    torch.save({name: state, "optimizer": {"lr": 0.1}, "epoch": 3}, "checkpoint.pt")
+    for weights in ("checkpoint.pt", {name: state}):
+        loaded = mcviz.load_torch("birds.models:build", weights=weights).model
+        assert loaded.last.bias.tolist() == [1, 2, 3]
+
+
 @pytest.mark.exhaustive
 def test_the_file_of_a_run_has_the_same_bytes_each_time_and_loads_as_weights(run: Run) -> None:
     content = Path(run.model_path).read_bytes()
@@ -307,7 +317,14 @@ def other_shapes(path: Path) -> None:
         ("m.pt", lambda path: torch.save(torch.nn.Linear(2, 2), path), "pickled module, which is code"),
         ("m.pth", lambda path: torch.save({"weights": Code()}, path), "pickled module, which is code"),
         ("m.pt", lambda path: path.write_bytes(b"x" * 99), "damaged"),
-        ("m.pt", lambda path: torch.save([1], path), "holds no state_dict"),
+        ("m.pt", lambda path: torch.save([1], path), "is no state_dict of a module, and no checkpoint"),
+        ("m.pt", lambda path: torch.save({1: torch.zeros(2)}, path), "no checkpoint with one under .* with 1"),
+        ("m.pt", lambda path: torch.save({"net": {"w": torch.zeros(2)}, "epoch": 3}, path), "with net, epoch"),
+        (
+            "m.pt",
+            lambda path: torch.save({key: {"w": torch.zeros(2)} for key in ("model", "state_dict")}, path),
+            "Several of state_dict and model are one",
+        ),
         ("m.pt", other_names, "no weights of the module.*elsewhere"),
         ("m.pt", other_shapes, r"no weights of the module.*last\.bias"),
         ("m.safetensors", cut, "no weights of the module"),
