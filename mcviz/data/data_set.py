@@ -21,7 +21,7 @@ from mcviz.data.labels import (
 from mcviz.data.pictures import Pictures
 from mcviz.errors import InvalidInputError
 from mcviz.tasks import find_task
-from mcviz.text import list_names
+from mcviz.text import explain_alike, list_names
 
 Images = np.ndarray | Pictures | InPlace
 
@@ -131,8 +131,8 @@ class DataSet:
         if self.target_names is None or self.labels is None or not set(names) & set(self.target_names):
             return replace(self, target_names=names)
         if set(names) != set(self.target_names):
-            expected = f"names for all of {', '.join(self.target_names)}, which the data have"
-            raise validate.invalid("target_names", expected, ", ".join(names))
+            expected = f"names for all of {list_names(self.target_names)}, which the data have"
+            raise validate.invalid("target_names", expected, list_names(names))
         places = [self.target_names.index(name) for name in names]
         return replace(self, labels=self.labels[:, places], target_names=names)
 
@@ -228,7 +228,7 @@ class DataSet:
             InvalidInputError: they are not, or belong to a regression.
         """
         if self.target_names is not None:
-            raise validate.invalid("target_names", "left out for a classification", ", ".join(self.target_names))
+            raise validate.invalid("target_names", "left out for a classification", list_names(self.target_names))
         advice = "Name all classes, in the order of the model's outputs, with class_names."
         if self.class_names is not None:
             validate.different_names("class_names", self.class_names, count, advice)
@@ -246,7 +246,7 @@ class DataSet:
         content = self.content
         twice = [str(name) for name in columns if content is not None and str(name) in content]
         if twice:
-            raise validate.invalid("columns", "other columns than those of the examples", ", ".join(twice))
+            raise validate.invalid("columns", "other columns than those of the examples", list_names(twice))
         return replace(self, columns=columns.reset_index(drop=True))
 
     def with_ids(self, ids: Any) -> "DataSet":
@@ -277,7 +277,7 @@ class DataSet:
         if missing or len(ids) != len(place):
             found = f"{len(ids):,} ids" + (f", of which {missing[0]} names none" if missing else "")
             own = "those" if self.ids else "numbers, since the examples have no ids,"
-            raise validate.invalid("ids", f"{own} of the {len(place):,} examples", found)
+            raise validate.invalid("ids", f"{own} of the {len(place):,} examples", found, explain_alike(missing, place))
         return replace(self.only(np.array([place[name] for name in ids])), ids=tuple(ids))
 
     def apart(self, start: int, stop: int) -> "DataSet":

@@ -197,6 +197,9 @@ def _is_pandas(values: Any) -> bool:
 
 def _normalise(name: str, labels: Any, count: int) -> np.ndarray:
     """Bring labels to whole numbers, to texts that are not all numbers, or to rows."""
+    if np.ma.is_masked(labels):
+        mask, labels = np.ma.getmaskarray(labels), np.ma.getdata(labels).astype(object)
+        labels[mask] = None
     try:
         values = np.asarray(labels)
         if values.dtype.kind == "U" and isinstance(labels, list | tuple):

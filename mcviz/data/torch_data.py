@@ -20,7 +20,7 @@ from mcviz.data.tables import LABEL_COLUMNS, ColumnNames, find_usual_column
 from mcviz.errors import InvalidInputError
 from mcviz.kinds import KINDS, Files
 from mcviz.kinds.image import CHANNELS, as_images
-from mcviz.text import first_line
+from mcviz.text import first_line, list_names
 from mcviz.validate import array, invalid
 
 NAMELESS = "examples"  # a model's only input, where it has no name
@@ -109,7 +109,7 @@ def read_columns(
         InvalidInputError: arrays of different numbers of examples, none with several axes, or one that cannot be used.
     """
     arrays = {str(name): to_array(str(name), values) for name, values in columns.items()}
-    found = ", ".join(f"{name} {each.shape}" for name, each in arrays.items())
+    found = list_names([f"{name} {each.shape}" for name, each in arrays.items()])
     counts = {each.shape[:1] for each in arrays.values()}
     if len(counts) != 1 or () in counts:
         raise invalid("data", "arrays of as many examples each, by the names of the model's inputs", found or "none")

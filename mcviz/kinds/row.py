@@ -124,7 +124,7 @@ def _float32(rows: "pd.DataFrame") -> "pd.DataFrame":
         raise validate.invalid("rows", "(N, columns), with no axis empty", f"shape {rows.shape}")
     rows = rows.set_axis([str(name) for name in rows.columns], axis=1).reset_index(drop=True)
     if not rows.columns.is_unique:
-        raise validate.invalid("rows", "columns of different names", ", ".join(rows.columns))
+        raise validate.invalid("rows", "columns of different names", list_names(rows.columns))
     others = [f"{name} ({rows[name].dtype})" for name in rows if not is_numeric(rows[name])]
     if others:
         advice = "Turn them into numbers, as the model was trained on, or leave them out."

@@ -294,6 +294,11 @@ def test_a_class_whose_every_picture_is_broken_keeps_its_number(tmp_path):
     assert read_data(tmp_path, skip_broken=True).labels.tolist() == [0, 0, 0, 2]
 
 
+COMMA_DTYPE = (
+    b"\x93NUMPY\x01\x00\x76\x00" + b"{'descr': ',f8', 'fortran_order': False, 'shape': (4, 3), }".ljust(117) + b"\n"
+)
+
+
 @pytest.mark.parametrize(
     ("make", "told"),
     [
@@ -314,6 +319,7 @@ def test_a_class_whose_every_picture_is_broken_keeps_its_number(tmp_path):
         (lambda f: written(f / "t.parquet", "PAR1"), "cannot be read as a table"),
         (lambda f: written(f / "state.json", "{}").parent, "cannot be read as a saved data set"),
         (lambda f: written(f / "a.npy", b"\x93NUMPY\x01\x00"), "cannot be read as a plain array"),
+        (lambda f: written(f / "a.npy", COMMA_DTYPE), "cannot be read as a plain array"),
     ],
 )
 def test_what_cannot_be_used_is_told_in_one_line(tmp_path, make, told):

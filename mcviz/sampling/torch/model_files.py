@@ -19,7 +19,6 @@ import torch
 
 from mcviz.errors import DataNotFoundError, InvalidInputError, UnsuitableModelError
 from mcviz.extras import import_function, is_function_name
-from mcviz.manifest import MAX_CHUNK_BYTES
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.regular import open_regular
 from mcviz.runs import Run
@@ -31,6 +30,8 @@ from mcviz.validate import invalid
 
 CHECKPOINT_NAMES = ("state_dict", "model", "model_state_dict", "model_state", "module")
 SAVE_WEIGHTS = "Save it with safetensors.torch.save_model(model, 'NAME.safetensors')."
+MOST_INPUTS = 100  # of a module
+MOST_VALUES = 1 << 22  # of an example, over all inputs
 Weights = str | os.PathLike[str] | Mapping[str, torch.Tensor]
 Arguments = dict[str, Any]  # of a `TorchNetwork`
 
@@ -209,9 +210,14 @@ def _read_metadata(path: str) -> Arguments:
         said = file.metadata() or {}
     try:
         found = msgspec.json.decode(said["inputs"], type=list[InputSpec])
+        if len(found) > MOST_INPUTS:
+            raise ValueError(f"they name {len(found):,} inputs, and at most {MOST_INPUTS:,} are taken")
+        values = sum(math.prod(spec.shape) for spec in found)
+        if values > MOST_VALUES:
+            raise ValueError(f"an example has {values:,} values, and at most {MOST_VALUES:,} are taken")
         fits = all(size > 0 for spec in found for size in spec.shape)
         fits &= all(np.dtype(spec.dtype).kind in "biuf" for spec in found)
-        if not found or not fits or sum(8 * math.prod(spec.shape) for spec in found) > MAX_CHUNK_BYTES:
+        if not found or not fits:
             raise ValueError("no model takes examples of such forms")
         return {"inputs": tuple(found), "rate": msgspec.json.decode(said["rate"], type=float | None)}
     except (KeyError, ValueError, TypeError) as error:

@@ -1,5 +1,6 @@
 """A run of a PyTorch model names code: it is imported where the operator named its package, and must be the run's."""
 
+import json
 import os
 import re
 import shutil
@@ -205,15 +206,15 @@ def change_shape(package: Path) -> None:
     (package / "models.py").write_text(MODELS.replace("Linear(4, 3)", "Linear(4, 5)"))
 
 
-def change_weights(package: Path) -> None:
-    """Change the run's own, with all checksums."""
+def change_weights(package: Path, **metadata: str) -> None:
+    """Change the run's own, or what they say, with all checksums."""
     from mcviz.runs.verified import describe_file
 
     path = package.parent / "run/model.safetensors"
     with safetensors.safe_open(path, "pt") as file:
         said, tensors = file.metadata(), {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-    tensors["last.bias"][0] += 1e-6
-    safetensors.torch.save_file(tensors, path, metadata=said)
+    tensors["last.bias"][0] += 0 if metadata else 1e-6
+    safetensors.torch.save_file(tensors, path, metadata=said | metadata)
     there = describe_file(path.read_bytes())
     reseal(
         package.parent / "run",
@@ -237,6 +238,18 @@ def test_code_or_weights_that_are_not_the_run_s_any_more_are_refused(
 ) -> None:
     change(package)
     assert re.search(message, refused(run.path))
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [([[4]] * 100_000, "they name 100,000 inputs, and at most 100"), ([[10**7]], "has 10,000,000 values, and at most")],
+)
+def test_weights_that_say_more_than_a_model_takes_are_refused_before_memory_is(
+    run: Run, package: Path, shapes: list[list[int]], message: str
+) -> None:
+    inputs = [{"name": f"x{place}", "shape": shape, "dtype": "float32"} for place, shape in enumerate(shapes)]
+    change_weights(package, inputs=json.dumps(inputs))
+    assert message in refused(run.path)
 
 
 @pytest.mark.exhaustive
