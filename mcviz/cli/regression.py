@@ -48,7 +48,7 @@ def find_errors(
         what = f"{run.path}, of {run.manifest.task}"
         raise InvalidInputError(f"{wrong[0]} is for runs of classification. Received: {what}. Leave it out.")
     offered = [name for name in run.score_names if not run.score_registry[name].needs_labels]
-    score = run.task.first_score if score is None else validate.choice("score", score, offered)
+    score = run.first_score if score is None else validate.choice("score", score, offered)
     found = measure_regression(run, confidence)
     measures, unit = run.task.quality.measures, run.manifest.unit
     rows: Rows = [["predictor", *(each.label for each in measures)]]

@@ -99,7 +99,7 @@ def _find_calibration(
         from mcviz.measures.selective import selective_figures
         from mcviz.plot import reliability
 
-    score = validate.choice("score", score or run.task.first_score, ranking_scores(run))
+    score = validate.choice("score", score or run.first_score, ranking_scores(run))
     groups = group_by_column(run, by) if by else None
     ways = predictors(run)
     found = calibration(ways, confidence=confidence)

@@ -152,6 +152,11 @@ def match_values(values: Any, ids: "pd.Series") -> np.ndarray:
         values = pd.Series(
             validate.shape("values", validate.array("values", values), (len(ids),), advice=f"Give {expected}.")
         )
+    if values.index.nlevels > 1:
+        advice = "Make one level of ids, such as by values.reset_index(level, drop=True)."
+        raise validate.invalid(
+            "values", f"{expected}, by their ids", f"an index of {values.index.nlevels} levels", advice
+        )
     if values.index.equals(pd.RangeIndex(len(values))):
         if len(values) != len(ids):
             raise validate.invalid("values", expected, f"{len(values):,}")

@@ -17,6 +17,7 @@ from mcviz.manifest import Backend
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.runs.contents import Rows
+from mcviz.sampling.outputs import OutputMeaning
 from mcviz.sampling.products import Multiply
 from mcviz.sampling.random_numbers import RandomRequest
 from mcviz.text import reason
@@ -168,6 +169,7 @@ class Plan:
             that are not wanted then hold any numbers, NaN too, which must not reach other rows.
         deterministic: S examples, each input (S, ...), to (S, width) float32, dropout off.
         layers: which layers are random in the passes.
+        meaning: what the outputs are taken for.
         masked_dense: the dense layer that is computed apart, factored, or None.
         masked_arrays: by the number of a request, the number of the shared array that its mask is applied to element
             by element. Under masks per example, an element that is 0 is masked without a random number.
@@ -185,6 +187,7 @@ class Plan:
     random_part: RandomPart
     deterministic: Deterministic
     layers: LayerReport
+    meaning: OutputMeaning = field(default_factory=OutputMeaning)
     masked_dense: MaskedDense | None = None
     masked_arrays: Mapping[int, int] = field(default_factory=dict)
     masked_convolutions: bool = False
@@ -264,6 +267,11 @@ class Network(ABC):
     @abstractmethod
     def limit_threads(cls, most: int) -> None:
         """Limit the threads of the framework in this process, where it has threads of its own."""
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The names of the classes, in the order of the outputs, where the model has them."""
+        return None
 
     @property
     def scaling_layer(self) -> str | None:

@@ -29,6 +29,7 @@ from mcviz.sampling.base import (
 from mcviz.sampling.engine import Computation, check_finite, count_examples, iterate_blocks
 from mcviz.sampling.examples import make_random_examples
 from mcviz.sampling.model_source import ModelSource
+from mcviz.sampling.outputs import OutputMeaning
 from mcviz.sampling.products import (
     ALL_PRODUCTS,
     CHANNEL_SUMS,
@@ -322,6 +323,12 @@ class Sampler:
                 f"To install it, type: {INSTALL_NUMBA}"
             )
         return "\n".join(lines)
+
+    @property
+    def meaning(self) -> OutputMeaning:
+        """What the model's outputs are taken for; of a model of no fixed input size once it has seen examples."""
+        plan = next(iter(self._plans.values()), None)
+        return plan.meaning if plan else OutputMeaning()
 
     @property
     def _report(self) -> LayerReport:

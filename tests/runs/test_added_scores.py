@@ -66,6 +66,8 @@ def test_values_are_matched_by_the_ids_in_whichever_order(order: list[int], as_m
         ([*VALUES[:4], 1e-300, *VALUES[5:]], "1e-300 for é 4.*logarithm"),
         ([*VALUES[:4], None, *VALUES[5:]], "numbers"),
         (["a"] * N, "numbers"),
+        (np.ma.masked_equal(VALUES, VALUES[4]), "without masked values. Received: 1 of them"),
+        (pd.Series(VALUES, pd.MultiIndex.from_product([IDS, ["a"]])), "an index of 2 levels"),
         (VALUES + 1j, "numbers"),
     ],
 )

@@ -16,7 +16,7 @@ from mcviz.runs import Run
 from mcviz.runs.contents import Rows, hash_array
 from mcviz.sampling.base import SHARED_BLOCK, InputSpec, LayerReport, Network, Plan, SamePassesError, wrap_model_errors
 from mcviz.sampling.examples import make_random_examples
-from mcviz.sampling.outputs import check_options
+from mcviz.sampling.outputs import OutputMeaning, check_options, describe_values
 from mcviz.sampling.torch.draws import Tensors, find_draws, supply_nothing, supply_numbers
 from mcviz.sampling.torch.features import compute_features, compute_gradient_sign
 from mcviz.sampling.torch.inputs import prepare_inputs
@@ -32,7 +32,6 @@ from mcviz.sampling.torch.model_files import (
 from mcviz.sampling.torch.outputs import (
     LOGITS,
     find_activation,
-    is_named_logits,
     make_probabilities,
     make_values,
     pick_output,
@@ -100,6 +99,16 @@ class TorchNetwork(Network):
         return self._layers
 
     @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Those of `config.id2label`, as models of Hugging Face have it, unless these are made up or not different."""
+        named = getattr(getattr(self.model, "config", None), "id2label", None)
+        if not isinstance(named, Mapping):
+            return None
+        names = tuple(str(named[place]) for place in range(len(named)) if place in named)
+        made_up = all(name == f"LABEL_{place}" for place, name in enumerate(names))
+        return None if made_up or len(set(names)) != len(named) else names
+
+    @property
     def input_specs(self) -> tuple[InputSpec, ...] | None:
         return self.inputs
 
@@ -133,7 +142,7 @@ class TorchNetwork(Network):
                     "The model has no dropout whose rate can be changed. "
                     f"Received: {', '.join(str(draw.layer) for draw in draws)}. Leave the rate out."
                 )
-            finish, width = self._read(returned, small.output)
+            finish, width, meaning = self._read(returned, small.output)
             plan = make_traced_plan(self.model, self._call, inputs, draws, small, finish, width, self.rate)
             operations = small.module.code
         except (McvizError, SamePassesError):
@@ -144,32 +153,33 @@ class TorchNetwork(Network):
                     f"The rate can be changed in a model that torch can trace. Received: {reason(error)}. "
                     "Leave the rate out."
                 ) from error
-            finish, width = self._read(returned, None)
+            finish, width, meaning = self._read(returned, None)
             plan = make_eager_plan(self.model, self._call, inputs, draws, finish, width, reason(error))
             operations = str([source.operations, [draw.request for draw in draws]])
         self._known[inputs] = operations, finish
         self.inputs, self._layers = self.inputs or inputs, plan.layers
-        return plan
+        return replace(plan, meaning=meaning)
 
     def _know(self, inputs: tuple[InputSpec, ...]) -> tuple[str, Finish]:
         if inputs not in self._known:
             self.make_plan(inputs, channel_sums=False, compiler=None)
         return self._known[inputs]
 
-    def _read(self, returned: Any, output: torch.fx.Node | None) -> tuple[Finish, int]:
+    def _read(self, returned: Any, output: torch.fx.Node | None) -> tuple[Finish, int, OutputMeaning]:
         """Find out what the model's output means; return the function to its predictions, and their width."""
-        some = pick_output(returned, self.output)
+        some, chosen, which = pick_output(returned, self.output, self.predicts)
         columns = some.shape[1]
-        activation = LOGITS if is_named_logits(returned, self.output) else find_activation(output, some.numpy())
+        activation = LOGITS if chosen == (LOGITS,) else find_activation(output, some.numpy())
         if find_task(self.task).predicts_classes:
-            return make_probabilities(columns, activation, self.from_logits), max(2, columns)
-        return make_values(columns, activation, self.predicts), columns
+            finish, meaning = make_probabilities(columns, activation, self.from_logits, which)
+            return finish, max(2, columns), meaning
+        return make_values(columns, activation, self.predicts), columns, describe_values(columns, self.predicts, which)
 
     def _return(self, tensors: Tensors) -> Any:
         return self.model(next(iter(tensors.values()))) if len(tensors) == 1 else self.model(**tensors)
 
     def _call(self, tensors: Tensors) -> torch.Tensor:
-        return pick_output(self._return(tensors), self.output)
+        return pick_output(self._return(tensors), self.output, self.predicts)[0]
 
     def compute_digest(self) -> str:
         if self.inputs is None:

@@ -1,5 +1,6 @@
 """A run of a PyTorch model names code: it is imported where the operator named its package, and must be the run's."""
 
+import json
 import os
 import re
 import shutil
@@ -222,15 +223,15 @@ def change_shape(package: Path) -> None:
     (package / "models.py").write_text(MODELS.replace("Linear(4, 3)", "Linear(4, 5)"))
 
 
-def change_weights(package: Path) -> None:
-    """Change the run's own, with all checksums."""
+def change_weights(package: Path, **metadata: str) -> None:
+    """Change the run's own, or what they say, with all checksums."""
     from mcviz.runs.verified import describe_file
 
     path = package.parent / "run/model.safetensors"
     with safetensors.safe_open(path, "pt") as file:
         said, tensors = file.metadata(), {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-    tensors["last.bias"][0] += 1e-6
-    safetensors.torch.save_file(tensors, path, metadata=said)
+    tensors["last.bias"][0] += 0 if metadata else 1e-6
+    safetensors.torch.save_file(tensors, path, metadata=said | metadata)
     there = describe_file(path.read_bytes())
     reseal(
         package.parent / "run",
@@ -254,6 +255,18 @@ def test_code_or_weights_that_are_not_the_run_s_any_more_are_refused(
 ) -> None:
     change(package)
     assert re.search(message, refused(run.path))
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [([[4]] * 100_000, "they name 100,000 inputs, and at most 100"), ([[10**7]], "has 10,000,000 values, and at most")],
+)
+def test_weights_that_say_more_than_a_model_takes_are_refused_before_memory_is(
+    run: Run, package: Path, shapes: list[list[int]], message: str
+) -> None:
+    inputs = [{"name": f"x{place}", "shape": shape, "dtype": "float32"} for place, shape in enumerate(shapes)]
+    change_weights(package, inputs=json.dumps(inputs))
+    assert message in refused(run.path)
 
 
 @pytest.mark.exhaustive
@@ -290,6 +303,16 @@ def test_a_module_without_a_function_is_kept_and_the_remedy_told(package: Path) 
     np.testing.assert_array_equal(mcviz.Sampler(again).deterministic(ROWS.to_numpy()), found.deterministic_predictions)
 
 
+@pytest.mark.parametrize("name", ["model", "state_dict"])
+def test_the_weights_in_a_checkpoint_are_found(package: Path, name: str) -> None:
+    state = load().model.state_dict()
+    state["last.bias"] = torch.tensor([1.0, 2.0, 3.0])
+    torch.save({name: state, "optimizer": {"lr": 0.1}, "epoch": 3}, "checkpoint.pt")
+    for weights in ("checkpoint.pt", {name: state}):
+        loaded = mcviz.load_torch("birds.models:build", weights=weights).model
+        assert loaded.last.bias.tolist() == [1, 2, 3]
+
+
 @pytest.mark.exhaustive
 def test_the_file_of_a_run_has_the_same_bytes_each_time_and_loads_as_weights(run: Run) -> None:
     content = Path(run.model_path).read_bytes()
@@ -324,7 +347,14 @@ def other_shapes(path: Path) -> None:
         ("m.pt", lambda path: torch.save(torch.nn.Linear(2, 2), path), "pickled module, which is code"),
         ("m.pth", lambda path: torch.save({"weights": Code()}, path), "pickled module, which is code"),
         ("m.pt", lambda path: path.write_bytes(b"x" * 99), "damaged"),
-        ("m.pt", lambda path: torch.save([1], path), "holds no state_dict"),
+        ("m.pt", lambda path: torch.save([1], path), "is no state_dict of a module, and no checkpoint"),
+        ("m.pt", lambda path: torch.save({1: torch.zeros(2)}, path), "no checkpoint with one under .* with 1"),
+        ("m.pt", lambda path: torch.save({"net": {"w": torch.zeros(2)}, "epoch": 3}, path), "with net, epoch"),
+        (
+            "m.pt",
+            lambda path: torch.save({key: {"w": torch.zeros(2)} for key in ("model", "state_dict")}, path),
+            "Several of state_dict and model are one",
+        ),
         ("m.pt", other_names, "no weights of the module.*elsewhere"),
         ("m.pt", other_shapes, r"no weights of the module.*last\.bias"),
         ("m.safetensors", cut, "no weights of the module"),

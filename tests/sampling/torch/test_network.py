@@ -6,8 +6,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -193,10 +193,10 @@ class Outputs:
         pytest.param(lambda x: x, {}, marks=EXHAUSTIVE),
         pytest.param(lambda x: x.log_softmax(1), {}, marks=EXHAUSTIVE),
         pytest.param(lambda x: x.double().softmax(-1)[:, :] * 1.0, {}, marks=EXHAUSTIVE),
-        pytest.param(lambda x: (x, 2 * x), {}, marks=EXHAUSTIVE),
+        pytest.param(lambda x: (2 * x, x), {"output": "1"}, marks=EXHAUSTIVE),
         pytest.param(lambda x: {"hidden": 2 * x, "logits": x}, {}, marks=EXHAUSTIVE),
         pytest.param(lambda x: {"hidden": 2 * x, "mine": x}, {"output": "mine"}, marks=EXHAUSTIVE),
-        pytest.param(lambda x: x / 9 + 0.4, {"from_logits": True}, marks=EXHAUSTIVE),
+        pytest.param(lambda x: x / 9, {"from_logits": True}, marks=EXHAUSTIVE),
     ],
 )
 def test_classes_come_as_logits_or_probabilities(finish: Any, options: dict[str, Any]) -> None:
@@ -204,9 +204,80 @@ def test_classes_come_as_logits_or_probabilities(finish: Any, options: dict[str,
     sampler = Sampler(model, **options)
     with torch.no_grad():
         scores = Model().eval()(torch.tensor(ROWS))
-    expected = (scores / 9 + 0.4 if options.get("from_logits") else scores).softmax(1)
+    expected = (scores / 9 if options.get("from_logits") else scores).softmax(1)
     np.testing.assert_allclose(sampler.deterministic(ROWS), expected, atol=1e-6)
     assert sampler.sample(ROWS, passes=9).std(0).min() > 0
+
+
+@pytest.mark.parametrize("from_logits", [None, True, False])
+@pytest.mark.parametrize(
+    ("finish", "told"),
+    [
+        (torch.sigmoid, "Several sigmoid outputs .* Several labels an example are not supported yet"),
+        (lambda x: x / 9 + 0.4, "lie in 0 to 1 and do not sum to 1.* several labels an example are not supported yet"),
+        (
+            lambda x: x.view(-1, 1, x.shape[1]),
+            r"shape \(N, 1, \d\).* a class a pixel \(segmentation\), are not supported",
+        ),
+    ],
+)
+def test_outputs_that_are_no_classes_which_exclude_each_other_are_refused(
+    finish: Any, told: str, from_logits: bool | None
+) -> None:
+    model = model_with(finish=lambda _, x: finish(x))
+    with pytest.raises(UnsuitableModelError, match=told) as refused:
+        Sampler(model, from_logits=from_logits).deterministic(ROWS)
+    assert "from_logits" not in str(refused.value)
+
+
+def test_one_probability_is_no_logit() -> None:
+    model = model_with(finish=lambda _, x: x[:, :1].sigmoid())
+    with pytest.raises(InvalidInputError, match="`from_logits` should be left out for a model that returns probab"):
+        Sampler(model, from_logits=True).deterministic(ROWS)
+
+
+class Gaussian(NamedTuple):
+    mean: torch.Tensor
+    log_variance: torch.Tensor
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        lambda mean, spread: (mean, spread),
+        lambda mean, spread: (mean[:, 0], spread),
+        Gaussian,
+        lambda mean, spread: {"log_variance": spread, "features": 2 * mean, "mean": mean},
+    ],
+)
+def test_a_mean_and_its_spread_may_be_two_outputs(pair: Any) -> None:
+    one = model_with(finish=lambda _, x: x[:, :2]).eval()
+    two = model_with(finish=lambda _, x: pair(x[:, :1], x[:, 1:2])).eval()
+    together, apart = (Sampler(each, task="regression", predicts="mean,log_variance") for each in (one, two))
+    np.testing.assert_allclose(apart.deterministic(ROWS), together.deterministic(ROWS), rtol=1e-6)
+    np.testing.assert_allclose(apart.sample(ROWS, passes=3), together.sample(ROWS, passes=3), rtol=1e-5)
+    assert "of the model's " in apart.meaning.text
+    assert apart.meaning.text.endswith("mean and log variance of 1 target")
+
+
+def test_nothing_is_left_out_of_several_outputs_in_silence() -> None:
+    model = model_with(finish=lambda _, x: (x[:, :1], x[:, 1:3], None))
+    for options in ({}, {"task": "regression"}, {"output": "2"}):
+        with pytest.raises(
+            InvalidInputError, match=r"one of the model's 2 outputs: 0, 1\. Received: output="
+        ) as refused:
+            Sampler(model, **options).deterministic(ROWS)
+        assert "--output 0. If they are the mean and the spread of a regression, say so by predicts" in str(
+            refused.value
+        )
+    with pytest.raises(UnsuitableModelError, match=r"as many columns\. Received: 1 of 0, 2 of 1"):
+        Sampler(model, task="regression", predicts="mean,std").deterministic(ROWS)
+    logits = Sampler(model_with(finish=lambda _, x: Outputs(x, x)))
+    logits.deterministic(ROWS)
+    assert logits.meaning.text.startswith(
+        "logits of the model's 2 outputs (loss, logits): 3 logits, of which a softmax"
+    )
+    assert not logits.meaning.guessed
 
 
 def test_two_classes_by_one_number_and_by_two() -> None:
@@ -290,3 +361,23 @@ def test_a_cluster_makes_the_same_run(tmp_path: Path, monkeypatch: pytest.Monkey
     together = sample_run(model, images, tmp_path / "together", scheduler="local:2", **options)
     assert alone.digest == together.digest
     np.testing.assert_array_equal(alone.probs_block(0, None), together.probs_block(0, None))
+
+
+def test_the_names_of_the_model_order_the_classes_and_labels_meet_them_by_name(tmp_path: Path) -> None:
+    model = model_with(config=SimpleNamespace(id2label={2: "ant", 0: "cat", 1: "bee"}))
+    labels = ["bee", "ant", "cat", "ant", "bee"]
+    run = sample_run(model, (ROWS, labels), tmp_path / "by name", passes=2)
+    assert (run.class_names, run.labels.tolist()) == (("cat", "bee", "ant"), [1, 2, 0, 2, 1])
+    places = sample_run(model, (ROWS, [0, 1, 2, 2, 1]), tmp_path / "by place", passes=2)
+    assert (places.class_names, places.labels.tolist()) == (("cat", "bee", "ant"), [0, 1, 2, 2, 1])
+    others = [name.title() for name in labels]
+    with pytest.raises(
+        InvalidInputError, match=r"The model names its classes, and the data have others.*Ant, Bee, Cat"
+    ):
+        sample_run(model, (ROWS, others), tmp_path / "others", passes=2)
+    renamed = {name.title(): name for name in labels}
+    assert sample_run(model, (ROWS, others), tmp_path / "by name", passes=2, class_names=renamed).digest == run.digest
+    given = sample_run(model, (ROWS, others), tmp_path / "given", passes=2, class_names=["Bee", "Ant", "Cat"])
+    assert given.labels.tolist() == [0, 1, 2, 1, 0]
+    made_up = model_with(config=SimpleNamespace(id2label={place: f"LABEL_{place}" for place in range(3)}))
+    assert sample_run(made_up, (ROWS, labels), tmp_path / "made up", passes=2).class_names == ("ant", "bee", "cat")
