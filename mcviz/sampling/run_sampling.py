@@ -142,7 +142,10 @@ def sample_run(
     examples = as_data_set(data, sampler.task)
     adapter, content = adapter_for_examples(sampler, examples, preprocessing)
     source = SamplerSource(adapter, content, seed, masks)
-    width = source.deterministic(0, 1).shape[1]
+    plan = source.plan
+    width = plan.width
+    if plan.deterministic is not None:
+        source.deterministic(0, 1)  # numbers that are not finite are refused before anything is written
     if class_names is not None:
         TASKS[sampler.task].check_class_names(class_names, width)
         examples = examples.with_class_names(class_names)
@@ -171,6 +174,7 @@ def sample_run(
         predicts=sampler.predicts,
         examples=given,
         images=described,
+        deterministic=plan.deterministic is not None,
         labels_sha256=None if examples.labels is None else hash_array(examples.labels),
         inputs_sha256=None if inputs is None or is_shown else _hash_prepared(source, np.arange(len(inputs))),
         model=Model(

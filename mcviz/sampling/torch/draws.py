@@ -4,7 +4,6 @@ Classes of layers would not do: dropout is a function as often as a module, and 
 their own inside. What all have in common is an operation that draws.
 """
 
-import copy
 import random
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ AGREE = 1e-4  # of predictions in one batch, and of the same ones beside other e
 
 TENSORS = torch.Tensor, torch.nn.Parameter  # and no subclasses, such as those without numbers
 
-_borrowing = threading.RLock()  # torch has one list of hooks and one tracing for all threads
+_borrowing = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -358,8 +357,8 @@ def _check_calls(model: torch.nn.Module, call: Call, draws: Sequence[Draw], exam
 
 
 def _read_global_generators() -> tuple[Any, ...]:
-    _, keys, *position = np.random.get_state()  # noqa: NPY002 (of others, which is not changed)
-    return random.getstate(), keys.tobytes(), position
+    _, keys, *position = np.random.get_state(legacy=True)  # noqa: NPY002 (of others, which is not changed)
+    return random.getstate(), np.asarray(keys).tobytes(), position
 
 
 def _narrow(examples: torch.Tensor) -> torch.Tensor:
@@ -371,24 +370,25 @@ def _narrow(examples: torch.Tensor) -> torch.Tensor:
 def borrow(model: torch.nn.Module) -> Iterator[None]:
     """Have a model in this thread alone, and put the attributes of its modules back at the end.
 
-    These are references, also those in dicts and lists; `keep_state` keeps the numbers in tensors. Of the threads that
-    use torch through mcviz, only one borrows a model at a time.
+    The entries of dicts and lists among them, too; `keep_state` keeps the numbers in tensors. Only one thread at a time
+    borrows any model: torch has one list of hooks and one tracing for all.
     """
     with _borrowing:
-        kept = [(each, copy.copy(each)) for _, each in _iterate_attributes(model) if isinstance(each, dict | list)]
+        found = [each for _, each in _iterate_attributes(model)]
+        dicts = [(each, dict(each)) for each in found if isinstance(each, dict)]
+        lists = [(each, list(each)) for each in found if isinstance(each, list)]
         try:
             yield
         finally:
-            for each, before in kept:
-                if isinstance(each, list):
-                    if list(map(id, each)) != list(map(id, before)):
-                        each[:] = before
-                    continue
-                for name in each.keys() - before.keys():
-                    del each[name]
+            for entries, before in dicts:
+                for name in entries.keys() - before.keys():
+                    del entries[name]
                 for name, value in before.items():
-                    if name not in each or each[name] is not value:
-                        each[name] = value
+                    if name not in entries or entries[name] is not value:
+                        entries[name] = value
+            for elements, kept in lists:
+                if list(map(id, elements)) != list(map(id, kept)):
+                    elements[:] = kept
 
 
 def find_plain_tensors(model: torch.nn.Module) -> list[torch.Tensor]:

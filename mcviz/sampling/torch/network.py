@@ -163,7 +163,7 @@ class TorchNetwork(Network):
                 "Monte Carlo dropout needs a model that was trained with dropout, at a rate above 0."
             )
         with torch.no_grad(), supply_numbers(self.model, (), supply_nothing) as source:
-            returned = self._return(tensors)
+            returned = self._return({name: torch.from_numpy(array) for name, array in examples.items()})
         always_random = find_unknown_draws(self.model, self._call, tensors) if source.asked else ()
         try:
             small = trace(self.model, self._call, inputs, SHARED_BLOCK, draws, self.rate)

@@ -18,7 +18,16 @@ from mcviz.sampling.base import (
     RandomPart,
     choose_block,
 )
-from mcviz.sampling.torch.draws import Call, Draw, Supply, borrow, find_training, supply_nothing, supply_numbers, supply_rows
+from mcviz.sampling.torch.draws import (
+    Call,
+    Draw,
+    Supply,
+    borrow,
+    find_training,
+    supply_nothing,
+    supply_numbers,
+    supply_rows,
+)
 from mcviz.sampling.torch.tracing import (
     BatchAxis,
     Trace,
