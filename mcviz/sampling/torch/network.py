@@ -266,9 +266,9 @@ class TorchNetwork(Network):
 
 
 def _as_array(tensor: torch.Tensor) -> np.ndarray:
-    """Return a tensor as an array, also where NumPy has no such numbers."""
+    """Return a tensor as an array of at least one axis, also where NumPy has no such numbers."""
     dense = tensor.detach().to_dense()
-    return (dense.float() if dense.dtype == torch.bfloat16 else dense).numpy()
+    return np.atleast_1d((dense.float() if dense.dtype == torch.bfloat16 else dense).numpy())
 
 
 def _check_module(model: Any) -> None:
