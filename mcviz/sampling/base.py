@@ -41,11 +41,12 @@ class SamePassesError(Exception):
 
 
 @contextmanager
-def wrap_model_errors(call: str) -> Iterator[None]:
+def wrap_model_errors(call: str, advice: str = "") -> Iterator[None]:
     """Turn any error of a model that is run into an UnsuitableModelError of one line.
 
     Args:
         call: of the model by its user, in code.
+        advice: what to do, where the reason is known.
     """
     try:
         yield
@@ -53,8 +54,8 @@ def wrap_model_errors(call: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise UnsuitableModelError(
-            f"The model fails on these examples. Received: {reason(error)}. Do they have the shape and range that "
-            f"it was trained on, and does {call} take them?"
+            f"The model fails on these examples. Received: {reason(error)}. "
+            + (advice or f"Do they have the shape and range that it was trained on, and does {call} take them?")
         ) from error
 
 

@@ -143,7 +143,10 @@ class TorchNetwork(Network):
         return prepare_inputs(examples, self.transform)
 
     def make_plan(self, inputs: tuple[InputSpec, ...], *, channel_sums: bool, compiler: str | None) -> Plan:
-        guard = wrap_model_errors("model(x)")
+        wide = any(each.dtype == torch.float64 for each in self.model.parameters())
+        floats = any(np.dtype(spec.dtype).kind == "f" for spec in inputs)
+        advice = "Its weights are of float64, and examples reach it as float32. Call model.float() first."
+        guard = wrap_model_errors("model(x)", advice if wide and floats else "")
         with borrow(self.model):
             plan = guard(self._make_plan)(inputs)
         return replace(

@@ -129,6 +129,34 @@ def test_what_cannot_be_sampled_is_refused(message: str) -> None:
         Sampler(model).deterministic(ROWS)
 
 
+def drop_in_training(model: Model, x: torch.Tensor) -> torch.Tensor:
+    return model.extra(x) if model.training else x
+
+
+def drop_by_own_flag(model: Model, x: torch.Tensor) -> torch.Tensor:
+    return dropout(x, 0.1, training=model.training)
+
+
+def return_a_loss(model: Model, x: torch.Tensor) -> Any:
+    return {"logits": x, "loss": x.sum()} if model.training else x
+
+
+def test_what_a_model_does_in_training_alone_is_no_obstacle_or_is_said() -> None:
+    sampler = Sampler(model_with(change=drop_in_training, extra=nn.Dropout(0.2)))
+    assert sampler.sample(ROWS, passes=20).std(0).min() > 0
+    with torch.no_grad():
+        expected = Model().eval()(torch.tensor(ROWS)).softmax(1)
+    np.testing.assert_allclose(sampler.deterministic(ROWS), expected, atol=1e-6)
+    assert Sampler(model_with(finish=return_a_loss)).sample(ROWS, passes=20).std(0).min() > 0
+    with pytest.raises(UnsuitableModelError, match=r"something else in training mode.*logits, loss"):
+        Sampler(model_with(finish=return_a_loss, change=drop_by_own_flag)).deterministic(ROWS)
+
+
+def test_weights_of_float64_are_told_of_their_type() -> None:
+    with pytest.raises(UnsuitableModelError, match=r"reach it as float32\. Call model\.float\(\) first\."):
+        Sampler(Model().double()).deterministic(ROWS.astype(np.float64))
+
+
 @EXHAUSTIVE
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # of torch.compile
 def test_a_model_that_torch_hides_or_keeps_elsewhere_is_refused() -> None:
@@ -150,7 +178,7 @@ def attributes_of(model: nn.Module) -> list[Any]:
     inner = [
         (name, list(value.items() if isinstance(value, dict) else value))
         for name, value in held
-        if value and isinstance(value, dict | list)
+        if isinstance(value, dict | list)
     ]
     return [[(name, id(value)) for name, value in held], [(name, list(map(repr, each))) for name, each in inner]]
 
