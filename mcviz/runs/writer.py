@@ -291,12 +291,15 @@ class _Writer:
     @contextmanager
     def _check_there(self) -> Iterator[None]:
         """Refuse to write to a run that was moved or removed meanwhile: parts of it would be made again."""
-        if self._read_manifest(self.name) is None:
+        if not self._is_there():
             raise RunNotFoundError(
                 f"{self.folder.path} was moved or removed while it was written. If it was moved, sample it again with "
                 "its new place as the run's folder: that goes on with it."
             )
         yield
+
+    def _is_there(self) -> bool:
+        return bool(self.folder.sizes([self.name]))
 
     def _report(self, part: int, _: int) -> None:
         if self.progress:
@@ -368,7 +371,7 @@ class _Writer:
         there = self._read_manifest(NAME)
         if (
             not self.begun
-            or self._read_manifest(self.name) is None
+            or not self._is_there()
             or (there and there.state == "finished" and there.digest == self.manifest.digest)
         ):
             return
