@@ -299,7 +299,11 @@ class _Writer:
         yield
 
     def _is_there(self) -> bool:
-        return bool(self.folder.sizes([self.name]))
+        try:
+            self.folder.read(self.name, 0, 1)
+        except FileNotFoundError:
+            return False
+        return True
 
     def _report(self, part: int, _: int) -> None:
         if self.progress:

@@ -165,6 +165,7 @@ class TorchNetwork(Network):
                 f"All passes would be the same: the model draws no random numbers. Received: {self.name}. "
                 "Monte Carlo dropout needs a model that was trained with dropout, at a rate above 0."
             )
+        plain = find_plain_tensors(self.model)  # before a call that keeps what it computes
         with torch.no_grad(), supply_numbers(self.model, (), supply_nothing) as source:
             returned = self._return({name: torch.from_numpy(array) for name, array in examples.items()})
         always_random = find_unknown_draws(self.model, self._call, tensors) if source.asked else ()
@@ -192,7 +193,7 @@ class TorchNetwork(Network):
             with torch.no_grad(), supply_numbers(self.model, find_training(draws), supply_nothing) as in_a_pass:
                 self._call(tensors)
             taken = source.taken | in_a_pass.taken
-            constants = [tensor for tensor in find_plain_tensors(self.model) if id(tensor) in taken]
+            constants = [tensor for tensor in plain if id(tensor) in taken]
         if always_random:
             plan = replace(plan, deterministic=None, layers=replace(plan.layers, always_random=always_random))
         self._known[inputs] = _Known(operations, constants, finish, always_random)
