@@ -152,7 +152,10 @@ def sample_run(
     examples = name_classes_by_model(examples, sampler.network, class_names)
     adapter, content = adapter_for_examples(sampler, examples, preprocessing)
     source = SamplerSource(adapter, content, seed, masks)
-    width = source.deterministic(0, 1).shape[1]
+    plan = source.plan
+    width = plan.width
+    if plan.deterministic is not None:
+        source.deterministic(0, 1)  # numbers that are not finite are refused before anything is written
     if target_names is not None:
         examples = examples.with_target_names(target_names)
     names, targets = TASKS[sampler.task].names(examples, width, sampler.predicts)
@@ -178,6 +181,7 @@ def sample_run(
         predicts=sampler.predicts,
         examples=given,
         images=described,
+        deterministic=plan.deterministic is not None,
         labels_sha256=None if examples.labels is None else hash_array(examples.labels),
         inputs_sha256=None if inputs is None or is_shown else _hash_prepared(source, np.arange(len(inputs))),
         model=Model(

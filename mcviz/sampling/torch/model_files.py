@@ -8,6 +8,7 @@ import json
 import math
 import os
 import tempfile
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,7 @@ def build_module(
     build = import_function(function, modules)
     try:
         module = build()
-    except Exception as error:  # of the user's own code
+    except (Exception, SystemExit) as error:  # of the user's own code
         raise InvalidInputError(
             f"{function}() fails, which is called without arguments: {type(error).__name__}: {reason(error)}."
         ) from error
@@ -170,6 +171,14 @@ def _load_weights(module: torch.nn.Module, weights: Weights) -> None:
 
 
 def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as file:
+            size = sum(each.file_size for each in file.infolist())
+        if size > path.stat().st_size:  # torch.save compresses nothing
+            raise UnsuitableModelError(
+                f"That file is compressed, to a {size // path.stat().st_size}th of what it would take in memory. "
+                f"Received: {path}. Load and save it again by torch.save, where you trust it. {SAVE_WEIGHTS}"
+            )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle's, zipfile's, torch's

@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -333,6 +334,15 @@ def cut(path: Path) -> None:
     path.write_bytes(Path("birds.safetensors").read_bytes()[:-7])
 
 
+def compress(path: Path) -> None:
+    torch.save({"last.weight": torch.zeros(100_000)}, path)
+    with zipfile.ZipFile(path) as file:
+        content = {name: file.read(name) for name in file.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, each in content.items():
+            file.writestr(name, each)
+
+
 def other_names(path: Path) -> None:
     torch.save({"elsewhere.weight": torch.zeros(4, 4)}, path)
 
@@ -355,6 +365,7 @@ def other_shapes(path: Path) -> None:
             lambda path: torch.save({key: {"w": torch.zeros(2)} for key in ("model", "state_dict")}, path),
             "Several of state_dict and model are one",
         ),
+        ("m.pt", compress, "compressed, to a [0-9]+th of what it would take"),
         ("m.pt", other_names, "no weights of the module.*elsewhere"),
         ("m.pt", other_shapes, r"no weights of the module.*last\.bias"),
         ("m.safetensors", cut, "no weights of the module"),
@@ -375,6 +386,7 @@ def test_weights_that_are_none_are_refused_and_no_code_is_run(
     ("function", "error", "message"),
     [
         ("birds.models:fails", InvalidInputError, r"birds\.models:fails\(\) fails.*no such architecture"),
+        ("sys:exit", InvalidInputError, r"sys:exit\(\) fails.*SystemExit"),
         ("birds.models:number", UnsuitableModelError, r"should return a torch\.nn\.Module\. Received: int"),
         ("birds.models:absent", InvalidInputError, "has no function of that name. Received: absent"),
         ("birds.absent:build", MissingPackageError, "cannot be imported"),
@@ -394,6 +406,11 @@ def test_a_file_of_weights_alone_says_what_is_missing(package: Path, name: str, 
     told = capsys.readouterr().err
     assert "the function that builds the model is missing: give --model package.module:function --weights" in told
     assert told.count("\n") == 1
+
+
+def test_a_function_that_ends_the_process_ends_no_command_with_success(package: Path, capsys) -> None:
+    assert main(["sample", "--model", "sys:exit", "--data", "rows.csv", "--out", "run"]) == 2
+    assert "sys:exit() fails" in capsys.readouterr().err
 
 
 def test_options_of_the_other_framework_are_refused(package: Path) -> None:
