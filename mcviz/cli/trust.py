@@ -14,11 +14,11 @@ from mcviz.cli.regression import find_errors
 from mcviz.cli.stopping import loading
 
 if TYPE_CHECKING:
+    from mcviz.analysis.referral import CheapestReferral
     from mcviz.analysis.requirements import Figures
     from mcviz.analysis.trust import Convergence
     from mcviz.measures.calibration import Calibration, CalibrationFigures
     from mcviz.measures.conformal import SetFigures
-    from mcviz.measures.referral import Costs
     from mcviz.measures.selective import SelectiveFigures
     from mcviz.runs import Run
 
@@ -116,11 +116,15 @@ def _find_calibration(
     costs = (
         None
         if mistake_cost is None or look_cost is None
-        else find_cheapest_referral(run, mistake_cost, look_cost, score)
+        else find_cheapest_referral(run, mistake_cost, look_cost, score, confidence=confidence)
     )
     sentences = [*verdict_sentences(run, found), *slices.sentences]
     grouped = {name: _calibration_dict(each) for name, each in by_group.items()}
-    more = {"convergence": _convergence_dict(convergence), "prediction_sets": sets, "cheapest": _costs_dict(costs)}
+    more = {
+        "convergence": _convergence_dict(convergence),
+        "prediction_sets": sets,
+        "cheapest": costs and costs.as_dict(),
+    }
     by_groups = {"by": by, "groups": grouped, "slices": slices.as_dict()}
     rows: Rows = [["predictor", *MEASURE_NAMES.values()]]
     rows += [
@@ -138,7 +142,7 @@ def _find_calibration(
             *_score_lines(selective),
             *_convergence_lines(convergence, run, ranked_by),
             *_set_lines(sets),
-            *_cost_lines(costs, run, score),
+            *_cost_lines(costs),
         ],
         as_dict={
             **describe_run(run, sentences),
@@ -204,14 +208,6 @@ def _convergence_dict(found: "Convergence") -> dict[str, Any]:
     return {**vars(found), "enough": found.enough}
 
 
-def _costs_dict(found: "Costs | None") -> dict[str, Any] | None:
-    if found is None:
-        return None
-    looks, missed = len(found.referral.referred), found.referral.missed
-    costs = {"cost": found.cost, "of_none": found.of_none, "of_all": found.of_all, "saved": found.saved}
-    return {"looks": looks, "missed": missed, **costs}
-
-
 def _convergence_lines(found: "Convergence", run: "Run", score: str) -> list[str]:
     """Lines on the ensemble of the first passes, size by size, and on how many are enough."""
     lines = ["", f"{'passes':<8}{'accuracy':>11}{'NLL':>10}{'ECE':>9}{'top 100 shared':>17}"]
@@ -239,13 +235,22 @@ def _set_lines(found: "SetFigures") -> list[str]:
     ]
 
 
-def _cost_lines(found: "Costs | None", run: "Run", score: str) -> list[str]:
+def _cost_lines(found: "CheapestReferral | None") -> list[str]:
     if found is None:
         return []
+    costs = found.costs
     return [
         "",
-        f"It is cheapest to look at {len(found.referral.referred):,} of {len(run):,} examples by {score}: that costs "
-        f"{found.cost:,.6g}, none {found.of_none:,.6g}, all {found.of_all:,.6g}.",
+        found.in_words,
+        f"  {f'looking at, of {found.judged:,} examples that judge it':<47}{'costs':>12}",
+        *(
+            f"  {looks:<47}{cost:>12,.6g}"
+            for looks, cost in (
+                (f"{len(costs.on_others.referred):,}", costs.cost),
+                ("none", costs.of_none),
+                ("all", costs.of_all),
+            )
+        ),
     ]
 
 
