@@ -158,9 +158,8 @@ def test_the_cheapest_threshold_becomes_the_budget_where_it_pays(
 ) -> None:
     random = np.random.default_rng(0)
     sure = random.uniform(0.5, 1, 1000)
-    mcviz.write_run(
-        tmp_path / "run", np.stack([sure, 1 - sure], axis=1)[None], labels=(random.random(1000) > sure).astype(int)
-    )
+    probs, labels = np.stack([sure, 1 - sure], axis=1), (random.random(1000) > sure).astype(int)
+    mcviz.write_run(tmp_path / "run", np.stack([probs, (probs + 0.5) / 2]), labels=labels)
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     found = find_cheapest_referral(mcviz.open_run(tmp_path / "run"), 5, 1)
     app = opened("run", mistake_costs="5", look_costs="1", details="costs")
