@@ -67,9 +67,17 @@ def render_reliability(run: Run) -> None:
     )
 
 
+@cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")
+def find_calibration(run: Run) -> Calibration:
+    """Find the figures of all predictors, for which the passes are read; cached."""
+    with progress_bar(SHARDS_READ) as progress:
+        others = other_predictors(run, progress)
+    return add_predictors(_main_calibration(run), others)
+
+
 def render_figures(run: Run, _state: PageState) -> None:
     """Render the figures of each way to predict, and what the ensemble gains over each."""
-    found = _calibration(run)
+    found = find_calibration(run)
     st.markdown(" ".join(verdict_sentences(run, found)[2:]))
     chart(plot.calibration(run, found), "figures", calibration_text(found))
     fewest = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
@@ -181,13 +189,6 @@ def _main_calibration(run: Run) -> Calibration:
 @cached_for_run(numbers_key, max_entries=4)
 def _reliability(run: Run) -> Figure:
     return plot.reliability(run, _main_calibration(run).predictors)
-
-
-@cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")
-def _calibration(run: Run) -> Calibration:
-    with progress_bar(SHARDS_READ) as progress:
-        others = other_predictors(run, progress)
-    return add_predictors(_main_calibration(run), others)
 
 
 @cached_for_run(table_key, max_entries=8, show_spinner="Resampling the groups …")
