@@ -1,6 +1,7 @@
 """`mcviz trust`: is a run calibrated, which scores find its mistakes, and how wrong is a regression?"""
 
 import math
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -194,13 +195,18 @@ def _group_lines(by: str | None, groups: "dict[str, Calibration]") -> list[str]:
 
 def _score_lines(figures: "dict[str, SelectiveFigures]") -> list[str]:
     """Lines on the scores by which mistakes are found, the best first."""
+    from mcviz.measures.calibration import ENOUGH
+
     if not any(found.augrc.value for found in figures.values()):
         return ["", "Every prediction is correct, so there are no mistakes by which scores could be ranked."]
     lines = ["", "AUGRC, in millionths: how well an order finds mistakes; low is good"]
     for name, found in sorted(figures.items(), key=lambda pair: pair[1].augrc.value):
-        value, low, high = (1e6 * each for each in (found.augrc.value, found.augrc.low, found.augrc.high))
+        value, low, high = (1e6 * each for each in astuple(found.augrc))
         tie = "ties with the best" if found.ties_with_best else ""
-        lines.append(f"  {name:<34}{value:>9.1f}  ({low:.1f} to {high:.1f})".ljust(70) + tie)
+        ends = "" if math.isnan(low) else f"({low:.1f} to {high:.1f})"
+        lines.append(f"  {name:<34}{value:>9.1f}  {ends}".ljust(70) + tie)
+    if any(math.isnan(found.augrc.low) for found in figures.values()):
+        lines.append(f"Without an interval: that takes {ENOUGH}.")
     return lines
 
 

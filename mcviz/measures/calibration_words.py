@@ -8,7 +8,7 @@ import numpy as np
 from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
 from mcviz.measures.bootstrap import Interval, mean_intervals
 from mcviz.measures.calibration import (
-    FEWEST_OF_EACH,
+    ENOUGH,
     Calibration,
     CalibrationFigures,
     has_enough_mistakes,
@@ -67,8 +67,7 @@ def _gain_sentence(difference: CalibrationFigures, other: str) -> str:
         accuracy += f", {'within' if gain.low <= 0 <= gain.high else 'more than'} noise"
     if math.isnan(fits.low):
         what = "that is noise" if gain.value and math.isnan(gain.low) else "the NLLs differ"
-        fewest = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
-        return f"{accuracy}; it takes {fewest} to tell whether {what}."
+        return f"{accuracy}; it takes {ENOUGH} to tell whether {what}."
     if fits.low <= 0 <= fits.high:
         return f"{accuracy}; the NLLs do not differ beyond noise."
     return f"{accuracy}; its NLL is {'worse' if fits.value > 0 else 'better'} by {abs(fits.value):.4f} nats."

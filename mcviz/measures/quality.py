@@ -12,12 +12,12 @@ from typing import Any, Literal
 import numpy as np
 
 from mcviz.measures import calibration
-from mcviz.measures.bootstrap import Interval, Statistic, bootstrap_intervals, mean_intervals, proportion
+from mcviz.measures.bootstrap import Interval, Statistic, mean_intervals, proportion, resample
 from mcviz.measures.permutation import critical_change, critical_differences, difference
 from mcviz.measures.prediction_intervals import pass_intervals
 from mcviz.measures.registry import Predictions, RegressionPredictions, require_labels
 from mcviz.measures.regression import Terms, ensemble_terms
-from mcviz.measures.selective import Ranking, compute_areas
+from mcviz.measures.selective import Ranking, area_intervals, compute_areas
 from mcviz.measures.units import significant
 
 Array = np.ndarray
@@ -240,9 +240,9 @@ def _calibration_terms(terms: Terms) -> calibration.CalibrationTerms:
 
 def _classification_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
     found = calibration.calibration_figures(_calibration_terms(terms), **options)
-    aurc, auroc = bootstrap_intervals(
-        lambda chosen: _ranking_statistic(select_terms(terms, chosen)), len(terms["correct"]), **options
-    )
+    confidence, correct = options.pop("confidence"), terms["correct"]
+    areas = resample(lambda chosen: _ranking_statistic(select_terms(terms, chosen)), len(correct), **options)
+    aurc, auroc = area_intervals(*areas, correct, confidence)
     return {**{name: getattr(found, name) for name in calibration.CALIBRATION_MEASURES}, "aurc": aurc, "auroc": auroc}
 
 

@@ -30,7 +30,7 @@ from mcviz.app.wording import counted
 from mcviz.measures import SCORES, percent
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import (
-    FEWEST_OF_EACH,
+    ENOUGH,
     Calibration,
     add_predictors,
     calibration,
@@ -80,9 +80,8 @@ def render_figures(run: Run, _state: PageState) -> None:
     found = find_calibration(run)
     st.markdown(" ".join(verdict_sentences(run, found)[2:]))
     chart(plot.calibration(run, found), "figures", calibration_text(found))
-    fewest = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
     enough = has_enough_mistakes(*found.predictors.values())
-    least = "" if enough else f" NLL and Brier score have one only from {fewest} on."
+    least = "" if enough else f" NLL and Brier score have one only from {ENOUGH} on."
     st.caption(
         f"With 95% intervals.{least} Chance: a calibrated model has a lower ECE 99 times in 100. For the NLL, "
         "probabilities are clipped at half a step of storage, since a stored 0 would make it infinite. The temperature "

@@ -32,6 +32,7 @@ from mcviz.app.wording import as_markdown, counted
 from mcviz.choices import METHODS, Method
 from mcviz.figures.trust import mark_share
 from mcviz.measures import percent
+from mcviz.measures.calibration import ENOUGH
 from mcviz.measures.conformal import SetFigures
 from mcviz.measures.referral import Guarantee, Referral
 from mcviz.measures.selective import (
@@ -259,10 +260,14 @@ def _render_score_table(run: Run) -> None:
         st.caption("Every prediction is correct, so there are no mistakes by which scores could be ranked.")
         return
     tied = find_ties_with_best(figures)
+    no_interval = any(np.isnan(each.augrc.low) for each in figures.values())
+    takes = f" An AUGRC has an interval only from {ENOUGH} on." if no_interval else ""
     if len(tied) > 1:
-        st.caption(f"Low is good. {len(tied)} of {len(figures)} tie with the best: within noise they are as good.")
+        st.caption(
+            f"Low is good. {len(tied)} of {len(figures)} tie with the best: their difference may be chance.{takes}"
+        )
     else:
-        st.caption(f"Low is good. {names[tied[0]]} is the best by more than noise.")
+        st.caption(f"Low is good. {names[tied[0]]} is the best by more than noise.{takes}")
     rows = sorted(figures.items(), key=lambda each: each[1].augrc.value)
     with st.container(key="orders"):
         st.table(
