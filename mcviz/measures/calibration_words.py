@@ -57,7 +57,11 @@ def _verdict_sentence(result: Calibration) -> str:
             f"There are too few {what} to tell whether the ensemble is calibrated: {mistakes:,} of {len(ensemble):,}, "
             f"{expected.sum():,.1f} expected."
         )
-    return f"The ensemble is well calibrated, as far as {len(ensemble):,} examples tell."
+    ends = f"between {100 * over.low:+.2f} and {100 * over.high:+.2f} percentage points"
+    return (
+        "No miscalibration of the ensemble is found: its confidence − accuracy may be anywhere "
+        f"{ends} ({100 * result.confidence:.6g}% interval)."
+    )
 
 
 def _gain_sentence(difference: CalibrationFigures, other: str) -> str:
@@ -155,7 +159,8 @@ def degradation_sentences(steps: Sequence[Calibration]) -> list[str]:
     elif over.high < 0:
         honest = f"At the end it is under-confident {by}."
     else:
-        honest = "At the end its mean confidence is its accuracy, within noise."
+        ends = f"between {100 * over.low:+.1f} and {100 * over.high:+.1f} percentage points"
+        honest = f"At the end no miscalibration is found: confidence − accuracy may be anywhere {ends}."
     return [_averaging_sentence(steps), accuracy, honest]
 
 

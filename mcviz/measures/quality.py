@@ -16,7 +16,7 @@ from mcviz.measures.bootstrap import Interval, Statistic, mean_intervals, propor
 from mcviz.measures.permutation import critical_change, critical_differences, difference
 from mcviz.measures.prediction_intervals import pass_intervals
 from mcviz.measures.registry import Predictions, RegressionPredictions, require_labels
-from mcviz.measures.regression import Terms, ensemble_terms
+from mcviz.measures.regression import Terms, ensemble_terms, rmse_interval
 from mcviz.measures.selective import Ranking, area_intervals, compute_areas
 from mcviz.measures.units import significant
 
@@ -280,7 +280,7 @@ def _regression_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
     columns = _regression_columns(terms)
     found = dict(zip(REGRESSION.place, mean_intervals(columns, **options), strict=True))
     coverage = proportion(terms["held"].sum(), len(columns), options["confidence"])
-    return found | {"rmse": found["rmse"].root, "coverage": coverage}
+    return found | {"rmse": rmse_interval(found["rmse"], len(columns)), "coverage": coverage}
 
 
 def _regression_statistic(terms: Terms) -> Statistic:

@@ -100,7 +100,7 @@ def test_the_figures_of_every_way_to_predict_are_said(cache: Path) -> None:
             assert re.fullmatch(r"\d+\.\d\d%, chance \d+\.\d\d%", table.loc[way, column])
         assert re.fullmatch(r"[+-]\d+\.\d\d points", table.loc["ensemble − deterministic", column])
     assert {"ensemble − deterministic", "ensemble, temperature-scaled"} <= set(table.index)
-    assert "confident" in app.markdown[0].value or "well calibrated" in app.markdown[0].value
+    assert "confident" in app.markdown[0].value or "No miscalibration" in app.markdown[0].value
 
 
 @pytest.mark.parametrize(
