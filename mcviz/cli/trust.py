@@ -262,9 +262,11 @@ def _cost_lines(found: "CheapestReferral | None") -> list[str]:
 
 def _format_with_ends(figures: "CalibrationFigures", measure: str, sign: str = "") -> str:
     """Format a figure with the ends of its interval, or an ECE with the bound by chance."""
+    from mcviz.measures.units import fixed
+
     scale, end, digits = (100, "%", 2) if measure in IN_PERCENT else (1, "", 4)
     interval, beside = getattr(figures, measure), ""
-    value, low, high = (f"{scale * each:{sign}.{digits}f}" for each in (interval.value, interval.low, interval.high))
+    value, low, high = (fixed(scale * each, digits, sign) for each in astuple(interval))
     if measure in ECES and not sign:
         beside = f"(up to {scale * getattr(figures, f'{measure}_by_chance'):.{digits}f}%)"
     elif not math.isnan(interval.low):

@@ -17,7 +17,7 @@ from mcviz.measures.calibration import (
     split_confidence,
 )
 from mcviz.measures.poisson_binomial import can_reject
-from mcviz.measures.units import percent
+from mcviz.measures.units import fixed, percent
 
 SCALED = "_scaled"  # ends the names of predictors that are not compared with the ensemble
 ECE_ROUNDING = 1e-9  # of an ECE: without mistakes, that of chance is often the same number, summed up otherwise
@@ -95,7 +95,7 @@ def _compare_accuracies(gain: float, other: str) -> str:
 
 def _percentage_points(difference: float) -> str:
     """A difference of fractions, without its sign."""
-    return f"{100 * abs(difference):.2f} percentage points"
+    return f"{fixed(100 * abs(difference), 2)} percentage points"
 
 
 def calibration_table(result: Calibration) -> dict[str, dict[str, str]]:
@@ -137,7 +137,7 @@ def _format_figures(figures: CalibrationFigures, sign: str = "") -> dict[str, st
 def _format_share(share: Interval, sign: str, by_chance: float = math.nan) -> str:
     points = Interval(100 * share.value, 100 * share.low, 100 * share.high)
     chance = "" if math.isnan(by_chance) else f", chance {percent(by_chance, 2)}"
-    return points.format(f"{{:{sign}.2f}}".format, " points" if sign else "%") + chance
+    return points.format(lambda value: fixed(value, 2, sign), " points" if sign else "%") + chance
 
 
 def degradation_sentences(steps: Sequence[Calibration]) -> list[str]:

@@ -18,7 +18,7 @@ from mcviz.measures.prediction_intervals import pass_intervals
 from mcviz.measures.registry import Predictions, RegressionPredictions, require_labels
 from mcviz.measures.regression import Terms, ensemble_terms, rmse_interval
 from mcviz.measures.selective import Ranking, area_intervals, compute_areas
-from mcviz.measures.units import significant
+from mcviz.measures.units import fixed, significant
 
 Array = np.ndarray
 Unit = Literal["share", "per mille", "nats", "target", ""]
@@ -66,7 +66,7 @@ class Measure:
             return "–"
         if self.unit == "target":
             return f"{'+' if sign == '+' and value >= 0 else ''}{significant(value)}"
-        return f"{SCALE.get(self.unit, 1) * value:{sign}.{MEASURE_DIGITS[self.unit]}f}"
+        return fixed(SCALE.get(self.unit, 1) * value, MEASURE_DIGITS[self.unit], sign)
 
     def format_interval(self, interval: Interval, target_unit: str = "", *, sign: str = "") -> str:
         """Format a value with its unit and the ends of its interval, such as "98.21% (97.95 to 98.44)".

@@ -494,6 +494,15 @@ def test_the_story_says_what_is_true_of_its_run(open_other: OpenPage, run_name: 
     )
 
 
+def test_overview_says_nothing_vacuous_where_all_passes_are_right(open_other: OpenPage) -> None:
+    app = open_other("overview", run="agreed")
+    assert not app.exception
+    assert "100.00% in every pass" in words(app)
+    spoken = [element.proto.alt for element in app.get("plotly_chart")]
+    assert "Every single pass is as good as the ensemble." in spoken
+    assert any("From 1 pass on it stays within" in each for each in spoken)
+
+
 def test_where_nothing_is_selected_each_view_says_what_to_do(open_page: OpenPage) -> None:
     query = {"range": "max_probability:2:"}
     assert "Take one off" in open_page("uncertain", view="table", **query).info[0].value
