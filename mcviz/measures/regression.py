@@ -24,7 +24,7 @@ Array = np.ndarray
 Terms = Mapping[str, Array]
 
 TERMS = ("squared_error", "absolute_error", "nll", "crps")  # of the first the root of the mean is taken
-FEWEST_FOR_RMSE = 200  # examples, of which an RMSE has an interval
+FEWEST_FOR_RMSE = 300  # examples, of which an RMSE has an interval
 BLOCK_EXAMPLES = 512  # examples that are in memory as float64 at a time
 
 
@@ -33,7 +33,7 @@ class RegressionMeasures:
     """The errors of one predictor, or the difference of the errors of two.
 
     Attributes:
-        rmse: the root of the mean squared error, in the unit of the targets; from 200 examples on with an interval.
+        rmse: the root of the mean squared error, in the unit of the targets; from 300 examples on with an interval.
         mae: the mean absolute error, in the unit of the targets.
         nll: the mean negative log density of the label in nats; None where no variance is predicted, by the model or by
             passes that differ.
@@ -118,7 +118,7 @@ def table_from_terms(
 
 
 def rmse_interval(squared: Interval, examples: int) -> Interval:
-    """Return an RMSE with the root of the interval of the mean squared error; with none of fewer than 200 examples.
+    """Return an RMSE with the root of the interval of the mean squared error; with none of fewer than 300 examples.
 
     Of so few the largest errors are seldom among them where errors have heavy tails, and an interval misses too often.
 

@@ -84,7 +84,7 @@ def test_differences_are_those_of_the_rows_and_paired(variances: bool) -> None:
 
 
 def test_the_interval_of_an_rmse_is_that_of_its_square_and_of_a_difference_has_its_sign() -> None:
-    given_ = drawn(2, examples=200)
+    given_ = drawn(2, examples=300)
     terms, table = regression_terms(given_), regression_table(given_)
     square, difference = mean_intervals(
         np.stack(
@@ -102,8 +102,8 @@ def test_the_interval_of_an_rmse_is_that_of_its_square_and_of_a_difference_has_i
     assert (gain.low * roots, gain.high * roots) == pytest.approx((difference.low, difference.high))
 
 
-@pytest.mark.parametrize(("examples", "has_interval"), [(199, False), (200, True)])
-def test_an_rmse_has_an_interval_from_200_examples_on(examples: int, has_interval: bool) -> None:
+@pytest.mark.parametrize(("examples", "has_interval"), [(299, False), (300, True)])
+def test_an_rmse_has_an_interval_from_300_examples_on(examples: int, has_interval: bool) -> None:
     given_ = drawn(2, examples=examples)
     ensemble = regression_table(given_, resamples=5).ensemble
     of_quality = compute_measures(REGRESSION, REGRESSION.terms(given_), resamples=5)[REGRESSION.place["rmse"]]
