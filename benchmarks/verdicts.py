@@ -523,7 +523,7 @@ def left_open(random: Random, examples: int, mean: float, varied: int) -> list[b
 @cache
 def expected_areas(mean: float) -> Array:
     """(4,) float64 the areas of `compute_areas` of very many examples."""
-    ranking = draw_ranking(np.random.default_rng(0), 2_000_000, mean)
+    ranking = draw_ranking(np.random.default_rng(0), 1_000_000, mean)
     return compute_areas(ranking, np.ones((1, len(ranking))))[0]
 
 

@@ -116,13 +116,6 @@ def test_the_ends_of_a_saving_are_those_of_the_mistakes_among_looks_and_rest() -
     ))  # fmt: skip
 
 
-def test_a_score_that_knows_nothing_seldom_claims_a_saving_at_break_even() -> None:
-    random = np.random.default_rng(0)
-    rankings = [Ranking(random.random(400), random.random(400) >= 0.1) for _ in range(400)]
-    claims = sum(find_cheapest(each, 10, 1, seed=seed).saved.low > 0 for seed, each in enumerate(rankings))
-    assert claims <= 0.025 * 400 + 3 * math.sqrt(0.025 * 400)
-
-
 def test_a_threshold_is_applied_without_labels() -> None:
     assert select_referred(np.array([0.1, 0.9, 0.5, 0.9]), 0.5).tolist() == [1, 3, 2]
     assert select_referred(np.array([0.1, 0.9]), math.inf).tolist() == []
