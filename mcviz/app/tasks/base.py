@@ -261,8 +261,7 @@ class TaskRenderer(ABC):
         unit, passes, words = as_markdown(run.manifest.unit), quality.passes, self.quality_words
         off, on = ("", "") if run.manifest.origin.kind == "imported" else ("Dropout off: ", "Dropout on: ")
         least, most = self.format_quality(passes.min(), unit), self.format_quality(passes.max(), unit)
-        least_alone = self.format_quality(passes.min(), "")
-        ends = f"{most} in every pass" if least == most else f"{least_alone} to {most}"
+        ends = f"{most} in every pass" if least == most else f"{self.format_quality(passes.min(), '')} to {most}"
         mean = f"The mean of {counted(len(passes), 'pass')}. How far they {words.vary} is the uncertainty."
         values = (
             (quality.deterministic, as_sentence(f"{off}one prediction, no uncertainty")),
