@@ -227,7 +227,7 @@ def rmse(report: Report) -> None:
 
 def ood(report: Report) -> None:
     """Whether the share of held-out examples that the OOD verdict stops is above what chance explains."""
-    rates = [[rate(report.draws, false_shift, examples, count) for count in CALIBRATING] for examples in SIZES]
+    rates = [[rate(report.draws, false_shift, examples, count) for count in CALIBRATING] for examples in SMALLER]
     columns = [f"calibrated on {count}" for count in CALIBRATING]
     report.print_false("more of the run's own examples are stopped than chance explains", rates, columns)
     found = rate(report.draws, true_shift)

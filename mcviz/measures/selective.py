@@ -143,7 +143,7 @@ def selective_figures(
     for i, (name, ranking) in enumerate(rankings.items()):
         of_ranking = slice(3 * i, 3 * i + 3)
         areas = area_intervals(value[of_ranking], draws[:, of_ranking], ranking.correct, confidence)
-        found[name] = SelectiveFigures(*areas, above[i])
+        found[name] = SelectiveFigures(*(*areas, above[i]))
     return found
 
 

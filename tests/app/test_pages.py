@@ -503,6 +503,18 @@ def test_overview_says_nothing_vacuous_where_all_passes_are_right(open_other: Op
     assert any("From 1 pass on it stays within" in each for each in spoken)
 
 
+def test_overview_does_not_call_the_last_of_two_passes_enough(
+    open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mcviz.write_run(tmp_path / "two", np.array([[[0.4, 0.6]] * 5, [[0.9, 0.1]] * 5]), labels=np.zeros(5, int))
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    spoken = [element.proto.alt for element in open_page("overview").get("plotly_chart")]
+    assert any(
+        each.endswith("It still changes by more than 0.05 percentage points with the last pass.") for each in spoken
+    )
+    assert "The ensemble beats 50.0% of the single passes." in spoken
+
+
 def test_where_nothing_is_selected_each_view_says_what_to_do(open_page: OpenPage) -> None:
     query = {"range": "max_probability:2:"}
     assert "Take one off" in open_page("uncertain", view="table", **query).info[0].value
