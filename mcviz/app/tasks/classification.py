@@ -46,6 +46,7 @@ from mcviz.figures.sweeps import SWEEP_SCORES, predictions_along
 from mcviz.figures.trust import accuracy_against_referred, reliability_diagram
 from mcviz.measures import PassSummary, percent, scores, summarise
 from mcviz.measures.selective import Ranking, accuracy_of_rest, perfect_ranking
+from mcviz.measures.units import fixed
 from mcviz.runs import Run
 from mcviz.text import one_line
 
@@ -67,7 +68,7 @@ class ClassificationRenderer(TaskRenderer):
         return 0.0005
 
     def format_quality(self, value: float, unit: str) -> str:
-        return f"{value:.2%}"
+        return f"{fixed(100 * value, 2)}%"
 
     # Lists and filters
 
