@@ -2,8 +2,8 @@
 
     python benchmarks/label_errors.py [--draws 100]
 
-First handwritten digits of scikit-learn, by a network with dropout that was trained on these labels or out of fold; then
-simulated probabilities of a model that knows everything but which labels were changed. It takes 15 minutes of one core.
+First handwritten digits of scikit-learn, by a network with dropout that was trained on these labels or out of fold;
+then simulated probabilities of a model that knows all but which labels were changed. It takes 15 minutes of one core.
 """
 
 import argparse
@@ -52,9 +52,10 @@ def main() -> None:
 
 def judge_digits(share: float) -> list[str]:
     """Return the rows of a share of changed labels: in-sample, and out of fold."""
-    import mcviz
     from sklearn.datasets import load_digits
     from sklearn.model_selection import StratifiedKFold
+
+    import mcviz
 
     images, true = load_digits(return_X_y=True)
     images = (images / 16).astype(np.float32)

@@ -19,7 +19,7 @@ Test = Literal["Kolmogorov–Smirnov", "chi-square"]
 
 SHIFTED = 0.05  # a corrected p-value below it: the column or score is distributed otherwise
 ASSUMPTION = (
-    "It assumes that the model is as well calibrated on these examples as on those with labels, which only labels could "
+    "It assumes that the model is as well calibrated on these examples as on those with labels, which only labels can "
     "show."
 )
 
@@ -91,8 +91,8 @@ class RunEstimate:
         if self.shift.p_value < SHIFT_P_VALUE:
             found.append(
                 f"Max probability is distributed otherwise than in {self.calibrated_on.name} (Kolmogorov–Smirnov "
-                f"{self.shift.statistic:.3f}, p = {self.shift.p_value:.2g}). That speaks against the estimate: on other "
-                "examples than it knows, a model is mostly less accurate than its confidence says."
+                f"{self.shift.statistic:.3f}, p = {self.shift.p_value:.2g}). That speaks against the estimate: on "
+                "other examples than it knows, a model is mostly less accurate than its confidence says."
             )
         if shifted:
             found.append(

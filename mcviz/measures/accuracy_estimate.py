@@ -41,9 +41,9 @@ def estimate_accuracy(probs: Array, labels: Array, new_probs: Array, confidence:
         probs: (N, C) floating point, of examples with labels.
         labels: (N,) integers.
         new_probs: (M, C) floating point, of the same model.
-        confidence: above 0 and below 1, of the interval, which is for the accuracy on these very examples: it holds what
-            chance does to them and to the labels. Each end lies as far from the estimate as the root of the sum of the
-            squares of how far it would lie by either (Zou & Donner 2008).
+        confidence: above 0 and below 1, of the interval, which is for the accuracy on these very examples: it holds
+            what chance does to them and to the labels. Each end lies as far from the estimate as the root of the sum of
+            the squares of how far it would lie by either (Zou & Donner 2008).
     """
     temperature = fit_temperature(probs, labels)
     chances, new_chances = (1 - apply_temperature(each, temperature).max(axis=1) for each in (probs, new_probs))
