@@ -368,6 +368,10 @@ class CheckOptions:
     model: ModelOptions
     task: TaskOptions
     data: DataOptions
+    labels: Annotated[str | None, Option(
+        "A table with ids and labels, in place of the data's own; what it does not name is left out. Or an .npy.",
+        "FILE",
+    )] = None
     preprocessing: PreprocessingOptions
 
 

@@ -49,10 +49,10 @@ def _import(path: str, options: ImportOptions, stopped: str) -> None:
             say(f"The pictures have {len(sizes):,} sizes. They are shown in the most frequent one.")
         if options.labels:
             examples = examples.with_labels_of(read_labels(options.labels, options.data, task))
-        elif examples.labels is None and passes.labels is not None:
-            examples = examples.with_labels(passes.labels, task)
         if passes.ids:
             examples = examples.in_order_of(passes.ids)
+        if examples.labels is None and passes.labels is not None:
+            examples = examples.with_labels(passes.labels, task)
         names = TASKS[task].pass_names.arrays
         usual = (*(f"deterministic_{name}" for name in names), *names)
         fixed = read_array(options.deterministic, usual) if options.deterministic else passes.deterministic

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mcviz.cli.data import add_scaler, choose_preprocessing, read_examples, say_classes, say_run
+from mcviz.cli.data import add_scaler, choose_preprocessing, read_examples, read_relabelled, say_classes, say_run
 from mcviz.cli.options import add_options
 from mcviz.cli.printing import say, tell
 from mcviz.cli.progress import sampling_progress
@@ -119,7 +119,8 @@ def _load_model_and_data(options: CheckOptions, stopped: str) -> "tuple[Sampler,
         import mcviz.data.given  # noqa: F401 (here, where Ctrl-C can do no harm)
     file, own = _find_model(model)
     require_framework(file)
-    examples = read_examples(data, own.manifest.task if own else options.task.task)
+    task = own.manifest.task if own else options.task.task
+    examples = read_relabelled(data, options.labels, task) if options.labels else read_examples(data, task)
     chosen = add_scaler(chosen, data, examples)
     if data.class_names is not None:
         examples = examples.with_class_names(data.class_names)
