@@ -61,7 +61,7 @@ def read_labels(path: str, options: DataOptions, task: str = "classification") -
     return _take_selected(data.read_labels(path, columns=columns, task=task), options)
 
 
-def read_relabelled(options: DataOptions, labels: str, task: str = "classification") -> "DataSet":
+def read_relabelled(options: DataOptions, task: str = "classification") -> "DataSet":
     """Read examples with the labels of a file, by ids or numbers; those that it does not name are left out.
 
     Raises:
@@ -71,7 +71,8 @@ def read_relabelled(options: DataOptions, labels: str, task: str = "classificati
 
     from mcviz import data
 
-    columns = replace(options.columns, text_column=None, feature_columns=())
+    labels, columns = options.labels, replace(options.columns, text_column=None, feature_columns=())
+    assert labels is not None
     given = data.read_labels(labels, columns=_column_names(columns), task=task)
     options = replace(options, columns=replace(options.columns, label_column=(), id_column=None))
     examples = replace(read_examples(options, task), labels=None)

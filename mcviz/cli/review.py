@@ -52,7 +52,7 @@ def export(run: str, to: str | None, to_folders: str | None, yes: bool) -> None:
     changed, without = int((table["old"] != table["new"]).sum()), len(opened) - len(table)
     if to is not None:
         write_table(table, to)
-        say(f"{len(table):,} labels are written to {to}; {changed:,} of them are new.")
+        say(f"{len(table):,} labels are written to {to}. Changed: {changed:,}.")
     else:
         moves = plan_moves(opened, known)
         left = find_open_moves(to_folders, moves)
@@ -60,9 +60,9 @@ def export(run: str, to: str | None, to_folders: str | None, yes: bool) -> None:
             say(line)
         if yes:
             move_files(to_folders, left)
-        done = f" {len(moves) - len(left):,} were moved before." if len(moves) > len(left) else ""
-        say(f"{len(left):,} files {'are moved' if yes else 'would move; --yes moves them'}.{done}")
+        before = len(moves) - len(left)
+        say(f"Files {'moved' if yes else 'to move, which --yes does'}: {len(left):,}. Moved before: {before:,}.")
     if without:
-        say(f"{without:,} examples have no class, and are left out.")
+        say(f"Left out, since nobody named their class: {without:,}.")
     if disputed := len(known.disagreements()):
-        say(f"{disputed:,} examples are disputed; the page Review settles them.")
+        say(f"Disputed, to be settled on the page Review: {disputed:,}.")

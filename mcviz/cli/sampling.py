@@ -120,7 +120,7 @@ def _load_model_and_data(options: CheckOptions, stopped: str) -> "tuple[Sampler,
     file, own = _find_model(model)
     require_framework(file)
     task = own.manifest.task if own else options.task.task
-    examples = read_relabelled(data, options.labels, task) if options.labels else read_examples(data, task)
+    examples = read_relabelled(data, task) if data.labels else read_examples(data, task)
     chosen = add_scaler(chosen, data, examples)
     if data.class_names is not None:
         examples = examples.with_class_names(data.class_names)

@@ -44,26 +44,19 @@ def plan_moves(run: Run, known: ReviewSummary) -> list[Move]:
     wanted = []
     for name, old, new in zip(changed["id"], changed["old"], changed["new"], strict=True):
         parts = PurePosixPath(name).parts
-        if len(parts) < 2 or parts[0] != old or ".." in parts:
+        if len(parts) < 2 or parts[0] != old or ".." in parts or name.startswith("/"):
             raise InvalidInputError(
                 f"Files are moved where each lies in the folder of its class. Received: {run.path}, with {name} of the "
                 f"class {old}. Write the labels as a table, with --to."
             )
-        if PurePosixPath(new).parts != (new,) or new == "..":
+        if PurePosixPath(new).parts != (new,) or new in ("/", ".."):
             raise InvalidInputError(f"A class whose files are moved has the name of a folder. Received: {new}.")
         wanted.append((name, PurePosixPath(new, *parts[1:]), old))
     count = Counter(str(target) for _, target, _ in wanted)
-    moves = [
-        Move(
-            name,
-            str(
-                target.with_stem(f"{target.stem}-from-{old}")
-                if count[str(target)] > 1 or str(target) in ids
-                else target
-            ),
-        )
-        for name, target, old in wanted
-    ]
+    moves = []
+    for name, target, old in wanted:
+        is_taken = str(target) in ids or count[str(target)] > 1
+        moves.append(Move(name, str(target.with_stem(f"{target.stem}-from-{old}") if is_taken else target)))
     targets = Counter(move.target for move in moves)
     taken = next((move for move in moves if targets[move.target] > 1 or move.target in ids), None)
     if taken is not None:

@@ -290,7 +290,7 @@ def test_who_may_only_look_sees_what_came_of_it_and_decides_nothing(
         app = opened("images", part=part)
         assert "Nothing can be reviewed here" in words(app)
         assert app.metric[0].value == "1"
-        assert len(app.get("download_button")) == 4
+        assert len(app.get("download_button")) == 5
         assert not app.file_uploader
         assert not app.text_input
         assert not [each for each in app.button if each.key and each.key.startswith("review-")]
