@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mcviz
+from mcviz.cli import main
 from mcviz.data import DataSet, as_data_set, open_passes
 from mcviz.errors import DataNotFoundError, InvalidInputError, RunExistsError
 from mcviz.runs import Run, verify_run

@@ -130,6 +130,7 @@ def test_scikit_learn() -> None:
     assert run.ensemble_accuracy[-1] > 0.95
 
 
+@pytest.mark.exhaustive
 def test_out_of_fold_passes_find_labels_that_were_changed_and_say_how_many() -> None:
     digits = sklearn.datasets.load_digits()
     images, true = (digits.images[:600] / 16).astype(np.float32), digits.target[:600]

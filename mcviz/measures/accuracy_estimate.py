@@ -47,7 +47,7 @@ def estimate_accuracy(probs: Array, labels: Array, new_probs: Array, confidence:
     """
     temperature = fit_temperature(probs, labels)
     chances, new_chances = (1 - apply_temperature(each, temperature).max(axis=1) for each in (probs, new_probs))
-    mistakes = np.count_nonzero(probs.argmax(axis=1) != labels)
+    mistakes = int(np.count_nonzero(probs.argmax(axis=1) != labels))
     excess, expected = excess_mistakes(chances, mistakes, confidence), expected_mistakes(new_chances, confidence)
     share = expected.value + excess.value
     fewest = share - hypot(expected.value - expected.low, excess.value - excess.low)
