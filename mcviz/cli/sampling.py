@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mcviz.cli.data import add_scaler, choose_preprocessing, name_classes, read_examples, say_classes, say_run
+from mcviz.cli.data import (
+    add_scaler,
+    choose_preprocessing,
+    name_classes,
+    read_examples,
+    read_relabelled,
+    say_classes,
+    say_run,
+)
 from mcviz.cli.options import add_options
 from mcviz.cli.printing import say, tell
 from mcviz.cli.progress import sampling_progress
@@ -123,7 +131,8 @@ def _load_model_and_data(options: CheckOptions, stopped: str) -> "tuple[Sampler,
         import mcviz.data.given  # noqa: F401 (here, where Ctrl-C can do no harm)
     file, own = _find_model(model)
     require_framework(file)
-    examples = read_examples(data, own.manifest.task if own else options.task.task)
+    task = own.manifest.task if own else options.task.task
+    examples = read_relabelled(data, task) if data.labels else read_examples(data, task)
     chosen = add_scaler(chosen, data, examples)
     examples = name_classes(examples, data)
     if model.trust_model:
