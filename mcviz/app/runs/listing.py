@@ -70,9 +70,7 @@ def _table(runs: Sequence[ListedRun]) -> pd.DataFrame:
             "masks": [each.masks or each.origin.kind if each else "" for each in known],
             "how good": [describe_quality(run) for run in runs],
             "size": [run.bytes for run in runs],
-            "made": pd.Series(
-                [time_made(each.created) if each else None for each in known], dtype="datetime64[s, UTC]"
-            ),
+            "made": pd.Series([time_made(each) if each else None for each in known], dtype="datetime64[s, UTC]"),
         }
     )
     if any(run.message for run in runs):
