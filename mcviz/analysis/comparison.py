@@ -82,8 +82,7 @@ class Comparison:
         by = f", paired by their {' and '.join(self.pairs.by)}" if self.pairs.by else ""
         if not count:
             return (
-                "No example is known to be in both runs, by its id or its content. So each run is measured on its own, "
-                "and nothing says which is better."
+                "No example is known to be in both runs, by its id or its content, so each run is measured on its own."
             )
         if count == len(self.one) == len(self.other):
             return f"Both runs have the same {count:,} examples{by}."
@@ -98,7 +97,7 @@ class Comparison:
         if not self.measures:
             return "It is not known which run is better, since labels are missing."
         if not self.paired:
-            return "It is not known which run is better, since no example is known to be in both."
+            return "It is not known which run is better, since they share no example."
         quality = self.one.task.quality
         deciding = self.measures[0], self.measures[quality.place[quality.decides]]
         known = [each for each in deciding if each.verdict != "unknown"]

@@ -128,7 +128,7 @@ def test_runs_that_share_no_example_have_figures_and_no_verdict(pair: tuple[Run,
     assert not found.paired
     assert found.changes is None
     assert found.examples_in_words.startswith("No example is known to be in both runs")
-    assert found.in_words == "It is not known which run is better, since no example is known to be in both."
+    assert found.in_words == "It is not known which run is better, since they share no example."
     assert [each.one.value for each in found.measures[:1]] == [pair[0].scores()["correct"].mean()]
     assert [each.other.value for each in found.measures[:1]] == [other.scores()["correct"].mean()]
     assert {each.verdict for each in found.measures} == {"unknown"}
