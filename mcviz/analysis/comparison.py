@@ -17,6 +17,7 @@ from mcviz.measures.bootstrap import Interval, mean_intervals, paired_difference
 from mcviz.measures.calibration import Bins, CalibrationTerms, reliability_near_one
 from mcviz.measures.convergence import shared_top
 from mcviz.measures.quality import (
+    VERDICTS,
     MeasureComparison,
     Quality,
     compare_measures,
@@ -29,6 +30,7 @@ from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Manifest, Run
 from mcviz.runs.contents import Progress
 from mcviz.tasks import Changes
+from mcviz.text import as_html
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +39,7 @@ Array = np.ndarray
 
 CHANGE_COLUMN = "change"  # the column that says how an example changed
 UNSHARED = "not in the other run"  # how an example changed that only the first run has
+INTERVALS = "one", "other", "difference"  # of a measure
 OTHER_PREFIX = "other_"  # before the name of a column of the second run
 TOP_UNCERTAIN = 100  # examples, by which rankings are compared
 
@@ -125,6 +128,51 @@ class Comparison:
             return f"The {name} differs by {by}, which is within noise."
         by = each.measure.format_interval(difference.magnitude, unit, sign="-")
         return f"{name_apart(self.one, self.other)[1]} has the {each.verdict} {name}, by {by}: more than noise."
+
+    @property
+    def table(self) -> "pd.DataFrame":
+        """The measures of both runs, a row each, indexed by `measure`, its name.
+
+        The columns are `one`, `other` and `difference`, the other's less the first's, each followed by the ends of its
+        interval, such as `one_low` and `one_high`, float64 and missing where there are none; then `verdict` on the other
+        run. Shares are fractions.
+        """
+        import pandas as pd  # here, because it takes time to import
+
+        ends = {"": "value", "_low": "low", "_high": "high"}
+        rows = [
+            {f"{of}{end}": getattr(getattr(each, of), name) for of in INTERVALS for end, name in ends.items()}
+            | {"verdict": each.verdict}
+            for each in self.measures
+        ]
+        columns = [*(f"{of}{end}" for of in INTERVALS for end in ends), "verdict"]
+        return pd.DataFrame(rows, pd.Index([each.measure.name for each in self.measures], name="measure"), columns)
+
+    @property
+    def text_rows(self) -> list[tuple[str, ...]]:
+        """A row a measure, as people read it: its name, of both runs, the difference, and the verdict in words."""
+        unit = self.one.manifest.unit
+        return [
+            (
+                each.measure.label,
+                *(each.measure.format_interval(value, unit) for value in (each.one, each.other)),
+                each.measure.format_interval(each.difference, unit, sign="+"),
+                VERDICTS[each.verdict],
+            )
+            for each in self.measures
+        ]
+
+    def _repr_html_(self) -> str:
+        """The comparison as a notebook shows it."""
+        names = name_apart(self.one, self.other)
+        rows = [("measure", *names, "difference", ""), *self.text_rows]
+        cells = ["".join(f"<td>{as_html(cell)}</td>" for cell in row) for row in rows]
+        sentences = (self.examples_in_words, *self.notes, self.in_words)
+        return (
+            f"<b>{as_html(names[1])} compared with {as_html(names[0])}</b>"
+            f"<p>{'<br>'.join(map(as_html, sentences))}</p>"
+            f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the comparison for JSON: numbers, and the ids of the examples that changed."""

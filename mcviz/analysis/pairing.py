@@ -137,7 +137,7 @@ def _find_pairs(one: Run, other: Run) -> tuple[Array, tuple[str, ...], list[str]
             f"{count:,} of the examples that have the same id in both runs differ in content. Check that an id names "
             "the same example in both."
         )
-    left = [np.setdiff1d(np.arange(len(each)), of) for each, of in zip(digests, pairs, strict=True)]
+    left = [np.delete(np.arange(len(each)), of) for each, of in zip(digests, pairs, strict=True)]
     contents = [each[of] for each, of in zip(digests, left, strict=True)]
     found = _match(*contents)
     if count := int(np.isin(np.delete(contents[0], found[0]), contents[1]).sum()):

@@ -31,7 +31,6 @@ from mcviz.app.views.gallery import render_gallery
 from mcviz.app.views.scatter import render_scatter_chart
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
-from mcviz.measures.quality import VERDICTS
 from mcviz.runs import Run
 
 MOST_CHANGED = 5  # examples that changed, of each kind: a row
@@ -75,20 +74,10 @@ def render_verdict(run: Run, other: Run, state: PageState, score: str) -> None:
         st.caption(f":material/info: {note}")
     if not found.measures:
         return
-    unit = run.manifest.unit
     st.markdown(as_markdown(found.in_words))
-    rows = [
-        {
-            "measure": each.measure.label,
-            as_markdown(run.name): each.measure.format_interval(each.one, unit),
-            as_markdown(other.name): each.measure.format_interval(each.other, unit),
-            "difference": each.measure.format_interval(each.difference, unit, sign="+"),
-            "": VERDICTS[each.verdict],
-        }
-        for each in found.measures
-    ]
+    columns = "measure", as_markdown(run.name), as_markdown(other.name), "difference", ""
     with st.container(key="figures"):
-        st.table(pd.DataFrame(rows).map(as_markdown).set_index("measure"))
+        st.table(pd.DataFrame(found.text_rows, columns=columns).map(as_markdown).set_index("measure"))
     if found.paired:
         st.caption(
             f"The difference is {as_markdown(other.name)} − {as_markdown(run.name)}, with "

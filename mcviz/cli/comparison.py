@@ -115,24 +115,13 @@ def compare(
 
 def _summary_tables(found: "Comparison") -> dict[str, Rows]:
     """Return the tables of a summary, by heading: both runs, their measures, and the examples that changed."""
-    from mcviz.measures.quality import VERDICTS
-
-    unit, both = found.one.manifest.unit, {"RUN": found.one, "OTHER": found.other}
+    both = {"RUN": found.one, "OTHER": found.other}
     runs = [(name, run.path, f"{run.passes:,}", f"{len(run):,}") for name, run in both.items()]
-    measures = [
-        (
-            each.measure.label,
-            *(each.measure.format_interval(value, unit) for value in (each.one, each.other)),
-            each.measure.format_interval(each.difference, unit, sign="+"),
-            VERDICTS[each.verdict],
-        )
-        for each in found.measures
-    ]
     counts = found.changes.counts if found.changes else {}
     changes = [(kind, f"{count:,}", _list_ids(found, kind)) for kind, count in counts.items()]
     tables: dict[str, Rows] = {
         "Which runs?": [("", "run", "passes", "examples"), *runs],
-        "Is OTHER better?": [("measure", "RUN", "OTHER", "OTHER less RUN", ""), *measures],
+        "Is OTHER better?": [("measure", "RUN", "OTHER", "OTHER less RUN", ""), *found.text_rows],
         "Which examples changed?": [("change", "examples", "ids"), *changes],
     }
     return {heading: rows for heading, rows in tables.items() if len(rows) > 1}

@@ -171,8 +171,8 @@ def runs_table(folder: str | os.PathLike[str] | None = None) -> "pd.DataFrame":
     """List the runs of a folder in a table, as `mcviz list` does; no pass is read.
 
     Args:
-        folder: a path or an fsspec address; `MCVIZ_CACHE` or `cache` without it. Where it holds no run, those that came
-            with mcviz are listed.
+        folder: a path or an fsspec address; `MCVIZ_CACHE` or `cache` without it. The runs that came with mcviz are not
+            in it: `mcviz list` prints them where there are no others.
 
     Returns:
         One row a run, indexed by `name`, with the columns that `mcviz list --json` has: among them `state`, `path`,

@@ -1,5 +1,6 @@
 """Two runs against each other: what is counted, what is refused, what is said; on the command line too."""
 
+import html
 import json
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,21 @@ def test_every_example_is_counted_once_by_a_slow_loop(pair: tuple[Run, Run]) -> 
     )
     tops = [set(table["max_probability"].sort_values(kind="stable").index[:100]) for table in tables]
     assert found.shared_top == len(tops[0] & tops[1]) / 100
+
+
+def test_the_table_of_a_comparison_has_its_figures_and_a_notebook_shows_them(pair: tuple[Run, Run]) -> None:
+    found = compare(*pair)
+    assert found.table.index.tolist() == [each.measure.name for each in found.measures]
+    for (_, row), each in zip(found.table.iterrows(), found.measures, strict=True):
+        for of in ("one", "other", "difference"):
+            interval = getattr(each, of)
+            np.testing.assert_array_equal(
+                row[[of, f"{of}_low", f"{of}_high"]].astype(float), [interval.value, interval.low, interval.high]
+            )
+        assert row["verdict"] == each.verdict
+    shown = found._repr_html_()
+    for text in (found.examples_in_words, found.in_words, *(cell for row in found.text_rows for cell in row)):
+        assert html.escape(text) in shown
 
 
 def test_a_regression_is_counted_by_its_errors(regressions: tuple[Run, Run]) -> None:
