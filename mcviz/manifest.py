@@ -333,6 +333,12 @@ class Manifest(Part, frozen=True, kw_only=True):
         found = {mark.name: getattr(self, field) for field, mark in IDENTITY.items() if mark.setting}
         return {name: value for name, value in sorted(found.items()) if value is not None}
 
+    @property
+    def rates(self) -> str:
+        """The different rates of the dropout in the passes, such as "0.25, 0.5"; empty where there is none."""
+        found = {layer.rate for layer in self.origin.stochastic_layers if layer.rate is not None}
+        return ", ".join(f"{rate:g}" for rate in sorted(found))
+
     def time(self, event: Literal["started", "finished"]) -> datetime | None:
         """When the run was started or finished, in UTC; None where that is not known."""
         try:

@@ -134,8 +134,8 @@ class Comparison:
         """The measures of both runs, a row each, indexed by `measure`, its name.
 
         The columns are `one`, `other` and `difference`, the other's less the first's, each followed by the ends of its
-        interval, such as `one_low` and `one_high`, float64 and missing where there are none; then `verdict` on the other
-        run. Shares are fractions.
+        interval, such as `one_low` and `one_high`, float64 and missing where there are none; then `verdict` on the
+        other run. Shares are fractions.
         """
         import pandas as pd  # here, because it takes time to import
 
