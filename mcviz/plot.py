@@ -399,9 +399,10 @@ def passes(
         The mean of each class with one standard deviation to either side; of a regression a histogram of the passes.
 
     Raises:
-        InvalidInputError: predictions of another shape, no such target, or a coverage that cannot be.
+        InvalidInputError: predictions of another shape or not finite, no such target, or a coverage that cannot be.
     """
     validate.shape("predictions", predictions, ("T", "K"), advice="Take those of one input.")
+    validate.finite("predictions", predictions)
     if run.class_names:
         return figures.class_probabilities(
             summarise(predictions), _class_names(run), None if label is None else int(label)
