@@ -1,5 +1,6 @@
 from . import plot as plot
 from .analysis.comparison import compare as compare
+from .analysis.labelling import label_issues as label_issues
 from .analysis.referral import refer as refer
 from .analysis.slices import slices as slices
 from .data import DataSet as DataSet

@@ -383,7 +383,7 @@ def test_by_commands_a_run_is_sampled_grown_and_checked(package: Path, monkeypat
     forget()
     network = mcviz.load_torch("birds.models:build", weights="birds.pt", transform="birds.data:scale", rate=0.2)
     assert mcviz.sample_run(network, grown, "again", passes=6).digest == mcviz.open_run("rated").digest
-    with pytest.raises(InvalidInputError, match="mcviz.load_torch.'package.module:function', rate="):
+    with pytest.raises(InvalidInputError, match=r"mcviz\.load_torch.'package.module:function', rate="):
         mcviz.sample_run(network, grown, "again", passes=6, rate=0.4)
 
 
