@@ -21,12 +21,10 @@ MOST_NAMES_SHOWN = 20
 def read_examples(options: DataOptions, task: str = "classification", complete: bool = True) -> "DataSet":
     """Read examples, also those of a run, with a line on what was found out, and one on how far it is."""
     from mcviz.data import read_data
-    from mcviz.jobs.of_run import data_set_of
-    from mcviz.runs import open_run
-    from mcviz.runs.manifest_file import NAME
+    from mcviz.runs.data_set import data_set_of, find_run
 
-    if (Path(options.data) / NAME).is_file():
-        examples = data_set_of(open_run(options.data))
+    if run := find_run(options.data):
+        examples = data_set_of(run)
     else:
         with count_progress("pictures") as progress:
             examples = read_data(

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mcviz.sampling import Sampler
     from mcviz.sampling.checking import Trial
 
-OF_A_RUN = ("output", "rate", "from_logits", "weights", "transform")  # options that a run's own model does without
+OF_A_RUN = ("output", "from_logits", "weights", "transform")  # options that a run's own model does without
 
 
 @click.command(short_help="Sample a model over examples into a run, or resume one.")
@@ -187,6 +187,15 @@ def _find_model(options: ModelOptions) -> "tuple[str, Run | None]":
             option = f"--{name.replace('_', '-')}"
             raise InvalidInputError(
                 f"{option} is left out where the model is that of a run, which has its own. To sample that model in "
-                f"another way, give its file: --model {run.model_path}."
+                f"another way, give {_describe_source(run)}."
             )
     return run.model_path, run
+
+
+def _describe_source(run: "Run") -> str:
+    """Say how the model of a run is given by itself."""
+    model = run.manifest.model
+    if model is None or model.backend == "keras":
+        return f"its file: --model {run.model_path}"
+    function = model.function or "package.module:function, which builds it,"
+    return f"its code and its weights: --model {function} --weights {run.model_path}"

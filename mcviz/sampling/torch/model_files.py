@@ -46,8 +46,9 @@ def read_arguments(options: ModelOptions, task: TaskOptions, run: Run | None) ->
         model = run.manifest.model
         if model is None or (closed := explain_closed_model(run.manifest, options.modules)):
             raise UnsuitableModelError(closed)
+        rate = {} if options.rate is None else {"rate": options.rate}
         module = build_module(model.function, options.model, options.modules)
-        return {"model": module, **arguments_for_run(run, options.modules)}
+        return {"model": module, **arguments_for_run(run, options.modules), **rate}
     if not is_function_name(options.model):
         raise UnsuitableModelError(f"{WEIGHTS_ALONE} Received: {options.model}.")
     return {

@@ -439,7 +439,16 @@ def test_by_commands_a_run_is_sampled_grown_and_checked(package: Path, monkeypat
     assert main(["check", "--model", "grown", "--data", "rows.csv"]) == 0
     assert "Dropout" in capsys.readouterr().out
     assert main([*more, "--import", "birds", "--weights", "birds.pt"]) == 2
-    assert "--weights is left out where the model is that of a run" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "--weights is left out where the model is that of a run" in told
+    assert f"--model birds.models:build --weights {grown.model_path}" in told
+    rated = ["sample", "--model", "grown", "--data", "grown", "--out", "rated", "--rate", "0.2", "--import", "birds"]
+    assert main([*rated, "--passes", "6"]) == 0
+    forget()
+    network = mcviz.load_torch("birds.models:build", weights="birds.pt", transform="birds.data:scale", rate=0.2)
+    assert mcviz.sample_run(network, grown, "again", passes=6).digest == mcviz.open_run("rated").digest
+    with pytest.raises(InvalidInputError, match=r"mcviz\.load_torch.'package.module:function', rate="):
+        mcviz.sample_run(network, grown, "again", passes=6, rate=0.4)
 
 
 @pytest.mark.parametrize("command", only(["ood run"], ["ood run", "refer others --calibrated-on run --accuracy 0.01"]))
