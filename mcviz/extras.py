@@ -173,5 +173,5 @@ def _import(module: str, asked: str) -> ModuleType:
         return import_module(module)
     except ImportError as error:
         raise MissingPackageError(f"{asked} cannot be imported: {error}. Install what it needs.") from error
-    except Exception as error:  # of the user's own code
+    except (Exception, SystemExit) as error:  # of the user's own code
         raise InvalidInputError(f"{asked} cannot be imported: {type(error).__name__}: {error}.") from error

@@ -28,6 +28,7 @@ from mcviz.app.navigation import PAGES
 from mcviz.app.startup import OPEN_FILES
 from mcviz.app.wording import as_markdown
 from mcviz.cli import commands
+from mcviz.cli.review import review
 from mcviz.manifest import COLUMNS, Manifest
 from mcviz.measures import REGRESSION_SCORES, SCORES
 from mcviz.runs.added_scores import FILE as ADDED_SCORES
@@ -192,7 +193,8 @@ def test_the_commands_are_found() -> None:
 
 
 def test_an_option_that_is_named_alone_is_one_of_the_command_line_s() -> None:
-    known = {option for each in commands.commands.values() for parameter in each.params for option in parameter.opts}
+    every = [*commands.commands.values(), *review.commands.values()]
+    known = {option for each in every for parameter in each.params for option in parameter.opts}
     for name, codes in IN_LINE.items():
         assert {code for code in codes if code.startswith("--")} <= known, name
 

@@ -18,6 +18,7 @@ from mcviz.cli.importing import import_
 from mcviz.cli.ood import ood
 from mcviz.cli.options import PATH, import_option
 from mcviz.cli.printing import say, tell
+from mcviz.cli.review import review
 from mcviz.cli.sampling import check, sample
 from mcviz.cli.score import score
 from mcviz.cli.slices import slices
@@ -195,7 +196,7 @@ def dashboard(cache: Path | None, port: int | None, read_only: bool, modules: tu
     serve(cache, port, modules, read_only)
 
 
-for command in (train, sample, check, import_, trust, slices, *referral.COMMANDS, ood, compare, score, work):
+for command in (train, sample, check, import_, trust, slices, *referral.COMMANDS, review, ood, compare, score, work):
     commands.add_command(command)
 
 

@@ -252,8 +252,9 @@ class Jobs:
         return "stop" if job is None else job.wanted
 
     def tell(self, name: str, progress: JobProgress) -> None:
-        """Write down how far a job is, which its process does."""
-        write(folder_at(self.folder / name), PROGRESS, progress)
+        """Write down how far a job is, which its process does; nothing where its folder was removed or moved."""
+        if (self.folder / name).is_dir():
+            write(folder_at(self.folder / name), PROGRESS, progress)
 
     def _names(self) -> list[str]:
         try:

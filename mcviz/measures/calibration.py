@@ -35,7 +35,8 @@ MOST_NLL = -math.log(SMALLEST_PROBABILITY)
 CALIBRATION_BINS = 15  # as in Guo et al. 2017
 CONFIDENCE_EDGES = 0, 0.25, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1  # most predictions are near 1
 FEWEST_IN_BIN = 50  # predictions; of fewer, an interval says little
-FEWEST_OF_EACH = 5  # mistakes, and correct predictions; of fewer, the interval of an NLL holds for any values
+FEWEST_OF_EACH = 5  # mistakes, and correct predictions; of fewer, an NLL has a wider interval, and an AURC none
+ENOUGH = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
 SHARE_OF_BINS = 0.2  # of the chance of a wrong verdict; the rest is that of the mean
 CALIBRATION_MEASURES = (
     "accuracy",

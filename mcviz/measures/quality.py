@@ -12,13 +12,13 @@ from typing import Any, Literal
 import numpy as np
 
 from mcviz.measures import calibration
-from mcviz.measures.bootstrap import Interval, Statistic, bootstrap_intervals, mean_intervals, proportion
+from mcviz.measures.bootstrap import Interval, Statistic, mean_intervals, proportion, resample
 from mcviz.measures.permutation import critical_change, critical_differences, difference
 from mcviz.measures.prediction_intervals import pass_intervals
 from mcviz.measures.registry import Predictions, RegressionPredictions, require_labels
-from mcviz.measures.regression import Terms, ensemble_terms
-from mcviz.measures.selective import Ranking, compute_areas
-from mcviz.measures.units import significant
+from mcviz.measures.regression import Terms, ensemble_terms, rmse_interval
+from mcviz.measures.selective import Ranking, area_intervals, compute_areas
+from mcviz.measures.units import fixed, significant
 
 Array = np.ndarray
 Unit = Literal["share", "per mille", "nats", "target", ""]
@@ -68,7 +68,7 @@ class Measure:
             return "–"
         if self.unit == "target":
             return f"{'+' if sign == '+' and value >= 0 else ''}{significant(value)}"
-        return f"{SCALE.get(self.unit, 1) * value:{sign}.{MEASURE_DIGITS[self.unit]}f}"
+        return fixed(SCALE.get(self.unit, 1) * value, MEASURE_DIGITS[self.unit], sign)
 
     def format_interval(self, interval: Interval, target_unit: str = "", *, sign: str = "") -> str:
         """Format a value with its unit and the ends of its interval, such as "98.21% (97.95 to 98.44)".
@@ -242,9 +242,9 @@ def _calibration_terms(terms: Terms) -> calibration.CalibrationTerms:
 
 def _classification_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
     found = calibration.calibration_figures(_calibration_terms(terms), **options)
-    aurc, auroc = bootstrap_intervals(
-        lambda chosen: _ranking_statistic(select_terms(terms, chosen)), len(terms["correct"]), **options
-    )
+    confidence, correct = options.pop("confidence"), terms["correct"]
+    areas = resample(lambda chosen: _ranking_statistic(select_terms(terms, chosen)), len(correct), **options)
+    aurc, auroc = area_intervals(*areas, correct, confidence)
     return {**{name: getattr(found, name) for name in calibration.CALIBRATION_MEASURES}, "aurc": aurc, "auroc": auroc}
 
 
@@ -282,7 +282,7 @@ def _regression_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
     columns = _regression_columns(terms)
     found = dict(zip(REGRESSION.place, mean_intervals(columns, **options), strict=True))
     coverage = proportion(terms["held"].sum(), len(columns), options["confidence"])
-    return found | {"rmse": found["rmse"].root, "coverage": coverage}
+    return found | {"rmse": rmse_interval(found["rmse"], len(columns)), "coverage": coverage}
 
 
 def _regression_statistic(terms: Terms) -> Statistic:
