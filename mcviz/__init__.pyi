@@ -1,6 +1,7 @@
 from . import plot as plot
 from .analysis.comparison import compare as compare
 from .analysis.labelling import count_label_errors as count_label_errors
+from .analysis.labelling import label_issues as label_issues
 from .analysis.referral import refer as refer
 from .analysis.slices import slices as slices
 from .analysis.unlabelled import estimate_accuracy as estimate_accuracy

@@ -209,6 +209,14 @@ def _parse_pairs(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     return tuple(pairs.items())
 
 
+def _parse_renamed(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Pairs of an old and a new name, each in a text of its own, or separated by commas."""
+    pairs = [
+        pair for text in texts for pair in (text.split(",") if all("=" in each for each in text.split(",")) else [text])
+    ]
+    return tuple((old.strip(), new.strip()) for old, new in _parse_pairs(tuple(pairs)))
+
+
 # What is said of an option stands on few lines.
 # fmt: off
 @dataclass(frozen=True)
@@ -296,9 +304,17 @@ class DataOptions:
         "FILE",
     )] = None
     class_names: Annotated[tuple[str, ...] | None, Option(
-        "In the order of the model's outputs; or a file with one name a line.",
+        "In the order of the model's outputs, labels following by name; or a file with one name a line.",
         "A,B,…|FILE", parse=_parse_class_names, job=True,
     )] = None
+    rename_class: Annotated[tuple[tuple[str, str], ...], Option(
+        "A new name for a class that the data, or the passes, name otherwise.",
+        "OLD=NEW", several=True, parse=_parse_renamed, job=True,
+        label="New names of classes", placeholder="airplane=Airplane, bird=Bird",
+    )] = ()
+    names_in_order: Annotated[bool, Option(
+        "--class-names are new names, in the order of those that the data have.", job=True,
+    )] = False
     unit: Annotated[str, Option(
         "Of the targets of a regression, such as mg/dl.",
         "TEXT", job=True, label="Unit of what a regression predicts", placeholder="mg/dl",

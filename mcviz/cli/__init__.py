@@ -30,6 +30,7 @@ from mcviz.errors import InvalidInputError, McvizError
 from mcviz.interrupts import INTERRUPTED, raise_interrupts
 from mcviz.permission import READ_ONLY
 from mcviz.text import is_text, one_line
+from mcviz.variables import check_variables
 
 if TYPE_CHECKING:
     from mcviz.runs import ListedRun
@@ -76,6 +77,7 @@ class _Commands(click.Group):
     def invoke(self, context: click.Context) -> Any:
         with report_interrupt("stopped."), raise_interrupts(), warnings.catch_warnings():
             warnings.showwarning = lambda message, *_, **__: tell(f"warning: {message}")
+            check_variables()
             return super().invoke(context)
 
 

@@ -18,7 +18,7 @@ from mcviz.errors import DataNotFoundError, InvalidInputError, MissingPackageErr
 from mcviz.tasks.base import PassNames
 from mcviz.tasks.classification import Classification
 from mcviz.tasks.regression import OneTarget
-from mcviz.text import first_line
+from mcviz.text import first_line, list_names
 from mcviz.validate import invalid
 
 ACCEPTED_PASSES = ".npz, .npy, Zarr, NetCDF, HDF5, Parquet or CSV, or a folder with one .npy a pass"
@@ -316,7 +316,7 @@ def _read_long_table(path: Path, names: PassNames) -> PassesFile:
     columns = ["example", "pass", names.last, names.value]
     missing = [name for name in columns if name not in table.columns]
     if missing:
-        found = ", ".join(map(str, table.columns))
+        found = list_names(table.columns)
         raise InvalidInputError(f"a table of passes has the columns {', '.join(columns)}. This one has {found}.")
     codes, values = map(
         list, zip(*(pd.factorize(table[name], sort=name != "example") for name in columns[:3]), strict=True)
@@ -370,7 +370,7 @@ def _choose_array(arrays: _Arrays, names: PassNames) -> str:
     if len(fitting) != 1:
         raise InvalidInputError(
             f"it should hold one array of {names.axes}, under the name {names.arrays[0]} where there are others. "
-            f"It holds {arrays.listed or ', '.join(arrays.axes) or 'none'}."
+            f"It holds {arrays.listed or list_names(arrays.axes) or 'none'}."
         )
     return fitting[0]
 
