@@ -23,6 +23,7 @@ from mcviz.runs.contents import Contents, Progress, describe_examples, describe_
 from mcviz.runs.writer import rename_classes, write
 from mcviz.tasks import PassFormat, find_task
 from mcviz.tasks.base import locate
+from mcviz.text import list_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +41,7 @@ def write_run(
     predicts: Predicts = "mean",
     target_names: Sequence[str] | None = None,
     unit: str = "",
-    class_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | Mapping[str, str] | None = None,
     ids: Sequence[str] | None = None,
     columns: "pd.DataFrame | Mapping[str, Any] | None" = None,
     deterministic: Any = None,
@@ -75,7 +76,8 @@ def write_run(
             or D means and then D spreads, "mean,variance", "mean,log_variance" or "mean,std".
         target_names: D names of what a regression predicts, in the order of `passes`; those of the data without it.
         unit: of all targets of a regression, such as "mg/dl".
-        class_names: C names; their numbers without it.
+        class_names: C names, in the order of `passes`, which labels follow by name; or new names by those that the data
+            have; those of the data without it, or else numbers.
         ids: N different texts that name the examples; their numbers without it.
         columns: the user's own columns, a table with a row an example, as `labels`; or each by its name.
         deterministic: (N, C) probabilities of the model with dropout off, or (N, D) values; or None.
@@ -101,9 +103,11 @@ def write_run(
     examples = _build_data_set(data, labels, ids, columns, task)
     for name, names, of in (("class_names", class_names, "class"), ("target_names", target_names, "target")):
         if names is not None and form.axis != of:
-            raise validate.invalid(name, f"left out for a {task}", ", ".join(names))
-        if names is not None:
-            examples = examples.with_names(names, task)
+            raise validate.invalid(name, f"left out for a {task}", list_names(names))
+    if class_names is not None:
+        examples = examples.with_class_names(class_names)
+    if target_names is not None:
+        examples = examples.with_target_names(target_names)
     if unit and form.axis != "target":
         raise validate.invalid("unit", f"left out for a {task}", unit)
     passes, axes = form.expand_axes(passes, axes)

@@ -467,7 +467,7 @@ def _quality(run: Run) -> tuple[np.ndarray, np.ndarray]:
 def _score(run: Run, name: str | None, *, with_labels: bool = True) -> Score:
     """Return a score of a run; the first of its task without a name."""
     offered = [each for each in run.score_names if with_labels or not run.score_registry[each].needs_labels]
-    return run.score_registry[run.task.first_score if name is None else validate.choice("score", name, offered)]
+    return run.score_registry[run.first_score if name is None else validate.choice("score", name, offered)]
 
 
 def _rows(run: Run, rows: "pd.DataFrame | None") -> "pd.DataFrame":

@@ -77,7 +77,7 @@ OVERVIEW = Page("overview.py", "Overview", ":material/monitoring:")
 UNCERTAIN = Page("uncertain.py", "Uncertain examples", ":material/grid_view:")
 EXAMPLE = Page("example.py", "One example", ":material/image_search:")
 SIDE_BY_SIDE = Page("side_by_side.py", "Side by side", ":material/compare:")
-TRUST = Page("trust.py", "Trust", ":material/verified_user:", needs={"labels"}, of_classes=True, group="decide")
+TRUST = Page("trust.py", "Trust", ":material/verified_user:", of_classes=True, group="decide")
 REVIEW = Page("review.py", "Review", ":material/rate_review:", of_classes=True, group="decide")
 PROBE = Page("probe.py", "Probe", ":material/science:", needs={"model"}, group="test")
 OUT_OF_DISTRIBUTION = Page(

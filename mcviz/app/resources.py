@@ -100,8 +100,8 @@ def table(run: Run) -> pd.DataFrame:
 
 @cached_for_run(table_key, max_entries=8)
 def run_scores(run: Run) -> dict[str, Score]:
-    """Return the scores that a run's examples can be ranked by, in its units."""
-    registry = run.score_registry
+    """Return the scores that a run's examples can be ranked by, in its units; first that of `Run.first_score`."""
+    registry = {run.first_score: run.score_registry[run.first_score], **run.score_registry}
     return {name: _in_unit(score, run.manifest.unit) for name, score in registry.items() if name in table(run)}
 
 

@@ -127,6 +127,7 @@ class PageState:
     target: int = address_field(0, Index(lambda run: run.targets))  # that is shown, of a regression of several
     coverage: int = address_field(COVERAGES[0], Choice(COVERAGES))  # of prediction intervals
     details: tuple[str, ...] = address_field((), Names())  # that are open on Trust
+    calibrated_on: str = address_field("", Words())  # the name of a labelled run, of a run without labels on Trust
     referral: str = address_field("", Name())  # what a person asks of a referral
     wanted: float | None = address_field(None, Number(0, 1e12))  # how much of that; None for the usual
     mistake_costs: float = address_field(100.0, Number(0, 1e9))  # that nobody sees

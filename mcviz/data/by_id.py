@@ -36,6 +36,9 @@ def order_by_ids(name: str, values: Any, ids: Sequence[str] | None, count: int, 
         values = pd.Series(dict(values))
     if not isinstance(values, pd.Series | pd.DataFrame):
         return values
+    if strict and values.index.nlevels > 1:
+        advice = "Make one level of ids, such as by values.reset_index(level, drop=True)."
+        raise invalid(name, "named by ids", f"an index of {values.index.nlevels} levels", advice)
     index, known = values.index.map(str), pd.Index(map(str, range(count)) if ids is None else ids)
     counts = not is_mapping and values.index.equals(pd.RangeIndex(len(values)))
     if index.equals(known):

@@ -10,10 +10,19 @@ import pandas as pd
 from mcviz import validate
 from mcviz.data.by_id import order_by_ids
 from mcviz.data.in_place import InPlace
-from mcviz.data.labels import MatchedBy, check_named, convert_targets, match_labels, target_names
+from mcviz.data.labels import (
+    MatchedBy,
+    check_named,
+    convert_targets,
+    explain_renaming,
+    match_labels,
+    rename_classes,
+    target_names,
+)
 from mcviz.data.pictures import Pictures
 from mcviz.errors import InvalidInputError
 from mcviz.tasks import find_task
+from mcviz.text import explain_alike, list_names
 
 Images = np.ndarray | Pictures | InPlace
 
@@ -81,30 +90,33 @@ class DataSet:
             raise InvalidInputError("the examples are no images.")
         return self.images[:]
 
-    def with_class_names(self, names: Sequence[str]) -> "DataSet":
+    def with_class_names(self, names: Sequence[str] | Mapping[str, str]) -> "DataSet":
         """The same examples with the classes in the order of some names, that of the model's outputs.
 
         Labels meet the names as `match_labels` says. Where the data name their classes already, labels follow these
-        names; or these are replaced, where all are new, as many, and the data have their classes in an order of their
-        own, which sorted texts have not.
+        names, and never their order.
+
+        Args:
+            names: of all classes; or new names of some by those that the data have, whose order stays.
 
         Raises:
-            InvalidInputError: names that repeat, are fewer than the labels need, or lack one of the data's own; or the
-                labels are those of a regression.
+            InvalidInputError: names that repeat, are fewer than the labels need, or lack one of the data's own; new
+                names of classes that the data do not have; or the labels are those of a regression.
         """
         if self.target_names is not None:
-            raise validate.invalid("class_names", "left out, since a regression has no classes", ", ".join(names))
+            raise validate.invalid("class_names", "left out, since a regression has no classes", list_names(names))
+        own = self.class_names
+        if isinstance(names, Mapping):
+            return replace(self, class_names=rename_classes(own or (), names) or None)
         if len(set(names)) != len(names):
-            raise validate.invalid("class_names", "different names", ", ".join(names))
-        own, names = self.class_names, tuple(names)
+            raise validate.invalid("class_names", "different names", list_names(names))
+        names = tuple(names)
         if self.labels is not None and own is None and self.matched_by != "column":
             return self._match("labels", self.labels, names)
         if self.labels is not None and own is not None:
-            new = len(own) == len(names) and not set(own) & set(names)
-            if self.matched_by == "order" or not new:
-                check_named(own, names)
-                places = np.array([names.index(name) for name in own])
-                return replace(self, labels=places[self.labels], class_names=names, matched_by="name")
+            check_named(own, names, explain_renaming(own[0]))
+            places = np.array([names.index(name) for name in own])
+            return replace(self, labels=places[self.labels], class_names=names, matched_by="name")
         return replace(self, class_names=names)
 
     def with_target_names(self, names: Sequence[str]) -> "DataSet":
@@ -120,8 +132,8 @@ class DataSet:
         if self.target_names is None or self.labels is None or not set(names) & set(self.target_names):
             return replace(self, target_names=names)
         if set(names) != set(self.target_names):
-            expected = f"names for all of {', '.join(self.target_names)}, which the data have"
-            raise validate.invalid("target_names", expected, ", ".join(names))
+            expected = f"names for all of {list_names(self.target_names)}, which the data have"
+            raise validate.invalid("target_names", expected, list_names(names))
         places = [self.target_names.index(name) for name in names]
         return replace(self, labels=self.labels[:, places], target_names=names)
 
@@ -221,7 +233,7 @@ class DataSet:
             InvalidInputError: they are not, or belong to a regression.
         """
         if self.target_names is not None:
-            raise validate.invalid("target_names", "left out for a classification", ", ".join(self.target_names))
+            raise validate.invalid("target_names", "left out for a classification", list_names(self.target_names))
         advice = "Name all classes, in the order of the model's outputs, with class_names."
         if self.class_names is not None:
             validate.different_names("class_names", self.class_names, count, advice)
@@ -252,7 +264,7 @@ class DataSet:
         content = self.content
         twice = [str(name) for name in table if content is not None and str(name) in content]
         if twice:
-            raise validate.invalid("columns", "other columns than those of the examples", ", ".join(twice))
+            raise validate.invalid("columns", "other columns than those of the examples", list_names(twice))
         return replace(self, columns=table.reset_index(drop=True))
 
     def with_ids(self, ids: Any) -> "DataSet":
@@ -283,7 +295,7 @@ class DataSet:
         if missing or len(ids) != len(place):
             found = f"{len(ids):,} ids" + (f", of which {missing[0]} names none" if missing else "")
             own = "those" if self.ids else "numbers, since the examples have no ids,"
-            raise validate.invalid("ids", f"{own} of the {len(place):,} examples", found)
+            raise validate.invalid("ids", f"{own} of the {len(place):,} examples", found, explain_alike(missing, place))
         return replace(self.only(np.array([place[name] for name in ids])), ids=tuple(ids))
 
     def apart(self, start: int, stop: int) -> "DataSet":

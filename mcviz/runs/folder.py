@@ -27,7 +27,7 @@ from mcviz.runs.manifest_file import NAME, read_manifest
 from mcviz.runs.opening import examples_done, is_complete, open_run
 from mcviz.runs.shipped import PACKAGE, is_shipped, require_own, shipped_runs
 from mcviz.tasks import task_of
-from mcviz.text import UNPRINTABLE, format_bytes, is_text, printable
+from mcviz.text import UNPRINTABLE, format_bytes, is_text, list_names, printable
 from mcviz.validate import invalid
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Removal:
             names = ", ".join(name.removesuffix(".npz") for name in sorted(self.derived))
             found.append(f"What was derived from it goes too, {format_bytes(sum(self.derived.values()))}: {names}.")
         if self.stays:
-            found.append(f"Files that are not part of the run stay in its folder: {', '.join(self.stays)}.")
+            found.append(f"Files that are not part of the run stay in its folder: {list_names(self.stays)}.")
         return found
 
 

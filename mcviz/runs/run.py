@@ -509,6 +509,11 @@ class Run:
         return *known, *self.added_scores
 
     @property
+    def first_score(self) -> str:
+        """The score by which examples are ranked where none is asked for."""
+        return next(name for name in self.task.first_scores if name in self.score_names)
+
+    @property
     def added_scores(self) -> tuple[str, ...]:
         """The names of the scores that were added by `add_score`."""
         return tuple(self._read_added_scores().about)

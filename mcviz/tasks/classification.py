@@ -21,11 +21,11 @@ from mcviz.tasks.base import (
     Task,
     compare_unlabelled,
     convert_numbers,
-    list_names,
     locate,
 )
 from mcviz.tasks.stored_array import ROWS_VALUES, StoredArray, by_example, by_pass
-from mcviz.validate import different_names, invalid
+from mcviz.text import list_names
+from mcviz.validate import invalid
 
 if TYPE_CHECKING:
     from mcviz.data import DataSet
@@ -46,7 +46,7 @@ class Classification(Task):
 
     name = "classification"
     scores = SCORES
-    first_score = "max_probability"
+    first_scores = ("max_probability",)
     quality = CLASSIFICATION
     quality_name = "accuracy"
     measures_need_passes = False
@@ -184,10 +184,6 @@ class Classification(Task):
     def pass_format(self, predicts: Predicts, from_logits: bool) -> PassFormat:
         """See `Task`."""
         return ProbabilityPasses(predicts, from_logits)
-
-    def check_class_names(self, names: Sequence[str], width: int) -> None:
-        """See `Task`."""
-        different_names("class_names", names, width, "Name all classes of the model, in its order, with class_names.")
 
     def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """See `Task`."""

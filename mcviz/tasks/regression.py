@@ -23,11 +23,10 @@ from mcviz.tasks.base import (
     Task,
     compare_unlabelled,
     convert_numbers,
-    list_names,
     locate,
 )
 from mcviz.tasks.stored_array import StoredArray, by_example, by_pass
-from mcviz.text import make_target_names
+from mcviz.text import list_names, make_target_names
 from mcviz.validate import choice, different_names, invalid
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class Regression(Task):
 
     name = "regression"
     scores = REGRESSION_SCORES
-    first_score = "predictive_std"
+    first_scores = ("total_std", "predictive_std")  # the whole uncertainty, where the model predicts that in the data
     quality = REGRESSION
     quality_name = "RMSE"
     measures_need_passes = True
@@ -208,14 +207,10 @@ class Regression(Task):
         """See `Task`."""
         return TargetPasses(predicts, from_logits)
 
-    def check_class_names(self, names: Sequence[str], width: int) -> None:
-        """See `Task`."""
-        raise invalid("class_names", "left out for a regression", ", ".join(names))
-
     def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """See `Task`."""
         if examples.class_names is not None:
-            self.check_class_names(examples.class_names, width)
+            raise invalid("class_names", "left out for a regression", list_names(examples.class_names))
         labels, targets = examples.labels, _count_targets(width, predicts)
         if labels is not None and labels.shape[1] != targets:
             advice = "Name the columns of labels, or say what the outputs are (predicts)."

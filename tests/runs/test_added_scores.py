@@ -80,6 +80,8 @@ def test_whole_numbers_as_ids_are_taken_by_id_or_refused(tmp_path: Path) -> None
         ([*VALUES[:4], 1e-300, *VALUES[5:]], "1e-300 for é 4.*logarithm"),
         ([*VALUES[:4], None, *VALUES[5:]], "numbers"),
         (["a"] * N, "numbers"),
+        (np.ma.masked_equal(VALUES, VALUES[4]), "without masked values. Received: 1 of them"),
+        (pd.Series(VALUES, pd.MultiIndex.from_product([IDS, ["a"]])), "an index of 2 levels"),
         (VALUES + 1j, "numbers"),
     ],
 )

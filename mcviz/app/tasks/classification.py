@@ -44,6 +44,7 @@ from mcviz.figures import (
 from mcviz.figures import two_classes as two_classes_figure
 from mcviz.figures.sweeps import SWEEP_SCORES, predictions_along
 from mcviz.measures import PassSummary, percent, scores, summarise
+from mcviz.measures.units import fixed
 from mcviz.runs import Run
 from mcviz.text import one_line
 
@@ -65,7 +66,7 @@ class ClassificationRenderer(TaskRenderer):
         return 0.0005
 
     def format_quality(self, value: float, unit: str) -> str:
-        return f"{value:.2%}"
+        return f"{fixed(100 * value, 2)}%"
 
     # Lists and filters
 
