@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     classes(folder / HOSTILE_RUN, 1.0)
     classes(folder / "worse", 0.2)
     classes(folder / "unlabelled", 1.0, labels=None)
-    classes(folder / "others", 1.0, data=IMAGES[::-1].copy())
+    classes(folder / "others", 1.0, data=255 - IMAGES, ids=None)
     classes(folder / "texts", 1.0, data=TEXTS)
     outputs = LABELS[:, None] + np.random.default_rng(2).normal(size=(9, EXAMPLES, 1)).astype(np.float32)
     rows = pd.DataFrame({"a <b>": np.arange(EXAMPLES, dtype=np.float32), "c": np.float32(1.5)})

@@ -4,7 +4,7 @@ Nothing here needs TensorFlow.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,7 +71,7 @@ class Comparison:
     changes: Changes | None
     shared_top: float | None
     notes: tuple[str, ...]
-    terms: tuple[Terms, Terms] | None
+    terms: tuple[Terms, Terms] | None = field(repr=False)
 
     @property
     def paired(self) -> bool:
