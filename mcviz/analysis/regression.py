@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from mcviz.analysis.base import require_known_labels
+from mcviz.analysis.base import find_groups, require_known_labels
 from mcviz.measures.bootstrap import Interval
+from mcviz.measures.groups import largest_design_effect
 from mcviz.measures.prediction_intervals import coverage_sentence
 from mcviz.measures.quality import INTERVAL, compute_measures, join_terms
 from mcviz.measures.regression import RegressionMeasures, regression_terms, table_from_terms
@@ -34,16 +36,18 @@ class RegressionTrust:
     sentences: list[str]
 
 
-def measure_regression(run: Run, confidence: float = 0.95) -> RegressionTrust:
+def measure_regression(run: Run, confidence: float = 0.95, *, group: str | None = None) -> RegressionTrust:
     """Measure how wrong a regression is, and how many labels its intervals hold.
 
     Args:
         run: a regression with labels.
         confidence: above 0 and below 1, of the intervals.
+        group: one of the user's own columns, whose values are groups of examples that belong together.
 
     Raises:
-        InvalidInputError: the run has no labels, or one example.
+        InvalidInputError: the run has no labels, one example, or no such column.
     """
+    groups = find_groups(run, group)
     labels, fixed, quality = require_known_labels(run), run.deterministic_predictions, run.task.quality
     errors: dict[str, list[Mapping[str, np.ndarray]]] = {}
     ensemble = []
@@ -55,8 +59,9 @@ def measure_regression(run: Run, confidence: float = 0.95) -> RegressionTrust:
         ensemble.append(quality.terms(predictions))
         for predictor, terms in regression_terms(predictions).items():
             errors.setdefault(predictor, []).append(terms)
-    table = table_from_terms({name: join_terms(blocks) for name, blocks in errors.items()}, confidence=confidence)
-    measures = compute_measures(quality, join_terms(ensemble), confidence=confidence)
+    options: dict[str, Any] = {"groups": groups, "confidence": confidence}
+    table = table_from_terms({name: join_terms(blocks) for name, blocks in errors.items()}, **options)
+    measures = compute_measures(quality, join_terms(ensemble), **options)
     figures, differences = {"ensemble": dict(zip(quality.place, measures, strict=True))}, {}
     for predictor, found, difference in (
         ("deterministic", table.deterministic, table.over_deterministic),
@@ -64,7 +69,8 @@ def measure_regression(run: Run, confidence: float = 0.95) -> RegressionTrust:
     ):
         if found is not None and difference is not None:
             figures[predictor], differences[predictor] = _known(found), _known(difference)
-    sentences = [coverage_sentence(figures["ensemble"]["coverage"], INTERVAL, len(run), confidence)]
+    effect = largest_design_effect(groups)
+    sentences = [coverage_sentence(figures["ensemble"]["coverage"], INTERVAL, len(run), confidence, effect)]
     sentences += [_gain_sentence(run, each["rmse"], PREDICTOR_WORDS[name]) for name, each in differences.items()]
     return RegressionTrust(figures, differences, confidence, sentences)
 
