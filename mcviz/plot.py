@@ -18,6 +18,7 @@ from mcviz.analysis.base import (
     REVIEWED_SHARE,
     as_predictions,
     column,
+    find_groups,
     mistakes_in_order,
     require_any_labels,
     require_classes,
@@ -71,16 +72,19 @@ def ensemble_size(run: Run) -> go.Figure:
     return figures.rmse_by_ensemble_size(ensembles, run.deterministic_quality, run.manifest.unit)
 
 
-def reliability(run: Run, found: Mapping[str, CalibrationTerms] | None = None) -> go.Figure:
+def reliability(
+    run: Run, found: Mapping[str, CalibrationTerms] | None = None, *, group: str | None = None
+) -> go.Figure:
     """Draw the reliability diagram of a classification: how far accuracy is from confidence, by confidence.
 
     Args:
         run: with labels.
         found: the result of `analysis.trust.main_predictors`, if it is there already; others in it are not drawn.
+        group: one of the user's own columns, whose values are groups of examples that belong together.
     """
     terms = main_predictors(run) if found is None else found
     drawn = {name: terms[name] for name in ("deterministic", "ensemble") if name in terms}
-    return reliability_diagram(reliability_near_one(drawn))
+    return reliability_diagram(reliability_near_one(drawn, groups=find_groups(run, group)))
 
 
 def calibration(run: Run, found: Calibration | None = None) -> go.Figure:
@@ -138,7 +142,7 @@ def ranking(run: Run, score: str | None = None) -> go.Figure:
     return figures.mistakes_by_reviewed(mistakes_in_order(run, order), REVIEWED_SHARE, noun)
 
 
-def risk_coverage(run: Run, score: str | None = None) -> go.Figure:
+def risk_coverage(run: Run, score: str | None = None, *, group: str | None = None) -> go.Figure:
     """Draw the accuracy of the rest of a classification when the most uncertain share of its examples is referred.
 
     The share of mistakes among the rest is the risk, and its size the coverage; the band is a 95% interval.
@@ -146,8 +150,9 @@ def risk_coverage(run: Run, score: str | None = None) -> go.Figure:
     Args:
         run: with labels.
         score: that ranks examples; one that needs no labels.
+        group: as for `reliability`.
     """
-    rankings, ranked_by = rank_by_all_scores(run), _score(run, score, with_labels=False)
+    rankings, ranked_by = rank_by_all_scores(run, group), _score(run, score, with_labels=False)
     chosen, deterministic = rankings[ranked_by.name], rankings.get("deterministic")
     curves = {ranked_by.label: accuracy_of_rest(chosen)}
     if deterministic is not None:
