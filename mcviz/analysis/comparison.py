@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
+from mcviz.analysis.base import find_groups
 from mcviz.analysis.trust import group_by_column
 from mcviz.errors import InvalidInputError
 from mcviz.measures.bootstrap import Interval, mean_intervals, paired_difference, proportion
-from mcviz.measures.calibration import Bins, CalibrationTerms, reliability_near_one
+from mcviz.measures.calibration import Bins, CalibrationTerms, grouped_difference, reliability_near_one
 from mcviz.measures.convergence import shared_top
+from mcviz.measures.groups import design_effect
 from mcviz.measures.quality import MeasureComparison, compare_measures, join_terms, select_terms
 from mcviz.measures.regression import Terms
 from mcviz.measures.slices import FEWEST_IN_GROUP
@@ -49,6 +51,7 @@ class Comparison:
             same or no more than that.
         notes: limits of the comparison, a sentence each.
         terms: of each run, from which its measures are computed; None where labels are missing.
+        group: the column whose values are groups of examples that belong together; None where each is its own.
     """
 
     one: Run
@@ -61,6 +64,7 @@ class Comparison:
     shared_top: float | None
     notes: tuple[str, ...]
     terms: tuple[Terms, Terms] | None = field(default=None, repr=False)
+    group: str | None = None
 
     @property
     def in_words(self) -> str:
@@ -102,6 +106,7 @@ class Comparison:
             "same_examples": self.paired,
             "score": self.score,
             "confidence": self.confidence,
+            "group": self.group,
             "in_words": self.in_words,
             "measures": {each.measure.name: measure_dict(each) for each in self.measures},
             "changes": changes,
@@ -173,6 +178,7 @@ def compare(
     other: Run,
     *,
     score: str | None = None,
+    group: str | None = None,
     confidence: float = 0.95,
     progress: Progress | None = None,
 ) -> Comparison:
@@ -182,11 +188,13 @@ def compare(
         one: a run.
         other: a run of the same task, classes or targets.
         score: the score that ranks examples, one of `scores_to_compare`; the first of them without it.
+        group: one of the user's own columns, of the first run, or of both where the examples are not the same. Its
+            values are groups of examples that belong together, which are drawn and exchanged as a whole.
         confidence: above 0 and below 1, of the intervals.
         progress: called with (done, total) examples that are read; an exception from it stops the reading.
 
     Raises:
-        InvalidInputError: they predict other things, or there is no such score.
+        InvalidInputError: they predict other things, or there is no such score or column.
     """
     check_comparable(one.manifest, other.manifest)
     if not 0 < validate.fraction("confidence", confidence) < 1:
@@ -194,6 +202,7 @@ def compare(
     offered = scores_to_compare(one, other)
     score = offered[0] if score is None else validate.choice("score", score, offered)
     paired = same_examples(one.manifest, other.manifest)
+    groups = find_groups(one, group), find_groups(one if paired else other, group)
     labels, notes = _align_labels(one, other, paired)
     uncertainty = [run.score_registry[score].uncertainty(run.scores()[score].to_numpy()) for run in (one, other)]
     measures: list[MeasureComparison] = []
@@ -204,11 +213,11 @@ def compare(
             _compute_terms(one, labels[0], reports[0]) | {"uncertainty": uncertainty[0]},
             _compute_terms(other, labels[1], reports[1]) | {"uncertainty": uncertainty[1]},
         )
-        measures = compare_measures(one.task.quality, *terms, paired=paired, confidence=confidence)
+        measures = compare_measures(one.task.quality, *terms, paired=paired, groups=groups, confidence=confidence)
     changes = _compute_changes(one, other, labels) if paired else None
     many = paired and len(one) > TOP_UNCERTAIN
     top = shared_top(uncertainty[0], uncertainty[1], TOP_UNCERTAIN) if many else None
-    return Comparison(one, other, paired, score, confidence, tuple(measures), changes, top, tuple(notes), terms)
+    return Comparison(one, other, paired, score, confidence, tuple(measures), changes, top, tuple(notes), terms, group)
 
 
 def compare_groups(found: Comparison, column: str) -> dict[str, tuple[int, MeasureComparison]]:
@@ -231,25 +240,35 @@ def compare_groups(found: Comparison, column: str) -> dict[str, tuple[int, Measu
             "Groups are compared where both runs are over the same examples, with labels. Received: "
             f"{found.one.path} and {found.other.path}. Leave the column out."
         )
-    groups = group_by_column(found.one, column)
+    groups, dependent = group_by_column(found.one, column), find_groups(found.one, found.group)
     sizes = np.bincount(groups.members, minlength=len(groups.names))
     large = np.flatnonzero(sizes >= FEWEST_IN_GROUP).tolist()
     together = 1 - (1 - found.confidence) / max(1, len(large))
     quality, compared = found.one.task.quality, {}
     for group in large:
-        terms = [select_terms(each, groups.members == group) for each in found.terms]
+        chosen = groups.members == group
+        terms = [select_terms(each, chosen) for each in found.terms]
+        within = None if dependent is None else dependent[chosen]
         if found.one.class_names:
             measure, (before, after) = "accuracy", [each["correct"] for each in terms]
-            one, other = (proportion(int(each.sum()), len(each), found.confidence) for each in (before, after))
-            gained, lost = (int(np.count_nonzero(each)) for each in (after & ~before, before & ~after))
-            difference = paired_difference(gained, lost, len(before), together)
+            one, other = (_accuracy(each, within, found.confidence) for each in (before, after))
+            if within is None:
+                gained, lost = (int(np.count_nonzero(each)) for each in (after & ~before, before & ~after))
+                difference = paired_difference(gained, lost, len(before), together)
+            else:
+                difference = grouped_difference(after.astype(np.float64) - before, within, together)
         else:
             measure, errors = "mae", np.stack([each["absolute_error"] for each in terms], axis=1)
-            one, other = mean_intervals(errors, confidence=found.confidence)
-            (difference,) = mean_intervals(np.diff(errors, axis=1), confidence=together)
+            one, other = mean_intervals(errors, groups=within, confidence=found.confidence)
+            (difference,) = mean_intervals(np.diff(errors, axis=1), groups=within, confidence=together)
         named = quality.measures[quality.place[measure]]
         compared[groups.names[group]] = int(sizes[group]), MeasureComparison(named, one, other, difference)
     return compared
+
+
+def _accuracy(correct: Array, groups: Array | None, confidence: float) -> Interval:
+    effect = design_effect(correct, float(correct.mean()), groups, confidence)
+    return proportion(int(correct.sum()) / effect, len(correct) / effect, confidence)
 
 
 def bin_by_confidence(terms: Mapping[str, Terms]) -> dict[str, tuple[Bins, list[Interval]]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from mcviz.analysis.base import find_groups
 from mcviz.analysis.comparison import Comparison
 from mcviz.errors import InvalidInputError
 from mcviz.measures.bootstrap import Interval
@@ -123,7 +124,11 @@ class NonInferiority:
         if not comparison.paired:
             raise _meaningless(self, "is over other examples than the first")
         difference = paired_difference_interval(
-            quality, self.measure, *comparison.terms, confidence=comparison.confidence
+            quality,
+            self.measure,
+            *comparison.terms,
+            groups=find_groups(comparison.one, comparison.group),
+            confidence=comparison.confidence,
         )
         worst = difference.low if by_name[self.measure].better == "high" else -difference.high
         if math.isnan(worst):

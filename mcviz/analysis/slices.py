@@ -19,6 +19,7 @@ from mcviz.measures.slices import (
     calibration_z,
     error_z,
     excess_z,
+    exchange_groups,
     exchange_predictions,
     fewest_mistakes,
     make_partitions,
@@ -215,6 +216,9 @@ def compare_slices(found: Comparison, *, progress: Progress | None = None) -> Sl
     if found.terms is None or not found.paired:
         return None
     columns, notes = {name: each for name, each in _load_columns(found.one).items() if each.of != "prediction"}, []
+    groups = find_groups(found.one, found.group)
+    redraw = exchange_predictions if groups is None else exchange_groups(groups)
+    columns.pop(found.group or "", None)
     describe: Callable[[Array, Array], str]
     if found.one.class_names:
         name, describe = "mistakes", _describe_changes
@@ -228,7 +232,7 @@ def compare_slices(found: Comparison, *, progress: Progress | None = None) -> Sl
     worse = after.astype(np.float64) - before
     measures = {name: _Measure(Scan(paired_z, LEVEL, of_part=paired_difference_z), worse, describe)}
     terms = np.stack([worse, np.square(worse)])
-    return _search(columns, (), terms, measures, notes=notes, redraw=exchange_predictions, progress=progress)
+    return _search(columns, (), terms, measures, notes=notes, redraw=redraw, progress=progress)
 
 
 @dataclass(frozen=True)
