@@ -163,7 +163,7 @@ def comparison(report: Report) -> None:
 
 
 def groups(report: Report) -> None:
-    """The verdicts on examples in groups of ten that are correlated, with the groups and as if they were independent."""
+    """The verdicts on correlated examples in groups of ten, with the groups and as if all were independent."""
     cells = [[rate(report.draws, judged_in_groups, examples, mean) for mean in CONFIDENCES] for examples in SIZES]
 
     def at(place: int) -> list[list[Array]]:

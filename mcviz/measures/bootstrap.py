@@ -96,9 +96,9 @@ def mean_intervals(
     for weights in _draw_weights(draws, resamples, seed):
         total = draws if sizes is None else weights @ sizes
         moved = weights @ centred / total
-        crossed, widths = (moved, 1.0) if sizes is None else (weights @ (centred * sizes), weights @ np.square(sizes))
+        crossed, widths = moved, 1.0
         if sizes is not None:
-            crossed, widths = crossed / draws, widths / draws
+            crossed, widths = weights @ (centred * sizes) / draws, weights @ np.square(sizes) / draws
         spread = weights @ squares / draws - moved * (2 * crossed - moved * widths)  # of sums less `moved` an example
         errors = np.sqrt(np.maximum(spread, 0) / (draws - 1)) * (draws / total)
         pivots.append(np.divide(moved, errors, out=np.zeros_like(moved), where=errors > 0))
@@ -222,13 +222,13 @@ def _draw_counts(examples: int, resamples: int, seed: int) -> Array:
     return counts
 
 
-def proportion(successes: float, trials: int, confidence: float = 0.95) -> Interval:
+def proportion(successes: float, trials: float, confidence: float = 0.95) -> Interval:
     """Compute the share of successes with its exact interval (Clopper & Pearson 1934).
 
     Args:
         successes: 0 to `trials`. A part of a whole one counts, if that is a mean over several passes or targets: such a
             sum varies less (Hoeffding 1963).
-        trials: at least 1.
+        trials: at least 1. Both are divided by the design effect, where examples belong together.
         confidence: 0 to 1; the interval holds the true share at least as often.
     """
     tail = (1 - confidence) / 2

@@ -32,10 +32,10 @@ def excess_mistakes(chances: Array, mistakes: float, confidence: float = 0.95, e
     Returns:
         The share of mistakes less the mean chance of one, as fractions.
     """
-    count, mean, tail = len(chances), float(chances.mean()), (1 - confidence) / 2
+    mean, tail = float(chances.mean()), (1 - confidence) / 2
     cumulative = _distribution(chances, mistakes, effect)
-    excess = float(mistakes) / count - mean
-    mistakes, count = mistakes / effect, count / effect
+    excess = float(mistakes) / len(chances) - mean
+    mistakes, count = mistakes / effect, len(chances) / effect
 
     def end(chance: Callable[[float], float]) -> float:
         move = scipy.optimize.brentq(lambda move: chance(move) - tail, -1, 1)
