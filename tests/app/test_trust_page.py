@@ -247,7 +247,7 @@ def test_groups_that_belong_together_are_chosen_where_there_are_columns(
     before = app.markdown[0].value
     widget(app.selectbox, "group").set_value("site").run()
     assert not app.exception
-    assert app.query_params["group"] == ["site"]
+    assert app.query_params["group"] == "site"
     assert "only between groups: 2 by site." in words(app)
     assert app.markdown[0].value != before
     assert "There are too few groups to tell whether the ensemble is calibrated: 2." in app.markdown[0].value
