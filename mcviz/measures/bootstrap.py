@@ -96,7 +96,7 @@ def mean_intervals(
     for weights in _draw_weights(draws, resamples, seed):
         total = draws if sizes is None else weights @ sizes
         moved = weights @ centred / total
-        crossed, widths = moved, 1.0
+        crossed, widths = moved, np.ones(1)
         if sizes is not None:
             crossed, widths = weights @ (centred * sizes) / draws, weights @ np.square(sizes) / draws
         spread = weights @ squares / draws - moved * (2 * crossed - moved * widths)  # of sums less `moved` an example
