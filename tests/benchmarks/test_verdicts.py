@@ -12,8 +12,10 @@ from benchmarks.verdicts import (
     OF_CLASSES,
     SIZES,
     Report,
+    false_group_differences,
     held_by_intervals,
     judged,
+    judged_in_groups,
     rate,
     true_narrowness,
     true_overconfidence,
@@ -36,6 +38,15 @@ def test_what_is_said_of_calibration_is_seldom_wrong(examples: int, mean: float)
         assert max(missed) <= most(MISSED, DRAWS)
     for temperature in (0.5, 2):
         assert rate(DRAWS, judged, examples, mean, True, temperature)[1:].max() <= most(MISSED, DRAWS)
+
+
+@pytest.mark.parametrize("mean", [pytest.param(each, marks=pytest.mark.exhaustive) for each in (0.6, 0.98)] + [0.9])
+def test_what_is_said_of_examples_in_groups_is_seldom_wrong(mean: float) -> None:
+    verdict, *missed, guarantee, alone, _ = rate(30, judged_in_groups, 300, mean)
+    assert max(verdict, guarantee) <= most(FALSE, 30)
+    assert max(missed) <= most(MISSED, 30)
+    assert alone >= verdict
+    assert rate(30, false_group_differences, 100, mean).max() <= most(FALSE, 30)
 
 
 @pytest.mark.parametrize("examples", [2, 30, 400])
