@@ -13,10 +13,9 @@ from mcviz import validate
 from mcviz.analysis.base import find_groups
 from mcviz.analysis.trust import group_by_column
 from mcviz.errors import InvalidInputError
-from mcviz.measures.bootstrap import Interval, mean_intervals, paired_difference, proportion
+from mcviz.measures.bootstrap import Interval, mean_intervals, paired_difference, share_interval
 from mcviz.measures.calibration import Bins, CalibrationTerms, grouped_difference, reliability_near_one
 from mcviz.measures.convergence import shared_top
-from mcviz.measures.groups import design_effect
 from mcviz.measures.quality import MeasureComparison, compare_measures, join_terms, select_terms
 from mcviz.measures.regression import Terms
 from mcviz.measures.slices import FEWEST_IN_GROUP
@@ -251,7 +250,7 @@ def compare_groups(found: Comparison, column: str) -> dict[str, tuple[int, Measu
         within = None if dependent is None else dependent[chosen]
         if found.one.class_names:
             measure, (before, after) = "accuracy", [each["correct"] for each in terms]
-            one, other = (_accuracy(each, within, found.confidence) for each in (before, after))
+            one, other = (share_interval(each, within, found.confidence) for each in (before, after))
             if within is None:
                 gained, lost = (int(np.count_nonzero(each)) for each in (after & ~before, before & ~after))
                 difference = paired_difference(gained, lost, len(before), together)
@@ -264,11 +263,6 @@ def compare_groups(found: Comparison, column: str) -> dict[str, tuple[int, Measu
         named = quality.measures[quality.place[measure]]
         compared[groups.names[group]] = int(sizes[group]), MeasureComparison(named, one, other, difference)
     return compared
-
-
-def _accuracy(correct: Array, groups: Array | None, confidence: float) -> Interval:
-    effect = design_effect(correct, float(correct.mean()), groups, confidence)
-    return proportion(int(correct.sum()) / effect, len(correct) / effect, confidence)
 
 
 def bin_by_confidence(terms: Mapping[str, Terms]) -> dict[str, tuple[Bins, list[Interval]]]:

@@ -18,7 +18,7 @@ from functools import lru_cache
 import numpy as np
 import scipy  # loads scipy.special when it is first used
 
-from mcviz.measures.groups import number_groups, sum_by_group
+from mcviz.measures.groups import design_effect, number_groups, sum_by_group
 
 Array = np.ndarray
 
@@ -235,6 +235,18 @@ def proportion(successes: float, trials: float, confidence: float = 0.95) -> Int
     low = scipy.special.betaincinv(successes, trials - successes + 1, tail) if successes > 0 else 0.0
     high = scipy.special.betaincinv(successes + 1, trials - successes, 1 - tail) if successes < trials else 1.0
     return Interval(float(successes / trials), float(low), float(high))
+
+
+def share_interval(outcomes: Array, groups: Array | None, confidence: float = 0.95) -> Interval:
+    """Compute the share of outcomes as `proportion` does, of counts that are divided by their design effect.
+
+    Args:
+        outcomes: (N,) 0 to 1, or bool.
+        groups: as for `mean_intervals`.
+        confidence: as for `proportion`.
+    """
+    effect = design_effect(outcomes, float(outcomes.mean()), groups, confidence)
+    return proportion(float(outcomes.sum()) / effect, len(outcomes) / effect, confidence)
 
 
 def paired_difference(gained: int, lost: int, trials: int, confidence: float = 0.95) -> Interval:

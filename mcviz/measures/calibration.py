@@ -453,13 +453,8 @@ def grouped_difference(differences: Array, groups: Array, confidence: float) -> 
         return Interval(0.0, -most, most)
     (found,) = mean_intervals(differences[:, None], groups=groups, confidence=confidence)
     chance = critical_sum(sums, confidence) / len(differences)
-    return Interval(found.value, *_widen(found, chance))
-
-
-def _widen(found: Interval, chance: float) -> tuple[float, float]:
-    if math.isnan(found.low):
-        return math.nan, math.nan
-    return min(found.low, found.value - chance), max(found.high, found.value + chance)
+    low, high = np.minimum(found.low, found.value - chance), np.maximum(found.high, found.value + chance)
+    return Interval(found.value, float(low), float(high))  # NaN of a single group
 
 
 def calibration_by_group(

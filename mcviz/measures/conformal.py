@@ -14,8 +14,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from mcviz.measures.bootstrap import Interval, mean_intervals, proportion
-from mcviz.measures.groups import design_effect, number_groups, split_in_halves
+from mcviz.measures.bootstrap import Interval, mean_intervals, share_interval
+from mcviz.measures.groups import number_groups, split_in_halves
 
 Array = np.ndarray
 
@@ -163,7 +163,5 @@ def set_figures(
     """
     sizes = sets.sum(axis=1)
     (size,) = mean_intervals(sizes[:, None], groups=groups, confidence=confidence, seed=seed)
-    held = sets[np.arange(len(labels)), labels]
-    effect = design_effect(held, held.mean(), groups, confidence)
-    coverage = proportion(int(held.sum()) / effect, len(labels) / effect, confidence)
-    return SetFigures(size, coverage, float((sizes == 1).mean()), float((sizes == 0).mean()))
+    held = share_interval(sets[np.arange(len(labels)), labels], groups, confidence)
+    return SetFigures(size, held, float((sizes == 1).mean()), float((sizes == 0).mean()))

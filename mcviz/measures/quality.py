@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 
 from mcviz.measures import calibration
-from mcviz.measures.bootstrap import Interval, Statistic, bootstrap_intervals, mean_intervals, proportion
-from mcviz.measures.groups import count_groups, design_effect
+from mcviz.measures.bootstrap import Interval, Statistic, bootstrap_intervals, mean_intervals, share_interval
+from mcviz.measures.groups import count_groups
 from mcviz.measures.permutation import critical_change, critical_differences, difference
 from mcviz.measures.prediction_intervals import pass_intervals
 from mcviz.measures.registry import Predictions, RegressionPredictions, require_labels
@@ -291,9 +291,7 @@ def _regression_columns(terms: Terms) -> Array:
 def _regression_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
     columns = _regression_columns(terms)
     found = dict(zip(REGRESSION.place, mean_intervals(columns, **options), strict=True))
-    held, groups, confidence = terms["held"], options.get("groups"), options["confidence"]
-    effect = design_effect(held, float(held.mean()), groups, confidence)
-    coverage = proportion(held.sum() / effect, len(columns) / effect, confidence)
+    coverage = share_interval(terms["held"], options["groups"], options["confidence"])
     return found | {"rmse": found["rmse"].root, "coverage": coverage}
 
 
