@@ -224,7 +224,9 @@ def test_too_few_mistakes_leave_no_interval_and_equal_predictions_no_difference(
 
 def compared(one: dict, other: dict, **changes: object) -> SimpleNamespace:
     run = SimpleNamespace(task=TASKS["classification"])
-    return SimpleNamespace(**({"one": run, "terms": (one, other), "paired": True, "confidence": 0.95, "group": None} | changes))
+    return SimpleNamespace(
+        **({"one": run, "terms": (one, other), "paired": True, "confidence": 0.95, "group": None} | changes)
+    )
 
 
 def test_the_end_on_the_side_of_worse_decides() -> None:
