@@ -73,7 +73,7 @@ def main_predictors(run: Run) -> dict[str, CalibrationTerms]:
         InvalidInputError: as for `predictors`.
     """
     labels = require_labels(run)
-    return {name: calibration_terms(probs[None], labels) for name, probs in _main_probs(run).items()}
+    return {name: calibration_terms(probs[None], labels) for name, probs in main_probs(run).items()}
 
 
 def other_predictors(
@@ -95,8 +95,7 @@ def other_predictors(
     labels, groups = require_labels(run), find_groups(run, group)
     single = _map_shards(run, lambda probs, examples: calibration_terms(probs, labels[examples]), progress)
     scaled = {
-        f"{name}_scaled": cross_fit_temperature(probs, labels, groups=groups)
-        for name, probs in _main_probs(run).items()
+        f"{name}_scaled": cross_fit_temperature(probs, labels, groups=groups) for name, probs in main_probs(run).items()
     }
     return {
         "single_pass": join_calibration_terms(single),
@@ -104,8 +103,8 @@ def other_predictors(
     }
 
 
-def _main_probs(run: Run) -> dict[str, Array]:
-    """Return (N, C) probabilities of the main predictors."""
+def main_probs(run: Run) -> dict[str, Array]:
+    """Return (N, C) probabilities of the main predictors, by their names."""
     deterministic = run.deterministic_probs
     return {"ensemble": run.mean_probs} | ({} if deterministic is None else {"deterministic": deterministic})
 

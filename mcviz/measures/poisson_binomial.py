@@ -7,6 +7,7 @@ distribution as wide as a binomial one, the widest there is of its mean (Hoeffdi
 that the number of mistakes does not refuse, so it leaves out 0 exactly where the test refuses calibration.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable
 
 import numpy as np
@@ -46,6 +47,21 @@ def excess_mistakes(chances: Array, mistakes: float, confidence: float = 0.95, e
     return Interval(excess, low, high)
 
 
+def expected_mistakes(chances: Array, confidence: float = 0.95) -> Interval:
+    """Compute the share of mistakes to be expected, with the interval that holds the share that there will be.
+
+    Args:
+        chances: as for `excess_mistakes`.
+        confidence: 0 to 1. If the chances are true, the interval holds the share at least as often.
+    """
+    count, cumulative = len(chances), _distribution(chances, 0)
+    low, high = (
+        bisect_left(range(count), tail, key=lambda mistakes: cumulative(mistakes, 0))
+        for tail in ((1 - confidence) / 2, (1 + confidence) / 2)
+    )
+    return Interval(float(chances.mean()), low / count, high / count)
+
+
 def can_reject(chances: Array, confidence: float = 0.95, effect: float = 1.0) -> bool:
     """Whether there are enough examples to reject calibration: for no mistakes at all, or for nothing but mistakes.
 
@@ -57,7 +73,7 @@ def can_reject(chances: Array, confidence: float = 0.95, effect: float = 1.0) ->
     return bool(max(np.prod(1 - chances), np.prod(chances)) ** (1 / effect) <= (1 - confidence) / 2)
 
 
-def _distribution(chances: Array, mistakes: float, effect: float) -> CumulativeDistribution:
+def _distribution(chances: Array, mistakes: float, effect: float = 1.0) -> CumulativeDistribution:
     exact = len(chances) <= MOST_EXACT and float(mistakes).is_integer() and effect == 1
     return _exact_distribution(chances) if exact else _approximate_distribution(chances, effect)
 
