@@ -43,7 +43,7 @@ def write_run(
     unit: str = "",
     class_names: Sequence[str] | Mapping[str, str] | None = None,
     ids: Sequence[str] | None = None,
-    columns: "pd.DataFrame | None" = None,
+    columns: "pd.DataFrame | Mapping[str, Any] | None" = None,
     deterministic: Any = None,
     features: Any = None,
     axes: Sequence[str] | None = None,
@@ -69,7 +69,8 @@ def write_run(
             ids and columns are taken where none are given; or None. Pictures in files are brought to their most
             frequent size, and to 512 pixels a side at most. Columns of a table that lack numbers are the user's own.
         labels: of classes, as `mcviz.data.labels.match_labels` takes them, which says which class each is; or (N,) or
-            (N, D) true values of a regression; None where they are not known.
+            (N, D) true values of a regression; None where they are not known. A mapping is of ids; the index of a
+            Series or a table names the examples where it has their ids.
         task: "classification" or "regression".
         predicts: what the columns of `passes` and `deterministic` are in a regression: "mean", a value for each target;
             or D means and then D spreads, "mean,variance", "mean,log_variance" or "mean,std".
@@ -78,7 +79,7 @@ def write_run(
         class_names: C names, in the order of `passes`, which labels follow by name; or new names by those that the data
             have; those of the data without it, or else numbers.
         ids: N different texts that name the examples; their numbers without it.
-        columns: the user's own columns, a row an example.
+        columns: the user's own columns, a table with a row an example, as `labels`; or each by its name.
         deterministic: (N, C) probabilities of the model with dropout off, or (N, D) values; or None.
         features: (N, D) floating point by which examples are alike, or None.
         axes: the order of the axes of `passes`, such as `("example", "pass", "class")`, or with "target" of a
@@ -355,12 +356,12 @@ def _find_axes(shape: tuple[int, ...], axes: Sequence[str] | None, count: int | 
     return 0, 1, 2
 
 
-def _build_data_set(data: Any, labels: Any, ids: Any, columns: "pd.DataFrame | None", task: str) -> DataSet:
+def _build_data_set(data: Any, labels: Any, ids: Any, columns: Any, task: str) -> DataSet:
     examples = DataSet(None) if data is None else as_data_set(data, task, complete=False)
+    if ids is not None:  # first, since they may say which example a label or a row is of
+        examples = examples.with_ids(ids)
     if labels is not None:
         examples = examples.with_labels(labels, task)
-    if ids is not None:
-        examples = examples.with_ids(ids)
     return examples if columns is None else examples.with_columns(columns)
 
 

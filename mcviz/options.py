@@ -300,6 +300,10 @@ class DataOptions:
         "IDX; a Hugging Face data set; or a run, for its examples.",
         "PATH", job=True,
     )] = ""
+    labels: Annotated[str | None, Option(
+        "In place of the data's own: a table with labels, by ids where it has some, or an .npy.",
+        "FILE",
+    )] = None
     class_names: Annotated[tuple[str, ...] | None, Option(
         "In the order of the model's outputs, labels following by name; or a file with one name a line.",
         "A,B,…|FILE", parse=_parse_class_names, job=True,
@@ -406,7 +410,6 @@ class ImportOptions:
     """The options of `mcviz import`: what passes are that were made elsewhere."""
 
     data: DataOptions
-    labels: Annotated[str | None, Option("A table with labels, or an .npy.", "FILE")] = None
     task: TaskOptions
     axes: Annotated[str | None, Option("The order of the axes, such as example,pass,class.", "A,B,C")] = None
     from_logits: Annotated[bool, Option("They are logits, not probabilities.")] = False

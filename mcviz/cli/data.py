@@ -21,12 +21,10 @@ MOST_NAMES_SHOWN = 20
 def read_examples(options: DataOptions, task: str = "classification", complete: bool = True) -> "DataSet":
     """Read examples, also those of a run, with a line on what was found out, and one on how far it is."""
     from mcviz.data import read_data
-    from mcviz.jobs.of_run import data_set_of
-    from mcviz.runs import open_run
-    from mcviz.runs.manifest_file import NAME
+    from mcviz.runs.data_set import data_set_of, find_run
 
-    if (Path(options.data) / NAME).is_file():
-        examples = data_set_of(open_run(options.data))
+    if run := find_run(options.data):
+        examples = data_set_of(run)
     else:
         with count_progress("pictures") as progress:
             examples = read_data(
@@ -96,6 +94,40 @@ def read_labels(path: str, options: DataOptions, task: str = "classification") -
 
     columns = _column_names(replace(options.columns, text_column=None, feature_columns=()))
     return _take_selected(data.read_labels(path, columns=columns, task=task), options)
+
+
+def read_relabelled(options: DataOptions, task: str = "classification") -> "DataSet":
+    """Read examples with the labels of a file, by ids or numbers; those that it does not name are left out.
+
+    Raises:
+        InvalidInputError: it names none of the examples, or has other labels than are taken.
+    """
+    import numpy as np
+
+    from mcviz import data
+
+    labels, columns = options.labels, replace(options.columns, text_column=None, feature_columns=())
+    assert labels is not None
+    given = data.read_labels(labels, columns=_column_names(columns), task=task)
+    options = replace(options, columns=replace(options.columns, label_column=()))
+    examples = replace(read_examples(options, task), labels=None)
+    if given.ids is None:
+        return examples.with_labels_of(given)
+    ids = examples.ids or tuple(map(str, range(len(examples))))
+    known, named = set(ids), set(given.ids)
+    places = np.flatnonzero([name in named for name in ids])
+    if not len(places):
+        raise InvalidInputError(
+            f"{labels} should have the ids of examples, such as {ids[0]}. Received: {given.ids[0]} and others. Name "
+            "their column with --id-column."
+        )
+    if len(places) < len(ids):
+        say(f"{len(ids) - len(places):,} of {len(ids):,} examples have no label in {labels} and are left out.")
+    unknown = [name not in known for name in given.ids]
+    if any(unknown):
+        say(f"{sum(unknown):,} labels of {labels} are of no example that is taken.")
+    given = given.only(np.flatnonzero(np.logical_not(unknown)))
+    return examples.with_ids(ids).only(places).with_labels_of(given)
 
 
 def add_scaler(chosen: "Preprocessing | None", options: DataOptions, examples: "DataSet") -> "Preprocessing | None":

@@ -54,12 +54,12 @@ def _import(path: str, options: ImportOptions, stopped: str) -> None:
         sizes = getattr(examples.images, "sizes", ())
         if len(sizes) > 1:
             say(f"The pictures have {len(sizes):,} sizes. They are shown in the most frequent one.")
-        if options.labels:
-            examples = examples.with_labels_of(read_labels(options.labels, options.data, task))
-        elif examples.labels is None and passes.labels is not None:
-            examples = examples.with_labels(passes.labels, task)
+        if options.data.labels:
+            examples = examples.with_labels_of(read_labels(options.data.labels, options.data, task))
         if passes.ids:
             examples = examples.in_order_of(passes.ids)
+        if examples.labels is None and passes.labels is not None:
+            examples = examples.with_labels(passes.labels, task)
         names = TASKS[task].pass_names.arrays
         usual = (*(f"deterministic_{name}" for name in names), *names)
         fixed = read_array(options.deterministic, usual) if options.deterministic else passes.deterministic
@@ -90,6 +90,6 @@ def _import(path: str, options: ImportOptions, stopped: str) -> None:
 def _read_examples(options: ImportOptions) -> "DataSet":
     """The examples; where labels come in a file of their own, that file has the column of labels."""
     data = options.data
-    if options.labels:
+    if data.labels:
         data = replace(data, columns=replace(data.columns, label_column=()))
     return read_examples(data, options.task.task, complete=False)

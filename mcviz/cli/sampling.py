@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mcviz.cli.data import add_scaler, choose_preprocessing, name_classes, read_examples, say_classes, say_run
+from mcviz.cli.data import (
+    add_scaler,
+    choose_preprocessing,
+    name_classes,
+    read_examples,
+    read_relabelled,
+    say_classes,
+    say_run,
+)
 from mcviz.cli.options import add_options
 from mcviz.cli.printing import say, tell
 from mcviz.cli.progress import sampling_progress
@@ -26,7 +34,7 @@ if TYPE_CHECKING:
     from mcviz.sampling import Sampler
     from mcviz.sampling.checking import Trial
 
-OF_A_RUN = ("output", "rate", "from_logits", "weights", "transform")  # options that a run's own model does without
+OF_A_RUN = ("output", "from_logits", "weights", "transform")  # options that a run's own model does without
 
 
 @click.command(short_help="Sample a model over examples into a run, or resume one.")
@@ -123,7 +131,8 @@ def _load_model_and_data(options: CheckOptions, stopped: str) -> "tuple[Sampler,
         import mcviz.data.given  # noqa: F401 (here, where Ctrl-C can do no harm)
     file, own = _find_model(model)
     require_framework(file)
-    examples = read_examples(data, own.manifest.task if own else options.task.task)
+    task = own.manifest.task if own else options.task.task
+    examples = read_relabelled(data, task) if data.labels else read_examples(data, task)
     chosen = add_scaler(chosen, data, examples)
     examples = name_classes(examples, data)
     if model.trust_model:
@@ -178,6 +187,15 @@ def _find_model(options: ModelOptions) -> "tuple[str, Run | None]":
             option = f"--{name.replace('_', '-')}"
             raise InvalidInputError(
                 f"{option} is left out where the model is that of a run, which has its own. To sample that model in "
-                f"another way, give its file: --model {run.model_path}."
+                f"another way, give {_describe_source(run)}."
             )
     return run.model_path, run
+
+
+def _describe_source(run: "Run") -> str:
+    """Say how the model of a run is given by itself."""
+    model = run.manifest.model
+    if model is None or model.backend == "keras":
+        return f"its file: --model {run.model_path}"
+    function = model.function or "package.module:function, which builds it,"
+    return f"its code and its weights: --model {function} --weights {run.model_path}"

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mcviz import validate
+from mcviz.data.by_id import order_by_ids
 from mcviz.data.in_place import InPlace
 from mcviz.data.labels import (
     MatchedBy,
@@ -168,8 +169,9 @@ class DataSet:
         """The same examples with labels.
 
         Args:
-            labels: as `match_labels` takes them; for a regression as `with_targets`. Where the data name their classes
-                and have no labels, these are the names that are given.
+            labels: as `match_labels` takes them, also as a mapping from ids, or a Series, whose index is taken as
+                `order_by_ids` says; for a regression as `with_targets`. Where the data name their classes and have no
+                labels, these are the names that are given.
             task: what they are for.
             name: what an error calls them.
 
@@ -178,19 +180,22 @@ class DataSet:
         """
         if not find_task(task).predicts_classes:
             return self.with_targets(labels, name=name)
-        return self._match(name, labels, self.class_names if self.labels is None else None)
+        ordered = order_by_ids(name, labels, self.ids, len(self) or len(labels))
+        return self._match(name, ordered, self.class_names if self.labels is None else None)
 
     def with_targets(self, values: Any, names: Sequence[str] | None = None, name: str = "labels") -> "DataSet":
         """The same examples with what a regression predicts as their labels.
 
         Args:
-            values: (N,) or (N, D) numbers, also as a table or a column of one.
+            values: (N,) or (N, D) numbers, also as a table or a column of one, whose index is taken as `order_by_ids`
+                says, or as a mapping from ids.
             names: D names; those of the table without it, or else "target", or "target_0", ….
             name: what an error calls the values.
 
         Raises:
             InvalidInputError: other values, or another number of names.
         """
+        values = order_by_ids(name, values, self.ids, len(self) or len(values))
         targets = convert_targets(name, values, len(self) or len(values))
         count = targets.shape[1]
         names = validate.different_names("target_names", names or target_names(values, count), count)
@@ -235,19 +240,32 @@ class DataSet:
         if self.labels is not None:
             validate.class_indices("labels", self.labels, len(self), count, f"Are they names? {advice}")
 
-    def with_columns(self, columns: pd.DataFrame) -> "DataSet":
+    def with_columns(self, columns: "pd.DataFrame | Mapping[str, Any]") -> "DataSet":
         """The same examples with the user's own columns, a row an example.
+
+        Args:
+            columns: a table, whose index is taken as `order_by_ids` says; or each column by its name.
 
         Raises:
             InvalidInputError: another number of rows, or a column that is the example itself.
         """
-        if len(self) not in (0, len(columns)):
-            raise validate.invalid("columns", f"{len(self):,} rows, one an example", f"{len(columns):,} rows")
+        if isinstance(columns, Mapping):
+            lengths = {len(values) for values in columns.values()}
+            if len(lengths | ({len(self)} - {0})) > 1:
+                found = ", ".join(f"{name} with {len(values):,}" for name, values in columns.items())
+                raise validate.invalid("columns", f"of {len(self) or 'as many'} values each, one an example", found)
+            table = pd.DataFrame(
+                {name: order_by_ids(name, values, self.ids, len(values)) for name, values in columns.items()}
+            )
+        else:
+            table = order_by_ids("columns", columns, self.ids, len(self) or len(columns))
+        if len(self) not in (0, len(table)):
+            raise validate.invalid("columns", f"{len(self):,} rows, one an example", f"{len(table):,} rows")
         content = self.content
-        twice = [str(name) for name in columns if content is not None and str(name) in content]
+        twice = [str(name) for name in table if content is not None and str(name) in content]
         if twice:
             raise validate.invalid("columns", "other columns than those of the examples", list_names(twice))
-        return replace(self, columns=columns.reset_index(drop=True))
+        return replace(self, columns=table.reset_index(drop=True))
 
     def with_ids(self, ids: Any) -> "DataSet":
         """The same examples under names of their own.

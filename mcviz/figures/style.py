@@ -113,7 +113,9 @@ def pass_histogram(values: np.ndarray, number: str) -> tuple[go.Bar, np.ndarray]
     Returns:
         10 to 40 bars, and the edges between which they stand.
     """
-    counts, edges = np.histogram(values.astype(np.float64), bins=min(40, max(10, len(values) // 12)))
+    # Of passes that are all alike, one of an odd number of bins is centred on their value.
+    bins = min(40, max(10, len(values) // 12)) if np.ptp(values) > 0 else 11
+    counts, edges = np.histogram(values.astype(np.float64), bins=bins)
     bars = go.Bar(
         x=(edges[:-1] + edges[1:]) / 2,
         y=counts,
@@ -135,6 +137,9 @@ def vertical_line(name: str, value: float, top: float, colour: str, dash: str) -
         name=name,
         hovertemplate=f"{name}<extra></extra>",
     )
+
+
+SHARES = {"clipmin": -0.02, "clipmax": 1.02}  # of an axis by itself: of values that are all alike it is 2 long
 
 
 def pad_range(values: np.ndarray) -> list[float]:

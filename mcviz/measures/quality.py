@@ -12,13 +12,13 @@ from typing import Any, Literal
 import numpy as np
 
 from mcviz.measures import calibration
-from mcviz.measures.bootstrap import Interval, Statistic, bootstrap_intervals, mean_intervals, proportion
+from mcviz.measures.bootstrap import Interval, Statistic, mean_intervals, proportion, resample
 from mcviz.measures.permutation import critical_change, critical_differences, difference
 from mcviz.measures.prediction_intervals import pass_intervals
 from mcviz.measures.registry import Predictions, RegressionPredictions, require_labels
-from mcviz.measures.regression import Terms, ensemble_terms
-from mcviz.measures.selective import Ranking, compute_areas
-from mcviz.measures.units import significant
+from mcviz.measures.regression import Terms, ensemble_terms, rmse_interval
+from mcviz.measures.selective import Ranking, area_intervals, compute_areas
+from mcviz.measures.units import fixed, significant
 
 Array = np.ndarray
 Unit = Literal["share", "per mille", "nats", "target", ""]
@@ -45,6 +45,7 @@ class Measure:
         label: its name for people.
         unit: "share" is shown in percent, "per mille" in thousandths; "target" is the unit of the run's targets.
         better: whether low or high values are better; "" where that depends.
+        bounds: the lowest and the highest value that it can take.
         has_interval: whether it has an interval, where examples and mistakes are not too few.
         share_of: the term of truth values whose mean it is, or "": then a paired difference is tested exactly.
     """
@@ -53,6 +54,7 @@ class Measure:
     label: str
     unit: Unit
     better: Literal["low", "high", ""]
+    bounds: tuple[float, float] = (-np.inf, np.inf)
     has_interval: bool = True
     share_of: str = ""
 
@@ -66,12 +68,12 @@ class Measure:
             return "–"
         if self.unit == "target":
             return f"{'+' if sign == '+' and value >= 0 else ''}{significant(value)}"
-        return f"{SCALE.get(self.unit, 1) * value:{sign}.{MEASURE_DIGITS[self.unit]}f}"
+        return fixed(SCALE.get(self.unit, 1) * value, MEASURE_DIGITS[self.unit], sign)
 
     def format_interval(self, interval: Interval, target_unit: str = "", *, sign: str = "") -> str:
         """Format a value with its unit and the ends of its interval, such as "98.21% (97.95 to 98.44)".
 
-        The NLL and the AUROC of few mistakes have no interval, nor has a difference between too few examples.
+        The AUROC of few mistakes has no interval, nor has a difference between too few examples.
         """
         if np.isnan(interval.value):
             return "–"
@@ -240,9 +242,9 @@ def _calibration_terms(terms: Terms) -> calibration.CalibrationTerms:
 
 def _classification_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
     found = calibration.calibration_figures(_calibration_terms(terms), **options)
-    aurc, auroc = bootstrap_intervals(
-        lambda chosen: _ranking_statistic(select_terms(terms, chosen)), len(terms["correct"]), **options
-    )
+    confidence, correct = options.pop("confidence"), terms["correct"]
+    areas = resample(lambda chosen: _ranking_statistic(select_terms(terms, chosen)), len(correct), **options)
+    aurc, auroc = area_intervals(*areas, correct, confidence)
     return {**{name: getattr(found, name) for name in calibration.CALIBRATION_MEASURES}, "aurc": aurc, "auroc": auroc}
 
 
@@ -280,7 +282,7 @@ def _regression_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
     columns = _regression_columns(terms)
     found = dict(zip(REGRESSION.place, mean_intervals(columns, **options), strict=True))
     coverage = proportion(terms["held"].sum(), len(columns), options["confidence"])
-    return found | {"rmse": found["rmse"].root, "coverage": coverage}
+    return found | {"rmse": rmse_interval(found["rmse"], len(columns)), "coverage": coverage}
 
 
 def _regression_statistic(terms: Terms) -> Statistic:
@@ -294,15 +296,16 @@ def _regression_statistic(terms: Terms) -> Statistic:
     return statistic
 
 
+ECE_EQUAL_MASS = Measure("ece_equal_mass", "ECE, equal mass", "share", "low", (0, 1), has_interval=False)
 CLASSIFICATION = Quality(
     (
-        Measure("accuracy", "accuracy", "share", "high", share_of="correct"),
-        Measure("nll", "NLL", "nats", "low"),
-        Measure("brier", "Brier score", "", "low"),
-        Measure("ece", "ECE", "share", "low", has_interval=False),
-        Measure("overconfidence", "confidence − accuracy", "share", ""),
-        Measure("aurc", "AURC", "per mille", "low"),
-        Measure("auroc", "AUROC of finding mistakes", "", "high"),
+        Measure("accuracy", "accuracy", "share", "high", (0, 1), share_of="correct"),
+        Measure("nll", "NLL", "nats", "low", (0, np.inf)),
+        Measure("brier", "Brier score", "", "low", (0, 2)),
+        Measure("ece", "ECE", "share", "low", (0, 1), has_interval=False),
+        Measure("overconfidence", "confidence − accuracy", "share", "", (-1, 1)),
+        Measure("aurc", "AURC", "per mille", "low", (0, 1)),
+        Measure("auroc", "AUROC of finding mistakes", "", "high", (0, 1)),
     ),
     "nll",
     _classification_terms,
@@ -311,12 +314,12 @@ CLASSIFICATION = Quality(
 )
 REGRESSION = Quality(
     (
-        Measure("rmse", "RMSE", "target", "low"),
-        Measure("mae", "MAE", "target", "low"),
+        Measure("rmse", "RMSE", "target", "low", (0, np.inf)),
+        Measure("mae", "MAE", "target", "low", (0, np.inf)),
         Measure("nll", "NLL", "nats", "low"),
-        Measure("crps", "CRPS", "target", "low"),
-        Measure("coverage", f"coverage of {INTERVAL:.0%} intervals", "share", ""),
-        Measure("width", f"width of {INTERVAL:.0%} intervals", "target", ""),
+        Measure("crps", "CRPS", "target", "low", (0, np.inf)),
+        Measure("coverage", f"coverage of {INTERVAL:.0%} intervals", "share", "", (0, 1)),
+        Measure("width", f"width of {INTERVAL:.0%} intervals", "target", "", (0, np.inf)),
     ),
     "nll",
     _regression_terms,

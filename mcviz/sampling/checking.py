@@ -12,7 +12,7 @@ from mcviz.kinds import find_kind
 from mcviz.runs import Preprocessing
 from mcviz.runs.arrays import bytes_per_prediction
 from mcviz.sampling.adapters import Adapter, adapter_for_examples
-from mcviz.sampling.base import Network
+from mcviz.sampling.base import Network, explain_always_random
 from mcviz.sampling.examples import describe_inputs
 from mcviz.sampling.sampler import Sampler, as_sampler
 from mcviz.tasks import TASKS
@@ -44,8 +44,8 @@ class Check:
         layers: a sentence on the stochastic layers.
         preprocessing: how the model takes the examples.
         tried: the number of examples that the model was tried on.
-        quality: accuracy or RMSE of the deterministic model on them, or None without labels.
-        quality_text: the same.
+        quality: accuracy or RMSE of the deterministic model on them, or None without labels or such a model.
+        quality_text: the same; "" without such a model.
         advice: a sentence on what may be wrong, or "".
         seconds_per_pass: over all N examples.
         bytes_per_pass: of stored predictions.
@@ -78,7 +78,7 @@ class Check:
             **self.outputs,
             "output": self.meaning,
             "layers": self.layers,
-            name: f"{good}, dropout off",
+            **({name: f"{good}, dropout off"} if name else {}),
             f"{passes:,} passes": f"{format_duration(passes * self.seconds_per_pass)}, "
             f"{max(0.1, passes * self.bytes_per_pass / 1e6):,.1f} MB of predictions",
         }
@@ -111,21 +111,24 @@ def check_model(
     examples = as_data_set(data, sampler.task)
     trial = try_model(sampler, examples, preprocessing)
     some, count, task = trial.examples, len(examples), TASKS[sampler.task]
-    quality = task.quality_name
     taken = trial.adapter.from_stored(some)
+    (inputs, plan), quality = sampler.plan_for(taken), ""
+    if plan.deterministic is not None:
+        quality = task.quality_name
+        quality += "" if trial.quality is None else f" {task.format_quality(trial.quality, digits=1)}"
     seconds, size = _measure_costs(sampler, taken, masks)
     return Check(
         examples=count,
         kind=find_kind(examples).plural or "arrays",
         description=trial.adapter.describe(some),
-        inputs=describe_inputs(sampler.plan_for(taken)[0]),
+        inputs=describe_inputs(inputs),
         outputs=task.describe_outputs(examples, trial.width, sampler.predicts),
         meaning=sampler.meaning.text,
         layers=sampler.description(),
         preprocessing=trial.adapter.preprocessing,
         tried=len(some),
         quality=trial.quality,
-        quality_text=quality if trial.quality is None else f"{quality} {task.format_quality(trial.quality, digits=1)}",
+        quality_text=quality,
         advice=trial.advice,
         seconds_per_pass=seconds * count,
         bytes_per_pass=size * count,
@@ -140,7 +143,7 @@ class Trial:
         adapter: of examples to the model.
         examples: (n, …) those that were tried: all, or so many at random.
         width: the numbers of a prediction.
-        quality: accuracy or RMSE on these examples, or None without labels.
+        quality: accuracy or RMSE on these examples, or None without labels or a deterministic model.
         advice: a sentence where the examples may not be as the model takes them, or its outputs not as they are taken;
             or "".
     """
@@ -169,11 +172,12 @@ def try_model(sampler: Sampler, examples: DataSet, preprocessing: Preprocessing 
     if count > EXAMPLES:
         places = np.sort(np.random.default_rng(0).choice(count, EXAMPLES, replace=False))
     some = content[places]
-    tried = some[:1] if labels is None else some  # one shows the number of outputs
-    predictions = sampler.deterministic(adapter.from_stored(tried))
-    width = predictions.shape[1]
-    task = TASKS[sampler.task]
+    plan = sampler.plan_for(adapter.from_stored(some[:1]))[1]
+    width, task = plan.width, TASKS[sampler.task]
     task.names(examples, width, sampler.predicts)
+    if plan.deterministic is None:
+        return Trial(adapter, some, width, None, str(explain_always_random(plan.layers.always_random)))
+    predictions = sampler.deterministic(adapter.from_stored(some[:1] if labels is None else some))
     if labels is None:
         meaning = sampler.meaning
         guess = f"The outputs are taken for {meaning.text}. {UNCONFIRMED}" if meaning.guessed else ""

@@ -27,6 +27,7 @@ from mcviz.runs.contents import (
     hash_array,
     stored_scores,
 )
+from mcviz.runs.data_set import data_set_of, find_run
 from mcviz.runs.existing import is_finished
 from mcviz.runs.files import folder_at
 from mcviz.runs.manifest_file import read_manifest
@@ -73,6 +74,7 @@ def sample_run(
     about: dict[str, Any] | None = None,
     output: str | None = None,
     from_logits: bool | None = None,
+    rate: float | None = None,
     tried: Callable[[Trial], None] | None = None,
     progress: Progress | None = None,
     in_stages: bool = False,
@@ -89,9 +91,10 @@ def sample_run(
         model: a model of Keras or PyTorch with dropout; the path of one of Keras, or `package.module:function`, which
             builds one of PyTorch; what `load_torch` returns; or a `Sampler` of one, which is taken as it is.
         data: images, texts or rows of numbers, alone or with labels: a `DataSet`, arrays, a path, or what else
-            `as_data_set` takes. Pictures from files are brought to the model's size. The shape of images may do without
-            the axis of one channel, or be flat. Pictures in files or inside Parquet, images in an `.npy` and those of a
-            run stay there, and are read block by block.
+            `as_data_set` takes; or a run, or its path, whose examples are sampled again. Pictures from files are
+            brought to the model's size. The shape of images may do without the axis of one channel, or be flat.
+            Pictures in files or inside Parquet, images in an `.npy` and those of a run stay there, and are read block
+            by block.
         out: the run's folder, or an fsspec address.
         passes: the number of passes, T.
         seed: of the masks.
@@ -111,6 +114,7 @@ def sample_run(
         about: free: where the data came from, their licence.
         output: the name of the output to sample, for models with several; a `Sampler` has its own.
         from_logits: whether the output is logits; None finds out from the model; a `Sampler` has its own.
+        rate: of the dropout in the passes, as `Sampler` takes it, which has its own.
         tried: called with a trial of the model on some examples, before anything is sampled. Without it, Python warns
             where the model is hardly better than guessing, or the examples or outputs may not be what they are taken
             for (`ModelWarning`).
@@ -141,18 +145,22 @@ def sample_run(
         if transform is not None:
             advice = "Give mcviz.load_torch('package.module:function', transform=…), or the module."
             raise invalid("transform", "left out beside the path of a model", "one", advice)
-        options = ModelOptions(absolute(model), output=output, from_logits=from_logits)
+        options = ModelOptions(absolute(model), output=output, from_logits=from_logits, rate=rate)
         sampler = load_sampler(ModelSource(options, TaskOptions(task or "classification", predicts or "mean")))
     else:
         sampler = as_sampler(
-            model, output=output, from_logits=from_logits, task=task, predicts=predicts, transform=transform
+            model, output=output, from_logits=from_logits, task=task, predicts=predicts, rate=rate, transform=transform
         )
     sampler = _match_existing_run(sampler, out, passes, resume=resume)
-    examples = as_data_set(data, sampler.task)
+    again = find_run(data)
+    examples = as_data_set(data, sampler.task) if again is None else data_set_of(again)
     examples = name_classes_by_model(examples, sampler.network, class_names)
     adapter, content = adapter_for_examples(sampler, examples, preprocessing)
     source = SamplerSource(adapter, content, seed, masks)
-    width = source.deterministic(0, 1).shape[1]
+    plan = source.plan
+    width = plan.width
+    if plan.deterministic is not None:
+        source.deterministic(0, 1)  # numbers that are not finite are refused before anything is written
     if target_names is not None:
         examples = examples.with_target_names(target_names)
     names, targets = TASKS[sampler.task].names(examples, width, sampler.predicts)
@@ -178,6 +186,7 @@ def sample_run(
         predicts=sampler.predicts,
         examples=given,
         images=described,
+        deterministic=plan.deterministic is not None,
         labels_sha256=None if examples.labels is None else hash_array(examples.labels),
         inputs_sha256=None if inputs is None or is_shown else _hash_prepared(source, np.arange(len(inputs))),
         model=Model(

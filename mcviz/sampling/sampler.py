@@ -25,6 +25,8 @@ from mcviz.sampling.base import (
     Plan,
     SamePassesError,
     StochasticLayer,
+    explain_always_random,
+    find_specs,
 )
 from mcviz.sampling.engine import Computation, check_finite, count_examples, iterate_blocks
 from mcviz.sampling.examples import make_random_examples
@@ -348,9 +350,12 @@ class Sampler:
 
         Raises:
             InvalidInputError: examples that do not fit the model.
-            UnsuitableModelError: the model returned numbers that are not finite, or variances that are not above 0.
+            UnsuitableModelError: the model returned numbers that are not finite, or variances that are not above 0; or
+                it draws in inference mode, too, what cannot be switched off.
         """
         inputs, plan = self.plan_for(examples)
+        if plan.deterministic is None:
+            raise explain_always_random(plan.layers.always_random)
         result = np.empty((count_examples(inputs), plan.width), np.float32)
         for rows, block in iterate_blocks(inputs, plan.shared_examples_per_block):
             result[rows] = plan.deterministic(block)[: rows.stop - rows.start]
@@ -415,8 +420,7 @@ class Sampler:
             UnsuitableModelError: a model whose passes would not differ for such examples.
         """
         inputs = self.network.prepare(examples)
-        form = tuple(InputSpec(name, rows.shape[1:], rows.dtype.name) for name, rows in inputs.items())
-        return inputs, self._prepare(form)
+        return inputs, self._prepare(find_specs(inputs))
 
     @hold_interrupts()
     def _prepare(self, inputs: tuple[InputSpec, ...]) -> Plan:

@@ -267,16 +267,13 @@ class Task(ABC):
         """The quality of the model on another scale, if that is much better, or ""."""
 
     @abstractmethod
-    def compare_predictions(
-        self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None, other_labels: np.ndarray | None
-    ) -> Changes:
+    def compare_predictions(self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None) -> Changes:
         """Compare predictions of the same examples.
 
         Args:
             mean: (N, C) or (N, D), the predictive mean.
             other: the same of another run, its classes in the same order.
             labels: of the examples, or None.
-            other_labels: those by which the other run is measured, of classes in the same order; or None.
         """
 
 

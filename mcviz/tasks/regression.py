@@ -236,15 +236,13 @@ class Regression(Task):
         """See `Task`."""
         return f"it is {significant(better)}" if better < (1 - GAIN) * quality else ""
 
-    def compare_predictions(
-        self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None, other_labels: np.ndarray | None
-    ) -> Changes:
+    def compare_predictions(self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None) -> Changes:
         """See `Task`."""
         mean, other = mean.astype(np.float64), other.astype(np.float64)
-        if labels is None or other_labels is None:
+        if labels is None:
             distance = np.linalg.norm(mean - other, axis=1)
             return compare_unlabelled(distance, distance == 0)
-        worse = np.linalg.norm(other - other_labels, axis=1) - np.linalg.norm(mean - labels, axis=1)
+        worse = np.linalg.norm(other - labels, axis=1) - np.linalg.norm(mean - labels, axis=1)
         kinds = ("larger error", "smaller error", "same error")
         return Changes(kinds, kinds[:2], np.select([worse > 0, worse < 0], [0, 1], 2).astype(np.int64), worse)
 

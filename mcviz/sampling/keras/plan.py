@@ -122,7 +122,7 @@ def make_plan(
         meaning=meaning,
         shared_part=wrap_model_errors()(plan.shared_part),
         random_part=wrap_model_errors()(plan.random_part),
-        deterministic=wrap_model_errors()(plan.deterministic),
+        deterministic=plan.deterministic and wrap_model_errors()(plan.deterministic),
     )
 
 

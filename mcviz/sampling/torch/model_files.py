@@ -8,6 +8,7 @@ import json
 import math
 import os
 import tempfile
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,9 @@ def read_arguments(options: ModelOptions, task: TaskOptions, run: Run | None) ->
         model = run.manifest.model
         if model is None or (closed := explain_closed_model(run.manifest, options.modules)):
             raise UnsuitableModelError(closed)
-        return {"model": build_module(model.function, options.model), **arguments_for_run(run, options.modules)}
+        rate = {} if options.rate is None else {"rate": options.rate}
+        module = build_module(model.function, options.model, options.modules)
+        return {"model": module, **arguments_for_run(run, options.modules), **rate}
     if not is_function_name(options.model):
         raise UnsuitableModelError(f"{WEIGHTS_ALONE} Received: {options.model}.")
     return {
@@ -79,22 +82,31 @@ def arguments_for_run(run: Run, modules: Sequence[str]) -> Arguments:
         "from_logits": model.from_logits,
         "task": run.manifest.task,
         "predicts": run.manifest.predicts,
-        **named_functions(model.function, model.transform),
+        **named_functions(model.function, model.transform, modules),
     }
 
 
-def named_functions(function: str, transform: str | None) -> Arguments:
-    """The arguments that name a module's function and its transform, and the transform itself."""
-    found = import_function(transform) if transform else None
+def named_functions(function: str, transform: str | None, modules: Sequence[str] | None = None) -> Arguments:
+    """The arguments that name a module's function and its transform, and the transform itself.
+
+    Args:
+        function: that builds the module.
+        transform: that makes its input of an example, or None.
+        modules: as for `import_function`.
+    """
+    found = import_function(transform, modules) if transform else None
     return {"function": function, "transform": found, "transform_name": transform or ""}
 
 
-def build_module(function: str, weights: Weights | None = None) -> torch.nn.Module:
+def build_module(
+    function: str, weights: Weights | None = None, modules: Sequence[str] | None = None
+) -> torch.nn.Module:
     """Build a module by a function, in eval mode.
 
     Args:
         function: `package.module:function`, which is imported and called.
         weights: a file of weights, or a state_dict; None for those that the function gives it.
+        modules: as for `import_function`.
 
     Raises:
         DataNotFoundError: there is no such file.
@@ -102,10 +114,10 @@ def build_module(function: str, weights: Weights | None = None) -> torch.nn.Modu
         MissingPackageError: its package is not there.
         UnsuitableModelError: it returns no module; the weights are no state_dict, or not those of the module.
     """
-    build = import_function(function)
+    build = import_function(function, modules)
     try:
         module = build()
-    except Exception as error:  # of the user's own code
+    except (Exception, SystemExit) as error:  # of the user's own code
         raise InvalidInputError(
             f"{function}() fails, which is called without arguments: {type(error).__name__}: {reason(error)}."
         ) from error
@@ -160,6 +172,14 @@ def _load_weights(module: torch.nn.Module, weights: Weights) -> None:
 
 
 def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as file:
+            size = sum(each.file_size for each in file.infolist())
+        if size > path.stat().st_size:  # torch.save compresses nothing
+            raise UnsuitableModelError(
+                f"That file is compressed, to a {size // path.stat().st_size}th of what it would take in memory. "
+                f"Received: {path}. Load and save it again by torch.save, where you trust it. {SAVE_WEIGHTS}"
+            )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle's, zipfile's, torch's

@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +25,7 @@ from mcviz.errors import (
     MissingPackageError,
     UnsuitableModelError,
 )
+from mcviz.extras import import_function
 from mcviz.jobs import Jobs
 from mcviz.jobs.of_run import options_of_more
 from mcviz.options import ModelOptions, TaskOptions, format_arguments
@@ -76,6 +78,8 @@ def number():
     return 3
 """
 DATA = """
+from subprocess import getoutput
+
 def scale(row):
     return row / 10
 """
@@ -169,6 +173,20 @@ def test_a_run_that_names_other_code_imports_none_of_it(run: Run, monkeypatch, f
     named = "json" if name.startswith("birds.") else "birds"
     assert name in refused(run.path, named)
     assert not {"antigravity", "birdsong", "birds.models", "birds.data"} & set(sys.modules)
+
+
+@pytest.mark.parametrize("field", ["function", "transform"])
+def test_a_run_calls_nothing_that_a_named_package_only_imported(run: Run, monkeypatch, field: str) -> None:
+    """Or else an example would be the command of a shell."""
+    monkeypatch.setattr("subprocess.getoutput", lambda *_: pytest.fail("it was called"))
+    sys.modules["subprocess"].getoutput.__module__ = "subprocess"
+    reseal(Path(run.path), lambda content: content["model"].update({field: "birds.data:getoutput"}))
+    monkeypatch.setenv("MCVIZ_IMPORT", "birds")
+    with pytest.raises(InvalidInputError, match=r"Received: birds\.data:getoutput, which subprocess defines"):
+        load_run_sampler(mcviz.open_run(run.path))
+    assert callable(
+        import_function("birds.data:getoutput", ("birds", "subprocess"))
+    )  # which the operator may name, too
 
 
 @pytest.mark.parametrize("said", [{"backend": "keras"}, {"stored": False}, {"backend": "keras", "function": ""}])
@@ -316,6 +334,15 @@ def cut(path: Path) -> None:
     path.write_bytes(Path("birds.safetensors").read_bytes()[:-7])
 
 
+def compress(path: Path) -> None:
+    torch.save({"last.weight": torch.zeros(100_000)}, path)
+    with zipfile.ZipFile(path) as file:
+        content = {name: file.read(name) for name in file.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, each in content.items():
+            file.writestr(name, each)
+
+
 def other_names(path: Path) -> None:
     torch.save({"elsewhere.weight": torch.zeros(4, 4)}, path)
 
@@ -338,6 +365,7 @@ def other_shapes(path: Path) -> None:
             lambda path: torch.save({key: {"w": torch.zeros(2)} for key in ("model", "state_dict")}, path),
             "Several of state_dict and model are one",
         ),
+        ("m.pt", compress, "compressed, to a [0-9]+th of what it would take"),
         ("m.pt", other_names, "no weights of the module.*elsewhere"),
         ("m.pt", other_shapes, r"no weights of the module.*last\.bias"),
         ("m.safetensors", cut, "no weights of the module"),
@@ -358,6 +386,7 @@ def test_weights_that_are_none_are_refused_and_no_code_is_run(
     ("function", "error", "message"),
     [
         ("birds.models:fails", InvalidInputError, r"birds\.models:fails\(\) fails.*no such architecture"),
+        ("sys:exit", InvalidInputError, r"sys:exit\(\) fails.*SystemExit"),
         ("birds.models:number", UnsuitableModelError, r"should return a torch\.nn\.Module\. Received: int"),
         ("birds.models:absent", InvalidInputError, "has no function of that name. Received: absent"),
         ("birds.absent:build", MissingPackageError, "cannot be imported"),
@@ -377,6 +406,11 @@ def test_a_file_of_weights_alone_says_what_is_missing(package: Path, name: str, 
     told = capsys.readouterr().err
     assert "the function that builds the model is missing: give --model package.module:function --weights" in told
     assert told.count("\n") == 1
+
+
+def test_a_function_that_ends_the_process_ends_no_command_with_success(package: Path, capsys) -> None:
+    assert main(["sample", "--model", "sys:exit", "--data", "rows.csv", "--out", "run"]) == 2
+    assert "sys:exit() fails" in capsys.readouterr().err
 
 
 def test_options_of_the_other_framework_are_refused(package: Path) -> None:
@@ -405,7 +439,16 @@ def test_by_commands_a_run_is_sampled_grown_and_checked(package: Path, monkeypat
     assert main(["check", "--model", "grown", "--data", "rows.csv"]) == 0
     assert "Dropout" in capsys.readouterr().out
     assert main([*more, "--import", "birds", "--weights", "birds.pt"]) == 2
-    assert "--weights is left out where the model is that of a run" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "--weights is left out where the model is that of a run" in told
+    assert f"--model birds.models:build --weights {grown.model_path}" in told
+    rated = ["sample", "--model", "grown", "--data", "grown", "--out", "rated", "--rate", "0.2", "--import", "birds"]
+    assert main([*rated, "--passes", "6"]) == 0
+    forget()
+    network = mcviz.load_torch("birds.models:build", weights="birds.pt", transform="birds.data:scale", rate=0.2)
+    assert mcviz.sample_run(network, grown, "again", passes=6).digest == mcviz.open_run("rated").digest
+    with pytest.raises(InvalidInputError, match=r"mcviz\.load_torch.'package.module:function', rate="):
+        mcviz.sample_run(network, grown, "again", passes=6, rate=0.4)
 
 
 @pytest.mark.parametrize("command", only(["ood run"], ["ood run", "refer others --calibrated-on run --accuracy 0.01"]))
