@@ -22,6 +22,7 @@ from scipy import stats
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mcviz.measures import Predictions, RegressionPredictions
+from mcviz.measures.accuracy_estimate import estimate_accuracy
 from mcviz.measures.bootstrap import Interval, mean_intervals, resample
 from mcviz.measures.calibration import SMALLEST_PROBABILITY, CalibrationFigures, calibration_terms
 from mcviz.measures.calibration import calibration as calibrated
@@ -234,6 +235,21 @@ def ood(report: Report) -> None:
     report.print_found({"examples of which 15% should be stopped": found})
 
 
+def unlabelled(report: Report) -> None:
+    """The interval of an accuracy that is estimated by as many labels of other examples."""
+    cases = (0.5, 1), (1, 1), (2, 1), (1, 0.8)  # how the labels differ from the confidences
+    missed = [
+        [
+            np.max([rate(report.draws, estimated_accuracy, examples, mean, *case) for case in cases])
+            for mean in CONFIDENCES
+        ]
+        for examples in SIZES
+    ]
+    report.print_false(
+        "the interval of an accuracy that is estimated without labels leaves it out", missed, bound=MISSED
+    )
+
+
 PARTS: dict[str, Callable[[Report], None]] = {
     "calibration": calibration,
     "coverage": coverage,
@@ -246,6 +262,7 @@ PARTS: dict[str, Callable[[Report], None]] = {
     "areas": areas,
     "rmse": rmse,
     "ood": ood,
+    "unlabelled": unlabelled,
 }
 
 
@@ -286,6 +303,24 @@ def judged(random: Random, examples: int, mean: float, varied: bool, temperature
     true = over, *expected_scores(mean, varied, temperature)
     pairs = zip((found.overconfidence, found.nll, found.brier), true, strict=True)
     return ["-confident" in words, *(misses(*pair) for pair in pairs)]
+
+
+def estimated_accuracy(random: Random, examples: int, mean: float, temperature: float, shrunk: float = 1) -> bool:
+    """Whether the interval of the accuracy on examples without labels, by as many with labels, leaves it out.
+
+    Args:
+        random: of the examples and labels.
+        examples: how many of each.
+        mean: of the confidences.
+        temperature: of the labels: 1 for a calibrated model.
+        shrunk: what their probabilities keep of their distance to one half, which no temperature does.
+    """
+    probs = pool(mean, True)[random.integers(POOL, size=2 * examples)]
+    truth = 0.5 + shrunk * (apply_temperature(probs, temperature) - 0.5)
+    labels = (random.random(len(probs)) > truth[:, 0]).astype(int)
+    old, new = slice(examples), slice(examples, None)
+    found = estimate_accuracy(probs[old], labels[old], probs[new])
+    return misses(found.accuracy, (probs[new].argmax(axis=1) == labels[new]).mean())
 
 
 @cache

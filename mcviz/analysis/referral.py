@@ -342,7 +342,7 @@ def refer(
     guarantee = guarantees(ranking, confidence, seed)
     if calibrated_on is None:
         return RunReferral(run, run.score_registry[score], target, choose(ranking), guarantee)
-    warnings = _check_same_model(run, calibrated_on)
+    warnings = check_same_model(run, calibrated_on)
     if guarantee is None:
         raise InvalidInputError(
             f"The {len(calibrated_on):,} labels of {calibrated_on.path} guarantee no threshold for this target. "
@@ -451,7 +451,7 @@ def _parse_target(
     )
 
 
-def _check_same_model(run: Run, old: Run) -> list[str]:
+def check_same_model(run: Run, old: Run) -> list[str]:
     """Check that two runs are of one model, and return warnings on other differences.
 
     Raises:

@@ -11,8 +11,7 @@ from mcviz.errors import InvalidInputError
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from mcviz.analysis.regression import RegressionTrust
-    from mcviz.analysis.requirements import Figures
+    from mcviz.analysis.regression import Figures, RegressionTrust
     from mcviz.measures.bootstrap import Interval
     from mcviz.measures.quality import Measure
     from mcviz.runs import Run
@@ -50,7 +49,7 @@ def find_errors(
         what = f"{run.path}, of {run.manifest.task}"
         raise InvalidInputError(f"{wrong[0]} is for runs of classification. Received: {what}. Leave it out.")
     offered = [name for name in run.score_names if not run.score_registry[name].needs_labels]
-    score = run.task.first_score if score is None else validate.choice("score", score, offered)
+    score = run.first_score if score is None else validate.choice("score", score, offered)
     found = measure_regression(run, confidence)
     measures, unit = run.task.quality.measures, run.manifest.unit
     rows: Rows = [["predictor", *(each.label for each in measures)]]

@@ -10,13 +10,15 @@ import click
 from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
 from mcviz.cli.arguments import CONFIDENCE, JSON, RUN
 from mcviz.cli.gate import SUMMARY, Findings, Rows, describe_run, finish
+from mcviz.cli.options import import_option
 from mcviz.cli.progress import count_progress
 from mcviz.cli.regression import find_errors
 from mcviz.cli.stopping import loading
+from mcviz.cli.unlabelled import find_estimate
 
 if TYPE_CHECKING:
     from mcviz.analysis.referral import CheapestReferral
-    from mcviz.analysis.requirements import Figures
+    from mcviz.analysis.regression import Figures
     from mcviz.analysis.trust import Convergence
     from mcviz.measures.calibration import Calibration, CalibrationFigures
     from mcviz.measures.conformal import SetFigures
@@ -40,21 +42,35 @@ IN_PERCENT = "accuracy", *ECES, "overconfidence"
 @click.option("--look-cost", type=COST, help="What it costs to look at an example, in the same unit.")
 @CONFIDENCE
 @click.option(
+    "--calibrated-on",
+    metavar="RUN",
+    help="Without labels: estimate the accuracy by a run of the same model with labels.",
+)
+@import_option
+@click.option(
     "--require",
     "requirements",
     multiple=True,
     metavar="REQUIREMENT",
-    help='Exit with code 1 where it is not met, such as "accuracy >= 99%" or "deterministic.nll.high < 0.05".',
+    help='Exit with code 1 where it is not met, such as "accuracy >= 99%" or "recall of every class >= 80%".',
 )
 @SUMMARY
 @JSON
 def trust(
-    run: str, confidence: float, requirements: tuple[str, ...], summary: Path | None, as_json: bool, **options: Any
+    run: str,
+    confidence: float,
+    calibrated_on: str | None,
+    modules: tuple[str, ...],
+    requirements: tuple[str, ...],
+    summary: Path | None,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Print how far the predictions of the run in folder or at fsspec address RUN can be trusted.
 
     Of classes: how well it is calibrated, and which scores find its mistakes. Of a regression: how wrong it is, and
-    whether its intervals hold the labels.
+    whether its intervals hold the labels. Of classes without labels, with --calibrated-on: the accuracy to be expected,
+    and which columns and scores are distributed otherwise.
     """
     with loading():
         from mcviz import open_run, validate
@@ -71,9 +87,19 @@ def trust(
     if not 0 < validate.fraction("confidence", confidence) < 1:
         raise validate.invalid("confidence", "above 0 and below 1", confidence)
     opened = open_run(run)
+    if calibrated_on is not None:
+        given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
+        if given or required:
+            raise click.UsageError(
+                f"An accuracy that is estimated with --calibrated-on goes with no {', '.join(given) or '--require'}, "
+                "which takes labels."
+            )
+        found = find_estimate(opened, open_run(calibrated_on), confidence, modules)
+        finish(found, [], as_json=as_json, folder=summary)
+        return
     find = _find_calibration if opened.task.predicts_classes else find_errors
     figures, found = find(opened, confidence, **options)
-    finish(found, [each.judge(figures) for each in required], as_json=as_json, folder=summary)
+    finish(found, [each.judge(figures, opened, confidence) for each in required], as_json=as_json, folder=summary)
 
 
 def _find_calibration(
@@ -100,7 +126,7 @@ def _find_calibration(
         from mcviz.measures.selective import selective_figures
         from mcviz.plot import reliability
 
-    score = validate.choice("score", score or run.task.first_score, ranking_scores(run))
+    score = validate.choice("score", score or run.first_score, ranking_scores(run))
     groups = group_by_column(run, by) if by else None
     ways = predictors(run)
     found = calibration(ways, confidence=confidence)

@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 import scipy  # loads scipy.optimize and scipy.special when they are first used
 
-from mcviz.measures.bootstrap import Interval, Statistic, bootstrap_intervals, mean_intervals
-from mcviz.measures.calibration import FEWEST_OF_EACH
+from mcviz.measures.bootstrap import Interval, Statistic, bootstrap_intervals, bounded_mean, mean_intervals
+from mcviz.measures.calibration import FEWEST_OF_EACH, MOST_NLL
 from mcviz.measures.quality import Quality, select_terms
 from mcviz.measures.regression import Terms
 
 Array = np.ndarray
 
 ROUNDING = 1e-9  # of a difference of shares
+MOST = {"nll": MOST_NLL, "brier": 2}  # of an example of a classification
 MEANS = {"nll": "nll", "brier": "brier", "rmse": "squared_error", "mae": "absolute_error", "crps": "crps"}
 
 
@@ -35,7 +36,8 @@ def paired_difference_interval(
     """Compute the difference of a measure of two ensembles over the same examples.
 
     An accuracy has the interval of `score_interval`, a mean that of `mean_intervals`, and any other measure percentiles
-    of bootstrap draws of the examples. Where the terms of both are the same, the difference is 0 for certain.
+    of bootstrap draws of the examples. Of few mistakes, an NLL or Brier score has one from `bounded_mean` of each
+    ensemble. Where the terms of both are the same, the difference is 0 for certain.
 
     Args:
         quality: the measures of the task.
@@ -64,6 +66,11 @@ def paired_difference_interval(
         return lambda weights: second(weights)[:, place] - first(weights)[:, place]
 
     if not _has_enough_mistakes(one, other):
+        if measure in MOST:  # what unseen mistakes cost is bounded for each of the two
+            before, after = (
+                bounded_mean(terms[measure], MOST[measure], (1 + confidence) / 2) for terms in (one, other)
+            )
+            return Interval(after.value - before.value, after.low - before.high, after.high - before.low)
         (value,) = build_statistic(slice(None))(np.ones((1, len(one["correct"]))))
         return Interval(float(value))
     options: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}

@@ -45,6 +45,7 @@ class Measure:
         label: its name for people.
         unit: "share" is shown in percent, "per mille" in thousandths; "target" is the unit of the run's targets.
         better: whether low or high values are better; "" where that depends.
+        bounds: the lowest and the highest value that it can take.
         has_interval: whether it has an interval, where examples and mistakes are not too few.
         share_of: the term of truth values whose mean it is, or "": then a paired difference is tested exactly.
     """
@@ -53,6 +54,7 @@ class Measure:
     label: str
     unit: Unit
     better: Literal["low", "high", ""]
+    bounds: tuple[float, float] = (-np.inf, np.inf)
     has_interval: bool = True
     share_of: str = ""
 
@@ -71,7 +73,7 @@ class Measure:
     def format_interval(self, interval: Interval, target_unit: str = "", *, sign: str = "") -> str:
         """Format a value with its unit and the ends of its interval, such as "98.21% (97.95 to 98.44)".
 
-        The NLL and the AUROC of few mistakes have no interval, nor has a difference between too few examples.
+        The AUROC of few mistakes has no interval, nor has a difference between too few examples.
         """
         if np.isnan(interval.value):
             return "–"
@@ -294,15 +296,16 @@ def _regression_statistic(terms: Terms) -> Statistic:
     return statistic
 
 
+ECE_EQUAL_MASS = Measure("ece_equal_mass", "ECE, equal mass", "share", "low", (0, 1), has_interval=False)
 CLASSIFICATION = Quality(
     (
-        Measure("accuracy", "accuracy", "share", "high", share_of="correct"),
-        Measure("nll", "NLL", "nats", "low"),
-        Measure("brier", "Brier score", "", "low"),
-        Measure("ece", "ECE", "share", "low", has_interval=False),
-        Measure("overconfidence", "confidence − accuracy", "share", ""),
-        Measure("aurc", "AURC", "per mille", "low"),
-        Measure("auroc", "AUROC of finding mistakes", "", "high"),
+        Measure("accuracy", "accuracy", "share", "high", (0, 1), share_of="correct"),
+        Measure("nll", "NLL", "nats", "low", (0, np.inf)),
+        Measure("brier", "Brier score", "", "low", (0, 2)),
+        Measure("ece", "ECE", "share", "low", (0, 1), has_interval=False),
+        Measure("overconfidence", "confidence − accuracy", "share", "", (-1, 1)),
+        Measure("aurc", "AURC", "per mille", "low", (0, 1)),
+        Measure("auroc", "AUROC of finding mistakes", "", "high", (0, 1)),
     ),
     "nll",
     _classification_terms,
@@ -311,12 +314,12 @@ CLASSIFICATION = Quality(
 )
 REGRESSION = Quality(
     (
-        Measure("rmse", "RMSE", "target", "low"),
-        Measure("mae", "MAE", "target", "low"),
+        Measure("rmse", "RMSE", "target", "low", (0, np.inf)),
+        Measure("mae", "MAE", "target", "low", (0, np.inf)),
         Measure("nll", "NLL", "nats", "low"),
-        Measure("crps", "CRPS", "target", "low"),
-        Measure("coverage", f"coverage of {INTERVAL:.0%} intervals", "share", ""),
-        Measure("width", f"width of {INTERVAL:.0%} intervals", "target", ""),
+        Measure("crps", "CRPS", "target", "low", (0, np.inf)),
+        Measure("coverage", f"coverage of {INTERVAL:.0%} intervals", "share", "", (0, 1)),
+        Measure("width", f"width of {INTERVAL:.0%} intervals", "target", "", (0, np.inf)),
     ),
     "nll",
     _regression_terms,

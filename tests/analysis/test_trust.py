@@ -12,7 +12,7 @@ import pytest
 import mcviz
 from mcviz.analysis import base
 from mcviz.analysis.base import RANKING_SCORES
-from mcviz.analysis.labelling import acquire, label_issues
+from mcviz.analysis.labelling import acquire, count_label_errors, label_issues
 from mcviz.analysis.referral import rank_by_all_scores, refer
 from mcviz.analysis.trust import compute_convergence, group_by_column, main_predictors, predictors
 from mcviz.choices import METHODS
@@ -527,13 +527,21 @@ def test_labels_that_were_exchanged_are_listed_first(tmp_path: Path, capsys) -> 
     labels = truth.copy()
     labels[::30] = (labels[::30] + 1) % 3
     run = mcviz.write_run(tmp_path / "run", probs, labels=labels, class_names=["a", "b", "c"])
-    told = printed(capsys, "label-issues", run.path, "--first", "10", "--to", tmp_path / "issues.csv")
+    command = ["label-issues", run.path, "--first", "10"]
+    told = printed(capsys, *command, "--to", tmp_path / "issues.csv")
+    count = count_label_errors(run)
+    assert count.low <= 10 <= count.high
+    assert f"About {round(count.value)} of 300 labels are estimated to be wrong (95% interval " in told
+    assert "Was the model trained on these labels?" in told
     found = pd.read_csv(tmp_path / "issues.csv")
     assert set(found["example"]) == set(range(0, 300, 30))
     assert found["self_confidence"].is_monotonic_increasing
     assert (found["prediction_name"] != found["label_name"]).all()
     assert found["label_name"].tolist() == [run.class_names[label] for label in labels[found["example"]]]
     assert "The ensemble predicts another class for 10." in told
+    listed = json.loads(printed(capsys, *command, "--json", "--confidence", "50%"))
+    assert listed["ids"] == list(map(str, found["id"]))
+    assert listed["estimated"] == {"confidence": 0.5, **vars(count_label_errors(run, 0.5))}
     assert len(label_issues(run, 1000)) == 300
 
 

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 import mcviz
 from mcviz.analysis.referral import find_cheapest_referral, refer
 from mcviz.analysis.trust import compute_convergence
+from mcviz.analysis.unlabelled import estimate_accuracy
 from mcviz.app.address_text import Offered
 from mcviz.app.filters import Filters
 from mcviz.app.trust import details
@@ -200,6 +201,32 @@ def test_a_run_of_which_nothing_can_be_told_says_so(run: str, said: str) -> None
     app = opened(run)
     assert said in words(app)
     assert not app.metric
+
+
+def test_without_labels_the_accuracy_is_estimated_by_a_run_with_labels_that_is_chosen(cache: Path) -> None:
+    app = opened("unlabelled")
+    assert widget(app.selectbox, "calibrated_on").options == ["labelled", "right"], "of as many classes"
+    found = {
+        name: estimate_accuracy(*map(mcviz.open_run, (cache / "unlabelled", cache / name)))
+        for name in ("labelled", "right")
+    }
+    assert as_markdown(found["labelled"].sentences[0]) in words(app)
+    widget(app.selectbox, "calibrated_on").set_value("right").run()
+    assert not app.exception
+    assert as_markdown(found["right"].sentences[0]) in words(app)
+    (rows,) = (each.value for each in app.dataframe if "corrected p" in each.value)
+    assert rows["corrected p"].tolist() == [each.corrected for each in found["right"].columns]
+    assert not rows["shifted"].any(), "these are the same examples"
+
+
+def test_without_labels_and_a_run_that_has_some_it_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mcviz.write_run(tmp_path / "alone", np.random.default_rng(0).dirichlet(np.ones(3), (4, 9)))
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    said = words(opened("alone"))
+    assert "no run of the same model with labels here" in said
+    assert "import them again with labels" in said
 
 
 def test_without_mistakes_no_score_is_the_best_at_finding_them(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:

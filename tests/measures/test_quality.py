@@ -11,6 +11,7 @@ from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
 from benchmarks.verdicts import false_differences, rate, true_differences
 from mcviz.measures import Predictions, RegressionPredictions
+from mcviz.measures.bootstrap import Interval
 from mcviz.measures.quality import (
     CLASSIFICATION,
     REGRESSION,
@@ -92,14 +93,16 @@ def test_no_interval_of_a_measure_leaves_out_the_measure(seed: int, examples: in
             assert np.isnan(found.low) or found.low - 1e-12 <= found.value <= found.high + 1e-12
 
 
-def test_an_ece_has_no_interval_and_a_measure_of_few_mistakes_none_yet() -> None:
+def test_an_ece_has_no_interval_and_the_auroc_without_mistakes_no_value() -> None:
     probs, labels = some_probs(0)
-    ece, nll = (CLASSIFICATION.measures[CLASSIFICATION.place[name]] for name in ("ece", "nll"))
+    ece, auroc = (CLASSIFICATION.measures[CLASSIFICATION.place[name]] for name in ("ece", "auroc"))
     found = compute_measures(CLASSIFICATION, terms_of(probs, labels), resamples=20)
     assert ece.format_interval(found[CLASSIFICATION.place["ece"]]).endswith("%")
     right = probs.mean(axis=0).argmax(axis=1)
     few = compute_measures(CLASSIFICATION, terms_of(probs, right), resamples=20)
-    assert nll.format_interval(few[CLASSIFICATION.place["nll"]]).endswith(" nats (no interval)")
+    assert auroc.format_interval(few[CLASSIFICATION.place["auroc"]]) == "–"
+    assert auroc.format_interval(Interval(0.5)) == "0.5000 (no interval)"
+    assert np.isfinite(few[CLASSIFICATION.place["nll"]].low)
 
 
 def test_one_pass_without_a_spread_has_no_nll_and_says_so() -> None:

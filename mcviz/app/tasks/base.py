@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
+from mcviz.analysis.comparison import Comparison
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.charts import headed_chart
 from mcviz.app.components.explanation import Explanation
@@ -366,12 +367,12 @@ class TaskRenderer(ABC):
 
     # Two runs, and files to take away
 
-    def render_comparison(self, terms: Mapping[str, Mapping[str, np.ndarray]]) -> None:  # noqa: B027
-        """Render charts of how good two runs are, of the terms of each by its name; see `measures.quality`."""
+    def render_comparison(self, found: Comparison) -> None:  # noqa: B027
+        """Render charts of how good two runs are, where labels are known."""
 
     @abstractmethod
-    def render_example_of_both(self, context: ExampleContext, other: Run) -> None:
-        """Render an example as its run and another one predict it."""
+    def render_example_of_both(self, context: ExampleContext, found: Comparison) -> None:
+        """Render an example that two runs share as both predict it."""
 
     @abstractmethod
     def summary_figures(self, selection: Selection) -> list[go.Figure]:

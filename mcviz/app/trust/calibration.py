@@ -30,7 +30,6 @@ from mcviz.app.wording import counted
 from mcviz.measures import SCORES, percent
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import (
-    ENOUGH,
     Calibration,
     add_predictors,
     calibration,
@@ -81,7 +80,7 @@ def render_figures(run: Run, _state: PageState) -> None:
     st.markdown(" ".join(verdict_sentences(run, found)[2:]))
     chart(plot.calibration(run, found), "figures", calibration_text(found))
     enough = has_enough_mistakes(*found.predictors.values())
-    least = "" if enough else f" NLL and Brier score have one only from {ENOUGH} on."
+    least = "" if enough else " Of so few mistakes, those of NLL and Brier score hold whatever unseen mistakes cost."
     st.caption(
         f"With 95% intervals.{least} Chance: a calibrated model has a lower ECE 99 times in 100. For the NLL, "
         "probabilities are clipped at half a step of storage, since a stored 0 would make it infinite. The temperature "
