@@ -68,7 +68,7 @@ def test_every_measure_agrees_with_its_definition() -> None:
 
 @pytest.mark.parametrize("variances", [False, True])
 def test_differences_are_those_of_the_rows_and_paired(variances: bool) -> None:
-    table = regression_table(drawn(1, examples=200, variances=variances))
+    table = regression_table(drawn(1, examples=300, variances=variances))
     pairs = ((table.over_single_pass, table.single_pass), (table.over_deterministic, table.deterministic))
     for difference, other in pairs:
         for name in MEASURES:
