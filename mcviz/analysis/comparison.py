@@ -15,7 +15,14 @@ from mcviz.errors import InvalidInputError
 from mcviz.measures.bootstrap import Interval, mean_intervals, paired_difference, proportion
 from mcviz.measures.calibration import Bins, CalibrationTerms, reliability_near_one
 from mcviz.measures.convergence import shared_top
-from mcviz.measures.quality import MeasureComparison, compare_measures, join_terms, select_terms
+from mcviz.measures.quality import (
+    MeasureComparison,
+    Verdict,
+    compare_measures,
+    join_terms,
+    judge_together,
+    select_terms,
+)
 from mcviz.measures.regression import Terms
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Manifest, Run
@@ -43,12 +50,14 @@ class Comparison:
         paired: whether both are over the same examples.
         score: the score that ranks examples.
         confidence: of the intervals.
-        measures: of each run, and the other's less the first's; empty where labels are missing.
+        measures: of each run, and the other's less the first's, each by itself; empty where labels are missing.
         changes: the examples whose predictions changed; None where the examples are not the same.
         shared_top: the share of the 100 most uncertain examples that both name; None where the examples are not the
             same or no more than that.
         notes: limits of the comparison, a sentence each.
         terms: of each run, from which its measures are computed; None where labels are missing.
+        verdicts: on the first measure and the one that decides, by their names, which hold together; empty where labels
+            are missing.
     """
 
     one: Run
@@ -61,29 +70,33 @@ class Comparison:
     shared_top: float | None
     notes: tuple[str, ...]
     terms: tuple[Terms, Terms] | None = field(default=None, repr=False)
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
 
     @property
     def in_words(self) -> str:
         """Whether the other run is better, in sentences."""
         if not self.measures:
             return "It is not known which run is better, since labels are missing."
-        quality = self.one.task.quality
-        deciding = self.measures[0], self.measures[quality.place[quality.decides]]
-        known = [each for each in deciding if each.verdict != "unknown"]
-        if not known:
+        told = [each for each in self.measures if self.verdicts.get(each.measure.name, "unknown") != "unknown"]
+        if not told:
             return f"It is not known which run is better: {min(len(self.one), len(self.other))} examples are too few."
-        return " ".join(map(self._measure_sentence, known))
+        return " ".join(map(self._measure_sentence, told))
 
     def _measure_sentence(self, each: MeasureComparison) -> str:
-        name, difference = each.measure.label, each.difference
+        name, difference, verdict = each.measure.label, each.difference, self.verdicts[each.measure.name]
         if difference.value == 0:
-            return f"The {name} is the same."
-        unit = self.one.manifest.unit
-        if each.verdict == "noise":
-            by = each.measure.format_interval(difference, unit, sign="+")
+            same = f"The {name} is the same on these {len(self.one):,} examples"
+            if verdict == "same":
+                return f"{same}."
+            most = max(-difference.low, difference.high)
+            return f"{same}; on others it may differ by up to {self._format(each, most)}."
+        by = self._format(each, abs(difference.value))
+        if verdict == "noise":
             return f"The {name} differs by {by}, which is within noise."
-        by = each.measure.format_interval(difference.magnitude, unit, sign="-")
-        return f"{one_line(self.other.name)} has the {each.verdict} {name}, by {by}: more than noise."
+        return f"{one_line(self.other.name)} has the {verdict} {name}, by {by}: more than noise."
+
+    def _format(self, each: MeasureComparison, value: float) -> str:
+        return each.measure.format(value, self.one.manifest.unit, sign="-")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the comparison for JSON: numbers, and the ids of the examples that changed."""
@@ -103,6 +116,7 @@ class Comparison:
             "score": self.score,
             "confidence": self.confidence,
             "in_words": self.in_words,
+            "verdicts": self.verdicts,
             "measures": {each.measure.name: measure_dict(each) for each in self.measures},
             "changes": changes,
             "shared_of_most_uncertain": self.shared_top,
@@ -197,18 +211,23 @@ def compare(
     labels, notes = _align_labels(one, other, paired)
     uncertainty = [run.score_registry[score].uncertainty(run.scores()[score].to_numpy()) for run in (one, other)]
     measures: list[MeasureComparison] = []
-    terms = None
+    terms, verdicts = None, {}
     if labels[0] is not None and labels[1] is not None:
         reports = [_offset_progress(progress, place, len(one), len(other)) for place in range(2)]
         terms = (
             _compute_terms(one, labels[0], reports[0]) | {"uncertainty": uncertainty[0]},
             _compute_terms(other, labels[1], reports[1]) | {"uncertainty": uncertainty[1]},
         )
-        measures = compare_measures(one.task.quality, *terms, paired=paired, confidence=confidence)
+        quality = one.task.quality
+        measures = compare_measures(quality, *terms, paired=paired, confidence=confidence)
+        both = quality.measures[0].name, quality.decides
+        verdicts = judge_together(quality, *terms, both, paired=paired, confidence=confidence)
     changes = _compute_changes(one, other, labels) if paired else None
     many = paired and len(one) > TOP_UNCERTAIN
     top = shared_top(uncertainty[0], uncertainty[1], TOP_UNCERTAIN) if many else None
-    return Comparison(one, other, paired, score, confidence, tuple(measures), changes, top, tuple(notes), terms)
+    return Comparison(
+        one, other, paired, score, confidence, tuple(measures), changes, top, tuple(notes), terms, verdicts
+    )
 
 
 def compare_groups(found: Comparison, column: str) -> dict[str, tuple[int, MeasureComparison]]:

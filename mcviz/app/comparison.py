@@ -84,11 +84,10 @@ def render_verdict(run: Run, other: Run, score: str) -> None:
     ]
     with st.container(key="figures"):
         st.table(pd.DataFrame(rows).map(as_markdown).set_index("measure"))
-    exchanged = "each example's predictions were swapped" if found.paired else "examples were moved"
     st.caption(
         f"The difference is {as_markdown(other.name)} − {as_markdown(run.name)}, with {100 * found.confidence:.6g}% "
-        f"intervals. An interval without 0 is more than noise: if {exchanged} between the runs at random, so large a "
-        f"difference would be rare. Examples are ranked by {run_scores(run)[score].inline_label}."
+        "intervals; without 0, it is more than noise. Each row is judged by itself, the sentence above by its measures "
+        f"together. Examples are ranked by {run_scores(run)[score].inline_label}."
     )
     if found.terms:
         task_renderer(run).render_comparison({run.name: found.terms[0], other.name: found.terms[1]})
