@@ -45,7 +45,7 @@ Array = np.ndarray
 Random = np.random.Generator
 
 SIZES = 2, 10, 30, 100, 300, 1_000, 10_000
-GATE_SIZES = 20, 50, 200, 1_000, 5_000
+COMPARED = 20, 50, 200, 1_000  # examples of two runs
 CONFIDENCES = 0.6, 0.9, 0.98, 0.995  # means over the examples
 COVERAGES = 0.5, 0.8, 0.9, 0.95  # of prediction intervals
 FALSE, MISSED, PASSED, FOUND = 0.05, 0.07, 0.035, 0.8  # shares of the draws
@@ -63,10 +63,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all without it")
     parser.add_argument("--draws", type=int, default=500, help="of each figure")
+    parser.add_argument("--compared", type=int, nargs="+", default=COMPARED, help="numbers of examples of two runs")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"There is no part {', '.join(unknown)}: choose of {', '.join(PARTS)}.")
-    report = Report(options.draws)
+    report = Report(options.draws, tuple(options.compared))
     for part in options.parts or PARTS:
         PARTS[part](report)
     report.print_summary()
@@ -79,12 +80,14 @@ class Report:
 
     Attributes:
         draws: of each figure.
+        compared: numbers of examples of two runs.
         holds: whether every bound does so far.
         false: of the summary, by sizes: rows by the number of examples, of each the highest of all columns.
         found: of the summary, rows of what there is to find.
     """
 
     draws: int
+    compared: tuple[int, ...] = COMPARED
     holds: bool = True
     false: dict[tuple[int, ...], list[str]] = field(default_factory=dict)
     found: list[str] = field(default_factory=list)
@@ -169,7 +172,7 @@ def comparison(report: Report) -> None:
     for paired, examples_are in ((True, "the same examples"), (False, "other examples")):
         cells = [
             [rate(report.draws, false_differences, examples, mean, paired) for mean in (*CONFIDENCES, None)]
-            for examples in SIZES
+            for examples in report.compared
         ]
         runs = f"two exchangeable runs over {examples_are} differ"
         for said, bound, of in (
@@ -178,7 +181,7 @@ def comparison(report: Report) -> None:
             ("in the sentence", FALSE, lambda each: each[-1]),
         ):
             rates = [[of(each) for each in row] for row in cells]
-            report.print_false(f"{runs}, {said}", rates, WITH_REGRESSION, bound=bound)
+            report.print_false(f"{runs}, {said}", rates, WITH_REGRESSION, bound=bound, sizes=report.compared)
         found = rate(report.draws, true_differences, paired)
         report.print_found({f"over {examples_are}, {name}": share for name, share in zip(WORSE, found, strict=True)})
 
@@ -190,7 +193,7 @@ def difference(report: Report) -> None:
             np.max([rate(report.draws, missed_differences, examples, mean, how) for mean in DIFFERENCE_CONFIDENCES], 0)
             for how in CHANGED
         ]
-        for examples in GATE_SIZES
+        for examples in report.compared
     ]
     for at, measure in enumerate(DIFFERENCES):
         for said, bound, column in (
@@ -198,7 +201,7 @@ def difference(report: Report) -> None:
             (f"a model passes whose {measure} is worse by more than the gate's number", PASSED, len(DIFFERENCES) + at),
         ):
             rates = [[each[column] for each in row] for row in cells]
-            report.print_false(said, rates, list(CHANGED), bound=bound, sizes=GATE_SIZES)
+            report.print_false(said, rates, list(CHANGED), bound=bound, sizes=report.compared)
 
 
 def ranking(report: Report) -> None:
@@ -377,7 +380,7 @@ def false_differences(random: Random, examples: int, mean: float | None, paired:
         )
     found = list(differing(quality, one, other, paired).values())
     both = quality.measures[0].name, quality.decides
-    verdicts = judge_together(quality, one, other, both, paired=paired, confidence=0.95)
+    verdicts = judge_together(quality, one, other, both, paired=paired, resamples=RESAMPLES)
     return [*found, any(found), any(each not in ("noise", "same", "unknown") for each in verdicts.values())]
 
 

@@ -77,9 +77,11 @@ class Comparison:
         """Whether the other run is better, in sentences."""
         if not self.measures:
             return "It is not known which run is better, since labels are missing."
+        if "unknown" in self.verdicts.values() and not set(self.verdicts.values()) - {"unknown", "same"}:
+            return (
+                f"It is not known which run is better: {min(len(self.one), len(self.other))} examples tell too little."
+            )
         told = [each for each in self.measures if self.verdicts.get(each.measure.name, "unknown") != "unknown"]
-        if not told:
-            return f"It is not known which run is better: {min(len(self.one), len(self.other))} examples are too few."
         return " ".join(map(self._measure_sentence, told))
 
     def _measure_sentence(self, each: MeasureComparison) -> str:

@@ -44,6 +44,7 @@ FEWEST_EXAMPLES = (
 )
 FEWEST_CHANGED = 20  # examples on which two differ, of which their difference has an interval, unless all differ
 FEWEST_RANKED = 20  # mistakes, and correct predictions, of which differences of AURC and AUROC have an interval
+RANKINGS = {"aurc", "auroc"}  # the measures of classes that take draws of whole rankings
 RELATIVE_ROUNDING = 1e-9  # a share of a figure within which it is the same
 INTERVAL = 0.9  # nominal coverage of the prediction intervals that are measured
 MEASURE_DIGITS = {"share": 2, "per mille": 2, "nats": 4, "": 4}
@@ -105,9 +106,9 @@ class Quality:
         measures: in the order in which they are shown.
         decides: the name of the proper scoring rule by which one of several is chosen.
         terms: of n predictions with labels, (n,) float64 or bool by name.
-        intervals: of the terms of N examples, those of classes with `uncertainty`, (N,) high for uncertain, the
-            interval of every measure by its name; it takes `confidence`, `resamples` and `seed` as `compute_measures`
-            does.
+        intervals: of the terms of N examples, those of classes with `uncertainty`, (N,) high for uncertain, and the
+            names of some measures, the intervals of these and maybe others by name; it takes `confidence`, `resamples`
+            and `seed` as `compute_measures` does.
         differences: of the terms of two ensembles over the same N examples and the names of some measures, the
             intervals of the second's less the first's, by name, where there are any; it takes the same.
     """
@@ -172,7 +173,7 @@ def compute_measures(
     Returns:
         An interval a measure, in their order.
     """
-    found = quality.intervals(terms, confidence=confidence, resamples=resamples, seed=seed)
+    found = quality.intervals(terms, quality.place, confidence=confidence, resamples=resamples, seed=seed)
     return [found[measure.name] for measure in quality.measures]
 
 
@@ -238,7 +239,7 @@ def difference_intervals(
     if paired:
         found = quality.differences(one, other, measures, **options)
     else:
-        first, second = (quality.intervals(terms, **options) for terms in (one, other))
+        first, second = (quality.intervals(terms, measures, **options) for terms in (one, other))
         found = {name: second[name].minus(first[name]) for name in measures}
     if 2.0 ** (1 - min(len(next(iter(terms.values()))) for terms in (one, other))) > 1 - options["confidence"]:
         return {name: Interval(each.value) for name, each in found.items()}
@@ -246,25 +247,34 @@ def difference_intervals(
 
 
 def judge_together(
-    quality: Quality, one: Terms, other: Terms, measures: Collection[str], *, paired: bool, confidence: float
+    quality: Quality,
+    one: Terms,
+    other: Terms,
+    measures: Collection[str],
+    *,
+    paired: bool,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> dict[str, Verdict]:
     """Judge several measures so that with a chance of 1 − `confidence` at most any verdict is wrong (Holm 1979).
 
     Args:
-        quality: the measures of the task.
-        one: terms of N ≥ 1 examples.
-        other: terms of M ≥ 1 examples.
+        quality: as for `compare_measures`.
+        one: as for `compare_measures`.
+        other: as for `compare_measures`.
         measures: names of the measures.
-        paired: whether these are the same examples in the same order.
-        confidence: 0 to 1.
+        paired: as for `compare_measures`.
+        confidence: 0 to 1, of all verdicts together.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
     """
     verdicts: dict[str, Verdict] = {}
     left = list(measures)
     while left:
         strict = 1 - (1 - confidence) / len(left)
-        found = difference_intervals(
-            quality, one, other, left, paired=paired, confidence=strict, resamples=1000, seed=0
-        )
+        options: dict[str, Any] = {"confidence": strict, "resamples": resamples, "seed": seed}
+        found = difference_intervals(quality, one, other, left, paired=paired, **options)
         judged = {name: judge_difference(quality.measures[quality.place[name]], found[name]) for name in left}
         beyond = [name for name in left if judged[name] != "noise"]
         verdicts |= judged if not beyond else {name: judged[name] for name in beyond}
@@ -319,12 +329,15 @@ def _calibration_terms(terms: Terms) -> calibration.CalibrationTerms:
     return calibration.CalibrationTerms(correct[:, None], confidence[:, None], terms["nll"], terms["brier"])
 
 
-def _classification_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
+def _classification_intervals(terms: Terms, measures: Collection[str], **options: Any) -> dict[str, Interval]:
     found = calibration.calibration_figures(_calibration_terms(terms), **options)
-    aurc, auroc = bootstrap_intervals(
-        lambda chosen: _ranking_statistic(select_terms(terms, chosen)), len(terms["correct"]), **options
-    )
-    return {**{name: getattr(found, name) for name in calibration.CALIBRATION_MEASURES}, "aurc": aurc, "auroc": auroc}
+    by_name = {name: getattr(found, name) for name in calibration.CALIBRATION_MEASURES}
+    if RANKINGS & set(measures):
+        ranked = bootstrap_intervals(
+            lambda chosen: _ranking_statistic(select_terms(terms, chosen)), len(terms["correct"]), **options
+        )
+        by_name |= zip(("aurc", "auroc"), ranked, strict=True)
+    return by_name
 
 
 def _ranking_statistic(terms: Terms) -> Statistic:
@@ -349,7 +362,7 @@ def _classification_differences(
     means = [name for name in ("nll", "brier", "overconfidence") if name in measures]
     enough = _has_enough(calibration.FEWEST_OF_EACH, one, other)
     found |= _mean_differences(_classification_means(one), _classification_means(other), means, enough, **options)
-    if {"aurc", "auroc"} & set(measures):
+    if RANKINGS & set(measures):
         flipped = before != after
         changed = flipped if flipped.any() else one["uncertainty"] != other["uncertainty"]
 
@@ -417,7 +430,7 @@ def _regression_means(terms: Terms) -> dict[str, Array]:
     return {measure: terms[name] for measure, name in zip(REGRESSION.place, names, strict=True)}
 
 
-def _regression_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
+def _regression_intervals(terms: Terms, measures: Collection[str], **options: Any) -> dict[str, Interval]:  # noqa: ARG001 (all at once)
     means = _regression_means(terms)
     found = dict(zip(means, mean_intervals(np.stack(list(means.values()), axis=1), **options), strict=True))
     coverage = proportion(terms["held"].sum(), len(terms["held"]), options["confidence"])
