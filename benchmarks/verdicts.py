@@ -176,11 +176,11 @@ def comparison(report: Report) -> None:
         ]
         runs = f"two exchangeable runs over {examples_are} differ"
         for said, bound, of in (
-            ("by any one measure", FALSE, lambda each: each[:-2].max()),
-            ("in any row of the table", 1.0, lambda each: each[-2]),
-            ("in the sentence", FALSE, lambda each: each[-1]),
+            ("by any one measure", FALSE, slice(-2)),
+            ("in any row of the table", 1.0, slice(-2, -1)),
+            ("in the sentence", FALSE, slice(-1, None)),
         ):
-            rates = [[of(each) for each in row] for row in cells]
+            rates = [[each[of].max() for each in row] for row in cells]
             report.print_false(f"{runs}, {said}", rates, WITH_REGRESSION, bound=bound, sizes=report.compared)
         found = rate(report.draws, true_differences, paired)
         report.print_found({f"over {examples_are}, {name}": share for name, share in zip(WORSE, found, strict=True)})

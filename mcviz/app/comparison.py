@@ -72,18 +72,10 @@ def render_verdict(run: Run, other: Run, score: str) -> None:
         return
     unit = run.manifest.unit
     st.markdown(as_markdown(found.in_words))
-    rows = [
-        {
-            "measure": each.measure.label,
-            as_markdown(run.name): each.measure.format_interval(each.one, unit),
-            as_markdown(other.name): each.measure.format_interval(each.other, unit),
-            "difference": each.measure.format_interval(each.difference, unit, sign="+"),
-            "": VERDICTS[each.verdict],
-        }
-        for each in found.measures
-    ]
+    columns = "measure", as_markdown(run.name), as_markdown(other.name), "difference", ""
+    rows = [(each.measure.label, *each.format(unit), VERDICTS[each.verdict]) for each in found.measures]
     with st.container(key="figures"):
-        st.table(pd.DataFrame(rows).map(as_markdown).set_index("measure"))
+        st.table(pd.DataFrame(rows, columns=columns).map(as_markdown).set_index("measure"))
     st.caption(
         f"The difference is {as_markdown(other.name)} − {as_markdown(run.name)}, with {100 * found.confidence:.6g}% "
         "intervals; without 0, it is more than noise. Each row is judged by itself, the sentence above by its measures "

@@ -108,15 +108,7 @@ def _summary_tables(found: "Comparison") -> dict[str, Rows]:
 
     unit, both = found.one.manifest.unit, {"RUN": found.one, "OTHER": found.other}
     runs = [(name, run.path, f"{run.passes:,}", f"{len(run):,}") for name, run in both.items()]
-    measures = [
-        (
-            each.measure.label,
-            *(each.measure.format_interval(value, unit) for value in (each.one, each.other)),
-            each.measure.format_interval(each.difference, unit, sign="+"),
-            VERDICTS[each.verdict],
-        )
-        for each in found.measures
-    ]
+    measures = [(each.measure.label, *each.format(unit), VERDICTS[each.verdict]) for each in found.measures]
     counts = found.changes.counts if found.changes else {}
     changes = [(kind, f"{count:,}", _list_ids(found, kind)) for kind, count in counts.items()]
     tables: dict[str, Rows] = {
@@ -170,11 +162,7 @@ def _table_lines(title: str, rows: "Iterable[tuple[str, MeasureComparison]]", fo
 
     unit = found.one.manifest.unit
     cells = [[f"{title:.25}", "RUN", "OTHER", "OTHER less RUN", ""]]
-    for name, each in rows:
-        both = [each.measure.format_interval(value, unit) for value in (each.one, each.other)]
-        cells.append(
-            [name, *both, each.measure.format_interval(each.difference, unit, sign="+"), VERDICTS[each.verdict]]
-        )
+    cells += [[name, *each.format(unit), VERDICTS[each.verdict]] for name, each in rows]
     widths = [max(map(len, column)) + GAP for column in zip(*cells, strict=True)]
     return ["", *("".join(map(str.ljust, row, widths)).rstrip() for row in cells)]
 

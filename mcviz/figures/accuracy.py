@@ -15,6 +15,7 @@ from mcviz.figures.style import (
     axis_title,
     pad_range,
     pass_histogram,
+    share_range,
     vertical_line,
 )
 from mcviz.measures import significant
@@ -29,15 +30,17 @@ class PassMeasure:
         format: formats a value as text.
         number: d3's format of its values.
         tick: d3's format of the numbers along an axis.
+        range: the ends of an axis on which values stand.
     """
 
     title: str
     format: Callable[[float], str]
     number: str
     tick: str
+    range: Callable[[np.ndarray], list[float]]
 
 
-ACCURACY = PassMeasure("accuracy", "{:.2%}".format, ".2%", ".1%")
+ACCURACY = PassMeasure("accuracy", "{:.2%}".format, ".2%", ".1%", share_range)
 
 
 def accuracy_against_ensemble(pass_accuracy: np.ndarray, ensemble: float, deterministic: float | None) -> go.Figure:
@@ -99,7 +102,7 @@ def rmse_by_ensemble_size(ensemble_rmse: np.ndarray, deterministic: float | None
 
 
 def _rmse_measure(unit: str) -> PassMeasure:
-    return PassMeasure(axis_title("RMSE", unit), significant, NUMBER, "")
+    return PassMeasure(axis_title("RMSE", unit), significant, NUMBER, "", pad_range)
 
 
 def _draw_against_ensemble(
@@ -113,7 +116,7 @@ def _draw_against_ensemble(
     for name, value, colour, dash in lines:
         figure.add_trace(vertical_line(f"{name} {measure.format(value)}", value, top, colour, dash))
     shown = np.append(edges, [value for _, value, _, _ in lines])
-    figure.update_xaxes(title=measure.title, tickformat=measure.tick, range=pad_range(shown))
+    figure.update_xaxes(title=measure.title, tickformat=measure.tick, range=measure.range(shown))
     figure.update_yaxes(title="passes", range=[0, top])
     return apply_layout(figure, 360)
 
@@ -142,7 +145,8 @@ def _draw_by_ensemble_size(ensemble: np.ndarray, deterministic: float | None, me
         )
     ticks = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if n <= len(sizes)]
     figure.update_xaxes(title="passes in the ensemble", type="log", tickvals=ticks, ticktext=[str(n) for n in ticks])
-    figure.update_yaxes(title=measure.title, tickformat=measure.tick)
+    levels = np.append(ensemble, [] if deterministic is None else deterministic)
+    figure.update_yaxes(title=measure.title, tickformat=measure.tick, range=measure.range(levels))
     return apply_layout(figure, 360)
 
 

@@ -73,15 +73,19 @@ class Measure:
         """Format a value with its unit, such as "98.21%", or with `sign` "+" a difference, such as "+0.21 points"."""
         return f"{self.format_number(value, sign=sign)}{self._unit(target_unit, sign)}"
 
-    def format_number(self, value: float, *, sign: str = "") -> str:
-        """Format a value without its unit; "–" for NaN."""
+    def format_number(self, value: float, *, sign: str = "", digits: int | None = None) -> str:
+        """Format a value without its unit, with so many `digits` after the point or the usual ones; "–" for NaN."""
         if np.isnan(value):
             return "–"
+        if digits is not None:
+            return f"{value:{sign},.{digits}f}"
         if self.unit == "target":
             return f"{'+' if sign == '+' and value >= 0 else ''}{significant(value)}"
         return f"{SCALE.get(self.unit, 1) * value:{sign}.{MEASURE_DIGITS[self.unit]}f}"
 
-    def format_interval(self, interval: Interval, target_unit: str = "", *, sign: str = "") -> str:
+    def format_interval(
+        self, interval: Interval, target_unit: str = "", *, sign: str = "", digits: int | None = None
+    ) -> str:
         """Format a value with its unit and the ends of its interval, such as "98.21% (97.95 to 98.44)".
 
         The NLL and the AUROC of few mistakes have no interval, nor has a difference between too few examples.
@@ -89,8 +93,9 @@ class Measure:
         if np.isnan(interval.value):
             return "–"
         if self.has_interval and (np.isnan(interval.low) or np.isnan(interval.high)):
-            return f"{self.format(interval.value, target_unit, sign=sign)} (no interval)"
-        return interval.format(partial(self.format_number, sign=sign), self._unit(target_unit, sign))
+            number = self.format_number(interval.value, sign=sign, digits=digits)
+            return f"{number}{self._unit(target_unit, sign)} (no interval)"
+        return interval.format(partial(self.format_number, sign=sign, digits=digits), self._unit(target_unit, sign))
 
     def _unit(self, target_unit: str, sign: str) -> str:
         points = " points" if sign else "%"
@@ -145,6 +150,20 @@ class MeasureComparison:
     def verdict(self) -> Verdict:
         """Whether the second is better or worse by more than noise, by this measure alone."""
         return judge_difference(self.measure, self.difference)
+
+    def format(self, target_unit: str = "") -> tuple[str, str, str]:
+        """Format the first, the second and the difference with their units and intervals, all to the same digit."""
+        digits = None
+        if self.measure.unit == "target":
+            of_both = max(abs(self.one.value), abs(self.other.value))
+            digits = max(_decimals(of_both, 4), _decimals(abs(self.difference.value), 2))
+        one, other = (self.measure.format_interval(each, target_unit, digits=digits) for each in (self.one, self.other))
+        return one, other, self.measure.format_interval(self.difference, target_unit, sign="+", digits=digits)
+
+
+def _decimals(value: float, significant_digits: int) -> int:
+    """How many digits after the point show so many significant ones of a value of 0 or more."""
+    return max(0, significant_digits - 1 - math.floor(math.log10(value))) if value > 0 else 0
 
 
 def judge_difference(measure: Measure, difference: Interval) -> Verdict:

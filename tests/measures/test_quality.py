@@ -11,10 +11,12 @@ from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
 from benchmarks.verdicts import false_differences, rate, true_differences
 from mcviz.measures import Predictions, RegressionPredictions
+from mcviz.measures.bootstrap import Interval
 from mcviz.measures.quality import (
     CLASSIFICATION,
     REGRESSION,
     Measure,
+    MeasureComparison,
     Quality,
     compare_measures,
     compute_measures,
@@ -329,3 +331,20 @@ def test_verdicts_know_which_end_is_better() -> None:
             each.measure.name: each.verdict for each in compare_measures(CLASSIFICATION, one, other, paired=True)
         }
         assert {by_name[name] for name in ("accuracy", "nll", "brier", "aurc", "auroc")} == {verdict}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shown"),
+    [
+        (3.8741, 3.8783, ("3.8741 kg", "3.8783 kg", "+0.0042 kg")),
+        (197.0, 178.69, ("197.0 kg", "178.7 kg", "-18.3 kg")),
+        (1337.4, 998.2, ("1,337 kg", "998 kg", "-339 kg")),
+        (2.0, 2.0, ("2.000 kg", "2.000 kg", "+0.000 kg")),
+    ],
+)
+def test_both_runs_and_their_difference_are_shown_to_the_same_digit(one: float, other: float, shown: tuple) -> None:
+    rmse = REGRESSION.measures[0]
+    found = MeasureComparison(rmse, *(Interval(each, each - 1, each + 1) for each in (one, other, other - one)))
+    assert tuple(each.partition(" (")[0] for each in found.format("kg")) == shown
+    alone = MeasureComparison(rmse, *map(Interval, (one, other, other - one))).format("kg")
+    assert alone == tuple(f"{each} (no interval)" for each in shown)
