@@ -103,7 +103,7 @@ class Report:
     ) -> None:
         """Print how often a verdict is false, by the number of examples and by `columns`; a bound of 1 holds always."""
         most = stats.binom.isf(CHANCE, self.draws, bound) / self.draws
-        promise = f": at most {bound:.3g}, {most:.1%} by chance" if bound < 1 else ""
+        promise = f": at most {bound:.1%}, {most:.1%} by chance" if bound < 1 else ""
         print(f"\n{said}{promise}.\n\n| examples | {' | '.join(columns)} |")
         print("|---" * (1 + len(columns)) + "|")
         for examples, row in zip(sizes, rates, strict=True):
