@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,6 +48,8 @@ def wait_until_it_answers(url: str) -> None:
     while True:
         try:
             urllib.request.urlopen(f"{url}/_stcore/health", timeout=5).close()
+            return
+        except urllib.error.HTTPError:  # of a proxy, which asks for a password
             return
         except OSError:
             time.sleep(0.02)

@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -46,10 +48,32 @@ def configure(folder: Path, port: int, behind: int) -> Path:
         server, count = re.subn(there, here, server)
         assert count, f"docs/deploying.md has no {there}"
     file = folder / "nginx.conf"
+    kinds = "client_body", "proxy", "fastcgi", "uwsgi", "scgi"
+    own = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in kinds)  # its usual folders are root's
     file.write_text(
-        f"pid {folder}/pid; error_log {folder}/errors; user root;\nevents {{}}\nhttp {{\naccess_log off;\n{server}}}\n"
+        f"pid {folder}/pid; error_log {folder}/errors; user root;\nevents {{}}\n"
+        f"http {{\naccess_log off;\n{own}{server}}}\n"
     )
     return file
+
+
+def find_nginx() -> str | None:
+    """The path of nginx, which is often not on the PATH of a user."""
+    return shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+
+
+@contextmanager
+def proxied(nginx: str, url: str, folder: Path) -> Iterator[str]:
+    """The proxy of docs/deploying.md in front of a dashboard, as the address that it listens on."""
+    port = free_port()
+    file = configure(folder, port, int(url.rsplit(":", 1)[1]))
+    proxy = subprocess.Popen([nginx, "-p", str(folder), "-c", str(file), "-g", "daemon off;"])
+    try:
+        wait_until_it_answers(f"http://127.0.0.1:{port}")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        proxy.terminate()
+        proxy.wait(10)
 
 
 def measure(browser: Browser, url: str) -> Counter[str]:
@@ -74,22 +98,15 @@ def measure(browser: Browser, url: str) -> Counter[str]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--nginx", default=shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin"))
+    parser.add_argument("--nginx", default=find_nginx())
     parser.add_argument("--chromium", default=shutil.which("chromium"))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, served(ROOT / "dashboard.py", ROOT, ROOT / "cache") as (url, _):
-        folder, port = Path(name), free_port()
-        file = configure(folder, port, int(url.rsplit(":", 1)[1]))
         wait_until_it_answers(url)
-        proxy = subprocess.Popen([options.nginx, "-p", name, "-c", str(file), "-g", "daemon off;"])
-        try:
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=options.chromium, args=SWITCHES)
-                alone, through = (measure(browser, each) for each in (url, f"http://127.0.0.1:{port}"))
-                browser.close()
-        finally:
-            proxy.terminate()
-            proxy.wait(10)
+        with proxied(options.nginx, url, Path(name)) as proxy, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=options.chromium, args=SWITCHES)
+            alone, through = (measure(browser, each) for each in (url, proxy))
+            browser.close()
     print("| of a first visit to Overview | Streamlit alone | through the proxy |")
     print("|---|---:|---:|")
     for part in PARTS:

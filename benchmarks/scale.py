@@ -47,12 +47,12 @@ from mcviz import plot, write_run  # noqa: E402
 from mcviz.analysis.trust import main_predictors, other_predictors  # noqa: E402
 from mcviz.app.filters import Filters  # noqa: E402
 from mcviz.data import DataSet  # noqa: E402
-from mcviz.jobs.of_run import data_set_of  # noqa: E402
 from mcviz.measures import most_uncertain_first  # noqa: E402
 from mcviz.measures.calibration import add_predictors, calibration  # noqa: E402
 from mcviz.measures.calibration_words import calibration_sentences  # noqa: E402
 from mcviz.options import ModelOptions  # noqa: E402
 from mcviz.runs import Run, open_run  # noqa: E402
+from mcviz.runs.data_set import data_set_of  # noqa: E402
 from mcviz.runs.manifest_file import MAX_MANIFEST_BYTES  # noqa: E402
 from mcviz.sampling.cluster import connect  # noqa: E402
 from mcviz.sampling.model_source import ModelSource  # noqa: E402

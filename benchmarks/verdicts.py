@@ -22,10 +22,13 @@ from scipy import stats
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mcviz.measures import Predictions, RegressionPredictions
-from mcviz.measures.bootstrap import Interval
+from mcviz.measures.accuracy_estimate import estimate_accuracy
+from mcviz.measures.bootstrap import Interval, mean_intervals, resample
 from mcviz.measures.calibration import SMALLEST_PROBABILITY, CalibrationFigures, calibration_terms
 from mcviz.measures.calibration import calibration as calibrated
 from mcviz.measures.calibration_words import calibration_sentences
+from mcviz.measures.conformal import share_by_chance
+from mcviz.measures.ood import OOD_P_VALUE, ClassSubspaces, OODDetector
 from mcviz.measures.permutation import finds_more_than_chance
 from mcviz.measures.prediction_intervals import coverage_sentence, pass_intervals
 from mcviz.measures.quality import (
@@ -37,8 +40,9 @@ from mcviz.measures.quality import (
     judge_together,
     overconfidence_growth,
 )
-from mcviz.measures.regression import Terms
-from mcviz.measures.selective import Ranking, compute_areas, selective_figures
+from mcviz.measures.referral import find_cheapest
+from mcviz.measures.regression import Terms, rmse_interval
+from mcviz.measures.selective import Ranking, area_intervals, compute_areas, selective_figures
 from mcviz.measures.temperature import apply_temperature
 
 Array = np.ndarray
@@ -48,6 +52,7 @@ SIZES = 2, 10, 30, 100, 300, 1_000, 10_000
 COMPARED = 20, 50, 200, 1_000  # examples of two runs
 CONFIDENCES = 0.6, 0.9, 0.98, 0.995  # means over the examples
 COVERAGES = 0.5, 0.8, 0.9, 0.95  # of prediction intervals
+SMALLER = SIZES[:-1]  # of what takes long, and errs where examples are few
 FALSE, MISSED, PASSED, FOUND = 0.05, 0.07, 0.035, 0.8  # shares of the draws
 POOL = 50_000  # examples whose labels have known probabilities, of which those of a draw are taken
 CHANCE = 1e-4  # that a share is beyond its tolerance
@@ -56,6 +61,7 @@ OF_CLASSES = [f"mean confidence {mean}" for mean in CONFIDENCES]  # columns of a
 WITH_REGRESSION = [*OF_CLASSES, "regression"]
 SCORES = 8  # that are ranked
 INSPECTED = 0.05  # of the examples, in the story
+PASSES = 8
 
 
 def main() -> None:
@@ -101,15 +107,18 @@ class Report:
         bound: float = FALSE,
         sizes: tuple[int, ...] = SIZES,
     ) -> None:
-        """Print how often a verdict is false, by the number of examples and by `columns`; a bound of 1 holds always."""
+        """Print how often a verdict is false, by the number of examples, the smaller ones of `sizes`, and `columns`.
+
+        A bound of 1 holds always.
+        """
         most = stats.binom.isf(CHANCE, self.draws, bound) / self.draws
         promise = f": at most {bound:.1%}, {most:.1%} by chance" if bound < 1 else ""
         print(f"\n{said}{promise}.\n\n| examples | {' | '.join(columns)} |")
         print("|---" * (1 + len(columns)) + "|")
-        for examples, row in zip(sizes, rates, strict=True):
+        for examples, row in zip(sizes, rates, strict=False):
             print(f"| {examples:,} | {' | '.join(f'{each:.1%}' for each in row)} |", flush=True)
-        rows = self.false.setdefault(sizes, [])
-        rows.append(f"| {said} | {' | '.join(f'{max(row):.1%}' for row in rates)} |")
+        highest = [f"{max(row):.1%}" for row in rates] + ["–"] * (len(sizes) - len(rates))
+        self.false.setdefault(sizes, []).append(f"| {said} | {' | '.join(highest)} |")
         self.holds &= bool(np.max(rates) <= most)
 
     def print_found(self, rates: dict[str, Array]) -> None:
@@ -218,6 +227,75 @@ def story(report: Report) -> None:
     report.print_found({"max probability is useful": rate(report.draws, true_use)})
 
 
+def costs(report: Report) -> None:
+    """What the cheapest threshold saves, where a look costs what it finds."""
+    cells = [[rate(report.draws, false_saving, examples, mean) for mean in CONFIDENCES] for examples in SIZES]
+    false, missed = ([[each[at] for each in row] for row in cells] for at in range(2))
+    report.print_false("a score that knows nothing saves at break-even", false)
+    report.print_false("the interval of what it saves leaves it out", missed, bound=MISSED)
+    report.print_found({"max probability saves at break-even": rate(report.draws, true_saving)})
+
+
+def together(report: Report) -> None:
+    """Whether passes are better together, where labels are random of all examples that they disagree on."""
+    rates = [[rate(report.draws, false_gain, examples, mean) for mean in CONFIDENCES] for examples in SMALLER]
+    report.print_false("passes that gain nothing are better together than alone", rates)
+    report.print_found({"the mean of passes is 5 points better than one": rate(report.draws, true_gain)})
+
+
+def temperature(report: Report) -> None:
+    """What is left open where no miscalibration is found, of labels at a temperature of 1.5."""
+    cells = [
+        [rate(report.draws, left_open, examples, mean, varied) for mean in CONFIDENCES for varied in (0, 1)]
+        for examples in SMALLER
+    ]
+    columns = [f"{name}, {how}" for name in OF_CLASSES for how in ("all alike", "varied")]
+    false = [[each[0] for each in row] for row in cells]
+    report.print_false(
+        "no miscalibration is found, and what is left open leaves out a temperature of 1.5", false, columns
+    )
+    most = max(each[1] for row in cells for each in row)
+    print(f"\nNo miscalibration is found in up to {most:.1%} of the draws.")
+
+
+def areas(report: Report) -> None:
+    """The intervals of AURC, E-AURC, AUGRC and AUROC."""
+    rates = [[rate(report.draws, missed_areas, examples, mean) for mean in CONFIDENCES] for examples in SMALLER]
+    for at, name in enumerate(("AURC", "E-AURC", "AUGRC", "AUROC")):
+        missed = [[each[at] for each in row] for row in rates]
+        report.print_false(f"the interval of the {name} leaves it out", missed, bound=MISSED)
+
+
+def rmse(report: Report) -> None:
+    """The interval of an RMSE, of errors with light and heavy tails."""
+    rates = [[rate(report.draws, missed_rmse, examples, law) for law in ERRORS] for examples in SIZES]
+    report.print_false("the interval of the RMSE leaves it out", rates, list(ERRORS), bound=MISSED)
+
+
+def ood(report: Report) -> None:
+    """Whether the share of held-out examples that the OOD verdict stops is above what chance explains."""
+    rates = [[rate(report.draws, false_shift, examples, count) for count in CALIBRATING] for examples in SMALLER]
+    columns = [f"calibrated on {count}" for count in CALIBRATING]
+    report.print_false("more of the run's own examples are stopped than chance explains", rates, columns)
+    found = rate(report.draws, true_shift)
+    report.print_found({"examples of which 15% should be stopped": found})
+
+
+def unlabelled(report: Report) -> None:
+    """The interval of an accuracy that is estimated by as many labels of other examples."""
+    cases = (0.5, 1), (1, 1), (2, 1), (1, 0.8)  # how the labels differ from the confidences
+    missed = [
+        [
+            np.max([rate(report.draws, estimated_accuracy, examples, mean, *case) for case in cases])
+            for mean in CONFIDENCES
+        ]
+        for examples in SIZES
+    ]
+    report.print_false(
+        "the interval of an accuracy that is estimated without labels leaves it out", missed, bound=MISSED
+    )
+
+
 PARTS: dict[str, Callable[[Report], None]] = {
     "calibration": calibration,
     "coverage": coverage,
@@ -225,6 +303,13 @@ PARTS: dict[str, Callable[[Report], None]] = {
     "difference": difference,
     "ranking": ranking,
     "story": story,
+    "costs": costs,
+    "together": together,
+    "temperature": temperature,
+    "areas": areas,
+    "rmse": rmse,
+    "ood": ood,
+    "unlabelled": unlabelled,
 }
 
 
@@ -265,6 +350,24 @@ def judged(random: Random, examples: int, mean: float, varied: bool, temperature
     true = over, *expected_scores(mean, varied, temperature)
     pairs = zip((found.overconfidence, found.nll, found.brier), true, strict=True)
     return ["-confident" in words, *(misses(*pair) for pair in pairs)]
+
+
+def estimated_accuracy(random: Random, examples: int, mean: float, temperature: float, shrunk: float = 1) -> bool:
+    """Whether the interval of the accuracy on examples without labels, by as many with labels, leaves it out.
+
+    Args:
+        random: of the examples and labels.
+        examples: how many of each.
+        mean: of the confidences.
+        temperature: of the labels: 1 for a calibrated model.
+        shrunk: what their probabilities keep of their distance to one half, which no temperature does.
+    """
+    probs = pool(mean, True)[random.integers(POOL, size=2 * examples)]
+    truth = 0.5 + shrunk * (apply_temperature(probs, temperature) - 0.5)
+    labels = (random.random(len(probs)) > truth[:, 0]).astype(int)
+    old, new = slice(examples), slice(examples, None)
+    found = estimate_accuracy(probs[old], labels[old], probs[new])
+    return misses(found.accuracy, (probs[new].argmax(axis=1) == labels[new]).mean())
 
 
 @cache
@@ -527,6 +630,127 @@ def true_use(random: Random) -> bool:
 def useful(wrong: Array) -> bool:
     """Whether the story calls an order useful."""
     return finds_more_than_chance(wrong, max(1, int(INSPECTED * len(wrong))))
+
+
+def false_saving(random: Random, examples: int, mean: float) -> list[bool]:
+    """Whether a random score saves where a look costs what it finds, and whether the interval leaves out 0."""
+    found = find_cheapest(Ranking(random.random(examples), random.random(examples) < mean), 1 / (1 - mean), 1)
+    return [found.saved.low > 0, misses(found.saved, 0)]
+
+
+def true_saving(random: Random) -> bool:
+    """Whether max probability saves there, in 1,000 examples."""
+    truth, labels = probabilities(random, 1000, 0.9)
+    terms = class_terms(predicted(random, truth), labels)
+    return find_cheapest(Ranking(terms["uncertainty"], terms["correct"]), 10, 1).saved.low > 0
+
+
+def false_gain(random: Random, examples: int, mean: float) -> bool:
+    """Whether passes are better together where they agree, or labels are drawn at random."""
+    first = random.uniform(0.01, 0.99, (PASSES, examples))
+    alike = random.random(examples) < 2 * mean - 1
+    first[:, alike] = 0.99
+    return gains(first, np.where(alike, 0, random.integers(0, 2, examples)))
+
+
+def true_gain(random: Random) -> bool:
+    """Whether passes are better together whose mean errs in 10%, and each of which in 15%, of 1,000 examples."""
+    wrong = random.random(1000) < 0.1
+    turned = random.random((PASSES, 1000)) < 0.05 / 0.8
+    first = np.where(turned ^ wrong, 0.4, np.where(wrong, 0.4, 0.6) + 0.3 * ~wrong)
+    return gains(first, np.zeros(1000, int))
+
+
+def gains(first: Array, labels: Array) -> bool:
+    """Whether Trust's test says that the mean of (T, N) probabilities of the first class is better than one of them."""
+    probs = np.stack([first, 1 - first], axis=2)
+    predictors = {"ensemble": probs.mean(axis=0)[None], "single_pass": probs}
+    terms = {name: calibration_terms(each, labels) for name, each in predictors.items()}
+    return calibrated(terms, resamples=RESAMPLES).differences["single_pass"].accuracy.low > 0
+
+
+def left_open(random: Random, examples: int, mean: float, varied: int) -> list[bool]:
+    """Whether no miscalibration is found and the interval misses the true one; and whether none is found.
+
+    Args:
+        random: of the examples and labels.
+        examples: how many.
+        mean: of the confidences.
+        varied: whether they differ.
+    """
+    probs = pool(mean, bool(varied))[random.integers(POOL, size=examples)]
+    truth = apply_temperature(probs, 1.5)
+    words, found = on_calibration(random, probs, truth)
+    right = np.take_along_axis(truth, probs.argmax(axis=1)[:, None], axis=1)[:, 0]
+    none = words.startswith("No miscalibration")
+    return [none and misses(found.overconfidence, (probs.max(axis=1) - right).mean()), none]
+
+
+@cache
+def expected_areas(mean: float) -> Array:
+    """(4,) float64 the areas of `compute_areas` of very many examples."""
+    ranking = draw_ranking(np.random.default_rng(0), 1_000_000, mean)
+    return compute_areas(ranking, np.ones((1, len(ranking))))[0]
+
+
+def draw_ranking(random: Random, examples: int, mean: float) -> Ranking:
+    """A ranking by the max probability of a model."""
+    truth, labels = probabilities(random, examples, mean)
+    terms = class_terms(predicted(random, truth), labels)
+    return Ranking(terms["uncertainty"], terms["correct"])
+
+
+def missed_areas(random: Random, examples: int, mean: float) -> list[bool]:
+    """Whether the interval of each area misses it."""
+    ranking, true = draw_ranking(random, examples, mean), expected_areas(mean)
+
+    def build_statistic(chosen: Array | slice) -> Callable[[Array], Array]:
+        some = ranking.select(chosen)
+        return lambda weights: compute_areas(some, weights)
+
+    value, draws = resample(build_statistic, examples, resamples=RESAMPLES)
+    found = area_intervals(value, draws, ranking.correct, 0.95)
+    return [misses(*pair) for pair in zip(found, true.tolist(), strict=True)]
+
+
+ERRORS: dict[str, tuple[Callable[[Random, int], Array], float]] = {  # errors, and their mean square
+    "normal": (lambda random, count: random.normal(size=count), 1.0),
+    "Laplace": (lambda random, count: random.laplace(size=count), 2.0),
+    "t, 5 degrees of freedom": (lambda random, count: random.standard_t(5, count), 5 / 3),
+    "normal, of log-normal scale": (
+        lambda random, count: np.exp(random.normal(0, 0.7, count)) * random.normal(size=count),
+        float(np.exp(2 * 0.7**2)),
+    ),
+}
+
+
+def missed_rmse(random: Random, examples: int, law: str) -> bool:
+    """Whether the interval of the RMSE misses it."""
+    draw, true = ERRORS[law]
+    (square,) = mean_intervals(np.square(draw(random, examples))[:, None], resamples=RESAMPLES)
+    return misses(rmse_interval(square, examples), true**0.5)
+
+
+CALIBRATING = 19, 100, 1_000  # examples
+
+
+def false_shift(random: Random, examples: int, calibrating: int) -> bool:
+    """Whether more examples are stopped than chance explains, of examples that are drawn as those for calibration."""
+    return stopped_beyond_chance(random.normal(size=(2, calibrating + examples)), calibrating)
+
+
+def true_shift(random: Random) -> bool:
+    """The same of 1,000 whose scores are higher, so that about 15% are stopped, with as many for calibration."""
+    scores = random.normal(size=(2, 2000))
+    scores[:, 1000:] += 0.6
+    return stopped_beyond_chance(scores, 1000)
+
+
+def stopped_beyond_chance(scores: Array, calibrating: int) -> bool:
+    """Whether the verdict stops more of the last of (2, M + N) scores than chance explains."""
+    fitted, new = scores[:, :calibrating], scores[:, calibrating:]
+    found = OODDetector(ClassSubspaces(np.zeros(1), ()), *fitted).classify(*new)
+    return found.is_ood.mean() > share_by_chance(calibrating, new.shape[1], OOD_P_VALUE)[1]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 from . import plot as plot
 from .analysis.comparison import compare as compare
+from .analysis.labelling import count_label_errors as count_label_errors
+from .analysis.labelling import label_issues as label_issues
 from .analysis.referral import refer as refer
 from .analysis.slices import slices as slices
+from .analysis.unlabelled import estimate_accuracy as estimate_accuracy
 from .data import DataSet as DataSet
 from .data import as_model_input as as_model_input
 from .data import read_data as read_data

@@ -55,3 +55,7 @@ class ClusterError(McvizError, ConnectionError):
 
 class StorageError(McvizError, OSError):
     """A disk that is full, a folder that may not be written, a store that does not answer."""
+
+
+class ModelWarning(UserWarning):
+    """A model that is hardly better than guessing, or whose examples or outputs may not be what they are taken for."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from mcviz.errors import InvalidInputError, MissingPackageError
 
+CACHE_VARIABLE = "MCVIZ_CACHE"  # the folder of runs
 IMPORT_VARIABLE = "MCVIZ_IMPORT"  # names of the user's own modules, separated by spaces
 # The packages by their own names: these lines are right wherever mcviz came from, and an index has another "mcviz".
 # Without versions, so that they can be copied from a page: it marks the characters of Markdown, such as <, as text.
@@ -89,8 +90,8 @@ def find_modules(names: Sequence[str]) -> None:
     for name in names:
         if not name.partition(".")[0].isidentifier() or find_spec(name.partition(".")[0]) is None:
             raise MissingPackageError(
-                f"--import {name} names no module that is installed or in the working directory. "
-                f"Received: {Path.cwd()}."
+                f"--import {name} names no module that is installed or in the working directory, where that is not "
+                f"in the folder of runs. Received: {Path.cwd()}."
             )
 
 
@@ -122,14 +123,16 @@ def is_in_modules(function: str, modules: Sequence[str]) -> bool:
     return any(f"{module}.".startswith(f"{name}.") for name in modules)
 
 
-def import_function(name: str) -> Callable[..., Any]:
+def import_function(name: str, modules: Sequence[str] | None = None) -> Callable[..., Any]:
     """Import a function of the user's own, from what is installed or the working directory.
 
     Args:
         name: as `package.module:function`. The module's code runs.
+        modules: that have to define it, or what they hold; None where the user has typed the name. A module also holds
+            what it imported, such as a function that runs the commands of a shell.
 
     Raises:
-        InvalidInputError: that is no such name, the module has no such function, or its code fails.
+        InvalidInputError: that is no such name, the module has no such function or only imported it, or its code fails.
         MissingPackageError: the module is not there, or needs what is not installed.
     """
     if not is_function_name(name):
@@ -139,13 +142,30 @@ def import_function(name: str) -> Callable[..., Any]:
     found = getattr(_import(module, name), attribute, None)
     if not callable(found):
         raise InvalidInputError(f"The module {module} has no function of that name. Received: {attribute}.")
+    if modules is not None and not is_in_modules(f"{found.__module__}:{attribute}", modules):
+        raise InvalidInputError(
+            f"A run may have functions called that {' or '.join(modules)} defines. Received: {name}, which "
+            f"{found.__module__} defines. Define a function around it there, and sample the run with that."
+        )
     return found
 
 
+def keep_runs_from_import(runs: Path) -> None:
+    """Take a folder of runs out of where Python looks for code; others may have written what is in it.
+
+    A run with the name of a package and an `__init__.py` would be that package. The working directory goes, too, where
+    it is within that folder.
+    """
+    here, runs = Path.cwd(), runs.resolve()
+    closed = {runs, here} if here.is_relative_to(runs) else {runs}
+    sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() not in closed]
+
+
 def _look_in_working_directory() -> None:
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    """Let Python find code in the working directory, behind all else, unless it is where runs are."""
+    here, runs = Path.cwd(), Path(os.environ.get(CACHE_VARIABLE) or "cache").resolve()
+    if str(here) not in sys.path and not here.is_relative_to(runs):
+        sys.path.append(str(here))
 
 
 def _import(module: str, asked: str) -> ModuleType:
@@ -153,5 +173,5 @@ def _import(module: str, asked: str) -> ModuleType:
         return import_module(module)
     except ImportError as error:
         raise MissingPackageError(f"{asked} cannot be imported: {error}. Install what it needs.") from error
-    except Exception as error:  # of the user's own code
+    except (Exception, SystemExit) as error:  # of the user's own code
         raise InvalidInputError(f"{asked} cannot be imported: {type(error).__name__}: {error}.") from error

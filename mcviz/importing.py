@@ -23,6 +23,7 @@ from mcviz.runs.contents import Contents, Progress, describe_examples, describe_
 from mcviz.runs.writer import rename_classes, write
 from mcviz.tasks import PassFormat, find_task
 from mcviz.tasks.base import locate
+from mcviz.text import list_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,9 +41,9 @@ def write_run(
     predicts: Predicts = "mean",
     target_names: Sequence[str] | None = None,
     unit: str = "",
-    class_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | Mapping[str, str] | None = None,
     ids: Sequence[str] | None = None,
-    columns: "pd.DataFrame | None" = None,
+    columns: "pd.DataFrame | Mapping[str, Any] | None" = None,
     deterministic: Any = None,
     features: Any = None,
     axes: Sequence[str] | None = None,
@@ -68,15 +69,17 @@ def write_run(
             ids and columns are taken where none are given; or None. Pictures in files are brought to their most
             frequent size, and to 512 pixels a side at most. Columns of a table that lack numbers are the user's own.
         labels: of classes, as `mcviz.data.labels.match_labels` takes them, which says which class each is; or (N,) or
-            (N, D) true values of a regression; None where they are not known.
+            (N, D) true values of a regression; None where they are not known. A mapping is of ids; the index of a
+            Series or a table names the examples where it has their ids.
         task: "classification" or "regression".
         predicts: what the columns of `passes` and `deterministic` are in a regression: "mean", a value for each target;
             or D means and then D spreads, "mean,variance", "mean,log_variance" or "mean,std".
         target_names: D names of what a regression predicts, in the order of `passes`; those of the data without it.
         unit: of all targets of a regression, such as "mg/dl".
-        class_names: C names; their numbers without it.
+        class_names: C names, in the order of `passes`, which labels follow by name; or new names by those that the data
+            have; those of the data without it, or else numbers.
         ids: N different texts that name the examples; their numbers without it.
-        columns: the user's own columns, a row an example.
+        columns: the user's own columns, a table with a row an example, as `labels`; or each by its name.
         deterministic: (N, C) probabilities of the model with dropout off, or (N, D) values; or None.
         features: (N, D) floating point by which examples are alike, or None.
         axes: the order of the axes of `passes`, such as `("example", "pass", "class")`, or with "target" of a
@@ -100,9 +103,11 @@ def write_run(
     examples = _build_data_set(data, labels, ids, columns, task)
     for name, names, of in (("class_names", class_names, "class"), ("target_names", target_names, "target")):
         if names is not None and form.axis != of:
-            raise validate.invalid(name, f"left out for a {task}", ", ".join(names))
-        if names is not None:
-            examples = examples.with_names(names, task)
+            raise validate.invalid(name, f"left out for a {task}", list_names(names))
+    if class_names is not None:
+        examples = examples.with_class_names(class_names)
+    if target_names is not None:
+        examples = examples.with_target_names(target_names)
     if unit and form.axis != "target":
         raise validate.invalid("unit", f"left out for a {task}", unit)
     passes, axes = form.expand_axes(passes, axes)
@@ -351,12 +356,12 @@ def _find_axes(shape: tuple[int, ...], axes: Sequence[str] | None, count: int | 
     return 0, 1, 2
 
 
-def _build_data_set(data: Any, labels: Any, ids: Any, columns: "pd.DataFrame | None", task: str) -> DataSet:
+def _build_data_set(data: Any, labels: Any, ids: Any, columns: Any, task: str) -> DataSet:
     examples = DataSet(None) if data is None else as_data_set(data, task, complete=False)
+    if ids is not None:  # first, since they may say which example a label or a row is of
+        examples = examples.with_ids(ids)
     if labels is not None:
         examples = examples.with_labels(labels, task)
-    if ids is not None:
-        examples = examples.with_ids(ids)
     return examples if columns is None else examples.with_columns(columns)
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -331,6 +332,20 @@ class Manifest(Part, frozen=True, kw_only=True):
         """The settings of the sampling by name; empty for passes that were imported."""
         found = {mark.name: getattr(self, field) for field, mark in IDENTITY.items() if mark.setting}
         return {name: value for name, value in sorted(found.items()) if value is not None}
+
+    @property
+    def rates(self) -> str:
+        """The different rates of the dropout in the passes, such as "0.25, 0.5"; empty where there is none."""
+        found = {layer.rate for layer in self.origin.stochastic_layers if layer.rate is not None}
+        return ", ".join(f"{rate:g}" for rate in sorted(found))
+
+    def time(self, event: Literal["started", "finished"]) -> datetime | None:
+        """When the run was started or finished, in UTC; None where that is not known."""
+        try:
+            found = datetime.fromisoformat(str(self.created.get(event)))
+        except ValueError:
+            return None
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
 
     @property
     def has_images(self) -> bool:

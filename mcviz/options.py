@@ -209,6 +209,14 @@ def _parse_pairs(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     return tuple(pairs.items())
 
 
+def _parse_renamed(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Pairs of an old and a new name, each in a text of its own, or separated by commas."""
+    pairs = [
+        pair for text in texts for pair in (text.split(",") if all("=" in each for each in text.split(",")) else [text])
+    ]
+    return tuple((old.strip(), new.strip()) for old, new in _parse_pairs(tuple(pairs)))
+
+
 # What is said of an option stands on few lines.
 # fmt: off
 @dataclass(frozen=True)
@@ -291,10 +299,22 @@ class DataOptions:
         "IDX; a Hugging Face data set; or a run, for its examples.",
         "PATH", job=True,
     )] = ""
+    labels: Annotated[str | None, Option(
+        "In place of the data's own: a table with labels, by ids where it has some, or an .npy.",
+        "FILE",
+    )] = None
     class_names: Annotated[tuple[str, ...] | None, Option(
-        "In the order of the model's outputs; or a file with one name a line.",
+        "In the order of the model's outputs, labels following by name; or a file with one name a line.",
         "A,B,…|FILE", parse=_parse_class_names, job=True,
     )] = None
+    rename_class: Annotated[tuple[tuple[str, str], ...], Option(
+        "A new name for a class that the data, or the passes, name otherwise.",
+        "OLD=NEW", several=True, parse=_parse_renamed, job=True,
+        label="New names of classes", placeholder="airplane=Airplane, bird=Bird",
+    )] = ()
+    names_in_order: Annotated[bool, Option(
+        "--class-names are new names, in the order of those that the data have.", job=True,
+    )] = False
     unit: Annotated[str, Option(
         "Of the targets of a regression, such as mg/dl.",
         "TEXT", job=True, label="Unit of what a regression predicts", placeholder="mg/dl",
@@ -389,7 +409,6 @@ class ImportOptions:
     """The options of `mcviz import`: what passes are that were made elsewhere."""
 
     data: DataOptions
-    labels: Annotated[str | None, Option("A table with labels, or an .npy.", "FILE")] = None
     task: TaskOptions
     axes: Annotated[str | None, Option("The order of the axes, such as example,pass,class.", "A,B,C")] = None
     from_logits: Annotated[bool, Option("They are logits, not probabilities.")] = False

@@ -31,17 +31,40 @@ def identify_users(person: Callable[[], str | None]) -> None:
 
 def refusal() -> str:
     """Return why the user may not write, as part of a sentence; empty where they may."""
-    if os.environ.get(READ_ONLY, "").strip().lower() not in OFF:
+    if _is_read_only():
         return f"everything is read-only ({READ_ONLY} is set)"
-    listed = os.environ.get(WRITERS)
+    listed = _list_writers()
     if listed is None or _person is None:
         return ""
     person = _person()
     if person is None:
         return "only those on a list may change anything, and nobody is logged in"
-    if person.casefold() not in listed.casefold().replace(",", " ").split():
+    if person.casefold() not in map(str.casefold, listed):
         return f"{person} is not on the list of those who may change anything"
     return ""
+
+
+def describe_writers() -> str:
+    """Say in a sentence who of a dashboard's visitors may write."""
+    listed = _list_writers()
+    if _is_read_only():
+        return f"Nobody may change anything ({READ_ONLY} is set)."
+    if listed is None:
+        return (
+            f"Everybody who reaches this dashboard may change what it shows. {READ_ONLY} or {WRITERS} restricts that."
+        )
+    if not listed:
+        return f"Nobody may change anything ({WRITERS} is a list of nobody)."
+    return f"Who is logged in as one of these may change what this dashboard shows ({WRITERS}): {', '.join(listed)}."
+
+
+def _is_read_only() -> bool:
+    return os.environ.get(READ_ONLY, "").strip().lower() not in OFF
+
+
+def _list_writers() -> list[str] | None:
+    listed = os.environ.get(WRITERS)
+    return None if listed is None else listed.replace(",", " ").split()
 
 
 def may_write() -> bool:

@@ -1,6 +1,7 @@
 """The charts of a run, as the pages of the dashboard draw them, for notebooks and scripts.
 
-Each function takes a run and returns a plotly figure; `examples` returns a picture. Where one takes `rows`, these are
+Each function takes a run and returns a plotly figure; `examples` returns a picture. `reliability`, `risk_coverage` and
+`example` also take what `mcviz.compare` returns, and draw both of its runs. Where one takes `rows`, these are
 rows of `Run.table`, such as `run.table().query("label == 3")`; without them all examples are drawn. Scores are named as
 in `Run.scores`; without a name, the first score of the run's task is taken.
 
@@ -23,11 +24,14 @@ from mcviz.analysis.base import (
     require_classes,
     summarise_classes,
 )
+from mcviz.analysis.comparison import Comparison, bin_by_confidence
+from mcviz.analysis.pairing import class_order, name_apart
 from mcviz.analysis.referral import rank_by_all_scores
 from mcviz.analysis.similarity import components_plane, load_components
 from mcviz.analysis.trust import Convergence, compute_convergence, main_predictors, predictors
 from mcviz.contact_sheet import draw_contact_sheet
 from mcviz.errors import InvalidInputError
+from mcviz.figures.comparison import class_histograms, classes_to_compare, output_histograms
 from mcviz.figures.style import axis_title
 from mcviz.figures.trust import (
     accuracy_against_referred,
@@ -40,7 +44,7 @@ from mcviz.measures.calibration import Calibration, CalibrationTerms, reliabilit
 from mcviz.measures.calibration import calibration as measure_calibration
 from mcviz.measures.prediction_intervals import interval_calibration, pass_intervals
 from mcviz.measures.regression_scores import predictive_variance
-from mcviz.measures.selective import accuracy_of_rest, perfect_ranking, risk_bands
+from mcviz.measures.selective import Ranking, accuracy_of_rest, perfect_ranking, risk_bands
 from mcviz.runs import Run
 from mcviz.text import one_line
 
@@ -71,13 +75,15 @@ def ensemble_size(run: Run) -> go.Figure:
     return figures.rmse_by_ensemble_size(ensembles, run.deterministic_quality, run.manifest.unit)
 
 
-def reliability(run: Run, found: Mapping[str, CalibrationTerms] | None = None) -> go.Figure:
+def reliability(run: Run | Comparison, found: Mapping[str, CalibrationTerms] | None = None) -> go.Figure:
     """Draw the reliability diagram of a classification: how far accuracy is from confidence, by confidence.
 
     Args:
-        run: with labels.
+        run: with labels; or a comparison of two runs with labels, of which the ensembles are drawn.
         found: the result of `analysis.trust.main_predictors`, if it is there already; others in it are not drawn.
     """
+    if isinstance(run, Comparison):
+        return reliability_diagram(bin_by_confidence(_terms_by_name(run)))
     terms = main_predictors(run) if found is None else found
     drawn = {name: terms[name] for name in ("deterministic", "ensemble") if name in terms}
     return reliability_diagram(reliability_near_one(drawn))
@@ -138,15 +144,17 @@ def ranking(run: Run, score: str | None = None) -> go.Figure:
     return figures.mistakes_by_reviewed(mistakes_in_order(run, order), REVIEWED_SHARE, noun)
 
 
-def risk_coverage(run: Run, score: str | None = None) -> go.Figure:
+def risk_coverage(run: Run | Comparison, score: str | None = None) -> go.Figure:
     """Draw the accuracy of the rest of a classification when the most uncertain share of its examples is referred.
 
     The share of mistakes among the rest is the risk, and its size the coverage; the band is a 95% interval.
 
     Args:
-        run: with labels.
-        score: that ranks examples; one that needs no labels.
+        run: with labels; or a comparison of two runs with labels.
+        score: that ranks examples; one that needs no labels. A comparison has its own.
     """
+    if isinstance(run, Comparison):
+        return _referral_in_both(run)
     rankings, ranked_by = rank_by_all_scores(run), _score(run, score, with_labels=False)
     chosen, deterministic = rankings[ranked_by.name], rankings.get("deterministic")
     curves = {ranked_by.label: accuracy_of_rest(chosen)}
@@ -335,22 +343,25 @@ def examples(run: Run, ids: Sequence[int] | Sequence[str] | np.ndarray) -> "Imag
 # One example
 
 
-def example(run: Run, example: int, *, target: int = 0, coverage: float = 0.9) -> go.Figure:
+def example(run: Run | Comparison, example: int, *, target: int = 0, coverage: float = 0.9) -> go.Figure:
     """Draw what the passes predict for an example.
 
     Args:
-        run: whose example it is.
-        example: its number.
+        run: whose example it is; or a comparison of two runs.
+        example: its number; of a comparison, in the first run.
         target: of a regression, the index of the target.
         coverage: of the interval of a regression, 0 to 1.
 
     Returns:
-        As `passes`, with the label and the prediction of the deterministic model where these are known.
+        As `passes`, with the label and the prediction of the deterministic model where these are known. Of a
+        comparison, histograms of the passes of each run, above each other on the same axes.
 
     Raises:
         IndexError: there is no such example.
-        InvalidInputError: there is no such target, or a coverage that cannot be.
+        InvalidInputError: there is no such target, a coverage that cannot be, or an example that only one run has.
     """
+    if isinstance(run, Comparison):
+        return _example_in_both(run, example, target)
     predictions, labels, deterministic = run.predictions(example), run.labels, run.deterministic_predictions
     if run.class_names:
         return passes(run, predictions, label=None if labels is None else int(labels[example]))
@@ -388,9 +399,10 @@ def passes(
         The mean of each class with one standard deviation to either side; of a regression a histogram of the passes.
 
     Raises:
-        InvalidInputError: predictions of another shape, no such target, or a coverage that cannot be.
+        InvalidInputError: predictions of another shape or not finite, no such target, or a coverage that cannot be.
     """
     validate.shape("predictions", predictions, ("T", "K"), advice="Take those of one input.")
+    validate.finite("predictions", predictions)
     if run.class_names:
         return figures.class_probabilities(
             summarise(predictions), _class_names(run), None if label is None else int(label)
@@ -409,6 +421,43 @@ def passes(
     )
 
 
+def _terms_by_name(found: Comparison) -> dict[str, Mapping[str, np.ndarray]]:
+    """Return the terms of the measures of both runs of a comparison of classes, by their names."""
+    require_classes(found.one)
+    if found.terms is None:
+        raise InvalidInputError(f"This takes labels, and neither {found.one.path} nor {found.other.path} has them.")
+    return dict(zip(name_apart(found.one, found.other), found.terms, strict=True))
+
+
+def _referral_in_both(found: Comparison) -> go.Figure:
+    rankings = {name: Ranking(each["uncertainty"], each["correct"]) for name, each in _terms_by_name(found).items()}
+    first = next(iter(rankings.values()))
+    shares = np.linspace(0, 1, len(first) + 1)
+    curves = {name: accuracy_of_rest(each) for name, each in rankings.items()}
+    return accuracy_against_referred(
+        {name: np.interp(shares, np.linspace(0, 1, len(curve)), curve) for name, curve in curves.items()},
+        accuracy_of_rest(perfect_ranking(first)),
+        float(first.correct.mean()),
+    )
+
+
+def _example_in_both(found: Comparison, example: int, target: int) -> go.Figure:
+    one, other, labels = found.one, found.other, found.pairs.labels
+    predictions, place = one.predictions(example), found.pairs.find(example)
+    if place is None:
+        raise validate.invalid("example", f"one that {other.path} has, too", example)
+    names, there = name_apart(one, other), other.predictions(int(found.pairs.other[place]))
+    if not one.class_names:
+        _require_targets(one, target)
+        label = None if labels is None else float(labels[place, target])
+        both = [predictions[:, target], there[:, target]]
+        return output_histograms(both, names, unit=one.manifest.unit, label=label)
+    means = summarise(predictions), summarise(there[:, class_order(one, other)])
+    known = None if labels is None else int(labels[place])
+    shown = classes_to_compare(means[0].mean, means[1].mean, known)
+    return class_histograms(means, names, shown, _class_names(one), known)
+
+
 def _quality(run: Run) -> tuple[np.ndarray, np.ndarray]:
     require_any_labels(run)
     assert run.quality_by_pass is not None
@@ -418,7 +467,7 @@ def _quality(run: Run) -> tuple[np.ndarray, np.ndarray]:
 def _score(run: Run, name: str | None, *, with_labels: bool = True) -> Score:
     """Return a score of a run; the first of its task without a name."""
     offered = [each for each in run.score_names if with_labels or not run.score_registry[each].needs_labels]
-    return run.score_registry[run.task.first_score if name is None else validate.choice("score", name, offered)]
+    return run.score_registry[run.first_score if name is None else validate.choice("score", name, offered)]
 
 
 def _rows(run: Run, rows: "pd.DataFrame | None") -> "pd.DataFrame":

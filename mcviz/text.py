@@ -1,7 +1,10 @@
 """Text that others wrote (names of classes and runs, paths, messages), made safe to print; and numbers as text."""
 
 import re
+import unicodedata
+from collections.abc import Collection, Iterable
 
+MOST_LISTED = 10  # names in a sentence
 # Control characters move a terminal's cursor or colour it, bidirectional ones turn the words around them, and halves of
 # surrogate pairs, as in file names that are no UTF-8, cannot be written anywhere.
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -18,6 +21,24 @@ def as_html(text: str) -> str:
     import html  # here, because its table of names takes time to load, and few commands write HTML
 
     return html.escape(one_line(text))
+
+
+def list_names(names: Collection[object]) -> str:
+    """List the first ten names for a sentence, and say how many more there are."""
+    shown = ", ".join(str(name) for name, _ in zip(names, range(MOST_LISTED), strict=False))
+    return f"{shown} and {len(names) - MOST_LISTED:,} more" if len(names) > MOST_LISTED else shown
+
+
+def explain_alike(missing: Iterable[str], names: Iterable[str]) -> str:
+    """Say that a name which is not among others looks like one of them, composed otherwise in Unicode; or ""."""
+    composed = {unicodedata.normalize("NFC", name): name for name in names}
+    for name in missing:
+        if (other := composed.get(unicodedata.normalize("NFC", name), name)) != name:
+            return (
+                f"{name} is there twice, composed otherwise in Unicode: {name!a} and {other!a}. "
+                "Bring both to one form, such as unicodedata.normalize('NFC', name)."
+            )
+    return ""
 
 
 def is_text(text: str) -> bool:

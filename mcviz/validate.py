@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mcviz.errors import InvalidInputError
+from mcviz.text import list_names
 
 T = TypeVar("T")
 VALUES_AT_ONCE = 1 << 22
@@ -59,12 +60,15 @@ def choice(name: str, value: T, options: Sequence[T]) -> T:
 def different_names(name: str, names: Sequence[str], count: int, advice: str = "") -> tuple[str, ...]:
     """Check for `count` texts, all different."""
     if not len(set(names)) == len(names) == count:
-        raise invalid(name, f"{count} different names", ", ".join(names), advice)
+        raise invalid(name, f"{count} different names", list_names(names), advice)
     return tuple(names)
 
 
 def array(name: str, given: Any) -> np.ndarray:
-    """Convert to an array: lists and the tensors of other frameworks too."""
+    """Convert to an array: lists and the tensors of other frameworks too; values that are masked are refused."""
+    if np.ma.is_masked(given):
+        advice = "Fill in what is missing, or leave it out."
+        raise invalid(name, "without masked values", f"{np.ma.getmaskarray(given).sum():,} of them", advice)
     try:
         return np.asarray(given)
     except Exception as error:  # each framework raises its own: a tensor that tracks gradients, lists of many lengths

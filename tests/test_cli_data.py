@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mcviz.cli.data import add_scaler, read_examples, read_labels
+from mcviz.cli.data import add_scaler, read_examples, read_labels, read_relabelled
 from mcviz.cli.options import add_options
 from mcviz.data import DataSet
+from mcviz.errors import InvalidInputError
 from mcviz.options import DataOptions
 from mcviz.runs import Preprocessing
 
@@ -53,6 +54,36 @@ def test_a_column_of_texts_is_named(table: Path) -> None:
     read = read_examples(read_options("--text-column words --label-column high --id-column scan", table))
     assert (read.texts.tolist(), read.labels.tolist(), read.ids) == (list(FRAME["words"]), [1, 2, 3], tuple("abc"))
     assert list(read.columns) == ["age", "income", "low"]
+
+
+def test_labels_of_a_file_stand_in_place_of_the_data_s_by_id(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = pd.DataFrame({"id": ["c", "a", "z"], "old": ["low", "high", "low"], "new": ["high", "low", "low"]})
+    labels.to_csv(table.with_name("labels.csv"), index=False)
+    typed = f"--text-column words --labels {table.with_name('labels.csv')} --label-column new"
+    data = FRAME.rename(columns={"scan": "id"}).assign(label=["high", "high", "low"])
+    data.to_csv(table, index=False)
+    read = read_relabelled(read_options(typed, table))
+    assert (read.ids, read.texts.tolist()) == (("a", "c"), ["good film", "so"])
+    assert [read.class_names[label] for label in read.labels] == ["low", "high"]
+    assert read.columns["old"].tolist() == ["high", "low"]
+    told = capsys.readouterr().out
+    assert "1 of 3 examples have no label in" in told
+    assert "1 labels of" in told
+    numbers = read_relabelled(read_options("--first 1 " + typed, table))
+    assert (numbers.ids, len(numbers)) == (("a",), 1)
+    labels.assign(id=["x", "y", "z"]).to_csv(table.with_name("labels.csv"), index=False)
+    with pytest.raises(InvalidInputError, match=r"should have the ids of examples, such as a\. Received: x"):
+        read_relabelled(read_options(typed, table))
+
+
+def test_classes_of_folders_keep_their_places_where_labels_of_a_file_name_fewer(tmp_path: Path) -> None:
+    for name in ("ant/1", "bee/2", "cat/3"):
+        (tmp_path / "texts" / name).parent.mkdir(parents=True)
+        (tmp_path / "texts" / f"{name}.txt").write_text(name)
+    labels = pd.DataFrame({"id": ["ant/1.txt", "bee/2.txt", "cat/3.txt"], "label": ["cat", "bee", "bee"]})
+    labels.to_csv(tmp_path / "labels.csv", index=False)
+    read = read_relabelled(read_options(f"--labels {tmp_path / 'labels.csv'}", tmp_path / "texts"))
+    assert (read.class_names, read.labels.tolist()) == (("ant", "bee", "cat"), [2, 1, 1])
 
 
 def test_the_numbers_are_named_in_the_model_s_order(table: Path, capsys: pytest.CaptureFixture[str]) -> None:

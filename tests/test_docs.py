@@ -1,6 +1,8 @@
 """What the documents say is there: snippets run, commands parse, links lead somewhere, names are those of the code."""
 
+import configparser
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -21,14 +23,17 @@ from streamlit import config
 
 import mcviz
 from mcviz import extras
-from mcviz.analysis.requirements import parse_non_inferiority
+from mcviz.analysis.requirements import REQUIREMENT_FORM, parse_non_inferiority, parse_requirement
 from mcviz.app.navigation import PAGES
+from mcviz.app.startup import OPEN_FILES
 from mcviz.app.wording import as_markdown
 from mcviz.cli import commands
+from mcviz.cli.review import review
 from mcviz.manifest import COLUMNS, Manifest
 from mcviz.measures import REGRESSION_SCORES, SCORES
 from mcviz.runs.added_scores import FILE as ADDED_SCORES
 from mcviz.sampling.base import Network, Plan
+from mcviz.variables import VARIABLES
 from tests.cases import only
 from tests.requiring import require_torch
 
@@ -188,7 +193,8 @@ def test_the_commands_are_found() -> None:
 
 
 def test_an_option_that_is_named_alone_is_one_of_the_command_line_s() -> None:
-    known = {option for each in commands.commands.values() for parameter in each.params for option in parameter.opts}
+    every = [*commands.commands.values(), *review.commands.values()]
+    known = {option for each in every for parameter in each.params for option in parameter.opts}
     for name, codes in IN_LINE.items():
         assert {code for code in codes if code.startswith("--")} <= known, name
 
@@ -229,7 +235,16 @@ def test_every_python_snippet_of_the_docs_runs(name: str, folder: None) -> None:
 def test_every_block_is_of_a_language_that_a_test_knows() -> None:
     for name, text in DOCS.items():
         opening = re.findall(r"^```(\w*)$", text, re.MULTILINE)[::2]
-        assert set(opening) <= {"", "python", "diff", "nginx", "mermaid", "toml", "yaml"}, name
+        assert set(opening) <= {"", "python", "diff", "nginx", "mermaid", "toml", "yaml", "bash", "ini", "text"}, name
+
+
+def test_requirements_are_written_as_the_document_says() -> None:
+    text = DOCS["docs/pipelines.md"]
+    assert [" ".join(block.split()) for block in fenced("text", text)] == [REQUIREMENT_FORM]
+    requirements = [code for code in IN_LINE["docs/pipelines.md"] if re.search(r" [<>]=? [0-9]", code)]
+    assert len(requirements) > 8
+    for each in requirements:
+        assert str(parse_requirement(each)) == each
 
 
 def test_the_workflow_has_twelve_lines_and_keeps_what_its_gate_writes() -> None:
@@ -245,6 +260,51 @@ def test_the_workflow_has_twelve_lines_and_keeps_what_its_gate_writes() -> None:
     assert shown["run"] == f'cat {folder}/summary.md >> "$GITHUB_STEP_SUMMARY"'
     assert kept["with"]["path"] == folder
     assert shown["if"] == kept["if"] == "always()"
+
+
+def test_the_service_starts_a_dashboard_and_sets_variables_that_are_read() -> None:
+    (block,) = fenced("ini", DOCS["docs/deploying.md"])
+    unit = configparser.ConfigParser(strict=False)
+    unit.read_string(block)
+    program, *arguments = shlex.split(unit["Service"]["ExecStart"])
+    assert program.endswith("/mcviz")
+    is_command_of_mcviz(["mcviz", *arguments])
+    variables = re.findall(r"^Environment=(\w+)=", block, re.MULTILINE)
+    known = {option.env_var for option in config.get_config_options().values()} | {*VARIABLES}
+    assert {*variables} <= known
+    assert int(unit["Service"]["LimitNOFILE"]) == OPEN_FILES
+
+
+def test_the_nightly_script_compares_with_the_latest_run_and_keeps_fourteen(tmp_path: Path) -> None:
+    """A shell runs it, with a program in the place of mcviz that notes its arguments, and makes and removes folders."""
+    (block,) = fenced("bash", DOCS["docs/pipelines.md"])
+    program = tmp_path / "bin" / "mcviz"
+    program.parent.mkdir()
+    program.write_text(
+        '#!/bin/sh\necho "$@" >> log\n[ "$1" = sample ] && mkdir -p "$7" && exit 0\n[ "$1" != remove ] || rmdir "$2"\n'
+    )
+    program.chmod(0o755)
+    (tmp_path / "cache" / "mine").mkdir(parents=True)
+    variables = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
+
+    def run_at_night() -> list[list[str]]:
+        (tmp_path / "log").unlink(missing_ok=True)
+        subprocess.run(["bash", "-c", block], cwd=tmp_path, env=variables, check=True, capture_output=True)
+        return [line.split() for line in (tmp_path / "log").read_text().splitlines()]
+
+    first = run_at_night()
+    assert [words[0] for words in first] == ["sample", "trust"]
+    (tonight,) = {words[1] for words in first if words[0] == "trust"}
+    assert [words[0] for words in run_at_night()] == ["sample", "trust"]  # there is no other run yet
+    (tmp_path / tonight).rmdir()
+    for day in range(10, 26):
+        (tmp_path / f"cache/2001-01-{day}").mkdir()
+    compared, *removed = run_at_night()[2:]
+    assert compared[:3] == ["compare", "cache/2001-01-25", tonight]
+    assert [words[:2] for words in removed] == [["remove", f"cache/2001-01-{day}"] for day in (10, 11, 12)]
+    assert (tmp_path / "cache" / "mine").is_dir()
+    for line in re.findall(r"mcviz (?:sample|trust|compare|remove) .*", block):
+        is_command_of_mcviz(shlex.split(line))
 
 
 def test_the_login_s_file_is_one_that_streamlit_reads() -> None:

@@ -77,6 +77,12 @@ def test_trust_exits_with_1_and_a_line_for_each_requirement_that_fails(folder: P
     assert found["requirements"][1] == {
         "requirement": "accuracy.low > 0.99", "met": False, **found["figures"]["ensemble"]["accuracy"]
     }  # fmt: skip
+    assert "parts" not in found["requirements"][1]
+    groups = require("accuracy >= 1% in every label with at least 5 examples")
+    (judged,) = json.loads(run_command(capsys, "trust", folder / HOSTILE_RUN, *groups, "--json")[1])["requirements"]
+    assert [each["examples"] for each in judged["parts"]] == [40, 40, 40]
+    assert judged["value"] == min(each["value"] for each in judged["parts"]) == judged["parts"][0]["value"]
+    assert all(each.keys() == {"part", "examples", "value", "low", "high", "met"} for each in judged["parts"])
     assert found["requirements"][2]["value"] == found["figures"]["single_pass"]["nll"]["value"]
 
 
@@ -92,8 +98,16 @@ def test_trust_exits_with_0_where_all_is_met(folder: Path, capsys) -> None:
 @pytest.mark.parametrize(
     ("run", "requirement", "words"),
     [
-        ("worse", "accuracy >= high", "A requirement should be [PREDICTOR.]MEASURE[.low|.high] (>=|<=|>|<) NUMBER[%]"),
+        (
+            "worse",
+            "accuracy >= high",
+            "A requirement should be [PREDICTOR.]MEASURE[.low|.high] [of CLASS|of every class] (>=|<=|>|<) NUMBER[%]",
+        ),
         ("unlabelled", "accuracy >= 1%", "has none"),
+        ("worse", "ece <= 3", "cannot miss it: ECE is 0 to 1, which is 0% to 100%"),
+        ("worse", "accuracy >= 85", "cannot meet it: accuracy is 0 to 1, which is 0% to 100%"),
+        ("worse", "brier <= 15", "cannot miss it: Brier score is 0 to 2"),
+        ("numbers", "coverage <= 85", "cannot miss it: coverage of 90% intervals is 0 to 1"),
         ("worse", "rmse <= 1", "has no measure rmse of ensemble"),
         ("numbers", "accuracy >= 1%", "has no measure accuracy of ensemble"),
         ("numbers", "deterministic.rmse <= 1", "has no predictor deterministic"),
@@ -102,7 +116,7 @@ def test_trust_exits_with_0_where_all_is_met(folder: Path, capsys) -> None:
 def test_trust_exits_with_2_where_a_requirement_means_nothing(
     folder: Path, run: str, requirement: str, words: str, tmp_path: Path, capsys
 ) -> None:
-    given = *require("coverage >= 0%" if run == "numbers" else "accuracy >= 0%", requirement), "--summary", tmp_path
+    given = *require("coverage >= 1%" if run == "numbers" else "accuracy >= 1%", requirement), "--summary", tmp_path
     code, out, (line,) = run_command(capsys, "trust", folder / run, *given)
     assert (code, out) == (2, "")
     assert words in line
@@ -116,13 +130,14 @@ def test_trust_exits_with_2_where_a_requirement_means_nothing(
         ((HOSTILE_RUN, HOSTILE_RUN), ["accuracy not worse by 50%"], 0, []),
         ((HOSTILE_RUN, HOSTILE_RUN), ["accuracy not worse", "accuracy not worse by 1%"], 1, 2 * ["changes by +0"]),
         ((HOSTILE_RUN, HOSTILE_RUN), ["ece not worse by 10%"], 2, ["chance alone raises"]),
-        ((HOSTILE_RUN, "worse"), ["nll not worse by 0.1"], 2, ["too few examples, changes or mistakes"]),
+        ((HOSTILE_RUN, "worse"), ["auroc not worse by 0.1"], 2, ["too few examples, changes or mistakes"]),
         (
             (HOSTILE_RUN, "worse"),
-            ["accuracy not worse by 5%", "accuracy not worse by 100%"],
+            ["accuracy not worse by 5%", "accuracy not worse by 99%"],
             1,
             ["by 5%; accuracy changes"],
         ),
+        ((HOSTILE_RUN, "worse"), ["accuracy not worse by 50"], 2, ["could not miss it: two values differ by 0 to 1"]),
         ((HOSTILE_RUN, "others"), ["accuracy not worse"], 2, ["over other examples"]),
         (("unlabelled", "unlabelled"), ["accuracy not worse"], 2, ["has no labels"]),
         (("numbers", "numbers"), ["accuracy not worse"], 2, ["no measure accuracy that can be worse, but rmse, mae"]),
@@ -220,7 +235,11 @@ def read_summary(folder: Path) -> tuple[Parsed, Parsed]:
 
 
 def test_a_summary_shows_hostile_names_as_they_were_typed(folder: Path, tmp_path: Path, capsys) -> None:
-    given = *require("accuracy >= 99.9%", "ece <= 90%"), "--summary", tmp_path / "new" / "gate"
+    given = (
+        *require("accuracy >= 99.9%", "ece <= 90%", "recall of every class > 1%"),
+        "--summary",
+        tmp_path / "new" / "gate",
+    )
     assert run_command(capsys, "trust", folder / HOSTILE_RUN, *given)[0] == 1
     assert sorted(path.name for path in (tmp_path / "new" / "gate").iterdir()) == [
         "examples.png", "report.html", "summary.md"
@@ -229,6 +248,10 @@ def test_a_summary_shows_hostile_names_as_they_were_typed(folder: Path, tmp_path
     shown = {each: HOSTILE[each] for each in HOSTILE}
     for parsed in read_summary(tmp_path / "new" / "gate"):
         assert [cell for cell in parsed.cells if re.search("[<>]= ", cell)][:2] == ["accuracy >= 99.9%", "ece <= 90%"]
+        place = parsed.cells.index("part")
+        parts = parsed.cells[place + 4 : place + 16]
+        assert {parts[1], parts[5], parts[9]} == {"40"}
+        assert {parts[3], parts[7], parts[11]} == {"met"}
         start = parsed.cells.index("max_probability") + 1
         rows = [parsed.cells[start + 5 * row : start + 5 * row + 5] for row in range(24)]
         assert [row[0] for row in rows] == table.index.astype(str).tolist()
@@ -237,7 +260,7 @@ def test_a_summary_shows_hostile_names_as_they_were_typed(folder: Path, tmp_path
             assert row[1] == f"{shown[typed]} {example}"
             assert row[2:4] == [shown[NAMES[known["label"]]], shown[NAMES[known["prediction"]]]]
     title = (tmp_path / "new" / "gate" / "report.html").read_text("utf-8")
-    assert f"{SHOWN_RUN.replace('<', '&lt;').replace('>', '&gt;')}: 1 of 2 requirements not met" in title
+    assert f"{SHOWN_RUN.replace('<', '&lt;').replace('>', '&gt;')}: 1 of 3 requirements not met" in title
     with Image.open(tmp_path / "new" / "gate" / "examples.png") as picture:
         assert picture.size[0] > 8 * 64
 

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mcviz
+from mcviz.cli import main
 from mcviz.data import DataSet, as_data_set, open_passes
 from mcviz.errors import DataNotFoundError, InvalidInputError, RunExistsError
 from mcviz.runs import Run, verify_run
@@ -529,6 +530,23 @@ def test_the_passes_of_a_run_come_in_again(tmp_path):
     mcviz.export_run(run, tmp_path / "run.npz")
     with open_passes(tmp_path / "run.npz") as passes:
         check(mcviz.write_run(tmp_path / "exported", passes.passes, labels=passes.labels))
+        assert passes.ids is None
+
+
+def test_an_npz_keeps_ids_and_labels_stay_with_them(tmp_path):
+    ids = [f"{name}.png" for name in "gfedcba"]
+    run = mcviz.write_run(tmp_path / "run", PROBS, labels=LABELS, ids=ids)
+    mcviz.export_run(run, tmp_path / "run.npz")
+    assert main(["import", str(tmp_path / "run.npz"), "--out", str(tmp_path / "again")]) == 0
+    table = pd.DataFrame({"id": sorted(ids), "place": range(7)})
+    table.to_csv(tmp_path / "places.csv", index=False)
+    command = ["import", str(tmp_path / "run.npz"), "--data", str(tmp_path / "places.csv")]
+    assert main([*command, "--out", str(tmp_path / "joined")]) == 0
+    for name in ("again", "joined"):
+        found = mcviz.open_run(tmp_path / name)
+        assert found.scores()["id"].tolist() == ids
+        np.testing.assert_array_equal(found.labels, LABELS)
+    assert found.columns["place"].tolist() == [6, 5, 4, 3, 2, 1, 0]
 
 
 def test_a_long_table_names_examples_and_classes(tmp_path):

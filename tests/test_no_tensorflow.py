@@ -32,7 +32,7 @@ def imported_by(code: str) -> list[str]:
         pytest.param("from mcviz.cli import main; main(['verify', 'cache/mnist-cnn'])", marks=pytest.mark.exhaustive),
         "from mcviz.cli import main; main(['trust', 'cache/mnist-cnn'])",
         "from mcviz.cli import main; main(['refer', 'cache/mnist-cnn', '--budget', '9'])",
-        "from mcviz.jobs.of_run import data_set_of, options_of_model; data_set_of(mcviz.open_run('cache/mnist-cnn'))",
+        "from mcviz.runs.data_set import data_set_of; data_set_of(mcviz.open_run('cache/mnist-cnn'))",
         "import mcviz.sampling.run_sampling, mcviz.sampling.ood, mcviz.sampling.cluster, mcviz.sampling.checking",
         "from pathlib import Path; from mcviz.jobs import Jobs; Jobs(Path('cache')).tend()",
     ],

@@ -114,8 +114,6 @@ def test_how_a_run_is_sampled_can_be_said_in_python_too() -> None:
 
 def test_the_command_gives_all_of_it_to_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, Any] = {}
-    look = SimpleNamespace(adapter=SimpleNamespace(preprocessing=SimpleNamespace(reason="")), advice="")
-    monkeypatch.setattr("mcviz.sampling.checking.try_model", lambda *_: look)
     monkeypatch.setattr("mcviz.sampling.run_sampling.sample_run", lambda *_, **options: given.update(options))
     monkeypatch.setattr(command_line, "say_run", lambda _: None)
     sampler, examples = SimpleNamespace(description=lambda: ""), as_data_set(np.zeros((1, 2, 2), np.uint8))

@@ -134,3 +134,21 @@ def test_the_list_is_for_the_dashboard_alone(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(permission, "_person", None)
     monkeypatch.setenv("MCVIZ_WRITERS", "ann@example.org")
     assert may_write()
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({}, "Everybody who reaches this dashboard may change what it shows"),
+        ({"MCVIZ_READ_ONLY": "1"}, "Nobody may change anything (MCVIZ_READ_ONLY is set)"),
+        ({"MCVIZ_READ_ONLY": "1", "MCVIZ_WRITERS": "ann"}, "Nobody may change anything (MCVIZ_READ_ONLY is set)"),
+        ({"MCVIZ_WRITERS": " "}, "Nobody may change anything (MCVIZ_WRITERS is a list of nobody)"),
+        ({"MCVIZ_WRITERS": "Ann,bob"}, "may change what this dashboard shows (MCVIZ_WRITERS): Ann, bob."),
+    ],
+)
+def test_it_is_said_who_may_write(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], words: str) -> None:
+    for name in ("MCVIZ_READ_ONLY", "MCVIZ_WRITERS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert words in permission.describe_writers()

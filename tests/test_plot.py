@@ -31,12 +31,6 @@ PAGES_ALONE = {
         "estimate_by_passes",
         "output_by_passes",
     },
-    "of two runs": {
-        "reliability_diagram",
-        "accuracy_against_referred",
-        "class_histograms",
-        "output_histograms",
-    },
     "of inputs that are not in the run, or changed, which the model predicts meanwhile": {
         "calibration_along",
         "class_counts",

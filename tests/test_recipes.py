@@ -18,6 +18,7 @@ from PIL import Image
 
 import mcviz
 from mcviz import Run
+from mcviz.analysis.labelling import label_issues
 from tests.requiring import require_torch
 
 ROOT = Path(__file__).parents[1]
@@ -72,7 +73,7 @@ def network() -> keras.Model:
 
 
 def test_each_is_of_at_most_15_lines() -> None:
-    assert len(RECIPES) == TEXT.count("```python") == 14
+    assert len(RECIPES) == TEXT.count("```python") == 15
     assert {title: len(code.splitlines()) for title, code in RECIPES.items() if len(code.splitlines()) > 15} == {}
 
 
@@ -127,6 +128,28 @@ def test_scikit_learn() -> None:
     assert run.manifest.origin.source == "50 trees of a random forest"
     assert run.ensemble_accuracy is not None
     assert run.ensemble_accuracy[-1] > 0.95
+
+
+@pytest.mark.exhaustive
+def test_out_of_fold_passes_find_labels_that_were_changed_and_say_how_many() -> None:
+    digits = sklearn.datasets.load_digits()
+    images, true = (digits.images[:600] / 16).astype(np.float32), digits.target[:600]
+    labels = true.copy()
+    labels[::20] = (true[::20] + 1) % 10
+
+    def build() -> keras.Model:
+        layers = keras.layers
+        hidden = [layers.Flatten(), layers.Dense(64, "relu"), layers.Dropout(0.2)]
+        model = keras.Sequential([keras.Input((8, 8)), *hidden, layers.Dense(10, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy")
+        return model
+
+    keras.utils.set_random_seed(0)
+    run = made("Out of fold", "folds", images=images, labels=labels, build=build)
+    assert (run.passes, len(run)) == (50, 600)
+    assert (label_issues(run, 30)["example"] % 20 == 0).mean() > 0.8
+    count = mcviz.count_label_errors(run)
+    assert count.low <= 30 <= count.high
 
 
 @pytest.mark.exhaustive

@@ -391,16 +391,25 @@ def test_names_of_classes_beside_the_passes_decide(folder: Path, kind: str, caps
 
 def test_classes_of_a_long_table_can_be_given_other_names(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     long_table(range(N)).to_csv("probs.csv", index=False)
-    for labels, names in ((CLASSES, "x,y,z"), ("zyx", "x,y,z"), (CLASSES, "cat,bee,ant")):
+    new = "--class-names x,y,z --names-in-order"
+    pairs = "--rename-class ant=x,bee=y --rename-class cat=z"
+    for labels, names, out in (
+        (CLASSES, new, "z-ant"),
+        ("zyx", new, "z-z"),
+        ("zyx", pairs, "pairs-z"),
+        (CLASSES, pairs, "pairs-ant"),
+        (CLASSES, "--class-names cat,bee,ant", "t-ant"),
+    ):
         pd.DataFrame({"id": NAMES, "label": np.array(list(labels))[LABELS]}).to_csv("l.csv", index=False)
-        typed(f"import probs.csv --labels l.csv --class-names {names} --out {names[-1]}-{labels[0]}")
+        typed(f"import probs.csv --labels l.csv {names} --out {out}")
     check_examples(mcviz.open_run("z-ant"), LABELS, "xyz", NAMES)
+    check_examples(mcviz.open_run("pairs-ant"), LABELS, "xyz", NAMES)
     check_examples(mcviz.open_run("z-z"), 2 - LABELS, "xyz", NAMES)
+    check_examples(mcviz.open_run("pairs-z"), 2 - LABELS, "xyz", NAMES)
     check_examples(mcviz.open_run("t-ant"), LABELS, CLASSES, NAMES)  # in the order of the passes
-    assert main(["import", "probs.csv", "--class-names", "bee,ant,dog", "--out", "run"]) == 2
-    assert (
-        "--class-names should be the names that the passes have, ant, bee, cat, or all new" in capsys.readouterr().err
-    )
+    for refused in ("bee,ant,dog", "x,y,z"):
+        assert main(["import", "probs.csv", "--class-names", refused, "--out", "run"]) == 2
+        assert "should be the names that the passes have, ant, bee, cat. Received" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("many", [20, 1000])
@@ -493,7 +502,7 @@ def test_every_kind_of_data_is_sampled_and_checked(
     assert f"images:         8 × 8 × 3, uint8, {COLOUR.min()} to {COLOUR.max()}\n" in told
     assert "half (Dropout 0.5)" in told
     fixed = mcviz.load_model(model).predict(COLOUR / np.float32(255), verbose=0).argmax(axis=1)
-    accuracy = "no labels" if KINDS[kind][0] is None else f"{(fixed == LABELS).mean():.1%} of the first {N}"
+    accuracy = "no labels" if KINDS[kind][0] is None else f"{(fixed == LABELS).mean():.1%} of all {N}"
     assert f"accuracy:       {accuracy}, dropout off\n" in told
     assert "100 passes:" in told
     names = KINDS[kind][1]
@@ -516,6 +525,27 @@ def test_names_from_a_file_reorder_the_folders(folder: Path, model: Path) -> Non
     run = sampled(model, "photos --class-names names.txt")
     assert run.class_names == ("cat", "ant", "bee")
     assert [run.class_names[label] for label in run.labels] == [CLASSES[label] for label in LABELS]
+
+
+def test_folders_meet_other_names_by_pairs_or_in_an_order_that_is_said(
+    folder: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pictures(Path("photos"), by_class=True)
+    command = ["check", "--model", str(model), "--data", "photos", "--passes", "1", "--class-names", "Cat,Ant,Bee"]
+    assert main(command) == 2
+    assert (
+        "names for all of ant, bee, cat, which the data have. Received: Cat, Ant, Bee. To rename"
+        in capsys.readouterr().err
+    )
+    assert main([*command, "--rename-class", "cat=Cat, ant=Ant", "--rename-class", "bee=Bee"]) == 0
+    assert "classes: 0 Cat, 1 Ant, 2 Bee\nlabels: matched to the classes by name\n" in capsys.readouterr().out
+    run = sampled(model, "photos --class-names Ameise,Biene,Katze --names-in-order")
+    assert (run.labels.tolist(), run.class_names) == (LABELS.tolist(), ("Ameise", "Biene", "Katze"))
+    assert main([*command, "--class-names", "Cat,Ant", "--names-in-order"]) == 2
+    assert (
+        "--names-in-order is for new names of the classes that the data have, ant, bee, cat. Received: Cat, Ant."
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(

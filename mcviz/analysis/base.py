@@ -57,7 +57,14 @@ def require_known_labels(run: Run) -> Array:
 def require_any_labels(run: Run) -> Array:
     """Return the labels of a run of any task; raise an `InvalidInputError` where it has none."""
     if run.labels is None:
-        raise InvalidInputError(f"This takes labels, and {run.path} has none. Make the run of examples with labels.")
+        instead = (
+            "With --calibrated-on OLD, a labelled run of the same model, `mcviz trust` estimates the accuracy without "
+            "them, and `mcviz refer` chooses examples. "
+        )
+        raise InvalidInputError(
+            f"This takes labels, and {run.path} has none. {instead if run.class_names else ''}To have labels, sample "
+            "or import it again with them."
+        )
     return run.labels
 
 

@@ -3,22 +3,26 @@
 Nothing here needs TensorFlow.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mcviz import validate
+from mcviz.analysis.pairing import LabelChoice, Pairs, class_order, name_apart, pair_examples
 from mcviz.analysis.trust import group_by_column
 from mcviz.errors import InvalidInputError
 from mcviz.measures.bootstrap import Interval, mean_intervals, paired_difference, proportion
 from mcviz.measures.calibration import Bins, CalibrationTerms, reliability_near_one
 from mcviz.measures.convergence import shared_top
 from mcviz.measures.quality import (
+    VERDICTS,
     MeasureComparison,
+    Quality,
     Verdict,
     compare_measures,
+    compute_measures,
     join_terms,
     judge_together,
     select_terms,
@@ -28,7 +32,7 @@ from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Manifest, Run
 from mcviz.runs.contents import Progress
 from mcviz.tasks import Changes
-from mcviz.text import one_line
+from mcviz.text import as_html
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 CHANGE_COLUMN = "change"  # the column that says how an example changed
+UNSHARED = "not in the other run"  # how an example changed that only the first run has
+INTERVALS = "one", "other", "difference"  # of a measure
 OTHER_PREFIX = "other_"  # before the name of a column of the second run
 TOP_UNCERTAIN = 100  # examples, by which rankings are compared
 
@@ -47,13 +53,13 @@ class Comparison:
     Attributes:
         one: the run that the other is compared with.
         other: the other run.
-        paired: whether both are over the same examples.
+        pairs: the examples that both have, on which all else is about, and the labels that both are measured by.
         score: the score that ranks examples.
         confidence: of the intervals.
-        measures: of each run, and the other's less the first's, each by itself; empty where labels are missing.
-        changes: the examples whose predictions changed; None where the examples are not the same.
-        shared_top: the share of the 100 most uncertain examples that both name; None where the examples are not the
-            same or no more than that.
+        measures: of each run, and the other's less the first's, each by itself; empty where labels are missing. Of runs
+            that share no example, each is measured on its own, and there is no difference.
+        changes: how the predictions of the n shared examples changed; None where there are none.
+        shared_top: the share of the 100 most uncertain examples that both name; None where they share no more.
         notes: limits of the comparison, a sentence each.
         terms: of each run, from which its measures are computed; None where labels are missing.
         verdicts: on the first measure and the one that decides, by their names, which hold together; empty where labels
@@ -62,32 +68,63 @@ class Comparison:
 
     one: Run
     other: Run
-    paired: bool
+    pairs: Pairs
     score: str
     confidence: float
     measures: tuple[MeasureComparison, ...]
     changes: Changes | None
     shared_top: float | None
     notes: tuple[str, ...]
-    terms: tuple[Terms, Terms] | None = field(default=None, repr=False)
-    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    terms: tuple[Terms, Terms] | None
+    verdicts: Mapping[str, Verdict]
+
+    @property
+    def paired(self) -> bool:
+        """Whether there are examples that both runs have."""
+        return len(self.pairs) > 0
+
+    @property
+    def examples_in_words(self) -> str:
+        """How many examples are compared, in sentences."""
+        count = len(self.pairs)
+        by = f", paired by their {' and '.join(self.pairs.by)}" if self.pairs.by else ""
+        if not count:
+            return (
+                "No example is known to be in both runs, by its id or its content, so each run is measured on its own."
+            )
+        if count == len(self.one) == len(self.other):
+            return f"Both runs have the same {count:,} examples{by}."
+        return (
+            f"{count:,} examples are in both runs{by}, and only these are compared. The first run has "
+            f"{len(self.one):,} examples, the second {len(self.other):,}."
+        )
 
     @property
     def in_words(self) -> str:
         """Whether the other run is better, in sentences."""
         if not self.measures:
             return "It is not known which run is better, since labels are missing."
+        if not self.paired:
+            return "It is not known which run is better, since they share no example."
         if "unknown" in self.verdicts.values() and not set(self.verdicts.values()) - {"unknown", "same"}:
-            return (
-                f"It is not known which run is better: {min(len(self.one), len(self.other))} examples tell too little."
-            )
+            return f"It is not known which run is better: {len(self.pairs)} examples tell too little."
         told = [each for each in self.measures if self.verdicts.get(each.measure.name, "unknown") != "unknown"]
         return " ".join(map(self._measure_sentence, told))
+
+    def changed(self, kind: str) -> Array:
+        """(n,) int64, the numbers in the first run of the examples of a kind of change, the largest changes first.
+
+        Raises:
+            ValueError: there is no such kind, or the runs share no example.
+        """
+        if self.changes is None:
+            raise ValueError(f"{self.one.path} and {self.other.path} share no example.")
+        return self.pairs.one[self.changes.of(kind)]
 
     def _measure_sentence(self, each: MeasureComparison) -> str:
         name, difference, verdict = each.measure.label, each.difference, self.verdicts[each.measure.name]
         if difference.value == 0:
-            same = f"The {name} is the same on these {len(self.one):,} examples"
+            same = f"The {name} is the same on these {len(self.pairs):,} examples"
             if verdict == "same":
                 return f"{same}."
             most = max(-difference.low, difference.high)
@@ -95,10 +132,47 @@ class Comparison:
         by = self._format(each, abs(difference.value))
         if verdict == "noise":
             return f"The {name} differs by {by}, which is within noise."
-        return f"{one_line(self.other.name)} has the {verdict} {name}, by {by}: more than noise."
+        return f"{name_apart(self.one, self.other)[1]} has the {verdict} {name}, by {by}: more than noise."
 
     def _format(self, each: MeasureComparison, value: float) -> str:
         return each.measure.format(value, self.one.manifest.unit, sign="-")
+
+    @property
+    def table(self) -> "pd.DataFrame":
+        """The measures of both runs, a row each, indexed by `measure`, its name.
+
+        The columns are `one`, `other` and `difference`, the other's less the first's, each followed by the ends of its
+        interval, such as `one_low` and `one_high`, float64 and missing where there are none; then `verdict` on the
+        other run. Shares are fractions.
+        """
+        import pandas as pd  # here, because it takes time to import
+
+        ends = {"": "value", "_low": "low", "_high": "high"}
+        rows = [
+            {f"{of}{end}": getattr(getattr(each, of), name) for of in INTERVALS for end, name in ends.items()}
+            | {"verdict": each.verdict}
+            for each in self.measures
+        ]
+        columns = [*(f"{of}{end}" for of in INTERVALS for end in ends), "verdict"]
+        return pd.DataFrame(rows, pd.Index([each.measure.name for each in self.measures], name="measure"), columns)
+
+    @property
+    def text_rows(self) -> list[tuple[str, ...]]:
+        """A row a measure, as people read it: its name, of both runs, the difference, and the verdict in words."""
+        unit = self.one.manifest.unit
+        return [(each.measure.label, *each.format(unit), VERDICTS[each.verdict]) for each in self.measures]
+
+    def _repr_html_(self) -> str:
+        """The comparison as a notebook shows it."""
+        names = name_apart(self.one, self.other)
+        rows = [("measure", *names, "difference", ""), *self.text_rows]
+        cells = ["".join(f"<td>{as_html(cell)}</td>" for cell in row) for row in rows]
+        sentences = (self.examples_in_words, *self.notes, self.in_words)
+        return (
+            f"<b>{as_html(names[1])} compared with {as_html(names[0])}</b>"
+            f"<p>{'<br>'.join(map(as_html, sentences))}</p>"
+            f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the comparison for JSON: numbers, and the ids of the examples that changed."""
@@ -106,15 +180,19 @@ class Comparison:
         if self.changes is not None:
             ids, moved = self.one.scores()["id"], self.changes.moved
             changes = {
-                kind: {"count": count, "ids": ids.iloc[self.changes.of(kind)].tolist() if kind in moved else None}
+                kind: {"count": count, "ids": ids.iloc[self.changed(kind)].tolist() if kind in moved else None}
                 for kind, count in self.changes.counts.items()
             }
+        labels_of = self.pairs.labels_of
         return {
             "runs": [
                 {"path": run.path, "digest": run.digest, "examples": len(run), "passes": run.passes}
                 for run in (self.one, self.other)
             ],
-            "same_examples": self.paired,
+            "examples_in_words": self.examples_in_words,
+            "shared_examples": len(self.pairs),
+            "paired_by": self.pairs.by,
+            "labels": labels_of and {"of": labels_of.path, "differ": self.pairs.labels_differ},
             "score": self.score,
             "confidence": self.confidence,
             "in_words": self.in_words,
@@ -135,19 +213,6 @@ def measure_dict(found: MeasureComparison) -> dict[str, Any]:
         "other_less_one": found.difference,
         "other_is": found.verdict,
     }
-
-
-def same_examples(one: Manifest, other: Manifest) -> bool:
-    """Whether two runs are over the same examples in the same order, as far as they know.
-
-    Examples that are known by nothing but their number are the same where their labels are.
-    """
-    a, b = one.examples, other.examples
-    if (a.kind, a.count, a.sha256) != (b.kind, b.count, b.sha256):
-        return False
-    have_content = one.images is not None or bool(a.content)
-    have_ids = a.columns_sha256 is not None and b.columns_sha256 is not None
-    return have_content or have_ids or (one.labels_sha256 is not None and one.labels_sha256 == other.labels_sha256)
 
 
 def check_comparable(one: Manifest, other: Manifest) -> None:
@@ -177,59 +242,64 @@ def scores_to_compare(one: Run, other: Run) -> list[str]:
     return [name for name in one.score_names if name in other.score_names and not scores[name].needs_labels]
 
 
-def class_order(one: Run, other: Run) -> Array:
-    """(C,) int64: for each class of one run its number in the other, by name, or else by number."""
-    if set(one.class_names) == set(other.class_names):
-        return np.array([other.class_names.index(name) for name in one.class_names], np.int64)
-    return np.arange(len(one.class_names))
-
-
 def compare(
     one: Run,
     other: Run,
     *,
     score: str | None = None,
+    labels: LabelChoice = "new",
     confidence: float = 0.95,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Compare two runs: example by example where these are the same, otherwise by their measures alone.
+    """Compare two runs on the examples that both have, measured by the same labels.
 
     Args:
         one: a run.
         other: a run of the same task, classes or targets.
         score: the score that ranks examples, one of `scores_to_compare`; the first of them without it.
+        labels: where labels differ, those of the run that was begun later ("new") or earlier ("old").
         confidence: above 0 and below 1, of the intervals.
         progress: called with (done, total) examples that are read; an exception from it stops the reading.
 
     Raises:
-        InvalidInputError: they predict other things, or there is no such score.
+        InvalidInputError: they predict other things, or there is no such score or choice of labels.
     """
     check_comparable(one.manifest, other.manifest)
     if not 0 < validate.fraction("confidence", confidence) < 1:
         raise validate.invalid("confidence", "above 0 and below 1", confidence)
     offered = scores_to_compare(one, other)
     score = offered[0] if score is None else validate.choice("score", score, offered)
-    paired = same_examples(one.manifest, other.manifest)
-    labels, notes = _align_labels(one, other, paired)
-    uncertainty = [run.score_registry[score].uncertainty(run.scores()[score].to_numpy()) for run in (one, other)]
-    measures: list[MeasureComparison] = []
-    terms, verdicts = None, {}
-    if labels[0] is not None and labels[1] is not None:
+    pairs = pair_examples(one, other, labels)
+    notes = list(pairs.notes)
+    if set(one.class_names) != set(other.class_names):
+        notes.append("The classes have other names in the two runs. They are compared by their numbers.")
+    examples: tuple[Array, Array] = np.arange(len(one)), np.arange(len(other))
+    measured_by = one.labels, other.labels
+    if len(pairs):
+        examples, measured_by = (pairs.one, pairs.other), (pairs.labels, pairs.labels)
+        if pairs.labels is not None and one.class_names:
+            measured_by = pairs.labels, class_order(one, other)[pairs.labels]
+    terms = None
+    if measured_by[0] is None or measured_by[1] is None:
+        notes.append("Labels are missing, so it is not known how good the predictions are.")
+    else:
         reports = [_offset_progress(progress, place, len(one), len(other)) for place in range(2)]
         terms = (
-            _compute_terms(one, labels[0], reports[0]) | {"uncertainty": uncertainty[0]},
-            _compute_terms(other, labels[1], reports[1]) | {"uncertainty": uncertainty[1]},
+            _compute_terms(one, examples[0], measured_by[0], score, reports[0]),
+            _compute_terms(other, examples[1], measured_by[1], score, reports[1]),
         )
+    measures = _compare_terms(one.task.quality, terms, len(pairs) > 0, confidence) if terms else []
+    verdicts: dict[str, Verdict] = {}
+    if terms and len(pairs):
         quality = one.task.quality
-        measures = compare_measures(quality, *terms, paired=paired, confidence=confidence)
         both = quality.measures[0].name, quality.decides
-        verdicts = judge_together(quality, *terms, both, paired=paired, confidence=confidence)
-    changes = _compute_changes(one, other, labels) if paired else None
-    many = paired and len(one) > TOP_UNCERTAIN
-    top = shared_top(uncertainty[0], uncertainty[1], TOP_UNCERTAIN) if many else None
-    return Comparison(
-        one, other, paired, score, confidence, tuple(measures), changes, top, tuple(notes), terms, verdicts
-    )
+        verdicts = judge_together(quality, *terms, both, paired=True, confidence=confidence)
+    changes = _compute_changes(one, other, pairs) if len(pairs) else None
+    top = None
+    if len(pairs) > TOP_UNCERTAIN:
+        top = shared_top(_uncertainty(one, pairs.one, score), _uncertainty(other, pairs.other, score), TOP_UNCERTAIN)
+    found = tuple(measures), changes, top, tuple(notes), terms, verdicts
+    return Comparison(one, other, pairs, score, confidence, *found)
 
 
 def compare_groups(found: Comparison, column: str) -> dict[str, tuple[int, MeasureComparison]]:
@@ -253,12 +323,15 @@ def compare_groups(found: Comparison, column: str) -> dict[str, tuple[int, Measu
             f"{found.one.path} and {found.other.path}. Leave the column out."
         )
     groups = group_by_column(found.one, column)
-    sizes = np.bincount(groups.members, minlength=len(groups.names))
+    members = groups.members[found.pairs.one]
+    if column == "label" and found.pairs.labels is not None:
+        members = found.pairs.labels
+    sizes = np.bincount(members, minlength=len(groups.names))
     large = np.flatnonzero(sizes >= FEWEST_IN_GROUP).tolist()
     together = 1 - (1 - found.confidence) / max(1, len(large))
     quality, compared = found.one.task.quality, {}
     for group in large:
-        terms = [select_terms(each, groups.members == group) for each in found.terms]
+        terms = [select_terms(each, members == group) for each in found.terms]
         if found.one.class_names:
             measure, (before, after) = "accuracy", [each["correct"] for each in terms]
             one, other = (proportion(int(each.sum()), len(each), found.confidence) for each in (before, after))
@@ -287,95 +360,93 @@ def bin_by_confidence(terms: Mapping[str, Terms]) -> dict[str, tuple[Bins, list[
     )
 
 
-def join_comparison(one: Run, other: Run) -> "pd.DataFrame":
+def join_comparison(one: Run, other: Run, pairs: Pairs) -> "pd.DataFrame":
     """Join the results of another run over the same examples, as columns for the table of the first.
 
+    Args:
+        one: the first run.
+        other: the other.
+        pairs: the examples that both have, as `pair_examples` finds them.
+
     Returns:
-        One row an example, indexed by `example`: `change`, how the prediction changed; then, with `other_` before their
-        names, the predictions and scores of the other run. What has a name of the user's own columns is left out, and
-        `change` has underscores behind it.
+        One row an example of the first run, indexed by `example`: `change`, how the prediction changed; then, with
+        `other_` before their names, the predictions and scores of the other run, missing where that lacks the example.
+        What has a name of the user's own columns is left out, and `change` has underscores behind it. Scores of labels
+        are left out where the labels of the runs differ.
     """
-    changes = _compute_changes(one, other, _align_labels(one, other, paired=True)[0])
+    changes, scores = _compute_changes(one, other, pairs), other.score_registry
     table = other.scores()
-    known = [name for name in table if str(name).startswith("prediction") or name in other.score_names]
+    known = [
+        name
+        for name in table
+        if str(name).startswith("prediction")
+        or (name in scores and not (pairs.labels_differ and scores[str(name)].needs_labels))
+    ]
     taken = set(one.table())
-    found = table[known].add_prefix(OTHER_PREFIX)
-    found = found[[name for name in found if name not in taken]]
+    found = table[known].add_prefix(OTHER_PREFIX).iloc[pairs.other]
+    found = found[[name for name in found if name not in taken]].set_axis(pairs.one)
     change = CHANGE_COLUMN
     while change in taken:
         change += "_"
     found.insert(0, change, np.array(changes.kinds, object)[changes.kind])
-    return found
+    return found.reindex(one.scores().index).fillna({change: UNSHARED})
 
 
 def change_table(found: Comparison) -> "pd.DataFrame":
     """Return the rows of `Run.table` of the first run with `join_comparison`; those that got worse the most come first.
 
     Raises:
-        InvalidInputError: the runs are over other examples.
+        InvalidInputError: the runs share no example.
     """
     if found.changes is None:
-        raise InvalidInputError("Examples are listed where both runs are over the same ones. Leave the file out.")
-    table = found.one.table().join(join_comparison(found.one, found.other))
-    return table.iloc[np.argsort(-found.changes.worse, kind="stable")]
+        raise InvalidInputError("Examples are listed where both runs have them. Leave the file out.")
+    table = found.one.table().join(join_comparison(found.one, found.other, found.pairs))
+    first = found.pairs.one[np.argsort(-found.changes.worse, kind="stable")]
+    return table.iloc[np.concatenate([first, np.setdiff1d(np.arange(len(table)), first)])]
 
 
-def _compute_changes(one: Run, other: Run, labels: Sequence[Array | None]) -> Changes:
+def _compute_changes(one: Run, other: Run, pairs: Pairs) -> Changes:
     """Compute the changes of the predictions, with the classes of the other run in the order of the first."""
-    means, labels = [run.mean_predictions for run in (one, other)], list(labels)
+    mean, there = one.mean_predictions[pairs.one], other.mean_predictions[pairs.other]
     if one.class_names:
-        order = class_order(one, other)
-        means[1] = means[1][:, order]
-        labels[1] = None if labels[1] is None else np.argsort(order)[labels[1]]
-    else:
-        means = [mean[:, : len(one.targets)] for mean in means]
-    return one.task.compare_predictions(*means, *labels)
+        return one.task.compare_predictions(mean, there[:, class_order(one, other)], pairs.labels)
+    targets = len(one.targets)
+    return one.task.compare_predictions(mean[:, :targets], there[:, :targets], pairs.labels)
 
 
-def _compute_terms(run: Run, labels: Array, progress: Progress | None) -> dict[str, Array]:
-    """Compute the terms of the measures: of all means at once, or one shard of passes after the other."""
-    task, blocks = run.task, []
+def _compare_terms(
+    quality: Quality, terms: tuple[Terms, Terms], paired: bool, confidence: float
+) -> list[MeasureComparison]:
+    """Compare two runs by their measures; where they share no example, each has its own, and there is no difference."""
+    if paired:
+        return compare_measures(quality, *terms, paired=True, confidence=confidence)
+    one, other = (compute_measures(quality, each, confidence=confidence) for each in terms)
+    unknown = Interval(np.nan, np.nan, np.nan)
+    return [MeasureComparison(*each, unknown) for each in zip(quality.measures, one, other, strict=True)]
+
+
+def _compute_terms(run: Run, examples: Array, labels: Array, score: str, progress: Progress | None) -> dict[str, Array]:
+    """Compute the terms of the measures of some examples: of all means at once, or of one shard of passes at a time."""
+    task, targets, uncertainty = run.task, len(run.targets), {"uncertainty": _uncertainty(run, examples, score)}
     if not task.measures_need_passes:
         if progress:
             progress(len(run), len(run))
-        return task.quality.terms(task.predictions(run.mean_predictions[None], labels))
+        return task.quality.terms(task.predictions(run.mean_predictions[None, examples], labels)) | uncertainty
+    order, blocks = np.argsort(examples, kind="stable"), []
     for shard in range(run.manifest.shards):
         start, stop = run.manifest.shard_range(shard)
-        passes = run.predictions_block(start, stop)
-        blocks.append(task.quality.terms(task.predictions(passes, labels[start:stop], targets=len(run.targets))))
+        within = order[slice(*np.searchsorted(examples[order], (start, stop)))]
+        if len(within):
+            passes = run.predictions_block(start, stop)[:, examples[within] - start]
+            blocks.append(task.quality.terms(task.predictions(passes, labels[within], targets=targets)))
         if progress:
             progress(stop, len(run))
-    return join_terms(blocks)
+    return select_terms(join_terms(blocks), np.argsort(order)) | uncertainty
 
 
-def _align_labels(one: Run, other: Run, paired: bool) -> tuple[Sequence[Array | None], list[str]]:
-    """Return the labels by which each run is measured, and notes on them."""
-    order, labels, notes = class_order(one, other), [one.labels, other.labels], []
-    by_name = set(one.class_names) == set(other.class_names)
-    if not paired:
-        differ = one.manifest.examples.sha256 != other.manifest.examples.sha256
-        known = (
-            "The runs are over different examples." if differ else "It is not known whether the examples are the same."
-        )
-        notes.append(
-            f"{known} Each run is measured on its own, so a difference may come from the examples as well as from the "
-            "model."
-        )
-    if not by_name:
-        notes.append("The classes have other names in the two runs. They are compared by their numbers.")
-    if paired and labels[0] is None and labels[1] is not None:
-        labels[0] = np.argsort(order)[labels[1]] if one.class_names else labels[1]
-        notes.append("Only the second run has labels. Both are measured by these.")
-    elif paired and labels[1] is None and labels[0] is not None:
-        labels[1] = order[labels[0]] if one.class_names else labels[0]
-        notes.append("Only the first run has labels. Both are measured by these.")
-    elif paired and labels[0] is not None and labels[1] is not None:
-        same = order[labels[0]] == labels[1] if one.class_names else (labels[0] == labels[1]).all(axis=1)
-        if not same.all():
-            notes.append(f"{(~same).sum():,} labels are not the same. Each run is measured by its own.")
-    elif any(each is None for each in labels):
-        notes.append("Labels are missing, so it is not known how good the predictions are.")
-    return labels, notes
+def _uncertainty(run: Run, examples: Array, score: str) -> Array:
+    """Return (n,) floating point: a score of some examples, high for uncertain."""
+    return run.score_registry[score].uncertainty(run.scores()[score].to_numpy()[examples])
 
 
 def _offset_progress(progress: Progress | None, place: int, *counts: int) -> Progress | None:

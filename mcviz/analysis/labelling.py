@@ -1,5 +1,6 @@
 """Labelling: labels that are probably wrong, and examples to label next."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from mcviz.analysis.base import example_rows, require_classes, require_labels
 from mcviz.choices import METHODS, Method
 from mcviz.errors import InvalidInputError
 from mcviz.measures.acquisition import batch_bald, power_bald, random, select_highest
+from mcviz.measures.bootstrap import Interval
+from mcviz.measures.label_errors import estimate_label_errors
 from mcviz.runs import Run
 
 if TYPE_CHECKING:
@@ -17,6 +20,11 @@ if TYPE_CHECKING:
 
 
 Array = np.ndarray
+
+OUT_OF_FOLD = (
+    "Was the model trained on these labels? Then it has learnt the wrong ones too, and list and count miss most of "
+    "them: predict each example by a model that was trained without it, as docs/recipes.md does out of fold."
+)
 
 
 def label_issues(run: Run, first: int = 100) -> "pd.DataFrame":
@@ -35,6 +43,37 @@ def label_issues(run: Run, first: int = 100) -> "pd.DataFrame":
     require_labels(run)
     return example_rows(
         run, select_highest(-run.scores()["self_confidence"].to_numpy(), validate.whole_number("first", first, 1))
+    )
+
+
+def count_label_errors(run: Run, confidence: float = 0.95, seed: int = 0) -> Interval:
+    """Estimate how many labels of a run are wrong, by confident learning.
+
+    It assumes that the model was not trained on these labels, and that how often a label is wrong depends on the true
+    class alone.
+
+    Args:
+        run: a classification with labels.
+        confidence: 0 to 1, of the interval, as `measures.label_errors.estimate_label_errors` has it.
+        seed: of the draws that the interval is from.
+
+    Returns:
+        The number, and the ends of its interval.
+
+    Raises:
+        InvalidInputError: no labels, one example, a regression, or another confidence.
+    """
+    if not 0 < validate.fraction("confidence", confidence) < 1:
+        raise validate.invalid("confidence", "above 0 and below 1", confidence)
+    return estimate_label_errors(run.mean_probs, require_labels(run), confidence=confidence, seed=seed)
+
+
+def label_errors_sentence(found: Interval, examples: int, confidence: float = 0.95) -> str:
+    """Say how many labels are estimated to be wrong."""
+    low, high = math.floor(found.low), math.ceil(found.high)
+    return (
+        f"About {round(found.value):,} of {examples:,} labels are estimated to be wrong "
+        f"({100 * confidence:.6g}% interval {low:,} to {high:,})."
     )
 
 

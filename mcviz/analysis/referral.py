@@ -1,7 +1,7 @@
 """Referral of a run's uncertain examples to a person, and the accuracy of the rest."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ from mcviz.measures.referral import (
     select_referred,
 )
 from mcviz.measures.selective import Ranking
-from mcviz.measures.units import percent_at_least
+from mcviz.measures.units import percent_at_least, significant
 from mcviz.runs import Manifest, Run
 
 if TYPE_CHECKING:
@@ -74,22 +74,6 @@ def rank_by_all_scores(run: Run) -> dict[str, Ranking]:
     return found
 
 
-def find_cheapest_referral(run: Run, mistake: float, look: float, score: str = "max_probability") -> Costs:
-    """Find the cheapest threshold of a labelled run.
-
-    Args:
-        run: a classification.
-        mistake: cost of a mistake that is missed, 0 or more.
-        look: cost of a look at an example, in the same unit.
-        score: one of `ranking_scores` of it.
-
-    Raises:
-        InvalidInputError: the run has no labels, there is no such score, or a cost below 0.
-    """
-    mistake = validate.number("mistake", mistake, least=0)
-    return find_cheapest(rank_by_score(run, score), mistake, validate.number("look", look, least=0))
-
-
 def score_uncertainty(run: Run, score: str) -> Array:
     """Return a score of a run, (N,) float32, with its sign flipped where low means uncertain.
 
@@ -131,12 +115,12 @@ class RunReferral:
     @property
     def threshold(self) -> float | None:
         """The value of the score from which on examples are referred, in its unit; None where no example is."""
-        return self._to_score(self._cutoff)
+        return _to_score(self.score, self._cutoff)
 
     @property
     def guaranteed_threshold(self) -> float | None:
         """The threshold with the guarantee; None where there is none, or no example is referred by it."""
-        return None if self.guarantee is None else self._to_score(self.guarantee.threshold)
+        return None if self.guarantee is None else _to_score(self.score, self.guarantee.threshold)
 
     @property
     def examples(self) -> Array:
@@ -186,7 +170,7 @@ class RunReferral:
         return {
             "referred": len(examples),
             "examples": len(self.run),
-            "threshold": self._to_score(rule),
+            "threshold": _to_score(self.score, rule),
             "referred_when": "at or below" if self.score.uncertain_when == "low" else "at or above",
             "accuracy_of_rest": None if found is None else found.accuracy_of_rest,
             "caught": None if found is None else found.caught,
@@ -213,15 +197,113 @@ class RunReferral:
             },
         }
 
-    def describe_threshold(self, rule: float, digits: int = 6) -> str:
-        """Describe the values of the score that go to a person, such as "up to 0.906313"."""
-        value = self._to_score(rule)
-        if value is None:
-            return "none"
-        return f"{'up to' if self.score.uncertain_when == 'low' else 'from'} {value:.{digits}g}"
 
-    def _to_score(self, rule: float) -> float | None:
-        return float(self.score.uncertainty(np.array(rule))) if np.isfinite(rule) else None
+def describe_threshold(score: Score, rule: float, digits: int = 6) -> str:
+    """Describe the values of a score that go to a person, such as "up to 0.906313".
+
+    Args:
+        score: the score that ranks.
+        rule: a threshold of its uncertainty, as in `Referral`.
+        digits: significant ones.
+    """
+    value = _to_score(score, rule)
+    if value is None:
+        return "none"
+    return f"{'up to' if score.uncertain_when == 'low' else 'from'} {value:.{digits}g}"
+
+
+def _to_score(score: Score, rule: float) -> float | None:
+    return float(score.uncertainty(np.array(rule))) if np.isfinite(rule) else None
+
+
+@dataclass(frozen=True)
+class CheapestReferral:
+    """The cheapest threshold of a labelled run.
+
+    Attributes:
+        run: the run.
+        score: the score that ranks its examples.
+        costs: by a threshold that one half of the labels chose, on the other half.
+        confidence: of the interval of what it saves.
+    """
+
+    run: Run
+    score: Score
+    costs: Costs
+    confidence: float
+
+    @property
+    def looks(self) -> int:
+        """The number of the run's examples that go to a person."""
+        return len(select_referred(score_uncertainty(self.run, self.score.name), self.costs.threshold))
+
+    @property
+    def judged(self) -> int:
+        """The number of examples whose labels judge the threshold."""
+        return len(self.run) // 2
+
+    @property
+    def pays(self) -> bool:
+        """Whether the threshold is cheaper than looking at none and than looking at all, by more than chance."""
+        return self.costs.saved.low > 0
+
+    @property
+    def in_words(self) -> str:
+        """Say whether a threshold is shown to be cheaper than looking at none or at all."""
+        costs = self.costs
+        cheaper = "none" if costs.of_none <= costs.of_all else "all"
+        value, low, high = map(significant, astuple(costs.saved))
+        saves = f"saves {value} ({100 * self.confidence:.6g}% interval {low} to {high})"
+        if self.pays:
+            where = f"{self.score.inline_label} {describe_threshold(self.score, costs.threshold, 4)}"
+            return (
+                f"It is cheaper to look at those with {where}, here {self.looks:,} of {len(self.run):,} examples, than "
+                f"at {cheaper}. One half of the labels chose that; on the other half it {saves}."
+            )
+        unknown = f"No threshold is shown to be cheaper than looking at {cheaper}"
+        if len(costs.on_others.referred) in (0, self.judged):
+            return f"{unknown}."
+        return f"{unknown}: the one that half of the labels chose {saves} on the other half."
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the threshold for JSON, and what it costs on the labels that did not choose it."""
+        costs = self.costs
+        return {
+            "in_words": self.in_words,
+            "threshold": _to_score(self.score, costs.threshold),
+            "looks": self.looks,
+            "pays": self.pays,
+            "judged_on": {
+                "examples": self.judged,
+                "looks": len(costs.on_others.referred),
+                "missed": costs.on_others.missed,
+                "cost": costs.cost,
+                "of_none": costs.of_none,
+                "of_all": costs.of_all,
+                "saved": costs.saved,
+            },
+        }
+
+
+def find_cheapest_referral(
+    run: Run, mistake: float, look: float, score: str = "max_probability", *, confidence: float = 0.95, seed: int = 0
+) -> CheapestReferral:
+    """Find the cheapest threshold of a labelled run on one half of its labels, and judge it by the other half.
+
+    Args:
+        run: a classification.
+        mistake: cost of a mistake that is missed, 0 or more.
+        look: cost of a look at an example, in the same unit.
+        score: one of `ranking_scores` of it.
+        confidence: of the interval of what it saves.
+        seed: of the halves.
+
+    Raises:
+        InvalidInputError: the run has no labels, there is no such score, or a cost below 0.
+    """
+    mistake, look = validate.number("mistake", mistake, least=0), validate.number("look", look, least=0)
+    costs = find_cheapest(rank_by_score(run, score), mistake, look, confidence=confidence, seed=seed)
+    return CheapestReferral(run, run.score_registry[score], costs, confidence)
 
 
 def refer(
@@ -260,7 +342,7 @@ def refer(
     guarantee = guarantees(ranking, confidence, seed)
     if calibrated_on is None:
         return RunReferral(run, run.score_registry[score], target, choose(ranking), guarantee)
-    warnings = _check_same_model(run, calibrated_on)
+    warnings = check_same_model(run, calibrated_on)
     if guarantee is None:
         raise InvalidInputError(
             f"The {len(calibrated_on):,} labels of {calibrated_on.path} guarantee no threshold for this target. "
@@ -318,7 +400,7 @@ def referral_rows(found: RunReferral) -> list[tuple[str, ...]]:
     rows = [
         (
             words,
-            found.describe_threshold(on.threshold),
+            describe_threshold(score, on.threshold),
             f"{len(on.referred):,} of {count:,}",
             f"{on.caught:,} of {on.caught + on.missed:,}",
             "there is none" if on.accuracy_of_rest is None else percent(on.accuracy_of_rest, 2),
@@ -369,7 +451,7 @@ def _parse_target(
     )
 
 
-def _check_same_model(run: Run, old: Run) -> list[str]:
+def check_same_model(run: Run, old: Run) -> list[str]:
     """Check that two runs are of one model, and return warnings on other differences.
 
     Raises:

@@ -3,16 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from mcviz.analysis.base import require_known_labels
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.prediction_intervals import coverage_sentence
 from mcviz.measures.quality import INTERVAL, compute_measures, join_terms
-from mcviz.measures.regression import RegressionMeasures, regression_terms, table_from_terms
+from mcviz.measures.regression import RegressionMeasures, Terms, regression_terms, table_from_terms
 from mcviz.runs import Run
 from mcviz.tasks.regression import Regression
 
+Figures = Mapping[str, Mapping[str, Interval]]  # by the names of the predictor and of the measure
 PREDICTOR_WORDS = {"deterministic": "the deterministic model", "single_pass": "a single pass"}
 
 
@@ -28,8 +27,8 @@ class RegressionTrust:
         sentences: the verdict on the intervals, then what the ensemble gains.
     """
 
-    figures: Mapping[str, Mapping[str, Interval]]
-    differences: Mapping[str, Mapping[str, Interval]]
+    figures: Figures
+    differences: Figures
     confidence: float
     sentences: list[str]
 
@@ -44,19 +43,41 @@ def measure_regression(run: Run, confidence: float = 0.95) -> RegressionTrust:
     Raises:
         InvalidInputError: the run has no labels, or one example.
     """
-    labels, fixed, quality = require_known_labels(run), run.deterministic_predictions, run.task.quality
-    errors: dict[str, list[Mapping[str, np.ndarray]]] = {}
-    ensemble = []
+    figures, differences = compute_figures(run, load_terms(run), confidence)
+    sentences = [coverage_sentence(figures["ensemble"]["coverage"], INTERVAL, len(run), confidence)]
+    sentences += [_gain_sentence(run, each["rmse"], PREDICTOR_WORDS[name]) for name, each in differences.items()]
+    return RegressionTrust(figures, differences, confidence, sentences)
+
+
+def load_terms(run: Run) -> dict[str, Terms]:
+    """Compute the terms of each predictor of a regression, shard by shard.
+
+    Args:
+        run: as for `measure_regression`.
+
+    Returns:
+        By predictor: of the `ensemble` those of all its measures, of the others those of `regression_terms`.
+
+    Raises:
+        InvalidInputError: as for `measure_regression`.
+    """
+    labels, fixed = require_known_labels(run), run.deterministic_predictions
+    blocks: dict[str, list[Terms]] = {}
     for shard in range(run.manifest.shards):
         start, stop = run.manifest.shard_range(shard)
         deterministic = None if fixed is None else fixed[start:stop]
         passes = run.predictions_block(start, stop)
         predictions = Regression().predictions(passes, labels[start:stop], deterministic, targets=len(run.targets))
-        ensemble.append(quality.terms(predictions))
-        for predictor, terms in regression_terms(predictions).items():
-            errors.setdefault(predictor, []).append(terms)
-    table = table_from_terms({name: join_terms(blocks) for name, blocks in errors.items()}, confidence=confidence)
-    measures = compute_measures(quality, join_terms(ensemble), confidence=confidence)
+        terms = regression_terms(predictions) | {"ensemble": run.task.quality.terms(predictions)}
+        for predictor, each in terms.items():
+            blocks.setdefault(predictor, []).append(each)
+    return {predictor: join_terms(each) for predictor, each in blocks.items()}
+
+
+def compute_figures(run: Run, terms: Mapping[str, Terms], confidence: float) -> tuple[Figures, Figures]:
+    """Compute `figures` and `differences` of a `RegressionTrust` from the terms of all examples, or of some."""
+    table, quality = table_from_terms(terms, confidence=confidence), run.task.quality
+    measures = compute_measures(quality, terms["ensemble"], confidence=confidence)
     figures, differences = {"ensemble": dict(zip(quality.place, measures, strict=True))}, {}
     for predictor, found, difference in (
         ("deterministic", table.deterministic, table.over_deterministic),
@@ -64,9 +85,7 @@ def measure_regression(run: Run, confidence: float = 0.95) -> RegressionTrust:
     ):
         if found is not None and difference is not None:
             figures[predictor], differences[predictor] = _known(found), _known(difference)
-    sentences = [coverage_sentence(figures["ensemble"]["coverage"], INTERVAL, len(run), confidence)]
-    sentences += [_gain_sentence(run, each["rmse"], PREDICTOR_WORDS[name]) for name, each in differences.items()]
-    return RegressionTrust(figures, differences, confidence, sentences)
+    return figures, differences
 
 
 def _known(found: RegressionMeasures) -> dict[str, Interval]:

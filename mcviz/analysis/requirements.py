@@ -1,5 +1,6 @@
 """Requirements on a run's figures, as a pipeline asks for them, and whether they are met."""
 
+import json
 import math
 import operator
 import re
@@ -7,23 +8,52 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+import numpy as np
+
 from mcviz.analysis.comparison import Comparison
+from mcviz.analysis.parts import (
+    BARE,
+    Part,
+    count_examples,
+    find_groups,
+    find_worst_slices,
+    prepare_figures,
+    quote,
+    split_by_class,
+)
+from mcviz.analysis.regression import Figures
 from mcviz.errors import InvalidInputError
 from mcviz.measures.bootstrap import Interval
-from mcviz.measures.quality import CLASSIFICATION, REGRESSION, SCALE, overconfidence_growth
-
-Figures = Mapping[str, Mapping[str, Interval]]  # by the names of the predictor and of the measure
+from mcviz.measures.class_quality import CLASS_MEASURES
+from mcviz.measures.quality import (
+    CLASSIFICATION,
+    ECE_EQUAL_MASS,
+    REGRESSION,
+    SCALE,
+    Measure,
+    overconfidence_growth,
+)
+from mcviz.measures.slices import FEWEST_IN_GROUP
+from mcviz.runs import Run
 
 MAGNITUDE = "overconfidence"  # whose distance from 0 must not grow
 OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
-SHARES = {each.name for each in (*CLASSIFICATION.measures, *REGRESSION.measures) if each.unit in SCALE}
-SHARES |= {"ece_equal_mass"}
+NAMED_AT_MOST = 10  # parts, in a sentence
 NUMBER = r"(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)\s*(?P<percent>%?)"
+NAME = rf"""{BARE.pattern}|"(?:[^"\\]|\\.)*\""""
 REQUIREMENT = re.compile(
-    rf"\s*(?:(?P<predictor>\w+)\.)?(?P<measure>(?!(?:low|high)\b)\w+)(?:\.(?P<end>low|high))?\s*(?P<comparison>[<>]=?)\s*{NUMBER}\s*"
+    rf"""\s*(?:(?P<predictor>\w+)\.)?(?P<measure>(?!(?:low|high)\b)\w+)(?:\.(?P<end>low|high))?
+    (?:\s+of\s+(?:(?P<every_class>every\s+class)|(?P<class_name>{NAME})))?
+    \s*(?P<comparison>[<>]=?)\s*{NUMBER}
+    (?:\s+in\s+(?:(?P<worst_slice>worst\s+slice)|every\s+(?P<every>{NAME})|(?P<column>{NAME})\s*=\s*(?P<value>{NAME})))?
+    (?:\s+with\s+at\s+least\s+(?P<fewest>[0-9]{{1,9}})\s+examples)?\s*""",
+    re.VERBOSE | re.DOTALL,
 )
 NON_INFERIORITY = re.compile(rf"\s*(?P<measure>\w+)\s+not\s+worse(?:\s+by\s+{NUMBER})?\s*")
-REQUIREMENT_FORM = "[PREDICTOR.]MEASURE[.low|.high] (>=|<=|>|<) NUMBER[%]"
+REQUIREMENT_FORM = (
+    "[PREDICTOR.]MEASURE[.low|.high] [of CLASS|of every class] (>=|<=|>|<) NUMBER[%] "
+    "[in COLUMN=VALUE|in every COLUMN|in worst slice] [with at least N examples]"
+)
 NON_INFERIORITY_FORM = "MEASURE not worse [by NUMBER[%]]"
 
 
@@ -33,12 +63,33 @@ class Judgement:
 
     Attributes:
         requirement: as `str` gives it.
-        found: the figure and the ends of its interval, NaN where there are none.
-        in_words: the same, in percent where the requirement is.
-        met: whether it is.
+        found: the figure and the ends of its interval, NaN where there are none; of several parts those of the worst.
+        in_words: the same, in percent where the requirement is, and the parts that do not meet it.
+        met: whether it is, by every part.
+        parts: that the requirement names: classes, groups or slices; the worst first.
     """
 
     requirement: str
+    found: Interval
+    in_words: str
+    met: bool
+    parts: tuple["PartJudgement", ...] = ()
+
+
+@dataclass(frozen=True)
+class PartJudgement:
+    """Whether a part of a run meets a requirement.
+
+    Attributes:
+        part: such as "in region=west" or "of cat".
+        examples: how many it has; of a class those with its label.
+        found: the figure and the ends of its interval, which hold for all parts together (Bonferroni).
+        in_words: the same, in percent where the requirement is.
+        met: whether it does.
+    """
+
+    part: str
+    examples: int
     found: Interval
     in_words: str
     met: bool
@@ -55,6 +106,13 @@ class Requirement:
         percent: whether the bound is in percent.
         predictor: its name.
         end: "low" or "high" for an end of the interval; "" for the figure itself.
+        class_name: of the class that the measure is of, or None.
+        every_class: whether it holds for every class.
+        column: by which examples are grouped, or None for all examples.
+        value: of the column; None for every one.
+        worst_slice: whether it is of the slices that are worse than chance explains.
+        fewest: how many examples a class or group has to have. Without it 20, and where one of several has fewer the
+            requirement means nothing; with it smaller ones are left out.
     """
 
     measure: str
@@ -63,29 +121,127 @@ class Requirement:
     percent: bool = False
     predictor: str = "ensemble"
     end: str = ""
+    class_name: str | None = None
+    every_class: bool = False
+    column: str | None = None
+    value: str | None = None
+    worst_slice: bool = False
+    fewest: int | None = None
 
     def __str__(self) -> str:
-        figure = ".".join(filter(None, (self.predictor, self.measure, self.end)))
-        return f"{figure.removeprefix('ensemble.')} {self.comparison} {_format_bound(self.number, self.percent)}"
+        figure = ".".join(filter(None, (self.predictor, self.measure, self.end))).removeprefix("ensemble.")
+        words = [figure]
+        if self.is_of_class:
+            words.append("of every class" if self.class_name is None else f"of {quote(self.class_name)}")
+        words += [self.comparison, _format_bound(self.number, self.percent)]
+        if self.worst_slice:
+            words.append("in worst slice")
+        elif self.column is not None:
+            column = quote(self.column)
+            words.append(f"in every {column}" if self.value is None else f"in {column}={quote(self.value)}")
+        if self.fewest is not None:
+            words.append(f"with at least {self.fewest} examples")
+        return " ".join(words)
 
-    def judge(self, figures: Figures) -> Judgement:
+    @property
+    def is_of_class(self) -> bool:
+        """Whether it is of one class, or of every one."""
+        return self.every_class or self.class_name is not None
+
+    @property
+    def names_parts(self) -> bool:
+        """Whether it is of some of the examples, of a class, or of so many examples."""
+        parts = self.class_name, self.column, self.fewest
+        return self.every_class or self.worst_slice or any(each is not None for each in parts)
+
+    def judge(self, figures: Figures, run: Run | None = None, confidence: float = 0.95) -> Judgement:
         """Hold it against the figures of a run.
 
+        Args:
+            figures: of all examples.
+            run: that they are of, which a requirement of a class, a group or a slice takes.
+            confidence: above 0 and below 1, of the intervals of these.
+
         Raises:
-            InvalidInputError: it means nothing of this run: there is no such figure, or no interval.
+            InvalidInputError: it means nothing of this run: there is no such figure, no interval, too few examples, or
+                every value of the measure meets it, or none.
         """
         if self.predictor not in figures:
             raise _meaningless(self, f"has no predictor {self.predictor}, but {', '.join(figures)}")
         measures = figures[self.predictor]
-        if self.measure not in measures:
-            raise _meaningless(self, f"has no measure {self.measure} of {self.predictor}, but {', '.join(measures)}")
-        _check_percent(self)
-        found = measures[self.measure]
-        value = getattr(found, self.end or "value")
+        declared = _find_measures(measures)
+        if self.measure not in declared:
+            raise _meaningless(self, f"has no measure {self.measure} of {self.predictor}, but {', '.join(declared)}")
+        measure = declared[self.measure]
+        _check_percent(self, measure)
+        _check_bounds(self, measure)
+        if self.measure in measures and not self.names_parts:
+            found = measures[self.measure]
+            return Judgement(str(self), found, self._describe(found, measure), self._is_met_by(found))
+        parts = self._judge_parts(measure, run, confidence)
+        worst, failed = parts[0], [each.part for each in parts if not each.met]
+        words = f"{worst.in_words} {worst.part}".rstrip()
+        if len(failed) > 1:
+            more = f", and {len(failed) - NAMED_AT_MOST:,} more" if len(failed) > NAMED_AT_MOST else ""
+            words += f"; it is not met {', '.join(failed[:NAMED_AT_MOST])}{more}"
+        elif len(parts) > 1:
+            words += f", the worst of {len(parts):,}"
+        return Judgement(str(self), worst.found, words, not failed, tuple(parts))
+
+    def _judge_parts(self, measure: Measure, run: Run | None, confidence: float) -> list[PartJudgement]:
+        """Judge every part that it names, the worst first."""
+        if run is None:
+            raise InvalidInputError(f"{str(self)!r} is about a part of a run. Give `judge` the run, too.")
+        if self.is_of_class and self.measure not in CLASS_MEASURES:
+            raise _meaningless(self, f"has no {self.measure} of a class, but {', '.join(CLASS_MEASURES)}")
+        takes_class = self.measure in CLASS_MEASURES and not (self.measure == "roc_auc" and len(run.class_names) == 2)
+        if takes_class and not self.is_of_class:
+            raise _meaningless(self, f"has no {self.measure} of all classes; write '{self.measure} of every class'")
+        parts, looked_at = [Part("", np.ones(len(run), bool))], 1
+        if self.worst_slice:
+            parts, looked_at = find_worst_slices(run)
+        elif self.column is not None:
+            parts = find_groups(run, self.column, self.value)
+        if self.is_of_class:
+            parts = split_by_class(run, parts, self.class_name)
+        parts = self._select_large(run, parts)
+        # The slices are those that stood out among all that were looked at.
+        together = 1 - (1 - confidence) / max(looked_at, len(parts))
+        compute, judged = prepare_figures(run, self.predictor, self.measure), []
+        for part in parts:
+            found = compute(part, together)
+            met = self._is_met_by(found, part.name)
+            words = self._describe(found, measure)
+            judged.append(PartJudgement(part.name, count_examples(run, part), found, words, met))
+        lowest_first = self.comparison.startswith(">")
+        return sorted(judged, key=lambda each: self._value(each.found) * (1 if lowest_first else -1))
+
+    def _select_large(self, run: Run, parts: list[Part]) -> list[Part]:
+        """Leave out parts of too few examples where the requirement says so, and refuse them where it does not."""
+        fewest = max(1, FEWEST_IN_GROUP if self.fewest is None else self.fewest)
+        counts = [count_examples(run, part) for part in parts]
+        large = [part for part, count in zip(parts, counts, strict=True) if count >= fewest]
+        if len(large) < len(parts) and (self.fewest is None or not large):
+            count, name = min((count, part.name) for part, count in zip(parts, counts, strict=True))
+            what = "labels" if self.is_of_class else "examples"
+            advice = ""
+            if self.fewest is None:
+                least, why = (max(count, 1), "") if len(parts) == 1 else (fewest, " to leave smaller ones out")
+                advice = f". Write 'with at least {least} examples' behind it{why}"
+            raise _meaningless(self, f"has {f'{count:,} {what} {name}'.rstrip()}, and it takes {fewest:,}{advice}")
+        return large
+
+    def _value(self, found: Interval) -> float:
+        return getattr(found, self.end or "value")
+
+    def _describe(self, found: Interval, measure: Measure) -> str:
+        return f"{measure.label} is {_format_figure(found, self.percent, '%')}"
+
+    def _is_met_by(self, found: Interval, where: str = "") -> bool:
+        value = self._value(found)
         if math.isnan(value):
-            raise _meaningless(self, f"has no {'interval' if self.end else 'value'} of {self.measure}")
-        met = OPERATORS[self.comparison](value, _bound(self.number, self.percent))
-        return Judgement(str(self), found, f"{self.measure} is {_format_figure(found, self.percent, '%')}", met)
+            raise _meaningless(self, f"has no {'interval' if self.end else 'value'} of {self.measure} {where}".rstrip())
+        return OPERATORS[self.comparison](value, _bound(self.number, self.percent))
 
 
 @dataclass(frozen=True)
@@ -125,18 +281,22 @@ class NonInferiority:
             )
         if self.measure not in offered:
             raise _meaningless(self, f"has no measure {self.measure} that can be worse, but {', '.join(offered)}")
-        _check_percent(self)
+        measure = by_name[self.measure]
+        _check_percent(self, measure)
+        widest = 1 if self.measure == MAGNITUDE else measure.bounds[1] - measure.bounds[0]
+        if _bound(self.margin, self.percent) >= widest:
+            raise _meaningless(self, f"could not miss it: two values differ by {_format_range(measure, (0, widest))}")
         if comparison.terms is None:
             raise _meaningless(self, "has no labels")
         if not comparison.paired:
             raise _meaningless(self, "is over other examples than the first")
         if self.measure == MAGNITUDE:
-            figure = f"the magnitude of {self.measure}"
+            figure = f"the magnitude of {measure.label}"
             difference = overconfidence_growth(*comparison.terms, confidence=comparison.confidence)
         else:
-            figure = self.measure
+            figure = measure.label
             (difference,) = (each.difference for each in comparison.measures if each.measure.name == self.measure)
-        worst = difference.low if by_name[self.measure].better == "high" else -difference.high
+        worst = difference.low if measure.better == "high" else -difference.high
         if math.isnan(worst):
             raise _meaningless(self, f"has too few examples, changes or mistakes for an interval of the {self.measure}")
         met = worst >= -_bound(self.margin, self.percent)
@@ -145,14 +305,20 @@ class NonInferiority:
 
 
 def parse_requirement(text: str) -> Requirement:
-    """Parse a bound, such as "accuracy >= 99%" or "deterministic.nll.high < 0.05".
+    """Parse a bound, such as "accuracy >= 99%" or "recall.low of cat >= 80% in region=west".
+
+    Names with spaces, quotes or any of <, > = and % stand in double quotes, with the escapes of JSON.
 
     Raises:
         InvalidInputError: it is none.
     """
     found = REQUIREMENT.fullmatch(text)
-    if found is None or not math.isfinite(float(found["number"])):
-        raise _not_understood(text, REQUIREMENT_FORM, "accuracy >= 99%")
+    try:
+        if found is None or not math.isfinite(float(found["number"])):
+            raise ValueError(text)
+        class_name, every, column, value = map(_unquote, found.group("class_name", "every", "column", "value"))
+    except ValueError:
+        raise _not_understood(text, REQUIREMENT_FORM, "accuracy >= 99%") from None
     return Requirement(
         found["measure"],
         found["comparison"],
@@ -160,6 +326,12 @@ def parse_requirement(text: str) -> Requirement:
         bool(found["percent"]),
         found["predictor"] or "ensemble",
         found["end"] or "",
+        class_name,
+        found["every_class"] is not None,
+        every if every is not None else column,
+        value,
+        found["worst_slice"] is not None,
+        None if found["fewest"] is None else int(found["fewest"]),
     )
 
 
@@ -189,9 +361,38 @@ def _format_figure(found: Interval, percent: bool, unit: str, sign: str = "") ->
     return found.format(lambda value: f"{scale * value:{sign}.6g}", unit if percent else "")
 
 
-def _check_percent(requirement: Requirement | NonInferiority) -> None:
-    if requirement.percent and requirement.measure not in SHARES:
+def _unquote(name: str | None) -> str | None:
+    return json.loads(name, strict=False) if name is not None and name.startswith('"') else name
+
+
+def _find_measures(known: Mapping[str, Interval]) -> dict[str, Measure]:
+    """Find what is declared of known measures, and of those of a class where there are classes."""
+    of_classes = {each.name: each for each in (*CLASSIFICATION.measures, ECE_EQUAL_MASS)}
+    if known.keys() <= of_classes.keys():
+        return {name: of_classes[name] for name in known} | CLASS_MEASURES
+    return {each.name: each for each in REGRESSION.measures if each.name in known}
+
+
+def _check_percent(requirement: Requirement | NonInferiority, measure: Measure) -> None:
+    if requirement.percent and measure.unit not in SCALE:
         raise _meaningless(requirement, f"has a {requirement.measure} that is no share, so it is not in percent")
+
+
+def _check_bounds(requirement: Requirement, measure: Measure) -> None:
+    """Refuse what every value of a measure meets, or none."""
+    bound, is_met = _bound(requirement.number, requirement.percent), OPERATORS[requirement.comparison]
+    low, high = (is_met(end, bound) for end in measure.bounds)
+    if low == high:
+        meets = "cannot miss it" if low else "cannot meet it"
+        raise _meaningless(requirement, f"{meets}: {measure.label} is {_format_range(measure, measure.bounds)}")
+
+
+def _format_range(measure: Measure, bounds: tuple[float, float]) -> str:
+    """Format the values that a measure can take, such as "0 to 1, which is 0% to 100%"."""
+    low, high = bounds
+    if math.isinf(high):
+        return f"{low:g} and up"
+    return f"{low:g} to {high:g}" + (f", which is {100 * low:g}% to {100 * high:g}%" if measure.unit in SCALE else "")
 
 
 def _meaningless(requirement: Requirement | NonInferiority, reason: str) -> InvalidInputError:
@@ -199,4 +400,5 @@ def _meaningless(requirement: Requirement | NonInferiority, reason: str) -> Inva
 
 
 def _not_understood(text: str, form: str, example: str) -> InvalidInputError:
-    return InvalidInputError(f"A requirement should be {form}, such as {example!r}. Received: {text!r}.")
+    quoting = " Put names with spaces in double quotes." if " of " in text or " in " in text else ""
+    return InvalidInputError(f"A requirement should be {form}, such as {example!r}. Received: {text!r}.{quoting}")

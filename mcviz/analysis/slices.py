@@ -199,11 +199,18 @@ def compare_slices(found: Comparison, *, progress: Progress | None = None) -> Sl
         progress: as for `slices`.
 
     Returns:
-        The slices; None where the runs are over other examples, or labels are missing.
+        The slices; None where the runs share no example, or labels are missing.
     """
     if found.terms is None or not found.paired:
         return None
-    columns, notes = {name: each for name, each in _load_columns(found.one).items() if each.of != "prediction"}, []
+    columns: dict[str, _Column] = {}
+    notes: list[str] = []
+    for name, each in _load_columns(found.one).items():
+        if each.of != "prediction":
+            members = each.members[found.pairs.one]
+            if each.of == "label" and found.one.class_names and found.pairs.labels is not None:
+                members = found.pairs.labels
+            columns[name] = replace(each, members=members)
     describe: Callable[[Array, Array], str]
     if found.one.class_names:
         name, describe = "mistakes", _describe_changes

@@ -72,7 +72,7 @@ def main_predictors(run: Run) -> dict[str, CalibrationTerms]:
         InvalidInputError: as for `predictors`.
     """
     labels = require_labels(run)
-    return {name: calibration_terms(probs[None], labels) for name, probs in _main_probs(run).items()}
+    return {name: calibration_terms(probs[None], labels) for name, probs in main_probs(run).items()}
 
 
 def other_predictors(run: Run, progress: Progress | None = None) -> dict[str, CalibrationTerms]:
@@ -90,15 +90,15 @@ def other_predictors(run: Run, progress: Progress | None = None) -> dict[str, Ca
     """
     labels = require_labels(run)
     single = _map_shards(run, lambda probs, examples: calibration_terms(probs, labels[examples]), progress)
-    scaled = {f"{name}_scaled": cross_fit_temperature(probs, labels) for name, probs in _main_probs(run).items()}
+    scaled = {f"{name}_scaled": cross_fit_temperature(probs, labels) for name, probs in main_probs(run).items()}
     return {
         "single_pass": join_calibration_terms(single),
         **{name: calibration_terms(probs[None], labels) for name, probs in scaled.items()},
     }
 
 
-def _main_probs(run: Run) -> dict[str, Array]:
-    """Return (N, C) probabilities of the main predictors."""
+def main_probs(run: Run) -> dict[str, Array]:
+    """Return (N, C) probabilities of the main predictors, by their names."""
     deterministic = run.deterministic_probs
     return {"ensemble": run.mean_probs} | ({} if deterministic is None else {"deterministic": deterministic})
 

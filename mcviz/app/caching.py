@@ -30,7 +30,9 @@ def table_key(run: Run) -> str:
     """Return the key of what follows from a run's table, in which there may be another run beside it."""
     if not isinstance(run, ComparedRun):
         return scores_key(run)
-    return repr((scores_key(run), run.class_names, scores_key(run.other), *_names(run.other)))
+    labels_of = run.pairs.labels_of
+    beside = scores_key(run.other), *_names(run.other), labels_of and labels_of.digest
+    return repr((scores_key(run), run.class_names, *beside))
 
 
 def names_key(run: Run) -> str:

@@ -1,7 +1,8 @@
-"""A run with the numbers of another run over the same examples beside its own."""
+"""A run with the numbers of another run beside its own, of the examples that both have."""
 
 import pandas as pd
 
+from mcviz.analysis.pairing import Pairs
 from mcviz.runs import Run
 
 
@@ -13,24 +14,29 @@ class ComparedRun(Run):
 
     Attributes:
         other: the other run.
+        pairs: the examples that both have, and the labels that both are measured by.
         change: the name of the column that says how each example changed.
-        numbers: a row an example, the other run's numbers.
+        numbers: a row an example, the other run's numbers, missing where that lacks the example.
     """
 
-    __slots__ = ("_columns", "change", "numbers", "other")
+    __slots__ = ("_columns", "change", "numbers", "other", "pairs")
 
-    def __init__(self, run: Run, other: Run, change: str, columns: pd.DataFrame, numbers: pd.DataFrame) -> None:
+    def __init__(
+        self, run: Run, other: Run, pairs: Pairs, change: str, columns: pd.DataFrame, numbers: pd.DataFrame
+    ) -> None:
         """Put a run beside another.
 
         Args:
-            run: over the same examples.
+            run: that is shown.
             other: the other.
+            pairs: the examples that both have.
             change: the name of the column that says how each example changed.
             columns: the ids, the user's own columns, and how each example changed.
             numbers: a row an example, the other run's numbers.
         """
         self.__dict__ = run.__dict__  # what one of them reads, the other has
-        self.other, self.change, self._columns, self.numbers = other, change, columns, numbers
+        self.other, self.pairs = other, pairs
+        self.change, self._columns, self.numbers = change, columns, numbers
 
     @property
     def columns(self) -> pd.DataFrame:

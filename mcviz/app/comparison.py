@@ -1,12 +1,14 @@
 """The parts of the page that compares two runs."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.comparison import OTHER_PREFIX, Comparison, check_comparable, compare
+from mcviz.analysis.pairing import LabelChoice
 from mcviz.app.caching import cached_for_run, names_key
 from mcviz.app.columns import all_grouping_columns
 from mcviz.app.compared_run import ComparedRun
@@ -29,7 +31,6 @@ from mcviz.app.views.gallery import render_gallery
 from mcviz.app.views.scatter import render_scatter_chart
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
-from mcviz.measures.quality import VERDICTS
 from mcviz.runs import Run
 
 MOST_CHANGED = 5  # examples that changed, of each kind: a row
@@ -63,38 +64,41 @@ def load_other(run: Run, state: PageState) -> Run:
     return other
 
 
-def render_verdict(run: Run, other: Run, score: str) -> None:
+def render_verdict(run: Run, other: Run, state: PageState, score: str) -> None:
     """Render a verdict in words, and the measures of both runs with their differences."""
-    found = compare_cached(run, other, score)
+    found = compare_cached(run, other, score, state.labels_of)
+    st.markdown(found.examples_in_words)
+    if found.pairs.labels_differ:
+        _render_label_choice(found, state)
     for note in found.notes:
         st.caption(f":material/info: {note}")
     if not found.measures:
         return
-    unit = run.manifest.unit
     st.markdown(as_markdown(found.in_words))
     columns = "measure", as_markdown(run.name), as_markdown(other.name), "difference", ""
-    rows = [(each.measure.label, *each.format(unit), VERDICTS[each.verdict]) for each in found.measures]
     with st.container(key="figures"):
-        st.table(pd.DataFrame(rows, columns=columns).map(as_markdown).set_index("measure"))
-    st.caption(
-        f"The difference is {as_markdown(other.name)} − {as_markdown(run.name)}, with {100 * found.confidence:.6g}% "
-        "intervals; without 0, it is more than noise. Each row is judged by itself, the sentence above by its measures "
-        f"together. Examples are ranked by {run_scores(run)[score].inline_label}."
-    )
-    if found.terms:
-        task_renderer(run).render_comparison({run.name: found.terms[0], other.name: found.terms[1]})
+        st.table(pd.DataFrame(found.text_rows, columns=columns).map(as_markdown).set_index("measure"))
+    if found.paired:
+        st.caption(
+            f"The difference is {as_markdown(other.name)} − {as_markdown(run.name)}, with "
+            f"{100 * found.confidence:.6g}% intervals; without 0, it is more than noise. Each row is judged by itself, "
+            "the sentence above by its measures together. Examples are ranked by "
+            f"{run_scores(run)[score].inline_label}."
+        )
+    task_renderer(run).render_comparison(found)
 
 
 def render_changes(run: ComparedRun, state: PageState, score: str) -> None:
     """Render how many examples changed, the first of those that got worse or better, and links to all."""
-    found = compare_cached(run, run.other, score).changes
-    assert found is not None  # the examples are the same
+    compared = compare_cached(run, run.other, score, state.labels_of)
+    found = compared.changes
+    assert found is not None  # they share examples
     told = ", ".join(f"**{count:,}** {kind}" for kind, count in found.counts.items())
     st.markdown(f"From {as_markdown(run.name)} to {as_markdown(run.other.name)}: {told}.")
     for column, kind in zip(st.columns(len(found.moved), gap="large"), found.moved, strict=True):
         with column:
             st.subheader(kind.capitalize(), anchor=False)
-            examples = found.of(kind)
+            examples = compared.changed(kind)
             if not len(examples):
                 st.caption("No example.")
                 continue
@@ -111,26 +115,30 @@ def render_changes(run: ComparedRun, state: PageState, score: str) -> None:
 
 def render_example_in_both(run: ComparedRun, state: PageState, score: str) -> None:
     """Render one example, and the passes of each run over it, on the same axes."""
-    found = compare_cached(run, run.other, score).changes
-    assert found is not None
-    example = int(np.abs(found.worse).argmax()) if state.example is None else state.example
+    found = compare_cached(run, run.other, score, state.labels_of)
+    changes = found.changes
+    assert changes is not None
+    example = int(found.pairs.one[np.abs(changes.worse).argmax()]) if state.example is None else state.example
+    place = found.pairs.find(example)
     left, right = st.columns([1, 3], gap="large")
     with left:
         st.number_input("Example", 0, len(run) - 1, width=140, **bind("example", example))
         render_example(run, example, COMPARED_WIDTH)
         st.caption(
-            f"From {as_markdown(run.name)} to {as_markdown(run.other.name)}: {found.kinds[found.kind[example]]}."
+            f"{as_markdown(run.other.name)} does not have this example."
+            if place is None
+            else f"From {as_markdown(run.name)} to {as_markdown(run.other.name)}: {changes.kinds[changes.kind[place]]}."
         )
         if st.button("Open it", icon=":material/open_in_new:", key="open-example"):
             open_page(EXAMPLE, state, example=example)
-    with right:
-        shown = load_example(run, state, example)
-        task_renderer(run).render_example_of_both(shown, run.other)
+    if place is not None:
+        with right:
+            task_renderer(run).render_example_of_both(load_example(run, state, example), found)
 
 
 def render_doubt(run: ComparedRun, state: PageState, score: str) -> None:
     """Render a score in one run against the same in the other, with a lasso that selects."""
-    found, numbers = compare_cached(run, run.other, score), run_numbers(run)
+    found, numbers = compare_cached(run, run.other, score, state.labels_of), run_numbers(run)
     shown = choose_name(state.score, [name for name in run_scores(run) if OTHER_PREFIX + name in numbers], score)
     if found.shared_top is not None:
         st.markdown(
@@ -154,7 +162,7 @@ def render_doubt(run: ComparedRun, state: PageState, score: str) -> None:
 
 
 @cached_for_run(names_key, max_entries=4)
-def compare_cached(run: Run, other: Run, score: str) -> Comparison:
+def compare_cached(run: Run, other: Run, score: str, labels: LabelChoice) -> Comparison:
     """Compare two runs."""
     bar = st.empty()
 
@@ -162,6 +170,20 @@ def compare_cached(run: Run, other: Run, score: str) -> Comparison:
         bar.progress(done / total, "Reading the passes …" if done < total else "Resampling the examples …")
 
     try:
-        return compare(run, other, score=score, progress=progress)
+        return compare(run, other, score=score, labels=labels, progress=progress)
     finally:
         bar.empty()
+
+
+def _render_label_choice(found: Comparison, state: PageState) -> None:
+    """Render the choice of the run whose labels both are measured by."""
+    newer_is_other = (found.pairs.labels_of is found.other) == (state.labels_of == "new")
+    runs = (found.other, found.one) if newer_is_other else (found.one, found.other)
+    names = {each: run.name for each, run in zip(get_args(LabelChoice), runs, strict=True)}
+    st.radio(
+        "Measure both by the labels of",
+        list(names),
+        format_func=lambda each: f"{as_markdown(names[each])}, the {each}er run",
+        horizontal=True,
+        **bind("labels_of", state.labels_of),
+    )

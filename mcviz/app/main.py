@@ -6,11 +6,13 @@ from pathlib import Path
 import streamlit as st
 
 from mcviz.app.components.page_listeners import page_listeners
-from mcviz.app.failures import show_failures
+from mcviz.app.failures import refusal, show_failures
 from mcviz.app.navigation import PAGES, render_navigation
 from mcviz.app.person import current_person
 from mcviz.app.session import finish_page, start_page
+from mcviz.app.startup import prepare_server
 from mcviz.app.state import sync_from_url
+from mcviz.errors import InvalidInputError
 from mcviz.permission import identify_users
 
 HERE = Path(__file__).parent
@@ -20,6 +22,11 @@ ICON = "data:image/png;base64," + b64encode((HERE / "icon.png").read_bytes()).de
 
 def main() -> None:
     """Draw the page that the address names; Streamlit calls it at each rerun."""
+    try:
+        prepare_server()
+    except InvalidInputError as error:
+        st.error(refusal(error, "the start"))
+        st.stop()
     start_page()
     identify_users(current_person)
     # Before the navigation: or else the browser asks a font server for the icon of the page.

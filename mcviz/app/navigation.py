@@ -10,7 +10,8 @@ from typing import Any, Literal, NoReturn, get_args
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mcviz.analysis.comparison import check_comparable, same_examples
+from mcviz.analysis.comparison import check_comparable
+from mcviz.analysis.pairing import same_examples
 from mcviz.app.address_text import Offered
 from mcviz.app.columns import own_columns
 from mcviz.app.compared_run import ComparedRun
@@ -76,7 +77,7 @@ OVERVIEW = Page("overview.py", "Overview", ":material/monitoring:")
 UNCERTAIN = Page("uncertain.py", "Uncertain examples", ":material/grid_view:")
 EXAMPLE = Page("example.py", "One example", ":material/image_search:")
 SIDE_BY_SIDE = Page("side_by_side.py", "Side by side", ":material/compare:")
-TRUST = Page("trust.py", "Trust", ":material/verified_user:", needs={"labels"}, of_classes=True, group="decide")
+TRUST = Page("trust.py", "Trust", ":material/verified_user:", of_classes=True, group="decide")
 REVIEW = Page("review.py", "Review", ":material/rate_review:", of_classes=True, group="decide")
 PROBE = Page("probe.py", "Probe", ":material/science:", needs={"model"}, group="test")
 OUT_OF_DISTRIBUTION = Page(
@@ -310,7 +311,7 @@ def _change_run(name: str, now: str) -> None:
 
 
 def _join_other(run: Run, paths: dict[str, Path]) -> Run:
-    """Join the other run of the address, where that says something of the same examples."""
+    """Join the other run of the address, where that predicts some of the same examples."""
     other = address().get("other", "")
     if other not in paths or other == run.name:
         return run
@@ -319,4 +320,4 @@ def _join_other(run: Run, paths: dict[str, Path]) -> Run:
         check_comparable(run.manifest, joined.manifest)
     except McvizError:  # which the page that compares tells
         return run
-    return join_runs(run, joined) if same_examples(run.manifest, joined.manifest) else run
+    return join_runs(run, joined, "old" if address().get("labels_of") == "old" else "new")

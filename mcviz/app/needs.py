@@ -15,7 +15,7 @@ Need = RunPart | Literal["examples or features", "groups", "classes", "targets"]
 MISSING: dict[RunPart, tuple[str, str]] = {
     "labels": (
         ":material/label_off:",
-        "This run has no labels. Sample it again with labels to see how good its predictions are.",
+        "This run has no labels. {ways}To measure it, sample it again with labels.",
     ),
     "examples": (
         ":material/hide_image:",
@@ -30,8 +30,11 @@ MISSING: dict[RunPart, tuple[str, str]] = {
         "This run was kept without its model, so nothing new can be predicted. Sample it again with the model kept.",
     ),
 }
+WITHOUT_LABELS = (
+    "Trust estimates its accuracy by a labelled run of the same model, and on Review people give examples labels. "
+)
 NOT_IMPORTED: dict[RunPart, str] = {
-    "labels": "These passes were imported without labels. Import them again with labels to see how good they are.",
+    "labels": "These passes were imported without labels. {ways}To measure it, import them again with labels.",
     "examples": "These passes were imported without {examples}. Import them again with {examples} to see them here.",
     "images": "These passes were imported without images. Import them again with images to see them here.",
     "model": "These passes were imported, so there is no model to ask. Sample a model of Keras or PyTorch itself with "
@@ -74,6 +77,8 @@ def missing(run: Run, part: RunPart) -> str:
     if of_model and (closed := explain_closed_model(run.manifest, named_modules())):
         return closed
     sentence = NOT_IMPORTED[part] if run.manifest.origin.kind == "imported" else MISSING[part][1]
+    if part == "labels":
+        return sentence.format(ways=WITHOUT_LABELS if has(run, "classes") else "")
     if part == "examples":  # texts and rows are in every run of them
         return sentence.format(examples="examples" if run.manifest.images is None else "images")
     return sentence

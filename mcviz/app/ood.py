@@ -173,9 +173,11 @@ def _render_dots(run: Run, found: OODScores) -> None:
         on_select=open_point,
         selection_mode="points",
     )
+    low, high = map(percent, found.stopped_by_chance)
     st.caption(
         "1 is perfect, 0.5 guessing, with 95% intervals. Of this run's held-out examples "
-        f"{found.own.stopped.format(percent)} are stopped; at most 5% should be."
+        f"{percent(found.own.stopped.value)} are stopped; at most 5% should be on average, {low} to {high} in 95 of "
+        "100 splits as large as this one."
     )
     if found.calibrated < FEW:
         st.caption(

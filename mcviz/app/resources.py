@@ -18,6 +18,7 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.comparison import OTHER_PREFIX, join_comparison
+from mcviz.analysis.pairing import LabelChoice, Pairs, pair_examples
 from mcviz.app.caching import cached_for_run, names_key, numbers_key, scores_key, table_key
 from mcviz.app.columns import details
 from mcviz.app.compared_run import ComparedRun
@@ -85,9 +86,10 @@ def target_names(run: Run) -> tuple[str, ...]:
     return tuple(map(one_line, run.targets))
 
 
-def join_runs(run: Run, other: Run) -> ComparedRun:
-    """Join another run over the same examples to a run, which costs nothing the second time."""
-    return ComparedRun(run, other, *_join_columns(run, other))
+def join_runs(run: Run, other: Run, labels: LabelChoice = "new") -> Run:
+    """Join another run to a run, if they share examples; it costs nothing the second time."""
+    joined = _join_columns(run, other, labels)
+    return ComparedRun(run, other, *joined) if joined else run
 
 
 @cached_for_run(table_key, max_entries=8)
@@ -98,8 +100,8 @@ def table(run: Run) -> pd.DataFrame:
 
 @cached_for_run(table_key, max_entries=8)
 def run_scores(run: Run) -> dict[str, Score]:
-    """Return the scores that a run's examples can be ranked by, in its units."""
-    registry = run.score_registry
+    """Return the scores that a run's examples can be ranked by, in its units; first that of `Run.first_score`."""
+    registry = {run.first_score: run.score_registry[run.first_score], **run.score_registry}
     return {name: _in_unit(score, run.manifest.unit) for name, score in registry.items() if name in table(run)}
 
 
@@ -230,12 +232,15 @@ def _changed(folder: Path) -> float:
 
 
 @cached_for_run(names_key, max_entries=8, show_spinner="Comparing the runs …")
-def _join_columns(run: Run, other: Run) -> tuple[str, pd.DataFrame, pd.DataFrame]:
-    found, own = join_comparison(run, other), run.columns
+def _join_columns(run: Run, other: Run, labels: LabelChoice) -> tuple[Pairs, str, pd.DataFrame, pd.DataFrame] | None:
+    pairs, own = pair_examples(run, other, labels), run.columns
+    if not len(pairs):
+        return None
+    found = join_comparison(run, other, pairs)
     change = str(found.columns[0])
     if own is None:
         own = pd.DataFrame({"id": found.index.astype(str)}, index=found.index)
-    return change, own.assign(**{change: found[change]}), found.drop(columns=change)
+    return pairs, change, own.assign(**{change: found[change]}), found.drop(columns=change)
 
 
 def _other_numbers(run: ComparedRun, own: Mapping[str, Score]) -> dict[str, Score]:

@@ -6,7 +6,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from mcviz.app.caching import cached_for_run, table_key
+from mcviz.analysis.base import LEAST_LABELLED
+from mcviz.analysis.labelling import OUT_OF_FOLD, count_label_errors, label_errors_sentence
+from mcviz.app.caching import cached_for_run, numbers_key, table_key
 from mcviz.app.filters import Filters
 from mcviz.app.layouts import positions
 from mcviz.app.resources import ranking, table
@@ -62,6 +64,14 @@ def filter_mask(run: Run, filters: Filters) -> np.ndarray:
     mask = filters.mask(table(run), partial(positions, run))
     mask.setflags(write=False)
     return mask
+
+
+@cached_for_run(numbers_key, max_entries=8, show_spinner="Counting probable label errors …")
+def label_error_words(run: Run) -> str:
+    """Say how many labels of a run are expected to be wrong, and what that takes; "" of one example."""
+    if len(run) < LEAST_LABELLED:
+        return ""
+    return f"{label_errors_sentence(count_label_errors(run), len(run))} {OUT_OF_FOLD}"
 
 
 def find_rank(example: int, order: np.ndarray) -> int:

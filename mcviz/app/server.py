@@ -19,9 +19,10 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import mcviz
 from mcviz.app.limits import Limits
+from mcviz.app.startup import prepare_server
 from mcviz.app.streamlit_internals import ConfigOption, get_config_options
 from mcviz.errors import InvalidInputError
-from mcviz.extras import IMPORT_VARIABLE, find_modules
+from mcviz.extras import CACHE_VARIABLE, IMPORT_VARIABLE, find_modules
 from mcviz.permission import READ_ONLY
 from mcviz.runs.folder import require_folder
 from mcviz.runs.shipped import FOLDER
@@ -49,12 +50,13 @@ def serve(cache: Path | None, port: int | None = None, modules: Sequence[str] = 
         InvalidInputError: the port is taken, or an environment variable is not of its option's type.
         MissingPackageError: one of the modules is not there.
     """
-    find_modules(modules)
-    os.environ[IMPORT_VARIABLE] = " ".join(modules)
     if cache is not None:
         require_folder(cache)
-        os.environ["MCVIZ_CACHE"] = str(cache)
+        os.environ[CACHE_VARIABLE] = str(cache)
+    find_modules(modules)
+    os.environ[IMPORT_VARIABLE] = " ".join(modules)
     os.environ[READ_ONLY] = "1" if read_only else ""
+    prepare_server()
     options = streamlit_options()
     if port is not None:
         _check_free(port)

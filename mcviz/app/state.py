@@ -8,11 +8,12 @@ import dataclasses
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import unquote, urlencode
 
 import streamlit as st
 
+from mcviz.analysis.pairing import LabelChoice
 from mcviz.app.address_text import (
     ALL_OFFERED,
     AddressText,
@@ -102,6 +103,7 @@ class PageState:
 
     run: str = address_field("", Words())  # its name; empty where there is only one
     other: str = address_field("", Words())  # the name of the run that it is compared with; empty for none
+    labels_of: LabelChoice = address_field("new", Choice(get_args(LabelChoice)))  # that both are measured by
     example: int | None = address_field(None, ExampleIndex())  # that was looked at or opened last
     score: str = address_field("max_probability", OfferedName(lambda run: run.scores, "max_probability"))  # that ranks
     order: str = address_field(UNCERTAIN_FIRST, Choice(ORDERS))
@@ -125,6 +127,7 @@ class PageState:
     target: int = address_field(0, Index(lambda run: run.targets))  # that is shown, of a regression of several
     coverage: int = address_field(COVERAGES[0], Choice(COVERAGES))  # of prediction intervals
     details: tuple[str, ...] = address_field((), Names())  # that are open on Trust
+    calibrated_on: str = address_field("", Words())  # the name of a labelled run, of a run without labels on Trust
     referral: str = address_field("", Name())  # what a person asks of a referral
     wanted: float | None = address_field(None, Number(0, 1e12))  # how much of that; None for the usual
     mistake_costs: float = address_field(100.0, Number(0, 1e9))  # that nobody sees

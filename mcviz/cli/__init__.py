@@ -18,6 +18,7 @@ from mcviz.cli.importing import import_
 from mcviz.cli.ood import ood
 from mcviz.cli.options import PATH, import_option
 from mcviz.cli.printing import say, tell
+from mcviz.cli.review import review
 from mcviz.cli.sampling import check, sample
 from mcviz.cli.score import score
 from mcviz.cli.slices import slices
@@ -29,6 +30,7 @@ from mcviz.errors import InvalidInputError, McvizError
 from mcviz.interrupts import INTERRUPTED, raise_interrupts
 from mcviz.permission import READ_ONLY
 from mcviz.text import is_text, one_line
+from mcviz.variables import check_variables
 
 if TYPE_CHECKING:
     from mcviz.runs import ListedRun
@@ -75,6 +77,7 @@ class _Commands(click.Group):
     def invoke(self, context: click.Context) -> Any:
         with report_interrupt("stopped."), raise_interrupts(), warnings.catch_warnings():
             warnings.showwarning = lambda message, *_, **__: tell(f"warning: {message}")
+            check_variables()
             return super().invoke(context)
 
 
@@ -193,7 +196,7 @@ def dashboard(cache: Path | None, port: int | None, read_only: bool, modules: tu
     serve(cache, port, modules, read_only)
 
 
-for command in (train, sample, check, import_, trust, slices, *referral.COMMANDS, ood, compare, score, work):
+for command in (train, sample, check, import_, trust, slices, *referral.COMMANDS, review, ood, compare, score, work):
     commands.add_command(command)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from mcviz.analysis.comparison import Comparison
+    from mcviz.analysis.pairing import LabelChoice
     from mcviz.measures.quality import MeasureComparison
 
 GAP = 3  # characters between columns
@@ -33,6 +34,13 @@ SLICE_TITLES = {
 @click.argument("other", metavar="OTHER")
 @click.option("--score", metavar="NAME", help="The score that ranks examples; without it the first that both have.")
 @click.option("--by", metavar="COLUMN", help="Also by group: label, prediction, or one of your own columns.")
+@click.option(
+    "--labels",
+    type=click.Choice(["new", "old"]),
+    default="new",
+    show_default=True,
+    help="Where labels differ, the run whose labels both are measured by: the newer or the older one.",
+)
 @CONFIDENCE
 @click.option("--to", metavar="FILE", help="Write all examples under both runs to a .csv or .parquet.")
 @click.option(
@@ -49,6 +57,7 @@ def compare(
     other: str,
     score: str | None,
     by: str | None,
+    labels: "LabelChoice",
     confidence: float,
     to: str | None,
     requirements: tuple[str, ...],
@@ -57,7 +66,7 @@ def compare(
 ) -> None:
     """Print whether the run OTHER is better than RUN by more than noise, and what it is worse on.
 
-    Runs over the same examples are compared example by example. Of others, figures alone are compared.
+    Compared are the examples that both have: by their ids, or else by their content.
     """
     with loading():
         from mcviz import compare as compare_runs
@@ -73,12 +82,14 @@ def compare(
         check_summary_folder(summary)
     if to:
         check_table_file(to)
-    found = compare_runs(open_run(one), open_run(other), score=score, confidence=confidence)
+    found = compare_runs(open_run(one), open_run(other), score=score, labels=labels, confidence=confidence)
     groups = compare_groups(found, by) if by else {}
     with count_progress("permutations") as progress:
         slices = compare_slices(found, progress=progress)
     for note in found.notes:
         tell(f"note: {note}")
+    if found.pairs.labels_differ:
+        tell(f"note: The other labels are taken with --labels {'old' if labels == 'new' else 'new'}.")
     judgements = [each.judge(found) for each in required]
     if to:
         write_table(change_table(found), to)
@@ -87,7 +98,7 @@ def compare(
     findings = Findings(
         found.other,
         found.score,
-        [found.in_words, *([f"Is it worse on anything? {slices.in_words}"] if slices else [])],
+        [found.examples_in_words, found.in_words, *([f"Is it worse on anything? {slices.in_words}"] if slices else [])],
         lines=[
             *_measure_lines(found),
             *_group_lines(found, by, groups),
@@ -104,16 +115,13 @@ def compare(
 
 def _summary_tables(found: "Comparison") -> dict[str, Rows]:
     """Return the tables of a summary, by heading: both runs, their measures, and the examples that changed."""
-    from mcviz.measures.quality import VERDICTS
-
-    unit, both = found.one.manifest.unit, {"RUN": found.one, "OTHER": found.other}
+    both = {"RUN": found.one, "OTHER": found.other}
     runs = [(name, run.path, f"{run.passes:,}", f"{len(run):,}") for name, run in both.items()]
-    measures = [(each.measure.label, *each.format(unit), VERDICTS[each.verdict]) for each in found.measures]
     counts = found.changes.counts if found.changes else {}
     changes = [(kind, f"{count:,}", _list_ids(found, kind)) for kind, count in counts.items()]
     tables: dict[str, Rows] = {
         "Which runs?": [("", "run", "passes", "examples"), *runs],
-        "Is OTHER better?": [("measure", "RUN", "OTHER", "OTHER less RUN", ""), *measures],
+        "Is OTHER better?": [("measure", "RUN", "OTHER", "OTHER less RUN", ""), *found.text_rows],
         "Which examples changed?": [("change", "examples", "ids"), *changes],
     }
     return {heading: rows for heading, rows in tables.items() if len(rows) > 1}
@@ -185,6 +193,6 @@ def _list_ids(found: "Comparison", kind: str) -> str:
     """List the ids of the examples of a change that moved the most."""
     if found.changes is None or kind not in found.changes.moved:
         return ""
-    examples = found.changes.of(kind)
+    examples = found.changed(kind)
     ids = found.one.scores()["id"].iloc[examples[:IDS_SHOWN]]
     return f"{', '.join(map(str, ids))}{' …' if len(examples) > len(ids) else ''}"

@@ -1,5 +1,6 @@
 """Read the examples, labels and preprocessing of commands; print what is known of these and of a run."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ from mcviz.cli.printing import say
 from mcviz.cli.progress import count_progress
 from mcviz.errors import InvalidInputError
 from mcviz.options import ColumnOptions, DataOptions, PreprocessingOptions
+from mcviz.text import list_names
 
 if TYPE_CHECKING:
     from mcviz.data import ColumnNames, DataSet
@@ -19,12 +21,10 @@ MOST_NAMES_SHOWN = 20
 def read_examples(options: DataOptions, task: str = "classification", complete: bool = True) -> "DataSet":
     """Read examples, also those of a run, with a line on what was found out, and one on how far it is."""
     from mcviz.data import read_data
-    from mcviz.jobs.of_run import data_set_of
-    from mcviz.runs import open_run
-    from mcviz.runs.manifest_file import NAME
+    from mcviz.runs.data_set import data_set_of, find_run
 
-    if (Path(options.data) / NAME).is_file():
-        examples = data_set_of(open_run(options.data))
+    if run := find_run(options.data):
+        examples = data_set_of(run)
     else:
         with count_progress("pictures") as progress:
             examples = read_data(
@@ -39,6 +39,41 @@ def read_examples(options: DataOptions, task: str = "classification", complete: 
     for note in examples.notes:
         say(note)
     return examples
+
+
+def name_classes(
+    examples: "DataSet", options: DataOptions, task: str = "classification", of_passes: Sequence[str] = ()
+) -> "DataSet":
+    """Give the classes the names of the options; those of passes are in the order of these, whoever names them.
+
+    Raises:
+        InvalidInputError: names that are not those of the data or of the passes, and are not given as new ones.
+    """
+    from mcviz.data.labels import explain_renaming, rename_classes
+
+    own = tuple(of_passes) or examples.class_names or ()
+    names, new = options.class_names, dict(options.rename_class)
+    if options.names_in_order:
+        if names is None or not own or len(names) != len(own):
+            raise InvalidInputError(
+                f"--names-in-order is for new names of the classes that the data have, {list_names(own) or 'none'}. "
+                f"Received: {list_names(names or ()) or 'no --class-names'}."
+            )
+        new = dict(zip(own, names, strict=True)) | new
+        names = None
+    held = set(examples.class_names or ())
+    if not of_passes:
+        examples = examples.with_class_names(new) if new else examples
+        return examples if names is None else examples.with_class_names(names)
+    if known := held & new.keys():
+        examples = examples.with_class_names({name: new[name] for name in known})
+    renamed = rename_classes(own, {name: each for name, each in new.items() if name in own or name not in held})
+    if names is not None and set(names) != set(renamed):
+        expected = f"the names that the passes have, {list_names(renamed)}"
+        raise InvalidInputError(
+            f"--class-names should be {expected}. Received: {list_names(names)}. {explain_renaming(renamed[0])}"
+        )
+    return examples.with_names(renamed, task)
 
 
 def say_classes(examples: "DataSet") -> None:
@@ -59,6 +94,40 @@ def read_labels(path: str, options: DataOptions, task: str = "classification") -
 
     columns = _column_names(replace(options.columns, text_column=None, feature_columns=()))
     return _take_selected(data.read_labels(path, columns=columns, task=task), options)
+
+
+def read_relabelled(options: DataOptions, task: str = "classification") -> "DataSet":
+    """Read examples with the labels of a file, by ids or numbers; those that it does not name are left out.
+
+    Raises:
+        InvalidInputError: it names none of the examples, or has other labels than are taken.
+    """
+    import numpy as np
+
+    from mcviz import data
+
+    labels, columns = options.labels, replace(options.columns, text_column=None, feature_columns=())
+    assert labels is not None
+    given = data.read_labels(labels, columns=_column_names(columns), task=task)
+    options = replace(options, columns=replace(options.columns, label_column=()))
+    examples = replace(read_examples(options, task), labels=None)
+    if given.ids is None:
+        return examples.with_labels_of(given)
+    ids = examples.ids or tuple(map(str, range(len(examples))))
+    known, named = set(ids), set(given.ids)
+    places = np.flatnonzero([name in named for name in ids])
+    if not len(places):
+        raise InvalidInputError(
+            f"{labels} should have the ids of examples, such as {ids[0]}. Received: {given.ids[0]} and others. Name "
+            "their column with --id-column."
+        )
+    if len(places) < len(ids):
+        say(f"{len(ids) - len(places):,} of {len(ids):,} examples have no label in {labels} and are left out.")
+    unknown = [name not in known for name in given.ids]
+    if any(unknown):
+        say(f"{sum(unknown):,} labels of {labels} are of no example that is taken.")
+    given = given.only(np.flatnonzero(np.logical_not(unknown)))
+    return examples.with_ids(ids).only(places).with_labels_of(given)
 
 
 def add_scaler(chosen: "Preprocessing | None", options: DataOptions, examples: "DataSet") -> "Preprocessing | None":

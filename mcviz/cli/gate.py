@@ -67,8 +67,7 @@ def finish(found: Findings, judgements: "Sequence[Judgement]", *, as_json: bool,
     """
     failed = [each for each in judgements if not each.met]
     if as_json:
-        listed = [{"requirement": each.requirement, **asdict(each.found), "met": each.met} for each in judgements]
-        print_json({**found.as_dict, "requirements": listed})
+        print_json({**found.as_dict, "requirements": list(map(_judgement_dict, judgements))})
     else:
         for line in [" ".join(found.sentences), *found.lines]:
             say(line.rstrip())
@@ -82,3 +81,12 @@ def finish(found: Findings, judgements: "Sequence[Judgement]", *, as_json: bool,
         write_summary(folder, found, judgements)
     if failed:
         raise click.exceptions.Exit(NOT_MET)
+
+
+def _judgement_dict(judgement: "Judgement") -> dict[str, Any]:
+    parts = [
+        {"part": each.part, "examples": each.examples, **asdict(each.found), "met": each.met}
+        for each in judgement.parts
+    ]
+    figure = {"requirement": judgement.requirement, **asdict(judgement.found), "met": judgement.met}
+    return figure | ({"parts": parts} if parts else {})

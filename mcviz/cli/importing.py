@@ -5,12 +5,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mcviz.cli.data import add_scaler, choose_preprocessing, read_examples, read_labels, say_classes, say_run
+from mcviz.cli.data import (
+    add_scaler,
+    choose_preprocessing,
+    name_classes,
+    read_examples,
+    read_labels,
+    say_classes,
+    say_run,
+)
 from mcviz.cli.options import add_options
 from mcviz.cli.printing import say
 from mcviz.cli.progress import sampling_progress
 from mcviz.cli.stopping import loading, report_interrupt
-from mcviz.errors import InvalidInputError
 from mcviz.options import ImportOptions
 
 if TYPE_CHECKING:
@@ -47,16 +54,16 @@ def _import(path: str, options: ImportOptions, stopped: str) -> None:
         sizes = getattr(examples.images, "sizes", ())
         if len(sizes) > 1:
             say(f"The pictures have {len(sizes):,} sizes. They are shown in the most frequent one.")
-        if options.labels:
-            examples = examples.with_labels_of(read_labels(options.labels, options.data, task))
-        elif examples.labels is None and passes.labels is not None:
-            examples = examples.with_labels(passes.labels, task)
+        if options.data.labels:
+            examples = examples.with_labels_of(read_labels(options.data.labels, options.data, task))
         if passes.ids:
             examples = examples.in_order_of(passes.ids)
+        if examples.labels is None and passes.labels is not None:
+            examples = examples.with_labels(passes.labels, task)
         names = TASKS[task].pass_names.arrays
         usual = (*(f"deterministic_{name}" for name in names), *names)
         fixed = read_array(options.deterministic, usual) if options.deterministic else passes.deterministic
-        examples = _with_names(examples, passes.last_names, options.data.class_names, task)
+        examples = name_classes(examples, options.data, task, passes.last_names or ())
         say_classes(examples)
         with sampling_progress(len(examples) or 1) as progress:
             run = write_run(
@@ -83,21 +90,6 @@ def _import(path: str, options: ImportOptions, stopped: str) -> None:
 def _read_examples(options: ImportOptions) -> "DataSet":
     """The examples; where labels come in a file of their own, that file has the column of labels."""
     data = options.data
-    if options.labels:
+    if data.labels:
         data = replace(data, columns=replace(data.columns, label_column=()))
     return read_examples(data, options.task.task, complete=False)
-
-
-def _with_names(
-    examples: "DataSet", of_passes: tuple[str, ...] | None, asked: tuple[str, ...] | None, task: str
-) -> "DataSet":
-    """Examples whose classes have the names that the passes give, in their order, or those that --class-names gives."""
-    if not asked or set(asked) == set(of_passes or ()):
-        return examples.with_names(of_passes, task) if of_passes else examples
-    own = examples.class_names
-    if of_passes and not (own and set(own) <= set(asked)):  # or else the labels have the names that were asked for
-        examples = examples.with_names(of_passes, task)
-    if of_passes and not set(asked).isdisjoint(of_passes):
-        expected = f"the names that the passes have, {', '.join(of_passes)}, or all new"
-        raise InvalidInputError(f"--class-names should be {expected}. Received: {', '.join(asked)}.")
-    return examples.with_class_names(asked)

@@ -81,7 +81,10 @@ def _scores_dict(found: "OODScores") -> dict[str, Any]:
         "fitted": found.fitted,
         "calibrated": found.calibrated,
         "held_out": len(found.own),
-        "held_out_stopped": found.own.stopped,
+        "held_out_stopped": {
+            "value": found.own.stopped.value,
+            "by_chance": dict(zip(("low", "high"), found.stopped_by_chance, strict=True)),
+        },
         "detectors": found.labels,
         "sets": [_set_dict(each) for each in found.sets],
     }
@@ -108,7 +111,7 @@ def _table_lines(found: "OODScores") -> list[str]:
     """The table of the verdict, then that of the AUROC of a few detectors."""
     from mcviz.measures import percent
 
-    sets, own = found.hardest_first(), found.own.stopped
+    sets, (low, high) = found.hardest_first(), found.stopped_by_chance
     lines = [f"{'set':<{LABEL_WIDTH}}{'examples':>10}{'stopped':>10}{'sure':>10}{'stopped of sure':>18}"]
     for each in (*sets, found.own):
         of_sure = each.stopped_of_sure
@@ -120,7 +123,7 @@ def _table_lines(found: "OODScores") -> list[str]:
     drawn = found.chart_labels()
     lines += [
         "Sure is a max probability above 90%. The run's own examples were held out, and at most 5% of such are to be "
-        f"stopped (95% interval here: {percent(own.low)} to {percent(own.high)}).",
+        f"stopped on average, {percent(low)} to {percent(high)} in 95 of 100 splits as large as this one.",
         "",
         f"{'AUROC':<{LABEL_WIDTH}}" + "".join(f"{label:>{DETECTOR_WIDTH}}" for label in drawn.values()),
     ]

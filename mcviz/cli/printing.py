@@ -1,5 +1,6 @@
 """Output of commands: lines on a terminal, and JSON."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -23,3 +24,15 @@ def print_json(found: Any) -> None:
 
     # What is not a number or not finite is null.
     click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY).decode())
+
+
+def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table, its first column to the left and the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "   ".join(
+            [f"{first:<{widths[0]}}", *(f"{text:>{width}}" for text, width in zip(others, widths[1:], strict=True))]
+        )
+        for first, *others in rows
+    ]
+    return ["", *lines, ""] if lines else []

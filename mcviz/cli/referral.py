@@ -9,7 +9,7 @@ from mcviz.choices import METHODS
 from mcviz.cli.arguments import CONFIDENCE, JSON, RUN, SEED, TO, parse_share
 from mcviz.cli.ood import load_sampler
 from mcviz.cli.options import import_option
-from mcviz.cli.printing import print_json, say, tell
+from mcviz.cli.printing import print_json, say, table_lines, tell
 from mcviz.cli.stopping import loading
 from mcviz.errors import McvizError, MissingPackageError
 from mcviz.extras import require_framework
@@ -55,7 +55,7 @@ def refer(
     new = open_run(run)
     found = choose_examples(new, calibrated_on=old, **target)
     if old is not None:
-        found = replace(found, warnings=(*found.warnings, *_ood_warnings(old, new, modules)))
+        found = replace(found, warnings=(*found.warnings, *ood_warnings(old, new, modules, "the guarantee")))
     for warning in found.warnings:
         tell(f"warning: {warning}")
     if to:
@@ -63,7 +63,7 @@ def refer(
     if as_json:
         print_json(found.as_dict())
         return
-    for line in [*referral_sentences(found), *_table_lines(referral_rows(found))]:
+    for line in [*referral_sentences(found), *table_lines(referral_rows(found))]:
         say(line)
     _say_examples("To look at, the most uncertain first", found.table, to)
 
@@ -71,19 +71,36 @@ def refer(
 @click.command("label-issues", short_help="List the examples whose labels are most likely wrong.")
 @RUN
 @click.option("--first", type=click.IntRange(min=1), default=100, show_default=True, help="How many.")
-@TO
-def label_issues(run: str, first: int, to: str) -> None:
-    """Write the examples of RUN whose labels are most likely wrong, the likeliest first."""
+@CONFIDENCE
+@SEED
+@click.option("--to", metavar="FILE", help="Write the examples to a .csv or .parquet.")
+@JSON
+def label_issues(run: str, first: int, confidence: float, seed: int, to: str | None, as_json: bool) -> None:
+    """Print how many labels of RUN are estimated to be wrong, and list the likeliest first.
+
+    The model must not have been trained on these labels: it would have learnt the wrong ones too.
+    """
     with loading():
         from mcviz import open_run
+        from mcviz.analysis.labelling import OUT_OF_FOLD, count_label_errors, label_errors_sentence
         from mcviz.analysis.labelling import label_issues as list_label_issues
         from mcviz.runs import check_table_file, write_table
 
-    check_table_file(to)
-    table = list_label_issues(open_run(run), first)
-    write_table(table, to)
+    if to:
+        check_table_file(to)
+    opened = open_run(run)
+    count = count_label_errors(opened, confidence, seed)
+    table = list_label_issues(opened, first)
+    if to:
+        write_table(table, to)
+    if as_json:
+        estimated = {"confidence": confidence, **vars(count)}
+        print_json({"run": run, "examples": len(opened), "estimated": estimated, "ids": table["id"].tolist()})
+        return
+    say(label_errors_sentence(count, len(opened), confidence))
     others = int((table["label"] != table["prediction"]).sum())
     say(f"These are the {len(table):,} lowest self-confidences. The ensemble predicts another class for {others:,}.")
+    say(OUT_OF_FOLD)
     _say_examples("To check, the likeliest to be wrong first", table, to)
 
 
@@ -109,8 +126,15 @@ def acquire(run: str, method: Any, batch: int, seed: int, to: str) -> None:
 COMMANDS = refer, label_issues, acquire
 
 
-def _ood_warnings(old: "Run", new: "Run", modules: tuple[str, ...]) -> list[str]:
-    """Warnings that new examples differ from the old ones by the OOD score, where there is a model to compute it."""
+def ood_warnings(old: "Run", new: "Run", modules: tuple[str, ...], promise: str) -> list[str]:
+    """Warn that new examples differ from the old ones by the OOD score, where there is a model to compute it.
+
+    Args:
+        old: a run with labels.
+        new: a run of the same model.
+        modules: to import for that.
+        promise: what holds only for examples that are alike.
+    """
     if old.manifest.examples.sha256 == new.manifest.examples.sha256:
         return []
     keep_examples = all(run.manifest.has_examples for run in (old, new))
@@ -134,7 +158,7 @@ def _ood_warnings(old: "Run", new: "Run", modules: tuple[str, ...]) -> list[str]
     return [
         f"The OOD score is distributed otherwise than in {old.path} (Kolmogorov–Smirnov {shift.statistic:.3f}, "
         f"p = {shift.p_value:.2g}): {percent(share)} of the examples are out of distribution, of the old ones "
-        f"{percent(usual)}, and the guarantee is for examples that are alike."
+        f"{percent(usual)}, and {promise} is for examples that are alike."
     ]
 
 
@@ -147,15 +171,3 @@ def _say_examples(what: str, table: "pd.DataFrame", to: str | None) -> None:
         say(f"{len(table):,} examples are written to {to}.")
     elif len(table) > len(ids):
         say("--to FILE writes all of them, --json prints them.")
-
-
-def _table_lines(rows: list[tuple[str, ...]]) -> list[str]:
-    """Format a table as lines, its first column to the left and the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "   ".join(
-            [f"{first:<{widths[0]}}", *(f"{text:>{width}}" for text, width in zip(others, widths[1:], strict=True))]
-        )
-        for first, *others in rows
-    ]
-    return ["", *lines, ""] if lines else []

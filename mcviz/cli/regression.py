@@ -11,8 +11,7 @@ from mcviz.errors import InvalidInputError
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from mcviz.analysis.regression import RegressionTrust
-    from mcviz.analysis.requirements import Figures
+    from mcviz.analysis.regression import Figures, RegressionTrust
     from mcviz.measures.bootstrap import Interval
     from mcviz.measures.quality import Measure
     from mcviz.runs import Run
@@ -43,13 +42,14 @@ def find_errors(
     with loading():
         from mcviz import validate
         from mcviz.analysis.regression import measure_regression
+        from mcviz.measures.regression import FEWEST_FOR_RMSE
 
     given = {"--by": by, "--mistake-cost": mistake_cost, "--look-cost": look_cost}
     if wrong := [name for name, value in given.items() if value is not None]:
         what = f"{run.path}, of {run.manifest.task}"
         raise InvalidInputError(f"{wrong[0]} is for runs of classification. Received: {what}. Leave it out.")
     offered = [name for name in run.score_names if not run.score_registry[name].needs_labels]
-    score = run.task.first_score if score is None else validate.choice("score", score, offered)
+    score = run.first_score if score is None else validate.choice("score", score, offered)
     found = measure_regression(run, confidence)
     measures, unit = run.task.quality.measures, run.manifest.unit
     rows: Rows = [["predictor", *(each.label for each in measures)]]
@@ -58,11 +58,15 @@ def find_errors(
         for way, figures in found.figures.items()
     ]
     as_dict = {"confidence": confidence, "figures": found.figures, "ensemble_less": found.differences, "score": score}
+    few = ["", f"Fewer than {FEWEST_FOR_RMSE} examples are too few for the interval of an RMSE."]
     return found.figures, Findings(
         run,
         score,
         found.sentences,
-        lines=[line for measure in measures for line in _measure_lines(measure, found, unit)],
+        lines=[
+            *(line for measure in measures for line in _measure_lines(measure, found, unit)),
+            *([] if len(run) >= FEWEST_FOR_RMSE else few),
+        ],
         as_dict=describe_run(run, found.sentences) | as_dict,
         tables={"How good is each way to predict?": rows},
         draw_charts=lambda: _draw_coverage(run),

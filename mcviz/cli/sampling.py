@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mcviz.cli.data import add_scaler, choose_preprocessing, read_examples, say_classes, say_run
+from mcviz.cli.data import (
+    add_scaler,
+    choose_preprocessing,
+    name_classes,
+    read_examples,
+    read_relabelled,
+    say_classes,
+    say_run,
+)
 from mcviz.cli.options import add_options
 from mcviz.cli.printing import say, tell
 from mcviz.cli.progress import sampling_progress
@@ -24,8 +32,9 @@ if TYPE_CHECKING:
     from mcviz.data import DataSet
     from mcviz.runs import Preprocessing, Run
     from mcviz.sampling import Sampler
+    from mcviz.sampling.checking import Trial
 
-OF_A_RUN = ("output", "rate", "from_logits", "weights", "transform")  # options that a run's own model does without
+OF_A_RUN = ("output", "from_logits", "weights", "transform")  # options that a run's own model does without
 
 
 @click.command(short_help="Sample a model over examples into a run, or resume one.")
@@ -57,14 +66,16 @@ def _sample(options: SampleOptions, cluster: "Client | None", stopped: str) -> N
     watcher = click.get_current_context().find_object(Watcher)  # of a job
     sampler, examples, preprocessing = _load_model_and_data(options, stopped)
     from mcviz.kinds import find_kind
-    from mcviz.sampling.checking import try_model
     from mcviz.sampling.run_sampling import sample_run
 
-    look = try_model(sampler, examples, preprocessing)
-    say(sampler.description())
-    say(f"{find_kind(examples).plural}: {look.adapter.preprocessing}. {look.adapter.preprocessing.reason}")
-    if look.advice:
-        tell(f"warning: {look.advice}")
+    def say_trial(trial: "Trial") -> None:
+        say(sampler.description())
+        say(f"output: {sampler.meaning.text}")
+        how = trial.adapter.preprocessing
+        say(f"{find_kind(examples).plural}: {how}. {how.reason}")
+        if trial.advice:
+            tell(f"warning: {trial.advice}")
+
     if watcher:
         watcher.begin(examples, options.run.out)
     with sampling_progress(len(examples)) as progress:
@@ -75,13 +86,14 @@ def _sample(options: SampleOptions, cluster: "Client | None", stopped: str) -> N
             passes=options.passes,
             seed=options.seed,
             masks=options.masks,
-            class_names=options.data.class_names,
+            class_names=examples.class_names,
             unit=options.data.unit,
             preprocessing=preprocessing,
             about=dict(options.run.about),
             resume=options.run.resume,
             keep_images=options.run.keep_images,
             keep_model=options.keep_model,
+            tried=say_trial,
             progress=watcher.progress if watcher else progress,
             in_stages=watcher is not None,
             seen=watcher.seen if watcher else None,
@@ -119,15 +131,15 @@ def _load_model_and_data(options: CheckOptions, stopped: str) -> "tuple[Sampler,
         import mcviz.data.given  # noqa: F401 (here, where Ctrl-C can do no harm)
     file, own = _find_model(model)
     require_framework(file)
-    examples = read_examples(data, own.manifest.task if own else options.task.task)
+    task = own.manifest.task if own else options.task.task
+    examples = read_relabelled(data, task) if data.labels else read_examples(data, task)
     chosen = add_scaler(chosen, data, examples)
-    if data.class_names is not None:
-        examples = examples.with_class_names(data.class_names)
-    say_classes(examples)
+    examples = name_classes(examples, data)
     if model.trust_model:
         tell(f"warning: {model.model} is opened without checks and can run any code on this machine, with your rights.")
     with loading(stopped):
         from mcviz.sampling.backends import find_backend
+        from mcviz.sampling.examples import name_classes_by_model
         from mcviz.sampling.model_source import ModelSource, absolute
         from mcviz.sampling.source import load_sampler
 
@@ -139,6 +151,9 @@ def _load_model_and_data(options: CheckOptions, stopped: str) -> "tuple[Sampler,
         run=None if own is None else absolute(own.path),
     )
     sampler = load_sampler(source)
+    if data.class_names is None:
+        examples = name_classes_by_model(examples, sampler.network)
+    say_classes(examples)
     return sampler, examples, chosen or _find_preprocessing(options.preprocessing, sampler, examples)
 
 
@@ -172,6 +187,15 @@ def _find_model(options: ModelOptions) -> "tuple[str, Run | None]":
             option = f"--{name.replace('_', '-')}"
             raise InvalidInputError(
                 f"{option} is left out where the model is that of a run, which has its own. To sample that model in "
-                f"another way, give its file: --model {run.model_path}."
+                f"another way, give {_describe_source(run)}."
             )
     return run.model_path, run
+
+
+def _describe_source(run: "Run") -> str:
+    """Say how the model of a run is given by itself."""
+    model = run.manifest.model
+    if model is None or model.backend == "keras":
+        return f"its file: --model {run.model_path}"
+    function = model.function or "package.module:function, which builds it,"
+    return f"its code and its weights: --model {function} --weights {run.model_path}"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MOST_EXAMPLES = 24
 MOST_COLUMNS = 8  # of a row of numbers
 LONGEST = 200  # characters of a text
+OUTCOMES = {True: "met", False: "not met"}
 PICTURE = "examples.png"
 PICTURE_LABEL = "The most uncertain examples; a line under a picture marks a wrong prediction"
 # Nothing is asked of any network, whatever a name says.
@@ -71,8 +72,11 @@ def write_summary(folder: Path, found: Findings, judgements: Sequence[Judgement]
     title = f"{run.name}: {outcome}" if judgements else run.name
     sections: list[Section] = list(found.tables.items())
     if judgements:
-        rows = [(each.requirement, each.in_words, "met" if each.met else "not met") for each in judgements]
+        rows = [(each.requirement, each.in_words, OUTCOMES[each.met]) for each in judgements]
         sections.insert(0, ("Requirements", [("requirement", "found", ""), *rows]))
+        for place, judgement in enumerate((each for each in judgements if len(each.parts) > 1), 1):
+            parts = [(each.part, f"{each.examples:,}", each.in_words, OUTCOMES[each.met]) for each in judgement.parts]
+            sections.insert(place, (judgement.requirement, [("part", "examples", "found", ""), *parts]))
     sections += found.draw_charts().items()
     heading, picture = f"The {len(uncertain)} most uncertain examples, by {score.inline_label}", b""
     if run.has_images:

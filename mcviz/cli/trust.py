@@ -1,6 +1,7 @@
 """`mcviz trust`: is a run calibrated, which scores find its mistakes, and how wrong is a regression?"""
 
 import math
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,16 +10,18 @@ import click
 from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
 from mcviz.cli.arguments import CONFIDENCE, JSON, RUN
 from mcviz.cli.gate import SUMMARY, Findings, Rows, describe_run, finish
+from mcviz.cli.options import import_option
 from mcviz.cli.progress import count_progress
 from mcviz.cli.regression import find_errors
 from mcviz.cli.stopping import loading
+from mcviz.cli.unlabelled import find_estimate
 
 if TYPE_CHECKING:
-    from mcviz.analysis.requirements import Figures
+    from mcviz.analysis.referral import CheapestReferral
+    from mcviz.analysis.regression import Figures
     from mcviz.analysis.trust import Convergence
     from mcviz.measures.calibration import Calibration, CalibrationFigures
     from mcviz.measures.conformal import SetFigures
-    from mcviz.measures.referral import Costs
     from mcviz.measures.selective import SelectiveFigures
     from mcviz.runs import Run
 
@@ -39,21 +42,35 @@ IN_PERCENT = "accuracy", *ECES, "overconfidence"
 @click.option("--look-cost", type=COST, help="What it costs to look at an example, in the same unit.")
 @CONFIDENCE
 @click.option(
+    "--calibrated-on",
+    metavar="RUN",
+    help="Without labels: estimate the accuracy by a run of the same model with labels.",
+)
+@import_option
+@click.option(
     "--require",
     "requirements",
     multiple=True,
     metavar="REQUIREMENT",
-    help='Exit with code 1 where it is not met, such as "accuracy >= 99%" or "deterministic.nll.high < 0.05".',
+    help='Exit with code 1 where it is not met, such as "accuracy >= 99%" or "recall of every class >= 80%".',
 )
 @SUMMARY
 @JSON
 def trust(
-    run: str, confidence: float, requirements: tuple[str, ...], summary: Path | None, as_json: bool, **options: Any
+    run: str,
+    confidence: float,
+    calibrated_on: str | None,
+    modules: tuple[str, ...],
+    requirements: tuple[str, ...],
+    summary: Path | None,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Print how far the predictions of the run in folder or at fsspec address RUN can be trusted.
 
     Of classes: how well it is calibrated, and which scores find its mistakes. Of a regression: how wrong it is, and
-    whether its intervals hold the labels.
+    whether its intervals hold the labels. Of classes without labels, with --calibrated-on: the accuracy to be expected,
+    and which columns and scores are distributed otherwise.
     """
     with loading():
         from mcviz import open_run, validate
@@ -70,9 +87,19 @@ def trust(
     if not 0 < validate.fraction("confidence", confidence) < 1:
         raise validate.invalid("confidence", "above 0 and below 1", confidence)
     opened = open_run(run)
+    if calibrated_on is not None:
+        given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
+        if given or required:
+            raise click.UsageError(
+                f"An accuracy that is estimated with --calibrated-on goes with no {', '.join(given) or '--require'}, "
+                "which takes labels."
+            )
+        found = find_estimate(opened, open_run(calibrated_on), confidence, modules)
+        finish(found, [], as_json=as_json, folder=summary)
+        return
     find = _find_calibration if opened.task.predicts_classes else find_errors
     figures, found = find(opened, confidence, **options)
-    finish(found, [each.judge(figures) for each in required], as_json=as_json, folder=summary)
+    finish(found, [each.judge(figures, opened, confidence) for each in required], as_json=as_json, folder=summary)
 
 
 def _find_calibration(
@@ -99,7 +126,7 @@ def _find_calibration(
         from mcviz.measures.selective import selective_figures
         from mcviz.plot import reliability
 
-    score = validate.choice("score", score or run.task.first_score, ranking_scores(run))
+    score = validate.choice("score", score or run.first_score, ranking_scores(run))
     groups = group_by_column(run, by) if by else None
     ways = predictors(run)
     found = calibration(ways, confidence=confidence)
@@ -116,11 +143,15 @@ def _find_calibration(
     costs = (
         None
         if mistake_cost is None or look_cost is None
-        else find_cheapest_referral(run, mistake_cost, look_cost, score)
+        else find_cheapest_referral(run, mistake_cost, look_cost, score, confidence=confidence)
     )
     sentences = [*verdict_sentences(run, found), *slices.sentences]
     grouped = {name: _calibration_dict(each) for name, each in by_group.items()}
-    more = {"convergence": _convergence_dict(convergence), "prediction_sets": sets, "cheapest": _costs_dict(costs)}
+    more = {
+        "convergence": _convergence_dict(convergence),
+        "prediction_sets": sets,
+        "cheapest": costs and costs.as_dict(),
+    }
     by_groups = {"by": by, "groups": grouped, "slices": slices.as_dict()}
     rows: Rows = [["predictor", *MEASURE_NAMES.values()]]
     rows += [
@@ -138,7 +169,7 @@ def _find_calibration(
             *_score_lines(selective),
             *_convergence_lines(convergence, run, ranked_by),
             *_set_lines(sets),
-            *_cost_lines(costs, run, score),
+            *_cost_lines(costs),
         ],
         as_dict={
             **describe_run(run, sentences),
@@ -190,26 +221,23 @@ def _group_lines(by: str | None, groups: "dict[str, Calibration]") -> list[str]:
 
 def _score_lines(figures: "dict[str, SelectiveFigures]") -> list[str]:
     """Lines on the scores by which mistakes are found, the best first."""
+    from mcviz.measures.calibration import ENOUGH
+
     if not any(found.augrc.value for found in figures.values()):
         return ["", "Every prediction is correct, so there are no mistakes by which scores could be ranked."]
     lines = ["", "AUGRC, in millionths: how well an order finds mistakes; low is good"]
     for name, found in sorted(figures.items(), key=lambda pair: pair[1].augrc.value):
-        value, low, high = (1e6 * each for each in (found.augrc.value, found.augrc.low, found.augrc.high))
+        value, low, high = (1e6 * each for each in astuple(found.augrc))
         tie = "ties with the best" if found.ties_with_best else ""
-        lines.append(f"  {name:<34}{value:>9.1f}  ({low:.1f} to {high:.1f})".ljust(70) + tie)
+        ends = "" if math.isnan(low) else f"({low:.1f} to {high:.1f})"
+        lines.append(f"  {name:<34}{value:>9.1f}  {ends}".ljust(70) + tie)
+    if any(math.isnan(found.augrc.low) for found in figures.values()):
+        lines.append(f"Without an interval: that takes {ENOUGH}.")
     return lines
 
 
 def _convergence_dict(found: "Convergence") -> dict[str, Any]:
     return {**vars(found), "enough": found.enough}
-
-
-def _costs_dict(found: "Costs | None") -> dict[str, Any] | None:
-    if found is None:
-        return None
-    looks, missed = len(found.referral.referred), found.referral.missed
-    costs = {"cost": found.cost, "of_none": found.of_none, "of_all": found.of_all, "saved": found.saved}
-    return {"looks": looks, "missed": missed, **costs}
 
 
 def _convergence_lines(found: "Convergence", run: "Run", score: str) -> list[str]:
@@ -239,21 +267,32 @@ def _set_lines(found: "SetFigures") -> list[str]:
     ]
 
 
-def _cost_lines(found: "Costs | None", run: "Run", score: str) -> list[str]:
+def _cost_lines(found: "CheapestReferral | None") -> list[str]:
     if found is None:
         return []
+    costs = found.costs
     return [
         "",
-        f"It is cheapest to look at {len(found.referral.referred):,} of {len(run):,} examples by {score}: that costs "
-        f"{found.cost:,.6g}, none {found.of_none:,.6g}, all {found.of_all:,.6g}.",
+        found.in_words,
+        f"  {f'looking at, of {found.judged:,} examples that judge it':<47}{'costs':>12}",
+        *(
+            f"  {looks:<47}{cost:>12,.6g}"
+            for looks, cost in (
+                (f"{len(costs.on_others.referred):,}", costs.cost),
+                ("none", costs.of_none),
+                ("all", costs.of_all),
+            )
+        ),
     ]
 
 
 def _format_with_ends(figures: "CalibrationFigures", measure: str, sign: str = "") -> str:
     """Format a figure with the ends of its interval, or an ECE with the bound by chance."""
+    from mcviz.measures.units import fixed
+
     scale, end, digits = (100, "%", 2) if measure in IN_PERCENT else (1, "", 4)
     interval, beside = getattr(figures, measure), ""
-    value, low, high = (f"{scale * each:{sign}.{digits}f}" for each in (interval.value, interval.low, interval.high))
+    value, low, high = (fixed(scale * each, digits, sign) for each in astuple(interval))
     if measure in ECES and not sign:
         beside = f"(up to {scale * getattr(figures, f'{measure}_by_chance'):.{digits}f}%)"
     elif not math.isnan(interval.low):

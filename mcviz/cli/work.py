@@ -128,9 +128,10 @@ class Watcher:
         from mcviz.tasks import task_of
 
         manifest, task = self._manifest, task_of(self._manifest)
+        score = next(name for name in task.first_scores if name in manifest.scores)
         there = self._known["passes"].nonzero()[0]
         known = {name: values[there] for name, values in self._known.items()}
-        quality, score = task.quality_of_table(known), manifest.scores[0]
+        quality = task.quality_of_table(known)
         first = most_uncertain_first(score, known[score], task.scores)[:TOP_EXAMPLES]
         return {
             "quality": "" if quality is None else f"{task.quality_name} {task.format_quality(quality, manifest.unit)}",

@@ -1,6 +1,6 @@
 """A data set: the examples that a model is asked about, with all that is known of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,11 +8,21 @@ import numpy as np
 import pandas as pd
 
 from mcviz import validate
+from mcviz.data.by_id import order_by_ids
 from mcviz.data.in_place import InPlace
-from mcviz.data.labels import MatchedBy, check_named, convert_targets, match_labels, target_names
+from mcviz.data.labels import (
+    MatchedBy,
+    check_named,
+    convert_targets,
+    explain_renaming,
+    match_labels,
+    rename_classes,
+    target_names,
+)
 from mcviz.data.pictures import Pictures
 from mcviz.errors import InvalidInputError
 from mcviz.tasks import find_task
+from mcviz.text import explain_alike, list_names
 
 Images = np.ndarray | Pictures | InPlace
 
@@ -80,30 +90,33 @@ class DataSet:
             raise InvalidInputError("the examples are no images.")
         return self.images[:]
 
-    def with_class_names(self, names: Sequence[str]) -> "DataSet":
+    def with_class_names(self, names: Sequence[str] | Mapping[str, str]) -> "DataSet":
         """The same examples with the classes in the order of some names, that of the model's outputs.
 
         Labels meet the names as `match_labels` says. Where the data name their classes already, labels follow these
-        names; or these are replaced, where all are new, as many, and the data have their classes in an order of their
-        own, which sorted texts have not.
+        names, and never their order.
+
+        Args:
+            names: of all classes; or new names of some by those that the data have, whose order stays.
 
         Raises:
-            InvalidInputError: names that repeat, are fewer than the labels need, or lack one of the data's own; or the
-                labels are those of a regression.
+            InvalidInputError: names that repeat, are fewer than the labels need, or lack one of the data's own; new
+                names of classes that the data do not have; or the labels are those of a regression.
         """
         if self.target_names is not None:
-            raise validate.invalid("class_names", "left out, since a regression has no classes", ", ".join(names))
+            raise validate.invalid("class_names", "left out, since a regression has no classes", list_names(names))
+        own = self.class_names
+        if isinstance(names, Mapping):
+            return replace(self, class_names=rename_classes(own or (), names) or None)
         if len(set(names)) != len(names):
-            raise validate.invalid("class_names", "different names", ", ".join(names))
-        own, names = self.class_names, tuple(names)
+            raise validate.invalid("class_names", "different names", list_names(names))
+        names = tuple(names)
         if self.labels is not None and own is None and self.matched_by != "column":
             return self._match("labels", self.labels, names)
         if self.labels is not None and own is not None:
-            new = len(own) == len(names) and not set(own) & set(names)
-            if self.matched_by == "order" or not new:
-                check_named(own, names)
-                places = np.array([names.index(name) for name in own])
-                return replace(self, labels=places[self.labels], class_names=names, matched_by="name")
+            check_named(own, names, explain_renaming(own[0]))
+            places = np.array([names.index(name) for name in own])
+            return replace(self, labels=places[self.labels], class_names=names, matched_by="name")
         return replace(self, class_names=names)
 
     def with_target_names(self, names: Sequence[str]) -> "DataSet":
@@ -119,8 +132,8 @@ class DataSet:
         if self.target_names is None or self.labels is None or not set(names) & set(self.target_names):
             return replace(self, target_names=names)
         if set(names) != set(self.target_names):
-            expected = f"names for all of {', '.join(self.target_names)}, which the data have"
-            raise validate.invalid("target_names", expected, ", ".join(names))
+            expected = f"names for all of {list_names(self.target_names)}, which the data have"
+            raise validate.invalid("target_names", expected, list_names(names))
         places = [self.target_names.index(name) for name in names]
         return replace(self, labels=self.labels[:, places], target_names=names)
 
@@ -156,8 +169,9 @@ class DataSet:
         """The same examples with labels.
 
         Args:
-            labels: as `match_labels` takes them; for a regression as `with_targets`. Where the data name their classes
-                and have no labels, these are the names that are given.
+            labels: as `match_labels` takes them, also as a mapping from ids, or a Series, whose index is taken as
+                `order_by_ids` says; for a regression as `with_targets`. Where the data name their classes and have no
+                labels, these are the names that are given.
             task: what they are for.
             name: what an error calls them.
 
@@ -166,19 +180,22 @@ class DataSet:
         """
         if not find_task(task).predicts_classes:
             return self.with_targets(labels, name=name)
-        return self._match(name, labels, self.class_names if self.labels is None else None)
+        ordered = order_by_ids(name, labels, self.ids, len(self) or len(labels))
+        return self._match(name, ordered, self.class_names if self.labels is None else None)
 
     def with_targets(self, values: Any, names: Sequence[str] | None = None, name: str = "labels") -> "DataSet":
         """The same examples with what a regression predicts as their labels.
 
         Args:
-            values: (N,) or (N, D) numbers, also as a table or a column of one.
+            values: (N,) or (N, D) numbers, also as a table or a column of one, whose index is taken as `order_by_ids`
+                says, or as a mapping from ids.
             names: D names; those of the table without it, or else "target", or "target_0", ….
             name: what an error calls the values.
 
         Raises:
             InvalidInputError: other values, or another number of names.
         """
+        values = order_by_ids(name, values, self.ids, len(self) or len(values))
         targets = convert_targets(name, values, len(self) or len(values))
         count = targets.shape[1]
         names = validate.different_names("target_names", names or target_names(values, count), count)
@@ -216,26 +233,39 @@ class DataSet:
             InvalidInputError: they are not, or belong to a regression.
         """
         if self.target_names is not None:
-            raise validate.invalid("target_names", "left out for a classification", ", ".join(self.target_names))
+            raise validate.invalid("target_names", "left out for a classification", list_names(self.target_names))
         advice = "Name all classes, in the order of the model's outputs, with class_names."
         if self.class_names is not None:
             validate.different_names("class_names", self.class_names, count, advice)
         if self.labels is not None:
             validate.class_indices("labels", self.labels, len(self), count, f"Are they names? {advice}")
 
-    def with_columns(self, columns: pd.DataFrame) -> "DataSet":
+    def with_columns(self, columns: "pd.DataFrame | Mapping[str, Any]") -> "DataSet":
         """The same examples with the user's own columns, a row an example.
+
+        Args:
+            columns: a table, whose index is taken as `order_by_ids` says; or each column by its name.
 
         Raises:
             InvalidInputError: another number of rows, or a column that is the example itself.
         """
-        if len(self) not in (0, len(columns)):
-            raise validate.invalid("columns", f"{len(self):,} rows, one an example", f"{len(columns):,} rows")
+        if isinstance(columns, Mapping):
+            lengths = {len(values) for values in columns.values()}
+            if len(lengths | ({len(self)} - {0})) > 1:
+                found = ", ".join(f"{name} with {len(values):,}" for name, values in columns.items())
+                raise validate.invalid("columns", f"of {len(self) or 'as many'} values each, one an example", found)
+            table = pd.DataFrame(
+                {name: order_by_ids(name, values, self.ids, len(values)) for name, values in columns.items()}
+            )
+        else:
+            table = order_by_ids("columns", columns, self.ids, len(self) or len(columns))
+        if len(self) not in (0, len(table)):
+            raise validate.invalid("columns", f"{len(self):,} rows, one an example", f"{len(table):,} rows")
         content = self.content
-        twice = [str(name) for name in columns if content is not None and str(name) in content]
+        twice = [str(name) for name in table if content is not None and str(name) in content]
         if twice:
-            raise validate.invalid("columns", "other columns than those of the examples", ", ".join(twice))
-        return replace(self, columns=columns.reset_index(drop=True))
+            raise validate.invalid("columns", "other columns than those of the examples", list_names(twice))
+        return replace(self, columns=table.reset_index(drop=True))
 
     def with_ids(self, ids: Any) -> "DataSet":
         """The same examples under names of their own.
@@ -265,7 +295,7 @@ class DataSet:
         if missing or len(ids) != len(place):
             found = f"{len(ids):,} ids" + (f", of which {missing[0]} names none" if missing else "")
             own = "those" if self.ids else "numbers, since the examples have no ids,"
-            raise validate.invalid("ids", f"{own} of the {len(place):,} examples", found)
+            raise validate.invalid("ids", f"{own} of the {len(place):,} examples", found, explain_alike(missing, place))
         return replace(self.only(np.array([place[name] for name in ids])), ids=tuple(ids))
 
     def apart(self, start: int, stop: int) -> "DataSet":

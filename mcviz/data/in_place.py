@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mcviz.data.npz import NPZ_ERRORS
 from mcviz.errors import InvalidInputError
 from mcviz.regular import open_regular
 
@@ -83,8 +84,8 @@ def load_array(path: Path) -> np.ndarray:
     open_regular(path).close()
     try:
         return np.load(os.fspath(path), mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise InvalidInputError(f"{path} cannot be read as a plain array ({error}).") from error
+    except NPZ_ERRORS as error:
+        raise InvalidInputError(f"{path} cannot be read as a plain array ({error!s:.200}).") from error
 
 
 @dataclass(frozen=True)

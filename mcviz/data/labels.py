@@ -1,7 +1,7 @@
 """Labels in the forms in which people keep them: class indices, or the targets of a regression."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from mcviz.errors import InvalidInputError
-from mcviz.text import make_target_names
-from mcviz.validate import MOST_INDICES, array, class_indices, invalid
+from mcviz.text import explain_alike, list_names, make_target_names
+from mcviz.validate import MOST_INDICES, array, class_indices, different_names, invalid
 
 ARRAY_NAMES = (  # under which people keep examples and their labels
     ("images", "labels"),
@@ -33,7 +33,6 @@ MATCHES: dict[MatchedBy, str] = {  # in words
 }
 NUMBER_PATTERN = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 DIGITS_PATTERN = re.compile(r"(\d+)", re.ASCII)
-MOST_LISTED_NAMES = 20
 
 
 class LabelMatch(NamedTuple):
@@ -89,7 +88,7 @@ def match_labels(name: str, labels: Any, count: int, class_names: Sequence[str] 
         found, places = np.unique(indices, return_inverse=True)
         for each in found.tolist():
             if numbers.count(each) != 1:
-                raise invalid(name, f"names of the classes, which are {_list_names(names or ())}", each)
+                raise invalid(name, f"names of the classes, which are {list_names(names or ())}", each)
         return LabelMatch(np.array([numbers.index(each) for each in found.tolist()], np.int64)[places], names, "name")
     least = int(indices.max(initial=-1)) + 1
     if names is not None and len(names) < least:
@@ -97,14 +96,35 @@ def match_labels(name: str, labels: Any, count: int, class_names: Sequence[str] 
     return LabelMatch(indices, names, "column" if one_hot else "place")
 
 
-def check_named(texts: Sequence[str], names: Sequence[str]) -> None:
+def check_named(texts: Sequence[str], names: Sequence[str], advice: str = "") -> None:
     """Check that the classes of labels are among some names.
 
     Raises:
         InvalidInputError: one is not.
     """
-    if not set(texts) <= set(names):
-        raise invalid("class_names", f"names for all of {_list_names(texts)}, which the data have", _list_names(names))
+    if missing := set(texts).difference(names):
+        expected = f"names for all of {list_names(texts)}, which the data have"
+        raise invalid("class_names", expected, list_names(names), explain_alike(missing, names) or advice)
+
+
+def explain_renaming(name: str) -> str:
+    """Say how a class of a name gets a new one."""
+    return (
+        f"To rename classes, give pairs: class_names={{{name!r}: …}}, on the command line --rename-class {name}=…. "
+        "If the new names are in the order of the old ones, --names-in-order says so."
+    )
+
+
+def rename_classes(own: Sequence[str], new: Mapping[str, str]) -> tuple[str, ...]:
+    """Give classes new names, by those that they have.
+
+    Raises:
+        InvalidInputError: a class that is none, or two of one name.
+    """
+    if missing := [name for name in new if name not in own]:
+        advice = explain_alike(missing, own)
+        raise invalid("class_names", f"new names of {list_names(own) or 'no classes'}", list_names(missing), advice)
+    return different_names("class_names", [new.get(name, name) for name in own], len(own))
 
 
 def sort_class_names(texts: Sequence[str]) -> tuple[str, ...]:
@@ -177,8 +197,13 @@ def _is_pandas(values: Any) -> bool:
 
 def _normalise(name: str, labels: Any, count: int) -> np.ndarray:
     """Bring labels to whole numbers, to texts that are not all numbers, or to rows."""
+    if np.ma.is_masked(labels):
+        mask, labels = np.ma.getmaskarray(labels), np.ma.getdata(labels).astype(object)
+        labels[mask] = None
     try:
         values = np.asarray(labels)
+        if values.dtype.kind == "U" and isinstance(labels, list | tuple):
+            values = np.array(labels, object)  # in which NaN is not yet the text "nan"
     except ValueError as error:  # lists of different lengths
         raise invalid(name, f"{count} class indices, one an example", f"{labels!r:.60}") from error
     if values.ndim == 2 and values.shape[1] == 1:
@@ -186,11 +211,7 @@ def _normalise(name: str, labels: Any, count: int) -> np.ndarray:
     if values.ndim == 2 and values.dtype.kind in "iufb":
         return values
     if values.dtype.kind == "O":
-        kinds = {type(value) for value in values.ravel().tolist()}
-        if kinds not in ({str}, {int}):  # or int, where one is larger than all of numpy's
-            found = ", ".join(sorted(kind.__name__ for kind in kinds))
-            raise invalid(name, "numbers or texts, one an example", found, "Fill in or leave out what has no label.")
-        values = values.astype(str)
+        values = _as_texts(name, values, count)
     if values.dtype.kind in "US":
         values = _numbers_or_texts(name, values.astype(str), count)
     if values.dtype.kind == "f":
@@ -199,6 +220,19 @@ def _normalise(name: str, labels: Any, count: int) -> np.ndarray:
             raise invalid(name, f"{count} class indices, texts or one-hot rows", found)
         return values.astype(np.int64)
     return values
+
+
+def _as_texts(name: str, values: np.ndarray, count: int) -> np.ndarray:
+    """Convert objects that are all texts, or all numbers, none of them missing."""
+    if (missing := pd.isna(values)).any():
+        raise InvalidInputError(
+            f"{missing.sum():,} of {count:,} {name} are missing, the first in row {missing.argmax():,}, counted "
+            "from 0. Fill them in, or leave those examples out."
+        )
+    kinds = {str if isinstance(value, str) else type(value) for value in values.ravel().tolist()}
+    if kinds not in ({str}, {int}):  # or int, where one is larger than all of numpy's
+        raise invalid(name, "numbers or texts, one an example", ", ".join(sorted(kind.__name__ for kind in kinds)))
+    return values.astype(str)
 
 
 def _numbers_or_texts(name: str, texts: np.ndarray, count: int) -> np.ndarray:
@@ -221,7 +255,3 @@ def _from_one_hot(name: str, rows: np.ndarray, count: int) -> np.ndarray:
     if len(rows) != count or not (np.isin(rows, (0, 1)).all() and (rows.sum(axis=1) == 1).all()):
         raise invalid(name, f"{count} class indices or one-hot rows", f"shape {rows.shape}, with other rows")
     return rows.argmax(axis=1)
-
-
-def _list_names(names: Sequence[str]) -> str:
-    return ", ".join(names[:MOST_LISTED_NAMES])

@@ -19,12 +19,12 @@ from numpy.lib import format as npy
 
 from mcviz.errors import DataNotFoundError, InvalidInputError
 from mcviz.regular import open_regular
+from mcviz.text import list_names
 
 MOST_HEADER_BYTES = 10_000  # as numpy has it: a longer one could exhaust the parser
 HEADER_LENGTHS = {(1, 0): ("<H", npy.read_array_header_1_0), (2, 0): ("<I", npy.read_array_header_2_0)}
 PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 MOST_UNPACKED = 1032  # bytes from one: no deflated member has more
-MOST_LISTED_ARRAYS = 10
 # What zipfile and numpy raise over the broken archives of the world; anything else would be a fault of ours.
 NPZ_ERRORS = (
     ValueError,
@@ -64,9 +64,7 @@ class NpzArrays:
 
     def __str__(self) -> str:
         """The names, or the first of many."""
-        shown = ", ".join(f"{name:.60}" for name in list(self._members)[:MOST_LISTED_ARRAYS])
-        more = len(self._members) - MOST_LISTED_ARRAYS
-        return (f"{shown} and {more:,} more" if more > 0 else shown) or "no arrays"
+        return list_names([f"{name:.60}" for name in self._members]) or "no arrays"
 
     def form(self, name: str) -> np.ndarray:
         """Return an array of the same shape and dtype that holds no numbers and takes no memory.

@@ -18,7 +18,7 @@ from mcviz.data.hugging_face import encoded_pictures
 from mcviz.data.tables import PICTURE_COLUMNS, ColumnNames, find_usual_column, read_frame
 from mcviz.errors import InvalidInputError, StorageError
 from mcviz.regular import open_regular
-from mcviz.text import first_line
+from mcviz.text import first_line, list_names
 
 DECODED_ROWS = 16  # that are decoded together
 HELD_BYTES = 1 << 27  # of the pictures that were read last: a block of them is read more than once
@@ -109,7 +109,7 @@ class _Column:
         if rows != source.rows or source.column not in columns:
             raise StorageError(
                 f"{source.path} should have {source.rows:,} rows and a column {source.column}, as before. Received: "
-                f"{rows:,} rows, and {', '.join(columns)}."
+                f"{rows:,} rows, and {list_names(columns)}."
             )
         groups = range(self._file.num_row_groups)
         self._begins = np.cumsum([0, *(self._file.metadata.row_group(group).num_rows for group in groups)]).tolist()

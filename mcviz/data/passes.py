@@ -18,13 +18,14 @@ from mcviz.errors import DataNotFoundError, InvalidInputError, MissingPackageErr
 from mcviz.tasks.base import PassNames
 from mcviz.tasks.classification import Classification
 from mcviz.tasks.regression import OneTarget
-from mcviz.text import first_line
+from mcviz.text import first_line, list_names
 from mcviz.validate import invalid
 
 ACCEPTED_PASSES = ".npz, .npy, Zarr, NetCDF, HDF5, Parquet or CSV, or a folder with one .npy a pass"
 
 
 LABEL_ARRAYS = ("labels", "label")
+ID_ARRAY = "ids"
 ARVIZ_GROUPS = ("posterior_predictive", "predictions")  # where ArviZ has passes, under any name
 DIMENSIONS = {
     "chain": ("chain",),
@@ -135,7 +136,7 @@ def _read_folder(path: Path, names: PassNames) -> PassesFile:
 def _read_npz(path: Path, names: PassNames) -> PassesFile:
     with open_npz(path) as arrays:
         there = arrays.names()
-        usual = {*names.arrays, *names.spreads, *LABEL_ARRAYS, names.named}
+        usual = {*names.arrays, *names.spreads, *LABEL_ARRAYS, ID_ARRAY, names.named}
         candidates = [name for name in there if name.removeprefix("deterministic_") in usual or len(there) == 1]
         axes = {name: arrays.form(name).ndim for name in candidates}  # which checks it before it is unpacked
         return _select_arrays(_Arrays(axes, arrays.read, lambda _: (), str(arrays)), names)
@@ -257,10 +258,11 @@ def _select_arrays(arrays: _Arrays, names: PassNames) -> PassesFile:
             break
     fixed = [_read_first(arrays, group + slash, (f"deterministic_{part}",)) for part in parts]
     there = [each.reshape(len(each), -1) for each in fixed if each is not None]
-    named = _read_first(arrays, group + slash, (names.named,))
+    named, ids = (_read_first(arrays, group + slash, (name,)) for name in (names.named, ID_ARRAY))
     return PassesFile(
         passes,
         axes,
+        ids=None if ids is None else _decode_names(ids),
         last_names=None if named is None else _decode_names(named),
         deterministic=np.concatenate(there, axis=1) if len(there) == len(parts) else None,
         labels=_read_first(arrays, group + slash, LABEL_ARRAYS),
@@ -314,7 +316,7 @@ def _read_long_table(path: Path, names: PassNames) -> PassesFile:
     columns = ["example", "pass", names.last, names.value]
     missing = [name for name in columns if name not in table.columns]
     if missing:
-        found = ", ".join(map(str, table.columns))
+        found = list_names(table.columns)
         raise InvalidInputError(f"a table of passes has the columns {', '.join(columns)}. This one has {found}.")
     codes, values = map(
         list, zip(*(pd.factorize(table[name], sort=name != "example") for name in columns[:3]), strict=True)
@@ -368,7 +370,7 @@ def _choose_array(arrays: _Arrays, names: PassNames) -> str:
     if len(fitting) != 1:
         raise InvalidInputError(
             f"it should hold one array of {names.axes}, under the name {names.arrays[0]} where there are others. "
-            f"It holds {arrays.listed or ', '.join(arrays.axes) or 'none'}."
+            f"It holds {arrays.listed or list_names(arrays.axes) or 'none'}."
         )
     return fitting[0]
 

@@ -9,6 +9,7 @@ import pandas as pd
 from mcviz.data.npz import open_npz
 from mcviz.data.tables import read_frame
 from mcviz.errors import DataNotFoundError, InvalidInputError
+from mcviz.text import list_names
 from mcviz.validate import dtype, finite, invalid, shape
 
 SCALER_ADVICE = "Give a .csv with the columns mean and std, or an .npz with these arrays."
@@ -55,7 +56,7 @@ def _read_csv(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
     table = read_frame(path)
     std = next((name for name in STD if name in table), None)
     if "mean" not in table or std is None:
-        raise InvalidInputError(f"it has the columns {', '.join(map(str, table))}. {SCALER_ADVICE}")
+        raise InvalidInputError(f"it has the columns {list_names(table.columns)}. {SCALER_ADVICE}")
     names = [str(name) for name in table["column"]] if "column" in table else None
     return table["mean"].to_numpy(), table[std].to_numpy(), names
 

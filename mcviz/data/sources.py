@@ -34,6 +34,7 @@ from mcviz.errors import DataNotFoundError, InvalidInputError, StorageError
 from mcviz.kinds import KINDS, Files, Kind, find_kind
 from mcviz.regular import open_regular
 from mcviz.tasks import find_task
+from mcviz.text import list_names
 
 ACCEPTED = (
     "a folder of pictures or .txt files, or of one folder a class; a CSV, TSV, Parquet or JSON-lines table of paths, "
@@ -180,7 +181,7 @@ def read_table(
             return give_kind(_add_index_ids(found, table.index))
     raise InvalidInputError(
         f"it has no column of pictures ({', '.join(PICTURE_COLUMNS)}), texts ({', '.join(TEXT_COLUMNS)}), numbers or "
-        f"labels ({', '.join(LABEL_COLUMNS)}), but {', '.join(map(str, table.columns))}. Name one with "
+        f"labels ({', '.join(LABEL_COLUMNS)}), but {list_names(table.columns)}. Name one with "
         "--picture-column, --text-column, --feature-columns or --label-column."
     )
 
@@ -258,7 +259,7 @@ def _read_folder(path: Path, columns: ColumnNames | None, task: str, files: File
         if filled and flat:
             raise InvalidInputError(
                 f"{kind.files}, such as {flat[0].name}, lie beside its folders of {kind.files} "
-                f"({', '.join(filled)}). Put each into the folder of its class, or all into one folder."
+                f"({list_names(filled)}). Put each into the folder of its class, or all into one folder."
             )
         if flat:
             return kind.read_files(DataSet(None), flat, files)
@@ -274,7 +275,7 @@ def _label_by_folder(by_class: Mapping[str, Sequence[Path]], task: str) -> DataS
     names, counts = tuple(by_class), [len(found) for found in by_class.values()]
     if not find_task(task).predicts_classes:
         return DataSet(None).with_targets(np.repeat(np.array(names, object), counts))
-    empty = ", ".join(name for name, found in by_class.items() if not found)
+    empty = list_names([name for name, found in by_class.items() if not found])
     note = f"Folders without examples are classes, too, as Keras counts them: {empty}. Remove those that are none."
     labels = np.repeat(np.arange(len(names)), counts)
     return DataSet(None, labels, names, notes=(note,) if empty else (), matched_by="name")

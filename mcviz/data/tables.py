@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcviz.errors import InvalidInputError
 from mcviz.regular import open_regular
-from mcviz.text import first_line
+from mcviz.text import first_line, list_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,11 +91,11 @@ def check_columns(frame: "pd.DataFrame", names: ColumnNames) -> None:
     """
     if not frame.columns.is_unique:
         repeated = sorted(set(frame.columns[frame.columns.duplicated()]))
-        raise InvalidInputError(f"two columns have the name {', '.join(repeated)}. Rename one.")
+        raise InvalidInputError(f"two columns have the name {list_names(repeated)}. Rename one.")
     named = names.named()
     for name in named:
         if name not in frame.columns:
-            raise InvalidInputError(f"it has no column {name!r}. It has {', '.join(frame.columns)}.")
+            raise InvalidInputError(f"it has no column {name!r}. It has {list_names(frame.columns)}.")
         if named.count(name) > 1:
             raise InvalidInputError(f"the column {name!r} is named twice. Name it once, for what it means.")
 

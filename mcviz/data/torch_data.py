@@ -5,7 +5,8 @@ Known by what they are like: torch is not imported.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from mcviz.data.tables import LABEL_COLUMNS, ColumnNames, find_usual_column
 from mcviz.errors import InvalidInputError
 from mcviz.kinds import KINDS, Files
 from mcviz.kinds.image import CHANNELS, as_images
-from mcviz.text import first_line
+from mcviz.text import first_line, list_names
 from mcviz.validate import array, invalid
 
 NAMELESS = "examples"  # a model's only input, where it has no name
@@ -108,7 +109,7 @@ def read_columns(
         InvalidInputError: arrays of different numbers of examples, none with several axes, or one that cannot be used.
     """
     arrays = {str(name): to_array(str(name), values) for name, values in columns.items()}
-    found = ", ".join(f"{name} {each.shape}" for name, each in arrays.items())
+    found = list_names([f"{name} {each.shape}" for name, each in arrays.items()])
     counts = {each.shape[:1] for each in arrays.values()}
     if len(counts) != 1 or () in counts:
         raise invalid("data", "arrays of as many examples each, by the names of the model's inputs", found or "none")
@@ -128,9 +129,11 @@ def read_columns(
 
 
 def read_torch_data(data: Any, task: str | None) -> DataSet:
-    """Read a Dataset of examples or of (example, label), or a loader of one, in the order of the Dataset.
+    """Read a Dataset of examples, of (example, label) or (example, label, id), or a loader of one, in its order.
 
-    Images stay where they are, and are read when they are indexed.
+    An example may be a dict. One with a single image is that image, with what else is in it as label, id and columns of
+    the user's own; any other has a model's inputs by their names. Images stay where they are, and are read when they
+    are indexed.
 
     Args:
         data: map-style, so that an example can be read again; it gives the same then.
@@ -147,9 +150,11 @@ def read_torch_data(data: Any, task: str | None) -> DataSet:
     _check_same(items, count)
     examples: list[Any] = []
     labels: list[Any] = []
-    first = _as_pixels(items(0)[0])
+    own: list[Mapping[str, Any]] = []
+    first = _as_pixels(items(0).example)
     for place in range(count):
-        example, label = items(place)
+        example, label, others = items(place)
+        own.append({name: _as_cell(value) for name, value in others.items()})
         pixels = _as_pixels(example)
         if (None if pixels is None else pixels.shape) != (None if first is None else first.shape):
             raise invalid("data", "images of one size", f"another size of example {place}", ONE_SIZE)
@@ -157,22 +162,33 @@ def read_torch_data(data: Any, task: str | None) -> DataSet:
         labels.append(label if label is None or isinstance(label, str) else to_array("labels", label))
     if isinstance(examples[0], Mapping):
         columns = {name: [each[name] for each in examples] for name in examples[0]}
-        return read_columns(columns, task, None if labels[0] is None else np.array(labels))
+        return read_columns(columns, task, None if labels[0] is None else labels)
     if first is not None:
         held = DataSet(InPlace(_Pixels(items), range(count), first.shape, first.dtype))
     else:
         held = read_arrays(examples) if isinstance(examples[0], str) else read_tensor(examples, None, "classification")
+    if own[0]:
+        known = take_labels(pd.DataFrame(own), ColumnNames(), "classification", {})
+        held = replace(held, ids=known.ids, columns=known.columns)
     if task is None or labels[0] is None:
         return held
     names = getattr(items.data, "classes", None)  # as torchvision has it
     if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
         held = replace(held, class_names=tuple(names))
-    return held.with_labels(np.array(labels), task)
+    return held.with_labels(labels, task)
+
+
+class _Item(NamedTuple):
+    """An example, its label or None, and what else is known of it by name."""
+
+    example: Any
+    label: Any = None
+    own: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class _Items:
-    """Gives (example, label) of a Dataset by its place, as a loader's batch of one where that collates.
+    """Gives an item of a Dataset by its place, as a loader's batch of one where that collates.
 
     Attributes:
         data: the Dataset.
@@ -182,7 +198,7 @@ class _Items:
     data: Any
     collate: Callable[[list[Any]], Any] | None
 
-    def __call__(self, place: int) -> tuple[Any, Any]:
+    def __call__(self, place: int) -> _Item:
         try:
             item = self.data[place]
             item = item if self.collate is None else _take_first(self.collate([item]))
@@ -190,13 +206,22 @@ class _Items:
             raise InvalidInputError(
                 f"Example {place} of the Dataset cannot be read: {first_line(error):.200}"
             ) from error
-        if not isinstance(item, tuple | list):
-            return item, None
-        if len(item) > 2:
+        parts = list(item) if isinstance(item, tuple | list) else [item]
+        if len(parts) > 3:
             raise invalid(
-                "data", "a Dataset of examples, or of pairs of an example and its label", f"{len(item)} parts"
+                "data", "a Dataset of examples, (example, label) or (example, label, id)", f"{len(parts)} parts"
             )
-        return item[0], item[1] if len(item) == 2 else None
+        example, label, *ids = (*parts, None)[: max(2, len(parts))]
+        own = {"id": ids[0]} if ids else {}
+        if not isinstance(example, Mapping):
+            return _Item(example, label, own)
+        pictures = [name for name, value in example.items() if _as_pixels(value) is not None]
+        others = {str(name): value for name, value in example.items() if name not in pictures}
+        if label is None and (name := find_usual_column(others, LABEL_COLUMNS)):
+            label = others.pop(name)
+        if len(pictures) != 1 or any(to_array(name, value).ndim for name, value in others.items()):
+            return _Item({**example, **own}, label)
+        return _Item(example[pictures[0]], label, others | own)
 
 
 @dataclass(frozen=True)
@@ -206,7 +231,9 @@ class _Pixels:
     items: _Items
 
     def __call__(self, places: Places) -> np.ndarray:
-        return np.stack([pixels for place in places if (pixels := _as_pixels(self.items(int(place))[0])) is not None])
+        return np.stack(
+            [pixels for place in places if (pixels := _as_pixels(self.items(int(place)).example)) is not None]
+        )
 
 
 def _dataset(data: Any) -> Any:
@@ -223,7 +250,7 @@ def _dataset(data: Any) -> Any:
 def _check_same(items: _Items, count: int) -> None:
     """Check that some examples are the same when they are read again."""
     for place in spread_places(count).tolist():
-        if not _same(items(place)[0], items(place)[0]):
+        if not _same(items(place).example, items(place).example):
             advice = "Leave out what draws random numbers, such as augmentation."
             raise invalid("data", "the same whenever it is read", f"another example {place} the second time", advice)
 
@@ -246,6 +273,11 @@ def _as_pixels(example: Any) -> np.ndarray | None:
     if pixels.ndim != 3 or pixels.shape[0] not in CHANNELS:
         return None
     return as_images("examples", np.moveaxis(pixels, 0, -1)[None])[0]
+
+
+def _as_cell(value: Any) -> Any:
+    """A value of a column: of a tensor or array of one number, that number."""
+    return value if isinstance(value, str) else to_array("columns", value).item()
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -1,7 +1,7 @@
 """Single passes, their ensemble and the deterministic model compared: accuracies, RMSEs, mistakes found."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,11 +11,11 @@ from mcviz.figures.style import (
     ENSEMBLE,
     NEUTRAL,
     NUMBER,
+    SHARES,
     apply_layout,
     axis_title,
     pad_range,
     pass_histogram,
-    share_range,
     vertical_line,
 )
 from mcviz.measures import significant
@@ -30,17 +30,17 @@ class PassMeasure:
         format: formats a value as text.
         number: d3's format of its values.
         tick: d3's format of the numbers along an axis.
-        range: the ends of an axis on which values stand.
+        ends: the least and the most of an axis.
     """
 
     title: str
     format: Callable[[float], str]
     number: str
     tick: str
-    range: Callable[[np.ndarray], list[float]]
+    ends: Mapping[str, float] = field(default_factory=dict)
 
 
-ACCURACY = PassMeasure("accuracy", "{:.2%}".format, ".2%", ".1%", share_range)
+ACCURACY = PassMeasure("accuracy", "{:.2%}".format, ".2%", ".1%", SHARES)
 
 
 def accuracy_against_ensemble(pass_accuracy: np.ndarray, ensemble: float, deterministic: float | None) -> go.Figure:
@@ -102,7 +102,7 @@ def rmse_by_ensemble_size(ensemble_rmse: np.ndarray, deterministic: float | None
 
 
 def _rmse_measure(unit: str) -> PassMeasure:
-    return PassMeasure(axis_title("RMSE", unit), significant, NUMBER, "", pad_range)
+    return PassMeasure(axis_title("RMSE", unit), significant, NUMBER, "")
 
 
 def _draw_against_ensemble(
@@ -116,7 +116,8 @@ def _draw_against_ensemble(
     for name, value, colour, dash in lines:
         figure.add_trace(vertical_line(f"{name} {measure.format(value)}", value, top, colour, dash))
     shown = np.append(edges, [value for _, value, _, _ in lines])
-    figure.update_xaxes(title=measure.title, tickformat=measure.tick, range=measure.range(shown))
+    ends = np.clip(pad_range(shown), measure.ends.get("clipmin"), measure.ends.get("clipmax"))
+    figure.update_xaxes(title=measure.title, tickformat=measure.tick, range=ends.tolist())
     figure.update_yaxes(title="passes", range=[0, top])
     return apply_layout(figure, 360)
 
@@ -145,8 +146,7 @@ def _draw_by_ensemble_size(ensemble: np.ndarray, deterministic: float | None, me
         )
     ticks = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if n <= len(sizes)]
     figure.update_xaxes(title="passes in the ensemble", type="log", tickvals=ticks, ticktext=[str(n) for n in ticks])
-    levels = np.append(ensemble, [] if deterministic is None else deterministic)
-    figure.update_yaxes(title=measure.title, tickformat=measure.tick, range=measure.range(levels))
+    figure.update_yaxes(title=measure.title, tickformat=measure.tick, autorangeoptions=measure.ends)
     return apply_layout(figure, 360)
 
 

@@ -113,10 +113,9 @@ def pass_histogram(values: np.ndarray, number: str) -> tuple[go.Bar, np.ndarray]
     Returns:
         10 to 40 bars, and the edges between which they stand.
     """
-    ends = float(values.min()), float(values.max())
-    if ends[0] == ends[1]:  # NumPy would take 0.5 on both sides, which of accuracies is up to 150%
-        ends = ends[0] - 0.01 * abs(ends[0]), ends[1] + 0.01 * abs(ends[1])
-    counts, edges = np.histogram(values.astype(np.float64), bins=min(40, max(10, len(values) // 12)), range=ends)
+    # Of passes that are all alike, one of an odd number of bins is centred on their value.
+    bins = min(40, max(10, len(values) // 12)) if np.ptp(values) > 0 else 11
+    counts, edges = np.histogram(values.astype(np.float64), bins=bins)
     bars = go.Bar(
         x=(edges[:-1] + edges[1:]) / 2,
         y=counts,
@@ -140,17 +139,13 @@ def vertical_line(name: str, value: float, top: float, colour: str, dash: str) -
     )
 
 
+SHARES = {"clipmin": -0.02, "clipmax": 1.02}  # of an axis by itself: of values that are all alike it is 2 long
+
+
 def pad_range(values: np.ndarray) -> list[float]:
     """The range of an axis with a margin around all values, so that a line at its end is not cut in half."""
     margin = 0.03 * np.ptp(values)
     return [float(values.min() - margin), float(values.max() + margin)]
-
-
-def share_range(values: np.ndarray) -> list[float]:
-    """The same of shares: no number above 100% stands on the axis, also where all of them are 100%."""
-    margin = 0.03 * np.ptp(values) or 0.01
-    low = float(values.min() - margin)
-    return [low, min(float(values.max() + margin), 1 + 0.03 * (1 - low))]
 
 
 def band(x: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str) -> go.Scatter:

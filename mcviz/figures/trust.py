@@ -13,12 +13,12 @@ from mcviz.figures.style import (
     DETERMINISTIC,
     ENSEMBLE,
     NEUTRAL,
+    SHARES,
     SINGLE_PASS,
     apply_layout,
     band,
     escape_label,
     position_line,
-    share_range,
 )
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import CONFIDENCE_EDGES, Bins, Calibration
@@ -237,10 +237,7 @@ def accuracy_against_referred(
             hoverinfo="skip",
         )
     figure.update_xaxes(title="share of the examples to a person", tickformat=".0%", range=[0, 1])
-    levels = np.concatenate(
-        [*curves.values(), *(end for ends in (bands or {}).values() for end in ends), [1, accuracy]]
-    )
-    figure.update_yaxes(title="accuracy of the rest", tickformat=".1%", range=share_range(levels))
+    figure.update_yaxes(title="accuracy of the rest", tickformat=".1%", autorangeoptions=SHARES)
     return apply_layout(figure, 420)
 
 
@@ -277,8 +274,8 @@ def measures_by_passes(
             row=row,
             col=1,
         )
-        ends = share_range(line) if formats[name].endswith("%") else None
-        figure.update_yaxes(title=name, tickformat=formats[name], range=ends, row=row, col=1)
+        ends = SHARES if formats[name].endswith("%") else None
+        figure.update_yaxes(title=name, tickformat=formats[name], autorangeoptions=ends, row=row, col=1)
         if enough is not None:
             figure.add_vline(x=enough, line={"color": NEUTRAL, "width": 2, "dash": "dot"}, row=row, col=1)
     figure.update_xaxes(type="log", tickvals=passes, ticktext=[f"{each:,}" for each in passes])

@@ -1,98 +1,10 @@
-"""A run as what can be sampled again: its examples as a data set, and the options that its model was sampled with."""
+"""The options of `mcviz sample` by which a run is sampled again: its model and its examples."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
-from mcviz.data import DataSet, InPlace
-from mcviz.data.in_place import Places, to_index
-from mcviz.errors import McvizError, RunNotFoundError
+from mcviz.errors import McvizError
 from mcviz.options import DataOptions, ModelOptions, PreprocessingOptions, RunOptions, SampleOptions, TaskOptions
-from mcviz.runs import Manifest, Run, open_run
-from mcviz.runs.contents import describe_examples
-
-
-def data_set_of(run: Run) -> DataSet:
-    """The examples of a run, with their labels, names, ids and columns; sampled alike, they make the same run.
-
-    Raises:
-        McvizError: the run was kept without its examples.
-    """
-    examples = run.manifest.examples
-    held = DataSet(_images_of(run) if run.manifest.images is not None else None, kind=examples.kind)
-    if examples.content:
-        held = run.kind.read_content(held, run.content)
-    if run.labels is not None:
-        held = replace(held, labels=run.labels)
-    held = replace(held, class_names=run.class_names or None, target_names=run.targets or None)
-    if run.columns is None:
-        return held
-    own = run.columns.drop(columns=["id", *examples.content]).reset_index(drop=True)
-    found = list(_as_it_may_have_been(held, tuple(run.columns["id"]), own))
-    return next((each for each in found if _columns_sha256(run, each) == examples.columns_sha256), found[0])
-
-
-def _images_of(run: Run) -> InPlace:
-    images, path = run.images, run.path if "://" in run.path else str(Path(run.path).absolute())
-    read = _ImagesOfRun(path, run.manifest.examples.sha256)
-    return InPlace(read, range(len(images)), images.shape[1:], images.dtype)
-
-
-@dataclass(frozen=True)
-class _ImagesOfRun:
-    """Gives images of a run, which every process opens for itself; the run may grow meanwhile.
-
-    Attributes:
-        path: of the run.
-        sha256: of its examples.
-    """
-
-    path: str
-    sha256: str
-
-    def __call__(self, places: Places) -> np.ndarray:
-        """The images at some places.
-
-        Raises:
-            RunNotFoundError: the run was removed, or has other images by now.
-            CorruptRunError: a file is not what was written.
-        """
-        try:
-            return self._opened().images[to_index(places)]
-        except RunNotFoundError:  # it has grown, or was removed and made again
-            _opened.cache_clear()
-        return self._opened().images[to_index(places)]
-
-    def _opened(self) -> Run:
-        run = _opened(self.path)
-        if run.manifest.examples.sha256 != self.sha256:
-            raise RunNotFoundError(f"{self.path} was replaced by a run of other examples. Give the one that is meant.")
-        return run
-
-
-@lru_cache(1)
-def _opened(path: str) -> Run:
-    return open_run(path)
-
-
-def _as_it_may_have_been(held: DataSet, ids: tuple[str, ...], own: pd.DataFrame) -> Iterator[DataSet]:
-    """With and without ids that are only numbers, and columns of which there are none: a run does not tell these."""
-    for columns in (None, own) if own.empty else (own,):
-        if ids == tuple(map(str, range(len(ids)))):
-            yield replace(held, columns=columns)
-        yield replace(held, ids=ids, columns=columns)
-
-
-def _columns_sha256(run: Run, held: DataSet) -> str | None:
-    manifest = run.manifest
-    described, _ = describe_examples(
-        manifest.examples, manifest.task, run.targets, held.ids, held.content, held.columns
-    )
-    return described.columns_sha256
+from mcviz.runs import Manifest, Run
 
 
 def can_be_sampled(run: Run) -> bool:

@@ -47,7 +47,8 @@ PATIENCE = 2.0  # seconds, for a run that another process writes
 LINES = 3  # of the log, that are told
 LOG_BYTES = 4000
 CHECKS_KEPT = 3600  # seconds
-# As `python -m mcviz`, wherever mcviz lies; it goes behind all else that Python finds modules in.
+# As `python -m mcviz`, wherever mcviz lies; it goes behind all else that Python finds modules in. With -P the working
+# directory is not among that, since runs may be in it.
 PROGRAM = "import sys; sys.path.append(sys.argv.pop(1)); from mcviz.cli import run; run()"
 SILENT = (
     "Its process ended without a word, as when the machine is switched off or has no memory left. Go on with it; what "
@@ -251,8 +252,9 @@ class Jobs:
         return "stop" if job is None else job.wanted
 
     def tell(self, name: str, progress: JobProgress) -> None:
-        """Write down how far a job is, which its process does."""
-        write(folder_at(self.folder / name), PROGRESS, progress)
+        """Write down how far a job is, which its process does; nothing where its folder was removed or moved."""
+        if (self.folder / name).is_dir():
+            write(folder_at(self.folder / name), PROGRESS, progress)
 
     def _names(self) -> list[str]:
         try:
@@ -292,7 +294,7 @@ class Jobs:
                 write(folder_at(folder), REQUEST, replace(job, started=job.started + 1, waits=False))
                 package = Path(__file__).parents[2]
                 process = subprocess.Popen(
-                    [sys.executable, "-c", PROGRAM, str(package), "work", str(folder), str(lock)],
+                    [sys.executable, "-P", "-c", PROGRAM, str(package), "work", str(folder), str(lock)],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

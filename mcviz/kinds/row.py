@@ -10,6 +10,7 @@ from mcviz.data.row_distortions import add_noise, out_of_range, shuffle_columns,
 from mcviz.data.tables import UNNAMED_PREFIX, is_numeric
 from mcviz.errors import InvalidInputError
 from mcviz.kinds.base import Files, Kind, OODRecipe, Progress, join_halves
+from mcviz.text import list_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from mcviz.data.data_set import DataSet
     from mcviz.data.tables import ColumnNames
 
-MOST_NAMES_SHOWN = 12
 FARTHEST = 10.0  # standard deviations; what lies farther is no less usual for that
 
 
@@ -101,20 +101,15 @@ class Row(Kind):
             return None
         if not files.complete and (missing := [name for name in chosen if own[name].isna().any()]):
             chosen = [name for name in chosen if name not in missing]
-            kept = f"Columns that lack numbers are columns of your own, not inputs: {_list_names(missing)}."
+            kept = f"Columns that lack numbers are columns of your own, not inputs: {list_names(missing)}."
             examples = replace(examples, notes=(*examples.notes, kept))
             if not chosen:
                 return examples
         examples = replace(examples, rows=_float32(own[chosen]), columns=own.drop(columns=chosen))
         if names.features:
             return examples
-        found = f"Rows of {len(chosen):,} numeric columns: {_list_names(chosen)}."
+        found = f"Rows of {len(chosen):,} numeric columns: {list_names(chosen)}."
         return replace(examples, notes=(*examples.notes, found))
-
-
-def _list_names(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMES_SHOWN:,} more" if len(names) > MOST_NAMES_SHOWN else ""
-    return ", ".join(names[:MOST_NAMES_SHOWN]) + more
 
 
 def _float32(rows: "pd.DataFrame") -> "pd.DataFrame":
@@ -129,11 +124,11 @@ def _float32(rows: "pd.DataFrame") -> "pd.DataFrame":
         raise validate.invalid("rows", "(N, columns), with no axis empty", f"shape {rows.shape}")
     rows = rows.set_axis([str(name) for name in rows.columns], axis=1).reset_index(drop=True)
     if not rows.columns.is_unique:
-        raise validate.invalid("rows", "columns of different names", ", ".join(rows.columns))
+        raise validate.invalid("rows", "columns of different names", list_names(rows.columns))
     others = [f"{name} ({rows[name].dtype})" for name in rows if not is_numeric(rows[name])]
     if others:
         advice = "Turn them into numbers, as the model was trained on, or leave them out."
-        raise validate.invalid("rows", "numeric columns", ", ".join(others[:MOST_NAMES_SHOWN]), advice)
+        raise validate.invalid("rows", "numeric columns", list_names(others), advice)
     with np.errstate(over="ignore"):  # what float32 cannot hold is told below
         values = rows.to_numpy(np.float32, na_value=np.nan)
     unusable = ~np.isfinite(values)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import scipy  # loads scipy.special when it is first used
+import scipy  # loads scipy.optimize and scipy.special when they are first used
 
 Array = np.ndarray
 
@@ -208,6 +208,28 @@ def proportion(successes: float, trials: int, confidence: float = 0.95) -> Inter
     low = scipy.special.betaincinv(successes, trials - successes + 1, tail) if successes > 0 else 0.0
     high = scipy.special.betaincinv(successes + 1, trials - successes, 1 - tail) if successes < trials else 1.0
     return Interval(float(successes / trials), float(low), float(high))
+
+
+def bounded_mean(values: Array, most: float, confidence: float = 0.95) -> Interval:
+    """Compute a mean of values that are 0 to `most`, with an interval that holds for any of them (Hoeffding 1963).
+
+    What few examples show of rare large values, such as the NLL of mistakes, says little about those that there are:
+    the ends are the means that values of 0 and `most` alone would show with the chance that is left open.
+
+    Args:
+        values: (N,) floating point, at least one.
+        most: above 0.
+        confidence: 0 to 1.
+    """
+    mean, allowed = float(values.mean()), np.log(2 / (1 - confidence)) / len(values)
+    found = min(mean / most, 1.0)
+
+    def excess(other: float) -> float:
+        return float(scipy.special.rel_entr(found, other) + scipy.special.rel_entr(1 - found, 1 - other)) - allowed
+
+    low = scipy.optimize.brentq(excess, 0, found) if found > 0 else 0.0
+    high = scipy.optimize.brentq(excess, found, 1) if found < 1 else 1.0
+    return Interval(mean, most * low, most * high)
 
 
 def paired_difference(gained: int, lost: int, trials: int, confidence: float = 0.95) -> Interval:

@@ -19,6 +19,7 @@ import numpy as np
 from mcviz.measures.bootstrap import (
     BLOCK_WEIGHTS,
     Interval,
+    bounded_mean,
     draw_examples,
     mean_intervals,
     paired_difference,
@@ -30,10 +31,12 @@ from mcviz.measures.poisson_binomial import excess_mistakes
 Array = np.ndarray
 
 SMALLEST_PROBABILITY = 1 / 131068  # half a step of storage: a probability that is stored as 0 may have been as much
+MOST_NLL = -math.log(SMALLEST_PROBABILITY)
 CALIBRATION_BINS = 15  # as in Guo et al. 2017
 CONFIDENCE_EDGES = 0, 0.25, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1  # most predictions are near 1
 FEWEST_IN_BIN = 50  # predictions; of fewer, an interval says little
-FEWEST_OF_EACH = 5  # mistakes, and correct predictions, of which an NLL has an interval
+FEWEST_OF_EACH = 5  # mistakes, and correct predictions; of fewer, an NLL has a wider interval, and an AURC none
+ENOUGH = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
 SHARE_OF_BINS = 0.2  # of the chance of a wrong verdict; the rest is that of the mean
 CALIBRATION_MEASURES = (
     "accuracy",
@@ -197,8 +200,8 @@ class CalibrationFigures:
 
     Attributes:
         accuracy: as a fraction.
-        nll: in nats; from 5 mistakes and 5 correct predictions on with an interval.
-        brier: 0 to 2; with an interval as `nll`.
+        nll: in nats.
+        brier: 0 to 2.
         ece: in bins of one width, 0 to 1, without an interval.
         ece_equal_mass: in bins that hold as many predictions each, 0 to 1, without an interval.
         overconfidence: mean confidence − accuracy; below 0 the predictor is under-confident.
@@ -297,7 +300,8 @@ def calibration_figures(
     """Compute the quality of one predictor.
 
     An accuracy has Clopper and Pearson's interval, the over-confidence that of `excess_mistakes`, NLL and Brier
-    score that of `mean_intervals`. Of single passes, whose mean varies less, the first two are somewhat too wide.
+    score that of `mean_intervals`, or of few mistakes that of `bounded_mean`. Of single passes, whose mean varies less,
+    the first two are somewhat too wide.
 
     Args:
         terms: of N ≥ 1 examples.
@@ -307,10 +311,11 @@ def calibration_figures(
     """
     count, mistakes = len(terms), float((~terms.correct).mean(axis=1).sum())
     mean_confidence, bins_confidence = split_confidence(confidence)
-    nll, brier = (Interval(float(values.mean())) for values in (terms.nll, terms.brier))
     if has_enough_mistakes(terms):
         columns = np.stack([terms.nll, terms.brier], axis=1)
         nll, brier = mean_intervals(columns, confidence=confidence, resamples=resamples, seed=seed)
+    else:
+        nll, brier = (bounded_mean(each, most, confidence) for each, most in ((terms.nll, MOST_NLL), (terms.brier, 2)))
     edges = equal_width_edges(), equal_mass_edges(terms)
     by_width, by_mass = (Interval(reliability(terms, each).ece) for each in edges)
     chance_by_width, chance_by_mass = ece_by_chance(
@@ -329,7 +334,7 @@ def calibration_figures(
 
 
 def has_enough_mistakes(*predictors: CalibrationTerms) -> bool:
-    """Whether each predictor has the mistakes, and the correct predictions, that an interval of its NLL takes."""
+    """Whether each predictor has the mistakes and correct predictions that an interval of its own spread takes."""
     return all(
         min(terms.correct.mean(axis=1).sum(), (~terms.correct).mean(axis=1).sum()) >= FEWEST_OF_EACH
         for terms in predictors

@@ -8,7 +8,7 @@ import numpy as np
 from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
 from mcviz.measures.bootstrap import Interval, mean_intervals
 from mcviz.measures.calibration import (
-    FEWEST_OF_EACH,
+    ENOUGH,
     Calibration,
     CalibrationFigures,
     has_enough_mistakes,
@@ -17,7 +17,7 @@ from mcviz.measures.calibration import (
     split_confidence,
 )
 from mcviz.measures.poisson_binomial import can_reject
-from mcviz.measures.units import percent
+from mcviz.measures.units import fixed, percent
 
 SCALED = "_scaled"  # ends the names of predictors that are not compared with the ensemble
 ECE_ROUNDING = 1e-9  # of an ECE: without mistakes, that of chance is often the same number, summed up otherwise
@@ -57,7 +57,11 @@ def _verdict_sentence(result: Calibration) -> str:
             f"There are too few {what} to tell whether the ensemble is calibrated: {mistakes:,} of {len(ensemble):,}, "
             f"{expected.sum():,.1f} expected."
         )
-    return f"The ensemble is well calibrated, as far as {len(ensemble):,} examples tell."
+    ends = f"between {100 * over.low:+.2f} and {100 * over.high:+.2f} percentage points"
+    return (
+        "No miscalibration of the ensemble is found: its confidence − accuracy may be anywhere "
+        f"{ends} ({100 * result.confidence:.6g}% interval)."
+    )
 
 
 def _gain_sentence(difference: CalibrationFigures, other: str) -> str:
@@ -67,8 +71,7 @@ def _gain_sentence(difference: CalibrationFigures, other: str) -> str:
         accuracy += f", {'within' if gain.low <= 0 <= gain.high else 'more than'} noise"
     if math.isnan(fits.low):
         what = "that is noise" if gain.value and math.isnan(gain.low) else "the NLLs differ"
-        fewest = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
-        return f"{accuracy}; it takes {fewest} to tell whether {what}."
+        return f"{accuracy}; it takes {ENOUGH} to tell whether {what}."
     if fits.low <= 0 <= fits.high:
         return f"{accuracy}; the NLLs do not differ beyond noise."
     return f"{accuracy}; its NLL is {'worse' if fits.value > 0 else 'better'} by {abs(fits.value):.4f} nats."
@@ -92,7 +95,7 @@ def _compare_accuracies(gain: float, other: str) -> str:
 
 def _percentage_points(difference: float) -> str:
     """A difference of fractions, without its sign."""
-    return f"{100 * abs(difference):.2f} percentage points"
+    return f"{fixed(100 * abs(difference), 2)} percentage points"
 
 
 def calibration_table(result: Calibration) -> dict[str, dict[str, str]]:
@@ -134,7 +137,7 @@ def _format_figures(figures: CalibrationFigures, sign: str = "") -> dict[str, st
 def _format_share(share: Interval, sign: str, by_chance: float = math.nan) -> str:
     points = Interval(100 * share.value, 100 * share.low, 100 * share.high)
     chance = "" if math.isnan(by_chance) else f", chance {percent(by_chance, 2)}"
-    return points.format(f"{{:{sign}.2f}}".format, " points" if sign else "%") + chance
+    return points.format(lambda value: fixed(value, 2, sign), " points" if sign else "%") + chance
 
 
 def degradation_sentences(steps: Sequence[Calibration]) -> list[str]:
@@ -156,7 +159,8 @@ def degradation_sentences(steps: Sequence[Calibration]) -> list[str]:
     elif over.high < 0:
         honest = f"At the end it is under-confident {by}."
     else:
-        honest = "At the end its mean confidence is its accuracy, within noise."
+        ends = f"between {100 * over.low:+.1f} and {100 * over.high:+.1f} percentage points"
+        honest = f"At the end no miscalibration is found: confidence − accuracy may be anywhere {ends}."
     return [_averaging_sentence(steps), accuracy, honest]
 
 

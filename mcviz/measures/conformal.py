@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+import scipy  # loads scipy.stats when it is first used
 
 from mcviz.measures.bootstrap import Interval, mean_intervals, proportion
 
@@ -54,6 +55,29 @@ def conformal_p_values(calibration: Array, new: Array, groups: tuple[Array, Arra
         members = groups[1] == group
         found[members] = conformal_p_values(calibration[groups[0] == group], new[members])
     return found
+
+
+def share_by_chance(calibrated: int, new: int, level: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Compute the range of the share of new examples with a p-value of a level or less, where they are drawn alike.
+
+    The calibration is a draw, too: given it, the share varies around one that has a beta distribution, so that the
+    number has a beta-binomial one (Vovk 2012; Angelopoulos and Bates 2023).
+
+    Args:
+        calibrated: M, the number of examples for calibration.
+        new: N.
+        level: 0 to 1, of the p-values.
+        confidence: how often the share is within the range, or more often.
+
+    Returns:
+        The ends, 0 to 1.
+    """
+    rank = math.floor((calibrated + 1) * Fraction(str(level)))
+    if rank < 1:
+        return 0.0, 0.0
+    tail = (1 - confidence) / 2
+    ends = scipy.stats.betabinom.ppf([tail, 1 - tail], new, rank, calibrated + 1 - rank) / new
+    return float(ends[0]), float(ends[1])
 
 
 def count_as_high(calibration: Array, new: Array) -> Array:

@@ -7,6 +7,7 @@ distribution as wide as a binomial one, the widest there is of its mean (Hoeffdi
 that the number of mistakes does not refuse, so it leaves out 0 exactly where the test refuses calibration.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable
 
 import numpy as np
@@ -41,6 +42,21 @@ def excess_mistakes(chances: Array, mistakes: float, confidence: float = 0.95) -
     low = 0 - mean if mistakes == 0 else end(lambda move: 1 - cumulative(mistakes - 1, move))
     high = 1 - mean if mistakes == count else end(lambda move: cumulative(mistakes, move))
     return Interval(float(mistakes) / count - mean, low, high)
+
+
+def expected_mistakes(chances: Array, confidence: float = 0.95) -> Interval:
+    """Compute the share of mistakes to be expected, with the interval that holds the share that there will be.
+
+    Args:
+        chances: as for `excess_mistakes`.
+        confidence: 0 to 1. If the chances are true, the interval holds the share at least as often.
+    """
+    count, cumulative = len(chances), _distribution(chances, 0)
+    low, high = (
+        bisect_left(range(count), tail, key=lambda mistakes: cumulative(mistakes, 0))
+        for tail in ((1 - confidence) / 2, (1 + confidence) / 2)
+    )
+    return Interval(float(chances.mean()), low / count, high / count)
 
 
 def can_reject(chances: Array, confidence: float = 0.95) -> bool:

@@ -84,7 +84,7 @@ def coverage_sentence(held: Interval, coverage: float, examples: int, confidence
             f"There are too few examples to tell whether the {intervals} hold what they promise: they hold "
             f"{round(held.value * examples):,} of {examples:,} labels, {coverage * examples:,.1f} expected."
         )
-    return f"The {intervals} hold what they promise, as far as {examples:,} examples tell: {share}."
+    return f"No fault of the {intervals} is found: {share}."
 
 
 def conformal_intervals(

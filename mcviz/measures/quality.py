@@ -17,15 +17,17 @@ from mcviz.measures.bootstrap import (
     Interval,
     Statistic,
     bootstrap_intervals,
+    bounded_mean,
     mean_intervals,
     paired_difference,
     proportion,
+    resample,
 )
 from mcviz.measures.prediction_intervals import pass_intervals
 from mcviz.measures.registry import Predictions, RegressionPredictions, require_labels
-from mcviz.measures.regression import Terms, ensemble_terms
-from mcviz.measures.selective import Ranking, compute_areas
-from mcviz.measures.units import significant
+from mcviz.measures.regression import Terms, ensemble_terms, rmse_interval
+from mcviz.measures.selective import Ranking, area_intervals, compute_areas
+from mcviz.measures.units import fixed, significant
 
 Array = np.ndarray
 Unit = Literal["share", "per mille", "nats", "target", ""]
@@ -60,6 +62,7 @@ class Measure:
         label: its name for people.
         unit: "share" is shown in percent, "per mille" in thousandths; "target" is the unit of the run's targets.
         better: whether low or high values are better; "" where that depends.
+        bounds: the lowest and the highest value that it can take.
         has_interval: whether it has an interval, where examples and mistakes are not too few.
     """
 
@@ -67,6 +70,7 @@ class Measure:
     label: str
     unit: Unit
     better: Literal["low", "high", ""]
+    bounds: tuple[float, float] = (-np.inf, np.inf)
     has_interval: bool = True
 
     def format(self, value: float, target_unit: str = "", *, sign: str = "") -> str:
@@ -81,14 +85,14 @@ class Measure:
             return f"{value:{sign},.{digits}f}"
         if self.unit == "target":
             return f"{'+' if sign == '+' and value >= 0 else ''}{significant(value)}"
-        return f"{SCALE.get(self.unit, 1) * value:{sign}.{MEASURE_DIGITS[self.unit]}f}"
+        return fixed(SCALE.get(self.unit, 1) * value, MEASURE_DIGITS[self.unit], sign)
 
     def format_interval(
         self, interval: Interval, target_unit: str = "", *, sign: str = "", digits: int | None = None
     ) -> str:
         """Format a value with its unit and the ends of its interval, such as "98.21% (97.95 to 98.44)".
 
-        The NLL and the AUROC of few mistakes have no interval, nor has a difference between too few examples.
+        The AUROC of few mistakes has no interval, nor has a difference between too few examples.
         """
         if np.isnan(interval.value):
             return "–"
@@ -238,10 +242,10 @@ def difference_intervals(
     differences of the examples, the RMSE by its square, AURC and AUROC the farther one of the percentiles of bootstrap
     draws on both sides. Over other examples they follow from the intervals of both (`Interval.minus`).
 
-    What happens rarely may not have been seen. So of classes all but the accuracy take `FEWEST_EXAMPLES`, and some
-    mistakes. Means have no interval where fewer than `FEWEST_CHANGED` examples differ, unless all do; nor have AURC and
-    AUROC where fewer predictions became right or wrong, unless none did. An ECE never has one: chance raises it, and
-    most where the model is calibrated.
+    What happens rarely may not have been seen. So of classes all but the accuracy take `FEWEST_EXAMPLES` and some
+    mistakes, and means `FEWEST_CHANGED` examples that differ, unless all do; an NLL or Brier score of less has one from
+    `bounded_mean` of each ensemble, whatever unseen mistakes cost. AURC and AUROC take as many predictions that became
+    right or wrong, unless none did. An ECE never has one: chance raises it, and most where the model is calibrated.
 
     Args:
         quality: the measures of the task.
@@ -352,10 +356,9 @@ def _classification_intervals(terms: Terms, measures: Collection[str], **options
     found = calibration.calibration_figures(_calibration_terms(terms), **options)
     by_name = {name: getattr(found, name) for name in calibration.CALIBRATION_MEASURES}
     if RANKINGS & set(measures):
-        ranked = bootstrap_intervals(
-            lambda chosen: _ranking_statistic(select_terms(terms, chosen)), len(terms["correct"]), **options
-        )
-        by_name |= zip(("aurc", "auroc"), ranked, strict=True)
+        confidence, correct = options.pop("confidence"), terms["correct"]
+        areas = resample(lambda chosen: _ranking_statistic(select_terms(terms, chosen)), len(correct), **options)
+        by_name |= zip(("aurc", "auroc"), area_intervals(*areas, correct, confidence), strict=True)
     return by_name
 
 
@@ -381,6 +384,10 @@ def _classification_differences(
     means = [name for name in ("nll", "brier", "overconfidence") if name in measures]
     enough = _has_enough(calibration.FEWEST_OF_EACH, one, other)
     found |= _mean_differences(_classification_means(one), _classification_means(other), means, enough, **options)
+    for name, most in (("nll", calibration.MOST_NLL), ("brier", 2.0)):
+        if name in found and np.isnan(found[name].low):
+            first, second = (bounded_mean(each[name], most, (1 + options["confidence"]) / 2) for each in (one, other))
+            found[name] = Interval(found[name].value, second.low - first.high, second.high - first.low)
     if RANKINGS & set(measures):
         flipped = before != after
         changed = flipped if flipped.any() else one["uncertainty"] != other["uncertainty"]
@@ -450,10 +457,10 @@ def _regression_means(terms: Terms) -> dict[str, Array]:
 
 
 def _regression_intervals(terms: Terms, measures: Collection[str], **options: Any) -> dict[str, Interval]:  # noqa: ARG001 (all at once)
-    means = _regression_means(terms)
+    means, count = _regression_means(terms), len(terms["held"])
     found = dict(zip(means, mean_intervals(np.stack(list(means.values()), axis=1), **options), strict=True))
-    coverage = proportion(terms["held"].sum(), len(terms["held"]), options["confidence"])
-    return found | {"rmse": found["rmse"].root, "coverage": coverage}
+    coverage = proportion(terms["held"].sum(), count, options["confidence"])
+    return found | {"rmse": rmse_interval(found["rmse"], count), "coverage": coverage}
 
 
 def _regression_differences(one: Terms, other: Terms, measures: Collection[str], **options: Any) -> dict[str, Interval]:
@@ -465,15 +472,16 @@ def _regression_differences(one: Terms, other: Terms, measures: Collection[str],
     return found
 
 
+ECE_EQUAL_MASS = Measure("ece_equal_mass", "ECE, equal mass", "share", "low", (0, 1), has_interval=False)
 CLASSIFICATION = Quality(
     (
-        Measure("accuracy", "accuracy", "share", "high"),
-        Measure("nll", "NLL", "nats", "low"),
-        Measure("brier", "Brier score", "", "low"),
-        Measure("ece", "ECE", "share", "low", has_interval=False),
-        Measure("overconfidence", "confidence − accuracy", "share", ""),
-        Measure("aurc", "AURC", "per mille", "low"),
-        Measure("auroc", "AUROC of finding mistakes", "", "high"),
+        Measure("accuracy", "accuracy", "share", "high", (0, 1)),
+        Measure("nll", "NLL", "nats", "low", (0, np.inf)),
+        Measure("brier", "Brier score", "", "low", (0, 2)),
+        Measure("ece", "ECE", "share", "low", (0, 1), has_interval=False),
+        Measure("overconfidence", "confidence − accuracy", "share", "", (-1, 1)),
+        Measure("aurc", "AURC", "per mille", "low", (0, 1)),
+        Measure("auroc", "AUROC of finding mistakes", "", "high", (0, 1)),
     ),
     "nll",
     _classification_terms,
@@ -482,12 +490,12 @@ CLASSIFICATION = Quality(
 )
 REGRESSION = Quality(
     (
-        Measure("rmse", "RMSE", "target", "low"),
-        Measure("mae", "MAE", "target", "low"),
+        Measure("rmse", "RMSE", "target", "low", (0, np.inf)),
+        Measure("mae", "MAE", "target", "low", (0, np.inf)),
         Measure("nll", "NLL", "nats", "low"),
-        Measure("crps", "CRPS", "target", "low"),
-        Measure("coverage", f"coverage of {INTERVAL:.0%} intervals", "share", ""),
-        Measure("width", f"width of {INTERVAL:.0%} intervals", "target", ""),
+        Measure("crps", "CRPS", "target", "low", (0, np.inf)),
+        Measure("coverage", f"coverage of {INTERVAL:.0%} intervals", "share", "", (0, 1)),
+        Measure("width", f"width of {INTERVAL:.0%} intervals", "target", "", (0, np.inf)),
     ),
     "nll",
     _regression_terms,

@@ -11,7 +11,7 @@ from fractions import Fraction
 import numpy as np
 import scipy  # loads scipy.stats when it is first used
 
-from mcviz.measures.bootstrap import proportion
+from mcviz.measures.bootstrap import Interval, proportion
 from mcviz.measures.selective import Ranking
 
 Array = np.ndarray
@@ -229,40 +229,54 @@ def _split_in_halves(ranking: Ranking, seed: int) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class Costs:
-    """The cheapest threshold.
+    """What looks and missed mistakes cost by a threshold, on examples whose labels did not choose it.
 
     Attributes:
-        referral: its result.
-        cost: of the looks and the mistakes that are missed.
+        threshold: the cheapest on one half of the examples, as in `Referral`.
+        on_others: its result on the other half, by their numbers among all.
+        cost: of the looks and the mistakes that are missed, on the other half as the next two.
         of_none: the cost of looking at no example.
         of_all: the cost of looking at all.
+        saved: the saving against the cheaper of none and all, with its interval; below 0 the threshold costs more.
     """
 
-    referral: Referral
+    threshold: float
+    on_others: Referral
     cost: float
     of_none: float
     of_all: float
-
-    @property
-    def saved(self) -> float:
-        """The saving against the cheaper of none and all, 0 or more."""
-        return min(self.of_none, self.of_all) - self.cost
+    saved: Interval
 
 
-def find_cheapest(ranking: Ranking, mistake: float, look: float) -> Costs:
-    """Find the threshold at which looks and mistakes together cost least; of equal ones that with the fewest looks.
+def find_cheapest(ranking: Ranking, mistake: float, look: float, *, confidence: float = 0.95, seed: int = 0) -> Costs:
+    """Find the cheapest threshold on one half of the examples, and judge by the other half what it saves.
+
+    Against none, looks save the mistakes that they find; against all, what is left saves its looks. The saving is the
+    lesser of the two, and so is each of its ends: those of the shares of mistakes among the two parts are exact
+    (Clopper & Pearson 1934).
 
     Args:
-        ranking: labelled examples.
+        ranking: N ≥ 2 labelled examples.
         mistake: cost of a mistake that is missed, in any unit.
         look: cost of a person's look at one example, in the same unit.
+        confidence: of the interval.
+        seed: of the halves.
     """
-    thresholds, referred, missed = _threshold_steps(ranking)
-    costs = mistake * missed + look * referred
-    least = int(costs.argmin())
-    return Costs(
-        evaluate_threshold(ranking, float(thresholds[least])), float(costs[least]), float(costs[0]), float(costs[-1])
+    choosing, others = _split_in_halves(ranking, seed)
+    thresholds, referred, missed = _threshold_steps(ranking.select(choosing))
+    threshold = float(thresholds[(mistake * missed + look * referred).argmin()])  # of equal ones the fewest looks
+    on = _evaluate_on(ranking, threshold, others)
+    looks, rest = len(on.referred), len(others) - len(on.referred)
+    caught, left = (
+        proportion(mistakes, count, confidence) if count else Interval(0, 0, 0)
+        for mistakes, count in ((on.caught, looks), (on.missed, rest))
     )
+    cost, of_none, of_all = mistake * on.missed + look * looks, mistake * (on.caught + on.missed), look * len(others)
+    low, high = (
+        min(mistake * looks * of_looks - look * looks, look * rest - mistake * rest * of_rest)
+        for of_looks, of_rest in ((caught.low, left.high), (caught.high, left.low))
+    )
+    return Costs(threshold, on, cost, of_none, of_all, Interval(min(of_none, of_all) - cost, low, high))
 
 
 @dataclass(frozen=True)

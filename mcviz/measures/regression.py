@@ -24,6 +24,7 @@ Array = np.ndarray
 Terms = Mapping[str, Array]
 
 TERMS = ("squared_error", "absolute_error", "nll", "crps")  # of the first the root of the mean is taken
+FEWEST_FOR_RMSE = 300  # examples, of which an RMSE has an interval
 BLOCK_EXAMPLES = 512  # examples that are in memory as float64 at a time
 
 
@@ -32,7 +33,7 @@ class RegressionMeasures:
     """The errors of one predictor, or the difference of the errors of two.
 
     Attributes:
-        rmse: the root of the mean squared error, in the unit of the targets.
+        rmse: the root of the mean squared error, in the unit of the targets; from 300 examples on with an interval.
         mae: the mean absolute error, in the unit of the targets.
         nll: the mean negative log density of the label in nats; None where no variance is predicted, by the model or by
             passes that differ.
@@ -100,7 +101,7 @@ def table_from_terms(
         by_name = dict(zip(values, found, strict=True))
         squared = by_name["squared_error"]
         if other is None:
-            rmse = squared.root
+            rmse = rmse_interval(squared, len(columns))
         else:  # a difference of roots is that of the squares, divided by the sum of the roots
             roots = sum(math.sqrt(each["squared_error"].mean()) for each in (row, other)) or 1
             rmse = Interval(*(end / roots for end in astuple(squared)))
@@ -114,6 +115,18 @@ def table_from_terms(
         compute_row(ensemble, single),
         None if deterministic is None else compute_row(ensemble, deterministic),
     )
+
+
+def rmse_interval(squared: Interval, examples: int) -> Interval:
+    """Return an RMSE with the root of the interval of the mean squared error; with none of fewer than 300 examples.
+
+    Of so few the largest errors are seldom among them where errors have heavy tails, and an interval misses too often.
+
+    Args:
+        squared: the mean squared error, with its interval.
+        examples: N.
+    """
+    return squared.root if examples >= FEWEST_FOR_RMSE else Interval(squared.root.value)
 
 
 def regression_terms(predictions: RegressionPredictions) -> dict[str, dict[str, Array]]:

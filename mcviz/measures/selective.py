@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # loads scipy.special when it is first used
 
-from mcviz.measures.bootstrap import Interval, Statistic, bootstrap_intervals, percentile_intervals, resample
+from mcviz.measures.bootstrap import Interval, Statistic, bootstrap_intervals, resample
+from mcviz.measures.calibration import FEWEST_OF_EACH
 
 Array = np.ndarray
 
@@ -112,7 +114,7 @@ class SelectiveFigures:
 def selective_figures(
     rankings: Mapping[str, Ranking], *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
 ) -> dict[str, SelectiveFigures]:
-    """Compare orders of the same examples, with bootstrap intervals.
+    """Compare orders of the same examples, with the intervals of `area_intervals`.
 
     The best of several orders is partly the best by chance. So differences of their AUGRCs are held against the range,
     over all orders, of how far each AUGRC of a draw is from that of all examples: of orders that are equally good, one
@@ -134,11 +136,40 @@ def selective_figures(
 
     examples = len(next(iter(rankings.values())))
     value, draws = resample(build_statistic, examples, resamples=resamples, seed=seed)
-    found = percentile_intervals(value, draws, confidence)
     augrc = value[2::3]
     noise = float(np.quantile(np.ptp(draws[:, 2::3] - augrc, axis=1), confidence))
     above = [Interval(each, each - noise, each + noise) for each in (augrc - augrc.min()).tolist()]
-    return {name: SelectiveFigures(*(*found[3 * i : 3 * i + 3], above[i])) for i, name in enumerate(rankings)}
+    found = {}
+    for i, (name, ranking) in enumerate(rankings.items()):
+        of_ranking = slice(3 * i, 3 * i + 3)
+        areas = area_intervals(value[of_ranking], draws[:, of_ranking], ranking.correct, confidence)
+        found[name] = SelectiveFigures(*(*areas, above[i]))
+    return found
+
+
+def area_intervals(value: Array, draws: Array, correct: Array, confidence: float) -> list[Interval]:
+    """Compute intervals of areas that lie between 0 and 1: Student's t of their logits, with errors of the bootstrap.
+
+    Percentiles of the bootstrap leave out too often what is true where the mistakes, or the correct predictions, are
+    few. So the fewer of the two, less one, are the degrees of freedom.
+
+    Args:
+        value: (M,) areas of N examples, as `compute_areas` has them.
+        draws: (R, M) those of bootstrap draws.
+        correct: (N,) bool.
+        confidence: 0 to 1.
+
+    Returns:
+        M intervals; there is none with fewer than 5 mistakes or 5 correct predictions, nor of an area that is 0 or 1.
+    """
+    fewest = min(np.count_nonzero(correct), np.count_nonzero(~correct))
+    if fewest < FEWEST_OF_EACH:
+        return [Interval(float(each)) for each in value]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        errors = np.nanstd(draws, axis=0, ddof=1) / (value * (1 - value))
+        around = scipy.special.stdtrit(fewest - 1, (1 + confidence) / 2) * errors
+        low, high = (scipy.special.expit(scipy.special.logit(value) + way * around) for way in (-1, 1))
+    return [Interval(*map(float, each)) for each in zip(value, low, high, strict=True)]
 
 
 def find_ties_with_best(figures: Mapping[str, SelectiveFigures]) -> Sequence[str]:

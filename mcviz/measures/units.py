@@ -13,12 +13,23 @@ def percent(fraction: float, digits: int = 1) -> str:
     Returns:
         Such as "99.2%"; "over 99.9%" for less than 1 that would round to it, "under 0.1%" likewise.
     """
-    shown, step = f"{100 * fraction:.{digits}f}", 10.0**-digits
+    shown, step = fixed(100 * fraction, digits), 10.0**-digits
     if fraction < 1 and float(shown) == 100:
         return f"over {100 - step:.{digits}f}%"
     if fraction > 0 and float(shown) == 0:
         return f"under {step:.{digits}f}%"
     return f"{shown}%"
+
+
+def fixed(value: float, digits: int, sign: str = "") -> str:
+    """Format a number with so many digits after the point; how it was computed does not show where it ends in a 5.
+
+    Args:
+        value: such as 3.875, of which 3.8749999999999996 is another way to compute it.
+        digits: after the point.
+        sign: "+" to show that of a value above 0.
+    """
+    return f"{round(value, 9):{sign}.{digits}f}"
 
 
 def percent_at_least(fraction: float, digits: int = 1) -> str:

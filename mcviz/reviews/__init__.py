@@ -8,19 +8,25 @@ from mcviz.reviews.decisions import (
     select_new_entries,
     summarise_reviews,
 )
-from mcviz.reviews.outcome import Outcome, compute_outcome
+from mcviz.reviews.folders import Move, find_open_moves, move_files, plan_moves
+from mcviz.reviews.outcome import Outcome, compute_outcome, corrected_labels
 from mcviz.reviews.store import Entry, Reviews, open_reviews
 
 __all__ = [
     "Agreement",
     "Decision",
     "Entry",
+    "Move",
     "Outcome",
     "ReviewSummary",
     "Reviews",
     "compute_outcome",
+    "corrected_labels",
+    "find_open_moves",
     "label_names",
+    "move_files",
     "open_reviews",
+    "plan_moves",
     "select_new_entries",
     "summarise_reviews",
 ]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mcviz.errors import InvalidInputError
 from mcviz.reviews.decisions import LABEL_IS_WRONG, NO_CLASS_FITS, Decision, ReviewSummary, label_names
-from mcviz.reviews.outcome import compute_outcome
+from mcviz.reviews.outcome import compute_outcome, corrected_labels
 from mcviz.reviews.store import LONGEST_REVIEWER, Entry, EntryKind
 from mcviz.runs import Run
 from mcviz.text import first_line, one_line, printable
@@ -52,6 +52,11 @@ def encode_csv(run: Run, known: ReviewSummary) -> bytes:
     return decisions_table(run, known).to_csv(index=False).encode()
 
 
+def encode_labels(run: Run, known: ReviewSummary) -> bytes:
+    """Encode `corrected_labels` as CSV."""
+    return corrected_labels(run, known).to_csv(index=False).encode()
+
+
 def encode_parquet(run: Run, known: ReviewSummary) -> bytes:
     """Encode `decisions_table` as Parquet."""
     file = io.BytesIO()
@@ -64,7 +69,7 @@ def encode_npz(run: Run, known: ReviewSummary) -> bytes:
 
     Returns:
         A file with `labels` (N,) int64, `mask` (N,) bool and `reviewed` (N,) bool, as `Outcome` has them, `given` (N,)
-        int64, the labels as they were, -1 where unknown, and `class_names` (C,) texts.
+        int64, the labels as they were, -1 where unknown, `class_names` (C,) texts, and `ids` (N,) texts.
     """
     found, file = compute_outcome(run, known), io.BytesIO()
     np.savez_compressed(
@@ -74,6 +79,7 @@ def encode_npz(run: Run, known: ReviewSummary) -> bytes:
         reviewed=found.settled,
         given=np.full(len(run), -1) if run.labels is None else run.labels,
         class_names=np.array(run.class_names, dtype=np.str_),
+        ids=run.scores()["id"].to_numpy(np.str_),
     )
     return file.getvalue()
 

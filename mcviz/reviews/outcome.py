@@ -82,5 +82,30 @@ def compute_outcome(run: Run, known: ReviewSummary) -> Outcome:
     )
 
 
+def corrected_labels(run: Run, known: ReviewSummary) -> pd.DataFrame:
+    """Tabulate the labels to use from here on.
+
+    Args:
+        run: a classification.
+        known: the reviews of its examples.
+
+    Returns:
+        A row for each example that has a class: `id`, `old`, the name of the given label, "" without one; `new`, the
+        class that reviewers settled it with, or else the given label; `who` decided about it, `when` last, in UTC, and
+        what they noted, `note`.
+    """
+    found, by_example = compute_outcome(run, known), known.by_example()
+    names = np.array(run.class_names, object)
+    rows = pd.DataFrame({"id": run.scores()["id"].to_numpy(str)})
+    rows["old"] = "" if run.labels is None else names[run.labels]
+    rows["new"] = names[found.labels]
+    decided = [by_example.get(example, []) for example in range(len(run))]
+    rows["who"] = [", ".join(each.reviewer for each in decisions) for decisions in decided]
+    rows["when"] = [max((each.time.isoformat() for each in decisions), default="") for decisions in decided]
+    notes = [[known.notes.get((each.example, each.reviewer), "") for each in decisions] for decisions in decided]
+    rows["note"] = ["; ".join(filter(None, each)) for each in notes]
+    return rows[found.mask].reset_index(drop=True)
+
+
 def _mean(values: np.ndarray) -> float | None:
     return float(values.mean()) if len(values) else None

@@ -24,7 +24,7 @@ ABOUT = b"mcviz"  # the key in the metadata of the file
 MOST_SCORES = 100
 LONGEST_MEANING = 500  # characters
 NAME = re.compile("[a-z][a-z0-9_]{0,39}")
-TAKEN = re.compile("change_*|deterministic|example|id|image|correct|(error|label|prediction|other|user)(_.*)?")
+TAKEN = re.compile("deterministic|example|id|image|correct|(change|error|label|prediction|other|user)(_.*)?")
 
 
 class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -134,38 +134,30 @@ def match_values(values: Any, ids: "pd.Series") -> np.ndarray:
     """Bring the values of a score into the order of the examples.
 
     Args:
-        values: (N,) numbers in that order; or a mapping from ids, or a pandas Series whose index has ids.
+        values: (N,) numbers in that order; or a mapping from ids, or a pandas Series, whose index is taken as
+            `order_by_ids` says.
         ids: (N,) of the examples.
 
     Returns:
         (N,) float32, finite.
 
     Raises:
-        InvalidInputError: they are not one finite number an example.
+        InvalidInputError: they are not one finite number an example, or ids and places disagree.
     """
     import pandas as pd
 
+    from mcviz.data.by_id import order_by_ids  # here, because it imports pandas, which takes time
+
     expected = f"one number for each of the {len(ids):,} examples"
-    if isinstance(values, Mapping):
-        values = pd.Series(dict(values))
+    if np.ma.is_masked(values):
+        raise validate.invalid("values", expected, "masked values", "Fill them in.")
+    values = order_by_ids("values", values, list(ids), len(ids), strict=True)
     if not isinstance(values, pd.Series):
         values = pd.Series(
             validate.shape("values", validate.array("values", values), (len(ids),), advice=f"Give {expected}.")
         )
-    if values.index.equals(pd.RangeIndex(len(values))):
-        if len(values) != len(ids):
-            raise validate.invalid("values", expected, f"{len(values):,}")
-    else:
-        values = values.set_axis(values.index.astype(str))
-        places = pd.Index(ids)
-        for problem, found in (
-            ("two for", values.index[values.index.duplicated()]),
-            ("one for an id that no example has,", values.index.difference(places)),
-            ("none for", places.difference(values.index)),
-        ):
-            if len(found):
-                raise validate.invalid("values", f"{expected}, by their ids", f"{problem} {one_line(found[0]):.80}")
-        values = values.reindex(places)
+    if len(values) != len(ids):
+        raise validate.invalid("values", expected, f"{len(values):,}")
     if not pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_complex_dtype(values.dtype):
         raise validate.invalid("values", "numbers", f"dtype {values.dtype}")
     given = values.to_numpy(np.float64, na_value=np.nan)

@@ -25,8 +25,9 @@ def export_run(run: Run, file: str | os.PathLike[str]) -> None:
     Args:
         run: an open run.
         file: `.parquet`, the table of scores; `.npz`, the arrays `probs` (T, N, C) and, if known,
-            `deterministic_probs` (N, C) and `labels` (N,), or of a regression `outputs` (T, N, D), `variances`,
-            `deterministic_outputs` (N, D) and `labels` (N, D); `.nc`, NetCDF as `as_xarray` describes it.
+            `deterministic_probs` (N, C), `labels` (N,) and `ids` (N,), or of a regression `outputs` (T, N, D),
+            `variances`, `deterministic_outputs` (N, D), `labels` (N, D) and `ids` (N,); `.nc`, NetCDF as `as_xarray`
+            describes it.
 
     Raises:
         InvalidInputError: another kind of file, or a package that it needs is not installed.
@@ -107,6 +108,8 @@ def _write_parquet(run: Run, file: Path) -> None:
 
 def _write_npz(run: Run, file: Path) -> None:
     arrays: dict[str, Any] = {name: values for name, (_, values) in _collect_arrays(run).items()}
+    if run.columns is not None:
+        arrays["ids"] = run.columns["id"].to_numpy(np.str_)
     np.savez_compressed(file, **arrays)
 
 

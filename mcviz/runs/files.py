@@ -245,7 +245,7 @@ class RemoteFolder(Folder):
         self.path = path.rstrip("/")
         try:
             self._files, self._root = fsspec.core.url_to_fs(self.path)
-        except (ImportError, ValueError) as error:
+        except (ImportError, ValueError, OSError) as error:  # of a server that does not answer, too
             raise StorageError(f"{path} is no address that can be used: {error}.") from error
 
     @override

@@ -20,13 +20,14 @@ from mcviz.permission import require_permission
 from mcviz.runs.arrays import read_whole_manifest
 from mcviz.runs.derived import user_folder
 from mcviz.runs.existing import REMOVED, is_being_removed, own_files, refuse_name_of_reviews, remove_files
+from mcviz.runs.figures import FIGURES, read_figures
 from mcviz.runs.files import Folder, LocalFolder, folder_at
 from mcviz.runs.lock import has_lock, write_lock
 from mcviz.runs.manifest_file import NAME, read_manifest
 from mcviz.runs.opening import examples_done, is_complete, open_run
 from mcviz.runs.shipped import PACKAGE, is_shipped, require_own, shipped_runs
 from mcviz.tasks import task_of
-from mcviz.text import UNPRINTABLE, format_bytes, is_text, printable
+from mcviz.text import UNPRINTABLE, format_bytes, is_text, list_names, printable
 from mcviz.validate import invalid
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class ListedRun:
             "examples": manifest.examples.count if manifest else None,
             "passes": manifest.passes if manifest else None,
             **{mark.name: getattr(manifest, name, None) for name, mark in IDENTITY.items() if mark.setting},
+            "rate": manifest.rates or None if manifest else None,
             "measure": task_of(manifest).quality_name if manifest else None,
             "quality": manifest.quality if manifest else None,
             "started": manifest.created.get("started") if manifest else None,
@@ -121,7 +123,7 @@ class Removal:
             names = ", ".join(name.removesuffix(".npz") for name in sorted(self.derived))
             found.append(f"What was derived from it goes too, {format_bytes(sum(self.derived.values()))}: {names}.")
         if self.stays:
-            found.append(f"Files that are not part of the run stay in its folder: {', '.join(self.stays)}.")
+            found.append(f"Files that are not part of the run stay in its folder: {list_names(self.stays)}.")
         return found
 
 
@@ -168,16 +170,17 @@ def list_shipped_runs() -> list[ListedRun]:
 
 
 def runs_table(folder: str | os.PathLike[str] | None = None) -> "pd.DataFrame":
-    """List the runs of a folder in a table, as `mcviz list` does; no pass is read.
+    """List the runs of a folder in a table, with how good each is; no pass is read.
 
     Args:
-        folder: a path or an fsspec address; `MCVIZ_CACHE` or `cache` without it. Where it holds no run, those that came
-            with mcviz are listed.
+        folder: a path or an fsspec address; `MCVIZ_CACHE` or `cache` without it. The runs that came with mcviz are not
+            in it: `mcviz list` prints them where there are no others.
 
     Returns:
         One row a run, indexed by `name`, with the columns that `mcviz list --json` has: among them `state`, `path`,
-        `task`, `examples`, `passes`, and the ensemble's `quality`, an accuracy or RMSE as `measure` says. What is not
-        known is missing.
+        `task`, `examples`, `passes`, `rate`, the rates of the dropout as a text, and the ensemble's `quality`, an
+        accuracy or RMSE as `measure` says; then of a finished classification with labels `nll`, in nats, and `ece`, a
+        fraction, of the ensemble. What is not known is missing.
 
     Raises:
         RunNotFoundError: there is no such folder.
@@ -187,8 +190,10 @@ def runs_table(folder: str | os.PathLike[str] | None = None) -> "pd.DataFrame":
 
     if folder is not None:
         require_folder(folder)
-    runs = list_runs(cache_folder() if folder is None else folder) or list_shipped_runs()
-    return pd.DataFrame([run.as_json() for run in runs]).convert_dtypes().set_index("name")
+    columns = [*ListedRun("", "unreadable", None, 0, 0, "").as_json(), *FIGURES]
+    runs = list_runs(cache_folder() if folder is None else folder)
+    rows = [run.as_json() | read_figures(run.path, run.manifest) for run in runs]
+    return pd.DataFrame(rows, columns=columns).convert_dtypes().set_index("name")
 
 
 def preview_removal(path: str | os.PathLike[str]) -> Removal:

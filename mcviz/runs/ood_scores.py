@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz.measures.bootstrap import Interval, proportion
+from mcviz.measures.conformal import share_by_chance
 from mcviz.measures.detection import Detection, detection, detection_intervals
 from mcviz.measures.detectors import DETECTORS, DROPOUT_OFF, VERDICT
 from mcviz.measures.ood import OOD_P_VALUE
@@ -105,6 +106,11 @@ class OODScores:
     fitted: int
     calibrated: int
     passes: int
+
+    @property
+    def stopped_by_chance(self) -> tuple[float, float]:
+        """The range of the share of its own examples that is stopped in 95% of splits, if new ones are drawn alike."""
+        return share_by_chance(self.calibrated, len(self.own), OOD_P_VALUE)
 
     def with_sets(self, sets: "tuple[OODSet, ...]") -> "OODScores":
         """A copy with more sets, which replace those of the same key; missing figures are computed."""

@@ -369,7 +369,7 @@ class Run:
         Args:
             name: of the score: lower-case letters, digits and underscores; none of a column of the run.
             values: (N,) numbers in the order of the examples; or a mapping from their ids, or a pandas Series whose
-                index has the ids. They are kept as float32.
+                index has the ids, or counts the rows. They are kept as float32.
             high_is_uncertain: whether a high value means uncertain, or else a low one.
             meaning: a sentence or two on how to read a value, up to 500 characters.
 
@@ -507,6 +507,11 @@ class Run:
         scores = self.task.scores.items()
         known = (name for name, score in scores if name in stored or there.issuperset(score.needs))
         return *known, *self.added_scores
+
+    @property
+    def first_score(self) -> str:
+        """The score by which examples are ranked where none is asked for."""
+        return next(name for name in self.task.first_scores if name in self.score_names)
 
     @property
     def added_scores(self) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Generator
-from contextlib import closing, suppress
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -281,7 +281,29 @@ class _Writer:
         for shard in range(self.manifest.shards):
             labels = None if contents.labels is None else contents.labels[slice(*self.manifest.shard_range(shard))]
             folder = None if shard in there else self.folder
-            yield shard, make_shard(run, self.old, shard, contents.source, labels, self._report, folder=folder)
+            yield (
+                shard,
+                make_shard(
+                    run, self.old, shard, contents.source, labels, self._report, folder=folder, permit=self._check_there
+                ),
+            )
+
+    @contextmanager
+    def _check_there(self) -> Iterator[None]:
+        """Refuse to write to a run that was moved or removed meanwhile: parts of it would be made again."""
+        if not self._is_there():
+            raise RunNotFoundError(
+                f"{self.folder.path} was moved or removed while it was written. If it was moved, sample it again with "
+                "its new place as the run's folder: that goes on with it."
+            )
+        yield
+
+    def _is_there(self) -> bool:
+        try:
+            self.folder.read(self.name, 0, 1)
+        except FileNotFoundError:
+            return False
+        return True
 
     def _report(self, part: int, _: int) -> None:
         if self.progress:
@@ -351,7 +373,11 @@ class _Writer:
     def _save_or_discard(self) -> None:
         """Record finished shards, or remove the run if there is none, since nothing is worth resuming."""
         there = self._read_manifest(NAME)
-        if not self.begun or (there and there.state == "finished" and there.digest == self.manifest.digest):
+        if (
+            not self.begun
+            or not self._is_there()
+            or (there and there.state == "finished" and there.digest == self.manifest.digest)
+        ):
             return
         if complete_shards(self.manifest):
             self._record()

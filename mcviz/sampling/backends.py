@@ -49,7 +49,8 @@ def as_network(model: Any, **options: Any) -> Network:
         return _torch_network()(model, **options)
     for name, value in options.items():
         if value not in (None, (), getattr(Network, name, None)):
-            raise invalid(name, "left out for a network, which has its own", repr(value))
+            advice = f"Give it where the network is made: mcviz.load_torch('package.module:function', {name}=…)."
+            raise invalid(name, "left out for a network, which has its own", repr(value), advice)
     return model
 
 

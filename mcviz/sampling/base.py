@@ -4,7 +4,7 @@ A framework's folder beside this file has a subclass of `Network`, which makes a
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -17,6 +17,7 @@ from mcviz.manifest import Backend
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.runs.contents import Rows
+from mcviz.sampling.outputs import OutputMeaning
 from mcviz.sampling.products import Multiply
 from mcviz.sampling.random_numbers import RandomRequest
 from mcviz.text import reason
@@ -41,11 +42,12 @@ class SamePassesError(Exception):
 
 
 @contextmanager
-def wrap_model_errors(call: str) -> Iterator[None]:
+def wrap_model_errors(call: str, advice: str = "") -> Iterator[None]:
     """Turn any error of a model that is run into an UnsuitableModelError of one line.
 
     Args:
         call: of the model by its user, in code.
+        advice: what to do, where the reason is known.
     """
     try:
         yield
@@ -53,8 +55,8 @@ def wrap_model_errors(call: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise UnsuitableModelError(
-            f"The model fails on these examples. Received: {reason(error)}. Do they have the shape and range that "
-            f"it was trained on, and does {call} take them?"
+            f"The model fails on these examples. Received: {reason(error)}. "
+            + (advice or f"Do they have the shape and range that it was trained on, and does {call} take them?")
         ) from error
 
 
@@ -71,6 +73,11 @@ class InputSpec:
     name: str
     shape: tuple[int, ...]
     dtype: str
+
+
+def find_specs(inputs: Mapping[str, Rows]) -> tuple[InputSpec, ...]:
+    """Return the form of examples, as `Network.prepare` returns them."""
+    return tuple(InputSpec(name, rows.shape[1:], rows.dtype.name) for name, rows in inputs.items())
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,15 @@ class LayerReport:
         return "; ".join(parts)
 
 
+def explain_always_random(names: Sequence[str]) -> UnsuitableModelError:
+    """Return the error of a model without a deterministic prediction, by the names of the layers that are random."""
+    return UnsuitableModelError(
+        "The model has no deterministic prediction: it draws random numbers outside of training, too, and nothing "
+        f"tells which of them leave its input as it is. Received: {', '.join(names)}. Use dropout of the framework "
+        "there, or draw in training mode alone."
+    )
+
+
 @dataclass(frozen=True)
 class MaskedDense:
     """A dense layer behind a dropout, with at most reshaping between them; see `products.py`.
@@ -166,8 +182,10 @@ class Plan:
             rows (all passes of one example, then of the next), to (rows, width) float32. With `masked_dense`, the
             product of that layer for all rows replaces the arrays, and the dropout in front of it gets no numbers. Rows
             that are not wanted then hold any numbers, NaN too, which must not reach other rows.
-        deterministic: S examples, each input (S, ...), to (S, width) float32, dropout off.
+        deterministic: S examples, each input (S, ...), to (S, width) float32, dropout off; None where the randomness of
+            the layers in `layers.always_random` cannot be switched off.
         layers: which layers are random in the passes.
+        meaning: what the outputs are taken for.
         masked_dense: the dense layer that is computed apart, factored, or None.
         masked_arrays: by the number of a request, the number of the shared array that its mask is applied to element
             by element. Under masks per example, an element that is 0 is masked without a random number.
@@ -183,8 +201,9 @@ class Plan:
     random_requests: tuple[RandomRequest, ...]
     shared_part: SharedPart
     random_part: RandomPart
-    deterministic: Deterministic
+    deterministic: Deterministic | None
     layers: LayerReport
+    meaning: OutputMeaning = field(default_factory=OutputMeaning)
     masked_dense: MaskedDense | None = None
     masked_arrays: Mapping[int, int] = field(default_factory=dict)
     masked_convolutions: bool = False
@@ -264,6 +283,11 @@ class Network(ABC):
     @abstractmethod
     def limit_threads(cls, most: int) -> None:
         """Limit the threads of the framework in this process, where it has threads of its own."""
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The names of the classes, in the order of the outputs, where the model has them."""
+        return None
 
     @property
     def scaling_layer(self) -> str | None:

@@ -12,7 +12,7 @@ from mcviz.kinds import find_kind
 from mcviz.runs import Preprocessing
 from mcviz.runs.arrays import bytes_per_prediction
 from mcviz.sampling.adapters import Adapter, adapter_for_examples
-from mcviz.sampling.base import Network
+from mcviz.sampling.base import Network, explain_always_random
 from mcviz.sampling.examples import describe_inputs
 from mcviz.sampling.sampler import Sampler, as_sampler
 from mcviz.tasks import TASKS
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     import torch
 
 EXAMPLES = 512  # that the model is tried on
+UNCONFIRMED = (
+    "Neither the model nor labels confirm that. If it is so, say from_logits, on the command line --from-logits; "
+    "several labels an example are not supported yet."
+)
 SECONDS = 2.0  # to measure the time of passes
 
 
@@ -36,11 +40,12 @@ class Check:
         description: the form of the examples that the model was tried on, in a few words.
         inputs: the names, shapes and dtypes of what reaches the model of one example.
         outputs: the names of the outputs, by "classes" or "targets".
+        meaning: what the model's outputs are taken for.
         layers: a sentence on the stochastic layers.
         preprocessing: how the model takes the examples.
         tried: the number of examples that the model was tried on.
-        quality: accuracy or RMSE of the deterministic model on them, or None without labels.
-        quality_text: the same.
+        quality: accuracy or RMSE of the deterministic model on them, or None without labels or such a model.
+        quality_text: the same; "" without such a model.
         advice: a sentence on what may be wrong, or "".
         seconds_per_pass: over all N examples.
         bytes_per_pass: of stored predictions.
@@ -51,6 +56,7 @@ class Check:
     description: str
     inputs: str
     outputs: dict[str, str]
+    meaning: str
     layers: str
     preprocessing: Preprocessing
     tried: int
@@ -63,15 +69,16 @@ class Check:
     def findings(self, passes: int) -> dict[str, str]:
         """Describe the check by name, with the costs of a number of passes."""
         name, _, value = self.quality_text.partition(" ")
-        good = f"{value} of the first {self.tried:,}" if value else "no labels"
+        good = f"{value} of {_say_which(self.tried, self.examples)}" if value else "no labels"
         return {
             "examples": f"{self.examples:,}",
             self.kind: self.description,
             "inputs": self.inputs,
             "preprocessing": f"{self.preprocessing}. {self.preprocessing.reason}".rstrip(),
             **self.outputs,
+            "output": self.meaning,
             "layers": self.layers,
-            name: f"{good}, dropout off",
+            **({name: f"{good}, dropout off"} if name else {}),
             f"{passes:,} passes": f"{format_duration(passes * self.seconds_per_pass)}, "
             f"{max(0.1, passes * self.bytes_per_pass / 1e6):,.1f} MB of predictions",
         }
@@ -104,20 +111,24 @@ def check_model(
     examples = as_data_set(data, sampler.task)
     trial = try_model(sampler, examples, preprocessing)
     some, count, task = trial.examples, len(examples), TASKS[sampler.task]
-    quality = task.quality_name
     taken = trial.adapter.from_stored(some)
+    (inputs, plan), quality = sampler.plan_for(taken), ""
+    if plan.deterministic is not None:
+        quality = task.quality_name
+        quality += "" if trial.quality is None else f" {task.format_quality(trial.quality, digits=1)}"
     seconds, size = _measure_costs(sampler, taken, masks)
     return Check(
         examples=count,
         kind=find_kind(examples).plural or "arrays",
         description=trial.adapter.describe(some),
-        inputs=describe_inputs(sampler.plan_for(taken)[0]),
+        inputs=describe_inputs(inputs),
         outputs=task.describe_outputs(examples, trial.width, sampler.predicts),
+        meaning=sampler.meaning.text,
         layers=sampler.description(),
         preprocessing=trial.adapter.preprocessing,
         tried=len(some),
         quality=trial.quality,
-        quality_text=quality if trial.quality is None else f"{quality} {task.format_quality(trial.quality, digits=1)}",
+        quality_text=quality,
         advice=trial.advice,
         seconds_per_pass=seconds * count,
         bytes_per_pass=size * count,
@@ -126,14 +137,15 @@ def check_model(
 
 @dataclass(frozen=True)
 class Trial:
-    """The deterministic model on the first examples of a data set.
+    """The deterministic model on some examples of a data set.
 
     Attributes:
         adapter: of examples to the model.
-        examples: (n, …) the first ones, as a run stores them.
+        examples: (n, …) those that were tried: all, or so many at random.
         width: the numbers of a prediction.
-        quality: accuracy or RMSE on these examples, or None without labels.
-        advice: a sentence where the examples may not be as the model takes them, or "".
+        quality: accuracy or RMSE on these examples, or None without labels or a deterministic model.
+        advice: a sentence where the examples may not be as the model takes them, or its outputs not as they are taken;
+            or "".
     """
 
     adapter: Adapter
@@ -144,7 +156,7 @@ class Trial:
 
 
 def try_model(sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None) -> Trial:
-    """Check that a data set fits a model, and measure how good the model is on its first examples.
+    """Check that a data set fits a model, and measure how good the model is on some examples, drawn by a fixed seed.
 
     Args:
         sampler: of the model.
@@ -155,23 +167,34 @@ def try_model(sampler: Sampler, examples: DataSet, preprocessing: Preprocessing 
         InvalidInputError: the data do not fit the model.
     """
     adapter, content = adapter_for_examples(sampler, examples, preprocessing)
-    some, labels = content[slice(EXAMPLES)], examples.labels
-    tried = some[:1] if labels is None else some  # one shows the number of outputs
-    predictions = sampler.deterministic(adapter.from_stored(tried))
-    width = predictions.shape[1]
-    task = TASKS[sampler.task]
+    count, labels = content.shape[0], examples.labels
+    places = np.arange(count)
+    if count > EXAMPLES:
+        places = np.sort(np.random.default_rng(0).choice(count, EXAMPLES, replace=False))
+    some = content[places]
+    plan = sampler.plan_for(adapter.from_stored(some[:1]))[1]
+    width, task = plan.width, TASKS[sampler.task]
     task.names(examples, width, sampler.predicts)
+    if plan.deterministic is None:
+        return Trial(adapter, some, width, None, str(explain_always_random(plan.layers.always_random)))
+    predictions = sampler.deterministic(adapter.from_stored(some[:1] if labels is None else some))
     if labels is None:
-        return Trial(adapter, some, width, None, adapter.doubts(some))
-    labels = labels[: len(some)]
-    quality = task.compute_quality(predictions, labels)
-    advice = _advise(adapter, some, find_kind(examples).plural, labels, quality)
+        meaning = sampler.meaning
+        guess = f"The outputs are taken for {meaning.text}. {UNCONFIRMED}" if meaning.guessed else ""
+        return Trial(adapter, some, width, None, f"{guess} {adapter.doubts(some)}".strip())
+    quality = task.compute_quality(predictions, labels[places])
+    plural = find_kind(examples).plural
+    advice = _advise(adapter, some, plural, f"{_say_which(len(some), count)} {plural}", labels[places], quality)
     return Trial(adapter, some, width, quality, advice)
 
 
-def _advise(adapter: Adapter, some: np.ndarray, plural: str, labels: np.ndarray, quality: float) -> str:
+def _say_which(tried: int, examples: int) -> str:
+    return f"{tried:,} random" if tried < examples else f"all {tried:,}"
+
+
+def _advise(adapter: Adapter, some: np.ndarray, plural: str, which: str, labels: np.ndarray, quality: float) -> str:
     """Say where the model is hardly better than guessing, and another preprocessing that helps."""
-    sampler, which = adapter.sampler, f"the first {len(some):,} {plural}"
+    sampler = adapter.sampler
     task = TASKS[sampler.task]
     hint = task.guessing_hint(quality, labels, sampler.width, which)
     if not hint:

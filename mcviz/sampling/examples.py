@@ -1,7 +1,7 @@
 """Examples as a model takes them: its shape, its dtype, and their scale unless it is given."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,11 @@ import numpy as np
 from mcviz.data import DataSet, InPlace, Pictures, as_examples
 from mcviz.data.pictures import MOST_PIXELS_A_SIDE
 from mcviz.data.torch_data import NAMELESS
+from mcviz.errors import InvalidInputError
 from mcviz.runs import Preprocessing
 from mcviz.runs.contents import Rows
 from mcviz.sampling.base import InputShape, Network
+from mcviz.tasks import find_task
 from mcviz.validate import finite, invalid
 
 BY_TRANSFORM = Preprocessing(reason="The transform is given them, and makes what the model takes.")
@@ -163,6 +165,33 @@ def takes_whole_numbers(dtype: str | None) -> bool:
 def describe_inputs(inputs: Mapping[str, Rows]) -> str:
     """Describe the inputs of a model in a few words: name, shape of one example, dtype."""
     return ", ".join(f"{name} {rows.shape[1:]} {rows.dtype}" for name, rows in inputs.items())
+
+
+def name_classes_by_model(
+    examples: DataSet, network: Network, given: Sequence[str] | Mapping[str, str] | None = None
+) -> DataSet:
+    """Give the classes the names that the model has for them, in its order, unless all are given.
+
+    Args:
+        examples: of which.
+        network: the model.
+        given: names, as `DataSet.with_class_names` takes them, or None.
+
+    Raises:
+        InvalidInputError: the data name their classes otherwise.
+    """
+    if given is not None:
+        examples = examples.with_class_names(given)
+    names = network.class_names if given is None or isinstance(given, Mapping) else None
+    if names is None or not find_task(network.task).predicts_classes:
+        return examples
+    try:
+        return examples.with_class_names(names)
+    except InvalidInputError as error:
+        raise InvalidInputError(
+            f"The model names its classes, and the data have others. {error} Names that are given (class_names, on the "
+            "command line --class-names) replace those of the model."
+        ) from error
 
 
 def make_random_examples(shape: tuple[int, ...], dtype: str) -> np.ndarray:

@@ -1,13 +1,14 @@
 """The meaning of a model's outputs: what its user says of them, and what the activation that made them does."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from mcviz.choices import PREDICTS, Predicts
 from mcviz.errors import UnsuitableModelError
 from mcviz.tasks import find_task
+from mcviz.text import list_names
 from mcviz.validate import choice, fraction, invalid
 
 
@@ -27,17 +28,57 @@ def check_options(task: str, predicts: Predicts, from_logits: bool | None, rate:
         raise invalid("rate", "above 0 and below 1", rate)
 
 
-def find_output(named: Mapping[str, Any], name: str | None) -> Any:
-    """Return the output of a name, or the only one.
+@dataclass(frozen=True)
+class OutputMeaning:
+    """What the outputs of a model are taken for.
+
+    Attributes:
+        text: in words, such as "10 logits, of which a softmax makes probabilities of classes that exclude each other".
+        guessed: whether the numbers alone say so, and neither the model nor its user.
+    """
+
+    text: str = ""
+    guessed: bool = False
+
+
+def choose_outputs(
+    names: Sequence[str], output: str | None, predicts: Predicts, *, ordered: bool, usual: str | None = None
+) -> tuple[str, ...]:
+    """Choose the output that is sampled: of a name, or the only one; or those of a mean and its spread.
+
+    Args:
+        names: of all outputs, at least one.
+        output: the name that the user gives, or None.
+        predicts: what they are in a regression. Two parts are outputs of these names, or two in that order.
+        ordered: whether the model returns them in an order, not only by names.
+        usual: the name of one that needs no naming.
 
     Raises:
         InvalidInputError: several outputs and no name, or an unknown name.
     """
-    if name is None and len(named) == 1:
-        name = next(iter(named))
-    if name is None or name not in named:
-        raise invalid("output", f"one of the model's outputs: {', '.join(named)}", f"output={name!r}")
-    return named[name]
+    parts = tuple(predicts.split(","))
+    if output is None and len(names) == 1:
+        return tuple(names)
+    if output is None and len(parts) > 1 and (set(parts) <= set(names) or (ordered and len(names) == 2)):
+        return parts if set(parts) <= set(names) else tuple(names)
+    if output is None and usual in names:
+        output = usual
+    if output is not None and output in names:
+        return (output,)
+    advice = f"Name the one to sample by output={names[0]!r}, on the command line --output {names[0]}."
+    if len(parts) > 1:
+        advice += f" A mean and its spread are two outputs in that order, or called {' and '.join(parts)}."
+    elif len(names) == 2:
+        advice += " If they are the mean and the spread of a regression, say so by predicts (--predicts)."
+    expected = f"the name of one of the model's {len(names):,} outputs: {list_names(names)}"
+    raise invalid("output", expected, f"output={output!r}", advice)
+
+
+def name_chosen(chosen: Sequence[str], names: Sequence[str]) -> str:
+    """Say which of several outputs are sampled, before what they mean; "" of the only one."""
+    if len(names) == 1:
+        return ""
+    return f"{' and '.join(chosen)} of the model's {len(names):,} outputs ({list_names(names)}): "
 
 
 def check_output(shape: tuple[int | None, ...], dtype: str, *, floating: bool) -> None:
@@ -47,19 +88,34 @@ def check_output(shape: tuple[int | None, ...], dtype: str, *, floating: bool) -
         UnsuitableModelError: it has another form.
     """
     if len(shape) != 2 or not floating:
+        several = (
+            " Several predictions an example, such as a class a pixel (segmentation), are not supported yet."
+            if len(shape) > 2
+            else ""
+        )
         raise UnsuitableModelError(
             "The model must return one row of class scores or predicted values for each example, (N, C) of floats. "
-            f"Received: shape ({', '.join(['N', *map(str, shape[1:])])}), dtype {dtype}."
+            f"Received: shape ({', '.join(['N', *map(str, shape[1:])])}), dtype {dtype}.{several}"
         )
 
 
+def check_same_width(chosen: Sequence[str], widths: Sequence[int | None]) -> None:
+    """Refuse a mean and a spread of different numbers of targets.
+
+    Raises:
+        UnsuitableModelError: they have.
+    """
+    if len(set(widths)) > 1:
+        found = ", ".join(f"{width} of {name}" for name, width in zip(chosen, widths, strict=True))
+        raise UnsuitableModelError(f"A mean and its spread should have as many columns. Received: {found}.")
+
+
 def guess_activation(values: np.ndarray) -> str:
-    """Guess the activation of (N, C) outputs from some: "softmax", "sigmoid", "none", or "unclear" in 0 to 1."""
+    """Guess the activation of (N, C) outputs from some: "softmax", "none", or "unclear" in 0 to 1."""
     if not np.all((values >= 0) & (values <= 1)):
         return "none"
-    if values.shape[1] == 1:
-        return "sigmoid"
-    return "softmax" if np.allclose(values.sum(axis=1), 1, atol=1e-3) else "unclear"
+    sums_to_one = values.shape[1] > 1 and np.allclose(values.sum(axis=1), 1, atol=1e-3)
+    return "softmax" if sums_to_one else "unclear"
 
 
 def are_logits(columns: int, activation: str, from_logits: bool | None) -> bool:
@@ -72,9 +128,20 @@ def are_logits(columns: int, activation: str, from_logits: bool | None) -> bool:
 
     Raises:
         InvalidInputError: `from_logits` for probabilities.
-        UnsuitableModelError: a sigmoid over several outputs; one or two numbers of unknown meaning.
+        UnsuitableModelError: several outputs in 0 to 1 that need not sum to 1; one or two numbers of unknown meaning.
     """
-    if from_logits and activation == "softmax":
+    if columns > 1 and activation == "sigmoid":
+        raise UnsuitableModelError(
+            "Several sigmoid outputs are no probabilities of classes that exclude each other: they need not sum to 1. "
+            f"Received: {columns} outputs. Several labels an example are not supported yet."
+        )
+    if columns > 1 and activation == "unclear":
+        raise UnsuitableModelError(
+            "The outputs lie in 0 to 1 and do not sum to 1, as probabilities of classes that exclude each other would. "
+            f"Received: {columns} outputs. If each is the probability of a label of its own, several labels an example "
+            "are not supported yet. If they are logits, let the model return their softmax."
+        )
+    if from_logits and activation in ("softmax", "sigmoid"):
         raise invalid("from_logits", "left out for a model that returns probabilities", from_logits)
     if activation == "none" and from_logits is None and columns <= 2:
         count, function, meaning = (
@@ -85,14 +152,26 @@ def are_logits(columns: int, activation: str, from_logits: bool | None) -> bool:
             "For a regression, give task='regression', on the command line --task regression; for logits, say so "
             "(from_logits), on the command line by --from-logits."
         )
-    logits = activation == "none" if from_logits is None else from_logits
-    unknown = activation == "sigmoid" or (activation == "unclear" and from_logits is None)
-    if columns > 1 and not logits and unknown:
-        raise UnsuitableModelError(
-            "Several sigmoid outputs are no probabilities of classes that exclude each other: they need not sum to 1. "
-            f"Received: {columns} outputs. Pick a softmax output, or pass from_logits for logits."
+    return activation == "none" if from_logits is None else from_logits
+
+
+def describe_classes(columns: int, activation: str, from_logits: bool | None, which: str) -> OutputMeaning:
+    """Describe (N, C) class scores, as `are_logits` takes them; `which` names the outputs that they are."""
+    logits = are_logits(columns, activation, from_logits)
+    guessed = from_logits is None and activation in ("none", "unclear")
+    if columns == 1:
+        return OutputMeaning(
+            f"{which}one {'logit' if logits else 'probability'}, of the second of two classes", guessed
         )
-    return logits
+    kind = "logits, of which a softmax makes probabilities" if logits else "probabilities"
+    return OutputMeaning(f"{which}{columns:,} {kind} of classes that exclude each other", guessed)
+
+
+def describe_values(columns: int, predicts: Predicts, which: str) -> OutputMeaning:
+    """Describe (N, columns) outputs of a regression; `which` names the outputs that they are."""
+    parts = predicts.replace("_", " ").split(",")
+    targets = columns // len(parts)
+    return OutputMeaning(f"{which}{' and '.join(parts)} of {targets:,} target{'s' * (targets != 1)}")
 
 
 def check_regression(columns: int, predicts: Predicts, find_activation: Callable[[], str]) -> None:

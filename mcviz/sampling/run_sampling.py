@@ -3,7 +3,8 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 from mcviz.choices import DEFAULT_PASSES, MASKS, Masks, Predicts
 from mcviz.data import DataSet, as_data_set
 from mcviz.data.torch_data import NAMELESS, spread_places
-from mcviz.errors import McvizError
+from mcviz.errors import McvizError, ModelWarning
 from mcviz.manifest import layout_for
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Examples, Layer, Manifest, Model, Origin, Preprocessing, Run
@@ -26,6 +27,8 @@ from mcviz.runs.contents import (
     hash_array,
     stored_scores,
 )
+from mcviz.runs.data_set import data_set_of, find_run
+from mcviz.runs.existing import is_finished
 from mcviz.runs.files import folder_at
 from mcviz.runs.manifest_file import read_manifest
 from mcviz.runs.shards import ShardExecutor
@@ -33,6 +36,8 @@ from mcviz.runs.writer import rename_classes, write
 from mcviz.sampling.adapters import adapter_for_examples
 from mcviz.sampling.adapters.inputs import InputsAdapter
 from mcviz.sampling.base import NO_COMPILER, Network
+from mcviz.sampling.checking import Trial, try_model
+from mcviz.sampling.examples import name_classes_by_model
 from mcviz.sampling.model_source import ModelSource, absolute
 from mcviz.sampling.sampler import Sampler, as_sampler
 from mcviz.sampling.source import SamplerSource, load_sampler, versions
@@ -56,7 +61,7 @@ def sample_run(
     passes: int = DEFAULT_PASSES,
     seed: int = 0,
     masks: Masks = "per_pass",
-    class_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | Mapping[str, str] | None = None,
     task: str | None = None,
     predicts: Predicts | None = None,
     target_names: Sequence[str] | None = None,
@@ -69,6 +74,8 @@ def sample_run(
     about: dict[str, Any] | None = None,
     output: str | None = None,
     from_logits: bool | None = None,
+    rate: float | None = None,
+    tried: Callable[[Trial], None] | None = None,
     progress: Progress | None = None,
     in_stages: bool = False,
     seen: Seen | None = None,
@@ -84,14 +91,16 @@ def sample_run(
         model: a model of Keras or PyTorch with dropout; the path of one of Keras, or `package.module:function`, which
             builds one of PyTorch; what `load_torch` returns; or a `Sampler` of one, which is taken as it is.
         data: images, texts or rows of numbers, alone or with labels: a `DataSet`, arrays, a path, or what else
-            `as_data_set` takes. Pictures from files are brought to the model's size. The shape of images may do without
-            the axis of one channel, or be flat. Pictures in files or inside Parquet, images in an `.npy` and those of a
-            run stay there, and are read block by block.
+            `as_data_set` takes; or a run, or its path, whose examples are sampled again. Pictures from files are
+            brought to the model's size. The shape of images may do without the axis of one channel, or be flat.
+            Pictures in files or inside Parquet, images in an `.npy` and those of a run stay there, and are read block
+            by block.
         out: the run's folder, or an fsspec address.
         passes: the number of passes, T.
         seed: of the masks.
         masks: `per_pass` or `per_example`.
-        class_names: C names, in the order of the model's outputs; those of the data without it, or else numbers.
+        class_names: C names, in the order of the model's outputs, which labels follow by name; or new names by those
+            that the data have; those of the model (`config.id2label`) or the data without it, or else numbers.
         task: "classification", which it is without it, or "regression"; a `Sampler` has its own.
         predicts: what the output's columns are in a regression, as `Sampler` takes it; a `Sampler` has its own.
         target_names: D names of what a regression predicts; those of the data without it.
@@ -105,6 +114,10 @@ def sample_run(
         about: free: where the data came from, their licence.
         output: the name of the output to sample, for models with several; a `Sampler` has its own.
         from_logits: whether the output is logits; None finds out from the model; a `Sampler` has its own.
+        rate: of the dropout in the passes, as `Sampler` takes it, which has its own.
+        tried: called with a trial of the model on some examples, before anything is sampled. Without it, Python warns
+            where the model is hardly better than guessing, or the examples or outputs may not be what they are taken
+            for (`ModelWarning`).
         progress: called with (done, total) predictions; what it raises stops the sampling, and what is done stays.
         in_stages: whether to finish a run of few passes first, which then grows to all of them: there is something to
             be seen early, and a stop loses less. The numbers are the same.
@@ -132,20 +145,22 @@ def sample_run(
         if transform is not None:
             advice = "Give mcviz.load_torch('package.module:function', transform=…), or the module."
             raise invalid("transform", "left out beside the path of a model", "one", advice)
-        options = ModelOptions(absolute(model), output=output, from_logits=from_logits)
+        options = ModelOptions(absolute(model), output=output, from_logits=from_logits, rate=rate)
         sampler = load_sampler(ModelSource(options, TaskOptions(task or "classification", predicts or "mean")))
     else:
         sampler = as_sampler(
-            model, output=output, from_logits=from_logits, task=task, predicts=predicts, transform=transform
+            model, output=output, from_logits=from_logits, task=task, predicts=predicts, rate=rate, transform=transform
         )
     sampler = _match_existing_run(sampler, out, passes, resume=resume)
-    examples = as_data_set(data, sampler.task)
+    again = find_run(data)
+    examples = as_data_set(data, sampler.task) if again is None else data_set_of(again)
+    examples = name_classes_by_model(examples, sampler.network, class_names)
     adapter, content = adapter_for_examples(sampler, examples, preprocessing)
     source = SamplerSource(adapter, content, seed, masks)
-    width = source.deterministic(0, 1).shape[1]
-    if class_names is not None:
-        TASKS[sampler.task].check_class_names(class_names, width)
-        examples = examples.with_class_names(class_names)
+    plan = source.plan
+    width = plan.width
+    if plan.deterministic is not None:
+        source.deterministic(0, 1)  # numbers that are not finite are refused before anything is written
     if target_names is not None:
         examples = examples.with_target_names(target_names)
     names, targets = TASKS[sampler.task].names(examples, width, sampler.predicts)
@@ -171,6 +186,7 @@ def sample_run(
         predicts=sampler.predicts,
         examples=given,
         images=described,
+        deterministic=plan.deterministic is not None,
         labels_sha256=None if examples.labels is None else hash_array(examples.labels),
         inputs_sha256=None if inputs is None or is_shown else _hash_prepared(source, np.arange(len(inputs))),
         model=Model(
@@ -208,6 +224,10 @@ def sample_run(
         table,
         model=network.save() if keep_model else None,
     )
+    if tried is not None:
+        tried(try_model(sampler, examples, preprocessing))
+    elif not is_finished(folder_at(out), wanted) and (advice := try_model(sampler, examples, preprocessing).advice):
+        warnings.warn(advice, ModelWarning, stacklevel=2)
     stages = _stages(source, wanted, out) if in_stages else [(wanted, 0)]
     with _executor(scheduler, sampler, examples) as executor:
         for stage, before in stages:

@@ -25,10 +25,13 @@ from mcviz.sampling.base import (
     Plan,
     SamePassesError,
     StochasticLayer,
+    explain_always_random,
+    find_specs,
 )
 from mcviz.sampling.engine import Computation, check_finite, count_examples, iterate_blocks
 from mcviz.sampling.examples import make_random_examples
 from mcviz.sampling.model_source import ModelSource
+from mcviz.sampling.outputs import OutputMeaning
 from mcviz.sampling.products import (
     ALL_PRODUCTS,
     CHANNEL_SUMS,
@@ -324,6 +327,12 @@ class Sampler:
         return "\n".join(lines)
 
     @property
+    def meaning(self) -> OutputMeaning:
+        """What the model's outputs are taken for; of a model of no fixed input size once it has seen examples."""
+        plan = next(iter(self._plans.values()), None)
+        return plan.meaning if plan else OutputMeaning()
+
+    @property
     def _report(self) -> LayerReport:
         """Until a model of no fixed input size has seen examples, it is taken to use all its stochastic layers."""
         plan = next(iter(self._plans.values()), None)
@@ -341,9 +350,12 @@ class Sampler:
 
         Raises:
             InvalidInputError: examples that do not fit the model.
-            UnsuitableModelError: the model returned numbers that are not finite, or variances that are not above 0.
+            UnsuitableModelError: the model returned numbers that are not finite, or variances that are not above 0; or
+                it draws in inference mode, too, what cannot be switched off.
         """
         inputs, plan = self.plan_for(examples)
+        if plan.deterministic is None:
+            raise explain_always_random(plan.layers.always_random)
         result = np.empty((count_examples(inputs), plan.width), np.float32)
         for rows, block in iterate_blocks(inputs, plan.shared_examples_per_block):
             result[rows] = plan.deterministic(block)[: rows.stop - rows.start]
@@ -408,8 +420,7 @@ class Sampler:
             UnsuitableModelError: a model whose passes would not differ for such examples.
         """
         inputs = self.network.prepare(examples)
-        form = tuple(InputSpec(name, rows.shape[1:], rows.dtype.name) for name, rows in inputs.items())
-        return inputs, self._prepare(form)
+        return inputs, self._prepare(find_specs(inputs))
 
     @hold_interrupts()
     def _prepare(self, inputs: tuple[InputSpec, ...]) -> Plan:

@@ -16,12 +16,13 @@ from mcviz.runs import Run, open_run
 from mcviz.runs.contents import Progress, Rows
 from mcviz.sampling.adapters import Adapter, adapter_for_run, load_stored
 from mcviz.sampling.backends import find_backend
+from mcviz.sampling.base import Plan
 from mcviz.sampling.model_source import ModelSource
 from mcviz.sampling.sampler import Sampler
 from mcviz.validate import invalid
 
 LIBRARIES: dict[Backend, tuple[str, ...]] = {"keras": ("keras", "tensorflow"), "torch": ("torch",)}
-EXAMPLES_COMPARED = 8
+EXAMPLES_COMPARED, PASSES_COMPARED = 8, 2
 CLOSE = 1e-4  # predictions of the same model on another machine, relative; of small ones to the largest
 
 
@@ -75,19 +76,24 @@ def _check_code(sampler: Sampler, run: Run) -> None:
         UnsuitableModelError: it makes another one, or the run has nothing to compare it by.
     """
     manifest = run.manifest
-    stored = run.deterministic_predictions
-    if stored is None or not manifest.has_examples or manifest.model is None:
+    if not manifest.has_examples or manifest.model is None:
         raise UnsuitableModelError(
             f"{run.path} was kept without its examples, so whether {manifest.model and manifest.model.function} still "
             "builds its model cannot be checked. Sample it again with the images kept."
         )
     examples = adapter_for_run(sampler, run).from_stored(load_stored(run)[:EXAMPLES_COMPARED])
-    found, expected = sampler.deterministic(examples), stored[: len(examples)]
+    if run.deterministic_predictions is not None:
+        found, expected = sampler.deterministic(examples), run.deterministic_predictions[: len(examples)]
+    else:
+        assert manifest.seed is not None
+        assert manifest.masks is not None
+        expected = run.predictions_block(0, len(examples))[:PASSES_COMPARED]
+        found = sampler.sample(examples, passes=len(expected), seed=manifest.seed, masks=manifest.masks)
     differs = ""
     if sampler.network.compute_digest() != manifest.model.sha256:
         differs = "it computes otherwise, or has other weights"
     elif found.shape != expected.shape or not np.allclose(found, expected, CLOSE, CLOSE * np.abs(expected).max()):
-        differs = f"it predicts otherwise for the first {len(expected)} examples"
+        differs = f"it predicts otherwise for the first {len(examples)} examples"
     if differs:
         then, now = manifest.created.get("versions", {}).get("torch"), versions("torch")["torch"]
         raise UnsuitableModelError(
@@ -116,9 +122,14 @@ class SamplerSource:
         )
 
     @property
+    def plan(self) -> Plan:
+        """That of the model for such examples."""
+        return self._adapter.sampler.plan_for(self._taken(self._first, self._first + 1))[1]
+
+    @property
     def passes_at_once(self) -> int:
         """How many passes the sampler computes together: fewer take as long."""
-        return self._adapter.sampler.plan_for(self._taken(self._first, self._first + 1))[1].passes_per_block
+        return self.plan.passes_per_block
 
     def deterministic(self, start: int, stop: int) -> np.ndarray:
         """(stop - start, K) float32."""

@@ -131,7 +131,7 @@ class Task(ABC):
     Attributes:
         name: in manifests, on the command line and in Python.
         scores: by which examples can be ranked, by name.
-        first_score: the one that a list for everybody is ranked by, which every run has.
+        first_scores: of these a list for everybody is ranked by the first that a run has; every run has the last.
         quality: the measures of how good predictions are.
         quality_name: the name of the one that `compute_quality` computes.
         measures_need_passes: whether these measures look at single passes, and not only at their mean.
@@ -141,7 +141,7 @@ class Task(ABC):
 
     name: str
     scores: Scores
-    first_score: str
+    first_scores: tuple[str, ...]
     quality: Quality
     quality_name: str
     measures_need_passes: bool
@@ -247,14 +247,6 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def check_class_names(self, names: Sequence[str], width: int) -> None:
-        """Check names of classes.
-
-        Raises:
-            InvalidInputError: they are not one for each of K = `width` numbers, or the task has no classes.
-        """
-
-    @abstractmethod
     def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The names of classes and of targets, of K = `width` numbers; empty where classes have no names.
 
@@ -275,16 +267,13 @@ class Task(ABC):
         """The quality of the model on another scale, if that is much better, or ""."""
 
     @abstractmethod
-    def compare_predictions(
-        self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None, other_labels: np.ndarray | None
-    ) -> Changes:
+    def compare_predictions(self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None) -> Changes:
         """Compare predictions of the same examples.
 
         Args:
             mean: (N, C) or (N, D), the predictive mean.
             other: the same of another run, its classes in the same order.
             labels: of the examples, or None.
-            other_labels: those by which the other run is measured, of classes in the same order; or None.
         """
 
 
@@ -305,8 +294,3 @@ def locate(wrong: np.ndarray, start: int) -> str:
     """Name the pass and example of the first error, of (T, n, …) bool in examples from `start` on."""
     first = np.argwhere(wrong)[0]
     return f"pass {first[0]}, example {start + first[1]}"
-
-
-def list_names(names: Sequence[str]) -> str:
-    """List the first names for a sentence."""
-    return ", ".join(names[:20])

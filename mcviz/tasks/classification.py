@@ -21,11 +21,11 @@ from mcviz.tasks.base import (
     Task,
     compare_unlabelled,
     convert_numbers,
-    list_names,
     locate,
 )
 from mcviz.tasks.stored_array import ROWS_VALUES, StoredArray, by_example, by_pass
-from mcviz.validate import different_names, invalid
+from mcviz.text import list_names
+from mcviz.validate import invalid
 
 if TYPE_CHECKING:
     from mcviz.data import DataSet
@@ -46,7 +46,7 @@ class Classification(Task):
 
     name = "classification"
     scores = SCORES
-    first_score = "max_probability"
+    first_scores = ("max_probability",)
     quality = CLASSIFICATION
     quality_name = "accuracy"
     measures_need_passes = False
@@ -185,10 +185,6 @@ class Classification(Task):
         """See `Task`."""
         return ProbabilityPasses(predicts, from_logits)
 
-    def check_class_names(self, names: Sequence[str], width: int) -> None:
-        """See `Task`."""
-        different_names("class_names", names, width, "Name all classes of the model, in its order, with class_names.")
-
     def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """See `Task`."""
         examples.check_classes(width)
@@ -209,19 +205,17 @@ class Classification(Task):
         """See `Task`."""
         return f"it is right on {percent(better)}" if better > quality + GAIN else ""
 
-    def compare_predictions(
-        self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None, other_labels: np.ndarray | None
-    ) -> Changes:
+    def compare_predictions(self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None) -> Changes:
         """See `Task`."""
         prediction, other_prediction = mean.argmax(axis=1), other.argmax(axis=1)
         every = np.arange(len(mean))
-        if labels is None or other_labels is None:
+        if labels is None:
             differs = np.abs(mean.astype(np.float64) - other).sum(axis=1) / 2
             return compare_unlabelled(differs, prediction == other_prediction)
-        right, other_right = prediction == labels, other_prediction == other_labels
+        right, other_right = prediction == labels, other_prediction == labels
         kinds = ("right to wrong", "wrong to right", "right in both", "wrong in both")
         kind = np.select([right & ~other_right, ~right & other_right, right & other_right], [0, 1, 2], 3)
-        worse = mean[every, labels].astype(np.float64) - other[every, other_labels]
+        worse = mean[every, labels].astype(np.float64) - other[every, labels]
         return Changes(kinds, kinds[:2], kind.astype(np.int64), worse)
 
 

@@ -23,11 +23,10 @@ from mcviz.tasks.base import (
     Task,
     compare_unlabelled,
     convert_numbers,
-    list_names,
     locate,
 )
 from mcviz.tasks.stored_array import StoredArray, by_example, by_pass
-from mcviz.text import make_target_names
+from mcviz.text import list_names, make_target_names
 from mcviz.validate import choice, different_names, invalid
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class Regression(Task):
 
     name = "regression"
     scores = REGRESSION_SCORES
-    first_score = "predictive_std"
+    first_scores = ("total_std", "predictive_std")  # the whole uncertainty, where the model predicts that in the data
     quality = REGRESSION
     quality_name = "RMSE"
     measures_need_passes = True
@@ -208,14 +207,10 @@ class Regression(Task):
         """See `Task`."""
         return TargetPasses(predicts, from_logits)
 
-    def check_class_names(self, names: Sequence[str], width: int) -> None:
-        """See `Task`."""
-        raise invalid("class_names", "left out for a regression", ", ".join(names))
-
     def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """See `Task`."""
         if examples.class_names is not None:
-            self.check_class_names(examples.class_names, width)
+            raise invalid("class_names", "left out for a regression", list_names(examples.class_names))
         labels, targets = examples.labels, _count_targets(width, predicts)
         if labels is not None and labels.shape[1] != targets:
             advice = "Name the columns of labels, or say what the outputs are (predicts)."
@@ -241,15 +236,13 @@ class Regression(Task):
         """See `Task`."""
         return f"it is {significant(better)}" if better < (1 - GAIN) * quality else ""
 
-    def compare_predictions(
-        self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None, other_labels: np.ndarray | None
-    ) -> Changes:
+    def compare_predictions(self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None) -> Changes:
         """See `Task`."""
         mean, other = mean.astype(np.float64), other.astype(np.float64)
-        if labels is None or other_labels is None:
+        if labels is None:
             distance = np.linalg.norm(mean - other, axis=1)
             return compare_unlabelled(distance, distance == 0)
-        worse = np.linalg.norm(other - other_labels, axis=1) - np.linalg.norm(mean - labels, axis=1)
+        worse = np.linalg.norm(other - labels, axis=1) - np.linalg.norm(mean - labels, axis=1)
         kinds = ("larger error", "smaller error", "same error")
         return Changes(kinds, kinds[:2], np.select([worse > 0, worse < 0], [0, 1], 2).astype(np.int64), worse)
 

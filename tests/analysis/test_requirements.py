@@ -1,26 +1,45 @@
 """A requirement is what was typed and nothing else, and an interval decides whether a run is not worse."""
 
 import math
+from dataclasses import astuple
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
+import scipy
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
+import mcviz
+from mcviz.analysis.parts import quote
+from mcviz.analysis.regression import measure_regression
 from mcviz.analysis.requirements import (
     NON_INFERIORITY_FORM,
     OPERATORS,
     REQUIREMENT_FORM,
+    Judgement,
     NonInferiority,
     Requirement,
     parse_non_inferiority,
     parse_requirement,
 )
+from mcviz.analysis.trust import main_predictors
 from mcviz.errors import InvalidInputError
 from mcviz.measures.bootstrap import Interval
-from mcviz.measures.quality import CLASSIFICATION, compare_measures, overconfidence_growth
+from mcviz.measures.calibration import CALIBRATION_MEASURES, calibration
+from mcviz.measures.class_quality import CLASS_MEASURES
+from mcviz.measures.quality import (
+    CLASSIFICATION,
+    ECE_EQUAL_MASS,
+    REGRESSION,
+    compare_measures,
+    overconfidence_growth,
+)
+from mcviz.runs import Run
 from mcviz.tasks import TASKS
 
 NAMES = st.sampled_from(["accuracy", "ece_equal_mass", "ensemble", "single_pass", "lower", "high_", "x1"])
@@ -34,20 +53,44 @@ FIGURES = {
 # What is typed
 
 
+TEXTS = st.text() | st.sampled_from(
+    ["every", "worst", "every class", "low", "a=b", 'say "no"', "50%", "\\", "with", "in"]
+)
+PLACES = st.fixed_dictionaries(
+    {},
+    optional={
+        "class_name": TEXTS,
+        "column": TEXTS,
+        "value": TEXTS,
+        "fewest": st.integers(0, 10**9 - 1),
+        "every_class": st.just(True),
+        "worst_slice": st.just(True),
+    },
+).filter(
+    lambda given: (
+        not given.keys() >= {"class_name", "every_class"}
+        and ("value" not in given or "column" in given)
+        and not given.keys() >= {"column", "worst_slice"}
+    )
+)
+
+
 @given(
     st.builds(
-        Requirement,
+        lambda *given, places: Requirement(*given, **places),
         NAMES,
         st.sampled_from(list(OPERATORS)),
         NUMBERS,
         st.booleans(),
         NAMES,
         st.sampled_from(["", "low", "high"]),
+        places=PLACES,
     )
 )
 def test_a_requirement_is_parsed_as_it_is_formatted(requirement: Requirement) -> None:
     assert parse_requirement(str(requirement)) == requirement
-    assert parse_requirement(f"  {requirement}  ".replace(" ", "\t")) == requirement
+    if '"' not in str(requirement):
+        assert parse_requirement(f"  {requirement}  ".replace(" ", "\t")) == requirement
 
 
 @given(st.builds(NonInferiority, NAMES, NUMBERS.map(abs), st.booleans()))
@@ -74,6 +117,13 @@ def test_every_part_of_a_requirement_is_read() -> None:
     found = parse_requirement("deterministic.nll.high < 5e-2")
     assert found == Requirement("nll", "<", Decimal("0.05"), predictor="deterministic", end="high")
     assert parse_requirement("overconfidence.low > -1 %").end == "low"
+    found = parse_requirement('recall.low of "grey cat">=.8 in region = west with at least 5 examples')
+    told = {"class_name": "grey cat", "column": "region", "value": "west", "fewest": 5}
+    assert found == Requirement("recall", ">=", Decimal("0.8"), end="low", **told)
+    found = parse_requirement("f1 of every class >= 80% in every label")
+    assert (found.every_class, found.column, found.value) == (True, "label", None)
+    assert parse_requirement("accuracy > 70% in worst slice").worst_slice
+    assert parse_requirement(r'accuracy > 70% in "a \"b\""="="').column == 'a "b"'
     assert parse_non_inferiority("accuracy not worse by 0.5%") == NonInferiority("accuracy", Decimal("0.5"), True)
     assert parse_non_inferiority("nll not worse") == NonInferiority("nll")
 
@@ -81,7 +131,9 @@ def test_every_part_of_a_requirement_is_read() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "accuracy", "accuracy 99%", "accuracy = 99%", "accuracy => 99%", "accuracy >= 99%%", "accuracy >= nan",
-     "accuracy >= inf", "accuracy >= 1e999", "a.b.c >= 1", "low >= 1", "accuracy >= 99% and ece <= 1%", ">= 1"],
+     "accuracy >= inf", "accuracy >= 1e999", "a.b.c >= 1", "low >= 1", "accuracy >= 99% and ece <= 1%", ">= 1",
+     "accuracy >= 99% in west", "accuracy >= 99% in region=north side", "recall of grey cat >= 1%",
+     r'recall of "\q" >= 1%', "accuracy >= 1% in every", "accuracy >= 1% with at least 5"],
 )  # fmt: skip
 def test_nonsense_is_no_requirement(text: str) -> None:
     with pytest.raises(InvalidInputError, match=r"should be \[PREDICTOR\.\]MEASURE.*Received"):
@@ -130,15 +182,184 @@ def test_a_judgement_says_what_was_found_as_it_was_asked_for() -> None:
     [
         ("rmse <= 1", "has no measure rmse of ensemble, but accuracy, ece, nll"),
         ("deterministic.ece <= 1", "has no measure ece of deterministic"),
-        ("single_pass.accuracy >= 1", "has no predictor single_pass, but ensemble, deterministic"),
+        ("single_pass.accuracy >= 0.5", "has no predictor single_pass, but ensemble, deterministic"),
         ("nll <= 1", "has no value of nll"),
-        ("ece.low <= 1", "has no interval of ece"),
+        ("ece.low <= 0.9", "has no interval of ece"),
         ("deterministic.nll <= 1%", "no share"),
+        ("accuracy >= 85", "cannot meet it: accuracy is 0 to 1, which is 0% to 100%"),
+        ("accuracy.low > 100%", "cannot meet it"),
+        ("accuracy < 0", "cannot meet it"),
+        ("accuracy >= 0%", "cannot miss it"),
+        ("ece <= 3", "cannot miss it: ECE is 0 to 1"),
+        ("ece <= 100%", "cannot miss it"),
+        ("nll >= 0", "cannot miss it: NLL is 0 and up"),
     ],
 )
 def test_what_means_nothing_of_a_run_is_refused(text: str, reason: str) -> None:
     with pytest.raises(InvalidInputError, match=f"means nothing here: the run .*{reason}"):
         parse_requirement(text).judge(FIGURES)
+
+
+@pytest.mark.parametrize(
+    "measure", [*CLASSIFICATION.measures, ECE_EQUAL_MASS, *CLASS_MEASURES.values(), *REGRESSION.measures]
+)
+def test_a_bound_within_the_values_of_a_measure_means_something_and_one_beyond_them_nothing(measure) -> None:
+    """What is refused is what the ends of the values meet both, or neither."""
+    task = REGRESSION if measure in REGRESSION.measures else CLASSIFICATION
+    figures = {"ensemble": dict.fromkeys((each.name for each in task.measures), Interval(0.5, 0.4, 0.6))}
+    figures["ensemble"] |= {measure.name: Interval(0.5, 0.4, 0.6)} if measure == ECE_EQUAL_MASS else {}
+    low, high = measure.bounds
+    for bound in {-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 85.0}:
+        for comparison, meets in OPERATORS.items():
+            values = [max(low, -1e9), (max(low, -1e9) + min(high, 1e9)) / 2, min(high, 1e9)]
+            outcomes = {bool(meets(value, bound)) for value in values}
+            requirement = Requirement(measure.name, comparison, Decimal(bound))
+            if len(outcomes) == 1:
+                with pytest.raises(InvalidInputError, match=r"cannot (meet|miss) it"):
+                    requirement.judge(figures)
+            elif measure.name in CLASS_MEASURES:
+                with pytest.raises(InvalidInputError, match="Give `judge` the run"):
+                    requirement.judge(figures)
+            else:
+                requirement.judge(figures)
+
+
+# Parts of a run
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A model that is worse in the west; one region has seven examples, and one class has no label."""
+    random, count = np.random.default_rng(0), 600
+    labels = random.integers(0, 2, count)
+    region = np.array(["west", "east", "north side", "a=b"], object)[np.arange(count) % 4]
+    region[:7] = "tiny"
+    lean = np.where(region == "west", 0.3, 2.5)[:, None] * np.eye(3)[labels]
+    probs = np.exp(random.normal(size=(3, count, 3)) + lean)
+    return mcviz.write_run(
+        tmp_path_factory.mktemp("parts") / "run",
+        (probs / probs.sum(axis=2, keepdims=True)).astype(np.float32),
+        labels=labels,
+        class_names=["cat", "grey dog", "yak"],
+        columns=pd.DataFrame({"region": region}),
+    )
+
+
+def judge(text: str, run: Run, confidence: float = 0.95) -> Judgement:
+    found = calibration(main_predictors(run), confidence=confidence).figures["ensemble"]
+    figures = {"ensemble": {name: getattr(found, name) for name in CALIBRATION_MEASURES}}
+    return parse_requirement(text).judge(figures, run, confidence)
+
+
+def accuracy_in(run: Run, region: str, confidence: float) -> Interval:
+    correct = run.scores()["correct"].to_numpy(bool)[(run.columns["region"] == region).to_numpy()]
+    exact = scipy.stats.binomtest(int(correct.sum()), len(correct)).proportion_ci(confidence, "exact")
+    return Interval(correct.mean(), exact.low, exact.high)
+
+
+def test_a_group_is_judged_by_its_own_examples(parts: Run) -> None:
+    expected = accuracy_in(parts, "west", 0.95)
+    found = judge("accuracy >= 85% in region=west", parts)
+    assert astuple(found.found) == pytest.approx(astuple(expected))
+    assert not found.met
+    assert found.in_words.endswith("in region=west")
+    bound = f"{expected.low:.4f}"
+    assert judge(f"accuracy.low >= {float(bound) - 0.001} in region=west", parts).met
+    assert not judge(f"accuracy.low >= {float(bound) + 0.001} in region=west", parts).met
+    assert judge('accuracy >= 85% in region="north side"', parts).met
+    assert judge('accuracy >= 85% in region="a=b"', parts).met
+
+
+def test_every_group_has_to_meet_it_and_the_worst_is_named(parts: Run) -> None:
+    found = judge("accuracy >= 85% in every region with at least 20 examples", parts)
+    assert [each.part for each in found.parts if not each.met] == ["in region=west"]
+    assert found.parts[0].part == "in region=west"
+    assert sum(each.examples for each in found.parts) == len(parts) - 7
+    for each in found.parts:  # the intervals hold for all four together
+        region = {f"in region={quote(name)}": name for name in set(parts.columns["region"])}[each.part]
+        assert astuple(each.found) == pytest.approx(astuple(accuracy_in(parts, region, 1 - 0.05 / 4)))
+    assert not found.met
+    assert "in region=west, the worst of 4" in found.in_words
+    failing = judge("accuracy > 99.9% in every region with at least 20 examples", parts)
+    for each in failing.parts:
+        assert (f"{each.part}," in f"{failing.in_words.partition(';')[2]},") == (not each.met)
+    assert judge("accuracy >= 50% in every region with at least 5 examples", parts).met
+
+
+def test_the_worst_slice_is_one_that_is_worse_than_chance_explains(parts: Run) -> None:
+    found = judge("accuracy >= 85% in worst slice", parts)
+    assert not found.met
+    assert found.parts[0].part == "in prediction=yak"  # which no label is
+    assert "in region=west" in {each.part for each in found.parts}
+    for each in found.parts:  # the intervals hold for all slices that were looked at
+        assert each.found.high > accuracy_in(parts, "west", 0.95).high or each.part != "in region=west"
+    even = SimpleNamespace(slices=(), counts={"mistakes": 9})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mcviz.analysis.parts.slices", lambda _: even)
+        whole = judge("accuracy >= 1% in worst slice", parts)
+    assert whole.found.value == pytest.approx(parts.scores()["correct"].mean())
+    assert "no slice is worse than chance explains" in whole.in_words
+
+
+def test_a_class_is_judged_by_its_recall_precision_and_f1(parts: Run) -> None:
+    predicted, labels = parts.mean_probs.argmax(axis=1), parts.labels
+    for place, name in enumerate(("cat", "grey dog")):
+        expected = precision_recall_fscore_support(labels, predicted, labels=[place])[:3]
+        for measure, value in zip(("precision", "recall", "f1"), expected, strict=True):
+            found = judge(f"{measure} of {quote(name)} >= 1%", parts)
+            assert found.found.value == pytest.approx(value[0])
+            assert found.found.low < value[0] < found.found.high
+            assert found.parts[0].examples == (labels == place).sum()
+    area = judge("roc_auc of cat >= 0.1", parts).found.value
+    assert area == pytest.approx(roc_auc_score(labels == 0, parts.mean_probs[:, 0]))
+    both = judge("recall of every class >= 1% in region=west with at least 20 examples", parts)
+    assert {each.part for each in both.parts} == {"of cat in region=west", 'of "grey dog" in region=west'}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("accuracy >= 80% in every region", "has 7 examples in region=tiny, and it takes 20.* 'with at least 20"),
+        ("accuracy >= 80% in region=tiny", "has 7 examples in region=tiny, and it takes 20.* 'with at least 7"),
+        ("accuracy >= 80% in region=tiny with at least 9 examples", "has 7 examples in region=tiny, and it takes 9"),
+        ("recall of yak >= 80%", "has 0 labels of yak"),
+        ("recall of yak >= 80% with at least 0 examples", "has 0 labels of yak, and it takes 1"),
+        ("recall of every class >= 80%", "has 0 labels of yak"),
+        ("recall >= 80%", "no recall of all classes; write 'recall of every class'"),
+        ("roc_auc >= 0.8", "no roc_auc of all classes"),
+        ("accuracy of cat >= 80%", "no accuracy of a class, but recall, precision, f1, roc_auc"),
+        ("recall of horse >= 80%", 'The classes are cat, "grey dog", yak. Received: horse'),
+        ("accuracy >= 80% in region=nowhere", 'region has the values .*"north side".* Received: nowhere'),
+        ("accuracy >= 80% in colour=red", "grouped by one of the columns label, prediction, region"),
+        ("accuracy >= 1% with at least 601 examples", "has 600 examples, and it takes 601"),
+        ("ece.low >= 1% in region=west", "has no interval of ece in region=west"),
+    ],
+)
+def test_a_part_that_cannot_be_judged_is_refused(parts: Run, text: str, reason: str) -> None:
+    with pytest.raises(InvalidInputError, match=reason):
+        judge(text, parts)
+    with pytest.raises(InvalidInputError, match="Give `judge` the run"):
+        parse_requirement(text).judge({"ensemble": {"accuracy": Interval(1.0), "ece": Interval(0.0)}})
+
+
+def test_a_regression_is_judged_by_group_too(tmp_path: Path) -> None:
+    random, region = np.random.default_rng(0), np.array(["west", "east"])[np.arange(80) % 2]
+    labels = random.normal(size=(80, 1)).astype(np.float32)
+    spread = np.where(region == "west", 2, 0.5)[:, None]
+    outputs = (labels + spread * random.normal(size=(4, 80, 1))).astype(np.float32)
+    run = mcviz.write_run(
+        tmp_path / "run", outputs, labels=labels, task="regression", columns=pd.DataFrame({"region": region})
+    )
+    figures = measure_regression(run).figures
+    found = parse_requirement("rmse <= 1.5 in every region").judge(figures, run)
+    for each in found.parts:
+        within = region == each.part.removeprefix("in region=")
+        errors = (outputs.mean(axis=0) - labels)[within]
+        assert each.found.value == pytest.approx(np.sqrt((errors**2).mean()), rel=1e-3)
+        assert each.examples == 40
+    assert [each.part for each in found.parts] == ["in region=west", "in region=east"]
+    single = parse_requirement("single_pass.mae.low > 0.1 in region=east").judge(figures, run)
+    assert single.found.value == pytest.approx(np.abs(outputs - labels)[:, region == "east"].mean(), rel=1e-3)
 
 
 # Not worse
@@ -187,7 +408,7 @@ def test_the_magnitude_of_overconfidence_is_what_must_not_grow() -> None:
     under["confidence"] = np.clip(under["confidence"] - 1.2 * excess[1], 0, 1)
     judged = parse_non_inferiority("overconfidence not worse").judge(compared(over, under))
     assert judged.met
-    assert "the magnitude of overconfidence changes by -" in judged.in_words
+    assert "the magnitude of confidence − accuracy changes by -" in judged.in_words
     assert not parse_non_inferiority("overconfidence not worse by 1%").judge(compared(under, over)).met
 
 
@@ -200,7 +421,11 @@ def test_the_magnitude_of_overconfidence_is_what_must_not_grow() -> None:
         ("ece not worse by 2%", {}, "chance alone raises.*require accuracy, nll, brier, overconfidence, aurc, auroc"),
         ("overconfidence not worse", {}, "too few examples, changes or mistakes"),
         ("nll not worse by 1%", {}, "no share"),
-        ("nll not worse by 1", {}, "too few examples, changes or mistakes"),
+        ("accuracy not worse by 50", {}, "could not miss it: two values differ by 0 to 1, which is 0% to 100%"),
+        ("accuracy not worse by 100%", {}, "could not miss it"),
+        ("brier not worse by 2", {}, "could not miss it: two values differ by 0 to 2"),
+        ("overconfidence not worse by 1", {}, "could not miss it: two values differ by 0 to 1"),
+        ("aurc not worse by 50%", {}, "too few examples, changes or mistakes"),
     ],
 )
 def test_a_margin_that_means_nothing_is_refused(text: str, changes: dict[str, object], reason: str) -> None:

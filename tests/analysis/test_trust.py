@@ -12,7 +12,7 @@ import pytest
 import mcviz
 from mcviz.analysis import base
 from mcviz.analysis.base import RANKING_SCORES
-from mcviz.analysis.labelling import acquire, label_issues
+from mcviz.analysis.labelling import acquire, count_label_errors, label_issues
 from mcviz.analysis.referral import rank_by_all_scores, refer
 from mcviz.analysis.trust import compute_convergence, group_by_column, main_predictors, predictors
 from mcviz.choices import METHODS
@@ -216,20 +216,32 @@ def test_trust_prints_convergence_sets_and_the_cheapest_threshold(old: Run, caps
     assert found["convergence"]["accuracy"][-1] == pytest.approx(old.ensemble_accuracy[-1])
     assert found["convergence"]["shared_top"][0] is None
     assert 0.88 < found["prediction_sets"]["coverage"]["value"] < 0.92
-    order = np.argsort(old.scores()["margin"], kind="stable")
-    wrong = ~old.scores()["correct"].to_numpy(bool)[order]
-    slow = [2 * looks + 50 * wrong[looks:].sum() for looks in range(len(wrong) + 1)]
-    assert found["cheapest"]["cost"] == min(slow)
-    assert found["cheapest"]["looks"] == int(np.argmin(slow))
-    assert (found["cheapest"]["of_none"], found["cheapest"]["of_all"]) == (slow[0], slow[-1])
+    margin, wrong = old.scores()["margin"].to_numpy(), ~old.scores()["correct"].to_numpy(bool)
+    order = np.argsort(margin, kind="stable")
+    choosing, judging = np.array_split(np.random.default_rng(0).permutation(len(wrong)), 2)
+    in_half, of_others = order[np.isin(order, choosing)], order[np.isin(order, judging)]
+    slow = [2 * looks + 50 * wrong[in_half[looks:]].sum() for looks in range(len(in_half) + 1)]
+    cutoff = margin[in_half[int(np.argmin(slow)) - 1]]
+    looks = int((margin[of_others] <= cutoff).sum())
+    cheapest, judged = found["cheapest"], found["cheapest"]["judged_on"]
+    assert cheapest["threshold"] == pytest.approx(cutoff)
+    assert cheapest["looks"] == int((margin <= cutoff).sum())
+    assert (judged["examples"], judged["looks"]) == (len(wrong) // 2, looks)
+    assert judged["cost"] == 2 * looks + 50 * wrong[of_others[looks:]].sum()
+    assert (judged["of_none"], judged["of_all"]) == (50 * wrong[judging].sum(), 2 * len(judging))
+    assert cheapest["pays"]
+    assert 0 < judged["saved"]["low"] < judged["saved"]["value"] < judged["saved"]["high"]
 
     lines = printed(capsys, "trust", old.path, *costs, "--score", "margin").splitlines()
-    looks = f"It is cheapest to look at {int(np.argmin(slow)):,} of 3,000 examples by margin: that costs {min(slow):,}"
-    assert lines[-1].startswith(looks)
+    assert cheapest["in_words"].startswith(f"It is cheaper to look at those with margin up to {cutoff:.4g}, here")
+    assert lines[-5] == cheapest["in_words"]
+    assert [line.split()[-1] for line in lines[-3:]] == [
+        f"{judged[name]:,.6g}" for name in ("cost", "of_none", "of_all")
+    ]
     assert any(line.split()[0] == "8" and f"{100 * old.ensemble_accuracy[-1]:.2f}%" in line for line in lines if line)
     assert "classes in a set" in "\n".join(lines)
     assert json.loads(printed(capsys, "trust", old.path, "--json"))["cheapest"] is None
-    assert "It is cheapest" not in printed(capsys, "trust", old.path)
+    assert "cheaper" not in printed(capsys, "trust", old.path)
 
 
 @pytest.mark.parametrize(
@@ -515,13 +527,21 @@ def test_labels_that_were_exchanged_are_listed_first(tmp_path: Path, capsys) -> 
     labels = truth.copy()
     labels[::30] = (labels[::30] + 1) % 3
     run = mcviz.write_run(tmp_path / "run", probs, labels=labels, class_names=["a", "b", "c"])
-    told = printed(capsys, "label-issues", run.path, "--first", "10", "--to", tmp_path / "issues.csv")
+    command = ["label-issues", run.path, "--first", "10"]
+    told = printed(capsys, *command, "--to", tmp_path / "issues.csv")
+    count = count_label_errors(run)
+    assert count.low <= 10 <= count.high
+    assert f"About {round(count.value)} of 300 labels are estimated to be wrong (95% interval " in told
+    assert "Was the model trained on these labels?" in told
     found = pd.read_csv(tmp_path / "issues.csv")
     assert set(found["example"]) == set(range(0, 300, 30))
     assert found["self_confidence"].is_monotonic_increasing
     assert (found["prediction_name"] != found["label_name"]).all()
     assert found["label_name"].tolist() == [run.class_names[label] for label in labels[found["example"]]]
     assert "The ensemble predicts another class for 10." in told
+    listed = json.loads(printed(capsys, *command, "--json", "--confidence", "50%"))
+    assert listed["ids"] == list(map(str, found["id"]))
+    assert listed["estimated"] == {"confidence": 0.5, **vars(count_label_errors(run, 0.5))}
     assert len(label_issues(run, 1000)) == 300
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import mcviz
 from mcviz import Run, plot
+from mcviz.analysis.comparison import Comparison
 from tests.app.opening import opened_page
 from tests.cases import only
 
@@ -26,6 +27,17 @@ CASES: list[tuple[str, str, dict[str, str], list[Callable[[Run], go.Figure]]]] =
         {"details": "figures,scores,passes"},
         [plot.reliability, plot.calibration, plot.risk_coverage, plot.convergence],
     ),
+    (
+        "classes",
+        "compare",
+        {"other": "other-classes", "example": "3"},
+        [
+            lambda run: plot.reliability(of_both(run)),
+            lambda run: plot.risk_coverage(of_both(run)),
+            lambda run: plot.example(of_both(run), 3),
+        ],
+    ),
+    ("targets", "compare", {"other": "other-targets", "example": "3"}, [lambda run: plot.example(of_both(run), 3)]),
     ("targets", "overview", {}, [plot.accuracy, plot.ensemble_size]),
     ("targets", "uncertain", {"view": "map"}, [plot.map]),
     ("targets", "uncertain", {"view": "predicted"}, [plot.predicted]),
@@ -34,6 +46,13 @@ CASES: list[tuple[str, str, dict[str, str], list[Callable[[Run], go.Figure]]]] =
     ("targets", "example", {"example": "3"}, [lambda run: plot.example(run, 3)]),
     ("targets", "story", {"step": "3"}, [plot.ranking]),
 ]
+
+
+def of_both(run: Run) -> Comparison:
+    path = Path(run.path)
+    return mcviz.compare(run, mcviz.open_run(path.with_name(f"other-{path.name}")))
+
+
 QUICK = [case for case in CASES if case[2] != {"view": "map"} and case[1] != "trust"]
 
 
@@ -44,9 +63,11 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images, labels = random.integers(0, 256, (40, 5, 4, 1)).astype(np.uint8), random.integers(3, size=40)
     probs = random.dirichlet(np.ones(3), (6, 40)).astype(np.float32)
     mcviz.write_run(folder / "classes", probs, data=images, labels=labels, deterministic=probs[0])
+    mcviz.write_run(folder / "other-classes", probs[::-1, ::-1], data=images[::-1], labels=labels[::-1])
     rows, outputs = random.normal(size=(40, 3)), random.normal(size=(6, 40, 1)).astype(np.float32)
     more = {"labels": outputs[0], "target_names": ["weight"], "unit": "kg"}
     mcviz.write_run(folder / "targets", outputs, task="regression", data=rows.astype(np.float32), **more)
+    mcviz.write_run(folder / "other-targets", 2 * outputs, task="regression", data=rows.astype(np.float32), **more)
     return folder
 
 

@@ -25,6 +25,10 @@ OpenPage = Callable[..., AppTest]
 LABELS = np.random.default_rng(9).integers(3, size=EXAMPLES)
 
 
+PART = np.random.default_rng(8).permutation(EXAMPLES)[:120]  # the examples of a run that lacks some, in its order
+MENDED = np.where(np.arange(EXAMPLES) % 20 == 0, (LABELS + 1) % 3, LABELS)
+
+
 def probs(seed: int, labels: np.ndarray) -> np.ndarray:
     logits = np.random.default_rng(seed).normal(size=(6, len(labels), 3)) + 0.6 * np.eye(3)[labels]
     return (np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)).astype(np.float32)
@@ -36,7 +40,7 @@ def images(seed: int, count: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs of the same examples (a, b, bare, columns), of others, and of regression (n, m)."""
+    """Runs of the same examples (a, b, bare, columns), of a part, of others, and of regression (n, m)."""
     folder = tmp_path_factory.mktemp("cache")
     same: dict[str, Any] = {"data": images(0, EXAMPLES), "labels": LABELS, "class_names": NAMES}
     for name, seed, changes in (
@@ -45,9 +49,11 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("bare", 3, {"labels": None}),
         ("columns", 4, {"columns": pd.DataFrame({"change": np.arange(EXAMPLES) % 2, "other_margin": 1.0})}),
         ("others", 5, {"data": images(6, 90), "labels": LABELS[:90]}),
+        ("part", 6, {"data": images(0, EXAMPLES)[PART], "labels": MENDED[PART]}),
     ):
         given = same | changes
-        mcviz.write_run(folder / name, probs(seed, LABELS)[:, : len(given["data"])], **given)
+        passes = probs(seed, LABELS)[:, PART] if name == "part" else probs(seed, LABELS)[:, : len(given["data"])]
+        mcviz.write_run(folder / name, passes, **given)
     truth = np.linspace(0, 9, 40, dtype=np.float32)[:, None]
     for name, seed in (("m", 1), ("n", 2)):
         outputs = truth + np.random.default_rng(seed).normal(size=(7, 40, 1)).astype(np.float32)
@@ -98,8 +104,44 @@ def test_runs_over_other_examples_are_compared_as_far_as_they_can_be(open_page: 
     app = open_page(run="a", other="others")
     assert not app.error
     assert len(app.table) == 1
-    assert "different examples" in words(app)
+    assert "No example is known to be in both runs" in words(app)
+    assert set(app.table[0].value["difference"]) == {"–"}
     assert not app.header
+
+
+def test_a_part_of_the_examples_in_another_order_is_compared(open_page: OpenPage, cache: Path) -> None:
+    found = compare(mcviz.open_run(cache / "a"), mcviz.open_run(cache / "part"))
+    missing = int(np.setdiff1d(np.arange(EXAMPLES), PART)[0])
+    app = open_page(run="a", other="part", example=str(missing))
+    assert found.examples_in_words in words(app)
+    assert "part does not have this example" in words(app)
+    assert f"**{found.changes.counts['right to wrong']}** right to wrong" in words(app)
+    place = int(np.flatnonzero(PART.min() == PART)[0])
+    app = open_page(run="a", other="part", example=str(PART.min()))
+    summary = mcviz.open_run(cache / "part").mean_probs[place]
+    assert any(
+        each.value.startswith("**part**: ") and f"{100 * summary.max():.1f}%" in each.value for each in app.markdown
+    )
+    app = open_page("uncertain", run="a", other="part", columns='{"change":["not in the other run"]}')
+    assert f"**{EXAMPLES - len(PART)}** of {EXAMPLES} examples" in words(app)
+    for query in ({"columns": '{"change":["not in the other run"]}'}, {}):
+        app = open_page("uncertain", run="a", other="part", view="scatter", x="margin", y="other_margin", **query)
+        assert not app.exception
+
+
+def test_the_labels_that_both_runs_are_measured_by_are_chosen(open_page: OpenPage, cache: Path) -> None:
+    runs = [mcviz.open_run(cache / name) for name in ("a", "part")]
+    app, shown = open_page(run="a", other="part"), {}
+    assert f"{(MENDED != LABELS)[PART].sum()} labels are not the same" in words(app)
+    for which in ("new", "old"):
+        if which == "old":
+            widget(app.radio, "labels_of").set_value("old").run()
+        accuracy = compare(*runs, labels=which).measures[0]
+        shown[which] = app.table[0].value["a"].iloc[0].replace("\\", "")
+        assert shown[which] == accuracy.measure.format_interval(accuracy.one)
+    assert shown["new"] != shown["old"]
+    assert addressed(app) == {"run": "a", "other": "part", "labels_of": "old"}
+    assert len(open_page(run="a", other="b").radio) == 0  # whose labels are the same
 
 
 def test_without_labels_what_is_predicted_is_compared(open_page: OpenPage, cache: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.analysis.labelling import label_issues
+from mcviz.analysis.labelling import label_errors_sentence, label_issues
 from mcviz.app import exports
 from mcviz.app.selection import select
 from mcviz.app.state import CONFIDENT_FIRST, PageState
@@ -70,6 +70,8 @@ def test_the_preset_lists_what_the_command_lists_and_says_so(cache: Path, open_p
         expected = expected[expected["label"] == int(before["label"])]
     assert listed.tolist() == expected["example"].tolist()
     assert "Probable label errors first" in words(app)
+    assert label_errors_sentence(mcviz.count_label_errors(run), EXAMPLES) in words(app)
+    assert "Was the model trained on these labels?" in words(app)
     assert presets(app)[0].disabled
 
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from mcviz.app import needs
 from mcviz.app.exports import EXPORTS
 from mcviz.app.navigation import PAGES, PROBE
-from mcviz.app.needs import MISSING, available, check_needs, has
+from mcviz.app.needs import MISSING, WITHOUT_LABELS, available, check_needs, has
 from mcviz.app.views import VIEWS
 from mcviz.extras import INSTALL_TORCH
 from mcviz.manifest import Model
@@ -55,7 +55,10 @@ def test_what_is_missing_is_said_once_and_what_is_there_is_not(said: list[str]) 
     assert check_needs(Kept(), set())
     assert said == []
     assert not check_needs(Kept(has_images=True), {"model", "labels"})
-    assert said == [MISSING["labels"][1]]
+    assert said == [MISSING["labels"][1].format(ways=WITHOUT_LABELS)]
+    assert "labelled run of the same model" in said[0]
+    assert not check_needs(Kept(class_names=(), targets=("a",)), {"labels"})
+    assert "labelled run" not in said[1]
 
 
 def test_what_a_model_of_pytorch_needs_is_said(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -476,7 +476,8 @@ def test_filters_that_need_labels_do_nothing_without_labels(open_other: OpenPage
         ("agreed", 3, "no mistake on its 5 examples"),
         ("agreed", 4, "no better than alone"),
         ("mistaken", 3, "is not shown to be useful here"),
-        ("mistaken", 4, "are worse than alone"),
+        ("mistaken", 4, "are not shown to be better than alone"),
+        ("one-image", 4, "are not shown to be better than alone"),
         ("one-image", 3, "is not shown to be useful here"),
         ("shipped", 2, "But predict it again"),
         ("shipped", 3, "is useful"),
@@ -491,6 +492,27 @@ def test_the_story_says_what_is_true_of_its_run(open_other: OpenPage, run_name: 
     assert (run_name == "shipped" or step != 3) == bool(
         [element for element in app.main if element.type == "plotly_chart"]
     )
+
+
+def test_overview_says_nothing_vacuous_where_all_passes_are_right(open_other: OpenPage) -> None:
+    app = open_other("overview", run="agreed")
+    assert not app.exception
+    assert "100.00% in every pass" in words(app)
+    spoken = [element.proto.alt for element in app.get("plotly_chart")]
+    assert "Every single pass is as good as the ensemble." in spoken
+    assert any("From 1 pass on it stays within" in each for each in spoken)
+
+
+def test_overview_does_not_call_the_last_of_two_passes_enough(
+    open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mcviz.write_run(tmp_path / "two", np.array([[[0.4, 0.6]] * 5, [[0.9, 0.1]] * 5]), labels=np.zeros(5, int))
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    spoken = [element.proto.alt for element in open_page("overview").get("plotly_chart")]
+    assert any(
+        each.endswith("It still changes by more than 0.05 percentage points with the last pass.") for each in spoken
+    )
+    assert "The ensemble beats 50.0% of the single passes." in spoken
 
 
 def test_where_nothing_is_selected_each_view_says_what_to_do(open_page: OpenPage) -> None:

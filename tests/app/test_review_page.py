@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz.analysis.labelling import label_errors_sentence
 from mcviz.app.wording import as_markdown
 from mcviz.measures import most_uncertain_first
 from mcviz.reviews import ReviewSummary, compute_outcome, open_reviews, summarise_reviews
@@ -115,10 +116,21 @@ def test_the_queue_can_be_the_probable_label_errors(cache: Path) -> None:
     run = mcviz.open_run(cache / "images")
     fit = run.mean_probs[np.arange(EXAMPLES), run.labels]
     app = opened("images", part="label_errors", prediction="1")
+    assert label_errors_sentence(mcviz.count_label_errors(run), EXAMPLES) in words(app)
+    assert "Was the model trained on these labels?" in words(app)
     for example in (each for each in fit.argsort() if run.mean_probs[each].argmax() == 1):
         assert shown(app) == example
         press(app, "label")
     assert "Every example of this selection is decided." in words(app)
+
+
+def test_an_example_has_its_id_beside_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    probs = np.random.default_rng(0).dirichlet(np.ones(2), (4, 3))
+    mcviz.write_run(tmp_path / "files", probs, ids=["a/*1*.png", "a/2.png", "b/1.png"])
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    app = opened("files")
+    name = mcviz.open_run(tmp_path / "files").scores()["id"][shown(app)]
+    assert f"Example {shown(app)} ({as_markdown(name)}), 1 of 3." in words(app)
 
 
 def test_without_labels_there_is_no_queue_of_label_errors(cache: Path) -> None:
@@ -290,7 +302,7 @@ def test_who_may_only_look_sees_what_came_of_it_and_decides_nothing(
         app = opened("images", part=part)
         assert "Nothing can be reviewed here" in words(app)
         assert app.metric[0].value == "1"
-        assert len(app.get("download_button")) == 4
+        assert len(app.get("download_button")) == 5
         assert not app.file_uploader
         assert not app.text_input
         assert not [each for each in app.button if each.key and each.key.startswith("review-")]

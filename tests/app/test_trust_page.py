@@ -9,13 +9,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.analysis.referral import refer
+from mcviz.analysis.referral import find_cheapest_referral, refer
 from mcviz.analysis.trust import compute_convergence
+from mcviz.analysis.unlabelled import estimate_accuracy
 from mcviz.app.address_text import Offered
 from mcviz.app.filters import Filters
 from mcviz.app.trust import details
 from mcviz.app.trust.details import DETAILS
 from mcviz.app.trust.referral import referral_filters
+from mcviz.app.wording import as_markdown
 from mcviz.cli import main
 from mcviz.runs.shipped import SHIPPED_RUNS
 from tests.analysis.test_trust import in_groups
@@ -99,7 +101,7 @@ def test_the_figures_of_every_way_to_predict_are_said(cache: Path) -> None:
             assert re.fullmatch(r"\d+\.\d\d%, chance \d+\.\d\d%", table.loc[way, column])
         assert re.fullmatch(r"[+-]\d+\.\d\d points", table.loc["ensemble − deterministic", column])
     assert {"ensemble − deterministic", "ensemble, temperature-scaled"} <= set(table.index)
-    assert "confident" in app.markdown[0].value or "well calibrated" in app.markdown[0].value
+    assert "confident" in app.markdown[0].value or "No miscalibration" in app.markdown[0].value
 
 
 @pytest.mark.parametrize(
@@ -152,12 +154,26 @@ def test_the_same_control_selects_on_uncertain_examples(cache: Path) -> None:
     assert f"**{count}** of {EXAMPLES} examples" in words(app)
 
 
-def test_the_cheapest_threshold_becomes_the_budget() -> None:
-    app = opened("labelled", mistake_costs="5", look_costs="1", details="costs")
-    (sentence,) = (each.value for each in app.markdown if each.value.startswith("It is cheapest"))
-    looks = int(sentence.split("**")[1].replace(",", ""))
+def test_the_cheapest_threshold_becomes_the_budget_where_it_pays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(0)
+    sure = random.uniform(0.5, 1, 1000)
+    probs, labels = np.stack([sure, 1 - sure], axis=1), (random.random(1000) > sure).astype(int)
+    mcviz.write_run(tmp_path / "run", np.stack([probs, (probs + 0.5) / 2]), labels=labels)
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    found = find_cheapest_referral(mcviz.open_run(tmp_path / "run"), 5, 1)
+    app = opened("run", mistake_costs="5", look_costs="1", details="costs")
+    assert found.in_words.startswith("It is cheaper to look at")
+    assert as_markdown(found.in_words) in [each.value for each in app.markdown]
     next(each for each in app.button if each.label == "Take that as the budget").click().run()
-    assert cards(app)["To a person"] == f"{looks:,}"
+    assert cards(app)["To a person"] == f"{found.looks:,}"
+
+
+def test_where_no_threshold_pays_there_is_no_budget_to_take() -> None:
+    app = opened("labelled", mistake_costs="0", look_costs="1", details="costs")
+    assert "No threshold is shown to be cheaper than looking at none." in [each.value for each in app.markdown]
+    assert next(each for each in app.button if each.label == "Take that as the budget").disabled
 
 
 def test_groups_are_compared_by_their_accuracy(cache: Path) -> None:
@@ -185,6 +201,32 @@ def test_a_run_of_which_nothing_can_be_told_says_so(run: str, said: str) -> None
     app = opened(run)
     assert said in words(app)
     assert not app.metric
+
+
+def test_without_labels_the_accuracy_is_estimated_by_a_run_with_labels_that_is_chosen(cache: Path) -> None:
+    app = opened("unlabelled")
+    assert widget(app.selectbox, "calibrated_on").options == ["labelled", "right"], "of as many classes"
+    found = {
+        name: estimate_accuracy(*map(mcviz.open_run, (cache / "unlabelled", cache / name)))
+        for name in ("labelled", "right")
+    }
+    assert as_markdown(found["labelled"].sentences[0]) in words(app)
+    widget(app.selectbox, "calibrated_on").set_value("right").run()
+    assert not app.exception
+    assert as_markdown(found["right"].sentences[0]) in words(app)
+    (rows,) = (each.value for each in app.dataframe if "corrected p" in each.value)
+    assert rows["corrected p"].tolist() == [each.corrected for each in found["right"].columns]
+    assert not rows["shifted"].any(), "these are the same examples"
+
+
+def test_without_labels_and_a_run_that_has_some_it_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mcviz.write_run(tmp_path / "alone", np.random.default_rng(0).dirichlet(np.ones(3), (4, 9)))
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    said = words(opened("alone"))
+    assert "no run of the same model with labels here" in said
+    assert "import them again with labels" in said
 
 
 def test_without_mistakes_no_score_is_the_best_at_finding_them(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,18 +6,28 @@ from scipy import stats
 
 from benchmarks.verdicts import (
     COVERAGES,
+    ERRORS,
     FALSE,
     FOUND,
     MISSED,
     OF_CLASSES,
     SIZES,
     Report,
+    false_gain,
+    false_saving,
+    false_shift,
     held_by_intervals,
     judged,
+    left_open,
+    missed_areas,
+    missed_rmse,
     rate,
+    true_gain,
     true_narrowness,
     true_overconfidence,
     true_places,
+    true_saving,
+    true_shift,
 )
 
 DRAWS = 60
@@ -46,7 +56,24 @@ def test_what_is_said_of_intervals_is_seldom_wrong(examples: int) -> None:
             assert rate(200, held_by_intervals, examples, share, spread)[1] <= most(MISSED, 200)
 
 
+@pytest.mark.parametrize("examples", [10, 300])
+def test_what_is_said_of_one_run_is_seldom_wrong(examples: int) -> None:
+    false, missed = rate(100, false_saving, examples, 0.9)
+    assert false <= most(FALSE, 100)
+    assert missed <= most(MISSED, 100)
+    assert rate(20, false_gain, examples, 0.9) <= most(FALSE, 20)
+    wrong, none_is_found = rate(20, left_open, examples, 0.6, 1)
+    assert wrong <= most(FALSE, 20)
+    assert none_is_found > 0 or examples == 10
+    assert rate(DRAWS, missed_areas, examples, 0.9).max() <= most(MISSED, DRAWS)
+    assert max(rate(50, missed_rmse, examples, law) for law in ERRORS) <= most(MISSED, 50)
+    assert rate(100, false_shift, examples, 100) <= most(FALSE, 100)
+
+
 def test_what_is_there_is_found() -> None:
+    assert rate(20, true_saving) >= FOUND
+    assert rate(10, true_gain) >= FOUND
+    assert rate(5, true_shift) >= FOUND
     assert min(rate(40, true_overconfidence, varied) for varied in (False, True)) >= FOUND
     assert rate(40, true_places) >= FOUND
     assert rate(40, true_narrowness) >= FOUND

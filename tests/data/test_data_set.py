@@ -5,9 +5,10 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from mcviz.data import as_data_set, as_model_input, read_data, read_mnist
+from mcviz.data import DataSet, as_data_set, as_model_input, read_data, read_mnist
 from mcviz.errors import DataNotFoundError, InvalidInputError
 from tests.data.hostile import BOMB, HONEST, HOSTILE, IMAGES, LABELS
 
@@ -193,3 +194,28 @@ def test_a_large_file_takes_no_more_memory_than_its_images(tmp_path):
         tracemalloc.stop()
     assert read.images.shape == (*images.shape, 1)
     assert peak < 1.25 * images.nbytes
+
+
+def test_labels_and_columns_with_an_index_meet_examples_by_id_or_are_refused():
+    images, ids = np.arange(5 * 16, dtype=np.uint8).reshape(5, 4, 4), ["3", "1", "4", "0", "2"]
+    labels = pd.Series([0, 10, 20, 30, 40], range(5))  # the label of id 3 is 30
+    named, plain = DataSet(images[..., None], ids=tuple(ids)), DataSet(images[..., None])
+    wanted = [30, 10, 40, 0, 20]
+    for given in (labels.to_dict(), labels.iloc[::-1]):
+        assert named.with_labels(given).labels.tolist() == wanted
+        assert named.with_targets(given).labels[:, 0].tolist() == wanted
+    assert named.with_columns(labels.iloc[::-1].to_frame("x")).columns["x"].tolist() == wanted
+    assert named.with_columns({"x": labels.iloc[::-1], "y": [1, 2, 3, 4, 5]}).columns["x"].tolist() == wanted
+    for give in (named.with_labels, named.with_targets, lambda each: named.with_columns(each.to_frame())):
+        with pytest.raises(InvalidInputError, match="ids in another order"):
+            give(labels)
+    for give in (plain.with_labels, plain.with_targets, lambda each: as_data_set((images, each))):
+        with pytest.raises(InvalidInputError, match="in another order than the examples"):
+            give(labels.iloc[::-1])
+    selected = labels.set_axis([12, 0, 7, 3, 9])  # as of rows that were drawn from more, together with the images
+    assert plain.with_labels(selected).labels.tolist() == labels.tolist()
+    assert DataSet(images[..., None], ids=tuple("abcde")).with_labels(selected).labels.tolist() == labels.tolist()
+    with pytest.raises(InvalidInputError, match="one for an id that no example has, 12"):
+        named.with_labels(selected)
+    with pytest.raises(InvalidInputError, match=r"of 5 values each, one an example. Received: a with 5, b with 4"):
+        named.with_columns({"a": range(5), "b": range(4)})

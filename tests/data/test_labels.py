@@ -119,6 +119,35 @@ REFUSED: dict[str, tuple[Any, Sequence[str] | None, str]] = {
 }
 
 
+@pytest.mark.parametrize("missing", [np.nan, None, pd.NA])
+@pytest.mark.parametrize("form", [list, tuple, pd.Series, lambda each: [[label] for label in each]])
+def test_a_label_that_is_missing_is_no_class_in_whatever_the_labels_are(missing, form):
+    with pytest.raises(InvalidInputError, match="1 of 3 labels are missing, the first in row 1, counted from 0"):
+        as_data_set((np.ones((3, 2)), form(["cat", missing, "dog"])))
+
+
+def test_a_label_or_target_that_is_masked_is_missing():
+    for labels, told in (([0, 1, 2], "1 of 3 labels are missing"), (["a", "b", "c"], "1 of 3 labels are missing")):
+        with pytest.raises(InvalidInputError, match=told):
+            as_data_set((np.ones((3, 2)), np.ma.masked_array(labels, [0, 1, 0])))
+    with pytest.raises(InvalidInputError, match="`labels` should be without masked values"):
+        as_data_set((np.ones((3, 2)), np.ma.masked_array([0.5, 1, 2], [0, 1, 0])), "regression")
+
+
+def test_names_that_only_unicode_tells_apart_are_shown_apart():
+    with pytest.raises(InvalidInputError, match=r"composed otherwise in Unicode: 'cafe\\u0301' and 'caf\\xe9'"):
+        match_labels("labels", ["cafe\u0301", "tea"], 2, ["caf\xe9", "tea"])
+
+
+def test_a_list_of_names_ends_after_ten():
+    names = [f"class_{number}" for number in range(1000)]
+    with pytest.raises(
+        InvalidInputError,
+        match=r"names for all of class_0, class_1, .*, class_106 and 990 more, which the data have\. Received: a, b\.",
+    ):
+        match_labels("labels", names, 1000, ["a", "b"])
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_does_not_fit_is_refused(case):
     labels, names, told = REFUSED[case]

@@ -244,7 +244,7 @@ def test_classes_are_reordered_by_names_and_labels_follow(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["folders", "Hugging Face", "npz"])
-def test_classes_that_the_data_have_in_an_order_can_be_renamed(tmp_path, kind):
+def test_classes_that_the_data_name_are_renamed_by_pairs_and_never_by_their_place(tmp_path, kind):
     if kind == "folders":
         for number, (image, label) in enumerate(zip(COLOUR, LABELS, strict=True)):
             png(tmp_path / CLASSES[label] / f"{number}.png", image)
@@ -256,10 +256,20 @@ def test_classes_that_the_data_have_in_an_order_can_be_renamed(tmp_path, kind):
         features = {"label": {"_type": "ClassLabel", "names": CLASSES}}
         path = saved_dataset(tmp_path / "hf", {"image": COLOUR.tolist(), "label": LABELS}, features, None)
     read = read_data(path)
-    check(read.with_class_names(["a", "b", "c"]), COLOUR, LABELS, ("a", "b", "c"))
+    check(read.with_class_names(dict(zip(CLASSES, "abc", strict=True))), COLOUR, LABELS, ("a", "b", "c"))
+    renamed = read.with_class_names({"bee": "Bee"})
+    check(renamed, COLOUR, LABELS, ("ant", "Bee", "cat, tabby"))
+    assert renamed.matched_by == read.matched_by
+    for wrong, told in (
+        ({"wasp": "Wasp"}, "new names of ant, bee, cat, tabby. Received: wasp"),
+        ({"bee": "ant"}, "3 different names"),
+    ):
+        with pytest.raises(InvalidInputError, match=told):
+            read.with_class_names(wrong)
     check(read.with_class_names(["bee", "cat, tabby", "ant"]), COLOUR, (LABELS - 1) % 3, ("bee", "cat, tabby", "ant"))
-    for others in (["a", "b"], ["a", "b", "c", "d"], ["a", "b", "ant"]):
-        with pytest.raises(InvalidInputError, match=r"names for all of ant, bee, cat, tabby, which the data have"):
+    told = r"names for all of ant, bee, cat, tabby, which the data have.* --rename-class ant=…. .* --names-in-order"
+    for others in (["a", "b"], ["a", "b", "c"], ["Cat", "Ant", "Bee"], ["a", "b", "c", "d"], ["a", "b", "ant"]):
+        with pytest.raises(InvalidInputError, match=told):
             read.with_class_names(others)
 
 
@@ -284,6 +294,11 @@ def test_a_class_whose_every_picture_is_broken_keeps_its_number(tmp_path):
     assert read_data(tmp_path, skip_broken=True).labels.tolist() == [0, 0, 0, 2]
 
 
+COMMA_DTYPE = (
+    b"\x93NUMPY\x01\x00\x76\x00" + b"{'descr': ',f8', 'fortran_order': False, 'shape': (4, 3), }".ljust(117) + b"\n"
+)
+
+
 @pytest.mark.parametrize(
     ("make", "told"),
     [
@@ -304,6 +319,7 @@ def test_a_class_whose_every_picture_is_broken_keeps_its_number(tmp_path):
         (lambda f: written(f / "t.parquet", "PAR1"), "cannot be read as a table"),
         (lambda f: written(f / "state.json", "{}").parent, "cannot be read as a saved data set"),
         (lambda f: written(f / "a.npy", b"\x93NUMPY\x01\x00"), "cannot be read as a plain array"),
+        (lambda f: written(f / "a.npy", COMMA_DTYPE), "cannot be read as a plain array"),
     ],
 )
 def test_what_cannot_be_used_is_told_in_one_line(tmp_path, make, told):

@@ -199,7 +199,9 @@ NOT_TAKEN = {
     ),
     "a stream": (DataLoader(Stream()), "in order. Received: _InfiniteConstantSampler"),
     "an empty Dataset": (TensorDataset(UNIT[:0]), "at least one example. Received: TensorDataset of none"),
-    "a Dataset of three parts": (Items(lambda place: (UNIT[place], 1, 2)), "of pairs .* Received: 3 parts"),
+    "a Dataset whose third parts are no ids": (
+        Items(lambda place: (UNIT[place], 1, 2)), "different texts, one an example. Received: 10, 1 of them different"
+    ),
     "a Dataset that fails": (Items(fail), "Example 0 of the Dataset cannot be read: no file 0"),
     "images of two sizes": (Items(lambda place: UNIT[place, :, : 4 + place % 2]), r"example 1\. .* Resize"),
     "texts of several lengths": (
@@ -220,3 +222,31 @@ def test_what_is_not_taken_is_told_in_one_line(name: str) -> None:
     with pytest.raises(InvalidInputError, match=told) as caught:
         as_data_set(data)
     assert "\n" not in str(caught.value)
+
+
+ITEMS: dict[str, Callable[[int], Any]] = {
+    "a dict": lambda place: {"image": UNIT[place], "label": LABELS[place], "id": f"a{place}"},
+    "a dict and a label": lambda place: ({"pixel_values": UNIT[place], "id": f"a{place}"}, LABELS[place]),
+    "three parts": lambda place: (UNIT[place], int(LABELS[place]), f"a{place}"),
+}
+
+
+@pytest.mark.parametrize("batched", [False, True])
+@pytest.mark.parametrize("form", ITEMS)
+def test_items_of_one_image_are_shown_and_keep_their_ids(form, batched):
+    data = Items(ITEMS[form])
+    held, pair = as_data_set(DataLoader(data, 3) if batched else data), as_data_set(Items(image))
+    assert held.ids == tuple(f"a{place}" for place in range(10))
+    np.testing.assert_array_equal(held.pixels, pair.pixels)
+    np.testing.assert_array_equal(held.labels, pair.labels)
+    assert (held.kind, held.class_names, held.inputs) == ("image", Items.classes, None)
+
+
+def test_other_values_of_a_dict_are_columns_of_one_s_own_and_several_arrays_are_inputs():
+    picture = Image.fromarray(BYTES[0])
+    held = as_data_set(Items(lambda place: {"image": picture, "site": "xy"[place % 2], "age": torch.tensor(place)}))
+    assert held.pixels.shape == BYTES.shape
+    assert held.labels is None
+    assert held.columns.to_dict("list") == {"site": list("xyxyxyxyxy"), "age": list(range(10))}
+    inputs = as_data_set(Items(lambda place: {"image": UNIT[place], "mask": MASK[place], "id": place + 5})).inputs
+    assert inputs.dtype.names == ("image", "mask")

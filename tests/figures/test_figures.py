@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from mcviz import figures
+from mcviz.figures.trust import measures_by_passes
 from mcviz.measures import summarise
 
 pytestmark = pytest.mark.lowest
@@ -42,6 +43,20 @@ def test_accuracy_chart_counts_every_pass_and_marks_the_ensemble_in_blue() -> No
 def test_accuracy_chart_survives_passes_that_all_agree() -> None:
     figure = figures.accuracy_against_ensemble(np.full(5, 0.5), ensemble=0.5, deterministic=0.5)
     assert sum(traces(figure, "bar")[0].y) == 5
+
+
+def test_an_axis_of_accuracies_that_are_all_alike_ends_at_the_most_that_there_is() -> None:
+    against = figures.accuracy_against_ensemble(np.ones(5), ensemble=1.0, deterministic=1.0)
+    assert against.layout.xaxis.range[1] <= 1.02
+    (bar,) = (x for x, count in zip(against.data[0].x, against.data[0].y, strict=True) if count)
+    assert bar == pytest.approx(1)
+    by_size = figures.accuracy_by_ensemble_size(np.ones(3), deterministic=None)
+    by_passes = measures_by_passes(
+        np.arange(3), {"accuracy": np.ones(3), "NLL": np.ones(3)}, {"accuracy": ".2%", "NLL": ""}
+    )
+    for axis in (by_size.layout.yaxis, by_passes.layout.yaxis):
+        assert (axis.range, axis.autorangeoptions.clipmax) == (None, 1.02)
+    assert by_passes.layout.yaxis2.autorangeoptions.clipmax is None
 
 
 def test_ensemble_size_is_counted_from_one() -> None:

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from mcviz.figures.accuracy import accuracy_against_ensemble, accuracy_by_ensemble_size
 from mcviz.figures.trust import (
     PREDICTOR_LABELS,
     accuracy_against_referred,
@@ -90,18 +89,3 @@ def test_every_way_to_predict_has_a_line_and_a_band_for_each_measure_along_a_dis
         assert sorted(band.y) == sorted(values[:, 1:].ravel())
         assert band.mode == "lines"
     assert [line.name for line in lines if line.showlegend] == list(PREDICTOR_LABELS.values()), "named once"
-
-
-@pytest.mark.parametrize("accuracies", [np.ones(40), np.full(40, 0.8), np.linspace(0.9, 1, 40)])
-def test_no_axis_of_accuracies_goes_beyond_100_percent(accuracies: np.ndarray) -> None:
-    """Where all are the same plotly would draw from 0 to twice as much, and NumPy bins up to half more."""
-    last = float(accuracies[-1])
-    axes = [
-        accuracy_against_ensemble(accuracies, last, last).layout.xaxis,
-        accuracy_by_ensemble_size(accuracies, None).layout.yaxis,
-        accuracy_against_referred({"a": accuracies}, np.ones(40), last).layout.yaxis,
-        measures_by_passes(np.arange(1, 41), {"accuracy": accuracies}, {"accuracy": ".1%"}).layout.yaxis,
-    ]
-    for axis in axes:
-        low, high = axis.range
-        assert low < accuracies.min() <= accuracies.max() < high < 1.02

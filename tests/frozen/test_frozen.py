@@ -11,8 +11,8 @@ import pytest
 
 import mcviz
 from mcviz.errors import InvalidInputError
-from mcviz.jobs.of_run import data_set_of
 from mcviz.runs import list_runs, open_run, remove_run, verify_run
+from mcviz.runs.data_set import data_set_of
 from tests.frozen.make import CACHE, FEW, FIGURES, SHIPPED, WHOLE, figures_of, jobs_in, reviews_in
 
 KNOWN = json.loads(FIGURES.read_text(encoding="utf-8"))

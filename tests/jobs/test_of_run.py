@@ -14,11 +14,11 @@ import mcviz
 from mcviz.cli import main
 from mcviz.data import DataSet, InPlace
 from mcviz.errors import CorruptRunError, McvizError, RunNotFoundError, StorageError
-from mcviz.jobs import of_run
-from mcviz.jobs.of_run import can_be_sampled, check_kept_model, data_set_of, options_of_data, options_of_model
+from mcviz.jobs.of_run import can_be_sampled, check_kept_model, options_of_data, options_of_model
 from mcviz.options import format_arguments
-from mcviz.runs import Preprocessing
+from mcviz.runs import Preprocessing, data_set
 from mcviz.runs.arrays import ArrayReader
+from mcviz.runs.data_set import data_set_of
 from tests.cases import one_in
 from tests.runs.making import contents
 from tests.sampling.fake import FakeNetwork, make_arrays
@@ -186,14 +186,14 @@ def test_images_of_a_run_stay_there_and_are_read_of_what_it_is_by_then(tmp_path:
     np.testing.assert_array_equal(images, IMAGES)
     shutil.rmtree(run.path)
     mcviz.sample_run(model, DataSet(255 - IMAGES), run.path, passes=3)
-    of_run._opened.cache_clear()  # as in another process
+    data_set._opened.cache_clear()  # as in another process
     with pytest.raises(RunNotFoundError, match="was replaced by a run of other examples"):
         images[0]
     shutil.rmtree(run.path)
     mcviz.sample_run(model, data, run.path, passes=3)
     np.testing.assert_array_equal(images[0], IMAGES[0])
     shutil.rmtree(run.path)
-    of_run._opened.cache_clear()
+    data_set._opened.cache_clear()
     with pytest.raises(RunNotFoundError):
         images[0]
 

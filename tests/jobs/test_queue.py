@@ -33,7 +33,7 @@ from pathlib import Path
 from msgspec.structs import replace
 from mcviz.jobs import JobProgress, Jobs, queue
 
-queue.PROGRAM = sys.orig_argv[2]  # for the next one, too
+queue.PROGRAM = sys.orig_argv[sys.orig_argv.index("-c") + 1]  # for the next one, too
 folder, lock = Path(sys.argv[2]), int(sys.argv[3])
 jobs, name = Jobs(folder.parent.parent), folder.name
 writes = (jobs.cache / "writes").exists()  # and was not refused

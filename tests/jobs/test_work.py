@@ -1,5 +1,6 @@
 """What a job's process tells is what the run it makes says, of any kind and task; and why it failed."""
 
+import shutil
 import time
 from pathlib import Path
 
@@ -86,6 +87,17 @@ def test_it_ends_where_that_is_wanted_or_the_job_is_gone(jobs: Jobs) -> None:
         Watcher(jobs, job.id).ask()
     with pytest.raises(Stopped):
         Watcher(jobs, "nothing").ask()
+
+
+def test_a_job_whose_folder_was_moved_ends_and_makes_no_part_of_it_again(jobs: Jobs, tmp_path: Path) -> None:
+    job = jobs.add("sample", ["--passes=5"], "run", "run")
+    watcher = Watcher(jobs, job.id)
+    shutil.move(jobs.cache, tmp_path / "elsewhere")
+    with pytest.raises(Stopped):
+        watcher.ask()
+    watcher.tell(ending="stopped")
+    jobs.tend()
+    assert not jobs.cache.exists()
 
 
 def test_time_left_is_by_what_was_done_since_it_began() -> None:

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mcviz.measures import bootstrap
-from mcviz.measures.bootstrap import Interval, bootstrap_intervals, mean_intervals, paired_difference, proportion
+from mcviz.measures.bootstrap import (
+    Interval,
+    bootstrap_intervals,
+    bounded_mean,
+    mean_intervals,
+    paired_difference,
+    proportion,
+)
 
 RANDOM = np.random.default_rng(0)
 SKEWED = RANDOM.gamma(2, size=400)
@@ -153,6 +160,28 @@ def test_the_interval_of_a_share_is_scipy_s_exact_one(successes: int, trials: in
     found = proportion(successes, trials, confidence)
     assert found.value == successes / trials
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+@given(st.lists(st.floats(0, 3), min_size=1, max_size=50), st.sampled_from([0.5, 0.95, 0.999]))
+def test_a_bounded_mean_has_the_ends_of_hoeffding_s_bound(values: list[float], confidence: float) -> None:
+    found = bounded_mean(np.array(values), 3, confidence)
+    assert 0 <= found.low <= found.value <= found.high <= 3
+    for end in (each for each in (found.low, found.high) if 1e-6 < each < 3 - 1e-6):
+        shares = found.value / 3, 1 - found.value / 3
+        chance = -len(values) * sum(
+            p * math.log(p / q) for p, q in zip(shares, (end / 3, 1 - end / 3), strict=True) if p
+        )
+        assert chance == pytest.approx(math.log((1 - confidence) / 2), rel=1e-5) or abs(end - found.value) < 1e-9
+    if not any(values):
+        assert found.high == pytest.approx(3 * (1 - ((1 - confidence) / 2) ** (1 / len(values))))
+
+
+def test_a_bounded_mean_holds_the_truth_where_large_values_are_rare() -> None:
+    random, missed = np.random.default_rng(0), 0
+    for _ in range(200):
+        found = bounded_mean(np.where(random.random(100) < 0.01, 11.0, 0.01), 11.8)
+        missed += not found.low <= 0.99 * 0.01 + 0.11 <= found.high
+    assert missed <= 10
 
 
 def test_of_very_many_examples_the_intervals_are_those_of_all(monkeypatch: pytest.MonkeyPatch) -> None:

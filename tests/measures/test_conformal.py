@@ -1,5 +1,6 @@
 """Conformal p-values and quantiles against counting, and what they promise against simulations."""
 
+import itertools
 import math
 from fractions import Fraction
 
@@ -16,6 +17,7 @@ from mcviz.measures.conformal import (
     cross_fit_sets,
     prediction_sets,
     set_figures,
+    share_by_chance,
 )
 
 WHOLE = st.lists(st.integers(0, 9), min_size=1, max_size=40)
@@ -185,3 +187,20 @@ def test_size_and_coverage_by_hand() -> None:
 def test_a_class_that_was_hardly_seen_is_never_ruled_out() -> None:
     probs, labels = np.array([[0.9, 0.1], [0.8, 0.2]] * 20), np.zeros(40, int)
     assert prediction_sets(probs, labels, np.array([[0.99, 0.01]]), 0.9).tolist() == [[True, True]]
+
+
+@pytest.mark.parametrize(("calibrated", "new", "level"), [(9, 4, 0.2), (5, 6, 0.4), (6, 5, 0.1)])
+def test_the_share_below_a_level_varies_as_over_all_orders_of_both_halves(
+    calibrated: int, new: int, level: float
+) -> None:
+    """Of exchangeable examples, every choice of the places of the new ones is as likely."""
+    counts = []
+    for places in itertools.combinations(range(calibrated + new), new):
+        old = np.setdiff1d(np.arange(calibrated + new), places)
+        counts.append(int((conformal_p_values(old.astype(float), np.array(places, float)) <= level + 1e-9).sum()))
+    shares = np.sort(counts) / new
+    for confidence in (0.5, 0.8, 0.95):
+        low, high = share_by_chance(calibrated, new, level, confidence)
+        assert (shares < low).mean() <= (1 - confidence) / 2 + 1e-9 < 1e-9 + (shares <= low).mean()
+        assert (shares > high).mean() <= (1 - confidence) / 2 + 1e-9
+        assert high == 0 or (shares >= high).mean() > (1 - confidence) / 2

@@ -98,14 +98,16 @@ def test_no_interval_of_a_measure_leaves_out_the_measure(seed: int, examples: in
             assert np.isnan(found.low) or found.low - 1e-12 <= found.value <= found.high + 1e-12
 
 
-def test_an_ece_has_no_interval_and_a_measure_of_few_mistakes_none_yet() -> None:
+def test_an_ece_has_no_interval_and_the_auroc_without_mistakes_no_value() -> None:
     probs, labels = some_probs(0)
-    ece, nll = (CLASSIFICATION.measures[CLASSIFICATION.place[name]] for name in ("ece", "nll"))
+    ece, auroc = (CLASSIFICATION.measures[CLASSIFICATION.place[name]] for name in ("ece", "auroc"))
     found = compute_measures(CLASSIFICATION, terms_of(probs, labels), resamples=20)
     assert ece.format_interval(found[CLASSIFICATION.place["ece"]]).endswith("%")
     right = probs.mean(axis=0).argmax(axis=1)
     few = compute_measures(CLASSIFICATION, terms_of(probs, right), resamples=20)
-    assert nll.format_interval(few[CLASSIFICATION.place["nll"]]).endswith(" nats (no interval)")
+    assert auroc.format_interval(few[CLASSIFICATION.place["auroc"]]) == "–"
+    assert auroc.format_interval(Interval(0.5)) == "0.5000 (no interval)"
+    assert np.isfinite(few[CLASSIFICATION.place["nll"]].low)
 
 
 def test_one_pass_without_a_spread_has_no_nll_and_says_so() -> None:
@@ -200,7 +202,7 @@ def test_whole_rankings_are_drawn_by_a_slow_loop_of_pairs() -> None:
 
 @pytest.mark.parametrize(("differ", "known"), [(0, False), (5, False), (19, False), (20, True)])
 def test_what_few_examples_alone_tell_has_no_interval(differ: int, known: bool) -> None:
-    """But the accuracy, whose interval allows for changes that were not seen."""
+    """But accuracy, NLL and Brier score, whose intervals allow for changes that were not seen."""
     probs, labels = some_probs(6, examples=400)
     right = probs.mean(axis=0).argmax(axis=1) == labels
     other = probs.copy()
@@ -209,9 +211,11 @@ def test_what_few_examples_alone_tell_has_no_interval(differ: int, known: bool) 
     pair = terms_of(probs, labels), terms_of(other, labels)
     by_name = {each.measure.name: each for each in compare_measures(CLASSIFICATION, *pair, paired=True)}
     assert by_name["accuracy"].difference.low < -1 / 400
-    for name in ("nll", "brier", "overconfidence", "aurc", "auroc"):
+    for name in ("overconfidence", "aurc", "auroc"):
         assert np.isnan(by_name[name].difference.low) != known, name
         assert (by_name[name].verdict == "same") == (differ == 0)
+    for name, most in (("nll", 11.8), ("brier", 2)):  # what unseen mistakes cost
+        assert known or by_name[name].difference.high > by_name[name].difference.value + most / 400
     assert np.isnan(by_name["ece"].difference.low)
 
 

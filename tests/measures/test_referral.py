@@ -27,8 +27,8 @@ from mcviz.measures.selective import Ranking
 
 
 @st.composite
-def rankings(draw: st.DrawFn) -> Ranking:
-    count = draw(st.integers(1, 25))
+def rankings(draw: st.DrawFn, least: int = 1) -> Ranking:
+    count = draw(st.integers(least, 25))
     uncertainty = draw(st.lists(st.integers(-3, 4), min_size=count, max_size=count))
     correct = draw(st.lists(st.booleans(), min_size=count, max_size=count))
     return Ranking(np.array(uncertainty, np.float32) / 3, np.array(correct))
@@ -83,14 +83,37 @@ def test_few_mistakes_are_missed_with_the_fewest_referrals(ranking: Ranking, per
     assert_agrees(referral_for_misses(ranking, percent / 100), ranking, min(enough))
 
 
-@given(rankings(), st.integers(0, 50), st.integers(0, 5))
-def test_the_cheapest_threshold_is_that_of_all(ranking: Ranking, mistake: int, look: int) -> None:
-    costs = [mistake * missed + look * referred for referred, missed, _ in all_referrals(ranking)]
-    found = find_cheapest(ranking, mistake, look)
-    assert found.cost == min(costs)
-    assert found.cost == mistake * found.referral.missed + look * len(found.referral.referred)
-    assert (found.of_none, found.of_all) == (mistake * (~ranking.correct).sum(), look * len(ranking))
-    assert found.saved == min(found.of_none, found.of_all) - min(costs) >= 0
+@given(rankings(least=2), st.integers(0, 50), st.integers(0, 5), st.integers(0, 3))
+def test_the_cheapest_threshold_of_one_half_is_judged_by_the_other(
+    ranking: Ranking, mistake: int, look: int, seed: int
+) -> None:
+    found = find_cheapest(ranking, mistake, look, seed=seed)
+    first, second = (np.sort(half) for half in np.array_split(np.random.default_rng(seed).permutation(len(ranking)), 2))
+    chosen, judged = ranking.select(first), ranking.select(second)
+    costs = [mistake * missed + look * referred for referred, missed, _ in all_referrals(chosen)]
+    of_threshold = (chosen.uncertainty < found.threshold) & ~chosen.correct
+    assert mistake * of_threshold.sum() + look * (chosen.uncertainty >= found.threshold).sum() == min(costs)
+    looks, missed = judged.uncertainty >= found.threshold, ~judged.correct & (judged.uncertainty < found.threshold)
+    assert sorted(found.on_others.referred) == second[looks].tolist()
+    assert found.cost == mistake * missed.sum() + look * looks.sum()
+    assert (found.of_none, found.of_all) == (mistake * (~judged.correct).sum(), look * len(judged))
+    assert found.saved.value == min(found.of_none, found.of_all) - found.cost
+    assert found.saved.low <= found.saved.value + 1e-9
+    assert found.saved.value <= found.saved.high + 1e-9
+
+
+def test_the_ends_of_a_saving_are_those_of_the_mistakes_among_looks_and_rest() -> None:
+    uncertainty, wrong = np.tile([1.0, 0.0], 200), np.zeros(400, bool)
+    wrong[:80:2], wrong[1:9:2] = True, True  # of 200 uncertain ones 40, of the rest 4
+    found = find_cheapest(Ranking(uncertainty, ~wrong), 10, 1)
+    looks, caught, missed = len(found.on_others.referred), found.on_others.caught, found.on_others.missed
+    of_looks = stats.binomtest(caught, looks).proportion_ci(method="exact")
+    of_rest = stats.binomtest(missed, 200 - looks).proportion_ci(method="exact")
+    against_none = [looks * (10 * end - 1) for end in of_looks]
+    against_all = [(200 - looks) * (1 - 10 * end) for end in (of_rest.high, of_rest.low)]
+    assert (found.saved.low, found.saved.high) == pytest.approx((
+        min(against_none[0], against_all[0]), min(against_none[1], against_all[1])
+    ))  # fmt: skip
 
 
 def test_a_threshold_is_applied_without_labels() -> None:

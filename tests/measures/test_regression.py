@@ -10,6 +10,7 @@ from scipy import stats
 
 from mcviz.measures import RegressionPredictions, regression, regression_scores
 from mcviz.measures.bootstrap import mean_intervals
+from mcviz.measures.quality import REGRESSION, compute_measures
 from mcviz.measures.regression import (
     RegressionMeasures,
     regression_table,
@@ -83,7 +84,7 @@ def test_differences_are_those_of_the_rows_and_paired(variances: bool) -> None:
 
 
 def test_the_interval_of_an_rmse_is_that_of_its_square_and_of_a_difference_has_its_sign() -> None:
-    given_ = drawn(2, examples=50)
+    given_ = drawn(2, examples=300)
     terms, table = regression_terms(given_), regression_table(given_)
     square, difference = mean_intervals(
         np.stack(
@@ -99,6 +100,17 @@ def test_the_interval_of_an_rmse_is_that_of_its_square_and_of_a_difference_has_i
     roots = table.ensemble.rmse.value + table.single_pass.rmse.value
     gain = table.over_single_pass.rmse
     assert (gain.low * roots, gain.high * roots) == pytest.approx((difference.low, difference.high))
+
+
+@pytest.mark.parametrize(("examples", "has_interval"), [(299, False), (300, True)])
+def test_an_rmse_has_an_interval_from_300_examples_on(examples: int, has_interval: bool) -> None:
+    given_ = drawn(2, examples=examples)
+    ensemble = regression_table(given_, resamples=5).ensemble
+    of_quality = compute_measures(REGRESSION, REGRESSION.terms(given_), resamples=5)[REGRESSION.place["rmse"]]
+    for rmse in (ensemble.rmse, of_quality):
+        assert rmse.value == pytest.approx(math.sqrt(regression_terms(given_)["ensemble"]["squared_error"].mean()))
+        assert (rmse.low < rmse.value < rmse.high) if has_interval else np.isnan([rmse.low, rmse.high]).all()
+    assert ensemble.mae.low < ensemble.mae.value
 
 
 def test_one_pass_has_the_rmse_of_the_table() -> None:

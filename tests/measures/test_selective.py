@@ -1,6 +1,7 @@
 """Selective prediction against slow loops over orders of ties, and against closed forms."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -87,14 +88,27 @@ def test_intervals_are_those_of_a_slow_loop_over_draws() -> None:
             aurc, best = risk_by_coverage(again).mean(), risk_by_coverage(perfect_ranking(again)).mean()
             values.append((aurc, aurc - best, np.trapezoid(cumulative_errors(again), dx=1 / 600) / 600))
         found.append([*values[0], *values[1], values[0][2] - values[1][2]])
-    low, high = np.quantile(found, [0.025, 0.975], axis=0)
-    ours = selective_figures({"bad": BAD, "good": GOOD})
-    flat = [*vars(ours["bad"]).values(), *vars(ours["good"]).values()]
-    of_loop = [0, 1, 2, 6, 3, 4, 5]
-    for interval, column in zip(flat, of_loop, strict=False):
-        width = high[column] - low[column]
-        assert interval.low == pytest.approx(low[column], abs=0.15 * width)
-        assert interval.high == pytest.approx(high[column], abs=0.15 * width)
+    ours, fewest = selective_figures({"bad": BAD, "good": GOOD}), int(WRONG.sum())
+    areas = [each for name in ("bad", "good") for each in (ours[name].aurc, ours[name].e_aurc, ours[name].augrc)]
+    for interval, draws in zip(areas, np.transpose(found), strict=False):
+        odds = interval.value / (1 - interval.value)
+        error = draws.std(ddof=1) / (interval.value * (1 - interval.value))
+        factor = math.exp(stats.t.ppf(0.975, fewest - 1) * error)
+        low, high = (each / (1 + each) for each in (odds / factor, odds * factor))
+        assert interval.low == pytest.approx(low, abs=0.15 * (high - low))
+        assert interval.high == pytest.approx(high, abs=0.15 * (high - low))
+    low, high = np.quantile([each[6] for each in found], [0.025, 0.975])
+    assert ours["bad"].above_best.low == pytest.approx(low, abs=0.15 * (high - low))
+    assert ours["bad"].above_best.high == pytest.approx(high, abs=0.15 * (high - low))
+
+
+@pytest.mark.parametrize(("wrong", "has_interval"), [(4, False), (5, True), (15, True), (16, False)])
+def test_areas_have_intervals_from_five_mistakes_and_five_correct_predictions_on(
+    wrong: int, has_interval: bool
+) -> None:
+    found = selective_figures({"it": Ranking(np.random.default_rng(1).random(20), np.arange(20) >= wrong)})["it"]
+    for each in (found.aurc, found.e_aurc, found.augrc):
+        assert (0 < each.low < each.value < each.high < 1) if has_interval else np.isnan([each.low, each.high]).all()
 
 
 def test_what_ties_with_the_best_is_told_from_what_is_worse() -> None:
@@ -149,5 +163,6 @@ def test_bands_hold_the_curve_and_are_as_wide_as_it_varies() -> None:
 
 def test_without_mistakes_there_is_no_risk() -> None:
     figures = selective_figures({"it": Ranking(RANDOM.random(20), np.ones(20, bool))}, resamples=20)["it"]
-    assert figures.aurc.value == figures.augrc.high == figures.e_aurc.value == 0
+    assert figures.aurc.value == figures.augrc.value == figures.e_aurc.value == 0
+    assert np.isnan([figures.aurc.high, figures.augrc.high, figures.e_aurc.high]).all()
     assert figures.ties_with_best

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcviz.measures.units import format_with_unit, percent, percent_at_least, significant
+from mcviz.measures.units import fixed, format_with_unit, percent, percent_at_least, significant
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,9 @@ def test_numbers_of_any_size_have_four_digits_and_no_exponent_while_they_are_sho
 @given(st.floats(-1e15, 1e15))
 def test_four_digits_are_within_half_a_step(value: float) -> None:
     assert abs(float(significant(value).replace(",", "")) - value) <= 5.0001e-4 * abs(value) + 1e-320
+
+
+@pytest.mark.parametrize(("one", "other"), [(0.03875, 1 - 0.96125), (31 / 800, 0.96875 - 0.93), (0.99375, 1 - 0.00625)])
+def test_one_figure_that_is_computed_in_two_ways_is_written_alike(one: float, other: float) -> None:
+    assert percent(one, 2) == percent(other, 2)
+    assert fixed(100 * one, 2, "+") == fixed(100 * other, 2, "+")

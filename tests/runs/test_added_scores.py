@@ -52,6 +52,20 @@ def test_values_are_matched_by_the_ids_in_whichever_order(order: list[int], as_m
     np.testing.assert_array_equal(match_values(by_number, pd.Series(map(str, range(N)))), VALUES)
 
 
+def test_whole_numbers_as_ids_are_taken_by_id_or_refused(tmp_path: Path) -> None:
+    order = np.random.default_rng(1).permutation(N)
+    ids, values = pd.Series(map(str, order)), np.arange(N) / 10  # the value of id 3 is 0.3
+    wanted = (order / 10).astype(np.float32)
+    np.testing.assert_array_equal(match_values(dict(enumerate(values)), ids), wanted)
+    by_id = pd.Series(values).iloc[order[::-1]]
+    np.testing.assert_array_equal(match_values(by_id, ids), wanted)
+    with pytest.raises(InvalidInputError, match="ids in another order"):
+        match_values(pd.Series(values), ids)
+    np.testing.assert_array_equal(match_values(pd.Series(VALUES), IDS), VALUES)  # which counts, and names none of them
+    with pytest.raises(InvalidInputError, match="masked"):
+        match_values(np.ma.masked_array(VALUES, VALUES > 0), IDS)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -66,6 +80,8 @@ def test_values_are_matched_by_the_ids_in_whichever_order(order: list[int], as_m
         ([*VALUES[:4], 1e-300, *VALUES[5:]], "1e-300 for é 4.*logarithm"),
         ([*VALUES[:4], None, *VALUES[5:]], "numbers"),
         (["a"] * N, "numbers"),
+        (np.ma.masked_equal(VALUES, VALUES[4]), "without masked values. Received: 1 of them"),
+        (pd.Series(VALUES, pd.MultiIndex.from_product([IDS, ["a"]])), "an index of 2 levels"),
         (VALUES + 1j, "numbers"),
     ],
 )
@@ -145,7 +161,7 @@ def test_a_replaced_score_is_seen_by_whoever_has_the_run_open(run: Run) -> None:
     assert other.scores()["energy"].tolist() == (-VALUES).tolist()
 
 
-@pytest.mark.parametrize("name", ["label", "correct", "margin", "id", "weight", "deterministic", "other_x", "change_"])
+@pytest.mark.parametrize("name", ["label", "correct", "margin", "id", "weight", "deterministic", "other_x", "change_x"])
 def test_no_score_takes_the_name_of_a_column(tmp_path: Path, name: str) -> None:
     rows = pd.DataFrame({"text": ["a", "b", "c"], "weight": [1, 2, 3]})
     run = mcviz.write_run(tmp_path / "run", np.random.default_rng(0).dirichlet(np.ones(3), (5, 3)), data=rows)
@@ -265,9 +281,28 @@ def test_the_command_reads_a_table_or_one_value_a_line(run: Run, tmp_path: Path,
     assert run.score_registry["energy"].meaning == "As is."
 
 
+SHUFFLED = [str(each) for each in np.random.default_rng(1).permutation(N)]
+
+
+@pytest.mark.parametrize("ids", [None, IDS.tolist(), SHUFFLED], ids=["none", "texts", "numbers"])
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_a_table_that_was_sorted_and_read_back_is_by_number_or_id(tmp_path: Path, ids: Any, ending: str) -> None:
+    passes = np.random.default_rng(0).dirichlet(np.ones(3), (5, N))
+    run = mcviz.write_run(tmp_path / "run", passes, ids=ids)
+    file = tmp_path / f"sorted{ending}"
+    numbered = pd.DataFrame({"energy": VALUES}, run.scores().index).sort_values("energy")  # the index is `example`
+    named = numbered.set_axis(run.scores()["id"].iloc[numbered.index]).rename_axis("id")
+    tables = [numbered, named] if ids == SHUFFLED else [numbered, named, numbered.rename_axis(None)]
+    for number, table in enumerate(tables):
+        table.to_csv(file) if ending == ".csv" else table.to_parquet(file)
+        assert main(["score", run.path, "--name", f"energy_{number}", "--from", str(file)]) == 0
+        assert run.scores()[f"energy_{number}"].tolist() == VALUES.tolist()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("example,energy\n0,1\n0,2\n", "the number of each example once, 0 to 10"),
         ("id,energy\n0,1\n", "none for 1"),
         ("id,a,b\n0,1,2\n", "a column energy, or one column besides id. Received: a, b"),
         pytest.param("id\n0\n", "Received: none", marks=pytest.mark.exhaustive),

@@ -56,8 +56,9 @@ def test_a_regression_goes_with_its_targets_and_its_variances(tmp_path: Path, na
     for suffix in (".npz", ".nc", ".parquet"):
         export_run(run, tmp_path / f"a{suffix}")
     with np.load(tmp_path / "a.npz", allow_pickle=False) as arrays:
-        assert set(arrays) == {*wanted, "labels"}
-        for array, values in (wanted | {"labels": run.labels}).items():
+        more = {"labels": run.labels} | ({} if run.columns is None else {"ids": run.columns["id"]})
+        assert set(arrays) == {*wanted, *more}
+        for array, values in (wanted | more).items():
             np.testing.assert_array_equal(arrays[array], values)
     with xarray.open_dataset(tmp_path / "a.nc") as found:
         for array, values in (wanted | {"label": run.labels}).items():

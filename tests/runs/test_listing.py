@@ -4,11 +4,12 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.errors import RunNotFoundError
+from mcviz.errors import RunNotFoundError, StorageError
 from mcviz.runs import files, list_runs, open_run
 from tests.runs.making import FORMS, make
 
@@ -76,11 +77,22 @@ def test_a_table_of_runs_has_a_row_for_each_and_says_how_good_it_is(
     assert table.loc["broken", "state"] == "damaged"
     for name, row in table.iterrows():
         (listed,) = [run.as_json() for run in list_runs(folder) if run.name == name]
-        assert row.dropna().to_dict() == {
-            key: value for key, value in listed.items() if value is not None and key != "name"
-        }
+        found = row.dropna().drop(["nll", "ece"], errors="ignore").to_dict()
+        assert found == {key: value for key, value in listed.items() if value is not None and key != "name"}
+    for form, run in runs.items():
+        known = bool(run.class_names) and run.labels is not None
+        assert table.loc[form, ["nll", "ece"]].notna().tolist() == [known, known]
+        if known:
+            truth = run.mean_probs[np.arange(len(run)), run.labels].astype(np.float64)
+            assert table.loc[form, "nll"] == pytest.approx(-np.log(truth).mean(), rel=1e-5)
+            measures = {each.measure.name: each.one.value for each in mcviz.compare(run, run).measures}
+            assert table.loc[form, "ece"] == pytest.approx(measures["ece"])
+    assert set(table["rate"].dropna()) == {"0.5"}
     monkeypatch.setenv("MCVIZ_CACHE", str(folder))
     assert mcviz.runs_table().equals(table)
-    assert mcviz.runs_table(tmp_path)["shipped"].all(), "where there is no run, those that came with mcviz"
+    assert list(mcviz.runs_table(tmp_path).columns) == list(table.columns)
+    assert mcviz.runs_table(tmp_path).empty, "runs that came with mcviz are in no folder of the user's"
+    with pytest.raises(StorageError, match="that can be used"):
+        mcviz.runs_table("ftp://127.0.0.1:9/runs")
     with pytest.raises(RunNotFoundError, match="no folder"):
         mcviz.runs_table(tmp_path / "nowhere")

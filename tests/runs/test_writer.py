@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from msgspec.structs import replace
 
-from mcviz.errors import CorruptRunError, InvalidInputError, RunExistsError
+from mcviz.errors import CorruptRunError, InvalidInputError, RunExistsError, RunNotFoundError
 from mcviz.runs import Images, Layer, Model, Preprocessing, open_run, verify_run
 from mcviz.runs.contents import Contents
 from mcviz.runs.writer import _Writer, write
@@ -128,6 +128,18 @@ def test_stopped_later_what_is_done_stays_and_nothing_else(tmp_path: Path) -> No
         "predictions.zarr/probs/c.0.0.0",
     }
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_no_part_is_made_again_of_a_run_that_was_moved_and_it_can_be_gone_on_with(tmp_path: Path) -> None:
+    def move(done: int, _: int) -> None:
+        if done > 30 and (tmp_path / "run").exists():
+            (tmp_path / "run").rename(tmp_path / "moved")
+
+    with pytest.raises(RunNotFoundError, match="was moved or removed while it was written"):
+        make(tmp_path / "run", progress=move)
+    assert not [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
+    moved, whole = make(tmp_path / "moved"), make(tmp_path / "whole")
+    assert numbers(moved) == numbers(whole)
 
 
 def test_growing_that_is_stopped_before_its_first_shard_leaves_all_else_as_it_was(tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 """What `mcviz check` says of a model and a data set is so."""
 
 import re
+import warnings
 
 import keras
 import numpy as np
 import pytest
 
 from mcviz.data import DataSet
-from mcviz.errors import InvalidInputError
+from mcviz.errors import InvalidInputError, ModelWarning
 from mcviz.runs import Preprocessing, ValueScale
 from mcviz.runs.contents import describe_images
 from mcviz.sampling.adapters.image import ImageAdapter
@@ -63,7 +64,7 @@ def test_the_disk_that_it_foresees_is_what_a_run_takes(tmp_path):
         (
             saturated(255),
             None,
-            r"right on 25\.0% of the first 60 images, .* on 25\.0%\. With --scale 1 it is right on 100",
+            r"right on 25\.0% of all 60 images, .* on 25\.0%\. With --scale 1 it is right on 100",
         ),
         (saturated(1), Preprocessing(), r"With --scale 255 it is right on 100"),
         (saturated(1), None, "^$"),
@@ -72,6 +73,30 @@ def test_the_disk_that_it_foresees_is_what_a_run_takes(tmp_path):
 )
 def test_a_scale_that_mends_an_accuracy_near_chance_is_named(model, given, told):
     assert re.search(told, try_model(Sampler(model), DataSet(IMAGES, LABELS), given).advice)
+
+
+def test_the_examples_that_are_tried_are_drawn_from_all_of_them():
+    labels = np.repeat([0, 3], [560, 240])  # as a sorted folder has them, of which a model knows the first class alone
+    look = try_model(Sampler(saturated(3)), DataSet(np.zeros((800, 4, 4, 1), np.uint8), labels))
+    assert len(look.examples) == 512
+    assert 0.65 < look.quality < 0.75
+
+
+def test_python_warns_of_a_model_that_is_hardly_better_than_guessing_and_once(tmp_path):
+    with pytest.warns(ModelWarning, match=r"right on 25\.0% of all 60 images, .* With --scale 1 it is right on 100"):
+        sample_run(saturated(255), DataSet(IMAGES, LABELS), tmp_path / "run", passes=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ModelWarning)
+        sample_run(saturated(1), DataSet(IMAGES, LABELS), tmp_path / "good", passes=2)
+
+
+def test_python_warns_where_nothing_confirms_what_the_outputs_are_taken_for(tmp_path):
+    model = keras.Sequential([keras.Input((4, 4, 1)), layers.Flatten(), layers.Dropout(0.5), layers.Dense(4)])
+    with pytest.warns(ModelWarning, match=r"taken for 4 logits, of which a softmax .* say from_logits"):
+        sample_run(model, DataSet(IMAGES), tmp_path / "run", passes=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ModelWarning)
+        sample_run(model, DataSet(IMAGES), tmp_path / "said", passes=2, from_logits=True)
 
 
 def test_a_layer_that_scales_is_believed_by_the_values_that_it_was_fitted_to():

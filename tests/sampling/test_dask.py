@@ -27,9 +27,9 @@ from mcviz.cli import main
 from mcviz.data import DataSet, InPlace, Pictures, read_data
 from mcviz.errors import ClusterError, InvalidInputError, PartialRunError
 from mcviz.extras import INSTALL_DASK
-from mcviz.jobs.of_run import data_set_of
 from mcviz.options import ModelOptions
 from mcviz.runs import Run, open_run, verify_run
+from mcviz.runs.data_set import data_set_of
 from mcviz.runs.files import folder_at
 from mcviz.sampling import cluster, run_sampling
 from mcviz.sampling.cluster import _Execution

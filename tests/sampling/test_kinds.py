@@ -269,7 +269,7 @@ def test_an_rmse_that_is_no_better_than_the_mean_is_told_and_one_that_is_better_
     assert look.quality == pytest.approx(0, abs=1e-4)
     assert look.advice == ""
     unscaled = try_model(honest, data)
-    assert "RMSE on the first 21 rows is" in unscaled.advice
+    assert "RMSE on all 21 rows is" in unscaled.advice
     assert "by always saying the mean. Are the rows prepared as they were in training, by the same" in unscaled.advice
     good.set_weights([0.01 * weights, np.array([100, 20], np.float32)])
     assert "by always saying the mean" in try_model(exactly(good), data, SCALER).advice

@@ -184,6 +184,7 @@ def test_the_command_prints_a_table_of_photographs_and_all_as_json(
     assert others["source"] == str(tmp_path / "others.npz")
     assert set(others["figures"]) == set(DETECTORS)
     assert found["held_out_stopped"]["value"] == kept.own.stopped.value
+    assert tuple(found["held_out_stopped"]["by_chance"].values()) == kept.stopped_by_chance
     assert found["passes"] == PASSES
 
 

@@ -175,6 +175,22 @@ def test_what_is_no_regression_is_refused_in_one_line(last, options, told):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("by_name", [False, True])
+def test_a_mean_and_its_spread_may_be_two_outputs(by_name):
+    features = keras.Input((3,))
+    hidden = layers.Dropout(0.5)(layers.Dense(8, "relu")(features))
+    mean, std = layers.Dense(2, name="mean")(hidden), layers.Dense(2, "softplus", name="std")(hidden)
+    one = keras.Model(features, layers.Concatenate()([mean, std]))
+    two = keras.Model(features, {"std": std, "mean": mean} if by_name else [mean, std])
+    rows = np.random.default_rng(0).random((4, 3), np.float32)
+    together, apart = (Sampler(each, task="regression", predicts="mean,std") for each in (one, two))
+    np.testing.assert_allclose(apart.sample(rows, passes=3), together.sample(rows, passes=3), rtol=1e-5)
+    names = "std, mean" if by_name else "mean, std"
+    assert apart.meaning.text == f"mean and std of the model's 2 outputs ({names}): mean and std of 2 targets"
+    with pytest.raises(InvalidInputError, match=r"one of the model's 2 outputs: \w+, \w+\. Received: output=None"):
+        Sampler(two, task="regression")
+
+
 @pytest.mark.parametrize("units", [1, 3])
 def test_a_sigmoid_may_be_a_regression_within_bounds(units):
     model = dense(layers.Dense(units, activation="sigmoid"))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from mcviz.cli import main
 from mcviz.data import DataSet, as_model_input
 from mcviz.errors import (
     DataNotFoundError,
@@ -16,7 +17,7 @@ from mcviz.errors import (
     RunExistsError,
     UnsuitableModelError,
 )
-from mcviz.runs import Layout, open_run, verify_run
+from mcviz.runs import Layout, open_run, runs_table, verify_run
 from mcviz.sampling import run_sampling
 from mcviz.sampling.keras.model_files import load_model
 from mcviz.sampling.keras.network import model_digest
@@ -96,6 +97,20 @@ def test_a_run_holds_what_sampling_gives(tmp_path: Path, keras_network: keras.Mo
     np.testing.assert_array_equal(run.labels, data.labels)
     assert run.deterministic_accuracy == np.mean(run.deterministic_probs.argmax(1) == data.labels)
     assert verify_run(run.path).accuracy["mean single pass"] == pytest.approx(run.pass_accuracy.mean())
+
+
+def test_a_run_is_sampled_again_at_another_rate_by_its_own_examples_and_its_own_model(
+    tmp_path: Path, keras_network: keras.Model, data: DataSet
+) -> None:
+    trained = sample_run(keras_network, data, tmp_path / "trained", passes=4)
+    expected = sample_run(Sampler(keras_network, rate=0.2), data, tmp_path / "expected", passes=4)
+    again = sample_run(keras_network, trained, tmp_path / "again", passes=4, rate=0.2)
+    by_path = sample_run(trained.model_path, trained.path, tmp_path / "by-path", passes=4, rate=0.2)
+    typed = ["--model", trained.path, "--data", trained.path, "--out", str(tmp_path / "typed"), "--passes", "4"]
+    assert main(["sample", *typed, "--rate", "0.2"]) == 0
+    assert {run.digest for run in (again, by_path, open_run(tmp_path / "typed"))} == {expected.digest}
+    assert (trained.manifest.rates, again.manifest.rates) == ("0.5", "0.2")
+    assert runs_table(tmp_path).loc[["trained", "again"], "rate"].tolist() == ["0.5", "0.2"]
 
 
 def test_a_sampler_is_taken_as_it_is(

@@ -84,7 +84,7 @@ def test_one_of_several_outputs_is_picked_by_name():
         assert Sampler(model, output="colour").width == 2
         assert Sampler(model, output="shape").sample(IMAGES, passes=4).shape == (4, 5, 3)
         with pytest.raises(
-            InvalidInputError, match=r"one of the model's outputs: colour, shape. Received: output=None"
+            InvalidInputError, match=r"one of the model's 2 outputs: colour, shape. Received: output=None"
         ):
             Sampler(model)
         with pytest.raises(InvalidInputError, match="Received: output='size'"):

@@ -12,7 +12,7 @@ from mcviz.app.state import choose_name
 run, state = begin(COMPARE, "What differs between two runs?")
 other = load_other(run, state)
 score = choose_name(state.score, scores_to_compare(run, other), next(iter(run_scores(run))))
-render_verdict(run, other, score)
+render_verdict(run, other, state, score)
 if isinstance(run, ComparedRun):
     st.header("Which examples changed?", anchor=False)
     render_changes(run, state, score)

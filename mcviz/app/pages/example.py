@@ -181,7 +181,7 @@ def steps_from(example: int, examples: np.ndarray) -> dict[str, int]:
 
 run, state = begin(EXAMPLE)
 renderer = task_renderer(run)
-example = int(ranking(run, run.task.first_score)[0]) if state.example is None else state.example
+example = int(ranking(run, run.first_score)[0]) if state.example is None else state.example
 selection = select(run, state)
 render_stepper(selection, example)
 context = load_example(run, state, example)

@@ -31,7 +31,7 @@ IMPORTED = (
 
 def render_most_uncertain(run: Run, state: PageState) -> None:
     """Render the examples that the ensemble is most uncertain about."""
-    score = run_scores(run)[run.task.first_score]
+    score = run_scores(run)[run.first_score]
     end = "lowest" if score.uncertain_when == "low" else "highest"
     st.header("What it is most uncertain about", anchor=False)
     marked = "✗ marks a wrong prediction." if has(run, "labels") and task_renderer(run).marks_mistakes else ""

@@ -12,7 +12,7 @@ from mcviz.app.person import current_person
 from mcviz.app.resources import run_scores
 from mcviz.app.review.decisions import render_queue
 from mcviz.app.review.results import render_results
-from mcviz.app.selection import LABEL_ERRORS, Selection, ranked_examples, select
+from mcviz.app.selection import LABEL_ERRORS, Selection, label_error_words, ranked_examples, select
 from mcviz.app.session import session_store
 from mcviz.app.state import ORDERS, choose_name
 from mcviz.app.wording import as_markdown, extremes
@@ -79,6 +79,8 @@ else:
         first = extremes(score)[ORDERS.index(state.order)]
         st.caption(f"By {score.inline_label}, {first} first.", width="content")
         link_to(UNCERTAIN, "Choose other examples")
+    if part == "label_errors":
+        st.caption(label_error_words(run))
 if len(selection.examples) == 0:
     render_empty_selection()
 elif not reviewer:

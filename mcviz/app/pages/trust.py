@@ -3,10 +3,12 @@
 import streamlit as st
 
 from mcviz.app.navigation import TRUST, UNCERTAIN, begin, require_classes
+from mcviz.app.needs import has
 from mcviz.app.trust.calibration import render_reliability, render_verdict
 from mcviz.app.trust.details import render_details
 from mcviz.app.trust.referral import render_referral, render_referred
 from mcviz.app.trust.slices import render_worst_slice
+from mcviz.app.trust.unlabelled import render_estimate
 
 run, state = begin(TRUST, "Can these numbers be trusted?")
 require_classes(
@@ -15,6 +17,9 @@ require_classes(
     "Uncertain examples, in the view Intervals.",
     UNCERTAIN,
 )
+if not has(run, "labels"):
+    render_estimate(run, state)
+    st.stop()
 if len(run) < 2:
     st.info("One example is too few to tell how far a run can be trusted.", icon=":material/inbox:")
     st.stop()

@@ -11,6 +11,7 @@ import streamlit as st
 
 from mcviz import plot
 from mcviz.analysis.similarity import similarity_basis
+from mcviz.app.columns import own_columns
 from mcviz.app.components.charts import chart
 from mcviz.app.components.example import EXAMPLE_WIDTH, render_example
 from mcviz.app.components.explanation import PICTURE, Explanation, render_explanation
@@ -172,7 +173,8 @@ def _render_example(review: Review, example: int) -> dict[str, str]:
     with left:
         with st.container(key=PICTURE):
             render_example(run, example, EXAMPLE_WIDTH)
-        st.caption(f"Example {example}, {find_rank(example, queue) + 1:,} of {len(queue):,}.")
+        name = f" ({as_markdown(table(run)['id'].iloc[example])})" if "id" in own_columns(run) else ""
+        st.caption(f"Example {example}{name}, {find_rank(example, queue) + 1:,} of {len(queue):,}.")
         so_far = review.describe(example)
         if so_far and (review.disputed or example in review.mine):
             st.markdown(f"So far: {so_far}.")

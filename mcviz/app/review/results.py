@@ -18,6 +18,7 @@ from mcviz.reviews import Outcome, Reviews, ReviewSummary, compute_outcome, sele
 from mcviz.reviews.files import (
     encode_csv,
     encode_label_studio,
+    encode_labels,
     encode_npz,
     encode_parquet,
     label_studio_setup,
@@ -30,6 +31,7 @@ MOST_SHOWN = 200  # rows of a table
 EXPORTS: dict[str, tuple[str, str, Callable[[Run, ReviewSummary], bytes]]] = {
     "csv": ("Decisions as CSV", "text/csv", encode_csv),
     "parquet": ("Decisions as Parquet", "application/vnd.apache.parquet", encode_parquet),
+    "labels.csv": ("Corrected labels as CSV", "text/csv", encode_labels),
     "npz": ("Corrected labels as npz", "application/octet-stream", encode_npz),
     "json": ("Label Studio's JSON", "application/json", partial(encode_label_studio, picture=png_url)),
 }

@@ -11,10 +11,13 @@ from mcviz.app.runs.words import describe_examples, describe_quality, describe_s
 from mcviz.app.session import widget_value
 from mcviz.app.state import go_to_run
 from mcviz.app.wording import as_markdown, counted
-from mcviz.runs import ListedRun
+from mcviz.runs import ListedRun, Manifest
+from mcviz.runs.figures import read_figures
 from mcviz.text import format_bytes, one_line
 
 COLUMNS = {
+    "NLL": st.column_config.NumberColumn("NLL, nats", format="%.4f"),
+    "ECE": st.column_config.NumberColumn("ECE", format="percent"),
     "passes": st.column_config.NumberColumn("passes", format="localized"),
     "size": st.column_config.NumberColumn("size", format="bytes"),
     "made": st.column_config.DatetimeColumn("made, UTC", format="YYYY-MM-DD HH:mm"),
@@ -57,8 +60,14 @@ def render_runs(runs: Sequence[ListedRun], name: str, folder: str) -> None:
     )
 
 
+@st.cache_resource(max_entries=1000, show_spinner="Reading how good the runs are …")
+def _figures(path: str, digest: str, _manifest: Manifest | None) -> dict[str, float]:  # noqa: ARG001 (a key)
+    return read_figures(path, _manifest)
+
+
 def _table(runs: Sequence[ListedRun]) -> pd.DataFrame:
     known = [run.manifest for run in runs]
+    figures = [_figures(run.path, run.manifest.digest if run.manifest else "", run.manifest) for run in runs]
     rows = pd.DataFrame(
         {
             "run": [one_line(run.name) for run in runs],
@@ -67,12 +76,13 @@ def _table(runs: Sequence[ListedRun]) -> pd.DataFrame:
             "data": [describe_examples(each) if each else "" for each in known],
             "task": [each.task if each else "" for each in known],
             "passes": pd.array([each.passes if each else None for each in known], "Int64"),
+            "rate": [each.rates if each else "" for each in known],
             "masks": [each.masks or each.origin.kind if each else "" for each in known],
             "how good": [describe_quality(run) for run in runs],
+            "NLL": [each.get("nll") for each in figures],
+            "ECE": [each.get("ece") for each in figures],
             "size": [run.bytes for run in runs],
-            "made": pd.Series(
-                [time_made(each.created) if each else None for each in known], dtype="datetime64[s, UTC]"
-            ),
+            "made": pd.Series([time_made(each) if each else None for each in known], dtype="datetime64[s, UTC]"),
         }
     )
     if any(run.message for run in runs):

@@ -1,7 +1,6 @@
 """Describe a run and its manifest in words."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from mcviz.app.wording import counted
 from mcviz.kinds import kind_of
@@ -36,18 +35,14 @@ def describe_examples(manifest: Manifest) -> str:
     return f"{manifest.examples.count:,} {plural if manifest.examples.count != 1 else plural.removesuffix('s')}"
 
 
-def time_made(created: dict[str, Any]) -> datetime | None:
+def time_made(manifest: Manifest) -> datetime | None:
     """The time at which a run was finished, or else begun, in UTC; None where it is not known."""
-    try:
-        found = datetime.fromisoformat(str(created.get("finished") or created.get("started")))
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return manifest.time("finished") or manifest.time("started")
 
 
 def describe_manifest(manifest: Manifest) -> dict[str, str]:
     """The facts of a manifest by their titles, each text on one line."""
-    model, origin, made = manifest.model, manifest.origin, time_made(manifest.created)
+    model, origin, made = manifest.model, manifest.origin, time_made(manifest)
     found = {
         "Predicts": _describe_outputs(manifest),
         "Examples": _describe_content(manifest),

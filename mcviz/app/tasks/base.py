@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
+from mcviz.analysis.comparison import Comparison
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.charts import headed_chart
 from mcviz.app.components.explanation import Explanation
@@ -237,13 +238,13 @@ class TaskRenderer(ABC):
         left, right = st.columns(2, gap="large")
         name = f"{words.name[0].upper()}{words.name[1:]}"
         with left:
-            passes = "every single pass" if quality.beaten == 1 else f"{percent(quality.beaten)} of the single passes"
-            headed_chart(f"{name} versus ensemble", against_ensemble, "single-passes", words.beats.format(passes))
+            headed_chart(f"{name} versus ensemble", against_ensemble, "single-passes", _describe_beaten(quality, words))
         with right:
-            spoken = (
-                f"{name} of the mean of the first 1, 2, … passes. From {counted(quality.enough, 'pass')} on it stays "
-                f"within {words.tolerance} of the end."
-            )
+            spoken = f"{name} of the mean of the first 1, 2, … passes."
+            if quality.enough < len(quality.passes):
+                spoken += f" From {counted(quality.enough, 'pass')} on it stays within {words.tolerance} of the end."
+            elif quality.enough > 1:
+                spoken += f" It still changes by more than {words.tolerance} with the last pass."
             headed_chart("How many passes it takes", by_size, "ensemble-size", spoken)
 
     def quality_rows(self, run: Run) -> dict[str, str]:
@@ -260,7 +261,8 @@ class TaskRenderer(ABC):
     def _render_cards(self, run: Run, quality: PassQuality) -> None:
         unit, passes, words = as_markdown(run.manifest.unit), quality.passes, self.quality_words
         off, on = ("", "") if run.manifest.origin.kind == "imported" else ("Dropout off: ", "Dropout on: ")
-        ends = f"{self.format_quality(passes.min(), '')} to {self.format_quality(passes.max(), unit)}"
+        least, most = self.format_quality(passes.min(), unit), self.format_quality(passes.max(), unit)
+        ends = f"{most} in every pass" if least == most else f"{self.format_quality(passes.min(), '')} to {most}"
         mean = f"The mean of {counted(len(passes), 'pass')}. How far they {words.vary} is the uncertainty."
         values = (
             (quality.deterministic, as_sentence(f"{off}one prediction, no uncertainty")),
@@ -365,12 +367,12 @@ class TaskRenderer(ABC):
 
     # Two runs, and files to take away
 
-    def render_comparison(self, terms: Mapping[str, Mapping[str, np.ndarray]]) -> None:  # noqa: B027
-        """Render charts of how good two runs are, of the terms of each by its name; see `measures.quality`."""
+    def render_comparison(self, found: Comparison) -> None:  # noqa: B027
+        """Render charts of how good two runs are, where labels are known."""
 
     @abstractmethod
-    def render_example_of_both(self, context: ExampleContext, other: Run) -> None:
-        """Render an example as its run and another one predict it."""
+    def render_example_of_both(self, context: ExampleContext, found: Comparison) -> None:
+        """Render an example that two runs share as both predict it."""
 
     @abstractmethod
     def summary_figures(self, selection: Selection) -> list[go.Figure]:
@@ -384,3 +386,12 @@ class TaskRenderer(ABC):
 @cached_for_run(numbers_key, max_entries=8)
 def _quality_figures(run: Run) -> list[go.Figure]:
     return [plot.accuracy(run), plot.ensemble_size(run)]
+
+
+def _describe_beaten(quality: PassQuality, words: QualityWords) -> str:
+    """Say how many of the passes the ensemble beats."""
+    if (quality.passes == quality.ensembles[-1]).all():
+        return "Every single pass is as good as the ensemble."
+    if quality.beaten in (0, 1):
+        return words.beats.format("every single pass" if quality.beaten else "none of the single passes")
+    return words.beats.format(f"{percent(quality.beaten)} of the single passes")

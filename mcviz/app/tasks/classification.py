@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.comparison import bin_by_confidence, class_order
+from mcviz.analysis.comparison import Comparison
+from mcviz.analysis.pairing import class_order
 from mcviz.app.components.charts import chart, class_charts, class_table
 from mcviz.app.components.explanation import Explanation, render_explanation
 from mcviz.app.components.histograms import pass_histograms
@@ -41,11 +42,9 @@ from mcviz.figures import (
     estimate_by_passes,
 )
 from mcviz.figures import two_classes as two_classes_figure
-from mcviz.figures.comparison import class_histograms, classes_to_compare
 from mcviz.figures.sweeps import SWEEP_SCORES, predictions_along
-from mcviz.figures.trust import accuracy_against_referred, reliability_diagram
 from mcviz.measures import PassSummary, percent, scores, summarise
-from mcviz.measures.selective import Ranking, accuracy_of_rest, perfect_ranking
+from mcviz.measures.units import fixed
 from mcviz.runs import Run
 from mcviz.text import one_line
 
@@ -67,7 +66,7 @@ class ClassificationRenderer(TaskRenderer):
         return 0.0005
 
     def format_quality(self, value: float, unit: str) -> str:
-        return f"{value:.2%}"
+        return f"{fixed(100 * value, 2)}%"
 
     # Lists and filters
 
@@ -227,43 +226,33 @@ class ClassificationRenderer(TaskRenderer):
 
     # Two runs, and files to take away
 
-    def render_comparison(self, terms: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+    def render_comparison(self, found: Comparison) -> None:
         """Render the reliability diagram of both runs, and what referring uncertain examples gains in each."""
+        if found.terms is None:
+            return
         left, right = st.columns(2, gap="large")
         with left:
             st.subheader("Are the probabilities calibrated?", anchor=False)
             st.caption("Accuracy − confidence by confidence, with 95% intervals.")
-            figure = reliability_diagram(bin_by_confidence(terms))
-            chart(figure, "reliability-of-both", "Accuracy − confidence by confidence, of both runs.")
+            chart(plot.reliability(found), "reliability-of-both", "Accuracy − confidence by confidence, of both runs.")
         with right:
             st.subheader("What is a look worth?", anchor=False)
             st.caption("Accuracy of the rest when the most uncertain share goes to a person.")
-            rankings = {name: Ranking(each["uncertainty"], each["correct"]) for name, each in terms.items()}
-            first = next(iter(rankings.values()))
-            shares = np.linspace(0, 1, len(first) + 1)
-            curves = {name: accuracy_of_rest(each) for name, each in rankings.items()}
-            figure = accuracy_against_referred(
-                {name: np.interp(shares, np.linspace(0, 1, len(curve)), curve) for name, curve in curves.items()},
-                accuracy_of_rest(perfect_ranking(first)),
-                float(first.correct.mean()),
-            )
-            chart(figure, "referral-in-both", "Accuracy of the rest against the share referred, of both runs.")
+            spoken = "Accuracy of the rest against the share referred, of both runs."
+            chart(plot.risk_coverage(found), "referral-in-both", spoken)
 
-    def render_example_of_both(self, context: ExampleContext, other: Run) -> None:
+    def render_example_of_both(self, context: ExampleContext, found: Comparison) -> None:
         """Render each run's prediction in a sentence, and histograms of the classes that they say most of."""
-        run, names, label = context.run, class_names(context.run), _label(context)
-        both = [run.summary(context.example), other.summary(context.example).reorder(class_order(run, other))]
-        shown = all_as_markdown(names)
-        for name, summary in zip((run.name, other.name), both, strict=True):
-            mark = "" if label in (None, summary.prediction) else "✗ "
+        run, other, shown = found.one, found.other, all_as_markdown(class_names(context.run))
+        place = found.pairs.find(context.example)
+        labels, there = found.pairs.labels, other.summary(int(found.pairs.other[place]))
+        both = {run.name: run.summary(context.example), other.name: there.reorder(class_order(run, other))}
+        for name, summary in both.items():
+            mark = "" if labels is None or labels[place] == summary.prediction else "✗ "
             prediction = f"**{shown[summary.prediction]}** with {percent(summary.mean[summary.prediction])}"
             st.markdown(f"**{as_markdown(name)}**: {mark}{prediction}. {as_sentence(votes(summary, shown))}")
-        classes = classes_to_compare(both[0].mean, both[1].mean, label)
-        chart(
-            class_histograms(both, [run.name, other.name], classes, names, label),
-            "example-in-both",
-            f"Histograms of the passes of both runs for {', '.join(names[c] for c in classes)}.",
-        )
+        spoken = "Histograms of the passes of both runs for the classes that they say most of."
+        chart(plot.example(found, context.example), "example-in-both", spoken)
 
     def summary_figures(self, selection: Selection) -> list[go.Figure]:
         run, rows = selection.run, selection.table

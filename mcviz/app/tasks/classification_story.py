@@ -3,15 +3,17 @@
 import numpy as np
 
 from mcviz import plot
-from mcviz.analysis.base import mistakes_in_order
+from mcviz.analysis.base import LEAST_LABELLED, mistakes_in_order
 from mcviz.app.components.charts import chart
 from mcviz.app.components.example import EXAMPLE_WIDTH, render_example
 from mcviz.app.needs import missing
 from mcviz.app.resources import class_names, ranking, table
 from mcviz.app.tasks.story import Step, Story, review_step, side_by_side
+from mcviz.app.trust.calibration import find_calibration
 from mcviz.app.wording import all_as_markdown, as_markdown, as_sentence, confidence, counted, votes
 from mcviz.errors import McvizError
 from mcviz.measures import percent, summarise
+from mcviz.measures.bootstrap import Interval
 from mcviz.runs import Run
 
 CONFIDENT = 0.7  # a probability from which on a prediction sounds confident
@@ -64,12 +66,10 @@ class ClassificationStory(Story):
         single, by_size, deterministic = run.pass_accuracy, run.ensemble_accuracy, run.deterministic_accuracy
         if single is None or by_size is None:
             raise McvizError(missing(run, "labels"))
-        # Judged as they are shown.
-        together, alone = (round(float(value), 4) for value in (by_size[-1], single.mean()))
-        verdict = "better than" if together > alone else "no better than" if together == alone else "worse than"
+        together, alone = float(by_size[-1]), float(single.mean())
         sentence = (
-            f"{'And' if together > alone else 'But'} together the passes are {verdict} alone: the mean of all "
-            f"{len(single)} is correct for **{together:.2%}** of the examples, one pass on average for **{alone:.2%}**."
+            f"{_compare_with_alone(run, together - alone)}: the mean of all {len(single)} is correct for "
+            f"**{together:.2%}** of the examples, one pass on average for **{alone:.2%}**."
         )
         if deterministic is not None:
             gained = round((float(by_size[-1]) - deterministic) * len(run))
@@ -88,6 +88,18 @@ class ClassificationStory(Story):
             f"**{percent(probability)}**: it is {confidence(probability)}. {as_sentence(voted)}",
             lambda: chart(plot.passes(run, predictions), "noise", votes(summary, names)),
         )
+
+
+def _compare_with_alone(run: Run, gain: float) -> str:
+    """Say what Trust's test says of the ensemble's gain in accuracy over a single pass."""
+    if gain == 0:
+        return "But together the passes are no better than alone"
+    found = find_calibration(run).differences["single_pass"].accuracy if len(run) >= LEAST_LABELLED else Interval(gain)
+    if found.low > 0:
+        return "And together the passes are better than alone"
+    if found.high < 0:
+        return "But together the passes are worse than alone"
+    return "But together the passes are not shown to be better than alone"
 
 
 def classifier_probs(run: Run) -> np.ndarray:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from mcviz import plot
 from mcviz.analysis.base import as_predictions, column
+from mcviz.analysis.comparison import Comparison
 from mcviz.app.components.charts import chart
 from mcviz.app.components.choosers import target_chooser
 from mcviz.app.components.explanation import Explanation, render_explanation
@@ -38,7 +39,6 @@ from mcviz.figures import (
     curves_along,
     output_by_passes,
 )
-from mcviz.figures.comparison import output_histograms
 from mcviz.figures.style import ENSEMBLE
 from mcviz.figures.sweeps import score_comparison
 from mcviz.measures import regression_scores, significant
@@ -216,20 +216,14 @@ class RegressionRenderer(TaskRenderer):
 
     # Two runs, and files to take away
 
-    def render_example_of_both(self, context: ExampleContext, other: Run) -> None:
+    def render_example_of_both(self, context: ExampleContext, found: Comparison) -> None:
         """Render each run's prediction in a sentence, and the passes of a target."""
-        run, state = context.run, context.state
-        target_chooser(run, state)
-        both = [(run, context.predictions), (other, other.predictions(context.example))]
-        for each, passes in both:
-            prediction = predict_example(each, passes, state.coverage)
-            st.markdown(f"**{as_markdown(each.name)}**: {prediction.describe()}")
-        figure = output_histograms(
-            [passes[:, state.target] for _, passes in both],
-            [run.name, other.name],
-            unit=run.manifest.unit,
-            label=_label(context),
-        )
+        state, there = context.state, found.pairs.other[found.pairs.find(context.example)]
+        target_chooser(context.run, state)
+        for run, passes in ((found.one, context.predictions), (found.other, found.other.predictions(int(there)))):
+            prediction = predict_example(run, passes, state.coverage)
+            st.markdown(f"**{as_markdown(run.name)}**: {prediction.describe()}")
+        figure = plot.example(found, context.example, target=state.target)
         chart(figure, "example-in-both", "Histograms of the passes of both runs.")
 
     def summary_figures(self, selection: Selection) -> list[go.Figure]:

@@ -18,7 +18,14 @@ from mcviz.measures.prediction_intervals import (
     conformal_intervals,
     pass_intervals,
 )
-from mcviz.measures.regression import TERMS, RegressionMeasures, RegressionTable, regression_terms, table_from_terms
+from mcviz.measures.regression import (
+    FEWEST_FOR_RMSE,
+    TERMS,
+    RegressionMeasures,
+    RegressionTable,
+    regression_terms,
+    table_from_terms,
+)
 from mcviz.runs import Derived, Run, load_derived, save_derived
 
 FEWEST = 20  # examples, from which on a difference is judged
@@ -93,10 +100,11 @@ def render_measures(run: Run) -> None:
     }
     titles = [f"{title}, nats" if name == "nll" else f"{title}{unit}" for name, title in MEASURES.items()]
     st.table(pd.DataFrame.from_dict(rows, orient="index", columns=titles).rename_axis("prediction by"))
+    few = f"Fewer than {FEWEST_FOR_RMSE} are too few for that of an RMSE. " if len(run) < FEWEST_FOR_RMSE else ""
     st.caption(
-        "Lower is better; in brackets the 95% interval over other examples of the same kind. RMSE weighs large errors "
-        "most, MAE all alike. NLL (negative log likelihood) and CRPS compare the whole predicted distribution with the "
-        "label. They are low where a model is both right and honest."
+        f"Lower is better; in brackets the 95% interval over other examples of the same kind. {few}RMSE weighs "
+        "large errors most, MAE all alike. NLL (negative log likelihood) and CRPS compare the whole predicted "
+        "distribution with the label. They are low where a model is both right and honest."
     )
 
 

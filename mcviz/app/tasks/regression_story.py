@@ -53,7 +53,7 @@ class RegressionStory(Story):
 
         That is the whole uncertainty where it is known.
         """
-        score = run_scores(run)["total_std" if "total_std" in run_scores(run) else DOUBT]
+        score = run_scores(run)[run.first_score]
         order = ranking(run, score.name)
         large = mistakes_in_order(run, order)
         largest = f"the {counted(max(1, int(REVIEWED_SHARE * len(order))), 'largest error')}"

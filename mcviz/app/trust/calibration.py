@@ -30,7 +30,6 @@ from mcviz.app.wording import counted
 from mcviz.measures import SCORES, percent
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import (
-    FEWEST_OF_EACH,
     Calibration,
     add_predictors,
     calibration,
@@ -67,14 +66,21 @@ def render_reliability(run: Run) -> None:
     )
 
 
+@cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")
+def find_calibration(run: Run) -> Calibration:
+    """Find the figures of all predictors, for which the passes are read; cached."""
+    with progress_bar(SHARDS_READ) as progress:
+        others = other_predictors(run, progress)
+    return add_predictors(_main_calibration(run), others)
+
+
 def render_figures(run: Run, _state: PageState) -> None:
     """Render the figures of each way to predict, and what the ensemble gains over each."""
-    found = _calibration(run)
+    found = find_calibration(run)
     st.markdown(" ".join(verdict_sentences(run, found)[2:]))
     chart(plot.calibration(run, found), "figures", calibration_text(found))
-    fewest = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
     enough = has_enough_mistakes(*found.predictors.values())
-    least = "" if enough else f" NLL and Brier score have one only from {fewest} on."
+    least = "" if enough else " Of so few mistakes, those of NLL and Brier score hold whatever unseen mistakes cost."
     st.caption(
         f"With 95% intervals.{least} Chance: a calibrated model has a lower ECE 99 times in 100. For the NLL, "
         "probabilities are clipped at half a step of storage, since a stored 0 would make it infinite. The temperature "
@@ -181,13 +187,6 @@ def _main_calibration(run: Run) -> Calibration:
 @cached_for_run(numbers_key, max_entries=4)
 def _reliability(run: Run) -> Figure:
     return plot.reliability(run, _main_calibration(run).predictors)
-
-
-@cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")
-def _calibration(run: Run) -> Calibration:
-    with progress_bar(SHARDS_READ) as progress:
-        others = other_predictors(run, progress)
-    return add_predictors(_main_calibration(run), others)
 
 
 @cached_for_run(table_key, max_entries=8, show_spinner="Resampling the groups …")

@@ -12,7 +12,14 @@ from plotly.graph_objects import Figure
 from mcviz import plot
 from mcviz.analysis.base import ranking_scores
 from mcviz.analysis.labelling import acquire
-from mcviz.analysis.referral import RunReferral, measure_prediction_sets, rank_by_all_scores, refer
+from mcviz.analysis.referral import (
+    RunReferral,
+    describe_threshold,
+    find_cheapest_referral,
+    measure_prediction_sets,
+    rank_by_all_scores,
+    refer,
+)
 from mcviz.app.caching import cached_for_run, numbers_key, scores_key
 from mcviz.app.components.charts import chart
 from mcviz.app.components.gallery import tiles
@@ -21,12 +28,13 @@ from mcviz.app.filters import Filters
 from mcviz.app.navigation import REVIEW, UNCERTAIN, open_page
 from mcviz.app.resources import ranking, run_scores, table
 from mcviz.app.state import COVERAGES, PageState, choose_name, go
-from mcviz.app.wording import counted
+from mcviz.app.wording import as_markdown, counted
 from mcviz.choices import METHODS, Method
 from mcviz.figures.trust import mark_share
 from mcviz.measures import percent
+from mcviz.measures.calibration import ENOUGH
 from mcviz.measures.conformal import SetFigures
-from mcviz.measures.referral import Costs, Guarantee, Referral, find_cheapest
+from mcviz.measures.referral import Guarantee, Referral
 from mcviz.measures.selective import (
     Ranking,
     SelectiveFigures,
@@ -174,8 +182,8 @@ def _render_guarantee(found: RunReferral) -> None:
     looked_at = (
         "nobody looks at any"
         if found.guaranteed_threshold is None
-        else f"a person looks at those with {found.score.inline_label} {found.describe_threshold(given.threshold, 4)}, "
-        f"here {len(examples):,}"
+        else f"a person looks at those with {found.score.inline_label} "
+        f"{describe_threshold(found.score, given.threshold, 4)}, here {len(examples):,}"
     )
     st.markdown(
         f"**For new examples** from the same source, with {100 * given.confidence:.6g}% confidence at least "
@@ -252,10 +260,14 @@ def _render_score_table(run: Run) -> None:
         st.caption("Every prediction is correct, so there are no mistakes by which scores could be ranked.")
         return
     tied = find_ties_with_best(figures)
+    no_interval = any(np.isnan(each.augrc.low) for each in figures.values())
+    takes = f" An AUGRC has an interval only from {ENOUGH} on." if no_interval else ""
     if len(tied) > 1:
-        st.caption(f"Low is good. {len(tied)} of {len(figures)} tie with the best: within noise they are as good.")
+        st.caption(
+            f"Low is good. {len(tied)} of {len(figures)} tie with the best: their difference may be chance.{takes}"
+        )
     else:
-        st.caption(f"Low is good. {names[tied[0]]} is the best by more than noise.")
+        st.caption(f"Low is good. {names[tied[0]]} is the best by more than noise.{takes}")
     rows = sorted(figures.items(), key=lambda each: each[1].augrc.value)
     with st.container(key="orders"):
         st.table(
@@ -281,23 +293,20 @@ def render_costs(run: Run, state: PageState) -> None:
         look = st.number_input(
             "a look costs", 0.0, 1e9, step=1.0, format="%.6g", width=200, **bind("look_costs", state.look_costs)
         )
-    score = _score(run, state)
-    found: Costs = find_cheapest(_rankings(run)[score], mistake, look)
-    looks = len(found.referral.referred)
-    st.markdown(
-        f"It is cheapest to look at **{looks:,}** of {counted(len(run), 'example')}, the most uncertain by "
-        f"{run_scores(run)[score].inline_label}. That saves **{found.saved:,.6g}** against looking at none or at all, "
-        "whichever is cheaper."
-    )
+    found = find_cheapest_referral(run, mistake, look, _score(run, state))
+    st.markdown(as_markdown(found.in_words))
+    costs, looks = found.costs, found.looks
     st.table(
         pd.DataFrame(
             {
-                "looking at": [counted(looks, "example"), "none", "all"],
-                "costs": [f"{cost:,.6g}" for cost in (found.cost, found.of_none, found.of_all)],
+                "looking at": [counted(len(costs.on_others.referred), "example"), "none", "all"],
+                f"costs, of {counted(found.judged, 'example')} that judge it": [
+                    f"{cost:,.6g}" for cost in (costs.cost, costs.of_none, costs.of_all)
+                ],
             }
         ).set_index("looking at")
     )
-    if st.button("Take that as the budget", icon=":material/check:", disabled=looks == 0):
+    if st.button("Take that as the budget", icon=":material/check:", disabled=not found.pays):
         go(referral="budget", wanted=float(looks))
         st.rerun()
 

@@ -21,7 +21,7 @@ def render_errors(selection: Selection) -> None:
     """Render errors against the ranking's score, and their rank correlation; a lasso selects."""
     run, state, filters = selection.run, selection.state, selection.filters
     others, ranked_by = filters.without("lasso"), run_scores(run)[state.score]
-    score = run_scores(run)[run.task.first_score] if ranked_by.needs_labels else ranked_by
+    score = run_scores(run)[run.first_score] if ranked_by.needs_labels else ranked_by
     if score is not ranked_by:
         st.caption(
             f"{ranked_by.label} looks at the label itself, so the errors are shown against the "

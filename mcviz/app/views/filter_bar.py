@@ -17,7 +17,7 @@ from mcviz.app.navigation import REVIEW, link_to
 from mcviz.app.needs import available, has
 from mcviz.app.resources import class_names, run_numbers, run_scores, table
 from mcviz.app.runs.again import can_resample, render_resample_popover, render_resample_status
-from mcviz.app.selection import LABEL_ERRORS, Selection, filter_mask, select
+from mcviz.app.selection import LABEL_ERRORS, Selection, filter_mask, label_error_words, select
 from mcviz.app.session import queue_toast, session_store, widget_value
 from mcviz.app.state import ORDERS, PageState, change_filters, go, page_url
 from mcviz.app.tasks import task_renderer
@@ -54,6 +54,8 @@ def render_filter_bar(run: Run, state: PageState) -> Selection:
         chips(selection)
         _render_meaning(selection, score)
     with st.container():
+        if _ranks_label_errors(state):
+            st.caption(label_error_words(run))
         render_resample_status(selection)
     return selection
 
@@ -61,7 +63,7 @@ def render_filter_bar(run: Run, state: PageState) -> Selection:
 def _render_meaning(selection: Selection, score: Score) -> None:
     """Render the meaning of the ranking, and buttons that rank by label errors and sample again."""
     run, state = selection.run, selection.state
-    there = all(getattr(state, name) == value for name, value in LABEL_ERRORS.items())
+    there = _ranks_label_errors(state)
     meaning = as_markdown(score.meaning)
     st.caption(f"**Probable label errors first.** {meaning}" if there else meaning, width="content")
     if LABEL_ERRORS["score"] in run_scores(run):
@@ -70,6 +72,10 @@ def _render_meaning(selection: Selection, score: Score) -> None:
         _render_popover(
             "Sample again", ":material/replay:", lambda: render_resample_popover(selection), type="tertiary"
         )
+
+
+def _ranks_label_errors(state: PageState) -> bool:
+    return all(getattr(state, name) == value for name, value in LABEL_ERRORS.items())
 
 
 def _render_popover(label: str, icon: str, draw: Callable[[], None], **looks: Any) -> None:

@@ -90,12 +90,12 @@ def _figure(
     window: Window | None,
 ) -> Any:
     shown = filter_mask(run, others)
-    scores = table(run)[list(run_numbers(run))][shown]
+    scores = table(run)[list(run_numbers(run))][shown].dropna(subset=[x, y])  # which another run may lack
     along = scores[x].to_numpy(), scores[y].to_numpy()
     axes = axis_title(run, x), axis_title(run, y)
     marks = lasso_marks(lasso, x, y, scores)
     figure = draw_points(run, colouring, ranked_by, *along, scores.index.to_numpy(), axes=axes, window=window, **marks)
-    if line:
+    if line and len(scores):
         both = np.concatenate(along)
         figure.add_shape(**diagonal(float(both.min()), float(both.max())))
     return figure

@@ -93,7 +93,7 @@ def gradient_sign(
         block = tf.constant(examples[start : start + GRADIENTS_AT_ONCE], tf.float32)
         with tf.GradientTape() as tape:
             tape.watch(block)
-            scores = pick_output(model, model(block, training=False), output)
+            scores, _ = pick_output(model, model(block, training=False), output, "mean")
             probs = to_probabilities(scores, from_logits, scores.numpy)
             classes = tf.argmax(probs, 1) if labels is None else tf.constant(labels[start : start + GRADIENTS_AT_ONCE])
             chosen = tf.gather(probs, tf.cast(classes, tf.int64), axis=1, batch_dims=1)

@@ -77,7 +77,7 @@ class KerasNetwork(Network):
         self.takes_texts = self._text_layer is not None
 
     @classmethod
-    def for_run(cls, model: keras.Model, run: Run) -> Self:
+    def for_run(cls, model: keras.Model, run: Run, rate: float | None = None) -> Self:
         used, layers = run.manifest.model, run.manifest.origin.stochastic_layers
         own_kinds = find_own_kinds(model, {layer.name for layer in layers})
         return cls(
@@ -87,7 +87,8 @@ class KerasNetwork(Network):
             task=run.manifest.task,
             predicts=run.manifest.predicts,
             stochastic=own_kinds,
-            rate=find_changed_rate(
+            rate=rate
+            or find_changed_rate(
                 StochasticLayers(model, own_kinds), {(one.name, one.kind): one.rate for one in layers}
             ),
         )
@@ -101,7 +102,7 @@ class KerasNetwork(Network):
         if options.vocabulary is not None:
             model = with_vocabulary(model, list(options.vocabulary))
         if run is not None:
-            return cls.for_run(model, run)
+            return cls.for_run(model, run, options.rate)
         return cls(
             model,
             output=options.output,

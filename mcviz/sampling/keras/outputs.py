@@ -8,13 +8,23 @@ import numpy as np
 import tensorflow as tf
 
 from mcviz.choices import Predicts
-from mcviz.sampling.outputs import are_logits, check_output, check_regression, find_output, guess_activation
+from mcviz.sampling.outputs import (
+    are_logits,
+    check_output,
+    check_regression,
+    check_same_width,
+    choose_outputs,
+    guess_activation,
+    name_chosen,
+)
 
 UNCHANGING_OPERATIONS = ("Cast", "Identity", "Reshape", "StopGradient")
 
 
-def pick_output(model: keras.Model, returned: Any, name: str | None) -> tf.Tensor:
-    """Return the output of a name, or the only one, as (rows, C).
+def pick_output(model: keras.Model, returned: Any, name: str | None, predicts: Predicts) -> tuple[tf.Tensor, str]:
+    """Return the output of a name, or the only one, as (rows, C), and which of several it is, in words.
+
+    A mean and its spread in two outputs are concatenated.
 
     Raises:
         InvalidInputError: several outputs and no name, or an unknown name.
@@ -26,9 +36,12 @@ def pick_output(model: keras.Model, returned: Any, name: str | None) -> tf.Tenso
     else:
         values = list(returned) if isinstance(returned, list | tuple) else [returned]
         named = dict(zip(names if len(names) == len(values) else map(str, range(len(values))), values, strict=True))
-    output = find_output(named, name)
-    check_output(tuple(output.shape), output.dtype.name, floating=output.dtype.is_floating)
-    return output
+    chosen = choose_outputs(list(named), name, predicts, ordered=not isinstance(returned, Mapping))
+    outputs = [named[each] for each in chosen]
+    for output in outputs:
+        check_output(tuple(output.shape), output.dtype.name, floating=output.dtype.is_floating)
+    check_same_width(chosen, [output.shape[1] for output in outputs])
+    return outputs[0] if len(outputs) == 1 else tf.concat(outputs, 1), name_chosen(chosen, list(named))
 
 
 def to_probabilities(output: tf.Tensor, from_logits: bool | None, some_scores: Callable[[], np.ndarray]) -> tf.Tensor:
@@ -43,7 +56,7 @@ def to_probabilities(output: tf.Tensor, from_logits: bool | None, some_scores: C
         InvalidInputError: `from_logits` for probabilities.
         UnsuitableModelError: a sigmoid over several outputs; one or two numbers of unknown meaning.
     """
-    logits = are_logits(output.shape[1], _find_activation(output, some_scores), from_logits)
+    logits = are_logits(output.shape[1], find_activation(output, some_scores), from_logits)
     values = tf.cast(output, tf.float32)
     if values.shape[1] == 1:
         positive = tf.sigmoid(values) if logits else values
@@ -62,7 +75,7 @@ def to_outputs(output: tf.Tensor, predicts: Predicts, some_outputs: Callable[[],
     Raises:
         UnsuitableModelError: a softmax over several classes; no spread for each mean.
     """
-    check_regression(output.shape[1], predicts, lambda: _find_activation(output, some_outputs))
+    check_regression(output.shape[1], predicts, lambda: find_activation(output, some_outputs))
     values = tf.cast(output, tf.float32)
     if predicts == "mean":
         return values
@@ -71,7 +84,8 @@ def to_outputs(output: tf.Tensor, predicts: Predicts, some_outputs: Callable[[],
     return tf.concat([means, variances], axis=1)
 
 
-def _find_activation(output: tf.Tensor, some_scores: Callable[[], np.ndarray]) -> str:
+def find_activation(output: tf.Tensor, some_scores: Callable[[], np.ndarray]) -> str:
+    """Find the activation of (rows, C) outputs, as `are_logits` takes it, from its operation or from some outputs."""
     if not tf.executing_eagerly():
         operation = output.op
         while operation.type in UNCHANGING_OPERATIONS:

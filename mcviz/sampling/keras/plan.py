@@ -20,7 +20,7 @@ from mcviz.sampling.keras.masked_layers import (
     find_masked_convolutions,
     find_masked_dense,
 )
-from mcviz.sampling.keras.outputs import pick_output, to_outputs, to_probabilities
+from mcviz.sampling.keras.outputs import find_activation, pick_output, to_outputs, to_probabilities
 from mcviz.sampling.keras.stochastic import StochasticLayers
 from mcviz.sampling.keras.texts import TextLayer
 from mcviz.sampling.keras.tracing import (
@@ -38,6 +38,7 @@ from mcviz.sampling.keras.tracing import (
     trace_deterministic,
     wrap_model_errors,
 )
+from mcviz.sampling.outputs import OutputMeaning, describe_classes, describe_values
 from mcviz.sampling.random_numbers import RandomRequest, draw_from
 from mcviz.tasks import TASKS
 from mcviz.text import reason
@@ -83,21 +84,27 @@ def make_plan(
     """
     model = layers.model
 
-    def select(examples: tf.Tensor) -> tf.Tensor:
+    meaning = OutputMeaning()
+
+    def select(examples: tf.Tensor) -> tuple[tf.Tensor, str]:
         returned = texts.call_network(examples) if texts else model(nest_input(model, examples), training=False)
-        return pick_output(model, returned, output)
+        return pick_output(model, returned, output, predicts)
 
     @cache
     def some_outputs() -> np.ndarray:
         with tf.init_scope(), layers.switch(NoRandomness(), on=False):
-            return select(tf.constant(make_random_examples(shape, dtype))).numpy()
+            return select(tf.constant(make_random_examples(shape, dtype)))[0].numpy()
 
     def predictions(examples: tf.Tensor) -> tf.Tensor:
-        returned = select(examples)
+        nonlocal meaning
+        returned, which = select(examples)
         if not tf.executing_eagerly():
             _check_memory(returned.graph, examples.shape[0])
+        columns = int(returned.shape[1])
         if not TASKS[task].predicts_classes:
+            meaning = describe_values(columns, predicts, which)
             return to_outputs(returned, predicts, some_outputs)
+        meaning = describe_classes(columns, find_activation(returned, some_outputs), from_logits, which)
         return to_probabilities(returned, from_logits, some_outputs)
 
     with wrap_model_errors():
@@ -112,9 +119,10 @@ def make_plan(
             raise
     return replace(
         plan,
+        meaning=meaning,
         shared_part=wrap_model_errors()(plan.shared_part),
         random_part=wrap_model_errors()(plan.random_part),
-        deterministic=wrap_model_errors()(plan.deterministic),
+        deterministic=plan.deterministic and wrap_model_errors()(plan.deterministic),
     )
 
 

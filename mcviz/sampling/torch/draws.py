@@ -4,17 +4,19 @@ Classes of layers would not do: dropout is a function as often as a module, and 
 their own inside. What all have in common is an operation that draws.
 """
 
+import random
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise, zip_longest
 from typing import Any
 
 import numpy as np
 import torch
 
-from mcviz.errors import UnsuitableModelError
-from mcviz.sampling.base import Inputs, StochasticLayer
+from mcviz.errors import McvizError, UnsuitableModelError
+from mcviz.sampling.base import StochasticLayer
 from mcviz.sampling.random_numbers import Distribution, RandomRequest, draw_from
 from mcviz.sampling.torch.internals import BatchNormalization, InterceptRandomness, record_calls, unfused_attention
 
@@ -22,7 +24,9 @@ Tensors = Mapping[str, torch.Tensor]
 Call = Callable[[Tensors], torch.Tensor]  # of a model: inputs by name, each (rows, ...), to its output, (rows, C)
 AGREE = 1e-4  # of predictions in one batch, and of the same ones beside other examples
 
-_switching = threading.RLock()
+TENSORS = torch.Tensor, torch.nn.Parameter  # and no subclasses, such as those without numbers
+
+_borrowing = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -33,13 +37,18 @@ class Asked:
         distribution: of the numbers.
         rate: the probability of a dropped element; 0 for other distributions than `bernoulli`.
         shape: of all numbers.
-        module: that was in call.
+        calls: the modules in call, the innermost last.
     """
 
     distribution: Distribution
     rate: float
     shape: tuple[int, ...]
-    module: torch.nn.Module
+    calls: tuple[torch.nn.Module, ...]
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """The one that draws."""
+        return self.calls[-1]
 
 
 Supply = Callable[[int, Asked], torch.Tensor]  # the number of the draw, and what is asked for, to the numbers
@@ -55,13 +64,15 @@ class Draw:
         axis: of the batch, in the shape that is asked for.
         is_split: whether an example has several along that axis.
         module: that draws.
-        layer: the same, for people.
+        training: the modules that are in training mode for it.
+        layer: the module, for people.
     """
 
     request: RandomRequest
     axis: int
     is_split: bool
     module: torch.nn.Module
+    training: frozenset[torch.nn.Module]
     layer: StochasticLayer
 
     def place(self, numbers: torch.Tensor) -> torch.Tensor:
@@ -76,12 +87,14 @@ class Source:
     Attributes:
         asked: what they asked for so far.
         operations: all that were called so far.
+        taken: the `id` of all that they were given.
     """
 
     def __init__(self, supply: Supply, calls: Sequence[torch.nn.Module], names: Mapping[torch.nn.Module, str]) -> None:
         self._supply, self._calls, self._names = supply, calls, names
         self.asked: list[Asked] = []
         self.operations: list[str] = []
+        self.taken: set[int] = set()
 
     def draw(self, operation: Any, given: Mapping[str, Any]) -> Any:
         """Carry out an operation, of arguments by name.
@@ -106,7 +119,7 @@ class Source:
         return numbers.to(given.get("dtype") or default)
 
     def _ask(self, distribution: Distribution, rate: float, shape: Sequence[int]) -> torch.Tensor:
-        self.asked.append(Asked(distribution, rate, tuple(shape), self._calls[-1]))
+        self.asked.append(Asked(distribution, rate, tuple(shape), tuple(self._calls)))
         return self._supply(len(self.asked) - 1, self.asked[-1])
 
 
@@ -145,15 +158,15 @@ DISTRIBUTIONS = {
 @contextmanager
 def supply_numbers(model: torch.nn.Module, training: Collection[torch.nn.Module], supply: Supply) -> Iterator[Source]:
     """Let a model draw supplied numbers in this thread, with some of its modules in training mode and no other."""
-    modes = {module: module.training for module in model.modules()}
     names = {module: name for name, module in model.named_modules() if name}
-    with _switching, unfused_attention(), record_calls() as calls:
+    with _borrowing, unfused_attention(), record_calls() as calls:
+        modes = {module: module.training for module in model.modules()}
         try:
             for module in modes:
                 module.training = module in training
             source = Source(supply, calls, names)
             with InterceptRandomness(source.draw) as mode:
-                source.operations = mode.operations
+                source.operations, source.taken = mode.operations, mode.taken
                 yield source
         finally:
             for module, mode in modes.items():
@@ -187,11 +200,14 @@ def _varying_draws(number: int) -> UnsuitableModelError:
     )
 
 
-def find_draws(model: torch.nn.Module, call: Call, examples: Inputs) -> tuple[Draw, ...]:
+def find_draws(
+    model: torch.nn.Module, run: Callable[[Tensors], Any], call: Call, examples: Tensors
+) -> tuple[Draw, ...]:
     """Find what a model draws when the modules that draw, and no others, are in training mode.
 
     Args:
         model: the model.
+        run: it, with all that it returns.
         call: of it.
         examples: some, of the form that it takes.
 
@@ -199,35 +215,94 @@ def find_draws(model: torch.nn.Module, call: Call, examples: Inputs) -> tuple[Dr
         UnsuitableModelError: numbers that cannot be supplied, other numbers from call to call, or predictions that
             depend on other examples of the batch or change the model.
     """
-    tensors = {name: torch.from_numpy(array) for name, array in examples.items()}
 
-    def ask(training: Collection[torch.nn.Module], rows: int) -> list[Asked]:
+    def ask(training: Collection[torch.nn.Module], rows: int, function: Callable[[Tensors], Any]) -> list[Asked]:
         with torch.no_grad(), supply_numbers(model, training, supply_nothing) as source:
-            call({name: tensor[:rows].clone() for name, tensor in tensors.items()})
+            function({name: tensor[:rows].clone() for name, tensor in examples.items()})
         return source.asked
 
     with keep_state(model):
+        ask((), 2, call)  # an output that cannot be used is said before one that only training has
         everything = {module for module in model.modules() if not isinstance(module, BatchNormalization)}
-        wanted = ask(everything, 2)
-        drawing = {each.module for each in wanted}
+        wanted = ask(everything, 2, run)
+    drawing = frozenset(each.module for each in wanted)
     with keep_state(model) as changed:
-        two, three = ask(drawing, 2), ask(drawing, 3)
-        if wanted != two:
-            raise _varying_draws(
-                next((n for n, pair in enumerate(zip(wanted, two, strict=False)) if pair[0] != pair[1]), len(two))
-            )
+        two = ask(drawing, 2, run)
+        if two != wanted:  # some are drawn where a module around them is in training mode
+            drawing = frozenset(module for each in wanted for module in each.calls)
+            two = ask(drawing, 2, run)
+        try:
+            three = ask(drawing, 3, call)
+        except McvizError as error:
+            raise UnsuitableModelError(
+                "The model returns something else in training mode, which its own random numbers need. "
+                f"Received: {error} Let it return the same in both modes, or draw in a module without children, such "
+                "as torch.nn.Dropout."
+            ) from error
+        for number, (first, again, other) in enumerate(zip_longest(wanted, two, three)):
+            if first is None or first != again or other is None or other.calls != first.calls:
+                raise _varying_draws(number)
         names = {module: name for name, module in model.named_modules()}
-        draws = tuple(_find_axis(number, *each, names) for number, each in enumerate(zip(two, three, strict=True)))
-        _check_calls(model, call, draws, tensors)
+        pairs = enumerate(zip(two, three, strict=True))
+        draws = tuple(_find_axis(number, *each, drawing, names) for number, each in pairs)
+        _check_calls(model, call, draws, examples)
     if changed:
         raise UnsuitableModelError(
-            "The model changes its own weights or buffers in a pass, so its passes would depend on each other. "
-            f"Received: {', '.join(changed)}. Leave them as they are in training mode, too."
+            "The model changes its own weights, buffers or other tensors in a pass, so its passes would depend on each "
+            f"other. Received: {', '.join(changed)}. Leave them as they are in training mode, too."
         )
     return draws
 
 
-def _find_axis(number: int, two: Asked, three: Asked, names: Mapping[torch.nn.Module, str]) -> Draw:
+def find_training(draws: Sequence[Draw]) -> set[torch.nn.Module]:
+    """Return the modules that are in training mode in a pass."""
+    return set[torch.nn.Module]().union(*(draw.training for draw in draws))
+
+
+def find_unknown_draws(model: torch.nn.Module, call: Call, examples: Tensors) -> tuple[str, ...]:
+    """Find the modules that draw outside of training, too, where nothing tells which numbers change nothing.
+
+    A mask that is multiplied with, and noise, can be replaced by their mean. That a uniform number keeps an element, or
+    that True does, is the model's own idea.
+
+    Args:
+        model: the model.
+        call: of it.
+        examples: some, of the form that it takes.
+
+    Returns:
+        Their names; none for a model whose randomness can be switched off.
+    """
+
+    def predict(supply: Supply) -> tuple[torch.Tensor, list[Asked]]:
+        with torch.no_grad(), supply_numbers(model, (), supply) as source:
+            predicted = call({name: tensor.clone() for name, tensor in examples.items()})
+        return predicted.nan_to_num(), source.asked
+
+    def change(number: int, value: float) -> torch.Tensor:
+        return predict(lambda n, asked: torch.full(asked.shape, value) if n == number else supply_nothing(n, asked))[0]
+
+    usual, asked = predict(supply_nothing)
+    unknown = []
+    for number, each in enumerate(asked):
+        if each.distribution == "uniform":
+            found = not torch.equal(change(number, 0.0), usual)
+        elif each.distribution == "bernoulli":  # by its truth, not as a factor
+            found = torch.equal(change(number, 1.0), usual) and not torch.equal(change(number, 0.0), usual)
+        else:
+            found = False
+        unknown += [each.module] if found else []
+    names = {module: name or type(module).__name__ for name, module in model.named_modules()}
+    return tuple(names.get(module, type(module).__name__) for module in dict.fromkeys(unknown))
+
+
+def _find_axis(
+    number: int,
+    two: Asked,
+    three: Asked,
+    training: frozenset[torch.nn.Module],
+    names: Mapping[torch.nn.Module, str],
+) -> Draw:
     """Find the axis of the batch of a draw from its shapes for two and for three rows."""
     kind = type(two.module).__name__
     name = names.get(two.module, kind) or kind
@@ -242,50 +317,128 @@ def _find_axis(number: int, two: Asked, three: Asked, names: Mapping[torch.nn.Mo
     inner = (each, *shape) if each > 1 else tuple(shape)
     rate = two.rate if two.distribution == "bernoulli" else None
     request = RandomRequest(number, two.distribution, two.rate, inner, shared=False)
-    return Draw(request, axis, each > 1, two.module, StochasticLayer(name, kind, rate))
+    return Draw(request, axis, each > 1, two.module, training, StochasticLayer(name, kind, rate))
 
 
-def _check_calls(model: torch.nn.Module, call: Call, draws: Sequence[Draw], tensors: Tensors) -> None:
+def _check_calls(model: torch.nn.Module, call: Call, draws: Sequence[Draw], examples: Tensors) -> None:
     """Check that the same numbers give the same predictions, and that other examples have no part in them."""
     generator = np.random.default_rng(0)
-    numbers = [torch.from_numpy(draw_from(generator, draw.request, 4)) for draw in draws]
+    numbers = [torch.from_numpy(draw_from(generator, draw.request, 6)) for draw in draws]
+    states = [_read_global_generators()]
 
     def predict(rows: list[int]) -> torch.Tensor:
         supply = supply_rows(draws, [each[rows] for each in numbers])
-        with torch.no_grad(), supply_numbers(model, {draw.module for draw in draws}, supply):
-            return call({name: tensor[rows] for name, tensor in tensors.items()})
+        with torch.no_grad(), supply_numbers(model, find_training(draws), supply):
+            predicted = call({name: tensor[rows] for name, tensor in shown.items()})
+        states.append(_read_global_generators())
+        return predicted
 
+    # The last two are in the middle of the range, so that a batch has another largest and smallest number with others.
+    shown = {name: torch.cat([each[:4], _narrow(each[4:6])]) for name, each in examples.items()}
     first, again, beside_others = predict([0, 1, 2]), predict([0, 1, 2]), predict([3, 1, 2])
+    few, many = predict([4, 5]), predict([0, 4, 5, 1])
     if not torch.equal(first.nan_to_num(), again.nan_to_num()):
         raise UnsuitableModelError(
             "The same random numbers do not give the same prediction twice, so no seed can fix the passes. "
             f"Received: {type(model).__name__}. Does it draw numbers from NumPy or from Python? Draw them by torch."
         )
-    if not torch.allclose(first[1:], beside_others[1:], AGREE, AGREE, equal_nan=True):
+    if all(one != other for one, other in pairwise(states)):  # once may have been another thread
+        raise UnsuitableModelError(
+            "The model draws random numbers from Python or from NumPy, where no seed can fix the passes. "
+            f"Received: {type(model).__name__}, which changes the state of `random` or `numpy.random` in every call. "
+            "Draw them by torch."
+        )
+    alike = (first[1:], beside_others[1:]), (few, many[1:3])
+    if not all(torch.allclose(*pair, AGREE, AGREE, equal_nan=True) for pair in alike):
         raise UnsuitableModelError(
             "The prediction of an example depends on the other examples of its batch. "
             f"Received: {type(model).__name__}. Does it normalise over the batch?"
         )
 
 
+def _read_global_generators() -> tuple[Any, ...]:
+    _, keys, *position = np.random.get_state(legacy=True)  # noqa: NPY002 (of others, which is not changed)
+    return random.getstate(), np.asarray(keys).tobytes(), position
+
+
+def _narrow(examples: torch.Tensor) -> torch.Tensor:
+    """Bring floats in 0..1 into 0.25..0.5."""
+    return (examples + 1) / 4 if examples.is_floating_point() else examples
+
+
+@contextmanager
+def borrow(model: torch.nn.Module) -> Iterator[None]:
+    """Have a model in this thread alone, and put the attributes of its modules back at the end.
+
+    The entries of dicts and lists among them, too; `keep_state` keeps the numbers in tensors. Only one thread at a time
+    borrows any model: torch has one list of hooks and one tracing for all.
+    """
+    with _borrowing:
+        found = [each for _, each in _iterate_attributes(model)]
+        dicts = [(each, dict(each)) for each in found if isinstance(each, dict)]
+        lists = [(each, list(each)) for each in found if isinstance(each, list)]
+        try:
+            yield
+        finally:
+            for entries, before in dicts:
+                for name in entries.keys() - before.keys():
+                    del entries[name]
+                for name, value in before.items():
+                    if name not in entries or entries[name] is not value:
+                        entries[name] = value
+            for elements, kept in lists:
+                if list(map(id, elements)) != list(map(id, kept)):
+                    elements[:] = kept
+
+
+def find_plain_tensors(model: torch.nn.Module) -> list[torch.Tensor]:
+    """Find the tensors that a model holds as neither weights nor buffers."""
+    held = {id(tensor) for tensor in [*model.parameters(), *model.buffers()]}
+    return [each for _, each in _iterate_attributes(model) if type(each) in TENSORS and id(each) not in held]
+
+
+def _iterate_attributes(model: torch.nn.Module) -> Iterator[tuple[str, Any]]:
+    """Yield what the modules of a model hold, and what dicts, lists and tuples among that hold, each with its name."""
+    waiting: list[tuple[str, Any]] = [("", vars(model))]
+    seen = set[int]()
+    while waiting:
+        name, each = waiting.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield name.lstrip("."), each
+        if isinstance(each, torch.nn.Module):
+            waiting.append((name, vars(each)))
+        elif isinstance(each, dict):
+            waiting += [
+                (name if key in ("_modules", "_parameters", "_buffers") else f"{name}.{key}", value)
+                for key, value in each.items()
+            ]
+        elif isinstance(each, list | tuple):
+            waiting += [(f"{name}.{number}", value) for number, value in enumerate(each)]
+
+
 @contextmanager
 def keep_state(model: torch.nn.Module) -> Iterator[list[str]]:
-    """Put weights and buffers back at the end; the list then has the names of those that had changed."""
-    places = [(module, prefix) for prefix, module in model.named_modules()]
-    kept = {
-        (module, name): (f"{prefix}.{name}".lstrip("."), tensor, tensor.detach().clone())
-        for module, prefix in places
+    """Put weights, buffers and other tensors back at the end; the list then has the names of those that had changed."""
+    places = {
+        (module, name): tensor
+        for module in model.modules()
         for name, tensor in [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
     }
+    tensors = [(name, each) for name, each in _iterate_attributes(model) if type(each) in TENSORS]
+    kept = [(name, each, each.detach().clone()) for name, each in tensors]
     changed: list[str] = []
     try:
         yield changed
     finally:
+        replaced = {id(tensor) for (module, name), tensor in places.items() if getattr(module, name) is not tensor}
         with torch.no_grad():
-            for (module, name), (full_name, tensor, copy) in kept.items():
-                same = torch.equal(tensor.nan_to_num(), copy.nan_to_num())
+            for name, tensor, before in kept:
+                same = torch.equal(tensor.nan_to_num(), before.nan_to_num())
                 if not same:
-                    tensor.copy_(copy)
-                if not same or getattr(module, name) is not tensor:
-                    changed.append(full_name)
-                    setattr(module, name, tensor)
+                    tensor.copy_(before)
+                if not same or id(tensor) in replaced:
+                    changed.append(name)
+        for (module, name), tensor in places.items():
+            setattr(module, name, tensor)

@@ -8,7 +8,8 @@ import torch
 from mcviz.errors import UnsuitableModelError
 from mcviz.runs.contents import Rows
 from mcviz.sampling.engine import iterate_blocks
-from mcviz.sampling.torch.draws import Call, supply_nothing, supply_numbers
+from mcviz.sampling.torch.draws import Call, borrow, supply_nothing, supply_numbers
+from mcviz.sampling.torch.internals import ignore_other_threads
 from mcviz.sampling.torch.tracing import as_tensor
 
 FEATURES_AT_ONCE = 100  # examples
@@ -30,23 +31,24 @@ def compute_features(model: torch.nn.Module, call: Call, inputs: Mapping[str, Ro
         UnsuitableModelError: a model without such a layer, or one whose input has other axes than the batch and one.
     """
     taken: list[torch.Tensor] = []
+    take = ignore_other_threads(lambda _, given: taken.append(given[0]))
     layers = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
-    hooks = [layer.register_forward_pre_hook(lambda _, given: taken.append(given[0])) for layer in layers]
     features = []
-    try:
-        for rows, block in iterate_blocks(inputs, FEATURES_AT_ONCE):
-            taken.clear()
-            with torch.no_grad(), supply_numbers(model, (), supply_nothing):
+    for rows, block in iterate_blocks(inputs, FEATURES_AT_ONCE):
+        taken.clear()
+        with torch.no_grad(), borrow(model), supply_numbers(model, (), supply_nothing):
+            hooks = [layer.register_forward_pre_hook(take) for layer in layers]
+            try:
                 call({name: as_tensor(array).clone() for name, array in block.items()})
-            if not taken or taken[-1].ndim != 2 or len(taken[-1]) != FEATURES_AT_ONCE:
-                raise UnsuitableModelError(
-                    "The inputs of the last layer need a model that ends in a torch.nn.Linear over one row an example. "
-                    f"Received: {type(model).__name__}."
-                )
-            features.append(taken[-1][: rows.stop - rows.start].float().numpy())
-    finally:
-        for hook in hooks:
-            hook.remove()
+            finally:
+                for hook in hooks:
+                    hook.remove()
+        if not taken or taken[-1].ndim != 2 or len(taken[-1]) != FEATURES_AT_ONCE:
+            raise UnsuitableModelError(
+                "The inputs of the last layer need a model that ends in a torch.nn.Linear over one row an example. "
+                f"Received: {type(model).__name__}."
+            )
+        features.append(taken[-1][: rows.stop - rows.start].float().numpy())
     return np.concatenate(features)
 
 
@@ -72,7 +74,7 @@ def compute_gradient_sign(
     signs = []
     for start in range(0, len(examples), GRADIENTS_AT_ONCE):
         block = as_tensor(examples[start : start + GRADIENTS_AT_ONCE]).clone().requires_grad_()
-        with torch.enable_grad(), supply_numbers(model, (), supply_nothing):
+        with torch.enable_grad(), borrow(model), supply_numbers(model, (), supply_nothing):
             probs = predict(block.clone())  # a model may write into its input
             classes = probs.argmax(dim=1) if labels is None else torch.tensor(labels[start : start + len(block)])
             chosen = probs.gather(1, classes.long()[:, None])

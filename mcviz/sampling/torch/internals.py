@@ -14,6 +14,7 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 aten = torch.ops.aten
 to_copy, unsafe_view = aten._to_copy.default, aten._unsafe_view.default
@@ -30,6 +31,7 @@ class InterceptRandomness(TorchDispatchMode):
 
     Attributes:
         operations: all that were called, with their numbers, but for those of tensors.
+        taken: the `id` of all that they were given.
     """
 
     def __init__(self, draw: Callable[[Any, Mapping[str, Any]], Any]) -> None:
@@ -37,10 +39,12 @@ class InterceptRandomness(TorchDispatchMode):
         super().__init__()
         self._draw = draw
         self.operations: list[str] = []
+        self.taken: set[int] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Call `draw`, or for any other operation the operation itself."""
         kwargs = kwargs or {}
+        self.taken.update(map(id, tree_leaves((args, kwargs))))
         self.operations.append(f"{func} {[each for each in args if isinstance(each, int | float)]}")
         if torch.Tag.nondeterministic_seeded not in func.tags:
             return func(*args, **kwargs)
@@ -54,17 +58,23 @@ def is_compiled(module: torch.nn.Module) -> bool:
     return isinstance(module, torch.jit.ScriptModule) or hasattr(module, "_orig_mod")
 
 
+def ignore_other_threads(hook: Callable[..., object]) -> Callable[..., None]:
+    """Return a hook of modules, which torch calls in all threads, that acts in this thread alone."""
+    own = threading.get_ident()
+
+    def act(*given: object) -> None:
+        if threading.get_ident() == own:
+            hook(*given)
+
+    return act
+
+
 @contextmanager
 def record_calls() -> Iterator[list[torch.nn.Module]]:
-    """Yield a list that holds the modules in call, the innermost last."""
+    """Yield a list that holds the modules in call in this thread, the innermost last."""
     stack: list[torch.nn.Module] = []
-
-    def begin(module: torch.nn.Module, _: object) -> None:
-        stack.append(module)
-
-    def end(*_: object) -> None:
-        stack.pop()
-
+    begin = ignore_other_threads(lambda module, _: stack.append(module))
+    end = ignore_other_threads(lambda *_: stack.pop())
     hooks = register_module_forward_pre_hook(begin), register_module_forward_hook(end, always_call=True)
     try:
         yield stack

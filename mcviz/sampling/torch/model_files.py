@@ -8,6 +8,7 @@ import json
 import math
 import os
 import tempfile
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,17 +20,19 @@ import torch
 
 from mcviz.errors import DataNotFoundError, InvalidInputError, UnsuitableModelError
 from mcviz.extras import import_function, is_function_name
-from mcviz.manifest import MAX_CHUNK_BYTES
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.regular import open_regular
 from mcviz.runs import Run
 from mcviz.runs.model_code import explain_closed_model
 from mcviz.sampling.base import InputSpec, Network
 from mcviz.sampling.model_source import WEIGHTS_ALONE
-from mcviz.text import reason
+from mcviz.text import list_names, reason
 from mcviz.validate import invalid
 
+CHECKPOINT_NAMES = ("state_dict", "model", "model_state_dict", "model_state", "module")
 SAVE_WEIGHTS = "Save it with safetensors.torch.save_model(model, 'NAME.safetensors')."
+MOST_INPUTS = 100  # of a module
+MOST_VALUES = 1 << 22  # of an example, over all inputs
 Weights = str | os.PathLike[str] | Mapping[str, torch.Tensor]
 Arguments = dict[str, Any]  # of a `TorchNetwork`
 
@@ -43,7 +46,9 @@ def read_arguments(options: ModelOptions, task: TaskOptions, run: Run | None) ->
         model = run.manifest.model
         if model is None or (closed := explain_closed_model(run.manifest, options.modules)):
             raise UnsuitableModelError(closed)
-        return {"model": build_module(model.function, options.model), **arguments_for_run(run, options.modules)}
+        rate = {} if options.rate is None else {"rate": options.rate}
+        module = build_module(model.function, options.model, options.modules)
+        return {"model": module, **arguments_for_run(run, options.modules), **rate}
     if not is_function_name(options.model):
         raise UnsuitableModelError(f"{WEIGHTS_ALONE} Received: {options.model}.")
     return {
@@ -77,22 +82,31 @@ def arguments_for_run(run: Run, modules: Sequence[str]) -> Arguments:
         "from_logits": model.from_logits,
         "task": run.manifest.task,
         "predicts": run.manifest.predicts,
-        **named_functions(model.function, model.transform),
+        **named_functions(model.function, model.transform, modules),
     }
 
 
-def named_functions(function: str, transform: str | None) -> Arguments:
-    """The arguments that name a module's function and its transform, and the transform itself."""
-    found = import_function(transform) if transform else None
+def named_functions(function: str, transform: str | None, modules: Sequence[str] | None = None) -> Arguments:
+    """The arguments that name a module's function and its transform, and the transform itself.
+
+    Args:
+        function: that builds the module.
+        transform: that makes its input of an example, or None.
+        modules: as for `import_function`.
+    """
+    found = import_function(transform, modules) if transform else None
     return {"function": function, "transform": found, "transform_name": transform or ""}
 
 
-def build_module(function: str, weights: Weights | None = None) -> torch.nn.Module:
+def build_module(
+    function: str, weights: Weights | None = None, modules: Sequence[str] | None = None
+) -> torch.nn.Module:
     """Build a module by a function, in eval mode.
 
     Args:
         function: `package.module:function`, which is imported and called.
         weights: a file of weights, or a state_dict; None for those that the function gives it.
+        modules: as for `import_function`.
 
     Raises:
         DataNotFoundError: there is no such file.
@@ -100,10 +114,10 @@ def build_module(function: str, weights: Weights | None = None) -> torch.nn.Modu
         MissingPackageError: its package is not there.
         UnsuitableModelError: it returns no module; the weights are no state_dict, or not those of the module.
     """
-    build = import_function(function)
+    build = import_function(function, modules)
     try:
         module = build()
-    except Exception as error:  # of the user's own code
+    except (Exception, SystemExit) as error:  # of the user's own code
         raise InvalidInputError(
             f"{function}() fails, which is called without arguments: {type(error).__name__}: {reason(error)}."
         ) from error
@@ -148,7 +162,7 @@ def _load_weights(module: torch.nn.Module, weights: Weights) -> None:
         if path is not None and path.suffix == ".safetensors":
             safetensors.torch.load_model(module, str(path))
         else:
-            module.load_state_dict(weights if path is None else _read_state_dict(path))
+            module.load_state_dict(_find_state_dict(weights, "a mapping") if path is None else _read_state_dict(path))
     except (RuntimeError, safetensors.SafetensorError) as error:
         found = "; ".join(line.strip() for line in str(error).splitlines()[-3:])  # the first says nothing
         raise UnsuitableModelError(
@@ -158,6 +172,14 @@ def _load_weights(module: torch.nn.Module, weights: Weights) -> None:
 
 
 def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as file:
+            size = sum(each.file_size for each in file.infolist())
+        if size > path.stat().st_size:  # torch.save compresses nothing
+            raise UnsuitableModelError(
+                f"That file is compressed, to a {size // path.stat().st_size}th of what it would take in memory. "
+                f"Received: {path}. Load and save it again by torch.save, where you trust it. {SAVE_WEIGHTS}"
+            )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle's, zipfile's, torch's
@@ -165,9 +187,32 @@ def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
             "Weights are read without running code, and that file is damaged, or a pickled module, which is code. "
             f"Received: {path}: {reason(error)}. {SAVE_WEIGHTS}"
         ) from error
-    if not isinstance(state, Mapping) or not all(isinstance(each, torch.Tensor) for each in state.values()):
-        raise UnsuitableModelError(f"That file holds no state_dict of a module. Received: {path}. {SAVE_WEIGHTS}")
-    return state
+    return _find_state_dict(state, str(path))
+
+
+def _find_state_dict(content: Any, source: str) -> Mapping[str, torch.Tensor]:
+    """Find a state_dict: the content itself, or what a checkpoint has under a usual name."""
+    if _is_state_dict(content):
+        return content
+    named = content if isinstance(content, Mapping) else {}
+    found = [name for name in CHECKPOINT_NAMES if _is_state_dict(named.get(name))]
+    if len(found) != 1:
+        there = f"{source}, with {list_names(named)}" if named else source
+        asked = f"Several of {' and '.join(found)} are one. " if found else ""
+        raise UnsuitableModelError(
+            "That is no state_dict of a module, and no checkpoint with one under the name "
+            f"{' or '.join(CHECKPOINT_NAMES)}. Received: {there}. {asked}{SAVE_WEIGHTS}"
+        )
+    return named[found[0]]
+
+
+def _is_state_dict(content: Any) -> bool:
+    """Whether something has tensors by names, and nothing else."""
+    return (
+        isinstance(content, Mapping)
+        and bool(content)
+        and all(isinstance(name, str) and isinstance(each, torch.Tensor) for name, each in content.items())
+    )
 
 
 def _check_file(path: Path) -> None:
@@ -185,9 +230,14 @@ def _read_metadata(path: str) -> Arguments:
         said = file.metadata() or {}
     try:
         found = msgspec.json.decode(said["inputs"], type=list[InputSpec])
+        if len(found) > MOST_INPUTS:
+            raise ValueError(f"they name {len(found):,} inputs, and at most {MOST_INPUTS:,} are taken")
+        values = sum(math.prod(spec.shape) for spec in found)
+        if values > MOST_VALUES:
+            raise ValueError(f"an example has {values:,} values, and at most {MOST_VALUES:,} are taken")
         fits = all(size > 0 for spec in found for size in spec.shape)
         fits &= all(np.dtype(spec.dtype).kind in "biuf" for spec in found)
-        if not found or not fits or sum(8 * math.prod(spec.shape) for spec in found) > MAX_CHUNK_BYTES:
+        if not found or not fits:
             raise ValueError("no model takes examples of such forms")
         return {"inputs": tuple(found), "rate": msgspec.json.decode(said["rate"], type=float | None)}
     except (KeyError, ValueError, TypeError) as error:

@@ -8,7 +8,17 @@ import numpy as np
 import torch
 
 from mcviz.choices import Predicts
-from mcviz.sampling.outputs import are_logits, check_output, check_regression, find_output, guess_activation
+from mcviz.sampling.outputs import (
+    OutputMeaning,
+    are_logits,
+    check_output,
+    check_regression,
+    check_same_width,
+    choose_outputs,
+    describe_classes,
+    guess_activation,
+    name_chosen,
+)
 from mcviz.sampling.torch.internals import aten, log_softmax, softmax, to_copy
 
 LOGITS = "logits"  # an output that the models of Hugging Face have
@@ -30,31 +40,29 @@ UNCHANGING = (
 )
 
 
-def pick_output(returned: Any, name: str | None) -> torch.Tensor:
-    """Return the output of a name as (rows, C); without one `logits`, the first of a tuple, or the only one.
+def pick_output(returned: Any, name: str | None, predicts: Predicts) -> tuple[torch.Tensor, tuple[str, ...], str]:
+    """Return the output of a name as (rows, C), its name, and which of several it is, in words.
+
+    Without a name it is `logits`, or the only one. A mean and its spread in two outputs are concatenated.
 
     Raises:
         InvalidInputError: several outputs and no name, or an unknown name.
         UnsuitableModelError: the output is not one row of numbers for each example.
     """
+    ordered = not is_dataclass(returned) and not isinstance(returned, Mapping)
     if is_dataclass(returned):  # before a mapping: those of Hugging Face are both
         named = {each.name: getattr(returned, each.name) for each in fields(returned)}
-        named = {key: value for key, value in named.items() if value is not None}
     elif isinstance(returned, Mapping):
         named = {str(key): value for key, value in returned.items()}
     else:
         named = {str(n): each for n, each in enumerate(returned if isinstance(returned, tuple | list) else [returned])}
-        name = name or "0"
-    output = find_output(named, LOGITS if name is None and LOGITS in named else name)
-    rows = output[:, None] if output.ndim == 1 else output
-    check_output(tuple(rows.shape), str(rows.dtype).removeprefix("torch."), floating=rows.is_floating_point())
-    return rows
-
-
-def is_named_logits(returned: Any, name: str | None) -> bool:
-    """Return whether the output that `pick_output` takes is called `logits`."""
-    there = LOGITS in returned if isinstance(returned, Mapping) else hasattr(returned, LOGITS)
-    return name in (None, LOGITS) and there
+    named = {key: value for key, value in named.items() if value is not None}
+    chosen = choose_outputs(list(named), name, predicts, ordered=ordered, usual=LOGITS)
+    outputs = [each[:, None] if each.ndim == 1 else each for each in map(named.__getitem__, chosen)]
+    for rows in outputs:
+        check_output(tuple(rows.shape), str(rows.dtype).removeprefix("torch."), floating=rows.is_floating_point())
+    check_same_width(chosen, [rows.shape[1] for rows in outputs])
+    return (outputs[0] if len(outputs) == 1 else torch.cat(outputs, 1)), chosen, name_chosen(chosen, list(named))
 
 
 def find_activation(output: torch.fx.Node | None, values: np.ndarray) -> str:
@@ -70,13 +78,16 @@ def find_activation(output: torch.fx.Node | None, values: np.ndarray) -> str:
 
 
 def make_probabilities(
-    columns: int, activation: str, from_logits: bool | None
-) -> Callable[[torch.Tensor], torch.Tensor]:
+    columns: int, activation: str, from_logits: bool | None, which: str
+) -> tuple[Callable[[torch.Tensor], torch.Tensor], OutputMeaning]:
     """Make the function of (rows, C) class scores to float32 probabilities, of a single score to those of two classes.
+
+    Returns:
+        The function, and what the scores are taken for, after `which` outputs they are.
 
     Raises:
         InvalidInputError: `from_logits` for probabilities.
-        UnsuitableModelError: a sigmoid over several outputs; one or two numbers of unknown meaning.
+        UnsuitableModelError: several outputs in 0 to 1 that need not sum to 1; one or two numbers of unknown meaning.
     """
     if activation == LOGITS:
         activation, from_logits = "none", True if from_logits is None else from_logits
@@ -89,7 +100,7 @@ def make_probabilities(
             return torch.cat([1 - positive, positive], dim=1)
         return values.softmax(dim=1) if logits else values
 
-    return finish
+    return finish, describe_classes(columns, activation, from_logits, which)
 
 
 def make_values(columns: int, activation: str, predicts: Predicts) -> Callable[[torch.Tensor], torch.Tensor]:

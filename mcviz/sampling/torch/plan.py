@@ -18,7 +18,16 @@ from mcviz.sampling.base import (
     RandomPart,
     choose_block,
 )
-from mcviz.sampling.torch.draws import Call, Draw, Supply, supply_nothing, supply_numbers, supply_rows
+from mcviz.sampling.torch.draws import (
+    Call,
+    Draw,
+    Supply,
+    borrow,
+    find_training,
+    supply_nothing,
+    supply_numbers,
+    supply_rows,
+)
 from mcviz.sampling.torch.tracing import (
     BatchAxis,
     Trace,
@@ -149,10 +158,10 @@ def make_eager_plan(
         width: the numbers of a prediction.
         reason: why it cannot be traced.
     """
-    training = {draw.module for draw in draws}
+    training = find_training(draws)
 
     def run(*tensors: torch.Tensor, supply: Supply, training: set[torch.nn.Module]) -> torch.Tensor:
-        with supply_numbers(model, training, supply):
+        with borrow(model), supply_numbers(model, training, supply):
             return finish(call({spec.name: tensor.clone() for spec, tensor in zip(inputs, tensors, strict=True)}))
 
     def random_part(shared: list[np.ndarray], numbers: list[np.ndarray]) -> np.ndarray:

@@ -11,7 +11,7 @@ from torch.fx import Graph, GraphModule, Node
 
 from mcviz.sampling.base import InputSpec, MaskedDense, SamePassesError
 from mcviz.sampling.products import ALIGNMENT
-from mcviz.sampling.torch.draws import Call, Draw, supply_nothing, supply_numbers, supply_rows
+from mcviz.sampling.torch.draws import Call, Draw, borrow, find_training, supply_nothing, supply_numbers, supply_rows
 from mcviz.sampling.torch.internals import aten, one_thread, to_copy, trace_operations, unsafe_view
 
 RESHAPES = aten.view.default, unsafe_view, aten.clone.default
@@ -69,6 +69,12 @@ class Trace:
         graph.output([copies[fetch] for fetch in fetches])
         return GraphModule(self.module, graph).forward  # its call would tell those who record the calls of a model
 
+    def find_constants(self, model: torch.nn.Module) -> list[torch.Tensor]:
+        """Find the tensors in the graph that are neither weights nor buffers of the model."""
+        held = {id(tensor) for tensor in [*model.parameters(), *model.buffers()]}
+        found = [getattr(self.module, node.target) for node in self.module.graph.nodes if node.op == "get_attr"]
+        return [each for each in found if isinstance(each, torch.Tensor) and id(each) not in held]
+
     def reached_draws(self) -> tuple[Draw, ...]:
         """Return the draws that the output depends on."""
         needed, waiting = set[Node](), [self.output]
@@ -101,7 +107,7 @@ def trace(
     Raises:
         UnsuitableModelError: it draws other numbers than before.
     """
-    training = {draw.module for draw in draws or ()}
+    training = find_training(draws or ())
     tensors = [torch.empty((rows, *spec.shape), dtype=getattr(torch, spec.dtype)) for spec in inputs]
     tensors += [
         torch.empty((rows, *draw.request.shape), dtype=NUMBERS[draw.request.distribution]) for draw in draws or ()
@@ -113,7 +119,7 @@ def trace(
         with supply_numbers(model, training, supply):
             return call(examples)
 
-    with torch.no_grad():
+    with torch.no_grad(), borrow(model):
         module = trace_operations(function, tensors)
     nodes = list(module.graph.nodes)
     placeholders = [node for node in nodes if node.op == "placeholder"]

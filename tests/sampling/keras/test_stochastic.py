@@ -175,7 +175,7 @@ def test_sigmoids_behind_another_operation_are_refused_and_probabilities_are_no_
     image = keras.Input((8,))
     hidden = layers.Dropout(0.5)(image)
     sigmoids = keras.Model(image, keras.ops.sigmoid(layers.Dense(4)(hidden)) * 1.0)
-    with pytest.raises(UnsuitableModelError, match="Several sigmoid outputs"):
+    with pytest.raises(UnsuitableModelError, match="lie in 0 to 1 and do not sum to 1"):
         Sampler(sigmoids)
     with pytest.raises(InvalidInputError, match="from_logits"):
         sample(network(layers.Dropout(0.5)), IMAGES, passes=2, from_logits=True)

@@ -1,10 +1,12 @@
 """A run of a PyTorch model names code: it is imported where the operator named its package, and must be the run's."""
 
+import json
 import os
 import re
 import shutil
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +25,7 @@ from mcviz.errors import (
     MissingPackageError,
     UnsuitableModelError,
 )
+from mcviz.extras import import_function
 from mcviz.jobs import Jobs
 from mcviz.jobs.of_run import options_of_more
 from mcviz.options import ModelOptions, TaskOptions, format_arguments
@@ -75,6 +78,8 @@ def number():
     return 3
 """
 DATA = """
+from subprocess import getoutput
+
 def scale(row):
     return row / 10
 """
@@ -170,6 +175,20 @@ def test_a_run_that_names_other_code_imports_none_of_it(run: Run, monkeypatch, f
     assert not {"antigravity", "birdsong", "birds.models", "birds.data"} & set(sys.modules)
 
 
+@pytest.mark.parametrize("field", ["function", "transform"])
+def test_a_run_calls_nothing_that_a_named_package_only_imported(run: Run, monkeypatch, field: str) -> None:
+    """Or else an example would be the command of a shell."""
+    monkeypatch.setattr("subprocess.getoutput", lambda *_: pytest.fail("it was called"))
+    sys.modules["subprocess"].getoutput.__module__ = "subprocess"
+    reseal(Path(run.path), lambda content: content["model"].update({field: "birds.data:getoutput"}))
+    monkeypatch.setenv("MCVIZ_IMPORT", "birds")
+    with pytest.raises(InvalidInputError, match=r"Received: birds\.data:getoutput, which subprocess defines"):
+        load_run_sampler(mcviz.open_run(run.path))
+    assert callable(
+        import_function("birds.data:getoutput", ("birds", "subprocess"))
+    )  # which the operator may name, too
+
+
 @pytest.mark.parametrize("said", [{"backend": "keras"}, {"stored": False}, {"backend": "keras", "function": ""}])
 def test_what_else_a_run_says_opens_no_way_to_its_code(run: Run, said: dict[str, object]) -> None:
     manifest = replace(run.manifest, model=replace(run.manifest.model, **said))
@@ -205,15 +224,15 @@ def change_shape(package: Path) -> None:
     (package / "models.py").write_text(MODELS.replace("Linear(4, 3)", "Linear(4, 5)"))
 
 
-def change_weights(package: Path) -> None:
-    """Change the run's own, with all checksums."""
+def change_weights(package: Path, **metadata: str) -> None:
+    """Change the run's own, or what they say, with all checksums."""
     from mcviz.runs.verified import describe_file
 
     path = package.parent / "run/model.safetensors"
     with safetensors.safe_open(path, "pt") as file:
         said, tensors = file.metadata(), {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-    tensors["last.bias"][0] += 1e-6
-    safetensors.torch.save_file(tensors, path, metadata=said)
+    tensors["last.bias"][0] += 0 if metadata else 1e-6
+    safetensors.torch.save_file(tensors, path, metadata=said | metadata)
     there = describe_file(path.read_bytes())
     reseal(
         package.parent / "run",
@@ -237,6 +256,18 @@ def test_code_or_weights_that_are_not_the_run_s_any_more_are_refused(
 ) -> None:
     change(package)
     assert re.search(message, refused(run.path))
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [([[4]] * 100_000, "they name 100,000 inputs, and at most 100"), ([[10**7]], "has 10,000,000 values, and at most")],
+)
+def test_weights_that_say_more_than_a_model_takes_are_refused_before_memory_is(
+    run: Run, package: Path, shapes: list[list[int]], message: str
+) -> None:
+    inputs = [{"name": f"x{place}", "shape": shape, "dtype": "float32"} for place, shape in enumerate(shapes)]
+    change_weights(package, inputs=json.dumps(inputs))
+    assert message in refused(run.path)
 
 
 @pytest.mark.exhaustive
@@ -273,6 +304,16 @@ def test_a_module_without_a_function_is_kept_and_the_remedy_told(package: Path) 
     np.testing.assert_array_equal(mcviz.Sampler(again).deterministic(ROWS.to_numpy()), found.deterministic_predictions)
 
 
+@pytest.mark.parametrize("name", ["model", "state_dict"])
+def test_the_weights_in_a_checkpoint_are_found(package: Path, name: str) -> None:
+    state = load().model.state_dict()
+    state["last.bias"] = torch.tensor([1.0, 2.0, 3.0])
+    torch.save({name: state, "optimizer": {"lr": 0.1}, "epoch": 3}, "checkpoint.pt")
+    for weights in ("checkpoint.pt", {name: state}):
+        loaded = mcviz.load_torch("birds.models:build", weights=weights).model
+        assert loaded.last.bias.tolist() == [1, 2, 3]
+
+
 @pytest.mark.exhaustive
 def test_the_file_of_a_run_has_the_same_bytes_each_time_and_loads_as_weights(run: Run) -> None:
     content = Path(run.model_path).read_bytes()
@@ -293,6 +334,15 @@ def cut(path: Path) -> None:
     path.write_bytes(Path("birds.safetensors").read_bytes()[:-7])
 
 
+def compress(path: Path) -> None:
+    torch.save({"last.weight": torch.zeros(100_000)}, path)
+    with zipfile.ZipFile(path) as file:
+        content = {name: file.read(name) for name in file.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, each in content.items():
+            file.writestr(name, each)
+
+
 def other_names(path: Path) -> None:
     torch.save({"elsewhere.weight": torch.zeros(4, 4)}, path)
 
@@ -307,7 +357,15 @@ def other_shapes(path: Path) -> None:
         ("m.pt", lambda path: torch.save(torch.nn.Linear(2, 2), path), "pickled module, which is code"),
         ("m.pth", lambda path: torch.save({"weights": Code()}, path), "pickled module, which is code"),
         ("m.pt", lambda path: path.write_bytes(b"x" * 99), "damaged"),
-        ("m.pt", lambda path: torch.save([1], path), "holds no state_dict"),
+        ("m.pt", lambda path: torch.save([1], path), "is no state_dict of a module, and no checkpoint"),
+        ("m.pt", lambda path: torch.save({1: torch.zeros(2)}, path), "no checkpoint with one under .* with 1"),
+        ("m.pt", lambda path: torch.save({"net": {"w": torch.zeros(2)}, "epoch": 3}, path), "with net, epoch"),
+        (
+            "m.pt",
+            lambda path: torch.save({key: {"w": torch.zeros(2)} for key in ("model", "state_dict")}, path),
+            "Several of state_dict and model are one",
+        ),
+        ("m.pt", compress, "compressed, to a [0-9]+th of what it would take"),
         ("m.pt", other_names, "no weights of the module.*elsewhere"),
         ("m.pt", other_shapes, r"no weights of the module.*last\.bias"),
         ("m.safetensors", cut, "no weights of the module"),
@@ -328,6 +386,7 @@ def test_weights_that_are_none_are_refused_and_no_code_is_run(
     ("function", "error", "message"),
     [
         ("birds.models:fails", InvalidInputError, r"birds\.models:fails\(\) fails.*no such architecture"),
+        ("sys:exit", InvalidInputError, r"sys:exit\(\) fails.*SystemExit"),
         ("birds.models:number", UnsuitableModelError, r"should return a torch\.nn\.Module\. Received: int"),
         ("birds.models:absent", InvalidInputError, "has no function of that name. Received: absent"),
         ("birds.absent:build", MissingPackageError, "cannot be imported"),
@@ -347,6 +406,11 @@ def test_a_file_of_weights_alone_says_what_is_missing(package: Path, name: str, 
     told = capsys.readouterr().err
     assert "the function that builds the model is missing: give --model package.module:function --weights" in told
     assert told.count("\n") == 1
+
+
+def test_a_function_that_ends_the_process_ends_no_command_with_success(package: Path, capsys) -> None:
+    assert main(["sample", "--model", "sys:exit", "--data", "rows.csv", "--out", "run"]) == 2
+    assert "sys:exit() fails" in capsys.readouterr().err
 
 
 def test_options_of_the_other_framework_are_refused(package: Path) -> None:
@@ -375,7 +439,16 @@ def test_by_commands_a_run_is_sampled_grown_and_checked(package: Path, monkeypat
     assert main(["check", "--model", "grown", "--data", "rows.csv"]) == 0
     assert "Dropout" in capsys.readouterr().out
     assert main([*more, "--import", "birds", "--weights", "birds.pt"]) == 2
-    assert "--weights is left out where the model is that of a run" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "--weights is left out where the model is that of a run" in told
+    assert f"--model birds.models:build --weights {grown.model_path}" in told
+    rated = ["sample", "--model", "grown", "--data", "grown", "--out", "rated", "--rate", "0.2", "--import", "birds"]
+    assert main([*rated, "--passes", "6"]) == 0
+    forget()
+    network = mcviz.load_torch("birds.models:build", weights="birds.pt", transform="birds.data:scale", rate=0.2)
+    assert mcviz.sample_run(network, grown, "again", passes=6).digest == mcviz.open_run("rated").digest
+    with pytest.raises(InvalidInputError, match=r"mcviz\.load_torch.'package.module:function', rate="):
+        mcviz.sample_run(network, grown, "again", passes=6, rate=0.4)
 
 
 @pytest.mark.parametrize("command", only(["ood run"], ["ood run", "refer others --calibrated-on run --accuracy 0.01"]))

@@ -1,20 +1,23 @@
 """What a PyTorch model is told: refused with the operation and the module, left as it was, read as what it is."""
 
 import copy
+import io
 import random
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
-from mcviz.errors import InvalidInputError, UnsuitableModelError
+from mcviz.errors import InvalidInputError, RunExistsError, UnsuitableModelError
 from mcviz.sampling import Sampler
 from mcviz.sampling.base import InputSpec
+from mcviz.sampling.checking import check_model
 from mcviz.sampling.run_sampling import sample_run
 from tests.requiring import require_torch
 
@@ -66,6 +69,34 @@ def vary_draws(model: Model, x: torch.Tensor) -> torch.Tensor:
     return dropout(x, 0.1) if model.varied else x
 
 
+def remember(model: Model, x: torch.Tensor) -> torch.Tensor:
+    """Keep what was computed last, and scales by the size of the batch."""
+    if not hasattr(model, "scales"):
+        model.scales, model.sizes = {}, []
+    model.latest = model.scales.setdefault(len(x), x.abs() * 0 + 1) * x
+    model.sizes.append(len(x))
+    return model.latest
+
+
+def count_in_a_tensor(model: Model, x: torch.Tensor) -> torch.Tensor:
+    model.count += model.dropout.training
+    return x
+
+
+def ask_numpy(_: Model, x: torch.Tensor) -> torch.Tensor:
+    return x * torch.from_numpy(np.sign(x.detach().numpy()))
+
+
+def branch(_: Model, x: torch.Tensor) -> torch.Tensor:
+    return x if x.sum() > -1e9 else -x
+
+
+def call_compiled(model: Model, x: torch.Tensor) -> torch.Tensor:
+    if not hasattr(model, "compiled"):
+        model.compiled = torch.compile(nn.Dropout(0.1).train(model.training), backend="eager")
+    return model.compiled(x)
+
+
 def fail(_: Model, x: torch.Tensor) -> torch.Tensor:
     raise RuntimeError("no such thing")
 
@@ -74,10 +105,15 @@ REFUSED = {
     "aten.randint.*in Model": {"change": lambda _, x: x * torch.randint(0, 2, x.shape)},
     "aten.multinomial": {"change": lambda _, x: x + torch.multinomial(torch.ones(3), 1)},
     "not give the same prediction twice": {"change": lambda _, x: x + random.random()},
+    "from Python or from NumPy": {"change": lambda _, x: 2 * x if random.random() < 1e-9 else x},
+    "Python or from NumPy, where": {"change": lambda _, x: 2 * x if np.random.rand() < 1e-9 else x},  # noqa: NPY002
     "depends on the other examples of its batch": {"change": lambda _, x: x - x.mean(0)},
+    "depends on the other examples": {"forward": lambda self, x: self.last(self.dropout(self.first(x / x.max())))},
+    "on the other examples of its batch": {"change": lambda _, x: x / len(x)},
     "not draw the same random numbers in every call": {"change": vary_draws},
     "for its whole batch together": {"change": lambda _, x: x * torch.rand(x.shape[1])},
     r"in a pass.*Received: calls\.": {"change": count_calls},
+    r"or other tensors in a pass.*Received: count\.": {"change": count_in_a_tensor, "count": torch.zeros(1)},
     "the model draws no random numbers": {"forward": lambda self, x: self.last(self.first(x))},
     "All passes agree to the last bit": {"finish": lambda _, x: 0 * x + 5},
     "one row of class scores": {"finish": lambda _, x: x[:, :, None]},
@@ -91,6 +127,34 @@ def test_what_cannot_be_sampled_is_refused(message: str) -> None:
     model = model_with(**REFUSED[message])
     with pytest.raises((UnsuitableModelError, InvalidInputError), match=message):
         Sampler(model).deterministic(ROWS)
+
+
+def drop_in_training(model: Model, x: torch.Tensor) -> torch.Tensor:
+    return model.extra(x) if model.training else x
+
+
+def drop_by_own_flag(model: Model, x: torch.Tensor) -> torch.Tensor:
+    return dropout(x, 0.1, training=model.training)
+
+
+def return_a_loss(model: Model, x: torch.Tensor) -> Any:
+    return {"scores": x, "loss": x.sum()} if model.training else x
+
+
+def test_what_a_model_does_in_training_alone_is_no_obstacle_or_is_said() -> None:
+    sampler = Sampler(model_with(change=drop_in_training, extra=nn.Dropout(0.2)))
+    assert sampler.sample(ROWS, passes=20).std(0).min() > 0
+    with torch.no_grad():
+        expected = Model().eval()(torch.tensor(ROWS)).softmax(1)
+    np.testing.assert_allclose(sampler.deterministic(ROWS), expected, atol=1e-6)
+    assert Sampler(model_with(finish=return_a_loss)).sample(ROWS, passes=20).std(0).min() > 0
+    with pytest.raises(UnsuitableModelError, match=r"something else in training mode.*scores, loss"):
+        Sampler(model_with(finish=return_a_loss, change=drop_by_own_flag)).deterministic(ROWS)
+
+
+def test_weights_of_float64_are_told_of_their_type() -> None:
+    with pytest.raises(UnsuitableModelError, match=r"reach it as float32\. Call model\.float\(\) first\."):
+        Sampler(Model().double()).deterministic(ROWS.astype(np.float64))
 
 
 @EXHAUSTIVE
@@ -108,21 +172,45 @@ def test_a_model_that_torch_hides_or_keeps_elsewhere_is_refused() -> None:
         Sampler(Model(), stochastic=(nn.Dropout,))
 
 
+def attributes_of(model: nn.Module) -> list[Any]:
+    """What the modules hold, and what is in dicts and lists among that."""
+    held = [(name, value) for module in model.modules() for name, value in vars(module).items()]
+    inner = [
+        (name, list(value.items() if isinstance(value, dict) else value))
+        for name, value in held
+        if isinstance(value, dict | list)
+    ]
+    return [[(name, id(value)) for name, value in held], [(name, list(map(repr, each))) for name, each in inner]]
+
+
 def state_of(model: nn.Module) -> list[Any]:
     tensors = [(name, tensor.numpy().tobytes()) for name, tensor in model.state_dict().items()]
     places = [id(tensor) for tensor in [*model.parameters(), *model.buffers()]]
     modes = [module.training for module in model.modules()]
     hooks = [len(module._forward_pre_hooks) for module in model.modules()]
     process = torch.get_rng_state().numpy().tobytes(), torch.get_num_threads(), torch.is_grad_enabled()
-    return [tensors, places, modes, hooks, process, torch.backends.mha.get_fastpath_enabled()]
+    fast = torch.backends.mha.get_fastpath_enabled()
+    return [tensors, places, modes, hooks, process, fast, attributes_of(model)]
 
 
 @pytest.mark.parametrize("training", [True, pytest.param(False, marks=EXHAUSTIVE)])
+@pytest.mark.parametrize("called", [False, pytest.param(True, marks=EXHAUSTIVE)])
 @pytest.mark.parametrize(
-    "change", [lambda _, x: x, *(methods["change"] for methods in REFUSED.values() if "change" in methods)]
+    "methods",
+    [
+        {},
+        *({"change": change} for change in (remember, ask_numpy, branch)),
+        {"change": lambda model, x: branch(model, remember(model, x))},
+        pytest.param({"change": call_compiled}, marks=EXHAUSTIVE),
+        *(methods for methods in REFUSED.values() if "forward" not in methods),
+    ],
 )
-def test_a_model_is_left_bit_for_bit_as_it_was(change: Any, training: bool) -> None:
-    model = nn.Sequential(model_with(change=change), nn.BatchNorm1d(3)).train(training)
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # of torch.compile
+def test_a_model_is_left_bit_for_bit_as_it_was(methods: Any, training: bool, called: bool) -> None:
+    model = nn.Sequential(model_with(**methods), nn.BatchNorm1d(3)).train(training)
+    if called:
+        with suppress(RuntimeError):
+            model(torch.tensor(ROWS))
     before = state_of(model)
     try:
         sampler = Sampler(model)
@@ -130,9 +218,51 @@ def test_a_model_is_left_bit_for_bit_as_it_was(change: Any, training: bool) -> N
         sampler.deterministic(ROWS)
         sampler.network.compute_gradient_sign(ROWS)
         sampler.network.compute_features(ROWS)
-    except UnsuitableModelError:
+    except (UnsuitableModelError, InvalidInputError):
         pass
     assert state_of(model) == before
+    if not called:  # torch copies no tensor that has a gradient
+        torch.save(copy.deepcopy(model).state_dict(), io.BytesIO())
+
+
+ALWAYS_ON = {
+    "rand": lambda _, x: x * (torch.rand_like(x) < 0.8) / 0.8,
+    "bernoulli of a tensor": lambda _, x: x * torch.bernoulli(torch.full_like(x, 0.8)) / 0.8,
+    "masked_fill": lambda _, x: x.masked_fill(torch.bernoulli(x, 0.2).bool(), 0),
+    "eager": lambda model, x: branch(model, x * (torch.rand_like(x) < 0.8) / 0.8),
+}
+SWITCHED_OFF = {
+    "dropout": lambda _, x: dropout(x, 0.2, training=True),
+    "bernoulli": lambda _, x: x * torch.bernoulli(x, 0.8) / 0.8,
+    "noise": lambda _, x: x + torch.randn_like(x),
+    "unused": lambda _, x: (x, torch.rand_like(x))[0],
+}
+
+
+@pytest.mark.parametrize("name", ALWAYS_ON | SWITCHED_OFF)
+def test_only_a_model_whose_randomness_can_be_switched_off_has_a_deterministic_prediction(name: str) -> None:
+    sampler = Sampler(model_with(change=(ALWAYS_ON | SWITCHED_OFF)[name]))
+    assert sampler.sample(ROWS, passes=20).std(0).min() > 0
+    if name in SWITCHED_OFF:
+        expected = Model().eval()(torch.tensor(ROWS)).softmax(1).detach()
+        np.testing.assert_allclose(sampler.deterministic(ROWS), expected, atol=1e-6)
+        return
+    assert "always random: Model" in sampler.description()
+    for ask in (sampler.deterministic, sampler.network.compute_features, sampler.network.compute_gradient_sign):
+        with pytest.raises(UnsuitableModelError, match=r"no deterministic prediction.*Received: Model\."):
+            ask(ROWS)
+
+
+def test_a_run_without_deterministic_predictions_says_so_and_grows(tmp_path: Path) -> None:
+    model = model_with(change=ALWAYS_ON["rand"])
+    sampler = Sampler(model)
+    check = check_model(sampler, (ROWS, [0, 1, 2, 0, 1]))
+    assert "no deterministic prediction" in check.advice
+    assert "accuracy" not in check.findings(9)
+    for passes in (3, 6):
+        run = sample_run(sampler, (ROWS, [0, 1, 2, 0, 1]), tmp_path / "run", passes=passes)
+    assert run.deterministic_predictions is None
+    np.testing.assert_allclose(run.probs_block(0, None), sampler.sample(ROWS, passes=6), atol=1 / 65535)
 
 
 def test_normalisation_is_that_of_inference_and_a_container_drops_by_its_own_flag() -> None:
@@ -193,10 +323,10 @@ class Outputs:
         pytest.param(lambda x: x, {}, marks=EXHAUSTIVE),
         pytest.param(lambda x: x.log_softmax(1), {}, marks=EXHAUSTIVE),
         pytest.param(lambda x: x.double().softmax(-1)[:, :] * 1.0, {}, marks=EXHAUSTIVE),
-        pytest.param(lambda x: (x, 2 * x), {}, marks=EXHAUSTIVE),
+        pytest.param(lambda x: (2 * x, x), {"output": "1"}, marks=EXHAUSTIVE),
         pytest.param(lambda x: {"hidden": 2 * x, "logits": x}, {}, marks=EXHAUSTIVE),
         pytest.param(lambda x: {"hidden": 2 * x, "mine": x}, {"output": "mine"}, marks=EXHAUSTIVE),
-        pytest.param(lambda x: x / 9 + 0.4, {"from_logits": True}, marks=EXHAUSTIVE),
+        pytest.param(lambda x: x / 9, {"from_logits": True}, marks=EXHAUSTIVE),
     ],
 )
 def test_classes_come_as_logits_or_probabilities(finish: Any, options: dict[str, Any]) -> None:
@@ -204,9 +334,80 @@ def test_classes_come_as_logits_or_probabilities(finish: Any, options: dict[str,
     sampler = Sampler(model, **options)
     with torch.no_grad():
         scores = Model().eval()(torch.tensor(ROWS))
-    expected = (scores / 9 + 0.4 if options.get("from_logits") else scores).softmax(1)
+    expected = (scores / 9 if options.get("from_logits") else scores).softmax(1)
     np.testing.assert_allclose(sampler.deterministic(ROWS), expected, atol=1e-6)
     assert sampler.sample(ROWS, passes=9).std(0).min() > 0
+
+
+@pytest.mark.parametrize("from_logits", [None, True, False])
+@pytest.mark.parametrize(
+    ("finish", "told"),
+    [
+        (torch.sigmoid, "Several sigmoid outputs .* Several labels an example are not supported yet"),
+        (lambda x: x / 9 + 0.4, "lie in 0 to 1 and do not sum to 1.* several labels an example are not supported yet"),
+        (
+            lambda x: x.view(-1, 1, x.shape[1]),
+            r"shape \(N, 1, \d\).* a class a pixel \(segmentation\), are not supported",
+        ),
+    ],
+)
+def test_outputs_that_are_no_classes_which_exclude_each_other_are_refused(
+    finish: Any, told: str, from_logits: bool | None
+) -> None:
+    model = model_with(finish=lambda _, x: finish(x))
+    with pytest.raises(UnsuitableModelError, match=told) as refused:
+        Sampler(model, from_logits=from_logits).deterministic(ROWS)
+    assert "from_logits" not in str(refused.value)
+
+
+def test_one_probability_is_no_logit() -> None:
+    model = model_with(finish=lambda _, x: x[:, :1].sigmoid())
+    with pytest.raises(InvalidInputError, match="`from_logits` should be left out for a model that returns probab"):
+        Sampler(model, from_logits=True).deterministic(ROWS)
+
+
+class Gaussian(NamedTuple):
+    mean: torch.Tensor
+    log_variance: torch.Tensor
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        lambda mean, spread: (mean, spread),
+        lambda mean, spread: (mean[:, 0], spread),
+        Gaussian,
+        lambda mean, spread: {"log_variance": spread, "features": 2 * mean, "mean": mean},
+    ],
+)
+def test_a_mean_and_its_spread_may_be_two_outputs(pair: Any) -> None:
+    one = model_with(finish=lambda _, x: x[:, :2]).eval()
+    two = model_with(finish=lambda _, x: pair(x[:, :1], x[:, 1:2])).eval()
+    together, apart = (Sampler(each, task="regression", predicts="mean,log_variance") for each in (one, two))
+    np.testing.assert_allclose(apart.deterministic(ROWS), together.deterministic(ROWS), rtol=1e-6)
+    np.testing.assert_allclose(apart.sample(ROWS, passes=3), together.sample(ROWS, passes=3), rtol=1e-5)
+    assert "of the model's " in apart.meaning.text
+    assert apart.meaning.text.endswith("mean and log variance of 1 target")
+
+
+def test_nothing_is_left_out_of_several_outputs_in_silence() -> None:
+    model = model_with(finish=lambda _, x: (x[:, :1], x[:, 1:3], None))
+    for options in ({}, {"task": "regression"}, {"output": "2"}):
+        with pytest.raises(
+            InvalidInputError, match=r"one of the model's 2 outputs: 0, 1\. Received: output="
+        ) as refused:
+            Sampler(model, **options).deterministic(ROWS)
+        assert "--output 0. If they are the mean and the spread of a regression, say so by predicts" in str(
+            refused.value
+        )
+    with pytest.raises(UnsuitableModelError, match=r"as many columns\. Received: 1 of 0, 2 of 1"):
+        Sampler(model, task="regression", predicts="mean,std").deterministic(ROWS)
+    logits = Sampler(model_with(finish=lambda _, x: Outputs(x, x)))
+    logits.deterministic(ROWS)
+    assert logits.meaning.text.startswith(
+        "logits of the model's 2 outputs (loss, logits): 3 logits, of which a softmax"
+    )
+    assert not logits.meaning.guessed
 
 
 def test_two_classes_by_one_number_and_by_two() -> None:
@@ -237,6 +438,39 @@ def test_a_regression_with_and_without_a_predicted_spread(predicts: str) -> None
     if predicts == "mean":
         alone = Sampler(model_with(finish=lambda _, x: x[:, 0]), task="regression")
         assert alone.sample(ROWS, passes=3).shape == (3, 5, 1)
+
+
+@pytest.mark.parametrize("kind", ["attribute", "entry", "literal", "eager", "in passes"])
+def test_tensors_that_are_neither_weights_nor_buffers_are_in_the_digest(kind: str, tmp_path: Path) -> None:
+    def change(model: Model, x: torch.Tensor) -> torch.Tensor:
+        if kind == "literal":
+            return x * torch.tensor(model.number)
+        if kind == "in passes" and not model.dropout.training:
+            return branch(model, x)
+        return (branch(model, x) if kind in ("eager", "in passes") else x) * model.held["scale"][0]
+
+    def make(number: float) -> nn.Module:
+        model = model_with(change=change)
+        model.number, model.held = number, {"scale": (torch.tensor([number]),)}
+        if kind == "attribute":
+            model.held = {"scale": torch.tensor([number])}
+        return model
+
+    run = sample_run(make(2.0), ROWS, tmp_path / "run", passes=3)
+    assert sample_run(make(2.0), ROWS, tmp_path / "run", passes=3).digest == run.digest
+    with pytest.raises(RunExistsError, match=r"differs in: .*model"):
+        sample_run(make(2.5), ROWS, tmp_path / "run", passes=6)
+
+
+@pytest.mark.parametrize("change", [remember, lambda model, x: branch(model, remember(model, x))])
+def test_what_a_model_keeps_of_a_call_is_not_in_the_digest(change: Any) -> None:
+    digests = set()
+    for called in (False, True):
+        model = model_with(change=change)
+        if called:
+            model(torch.tensor(ROWS))
+        digests.add(TorchNetwork(model, inputs=(InputSpec("x", (4,), "float32"),)).compute_digest())
+    assert len(digests) == 1
 
 
 def test_another_forward_gives_another_digest() -> None:
@@ -290,3 +524,23 @@ def test_a_cluster_makes_the_same_run(tmp_path: Path, monkeypatch: pytest.Monkey
     together = sample_run(model, images, tmp_path / "together", scheduler="local:2", **options)
     assert alone.digest == together.digest
     np.testing.assert_array_equal(alone.probs_block(0, None), together.probs_block(0, None))
+
+
+def test_the_names_of_the_model_order_the_classes_and_labels_meet_them_by_name(tmp_path: Path) -> None:
+    model = model_with(config=SimpleNamespace(id2label={2: "ant", 0: "cat", 1: "bee"}))
+    labels = ["bee", "ant", "cat", "ant", "bee"]
+    run = sample_run(model, (ROWS, labels), tmp_path / "by name", passes=2)
+    assert (run.class_names, run.labels.tolist()) == (("cat", "bee", "ant"), [1, 2, 0, 2, 1])
+    places = sample_run(model, (ROWS, [0, 1, 2, 2, 1]), tmp_path / "by place", passes=2)
+    assert (places.class_names, places.labels.tolist()) == (("cat", "bee", "ant"), [0, 1, 2, 2, 1])
+    others = [name.title() for name in labels]
+    with pytest.raises(
+        InvalidInputError, match=r"The model names its classes, and the data have others.*Ant, Bee, Cat"
+    ):
+        sample_run(model, (ROWS, others), tmp_path / "others", passes=2)
+    renamed = {name.title(): name for name in labels}
+    assert sample_run(model, (ROWS, others), tmp_path / "by name", passes=2, class_names=renamed).digest == run.digest
+    given = sample_run(model, (ROWS, others), tmp_path / "given", passes=2, class_names=["Bee", "Ant", "Cat"])
+    assert given.labels.tolist() == [0, 1, 2, 1, 0]
+    made_up = model_with(config=SimpleNamespace(id2label={place: f"LABEL_{place}" for place in range(3)}))
+    assert sample_run(made_up, (ROWS, labels), tmp_path / "made up", passes=2).class_names == ("ant", "bee", "cat")

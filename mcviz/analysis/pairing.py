@@ -1,0 +1,215 @@
+"""Which examples two runs share, by their ids or else by a digest of each, and the labels that both are measured by."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from mcviz import validate
+from mcviz.manifest import Manifest
+from mcviz.runs import Derived, Run, load_derived, save_derived
+from mcviz.runs.contents import BLOCK_BYTES
+from mcviz.text import one_line
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = np.ndarray
+LabelChoice = Literal["new", "old"]  # of two runs, the labels of the one that was begun later, or earlier
+
+DIGESTS = Derived("example-digests", 1, {"digests": "uint64"})
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The examples that two runs share, n of them.
+
+    Attributes:
+        one: (n,) int64, their numbers in the first run, ascending.
+        other: (n,) int64, their numbers in the second.
+        by: how they were found, "ids", "contents" or both; neither where both runs have them in the same order.
+        labels: that both runs are measured by: (n,) int64 classes, numbered as in the first run, or (n, D) float32 true
+            values; None where neither run has labels.
+        labels_of: the run that these labels are of; None without labels.
+        labels_differ: how many labels differ between the runs.
+        notes: on labels, on what was left out, and on what looks wrong, a sentence each.
+    """
+
+    one: Array
+    other: Array
+    by: tuple[str, ...]
+    labels: Array | None
+    labels_of: Run | None
+    labels_differ: int
+    notes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.one)
+
+    def find(self, example: int) -> int | None:
+        """Find the place of an example of the first run among the pairs; None where the second lacks it."""
+        place = int(np.searchsorted(self.one, example))
+        return place if place < len(self) and self.one[place] == example else None
+
+
+def pair_examples(one: Run, other: Run, labels: LabelChoice = "new") -> Pairs:
+    """Find the examples that two runs share, and the labels that both are measured by.
+
+    Ids count where all of a run's are different and say more than the number of an example. Examples of the same id are
+    paired, unless the content of one of them is found under another id; those that are left, by their content: pixels,
+    text or row. Several of the same content are paired in their order, where both runs have equally many.
+
+    Args:
+        one: a run.
+        other: a run of the same task, classes or targets.
+        labels: where labels differ, those of the run that was begun later ("new") or earlier ("old").
+
+    Raises:
+        InvalidInputError: `labels` is something else.
+    """
+    wanted = validate.choice("labels", labels, get_args(LabelChoice))
+    (first, second), by, notes = _find_pairs(one, other)
+    known = [one.labels, other.labels]
+    if known[1] is not None and one.class_names:
+        known[1] = np.argsort(class_order(one, other))[known[1]]
+    both = [None if each is None else each[of] for each, of in zip(known, (first, second), strict=True)]
+    differ, chosen = 0, 0 if both[1] is None else 1
+    if both[0] is not None and both[1] is not None:
+        unequal = both[0] != both[1]
+        differ = int(np.count_nonzero(unequal.any(axis=tuple(range(1, unequal.ndim)))))
+        chosen = int(_is_later(one, other) == (wanted == "new"))
+    labels_of = None if both[chosen] is None else (one, other)[chosen]
+    if differ:
+        age = {"new": "newer", "old": "older"}[wanted]
+        notes.append(
+            f"{differ:,} {'label is' if differ == 1 else 'labels are'} not the same. Both runs are measured by those "
+            f"of {name_apart(one, other)[chosen]}, the {age} run."
+        )
+    elif labels_of is not None and both[1 - chosen] is None and len(first):
+        notes.append(f"Only the {('first', 'second')[chosen]} run has labels. Both are measured by these.")
+    return Pairs(first, second, by, both[chosen], labels_of, differ, tuple(notes))
+
+
+def same_examples(one: Manifest, other: Manifest) -> bool:
+    """Whether two runs are over the same examples in the same order, as far as their manifests say.
+
+    Examples that are known by nothing but their number are the same where their labels are, or the passes themselves.
+    """
+    a, b = one.examples, other.examples
+    if (a.kind, a.count, a.sha256) != (b.kind, b.count, b.sha256):
+        return False
+    have_content = one.images is not None or bool(a.content)
+    have_ids = a.columns_sha256 is not None and b.columns_sha256 is not None
+    known = ((one.labels_sha256, other.labels_sha256), (one.origin.sha256, other.origin.sha256))
+    return have_content or have_ids or any(first is not None and first == second for first, second in known)
+
+
+def class_order(one: Run, other: Run) -> Array:
+    """(C,) int64: for each class of one run its number in the other, by name, or else by number."""
+    if set(one.class_names) == set(other.class_names):
+        return np.array([other.class_names.index(name) for name in one.class_names], np.int64)
+    return np.arange(len(one.class_names))
+
+
+def name_apart(one: Run, other: Run) -> tuple[str, str]:
+    """Name two runs by their folders' own names, or by their paths where these are the same."""
+    names = (one.name, other.name) if one.name != other.name else (one.path, other.path)
+    return one_line(names[0]), one_line(names[1])
+
+
+def _find_pairs(one: Run, other: Run) -> tuple[Array, tuple[str, ...], list[str]]:
+    """Return (2, n) int64 numbers of the examples that two runs share, how they were found, and notes on them."""
+    if same_examples(one.manifest, other.manifest):
+        return np.tile(np.arange(len(one)), (2, 1)), (), []
+    ids, digests = (_find_ids(one), _find_ids(other)), _load_comparable_digests(one, other)
+    notes: list[str] = []
+    pairs = np.empty((2, 0), np.int64) if ids[0] is None or ids[1] is None else _match(ids[0], ids[1])
+    if digests is None:
+        return pairs, ("ids",) if pairs.size else (), notes
+    contents = [each[of] for each, of in zip(digests, pairs, strict=True)]
+    differ = contents[0] != contents[1]
+    moved = differ & (np.isin(contents[0], digests[1]) | np.isin(contents[1], digests[0]))
+    pairs = pairs[:, ~moved]
+    if count := int(np.count_nonzero(differ & ~moved)):
+        notes.append(
+            f"{count:,} of the examples that have the same id in both runs differ in content. Check that an id names "
+            "the same example in both."
+        )
+    left = [np.delete(np.arange(len(each)), of) for each, of in zip(digests, pairs, strict=True)]
+    contents = [each[of] for each, of in zip(digests, left, strict=True)]
+    found = _match(*contents)
+    if count := int(np.isin(np.delete(contents[0], found[0]), contents[1]).sum()):
+        notes.append(
+            f"{count:,} examples of the first run are left out: the second has others of the same content, but not as "
+            "many, and nothing says which is which."
+        )
+    by = tuple(word for word, of in (("ids", pairs), ("contents", found)) if of.size)
+    pairs = np.concatenate([pairs, [left[0][found[0]], left[1][found[1]]]], axis=1)
+    return pairs[:, pairs[0].argsort()], by, notes
+
+
+def _is_later(one: Run, other: Run) -> bool:
+    """Whether the second of two runs was begun later; so it is where that is not known."""
+    began, then = (run.manifest.time("started") or run.manifest.time("finished") for run in (one, other))
+    return began is None or then is None or began <= then
+
+
+def _find_ids(run: Run) -> "pd.Series | None":
+    """Return the ids of a run, unless they repeat or only count its examples."""
+    columns = run.columns
+    if columns is None or not columns["id"].is_unique or (columns["id"] == columns.index.astype(str)).all():
+        return None
+    return columns["id"]
+
+
+def _match(one: "pd.Series | Array", other: "pd.Series | Array") -> Array:
+    """Match (N,) keys with (M,) others: (2, n) int64 places of those that both have equally often, in their order."""
+    import pandas as pd  # here, because it takes time to import
+
+    codes, unique = pd.factorize(np.concatenate([one, other]))
+    places = []
+    sides = codes[: len(one)], codes[len(one) :]
+    counts = [np.bincount(each, minlength=len(unique)) for each in sides]
+    for each in sides:
+        kept = np.flatnonzero((counts[0] == counts[1])[each])
+        places.append(kept[each[kept].argsort(kind="stable")])
+    return np.stack(places)
+
+
+def _load_comparable_digests(one: Run, other: Run) -> tuple[Array, Array] | None:
+    """Load a digest of each example of two runs; None unless both hold examples of the same form."""
+    form, there = (_describe_form(run.manifest) for run in (one, other))
+    return (_load_digests(one), _load_digests(other)) if form is not None and form == there else None
+
+
+def _describe_form(manifest: Manifest) -> Any:
+    """Return what is the same in runs whose contents can be compared; None where a run holds no examples."""
+    if not manifest.has_examples:
+        return None
+    images = manifest.images
+    return manifest.examples.kind, (images.shape, images.dtype) if images else sorted(manifest.examples.content)
+
+
+def _load_digests(run: Run) -> Array:
+    """Return (N,) uint64, a digest of each example; it is computed once and kept beside the run."""
+    kept = load_derived(run.path, run.digest, DIGESTS)
+    if kept is None or kept["digests"].shape != (len(run),):
+        digests = b"".join(hashlib.blake2b(each, digest_size=8).digest() for each in _read_contents(run))
+        kept = {"digests": np.frombuffer(digests, np.uint64)}
+        save_derived(run.path, run.digest, DIGESTS, kept)
+    return kept["digests"]
+
+
+def _read_contents(run: Run) -> Iterator[Any]:
+    """Yield the content of each example, as bytes or an array, of one block after the other."""
+    if run.has_images:
+        step = max(1, BLOCK_BYTES // (int(np.prod(run.image_shape)) * run.images.dtype.itemsize))
+        for start in range(0, len(run), step):
+            yield from np.ascontiguousarray(run.images[start : start + step])
+    elif run.kind.column_values == "texts":
+        yield from (text.encode() for text in run.content.iloc[:, 0])
+    else:
+        rows = run.content[sorted(run.manifest.examples.content)].to_numpy(np.float32)
+        yield from np.ascontiguousarray(rows)

@@ -1,0 +1,130 @@
+"""The figures of a part of a run: of a class, of a group of examples, or of the slices that are worse than the rest."""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcviz.analysis.base import require_labels
+from mcviz.analysis.regression import compute_figures, load_terms
+from mcviz.analysis.slices import slices
+from mcviz.analysis.trust import group_by_column, main_predictors, main_probs, predictors
+from mcviz.errors import InvalidInputError
+from mcviz.measures.bootstrap import Interval
+from mcviz.measures.calibration import calibration_figures
+from mcviz.measures.class_quality import CLASS_MEASURES
+from mcviz.measures.quality import select_terms
+from mcviz.runs import Run
+from mcviz.text import one_line
+
+Array = np.ndarray
+
+BARE = re.compile(r"""[^\s"<>=%]+""")  # a name that needs no quotes
+WHOLE = "in all examples, since no slice is worse than chance explains"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the examples of a run, and a class where a figure is of one.
+
+    Attributes:
+        name: such as "of cat in region=west".
+        within: (N,) bool, the examples.
+        number: of the class, or None.
+    """
+
+    name: str
+    within: Array
+    number: int | None = None
+
+
+def quote(name: str) -> str:
+    """Put a name in quotes, with the escapes of JSON, unless it can stand without them."""
+    return name if BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
+
+
+def find_groups(run: Run, column: str, value: str | None) -> list[Part]:
+    """Find the groups of examples that `group_by_column` makes; of a value that one alone.
+
+    Raises:
+        InvalidInputError: there is no such column or value.
+    """
+    groups, wanted = group_by_column(run, column), None if value is None else one_line(value)
+    numbers = [number for number, name in enumerate(groups.names) if wanted in (None, name)]
+    if not numbers:
+        there = ", ".join(map(quote, groups.names))
+        raise InvalidInputError(f"{one_line(column)} has the values {there}. Received: {quote(wanted or '')}.")
+    return [Part(f"in {quote(column)}={quote(groups.names[number])}", groups.members == number) for number in numbers]
+
+
+def find_worst_slices(run: Run) -> tuple[list[Part], int]:
+    """Find the slices that are worse than chance explains, or else all examples, and how many were looked at."""
+    found, numbers = slices(run), np.arange(len(run))
+    if not found.slices:
+        return [Part(WHOLE, numbers >= 0)], 1
+    names = [
+        " and ".join(f"{quote(condition.column)}={quote(condition.name)}" for condition in each.conditions)
+        for each in found.slices
+    ]
+    parts = {name: np.isin(numbers, each.examples) for name, each in zip(names, found.slices, strict=True)}
+    return [Part(f"in {name}", within) for name, within in parts.items()], max(found.counts.values())
+
+
+def split_by_class(run: Run, parts: Sequence[Part], name: str | None) -> list[Part]:
+    """Split parts into the examples of a class and others, for every class or the one of a name.
+
+    Raises:
+        InvalidInputError: there is no such class, or the run is of a regression.
+    """
+    require_labels(run)
+    names = tuple(map(one_line, run.class_names))
+    if name is not None and one_line(name) not in names:
+        there = ", ".join(map(quote, names))
+        raise InvalidInputError(f"The classes are {there}. Received: {quote(one_line(name))}.")
+    numbers = range(len(names)) if name is None else [names.index(one_line(name))]
+    return [
+        Part(f"of {quote(names[number])} {part.name}".rstrip(), part.within, number)
+        for part in parts
+        for number in numbers
+    ]
+
+
+def count_examples(run: Run, part: Part) -> int:
+    """Count the examples of a part, of a class those that have its label."""
+    return int((part.within if part.number is None else part.within & (run.labels == part.number)).sum())
+
+
+def prepare_figures(run: Run, predictor: str, measure: str) -> Callable[[Part, float], Interval]:
+    """Prepare a function of a part and a confidence that computes a measure with its interval.
+
+    Args:
+        run: with labels.
+        predictor: its name; a measure of a class is of `ensemble` and `deterministic` alone.
+        measure: its name.
+
+    Raises:
+        InvalidInputError: the run has no labels, one example, or no such predictor.
+    """
+    if measure in CLASS_MEASURES:
+        labels, known = require_labels(run), main_probs(run)
+        if predictor not in known:
+            raise InvalidInputError(f"The {measure} is known of {', '.join(known)}. Received: {predictor}.")
+        compute = CLASS_MEASURES[measure].compute
+        return lambda part, confidence: compute(
+            known[predictor][part.within], labels[part.within], part.number or 0, confidence
+        )
+    if run.task.predicts_classes:
+        main = main_predictors(run)
+        terms = main[predictor] if predictor in main else predictors(run)[predictor]
+        return lambda part, confidence: getattr(
+            calibration_figures(terms.select(part.within), confidence=confidence), measure
+        )
+    of_all = load_terms(run)
+
+    def compute_part(part: Part, confidence: float) -> Interval:
+        some = {name: select_terms(terms, part.within) for name, terms in of_all.items()}
+        return compute_figures(run, some, confidence)[0][predictor][measure]
+
+    return compute_part

@@ -1,0 +1,68 @@
+"""`mcviz review`: what people decided on the page Review."""
+
+import click
+
+from mcviz.cli.arguments import RUN
+from mcviz.cli.printing import say, table_lines
+from mcviz.cli.stopping import loading
+
+
+@click.group(short_help="Take away what people decided on the page Review.")
+def review() -> None:
+    """Take away what people decided on the page Review."""
+
+
+@review.command(short_help="Write corrected labels, or move files to their classes.")
+@RUN
+@click.option("--to", metavar="FILE", help="Write a .csv or .parquet: id, old, new, who, when and note.")
+@click.option(
+    "--to-folders",
+    metavar="FOLDER",
+    help="Print which files of FOLDER, with a folder a class, move to which class; --yes moves them.",
+)
+@click.option("--yes", is_flag=True, help="Move the files.")
+def export(run: str, to: str | None, to_folders: str | None, yes: bool) -> None:
+    """Write the labels of RUN as reviewers corrected them, or move its files to the folders of their new classes.
+
+    Give --to or --to-folders.
+    """
+    if (to is None) == (to_folders is None) or (yes and to_folders is None):
+        raise click.UsageError(
+            "Corrected labels go to one place: --to FILE, or --to-folders FOLDER with or without --yes."
+        )
+    with loading():
+        from mcviz import open_run
+        from mcviz.analysis.base import require_classes
+        from mcviz.reviews import (
+            corrected_labels,
+            find_open_moves,
+            move_files,
+            open_reviews,
+            plan_moves,
+            summarise_reviews,
+        )
+        from mcviz.runs import check_table_file, write_table
+
+    if to is not None:
+        check_table_file(to)
+    opened = open_run(run)
+    require_classes(opened)
+    known = summarise_reviews(opened, open_reviews(opened).rows())
+    table = corrected_labels(opened, known)
+    changed, without = int((table["old"] != table["new"]).sum()), len(opened) - len(table)
+    if to is not None:
+        write_table(table, to)
+        say(f"{len(table):,} labels are written to {to}. Changed: {changed:,}.")
+    else:
+        moves = plan_moves(opened, known)
+        left = find_open_moves(to_folders, moves)
+        for line in table_lines([(each.source, "→", each.target) for each in left]):
+            say(line)
+        if yes:
+            move_files(to_folders, left)
+        before = len(moves) - len(left)
+        say(f"Files {'moved' if yes else 'to move, which --yes does'}: {len(left):,}. Moved before: {before:,}.")
+    if without:
+        say(f"Left out, since nobody named their class: {without:,}.")
+    if disputed := len(known.disagreements()):
+        say(f"Disputed, to be settled on the page Review: {disputed:,}.")

@@ -1,0 +1,107 @@
+"""The accuracy of a run without labels is estimated by one with labels, with what speaks against it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import mcviz
+from mcviz.analysis.unlabelled import estimate_accuracy
+from mcviz.errors import InvalidInputError
+from mcviz.runs import Run
+from tests.analysis.test_trust import made_up, printed, refused
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A labelled run; another drawn alike, with labels that nothing looks at and without; and one of more doubt."""
+    folder = tmp_path_factory.mktemp("unlabelled")
+    made_up(folder / "old", 2000, 0)
+    made_up(folder / "more", 1000, 1)
+    made_up(folder / "new", 1000, 1, labelled=False)
+    made_up(folder / "moved", 1000, 3, labelled=False, doubt=2)
+    return folder
+
+
+@pytest.fixture
+def old(folder: Path) -> Run:
+    return mcviz.open_run(folder / "old")
+
+
+def test_the_estimate_holds_the_accuracy_and_the_labels_of_the_run_are_not_looked_at(folder: Path, old: Run) -> None:
+    new, more = (mcviz.open_run(folder / name) for name in ("new", "more"))
+    found = estimate_accuracy(new, old)
+    assert found.estimated == estimate_accuracy(more, old).estimated
+    accuracy = found.estimated.accuracy
+    assert accuracy.low <= (more.mean_probs.argmax(axis=1) == more.labels).mean() <= accuracy.high
+    assert accuracy.high - accuracy.low < 0.03
+    assert estimate_accuracy(old, old).estimated.accuracy.value == pytest.approx(old.ensemble_accuracy[-1])
+    wide = estimate_accuracy(new, old, 0.99).estimated.accuracy
+    assert wide.low < accuracy.low < accuracy.value == wide.value < accuracy.high < wide.high
+
+
+def test_each_column_and_score_has_its_test_and_all_are_corrected_together(folder: Path, old: Run) -> None:
+    moved = mcviz.open_run(folder / "moved")
+    found = estimate_accuracy(moved, old)
+    by_name = {each.name: each for each in found.columns}
+    assert {"prediction", "max_probability", "mutual_information", "source", "number"} <= set(by_name)
+    assert "self_confidence" not in by_name
+    for name in ("max_probability", "number"):
+        expected = stats.ks_2samp(old.table()[name], moved.table()[name])
+        assert by_name[name].p_value == pytest.approx(expected.pvalue)
+    counts = [run.table()["prediction"].value_counts().sort_index() for run in (old, moved)]
+    assert by_name["prediction"].p_value == pytest.approx(stats.chi2_contingency(counts, correction=False).pvalue)
+    assert by_name["max_probability"].is_shifted
+    assert not by_name["source"].is_shifted, "which is missing at some examples of both"
+    assert all(each.corrected >= each.p_value for each in found.columns)
+    assert [each.p_value for each in found.columns] == sorted(each.p_value for each in found.columns)
+    assert "Max probability is distributed otherwise" in found.shift_sentences[0]
+
+
+def test_numbers_that_are_missing_more_often_are_a_shift(tmp_path: Path) -> None:
+    random, columns = np.random.default_rng(0), {}
+    for name in ("old", "new"):
+        columns[name] = pd.DataFrame({"age": random.normal(size=300)})
+    columns["new"].loc[:120, "age"] = np.nan
+    runs = [
+        mcviz.write_run(
+            tmp_path / name, random.dirichlet(np.ones(3), (4, 300)), labels=np.arange(300) % 3, columns=each
+        )
+        for name, each in columns.items()
+    ]
+    assert {each.name for each in estimate_accuracy(runs[1], runs[0]).columns if each.is_shifted} == {"age"}
+
+
+def test_the_command_prints_the_estimate_and_the_table(folder: Path, old: Run, capsys, tmp_path: Path) -> None:
+    command = ["trust", folder / "more", "--calibrated-on", folder / "old"]
+    found = estimate_accuracy(mcviz.open_run(folder / "more"), old)
+    told = printed(capsys, *command, "--summary", tmp_path)
+    assert " ".join(found.sentences) in told
+    assert "do not say which model made them" in told
+    assert "By the run's own labels, the accuracy is" in told
+    rows = [line.split("  ")[0] for line in told.splitlines()]
+    assert all(each.name in rows for each in found.columns)
+    assert found.sentences[0].split(".")[0] in (tmp_path / "summary.md").read_text().replace("\\", "")
+    as_json = json.loads(printed(capsys, *command, "--json"))
+    assert as_json["accuracy"] == vars(found.estimated.accuracy)
+    assert [each["name"] for each in as_json["columns"]] == [each.name for each in found.columns]
+    assert any("columns and scores are distributed otherwise" in warning for warning in as_json["warnings"])
+
+
+def test_what_needs_labels_is_refused_with_the_way_out(folder: Path, capsys) -> None:
+    command = ["trust", folder / "new", "--calibrated-on", folder / "old"]
+    for options in (["--by", "source"], ["--require", "accuracy >= 90%"], ["--mistake-cost", "3", "--look-cost", "1"]):
+        assert options[0] in refused(capsys, *command, *options)
+    assert "--calibrated-on OLD, a labelled run of the same model" in refused(capsys, "trust", folder / "new")
+    assert "has none" in refused(capsys, "trust", folder / "old", "--calibrated-on", folder / "new")
+    with pytest.raises(InvalidInputError, match="`confidence` should be"):
+        estimate_accuracy(*(mcviz.open_run(folder / name) for name in ("new", "old")), confidence=1)
+
+
+def test_another_model_is_refused() -> None:
+    runs = [mcviz.open_run(Path(__file__).parents[2] / "cache" / name) for name in ("mnist-cnn", "fashion-cnn")]
+    with pytest.raises(InvalidInputError, match="of two"):
+        estimate_accuracy(*runs)
