@@ -23,19 +23,15 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from mcviz.measures.slices import (
     PERMUTATIONS,
     Key,
-    Redraw,
     Scan,
     ScanResult,
     calibration_z,
+    change_z,
     error_z,
     excess_z,
-    exchange_predictions,
     make_partitions,
     mistakes_z,
-    paired_difference_z,
     paired_z,
-    permute_examples,
-    permute_groups,
     scan_slices,
 )
 
@@ -118,10 +114,10 @@ def within(columns: Columns, key: Key) -> Array:
 
 
 def scan(
-    columns: Columns, terms: Array, scans: Mapping[str, Scan], redraw: Redraw = permute_examples
+    columns: Columns, terms: Array, scans: Mapping[str, Scan], groups: Array | None = None
 ) -> dict[str, ScanResult]:
     """Scan all slices of the columns and of pairs of them."""
-    return scan_slices(terms, make_partitions(columns, list(combinations(columns, 2))), scans, redraw=redraw)
+    return scan_slices(terms, make_partitions(columns, list(combinations(columns, 2))), scans, groups=groups)
 
 
 def both(results: Mapping[str, ScanResult]) -> ScanResult:
@@ -131,11 +127,11 @@ def both(results: Mapping[str, ScanResult]) -> ScanResult:
 
 
 def scan_classes(
-    columns: Columns, wrong: Array, confidence: Array, redraw: Redraw = permute_examples
+    columns: Columns, wrong: Array, confidence: Array, groups: Array | None = None
 ) -> dict[str, ScanResult]:
     """Scan mistakes and calibration, as `mcviz slices` does."""
     scans = {"mistakes": Scan(mistakes_z, LEVEL / 2), "overconfidence": Scan(calibration_z, LEVEL / 2, alone=excess_z)}
-    return scan(columns, np.stack([wrong, 1 - confidence]), scans, redraw)
+    return scan(columns, np.stack([wrong, 1 - confidence]), scans, groups)
 
 
 def confidences(random: Random, examples: int, mistakes: float) -> Array:
@@ -153,13 +149,8 @@ def nothing(mistakes: float) -> Once:
     return once
 
 
-def in_groups(redraw: Callable[[Array], Redraw], constant: int) -> Once:
-    """Mistakes that are correlated within groups of ten, of a calibrated model.
-
-    Args:
-        redraw: takes the groups.
-        constant: how many of the columns are constant within groups.
-    """
+def in_groups(constant: int) -> Once:
+    """Mistakes that are correlated within groups of ten, of a calibrated model; some columns are constant in groups."""
 
     def once(random: Random, examples: int) -> ScanResult:
         members = np.arange(examples) // GROUP
@@ -169,7 +160,7 @@ def in_groups(redraw: Callable[[Array], Redraw], constant: int) -> Once:
         shared, own = random.normal(size=members.max() + 1)[members], random.normal(size=examples)
         chance = stats.norm.cdf(np.sqrt(CORRELATION) * shared + np.sqrt(1 - CORRELATION) * own)
         confidence = confidences(random, examples, 0.1)
-        return both(scan_classes(columns, chance >= confidence, confidence, redraw(members)))
+        return both(scan_classes(columns, chance >= confidence, confidence, members))
 
     return once
 
@@ -215,8 +206,8 @@ def no_errors(random: Random, examples: int) -> ScanResult:
 def scan_pair(columns: Columns, before: Array, after: Array) -> ScanResult:
     """Scan what a second model is worse on, as `mcviz compare` does."""
     worse = after.astype(float) - before
-    scans = {"mistakes": Scan(paired_z, LEVEL, of_part=paired_difference_z)}
-    return scan(columns, np.stack([worse, worse**2]), scans, exchange_predictions)["mistakes"]
+    scans = {"change": Scan(change_z, LEVEL, alone=paired_z)}
+    return scan(columns, np.stack([worse, worse**2]), scans)["change"]
 
 
 def exchangeable(random: Random, examples: int) -> ScanResult:
@@ -224,6 +215,19 @@ def exchangeable(random: Random, examples: int) -> ScanResult:
     columns = draw_columns(random, examples)
     mistakes = np.where(within(columns, SITE), 0.3, 0.05)
     return scan_pair(columns, *(random.random((2, examples)) < mistakes))
+
+
+def uniform_loss(random: Random, examples: int) -> ScanResult:
+    """A second model that loses one in ten of the right predictions, wherever they are; both are worse at one site."""
+    columns = draw_columns(random, examples)
+    before = random.random(examples) < np.where(within(columns, SITE), 0.15, 0.05)
+    return scan_pair(columns, before, before | (random.random(examples) < 0.1))
+
+
+def uniform_growth(random: Random, examples: int) -> ScanResult:
+    """A second regression whose errors are half as large again everywhere."""
+    errors = draw_errors(random, examples)
+    return scan_pair(draw_columns(random, examples), errors, 1.5 * draw_errors(random, examples))
 
 
 def planted_mistakes(key: Key, rest: float, share: float) -> Once:
@@ -251,11 +255,15 @@ def planted_errors(random: Random, examples: int) -> ScanResult:
     return scan_errors(columns, draw_errors(random, examples) * np.where(within(columns, SITE), 2, 1))
 
 
-def planted_change(random: Random, examples: int) -> ScanResult:
-    """A slice on which the second model makes 12% of mistakes, and 1% elsewhere, where the first makes 1%."""
-    columns = draw_columns(random, examples)
-    before = random.random(examples) < 0.01
-    return scan_pair(columns, before, random.random(examples) < np.where(within(columns, SITE), 0.12, 0.01))
+def planted_change(share: float, elsewhere: float) -> Once:
+    """A slice on which the second model makes more mistakes than elsewhere, where the first makes 1%."""
+
+    def once(random: Random, examples: int) -> ScanResult:
+        columns = draw_columns(random, examples)
+        before = random.random(examples) < 0.01
+        return scan_pair(columns, before, random.random(examples) < np.where(within(columns, SITE), share, elsewhere))
+
+    return once
 
 
 def measure_time(examples: int) -> tuple[int, float]:
@@ -275,12 +283,16 @@ NOTHING: list[tuple[str, int, Once]] = [
     ("calibration, where confidence is low at one site", 2_000, hard_site),
     ("calibration, where confidence is too low but at one site", 2_000, honest_site),
     ("absolute errors of a regression", 2_000, no_errors),
+]
+BETWEEN: list[tuple[str, int, Once]] = [
     ("two models that are alike", 2_000, exchangeable),
+    ("a second model that is worse everywhere alike", 2_000, uniform_loss),
+    ("a second regression that is worse everywhere alike", 2_000, uniform_growth),
 ]
 IN_GROUPS: list[tuple[str, int, Once]] = [
-    ("all columns constant in groups", 2_000, in_groups(permute_groups, len(GROUPS))),
-    ("half of the columns constant in groups", 2_000, in_groups(permute_groups, len(GROUPS) // 2)),
-    ("no column constant in groups", 2_000, in_groups(permute_groups, 0)),
+    ("all columns constant in groups", 2_000, in_groups(len(GROUPS))),
+    ("half of the columns constant in groups", 2_000, in_groups(len(GROUPS) // 2)),
+    ("no column constant in groups", 2_000, in_groups(0)),
 ]
 BEHIND: list[tuple[str, int, Once]] = [("30% of mistakes at one site, 5% elsewhere", 5_000, behind)]
 PLANTED: list[tuple[str, Once, Key]] = [
@@ -290,11 +302,17 @@ PLANTED: list[tuple[str, Once, Key]] = [
     ("25% of mistakes in a slice of two columns, 10% in the rest", planted_mistakes(PAIR, 0.1, 0.25), PAIR),
     ("8% of mistakes in a slice of 3% with a confidence of 99%", planted_confidence, SITE),
     ("absolute errors in a slice of 3% that are twice as large", planted_errors, SITE),
-    ("12% of mistakes in a slice of 3%, where an older model made 1%", planted_change, SITE),
+    ("12% of mistakes in a slice of 3%, where an older model made 1%", planted_change(0.12, 0.01), SITE),
+    (
+        "18% of mistakes in a slice of 3%, 5% in the rest, where an older model made 1%",
+        planted_change(0.18, 0.05),
+        SITE,
+    ),
 ]
 
 PARTS: dict[str, Callable[[argparse.Namespace], bool]] = {
     "nothing": lambda options: print_false("there is nothing to find in", NOTHING, options.draws),
+    "between": lambda options: print_false("between two runs there is nothing to find in", BETWEEN, options.draws),
     "groups": lambda options: print_false("nothing to find in groups of ten", IN_GROUPS, options.draws),
     "behind": lambda options: print_false("another slice behind", BEHIND, options.draws),
     "planted": print_planted,

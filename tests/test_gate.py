@@ -126,8 +126,11 @@ def test_trust_exits_with_2_where_a_requirement_means_nothing(
 @pytest.mark.parametrize(
     ("runs", "requirements", "code", "words"),
     [
-        (("worse", HOSTILE_RUN), ["accuracy not worse", "nll not worse by 0.1"], 0, []),
-        ((HOSTILE_RUN, HOSTILE_RUN), ["accuracy not worse", "ece not worse"], 0, []),
+        (("worse", HOSTILE_RUN), ["accuracy not worse", "accuracy not worse by 1%"], 0, []),
+        ((HOSTILE_RUN, HOSTILE_RUN), ["accuracy not worse by 50%"], 0, []),
+        ((HOSTILE_RUN, HOSTILE_RUN), ["accuracy not worse", "accuracy not worse by 1%"], 1, 2 * ["changes by +0"]),
+        ((HOSTILE_RUN, HOSTILE_RUN), ["ece not worse by 10%"], 2, ["chance alone raises"]),
+        ((HOSTILE_RUN, "worse"), ["auroc not worse by 0.1"], 2, ["too few examples, changes or mistakes"]),
         (
             (HOSTILE_RUN, "worse"),
             ["accuracy not worse by 5%", "accuracy not worse by 99%"],

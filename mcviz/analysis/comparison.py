@@ -21,9 +21,11 @@ from mcviz.measures.quality import (
     VERDICTS,
     MeasureComparison,
     Quality,
+    Verdict,
     compare_measures,
     compute_measures,
     join_terms,
+    judge_together,
     select_terms,
 )
 from mcviz.measures.regression import Terms
@@ -55,12 +57,14 @@ class Comparison:
         pairs: the examples that both have, on which all else is about, and the labels that both are measured by.
         score: the score that ranks examples.
         confidence: of the intervals.
-        measures: of each run, and the other's less the first's; empty where labels are missing. Of runs that share no
-            example, each is measured on its own, and there is no difference.
+        measures: of each run, and the other's less the first's, each by itself; empty where labels are missing. Of runs
+            that share no example, each is measured on its own, and there is no difference.
         changes: how the predictions of the n shared examples changed; None where there are none.
         shared_top: the share of the 100 most uncertain examples that both name; None where they share no more.
         notes: limits of the comparison, a sentence each.
         terms: of each run, from which its measures are computed; None where labels are missing.
+        verdicts: on the first measure and the one that decides, by their names, which hold together; empty where labels
+            are missing.
         group: the column whose values are groups of examples that belong together; None where each is its own.
     """
 
@@ -74,6 +78,7 @@ class Comparison:
     shared_top: float | None
     notes: tuple[str, ...]
     terms: tuple[Terms, Terms] | None = field(repr=False)
+    verdicts: Mapping[str, Verdict]
     group: str | None = None
 
     @property
@@ -110,12 +115,10 @@ class Comparison:
             return "It is not known which run is better, since labels are missing."
         if not self.paired:
             return "It is not known which run is better, since they share no example."
-        quality = self.one.task.quality
-        deciding = self.measures[0], self.measures[quality.place[quality.decides]]
-        known = [each for each in deciding if each.verdict != "unknown"]
-        if not known:
-            return f"It is not known which run is better: {len(self.pairs)} examples are too few."
-        return " ".join(map(self._measure_sentence, known))
+        if "unknown" in self.verdicts.values() and not set(self.verdicts.values()) - {"unknown", "same"}:
+            return f"It is not known which run is better: {len(self.pairs)} examples tell too little."
+        told = [each for each in self.measures if self.verdicts.get(each.measure.name, "unknown") != "unknown"]
+        return " ".join(map(self._measure_sentence, told))
 
     def changed(self, kind: str) -> Array:
         """(n,) int64, the numbers in the first run of the examples of a kind of change, the largest changes first.
@@ -128,15 +131,20 @@ class Comparison:
         return self.pairs.one[self.changes.of(kind)]
 
     def _measure_sentence(self, each: MeasureComparison) -> str:
-        name, difference = each.measure.label, each.difference
+        name, difference, verdict = each.measure.label, each.difference, self.verdicts[each.measure.name]
         if difference.value == 0:
-            return f"The {name} is the same."
-        unit = self.one.manifest.unit
-        if each.verdict == "noise":
-            by = each.measure.format_interval(difference, unit, sign="+")
+            same = f"The {name} is the same on these {len(self.pairs):,} examples"
+            if verdict == "same":
+                return f"{same}."
+            most = max(-difference.low, difference.high)
+            return f"{same}; on others it may differ by up to {self._format(each, most)}."
+        by = self._format(each, abs(difference.value))
+        if verdict == "noise":
             return f"The {name} differs by {by}, which is within noise."
-        by = each.measure.format_interval(difference.magnitude, unit, sign="-")
-        return f"{name_apart(self.one, self.other)[1]} has the {each.verdict} {name}, by {by}: more than noise."
+        return f"{name_apart(self.one, self.other)[1]} has the {verdict} {name}, by {by}: more than noise."
+
+    def _format(self, each: MeasureComparison, value: float) -> str:
+        return each.measure.format(value, self.one.manifest.unit, sign="-")
 
     @property
     def table(self) -> "pd.DataFrame":
@@ -161,15 +169,7 @@ class Comparison:
     def text_rows(self) -> list[tuple[str, ...]]:
         """A row a measure, as people read it: its name, of both runs, the difference, and the verdict in words."""
         unit = self.one.manifest.unit
-        return [
-            (
-                each.measure.label,
-                *(each.measure.format_interval(value, unit) for value in (each.one, each.other)),
-                each.measure.format_interval(each.difference, unit, sign="+"),
-                VERDICTS[each.verdict],
-            )
-            for each in self.measures
-        ]
+        return [(each.measure.label, *each.format(unit), VERDICTS[each.verdict]) for each in self.measures]
 
     def _repr_html_(self) -> str:
         """The comparison as a notebook shows it."""
@@ -206,6 +206,7 @@ class Comparison:
             "confidence": self.confidence,
             "group": self.group,
             "in_words": self.in_words,
+            "verdicts": self.verdicts,
             "measures": {each.measure.name: measure_dict(each) for each in self.measures},
             "changes": changes,
             "shared_of_most_uncertain": self.shared_top,
@@ -304,11 +305,17 @@ def compare(
             _compute_terms(other, examples[1], measured_by[1], score, reports[1]),
         )
     measures = _compare_terms(one.task.quality, terms, len(pairs) > 0, groups, confidence) if terms else []
+    verdicts: dict[str, Verdict] = {}
+    if terms and len(pairs):
+        quality = one.task.quality
+        both = quality.measures[0].name, quality.decides
+        verdicts = judge_together(quality, *terms, both, paired=True, groups=groups, confidence=confidence)
     changes = _compute_changes(one, other, pairs) if len(pairs) else None
     top = None
     if len(pairs) > TOP_UNCERTAIN:
         top = shared_top(_uncertainty(one, pairs.one, score), _uncertainty(other, pairs.other, score), TOP_UNCERTAIN)
-    return Comparison(one, other, pairs, score, confidence, tuple(measures), changes, top, tuple(notes), terms, group)
+    found = tuple(measures), changes, top, tuple(notes), terms, verdicts
+    return Comparison(one, other, pairs, score, confidence, *found, group)
 
 
 def compare_groups(found: Comparison, column: str) -> dict[str, tuple[int, MeasureComparison]]:

@@ -25,11 +25,18 @@ from mcviz.analysis.regression import Figures
 from mcviz.errors import InvalidInputError
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.class_quality import CLASS_MEASURES
-from mcviz.measures.non_inferiority import paired_difference_interval
-from mcviz.measures.quality import CLASSIFICATION, ECE_EQUAL_MASS, REGRESSION, SCALE, Measure
+from mcviz.measures.quality import (
+    CLASSIFICATION,
+    ECE_EQUAL_MASS,
+    REGRESSION,
+    SCALE,
+    Measure,
+    overconfidence_growth,
+)
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Run
 
+MAGNITUDE = "overconfidence"  # whose distance from 0 must not grow
 OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 NAMED_AT_MOST = 10  # parts, in a sentence
 NUMBER = r"(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)\s*(?P<percent>%?)"
@@ -258,36 +265,44 @@ class NonInferiority:
     def judge(self, comparison: Comparison) -> Judgement:
         """Judge the second run by the worse end of the interval of its difference from the first.
 
+        Of confidence − accuracy it is the difference of the magnitudes.
+
         Raises:
-            InvalidInputError: it means nothing of these runs: there is no such measure, labels are missing, or the
-                examples are not the same, or too few for an interval.
+            InvalidInputError: it means nothing of these runs: there is no such measure, or no interval of its
+                difference; labels are missing; or the examples are not the same.
         """
-        quality = comparison.one.task.quality
-        by_name = {each.name: each for each in quality.measures if each.better}
-        if self.measure not in by_name:
-            raise _meaningless(self, f"has no measure {self.measure} that can be worse, but {', '.join(by_name)}")
+        by_name = {each.name: each for each in comparison.one.task.quality.measures}
+        offered = [name for name, each in by_name.items() if (each.better and each.has_interval) or name == MAGNITUDE]
+        if self.measure in by_name and not by_name[self.measure].has_interval:
+            raise _meaningless(
+                self,
+                f"has no interval of how much worse its {self.measure} is, which chance alone raises, most for the "
+                f"better one; require {', '.join(offered)}",
+            )
+        if self.measure not in offered:
+            raise _meaningless(self, f"has no measure {self.measure} that can be worse, but {', '.join(offered)}")
         measure = by_name[self.measure]
         _check_percent(self, measure)
-        widest = measure.bounds[1] - measure.bounds[0]
+        widest = 1 if self.measure == MAGNITUDE else measure.bounds[1] - measure.bounds[0]
         if _bound(self.margin, self.percent) >= widest:
             raise _meaningless(self, f"could not miss it: two values differ by {_format_range(measure, (0, widest))}")
         if comparison.terms is None:
             raise _meaningless(self, "has no labels")
         if not comparison.paired:
             raise _meaningless(self, "is over other examples than the first")
-        difference = paired_difference_interval(
-            quality,
-            self.measure,
-            *comparison.terms,
-            groups=comparison.groups,
-            confidence=comparison.confidence,
-        )
+        if self.measure == MAGNITUDE:
+            figure = f"the magnitude of {measure.label}"
+            options = {"groups": comparison.groups, "confidence": comparison.confidence}
+            difference = overconfidence_growth(*comparison.terms, **options)
+        else:
+            figure = measure.label
+            (difference,) = (each.difference for each in comparison.measures if each.measure.name == self.measure)
         worst = difference.low if measure.better == "high" else -difference.high
         if math.isnan(worst):
-            raise _meaningless(self, f"has too few examples or mistakes for an interval of the {self.measure}")
+            raise _meaningless(self, f"has too few examples, changes or mistakes for an interval of the {self.measure}")
         met = worst >= -_bound(self.margin, self.percent)
         by = _format_figure(difference, self.percent, " points", sign="+")
-        return Judgement(str(self), difference, f"{measure.label} changes by {by}", met)
+        return Judgement(str(self), difference, f"{figure} changes by {by}", met)
 
 
 def parse_requirement(text: str) -> Requirement:

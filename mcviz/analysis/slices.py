@@ -14,20 +14,15 @@ from mcviz.measures import percent
 from mcviz.measures.calibration import SMALLEST_PROBABILITY
 from mcviz.measures.slices import (
     FoundSlice,
-    Redraw,
     Scan,
     calibration_z,
+    change_z,
     error_z,
     excess_z,
-    exchange_groups,
-    exchange_predictions,
     fewest_mistakes,
     make_partitions,
     mistakes_z,
-    paired_difference_z,
     paired_z,
-    permute_examples,
-    permute_groups,
     scan_slices,
 )
 from mcviz.measures.units import format_with_unit
@@ -107,12 +102,14 @@ class Slices:
         counts: how many slices were looked at, by measure.
         thresholds: of z, by measure.
         notes: what was not looked at, and how small a slice could have been found, a sentence each.
+        none_in_words: that there is none, as the beginning of a sentence.
     """
 
     slices: tuple[Slice, ...]
     counts: Mapping[str, int]
     thresholds: Mapping[str, float]
     notes: tuple[str, ...]
+    none_in_words: str = "No slice is worse than chance explains"
 
     @property
     def in_words(self) -> str:
@@ -131,7 +128,7 @@ class Slices:
         count = max(self.counts.values())
         if count == 0:
             return ["There is no slice to look at: none has 20 examples or more, and half of all or less."]
-        return [f"No slice is worse than chance explains, of {count:,} that were looked at."]
+        return [f"{self.none_in_words}, of {count:,} that were looked at."]
 
     def of_column(self, column: str) -> tuple[Slice, ...]:
         """Return the slices whose only condition is on a column."""
@@ -172,7 +169,6 @@ def slices(run: Run, *, group: str | None = None, progress: Progress | None = No
         _load_columns(run),
         find_groups(run, group),
     )
-    redraw = permute_examples if groups is None else permute_groups(groups)
     columns.pop(group or "", None)
     if not run.class_names:
         errors = scores["absolute_error"].to_numpy(np.float64)
@@ -180,7 +176,7 @@ def slices(run: Run, *, group: str | None = None, progress: Progress | None = No
         measure = _Measure(Scan(error_z(dispersion or 1.0), LEVEL), errors, _describe_errors(run.manifest.unit))
         same = [{name for name, column in columns.items() if column.of == of} for of in CLASS_COLUMNS]
         measures = {"absolute_error": measure}
-        return _search(columns, same, errors[None], measures, redraw=redraw, progress=progress)
+        return _search(columns, same, errors[None], measures, groups=groups, progress=progress)
     mistakes, confidence = ~scores["correct"].to_numpy(bool), run.mean_probs.max(axis=1).astype(np.float64)
     columns, notes = _leave_out(columns, mistakes)
     known = dict(zip(CLASS_COLUMNS, (labels, scores["prediction"].to_numpy()), strict=True))
@@ -196,15 +192,16 @@ def slices(run: Run, *, group: str | None = None, progress: Progress | None = No
         ),
     }
     terms = np.stack([mistakes, np.clip(1 - confidence, SMALLEST_PROBABILITY, 1)])
-    found = _search(columns, same, terms, measures, notes=notes, redraw=redraw, progress=progress)
+    found = _search(columns, same, terms, measures, notes=notes, groups=groups, progress=progress)
     return replace(found, notes=(*found.notes, *_describe_power(mistakes, found.thresholds["mistakes"])))
 
 
 def compare_slices(found: Comparison, *, progress: Progress | None = None) -> Slices | None:
-    """Find the slices that the second of two runs is worse on than chance explains.
+    """Find the slices that the second of two runs is worse on, and more so than on the other examples.
 
-    Of each slice, what was right and is wrong now is compared with what was wrong and is right now; of a regression the
-    absolute errors. The slices are those of `slices`, but for the prediction, which the runs do not share.
+    Of each slice, what was right and is wrong now, less what was wrong and is right now, is compared with the same of
+    the rest; of a regression the absolute errors. So where the second run is worse everywhere alike, no slice is named,
+    and `in_words` says so. The slices are those of `slices`, but for the prediction, which the runs do not share.
 
     Args:
         found: the comparison.
@@ -223,8 +220,6 @@ def compare_slices(found: Comparison, *, progress: Progress | None = None) -> Sl
             if each.of == "label" and found.one.class_names and found.pairs.labels is not None:
                 members = found.pairs.labels
             columns[name] = replace(each, members=members)
-    groups = found.groups
-    redraw = exchange_predictions if groups is None else exchange_groups(groups)
     describe: Callable[[Array, Array], str]
     if found.one.class_names:
         name, describe = "mistakes", _describe_changes
@@ -236,9 +231,13 @@ def compare_slices(found: Comparison, *, progress: Progress | None = None) -> Sl
         name, describe = "absolute_error", _describe_larger_errors(found.one.manifest.unit)
         before, after = (terms["absolute_error"] for terms in found.terms)
     worse = after.astype(np.float64) - before
-    measures = {name: _Measure(Scan(paired_z, LEVEL, of_part=paired_difference_z), worse, describe)}
+    measures = {name: _Measure(Scan(change_z, LEVEL, alone=paired_z), worse, describe)}
     terms = np.stack([worse, np.square(worse)])
-    return _search(columns, (), terms, measures, notes=notes, redraw=redraw, progress=progress)
+    searched = _search(columns, (), terms, measures, notes=notes, groups=found.groups, progress=progress)
+    none = "No slice got worse than the rest, beyond chance"
+    if found.verdicts[found.measures[0].measure.name] == "worse":
+        none = "Everywhere alike: no slice got worse than the rest, beyond chance"
+    return replace(searched, none_in_words=none)
 
 
 @dataclass(frozen=True)
@@ -326,7 +325,7 @@ def _search(
     measures: Mapping[str, _Measure],
     *,
     notes: Sequence[str] = (),
-    redraw: Redraw = permute_examples,
+    groups: np.ndarray | None = None,
     progress: Progress | None = None,
 ) -> Slices:
     """Find slices of columns and of pairs of them, but for pairs of the columns that are kept `apart`."""
@@ -335,11 +334,8 @@ def _search(
         pairs = []
         notes = [*notes, f"Of more than {MOST_PAIRED} columns no pairs are looked at. Received: {len(columns):,}."]
     partitions = make_partitions({name: column.members for name, column in columns.items()}, pairs)
-    if redraw is exchange_predictions:  # examples that did not change add nothing
-        changed = np.flatnonzero(terms.any(axis=0))
-        terms, partitions = terms[:, changed], [each.select(changed) for each in partitions]
     scans = {name: measure.scan for name, measure in measures.items()}
-    results = scan_slices(terms, partitions, scans, redraw=redraw, progress=progress)
+    results = scan_slices(terms, partitions, scans, groups=groups, progress=progress)
     found = [_describe_slice(name, each, columns, measures[name]) for name in measures for each in results[name].slices]
     return Slices(
         tuple(found),
@@ -373,9 +369,12 @@ def _describe_confidence(inside: Array, rest: Array) -> str:
     )
 
 
-def _describe_changes(inside: Array, rest: Array) -> str:  # noqa: ARG001 (it is compared with itself)
+def _describe_changes(inside: Array, rest: Array) -> str:
     worse, better = (int(np.count_nonzero(each)) for each in (inside > 0, inside < 0))
-    return f"of {len(inside):,} examples {worse:,} were right and are wrong now, {better:,} the other way round."
+    return (
+        f"of {len(inside):,} examples {worse:,} were right and are wrong now, {better:,} the other way round; the "
+        f"accuracy of the rest changed by {-100 * rest.mean():+z.1f} points."
+    )
 
 
 def _describe_errors(unit: str) -> Callable[[Array, Array], str]:

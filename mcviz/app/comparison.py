@@ -81,9 +81,9 @@ def render_verdict(run: Run, other: Run, state: PageState, score: str) -> None:
     if found.paired:
         st.caption(
             f"The difference is {as_markdown(other.name)} − {as_markdown(run.name)}, with "
-            f"{100 * found.confidence:.6g}% intervals. An interval without 0 is more than noise: if each example's "
-            "predictions were swapped between the runs at random, so large a difference would be rare. Examples are "
-            f"ranked by {run_scores(run)[score].inline_label}."
+            f"{100 * found.confidence:.6g}% intervals; without 0, it is more than noise. Each row is judged by itself, "
+            "the sentence above by its measures together. Examples are ranked by "
+            f"{run_scores(run)[score].inline_label}."
         )
     task_renderer(run).render_comparison(found)
 

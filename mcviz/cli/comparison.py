@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from mcviz.analysis.pairing import LabelChoice
     from mcviz.measures.quality import MeasureComparison
 
-COLUMN = 32  # characters of a column
+GAP = 3  # characters between columns
 IDS_SHOWN = 10
 SLICE_TITLES = {
-    "mistakes": "More mistakes than in RUN, beyond chance",
-    "absolute_error": "Larger errors than in RUN, beyond chance",
+    "mistakes": "More mistakes than in RUN, and more so than in the rest",
+    "absolute_error": "Larger errors than in RUN, and more so than in the rest",
 }
 
 
@@ -146,9 +146,11 @@ def _draw_charts(found: "Comparison") -> "dict[str, go.Figure]":
 def _measure_lines(found: "Comparison") -> list[str]:
     if not found.measures:
         return []
-    return _table_lines(
-        f"{100 * found.confidence:.6g}% intervals", [(each.measure.label, each) for each in found.measures], found
-    )
+    level = f"{100 * found.confidence:.6g}%"
+    return [
+        *_table_lines(f"{level} intervals", [(each.measure.label, each) for each in found.measures], found),
+        f"Each row is judged by itself, so one of them is wrong more often than {100 - 100 * found.confidence:.6g}%.",
+    ]
 
 
 def _group_lines(
@@ -172,14 +174,10 @@ def _table_lines(title: str, rows: "Iterable[tuple[str, MeasureComparison]]", fo
     from mcviz.measures.quality import VERDICTS
 
     unit = found.one.manifest.unit
-    lines = ["", f"{title:<26.25}{'RUN':<{COLUMN}}{'OTHER':<{COLUMN}}OTHER less RUN"]
-    for name, each in rows:
-        text = each.measure.format_interval
-        lines.append(
-            f"{name:<26}{text(each.one, unit):<{COLUMN}}{text(each.other, unit):<{COLUMN}}"
-            f"{text(each.difference, unit, sign='+'):<{COLUMN + 8}}{VERDICTS[each.verdict]}"
-        )
-    return lines
+    cells = [[f"{title:.25}", "RUN", "OTHER", "OTHER less RUN", ""]]
+    cells += [[name, *each.format(unit), VERDICTS[each.verdict]] for name, each in rows]
+    widths = [max(map(len, column)) + GAP for column in zip(*cells, strict=True)]
+    return ["", *("".join(map(str.ljust, row, widths)).rstrip() for row in cells)]
 
 
 def _change_lines(found: "Comparison") -> list[str]:

@@ -9,7 +9,7 @@ bins of its ECE hold the predictions of all passes.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -195,13 +195,6 @@ def _bin_gaps(terms: CalibrationTerms, edges: Array, confidence: float, groups: 
         excess = _excess(terms.select(at == number), confidence, None if groups is None else groups[at == number])
         gaps.append(Interval(0 - excess.value, 0 - excess.high, 0 - excess.low))
     return gaps
-
-
-def _sum_by_bin(terms: CalibrationTerms, edges: Array, values: Array) -> Array:
-    """(N, B) sums over each example's predictions in each bin of (N, P) values, divided by P."""
-    number, bins = len(terms), len(edges) - 1
-    at = np.searchsorted(edges[1:-1], terms.confidence) + bins * np.arange(number)[:, None]
-    return np.bincount(at.ravel(), values.ravel() / values.shape[1], number * bins).reshape(number, bins)
 
 
 @dataclass(frozen=True)
@@ -417,35 +410,6 @@ def split_confidence(confidence: float) -> tuple[float, float]:
 def mistake_chances(terms: CalibrationTerms) -> Array:
     """(N,) float64, the chance that each example is a mistake, by its confidence; of several predictions the mean."""
     return np.clip(1 - terms.confidence.mean(axis=1), 0, 1)
-
-
-def weighted_figures(terms: CalibrationTerms) -> Callable[[Array], Array]:
-    """Build the function that computes the figures of draws of the examples, in bins that stay those of all examples.
-
-    Args:
-        terms: of N examples.
-
-    Returns:
-        A function of (R, N), how often each of R draws holds each example, which sum to N, that returns (R, 6) float64
-        in the order of `CALIBRATION_MEASURES`.
-    """
-    masses = equal_mass_edges(terms)
-    columns = _term_columns(terms, masses)
-    return lambda weights: _figures_from_means(weights @ columns / weights.sum(axis=1, keepdims=True), len(masses) - 1)
-
-
-def _term_columns(terms: CalibrationTerms, masses: Array) -> Array:
-    """(N, K) terms whose means `_figures_from_means` takes; `masses` are the ends of the bins of equal mass."""
-    gaps = terms.confidence - terms.correct
-    binned = [_sum_by_bin(terms, edges, gaps) for edges in (masses, equal_width_edges())]
-    return np.column_stack([terms.correct.mean(axis=1), terms.nll, terms.brier, *binned])
-
-
-def _figures_from_means(means: Array, masses: int) -> Array:
-    """(…, 6) in the order of `CALIBRATION_MEASURES`."""
-    by_mass, by_width = means[..., 3 : 3 + masses], means[..., 3 + masses :]
-    eces = [np.abs(gaps).sum(axis=-1) for gaps in (by_width, by_mass)]
-    return np.stack([means[..., 0], means[..., 1], means[..., 2], *eces, by_width.sum(axis=-1)], axis=-1)
 
 
 def grouped_difference(differences: Array, groups: Array, confidence: float) -> Interval:

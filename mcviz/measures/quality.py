@@ -4,17 +4,26 @@ Each task has one list of measures. Predictions are reduced to terms, a few numb
 one block of examples after the other; measures, their intervals and those of differences come from these.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
 from mcviz.measures import calibration
-from mcviz.measures.bootstrap import Interval, Statistic, mean_intervals, resample, share_interval
-from mcviz.measures.groups import count_groups
-from mcviz.measures.permutation import critical_change, critical_differences, difference
+from mcviz.measures.bootstrap import (
+    Interval,
+    Statistic,
+    bootstrap_intervals,
+    bounded_mean,
+    mean_intervals,
+    paired_difference,
+    resample,
+    share_interval,
+)
+from mcviz.measures.groups import count_groups, sum_by_group
 from mcviz.measures.prediction_intervals import pass_intervals
 from mcviz.measures.registry import Predictions, RegressionPredictions, require_labels
 from mcviz.measures.regression import Terms, ensemble_terms, rmse_interval
@@ -23,15 +32,21 @@ from mcviz.measures.units import fixed, significant
 
 Array = np.ndarray
 Unit = Literal["share", "per mille", "nats", "target", ""]
-Verdict = Literal["better", "worse", "differs", "noise", "unknown"]
+Verdict = Literal["better", "worse", "differs", "noise", "same", "unknown"]
 VERDICTS: dict[Verdict, str] = {  # in words
     "better": "better",
     "worse": "worse",
     "differs": "differs",
     "noise": "within noise",
+    "same": "the same here",
     "unknown": "not known",
 }
 
+FEWEST_EXAMPLES = 200  # of which differences of means of classes have an interval: of fewer, rare failures hide
+FEWEST_CHANGED = 20  # examples on which two differ, of which their difference has an interval, unless all differ
+FEWEST_RANKED = 20  # mistakes, and correct predictions, of which differences of AURC and AUROC have an interval
+RANKINGS = {"aurc", "auroc"}  # the measures of classes that take draws of whole rankings
+RELATIVE_ROUNDING = 1e-9  # a share of a figure within which it is the same
 INTERVAL = 0.9  # nominal coverage of the prediction intervals that are measured
 MEASURE_DIGITS = {"share": 2, "per mille": 2, "nats": 4, "": 4}
 SCALE = {"share": 100, "per mille": 1000}
@@ -48,7 +63,6 @@ class Measure:
         better: whether low or high values are better; "" where that depends.
         bounds: the lowest and the highest value that it can take.
         has_interval: whether it has an interval, where examples and mistakes are not too few.
-        share_of: the term of truth values whose mean it is, or "": then a paired difference is tested exactly.
     """
 
     name: str
@@ -57,21 +71,24 @@ class Measure:
     better: Literal["low", "high", ""]
     bounds: tuple[float, float] = (-np.inf, np.inf)
     has_interval: bool = True
-    share_of: str = ""
 
     def format(self, value: float, target_unit: str = "", *, sign: str = "") -> str:
         """Format a value with its unit, such as "98.21%", or with `sign` "+" a difference, such as "+0.21 points"."""
         return f"{self.format_number(value, sign=sign)}{self._unit(target_unit, sign)}"
 
-    def format_number(self, value: float, *, sign: str = "") -> str:
-        """Format a value without its unit; "–" for NaN."""
+    def format_number(self, value: float, *, sign: str = "", digits: int | None = None) -> str:
+        """Format a value without its unit, with so many `digits` after the point or the usual ones; "–" for NaN."""
         if np.isnan(value):
             return "–"
+        if digits is not None:
+            return f"{value:{sign},.{digits}f}"
         if self.unit == "target":
             return f"{'+' if sign == '+' and value >= 0 else ''}{significant(value)}"
         return fixed(SCALE.get(self.unit, 1) * value, MEASURE_DIGITS[self.unit], sign)
 
-    def format_interval(self, interval: Interval, target_unit: str = "", *, sign: str = "") -> str:
+    def format_interval(
+        self, interval: Interval, target_unit: str = "", *, sign: str = "", digits: int | None = None
+    ) -> str:
         """Format a value with its unit and the ends of its interval, such as "98.21% (97.95 to 98.44)".
 
         The AUROC of few mistakes has no interval, nor has a difference between too few examples.
@@ -79,8 +96,9 @@ class Measure:
         if np.isnan(interval.value):
             return "–"
         if self.has_interval and (np.isnan(interval.low) or np.isnan(interval.high)):
-            return f"{self.format(interval.value, target_unit, sign=sign)} (no interval)"
-        return interval.format(partial(self.format_number, sign=sign), self._unit(target_unit, sign))
+            number = self.format_number(interval.value, sign=sign, digits=digits)
+            return f"{number}{self._unit(target_unit, sign)} (no interval)"
+        return interval.format(partial(self.format_number, sign=sign, digits=digits), self._unit(target_unit, sign))
 
     def _unit(self, target_unit: str, sign: str) -> str:
         points = " points" if sign else "%"
@@ -96,18 +114,18 @@ class Quality:
         measures: in the order in which they are shown.
         decides: the name of the proper scoring rule by which one of several is chosen.
         terms: of n predictions with labels, (n,) float64 or bool by name.
-        statistic: takes terms of N examples, those of classes with `uncertainty`, (N,) high for uncertain, and returns
-            a function of (R, N), how often each of R draws holds each example, that returns (R, M) float64, a value a
-            measure; NaN where there is none.
-        intervals: of the same terms, the interval of every measure by its name; it takes `groups`, `confidence`,
+        intervals: of the terms of N examples, those of classes with `uncertainty`, (N,) high for uncertain, and the
+            names of some measures, the intervals of these and maybe others by name; it takes `groups`, `confidence`,
             `resamples` and `seed` as `compute_measures` does.
+        differences: of the terms of two ensembles over the same N examples and the names of some measures, the
+            intervals of the second's less the first's, by name, where there are any; it takes the same.
     """
 
     measures: tuple[Measure, ...]
     decides: str
     terms: Callable[[Predictions | RegressionPredictions], dict[str, Array]]
-    statistic: Callable[[Terms], Statistic]
     intervals: Callable[..., dict[str, Interval]]
+    differences: Callable[..., dict[str, Interval]]
 
     @property
     def place(self) -> dict[str, int]:
@@ -123,8 +141,7 @@ class MeasureComparison:
         measure: the measure.
         one: of the first.
         other: of the second.
-        difference: the second less the first, plus or minus the part that chance explains; NaN where one of them is,
-            and ends of NaN where chance may explain all: of fewer than six examples, or too few mistakes.
+        difference: the second less the first, as `difference_intervals` has it.
     """
 
     measure: Measure
@@ -134,15 +151,33 @@ class MeasureComparison:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the second is better or worse by more than noise; "differs" where neither direction is better."""
-        low, high = self.difference.low, self.difference.high
-        if np.isnan(low):
-            return "unknown"
-        if not (low > 0 or high < 0):
-            return "noise"
-        if not self.measure.better:
-            return "differs"
-        return "better" if (low > 0) == (self.measure.better == "high") else "worse"
+        """Whether the second is better or worse by more than noise, by this measure alone."""
+        return judge_difference(self.measure, self.difference)
+
+    def format(self, target_unit: str = "") -> tuple[str, str, str]:
+        """Format the first, the second and the difference with their units and intervals, all to the same digit."""
+        digits = None
+        if self.measure.unit == "target":
+            of_both = max(abs(self.one.value), abs(self.other.value))
+            digits = max(_decimals(of_both, 4), _decimals(abs(self.difference.value), 2))
+        one, other = (self.measure.format_interval(each, target_unit, digits=digits) for each in (self.one, self.other))
+        return one, other, self.measure.format_interval(self.difference, target_unit, sign="+", digits=digits)
+
+
+def _decimals(value: float, significant_digits: int) -> int:
+    """How many digits after the point show so many significant ones of a value of 0 or more."""
+    return max(0, significant_digits - 1 - math.floor(math.log10(value))) if value > 0 else 0
+
+
+def judge_difference(measure: Measure, difference: Interval) -> Verdict:
+    """Say whether a second is better or worse by more than noise; "differs" where neither direction is better."""
+    if np.isnan(difference.low):
+        return "same" if difference.value == 0 else "unknown"
+    if difference.low <= 0 <= difference.high:
+        return "noise"
+    if not measure.better:
+        return "differs"
+    return "better" if (difference.low > 0) == (measure.better == "high") else "worse"
 
 
 def compute_measures(
@@ -167,7 +202,8 @@ def compute_measures(
     Returns:
         An interval a measure, in their order.
     """
-    found = quality.intervals(terms, groups=groups, confidence=confidence, resamples=resamples, seed=seed)
+    options: dict[str, Any] = {"groups": groups, "confidence": confidence, "resamples": resamples, "seed": seed}
+    found = quality.intervals(terms, quality.place, **options)
     return [found[measure.name] for measure in quality.measures]
 
 
@@ -190,42 +226,134 @@ def compare_measures(
         other: terms of M ≥ 1 examples.
         paired: whether these are the same examples in the same order.
         groups: (N,) and (M,) integers, the group of each example; without them each is its own.
-        confidence: 0 to 1, of the intervals and of the permutation test.
-        resamples: of the bootstrap, and of the permutation test.
-        seed: of both.
+        confidence: 0 to 1, of every interval by itself.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
 
     Returns:
         One a measure, in their order.
     """
-    pool = join_terms([one, other])
-    figures = [
-        compute_measures(quality, terms, groups=members, confidence=confidence, resamples=resamples, seed=seed)
-        for terms, members in zip((one, other), groups, strict=True)
+    options: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
+    both = zip((one, other), groups, strict=True)
+    figures = [compute_measures(quality, terms, groups=members, **options) for terms, members in both]
+    found = difference_intervals(quality, one, other, quality.place, paired=paired, groups=groups, **options)
+    return [
+        MeasureComparison(each, first, second, found.get(each.name, Interval(_subtract(second.value, first.value))))
+        for each, first, second in zip(quality.measures, *figures, strict=True)
     ]
-    sizes = [len(next(iter(terms.values()))) for terms in (one, other)]
-    critical = critical_differences(
-        lambda chosen: quality.statistic(select_terms(pool, chosen)),
-        sizes,
-        paired=paired,
-        groups=groups,
-        confidence=confidence,
-        resamples=resamples,
-        seed=seed,
-    )
-    independent = [count_groups(size, members) for size, members in zip(sizes, groups, strict=True)]
-    if 2.0 ** (1 - min(independent)) > 1 - confidence:  # of so few examples, no difference is beyond chance
-        critical[:] = np.nan
-    found = []
-    for measure, first, second, chance in zip(quality.measures, *figures, critical.tolist(), strict=True):
-        value = float(difference(first.value, second.value))
-        if paired and measure.share_of and groups[0] is None:
-            more = other[measure.share_of].astype(int) - one[measure.share_of]
-            value = float(more.mean())
-            chance = (
-                np.nan if np.isnan(chance) else critical_change(int(np.count_nonzero(more)), confidence) / len(more)
-            )
-        found.append(MeasureComparison(measure, first, second, Interval(value, value - chance, value + chance)))
+
+
+def difference_intervals(
+    quality: Quality,
+    one: Terms,
+    other: Terms,
+    measures: Collection[str],
+    *,
+    paired: bool,
+    groups: Sequence[Array | None] = (None, None),
+    **options: Any,
+) -> dict[str, Interval]:
+    """Compute how far a second ensemble's measures are from a first one's, with intervals of the differences.
+
+    Over the same examples, an accuracy has that of `paired_difference`, means that of `mean_intervals`, of the
+    differences of the examples, the RMSE by its square, AURC and AUROC the farther one of the percentiles of bootstrap
+    draws on both sides. Over other examples they follow from the intervals of both (`Interval.minus`).
+
+    What happens rarely may not have been seen. So of classes all but the accuracy take `FEWEST_EXAMPLES` and some
+    mistakes, and means `FEWEST_CHANGED` examples that differ, unless all do; an NLL or Brier score of less has one from
+    `bounded_mean` of each ensemble, whatever unseen mistakes cost. AURC and AUROC take as many predictions that became
+    right or wrong, unless none did. An ECE never has one: chance raises it, and most where the model is calibrated.
+    Groups count in the place of examples; of an accuracy they have the interval of `grouped_difference`.
+
+    Args:
+        quality: the measures of the task.
+        one: terms of N ≥ 1 examples.
+        other: terms of M ≥ 1 examples.
+        measures: names of those that are wanted.
+        paired: whether these are the same examples in the same order.
+        groups: as for `compare_measures`.
+        **options: `confidence`, `resamples` and `seed`, as for `compare_measures`.
+
+    Returns:
+        The second's less the first's, by the name of the measure; without ends of fewer than six examples, of which
+        none is beyond chance.
+    """
+    both = list(zip((one, other), groups, strict=True))
+    if paired:
+        found = quality.differences(one, other, measures, groups=groups[0], **options)
+    else:
+        first, second = (quality.intervals(terms, measures, groups=members, **options) for terms, members in both)
+        found = {name: second[name].minus(first[name]) for name in measures}
+    independent = min(count_groups(len(next(iter(terms.values()))), members) for terms, members in both)
+    if 2.0 ** (1 - independent) > 1 - options["confidence"]:
+        return {name: Interval(each.value) for name, each in found.items()}
     return found
+
+
+def judge_together(
+    quality: Quality,
+    one: Terms,
+    other: Terms,
+    measures: Collection[str],
+    *,
+    paired: bool,
+    groups: Sequence[Array | None] = (None, None),
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, Verdict]:
+    """Judge several measures so that with a chance of 1 − `confidence` at most any verdict is wrong (Holm 1979).
+
+    Args:
+        quality: as for `compare_measures`.
+        one: as for `compare_measures`.
+        other: as for `compare_measures`.
+        measures: names of the measures.
+        paired: as for `compare_measures`.
+        groups: as for `compare_measures`.
+        confidence: 0 to 1, of all verdicts together.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+    """
+    verdicts: dict[str, Verdict] = {}
+    left = list(measures)
+    while left:
+        strict = 1 - (1 - confidence) / len(left)
+        options: dict[str, Any] = {"confidence": strict, "resamples": resamples, "seed": seed}
+        found = difference_intervals(quality, one, other, left, paired=paired, groups=groups, **options)
+        judged = {name: judge_difference(quality.measures[quality.place[name]], found[name]) for name in left}
+        beyond = [name for name in left if judged[name] != "noise"]
+        verdicts |= judged if not beyond else {name: judged[name] for name in beyond}
+        left = [name for name in left if beyond and name not in beyond]
+    return verdicts
+
+
+def overconfidence_growth(
+    one: Terms, other: Terms, *, groups: Array | None = None, confidence: float = 0.95
+) -> Interval:
+    """Compute by how much confidence − accuracy is farther from 0 in a second ensemble over the same examples.
+
+    The larger of two numbers is at most the larger of their bounds, and the smaller one at most either bound. So the
+    bounds of the difference and of the sum of both, which hold together (Bonferroni), bound that of their magnitudes.
+
+    Args:
+        one: terms of N ≥ 1 examples of a classification.
+        other: of the same examples in the same order.
+        groups: (N,) integers, the group of each example; without it each is its own.
+        confidence: 0 to 1.
+
+    Returns:
+        The second's magnitude less the first's; without ends where examples, changes or mistakes are too few.
+    """
+    first, second = (_classification_means(terms)["overconfidence"] for terms in (one, other))
+    value = abs(second.mean()) - abs(first.mean())
+    enough = _has_enough(calibration.FEWEST_OF_EACH, groups, one, other)
+    if not (enough and _is_enough(_subtract(second, first) != 0, groups)):
+        return Interval(float(value))
+    columns = np.stack([second - first, second + first], axis=1)
+    more, both = mean_intervals(columns, groups=groups, confidence=(1 + confidence) / 2)
+    low = -max(min(-more.low, both.high), min(-both.low, more.high))
+    return Interval(float(value), low, max(min(more.high, both.high), min(-both.low, -more.low)))
 
 
 def select_terms(terms: Terms, chosen: Array | slice) -> dict[str, Array]:
@@ -252,12 +380,14 @@ def _calibration_terms(terms: Terms) -> calibration.CalibrationTerms:
     return calibration.CalibrationTerms(correct[:, None], confidence[:, None], terms["nll"], terms["brier"])
 
 
-def _classification_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
+def _classification_intervals(terms: Terms, measures: Collection[str], **options: Any) -> dict[str, Interval]:
     found = calibration.calibration_figures(_calibration_terms(terms), **options)
-    confidence, correct = options.pop("confidence"), terms["correct"]
-    areas = resample(lambda chosen: _ranking_statistic(select_terms(terms, chosen)), len(correct), **options)
-    aurc, auroc = area_intervals(*areas, correct, confidence)
-    return {**{name: getattr(found, name) for name in calibration.CALIBRATION_MEASURES}, "aurc": aurc, "auroc": auroc}
+    by_name = {name: getattr(found, name) for name in calibration.CALIBRATION_MEASURES}
+    if RANKINGS & set(measures):
+        confidence, correct = options.pop("confidence"), terms["correct"]
+        areas = resample(lambda chosen: _ranking_statistic(select_terms(terms, chosen)), len(correct), **options)
+        by_name |= zip(("aurc", "auroc"), area_intervals(*areas, correct, confidence), strict=True)
+    return by_name
 
 
 def _ranking_statistic(terms: Terms) -> Statistic:
@@ -266,14 +396,80 @@ def _ranking_statistic(terms: Terms) -> Statistic:
     return lambda weights: compute_areas(ranking, weights)[:, [0, 3]]
 
 
-def _classification_statistic(terms: Terms) -> Statistic:
-    figures, ranked = calibration.weighted_figures(_calibration_terms(terms)), _ranking_statistic(terms)
+def _classification_means(terms: Terms) -> dict[str, Array]:
+    """The numbers of the examples whose means are measures."""
+    correct, confidence = terms["correct"], terms["confidence"]
+    return {"accuracy": correct, "nll": terms["nll"], "brier": terms["brier"], "overconfidence": confidence - correct}
 
-    def statistic(weights: Array) -> Array:
-        accuracy, nll, brier, ece, _, overconfidence = figures(weights).T
-        return np.stack([accuracy, nll, brier, ece, overconfidence, *ranked(weights).T], axis=1)
 
-    return statistic
+def _classification_differences(
+    one: Terms, other: Terms, measures: Collection[str], **options: Any
+) -> dict[str, Interval]:
+    before, after, groups, found = one["correct"], other["correct"], options["groups"], {}
+    if "accuracy" in measures and groups is not None:
+        changes = after.astype(np.float64) - before
+        found["accuracy"] = calibration.grouped_difference(changes, groups, options["confidence"])
+    elif "accuracy" in measures:
+        gained, lost = (int(np.count_nonzero(each)) for each in (after & ~before, before & ~after))
+        found["accuracy"] = paired_difference(gained, lost, len(before), options["confidence"])
+    means = [name for name in ("nll", "brier", "overconfidence") if name in measures]
+    enough = _has_enough(calibration.FEWEST_OF_EACH, groups, one, other)
+    found |= _mean_differences(_classification_means(one), _classification_means(other), means, enough, **options)
+    for name, most in (("nll", calibration.MOST_NLL), ("brier", 2.0)):
+        if name in found and groups is None and np.isnan(found[name].low):
+            first, second = (bounded_mean(each[name], most, (1 + options["confidence"]) / 2) for each in (one, other))
+            found[name] = Interval(found[name].value, second.low - first.high, second.high - first.low)
+    if RANKINGS & set(measures):
+        flipped = before != after
+        changed = flipped if flipped.any() else one["uncertainty"] != other["uncertainty"]
+
+        def build_statistic(chosen: Array | slice) -> Statistic:
+            first, second = (_ranking_statistic(select_terms(terms, chosen)) for terms in (one, other))
+            return lambda weights: second(weights) - first(weights)
+
+        if _has_enough(FEWEST_RANKED, groups, one, other) and _is_enough(changed, groups):
+            ranked = bootstrap_intervals(build_statistic, len(before), **options)
+            found |= zip(("aurc", "auroc"), map(_mirror, ranked), strict=True)
+    return found
+
+
+def _mean_differences(
+    one: Mapping[str, Array], other: Mapping[str, Array], names: Sequence[str], enough: bool, **options: Any
+) -> dict[str, Interval]:
+    """The intervals of the differences of means, without ends where not enough examples differ."""
+    if not names:
+        return {}
+    columns = np.stack([_subtract(other[name], one[name]) for name in names], axis=1)
+    found = dict(zip(names, mean_intervals(columns, **options), strict=True))
+    return {
+        name: each if enough and _is_enough(column != 0, options["groups"]) else Interval(each.value)
+        for (name, each), column in zip(found.items(), columns.T, strict=True)
+    }
+
+
+def _subtract(second: Any, first: Any) -> Any:
+    """Subtract, to 0 where rounding alone makes them differ."""
+    found = np.where(
+        np.isclose(first, second, rtol=RELATIVE_ROUNDING, atol=0), 0.0, np.subtract(second, first, dtype=np.float64)
+    )
+    return found if found.ndim else float(found)
+
+
+def _is_enough(changed: Array, groups: Array | None) -> bool:
+    """Whether enough of (N,) examples, or of their groups, differ for an interval."""
+    return bool(changed.all() or np.count_nonzero(sum_by_group(changed[:, None], groups)) >= FEWEST_CHANGED)
+
+
+def _has_enough(mistakes: int, groups: Array | None, *predictors: Terms) -> bool:
+    """Whether there are enough examples, and of each classification as many mistakes and correct predictions."""
+    counts = [np.bincount(terms["correct"], minlength=2) for terms in predictors]
+    return all(count.min() >= mistakes and count_groups(count.sum(), groups) >= FEWEST_EXAMPLES for count in counts)
+
+
+def _mirror(found: Interval) -> Interval:
+    """Return the interval with both ends as far from the value as the farther one; of no width there is none."""
+    reach = max(found.high - found.value, found.value - found.low) or math.nan
+    return Interval(found.value, found.value - reach, found.value + reach)
 
 
 def _regression_terms(predictions: Predictions | RegressionPredictions) -> dict[str, Array]:
@@ -285,34 +481,33 @@ def _regression_terms(predictions: Predictions | RegressionPredictions) -> dict[
     return {**terms, "held": held, "width": (within.high - within.low).mean(axis=1)}
 
 
-def _regression_columns(terms: Terms) -> Array:
+def _regression_means(terms: Terms) -> dict[str, Array]:
+    """The numbers of the examples whose means are measures; of the RMSE its square."""
     names = ("squared_error", "absolute_error", "nll", "crps", "held", "width")
-    return np.stack([terms[name] for name in names], axis=1)
+    return {measure: terms[name] for measure, name in zip(REGRESSION.place, names, strict=True)}
 
 
-def _regression_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
-    columns = _regression_columns(terms)
-    found = dict(zip(REGRESSION.place, mean_intervals(columns, **options), strict=True))
-    coverage = share_interval(terms["held"], options["groups"], options["confidence"])
-    count = count_groups(len(columns), options["groups"])
+def _regression_intervals(terms: Terms, measures: Collection[str], **options: Any) -> dict[str, Interval]:  # noqa: ARG001 (all at once)
+    means, groups = _regression_means(terms), options["groups"]
+    found = dict(zip(means, mean_intervals(np.stack(list(means.values()), axis=1), **options), strict=True))
+    coverage = share_interval(terms["held"], groups, options["confidence"])
+    count = count_groups(len(terms["held"]), groups)
     return found | {"rmse": rmse_interval(found["rmse"], count), "coverage": coverage}
 
 
-def _regression_statistic(terms: Terms) -> Statistic:
-    columns = _regression_columns(terms)
-
-    def statistic(weights: Array) -> Array:
-        means = weights @ columns / weights.sum(axis=1, keepdims=True)
-        means[:, 0] = np.sqrt(means[:, 0])
-        return means
-
-    return statistic
+def _regression_differences(one: Terms, other: Terms, measures: Collection[str], **options: Any) -> dict[str, Interval]:
+    before, after = _regression_means(one), _regression_means(other)
+    found = _mean_differences(before, after, [name for name in before if name in measures], True, **options)
+    if "rmse" in found:  # of squares a² − b² = (a − b)(a + b)
+        roots = math.sqrt(before["rmse"].mean()) + math.sqrt(after["rmse"].mean()) or 1.0
+        found["rmse"] = Interval(*(end / roots for end in astuple(found["rmse"])))
+    return found
 
 
 ECE_EQUAL_MASS = Measure("ece_equal_mass", "ECE, equal mass", "share", "low", (0, 1), has_interval=False)
 CLASSIFICATION = Quality(
     (
-        Measure("accuracy", "accuracy", "share", "high", (0, 1), share_of="correct"),
+        Measure("accuracy", "accuracy", "share", "high", (0, 1)),
         Measure("nll", "NLL", "nats", "low", (0, np.inf)),
         Measure("brier", "Brier score", "", "low", (0, 2)),
         Measure("ece", "ECE", "share", "low", (0, 1), has_interval=False),
@@ -322,8 +517,8 @@ CLASSIFICATION = Quality(
     ),
     "nll",
     _classification_terms,
-    _classification_statistic,
     _classification_intervals,
+    _classification_differences,
 )
 REGRESSION = Quality(
     (
@@ -336,6 +531,6 @@ REGRESSION = Quality(
     ),
     "nll",
     _regression_terms,
-    _regression_statistic,
     _regression_intervals,
+    _regression_differences,
 )

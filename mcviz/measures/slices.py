@@ -7,7 +7,7 @@ named with a chance of at most the given one (Westfall & Young 1993; as a scan s
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf, prod
 
 import numpy as np
@@ -44,10 +44,6 @@ class Partition:
     sizes: Array
     whole: int
 
-    def select(self, examples: Array) -> "Partition":
-        """Return the partition for terms of some examples alone; those of all others are 0 in every draw."""
-        return replace(self, members=self.members[examples])
-
     def sums(self, terms: Array) -> Array:
         """(S, K) sums over each slice of (N, K) numbers."""
         one = np.ones(len(self.members), terms.dtype)
@@ -66,14 +62,12 @@ class Scan:
             high where the slice is worse.
         level: the chance that any slice is named where there is nothing to find.
         without: names of columns whose slices are not looked at.
-        of_part: the same of a slice within one that it is a part of; `statistic` without it.
         alone: takes the sums of a slice, and returns a z that has to be above the threshold too.
     """
 
     statistic: Statistic
     level: float
     without: Collection[str] = ()
-    of_part: Statistic | None = None
     alone: Callable[[Sums], Array] | None = None
 
 
@@ -138,7 +132,7 @@ def scan_slices(
     partitions: Sequence[Partition],
     scans: Mapping[str, Scan],
     *,
-    redraw: Redraw,
+    groups: Array | None = None,
     permutations: int = PERMUTATIONS,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
@@ -153,13 +147,12 @@ def scan_slices(
         terms: (M, N) float64, the numbers of each example that the statistics take sums of.
         partitions: of the N examples.
         scans: what is looked for, by name; all are of the same permutations.
-        redraw: takes the terms, a generator and a number R, and returns (N, M × R) float32: the terms of R draws for
-            which no slice is worse, those of the first term first.
+        groups: (N,) integers, the group of each example, which stays whole; without it each is its own.
         permutations: how many draws there are.
         seed: of the draws.
         progress: called with (done, total) draws; an exception from it stops the scan.
     """
-    random = np.random.default_rng(seed)
+    random, redraw = np.random.default_rng(seed), _permute_examples if groups is None else permute_groups(groups)
     largest = {name: np.full(permutations, -np.inf) for name in scans}
     chosen = {name: [each for each in partitions if _is_scanned(each, scan)] for name, scan in scans.items()}
     step = max(FEWEST_DRAWS, BLOCK_NUMBERS // max(1, terms.size))
@@ -179,8 +172,8 @@ def scan_slices(
     return {name: _find_slices(terms, chosen[name], scan, np.sort(largest[name])[::-1]) for name, scan in scans.items()}
 
 
-def permute_examples(terms: Array, random: np.random.Generator, count: int) -> Array:
-    """Permute the examples, with all their terms: no result depends on the columns any more."""
+def _permute_examples(terms: Array, random: np.random.Generator, count: int) -> Array:
+    """(N, M × count) float32, the terms of permuted examples: no result depends on the columns any more."""
     examples = np.broadcast_to(np.arange(terms.shape[1], dtype=np.int32), (count, terms.shape[1]))
     order = random.permuted(examples, axis=1).T
     return np.concatenate([term.astype(np.float32)[order] for term in terms], axis=1)
@@ -217,27 +210,6 @@ def permute_groups(groups: Array) -> Redraw:
         return np.concatenate([term.astype(np.float32)[source] for term in terms], axis=1)
 
     return redraw
-
-
-def exchange_groups(groups: Array) -> Redraw:
-    """Exchange the predictions of two models for whole groups of examples, as `exchange_predictions` does for each."""
-    numbers, sizes = number_groups(groups)
-
-    def redraw(terms: Array, random: np.random.Generator, count: int) -> Array:
-        signs = random.integers(2, size=(len(sizes), count), dtype=np.int8) * np.float32(2) - 1
-        return _exchange(terms, signs[numbers])
-
-    return redraw
-
-
-def exchange_predictions(terms: Array, random: np.random.Generator, count: int) -> Array:
-    """Exchange the predictions of two models for each example at random, for `paired_z`: neither is worse any more."""
-    return _exchange(terms, random.integers(2, size=(terms.shape[1], count), dtype=np.int8) * np.float32(2) - 1)
-
-
-def _exchange(terms: Array, signs: Array) -> Array:
-    worse, squares = terms.astype(np.float32)
-    return np.concatenate([worse[:, None] * signs, np.broadcast_to(squares[:, None], signs.shape)], axis=1)
 
 
 def mistakes_z(inside: Sums, whole: Sums) -> Array:
@@ -303,24 +275,34 @@ def error_z(dispersion: float) -> Statistic:
     return statistic
 
 
-def paired_z(inside: Sums, whole: Sums) -> Array:  # noqa: ARG001 (a slice is compared with itself in the other run)
+def change_z(inside: Sums, whole: Sums) -> Array:
+    """Compare how much worse a second model is on a slice and on the others: the difference of both means.
+
+    It is divided by its error, with squares around the mean of all examples (Welch 1947).
+
+    Args:
+        inside: examples of a slice, sum of how much worse the second model is on each, and sum of the squares.
+        whole: the same of the slice and the other examples together.
+    """
+    mean = whole[1] / whole[0]
+    parts = inside, _subtract(whole, inside)
+    (one, error), (other, rest) = (
+        (worse / count - mean, (squares - mean * (2 * worse - count * mean)) / count**2)
+        for count, worse, squares in parts
+    )
+    return (one - other) / np.sqrt(np.maximum(error + rest, SMALLEST))
+
+
+def paired_z(inside: Sums) -> Array:
     """Compare two models on a slice: the sum of differences, divided by its standard deviation if signs were random.
 
     Of mistakes it is the statistic of McNemar (1947).
 
     Args:
-        inside: examples of a slice, sum of how much worse the second model is on each, and sum of the squares.
-        whole: not used.
+        inside: as for `change_z`.
     """
     _, worse, squares = inside
     return worse / np.sqrt(np.maximum(squares, SMALLEST))
-
-
-def paired_difference_z(inside: Sums, whole: Sums) -> Array:
-    """Compare how much worse the second model is on a slice and on the others; the sums are those of `paired_z`."""
-    (count, worse, squares), (others, their_worse, their_squares) = inside, _subtract(whole, inside)
-    error = np.sqrt(np.maximum(squares / count**2 + their_squares / others**2, SMALLEST))
-    return (worse / count - their_worse / others) / error
 
 
 def fewest_mistakes(size: int, examples: int, mistakes: int, threshold: float) -> int | None:
@@ -353,7 +335,7 @@ def _find_slices(terms: Array, partitions: Sequence[Partition], scan: Scan, larg
             key = partition.keys[place]
             found[key] = FoundSlice(key, int(partition.sizes[place]), float(z[place]))
             sums[key] = [each[place] for each in inside]
-    named = _drop_parts(found, sums, scan.of_part or scan.statistic, threshold)
+    named = _drop_parts(found, sums, scan.statistic, threshold)
     count = sum(len(each.keys) for each in partitions)
     return ScanResult(tuple(sorted(named, key=lambda each: -each.z)), threshold if count else inf, count)
 

@@ -32,8 +32,13 @@ from mcviz.errors import InvalidInputError
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import CALIBRATION_MEASURES, calibration
 from mcviz.measures.class_quality import CLASS_MEASURES
-from mcviz.measures.non_inferiority import paired_difference_interval, score_interval
-from mcviz.measures.quality import CLASSIFICATION, ECE_EQUAL_MASS, REGRESSION, compare_measures
+from mcviz.measures.quality import (
+    CLASSIFICATION,
+    ECE_EQUAL_MASS,
+    REGRESSION,
+    compare_measures,
+    overconfidence_growth,
+)
 from mcviz.runs import Run
 from mcviz.tasks import TASKS
 
@@ -360,46 +365,6 @@ def test_a_regression_is_judged_by_group_too(tmp_path: Path) -> None:
 # Not worse
 
 
-def likelihood_score(gained: int, lost: int, trials: int, difference: float) -> float:
-    """The score statistic of a difference, with the other chance from the likelihood itself."""
-
-    def negative_log_likelihood(chance_lost: float) -> float:
-        chances = np.array([chance_lost + difference, chance_lost, 1 - difference - 2 * chance_lost])
-        return -float(scipy.special.xlogy([gained, lost, trials - gained - lost], chances).sum())
-
-    least, most = max(0.0, -difference), (1 - difference) / 2
-    found = scipy.optimize.minimize_scalar(
-        negative_log_likelihood, bounds=(least, most), method="bounded", options={"xatol": 1e-12}
-    ).x
-    return (gained - lost - trials * difference) / math.sqrt(trials * (2 * found + difference - difference**2))
-
-
-@pytest.mark.parametrize("counts", [(3, 8, 50), (1, 0, 50), (0, 4, 300), (40, 55, 1000)])
-def test_the_ends_of_a_difference_are_where_the_score_test_begins_to_refuse(counts: tuple[int, int, int]) -> None:
-    found = score_interval(*counts)
-    assert likelihood_score(*counts, found.low) == pytest.approx(1.959964, abs=1e-3)
-    assert likelihood_score(*counts, found.high) == pytest.approx(-1.959964, abs=1e-3)
-
-
-@pytest.mark.parametrize(("gained", "lost"), [(0.0, 0.01), (0.05, 0.05), (0.002, 0.1)])
-def test_a_worse_model_is_called_not_worse_no_more_often_than_promised(gained: float, lost: float) -> None:
-    trials, wrong = 40, 0.0
-    for up in range(12):
-        for down in range(16):
-            if score_interval(up, down, trials).low > gained - lost + 1e-9:
-                chances = [gained, lost, 1 - gained - lost]
-                wrong += scipy.stats.multinomial.pmf([up, down, trials - up - down], trials, chances)
-    assert wrong <= 0.03  # 2.5% is promised; the score interval is approximate
-
-
-def test_fifty_examples_do_not_pass_everything() -> None:
-    """Two models that are right about the same fifty examples may differ by 7 points on others."""
-    same, five = score_interval(0, 0, 50), score_interval(0, 0, 5000)
-    z = 1.959964
-    assert (same.value, same.low) == (0, pytest.approx(-(z**2) / (50 + z**2), abs=1e-6))
-    assert five.low == pytest.approx(-(z**2) / (5000 + z**2), abs=1e-6)
-
-
 def terms(seed: int, count: int, skill: float) -> dict[str, np.ndarray]:
     random = np.random.default_rng(seed)
     correct = np.random.default_rng(0).uniform(size=count) < skill + random.normal(0, 0.05, count)
@@ -408,56 +373,43 @@ def terms(seed: int, count: int, skill: float) -> dict[str, np.ndarray]:
     return {"correct": correct, "confidence": confidence, "nll": nll, "brier": nll / 2, "uncertainty": -confidence}
 
 
-def of_regression(seed: int, count: int, spread: float) -> dict[str, np.ndarray]:
-    errors = np.random.default_rng(seed).normal(0, spread, count)
-    columns = {"squared_error": errors**2, "absolute_error": abs(errors), "nll": errors**2 / 2, "crps": abs(errors) / 2}
-    return columns | {"held": (abs(errors) < 1).astype(float), "width": np.full(count, 2.0)}
-
-
-@pytest.mark.parametrize(
-    ("quality", "one", "other"),
-    [
-        (CLASSIFICATION, terms(1, 400, 0.9), terms(2, 400, 0.8)),
-        (REGRESSION, of_regression(1, 400, 1.0), of_regression(2, 400, 1.2)),
-    ],
-)
-def test_an_interval_is_around_the_difference_that_a_comparison_prints(quality, one, other) -> None:
-    for each in compare_measures(quality, one, other, paired=True):
-        if each.measure.better:
-            found = paired_difference_interval(quality, each.measure.name, one, other, resamples=200)
-            assert found.value == pytest.approx(each.difference.value)
-            assert found.low < found.value < found.high
-
-
-def test_of_too_few_mistakes_an_nll_may_differ_by_what_unseen_ones_cost_and_an_ece_has_no_interval() -> None:
-    one, other = terms(1, 400, 1.5), terms(2, 400, 1.5)
-    assert other["correct"].all()
-    found, unseen = paired_difference_interval(CLASSIFICATION, "nll", one, other), 11.8 * 2 / 400
-    assert found.value == pytest.approx(other["nll"].mean() - one["nll"].mean())
-    assert found.low < found.value - unseen < found.value + unseen < found.high
-    assert math.isnan(paired_difference_interval(CLASSIFICATION, "ece", one, other).low)
-    assert math.isnan(paired_difference_interval(CLASSIFICATION, "aurc", terms(1, 400, 0.9), other).low)
-    assert paired_difference_interval(CLASSIFICATION, "nll", one, dict(one)) == Interval(0, 0, 0)
-
-
 def compared(one: dict, other: dict, **changes: object) -> SimpleNamespace:
     run = SimpleNamespace(task=TASKS["classification"])
-    return SimpleNamespace(
-        **({"one": run, "terms": (one, other), "paired": True, "confidence": 0.95, "groups": None} | changes)
-    )
+    measures = compare_measures(CLASSIFICATION, one, other, paired=True)
+    given = {"one": run, "terms": (one, other), "measures": measures, "paired": True}
+    return SimpleNamespace(**given | {"confidence": 0.95, "groups": None} | changes)
 
 
 def test_the_end_on_the_side_of_worse_decides() -> None:
     one, other = terms(1, 4000, 0.9), terms(3, 4000, 0.9)
-    accuracy = paired_difference_interval(CLASSIFICATION, "accuracy", one, other)
-    nll = paired_difference_interval(CLASSIFICATION, "nll", one, other)
+    both = compared(one, other)
+    accuracy, nll, *_ = (each.difference for each in both.measures)
+    growth = overconfidence_growth(one, other)
     assert accuracy.low < 0 < nll.high
-    for measure, worst in (("accuracy", -accuracy.low), ("nll", nll.high)):
+    for measure, worst in (("accuracy", -accuracy.low), ("nll", nll.high), ("overconfidence", growth.high)):
         for margin, met in ((worst * 1.01, True), (worst * 0.99, False), (0, False)):
-            assert NonInferiority(measure, Decimal(float(margin))).judge(compared(one, other)).met is met
+            assert NonInferiority(measure, Decimal(float(margin))).judge(both).met is met
     better = terms(1, 4000, 0.97)
     assert parse_non_inferiority("accuracy not worse").judge(compared(one, better)).met
     assert not parse_non_inferiority("accuracy not worse by 1%").judge(compared(better, one)).met
+
+
+def test_the_same_predictions_so_far_are_no_proof_of_equal_ones() -> None:
+    """A model that fails in 2% of inputs fails in none of 50 with a chance of 36%."""
+    one = terms(1, 50, 0.9)
+    most = 1 - 0.025 ** (1 / 50)
+    for margin, met in ((0.0, False), (0.0156, False), (most * 1.001, True), (most * 0.999, False)):
+        assert NonInferiority("accuracy", Decimal(margin)).judge(compared(one, dict(one))).met is met
+
+
+def test_the_magnitude_of_overconfidence_is_what_must_not_grow() -> None:
+    over, under = terms(1, 4000, 0.8), terms(1, 4000, 0.8)
+    excess = [(each["confidence"] - each["correct"]).mean() for each in (over, under)]
+    under["confidence"] = np.clip(under["confidence"] - 1.2 * excess[1], 0, 1)
+    judged = parse_non_inferiority("overconfidence not worse").judge(compared(over, under))
+    assert judged.met
+    assert "the magnitude of confidence − accuracy changes by -" in judged.in_words
+    assert not parse_non_inferiority("overconfidence not worse by 1%").judge(compared(under, over)).met
 
 
 @pytest.mark.parametrize(
@@ -466,12 +418,14 @@ def test_the_end_on_the_side_of_worse_decides() -> None:
         ("accuracy not worse", {"terms": None}, "has no labels"),
         ("accuracy not worse", {"paired": False}, "other examples"),
         ("rmse not worse", {}, "no measure rmse that can be worse, but accuracy, nll"),
-        ("overconfidence not worse", {}, "no measure overconfidence that can be worse"),
+        ("ece not worse by 2%", {}, "chance alone raises.*require accuracy, nll, brier, overconfidence, aurc, auroc"),
+        ("overconfidence not worse", {}, "too few examples, changes or mistakes"),
         ("nll not worse by 1%", {}, "no share"),
         ("accuracy not worse by 50", {}, "could not miss it: two values differ by 0 to 1, which is 0% to 100%"),
         ("accuracy not worse by 100%", {}, "could not miss it"),
         ("brier not worse by 2", {}, "could not miss it: two values differ by 0 to 2"),
-        ("ece not worse by 50%", {}, "too few examples or mistakes"),
+        ("overconfidence not worse by 1", {}, "could not miss it: two values differ by 0 to 1"),
+        ("aurc not worse by 50%", {}, "too few examples, changes or mistakes"),
     ],
 )
 def test_a_margin_that_means_nothing_is_refused(text: str, changes: dict[str, object], reason: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import mcviz
 from mcviz.analysis.base import find_groups
-from mcviz.analysis.slices import Slices
+from mcviz.analysis.slices import Slices, compare_slices
 from mcviz.app.address_text import Offered
 from mcviz.app.filters import Filters
 from mcviz.app.trust.slices import slice_filters
@@ -178,7 +178,10 @@ def test_what_the_newer_model_is_worse_on_is_named(runs: dict[str, Run], capsys:
     assert [*printed["worse_on"]["slices"][0]["where"]] == ["site", "age"]
     right = [run.scores()["correct"].to_numpy(bool) & PLANTED for run in (old, new)]
     lost, gained = (right[0] & ~right[1]).sum(), (right[1] & ~right[0]).sum()
-    assert f"{lost:,} were right and are wrong now, {gained:,} the other way round." in printed["worse_on"]["in_words"]
+    assert (
+        f"{lost:,} were right and are wrong now, {gained:,} the other way round; the accuracy of the rest"
+        in printed["worse_on"]["in_words"]
+    )
     groups = printed["groups"]
     assert groups["*b*"]["other_is"] == "worse"
     assert {groups[site]["other_is"] for site in ("a", "c")} == {"noise"}
@@ -197,8 +200,17 @@ def test_a_model_that_is_no_worse_is_not_called_worse_on_anything(
     for one, other in (("new", "old"), ("old", "old")):
         assert main(["compare", runs[one].path, runs[other].path, "--by", "label"]) == 0
         shown = capsys.readouterr().out
-        assert "Is it worse on anything? No slice is worse than chance explains, of " in shown
+        assert "Is it worse on anything? No slice got worse than the rest, beyond chance, of " in shown
         assert not any(line.endswith("worse") for line in shown.partition("accuracy by label")[2].splitlines())
+
+
+def test_a_model_that_is_worse_everywhere_alike_is_said_to_be(runs: dict[str, Run], tmp_path: Path) -> None:
+    """No slice stands out, and least the largest."""
+    worse = np.random.default_rng(3).random(COUNT) < 0.2
+    found = mcviz.compare(runs["old"], classes(tmp_path / "worse", 2, worse))
+    slices = compare_slices(found)
+    assert "has the worse accuracy" in found.in_words
+    assert slices.in_words.startswith("Everywhere alike: no slice got worse than the rest, beyond chance, of ")
 
 
 @pytest.mark.exhaustive

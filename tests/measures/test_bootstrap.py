@@ -220,3 +220,37 @@ def test_a_difference_of_shares_leaves_out_0_only_where_mcnemar_s_test_does(gain
         around = stats.t.interval(0.95, 1999, change.mean(), stats.sem(change))
         assert found.low <= around[0] + 1e-12
         assert found.high >= around[1] - 1e-12
+
+
+@pytest.mark.parametrize("trials", [20, 50, 200, 5000])
+@pytest.mark.parametrize(("gained", "lost"), [(0, 0.3), (0, 1), (0.3, 4), (0, 8), (1, 1), (4, 8), (11, 2), (0, 15)])
+def test_no_end_of_a_difference_of_shares_is_beyond_the_true_one_more_often_than_promised(
+    trials: int, gained: float, lost: float
+) -> None:
+    """The chances of all outcomes are added up; `gained` and `lost` are expected numbers."""
+    chances = gained / trials, lost / trials
+    counts = [np.arange(int(stats.binom.isf(1e-7, trials, chance)) + 1) for chance in chances]
+    beyond = {"low": 0.0, "high": 0.0}
+    for up in counts[0]:
+        for down in counts[1][: trials - up + 1]:
+            found = paired_difference(int(up), int(down), trials)
+            chance = stats.multinomial.pmf([up, down, trials - up - down], trials, [*chances, 1 - sum(chances)])
+            beyond["low"] += chance * (found.low > chances[0] - chances[1] + 1e-12)
+            beyond["high"] += chance * (found.high < chances[0] - chances[1] - 1e-12)
+    assert max(beyond.values()) <= 0.025
+
+
+def test_where_nothing_changed_the_ends_are_the_exact_bound_of_no_case() -> None:
+    for trials in (50, 5000):
+        found = paired_difference(0, 0, trials)
+        assert (found.value, found.low) == (0, -found.high)
+        assert (1 - found.high) ** trials == pytest.approx(0.025)
+
+
+def test_a_difference_of_independent_shares_is_newcombe_s_of_exact_intervals() -> None:
+    """His method 10 takes the intervals of both shares; here they are scipy's."""
+    one, other = (stats.binomtest(*counts).proportion_ci(0.95) for counts in ((56, 70), (48, 80)))
+    found = proportion(56, 70).minus(proportion(48, 80))
+    assert found.value == pytest.approx(0.2)
+    assert found.low == pytest.approx(0.2 - np.hypot(0.8 - one.low, other.high - 0.6))
+    assert found.high == pytest.approx(0.2 + np.hypot(one.high - 0.8, 0.6 - other.low))

@@ -11,13 +11,13 @@ from mcviz.measures.slices import (
     FEWEST_IN_GROUP,
     Scan,
     calibration_z,
+    change_z,
     error_z,
     excess_z,
     fewest_mistakes,
     make_partitions,
     mistakes_z,
     paired_z,
-    permute_examples,
     scan_slices,
 )
 
@@ -76,8 +76,18 @@ def test_errors_are_compared_by_the_likelihoods_of_exponential_ones(
 
 
 def test_two_models_are_compared_by_mcnemar_s_test() -> None:
-    (z,) = paired_z(arrays(300, 24 - 5, 24 + 5), ())
+    (z,) = paired_z(arrays(300, 24 - 5, 24 + 5))
     assert z == pytest.approx((24 - 5) / np.sqrt(24 + 5))
+
+
+@given(seed=st.integers(0, 10**6), size=st.integers(20, 100), loss=st.floats(-1, 1))
+def test_the_change_of_a_slice_is_held_against_that_of_the_rest(seed: int, size: int, loss: float) -> None:
+    """By Welch's statistic, but with squares around the mean of all examples."""
+    worse = np.random.default_rng(seed).normal(loss, 1, 300)
+    inside, rest = worse[:size], worse[size:]
+    squares = [np.square(each - worse.mean()).sum() / len(each) ** 2 for each in (inside, rest)]
+    sums = [arrays(len(each), each.sum(), np.square(each).sum()) for each in (inside, worse)]
+    assert change_z(*sums) == pytest.approx((inside.mean() - rest.mean()) / np.sqrt(sum(squares)))
 
 
 @given(seed=st.integers(0, 10**6), groups=st.integers(2, 8))
@@ -114,7 +124,7 @@ def test_a_slice_of_two_columns_stands_for_one_of_one_column_where_it_is_worse_t
     mistakes = (examples // 24 / 100) % 1 < share  # the share of each cell, exactly
     partitions = make_partitions(columns, [("one", "other")])
     scans = {"mistakes": Scan(mistakes_z, 0.05)}
-    found = scan_slices(mistakes[None].astype(float), partitions, scans, redraw=permute_examples)["mistakes"]
+    found = scan_slices(mistakes[None].astype(float), partitions, scans)["mistakes"]
     assert [each.key for each in found.slices] == named
     assert found.count == 6 + 4 + 24
 
