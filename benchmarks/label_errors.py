@@ -3,7 +3,7 @@
     python benchmarks/label_errors.py [--draws 100]
 
 First handwritten digits of scikit-learn, by a network with dropout that was trained on these labels or out of fold;
-then simulated probabilities of a model that knows all but which labels were changed. It takes 15 minutes of one core.
+then simulated probabilities of a model that knows all but which labels were changed.
 """
 
 import argparse

@@ -32,7 +32,7 @@ from mcviz.measures.ood import OOD_P_VALUE, ClassSubspaces, OODDetector
 from mcviz.measures.permutation import finds_more_than_chance
 from mcviz.measures.prediction_intervals import coverage_sentence, pass_intervals
 from mcviz.measures.quality import CLASSIFICATION, REGRESSION, Quality, compare_measures
-from mcviz.measures.referral import find_cheapest
+from mcviz.measures.referral import find_cheapest, guarantee_accuracy
 from mcviz.measures.regression import Terms, rmse_interval
 from mcviz.measures.selective import Ranking, area_intervals, compute_areas, selective_figures
 from mcviz.measures.temperature import apply_temperature
@@ -52,6 +52,8 @@ OF_CLASSES = [f"mean confidence {mean}" for mean in CONFIDENCES]  # columns of a
 WITH_REGRESSION = [*OF_CLASSES, "regression"]
 SCORES = 8  # that are ranked
 INSPECTED = 0.05  # of the examples, in the story
+IN_GROUPS = 30, 100, 300, 1_000  # examples
+GROUP, CORRELATION = 10, 0.5  # examples of a group, and the correlation of what is normal behind their labels
 PASSES = 8
 
 
@@ -87,16 +89,22 @@ class Report:
     found: list[str] = field(default_factory=list)
 
     def print_false(
-        self, said: str, rates: list[list[Array]], columns: Sequence[str] = OF_CLASSES, *, bound: float = FALSE
+        self,
+        said: str,
+        rates: list[list[Array]],
+        columns: Sequence[str] = OF_CLASSES,
+        *,
+        bound: float = FALSE,
+        sizes: Sequence[int] = SIZES,
     ) -> None:
         """Print how often a verdict is false, by the number of examples, the smaller ones of `SIZES`, and `columns`."""
         most = stats.binom.isf(CHANCE, self.draws, bound) / self.draws
         print(f"\n{said}: at most {bound:.0%}, {most:.1%} by chance.\n\n| examples | {' | '.join(columns)} |")
         print("|---" * (1 + len(columns)) + "|")
-        for examples, row in zip(SIZES, rates, strict=False):
+        for examples, row in zip(sizes, rates, strict=False):
             print(f"| {examples:,} | {' | '.join(f'{each:.1%}' for each in row)} |", flush=True)
-        highest = [f"{max(row):.1%}" for row in rates] + ["–"] * (len(SIZES) - len(rates))
-        self.false.append(f"| {said} | {' | '.join(highest)} |")
+        highest = {examples: f"{max(row):.1%}" for examples, row in zip(sizes, rates, strict=False)}
+        self.false.append(f"| {said} | {' | '.join(highest.get(examples, '–') for examples in SIZES)} |")
         self.holds &= bool(np.max(rates) <= most)
 
     def print_found(self, rates: dict[str, Array]) -> None:
@@ -165,6 +173,28 @@ def comparison(report: Report) -> None:
         )
         found = rate(report.draws, true_differences, paired)
         report.print_found({f"over {examples_are}, {name}": share for name, share in zip(WORSE, found, strict=True)})
+
+
+def groups(report: Report) -> None:
+    """The verdicts on correlated examples in groups of ten, with the groups and as if all were independent."""
+    cells = [[rate(report.draws, judged_in_groups, examples, mean) for mean in CONFIDENCES] for examples in IN_GROUPS]
+
+    def at(place: int) -> list[list[Array]]:
+        return [[each[place] for each in row] for row in cells]
+
+    said = "in groups of ten, a calibrated model is called over- or under-confident"
+    report.print_false(said, at(0), sizes=IN_GROUPS)
+    for place, name in enumerate(("confidence − accuracy", "the NLL", "the Brier score"), 1):
+        missed = f"in groups of ten, the interval of {name} leaves it out"
+        report.print_false(missed, at(place), bound=MISSED, sizes=IN_GROUPS)
+    report.print_false("in groups of ten, a guarantee is false", at(4), sizes=IN_GROUPS)
+    rates = [[rate(report.draws, false_group_differences, n, mean).max() for mean in CONFIDENCES] for n in IN_GROUPS]
+    said = "in groups of ten, two exchangeable runs over the same examples differ, by any one measure"
+    report.print_false(said, rates, sizes=IN_GROUPS)
+    print("\nWhere groups of ten are taken as independent, of 1,000 examples:\n\n| | said |\n|---|---|")
+    row = cells[IN_GROUPS.index(1_000)]
+    for place, name in ((5, "a calibrated model is called over- or under-confident"), (6, "a guarantee is false")):
+        print(f"| {name} | {max(each[place] for each in row):.1%} |", flush=True)
 
 
 def ranking(report: Report) -> None:
@@ -254,6 +284,7 @@ PARTS: dict[str, Callable[[Report], None]] = {
     "calibration": calibration,
     "coverage": coverage,
     "comparison": comparison,
+    "groups": groups,
     "ranking": ranking,
     "story": story,
     "costs": costs,
@@ -303,6 +334,38 @@ def judged(random: Random, examples: int, mean: float, varied: bool, temperature
     true = over, *expected_scores(mean, varied, temperature)
     pairs = zip((found.overconfidence, found.nll, found.brier), true, strict=True)
     return ["-confident" in words, *(misses(*pair) for pair in pairs)]
+
+
+def in_groups(random: Random, members: Array) -> Array:
+    """(N,) float64, uniform numbers that are as correlated within groups as normal ones behind them."""
+    shared, own = random.normal(size=members.max() + 1)[members], random.normal(size=len(members))
+    return stats.norm.cdf(np.sqrt(CORRELATION) * shared + np.sqrt(1 - CORRELATION) * own)
+
+
+def judged_in_groups(random: Random, examples: int, mean: float) -> list[bool]:
+    """Verdicts on a calibrated model whose confidences and mistakes are correlated within groups.
+
+    Returns:
+        Whether confidences are called too high or too low, whether each of three intervals misses the true value, and
+        whether a guarantee is false; then the first and the last as if examples were independent.
+    """
+    members = np.arange(examples) // GROUP
+    true = np.sort(pool(mean, True).max(axis=1))
+    confidence = true[(in_groups(random, members) * POOL).astype(int)]
+    correct = in_groups(random, members) < confidence
+    probs = np.stack([confidence, 1 - confidence], axis=1)
+    terms = calibration_terms(probs[None], (~correct).astype(int))
+    expected, wanted = (0.0, *expected_scores(mean, True, 1)), (1 + mean) / 2
+    verdicts, missed, false = [], [], []
+    for each in (members, None):
+        found = calibrated({"ensemble": terms}, groups=each, resamples=RESAMPLES)
+        verdicts.append("-confident" in calibration_sentences(found)[0])
+        figures = found.figures["ensemble"]
+        intervals = figures.overconfidence, figures.nll, figures.brier
+        missed.append([misses(*pair) for pair in zip(intervals, expected, strict=True)])
+        given = guarantee_accuracy(Ranking(-confidence, correct, each), wanted) if examples > GROUP else None
+        false.append(given is not None and bool(true[true > -given.threshold].mean() < wanted))
+    return [verdicts[0], *missed[0], false[0], verdicts[1], false[1]]
 
 
 def estimated_accuracy(random: Random, examples: int, mean: float, temperature: float, shrunk: float = 1) -> bool:
@@ -412,9 +475,9 @@ def regression_terms(random: Random, scale: Array, times: float = 1.0) -> Terms:
     return REGRESSION.terms(RegressionPredictions(times * error + passes, labels=np.zeros_like(scale)))
 
 
-def differing(quality: Quality, one: Terms, other: Terms, paired: bool) -> dict[str, bool]:
+def differing(quality: Quality, one: Terms, other: Terms, paired: bool, groups: Array | None = None) -> dict[str, bool]:
     """The measures that differ by more than noise."""
-    found = compare_measures(quality, one, other, paired=paired, resamples=RESAMPLES)
+    found = compare_measures(quality, one, other, paired=paired, groups=(groups, groups), resamples=RESAMPLES)
     return {each.measure.name: each.verdict not in ("noise", "unknown") for each in found}
 
 
@@ -430,6 +493,16 @@ def false_differences(random: Random, examples: int, mean: float | None, paired:
         class_terms(predicted(random, truth), labels) for truth, labels in ((given[0], given[0]) if paired else given)
     )
     return list(differing(CLASSIFICATION, one, other, paired).values())
+
+
+def false_group_differences(random: Random, examples: int, mean: float) -> list[bool]:
+    """Verdicts on exchangeable runs over the same examples, whose errors are correlated within groups."""
+    members = np.arange(examples) // GROUP
+    truth, labels = probabilities(random, examples, mean)
+    logits = np.log(truth / (1 - truth))
+    noise = [stats.norm.ppf(in_groups(random, members)) for _ in range(2)]
+    one, other = (class_terms(1 / (1 + np.exp(-logits - each / 2)), labels) for each in noise)
+    return list(differing(CLASSIFICATION, one, other, True, members).values())
 
 
 WORSE = {  # how the second run is worse, by the measure that should find it

@@ -211,9 +211,10 @@ def _parse_pairs(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 
 def _parse_renamed(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """Pairs of an old and a new name, each in a text of its own, or separated by commas."""
-    pairs = [
-        pair for text in texts for pair in (text.split(",") if all("=" in each for each in text.split(",")) else [text])
-    ]
+    pairs: list[str] = []
+    for text in texts:
+        parts = text.split(",")
+        pairs += parts if all("=" in part for part in parts) else [text]  # a name may have a comma in it
     return tuple((old.strip(), new.strip()) for old, new in _parse_pairs(tuple(pairs)))
 
 

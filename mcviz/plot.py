@@ -19,6 +19,7 @@ from mcviz.analysis.base import (
     REVIEWED_SHARE,
     as_predictions,
     column,
+    find_groups,
     mistakes_in_order,
     require_any_labels,
     require_classes,
@@ -75,18 +76,21 @@ def ensemble_size(run: Run) -> go.Figure:
     return figures.rmse_by_ensemble_size(ensembles, run.deterministic_quality, run.manifest.unit)
 
 
-def reliability(run: Run | Comparison, found: Mapping[str, CalibrationTerms] | None = None) -> go.Figure:
+def reliability(
+    run: Run | Comparison, found: Mapping[str, CalibrationTerms] | None = None, *, group: str | None = None
+) -> go.Figure:
     """Draw the reliability diagram of a classification: how far accuracy is from confidence, by confidence.
 
     Args:
         run: with labels; or a comparison of two runs with labels, of which the ensembles are drawn.
         found: the result of `analysis.trust.main_predictors`, if it is there already; others in it are not drawn.
+        group: one of the user's own columns, whose values are groups of examples that belong together.
     """
     if isinstance(run, Comparison):
         return reliability_diagram(bin_by_confidence(_terms_by_name(run)))
     terms = main_predictors(run) if found is None else found
     drawn = {name: terms[name] for name in ("deterministic", "ensemble") if name in terms}
-    return reliability_diagram(reliability_near_one(drawn))
+    return reliability_diagram(reliability_near_one(drawn, groups=find_groups(run, group)))
 
 
 def calibration(run: Run, found: Calibration | None = None) -> go.Figure:
@@ -144,7 +148,7 @@ def ranking(run: Run, score: str | None = None) -> go.Figure:
     return figures.mistakes_by_reviewed(mistakes_in_order(run, order), REVIEWED_SHARE, noun)
 
 
-def risk_coverage(run: Run | Comparison, score: str | None = None) -> go.Figure:
+def risk_coverage(run: Run | Comparison, score: str | None = None, *, group: str | None = None) -> go.Figure:
     """Draw the accuracy of the rest of a classification when the most uncertain share of its examples is referred.
 
     The share of mistakes among the rest is the risk, and its size the coverage; the band is a 95% interval.
@@ -152,10 +156,11 @@ def risk_coverage(run: Run | Comparison, score: str | None = None) -> go.Figure:
     Args:
         run: with labels; or a comparison of two runs with labels.
         score: that ranks examples; one that needs no labels. A comparison has its own.
+        group: as for `reliability`.
     """
     if isinstance(run, Comparison):
         return _referral_in_both(run)
-    rankings, ranked_by = rank_by_all_scores(run), _score(run, score, with_labels=False)
+    rankings, ranked_by = rank_by_all_scores(run, group), _score(run, score, with_labels=False)
     chosen, deterministic = rankings[ranked_by.name], rankings.get("deterministic")
     curves = {ranked_by.label: accuracy_of_rest(chosen)}
     if deterministic is not None:

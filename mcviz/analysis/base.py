@@ -6,8 +6,10 @@ import numpy as np
 
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES, RegressionPredictions
+from mcviz.measures.groups import count_groups
 from mcviz.runs import Run
 from mcviz.tasks.regression import Regression
+from mcviz.text import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,6 +78,42 @@ def ranking_scores(run: Run) -> list[str]:
 def convergence_score(score: str) -> str:
     """Return a score, or max probability where that score does not follow from passes alone."""
     return score if score in RANKING_SCORES else "max_probability"
+
+
+def find_groups(run: Run, group: str | None) -> Array | None:
+    """Return the group of each example, by the values of a column; None without a column: each is its own.
+
+    Args:
+        run: any run.
+        group: one of the user's own columns. An example without a value is a group of its own.
+
+    Returns:
+        (N,) int64.
+
+    Raises:
+        InvalidInputError: there is no such column.
+    """
+    if group is None:
+        return None
+    columns = run.columns
+    offered = [] if columns is None else list(map(str, columns))
+    if columns is None or group not in offered:
+        raise InvalidInputError(
+            "Examples belong together by one of the run's own columns. Received: group="
+            f"{group}. {run.path} has {', '.join(offered) or 'none: add it with the data, or leave the group out'}."
+        )
+    groups: Array = columns[group].factorize()[0].astype(np.int64)
+    missing = np.flatnonzero(groups < 0)
+    groups[missing] = len(groups) + missing
+    return groups
+
+
+def group_sentence(run: Run, group: str | None) -> str:
+    """Say which examples belong together, or that all are taken as independent."""
+    if group is None:
+        return "Examples are taken as independent."
+    count = count_groups(len(run), find_groups(run, group))
+    return f"Examples are taken as independent only between groups: {count:,} by {one_line(group)}."
 
 
 def column(run: Run, name: str, target: int) -> str:

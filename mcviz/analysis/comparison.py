@@ -3,18 +3,19 @@
 Nothing here needs TensorFlow.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mcviz import validate
+from mcviz.analysis.base import find_groups
 from mcviz.analysis.pairing import LabelChoice, Pairs, class_order, name_apart, pair_examples
 from mcviz.analysis.trust import group_by_column
 from mcviz.errors import InvalidInputError
-from mcviz.measures.bootstrap import Interval, mean_intervals, paired_difference, proportion
-from mcviz.measures.calibration import Bins, CalibrationTerms, reliability_near_one
+from mcviz.measures.bootstrap import Interval, mean_intervals, paired_difference, share_interval
+from mcviz.measures.calibration import Bins, CalibrationTerms, grouped_difference, reliability_near_one
 from mcviz.measures.convergence import shared_top
 from mcviz.measures.quality import (
     VERDICTS,
@@ -60,6 +61,7 @@ class Comparison:
         shared_top: the share of the 100 most uncertain examples that both name; None where they share no more.
         notes: limits of the comparison, a sentence each.
         terms: of each run, from which its measures are computed; None where labels are missing.
+        group: the column whose values are groups of examples that belong together; None where each is its own.
     """
 
     one: Run
@@ -71,7 +73,14 @@ class Comparison:
     changes: Changes | None
     shared_top: float | None
     notes: tuple[str, ...]
-    terms: tuple[Terms, Terms] | None
+    terms: tuple[Terms, Terms] | None = field(repr=False)
+    group: str | None = None
+
+    @property
+    def groups(self) -> Array | None:
+        """(N,) int64, the group of each example that both runs have; None where each is its own."""
+        groups = find_groups(self.one, self.group)
+        return None if groups is None else groups[self.pairs.one]
 
     @property
     def paired(self) -> bool:
@@ -195,6 +204,7 @@ class Comparison:
             "labels": labels_of and {"of": labels_of.path, "differ": self.pairs.labels_differ},
             "score": self.score,
             "confidence": self.confidence,
+            "group": self.group,
             "in_words": self.in_words,
             "measures": {each.measure.name: measure_dict(each) for each in self.measures},
             "changes": changes,
@@ -246,6 +256,7 @@ def compare(
     other: Run,
     *,
     score: str | None = None,
+    group: str | None = None,
     labels: LabelChoice = "new",
     confidence: float = 0.95,
     progress: Progress | None = None,
@@ -256,12 +267,14 @@ def compare(
         one: a run.
         other: a run of the same task, classes or targets.
         score: the score that ranks examples, one of `scores_to_compare`; the first of them without it.
+        group: one of the user's own columns, of the first run, or of both where the examples are not the same. Its
+            values are groups of examples that belong together, which are drawn and exchanged as a whole.
         labels: where labels differ, those of the run that was begun later ("new") or earlier ("old").
         confidence: above 0 and below 1, of the intervals.
         progress: called with (done, total) examples that are read; an exception from it stops the reading.
 
     Raises:
-        InvalidInputError: they predict other things, or there is no such score or choice of labels.
+        InvalidInputError: they predict other things, or there is no such score, column or choice of labels.
     """
     check_comparable(one.manifest, other.manifest)
     if not 0 < validate.fraction("confidence", confidence) < 1:
@@ -278,6 +291,9 @@ def compare(
         examples, measured_by = (pairs.one, pairs.other), (pairs.labels, pairs.labels)
         if pairs.labels is not None and one.class_names:
             measured_by = pairs.labels, class_order(one, other)[pairs.labels]
+    groups = [find_groups(one, group), None if len(pairs) else find_groups(other, group)]
+    if len(pairs) and groups[0] is not None:
+        groups = [groups[0][pairs.one]] * 2
     terms = None
     if measured_by[0] is None or measured_by[1] is None:
         notes.append("Labels are missing, so it is not known how good the predictions are.")
@@ -287,12 +303,12 @@ def compare(
             _compute_terms(one, examples[0], measured_by[0], score, reports[0]),
             _compute_terms(other, examples[1], measured_by[1], score, reports[1]),
         )
-    measures = _compare_terms(one.task.quality, terms, len(pairs) > 0, confidence) if terms else []
+    measures = _compare_terms(one.task.quality, terms, len(pairs) > 0, groups, confidence) if terms else []
     changes = _compute_changes(one, other, pairs) if len(pairs) else None
     top = None
     if len(pairs) > TOP_UNCERTAIN:
         top = shared_top(_uncertainty(one, pairs.one, score), _uncertainty(other, pairs.other, score), TOP_UNCERTAIN)
-    return Comparison(one, other, pairs, score, confidence, tuple(measures), changes, top, tuple(notes), terms)
+    return Comparison(one, other, pairs, score, confidence, tuple(measures), changes, top, tuple(notes), terms, group)
 
 
 def compare_groups(found: Comparison, column: str) -> dict[str, tuple[int, MeasureComparison]]:
@@ -315,7 +331,7 @@ def compare_groups(found: Comparison, column: str) -> dict[str, tuple[int, Measu
             "Groups are compared where both runs are over the same examples, with labels. Received: "
             f"{found.one.path} and {found.other.path}. Leave the column out."
         )
-    groups = group_by_column(found.one, column)
+    groups, dependent = group_by_column(found.one, column), found.groups
     members = groups.members[found.pairs.one]
     if column == "label" and found.pairs.labels is not None:
         members = found.pairs.labels
@@ -324,16 +340,21 @@ def compare_groups(found: Comparison, column: str) -> dict[str, tuple[int, Measu
     together = 1 - (1 - found.confidence) / max(1, len(large))
     quality, compared = found.one.task.quality, {}
     for group in large:
-        terms = [select_terms(each, members == group) for each in found.terms]
+        chosen = members == group
+        terms = [select_terms(each, chosen) for each in found.terms]
+        within = None if dependent is None else dependent[chosen]
         if found.one.class_names:
             measure, (before, after) = "accuracy", [each["correct"] for each in terms]
-            one, other = (proportion(int(each.sum()), len(each), found.confidence) for each in (before, after))
-            gained, lost = (int(np.count_nonzero(each)) for each in (after & ~before, before & ~after))
-            difference = paired_difference(gained, lost, len(before), together)
+            one, other = (share_interval(each, within, found.confidence) for each in (before, after))
+            if within is None:
+                gained, lost = (int(np.count_nonzero(each)) for each in (after & ~before, before & ~after))
+                difference = paired_difference(gained, lost, len(before), together)
+            else:
+                difference = grouped_difference(after.astype(np.float64) - before, within, together)
         else:
             measure, errors = "mae", np.stack([each["absolute_error"] for each in terms], axis=1)
-            one, other = mean_intervals(errors, confidence=found.confidence)
-            (difference,) = mean_intervals(np.diff(errors, axis=1), confidence=together)
+            one, other = mean_intervals(errors, groups=within, confidence=found.confidence)
+            (difference,) = mean_intervals(np.diff(errors, axis=1), groups=within, confidence=together)
         named = quality.measures[quality.place[measure]]
         compared[groups.names[group]] = int(sizes[group]), MeasureComparison(named, one, other, difference)
     return compared
@@ -408,12 +429,15 @@ def _compute_changes(one: Run, other: Run, pairs: Pairs) -> Changes:
 
 
 def _compare_terms(
-    quality: Quality, terms: tuple[Terms, Terms], paired: bool, confidence: float
+    quality: Quality, terms: tuple[Terms, Terms], paired: bool, groups: Sequence[Array | None], confidence: float
 ) -> list[MeasureComparison]:
     """Compare two runs by their measures; where they share no example, each has its own, and there is no difference."""
     if paired:
-        return compare_measures(quality, *terms, paired=True, confidence=confidence)
-    one, other = (compute_measures(quality, each, confidence=confidence) for each in terms)
+        return compare_measures(quality, *terms, paired=True, groups=groups, confidence=confidence)
+    one, other = (
+        compute_measures(quality, each, groups=members, confidence=confidence)
+        for each, members in zip(terms, groups, strict=True)
+    )
     unknown = Interval(np.nan, np.nan, np.nan)
     return [MeasureComparison(*each, unknown) for each in zip(quality.measures, one, other, strict=True)]
 

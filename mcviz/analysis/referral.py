@@ -9,7 +9,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from mcviz import validate
-from mcviz.analysis.base import example_rows, ranking_scores, require_classes, require_labels
+from mcviz.analysis.base import example_rows, find_groups, ranking_scores, require_classes, require_labels
 from mcviz.errors import InvalidInputError
 from mcviz.measures import Score, percent
 from mcviz.measures.conformal import SetFigures, cross_fit_sets, set_figures
@@ -44,33 +44,39 @@ SHIFT_P_VALUE = 0.01  # below it, scores are reported to be distributed otherwis
 SET_COVERAGE = 0.9  # of prediction sets
 
 
-def rank_by_score(run: Run, score: str) -> Ranking:
+def rank_by_score(run: Run, score: str, group: str | None = None) -> Ranking:
     """Rank the examples of a labelled run by a score.
 
     Args:
         run: a classification.
         score: one of `ranking_scores` of it.
+        group: one of the user's own columns, whose values are groups of examples that belong together.
 
     Raises:
-        InvalidInputError: the run has no labels, or there is no such score.
+        InvalidInputError: the run has no labels, or there is no such score or column.
     """
     require_labels(run)
-    return Ranking(score_uncertainty(run, score), run.scores()["correct"].to_numpy(bool))
+    return Ranking(score_uncertainty(run, score), run.scores()["correct"].to_numpy(bool), find_groups(run, group))
 
 
-def rank_by_all_scores(run: Run) -> dict[str, Ranking]:
+def rank_by_all_scores(run: Run, group: str | None = None) -> dict[str, Ranking]:
     """Rank the examples of a labelled run by every score, and by the deterministic model's max probability.
+
+    Args:
+        run: a classification.
+        group: as for `rank_by_score`.
 
     Returns:
         Rankings by the name of the score; `deterministic` is that of the deterministic model, with its own mistakes.
 
     Raises:
-        InvalidInputError: the run has no labels.
+        InvalidInputError: the run has no labels, or no such column.
     """
     labels, probs = require_labels(run), run.deterministic_probs
-    found = {name: rank_by_score(run, name) for name in ranking_scores(run)}
+    found = {name: rank_by_score(run, name, group) for name in ranking_scores(run)}
     if probs is not None:
-        found["deterministic"] = Ranking(-probs.max(axis=1), probs.argmax(axis=1) == labels)
+        correct = probs.argmax(axis=1) == labels
+        found["deterministic"] = Ranking(-probs.max(axis=1), correct, find_groups(run, group))
     return found
 
 
@@ -315,6 +321,7 @@ def refer(
     score: str = "max_probability",
     confidence: float = 0.95,
     calibrated_on: Run | None = None,
+    group: str | None = None,
     seed: int = 0,
 ) -> RunReferral:
     """Choose the examples that a person should look at.
@@ -327,18 +334,20 @@ def refer(
         score: one of `ranking_scores` of it.
         confidence: of the guarantee, above 0.5.
         calibrated_on: a run with labels of the same model, whose threshold is applied to `run`.
+        group: one of the user's own columns of the run with labels. Its values are groups of examples that belong
+            together: halves keep them whole, and the guarantee is for examples of new groups.
         seed: of the halves of the labelled examples: one chooses the threshold, the other tests it. That of a budget is
             chosen without labels, and tested on all.
 
     Raises:
-        InvalidInputError: no labels, a regression, another number of targets than one, a value that cannot be, or runs
-            of which one's threshold means nothing for the other.
+        InvalidInputError: no labels, a regression, another number of targets than one, a value that cannot be, no such
+            column, or runs of which one's threshold means nothing for the other.
     """
     labelled = calibrated_on or run
     choose, guarantees, target = _parse_target(len(run), accuracy, budget, miss)
     if not 0.5 < validate.fraction("confidence", confidence) < 1:
         raise validate.invalid("confidence", "above 0.5 and below 1", confidence)
-    uncertainty, ranking = score_uncertainty(run, score), rank_by_score(labelled, score)
+    uncertainty, ranking = score_uncertainty(run, score), rank_by_score(labelled, score, group)
     guarantee = guarantees(ranking, confidence, seed)
     if calibrated_on is None:
         return RunReferral(run, run.score_registry[score], target, choose(ranking), guarantee)
@@ -358,18 +367,19 @@ def refer(
     return RunReferral(run, run.score_registry[score], target, None, guarantee, found, tuple(warnings))
 
 
-def measure_prediction_sets(run: Run, coverage: float = SET_COVERAGE) -> SetFigures:
+def measure_prediction_sets(run: Run, coverage: float = SET_COVERAGE, *, group: str | None = None) -> SetFigures:
     """Measure how large prediction sets have to be to hold the label that often.
 
     Args:
         run: a classification with labels.
         coverage: of each class, 0 to 1.
+        group: as for `rank_by_score`.
 
     Raises:
-        InvalidInputError: the run has no labels, one example, or is of a regression.
+        InvalidInputError: the run has no labels, one example, is of a regression, or has no such column.
     """
-    labels = require_labels(run)
-    return set_figures(cross_fit_sets(run.mean_probs, labels, coverage), labels)
+    labels, groups = require_labels(run), find_groups(run, group)
+    return set_figures(cross_fit_sets(run.mean_probs, labels, coverage, groups=groups), labels, groups=groups)
 
 
 def referral_sentences(found: RunReferral) -> list[str]:
@@ -446,7 +456,7 @@ def _parse_target(
 
     return (
         lambda ranking: referral_for_budget(ranking, share(ranking)),
-        lambda ranking, confidence, _: guarantee_budget(ranking, share(ranking), confidence=confidence),
+        lambda ranking, confidence, seed: guarantee_budget(ranking, share(ranking), confidence=confidence, seed=seed),
         f"a budget of {most:,} examples",
     )
 

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mcviz.analysis.base import require_known_labels
+import numpy as np
+
+from mcviz.analysis.base import find_groups, require_known_labels
 from mcviz.measures.bootstrap import Interval
+from mcviz.measures.groups import largest_design_effect
 from mcviz.measures.prediction_intervals import coverage_sentence
 from mcviz.measures.quality import INTERVAL, compute_measures, join_terms
 from mcviz.measures.regression import RegressionMeasures, Terms, regression_terms, table_from_terms
@@ -33,18 +36,21 @@ class RegressionTrust:
     sentences: list[str]
 
 
-def measure_regression(run: Run, confidence: float = 0.95) -> RegressionTrust:
+def measure_regression(run: Run, confidence: float = 0.95, *, group: str | None = None) -> RegressionTrust:
     """Measure how wrong a regression is, and how many labels its intervals hold.
 
     Args:
         run: a regression with labels.
         confidence: above 0 and below 1, of the intervals.
+        group: one of the user's own columns, whose values are groups of examples that belong together.
 
     Raises:
-        InvalidInputError: the run has no labels, or one example.
+        InvalidInputError: the run has no labels, one example, or no such column.
     """
-    figures, differences = compute_figures(run, load_terms(run), confidence)
-    sentences = [coverage_sentence(figures["ensemble"]["coverage"], INTERVAL, len(run), confidence)]
+    groups = find_groups(run, group)
+    figures, differences = compute_figures(run, load_terms(run), confidence, groups)
+    effect = largest_design_effect(groups)
+    sentences = [coverage_sentence(figures["ensemble"]["coverage"], INTERVAL, len(run), confidence, effect)]
     sentences += [_gain_sentence(run, each["rmse"], PREDICTOR_WORDS[name]) for name, each in differences.items()]
     return RegressionTrust(figures, differences, confidence, sentences)
 
@@ -74,10 +80,12 @@ def load_terms(run: Run) -> dict[str, Terms]:
     return {predictor: join_terms(each) for predictor, each in blocks.items()}
 
 
-def compute_figures(run: Run, terms: Mapping[str, Terms], confidence: float) -> tuple[Figures, Figures]:
+def compute_figures(
+    run: Run, terms: Mapping[str, Terms], confidence: float, groups: np.ndarray | None = None
+) -> tuple[Figures, Figures]:
     """Compute `figures` and `differences` of a `RegressionTrust` from the terms of all examples, or of some."""
-    table, quality = table_from_terms(terms, confidence=confidence), run.task.quality
-    measures = compute_measures(quality, terms["ensemble"], confidence=confidence)
+    table, quality = table_from_terms(terms, groups=groups, confidence=confidence), run.task.quality
+    measures = compute_measures(quality, terms["ensemble"], groups=groups, confidence=confidence)
     figures, differences = {"ensemble": dict(zip(quality.place, measures, strict=True))}, {}
     for predictor, found, difference in (
         ("deterministic", table.deterministic, table.over_deterministic),

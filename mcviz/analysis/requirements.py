@@ -276,7 +276,11 @@ class NonInferiority:
         if not comparison.paired:
             raise _meaningless(self, "is over other examples than the first")
         difference = paired_difference_interval(
-            quality, self.measure, *comparison.terms, confidence=comparison.confidence
+            quality,
+            self.measure,
+            *comparison.terms,
+            groups=comparison.groups,
+            confidence=comparison.confidence,
         )
         worst = difference.low if measure.better == "high" else -difference.high
         if math.isnan(worst):

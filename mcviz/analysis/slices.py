@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from mcviz.analysis.base import require_known_labels
+from mcviz.analysis.base import find_groups, require_known_labels
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.trust import CLASS_COLUMNS
 from mcviz.measures import percent
@@ -19,6 +19,7 @@ from mcviz.measures.slices import (
     calibration_z,
     error_z,
     excess_z,
+    exchange_groups,
     exchange_predictions,
     fewest_mistakes,
     make_partitions,
@@ -26,6 +27,7 @@ from mcviz.measures.slices import (
     paired_difference_z,
     paired_z,
     permute_examples,
+    permute_groups,
     scan_slices,
 )
 from mcviz.measures.units import format_with_unit
@@ -146,7 +148,7 @@ class Slices:
         }
 
 
-def slices(run: Run, *, progress: Progress | None = None) -> Slices:
+def slices(run: Run, *, group: str | None = None, progress: Progress | None = None) -> Slices:
     """Find the slices of a run that its model is worse on than chance explains.
 
     A slice has 20 examples or more, and at most half of all. Its examples have one value of a column, or of each of
@@ -157,18 +159,28 @@ def slices(run: Run, *, progress: Progress | None = None) -> Slices:
 
     Args:
         run: with labels.
+        group: one of the user's own columns. Its values are groups of examples that belong together: permutations keep
+            them whole, and its own slices are not looked at.
         progress: called with (done, total) permutations; an exception from it stops the search.
 
     Raises:
-        InvalidInputError: the run has no labels, or one example.
+        InvalidInputError: the run has no labels, one example, or no such column.
     """
-    labels, scores, columns = require_known_labels(run), run.scores(), _load_columns(run)
+    labels, scores, columns, groups = (
+        require_known_labels(run),
+        run.scores(),
+        _load_columns(run),
+        find_groups(run, group),
+    )
+    redraw = permute_examples if groups is None else permute_groups(groups)
+    columns.pop(group or "", None)
     if not run.class_names:
         errors = scores["absolute_error"].to_numpy(np.float64)
         dispersion = float(errors.var() / errors.mean() ** 2) if errors.any() else 0.0
         measure = _Measure(Scan(error_z(dispersion or 1.0), LEVEL), errors, _describe_errors(run.manifest.unit))
         same = [{name for name, column in columns.items() if column.of == of} for of in CLASS_COLUMNS]
-        return _search(columns, same, errors[None], {"absolute_error": measure}, progress=progress)
+        measures = {"absolute_error": measure}
+        return _search(columns, same, errors[None], measures, redraw=redraw, progress=progress)
     mistakes, confidence = ~scores["correct"].to_numpy(bool), run.mean_probs.max(axis=1).astype(np.float64)
     columns, notes = _leave_out(columns, mistakes)
     known = dict(zip(CLASS_COLUMNS, (labels, scores["prediction"].to_numpy()), strict=True))
@@ -184,7 +196,7 @@ def slices(run: Run, *, progress: Progress | None = None) -> Slices:
         ),
     }
     terms = np.stack([mistakes, np.clip(1 - confidence, SMALLEST_PROBABILITY, 1)])
-    found = _search(columns, same, terms, measures, notes=notes, progress=progress)
+    found = _search(columns, same, terms, measures, notes=notes, redraw=redraw, progress=progress)
     return replace(found, notes=(*found.notes, *_describe_power(mistakes, found.thresholds["mistakes"])))
 
 
@@ -206,11 +218,13 @@ def compare_slices(found: Comparison, *, progress: Progress | None = None) -> Sl
     columns: dict[str, _Column] = {}
     notes: list[str] = []
     for name, each in _load_columns(found.one).items():
-        if each.of != "prediction":
+        if each.of != "prediction" and name != found.group:
             members = each.members[found.pairs.one]
             if each.of == "label" and found.one.class_names and found.pairs.labels is not None:
                 members = found.pairs.labels
             columns[name] = replace(each, members=members)
+    groups = found.groups
+    redraw = exchange_predictions if groups is None else exchange_groups(groups)
     describe: Callable[[Array, Array], str]
     if found.one.class_names:
         name, describe = "mistakes", _describe_changes
@@ -224,7 +238,7 @@ def compare_slices(found: Comparison, *, progress: Progress | None = None) -> Sl
     worse = after.astype(np.float64) - before
     measures = {name: _Measure(Scan(paired_z, LEVEL, of_part=paired_difference_z), worse, describe)}
     terms = np.stack([worse, np.square(worse)])
-    return _search(columns, (), terms, measures, notes=notes, redraw=exchange_predictions, progress=progress)
+    return _search(columns, (), terms, measures, notes=notes, redraw=redraw, progress=progress)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from mcviz import validate
-from mcviz.analysis.base import ranking_scores, require_labels
+from mcviz.analysis.base import find_groups, ranking_scores, require_labels
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES, Predictions, percent
 from mcviz.measures.calibration import (
@@ -43,20 +43,21 @@ MOST_THREADS = 4  # each holds the passes of a shard
 Result = TypeVar("Result")
 
 
-def predictors(run: Run, progress: Progress | None = None) -> dict[str, CalibrationTerms]:
+def predictors(run: Run, progress: Progress | None = None, *, group: str | None = None) -> dict[str, CalibrationTerms]:
     """Compute the terms of the predictors that a run has, for `measures.calibration.calibration`.
 
     Args:
         run: a classification with labels.
         progress: called with (done, total) shards; an exception from it stops the reading.
+        group: one of the user's own columns, whose values are groups of examples that stay whole.
 
     Returns:
         Those of `main_predictors`, then those of `other_predictors`.
 
     Raises:
-        InvalidInputError: the run has no labels, one example, or is of a regression.
+        InvalidInputError: the run has no labels, one example, is of a regression, or has no such column.
     """
-    return main_predictors(run) | other_predictors(run, progress)
+    return main_predictors(run) | other_predictors(run, progress, group=group)
 
 
 def main_predictors(run: Run) -> dict[str, CalibrationTerms]:
@@ -75,12 +76,15 @@ def main_predictors(run: Run) -> dict[str, CalibrationTerms]:
     return {name: calibration_terms(probs[None], labels) for name, probs in main_probs(run).items()}
 
 
-def other_predictors(run: Run, progress: Progress | None = None) -> dict[str, CalibrationTerms]:
+def other_predictors(
+    run: Run, progress: Progress | None = None, *, group: str | None = None
+) -> dict[str, CalibrationTerms]:
     """Compute the terms of the single pass, and of the main predictors with cross-fitted temperature scaling.
 
     Args:
         run: as for `predictors`.
         progress: as for `predictors`.
+        group: as for `predictors`; the halves by which temperatures are found keep groups whole.
 
     Returns:
         `single_pass`, `ensemble_scaled`, and `deterministic_scaled` where the run has deterministic probabilities.
@@ -88,9 +92,11 @@ def other_predictors(run: Run, progress: Progress | None = None) -> dict[str, Ca
     Raises:
         InvalidInputError: as for `predictors`.
     """
-    labels = require_labels(run)
+    labels, groups = require_labels(run), find_groups(run, group)
     single = _map_shards(run, lambda probs, examples: calibration_terms(probs, labels[examples]), progress)
-    scaled = {f"{name}_scaled": cross_fit_temperature(probs, labels) for name, probs in main_probs(run).items()}
+    scaled = {
+        f"{name}_scaled": cross_fit_temperature(probs, labels, groups=groups) for name, probs in main_probs(run).items()
+    }
     return {
         "single_pass": join_calibration_terms(single),
         **{name: calibration_terms(probs[None], labels) for name, probs in scaled.items()},

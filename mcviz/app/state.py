@@ -124,6 +124,7 @@ class PageState:
     cells: str = address_field("", Name())  # what the cells of the confusion matrix show
     layout: str = address_field("", Name())  # of the map
     column: str = address_field("", Words())  # one of the user's own, by whose values examples are grouped
+    group: str = address_field("", Words())  # one of the user's own, whose values are groups that belong together
     target: int = address_field(0, Index(lambda run: run.targets))  # that is shown, of a regression of several
     coverage: int = address_field(COVERAGES[0], Choice(COVERAGES))  # of prediction intervals
     details: tuple[str, ...] = address_field((), Names())  # that are open on Trust

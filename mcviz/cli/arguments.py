@@ -23,6 +23,11 @@ CONFIDENCE = click.option(
     show_default=True,
     help="Of intervals and guarantees.",
 )
+GROUP = click.option(
+    "--group",
+    metavar="COLUMN",
+    help="One of your own columns: examples of one value belong together, such as those of a patient.",
+)
 SEED = click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is drawn at random."
 )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mcviz.cli.arguments import CONFIDENCE, JSON
+from mcviz.cli.arguments import CONFIDENCE, GROUP, JSON
 from mcviz.cli.gate import SUMMARY, Findings, Rows, finish
 from mcviz.cli.printing import tell
 from mcviz.cli.progress import count_progress
@@ -34,6 +34,7 @@ SLICE_TITLES = {
 @click.argument("other", metavar="OTHER")
 @click.option("--score", metavar="NAME", help="The score that ranks examples; without it the first that both have.")
 @click.option("--by", metavar="COLUMN", help="Also by group: label, prediction, or one of your own columns.")
+@GROUP
 @click.option(
     "--labels",
     type=click.Choice(["new", "old"]),
@@ -57,6 +58,7 @@ def compare(
     other: str,
     score: str | None,
     by: str | None,
+    group: str | None,
     labels: "LabelChoice",
     confidence: float,
     to: str | None,
@@ -71,6 +73,7 @@ def compare(
     with loading():
         from mcviz import compare as compare_runs
         from mcviz import open_run
+        from mcviz.analysis.base import group_sentence
         from mcviz.analysis.comparison import change_table, compare_groups, measure_dict
         from mcviz.analysis.requirements import parse_non_inferiority
         from mcviz.analysis.slices import compare_slices
@@ -82,7 +85,7 @@ def compare(
         check_summary_folder(summary)
     if to:
         check_table_file(to)
-    found = compare_runs(open_run(one), open_run(other), score=score, labels=labels, confidence=confidence)
+    found = compare_runs(open_run(one), open_run(other), score=score, group=group, labels=labels, confidence=confidence)
     groups = compare_groups(found, by) if by else {}
     with count_progress("permutations") as progress:
         slices = compare_slices(found, progress=progress)
@@ -105,6 +108,8 @@ def compare(
             *_change_lines(found),
             *(slice_lines(slices, SLICE_TITLES) if slices else []),
             *written,
+            "",
+            group_sentence(found.one, group),
         ],
         as_dict={**found.as_dict(), "by": by, "groups": told, "worse_on": slices and slices.as_dict()},
         tables=_summary_tables(found),

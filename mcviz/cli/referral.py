@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcviz.choices import METHODS
-from mcviz.cli.arguments import CONFIDENCE, JSON, RUN, SEED, TO, parse_share
+from mcviz.cli.arguments import CONFIDENCE, GROUP, JSON, RUN, SEED, TO, parse_share
 from mcviz.cli.ood import load_sampler
 from mcviz.cli.options import import_option
 from mcviz.cli.printing import print_json, say, table_lines, tell
@@ -31,21 +31,32 @@ IDS_SHOWN = 10
 @click.option("--miss", callback=parse_share, metavar="SHARE", help="The most mistakes to miss, such as 5%.")
 @click.option("--score", default="max_probability", show_default=True, help="The score that ranks examples.")
 @CONFIDENCE
+@GROUP
 @click.option("--calibrated-on", metavar="RUN", help="Apply the threshold of a run of the same model with labels.")
 @SEED
 @import_option
 @click.option("--to", metavar="FILE", help="Write the referred examples to a .csv or .parquet.")
 @JSON
 def refer(
-    run: str, calibrated_on: str | None, modules: tuple[str, ...], to: str | None, as_json: bool, **target: Any
+    run: str,
+    calibrated_on: str | None,
+    group: str | None,
+    modules: tuple[str, ...],
+    to: str | None,
+    as_json: bool,
+    **target: Any,
 ) -> None:
     """Print which examples of RUN a person should look at so that the rest is good enough.
 
     Give one target: --accuracy, --budget or --miss.
+
+    Of all runs at most 5% lead to a guarantee that is false; of the guarantees that are printed, more are false where
+    few can be given.
     """
     with loading():
         from mcviz import open_run
         from mcviz import refer as choose_examples
+        from mcviz.analysis.base import group_sentence
         from mcviz.analysis.referral import referral_rows, referral_sentences
         from mcviz.runs import check_table_file, write_table
 
@@ -53,7 +64,7 @@ def refer(
         check_table_file(to)
     old = open_run(calibrated_on) if calibrated_on else None
     new = open_run(run)
-    found = choose_examples(new, calibrated_on=old, **target)
+    found = choose_examples(new, calibrated_on=old, group=group, **target)
     if old is not None:
         found = replace(found, warnings=(*found.warnings, *ood_warnings(old, new, modules, "the guarantee")))
     for warning in found.warnings:
@@ -61,9 +72,9 @@ def refer(
     if to:
         write_table(found.table, to)
     if as_json:
-        print_json(found.as_dict())
+        print_json(found.as_dict() | {"group": group})
         return
-    for line in [*referral_sentences(found), *table_lines(referral_rows(found))]:
+    for line in [*referral_sentences(found), *table_lines(referral_rows(found)), group_sentence(old or new, group)]:
         say(line)
     _say_examples("To look at, the most uncertain first", found.table, to)
 

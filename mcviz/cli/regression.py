@@ -22,6 +22,7 @@ def find_errors(
     confidence: float,
     *,
     by: str | None,
+    group: str | None,
     score: str | None,
     mistake_cost: float | None,
     look_cost: float | None,
@@ -32,6 +33,7 @@ def find_errors(
         run: a regression with labels.
         confidence: of the intervals.
         by: None, since it is of classes alone, as are the costs.
+        group: the column whose values are groups of examples that belong together.
         score: that ranks the examples of a summary.
         mistake_cost: None.
         look_cost: None.
@@ -41,6 +43,7 @@ def find_errors(
     """
     with loading():
         from mcviz import validate
+        from mcviz.analysis.base import group_sentence
         from mcviz.analysis.regression import measure_regression
         from mcviz.measures.regression import FEWEST_FOR_RMSE
 
@@ -50,7 +53,7 @@ def find_errors(
         raise InvalidInputError(f"{wrong[0]} is for runs of classification. Received: {what}. Leave it out.")
     offered = [name for name in run.score_names if not run.score_registry[name].needs_labels]
     score = run.first_score if score is None else validate.choice("score", score, offered)
-    found = measure_regression(run, confidence)
+    found = measure_regression(run, confidence, group=group)
     measures, unit = run.task.quality.measures, run.manifest.unit
     rows: Rows = [["predictor", *(each.label for each in measures)]]
     rows += [
@@ -58,6 +61,7 @@ def find_errors(
         for way, figures in found.figures.items()
     ]
     as_dict = {"confidence": confidence, "figures": found.figures, "ensemble_less": found.differences, "score": score}
+    as_dict["group"] = group
     few = ["", f"Fewer than {FEWEST_FOR_RMSE} examples are too few for the interval of an RMSE."]
     return found.figures, Findings(
         run,
@@ -66,6 +70,8 @@ def find_errors(
         lines=[
             *(line for measure in measures for line in _measure_lines(measure, found, unit)),
             *([] if len(run) >= FEWEST_FOR_RMSE else few),
+            "",
+            group_sentence(run, group),
         ],
         as_dict=describe_run(run, found.sentences) | as_dict,
         tables={"How good is each way to predict?": rows},

@@ -53,7 +53,7 @@ def export(run: str, to: str | None, to_folders: str | None, yes: bool) -> None:
     if to is not None:
         write_table(table, to)
         say(f"{len(table):,} labels are written to {to}. Changed: {changed:,}.")
-    else:
+    if to_folders is not None:
         moves = plan_moves(opened, known)
         left = find_open_moves(to_folders, moves)
         for line in table_lines([(each.source, "→", each.target) for each in left]):

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mcviz.cli.arguments import JSON, RUN
+from mcviz.cli.arguments import GROUP, JSON, RUN
 from mcviz.cli.printing import print_json, say
 from mcviz.cli.progress import count_progress
 from mcviz.cli.stopping import loading
@@ -22,8 +22,9 @@ TITLES = {
 
 @click.command(short_help="Print the slices of a run that its model is worse on.")
 @RUN
+@GROUP
 @JSON
-def slices(run: str, as_json: bool) -> None:
+def slices(run: str, group: str | None, as_json: bool) -> None:
     """Print the slices of the run in folder or at fsspec address RUN that its model is worse on than chance explains.
 
     A slice has one value of a column, or of each of two: of the label, the prediction, or columns of your own.
@@ -31,15 +32,16 @@ def slices(run: str, as_json: bool) -> None:
     with loading():
         from mcviz import open_run
         from mcviz import slices as find_slices
+        from mcviz.analysis.base import group_sentence
 
     opened = open_run(run)
     with count_progress("permutations") as progress:
-        found = find_slices(opened, progress=progress)
+        found = find_slices(opened, group=group, progress=progress)
     if as_json:
-        print_json({"run": opened.path, "examples": len(opened), **found.as_dict()})
+        print_json({"run": opened.path, "examples": len(opened), "group": group, **found.as_dict()})
         return
     say(found.in_words)
-    for line in slice_lines(found, TITLES):
+    for line in [*slice_lines(found, TITLES), "", group_sentence(opened, group)]:
         say(line)
 
 

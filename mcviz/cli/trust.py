@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
-from mcviz.cli.arguments import CONFIDENCE, JSON, RUN
+from mcviz.cli.arguments import CONFIDENCE, GROUP, JSON, RUN
 from mcviz.cli.gate import SUMMARY, Findings, Rows, describe_run, finish
 from mcviz.cli.options import import_option
 from mcviz.cli.progress import count_progress
@@ -33,6 +33,7 @@ IN_PERCENT = "accuracy", *ECES, "overconfidence"
 @click.command(short_help="Print how far a run's probabilities can be trusted.")
 @RUN
 @click.option("--by", metavar="COLUMN", help="Also by group: label, prediction, or one of your own columns.")
+@GROUP
 @click.option(
     "--score",
     metavar="NAME",
@@ -107,13 +108,14 @@ def _find_calibration(
     confidence: float,
     *,
     by: str | None,
+    group: str | None,
     score: str | None,
     mistake_cost: float | None,
     look_cost: float | None,
 ) -> "tuple[Figures, Findings]":
     with loading():
         from mcviz import validate
-        from mcviz.analysis.base import convergence_score, ranking_scores
+        from mcviz.analysis.base import convergence_score, find_groups, group_sentence, ranking_scores
         from mcviz.analysis.referral import find_cheapest_referral, measure_prediction_sets, rank_by_all_scores
         from mcviz.analysis.slices import slices as find_slices
         from mcviz.analysis.trust import (
@@ -127,19 +129,19 @@ def _find_calibration(
         from mcviz.plot import reliability
 
     score = validate.choice("score", score or run.first_score, ranking_scores(run))
-    groups = group_by_column(run, by) if by else None
-    ways = predictors(run)
-    found = calibration(ways, confidence=confidence)
+    groups, dependent = group_by_column(run, by) if by else None, find_groups(run, group)
+    ways = predictors(run, group=group)
+    found = calibration(ways, groups=dependent, confidence=confidence)
     with count_progress("permutations") as progress:
-        slices = find_slices(run, progress=progress)
+        slices = find_slices(run, group=group, progress=progress)
     by_group = {}
     if groups is not None:
-        by_number = calibration_by_group(ways, groups.members, confidence=confidence)
+        by_number = calibration_by_group(ways, groups.members, groups=dependent, confidence=confidence)
         by_group = {groups.names[number]: each for number, each in by_number.items()}
-    selective = selective_figures(rank_by_all_scores(run), confidence=confidence)
+    selective = selective_figures(rank_by_all_scores(run, group), confidence=confidence)
     ranked_by = convergence_score(score)
     convergence = compute_convergence(run, ranked_by)
-    sets = measure_prediction_sets(run)
+    sets = measure_prediction_sets(run, group=group)
     costs = (
         None
         if mistake_cost is None or look_cost is None
@@ -170,9 +172,12 @@ def _find_calibration(
             *_convergence_lines(convergence, run, ranked_by),
             *_set_lines(sets),
             *_cost_lines(costs),
+            "",
+            group_sentence(run, group),
         ],
         as_dict={
             **describe_run(run, sentences),
+            "group": group,
             **_calibration_dict(found),
             "scores": selective,
             **by_groups,
@@ -180,7 +185,7 @@ def _find_calibration(
             **more,
         },
         tables={"How good is each way to predict?": rows},
-        draw_charts=lambda: {"Are the probabilities calibrated?": reliability(run, ways)},
+        draw_charts=lambda: {"Are the probabilities calibrated?": reliability(run, ways, group=group)},
     )
 
 

@@ -5,6 +5,9 @@ difference of two figures of the same examples is a figure, too: then both are o
 
 Of very many examples a random subsample is drawn from, and the spread is scaled to the number of all: it falls with the
 root of the number of examples (the bootstrap of m out of n, Bickel et al. 1997).
+
+Where examples of a group depend on each other, whole groups are drawn (the cluster bootstrap, Davison & Hinkley 1997),
+and Student's t is of the sums over groups.
 """
 
 import math
@@ -14,6 +17,8 @@ from functools import lru_cache
 
 import numpy as np
 import scipy  # loads scipy.optimize and scipy.special when they are first used
+
+from mcviz.measures.groups import design_effect, number_groups, sum_by_group
 
 Array = np.ndarray
 
@@ -48,7 +53,14 @@ class Interval:
         return f"{number(self.value)}{unit} ({number(self.low)} to {number(self.high)})"
 
 
-def mean_intervals(values: Array, *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0) -> list[Interval]:
+def mean_intervals(
+    values: Array,
+    *,
+    groups: Array | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> list[Interval]:
     """Compute intervals of means: each end is the farther one of Student's t and of the bootstrap-t (Efron 1982).
 
     Percentiles of the bootstrap are too narrow where few examples, such as the mistakes, make up most of a mean. The
@@ -56,34 +68,43 @@ def mean_intervals(values: Array, *, confidence: float = 0.95, resamples: int = 
 
     Args:
         values: (N, K) floating point or bool, K numbers an example.
+        groups: (N,) integers, the group of each example; without it each is its own.
         confidence: 0 to 1.
         resamples: number of bootstrap draws, from `MOST_DRAWN` examples at most.
         seed: of the draws.
 
     Returns:
-        K intervals; of one example there is none, nor of a column that is not finite.
+        K intervals; of one example or group there is none, nor of a column that is not finite.
 
     Raises:
         ValueError: no example.
     """
     _require_examples(len(values))
-    count = len(values)
     means = values.mean(axis=0, dtype=np.float64)
+    sums = values if groups is None else sum_by_group(values - means, groups)
+    count = len(sums)
     if count == 1:
         return [Interval(float(value)) for value in means]
-    chosen = values
-    if count > MOST_DRAWN:
-        chosen = values[draw_examples(count, subsample_share(count), np.random.default_rng(seed))]
-    centred = chosen - chosen.mean(axis=0, dtype=np.float64)
+    chosen, members = values, groups
+    if len(values) > MOST_DRAWN:
+        some = draw_examples(len(values), subsample_share(len(values)), np.random.default_rng(seed), groups)
+        chosen, members = values[some], None if groups is None else groups[some]
+    centred = sum_by_group(chosen - chosen.mean(axis=0, dtype=np.float64), members)
     squares, draws = np.square(centred), len(centred)
+    sizes = None if members is None else number_groups(members)[1][:, None].astype(np.float64)
     pivots = []
     for weights in _draw_weights(draws, resamples, seed):
-        moved = weights @ centred / draws
-        errors = np.sqrt(np.maximum(weights @ squares / draws - np.square(moved), 0) / (draws - 1))
+        total = draws if sizes is None else weights @ sizes
+        moved = weights @ centred / total
+        crossed, widths = moved, np.ones(1)
+        if sizes is not None:
+            crossed, widths = weights @ (centred * sizes) / draws, weights @ np.square(sizes) / draws
+        spread = weights @ squares / draws - moved * (2 * crossed - moved * widths)  # of sums less `moved` an example
+        errors = np.sqrt(np.maximum(spread, 0) / (draws - 1)) * (draws / total)
         pivots.append(np.divide(moved, errors, out=np.zeros_like(moved), where=errors > 0))
     low, high = np.quantile(np.concatenate(pivots), [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     student = scipy.special.stdtrit(count - 1, (1 + confidence) / 2)
-    errors = values.std(axis=0, ddof=1, dtype=np.float64) / np.sqrt(count)
+    errors = sums.std(axis=0, ddof=1, dtype=np.float64) / np.sqrt(count) * (count / len(values))
     ends = means - errors * np.maximum(student, high), means + errors * np.maximum(student, -low)
     return [Interval(*map(float, each)) for each in zip(means, *ends, strict=True)]
 
@@ -92,6 +113,7 @@ def bootstrap_intervals(
     build_statistic: Callable[[Array | slice], Statistic],
     examples: int,
     *,
+    groups: Array | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -101,6 +123,7 @@ def bootstrap_intervals(
     Args:
         build_statistic: as for `resample`.
         examples: N.
+        groups: as for `mean_intervals`.
         confidence: as for `mean_intervals`.
         resamples: as for `mean_intervals`.
         seed: as for `mean_intervals`.
@@ -111,19 +134,26 @@ def bootstrap_intervals(
     Raises:
         ValueError: no example.
     """
-    return percentile_intervals(*resample(build_statistic, examples, resamples=resamples, seed=seed), confidence)
+    found = resample(build_statistic, examples, groups=groups, resamples=resamples, seed=seed)
+    return percentile_intervals(*found, confidence)
 
 
 def resample(
-    build_statistic: Callable[[Array | slice], Statistic], examples: int, *, resamples: int = 1000, seed: int = 0
+    build_statistic: Callable[[Array | slice], Statistic],
+    examples: int,
+    *,
+    groups: Array | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> tuple[Array, Array]:
     """Compute figures of all examples, and of bootstrap draws from them.
 
     Args:
         build_statistic: takes the n examples to draw from, an array of their numbers or a slice of all, and returns a
             function of (R, n) float64 weights, how often each of R draws holds each of these, that returns (R,) or
-            (R, M).
+            (R, M). Draws of groups that are not of one size do not hold as many examples each.
         examples: N.
+        groups: as for `mean_intervals`.
         resamples: R.
         seed: of the draws.
 
@@ -137,9 +167,11 @@ def resample(
     statistic, share = build_statistic(slice(None)), subsample_share(examples)
     (value,) = statistic(np.ones((1, examples))).reshape(1, -1)
     if share < 1:
-        chosen = draw_examples(examples, share, np.random.default_rng(seed))
-        statistic, examples = build_statistic(chosen), len(chosen)
-    found = [statistic(weights).reshape(len(weights), -1) for weights in _draw_weights(examples, resamples, seed)]
+        chosen = draw_examples(examples, share, np.random.default_rng(seed), groups)
+        statistic, examples, groups = build_statistic(chosen), len(chosen), None if groups is None else groups[chosen]
+    members = None if groups is None else number_groups(groups)[0]
+    blocks = _draw_weights(examples, resamples, seed, members)
+    found = [statistic(weights).reshape(len(weights), -1) for weights in blocks]
     draws = np.concatenate(found)
     if share < 1:
         (centre,) = statistic(np.ones((1, examples))).reshape(1, -1)
@@ -164,16 +196,21 @@ def subsample_share(examples: int) -> float:
     return min(1.0, MOST_DRAWN / examples)
 
 
-def draw_examples(examples: int, share: float, random: np.random.Generator) -> Array:
-    """Draw a share of the examples at random, at least one: their numbers, ascending."""
+def draw_examples(examples: int, share: float, random: np.random.Generator, groups: Array | None = None) -> Array:
+    """Draw a share of the examples at random, or of their groups, at least one: their numbers, ascending."""
+    if groups is not None:
+        numbers, sizes = number_groups(groups)
+        return np.flatnonzero(np.isin(numbers, draw_examples(len(sizes), share, random)))
     return np.sort(random.choice(examples, max(1, round(share * examples)), replace=False))
 
 
-def _draw_weights(examples: int, resamples: int, seed: int) -> Iterator[Array]:
-    """Yield blocks of (R, N) weights."""
-    counts, rows = _draw_counts(examples, resamples, seed), max(1, BLOCK_WEIGHTS // examples)
+def _draw_weights(examples: int, resamples: int, seed: int, members: Array | None = None) -> Iterator[Array]:
+    """Yield blocks of (R, N) weights; those of a group are the same, where `members` numbers the groups."""
+    drawn = examples if members is None else int(members.max()) + 1
+    counts, rows = _draw_counts(drawn, resamples, seed), max(1, BLOCK_WEIGHTS // examples)
     for start in range(0, resamples, rows):
-        yield counts[start : start + rows].astype(np.float64)
+        weights = counts[start : start + rows].astype(np.float64)
+        yield weights if members is None else weights[:, members]
 
 
 @lru_cache(maxsize=1)  # the figures of several predictors, and their differences, take the same draws
@@ -185,19 +222,31 @@ def _draw_counts(examples: int, resamples: int, seed: int) -> Array:
     return counts
 
 
-def proportion(successes: float, trials: int, confidence: float = 0.95) -> Interval:
+def proportion(successes: float, trials: float, confidence: float = 0.95) -> Interval:
     """Compute the share of successes with its exact interval (Clopper & Pearson 1934).
 
     Args:
         successes: 0 to `trials`. A part of a whole one counts, if that is a mean over several passes or targets: such a
             sum varies less (Hoeffding 1963).
-        trials: at least 1.
+        trials: at least 1. Both are divided by the design effect, where examples belong together.
         confidence: 0 to 1; the interval holds the true share at least as often.
     """
     tail = (1 - confidence) / 2
     low = scipy.special.betaincinv(successes, trials - successes + 1, tail) if successes > 0 else 0.0
     high = scipy.special.betaincinv(successes + 1, trials - successes, 1 - tail) if successes < trials else 1.0
     return Interval(float(successes / trials), float(low), float(high))
+
+
+def share_interval(outcomes: Array, groups: Array | None, confidence: float = 0.95) -> Interval:
+    """Compute the share of outcomes as `proportion` does, of counts that are divided by their design effect.
+
+    Args:
+        outcomes: (N,) 0 to 1, or bool.
+        groups: as for `mean_intervals`.
+        confidence: as for `proportion`.
+    """
+    effect = design_effect(outcomes, float(outcomes.mean()), groups, confidence)
+    return proportion(float(outcomes.sum()) / effect, len(outcomes) / effect, confidence)
 
 
 def bounded_mean(values: Array, most: float, confidence: float = 0.95) -> Interval:

@@ -26,6 +26,8 @@ from mcviz.measures.bootstrap import (
     proportion,
     subsample_share,
 )
+from mcviz.measures.groups import design_effect, number_groups, sum_by_group
+from mcviz.measures.permutation import critical_sum
 from mcviz.measures.poisson_binomial import excess_mistakes
 
 Array = np.ndarray
@@ -146,7 +148,7 @@ def reliability(terms: CalibrationTerms, edges: Array) -> Bins:
 
 
 def reliability_near_one(
-    predictors: Mapping[str, CalibrationTerms], confidence: float = 0.95
+    predictors: Mapping[str, CalibrationTerms], confidence: float = 0.95, groups: Array | None = None
 ) -> dict[str, tuple[Bins, list[Interval]]]:
     """Sort the predictions of several predictors into the same bins, which get narrower towards 1.
 
@@ -160,13 +162,15 @@ def reliability_near_one(
     Args:
         predictors: the terms of each, with one prediction an example, of at least one example.
         confidence: 0 to 1, of the intervals.
+        groups: as for `calibration`.
 
     Returns:
         For each predictor its bins, and the accuracy − mean confidence of each bin, as a fraction.
     """
     edges = _merge_bins(np.array(CONFIDENCE_EDGES), list(predictors.values()))
     return {
-        name: (reliability(terms, edges), _bin_gaps(terms, edges, confidence)) for name, terms in predictors.items()
+        name: (reliability(terms, edges), _bin_gaps(terms, edges, confidence, groups))
+        for name, terms in predictors.items()
     }
 
 
@@ -184,12 +188,11 @@ def _merge_bins(edges: Array, predictors: Sequence[CalibrationTerms]) -> Array:
     return np.array([edges[first], *ends[:-1], edges[last + 1]])
 
 
-def _bin_gaps(terms: CalibrationTerms, edges: Array, confidence: float) -> list[Interval]:
+def _bin_gaps(terms: CalibrationTerms, edges: Array, confidence: float, groups: Array | None) -> list[Interval]:
     """Compute accuracy − mean confidence of each bin; none is empty."""
     at, gaps = np.searchsorted(edges[1:-1], terms.confidence[:, 0]), []
     for number in range(len(edges) - 1):
-        members = terms.select(at == number)
-        excess = excess_mistakes(mistake_chances(members), int((~members.correct).sum()), confidence)
+        excess = _excess(terms.select(at == number), confidence, None if groups is None else groups[at == number])
         gaps.append(Interval(0 - excess.value, 0 - excess.high, 0 - excess.low))
     return gaps
 
@@ -236,12 +239,14 @@ class Calibration:
         figures: of each predictor.
         differences: of the ensemble from each of the others, paired by example: the ensemble's less the other's.
         confidence: of all intervals.
+        groups: (N,) integers, the group of each example; None where each is its own.
     """
 
     predictors: Mapping[str, CalibrationTerms]
     figures: Mapping[str, CalibrationFigures]
     differences: Mapping[str, CalibrationFigures]
     confidence: float
+    groups: Array | None = None
 
     @cached_property
     def bins(self) -> dict[str, Bins]:
@@ -255,19 +260,25 @@ class Calibration:
 
 
 def calibration(
-    predictors: Mapping[str, CalibrationTerms], *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
+    predictors: Mapping[str, CalibrationTerms],
+    *,
+    groups: Array | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> Calibration:
     """Compare several predictors with the labels.
 
     Args:
         predictors: the terms of each predictor, all of the same N ≥ 1 examples; "ensemble" is one of them.
+        groups: (N,) integers, the group of each example; without it each is its own.
         confidence: 0 to 1, of the intervals, and that a calibrated predictor is not called miscalibrated.
         resamples: of the bootstrap, and of the ECE by chance.
         seed: of the same.
     """
     ensemble = predictors["ensemble"]
-    figures = calibration_figures(ensemble, confidence=confidence, resamples=resamples, seed=seed)
-    alone = Calibration({"ensemble": ensemble}, {"ensemble": figures}, {}, confidence)
+    figures = calibration_figures(ensemble, groups=groups, confidence=confidence, resamples=resamples, seed=seed)
+    alone = Calibration({"ensemble": ensemble}, {"ensemble": figures}, {}, confidence, groups)
     others = {name: terms for name, terms in predictors.items() if name != "ensemble"}
     return add_predictors(alone, others, resamples=resamples, seed=seed)
 
@@ -287,6 +298,7 @@ def add_predictors(
         What `calibration` returns for all of them together.
     """
     options: dict[str, Any] = {"confidence": found.confidence, "resamples": resamples, "seed": seed}
+    options["groups"] = found.groups
     figures = {name: calibration_figures(terms, **options) for name, terms in predictors.items()}
     ensemble = found.predictors["ensemble"]
     differences = {
@@ -298,54 +310,77 @@ def add_predictors(
         {**found.figures, **figures},
         {**found.differences, **differences},
         found.confidence,
+        found.groups,
     )
 
 
 def calibration_figures(
-    terms: CalibrationTerms, *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
+    terms: CalibrationTerms,
+    *,
+    groups: Array | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> CalibrationFigures:
     """Compute the quality of one predictor.
 
     An accuracy has Clopper and Pearson's interval, the over-confidence that of `excess_mistakes`, NLL and Brier
     score that of `mean_intervals`, or of few mistakes that of `bounded_mean`. Of single passes, whose mean varies less,
     the first two are somewhat too wide.
+    Counts of examples in groups are divided by their design effect, and few groups have no such interval.
 
     Args:
         terms: of N ≥ 1 examples.
+        groups: as for `calibration`.
         confidence: as for `calibration`.
         resamples: as for `calibration`.
         seed: as for `calibration`.
     """
     count, mistakes = len(terms), float((~terms.correct).mean(axis=1).sum())
     mean_confidence, bins_confidence = split_confidence(confidence)
-    if has_enough_mistakes(terms):
+    nll, brier = (Interval(float(values.mean())) for values in (terms.nll, terms.brier))
+    if has_enough_mistakes(terms, groups=groups):
         columns = np.stack([terms.nll, terms.brier], axis=1)
-        nll, brier = mean_intervals(columns, confidence=confidence, resamples=resamples, seed=seed)
-    else:
+        nll, brier = mean_intervals(columns, groups=groups, confidence=confidence, resamples=resamples, seed=seed)
+    elif groups is None:
         nll, brier = (bounded_mean(each, most, confidence) for each, most in ((terms.nll, MOST_NLL), (terms.brier, 2)))
     edges = equal_width_edges(), equal_mass_edges(terms)
     by_width, by_mass = (Interval(reliability(terms, each).ece) for each in edges)
     chance_by_width, chance_by_mass = ece_by_chance(
-        terms, *edges, confidence=bins_confidence, resamples=resamples, seed=seed
+        terms, *edges, groups=groups, confidence=bins_confidence, resamples=resamples, seed=seed
     )
+    wrong = (~terms.correct).mean(axis=1)
+    effect = design_effect(wrong, mistakes / count, groups, confidence)
     return CalibrationFigures(
-        accuracy=proportion(count - mistakes, count, confidence),
+        accuracy=proportion((count - mistakes) / effect, count / effect, confidence),
         nll=nll,
         brier=brier,
         ece=by_width,
         ece_equal_mass=by_mass,
-        overconfidence=excess_mistakes(mistake_chances(terms), mistakes, mean_confidence),
+        overconfidence=_excess(terms, mean_confidence, groups),
         ece_by_chance=chance_by_width,
         ece_equal_mass_by_chance=chance_by_mass,
     )
 
 
-def has_enough_mistakes(*predictors: CalibrationTerms) -> bool:
-    """Whether each predictor has the mistakes and correct predictions that an interval of its own spread takes."""
-    return all(
-        min(terms.correct.mean(axis=1).sum(), (~terms.correct).mean(axis=1).sum()) >= FEWEST_OF_EACH
-        for terms in predictors
-    )
+def _excess(terms: CalibrationTerms, confidence: float, groups: Array | None) -> Interval:
+    """Compute by how much more frequent mistakes are than the confidences of N examples expect."""
+    chances, wrong = mistake_chances(terms), (~terms.correct).mean(axis=1)
+    effect = design_effect(wrong, chances, groups, confidence)
+    return excess_mistakes(chances, float(wrong.sum()), confidence, effect)
+
+
+def has_enough_mistakes(*predictors: CalibrationTerms, groups: Array | None = None) -> bool:
+    """Whether each predictor has the mistakes and correct predictions that an interval of its own spread takes.
+
+    Where there are groups, so many groups have to hold some.
+    """
+    for terms in predictors:
+        held = np.stack([terms.correct.mean(axis=1), (~terms.correct).mean(axis=1)], axis=1)
+        counts = held.sum(axis=0) if groups is None else (sum_by_group(held, groups) > 0).sum(axis=0)
+        if counts.min() < FEWEST_OF_EACH:
+            return False
+    return True
 
 
 def _compare_figures(
@@ -360,12 +395,14 @@ def _compare_figures(
         name: Interval(getattr(of_one, name).value - getattr(of_other, name).value) for name in CALIBRATION_MEASURES
     }
     correct, others = one.correct.mean(axis=1), other.correct.mean(axis=1)
-    if has_enough_mistakes(one, other):
+    if has_enough_mistakes(one, other, groups=options["groups"]):
         confident = one.confidence.mean(axis=1) - other.confidence.mean(axis=1)
         columns = [correct - others, one.nll - other.nll, one.brier - other.brier, confident - (correct - others)]
         means = mean_intervals(np.stack(columns, axis=1), **options)
         found |= dict(zip(("accuracy", "nll", "brier", "overconfidence"), means, strict=True))
-    if one.correct.shape[1] == other.correct.shape[1] == 1:
+    if options["groups"] is not None:
+        found["accuracy"] = grouped_difference(correct - others, options["groups"], options["confidence"])
+    elif one.correct.shape[1] == other.correct.shape[1] == 1:
         gained, lost = (int(np.count_nonzero(change)) for change in (correct > others, correct < others))
         found["accuracy"] = paired_difference(gained, lost, len(one), options["confidence"])
     return CalibrationFigures(**found)
@@ -411,10 +448,26 @@ def _figures_from_means(means: Array, masses: int) -> Array:
     return np.stack([means[..., 0], means[..., 1], means[..., 2], *eces, by_width.sum(axis=-1)], axis=-1)
 
 
+def grouped_difference(differences: Array, groups: Array, confidence: float) -> Interval:
+    """Compute a mean of (N,) differences, with the wider of Student's t and of what random signs of groups explain.
+
+    Where nothing differs, as many groups are drawn that are all alike.
+    """
+    sums = sum_by_group(differences[:, None].astype(np.float64), groups)[:, 0]
+    if not sums.any():
+        most = proportion(0, len(sums), confidence).high
+        return Interval(0.0, -most, most)
+    (found,) = mean_intervals(differences[:, None], groups=groups, confidence=confidence)
+    chance = critical_sum(sums, confidence) / len(differences)
+    low, high = np.minimum(found.low, found.value - chance), np.maximum(found.high, found.value + chance)
+    return Interval(found.value, float(low), float(high))  # NaN of a single group
+
+
 def calibration_by_group(
     predictors: Mapping[str, CalibrationTerms],
-    groups: Array,
+    members: Array,
     *,
+    groups: Array | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -423,29 +476,38 @@ def calibration_by_group(
 
     Args:
         predictors: as for `calibration`.
-        groups: (N,) integers, the group of each example.
+        members: (N,) integers, the class or source of each example.
+        groups: as for `calibration`.
         confidence: as for `calibration`.
         resamples: as for `calibration`.
         seed: as for `calibration`.
 
     Returns:
-        The calibration of each group, by its number, ascending.
+        The calibration of each, by its number, ascending.
     """
     found = {}
-    for group in np.unique(groups):
-        members = {name: terms.select(groups == group) for name, terms in predictors.items()}
-        found[int(group)] = calibration(members, confidence=confidence, resamples=resamples, seed=seed)
+    for number in np.unique(members):
+        chosen = members == number
+        terms = {name: each.select(chosen) for name, each in predictors.items()}
+        options: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
+        found[int(number)] = calibration(terms, groups=None if groups is None else groups[chosen], **options)
     return found
 
 
 def ece_by_chance(
-    terms: CalibrationTerms, *edges: Array, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
+    terms: CalibrationTerms,
+    *edges: Array,
+    groups: Array | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> list[float]:
     """Compute the ECE that a perfectly calibrated model with these confidences stays below that often.
 
     Args:
         terms: of N examples; of several predictions an example, whose mean varies less, one is drawn.
         edges: of the bins, as `Bins` has them.
+        groups: as for `calibration`; those of a group are drawn by one random number, as if all were alike.
         confidence: 0 to 1, how often it stays below (consistency resampling, Bröcker & Smith 2007).
         resamples: how often correct and wrong are drawn by the confidences.
         seed: of the draws.
@@ -454,14 +516,16 @@ def ece_by_chance(
         One for each of `edges`.
     """
     random, share = np.random.default_rng(seed), subsample_share(len(terms))
-    some = draw_examples(len(terms), share, random)
+    some = draw_examples(len(terms), share, random, groups)
     count, found = len(some), []
+    members = np.arange(count) if groups is None else number_groups(groups[some])[0]
+    drawn = int(members.max()) + 1
     confidences = terms.confidence[some, random.integers(terms.confidence.shape[1], size=count)]
     bins = [np.searchsorted(each[1:-1], confidences) for each in edges]
     rows = max(1, BLOCK_WEIGHTS // count)
     for start in range(0, resamples, rows):
         draws = min(rows, resamples - start)
-        draw, wrong = np.nonzero(random.random((draws, count)) >= confidences)
+        draw, wrong = np.nonzero(random.random((draws, drawn))[:, members] >= confidences)
         eces = []
         for at, each in zip(bins, edges, strict=True):
             size = len(each) - 1

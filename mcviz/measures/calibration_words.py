@@ -16,6 +16,7 @@ from mcviz.measures.calibration import (
     mistake_chances,
     split_confidence,
 )
+from mcviz.measures.groups import count_groups, largest_design_effect
 from mcviz.measures.poisson_binomial import can_reject
 from mcviz.measures.units import fixed, percent
 
@@ -51,7 +52,11 @@ def _verdict_sentence(result: Calibration) -> str:
             f"{percent(ece, 2)} is more than chance explains, up to {percent(figures.ece_by_chance, 2)}."
         )
     expected, mistakes = mistake_chances(ensemble), int((~ensemble.correct).sum())
-    if not can_reject(expected, split_confidence(result.confidence)[0]):
+    effect, mean_confidence = largest_design_effect(result.groups), split_confidence(result.confidence)[0]
+    if not can_reject(expected, mean_confidence, effect):
+        if can_reject(expected, mean_confidence):
+            count = count_groups(len(ensemble), result.groups)
+            return f"There are too few groups to tell whether the ensemble is calibrated: {count:,}."
         what = "mistakes" if expected.mean() < 1 / 2 else "examples"
         return (
             f"There are too few {what} to tell whether the ensemble is calibrated: {mistakes:,} of {len(ensemble):,}, "

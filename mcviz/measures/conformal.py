@@ -15,21 +15,32 @@ from fractions import Fraction
 import numpy as np
 import scipy  # loads scipy.stats when it is first used
 
-from mcviz.measures.bootstrap import Interval, mean_intervals, proportion
+from mcviz.measures.bootstrap import Interval, mean_intervals, share_interval
+from mcviz.measures.groups import number_groups, split_in_halves
 
 Array = np.ndarray
 
+ROUNDING = 1e-9  # of sums of weights
 
-def conformal_quantile(scores: Array, coverage: float) -> float:
+
+def conformal_quantile(scores: Array, coverage: float, groups: Array | None = None) -> float:
     """Compute the bound that the score of a new example keeps with the chance `coverage` or more.
 
     Args:
         scores: (M,) of the examples for calibration.
         coverage: 0 to 1.
+        groups: (M,) integers, the group of each example, where the new one is of another; without it each is its own.
 
     Returns:
-        The ⌈(M + 1) · coverage⌉-th smallest score; infinite where there are too few examples for it.
+        The ⌈(M + 1) · coverage⌉-th smallest score; infinite where there are too few examples for it. Each of G groups
+        weighs as much as one example, so that scores at or below it weigh (G + 1) · coverage (Lee et al. 2023).
     """
+    if groups is not None:
+        numbers, sizes = number_groups(groups)
+        order = np.argsort(scores, kind="stable")
+        weights = (1 / sizes)[numbers[order]].cumsum() if len(scores) else np.zeros(0)
+        place = int(np.searchsorted(weights, (len(sizes) + 1) * coverage * (1 - ROUNDING)))
+        return float(scores[order[place]]) if place < len(scores) else math.inf
     rank = math.ceil((len(scores) + 1) * Fraction(str(coverage)))  # 0.07 * 100 would be above 7
     if rank > len(scores):
         return math.inf
@@ -85,7 +96,9 @@ def count_as_high(calibration: Array, new: Array) -> Array:
     return len(calibration) - np.searchsorted(np.sort(calibration), new, side="left")
 
 
-def cross_fit(examples: int, calibrate: Callable[[Array, Array], Array], seed: int = 0) -> Array:
+def cross_fit(
+    examples: int, calibrate: Callable[[Array, Array], Array], seed: int = 0, groups: Array | None = None
+) -> Array:
     """Use examples for calibration of each other: one half of them at random for the other half.
 
     Args:
@@ -93,16 +106,17 @@ def cross_fit(examples: int, calibrate: Callable[[Array, Array], Array], seed: i
         calibrate: takes (M,) int, the numbers of the examples for calibration, and (K,) int, those of the others, and
             returns (K, …), the results for the others.
         seed: of the halves.
+        groups: (N,) integers, the group of each example, which stays whole; without it each is its own.
 
     Returns:
         (N, …) the result for each example.
     """
-    first, second = np.array_split(np.random.default_rng(seed).permutation(examples), 2)
+    first, second = split_in_halves(examples, groups, seed)
     found = np.concatenate([calibrate(second, first), calibrate(first, second)])
     return found[np.argsort(np.concatenate([first, second]))]
 
 
-def prediction_sets(probs: Array, labels: Array, new: Array, coverage: float) -> Array:
+def prediction_sets(probs: Array, labels: Array, new: Array, coverage: float, groups: Array | None = None) -> Array:
     """Compute the prediction sets of new examples.
 
     Args:
@@ -110,16 +124,21 @@ def prediction_sets(probs: Array, labels: Array, new: Array, coverage: float) ->
         labels: (M,) integers.
         new: (N, C) floating point, of the new examples.
         coverage: 0 to 1; of the examples of each class the set holds the label at least as often.
+        groups: (M,) integers, the group of each example for calibration, as `conformal_quantile` takes them.
 
     Returns:
         (N, C) bool, whether a class is in the set. A class with too few labels for that coverage is in all sets; a set
         may be empty where no class fits.
     """
-    limits = [conformal_quantile(1 - probs[labels == c, c], coverage) for c in range(probs.shape[1])]
+    members = [labels == c for c in range(probs.shape[1])]
+    limits = [
+        conformal_quantile(1 - probs[of, c], coverage, None if groups is None else groups[of])
+        for c, of in enumerate(members)
+    ]
     return 1 - new <= np.array(limits, new.dtype)
 
 
-def cross_fit_sets(probs: Array, labels: Array, coverage: float, seed: int = 0) -> Array:
+def cross_fit_sets(probs: Array, labels: Array, coverage: float, seed: int = 0, groups: Array | None = None) -> Array:
     """Compute the sets of N ≥ 2 labelled examples as `prediction_sets` does, each half calibrated by the other.
 
     Args:
@@ -127,12 +146,14 @@ def cross_fit_sets(probs: Array, labels: Array, coverage: float, seed: int = 0) 
         labels: (N,) integers.
         coverage: as for `prediction_sets`.
         seed: of the halves.
+        groups: as for `cross_fit`.
     """
-    return cross_fit(
-        len(labels),
-        lambda calibration, others: prediction_sets(probs[calibration], labels[calibration], probs[others], coverage),
-        seed,
-    )
+
+    def calibrate(calibration: Array, others: Array) -> Array:
+        within = None if groups is None else groups[calibration]
+        return prediction_sets(probs[calibration], labels[calibration], probs[others], coverage, within)
+
+    return cross_fit(len(labels), calibrate, seed, groups)
 
 
 @dataclass(frozen=True)
@@ -152,16 +173,19 @@ class SetFigures:
     empty: float
 
 
-def set_figures(sets: Array, labels: Array, *, confidence: float = 0.95, seed: int = 0) -> SetFigures:
+def set_figures(
+    sets: Array, labels: Array, *, groups: Array | None = None, confidence: float = 0.95, seed: int = 0
+) -> SetFigures:
     """Compare prediction sets with labels.
 
     Args:
         sets: (N, C) bool, N ≥ 1.
         labels: (N,) integers.
+        groups: (N,) integers, the group of each example; without it each is its own.
         confidence: of the intervals.
         seed: of the bootstrap.
     """
     sizes = sets.sum(axis=1)
-    (size,) = mean_intervals(sizes[:, None], confidence=confidence, seed=seed)
-    held = proportion(int(sets[np.arange(len(labels)), labels].sum()), len(labels), confidence)
+    (size,) = mean_intervals(sizes[:, None], groups=groups, confidence=confidence, seed=seed)
+    held = share_interval(sets[np.arange(len(labels)), labels], groups, confidence)
     return SetFigures(size, held, float((sizes == 1).mean()), float((sizes == 0).mean()))

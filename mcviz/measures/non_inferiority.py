@@ -12,7 +12,7 @@ import numpy as np
 import scipy  # loads scipy.optimize and scipy.special when they are first used
 
 from mcviz.measures.bootstrap import Interval, Statistic, bootstrap_intervals, bounded_mean, mean_intervals
-from mcviz.measures.calibration import FEWEST_OF_EACH, MOST_NLL
+from mcviz.measures.calibration import FEWEST_OF_EACH, MOST_NLL, grouped_difference
 from mcviz.measures.quality import Quality, select_terms
 from mcviz.measures.regression import Terms
 
@@ -29,6 +29,7 @@ def paired_difference_interval(
     one: Terms,
     other: Terms,
     *,
+    groups: Array | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -44,6 +45,7 @@ def paired_difference_interval(
         measure: the name of one of them.
         one: terms of N ≥ 1 examples.
         other: of the same examples in the same order.
+        groups: (N,) integers, the group of each example; without it each is its own.
         confidence: 0 to 1, of the interval.
         resamples: of the bootstrap.
         seed: of the bootstrap.
@@ -55,7 +57,10 @@ def paired_difference_interval(
     if all(np.array_equal(one[name], other[name]) for name in one):
         return Interval(0.0, 0.0, 0.0)
     place = quality.place[measure]
-    if share := quality.measures[place].share_of:
+    share = quality.measures[place].share_of
+    if share and groups is not None:
+        return grouped_difference(other[share].astype(np.float64) - one[share], groups, confidence)
+    if share:
         gained, lost = (
             int(np.count_nonzero(a > b)) for a, b in ((other[share], one[share]), (one[share], other[share]))
         )
@@ -66,14 +71,14 @@ def paired_difference_interval(
         return lambda weights: second(weights)[:, place] - first(weights)[:, place]
 
     if not _has_enough_mistakes(one, other):
-        if measure in MOST:  # what unseen mistakes cost is bounded for each of the two
+        if measure in MOST and groups is None:  # what unseen mistakes cost is bounded for each of the two
             before, after = (
                 bounded_mean(terms[measure], MOST[measure], (1 + confidence) / 2) for terms in (one, other)
             )
             return Interval(after.value - before.value, after.low - before.high, after.high - before.low)
         (value,) = build_statistic(slice(None))(np.ones((1, len(one["correct"]))))
         return Interval(float(value))
-    options: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
+    options: dict[str, Any] = {"groups": groups, "confidence": confidence, "resamples": resamples, "seed": seed}
     if measure in MEANS:
         first, second = (terms[MEANS[measure]] for terms in (one, other))
         (found,) = mean_intervals((second - first)[:, None], **options)

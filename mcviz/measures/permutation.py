@@ -11,6 +11,7 @@ import numpy as np
 import scipy  # loads scipy.special and scipy.stats when they are first used
 
 from mcviz.measures.bootstrap import BLOCK_WEIGHTS, Statistic, draw_examples, subsample_share
+from mcviz.measures.groups import number_groups
 
 Array = np.ndarray
 
@@ -23,6 +24,7 @@ def critical_differences(
     sizes: Sequence[int],
     *,
     paired: bool,
+    groups: Sequence[Array | None] = (None, None),
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -37,6 +39,8 @@ def critical_differences(
             draws and 0 for the others, that returns (R, M), M figures of these.
         sizes: N and M, how many examples each set has, at least one.
         paired: whether both are of the same examples in the same order.
+        groups: (N,) and (M,) integers, the group of each example, which is exchanged as a whole; without them each
+            example is its own.
         confidence: 0 to 1; of exchangeable sets, a difference is above the critical one in 1 - `confidence` of draws at
             most.
         resamples: how many draws there are, with that of the sets as they are.
@@ -46,14 +50,20 @@ def critical_differences(
         (M,) float64, 0 or more; NaN for a figure that too many draws do not have.
     """
     random, share = np.random.default_rng(seed), subsample_share(sum(sizes))
-    chosen = [draw_examples(size, max(share, min(1.0, FEWEST_DRAWN / size)), random) for size in sizes]
+    chosen = [
+        draw_examples(size, max(share, min(1.0, FEWEST_DRAWN / size)), random, each)
+        for size, each in zip(sizes, groups, strict=True)
+    ]
     if paired:
         chosen[1] = chosen[0]
     statistic = build_statistic(np.r_[chosen[0], sizes[0] + chosen[1]])
     first, second = map(len, chosen)
+    members = [
+        None if each is None else number_groups(each[some])[0] for each, some in zip(groups, chosen, strict=True)
+    ]
     found = [
         difference(statistic(weights), statistic(1 - weights))
-        for weights in _draw_exchanges(first, second, paired, resamples, random)
+        for weights in _draw_exchanges(members, first, second, paired, resamples, random)
     ]
     ascending = np.sort(np.abs(np.concatenate(found)), axis=0)  # NaN comes last
     scale = np.sqrt((1 / sizes[0] + 1 / sizes[1]) / (1 / first + 1 / second))
@@ -72,6 +82,27 @@ def critical_change(changed: int, confidence: float = 0.95) -> int:
     """
     up_to = scipy.special.bdtr(np.arange(changed + 1), changed, 0.5)
     return 2 * int(np.searchsorted(up_to, (1 + confidence) / 2)) - changed
+
+
+def critical_sum(sums: Array, confidence: float = 0.95, resamples: int = 1000, seed: int = 0) -> float:
+    """Compute how far a sum of differences is from 0 by chance, if each may as well have the other sign.
+
+    Args:
+        sums: (G,) float64, the sum over each group of examples.
+        confidence: 0 to 1.
+        resamples: how many draws of signs there are, with the sums as they are.
+        seed: of the draws.
+
+    Returns:
+        0 or more; a sum further from 0 is more than noise.
+    """
+    sums, random = sums[sums != 0], np.random.default_rng(seed)
+    found = [abs(sums.sum())]
+    rows = max(1, BLOCK_WEIGHTS // max(1, len(sums)))
+    for start in range(1, resamples, rows):
+        signs = 2.0 * random.integers(2, size=(min(rows, resamples - start), len(sums))) - 1
+        found.extend(np.abs(signs @ sums))
+    return float(np.sort(found)[int(np.ceil(confidence * resamples)) - 1]) * (1 + RELATIVE_ROUNDING)
 
 
 def difference(one: Array | float, other: Array | float) -> Array:
@@ -94,14 +125,22 @@ def finds_more_than_chance(wanted: Array, inspected: int, confidence: float = 0.
     return bool(chance <= (1 - confidence) * (1 + RELATIVE_ROUNDING))
 
 
-def _draw_exchanges(first: int, second: int, paired: bool, draws: int, random: np.random.Generator) -> Iterator[Array]:
+def _draw_exchanges(
+    members: Sequence[Array | None], first: int, second: int, paired: bool, draws: int, random: np.random.Generator
+) -> Iterator[Array]:
     """Yield blocks of (R, N + M) weights, 1 for the first set and 0 for the second; the first draw is as given."""
-    given, rows = np.r_[np.ones(first), np.zeros(second)][None], max(1, BLOCK_WEIGHTS // (first + second))
-    yield given
+    rows = max(1, BLOCK_WEIGHTS // (first + second))
+    yield np.r_[np.ones(first), np.zeros(second)][None]
+    numbers = [np.arange(size) if each is None else each for each, size in zip(members, (first, second), strict=True)]
+    units = [int(each.max()) + 1 for each in numbers]
+    given = np.r_[np.ones(units[0]), np.zeros(units[1])][None]
+    of_each = np.r_[numbers[0], units[0] + numbers[1]]
+    is_whole = units == [first, second]  # each example is exchanged alone
     for start in range(1, draws, rows):
         count = min(rows, draws - start)
         if paired:
-            kept = random.integers(2, size=(count, first)).astype(np.float64)
+            kept = random.integers(2, size=(count, units[0])).astype(np.float64)[:, numbers[0]]
             yield np.hstack([kept, 1 - kept])
         else:
-            yield random.permuted(given.repeat(count, axis=0), axis=1)
+            drawn = random.permuted(given.repeat(count, axis=0), axis=1)
+            yield drawn if is_whole else drawn[:, of_each]

@@ -21,19 +21,22 @@ CumulativeDistribution = Callable[[float, float], float]
 MOST_EXACT = 2000  # examples; beyond, a binomial distribution of the same mean and variance stands for the exact one
 
 
-def excess_mistakes(chances: Array, mistakes: float, confidence: float = 0.95) -> Interval:
+def excess_mistakes(chances: Array, mistakes: float, confidence: float = 0.95, effect: float = 1.0) -> Interval:
     """Compute how much more frequent mistakes are than expected; above 0 confidences are too high.
 
     Args:
         chances: (N,) floating point 0 to 1, of a mistake by each of N ≥ 1 predictions, if confidences are true.
         mistakes: 0 to N, their number; fractional where it is a mean over several passes.
         confidence: 0 to 1. Given the chances, the interval holds the expected excess at least as often.
+        effect: the design effect, by which all counts are divided: so many examples tell as much as an independent one.
 
     Returns:
         The share of mistakes less the mean chance of one, as fractions.
     """
-    count, mean, tail = len(chances), float(chances.mean()), (1 - confidence) / 2
-    cumulative = _distribution(chances, mistakes)
+    mean, tail = float(chances.mean()), (1 - confidence) / 2
+    cumulative = _distribution(chances, mistakes, effect)
+    excess = float(mistakes) / len(chances) - mean
+    mistakes, count = mistakes / effect, len(chances) / effect
 
     def end(chance: Callable[[float], float]) -> float:
         move = scipy.optimize.brentq(lambda move: chance(move) - tail, -1, 1)
@@ -41,7 +44,7 @@ def excess_mistakes(chances: Array, mistakes: float, confidence: float = 0.95) -
 
     low = 0 - mean if mistakes == 0 else end(lambda move: 1 - cumulative(mistakes - 1, move))
     high = 1 - mean if mistakes == count else end(lambda move: cumulative(mistakes, move))
-    return Interval(float(mistakes) / count - mean, low, high)
+    return Interval(excess, low, high)
 
 
 def expected_mistakes(chances: Array, confidence: float = 0.95) -> Interval:
@@ -59,19 +62,20 @@ def expected_mistakes(chances: Array, confidence: float = 0.95) -> Interval:
     return Interval(float(chances.mean()), low / count, high / count)
 
 
-def can_reject(chances: Array, confidence: float = 0.95) -> bool:
+def can_reject(chances: Array, confidence: float = 0.95, effect: float = 1.0) -> bool:
     """Whether there are enough examples to reject calibration: for no mistakes at all, or for nothing but mistakes.
 
     Args:
         chances: as for `excess_mistakes`.
         confidence: as for `excess_mistakes`.
+        effect: as for `excess_mistakes`.
     """
-    return bool(max(np.prod(1 - chances), np.prod(chances)) <= (1 - confidence) / 2)
+    return bool(max(np.prod(1 - chances), np.prod(chances)) ** (1 / effect) <= (1 - confidence) / 2)
 
 
-def _distribution(chances: Array, mistakes: float) -> CumulativeDistribution:
-    exact = len(chances) <= MOST_EXACT and float(mistakes).is_integer()
-    return _exact_distribution(chances) if exact else _approximate_distribution(chances)
+def _distribution(chances: Array, mistakes: float, effect: float = 1.0) -> CumulativeDistribution:
+    exact = len(chances) <= MOST_EXACT and float(mistakes).is_integer() and effect == 1
+    return _exact_distribution(chances) if exact else _approximate_distribution(chances, effect)
 
 
 def _exact_distribution(chances: Array) -> CumulativeDistribution:
@@ -91,9 +95,10 @@ def _exact_distribution(chances: Array) -> CumulativeDistribution:
     return cumulative
 
 
-def _approximate_distribution(chances: Array) -> CumulativeDistribution:
+def _approximate_distribution(chances: Array, effect: float = 1.0) -> CumulativeDistribution:
     """Build the chance under the binomial distribution of the same mean and variance (Ehm 1991)."""
-    count, total, squares = len(chances), float(chances.sum()), float(np.square(chances).sum())
+    sums = len(chances), float(chances.sum()), float(np.square(chances).sum())
+    count, total, squares = (each / effect for each in sums)
 
     def cumulative(mistakes: float, move: float) -> float:
         start, share = max(move, 0.0), 1 - abs(move)

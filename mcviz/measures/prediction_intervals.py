@@ -64,7 +64,9 @@ def pass_intervals(predictions: RegressionPredictions, coverage: float) -> Predi
     return PredictionIntervals(low[0], high[0])
 
 
-def coverage_sentence(held: Interval, coverage: float, examples: int, confidence: float = 0.95) -> str:
+def coverage_sentence(
+    held: Interval, coverage: float, examples: int, confidence: float = 0.95, effect: float = 1.0
+) -> str:
     """Say whether intervals by the passes hold as many labels as they should: the exact test whose inversion is `held`.
 
     Args:
@@ -72,6 +74,7 @@ def coverage_sentence(held: Interval, coverage: float, examples: int, confidence
         coverage: 0 to 1, the share that they should hold.
         examples: number of labels.
         confidence: 0 to 1, the chance that correct intervals are not called too wide or too narrow.
+        effect: the largest design effect of the examples, which says whether their groups are too few.
     """
     share = f"they hold {held.format(lambda share: f'{100 * share:.1f}', '%')} of the labels"
     intervals = f"{100 * coverage:.6g}% intervals of the passes"
@@ -79,7 +82,7 @@ def coverage_sentence(held: Interval, coverage: float, examples: int, confidence
         return f"The {intervals} are too narrow: {share}."
     if held.low > coverage:
         return f"The {intervals} are too wide: {share}."
-    if not can_reject(np.full(examples, 1 - coverage), confidence):
+    if not can_reject(np.full(examples, 1 - coverage), confidence, effect):
         return (
             f"There are too few examples to tell whether the {intervals} hold what they promise: they hold "
             f"{round(held.value * examples):,} of {examples:,} labels, {coverage * examples:,.1f} expected."

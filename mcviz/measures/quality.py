@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 
 from mcviz.measures import calibration
-from mcviz.measures.bootstrap import Interval, Statistic, mean_intervals, proportion, resample
+from mcviz.measures.bootstrap import Interval, Statistic, mean_intervals, resample, share_interval
+from mcviz.measures.groups import count_groups
 from mcviz.measures.permutation import critical_change, critical_differences, difference
 from mcviz.measures.prediction_intervals import pass_intervals
 from mcviz.measures.registry import Predictions, RegressionPredictions, require_labels
@@ -98,8 +99,8 @@ class Quality:
         statistic: takes terms of N examples, those of classes with `uncertainty`, (N,) high for uncertain, and returns
             a function of (R, N), how often each of R draws holds each example, that returns (R, M) float64, a value a
             measure; NaN where there is none.
-        intervals: of the same terms, the interval of every measure by its name; it takes `confidence`, `resamples` and
-            `seed` as `compute_measures` does.
+        intervals: of the same terms, the interval of every measure by its name; it takes `groups`, `confidence`,
+            `resamples` and `seed` as `compute_measures` does.
     """
 
     measures: tuple[Measure, ...]
@@ -145,13 +146,20 @@ class MeasureComparison:
 
 
 def compute_measures(
-    quality: Quality, terms: Terms, *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
+    quality: Quality,
+    terms: Terms,
+    *,
+    groups: Array | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> list[Interval]:
     """Compute every measure of a task, with its interval.
 
     Args:
         quality: the measures of the task.
         terms: of N ≥ 1 examples.
+        groups: (N,) integers, the group of each example; without it each is its own.
         confidence: 0 to 1, of the intervals.
         resamples: of the bootstrap.
         seed: of the bootstrap.
@@ -159,7 +167,7 @@ def compute_measures(
     Returns:
         An interval a measure, in their order.
     """
-    found = quality.intervals(terms, confidence=confidence, resamples=resamples, seed=seed)
+    found = quality.intervals(terms, groups=groups, confidence=confidence, resamples=resamples, seed=seed)
     return [found[measure.name] for measure in quality.measures]
 
 
@@ -169,6 +177,7 @@ def compare_measures(
     other: Terms,
     *,
     paired: bool,
+    groups: Sequence[Array | None] = (None, None),
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -180,6 +189,7 @@ def compare_measures(
         one: terms of N ≥ 1 examples.
         other: terms of M ≥ 1 examples.
         paired: whether these are the same examples in the same order.
+        groups: (N,) and (M,) integers, the group of each example; without them each is its own.
         confidence: 0 to 1, of the intervals and of the permutation test.
         resamples: of the bootstrap, and of the permutation test.
         seed: of both.
@@ -189,24 +199,26 @@ def compare_measures(
     """
     pool = join_terms([one, other])
     figures = [
-        compute_measures(quality, terms, confidence=confidence, resamples=resamples, seed=seed)
-        for terms in (one, other)
+        compute_measures(quality, terms, groups=members, confidence=confidence, resamples=resamples, seed=seed)
+        for terms, members in zip((one, other), groups, strict=True)
     ]
     sizes = [len(next(iter(terms.values()))) for terms in (one, other)]
     critical = critical_differences(
         lambda chosen: quality.statistic(select_terms(pool, chosen)),
         sizes,
         paired=paired,
+        groups=groups,
         confidence=confidence,
         resamples=resamples,
         seed=seed,
     )
-    if 2.0 ** (1 - min(sizes)) > 1 - confidence:  # of so few examples, no difference is beyond chance
+    independent = [count_groups(size, members) for size, members in zip(sizes, groups, strict=True)]
+    if 2.0 ** (1 - min(independent)) > 1 - confidence:  # of so few examples, no difference is beyond chance
         critical[:] = np.nan
     found = []
     for measure, first, second, chance in zip(quality.measures, *figures, critical.tolist(), strict=True):
         value = float(difference(first.value, second.value))
-        if paired and measure.share_of:
+        if paired and measure.share_of and groups[0] is None:
             more = other[measure.share_of].astype(int) - one[measure.share_of]
             value = float(more.mean())
             chance = (
@@ -281,8 +293,9 @@ def _regression_columns(terms: Terms) -> Array:
 def _regression_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
     columns = _regression_columns(terms)
     found = dict(zip(REGRESSION.place, mean_intervals(columns, **options), strict=True))
-    coverage = proportion(terms["held"].sum(), len(columns), options["confidence"])
-    return found | {"rmse": rmse_interval(found["rmse"], len(columns)), "coverage": coverage}
+    coverage = share_interval(terms["held"], options["groups"], options["confidence"])
+    count = count_groups(len(columns), options["groups"])
+    return found | {"rmse": rmse_interval(found["rmse"], count), "coverage": coverage}
 
 
 def _regression_statistic(terms: Terms) -> Statistic:

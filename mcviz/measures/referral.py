@@ -9,12 +9,16 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
-import scipy  # loads scipy.stats when it is first used
+import scipy  # loads scipy.optimize and scipy.stats when they are first used
 
+from mcviz.measures.betting import betting_p_value
 from mcviz.measures.bootstrap import Interval, proportion
+from mcviz.measures.groups import design_effect, number_groups, split_in_halves
 from mcviz.measures.selective import Ranking
 
 Array = np.ndarray
+
+SMALLEST = 1e-6  # step of an accuracy
 
 
 @dataclass(frozen=True)
@@ -143,30 +147,38 @@ def guarantee_threshold(
         None where the threshold refers all of the other half.
     """
     first, second = _split_in_halves(ranking, seed)
-    return _guarantee(ranking, choose(ranking.select(first)).threshold, second, confidence)
+    return _guarantee(ranking, choose(ranking.select(first)).threshold, second, confidence, seed)
 
 
-def guarantee_budget(ranking: Ranking, budget: int, *, confidence: float = 0.95) -> Guarantee | None:
+def guarantee_budget(ranking: Ranking, budget: int, *, confidence: float = 0.95, seed: int = 0) -> Guarantee | None:
     """Bound the accuracy of the rest for a budget. All labels test it: the threshold is a rank, chosen by none of them.
 
     Args:
         ranking: N ≥ 1 labelled examples.
         budget: the most that are referred.
         confidence: as in `guarantee_threshold`.
+        seed: of the order of the groups.
 
     Returns:
-        None where the budget is for all examples.
+        None where the budget is for all examples, or nothing is known of the rest.
     """
-    return _guarantee(ranking, referral_for_budget(ranking, budget).threshold, np.arange(len(ranking)), confidence)
+    threshold = referral_for_budget(ranking, budget).threshold
+    return _guarantee(ranking, threshold, np.arange(len(ranking)), confidence, seed)
 
 
-def _guarantee(ranking: Ranking, threshold: float, others: Array, confidence: float) -> Guarantee | None:
+def _guarantee(ranking: Ranking, threshold: float, others: Array, confidence: float, seed: int) -> Guarantee | None:
     """Test a threshold on examples whose labels did not choose it; None where it refers all of them."""
     found = _evaluate_on(ranking, threshold, others)
     rest = len(others) - len(found.referred)
     if not rest:
         return None
-    return Guarantee(threshold, confidence, _accuracy_bound(rest - found.missed, rest, confidence), found, others)
+    if ranking.groups is None:
+        accuracy = _accuracy_bound(rest - found.missed, rest, confidence)
+    else:
+        accuracy = _group_accuracy_bound(ranking.select(others), threshold, confidence, seed)
+        if not accuracy:
+            return None
+    return Guarantee(threshold, confidence, accuracy, found, others)
 
 
 def _evaluate_on(ranking: Ranking, threshold: float, others: Array) -> Referral:
@@ -195,11 +207,12 @@ def guarantee_accuracy(
     choosing, others = _split_in_halves(ranking, seed)
     first, second = ranking.select(choosing), ranking.select(others)
     thresholds, referred, missed = _threshold_steps(first)
-    found, start = None, _likeliest_to_pass(len(first) - referred, missed, accuracy, confidence)
+    effect = design_effect(~first.correct, float((~first.correct).mean()), first.groups)
+    rest = ((len(first) - referred) / effect).astype(np.int64)
+    start = _likeliest_to_pass(rest, missed / effect, accuracy, confidence)
+    found = None
     for threshold in thresholds[start::-1]:
-        kept = second.uncertainty < threshold
-        count, right = int(np.count_nonzero(kept)), int(np.count_nonzero(second.correct[kept]))
-        if not count or _accuracy_bound(right, count, confidence) < accuracy:
+        if not _passes(second, threshold, accuracy, confidence, seed):
             break
         found = float(threshold)
     if found is None:
@@ -218,12 +231,50 @@ def _likeliest_to_pass(rest: Array, missed: Array, accuracy: float, confidence: 
     return int(np.argmax(scipy.stats.binom.cdf(allowed, rest, risk)))
 
 
+def _passes(ranking: Ranking, threshold: float, accuracy: float, confidence: float, seed: int) -> bool:
+    """Whether a test refuses that the accuracy of the rest is below `accuracy`."""
+    kept = ranking.uncertainty < threshold
+    count, right = int(np.count_nonzero(kept)), int(np.count_nonzero(ranking.correct[kept]))
+    if not count:
+        return False
+    if ranking.groups is None:
+        return _accuracy_bound(right, count, confidence) >= accuracy
+    return betting_p_value(_group_losses(ranking, threshold, 1 - accuracy, seed), 1 - accuracy) <= 1 - confidence
+
+
+def _group_losses(ranking: Ranking, threshold: float, risk: float, seed: int) -> Array:
+    """(G,) float64 0 to 1, a loss a group, in a random order: its mean is `risk` where that is the risk of the rest.
+
+    It is the number of mistakes of the group's rest, and the risk for each example by which the rest is smaller than
+    the largest group; divided by the size of that. So a mean that is below the risk is a ratio of the expected
+    mistakes and the expected number of examples of the rest that is below it, whatever the sizes.
+    """
+    assert ranking.groups is not None
+    numbers, sizes = number_groups(ranking.groups)
+    kept = ranking.uncertainty < threshold
+    rest, wrong = (np.bincount(numbers, each, len(sizes)) for each in (kept, kept & ~ranking.correct))
+    losses = (wrong + (sizes.max() - rest) * risk) / sizes.max()
+    return losses[np.random.default_rng(seed).permutation(len(losses))]
+
+
+def _group_accuracy_bound(ranking: Ranking, threshold: float, confidence: float, seed: int) -> float:
+    """The highest accuracy of the rest below which the test refuses all, or 0."""
+
+    def excess(accuracy: float) -> float:
+        risk = 1 - accuracy
+        return betting_p_value(_group_losses(ranking, threshold, risk, seed), risk) - (1 - confidence)
+
+    if excess(SMALLEST) > 0:
+        return 0.0
+    return float(scipy.optimize.brentq(excess, SMALLEST, 1.0, xtol=SMALLEST)) - SMALLEST
+
+
 def _accuracy_bound(right: int, count: int, confidence: float) -> float:
     return proportion(right, count, 2 * confidence - 1).low  # both tails of that are 1 - confidence
 
 
 def _split_in_halves(ranking: Ranking, seed: int) -> tuple[Array, Array]:
-    first, second = np.array_split(np.random.default_rng(seed).permutation(len(ranking)), 2)
+    first, second = split_in_halves(len(ranking), ranking.groups, seed)
     return np.sort(first), np.sort(second)
 
 

@@ -83,12 +83,18 @@ def regression_table(
 
 
 def table_from_terms(
-    terms: Mapping[str, Terms], *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
+    terms: Mapping[str, Terms],
+    *,
+    groups: Array | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> RegressionTable:
     """Compute the table from the terms of `regression_terms`, which take longer than the intervals.
 
     Args:
         terms: of N examples.
+        groups: (N,) integers, the group of each example; without it each is its own.
         confidence: as for `regression_table`.
         resamples: as for `regression_table`.
         seed: as for `regression_table`.
@@ -97,7 +103,7 @@ def table_from_terms(
     def compute_row(row: Terms, other: Terms | None = None) -> RegressionMeasures:
         values = row if other is None else {name: row[name] - other[name] for name in row if name in other}
         columns = np.stack(list(values.values()), axis=1)
-        found = mean_intervals(columns, confidence=confidence, resamples=resamples, seed=seed)
+        found = mean_intervals(columns, groups=groups, confidence=confidence, resamples=resamples, seed=seed)
         by_name = dict(zip(values, found, strict=True))
         squared = by_name["squared_error"]
         if other is None:

@@ -6,6 +6,7 @@ orders of the ties, which is exact: errors add up evenly over the ties.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy  # loads scipy.special when it is first used
@@ -23,17 +24,20 @@ class Ranking:
     Attributes:
         uncertainty: (N,) floating point, no NaN, high for uncertain.
         correct: (N,) bool.
+        groups: (N,) integers, the group of each example; None where each is its own.
     """
 
     uncertainty: Array
     correct: Array
+    groups: Array | None = None
 
     def __len__(self) -> int:
         return len(self.correct)
 
     def select(self, chosen: Array | slice) -> "Ranking":
         """Return the ranking of some of the examples, by a slice, their numbers or a mask."""
-        return Ranking(self.uncertainty[chosen], self.correct[chosen])
+        groups = None if self.groups is None else self.groups[chosen]
+        return Ranking(self.uncertainty[chosen], self.correct[chosen], groups)
 
 
 def cumulative_errors(ranking: Ranking) -> Array:
@@ -76,15 +80,17 @@ def risk_bands(
 
     def build_statistic(chosen: Array | slice) -> Statistic:
         some = ranking.select(chosen)
-        kept_counts = coverages * len(some)
 
         def risks(weights: Array) -> Array:
             rows = zip(*_cumulate_groups(some, weights), strict=True)
-            return np.stack([np.interp(kept_counts, kept, errors) for kept, errors in rows]) / kept_counts
+            return np.stack(
+                [np.interp(coverages * kept[-1], kept, errors) / (coverages * kept[-1]) for kept, errors in rows]
+            )
 
         return risks
 
-    return bootstrap_intervals(build_statistic, len(ranking), confidence=confidence, resamples=resamples, seed=seed)
+    options: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
+    return bootstrap_intervals(build_statistic, len(ranking), groups=ranking.groups, **options)
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,7 @@ def selective_figures(
 
     Args:
         rankings: by name, such as that of a score. The predictions may be others: those of the deterministic model are.
+            The groups are the same.
         confidence: 0 to 1, of each interval, and of all differences together.
         resamples: of the bootstrap.
         seed: of the bootstrap.
@@ -134,8 +141,8 @@ def selective_figures(
         some = [ranking.select(chosen) for ranking in rankings.values()]
         return lambda weights: np.concatenate([compute_areas(ranking, weights)[:, :3] for ranking in some], axis=1)
 
-    examples = len(next(iter(rankings.values())))
-    value, draws = resample(build_statistic, examples, resamples=resamples, seed=seed)
+    first = next(iter(rankings.values()))
+    value, draws = resample(build_statistic, len(first), groups=first.groups, resamples=resamples, seed=seed)
     augrc = value[2::3]
     noise = float(np.quantile(np.ptp(draws[:, 2::3] - augrc, axis=1), confidence))
     above = [Interval(each, each - noise, each + noise) for each in (augrc - augrc.min()).tolist()]
@@ -208,22 +215,22 @@ def compute_areas(ranking: Ranking, weights: Array) -> Array:
 
     Args:
         ranking: of N examples.
-        weights: (R, N) float64 whole numbers, how often each draw holds each example; as many examples in each.
+        weights: (R, N) float64 whole numbers, how often each draw holds each example.
 
     Returns:
         (R, 4) float64; the AUROC is NaN of a draw that holds no mistake, or nothing else.
     """
     kept, errors = _cumulate_groups(ranking, weights)
-    examples, wrong = int(kept[0, -1]), errors[:, -1]
+    examples, wrong = kept[:, -1], errors[:, -1]
     augrc = ((errors[:, 1:] + errors[:, :-1]) / 2 * np.diff(kept, axis=1)).sum(axis=1) / examples**2
     # Sums of 1/k up to each k: within ties, errors are a line over k, and the risk is that line divided by k.
-    harmonic = np.r_[0, (1 / np.arange(1, examples + 1)).cumsum()]
+    harmonic = np.r_[0, (1 / np.arange(1, int(examples.max()) + 1)).cumsum()]
     counts, more = np.diff(kept, axis=1), np.diff(errors, axis=1)
     slope = more / np.maximum(counts, 1)
     steps = np.diff(harmonic[kept.astype(np.intp)], axis=1)
     aurc = (more + (errors[:, :-1] - slope * kept[:, :-1]) * steps).sum(axis=1) / examples
     correct = (examples - wrong).astype(np.intp)
-    best = (wrong - correct * (harmonic[-1] - harmonic[correct])) / examples
+    best = (wrong - correct * (harmonic[examples.astype(np.intp)] - harmonic[correct])) / examples
     risk = wrong / examples
     pairs = risk * (1 - risk)
     missed = np.divide(augrc - risk**2 / 2, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)

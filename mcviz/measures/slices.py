@@ -13,6 +13,8 @@ from math import inf, prod
 import numpy as np
 import scipy  # loads scipy.sparse when it is first used
 
+from mcviz.measures.groups import FEWEST_GROUPS, number_groups
+
 Array = np.ndarray
 Sums = Sequence[Array]  # of a set of examples: how many there are, then the sum of each term
 Statistic = Callable[[Sums, Sums], Array]
@@ -21,7 +23,6 @@ Key = tuple[tuple[str, int], ...]  # of a slice: the name of each column, and th
 
 FEWEST_IN_GROUP = 20  # examples of a group or slice; of fewer, little can be told
 PERMUTATIONS = 1000
-WORSE_THAN_PARENT = 3.0  # z of a slice against the rest of the one that it is a part of
 BLOCK_NUMBERS = 2**21  # float32 that are permuted at a time
 FEWEST_DRAWS = 10  # at a time, for all of which the slice of an example is looked up once
 SMALLEST = np.finfo(np.float64).tiny
@@ -145,7 +146,8 @@ def scan_slices(
     """Find the slices that are worse than chance explains.
 
     A slice of two columns may be part of a slice of one column that is found, too. It is left out unless its z against
-    the rest of that slice is above `WORSE_THAN_PARENT`, and stands in its place where its own z is the larger one.
+    the rest of that slice is above the same threshold, and stands in its place where its own z is the larger one. So
+    behind a slice that is worse, unrelated parts of it are named no more often than unrelated slices are.
 
     Args:
         terms: (M, N) float64, the numbers of each example that the statistics take sums of.
@@ -184,10 +186,57 @@ def permute_examples(terms: Array, random: np.random.Generator, count: int) -> A
     return np.concatenate([term.astype(np.float32)[order] for term in terms], axis=1)
 
 
+def permute_groups(groups: Array) -> Redraw:
+    """Permute the groups of examples, which stay whole, and the examples within each.
+
+    A group is given the results of another one of its size; where there are few of a size, of one up to twice as large,
+    some of whose results are left out or given twice. So a column that is constant in groups, and one that is not, are
+    both independent of the results, which stay as alike within groups as they were.
+
+    Args:
+        groups: (N,) integers, the group of each example.
+    """
+    numbers, sizes = number_groups(groups)
+    by_group = np.argsort(numbers, kind="stable")
+    starts = np.cumsum(sizes) - sizes
+    place = np.empty(len(numbers), np.int64)  # of each example in its group
+    place[by_group] = np.arange(len(numbers)) - np.repeat(starts, sizes)
+    different, counts = np.unique(sizes, return_counts=True)
+    is_usual = np.isin(sizes, different[counts >= FEWEST_GROUPS])
+    stratum = np.where(is_usual, -sizes, np.log2(sizes).astype(np.int64))
+    of_stratum = np.argsort(stratum, kind="stable")
+
+    def redraw(terms: Array, random: np.random.Generator, count: int) -> Array:
+        source = np.empty((len(numbers), count), np.int32)
+        for draw in range(count):
+            donor = np.empty(len(sizes), np.int64)
+            donor[of_stratum] = np.lexsort((random.random(len(sizes)), stratum))
+            shuffled = np.lexsort((random.random(len(numbers)), numbers))
+            given = donor[numbers]
+            source[:, draw] = shuffled[starts[given] + place % sizes[given]]
+        return np.concatenate([term.astype(np.float32)[source] for term in terms], axis=1)
+
+    return redraw
+
+
+def exchange_groups(groups: Array) -> Redraw:
+    """Exchange the predictions of two models for whole groups of examples, as `exchange_predictions` does for each."""
+    numbers, sizes = number_groups(groups)
+
+    def redraw(terms: Array, random: np.random.Generator, count: int) -> Array:
+        signs = random.integers(2, size=(len(sizes), count), dtype=np.int8) * np.float32(2) - 1
+        return _exchange(terms, signs[numbers])
+
+    return redraw
+
+
 def exchange_predictions(terms: Array, random: np.random.Generator, count: int) -> Array:
     """Exchange the predictions of two models for each example at random, for `paired_z`: neither is worse any more."""
+    return _exchange(terms, random.integers(2, size=(terms.shape[1], count), dtype=np.int8) * np.float32(2) - 1)
+
+
+def _exchange(terms: Array, signs: Array) -> Array:
     worse, squares = terms.astype(np.float32)
-    signs = random.integers(2, size=(len(worse), count), dtype=np.int8) * np.float32(2) - 1
     return np.concatenate([worse[:, None] * signs, np.broadcast_to(squares[:, None], signs.shape)], axis=1)
 
 
@@ -304,27 +353,27 @@ def _find_slices(terms: Array, partitions: Sequence[Partition], scan: Scan, larg
             key = partition.keys[place]
             found[key] = FoundSlice(key, int(partition.sizes[place]), float(z[place]))
             sums[key] = [each[place] for each in inside]
-    named = _drop_parts(found, sums, scan.of_part or scan.statistic)
+    named = _drop_parts(found, sums, scan.of_part or scan.statistic, threshold)
     count = sum(len(each.keys) for each in partitions)
     return ScanResult(tuple(sorted(named, key=lambda each: -each.z)), threshold if count else inf, count)
 
 
 def _drop_parts(
-    found: Mapping[Key, FoundSlice], sums: Mapping[Key, Sums], statistic: Statistic
+    found: Mapping[Key, FoundSlice], sums: Mapping[Key, Sums], statistic: Statistic, threshold: float
 ) -> Iterator[FoundSlice]:
     """Yield the slices, but for pairs that are no worse than the rest of a parent, and parents that a pair replaces."""
     replaced: set[Key] = set()
     kept = []
     for key, each in found.items():
         parents = [(part,) for part in key if len(key) > 1 and (part,) in found]
-        if all(_is_worse_part(sums[key], sums[parent], statistic) for parent in parents):
+        if all(_is_worse_part(sums[key], sums[parent], statistic, threshold) for parent in parents):
             kept.append(each)
             replaced.update(parent for parent in parents if each.z > found[parent].z)
     return (each for each in kept if each.key not in replaced)
 
 
-def _is_worse_part(part: Sums, parent: Sums, statistic: Statistic) -> bool:
-    return bool(part[0] < parent[0] and statistic(part, parent) > WORSE_THAN_PARENT)
+def _is_worse_part(part: Sums, parent: Sums, statistic: Statistic, threshold: float) -> bool:
+    return bool(part[0] < parent[0] and statistic(part, parent) > threshold)
 
 
 def _subtract(whole: Sums, inside: Sums) -> list[Array]:

@@ -37,13 +37,14 @@ def apply_temperature(probs: Array, value: float) -> Array:
     return scipy.special.softmax(_log(probs) / value, axis=1)
 
 
-def cross_fit_temperature(probs: Array, labels: Array, seed: int = 0) -> Array:
+def cross_fit_temperature(probs: Array, labels: Array, seed: int = 0, groups: Array | None = None) -> Array:
     """Scale each half of the examples by the temperature that is best for the other half.
 
     Args:
         probs: (N, C) floating point, N ≥ 2.
         labels: (N,) integers.
         seed: of the halves.
+        groups: as for `conformal.cross_fit`.
 
     Returns:
         (N, C) float64.
@@ -53,7 +54,7 @@ def cross_fit_temperature(probs: Array, labels: Array, seed: int = 0) -> Array:
         some = calibration[:MOST_FITTED]  # in a random order
         return apply_temperature(probs[others], fit_temperature(probs[some], labels[some]))
 
-    return cross_fit(len(labels), scaled, seed)
+    return cross_fit(len(labels), scaled, seed, groups)
 
 
 def _log(probs: Array) -> Array:

@@ -442,7 +442,9 @@ def test_of_too_few_mistakes_an_nll_may_differ_by_what_unseen_ones_cost_and_an_e
 
 def compared(one: dict, other: dict, **changes: object) -> SimpleNamespace:
     run = SimpleNamespace(task=TASKS["classification"])
-    return SimpleNamespace(**({"one": run, "terms": (one, other), "paired": True, "confidence": 0.95} | changes))
+    return SimpleNamespace(
+        **({"one": run, "terms": (one, other), "paired": True, "confidence": 0.95, "groups": None} | changes)
+    )
 
 
 def test_the_end_on_the_side_of_worse_decides() -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import mcviz
+from mcviz.analysis.base import find_groups
 from mcviz.analysis.slices import Slices
 from mcviz.app.address_text import Offered
 from mcviz.app.filters import Filters
@@ -212,3 +213,58 @@ def test_of_a_regression_the_larger_errors_are_named(runs: dict[str, Run], capsy
     for mean in means:
         assert f"{mean:.4g} kg (" in row
     assert main(["compare", *(run.path for run in both), "--by", "nothing"]) == 2
+
+
+@pytest.fixture(scope="module")
+def grouped(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of a hundred patients, of whom a few are always wrong; they are of five hospitals."""
+    columns = COLUMNS.assign(patient=np.arange(COUNT) // 10, hospital=np.arange(COUNT) // 10 % 5).astype(
+        {"patient": "float64", "hospital": "str"}
+    )
+    columns.loc[:2, "patient"] = np.nan
+    hard = np.isin(np.arange(COUNT) // 10, [3, 8, 13, 21, 40])
+    return classes(tmp_path_factory.mktemp("grouped") / "run", 4, hard, columns)
+
+
+def test_a_slice_of_few_patients_is_no_slice_where_patients_stay_whole(grouped: Run) -> None:
+    assert any("hospital 3" in each.in_words for each in mcviz.slices(grouped).slices)
+    found = mcviz.slices(grouped, group="patient")
+    assert not found.slices
+    assert found.thresholds["mistakes"] > mcviz.slices(grouped).thresholds["mistakes"]
+
+
+def test_every_value_of_a_column_is_a_group_and_what_is_missing_belongs_to_none(grouped: Run) -> None:
+    groups = find_groups(grouped, "patient")
+    assert groups is not None
+    assert len(set(groups[:3])) == 3
+    assert len(set(groups[3:10])) == 1
+    assert len(set(groups)) == 103
+    assert find_groups(grouped, None) is None
+    with pytest.raises(
+        InvalidInputError, match=r"Received: group=ward\..* has id, site, age, note, patient, hospital\."
+    ):
+        mcviz.refer(grouped, budget=10, group="ward")
+
+
+def test_commands_take_groups_and_say_what_is_independent(
+    grouped: Run, runs: dict[str, Run], capsys: pytest.CaptureFixture[str]
+) -> None:
+    widths = {}
+    for group in ([], ["--group", "patient"]):
+        said = "only between groups: 103 by patient." if group else "Examples are taken as independent."
+        for command in (["trust"], ["slices"], ["refer", "--budget", "50"]):
+            assert main([command[0], grouped.path, *command[1:], *group]) == 0
+            assert said in capsys.readouterr().out
+        assert main(["trust", grouped.path, "--json", *group]) == 0
+        accuracy = json.loads(capsys.readouterr().out)["figures"]["ensemble"]["accuracy"]
+        widths[bool(group)] = accuracy["high"] - accuracy["low"]
+        assert main(["refer", grouped.path, "--budget", "50", "--json", *group]) == 0
+        widths[str(group)] = json.loads(capsys.readouterr().out)["guaranteed"]["accuracy_at_least"]
+    assert widths[True] > 1.5 * widths[False]
+    assert widths["['--group', 'patient']"] < widths["[]"]
+    assert main(["compare", runs["old"].path, runs["new"].path, "--group", "site"]) == 0
+    assert "only between groups: 3 by site." in capsys.readouterr().out
+    assert main(["trust", runs["new numbers"].path, "--group", "site"]) == 0
+    assert "only between groups: 3 by site." in capsys.readouterr().out
+    assert main(["trust", grouped.path, "--group", "ward"]) != 0
+    assert "has id, site, age, note, patient, hospital" in capsys.readouterr().err

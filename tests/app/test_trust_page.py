@@ -277,3 +277,25 @@ def test_the_worst_slice_is_a_link_that_selects_it(tmp_path: Path, monkeypatch: 
 
 def test_that_no_slice_is_worse_is_said() -> None:
     assert "No slice is worse than chance explains, of " in words(opened("right"))
+
+
+def test_groups_that_belong_together_are_chosen_where_there_are_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_groups(tmp_path / "sites", 0.7)
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    app = opened("sites")
+    assert "Examples are taken as independent." in words(app)
+    before = app.markdown[0].value
+    widget(app.selectbox, "group").set_value("site").run()
+    assert not app.exception
+    assert app.query_params["group"] == "site"
+    assert "only between groups: 2 by site." in words(app)
+    assert app.markdown[0].value != before
+    assert "There are too few groups to tell whether the ensemble is calibrated: 2." in app.markdown[0].value
+
+
+def test_without_columns_it_is_said_that_examples_are_independent() -> None:
+    app = opened("right", group="site")
+    assert "Examples are taken as independent." in words(app)
+    assert not [each for each in app.selectbox if each.key.startswith("group")]

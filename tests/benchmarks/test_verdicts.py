@@ -14,10 +14,12 @@ from benchmarks.verdicts import (
     SIZES,
     Report,
     false_gain,
+    false_group_differences,
     false_saving,
     false_shift,
     held_by_intervals,
     judged,
+    judged_in_groups,
     left_open,
     missed_areas,
     missed_rmse,
@@ -46,6 +48,15 @@ def test_what_is_said_of_calibration_is_seldom_wrong(examples: int, mean: float)
         assert max(missed) <= most(MISSED, DRAWS)
     for temperature in (0.5, 2):
         assert rate(DRAWS, judged, examples, mean, True, temperature)[1:].max() <= most(MISSED, DRAWS)
+
+
+@pytest.mark.parametrize("mean", [pytest.param(each, marks=pytest.mark.exhaustive) for each in (0.6, 0.98)] + [0.9])
+def test_what_is_said_of_examples_in_groups_is_seldom_wrong(mean: float) -> None:
+    verdict, *missed, guarantee, alone, _ = rate(30, judged_in_groups, 300, mean)
+    assert max(verdict, guarantee) <= most(FALSE, 30)
+    assert max(missed) <= most(MISSED, 30)
+    assert alone >= verdict
+    assert rate(30, false_group_differences, 100, mean).max() <= most(FALSE, 30)
 
 
 @pytest.mark.parametrize("examples", [2, 30, 400])

@@ -353,8 +353,11 @@ def test_a_float_run_and_a_uint8_run_are_asked_the_same(tmp_path: Path, network:
         ({"passes": 10**9}, "1000000000 passes of 4 numbers are too many"),
         ({"seed": -1}, r"`seed` should be a whole number of at least 0\. Received: -1"),
         ({"masks": "both"}, "`masks` should be 'per_pass' or 'per_example'. Received: 'both'"),
-        ({"class_names": ["a", "b"]}, r"`class_names` should be 4 different names\. Received: a, b"),
-        ({"class_names": ["a", "b", "b", "c"]}, "`class_names` should be 4 different names"),
+        (
+            {"class_names": ["a", "b"]},
+            r"`class_names` should be names of 4 classes at least, by the labels\. Received: 2",
+        ),
+        ({"class_names": ["a", "b", "b", "c"]}, r"`class_names` should be different names\. Received: a, b, b, c"),
     ],
 )
 def test_arguments_that_cannot_be_used(

@@ -6,6 +6,7 @@ from mcviz.app.navigation import TRUST, UNCERTAIN, begin, require_classes
 from mcviz.app.needs import has
 from mcviz.app.trust.calibration import render_reliability, render_verdict
 from mcviz.app.trust.details import render_details
+from mcviz.app.trust.grouping import render_group_choice
 from mcviz.app.trust.referral import render_referral, render_referred
 from mcviz.app.trust.slices import render_worst_slice
 from mcviz.app.trust.unlabelled import render_estimate
@@ -23,10 +24,11 @@ if not has(run, "labels"):
 if len(run) < 2:
     st.info("One example is too few to tell how far a run can be trusted.", icon=":material/inbox:")
     st.stop()
-render_verdict(run)
+render_verdict(run, state)
+render_group_choice(run, state)
 left, right = st.columns(2, gap="large")
 with left:
-    render_reliability(run)
+    render_reliability(run, state)
 with right:
     st.header("Who looks at what?", anchor=False)
     render_referral(run, state)

@@ -8,7 +8,7 @@ import streamlit as st
 from plotly.graph_objects import Figure
 
 from mcviz import plot
-from mcviz.analysis.base import convergence_score
+from mcviz.analysis.base import convergence_score, find_groups
 from mcviz.analysis.trust import (
     CLASS_COLUMNS,
     Convergence,
@@ -25,6 +25,7 @@ from mcviz.app.components.charts import chart, table_height
 from mcviz.app.components.widgets import bind
 from mcviz.app.resources import progress_bar
 from mcviz.app.state import PageState, choose_name
+from mcviz.app.trust.grouping import chosen_group
 from mcviz.app.trust.slices import find_slices
 from mcviz.app.wording import counted
 from mcviz.measures import SCORES, percent
@@ -47,9 +48,9 @@ WORSE = {"mistakes": "less accurate", "overconfidence": "over-confident"}  # mea
 SHARDS_READ = "groups of examples read"
 
 
-def render_verdict(run: Run) -> None:
+def render_verdict(run: Run, state: PageState) -> None:
     """Render whether the ensemble is calibrated, and what it gains over the deterministic model or a single pass."""
-    found = _main_calibration(run)
+    found = _main_calibration(run, chosen_group(run, state))
     verdict, *others = calibration_sentences(found)
     if run.deterministic_probs is None:
         assert run.pass_accuracy is not None
@@ -57,30 +58,33 @@ def render_verdict(run: Run) -> None:
     st.markdown(f"**{verdict}** {' '.join(others)}")
 
 
-def render_reliability(run: Run) -> None:
+def render_reliability(run: Run, state: PageState) -> None:
     """Render the reliability diagram."""
     chart(
-        _reliability(run),
+        _reliability(run, chosen_group(run, state)),
         "reliability",
         "Accuracy − confidence by confidence, with 95% intervals; above zero is under-confident.",
     )
 
 
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")
-def find_calibration(run: Run) -> Calibration:
+def find_calibration(run: Run, group: str | None = None) -> Calibration:
     """Find the figures of all predictors, for which the passes are read; cached."""
     with progress_bar(SHARDS_READ) as progress:
-        others = other_predictors(run, progress)
-    return add_predictors(_main_calibration(run), others)
+        others = other_predictors(run, progress, group=group)
+    return add_predictors(_main_calibration(run, group), others)
 
 
-def render_figures(run: Run, _state: PageState) -> None:
+def render_figures(run: Run, state: PageState) -> None:
     """Render the figures of each way to predict, and what the ensemble gains over each."""
-    found = find_calibration(run)
+    found = find_calibration(run, chosen_group(run, state))
     st.markdown(" ".join(verdict_sentences(run, found)[2:]))
     chart(plot.calibration(run, found), "figures", calibration_text(found))
-    enough = has_enough_mistakes(*found.predictors.values())
-    least = "" if enough else " Of so few mistakes, those of NLL and Brier score hold whatever unseen mistakes cost."
+    enough = has_enough_mistakes(*found.predictors.values(), groups=found.groups)
+    few = (
+        "those of NLL and Brier score hold whatever unseen mistakes cost" if found.groups is None else "there are none"
+    )
+    least = "" if enough else f" Of so few mistakes, {few}."
     st.caption(
         f"With 95% intervals.{least} Chance: a calibrated model has a lower ECE 99 times in 100. For the NLL, "
         "probabilities are clipped at half a step of storage, since a stored 0 would make it infinite. The temperature "
@@ -128,7 +132,8 @@ def render_groups(run: Run, state: PageState) -> None:
         )
         return
     beyond: dict[int, list[str]] = {}
-    for each in find_slices(run).of_column(column):
+    group_of_examples = chosen_group(run, state)
+    for each in find_slices(run, group_of_examples).of_column(column):
         beyond.setdefault(int(groups.members[each.examples[0]]), []).append(WORSE[each.measure])
     rows = pd.DataFrame(
         [
@@ -141,7 +146,7 @@ def render_groups(run: Run, state: PageState) -> None:
                 "its interval": _ends(each.figures["ensemble"].overconfidence),
                 "beyond chance": ", ".join(beyond.get(group, [])),
             }
-            for group, each in _group_calibrations(run, column).items()
+            for group, each in _group_calibrations(run, column, group_of_examples).items()
             if group in shown
         ]
     ).sort_values("accuracy", kind="stable")
@@ -180,20 +185,20 @@ def _load_groups(run: Run, column: str) -> Groups:
 
 
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")
-def _main_calibration(run: Run) -> Calibration:
-    return calibration(main_predictors(run))
+def _main_calibration(run: Run, group: str | None) -> Calibration:
+    return calibration(main_predictors(run), groups=find_groups(run, group))
 
 
 @cached_for_run(numbers_key, max_entries=4)
-def _reliability(run: Run) -> Figure:
-    return plot.reliability(run, _main_calibration(run).predictors)
+def _reliability(run: Run, group: str | None) -> Figure:
+    return plot.reliability(run, _main_calibration(run, group).predictors, group=group)
 
 
 @cached_for_run(table_key, max_entries=8, show_spinner="Resampling the groups …")
-def _group_calibrations(run: Run, column: str) -> dict[int, Calibration]:
-    return calibration_by_group(
-        {"ensemble": _main_calibration(run).predictors["ensemble"]}, _load_groups(run, column).members
-    )
+def _group_calibrations(run: Run, column: str, group: str | None) -> dict[int, Calibration]:
+    found = _main_calibration(run, group)
+    ensemble = {"ensemble": found.predictors["ensemble"]}
+    return calibration_by_group(ensemble, _load_groups(run, column).members, groups=found.groups)
 
 
 @cached_for_run(numbers_key, max_entries=16)

@@ -28,6 +28,7 @@ from mcviz.app.filters import Filters
 from mcviz.app.navigation import REVIEW, UNCERTAIN, open_page
 from mcviz.app.resources import ranking, run_scores, table
 from mcviz.app.state import COVERAGES, PageState, choose_name, go
+from mcviz.app.trust.grouping import chosen_group
 from mcviz.app.wording import as_markdown, counted
 from mcviz.choices import METHODS, Method
 from mcviz.figures.trust import mark_share
@@ -68,7 +69,7 @@ METHOD_LABELS: dict[Method, str] = {
 
 def find_referral(run: Run, state: PageState) -> RunReferral:
     """Find the referral that a state asks for; cached."""
-    return _refer(run, _score(run, state), *_target(run, state))
+    return _refer(run, _score(run, state), *_target(run, state), chosen_group(run, state))
 
 
 def choose_referral(run: Run, state: PageState, *, with_score: bool = False) -> RunReferral:
@@ -243,19 +244,19 @@ def render_scores(run: Run, state: PageState) -> None:
     assert found.on_labels is not None
     left, right = st.columns(2, gap="large")
     with left:
-        _render_curves(run, found, len(found.on_labels.referred) / len(run))
+        _render_curves(run, found, len(found.on_labels.referred) / len(run), chosen_group(run, state))
     with right:
-        _render_score_table(run)
+        _render_score_table(run, chosen_group(run, state))
 
 
-def _render_curves(run: Run, found: RunReferral, share: float) -> None:
-    figure = mark_share(_risk_coverage(run, found.score.name), share)
+def _render_curves(run: Run, found: RunReferral, share: float, group: str | None) -> None:
+    figure = mark_share(_risk_coverage(run, found.score.name, group), share)
     st.caption("Accuracy of the rest when the most uncertain share goes to a person, with a 95% band.")
     chart(figure, "what-a-look-is-worth", f"Accuracy of the rest against the share referred, by {found.score.label}.")
 
 
-def _render_score_table(run: Run) -> None:
-    figures, names = _selective(run), _score_labels(run)
+def _render_score_table(run: Run, group: str | None) -> None:
+    figures, names = _selective(run, group), _score_labels(run)
     if not any(each.augrc.value for each in figures.values()):
         st.caption("Every prediction is correct, so there are no mistakes by which scores could be ranked.")
         return
@@ -316,7 +317,7 @@ def render_prediction_sets(run: Run, state: PageState) -> None:
     coverage = state.coverage
     labels = {each: f"{each}%" for each in sorted(COVERAGES)}
     choose_segment("The set holds the label for", "coverage", coverage, labels)
-    figures = _set_figures(run, coverage)
+    figures = _set_figures(run, coverage, chosen_group(run, state))
     st.caption("Class-conditional conformal sets. Those of each half of the examples are calibrated on the other half.")
     size, held = figures.size, figures.coverage
     st.table(
@@ -358,26 +359,26 @@ def _score_labels(run: Run) -> dict[str, str]:
 
 
 @cached_for_run(scores_key, max_entries=64)
-def _refer(run: Run, score: str, name: str, value: float) -> RunReferral:
+def _refer(run: Run, score: str, name: str, value: float, group: str | None) -> RunReferral:
     target: dict[str, Any] = {name: value}
-    return refer(run, score=score, **target)
+    return refer(run, score=score, group=group, **target)
 
 
 @cached_for_run(scores_key, max_entries=4)
-def _rankings(run: Run) -> dict[str, Ranking]:
-    return rank_by_all_scores(run)
+def _rankings(run: Run, group: str | None) -> dict[str, Ranking]:
+    return rank_by_all_scores(run, group)
 
 
 @cached_for_run(scores_key, max_entries=4, show_spinner="Comparing the scores …")
-def _selective(run: Run) -> dict[str, SelectiveFigures]:
-    return selective_figures(_rankings(run))
+def _selective(run: Run, group: str | None) -> dict[str, SelectiveFigures]:
+    return selective_figures(_rankings(run, group))
 
 
 @cached_for_run(scores_key, max_entries=32)
-def _risk_coverage(run: Run, score: str) -> Figure:
-    return plot.risk_coverage(run, score)
+def _risk_coverage(run: Run, score: str, group: str | None) -> Figure:
+    return plot.risk_coverage(run, score, group=group)
 
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Calibrating the sets …")
-def _set_figures(run: Run, coverage: int) -> SetFigures:
-    return measure_prediction_sets(run, coverage / 100)
+def _set_figures(run: Run, coverage: int, group: str | None) -> SetFigures:
+    return measure_prediction_sets(run, coverage / 100, group=group)

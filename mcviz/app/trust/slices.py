@@ -8,13 +8,14 @@ from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.navigation import UNCERTAIN
 from mcviz.app.resources import progress_bar, run_numbers
 from mcviz.app.state import PageState
+from mcviz.app.trust.grouping import chosen_group
 from mcviz.app.wording import as_markdown
 from mcviz.runs import Run
 
 
 def render_worst_slice(run: Run, state: PageState) -> None:
     """Render the worst slice in one line, with a link that selects its examples; or say that there is none."""
-    found = find_slices(run)
+    found = find_slices(run, chosen_group(run, state))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(as_markdown(found.in_words), width="content")
         if found.slices:
@@ -44,7 +45,7 @@ def slice_filters(run: Run, found: Slice) -> Filters:
 
 
 @cached_for_run(names_key, max_entries=4)
-def find_slices(run: Run) -> Slices:
+def find_slices(run: Run, group: str | None) -> Slices:
     """Find the slices that the model is worse on, with progress."""
     with progress_bar("permutations") as progress:
-        return slices(run, progress=progress)
+        return slices(run, group=group, progress=progress)
