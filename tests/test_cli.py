@@ -88,6 +88,7 @@ def test_training_on_what_is_not_mnist_is_refused_in_one_line(folder, tmp_path, 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize("name", one_in(5, HOSTILE))
 def test_hostile_data_are_refused_in_one_line(name, folder, tmp_path, capsys):
     path = tmp_path / "images.npz"
@@ -97,6 +98,7 @@ def test_hostile_data_are_refused_in_one_line(name, folder, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -409,11 +411,13 @@ def test_ctrl_c_while_libraries_are_loaded_is_one_line_too(folder, tmp_path, lib
     assert (process.returncode, err) == (130, f"mcviz: stopped; {tmp_path}/m.keras was not written.\n")
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize("number", one_in(3, [1, 20, 120, 250, 500, 559, 700, 900]))
 def test_ctrl_c_within_any_import_is_one_line(number):
     assert interrupted(f"import {number}", "verify", ROOT / "cache/mnist-cnn") == ""
 
 
+@pytest.mark.attack
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(("command", "number"), [("train", 700), ("sample", 1700), ("train", 2700), ("sample", 3700)])
 def test_ctrl_c_within_any_import_of_tensorflow_is_one_line(folder, tmp_path, command, number):
@@ -424,6 +428,7 @@ def test_ctrl_c_within_any_import_of_tensorflow_is_one_line(folder, tmp_path, co
     assert command == "sample" or not list(tmp_path.iterdir())
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize(("command", "seconds"), only([("sample", 5)], product(("train", "sample"), (0, 1, 5, 8))))
 def test_ctrl_c_at_any_moment_is_one_line(folder, tmp_path, command, seconds):
     options = {"train": ["--epochs", 10_000], "sample": ["--model", folder / "model.keras", "--passes", 1_000_000]}

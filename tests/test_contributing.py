@@ -31,13 +31,11 @@ def opened(page, **query):
 PROMISES = {
     "A score": """
 import mcviz
-from benchmarks.ood.detectors import DETECTORS
 
 run = mcviz.open_run("cache/mnist-cnn")
 expected = 1 - (run.mean_probs.astype(float) ** 2).sum(axis=1)
 assert abs(run.scores()["gini_impurity"] - expected).max() < 1e-5
 assert "Gini impurity" in {box.label: box for box in opened("uncertain").selectbox}["Rank by"].options
-assert "gini_impurity" in DETECTORS
 """,
     "A page": """
 from mcviz.app.navigation import PAGES
@@ -60,13 +58,11 @@ assert app.query_params["every"] == "500"
 """,
     "An OOD detector": """
 import numpy as np
-from benchmarks.ood.study import Network, label_of
+from benchmarks import higher_moments as study
 import mcviz
 
-run = mcviz.open_run("cache/mnist-cnn")
-features = Network(run.model_path, passes=5).features(mcviz.as_model_input(np.asarray(run.images[:3])))
-assert features.ood_scores["deterministic_max_logit"].shape == (3,)
-assert label_of("deterministic_max_logit") == "Max logit, dropout off"
+model, images = mcviz.load_model(study.MNIST / "model.keras"), np.zeros((3, 28, 28, 1), np.float32)
+assert study.observe(model, images, passes=5)["scores"]["Max logit, dropout off"].shape == (3,)
 """,
     "A kind of examples": """
 import numpy as np, pandas as pd, mcviz

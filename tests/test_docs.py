@@ -42,7 +42,7 @@ RUN = ROOT / "cache" / "mnist-cnn"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 PATHS = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/ood/fashion/README.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *(ROOT / "cache" / name / "README.md" for name in ("mnist-cnn", "fashion-cnn")),
     *sorted((ROOT / "docs").glob("*.md")),
 ]

@@ -41,6 +41,8 @@ from tests.app.opening import open_popovers
 from tests.app.probing import sentences
 from tests.cases import one_in
 
+pytestmark = pytest.mark.attack
+
 ROOT = Path(__file__).parents[2]
 OURS = {"p", "strong", "code", "ul", "li"}  # what Markdown of our own makes
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])

@@ -63,6 +63,7 @@ def test_its_own_names_are_answered_and_foreign_pages_are_not(port: tuple[str, i
     assert websocket(port[1], own, "http://evil.example") == 403
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize("host", FOREIGN)
 def test_a_foreign_name_is_refused_even_by_a_page_of_its_own(port: tuple[str, int], host: str) -> None:
     started, number = port

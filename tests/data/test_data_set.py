@@ -157,6 +157,7 @@ def test_a_model_gets_bytes_as_fractions_and_fractions_as_they_are():
     assert as_model_input(np.float64([0.5])).dtype == np.float32
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_file_is_refused_in_one_line_in_no_time_and_little_memory(tmp_path, name):
     path = tmp_path / "images.npz"
@@ -174,6 +175,7 @@ def test_a_hostile_file_is_refused_in_one_line_in_no_time_and_little_memory(tmp_
     assert time.perf_counter() - started < 5
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize("name", HONEST)
 def test_an_honest_file_is_read(tmp_path, name):
     path = tmp_path / "images.npz"

@@ -139,6 +139,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_bad_file_ends_in_one_clear_sentence(name: str) -> None:
     content, words = REFUSED[name]
@@ -148,6 +149,7 @@ def test_a_bad_file_ends_in_one_clear_sentence(name: str) -> None:
     assert str(refused.value).endswith(".")
 
 
+@pytest.mark.attack
 def test_size_is_refused_before_a_pixel_is_decoded() -> None:
     content = bomb()
     tracemalloc.start()
@@ -214,6 +216,7 @@ def test_the_brightness_of_an_edge_is_that_of_the_background(dtype: type) -> Non
     assert edge_brightness(paper[..., :1]) == pytest.approx(0.8, abs=0.01)
 
 
+@pytest.mark.attack
 def test_a_jpeg_of_thousands_of_scans_is_refused_unread() -> None:
     content = saved(noise(600), "JPEG", progressive=True)
     at = content.rindex(b"\xff\xda")
@@ -223,6 +226,7 @@ def test_a_jpeg_of_thousands_of_scans_is_refused_unread() -> None:
         read_picture(content[:at] + last_scan[:40] * 500 + content[at:])
 
 
+@pytest.mark.attack
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @settings(deadline=None, max_examples=200)
 @given(st.data())

@@ -13,6 +13,8 @@ from mcviz.errors import CorruptRunError
 from mcviz.runs import list_runs, open_run, verify_run
 from tests.runs.making import FORMS, make, numbers
 
+pytestmark = pytest.mark.attack
+
 NAMES = {
     "classes of images": [
         "manifest.json",

@@ -9,6 +9,8 @@ import pytest
 
 from tests.runs.making import make
 
+pytestmark = pytest.mark.attack
+
 OPEN = """
 import json, resource, sys
 import msgspec

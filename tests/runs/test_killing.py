@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.attack
+
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("form", ["classes of images", "three targets with variances"])

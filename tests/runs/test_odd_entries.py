@@ -19,6 +19,8 @@ from tests.cases import one_in
 from tests.runs.making import contents, make, make_partial, numbers
 from tests.runs.sealing import reseal
 
+pytestmark = pytest.mark.attack
+
 SPEED = Derived("speed", 1, {"count": "int32"})
 
 

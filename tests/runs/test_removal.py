@@ -23,6 +23,8 @@ from tests.runs.killing import CALLS
 from tests.runs.making import contents, make, numbers
 from tests.runs.power_loss import lay_out, recorded
 
+pytestmark = pytest.mark.attack
+
 KILL = """
 import shutil, sys
 from itertools import count

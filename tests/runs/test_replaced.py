@@ -14,6 +14,8 @@ from mcviz.runs.files import LocalFolder
 from tests.cases import one_in
 from tests.runs.making import make, make_partial, numbers
 
+pytestmark = pytest.mark.attack
+
 
 def begin_another(out: Path) -> None:
     remove_run(out)

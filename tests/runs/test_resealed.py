@@ -20,6 +20,8 @@ from tests.cases import one_in
 from tests.runs.making import FORMS, make, numbers
 from tests.runs.sealing import reseal
 
+pytestmark = pytest.mark.attack
+
 
 @pytest.fixture(scope="module")
 def wholes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:

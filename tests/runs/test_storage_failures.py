@@ -17,6 +17,8 @@ from mcviz.errors import PartialRunError, RunNotFoundError, StorageError
 from mcviz.runs import list_runs, open_run, remove_run
 from tests.runs.making import contents, make, numbers
 
+pytestmark = pytest.mark.attack
+
 
 class FailsAt:
     """Stands in for a function of the system, and fails from a certain call on."""

@@ -19,7 +19,7 @@ from mcviz.sampling.features import (
     find_neighbours,
     unit_features,
 )
-from mcviz.sampling.keras.features import last_logits, penultimate_activations, penultimate_model
+from mcviz.sampling.keras.features import penultimate_activations, penultimate_model
 from mcviz.sampling.keras.training import reference_network
 from tests.sampling.keras.zoo import Untraceable
 
@@ -79,17 +79,22 @@ def test_a_model_that_cannot_be_taken_apart_gives_its_input() -> None:
     np.testing.assert_array_equal(activations_before_dropout(Sampler(model), images), images.reshape(5, -1))
 
 
+def last_logits(model: keras.Model, activations: np.ndarray) -> np.ndarray:
+    kernel, bias = model.layers[-1].get_weights()
+    return (activations @ kernel + bias).astype(float)
+
+
 def test_penultimate_activations_and_their_logits_give_the_model_s_probabilities(model: keras.Model) -> None:
     hidden = penultimate_activations(model, IMAGES)
     assert hidden.shape == (37, 128)
-    logits = last_logits(model, hidden).astype(float)
+    logits = last_logits(model, hidden)
     probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(probs, model(IMAGES, training=False).numpy(), atol=1e-5)
 
 
 def test_passes_of_the_penultimate_layer_are_those_of_the_model(model: keras.Model) -> None:
     hidden = Sampler(penultimate_model(model), from_logits=False).sample(IMAGES, passes=7, seed=3)
-    logits = last_logits(model, hidden).astype(float)
+    logits = last_logits(model, hidden)
     probs = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
     np.testing.assert_allclose(probs, Sampler(model).sample(IMAGES, passes=7, seed=3), atol=1e-5)
 

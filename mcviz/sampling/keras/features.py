@@ -49,20 +49,6 @@ def penultimate_activations(model: keras.Model, examples: np.ndarray) -> np.ndar
     )
 
 
-def last_logits(model: keras.Model, activations: np.ndarray) -> np.ndarray:
-    """Compute the last layer's outputs before its activation.
-
-    Args:
-        model: as for `penultimate_model`.
-        activations: (..., D) float32, the inputs of the layer.
-
-    Returns:
-        (..., C) float32.
-    """
-    kernel, bias = model.layers[-1].get_weights()
-    return activations @ kernel + bias
-
-
 def gradient_sign(
     model: keras.Model,
     examples: np.ndarray,

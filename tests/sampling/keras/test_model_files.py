@@ -75,6 +75,7 @@ def known_objects() -> set[Any]:
 # What is refused
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize("name", hostile.HOSTILE)
 def test_what_could_run_code_or_read_files_is_refused_and_nothing_ran(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -224,6 +225,7 @@ def test_whatever_name_is_put_into_a_file_keras_finds_nothing_that_is_not_on_the
 # Memory and time
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize("name", hostile.BOMBS)
 def test_what_would_take_all_memory_or_time_is_refused_before_it_does(name: str, tmp_path: Path) -> None:
     path = hostile.BOMBS[name](tmp_path)
@@ -247,6 +249,7 @@ def test_activations_that_would_take_all_memory_are_refused_before_they_do() -> 
     assert peak_memory() - before < 300 << 20
 
 
+@pytest.mark.attack
 def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path: Path) -> None:
     assert "is no regular file" in refusal(hostile.named_pipe(tmp_path))
     assert "is no regular file" in refusal(Path("/dev/zero"))
