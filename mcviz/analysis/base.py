@@ -1,4 +1,4 @@
-"""Helpers of all analyses: requirements on a run, its scores of uncertainty, and rows of its table."""
+"""Bases of all analyses: requirements on a run, its scores of uncertainty, rows of its table, and a result on trust."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence

@@ -68,7 +68,11 @@ class ExampleSet:
 
 
 def ood(
-    run: Run, against: Sequence[str | Path] = (), *, modules: tuple[str, ...] = (), stage: Stage | None = None
+    run: Run,
+    against: str | Path | Sequence[str | Path] = (),
+    *,
+    modules: tuple[str, ...] = (),
+    stage: Stage | None = None,
 ) -> OODScores:
     """Measure how well a run's model tells what it was not made for: sets made of its own examples, and yours.
 
@@ -76,7 +80,8 @@ def ood(
 
     Args:
         run: a classification that was kept with its examples and its model.
-        against: paths of further sets: folders, files or other runs of such examples. At most 500 of each are drawn.
+        against: the path of a further set, or of several: folders, files or other runs of such examples. Of each at
+            most 500 are drawn.
         modules: to import for the run's model; see `mcviz.load_model`.
         stage: called with the name of a stage and the share of all that is done, 0 to 1; an error that it raises ends
             the work.
@@ -87,8 +92,8 @@ def ood(
         MissingPackageError: the model's framework or a module is not there.
         McvizError: another run that cannot be opened, or sets that the model does not take.
     """
-    kept = load_ood_scores(run)
-    if kept is not None and not against:
+    kept, paths = load_ood_scores(run), [against] if isinstance(against, str | Path) else against
+    if kept is not None and not paths:
         return kept
     if run.model_path is None:
         raise InvalidInputError(
@@ -96,7 +101,7 @@ def ood(
             "kept."
         )
     sampler = load_run_sampler(run, modules)
-    found = compute_ood_scores(sampler, run, [read_set(sampler, run, path) for path in against], kept=kept, stage=stage)
+    found = compute_ood_scores(sampler, run, [read_set(sampler, run, path) for path in paths], kept=kept, stage=stage)
     save_ood_scores(run, found)
     return found
 

@@ -198,7 +198,7 @@ def test_ood_gives_a_row_a_set_and_computes_those_that_are_added(
     assert save_ood_scores(photos, of_photos)
     np.savez(tmp_path / "black.npz", images=np.zeros((20, SIDE, SIDE, 3), np.uint8))
     stages: list[float] = []
-    found = mcviz.ood(photos, [tmp_path / "black.npz"], stage=lambda _, done: stages.append(done))
+    found = mcviz.ood(photos, tmp_path / "black.npz", stage=lambda _, done: stages.append(done))
     assert stages == sorted(stages) != []
     table = found.table
     assert list(table.index) == [*(each.label for each in found.hardest_first()), found.own.label]
