@@ -82,7 +82,7 @@ def ood(
         run: a classification that was kept with its examples and its model.
         against: the path of a further set, or of several: folders, files or other runs of such examples. Of each at
             most 500 are drawn.
-        modules: to import for the run's model; see `mcviz.load_model`.
+        modules: of the user's own, imported before the run's model is loaded.
         stage: called with the name of a stage and the share of all that is done, 0 to 1; an error that it raises ends
             the work.
 
