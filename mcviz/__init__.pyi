@@ -3,6 +3,7 @@ from .analysis.comparison import compare as compare
 from .analysis.labelling import count_label_errors as count_label_errors
 from .analysis.labelling import label_issues as label_issues
 from .analysis.referral import refer as refer
+from .analysis.run_trust import trust as trust
 from .analysis.slices import slices as slices
 from .analysis.unlabelled import estimate_accuracy as estimate_accuracy
 from .data import DataSet as DataSet
@@ -37,6 +38,7 @@ from .sampling.keras.model_files import load_model as load_model
 from .sampling.keras.texts import with_vocabulary as with_vocabulary
 from .sampling.keras.training import reference_network as reference_network
 from .sampling.keras.training import train as train
+from .sampling.ood_comparison import ood as ood
 from .sampling.run_sampling import sample_run as sample_run
 from .sampling.sampler import Sampler as Sampler
 from .sampling.sampler import sample as sample

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 MOST_LISTED = 10  # names in a sentence
 # Control characters move a terminal's cursor or colour it, bidirectional ones turn the words around them, and halves of
@@ -21,6 +21,15 @@ def as_html(text: str) -> str:
     import html  # here, because its table of names takes time to load, and few commands write HTML
 
     return html.escape(one_line(text))
+
+
+def describe_in_html(title: str, sentences: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a title, sentences and the rows of a table in HTML, as a notebook shows a result."""
+    cells = ["".join(f"<td>{as_html(cell)}</td>" for cell in row) for row in rows]
+    return (
+        f"<b>{as_html(title)}</b><p>{'<br>'.join(map(as_html, sentences))}</p>"
+        f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
+    )
 
 
 def list_names(names: Collection[object]) -> str:

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
@@ -14,6 +15,7 @@ from PIL import Image
 
 import mcviz
 from mcviz.cli import main
+from mcviz.errors import InvalidInputError
 from mcviz.measures.prediction_intervals import pass_intervals
 from mcviz.runs import Run
 from mcviz.tasks.regression import Regression
@@ -181,6 +183,39 @@ def test_trust_of_a_regression_prints_its_errors_and_its_coverage(folder: Path, 
     assert figures["ensemble"]["coverage"] == pytest.approx(held)
     assert found["ensemble_less"]["single_pass"]["rmse"]["high"] < 0
     assert "more than noise" in found["in_words"]
+
+
+def test_trust_prints_what_python_finds(folder: Path, capsys) -> None:
+    for name, given in ((HOSTILE_RUN, {"by": "label", "score": "margin"}), ("numbers", {})):
+        found = mcviz.trust(mcviz.open_run(folder / name), confidence=0.9, **given)
+        options = [text for option, value in given.items() for text in (f"--{option}", value)]
+        code, out, _ = run_command(capsys, "trust", folder / name, "--confidence", "90%", "--json", *options)
+        assert code == 0
+        of_python = json.loads(orjson.dumps(found.as_dict(), option=orjson.OPT_SERIALIZE_NUMPY))
+        assert {name: value for name, value in json.loads(out).items() if name in of_python} == of_python
+        _, out, _ = run_command(capsys, "trust", folder / name, "--confidence", "90%", *options)
+        assert out.startswith(f"{found.in_words}\n")
+        shown = found._repr_html_()
+        assert CANARY not in shown
+        assert len(Parsed(shown).cells) == sum(map(len, found.text_rows))
+
+
+def test_groups_by_a_column_are_refused_for_a_regression_in_python(folder: Path) -> None:
+    with pytest.raises(InvalidInputError, match=r"^by is for runs of classification\. Received: .*numbers"):
+        mcviz.trust(mcviz.open_run(folder / "numbers"), by="c")
+
+
+@pytest.mark.parametrize("name", [HOSTILE_RUN, "numbers"])
+def test_the_table_of_trust_has_the_figures_that_requirements_judge(folder: Path, name: str) -> None:
+    found = mcviz.trust(mcviz.open_run(folder / name))
+    table = found.table
+    assert list(table.index) == list(found.figures)
+    for way, figures in found.figures.items():
+        known = table.loc[way].dropna()
+        assert set(known.index) <= {f"{measure}{end}" for measure in figures for end in ("", "_low", "_high")}
+        for measure, each in figures.items():
+            ends = [table.loc[way, f"{measure}{end}"] for end in ("", "_low", "_high")]
+            np.testing.assert_array_equal(ends, [each.value, each.low, each.high])
 
 
 @pytest.mark.parametrize("option", [["--by", "c"], ["--mistake-cost", "1", "--look-cost", "1"], ["--score", "margin"]])

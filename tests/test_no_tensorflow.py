@@ -31,6 +31,7 @@ def imported_by(code: str) -> list[str]:
         LOOK_AT_THE_SHIPPED_RUN,
         pytest.param("from mcviz.cli import main; main(['verify', 'cache/mnist-cnn'])", marks=pytest.mark.exhaustive),
         "from mcviz.cli import main; main(['trust', 'cache/mnist-cnn'])",
+        "mcviz.ood(mcviz.open_run('cache/mnist-cnn')).table",
         "from mcviz.cli import main; main(['refer', 'cache/mnist-cnn', '--budget', '9'])",
         "from mcviz.runs.data_set import data_set_of; data_set_of(mcviz.open_run('cache/mnist-cnn'))",
         "import mcviz.sampling.run_sampling, mcviz.sampling.ood, mcviz.sampling.cluster, mcviz.sampling.checking",

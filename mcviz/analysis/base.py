@@ -1,20 +1,25 @@
-"""Helpers of all analyses: requirements on a run, its scores of uncertainty, and rows of its table."""
+"""Bases of all analyses: requirements on a run, its scores of uncertainty, rows of its table, and a result on trust."""
 
-from typing import TYPE_CHECKING
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES, RegressionPredictions
+from mcviz.measures.bootstrap import Interval
 from mcviz.measures.groups import count_groups
 from mcviz.runs import Run
 from mcviz.tasks.regression import Regression
-from mcviz.text import one_line
+from mcviz.text import describe_in_html, one_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = np.ndarray
+Figures = Mapping[str, Mapping[str, Interval]]  # by the names of the predictor and of the measure
 
 RANKING_SCORES = tuple(name for name, score in SCORES.items() if not score.needs_labels)
 LEAST_LABELLED = 2  # examples, one half of which calibrates the other
@@ -32,6 +37,14 @@ def require_classes(run: Run) -> None:
         raise InvalidInputError(
             f"This is for runs of classification. Received: {run.path}, of {run.manifest.task}. {REGRESSION_ADVICE}"
         )
+
+
+def check_arguments_of_classes(run: Run, arguments: Mapping[str, object]) -> None:
+    """Raise an `InvalidInputError` where arguments, by their names, are given that are for runs of classification."""
+    given = [name for name, value in arguments.items() if value is not None]
+    if given and not run.class_names:
+        what = f"{run.path}, of {run.manifest.task}"
+        raise InvalidInputError(f"{given[0]} is for runs of classification. Received: {what}. Leave it out.")
 
 
 def require_labels(run: Run) -> Array:
@@ -114,6 +127,69 @@ def group_sentence(run: Run, group: str | None) -> str:
         return "Examples are taken as independent."
     count = count_groups(len(run), find_groups(run, group))
     return f"Examples are taken as independent only between groups: {count:,} by {one_line(group)}."
+
+
+def describe_run(run: Run, sentences: Sequence[str]) -> dict[str, Any]:
+    """Return the beginning of the JSON on a run."""
+    return {"run": run.path, "examples": len(run), "passes": run.passes, "in_words": " ".join(sentences)}
+
+
+@dataclass(frozen=True, repr=False)
+class RunTrust(ABC):
+    """How far the predictions of a run can be trusted.
+
+    Attributes:
+        run: with labels.
+        score: that ranks its examples.
+        group: the column whose values are groups of examples that belong together; None where each is its own.
+        confidence: of all intervals.
+        figures: with their intervals, by predictor and measure; shares are fractions.
+        sentences: the verdict, then what else is found.
+    """
+
+    run: Run
+    score: str
+    group: str | None
+    confidence: float
+    figures: Figures
+    sentences: list[str]
+
+    @property
+    def in_words(self) -> str:
+        """The findings, in sentences."""
+        return " ".join(self.sentences)
+
+    @property
+    def table(self) -> "pd.DataFrame":
+        """The figures of each way to predict, a row each, indexed by `predictor`, its name.
+
+        A column has a measure, and is followed by the ends of its interval, such as `accuracy`, `accuracy_low` and
+        `accuracy_high`, float64 and missing where there are none. Shares are fractions.
+        """
+        import pandas as pd  # here, because it takes time to import
+
+        ends = {"": "value", "_low": "low", "_high": "high"}
+        rows = [
+            {f"{measure}{end}": getattr(each, name) for measure, each in row.items() for end, name in ends.items()}
+            for row in self.figures.values()
+        ]
+        return pd.DataFrame(rows, pd.Index(self.figures, name="predictor"))
+
+    @property
+    @abstractmethod
+    def text_rows(self) -> list[Sequence[str]]:
+        """The figures as people read them, a row each way to predict; the names of the columns come first."""
+
+    @abstractmethod
+    def as_dict(self) -> dict[str, Any]:
+        """Return all that is found for JSON."""
+
+    def __repr__(self) -> str:
+        return self.in_words
+
+    def _repr_html_(self) -> str:
+        """The findings as a notebook shows them."""
+        return describe_in_html(self.run.path, self.sentences, self.text_rows)
 
 
 def column(run: Run, name: str, target: int) -> str:

@@ -1,58 +1,89 @@
 """Trust in a regression: how wrong it is, and whether its intervals hold as many labels as they promise."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from mcviz.analysis.base import find_groups, require_known_labels
+from mcviz import validate
+from mcviz.analysis.base import Figures, RunTrust, describe_run, find_groups, require_known_labels
+from mcviz.choices import PREDICTOR_NAMES
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.groups import largest_design_effect
 from mcviz.measures.prediction_intervals import coverage_sentence
-from mcviz.measures.quality import INTERVAL, compute_measures, join_terms
+from mcviz.measures.quality import INTERVAL, Measure, compute_measures, join_terms
 from mcviz.measures.regression import RegressionMeasures, Terms, regression_terms, table_from_terms
 from mcviz.runs import Run
 from mcviz.tasks.regression import Regression
 
-Figures = Mapping[str, Mapping[str, Interval]]  # by the names of the predictor and of the measure
 PREDICTOR_WORDS = {"deterministic": "the deterministic model", "single_pass": "a single pass"}
 
 
-@dataclass(frozen=True)
-class RegressionTrust:
+@dataclass(frozen=True, repr=False)
+class RegressionTrust(RunTrust):
     """The errors of a regression, and the coverage of its intervals.
 
+    Of the `ensemble`, `figures` have all of `measures.quality.REGRESSION`; of `deterministic`, where the run has it,
+    and `single_pass` RMSE, MAE, NLL where there is a variance, and CRPS. `sentences` are the verdict on the intervals,
+    then what the ensemble gains.
+
     Attributes:
-        figures: by predictor and measure: of the `ensemble` all of `measures.quality.REGRESSION`; of `deterministic`,
-            where the run has it, and `single_pass` RMSE, MAE, NLL where there is a variance, and CRPS.
         differences: of the ensemble from each of the others, paired by example: the ensemble's less the other's.
-        confidence: of all intervals.
-        sentences: the verdict on the intervals, then what the ensemble gains.
     """
 
-    figures: Figures
     differences: Figures
-    confidence: float
-    sentences: list[str]
+
+    @property
+    def text_rows(self) -> list[Sequence[str]]:
+        """As for `RunTrust`."""
+        measures = self.run.task.quality.measures
+        rows = [
+            [PREDICTOR_NAMES[way], *(self.format(figures, each) for each in measures)]
+            for way, figures in self.figures.items()
+        ]
+        return [["predictor", *(each.label for each in measures)], *rows]
+
+    def format(self, figures: Mapping[str, Interval], measure: Measure, sign: str = "") -> str:
+        """Format the figure of a measure among those of a predictor, with its unit; "" where there is none."""
+        if measure.name not in figures:
+            return ""
+        return measure.format_interval(figures[measure.name], self.run.manifest.unit, sign=sign)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all that is found for JSON."""
+        return {
+            **describe_run(self.run, self.sentences),
+            "confidence": self.confidence,
+            "figures": self.figures,
+            "ensemble_less": self.differences,
+            "score": self.score,
+            "group": self.group,
+        }
 
 
-def measure_regression(run: Run, confidence: float = 0.95, *, group: str | None = None) -> RegressionTrust:
+def measure_regression(
+    run: Run, confidence: float = 0.95, *, group: str | None = None, score: str | None = None
+) -> RegressionTrust:
     """Measure how wrong a regression is, and how many labels its intervals hold.
 
     Args:
         run: a regression with labels.
         confidence: above 0 and below 1, of the intervals.
         group: one of the user's own columns, whose values are groups of examples that belong together.
+        score: that ranks its examples; the first that it has without it.
 
     Raises:
-        InvalidInputError: the run has no labels, one example, or no such column.
+        InvalidInputError: the run has no labels, one example, or no such column or score.
     """
+    offered = [name for name in run.score_names if not run.score_registry[name].needs_labels]
+    score = run.first_score if score is None else validate.choice("score", score, offered)
     groups = find_groups(run, group)
     figures, differences = compute_figures(run, load_terms(run), confidence, groups)
     effect = largest_design_effect(groups)
     sentences = [coverage_sentence(figures["ensemble"]["coverage"], INTERVAL, len(run), confidence, effect)]
     sentences += [_gain_sentence(run, each["rmse"], PREDICTOR_WORDS[name]) for name, each in differences.items()]
-    return RegressionTrust(figures, differences, confidence, sentences)
+    return RegressionTrust(run, score, group, confidence, figures, sentences, differences)
 
 
 def load_terms(run: Run) -> dict[str, Terms]:

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from mcviz.analysis.base import Figures
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.parts import (
     BARE,
@@ -21,7 +22,6 @@ from mcviz.analysis.parts import (
     quote,
     split_by_class,
 )
-from mcviz.analysis.regression import Figures
 from mcviz.errors import InvalidInputError
 from mcviz.measures.bootstrap import Interval
 from mcviz.measures.class_quality import CLASS_MEASURES

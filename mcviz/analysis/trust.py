@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -134,6 +134,10 @@ class Convergence:
         figures = zip((self.accuracy, self.nll, self.ece), TOLERANCES, strict=True)
         moving = np.flatnonzero(np.any([np.abs(values - values[-1]) > step for values, step in figures], axis=0))
         return int(self.sizes[moving[-1] + 1] if len(moving) else self.sizes[0])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures for JSON."""
+        return {**vars(self), "enough": self.enough}
 
 
 def compute_convergence(run: Run, score: str = "max_probability", progress: Progress | None = None) -> Convergence:

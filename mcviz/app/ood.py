@@ -24,7 +24,7 @@ from mcviz.measures.detection import roc_points
 from mcviz.measures.detectors import DROPOUT_OFF, VERDICT
 from mcviz.permission import may_write
 from mcviz.runs import Run
-from mcviz.runs.ood_scores import OODScores, OODSet, load_ood_scores, ood_in_words, save_ood_scores
+from mcviz.runs.ood_scores import OODScores, OODSet, load_ood_scores, save_ood_scores
 from mcviz.text import one_line
 
 REQUESTED = "ood-asked"  # in the session: the run's digest and the set, "" for those of its own examples
@@ -88,7 +88,7 @@ def render_given_sets(run: Run, found: OODScores) -> None:
 
 def render_findings(run: Run, found: OODScores, state: PageState) -> None:
     """Render the findings: sentences, the AUROC of a few detectors, the table of all, and the details of one cell."""
-    first, *others = map(as_markdown, ood_in_words(found))
+    first, *others = map(as_markdown, found.sentences)
     st.markdown(f"**{first}** {' '.join(others)}")
     _render_dots(run, found)
     st.header("Every detector", anchor=False)

@@ -47,11 +47,6 @@ class Findings:
     draw_charts: "Callable[[], Mapping[str, go.Figure]]"
 
 
-def describe_run(run: "Run", sentences: Sequence[str]) -> dict[str, Any]:
-    """Return the beginning of the JSON on a run."""
-    return {"run": run.path, "examples": len(run), "passes": run.passes, "in_words": " ".join(sentences)}
-
-
 def finish(found: Findings, judgements: "Sequence[Judgement]", *, as_json: bool, folder: Path | None) -> None:
     """Print what was found, and write the summary where a folder is given.
 

@@ -50,27 +50,25 @@ def stage_progress() -> Iterator[Callable[[str, float], None]]:
         A function of the name of the stage, and the share of all that is done, 0 to 1.
     """
     form = "[{bar:20}] {percentage:3.0f}%  {desc}"
-    bar = tqdm(total=100, ascii=".#", bar_format=form, leave=False, **_stream_options(sys.stderr))
 
-    def show(what: str, done: float) -> None:
-        bar.set_description_str(what, refresh=False)
-        bar.update(100 * done - bar.n)
+    def make(_: float, total: float) -> "tqdm[Any]":
+        return tqdm(total=total, ascii=".#", bar_format=form, leave=False, **_stream_options(sys.stderr))
 
-    try:
-        yield show
-    finally:
-        bar.close()
+    with _open_bar(make) as show:
+        yield lambda stage, done: show(100 * done, 100, stage)
 
 
 @contextmanager
-def _open_bar(make: "Callable[[int, int], tqdm[Any]]") -> Iterator[Callable[[int, int], None]]:
-    """Open a bar at the first report, made from (done, total)."""
+def _open_bar(make: "Callable[[Any, Any], tqdm[Any]]") -> Iterator[Callable[..., None]]:
+    """Open a bar at the first report, made from (done, total); a stage's name may come with each."""
     bar: tqdm[Any] | None = None
 
-    def show(done: int, total: int) -> None:
+    def show(done: float, total: float, stage: str = "") -> None:
         nonlocal bar
         if bar is None:
             bar = make(done, total)
+        if stage:
+            bar.set_description_str(stage, refresh=False)
         bar.update(done - bar.n)
 
     try:

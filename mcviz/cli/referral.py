@@ -7,7 +7,7 @@ import click
 
 from mcviz.choices import METHODS
 from mcviz.cli.arguments import CONFIDENCE, GROUP, JSON, RUN, SEED, TO, parse_share
-from mcviz.cli.ood import load_sampler
+from mcviz.cli.ood import import_framework
 from mcviz.cli.options import import_option
 from mcviz.cli.printing import print_json, say, table_lines, tell
 from mcviz.cli.stopping import loading
@@ -159,9 +159,11 @@ def ood_warnings(old: "Run", new: "Run", modules: tuple[str, ...], promise: str)
         from mcviz.analysis.referral import SHIFT_P_VALUE
         from mcviz.measures import percent
         from mcviz.sampling.ood import ood_shift
+        from mcviz.sampling.source import load_run_sampler
 
     try:
-        shift, usual, share = ood_shift(load_sampler(old, old.model_path, modules), old, new)
+        import_framework(old.model_path)
+        shift, usual, share = ood_shift(load_run_sampler(old, modules), old, new)
     except McvizError as error:
         return [f"The examples are not compared by the OOD score. {error}"]
     if shift.p_value >= SHIFT_P_VALUE:

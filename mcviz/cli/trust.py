@@ -2,28 +2,32 @@
 
 import math
 from dataclasses import astuple
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
 from mcviz.cli.arguments import CONFIDENCE, GROUP, JSON, RUN
-from mcviz.cli.gate import SUMMARY, Findings, Rows, describe_run, finish
+from mcviz.cli.gate import SUMMARY, Findings, Rows, finish
 from mcviz.cli.options import import_option
 from mcviz.cli.progress import count_progress
-from mcviz.cli.regression import find_errors
+from mcviz.cli.regression import draw_coverage, regression_lines
 from mcviz.cli.stopping import loading
 from mcviz.cli.unlabelled import find_estimate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import plotly.graph_objects as go
+
     from mcviz.analysis.referral import CheapestReferral
-    from mcviz.analysis.regression import Figures
-    from mcviz.analysis.trust import Convergence
+    from mcviz.analysis.regression import RegressionTrust
+    from mcviz.analysis.run_trust import ClassificationTrust
     from mcviz.measures.calibration import Calibration, CalibrationFigures
     from mcviz.measures.conformal import SetFigures
     from mcviz.measures.selective import SelectiveFigures
-    from mcviz.runs import Run
 
 COST = click.FloatRange(min=0)
 ECES = "ece", "ece_equal_mass"
@@ -59,13 +63,17 @@ IN_PERCENT = "accuracy", *ECES, "overconfidence"
 @JSON
 def trust(
     run: str,
+    by: str | None,
+    group: str | None,
+    score: str | None,
+    mistake_cost: float | None,
+    look_cost: float | None,
     confidence: float,
     calibrated_on: str | None,
     modules: tuple[str, ...],
     requirements: tuple[str, ...],
     summary: Path | None,
     as_json: bool,
-    **options: Any,
 ) -> None:
     """Print how far the predictions of the run in folder or at fsspec address RUN can be trusted.
 
@@ -74,129 +82,105 @@ def trust(
     and which columns and scores are distributed otherwise.
     """
     with loading():
-        from mcviz import open_run, validate
+        from mcviz import open_run
+        from mcviz import trust as measure_trust
+        from mcviz.analysis.base import check_arguments_of_classes
         from mcviz.analysis.requirements import parse_requirement
         from mcviz.cli.summary import check_summary_folder
 
     required = [parse_requirement(each) for each in requirements]
     if summary is not None:
         check_summary_folder(summary)
-    if (options["mistake_cost"] is None) != (options["look_cost"] is None):
+    if (mistake_cost is None) != (look_cost is None):
         raise click.UsageError(
             "The cheapest threshold takes both --mistake-cost and --look-cost. Received: one of them."
         )
-    if not 0 < validate.fraction("confidence", confidence) < 1:
-        raise validate.invalid("confidence", "above 0 and below 1", confidence)
     opened = open_run(run)
     if calibrated_on is not None:
-        given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
+        options = {
+            "--by": by,
+            "--group": group,
+            "--score": score,
+            "--mistake-cost": mistake_cost,
+            "--look-cost": look_cost,
+        }
+        given = [name for name, value in options.items() if value is not None]
         if given or required:
             raise click.UsageError(
                 f"An accuracy that is estimated with --calibrated-on goes with no {', '.join(given) or '--require'}, "
                 "which takes labels."
             )
-        found = find_estimate(opened, open_run(calibrated_on), confidence, modules)
-        finish(found, [], as_json=as_json, folder=summary)
+        estimate = find_estimate(opened, open_run(calibrated_on), confidence, modules)
+        finish(estimate, [], as_json=as_json, folder=summary)
         return
-    find = _find_calibration if opened.task.predicts_classes else find_errors
-    figures, found = find(opened, confidence, **options)
-    finish(found, [each.judge(figures, opened, confidence) for each in required], as_json=as_json, folder=summary)
-
-
-def _find_calibration(
-    run: "Run",
-    confidence: float,
-    *,
-    by: str | None,
-    group: str | None,
-    score: str | None,
-    mistake_cost: float | None,
-    look_cost: float | None,
-) -> "tuple[Figures, Findings]":
-    with loading():
-        from mcviz import validate
-        from mcviz.analysis.base import convergence_score, find_groups, group_sentence, ranking_scores
-        from mcviz.analysis.referral import find_cheapest_referral, measure_prediction_sets, rank_by_all_scores
-        from mcviz.analysis.slices import slices as find_slices
-        from mcviz.analysis.trust import (
-            compute_convergence,
-            group_by_column,
-            predictors,
-            verdict_sentences,
-        )
-        from mcviz.measures.calibration import CALIBRATION_MEASURES, calibration, calibration_by_group
-        from mcviz.measures.selective import selective_figures
-        from mcviz.plot import reliability
-
-    score = validate.choice("score", score or run.first_score, ranking_scores(run))
-    groups, dependent = group_by_column(run, by) if by else None, find_groups(run, group)
-    ways = predictors(run, group=group)
-    found = calibration(ways, groups=dependent, confidence=confidence)
+    check_arguments_of_classes(opened, {"--by": by, "--mistake-cost": mistake_cost, "--look-cost": look_cost})
     with count_progress("permutations") as progress:
-        slices = find_slices(run, group=group, progress=progress)
-    by_group = {}
-    if groups is not None:
-        by_number = calibration_by_group(ways, groups.members, groups=dependent, confidence=confidence)
-        by_group = {groups.names[number]: each for number, each in by_number.items()}
-    selective = selective_figures(rank_by_all_scores(run, group), confidence=confidence)
-    ranked_by = convergence_score(score)
-    convergence = compute_convergence(run, ranked_by)
-    sets = measure_prediction_sets(run, group=group)
-    costs = (
-        None
-        if mistake_cost is None or look_cost is None
-        else find_cheapest_referral(run, mistake_cost, look_cost, score, confidence=confidence)
+        found = measure_trust(opened, by=by, group=group, score=score, confidence=confidence, progress=progress)
+    finish(
+        _describe(found, mistake_cost, look_cost),
+        [each.judge(found.figures, opened, confidence) for each in required],
+        as_json=as_json,
+        folder=summary,
     )
-    sentences = [*verdict_sentences(run, found), *slices.sentences]
-    grouped = {name: _calibration_dict(each) for name, each in by_group.items()}
-    more = {
-        "convergence": _convergence_dict(convergence),
-        "prediction_sets": sets,
-        "cheapest": costs and costs.as_dict(),
+
+
+def _describe(
+    found: "ClassificationTrust | RegressionTrust", mistake_cost: float | None, look_cost: float | None
+) -> Findings:
+    from mcviz.analysis.base import group_sentence
+    from mcviz.analysis.regression import RegressionTrust
+
+    as_dict, together = found.as_dict(), group_sentence(found.run, found.group)
+    if isinstance(found, RegressionTrust):
+        lines, rows, draw_charts = regression_lines(found), found.text_rows, partial(draw_coverage, found)
+    else:
+        costs = _find_costs(found, mistake_cost, look_cost)
+        as_dict["cheapest"] = costs and costs.as_dict()
+        lines = [
+            *_calibration_lines(found.calibration),
+            *_group_lines(found.by, found.by_group),
+            *_score_lines(found.scores),
+            *_convergence_lines(found),
+            *_set_lines(found.prediction_sets),
+            *_cost_lines(costs),
+        ]
+        rows, draw_charts = _calibration_rows(found.calibration), partial(_draw_reliability, found)
+    return Findings(
+        found.run,
+        found.score,
+        found.sentences,
+        [*lines, "", together],
+        as_dict,
+        tables={"How good is each way to predict?": rows},
+        draw_charts=draw_charts,
+    )
+
+
+def _find_costs(
+    found: "ClassificationTrust", mistake_cost: float | None, look_cost: float | None
+) -> "CheapestReferral | None":
+    from mcviz.analysis.referral import find_cheapest_referral
+
+    if mistake_cost is None or look_cost is None:
+        return None
+    return find_cheapest_referral(found.run, mistake_cost, look_cost, found.score, confidence=found.confidence)
+
+
+def _draw_reliability(found: "ClassificationTrust") -> "dict[str, go.Figure]":
+    from mcviz.plot import reliability
+
+    return {
+        "Are the probabilities calibrated?": reliability(found.run, found.calibration.predictors, group=found.group)
     }
-    by_groups = {"by": by, "groups": grouped, "slices": slices.as_dict()}
+
+
+def _calibration_rows(found: "Calibration") -> Rows:
     rows: Rows = [["predictor", *MEASURE_NAMES.values()]]
     rows += [
         [PREDICTOR_NAMES[way], *(" ".join(_format_with_ends(each, measure).split()) for measure in MEASURE_NAMES)]
         for way, each in found.figures.items()
     ]
-    figures = {way: {name: getattr(each, name) for name in CALIBRATION_MEASURES} for way, each in found.figures.items()}
-    return figures, Findings(
-        run,
-        score,
-        sentences,
-        lines=[
-            *_calibration_lines(found),
-            *_group_lines(by, by_group),
-            *_score_lines(selective),
-            *_convergence_lines(convergence, run, ranked_by),
-            *_set_lines(sets),
-            *_cost_lines(costs),
-            "",
-            group_sentence(run, group),
-        ],
-        as_dict={
-            **describe_run(run, sentences),
-            "group": group,
-            **_calibration_dict(found),
-            "scores": selective,
-            **by_groups,
-            "score": score,
-            **more,
-        },
-        tables={"How good is each way to predict?": rows},
-        draw_charts=lambda: {"Are the probabilities calibrated?": reliability(run, ways, group=group)},
-    )
-
-
-def _calibration_dict(found: "Calibration") -> dict[str, Any]:
-    return {
-        "confidence": found.confidence,
-        "figures": found.figures,
-        "ensemble_less": found.differences,
-        "bins": found.bins,
-        "equal_mass_bins": found.equal_mass_bins,
-    }
+    return rows
 
 
 def _calibration_lines(found: "Calibration") -> list[str]:
@@ -212,7 +196,7 @@ def _calibration_lines(found: "Calibration") -> list[str]:
     return lines
 
 
-def _group_lines(by: str | None, groups: "dict[str, Calibration]") -> list[str]:
+def _group_lines(by: str | None, groups: "Mapping[str, Calibration]") -> list[str]:
     """Lines on accuracy and calibration of the ensemble in each group, the least accurate first."""
     lines = []
     ordered = sorted(groups.items(), key=lambda pair: pair[1].figures["ensemble"].accuracy.value)
@@ -224,7 +208,7 @@ def _group_lines(by: str | None, groups: "dict[str, Calibration]") -> list[str]:
     return lines
 
 
-def _score_lines(figures: "dict[str, SelectiveFigures]") -> list[str]:
+def _score_lines(figures: "Mapping[str, SelectiveFigures]") -> list[str]:
     """Lines on the scores by which mistakes are found, the best first."""
     from mcviz.measures.calibration import ENOUGH
 
@@ -241,19 +225,16 @@ def _score_lines(figures: "dict[str, SelectiveFigures]") -> list[str]:
     return lines
 
 
-def _convergence_dict(found: "Convergence") -> dict[str, Any]:
-    return {**vars(found), "enough": found.enough}
-
-
-def _convergence_lines(found: "Convergence", run: "Run", score: str) -> list[str]:
+def _convergence_lines(trusted: "ClassificationTrust") -> list[str]:
     """Lines on the ensemble of the first passes, size by size, and on how many are enough."""
+    found, score = trusted.convergence, trusted.convergence_score
     lines = ["", f"{'passes':<8}{'accuracy':>11}{'NLL':>10}{'ECE':>9}{'top 100 shared':>17}"]
     columns = zip(found.sizes, found.accuracy, found.nll, found.ece, found.shared_top, strict=True)
     for size, accuracy, nll, ece, shared in columns:
         top = f"{100 * shared:.0f}%" if size > 1 else ""
         lines.append(f"{size:<8,}{100 * accuracy:>10.2f}%{nll:>10.4f}{100 * ece:>8.2f}%{top:>17}")
     top = f"Top 100 shared: the part of the 100 most uncertain by {score} that two halves of the passes agree on."
-    if found.enough == run.passes:
+    if found.enough == trusted.run.passes:
         return [*lines, f"The figures still move up to the last pass. {top}"]
     return [*lines, f"From {found.enough:,} passes on, more passes change nothing that matters. {top}"]
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from mcviz.cli.gate import Findings, Rows, describe_run
+from mcviz.cli.gate import Findings, Rows
 from mcviz.cli.printing import table_lines
 from mcviz.cli.referral import ood_warnings
 from mcviz.cli.stopping import loading
@@ -21,6 +21,7 @@ def find_estimate(run: "Run", calibrated_on: "Run", confidence: float, modules: 
         modules: to import for the runs' model, which is asked for the OOD score.
     """
     with loading():
+        from mcviz.analysis.base import describe_run
         from mcviz.analysis.unlabelled import SHIFTED, estimate_accuracy
         from mcviz.measures import percent
 

@@ -1,8 +1,9 @@
 """The OOD scores of sets of examples, and how well a run's model tells them from its own, kept beside the run."""
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +15,11 @@ from mcviz.measures.detectors import DETECTORS, DROPOUT_OFF, VERDICT
 from mcviz.measures.ood import OOD_P_VALUE
 from mcviz.measures.units import percent
 from mcviz.runs.derived import Derived, load_derived, save_derived
+from mcviz.text import describe_in_html
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mcviz.runs.run import Run
 
 SURE = 0.9  # a max probability above which a model is called sure
@@ -86,8 +90,25 @@ class OODSet:
         """A detector's AUROC with its 95% interval."""
         return Interval(*(each.auroc for each in self.figures[detector]))
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the set and its figures for JSON."""
+        figures = {
+            name: {"value": asdict(value), "low": asdict(low), "high": asdict(high)}
+            for name, (value, low, high) in self.figures.items()
+        }
+        return {
+            "key": self.key,
+            "label": self.label,
+            "source": self.source,
+            "examples": len(self),
+            "stopped": self.stopped,
+            "sure": self.sure,
+            "stopped_of_sure": self.stopped_of_sure,
+            "figures": figures,
+        }
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class OODScores:
     """The scores of the detectors for a run's own examples and for sets that are out of distribution.
 
@@ -106,6 +127,28 @@ class OODScores:
     fitted: int
     calibrated: int
     passes: int
+
+    @property
+    def sentences(self) -> list[str]:
+        """How much the verdict stops, whether it stops what the model is sure of, and which detector finds the most.
+
+        None where there is no set.
+        """
+        if not self.sets:
+            return []
+        mean = float(np.mean([each.stopped.value for each in self.sets]))
+        hardest = min(self.sets, key=lambda each: each.stopped.value)
+        return [
+            f"The verdict stops {percent(mean, 0)} of these inputs; of “{hardest.label}”, the hardest, "
+            f"{percent(hardest.stopped.value, 0)}.",
+            _describe_sure(self.sets),
+            _describe_best(self.means(), self.labels),
+        ]
+
+    @property
+    def in_words(self) -> str:
+        """The findings, in sentences."""
+        return " ".join(self.sentences)
 
     @property
     def stopped_by_chance(self) -> tuple[float, float]:
@@ -135,6 +178,64 @@ class OODScores:
         """The AUROC of each detector, its mean over the sets."""
         return {name: float(np.mean([each.figures[name][0].auroc for each in self.sets])) for name in self.labels}
 
+    @property
+    def table(self) -> "pd.DataFrame":
+        """The sets, a row each, the hardest first, indexed by `set`, its label; the run's own examples come last.
+
+        The columns are `examples`, a number; `stopped`, `sure` and `stopped_of_sure`, shares as fractions; and the
+        AUROC of each detector, by its name. All but `examples` and `sure` are followed by the ends of their 95%
+        intervals, such as `stopped_low` and `stopped_high`, float64. What the run's own examples have not is missing.
+        """
+        import pandas as pd  # here, because it takes time to import
+
+        every = [*self.hardest_first(), self.own]
+        rows = [
+            {"examples": len(each)}
+            | _name_ends("stopped", each.stopped)
+            | {"sure": each.sure}
+            | _name_ends("stopped_of_sure", None if each is self.own else each.stopped_of_sure)
+            | {
+                column: value
+                for name in self.labels
+                for column, value in _name_ends(name, None if each is self.own else each.interval(name)).items()
+            }
+            for each in every
+        ]
+        return pd.DataFrame(rows, pd.Index([each.label for each in every], name="set"))
+
+    @property
+    def text_rows(self) -> list[tuple[str, ...]]:
+        """The verdict on each set, as people read it, the hardest first; the names of the columns come first."""
+        rows: list[tuple[str, ...]] = [("set", "examples", "stopped", "sure", "stopped of sure")]
+        for each in (*self.hardest_first(), self.own):
+            of_sure = None if each is self.own else each.stopped_of_sure
+            stopped = "" if of_sure is None else percent(of_sure.value)
+            rows.append((each.label, f"{len(each):,}", percent(each.stopped.value), percent(each.sure), stopped))
+        return rows
+
+    def __repr__(self) -> str:
+        return self.in_words
+
+    def _repr_html_(self) -> str:
+        """The findings as a notebook shows them."""
+        return describe_in_html("Out of distribution", self.sentences, self.text_rows)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the findings for JSON."""
+        return {
+            "in_words": self.sentences,
+            "passes": self.passes,
+            "fitted": self.fitted,
+            "calibrated": self.calibrated,
+            "held_out": len(self.own),
+            "held_out_stopped": {
+                "value": self.own.stopped.value,
+                "by_chance": dict(zip(("low", "high"), self.stopped_by_chance, strict=True)),
+            },
+            "detectors": self.labels,
+            "sets": [each.as_dict() for each in self.sets],
+        }
+
     def _measure(self, each: OODSet) -> OODSet:
         figures = {}
         for name in self.labels:
@@ -143,25 +244,10 @@ class OODScores:
         return replace(each, figures=figures)
 
 
-def ood_in_words(scores: OODScores) -> list[str]:
-    """The findings in three sentences; none where there is no set.
-
-    Returns:
-        How much the verdict stops, whether it stops what the model is sure of, and which detector finds the most.
-    """
-    sets = scores.sets
-    if not sets:
-        return []
-    mean, hardest = (
-        float(np.mean([each.stopped.value for each in sets])),
-        min(sets, key=lambda each: each.stopped.value),
-    )
-    return [
-        f"The verdict stops {percent(mean, 0)} of these inputs; of “{hardest.label}”, the hardest, "
-        f"{percent(hardest.stopped.value, 0)}.",
-        _describe_sure(sets),
-        _describe_best(scores.means(), scores.labels),
-    ]
+def _name_ends(name: str, interval: Interval | None) -> dict[str, float]:
+    """Return a value and the ends of its interval, by the names of their columns; missing without an interval."""
+    value = interval or Interval(math.nan)
+    return {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
 
 
 def _describe_sure(sets: tuple[OODSet, ...]) -> str:

@@ -33,11 +33,12 @@ from mcviz.measures.ood import (
     unexplained_share,
 )
 from mcviz.runs import Run, open_run
-from mcviz.runs.ood_scores import OODScores, OODSet
+from mcviz.runs.ood_scores import OODScores, OODSet, load_ood_scores, save_ood_scores
 from mcviz.sampling.adapters import adapter_for_run, load_shown
 from mcviz.sampling.features import activations_before_dropout
 from mcviz.sampling.ood import fit_class_subspaces, model_inputs, split_halves
 from mcviz.sampling.sampler import Sampler
+from mcviz.sampling.source import load_run_sampler
 from mcviz.tasks.classification import dequantise, quantise
 
 OWN, OF_A_SET = 1000, 500  # examples at most
@@ -64,6 +65,45 @@ class ExampleSet:
     label: str
     contents: np.ndarray
     source: str = ""
+
+
+def ood(
+    run: Run,
+    against: str | Path | Sequence[str | Path] = (),
+    *,
+    modules: tuple[str, ...] = (),
+    stage: Stage | None = None,
+) -> OODScores:
+    """Measure how well a run's model tells what it was not made for: sets made of its own examples, and yours.
+
+    What is computed is kept with the run, and loaded the next time without the model.
+
+    Args:
+        run: a classification that was kept with its examples and its model.
+        against: the path of a further set, or of several: folders, files or other runs of such examples. Of each at
+            most 500 are drawn.
+        modules: of the user's own, imported before the run's model is loaded.
+        stage: called with the name of a stage and the share of all that is done, 0 to 1; an error that it raises ends
+            the work.
+
+    Raises:
+        DataNotFoundError: nothing is at a path.
+        InvalidInputError: fewer than 60 examples, a regression, a run without its model, or examples of another kind.
+        MissingPackageError: the model's framework or a module is not there.
+        McvizError: another run that cannot be opened, or sets that the model does not take.
+    """
+    kept, paths = load_ood_scores(run), [against] if isinstance(against, str | Path) else against
+    if kept is not None and not paths:
+        return kept
+    if run.model_path is None:
+        raise InvalidInputError(
+            f"{run.path} was kept without its model, so nothing new can be predicted. Sample it again with the model "
+            "kept."
+        )
+    sampler = load_run_sampler(run, modules)
+    found = compute_ood_scores(sampler, run, [read_set(sampler, run, path) for path in paths], kept=kept, stage=stage)
+    save_ood_scores(run, found)
+    return found
 
 
 def make_sets(run: Run, examples: np.ndarray) -> list[ExampleSet]:

@@ -14,7 +14,7 @@ from mcviz.app import ood
 from mcviz.app.places import offered_data
 from mcviz.measures import percent
 from mcviz.measures.detectors import DETECTORS, VERDICT
-from mcviz.runs.ood_scores import OODScores, load_ood_scores, ood_in_words, save_ood_scores
+from mcviz.runs.ood_scores import OODScores, load_ood_scores, save_ood_scores
 from mcviz.sampling import Sampler
 from mcviz.sampling.ood_comparison import compute_ood_scores
 from tests.app.probing import button, words
@@ -77,7 +77,7 @@ def test_the_shipped_run_comes_with_its_figures_and_says_three_sentences(shipped
     app, found = shipped(), load_ood_scores(mcviz.open_run(ROOT / "cache" / "mnist-cnn"))
     assert found is not None
     assert app.title[0].value == "Does the model notice what it was not made for?"
-    for sentence in ood_in_words(found):
+    for sentence in found.sentences:
         assert sentence in app.markdown[0].value.replace("\\", "").replace("**", "")
     low, high = found.stopped_by_chance
     assert f"held-out examples {100 * found.own.stopped.value:.1f}% are stopped" in words(app)
@@ -208,7 +208,7 @@ def test_it_names_documents_that_are_there(shipped: OpenPage) -> None:
 def test_the_document_says_what_the_shipped_run_says() -> None:
     found, text = load_ood_scores(mcviz.open_run(ROOT / "cache" / "mnist-cnn")), (ROOT / "docs" / "ood.md").read_text()
     assert found is not None
-    assert "\n".join(f"> {sentence}" for sentence in ood_in_words(found)) in text
+    assert "\n".join(f"> {sentence}" for sentence in found.sentences) in text
     for each in found.sets:
         (row,) = (line for line in text.splitlines() if line.startswith(f"| {each.label} |"))
         cells = [cell.strip() for cell in row.strip("|").split("|")]

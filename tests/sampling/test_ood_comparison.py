@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pytest
 from PIL import Image
 
@@ -14,7 +15,7 @@ from mcviz.cli import main
 from mcviz.errors import InvalidInputError
 from mcviz.kinds import KINDS
 from mcviz.measures.detectors import DETECTORS, DROPOUT_OFF, NEIGHBOURS_OF_LAST, UNEXPLAINED, VERDICT
-from mcviz.runs.ood_scores import OODScores, load_ood_scores, ood_in_words, save_ood_scores
+from mcviz.runs.ood_scores import OODScores, load_ood_scores, save_ood_scores
 from mcviz.sampling import Sampler
 from mcviz.sampling.ood import split_halves
 from mcviz.sampling.ood_comparison import compute_ood_scores, read_set, split_held_out
@@ -74,7 +75,7 @@ def test_what_is_kept_is_what_was_computed(run: Run, compared: OODScores) -> Non
     assert save_ood_scores(run, compared)
     kept = load_ood_scores(run)
     assert kept is not None
-    assert ood_in_words(kept) == ood_in_words(compared)
+    assert kept.sentences == compared.sentences
     assert (kept.labels, kept.fitted, kept.calibrated) == (compared.labels, compared.fitted, compared.calibrated)
     for before, after in zip((compared.own, *compared.sets), (kept.own, *kept.sets), strict=True):
         assert (before.label, before.source, dict(before.figures)) == (after.label, after.source, dict(after.figures))
@@ -186,6 +187,30 @@ def test_the_command_prints_a_table_of_photographs_and_all_as_json(
     assert found["held_out_stopped"]["value"] == kept.own.stopped.value
     assert tuple(found["held_out_stopped"]["by_chance"].values()) == kept.stopped_by_chance
     assert found["passes"] == PASSES
+    of_python = mcviz.ood(photos)
+    assert {"run": photos.path, **json.loads(orjson.dumps(of_python.as_dict()))} == found
+    assert " ".join(found["in_words"]) == of_python.in_words
+
+
+def test_ood_gives_a_row_a_set_and_computes_those_that_are_added(
+    photos: Run, of_photos: OODScores, tmp_path: Path
+) -> None:
+    assert save_ood_scores(photos, of_photos)
+    np.savez(tmp_path / "black.npz", images=np.zeros((20, SIDE, SIDE, 3), np.uint8))
+    stages: list[float] = []
+    found = mcviz.ood(photos, tmp_path / "black.npz", stage=lambda _, done: stages.append(done))
+    assert stages == sorted(stages) != []
+    table = found.table
+    assert list(table.index) == [*(each.label for each in found.hardest_first()), found.own.label]
+    assert set(table.index) == {*(each.label for each in of_photos.sets), "black", found.own.label}
+    assert table.loc["black", ["examples", "stopped"]].tolist() == [20, found.sets[-1].stopped.value]
+    assert table.loc["black", [VERDICT, f"{VERDICT}_low"]].tolist() == [
+        found.sets[-1].interval(VERDICT).value,
+        found.sets[-1].interval(VERDICT).low,
+    ]
+    assert table.loc[found.own.label, "stopped"] == found.own.stopped.value
+    assert table[list(found.labels)].iloc[-1].isna().all()
+    assert "<td>black</td><td>20</td>" in found._repr_html_()
 
 
 def test_the_command_says_what_a_run_lacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

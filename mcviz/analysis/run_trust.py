@@ -1,0 +1,142 @@
+"""How far a run can be trusted: all that `mcviz trust` prints, as one object."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mcviz import validate
+from mcviz.analysis.base import (
+    RunTrust,
+    check_arguments_of_classes,
+    convergence_score,
+    describe_run,
+    find_groups,
+    ranking_scores,
+)
+from mcviz.analysis.referral import measure_prediction_sets, rank_by_all_scores
+from mcviz.analysis.regression import RegressionTrust, measure_regression
+from mcviz.analysis.slices import Slices
+from mcviz.analysis.slices import slices as find_slices
+from mcviz.analysis.trust import Convergence, compute_convergence, group_by_column, predictors, verdict_sentences
+from mcviz.measures.calibration import CALIBRATION_MEASURES, Calibration, calibration, calibration_by_group
+from mcviz.measures.calibration_words import calibration_table
+from mcviz.measures.conformal import SetFigures
+from mcviz.measures.selective import SelectiveFigures, selective_figures
+from mcviz.runs import Run
+from mcviz.runs.contents import Progress
+
+
+@dataclass(frozen=True, repr=False)
+class ClassificationTrust(RunTrust):
+    """How far the probabilities of a classification can be trusted.
+
+    Attributes:
+        calibration: of the ensemble, a single pass and the deterministic model, also temperature-scaled.
+        by: the column by whose values examples are grouped, or None.
+        by_group: the calibration of each group, by its name; empty without `by`.
+        slices: that are worse than chance explains.
+        scores: how well each score finds mistakes, by its name; `deterministic` is the deterministic model's.
+        convergence: how good the mean of the first passes is, ranked by `convergence_score`.
+        prediction_sets: that are to hold the label for 90% of each class.
+    """
+
+    calibration: Calibration
+    by: str | None
+    by_group: Mapping[str, Calibration]
+    slices: Slices
+    scores: Mapping[str, SelectiveFigures]
+    convergence: Convergence
+    prediction_sets: SetFigures
+
+    @property
+    def convergence_score(self) -> str:
+        """The score that ranks examples for `convergence`: `score`, or max probability where passes do not have it."""
+        return convergence_score(self.score)
+
+    @property
+    def text_rows(self) -> list[Sequence[str]]:
+        """As for `RunTrust`; with the differences of the ensemble from the others."""
+        rows = calibration_table(self.calibration)
+        return [["", *rows["ensemble"]], *([name, *row.values()] for name, row in rows.items())]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all that is found for JSON."""
+        return {
+            **describe_run(self.run, self.sentences),
+            "group": self.group,
+            **_calibration_dict(self.calibration),
+            "scores": self.scores,
+            "by": self.by,
+            "groups": {name: _calibration_dict(each) for name, each in self.by_group.items()},
+            "slices": self.slices.as_dict(),
+            "score": self.score,
+            "convergence": self.convergence.as_dict(),
+            "prediction_sets": self.prediction_sets,
+        }
+
+
+def trust(
+    run: Run,
+    *,
+    group: str | None = None,
+    by: str | None = None,
+    score: str | None = None,
+    confidence: float = 0.95,
+    progress: Progress | None = None,
+) -> ClassificationTrust | RegressionTrust:
+    """Measure how far the predictions of a run can be trusted.
+
+    Of classes: how well it is calibrated, where it is worst, which scores find its mistakes, and how many passes are
+    enough. Of a regression: how wrong it is, and whether its intervals hold the labels.
+
+    Args:
+        run: with labels.
+        group: one of the user's own columns, whose values are groups of examples that belong together.
+        by: of classes, calibration is also measured by group: `label`, `prediction`, or one of the user's own columns.
+        score: that ranks examples; without it max probability, of a regression the predictive std.
+        confidence: above 0 and below 1, of the intervals.
+        progress: called with (done, total) permutations of the search for slices; an exception from it stops the work.
+
+    Raises:
+        InvalidInputError: the run has no labels, one example, or no such column or score; or `by` of a regression.
+    """
+    if not 0 < validate.fraction("confidence", confidence) < 1:
+        raise validate.invalid("confidence", "above 0 and below 1", confidence)
+    check_arguments_of_classes(run, {"by": by})
+    if not run.task.predicts_classes:
+        return measure_regression(run, confidence, group=group, score=score)
+    score = validate.choice("score", score or run.first_score, ranking_scores(run))
+    groups, dependent = group_by_column(run, by) if by else None, find_groups(run, group)
+    ways = predictors(run, group=group)
+    found = calibration(ways, groups=dependent, confidence=confidence)
+    slices = find_slices(run, group=group, progress=progress)
+    by_group = {}
+    if groups is not None:
+        by_number = calibration_by_group(ways, groups.members, groups=dependent, confidence=confidence)
+        by_group = {groups.names[number]: each for number, each in by_number.items()}
+    figures = {way: {name: getattr(each, name) for name in CALIBRATION_MEASURES} for way, each in found.figures.items()}
+    return ClassificationTrust(
+        run,
+        score,
+        group,
+        confidence,
+        figures,
+        [*verdict_sentences(run, found), *slices.sentences],
+        found,
+        by,
+        by_group,
+        slices,
+        selective_figures(rank_by_all_scores(run, group), confidence=confidence),
+        compute_convergence(run, convergence_score(score)),
+        measure_prediction_sets(run, group=group),
+    )
+
+
+def _calibration_dict(found: Calibration) -> dict[str, Any]:
+    return {
+        "confidence": found.confidence,
+        "figures": found.figures,
+        "ensemble_less": found.differences,
+        "bins": found.bins,
+        "equal_mass_bins": found.equal_mass_bins,
+    }
