@@ -65,7 +65,8 @@ def count_label_errors(run: Run, confidence: float = 0.95, seed: int = 0) -> Int
     """
     if not 0 < validate.fraction("confidence", confidence) < 1:
         raise validate.invalid("confidence", "above 0 and below 1", confidence)
-    return estimate_label_errors(run.mean_probs, require_labels(run), confidence=confidence, seed=seed)
+    labels = require_labels(run)  # first, for a refusal that says what there is of a regression
+    return estimate_label_errors(run.mean_probs, labels, confidence=confidence, seed=seed)
 
 
 def label_errors_sentence(found: Interval, examples: int, confidence: float = 0.95) -> str:
