@@ -43,7 +43,6 @@ from benchmarks.browsing import (  # noqa: E402
     wait,
     wait_until_it_answers,
 )
-from benchmarks.store import LISTED, copies  # noqa: E402
 from mcviz.jobs import Jobs  # noqa: E402
 from mcviz.jobs.of_run import options_of_data, options_of_model  # noqa: E402
 from mcviz.measures import most_uncertain_first  # noqa: E402
@@ -73,6 +72,7 @@ def count():
 count()
 """
 LARGE_IMAGES, LARGE_PASSES = 200_000, 50
+LISTED = 100  # runs
 MADE_UP_PASSES = 4
 ANEW = "isPicturedAnew() && isExplainedAnew()"  # the picture, or the name that stands below it, and the words
 VIEWS = {  # by their names, what is there once each is drawn
@@ -370,6 +370,14 @@ def large_cache(folder: Path) -> Path:
     print(f"sampling {LARGE_IMAGES:,} images, {LARGE_PASSES} passes …", flush=True)
     mcviz.sample_run(run.model_path, data, folder / "large", passes=LARGE_PASSES)
     return folder
+
+
+def copies(run: mcviz.Run, folder: Path, count: int) -> None:
+    """Make so many runs in a folder, which are one copy and links to its files."""
+    first = folder / "run-000"
+    shutil.copytree(run.path, first)
+    for number in range(1, count):
+        shutil.copytree(first, folder / f"run-{number:03}", copy_function=os.link)
 
 
 def made_up(folder: Path, examples: int) -> mcviz.Run:

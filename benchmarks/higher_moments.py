@@ -57,8 +57,8 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1000, help="of each set, and ten times as many test images")
     options = parser.parse_args()
     run = mcviz.open_run(MNIST)
-    count = 10 * options.images
-    images, labels = as_model_input(np.asarray(run.images[:count])), np.asarray(run.labels[:count])
+    first = slice(10 * options.images)
+    images, labels = as_model_input(np.asarray(run.images)[first]), np.asarray(run.labels)[first]
     sets = make_sets(images[1::2], labels[1::2], options.images)
     paths = options.models or [MNIST / "model.keras"]
     tables = [measure_aurocs(mcviz.load_model(path), images, labels, sets, options.passes) for path in paths]

@@ -292,8 +292,8 @@ class NonInferiority:
             raise _meaningless(self, "is over other examples than the first")
         if self.measure == MAGNITUDE:
             figure = f"the magnitude of {measure.label}"
-            options = {"groups": comparison.groups, "confidence": comparison.confidence}
-            difference = overconfidence_growth(*comparison.terms, **options)
+            one, other = comparison.terms
+            difference = overconfidence_growth(one, other, groups=comparison.groups, confidence=comparison.confidence)
         else:
             figure = measure.label
             (difference,) = (each.difference for each in comparison.measures if each.measure.name == self.measure)
