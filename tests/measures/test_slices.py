@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.slices import BEHIND, IN_GROUPS, NOTHING, PLANTED, is_first, rate
+from benchmarks.slices import BEHIND, BETWEEN, IN_GROUPS, NOTHING, PLANTED, is_first, rate
 from mcviz.measures.slices import (
     FEWEST_IN_GROUP,
     Scan,
@@ -144,12 +144,12 @@ def most_by_chance(draws: int) -> float:
 
 
 def test_where_nothing_is_to_be_found_seldom_a_slice_is_named() -> None:
-    for _, _, once in (*NOTHING, IN_GROUPS[1]):
+    for _, _, once in (*NOTHING, *BETWEEN, IN_GROUPS[1]):
         assert rate(20, once, 200) <= most_by_chance(20)
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("once", [once for _, _, once in (*NOTHING, *IN_GROUPS)])
+@pytest.mark.parametrize("once", [once for _, _, once in (*NOTHING, *BETWEEN, *IN_GROUPS)])
 def test_a_slice_is_named_in_one_of_twenty_draws_at_most(once: object) -> None:
     assert rate(60, once, 500) <= most_by_chance(60)
 
