@@ -121,7 +121,7 @@ def observe(model: keras.Model, images: Array, passes: int) -> dict[str, Values]
 def _observe_block(model: keras.Model, images: Array, passes: int) -> dict[str, Values]:
     kernel, bias = model.layers[-1].get_weights()
     in_front = keras.Model(model.inputs[0], model.layers[-1].input)
-    logits = mcviz.Sampler(in_front, from_logits=False).sample(images, passes=passes) @ kernel + bias
+    logits = mcviz.Sampler(in_front, task="regression").sample(images, passes=passes) @ kernel + bias
     activations = in_front(images, training=False).numpy()
     probs, deterministic = softmax(logits, axis=-1), softmax(activations @ kernel + bias, axis=-1)
     mean = probs.mean(axis=0, dtype=np.float64)

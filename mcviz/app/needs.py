@@ -15,7 +15,7 @@ Need = RunPart | Literal["examples or features", "groups", "classes", "targets"]
 MISSING: dict[RunPart, tuple[str, str]] = {
     "labels": (
         ":material/label_off:",
-        "This run has no labels. {ways}To measure it, sample it again with labels.",
+        "This run has no labels. {ways}To see how good its predictions are, sample it again with labels.",
     ),
     "examples": (
         ":material/hide_image:",
@@ -34,7 +34,8 @@ WITHOUT_LABELS = (
     "Trust estimates its accuracy by a labelled run of the same model, and on Review people give examples labels. "
 )
 NOT_IMPORTED: dict[RunPart, str] = {
-    "labels": "These passes were imported without labels. {ways}To measure it, import them again with labels.",
+    "labels": "These passes were imported without labels. {ways}To see how good they are, import them again with "
+    "labels.",
     "examples": "These passes were imported without {examples}. Import them again with {examples} to see them here.",
     "images": "These passes were imported without images. Import them again with images to see them here.",
     "model": "These passes were imported, so there is no model to ask. Sample a model of Keras or PyTorch itself with "

@@ -149,8 +149,6 @@ def match_values(values: Any, ids: "pd.Series") -> np.ndarray:
     from mcviz.data.by_id import order_by_ids  # here, because it imports pandas, which takes time
 
     expected = f"one number for each of the {len(ids):,} examples"
-    if np.ma.is_masked(values):
-        raise validate.invalid("values", expected, "masked values", "Fill them in.")
     values = order_by_ids("values", values, list(ids), len(ids), strict=True)
     if not isinstance(values, pd.Series):
         values = pd.Series(

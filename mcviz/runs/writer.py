@@ -373,16 +373,12 @@ class _Writer:
     def _save_or_discard(self) -> None:
         """Record finished shards, or remove the run if there is none, since nothing is worth resuming."""
         there = self._read_manifest(NAME)
-        if (
-            not self.begun
-            or not self._is_there()
-            or (there and there.state == "finished" and there.digest == self.manifest.digest)
-        ):
+        if not self.begun or (there and there.state == "finished" and there.digest == self.manifest.digest):
             return
-        if complete_shards(self.manifest):
-            self._record()
-        else:
+        if not complete_shards(self.manifest):
             self._delete()
+        elif self._is_there():
+            self._record()
 
     def _delete(self) -> None:
         """Remove the files of the partial run alone, its manifest last: without that, nobody knows them."""

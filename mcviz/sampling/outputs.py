@@ -70,7 +70,8 @@ def choose_outputs(
         advice += f" A mean and its spread are two outputs in that order, or called {' and '.join(parts)}."
     elif len(names) == 2:
         advice += " If they are the mean and the spread of a regression, say so by predicts (--predicts)."
-    expected = f"the name of one of the model's {len(names):,} outputs: {list_names(names)}"
+    count = f"{len(names):,} " if len(names) > 1 else ""
+    expected = f"the name of one of the model's {count}outputs: {list_names(names)}"
     raise invalid("output", expected, f"output={output!r}", advice)
 
 

@@ -15,7 +15,7 @@ ALLOWED = {
 }  # fmt: skip
 CLOSED = {
     "--import=", "--trust-model", "--out=", "--about=", "--no-resume", "--rate=", "--scheduler=", "--weights=",
-    "--transform=",
+    "--transform=", "--labels=",
 }  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def test_a_job_may_have_these_options_and_no_other() -> None:
     [
         *(f"{each}3" if each.endswith("=") else each for each in sorted(CLOSED)),
         "--model=os:system", "--model=mypackage.models:build", "--import=antigravity",
-        "--resume", "--keep-images", "--labels=a.csv", "--axes=a,b", "--crop=1", "--passes",
+        "--resume", "--keep-images", "--axes=a,b", "--crop=1", "--passes",
         "--pass=3", "-passes=3", "passes=3", "--", "", "=", "--=", " --passes=3", "--Passes=3", "--passes =3", "-h",
     ],
 )  # fmt: skip

@@ -93,7 +93,7 @@ def test_penultimate_activations_and_their_logits_give_the_model_s_probabilities
 
 
 def test_passes_of_the_penultimate_layer_are_those_of_the_model(model: keras.Model) -> None:
-    hidden = Sampler(penultimate_model(model), from_logits=False).sample(IMAGES, passes=7, seed=3)
+    hidden = Sampler(penultimate_model(model), task="regression").sample(IMAGES, passes=7, seed=3)
     logits = last_logits(model, hidden)
     probs = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
     np.testing.assert_allclose(probs, Sampler(model).sample(IMAGES, passes=7, seed=3), atol=1e-5)

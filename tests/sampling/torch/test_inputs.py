@@ -13,8 +13,8 @@ from PIL import Image
 import mcviz
 from mcviz.data import DataSet
 from mcviz.errors import InvalidInputError, RunExistsError
-from mcviz.jobs.of_run import data_set_of
 from mcviz.runs import Preprocessing
+from mcviz.runs.data_set import data_set_of
 from mcviz.sampling import checking
 from mcviz.sampling.adapters import adapter_for_run, load_shown
 from mcviz.sampling.source import load_run_sampler
