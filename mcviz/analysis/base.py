@@ -124,9 +124,9 @@ def find_groups(run: Run, group: str | None) -> Array | None:
 def group_sentence(run: Run, group: str | None) -> str:
     """Say which examples belong together, or that all are taken as independent."""
     if group is None:
-        return "Examples are taken as independent."
+        return "Examples count as independent."
     count = count_groups(len(run), find_groups(run, group))
-    return f"Examples are taken as independent only between groups: {count:,} by {one_line(group)}."
+    return f"Examples count as independent only between groups: {count:,} by {one_line(group)}."
 
 
 def describe_run(run: Run, sentences: Sequence[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import scipy  # loads scipy.special when it is first used
 Array = np.ndarray
 
 BETS = np.array([1, 0.6, 0.3, 0.1])  # shares of the largest bet
-PARTS = np.array([0.4, 0.2, 0.2, 0.2])  # of the stake, one for each of them
+PARTS = np.array([7, 3, 3, 3]) / 16  # of the stake, one for each of them; they sum to 1 exactly
 
 
 def betting_p_value(losses: Array, mean: float) -> float:

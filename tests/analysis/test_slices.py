@@ -263,7 +263,7 @@ def test_commands_take_groups_and_say_what_is_independent(
 ) -> None:
     widths = {}
     for group in ([], ["--group", "patient"]):
-        said = "only between groups: 103 by patient." if group else "Examples are taken as independent."
+        said = "only between groups: 103 by patient." if group else "Examples count as independent."
         for command in (["trust"], ["slices"], ["refer", "--budget", "50"]):
             assert main([command[0], grouped.path, *command[1:], *group]) == 0
             assert said in capsys.readouterr().out

@@ -285,7 +285,7 @@ def test_groups_that_belong_together_are_chosen_where_there_are_columns(
     in_groups(tmp_path / "sites", 0.7)
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     app = opened("sites")
-    assert "Examples are taken as independent." in words(app)
+    assert "Examples count as independent." in words(app)
     before = app.markdown[0].value
     widget(app.selectbox, "group").set_value("site").run()
     assert not app.exception
@@ -297,5 +297,5 @@ def test_groups_that_belong_together_are_chosen_where_there_are_columns(
 
 def test_without_columns_it_is_said_that_examples_are_independent() -> None:
     app = opened("right", group="site")
-    assert "Examples are taken as independent." in words(app)
+    assert "Examples count as independent." in words(app)
     assert not [each for each in app.selectbox if each.key.startswith("group")]

@@ -145,7 +145,9 @@ def test_bets_against_the_true_mean_are_seldom_won() -> None:
             won[place] += betting_p_value(losses.astype(float), 0.1) <= 0.05
     assert won.max() / 400 <= 0.05
     assert betting_p_value(np.zeros(60), 0.1) < 0.01
-    stake = sum(part * (1 + bet * 0.1 / 0.9) ** 60 for bet, part in ((1, 0.4), (0.6, 0.2), (0.3, 0.2), (0.1, 0.2)))
+    stake = sum(
+        part * (1 + bet * 0.1 / 0.9) ** 60 for bet, part in ((1, 7 / 16), (0.6, 3 / 16), (0.3, 3 / 16), (0.1, 3 / 16))
+    )
     assert betting_p_value(np.zeros(60), 0.1) == pytest.approx(1 / stake)
 
 

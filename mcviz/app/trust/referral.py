@@ -162,7 +162,7 @@ def _render_cards(run: Run, on: Referral) -> None:
     mistakes = on.caught + on.missed
     rest = "–" if on.accuracy_of_rest is None else percent(on.accuracy_of_rest, 2)
     shown = (
-        ("To a person", f"{len(on.referred):,}", f"of {counted(len(run), 'example')}"),
+        ("To a person", f"{len(on.referred):,}", f"of {len(run):,}"),
         ("Mistakes caught", f"{on.caught:,}", f"of {mistakes:,}"),
         ("Mistakes missed", f"{on.missed:,}", "which nobody sees"),
         ("The rest is right", rest, f"{percent(1 - mistakes / len(run), 2)} before"),
