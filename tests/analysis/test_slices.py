@@ -223,7 +223,7 @@ def test_of_a_regression_the_larger_errors_are_named(runs: dict[str, Run], capsy
     assert row.endswith("worse")
     means = [run.table().loc[COLUMNS["site"] == "c", "absolute_error"].mean() for run in both]
     for mean in means:
-        assert f"{mean:.4g} kg (" in row
+        assert f"{mean:.3f} kg (" in row
     assert main(["compare", *(run.path for run in both), "--by", "nothing"]) == 2
 
 
