@@ -175,9 +175,8 @@ def _render_dots(run: Run, found: OODScores) -> None:
     )
     low, high = map(percent, found.stopped_by_chance)
     st.caption(
-        "1 is perfect, 0.5 guessing, with 95% intervals. Of this run's held-out examples "
-        f"{percent(found.own.stopped.value)} are stopped; at most 5% should be on average, {low} to {high} in 95 of "
-        "100 splits as large as this one."
+        "1 is perfect, 0.5 guessing, with 95% intervals. Of held-out examples "
+        f"{percent(found.own.stopped.value)} are stopped; chance explains {low} to {high}."
     )
     if found.calibrated < FEW:
         st.caption(

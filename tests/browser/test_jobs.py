@@ -120,7 +120,7 @@ def test_a_run_is_made_paused_and_gone_on_with_after_a_kill_and_has_the_command_
             start = page.get_by_role("button", name="Start sampling")
             expect(start).to_be_visible(timeout=MILLISECONDS_FOR_A_JOB)
             found = page.get_by_test_id("stTable").filter(has_text="MB of predictions")
-            for words in ("20 × 20", "of the first 512, dropout off", "MB of predictions", "Dropout 0.3"):
+            for words in ("20 × 20", "of 512 random, dropout off", "MB of predictions", "Dropout 0.3"):
                 expect(found).to_contain_text(words)
             assert [each.job.kind for each in jobs.found()] == ["check"]  # nothing is sampled before
             start.click()
