@@ -209,7 +209,7 @@ def state_of(model: nn.Module) -> list[Any]:
 def test_a_model_is_left_bit_for_bit_as_it_was(methods: Any, training: bool, called: bool) -> None:
     model = nn.Sequential(model_with(**methods), nn.BatchNorm1d(3)).train(training)
     if called:
-        with suppress(RuntimeError):
+        with suppress(RuntimeError, AttributeError):  # of models that are refused, too
             model(torch.tensor(ROWS))
     before = state_of(model)
     try:
