@@ -81,7 +81,7 @@ def test_the_shipped_run_comes_with_its_figures_and_says_three_sentences(shipped
         assert sentence in app.markdown[0].value.replace("\\", "").replace("**", "")
     low, high = found.stopped_by_chance
     assert f"held-out examples {100 * found.own.stopped.value:.1f}% are stopped" in words(app)
-    assert f"{100 * low:.1f}% to {100 * high:.1f}% in 95 of 100 splits" in words(app)
+    assert f"chance explains {100 * low:.1f}% to {100 * high:.1f}%" in words(app)
     assert low <= found.own.stopped.value <= high
     (table,) = app.dataframe
     assert list(table.value.index) == [each.label for each in found.hardest_first()]
