@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -179,22 +178,21 @@ def coverage(report: Report) -> None:
 
 
 def comparison(report: Report) -> None:
-    """The verdicts on two runs, over the same examples and over others."""
-    for paired, examples_are in ((True, "the same examples"), (False, "other examples")):
-        cells = [
-            [rate(report.draws, false_differences, examples, mean, paired) for mean in (*CONFIDENCES, None)]
-            for examples in report.compared
-        ]
-        runs = f"two exchangeable runs over {examples_are} differ"
-        for said, bound, of in (
-            ("by any one measure", FALSE, slice(-2)),
-            ("in any row of the table", 1.0, slice(-2, -1)),
-            ("in the sentence", FALSE, slice(-1, None)),
-        ):
-            rates = [[each[of].max() for each in row] for row in cells]
-            report.print_false(f"{runs}, {said}", rates, WITH_REGRESSION, bound=bound, sizes=report.compared)
-        found = rate(report.draws, true_differences, paired)
-        report.print_found({f"over {examples_are}, {name}": share for name, share in zip(WORSE, found, strict=True)})
+    """The verdicts on two runs over the same examples."""
+    cells = [
+        [rate(report.draws, false_differences, examples, mean) for mean in (*CONFIDENCES, None)]
+        for examples in report.compared
+    ]
+    for said, bound, of in (
+        ("by any one measure", FALSE, slice(-2)),
+        ("in any row of the table", 1.0, slice(-2, -1)),
+        ("in the sentence", FALSE, slice(-1, None)),
+    ):
+        rates = [[each[of].max() for each in row] for row in cells]
+        said = f"two exchangeable runs over the same examples differ, {said}"
+        report.print_false(said, rates, WITH_REGRESSION, bound=bound, sizes=report.compared)
+    found = rate(report.draws, true_differences)
+    report.print_found({f"over the same examples, {name}": share for name, share in zip(WORSE, found, strict=True)})
 
 
 def groups(report: Report) -> None:
@@ -516,31 +514,27 @@ def regression_terms(random: Random, scale: Array, times: float = 1.0) -> Terms:
     return REGRESSION.terms(RegressionPredictions(times * error + passes, labels=np.zeros_like(scale)))
 
 
-def differing(quality: Quality, one: Terms, other: Terms, paired: bool, groups: Array | None = None) -> dict[str, bool]:
+def differing(quality: Quality, one: Terms, other: Terms, groups: Array | None = None) -> dict[str, bool]:
     """The measures that differ by more than noise."""
-    found = compare_measures(quality, one, other, paired=paired, groups=(groups, groups), resamples=RESAMPLES)
+    found = compare_measures(quality, one, other, groups=groups, resamples=RESAMPLES)
     return {each.measure.name: each.verdict not in ("noise", "same", "unknown") for each in found}
 
 
-def false_differences(random: Random, examples: int, mean: float | None, paired: bool) -> list[bool]:
-    """Verdicts on exchangeable runs, unpaired ones over half as many others; on regressions without a `mean`.
+def false_differences(random: Random, examples: int, mean: float | None) -> list[bool]:
+    """Verdicts on exchangeable runs over the same examples; on regressions without a `mean`.
 
     Returns:
         Whether the runs differ by each measure, by any of them, and in the sentence.
     """
-    sizes = examples, examples if paired else ceil(examples / 2)
     if mean is None:
-        quality, scales = REGRESSION, [np.exp(random.normal(0, 0.7, (size, 1))) for size in sizes]
-        one, other = (regression_terms(random, scales[0 if paired else at]) for at in range(2))
+        quality, scale = REGRESSION, np.exp(random.normal(0, 0.7, (examples, 1)))
+        one, other = (regression_terms(random, scale) for _ in range(2))
     else:
-        quality, given = CLASSIFICATION, [probabilities(random, size, mean) for size in sizes]
-        one, other = (
-            class_terms(predicted(random, truth), labels)
-            for truth, labels in ((given[0], given[0]) if paired else given)
-        )
-    found = list(differing(quality, one, other, paired).values())
+        quality, (truth, labels) = CLASSIFICATION, probabilities(random, examples, mean)
+        one, other = (class_terms(predicted(random, truth), labels) for _ in range(2))
+    found = list(differing(quality, one, other).values())
     both = quality.measures[0].name, quality.decides
-    verdicts = judge_together(quality, one, other, both, paired=paired, resamples=RESAMPLES)
+    verdicts = judge_together(quality, one, other, both, resamples=RESAMPLES)
     return [*found, any(found), any(each not in ("noise", "same", "unknown") for each in verdicts.values())]
 
 
@@ -605,9 +599,7 @@ def missed_differences(random: Random, examples: int, mean: float, how: str) -> 
     """Whether the interval of each difference misses it, and whether a gate passes whose number is just too small."""
     one, other = two_models(random, examples, mean, how)
     true = expected_differences(mean, how)
-    found = difference_intervals(
-        CLASSIFICATION, one, other, DIFFERENCES, paired=True, confidence=0.95, resamples=RESAMPLES, seed=0
-    )
+    found = difference_intervals(CLASSIFICATION, one, other, DIFFERENCES, confidence=0.95, resamples=RESAMPLES, seed=0)
     missed = [name in found and misses(found[name], true[name]) for name in DIFFERENCES]
     gated = found | {"overconfidence": overconfidence_growth(one, other)}
     true = true | {"overconfidence": true["growth"]}
@@ -625,7 +617,7 @@ def false_group_differences(random: Random, examples: int, mean: float) -> list[
     logits = np.log(truth / (1 - truth))
     noise = [stats.norm.ppf(in_groups(random, members)) for _ in range(2)]
     one, other = (class_terms(1 / (1 + np.exp(-logits - each / 2)), labels) for each in noise)
-    return list(differing(CLASSIFICATION, one, other, True, members).values())
+    return list(differing(CLASSIFICATION, one, other, members).values())
 
 
 WORSE = {  # how the second run is worse, by the measure that should find it
@@ -636,15 +628,12 @@ WORSE = {  # how the second run is worse, by the measure that should find it
 }
 
 
-def true_differences(random: Random, paired: bool) -> list[bool]:
+def true_differences(random: Random) -> list[bool]:
     """Verdicts on runs of which the second is worse in each of the ways of `WORSE`."""
     truth, labels = probabilities(random, 1000, 0.9)
     one = class_terms(predicted(random, truth), labels)
     scale = np.exp(random.normal(0, 0.7, (1000, 1)))
     errors = regression_terms(random, scale)
-    if not paired:
-        truth, labels = probabilities(random, 1000, 0.9)
-        scale = np.exp(random.normal(0, 0.7, (1000, 1)))
     first = predicted(random, truth)
     turned = np.where(random.random(1000) < 1 / 16, 1 - first, first)  # of 80% more right than wrong, 5 points
     others = {
@@ -652,8 +641,8 @@ def true_differences(random: Random, paired: bool) -> list[bool]:
         "nll": class_terms(predicted(random, truth, 3.0), labels),
         "auroc": class_terms(first, labels, random.random(1000)),
     }
-    found = {name: differing(CLASSIFICATION, one, other, paired)[name] for name, other in others.items()}
-    found["rmse"] = differing(REGRESSION, errors, regression_terms(random, scale, 1.5), paired)["rmse"]
+    found = {name: differing(CLASSIFICATION, one, other)[name] for name, other in others.items()}
+    found["rmse"] = differing(REGRESSION, errors, regression_terms(random, scale, 1.5))["rmse"]
     return [found[measure] for measure in WORSE.values()]
 
 

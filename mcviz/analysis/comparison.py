@@ -33,7 +33,7 @@ from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Manifest, Run
 from mcviz.runs.contents import Progress
 from mcviz.tasks import Changes
-from mcviz.text import as_html
+from mcviz.text import describe_in_html
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,13 +175,8 @@ class Comparison:
         """The comparison as a notebook shows it."""
         names = name_apart(self.one, self.other)
         rows = [("measure", *names, "difference", ""), *self.text_rows]
-        cells = ["".join(f"<td>{as_html(cell)}</td>" for cell in row) for row in rows]
         sentences = (self.examples_in_words, *self.notes, self.in_words)
-        return (
-            f"<b>{as_html(names[1])} compared with {as_html(names[0])}</b>"
-            f"<p>{'<br>'.join(map(as_html, sentences))}</p>"
-            f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
-        )
+        return describe_in_html(f"{names[1]} compared with {names[0]}", sentences, rows)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the comparison for JSON: numbers, and the ids of the examples that changed."""
@@ -309,7 +304,7 @@ def compare(
     if terms and len(pairs):
         quality = one.task.quality
         both = quality.measures[0].name, quality.decides
-        verdicts = judge_together(quality, *terms, both, paired=True, groups=groups, confidence=confidence)
+        verdicts = judge_together(quality, *terms, both, groups=groups[0], confidence=confidence)
     changes = _compute_changes(one, other, pairs) if len(pairs) else None
     top = None
     if len(pairs) > TOP_UNCERTAIN:
@@ -440,7 +435,7 @@ def _compare_terms(
 ) -> list[MeasureComparison]:
     """Compare two runs by their measures; where they share no example, each has its own, and there is no difference."""
     if paired:
-        return compare_measures(quality, *terms, paired=True, groups=groups, confidence=confidence)
+        return compare_measures(quality, *terms, groups=groups[0], confidence=confidence)
     one, other = (
         compute_measures(quality, each, groups=members, confidence=confidence)
         for each, members in zip(terms, groups, strict=True)

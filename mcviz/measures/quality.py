@@ -114,9 +114,9 @@ class Quality:
         measures: in the order in which they are shown.
         decides: the name of the proper scoring rule by which one of several is chosen.
         terms: of n predictions with labels, (n,) float64 or bool by name.
-        intervals: of the terms of N examples, those of classes with `uncertainty`, (N,) high for uncertain, and the
-            names of some measures, the intervals of these and maybe others by name; it takes `groups`, `confidence`,
-            `resamples` and `seed` as `compute_measures` does.
+        intervals: of the terms of N examples, those of classes with `uncertainty`, (N,) high for uncertain, the
+            interval of each measure by its name; it takes `groups`, `confidence`, `resamples` and `seed` as
+            `compute_measures` does.
         differences: of the terms of two ensembles over the same N examples and the names of some measures, the
             intervals of the second's less the first's, by name, where there are any; it takes the same.
     """
@@ -203,7 +203,7 @@ def compute_measures(
         An interval a measure, in their order.
     """
     options: dict[str, Any] = {"groups": groups, "confidence": confidence, "resamples": resamples, "seed": seed}
-    found = quality.intervals(terms, quality.place, **options)
+    found = quality.intervals(terms, **options)
     return [found[measure.name] for measure in quality.measures]
 
 
@@ -212,20 +212,18 @@ def compare_measures(
     one: Terms,
     other: Terms,
     *,
-    paired: bool,
-    groups: Sequence[Array | None] = (None, None),
+    groups: Array | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
 ) -> list[MeasureComparison]:
-    """Compare two ensembles by every measure: do they differ by more than noise?
+    """Compare two ensembles over the same examples by every measure: do they differ by more than noise?
 
     Args:
         quality: the measures of the task.
         one: terms of N ≥ 1 examples.
-        other: terms of M ≥ 1 examples.
-        paired: whether these are the same examples in the same order.
-        groups: (N,) and (M,) integers, the group of each example; without them each is its own.
+        other: of the same examples in the same order.
+        groups: (N,) integers, the group of each example; without it each is its own.
         confidence: 0 to 1, of every interval by itself.
         resamples: of the bootstrap.
         seed: of the bootstrap.
@@ -233,10 +231,9 @@ def compare_measures(
     Returns:
         One a measure, in their order.
     """
-    options: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
-    both = zip((one, other), groups, strict=True)
-    figures = [compute_measures(quality, terms, groups=members, **options) for terms, members in both]
-    found = difference_intervals(quality, one, other, quality.place, paired=paired, groups=groups, **options)
+    options: dict[str, Any] = {"groups": groups, "confidence": confidence, "resamples": resamples, "seed": seed}
+    figures = [compute_measures(quality, terms, **options) for terms in (one, other)]
+    found = difference_intervals(quality, one, other, quality.place, **options)
     return [
         MeasureComparison(each, first, second, found.get(each.name, Interval(_subtract(second.value, first.value))))
         for each, first, second in zip(quality.measures, *figures, strict=True)
@@ -249,15 +246,13 @@ def difference_intervals(
     other: Terms,
     measures: Collection[str],
     *,
-    paired: bool,
-    groups: Sequence[Array | None] = (None, None),
+    groups: Array | None = None,
     **options: Any,
 ) -> dict[str, Interval]:
     """Compute how far a second ensemble's measures are from a first one's, with intervals of the differences.
 
-    Over the same examples, an accuracy has that of `paired_difference`, means that of `mean_intervals`, of the
-    differences of the examples, the RMSE by its square, AURC and AUROC the farther one of the percentiles of bootstrap
-    draws on both sides. Over other examples they follow from the intervals of both (`Interval.minus`).
+    An accuracy has that of `paired_difference`, means that of `mean_intervals`, of the differences of the examples, the
+    RMSE by its square, AURC and AUROC the farther one of the percentiles of bootstrap draws on both sides.
 
     What happens rarely may not have been seen. So of classes all but the accuracy take `FEWEST_EXAMPLES` and some
     mistakes, and means `FEWEST_CHANGED` examples that differ, unless all do; an NLL or Brier score of less has one from
@@ -267,10 +262,9 @@ def difference_intervals(
 
     Args:
         quality: the measures of the task.
-        one: terms of N ≥ 1 examples.
-        other: terms of M ≥ 1 examples.
+        one: as for `compare_measures`.
+        other: as for `compare_measures`.
         measures: names of those that are wanted.
-        paired: whether these are the same examples in the same order.
         groups: as for `compare_measures`.
         **options: `confidence`, `resamples` and `seed`, as for `compare_measures`.
 
@@ -278,14 +272,8 @@ def difference_intervals(
         The second's less the first's, by the name of the measure; without ends of fewer than six examples, of which
         none is beyond chance.
     """
-    both = list(zip((one, other), groups, strict=True))
-    if paired:
-        found = quality.differences(one, other, measures, groups=groups[0], **options)
-    else:
-        first, second = (quality.intervals(terms, measures, groups=members, **options) for terms, members in both)
-        found = {name: second[name].minus(first[name]) for name in measures}
-    independent = min(count_groups(len(next(iter(terms.values()))), members) for terms, members in both)
-    if 2.0 ** (1 - independent) > 1 - options["confidence"]:
+    found = quality.differences(one, other, measures, groups=groups, **options)
+    if 2.0 ** (1 - count_groups(len(next(iter(one.values()))), groups)) > 1 - options["confidence"]:
         return {name: Interval(each.value) for name, each in found.items()}
     return found
 
@@ -296,8 +284,7 @@ def judge_together(
     other: Terms,
     measures: Collection[str],
     *,
-    paired: bool,
-    groups: Sequence[Array | None] = (None, None),
+    groups: Array | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -309,7 +296,6 @@ def judge_together(
         one: as for `compare_measures`.
         other: as for `compare_measures`.
         measures: names of the measures.
-        paired: as for `compare_measures`.
         groups: as for `compare_measures`.
         confidence: 0 to 1, of all verdicts together.
         resamples: of the bootstrap.
@@ -319,8 +305,8 @@ def judge_together(
     left = list(measures)
     while left:
         strict = 1 - (1 - confidence) / len(left)
-        options: dict[str, Any] = {"confidence": strict, "resamples": resamples, "seed": seed}
-        found = difference_intervals(quality, one, other, left, paired=paired, groups=groups, **options)
+        options: dict[str, Any] = {"groups": groups, "confidence": strict, "resamples": resamples, "seed": seed}
+        found = difference_intervals(quality, one, other, left, **options)
         judged = {name: judge_difference(quality.measures[quality.place[name]], found[name]) for name in left}
         beyond = [name for name in left if judged[name] != "noise"]
         verdicts |= judged if not beyond else {name: judged[name] for name in beyond}
@@ -380,14 +366,12 @@ def _calibration_terms(terms: Terms) -> calibration.CalibrationTerms:
     return calibration.CalibrationTerms(correct[:, None], confidence[:, None], terms["nll"], terms["brier"])
 
 
-def _classification_intervals(terms: Terms, measures: Collection[str], **options: Any) -> dict[str, Interval]:
+def _classification_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
     found = calibration.calibration_figures(_calibration_terms(terms), **options)
-    by_name = {name: getattr(found, name) for name in calibration.CALIBRATION_MEASURES}
-    if RANKINGS & set(measures):
-        confidence, correct = options.pop("confidence"), terms["correct"]
-        areas = resample(lambda chosen: _ranking_statistic(select_terms(terms, chosen)), len(correct), **options)
-        by_name |= zip(("aurc", "auroc"), area_intervals(*areas, correct, confidence), strict=True)
-    return by_name
+    confidence, correct = options.pop("confidence"), terms["correct"]
+    areas = resample(lambda chosen: _ranking_statistic(select_terms(terms, chosen)), len(correct), **options)
+    aurc, auroc = area_intervals(*areas, correct, confidence)
+    return {**{name: getattr(found, name) for name in calibration.CALIBRATION_MEASURES}, "aurc": aurc, "auroc": auroc}
 
 
 def _ranking_statistic(terms: Terms) -> Statistic:
@@ -487,7 +471,7 @@ def _regression_means(terms: Terms) -> dict[str, Array]:
     return {measure: terms[name] for measure, name in zip(REGRESSION.place, names, strict=True)}
 
 
-def _regression_intervals(terms: Terms, measures: Collection[str], **options: Any) -> dict[str, Interval]:  # noqa: ARG001 (all at once)
+def _regression_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
     means, groups = _regression_means(terms), options["groups"]
     found = dict(zip(means, mean_intervals(np.stack(list(means.values()), axis=1), **options), strict=True))
     coverage = share_interval(terms["held"], groups, options["confidence"])

@@ -375,7 +375,7 @@ def terms(seed: int, count: int, skill: float) -> dict[str, np.ndarray]:
 
 def compared(one: dict, other: dict, **changes: object) -> SimpleNamespace:
     run = SimpleNamespace(task=TASKS["classification"])
-    measures = compare_measures(CLASSIFICATION, one, other, paired=True)
+    measures = compare_measures(CLASSIFICATION, one, other)
     given = {"one": run, "terms": (one, other), "measures": measures, "paired": True}
     return SimpleNamespace(**given | {"confidence": 0.95, "groups": None} | changes)
 

@@ -211,7 +211,7 @@ def test_two_runs_in_groups_are_compared_by_groups() -> None:
         terms |= {"confidence": confidence, "uncertainty": -confidence, "nll": 1 - confidence, "brier": 1 - confidence}
     widths = []
     for members in (None, groups):
-        found = compare_measures(CLASSIFICATION, one, other, paired=True, groups=(members, members))[0].difference
+        found = compare_measures(CLASSIFICATION, one, other, groups=members)[0].difference
         assert found.value == pytest.approx(other["correct"].mean() - one["correct"].mean())
         widths.append(found.high - found.low)
     assert widths[1] > 1.5 * widths[0]

@@ -88,12 +88,12 @@ def test_every_measure_of_a_regression_is_that_of_its_definition() -> None:
 def test_no_interval_of_a_measure_leaves_out_the_measure(seed: int, examples: int, lean: float) -> None:
     random, (probs, labels) = np.random.default_rng(seed), some_probs(seed, examples, lean)
     regression = RegressionPredictions(random.normal(size=(4, examples, 2)), labels=random.normal(size=(examples, 2)))
-    of_regression = REGRESSION.terms(regression)
-    for quality, terms in ((CLASSIFICATION, terms_of(probs, labels)), (REGRESSION, of_regression)):
-        alone, both = (
-            compute_measures(quality, terms, resamples=20),
-            compare_measures(quality, terms, terms, paired=False, resamples=20),
-        )
+    again = RegressionPredictions(random.normal(size=(4, examples, 2)), labels=regression.labels)
+    of_classes = terms_of(probs, labels), terms_of(some_probs(seed + 1, examples, lean)[0], labels)
+    of_regression = REGRESSION.terms(regression), REGRESSION.terms(again)
+    for quality, terms in ((CLASSIFICATION, of_classes), (REGRESSION, of_regression)):
+        alone = compute_measures(quality, terms[0], resamples=20)
+        both = compare_measures(quality, *terms, resamples=20)
         for found in (*alone, *(each.difference for each in both)):
             assert np.isnan(found.low) or found.low - 1e-12 <= found.value <= found.high + 1e-12
 
@@ -114,9 +114,7 @@ def test_one_pass_without_a_spread_has_no_nll_and_says_so() -> None:
     random = np.random.default_rng(3)
     terms = REGRESSION.terms(RegressionPredictions(random.normal(size=(1, 9, 1)), labels=np.zeros((9, 1))))
     with warnings.catch_warnings(action="error"):
-        by_name = {
-            each.measure.name: each for each in compare_measures(REGRESSION, terms, terms, paired=True, resamples=20)
-        }
+        by_name = {each.measure.name: each for each in compare_measures(REGRESSION, terms, terms, resamples=20)}
     assert by_name["nll"].verdict == "unknown"
     assert by_name["rmse"].verdict == "same"
     assert by_name["nll"].measure.format_interval(by_name["nll"].one) == "–"
@@ -159,7 +157,7 @@ def test_the_auroc_of_mistakes_is_scikit_learn_s_of_the_draw(rows: list[tuple[in
 def test_a_paired_difference_of_means_has_at_least_student_s_interval_of_scipy() -> None:
     probs, labels = some_probs(2, lean=1.0)
     terms = terms_of(probs, labels), terms_of(0.9 * probs + 0.1 * some_probs(3)[0], labels)
-    by_name = {each.measure.name: each for each in compare_measures(CLASSIFICATION, *terms, paired=True)}
+    by_name = {each.measure.name: each for each in compare_measures(CLASSIFICATION, *terms)}
     over = [each["confidence"] - each["correct"] for each in terms]
     for name in ("nll", "brier", "overconfidence"):
         more = over[1] - over[0] if name == "overconfidence" else terms[1][name] - terms[0][name]
@@ -171,13 +169,14 @@ def test_a_paired_difference_of_means_has_at_least_student_s_interval_of_scipy()
         assert (found.high - found.low) / (expected[1] - expected[0]) < 1.3
 
 
-def test_runs_over_other_examples_have_about_welch_s_interval_of_scipy() -> None:
+def test_figures_of_other_examples_differ_by_about_welch_s_interval_of_scipy() -> None:
     one, other = terms_of(*some_probs(1, examples=200, lean=1.0)), terms_of(*some_probs(2, examples=90, lean=1.5))
-    by_name = {each.measure.name: each for each in compare_measures(CLASSIFICATION, one, other, paired=False)}
+    figures = [compute_measures(CLASSIFICATION, each) for each in (one, other)]
     for name, term in (("accuracy", "correct"), ("nll", "nll"), ("brier", "brier")):
         first, second = (each[term].astype(float) for each in (one, other))
         expected = stats.ttest_ind(second, first, equal_var=False).confidence_interval(0.95)
-        found = by_name[name].difference
+        before, after = (each[CLASSIFICATION.place[name]] for each in figures)
+        found = after.minus(before)
         assert found.value == pytest.approx(second.mean() - first.mean())
         assert found.low == pytest.approx(expected.low, abs=0.15 * (expected.high - expected.low))
         assert found.high == pytest.approx(expected.high, abs=0.15 * (expected.high - expected.low))
@@ -194,7 +193,7 @@ def test_whole_rankings_are_drawn_by_a_slow_loop_of_pairs() -> None:
             pairs = doubt[~correct][:, None] - doubt[correct]
             areas.append((pairs > 0).mean() + (pairs == 0).mean() / 2)
         found.append(areas[1] - areas[0])
-    auroc = compare_measures(CLASSIFICATION, *both, paired=True)[-1].difference
+    auroc = compare_measures(CLASSIFICATION, *both)[-1].difference
     low, high = np.quantile(found, [0.025, 0.975])
     assert (auroc.low + auroc.high) / 2 == pytest.approx(auroc.value)
     assert auroc.high - auroc.value == pytest.approx(max(high - auroc.value, auroc.value - low), rel=0.1)
@@ -209,7 +208,7 @@ def test_what_few_examples_alone_tell_has_no_interval(differ: int, known: bool) 
     other[:, np.flatnonzero(right)[:differ]] = np.roll(probs[:, np.flatnonzero(right)[:differ]], 1, axis=2)
     other[:, -1] = probs[:, -1]
     pair = terms_of(probs, labels), terms_of(other, labels)
-    by_name = {each.measure.name: each for each in compare_measures(CLASSIFICATION, *pair, paired=True)}
+    by_name = {each.measure.name: each for each in compare_measures(CLASSIFICATION, *pair)}
     assert by_name["accuracy"].difference.low < -1 / 400
     for name in ("overconfidence", "aurc", "auroc"):
         assert np.isnan(by_name[name].difference.low) != known, name
@@ -241,13 +240,10 @@ def test_a_sentence_of_two_measures_is_judged_by_holm_s_steps() -> None:
     pair = terms_of(probs, labels), terms_of(0.93 * probs + 0.07 * some_probs(11, examples=400)[0], labels)
     for confidence in (0.5, 0.8, 0.9, 0.95, 0.99):
         single, strict = (
-            {
-                each.measure.name: each.verdict
-                for each in compare_measures(CLASSIFICATION, *pair, paired=True, confidence=level)
-            }
+            {each.measure.name: each.verdict for each in compare_measures(CLASSIFICATION, *pair, confidence=level)}
             for level in (confidence, (1 + confidence) / 2)
         )
-        found = judge_together(CLASSIFICATION, *pair, ("accuracy", "nll"), paired=True, confidence=confidence)
+        found = judge_together(CLASSIFICATION, *pair, ("accuracy", "nll"), confidence=confidence)
         beyond = [name for name in found if strict[name] != "noise"]
         expected = single if beyond else strict
         assert found == {name: strict[name] if name in beyond else expected[name] for name in ("accuracy", "nll")}
@@ -260,20 +256,18 @@ def test_accuracies_over_the_same_examples_differ_by_the_exact_test(lost: int, g
     zeros = np.zeros(50)
     terms = dict.fromkeys(("confidence", "nll", "brier", "uncertainty"), zeros)
     right, other = np.repeat([[1, 0, 1], [0, 1, 1]], [lost, gained, 50 - lost - gained], axis=1).astype(bool)
-    accuracy = compare_measures(CLASSIFICATION, {**terms, "correct": right}, {**terms, "correct": other}, paired=True)[
-        0
-    ]
+    accuracy = compare_measures(CLASSIFICATION, {**terms, "correct": right}, {**terms, "correct": other})[0]
     assert accuracy.verdict == verdict
     assert accuracy.difference.value == (gained - lost) / 50
 
 
-@given(st.integers(1, 40), st.integers(0, 1000), st.sampled_from([0.8, 0.95]), st.booleans())
+@given(st.integers(1, 40), st.integers(0, 1000), st.sampled_from([0.8, 0.95]))
 @settings(max_examples=30, deadline=None)
 def test_no_interval_leaves_out_its_difference_or_says_something_else_than_the_verdict(
-    examples: int, seed: int, confidence: float, paired: bool
+    examples: int, seed: int, confidence: float
 ) -> None:
-    one, other = terms_of(*some_probs(seed, examples)), terms_of(*some_probs(seed + 1, examples + (not paired)))
-    for each in compare_measures(CLASSIFICATION, one, other, paired=paired, confidence=confidence, resamples=40):
+    one, other = terms_of(*some_probs(seed, examples)), terms_of(*some_probs(seed + 1, examples))
+    for each in compare_measures(CLASSIFICATION, one, other, confidence=confidence, resamples=40):
         low, high = each.difference.low, each.difference.high
         assert (each.verdict in ("unknown", "same")) == np.isnan(low)
         if not np.isnan(low):
@@ -281,41 +275,34 @@ def test_no_interval_leaves_out_its_difference_or_says_something_else_than_the_v
             assert (each.verdict == "noise") == (low <= 0 <= high)
 
 
-@pytest.mark.parametrize("paired", [True, False])
 @pytest.mark.parametrize(("examples", "verdict"), [(5, "unknown"), (6, "worse")])
-def test_five_examples_are_too_few_for_a_verdict_and_six_are_not(examples: int, verdict: str, paired: bool) -> None:
+def test_five_examples_are_too_few_for_a_verdict_and_six_are_not(examples: int, verdict: str) -> None:
     outputs, labels = np.random.default_rng(0).normal(0, 0.1, (9, examples, 1)), np.zeros((examples, 1))
     good, bad = (REGRESSION.terms(RegressionPredictions(outputs + bias, labels=labels)) for bias in (0, 50))
-    mae = compare_measures(REGRESSION, good, bad, paired=paired)[1]  # of so few, no RMSE alone has an interval
+    mae = compare_measures(REGRESSION, good, bad)[1]  # of so few, no RMSE alone has an interval
     assert mae.verdict == verdict
     assert ("no interval" in mae.measure.format_interval(mae.difference)) == (verdict == "unknown")
 
 
-@pytest.mark.parametrize("paired", [True, False])
 @pytest.mark.parametrize(
     ("draws", "examples", "mean"), [(20, 2, 0.9), (100, 10, 0.9), (100, 200, 0.98), (50, 200, None)]
 )
-def test_exchangeable_runs_seldom_differ_by_more_than_noise(
-    draws: int, examples: int, mean: float | None, paired: bool
-) -> None:
-    *single, _, sentence = rate(draws, false_differences, examples, mean, paired) * draws
+def test_exchangeable_runs_seldom_differ_by_more_than_noise(draws: int, examples: int, mean: float | None) -> None:
+    *single, _, sentence = rate(draws, false_differences, examples, mean) * draws
     assert max(*single, sentence) <= stats.binom.isf(1e-4, draws, 0.05)
 
 
-@pytest.mark.parametrize("paired", [True, False])
-def test_runs_that_are_worse_are_found(paired: bool) -> None:
-    assert (rate(8, true_differences, paired) >= 0.5).all()
+def test_runs_that_are_worse_are_found() -> None:
+    assert (rate(8, true_differences) >= 0.5).all()
 
 
 def test_pairing_sees_a_difference_that_two_samples_hide() -> None:
     probs, labels = some_probs(7, lean=1.0)
     sharper = probs**1.2 / (probs**1.2).sum(axis=-1, keepdims=True)
     one, other = terms_of(probs, labels), terms_of(sharper, labels)
-    widths = [
-        found.difference.high - found.difference.low
-        for found in (compare_measures(CLASSIFICATION, one, other, paired=paired)[1] for paired in (True, False))
-    ]
-    assert widths[0] < widths[1] / 3
+    found = compare_measures(CLASSIFICATION, one, other)[1]
+    paired, alone = found.difference, found.other.minus(found.one)
+    assert paired.high - paired.low < (alone.high - alone.low) / 3
 
 
 @given(value=st.floats(-10, 10), unit=st.sampled_from(["share", "per mille", "nats", "target", ""]))
@@ -331,9 +318,7 @@ def test_verdicts_know_which_end_is_better() -> None:
     shuffled = np.random.default_rng(0).permuted(worse, axis=2)
     good, bad = terms_of(probs, labels), terms_of(shuffled, labels)
     for one, other, verdict in ((good, bad, "worse"), (bad, good, "better")):
-        by_name = {
-            each.measure.name: each.verdict for each in compare_measures(CLASSIFICATION, one, other, paired=True)
-        }
+        by_name = {each.measure.name: each.verdict for each in compare_measures(CLASSIFICATION, one, other)}
         assert {by_name[name] for name in ("accuracy", "nll", "brier", "aurc", "auroc")} == {verdict}
 
 
