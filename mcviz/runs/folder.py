@@ -173,8 +173,8 @@ def runs_table(folder: str | os.PathLike[str] | None = None) -> "pd.DataFrame":
     """List the runs of a folder in a table, with how good each is; no pass is read.
 
     Args:
-        folder: a path or an fsspec address; `MCVIZ_CACHE` or `cache` without it. The runs that came with mcviz are not
-            in it: `mcviz list` prints them where there are no others.
+        folder: a path or an fsspec address; `MCVIZ_CACHE` or `cache` without it, and where there are no runs, those
+            that came with mcviz, as `mcviz list` prints them.
 
     Returns:
         One row a run, indexed by `name`, with the columns that `mcviz list --json` has: among them `state`, `path`,
@@ -188,10 +188,12 @@ def runs_table(folder: str | os.PathLike[str] | None = None) -> "pd.DataFrame":
     """
     import pandas as pd  # here, because it takes time to import
 
-    if folder is not None:
+    if folder is None:
+        runs = list_runs(cache_folder()) or list_shipped_runs()
+    else:
         require_folder(folder)
+        runs = list_runs(folder)
     columns = [*ListedRun("", "unreadable", None, 0, 0, "").as_json(), *FIGURES]
-    runs = list_runs(cache_folder() if folder is None else folder)
     rows = [run.as_json() | read_figures(run.path, run.manifest) for run in runs]
     return pd.DataFrame(rows, columns=columns).convert_dtypes().set_index("name")
 

@@ -467,7 +467,8 @@ def test_commands_that_ask_the_model_take_the_package_that_they_tell_to_name(
 def test_pages_ask_the_model_where_its_package_is_named_and_say_so_elsewhere(
     run: Run, tmp_path: Path, monkeypatch
 ) -> None:
-    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "copy"))
+    shutil.copytree(run.path, tmp_path / "runs/run")  # code is not looked for where runs are
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "runs"))
     for page in ("probe", "out_of_distribution"):
         assert "--import birds" in words(opened_page(page, {"run": "run"}))
     assert not any(name.startswith("birds") for name in sys.modules)
