@@ -19,7 +19,7 @@ import plotly.graph_objects as go
 
 from mcviz.data import DataSet, read_mnist
 from mcviz.figures.style import CLASSES, apply_layout
-from mcviz.measures.acquisition import bald, batch_bald, entropy, power_bald, random
+from mcviz.measures.labels import bald, batch_bald, entropy, power_bald, random
 from mcviz.measures.scores import mutual_information
 
 Array = np.ndarray

@@ -26,13 +26,11 @@ from sklearn.preprocessing import normalize
 
 import mcviz
 from mcviz.data import as_model_input
-from mcviz.data.distortions import invert, mix, rotate, shuffle_pixels
+from mcviz.data.distortions import NOISES, invert, mix, rotate, shuffle_pixels
 from mcviz.data.drawing import LUMA, centred
-from mcviz.data.noise import NOISES
 from mcviz.measures import mutual_information
-from mcviz.measures.detectors import nearest_neighbours
-from mcviz.measures.ood import ClassSubspaces, OODDetector, unexplained_share
-from mcviz.sampling.features import activations_before_dropout
+from mcviz.measures.ood import ClassSubspaces, OODDetector, nearest_neighbours, unexplained_share
+from mcviz.sampling.ood import activations_before_dropout
 
 Array = np.ndarray
 Values = dict[str, Array]  # by detector or layer, a row an image

@@ -15,8 +15,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from mcviz.measures.bootstrap import Interval
-from mcviz.measures.label_errors import estimate_label_errors
+from mcviz.measures.intervals import Interval
+from mcviz.measures.labels import estimate_label_errors
 
 if TYPE_CHECKING:
     import keras

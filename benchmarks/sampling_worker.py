@@ -103,11 +103,11 @@ class Worker:
             spent.timed("the rest", sampler.sample)(inputs, passes=passes, masks=masks)
         return spent.seconds
 
-    def products(self, product: str, active: int, passes: int, units: int) -> float:
+    def masks(self, product: str, active: int, passes: int, units: int) -> float:
         """Seconds of one thread for one example's product, the best of many."""
-        from mcviz.sampling.keras.masked_layers import multiply
-        from mcviz.sampling.products import SUBSET_SUMS, MatrixProduct, thread_memory
-        from mcviz.sampling.subset_sums import SubsetSums
+        from mcviz.sampling.keras.plan import multiply
+        from mcviz.sampling.machine_code import SubsetSums
+        from mcviz.sampling.masks import SUBSET_SUMS, MatrixProduct, thread_memory
 
         numbers = np.random.default_rng(0)
         activations = np.zeros(4 * active, np.float32)
@@ -182,15 +182,15 @@ class _OneThread(ThreadPoolExecutor):
 
 def _stages() -> tuple[tuple[Any, str, str], ...]:
     """The functions that are stages: where they are looked up, their names, and the stage."""
-    from mcviz.sampling import products, random_bits
+    from mcviz.sampling import machine_code, masks
     from mcviz.sampling.engine import Computation
 
     return (
         (Computation, "_compute_shared_part", "the front"),
         (Computation, "_draw_pass_numbers", "drawing"),
         (Computation, "_draw_numbers", "drawing"),
-        (random_bits, "draw_packed_bernoulli", "drawing"),
-        (products, "bernoulli", "drawing"),
+        (machine_code, "draw_packed_bernoulli", "drawing"),
+        (masks, "bernoulli", "drawing"),
         (Computation, "_multiply", "the product"),
         (Computation, "_store", "storing"),
     )

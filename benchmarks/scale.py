@@ -48,17 +48,20 @@ from mcviz.analysis.trust import main_predictors, other_predictors  # noqa: E402
 from mcviz.app.filters import Filters  # noqa: E402
 from mcviz.data import DataSet  # noqa: E402
 from mcviz.measures import most_uncertain_first  # noqa: E402
-from mcviz.measures.calibration import add_predictors, calibration  # noqa: E402
-from mcviz.measures.calibration_words import calibration_sentences  # noqa: E402
+from mcviz.measures.calibration import (  # noqa: E402
+    add_predictors,
+    calibration,
+    calibration_sentences,
+)
 from mcviz.options import ModelOptions  # noqa: E402
 from mcviz.runs import Run, open_run  # noqa: E402
 from mcviz.runs.data_set import data_set_of  # noqa: E402
 from mcviz.runs.manifest_file import MAX_MANIFEST_BYTES  # noqa: E402
+from mcviz.sampling.base import ModelSource  # noqa: E402
 from mcviz.sampling.cluster import connect  # noqa: E402
-from mcviz.sampling.model_source import ModelSource  # noqa: E402
+from mcviz.sampling.loading import load_sampler  # noqa: E402
 from mcviz.sampling.run_sampling import sample_run  # noqa: E402
 from mcviz.sampling.sampler import Sampler  # noqa: E402
-from mcviz.sampling.source import load_sampler  # noqa: E402
 
 SHIPPED = ROOT / "cache" / "mnist-cnn"
 WAYS = {"the plain command": None, "one worker, `local:1`": "local:1", "two workers, `local:2`": "local:2"}

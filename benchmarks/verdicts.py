@@ -21,15 +21,17 @@ from scipy import stats
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mcviz.measures import Predictions, RegressionPredictions
-from mcviz.measures.accuracy_estimate import estimate_accuracy
-from mcviz.measures.bootstrap import Interval, mean_intervals, resample
-from mcviz.measures.calibration import SMALLEST_PROBABILITY, CalibrationFigures, calibration_terms
+from mcviz.measures.calibration import (
+    SMALLEST_PROBABILITY,
+    CalibrationFigures,
+    apply_temperature,
+    calibration_sentences,
+    calibration_terms,
+)
 from mcviz.measures.calibration import calibration as calibrated
-from mcviz.measures.calibration_words import calibration_sentences
-from mcviz.measures.conformal import share_by_chance
+from mcviz.measures.conformal import coverage_sentence, pass_intervals, share_by_chance
+from mcviz.measures.intervals import Interval, finds_more_than_chance, mean_intervals, resample
 from mcviz.measures.ood import OOD_P_VALUE, ClassSubspaces, OODDetector
-from mcviz.measures.permutation import finds_more_than_chance
-from mcviz.measures.prediction_intervals import coverage_sentence, pass_intervals
 from mcviz.measures.quality import (
     CLASSIFICATION,
     REGRESSION,
@@ -39,10 +41,16 @@ from mcviz.measures.quality import (
     judge_together,
     overconfidence_growth,
 )
-from mcviz.measures.referral import find_cheapest, guarantee_accuracy
 from mcviz.measures.regression import Terms, rmse_interval
-from mcviz.measures.selective import Ranking, area_intervals, compute_areas, selective_figures
-from mcviz.measures.temperature import apply_temperature
+from mcviz.measures.selective import (
+    Ranking,
+    area_intervals,
+    compute_areas,
+    find_cheapest,
+    guarantee_accuracy,
+    selective_figures,
+)
+from mcviz.measures.shift import estimate_accuracy
 
 Array = np.ndarray
 Random = np.random.Generator

@@ -38,7 +38,7 @@ from .sampling.keras.model_files import load_model as load_model
 from .sampling.keras.texts import with_vocabulary as with_vocabulary
 from .sampling.keras.training import reference_network as reference_network
 from .sampling.keras.training import train as train
-from .sampling.ood_comparison import ood as ood
+from .sampling.ood import ood as ood
 from .sampling.run_sampling import sample_run as sample_run
 from .sampling.sampler import Sampler as Sampler
 from .sampling.sampler import sample as sample

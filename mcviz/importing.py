@@ -19,7 +19,7 @@ from mcviz.data.pictures import MOST_PIXELS_A_SIDE
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import layout_for
 from mcviz.runs import Examples, Manifest, Origin, Preprocessing, Run
-from mcviz.runs.contents import Contents, Progress, describe_examples, describe_images, hash_array, stored_scores
+from mcviz.runs.tables import Contents, Progress, describe_examples, describe_images, hash_array, stored_scores
 from mcviz.runs.writer import rename_classes, write
 from mcviz.tasks import PassFormat, find_task
 from mcviz.tasks.base import locate

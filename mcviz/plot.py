@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import plotly.graph_objects as go
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from mcviz import figures, validate
 from mcviz.analysis.base import (
     REVIEWED_SHARE,
     as_predictions,
     column,
+    components_plane,
     find_groups,
+    load_components,
     mistakes_in_order,
     require_any_labels,
     require_classes,
@@ -28,12 +31,11 @@ from mcviz.analysis.base import (
 from mcviz.analysis.comparison import Comparison, bin_by_confidence
 from mcviz.analysis.pairing import class_order, name_apart
 from mcviz.analysis.referral import rank_by_all_scores
-from mcviz.analysis.similarity import components_plane, load_components
 from mcviz.analysis.trust import Convergence, compute_convergence, main_predictors, predictors
-from mcviz.contact_sheet import draw_contact_sheet
 from mcviz.errors import InvalidInputError
+from mcviz.figures import thumbnails
 from mcviz.figures.comparison import class_histograms, classes_to_compare, output_histograms
-from mcviz.figures.style import axis_title
+from mcviz.figures.style import WRONG, axis_title
 from mcviz.figures.trust import (
     accuracy_against_referred,
     calibration_intervals,
@@ -43,23 +45,60 @@ from mcviz.figures.trust import (
 from mcviz.measures import Score, most_uncertain_first, summarise
 from mcviz.measures.calibration import Calibration, CalibrationTerms, reliability_near_one
 from mcviz.measures.calibration import calibration as measure_calibration
-from mcviz.measures.prediction_intervals import interval_calibration, pass_intervals
-from mcviz.measures.regression_scores import predictive_variance
+from mcviz.measures.conformal import interval_calibration, pass_intervals
+from mcviz.measures.regression import predictive_variance
 from mcviz.measures.selective import Ranking, accuracy_of_rest, perfect_ranking, risk_bands
 from mcviz.runs import Run
 from mcviz.text import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
-    from PIL.Image import Image
+    from PIL import Image
+
+
+COLUMNS = 8
+TILE = 128  # pixels of the side that a picture is fitted into
+GAP, CAPTION, MARK = 8, 18, 3  # pixels: between tiles, of the line below a picture, of the mark of a mistake
 
 BAND_POINTS = 41
 TOP_UNCERTAIN = 100  # examples, by which the rankings of two halves of the passes are compared
 
 
+def draw_contact_sheet(run: Run, examples: Sequence[int] | np.ndarray, columns: int = COLUMNS) -> Image.Image:
+    """Draw the pictures of some examples in one, row by row, each with its number below.
+
+    A wrong prediction has a red line under its picture.
+
+    Args:
+        run: with its images.
+        examples: (n,) numbers of examples, at least one, in the order in which they stand.
+        columns: how many stand side by side.
+
+    Returns:
+        An RGB picture; small images are enlarged to crisp squares, large ones scaled down to 128 pixels.
+
+    Raises:
+        McvizError: the run has no images.
+    """
+    pictures = thumbnails((run.pictures[int(example)] for example in examples), TILE)
+    scale = max(1, TILE // max(pictures.shape[1:3]))
+    height, width = (scale * side for side in pictures.shape[1:3])
+    columns, step = min(columns, len(pictures)), (max(width, TILE // 2) + GAP, height + MARK + CAPTION + GAP)
+    rows = -(-len(pictures) // columns)
+    sheet = Image.new("RGB", (GAP + columns * step[0], GAP + rows * step[1]), "white")
+    pen, font, table = ImageDraw.Draw(sheet), ImageFont.load_default(12), run.scores()
+    wrong = ~table["correct"].fillna(True) if "correct" in table else table.index < 0
+    for place, (example, pixels) in enumerate(zip(examples, pictures, strict=True)):
+        left, top = (GAP + at * size for at, size in zip((place % columns, place // columns), step, strict=True))
+        picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+        sheet.paste(ImageOps.scale(picture, scale, Image.Resampling.NEAREST), (left, top))
+        if wrong[int(example)]:
+            pen.rectangle((left, top + height, left + width - 1, top + height + MARK - 1), WRONG)
+        pen.text((left, top + height + MARK + 2), f"{example}", "black", font)
+    return sheet
+
+
 # The whole run
-
-
 def accuracy(run: Run) -> go.Figure:
     """Draw the accuracy of each pass, of the ensemble and of the deterministic model; of a regression the RMSE."""
     single, ensembles = _quality(run)
@@ -178,8 +217,6 @@ def risk_coverage(run: Run | Comparison, score: str | None = None, *, group: str
 
 
 # Many examples
-
-
 def confusion(
     run: Run,
     score: str | None = None,
@@ -319,9 +356,7 @@ def errors(run: Run, score: str | None = None, *, rows: "pd.DataFrame | None" = 
 
 
 # Some examples
-
-
-def examples(run: Run, ids: Sequence[int] | Sequence[str] | np.ndarray) -> "Image":
+def examples(run: Run, ids: Sequence[int] | Sequence[str] | np.ndarray) -> "Image.Image":
     """Draw the pictures of some examples as a contact sheet, each with its number; wrong predictions are marked.
 
     Args:
@@ -346,8 +381,6 @@ def examples(run: Run, ids: Sequence[int] | Sequence[str] | np.ndarray) -> "Imag
 
 
 # One example
-
-
 def example(run: Run | Comparison, example: int, *, target: int = 0, coverage: float = 0.9) -> go.Figure:
     """Draw what the passes predict for an example.
 

@@ -14,7 +14,7 @@ import pytest
 
 import mcviz
 from mcviz.cli import main
-from mcviz.cli.progress import sampling_progress
+from mcviz.cli.base import sampling_progress
 from mcviz.extras import INSTALL_KERAS
 from tests.cases import one_in, only
 from tests.data.hostile import HOSTILE
@@ -297,7 +297,7 @@ def test_list_names_the_runs_and_says_where_there_are_none(run, tmp_path, capsys
     assert f"{run}  finished" in capsys.readouterr().out
     assert main(["list", str(tmp_path)]) == 0
     assert capsys.readouterr().out.startswith(f"There is no run of your own in {tmp_path}. These came with mcviz")
-    monkeypatch.setattr("mcviz.runs.shipped.SHIPPED_RUNS", ())
+    monkeypatch.setattr("mcviz.runs.storage.SHIPPED_RUNS", ())
     assert main(["list", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"There is no run of your own in {tmp_path}.\n"
 

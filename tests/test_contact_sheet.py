@@ -7,9 +7,9 @@ import pytest
 from PIL import ImageColor
 
 import mcviz
-from mcviz.contact_sheet import CAPTION, GAP, MARK, TILE, draw_contact_sheet
 from mcviz.errors import McvizError
 from mcviz.figures.style import WRONG
+from mcviz.plot import CAPTION, GAP, MARK, TILE, draw_contact_sheet
 
 SHIPPED = Path(__file__).parents[1] / "cache" / "mnist-cnn"
 

@@ -97,7 +97,7 @@ import numpy as np
 import mcviz
 from click.testing import CliRunner
 from mcviz.cli import commands, main
-from mcviz.jobs.job import JOB_ARGUMENTS
+from mcviz.jobs.queue import JOB_ARGUMENTS
 
 for name in ("sample", "check", "import"):
     assert "--last N" in CliRunner().invoke(commands, [name, "--help"]).output

@@ -28,10 +28,10 @@ from mcviz.app.navigation import PAGES
 from mcviz.app.startup import OPEN_FILES
 from mcviz.app.wording import as_markdown
 from mcviz.cli import commands
-from mcviz.cli.review import review
+from mcviz.cli.refer import review
 from mcviz.manifest import COLUMNS, Manifest
 from mcviz.measures import REGRESSION_SCORES, SCORES
-from mcviz.runs.added_scores import FILE as ADDED_SCORES
+from mcviz.runs.derived import FILE as ADDED_SCORES
 from mcviz.sampling.base import Network, Plan
 from mcviz.variables import VARIABLES
 from tests.cases import only

@@ -16,7 +16,7 @@ from PIL import Image
 import mcviz
 from mcviz.cli import main
 from mcviz.errors import InvalidInputError
-from mcviz.measures.prediction_intervals import pass_intervals
+from mcviz.measures.conformal import pass_intervals
 from mcviz.runs import Run
 from mcviz.tasks.regression import Regression
 from tests.app.hostile import CANARY, HOSTILE, HOSTILE_RUN, SHOWN_RUN

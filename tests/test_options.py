@@ -2,6 +2,7 @@
 
 import inspect
 from dataclasses import replace
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,8 +12,7 @@ import pytest
 
 import mcviz
 from mcviz.cli import commands
-from mcviz.cli import sampling as command_line
-from mcviz.cli.options import add_options
+from mcviz.cli.base import add_options
 from mcviz.data import as_data_set
 from mcviz.options import (
     CheckOptions,
@@ -113,6 +113,7 @@ def test_how_a_run_is_sampled_can_be_said_in_python_too() -> None:
 
 
 def test_the_command_gives_all_of_it_to_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    command_line = import_module("mcviz.cli.sample")
     given: dict[str, Any] = {}
     monkeypatch.setattr("mcviz.sampling.run_sampling.sample_run", lambda *_, **options: given.update(options))
     monkeypatch.setattr(command_line, "say_run", lambda _: None)

@@ -18,10 +18,9 @@ import mcviz
 from mcviz import Run, figures, plot
 from mcviz.analysis.trust import predictors
 from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
-from mcviz.contact_sheet import draw_contact_sheet
 from mcviz.errors import InvalidInputError
-from mcviz.measures.calibration import calibration
-from mcviz.measures.calibration_words import calibration_table, calibration_text
+from mcviz.measures.calibration import calibration, calibration_table, calibration_text
+from mcviz.plot import draw_contact_sheet
 
 PACKAGE = Path(mcviz.__file__).parent
 PAGES_ALONE = {

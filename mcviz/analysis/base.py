@@ -1,4 +1,4 @@
-"""Bases of all analyses: requirements on a run, its scores of uncertainty, rows of its table, and a result on trust."""
+"""Helpers of all analyses: requirements on a run, its scores of uncertainty, and the similarity of its examples."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -9,18 +9,18 @@ import numpy as np
 
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES, RegressionPredictions
-from mcviz.measures.bootstrap import Interval
-from mcviz.measures.groups import count_groups
-from mcviz.runs import Run
+from mcviz.measures.intervals import Interval, count_groups
+from mcviz.runs import Derived, Run, load_derived, save_derived
+from mcviz.runs.tables import Progress
 from mcviz.tasks.regression import Regression
 from mcviz.text import describe_in_html, one_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
+
 Array = np.ndarray
 Figures = Mapping[str, Mapping[str, Interval]]  # by the names of the predictor and of the measure
-
 RANKING_SCORES = tuple(name for name, score in SCORES.items() if not score.needs_labels)
 LEAST_LABELLED = 2  # examples, one half of which calibrates the other
 REVIEWED_SHARE = 0.05  # of the examples, that a person might look at again
@@ -29,6 +29,8 @@ REGRESSION_ADVICE = (
     "intervals hold the labels, on Uncertain examples under Errors and Intervals. On the command line, `mcviz trust` "
     "prints these figures, and `mcviz compare` compares two."
 )
+
+SIMILARITY = Derived("similarity", 1, {"components": "float32"})
 
 
 def require_classes(run: Run) -> None:
@@ -242,3 +244,48 @@ def example_rows(run: Run, examples: Array) -> "pd.DataFrame":
         table = table.rename(columns={name: f"user_{name}"})
         table.insert(list(table).index(column) + 1, name, table[column].map(names))
     return table
+
+
+def similarity_basis(run: Run) -> str:
+    """Return what examples are compared by: features of the run, or else the examples themselves."""
+    return run.kind.similarity_basis if run.manifest.features is None else "features"
+
+
+def load_components(run: Run, progress: Progress | None = None) -> np.ndarray:
+    """Return (N, K) float32 by which examples are alike, the strongest first; from beside the run if they are there.
+
+    Args:
+        run: with its examples, or with features.
+        progress: called with (done, total) examples; an exception from it stops the computation.
+
+    Raises:
+        InvalidInputError: it has neither.
+    """
+    if run.manifest.features is None and not run.manifest.has_examples:
+        raise InvalidInputError(
+            f"Examples are compared by themselves or by features. Received: {run.path}, which has neither. Sample it "
+            "again with the examples kept."
+        )
+    stored = load_derived(run.path, run.digest, SIMILARITY)
+    if stored is None or stored["components"].ndim != 2 or len(stored["components"]) != len(run):
+        stored = {"components": _compute_components(run, progress)}
+        save_derived(run.path, run.digest, SIMILARITY, stored)
+    found = stored["components"]
+    found.setflags(write=False)
+    return found
+
+
+def components_plane(components: np.ndarray) -> np.ndarray:
+    """Return (N, 2): the first two of (N, K) components, 0 where there are fewer."""
+    plane = components[:, :2]
+    return np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))
+
+
+def _compute_components(run: Run, progress: Progress | None) -> np.ndarray:
+    if run.features is None:
+        return run.kind.compute_components(run.images if run.has_images else run.content, progress)
+    from mcviz.measures.similarity import (
+        principal_components,  # here, because scikit-learn takes most of a second to import
+    )
+
+    return principal_components(run.features, progress=progress)

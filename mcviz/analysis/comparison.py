@@ -14,9 +14,8 @@ from mcviz.analysis.base import find_groups
 from mcviz.analysis.pairing import LabelChoice, Pairs, class_order, name_apart, pair_examples
 from mcviz.analysis.trust import group_by_column
 from mcviz.errors import InvalidInputError
-from mcviz.measures.bootstrap import Interval, mean_intervals, paired_difference, share_interval
 from mcviz.measures.calibration import Bins, CalibrationTerms, grouped_difference, reliability_near_one
-from mcviz.measures.convergence import shared_top
+from mcviz.measures.intervals import Interval, mean_intervals, paired_difference, share_interval
 from mcviz.measures.quality import (
     VERDICTS,
     MeasureComparison,
@@ -27,11 +26,12 @@ from mcviz.measures.quality import (
     join_terms,
     judge_together,
     select_terms,
+    shared_top,
 )
 from mcviz.measures.regression import Terms
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Manifest, Run
-from mcviz.runs.contents import Progress
+from mcviz.runs.tables import Progress
 from mcviz.tasks import Changes
 from mcviz.text import describe_in_html
 

@@ -10,9 +10,8 @@ from mcviz import validate
 from mcviz.analysis.base import example_rows, require_classes, require_labels
 from mcviz.choices import METHODS, Method
 from mcviz.errors import InvalidInputError
-from mcviz.measures.acquisition import batch_bald, power_bald, random, select_highest
-from mcviz.measures.bootstrap import Interval
-from mcviz.measures.label_errors import estimate_label_errors
+from mcviz.measures.intervals import Interval
+from mcviz.measures.labels import batch_bald, estimate_label_errors, power_bald, random, select_highest
 from mcviz.runs import Run
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from mcviz import validate
 from mcviz.manifest import Manifest
 from mcviz.runs import Derived, Run, load_derived, save_derived
-from mcviz.runs.contents import BLOCK_BYTES
+from mcviz.runs.tables import BLOCK_BYTES
 from mcviz.text import one_line
 
 if TYPE_CHECKING:

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcviz.analysis.base import require_labels
-from mcviz.analysis.regression import compute_figures, load_terms
 from mcviz.analysis.slices import slices
-from mcviz.analysis.trust import group_by_column, main_predictors, main_probs, predictors
+from mcviz.analysis.trust import compute_figures, group_by_column, load_terms, main_predictors, main_probs, predictors
 from mcviz.errors import InvalidInputError
-from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import calibration_figures
-from mcviz.measures.class_quality import CLASS_MEASURES
-from mcviz.measures.quality import select_terms
+from mcviz.measures.intervals import Interval
+from mcviz.measures.quality import CLASS_MEASURES, select_terms
 from mcviz.runs import Run
 from mcviz.text import one_line
 

@@ -13,9 +13,11 @@ from mcviz.analysis.base import example_rows, find_groups, ranking_scores, requi
 from mcviz.errors import InvalidInputError
 from mcviz.measures import Score, percent
 from mcviz.measures.conformal import SetFigures, cross_fit_sets, set_figures
-from mcviz.measures.referral import (
+from mcviz.measures.registry import percent_at_least, significant
+from mcviz.measures.selective import (
     Costs,
     Guarantee,
+    Ranking,
     Referral,
     Shift,
     compare_scores,
@@ -29,8 +31,6 @@ from mcviz.measures.referral import (
     referral_for_misses,
     select_referred,
 )
-from mcviz.measures.selective import Ranking
-from mcviz.measures.units import percent_at_least, significant
 from mcviz.runs import Manifest, Run
 
 if TYPE_CHECKING:

@@ -23,9 +23,9 @@ from mcviz.analysis.parts import (
     split_by_class,
 )
 from mcviz.errors import InvalidInputError
-from mcviz.measures.bootstrap import Interval
-from mcviz.measures.class_quality import CLASS_MEASURES
+from mcviz.measures.intervals import Interval
 from mcviz.measures.quality import (
+    CLASS_MEASURES,
     CLASSIFICATION,
     ECE_EQUAL_MASS,
     REGRESSION,

@@ -14,16 +14,28 @@ from mcviz.analysis.base import (
     ranking_scores,
 )
 from mcviz.analysis.referral import measure_prediction_sets, rank_by_all_scores
-from mcviz.analysis.regression import RegressionTrust, measure_regression
 from mcviz.analysis.slices import Slices
 from mcviz.analysis.slices import slices as find_slices
-from mcviz.analysis.trust import Convergence, compute_convergence, group_by_column, predictors, verdict_sentences
-from mcviz.measures.calibration import CALIBRATION_MEASURES, Calibration, calibration, calibration_by_group
-from mcviz.measures.calibration_words import calibration_table
+from mcviz.analysis.trust import (
+    Convergence,
+    RegressionTrust,
+    compute_convergence,
+    group_by_column,
+    measure_regression,
+    predictors,
+    verdict_sentences,
+)
+from mcviz.measures.calibration import (
+    CALIBRATION_MEASURES,
+    Calibration,
+    calibration,
+    calibration_by_group,
+    calibration_table,
+)
 from mcviz.measures.conformal import SetFigures
 from mcviz.measures.selective import SelectiveFigures, selective_figures
 from mcviz.runs import Run
-from mcviz.runs.contents import Progress
+from mcviz.runs.tables import Progress
 
 
 @dataclass(frozen=True, repr=False)

@@ -12,6 +12,7 @@ from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.trust import CLASS_COLUMNS
 from mcviz.measures import percent
 from mcviz.measures.calibration import SMALLEST_PROBABILITY
+from mcviz.measures.registry import format_with_unit
 from mcviz.measures.slices import (
     FoundSlice,
     Scan,
@@ -25,9 +26,8 @@ from mcviz.measures.slices import (
     paired_z,
     scan_slices,
 )
-from mcviz.measures.units import format_with_unit
 from mcviz.runs import Run
-from mcviz.runs.contents import Progress
+from mcviz.runs.tables import Progress
 from mcviz.text import one_line
 
 if TYPE_CHECKING:

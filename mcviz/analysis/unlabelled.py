@@ -9,10 +9,9 @@ from mcviz import validate
 from mcviz.analysis.base import ranking_scores, require_labels
 from mcviz.analysis.referral import SHIFT_P_VALUE, check_same_model, score_uncertainty
 from mcviz.measures import percent
-from mcviz.measures.accuracy_estimate import EstimatedAccuracy
-from mcviz.measures.accuracy_estimate import estimate_accuracy as estimate
-from mcviz.measures.referral import Shift, compare_scores
-from mcviz.measures.shift import adjust_p_values, compare_categories
+from mcviz.measures.selective import Shift, compare_scores
+from mcviz.measures.shift import EstimatedAccuracy, adjust_p_values, compare_categories
+from mcviz.measures.shift import estimate_accuracy as estimate
 from mcviz.runs import Run
 
 Test = Literal["Kolmogorov–Smirnov", "chi-square"]

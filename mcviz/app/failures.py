@@ -12,7 +12,7 @@ from mcviz.app.state import address
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
 from mcviz.runs.folder import cache_folder
-from mcviz.runs.shipped import FOLDER
+from mcviz.runs.storage import FOLDER
 from mcviz.text import one_line
 
 UNFORESEEN = (

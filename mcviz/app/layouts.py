@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from mcviz.analysis.similarity import components_plane
+from mcviz.analysis.base import components_plane
 from mcviz.app.needs import has
 from mcviz.app.similar import components
-from mcviz.measures.projection import FEWEST_MAPPED, tsne
+from mcviz.measures.similarity import FEWEST_MAPPED, tsne
 from mcviz.runs import Derived, Run, load_derived, save_derived
 
 LAYOUTS = {"pca": "PCA", "tsne": "t-SNE"}

@@ -8,7 +8,7 @@ import streamlit as st
 from mcviz.app.columns import all_grouping_columns
 from mcviz.extras import named_modules
 from mcviz.runs import Run
-from mcviz.runs.model_code import explain_closed_model
+from mcviz.runs.manifest_file import explain_closed_model
 
 RunPart = Literal["labels", "examples", "images", "model"]
 Need = RunPart | Literal["examples or features", "groups", "classes", "targets"]

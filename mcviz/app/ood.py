@@ -18,10 +18,9 @@ from mcviz.app.session import session_store, widget_value
 from mcviz.app.state import PageState, choose_name, go, quote
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
-from mcviz.figures.detection import auroc_of_sets, ood_score_distributions, roc_curve, shade_cells
+from mcviz.figures.trust import auroc_of_sets, ood_score_distributions, roc_curve, shade_cells
 from mcviz.measures import percent
-from mcviz.measures.detection import roc_points
-from mcviz.measures.detectors import DROPOUT_OFF, VERDICT
+from mcviz.measures.ood import DROPOUT_OFF, VERDICT, roc_points
 from mcviz.permission import may_write
 from mcviz.runs import Run
 from mcviz.runs.ood_scores import OODScores, OODSet, load_ood_scores, save_ood_scores
@@ -113,7 +112,7 @@ def _compute(run: Run, name: str) -> None:
     try:
         bar.progress(0.0, "Loading the model")
         prepared = sampler(run)
-        from mcviz.sampling.ood_comparison import compute_ood_scores, read_set
+        from mcviz.sampling.ood import compute_ood_scores, read_set
 
         def stage(words: str, done: float) -> None:
             bar.progress(min(done, 1.0), as_markdown(words))

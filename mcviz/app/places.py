@@ -7,11 +7,11 @@ from pathlib import Path
 import streamlit as st
 
 from mcviz.app.resources import run_paths
-from mcviz.data.mnist import is_idx
+from mcviz.data.sources import is_idx
 from mcviz.errors import McvizError
 from mcviz.runs import Manifest
-from mcviz.runs.files import folder_at
 from mcviz.runs.manifest_file import read_manifest
+from mcviz.runs.storage import folder_at
 
 MODELS, DATA = "MCVIZ_MODELS", "MCVIZ_DATA"  # folders, separated as in PATH
 SUFFIXES = (".npz", ".npy", ".csv", ".tsv", ".parquet", ".jsonl")

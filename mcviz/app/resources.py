@@ -28,7 +28,7 @@ from mcviz.errors import McvizError
 from mcviz.measures import Score, most_uncertain_first, significant
 from mcviz.runs import Run, open_run, run_names
 from mcviz.runs.folder import cache_folder, require_folder
-from mcviz.runs.shipped import shipped_runs
+from mcviz.runs.storage import shipped_runs
 from mcviz.text import one_line
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def sampler(run: Run) -> "Sampler":
     Raises:
         McvizError: the run was kept without its model, or the model cannot be loaded.
     """
-    from mcviz.sampling.source import load_run_sampler
+    from mcviz.sampling.loading import load_run_sampler
 
     if run.model_path is None:
         raise McvizError(missing(run, "model"))

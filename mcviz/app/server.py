@@ -25,7 +25,7 @@ from mcviz.errors import InvalidInputError
 from mcviz.extras import CACHE_VARIABLE, IMPORT_VARIABLE, find_modules
 from mcviz.permission import READ_ONLY
 from mcviz.runs.folder import require_folder
-from mcviz.runs.shipped import FOLDER
+from mcviz.runs.storage import FOLDER
 from mcviz.validate import invalid
 
 HOST = "127.0.0.1"

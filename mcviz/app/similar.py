@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mcviz.analysis.similarity import load_components
+from mcviz.analysis.base import load_components
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.resources import progress_bar
 from mcviz.runs import Run

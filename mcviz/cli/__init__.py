@@ -11,19 +11,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import mcviz
-from mcviz.cli import referral
-from mcviz.cli.arguments import JSON, RUN
-from mcviz.cli.comparison import compare
-from mcviz.cli.importing import import_
-from mcviz.cli.ood import ood
-from mcviz.cli.options import PATH, import_option
-from mcviz.cli.printing import say, tell
-from mcviz.cli.review import review
-from mcviz.cli.sampling import check, sample
-from mcviz.cli.score import score
-from mcviz.cli.slices import slices
-from mcviz.cli.stopping import loading, report_interrupt
-from mcviz.cli.training import train
+from mcviz.cli import refer
+from mcviz.cli.base import JSON, PATH, RUN, import_option, loading, report_interrupt, say, tell
+from mcviz.cli.compare import compare, ood, slices
+from mcviz.cli.refer import review, score
+from mcviz.cli.sample import check, import_, sample, train
 from mcviz.cli.trust import trust
 from mcviz.cli.work import work
 from mcviz.errors import InvalidInputError, McvizError
@@ -196,7 +188,7 @@ def dashboard(cache: Path | None, port: int | None, read_only: bool, modules: tu
     serve(cache, port, modules, read_only)
 
 
-for command in (train, sample, check, import_, trust, slices, *referral.COMMANDS, review, ood, compare, score, work):
+for command in (train, sample, check, import_, trust, slices, *refer.COMMANDS, review, ood, compare, score, work):
     commands.add_command(command)
 
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mcviz.cli.options import PATH
-from mcviz.cli.printing import print_json, say, tell
+from mcviz.cli.base import PATH, print_json, say, tell
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

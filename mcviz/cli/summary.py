@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from mcviz.analysis.requirements import Judgement
 from mcviz.app.wording import as_inline_markdown, as_markdown
 from mcviz.cli.gate import Findings, Rows
-from mcviz.contact_sheet import draw_contact_sheet
 from mcviz.errors import InvalidInputError
 from mcviz.measures import most_uncertain_first, significant
+from mcviz.plot import draw_contact_sheet
 from mcviz.runs import Run
-from mcviz.runs.export import replaced_file
+from mcviz.runs.verify import replaced_file
 from mcviz.text import as_html
 
 if TYPE_CHECKING:

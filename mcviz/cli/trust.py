@@ -9,13 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
-from mcviz.cli.arguments import CONFIDENCE, GROUP, JSON, RUN
+from mcviz.cli.base import CONFIDENCE, GROUP, JSON, RUN, count_progress, import_option, loading, table_lines
 from mcviz.cli.gate import SUMMARY, Findings, Rows, finish
-from mcviz.cli.options import import_option
-from mcviz.cli.progress import count_progress
-from mcviz.cli.regression import draw_coverage, regression_lines
-from mcviz.cli.stopping import loading
-from mcviz.cli.unlabelled import find_estimate
+from mcviz.cli.refer import ood_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,15 +19,99 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from mcviz.analysis.referral import CheapestReferral
-    from mcviz.analysis.regression import RegressionTrust
     from mcviz.analysis.run_trust import ClassificationTrust
+    from mcviz.analysis.trust import RegressionTrust
     from mcviz.measures.calibration import Calibration, CalibrationFigures
     from mcviz.measures.conformal import SetFigures
+    from mcviz.measures.quality import Measure
     from mcviz.measures.selective import SelectiveFigures
+    from mcviz.runs import Run
+
 
 COST = click.FloatRange(min=0)
 ECES = "ece", "ece_equal_mass"
 IN_PERCENT = "accuracy", *ECES, "overconfidence"
+
+
+def regression_lines(found: "RegressionTrust") -> list[str]:
+    """Return lines on each measure of each way to predict."""
+    from mcviz.measures.regression import FEWEST_FOR_RMSE
+
+    lines = [line for measure in found.run.task.quality.measures for line in _measure_lines(measure, found)]
+    if len(found.run) < FEWEST_FOR_RMSE:
+        lines += ["", f"Fewer than {FEWEST_FOR_RMSE} examples are too few for the interval of an RMSE."]
+    return lines
+
+
+def draw_coverage(found: "RegressionTrust") -> "dict[str, go.Figure]":
+    """Draw how often intervals of each target hold the label."""
+    from mcviz.plot import intervals
+
+    return {
+        f"Do intervals of {target} hold what they promise?": intervals(found.run, place)
+        for place, target in enumerate(found.run.targets)
+    }
+
+
+def _measure_lines(measure: "Measure", found: "RegressionTrust") -> list[str]:
+    lines = ["", f"{measure.label:<36}{f'{100 * found.confidence:.6g}% interval':<40}ensemble − this"]
+    for way, figures in found.figures.items():
+        if measure.name in figures:
+            less = found.format(found.differences.get(way, {}), measure, sign="+")
+            lines.append(f"  {PREDICTOR_NAMES[way]:<34}{found.format(figures, measure):<40}{less}")
+    return lines
+
+
+def find_estimate(run: "Run", calibrated_on: "Run", confidence: float, modules: tuple[str, ...]) -> Findings:
+    """Estimate the accuracy, and test which columns and scores are distributed otherwise.
+
+    Args:
+        run: whose accuracy is estimated.
+        calibrated_on: the labelled run.
+        confidence: of the interval.
+        modules: to import for the runs' model, which is asked for the OOD score.
+    """
+    with loading():
+        from mcviz.analysis.base import describe_run
+        from mcviz.analysis.unlabelled import SHIFTED, estimate_accuracy
+        from mcviz.measures import percent
+
+    found = estimate_accuracy(run, calibrated_on, confidence)
+    ood = ood_warnings(calibrated_on, run, modules, "the estimate")
+    sentences = [*found.sentences, *found.shift_sentences, *ood]
+    rows: Rows = [("column or score", "test", "statistic", "p", "corrected p", "")]
+    rows += [
+        (
+            each.name,
+            each.test,
+            f"{each.statistic:.3f}",
+            f"{each.p_value:.2g}",
+            f"{each.corrected:.2g}",
+            "shifted" if each.is_shifted else "",
+        )
+        for each in found.columns
+    ]
+    estimated = found.estimated
+    lines = [
+        *found.warnings,
+        f"Temperature {estimated.temperature:.3f}; mean confidence at it {percent(estimated.mean_confidence, 2)}.",
+        *table_lines(rows),
+        f"Shifted is a p-value below {SHIFTED:g}, corrected for {len(found.columns)} tests.",
+    ]
+    if run.labels is not None:
+        accuracy = float((run.mean_probs.argmax(axis=1) == run.labels).mean())
+        lines.append(f"By the run's own labels, the accuracy is {percent(accuracy, 2)}.")
+    as_dict = {**describe_run(run, sentences), **found.as_dict()}
+    as_dict["warnings"] += ood
+    return Findings(
+        run,
+        "max_probability",
+        sentences,
+        lines,
+        as_dict,
+        tables={"What is distributed otherwise?": rows},
+        draw_charts=lambda: {},
+    )
 
 
 @click.command(short_help="Print how far a run's probabilities can be trusted.")
@@ -128,7 +208,7 @@ def _describe(
     found: "ClassificationTrust | RegressionTrust", mistake_cost: float | None, look_cost: float | None
 ) -> Findings:
     from mcviz.analysis.base import group_sentence
-    from mcviz.analysis.regression import RegressionTrust
+    from mcviz.analysis.trust import RegressionTrust
 
     as_dict, together = found.as_dict(), group_sentence(found.run, found.group)
     if isinstance(found, RegressionTrust):
@@ -274,7 +354,7 @@ def _cost_lines(found: "CheapestReferral | None") -> list[str]:
 
 def _format_with_ends(figures: "CalibrationFigures", measure: str, sign: str = "") -> str:
     """Format a figure with the ends of its interval, or an ECE with the bound by chance."""
-    from mcviz.measures.units import fixed
+    from mcviz.measures.registry import fixed
 
     scale, end, digits = (100, "%", 2) if measure in IN_PERCENT else (1, "", 4)
     interval, beside = getattr(figures, measure), ""

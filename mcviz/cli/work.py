@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mcviz.cli.printing import tell
+from mcviz.cli.base import tell
 from mcviz.errors import McvizError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mcviz.jobs import Jobs, Top
     from mcviz.runs import Manifest
     from mcviz.sampling.checking import Check
-    from mcviz.tasks.aggregates import Aggregates
+    from mcviz.tasks.base import Aggregates
 
 LEAST_PRIORITY = 19
 SECONDS_BETWEEN_QUESTIONS = 0.3
@@ -51,7 +51,7 @@ class Watcher:
     def begin(self, examples: "DataSet", out: str) -> None:
         """Take in what is to be sampled, and what a finished run of fewer passes already says of it."""
         from mcviz.runs import open_run
-        from mcviz.tasks.aggregates import Aggregates
+        from mcviz.tasks.base import Aggregates
 
         self.examples = examples
         with suppress(McvizError):

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from mcviz import validate
-from mcviz.data.by_id import order_by_ids
 from mcviz.data.in_place import InPlace
 from mcviz.data.labels import (
     MatchedBy,
@@ -16,6 +15,7 @@ from mcviz.data.labels import (
     convert_targets,
     explain_renaming,
     match_labels,
+    order_by_ids,
     rename_classes,
     target_names,
 )

@@ -1,9 +1,19 @@
-"""Images changed a little or a lot: at which point does a six become a nine, and does the model notice?
+"""Images, rows and texts changed a little or a lot, and noise: does the model notice?
+
+Every kind takes a strength, the contrast: at 0 all of an image is mid-grey, at 1 it has its full range. Image `i` of a
+seed is the same however many are drawn.
 
 Every function takes `images`, (N, height, width, channels) float32 in 0..1, and returns as many of the same shape and
 range. What is not covered by the image any more becomes black.
+
+Every distortion takes `rows`, (n, D) float32, and returns as many. `others`, (N, D), are all rows of a run, which show
+what values of a column are usual. Row `i` of a seed is the same however many are given.
+
+Every function takes `texts`, (n,) of dtype object, all `str`, and returns as many. A word is what stands between white
+space. Text `i` of a seed is the same however many are given.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,7 +22,134 @@ import scipy  # loads scipy.ndimage when it is first used
 
 from mcviz import validate
 
+MID_GREY = np.float32(0.5)
+GAUSSIAN_STD = np.float32(0.25)
+OCTAVES = (2, 4, 8)  # cells along a side of the image, each octave half as strong as the one before
+ImageShape = tuple[int, ...]
+
 ImageArray = np.ndarray
+Apply = Callable[[np.ndarray, float, int, np.ndarray], np.ndarray]
+
+MAD_TO_STD = 1.4826  # of a normal distribution
+RowArray = np.ndarray
+
+LETTERS = tuple("abcdefghijklmnopqrstuvwxyz")
+SPACE = re.compile(r"(\s+)")
+Texts = np.ndarray
+Change = Callable[[list[str], np.ndarray, np.random.Generator], None]
+
+
+def uniform_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.0) -> np.ndarray:
+    """Draw images whose every value is uniform on [0, 1), independently.
+
+    Args:
+        count: how many images, N.
+        shape: one image's (height, width, channels).
+        seed: any non-negative integer.
+        strength: the contrast, 0 to 1.
+
+    Returns:
+        (N, height, width, channels) float32 in 0..1.
+
+    Raises:
+        InvalidInputError: a strength that is not from 0 to 1, or a negative seed.
+    """
+    return _faded(_generator(seed).random((count, *shape), dtype=np.float32), strength)
+
+
+def gaussian_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.0) -> np.ndarray:
+    """Draw images whose every value is normal around mid-grey with a standard deviation of 0.25, cut off at 0 and 1.
+
+    Args, result and errors: as in `uniform_noise`.
+    """
+    normal = _generator(seed).standard_normal((count, *shape), dtype=np.float32)
+    return _faded(np.clip(MID_GREY + GAUSSIAN_STD * normal, 0, 1), strength)
+
+
+def salt_and_pepper_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.0) -> np.ndarray:
+    """Draw mid-grey images in which a share of the values, the strength, is black or white by the toss of a coin.
+
+    Args, result and errors: as in `uniform_noise`.
+    """
+    validate.fraction("strength", strength)
+    drawn = _generator(seed).random((count, *shape), dtype=np.float32)
+    noise = np.full(drawn.shape, MID_GREY)
+    noise[drawn < strength / 2] = 0
+    noise[drawn >= 1 - strength / 2] = 1
+    return noise
+
+
+def smooth_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.0) -> np.ndarray:
+    """Draw cloudy images: random values on coarse grids, smoothly joined and added up, as in Perlin's noise (1985).
+
+    Args, result and errors: as in `uniform_noise`.
+    """
+    height, width, channels = shape
+    points = [(cells + 1) ** 2 * channels for cells in OCTAVES]
+    drawn = _generator(seed).random((count, sum(points)), dtype=np.float32)
+    clouds = np.zeros((count, *shape), np.float32)
+    for octave, values in enumerate(np.split(drawn, np.cumsum(points)[:-1], axis=1)):
+        cells = OCTAVES[octave]
+        grid = values.reshape(count, cells + 1, cells + 1, channels)
+        clouds += np.einsum("hi,nijc,wj->nhwc", _joined(height, cells), grid, _joined(width, cells)) / 2**octave
+    low, high = clouds.min(axis=(1, 2, 3), keepdims=True), clouds.max(axis=(1, 2, 3), keepdims=True)
+    return _faded((clouds - low) / np.where(high > low, high - low, 1), strength)
+
+
+def constant_grey(count: int, shape: ImageShape, seed: int, strength: float = 1.0) -> np.ndarray:
+    """Draw images of a single grey each, uniform on [0, 1).
+
+    Args, result and errors: as in `uniform_noise`.
+    """
+    levels = _generator(seed).random((count, *[1 for _ in shape]), dtype=np.float32)
+    return np.broadcast_to(_faded(levels, strength), (count, *shape)).copy()
+
+
+@dataclass(frozen=True)
+class Noise:
+    """A kind of noise that a person can pick.
+
+    Attributes:
+        label: its name for people.
+        meaning: one sentence on what it is.
+        draw: (count, shape, seed, strength) to (count, *shape) float32 in 0..1.
+    """
+
+    label: str
+    meaning: str
+    draw: Callable[[int, ImageShape, int, float], np.ndarray]
+
+
+NOISES: dict[str, Noise] = {
+    "uniform": Noise("Uniform noise", "Every value is anything from dark to bright, by chance.", uniform_noise),
+    "gaussian": Noise("Gaussian noise", "Every value scatters around the middle.", gaussian_noise),
+    "salt_and_pepper": Noise(
+        "Salt and pepper", "Every value is the darkest or the brightest, by chance.", salt_and_pepper_noise
+    ),
+    "smooth": Noise("Smooth noise", "Clouds: neighbouring pixels are alike.", smooth_noise),
+    "grey": Noise("Constant grey", "One grey all over, darker or lighter by chance.", constant_grey),
+}
+
+
+def _generator(seed: int) -> np.random.Generator:
+    return np.random.default_rng(validate.whole_number("seed", seed))
+
+
+def _joined(size: int, cells: int) -> np.ndarray:
+    """(size, cells + 1) weights of the grid's points for each pixel: two neighbours, eased in and out."""
+    position = (np.arange(size) + 0.5) / size * cells
+    left = position.astype(int)
+    part = position - left
+    eased = part**3 * (part * (6 * part - 15) + 10)  # Perlin 2002: no kink where cells meet
+    weights = np.zeros((size, cells + 1), np.float32)
+    weights[np.arange(size), left] = 1 - eased
+    weights[np.arange(size), left + 1] = eased
+    return weights
+
+
+def _faded(noise: np.ndarray, strength: float) -> np.ndarray:
+    validate.fraction("strength", strength)
+    return noise if strength == 1 else noise * np.float32(strength) + MID_GREY * np.float32(1 - strength)
 
 
 def rotate(images: ImageArray, degrees: float) -> ImageArray:
@@ -109,9 +246,6 @@ def shuffle_pixels(images: ImageArray, share: float = 1.0, seed: int = 0) -> Ima
     return shuffled.reshape(images.shape)
 
 
-Apply = Callable[[np.ndarray, float, int, np.ndarray], np.ndarray]
-
-
 @dataclass(frozen=True)
 class Distortion:
     """A distortion of examples of one kind that a person can pick, with one slider.
@@ -173,3 +307,301 @@ def _mapped(images: ImageArray, to_source: np.ndarray) -> ImageArray:
     centre = (np.array(images.shape) - 1) / 2
     mapped = scipy.ndimage.affine_transform(images, matrix, offset=centre - matrix @ centre, order=1, mode="constant")
     return np.clip(mapped, 0, 1)
+
+
+def shuffle_columns(rows: RowArray, others: RowArray, share: float = 1.0, seed: int = 0) -> RowArray:
+    """Give columns the values of other rows, each column shuffled on its own: what ties it to the others is lost.
+
+    Args:
+        rows: (n, D) float32.
+        others: (N, D), whose columns are shuffled; where they are `rows`, each column keeps its values.
+        share: of the columns, 0 to 1, which are drawn at random.
+        seed: any non-negative integer.
+
+    Raises:
+        InvalidInputError: a share that is not from 0 to 1.
+    """
+    random, shuffled = np.random.default_rng(seed), rows.copy()
+    columns = rows.shape[1]
+    for column in random.permutation(columns)[: round(validate.fraction("share", share) * columns)]:
+        shuffled[:, column] = np.resize(random.permutation(others[:, column]), len(rows))
+    return shuffled
+
+
+def out_of_range(rows: RowArray, others: RowArray, ranges: float, column: int) -> RowArray:
+    """Set one column beyond all that it has elsewhere.
+
+    Args:
+        rows: (n, D) float32.
+        others: (N, D), whose smallest and largest value are the range.
+        ranges: how many ranges beyond: above the largest, or below the smallest where it is negative; 0 leaves rows.
+        column: which, counted from 0.
+
+    Raises:
+        InvalidInputError: no such column.
+    """
+    validate.whole_number("column", column, 0, rows.shape[1] - 1)
+    if ranges == 0:
+        return rows.copy()
+    low, high = float(others[:, column].min()), float(others[:, column].max())
+    width = (high - low) or 1.0
+    moved = rows.copy()
+    moved[:, column] = (high if ranges > 0 else low) + ranges * width
+    return moved
+
+
+def add_noise(rows: RowArray, others: RowArray, share: float, seed: int = 0) -> RowArray:
+    """Add Gaussian noise whose standard deviation is a share of each column's own.
+
+    Args:
+        rows: (n, D) float32.
+        others: (N, D), whose standard deviations are meant.
+        share: of the standard deviation, 0 or more.
+        seed: any non-negative integer.
+
+    Raises:
+        InvalidInputError: a share below 0.
+    """
+    validate.number("share", share, least=0)
+    noise = np.random.default_rng(seed).standard_normal(rows.shape, dtype=np.float32)
+    return rows + noise * (share * others.std(axis=0, dtype=np.float64)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Usual:
+    """The usual values of each column.
+
+    Attributes:
+        median: (D,) float64.
+        spread: (D,) float64, the standard deviation as the median absolute deviation (MAD) gives it; where that is 0,
+            the standard deviation itself.
+    """
+
+    median: np.ndarray
+    spread: np.ndarray
+
+    def z(self, some: RowArray) -> np.ndarray:
+        """How far values lie from the median of their column, in standard deviations.
+
+        Args:
+            some: (n, D), or (D,) of one row.
+
+        Returns:
+            float64 of the same shape, negative below the median; infinite where a column has another value than the
+            only one that it has elsewhere.
+        """
+        away = some - self.median
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(away == 0, 0.0, away / self.spread)
+
+
+def usual(rows: RowArray) -> Usual:
+    """Return the usual values of each column of rows (N, D)."""
+    rows = rows.astype(np.float64)
+    median = np.median(rows, axis=0)
+    spread = MAD_TO_STD * np.median(np.abs(rows - median), axis=0)
+    return Usual(median, np.where(spread > 0, spread, rows.std(axis=0)))
+
+
+def most_unusual(z: np.ndarray) -> np.ndarray:
+    """(D,) int64: the columns of a row, the most unusual first, by (D,) z as `Usual.z` gives them."""
+    return np.argsort(-np.abs(z), kind="stable")
+
+
+ROW_DISTORTIONS: dict[str, Distortion] = {
+    "shuffle_columns": drawn_share(
+        "Shuffle columns",
+        "of the columns",
+        lambda rows, share, seed, others: shuffle_columns(rows, others, share, seed),
+    ),
+    "out_of_range": Distortion(
+        "Out of range",
+        "ranges beyond, in a random column",
+        -10,
+        10,
+        0,
+        0.5,
+        lambda rows, ranges, seed, others: out_of_range(rows, others, ranges, _any_column(rows, seed)),
+        seeded=True,
+    ),
+    "noise": Distortion(
+        "Gaussian noise",
+        "of each column's std",
+        0,
+        5,
+        0,
+        0.1,
+        lambda rows, share, seed, others: add_noise(rows, others, share, seed),
+        seeded=True,
+    ),
+}
+
+
+def _any_column(rows: RowArray, seed: int) -> int:
+    return int(np.random.default_rng(seed).integers(rows.shape[1]))
+
+
+def shuffle_words(texts: Texts, share: float = 1.0, seed: int = 0) -> Texts:
+    """Let a random share of each text's words change places with each other; 1 keeps nothing but which words there are.
+
+    Raises:
+        InvalidInputError: a share that is not from 0 to 1.
+    """
+
+    def shuffle(words: list[str], chosen: np.ndarray, random: np.random.Generator) -> None:
+        held = [words[place] for place in random.permutation(chosen)]
+        for place, word in zip(chosen, held, strict=True):
+            words[place] = word
+
+    return _changed(texts, share, seed, shuffle)
+
+
+def drop_words(texts: Texts, share: float, seed: int = 0) -> Texts:
+    """Leave out a random share of each text's words.
+
+    Raises:
+        InvalidInputError: a share that is not from 0 to 1.
+    """
+
+    def drop(words: list[str], chosen: np.ndarray, _: np.random.Generator) -> None:
+        for place in chosen:
+            words[place] = ""
+
+    dropped = _changed(texts, share, seed, drop)
+    for place, (text, before) in enumerate(zip(dropped, texts, strict=True)):
+        dropped[place] = before if text == before else " ".join(text.split())
+    return dropped
+
+
+def random_words(texts: Texts, others: Texts, share: float = 1.0, seed: int = 0) -> Texts:
+    """Replace a random share of each text's words by words of other texts, as frequent as they are there.
+
+    Args:
+        texts: (n,) `str`.
+        others: (N,) `str`, such as all texts of a run.
+        share: of the words, 0 to 1.
+        seed: any non-negative integer.
+
+    Raises:
+        InvalidInputError: a share that is not from 0 to 1, or others without any word.
+    """
+    known = np.array(" ".join(others).split(), object)
+    if not len(known):
+        raise validate.invalid("others", "texts with words", "none")
+
+    def replace(words: list[str], chosen: np.ndarray, random: np.random.Generator) -> None:
+        for place, word in zip(chosen, random.choice(known, len(chosen)), strict=True):
+            words[place] = word
+
+    return _changed(texts, share, seed, replace)
+
+
+def random_characters(texts: Texts, share: float = 1.0, seed: int = 0) -> Texts:
+    """Replace a random share of each text's characters that are no white space by letters from a to z.
+
+    Raises:
+        InvalidInputError: a share that is not from 0 to 1.
+    """
+    changed = np.empty(len(texts), object)
+    for number, text in enumerate(texts):
+        characters = list(text)
+        random = np.random.default_rng([seed, number])
+        chosen = _drawn(random, [place for place, each in enumerate(characters) if not each.isspace()], share)
+        for place, letter in zip(chosen, random.choice(LETTERS, len(chosen)), strict=True):
+            characters[place] = str(letter)
+        changed[number] = "".join(characters)
+    return changed
+
+
+TEXT_DISTORTIONS: dict[str, Distortion] = {
+    "shuffle_words": drawn_share(
+        "Shuffle words", "of the words", lambda texts, share, seed, _: shuffle_words(texts, share, seed)
+    ),
+    "drop_words": drawn_share(
+        "Drop words", "of the words", lambda texts, share, seed, _: drop_words(texts, share, seed)
+    ),
+    "random_words": drawn_share(
+        "Words of other texts",
+        "of the words",
+        lambda texts, share, seed, others: random_words(texts, others, share, seed),
+    ),
+    "random_characters": drawn_share(
+        "Random characters", "of the characters", lambda texts, share, seed, _: random_characters(texts, share, seed)
+    ),
+}
+
+
+def _changed(texts: Texts, share: float, seed: int, change: Change) -> Texts:
+    """Texts of which a random share of the words is changed, with the white space between them as it was."""
+    changed = np.empty(len(texts), object)
+    for number, text in enumerate(texts):
+        parts = SPACE.split(text)  # words at even places, with nothing before and after white space at the ends
+        random = np.random.default_rng([seed, number])
+        chosen = _drawn(random, [place for place in range(0, len(parts), 2) if parts[place]], share)
+        change(parts, chosen, random)
+        changed[number] = "".join(parts)
+    return changed
+
+
+def _drawn(random: np.random.Generator, places: list[int], share: float) -> np.ndarray:
+    """A share of some places."""
+    return random.permutation(np.array(places, int))[: round(validate.fraction("share", share) * len(places))]
+
+
+def noise_of_words(count: int, others: Texts, seed: int) -> Texts:
+    """Draw texts of random words: each has the length of one of some texts, whose words are as frequent as in these.
+
+    Args:
+        count: how many texts.
+        others: (N,) `str`, such as texts of a run; where they have no words, letters take their place.
+        seed: any non-negative integer.
+
+    Returns:
+        (count,) of dtype object, all `str`.
+
+    Raises:
+        InvalidInputError: a negative seed.
+    """
+    known = _with_words(others)
+    return random_words(_some_of(known, count, seed), known, seed=seed)
+
+
+def noise_of_characters(count: int, others: Texts, seed: int) -> Texts:
+    """Draw texts of random letters: each has the length of one of some texts, and its white space.
+
+    Args, result and errors: as in `noise_of_words`.
+    """
+    return random_characters(_some_of(_with_words(others), count, seed), seed=seed)
+
+
+@dataclass(frozen=True)
+class TextNoise:
+    """A kind of noise among texts that a person can pick.
+
+    Attributes:
+        label: its name for people.
+        meaning: one sentence on what it is.
+        draw: (count, others, seed) to (count,) texts.
+    """
+
+    label: str
+    meaning: str
+    draw: Callable[[int, Texts, int], Texts]
+
+
+TEXT_NOISES: dict[str, TextNoise] = {
+    "words": TextNoise("Random words", "Words of this run's texts, as frequent as there.", noise_of_words),
+    "characters": TextNoise(
+        "Random characters", "Letters from a to z, in words as long as in this run's texts.", noise_of_characters
+    ),
+}
+
+
+def _with_words(texts: Texts) -> Texts:
+    found = [text for text in texts if text.strip()]
+    return np.array(found or LETTERS, object)
+
+
+def _some_of(texts: Texts, count: int, seed: int) -> Texts:
+    random = np.random.default_rng(validate.whole_number("seed", seed))
+    return texts[random.integers(len(texts), size=count)]

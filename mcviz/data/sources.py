@@ -1,21 +1,23 @@
 """Examples from wherever people keep them: what a path holds is found out from the thing itself."""
 
-from collections.abc import Mapping, Sequence
+import gzip
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mcviz.data.arrays import read_arrays
+from mcviz import validate
 from mcviz.data.data_set import DataSet
-from mcviz.data.hugging_face import is_saved_dataset, read_dataset
 from mcviz.data.in_place import load_array
-from mcviz.data.labels import find_labels_file
-from mcviz.data.mnist import find_images_file, is_idx, read_idx
-from mcviz.data.npz_examples import read_npz, read_npz_labels
-from mcviz.data.parquet import read_parquet
+from mcviz.data.labels import ARRAY_NAMES, find_labels_file
+from mcviz.data.npz import NpzArrays, open_npz
+from mcviz.data.parquet import is_saved_dataset, read_dataset, read_parquet
 from mcviz.data.passes import read_array
 from mcviz.data.pictures import Progress
 from mcviz.data.tables import (
@@ -35,12 +37,243 @@ from mcviz.kinds import KINDS, Files, Kind, find_kind
 from mcviz.regular import open_regular
 from mcviz.tasks import find_task
 from mcviz.text import list_names
+from mcviz.validate import array, invalid
+
+COLUMN_ARRAYS = ("feature_names", "columns")  # with the names of the columns of rows
+
+Splits = tuple[DataSet, DataSet]
+GZIP = b"\x1f\x8b"
+UINT8 = b"\x00\x00\x08"
+IDX_SPLITS = ("t10k", "test", "train")
+MNIST_KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 ACCEPTED = (
     "a folder of pictures or .txt files, or of one folder a class; a CSV, TSV, Parquet or JSON-lines table of paths, "
     "texts or numbers, with labels; .npz, .npy or IDX arrays; a saved Hugging Face data set"
 )
 LABELS = ("labels", "y_test", "y", "target")  # under which an npz has them
+
+
+def read_arrays(
+    examples: Any,
+    labels: Any = None,
+    names: tuple[str, str] = ("examples", "labels"),
+    task: str = "classification",
+) -> DataSet:
+    """Check arrays and bring them into the form of a data set.
+
+    Args:
+        examples: images, (N, height, width) or (N, height, width, channels), also with channels first where the sizes
+            show that they are, floating point, or whole numbers of 0 to 255; or N texts; or (N, D) numbers.
+        labels: as `DataSet.with_labels` takes them, or None.
+        names: what an error calls the two arrays.
+        task: what the labels are for.
+
+    Raises:
+        InvalidInputError: a wrong shape or dtype, no example at all, values that are not finite, or other labels.
+    """
+    given = array(names[0], examples)
+    held = find_kind_of_array(names[0], given).read_array(DataSet(None), names[0], given)
+    return held if labels is None else held.with_labels(labels, task, names[1])
+
+
+def find_kind_of_array(name: str, given: np.ndarray) -> Kind:
+    """Return the kind of the examples in an array, by its name, or else by its shape and dtype.
+
+    Raises:
+        InvalidInputError: no kind takes it.
+    """
+    for kind in KINDS.values():
+        if name == kind.plural or (given.size and kind.takes(given)):
+            kind.check_form(name, given)
+            return kind
+    taken = " or ".join(kind.arrays for kind in KINDS.values() if kind.arrays)
+    raise invalid(name, f"{taken}, with no axis empty", f"shape {given.shape}, dtype {given.dtype}")
+
+
+def read_npz(path: Path, task: str = "classification") -> DataSet:
+    """Read images, texts or rows, with labels, class names (`class_names`) and ids (`ids`) where there are some.
+
+    Rows have the names of their columns in `feature_names` or `columns`.
+
+    Raises:
+        DataNotFoundError: there is no such file.
+        InvalidInputError: it is no `.npz`, or holds no examples under one of the names in use.
+    """
+    with open_npz(path) as arrays:
+        for names in ARRAY_NAMES:
+            if names[0] in arrays:
+                return _add_names(read_pair(arrays, *names, task=task), arrays)
+        others = ", ".join(examples for examples, _ in ARRAY_NAMES[1:])
+        raise InvalidInputError(
+            f"it holds no examples: expected an array named images (with labels, if known), or {others}, "
+            f"found {arrays}. Save it with numpy.savez(path, images=…, labels=…)."
+        )
+
+
+def read_npz_labels(path: Path, usual: Sequence[str], task: str = "classification") -> DataSet:
+    """Read labels alone, with class names and ids where there are some.
+
+    Args:
+        path: of the file.
+        usual: names under which it has the labels.
+        task: of the labels.
+
+    Raises:
+        DataNotFoundError: there is no such file.
+        InvalidInputError: it is no `.npz`, or holds several arrays and no labels.
+    """
+    labels = DataSet(None).with_labels(read_array(path, usual), task)
+    with open_npz(path) as arrays:
+        return _add_names(labels, arrays)
+
+
+def read_pair(arrays: NpzArrays, examples: str, labels: str, task: str = "classification") -> DataSet:
+    """Read two arrays by their names; shapes are checked before anything is unpacked.
+
+    Raises:
+        InvalidInputError: they are not examples and labels.
+    """
+    form = arrays.form(examples)
+    find_kind_of_array(examples, form)
+    if labels in arrays and len(arrays.form(labels)) != len(form):
+        found = f"shape {arrays.form(labels).shape}"
+        raise validate.invalid(labels, f"{len(form)} class indices, one an example", found)
+    known = arrays.read(labels) if labels in arrays else None
+    return read_arrays(arrays.read(examples), known, names=(examples, labels), task=task)
+
+
+def _add_names(examples: DataSet, arrays: NpzArrays) -> DataSet:
+    for name, put in (("class_names", DataSet.with_class_names), ("ids", DataSet.with_ids)):
+        if name in arrays:
+            examples = put(examples, _read_texts(name, arrays))
+    columns = next((name for name in COLUMN_ARRAYS if name in arrays), None)
+    if examples.rows is None or columns is None:
+        return examples
+    names = _read_texts(columns, arrays)
+    if not len(set(names)) == len(names) == examples.rows.shape[1]:
+        expected = f"{examples.rows.shape[1]:,} different names, one a column"
+        raise validate.invalid(columns, expected, f"{len(names):,}, {len(set(names)):,} of them different")
+    return replace(examples, rows=examples.rows.set_axis(names, axis=1))
+
+
+def _read_texts(name: str, arrays: NpzArrays) -> list[str]:
+    form = arrays.form(name)
+    if form.ndim != 1 or form.dtype.kind not in "US":
+        raise validate.invalid(name, "texts, in one axis", f"{form.dtype}, shape {form.shape}")
+    return [str(text) for text in arrays.read(name).astype(str)]
+
+
+def read_mnist(path: str | Path) -> Splits:
+    """Read a training and a test split, packed as MNIST is.
+
+    Args:
+        path: an `.npz` with uint8 `x_train`, `x_test` (N, height, width) and integer `y_train`, `y_test` (N,), as
+            `keras.datasets.mnist` has it; or a folder with the four IDX files as MNIST is published.
+
+    Returns:
+        The training and the test images, each (N, height, width, channels), with their labels.
+
+    Raises:
+        DataNotFoundError: there is no such file.
+        InvalidInputError: it is neither, or its arrays are not MNIST-shaped.
+    """
+    if Path(path).is_dir():
+        return _read_idx_splits(Path(path))
+    with open_npz(path) as arrays:
+        missing = [key for key in MNIST_KEYS if key not in arrays]
+        if missing:
+            raise InvalidInputError(
+                f"it is not MNIST-shaped: it lacks {', '.join(missing)} and holds {arrays}. "
+                f"Give an .npz with {', '.join(MNIST_KEYS)}"
+            )
+        return _check_sizes(read_pair(arrays, "x_train", "y_train"), read_pair(arrays, "x_test", "y_test"))
+
+
+def _read_idx_splits(folder: Path) -> Splits:
+    splits = []
+    for split in ("train", "t10k"):
+        images = next(iter(sorted(folder.glob(f"{split}-images-idx3-ubyte*"))), None)
+        labels = None if images is None else find_labels_file(images)
+        if images is None or labels is None:
+            raise InvalidInputError(
+                f"{folder} cannot be used: it lacks the images or labels of MNIST's {split} files, such as "
+                f"{split}-images-idx3-ubyte.gz and {split}-labels-idx1-ubyte.gz."
+            )
+        splits.append(read_arrays(read_idx(images), read_idx(labels)))
+    return _check_sizes(*splits)
+
+
+def _check_sizes(train: DataSet, test: DataSet) -> Splits:
+    sizes = train.pixels.shape[1:], test.pixels.shape[1:]
+    if sizes[0] != sizes[1]:
+        raise InvalidInputError(
+            f"the training and the test images should be of one size. Received: {sizes[0]} and {sizes[1]}."
+        )
+    return train, test
+
+
+def is_idx(path: Path) -> bool:
+    """Whether a file is IDX of bytes, by its content."""
+    try:
+        with _open_unpacked(path) as file:
+            return file.read(3) == UINT8
+    except (OSError, EOFError):
+        return False
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """Read one IDX file.
+
+    Returns:
+        uint8 of the shape that its header names.
+
+    Raises:
+        InvalidInputError: it is not IDX of bytes, or shorter or longer than its header says.
+    """
+    try:
+        with _open_unpacked(path) as file:
+            if file.read(3) != UINT8:
+                raise InvalidInputError(f"{path} is no IDX file of bytes.")
+            axes = file.read(1)[0]
+            shape = tuple(int.from_bytes(file.read(4), "big") for _ in range(axes))
+            expected = math.prod(shape)
+            values = _read_bytes(file, expected)
+    except (OSError, EOFError, IndexError) as error:
+        raise InvalidInputError(f"{path} cannot be read as IDX ({error}).") from error
+    if len(values) != expected:
+        raise InvalidInputError(f"{path} should hold {expected:,} bytes for its shape {shape}, and does not.")
+    return np.frombuffer(values, np.uint8).reshape(shape)
+
+
+def find_images_file(folder: Path) -> Path | None:
+    """Find the file of images in a folder, that of the test split where there are several."""
+    found = sorted(path for path in folder.iterdir() if "idx3" in path.name and path.is_file() and is_idx(path))
+    found.sort(
+        key=lambda path: next((place for place, split in enumerate(IDX_SPLITS) if split in path.name), len(IDX_SPLITS))
+    )
+    return found[0] if found else None
+
+
+@contextmanager
+def _open_unpacked(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
+    with path.open("rb") as file:
+        packed = file.read(2) == GZIP
+        file.seek(0)
+        if not packed:
+            yield file
+            return
+        with gzip.open(file) as unpacked:
+            yield unpacked
+
+
+def _read_bytes(file: IO[bytes] | gzip.GzipFile, expected: int) -> bytes:
+    """Read so many bytes, or fewer or one more where the file has them; part by part, so that a header may lie."""
+    parts, left = [], expected + 1
+    while left and (part := file.read(min(left, 1 << 20))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
 
 
 def read_data(

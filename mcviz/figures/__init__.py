@@ -3,14 +3,11 @@
 from mcviz.figures.accuracy import (
     accuracy_against_ensemble,
     accuracy_by_ensemble_size,
+    confusion_matrix,
     mistakes_by_reviewed,
     rmse_against_ensemble,
     rmse_by_ensemble_size,
 )
-from mcviz.figures.cells import Window
-from mcviz.figures.confusion import confusion_matrix
-from mcviz.figures.explanations import unusual_values
-from mcviz.figures.images import CRISP_BELOW, contact_sheet, picture_url, png, png_url, sheet_url, thumbnails
 from mcviz.figures.passes import (
     class_probabilities,
     estimate_by_passes,
@@ -18,6 +15,7 @@ from mcviz.figures.passes import (
     output_by_passes,
     select_classes,
     two_classes,
+    unusual_values,
 )
 from mcviz.figures.regression import (
     ERROR_BARS,
@@ -26,8 +24,20 @@ from mcviz.figures.regression import (
     interval_coverage,
     predicted_against_true,
 )
-from mcviz.figures.scores import class_accuracies, class_counts, coloured_map, scatter, score_distributions
-from mcviz.figures.style import CORRECT, WRONG, class_colour, enlarge_letters
+from mcviz.figures.scores import Window, class_accuracies, class_counts, coloured_map, scatter, score_distributions
+from mcviz.figures.style import (
+    CORRECT,
+    CRISP_BELOW,
+    WRONG,
+    class_colour,
+    contact_sheet,
+    enlarge_letters,
+    picture_url,
+    png,
+    png_url,
+    sheet_url,
+    thumbnails,
+)
 from mcviz.figures.sweeps import Curve, class_curves, curves_along
 
 __all__ = [

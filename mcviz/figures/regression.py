@@ -6,8 +6,7 @@ from typing import Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.cells import Window
-from mcviz.figures.scores import coloured_map, scatter
+from mcviz.figures.scores import Window, coloured_map, scatter
 from mcviz.figures.style import (
     DETERMINISTIC,
     ENSEMBLE,
@@ -23,7 +22,7 @@ from mcviz.figures.style import (
     vertical_line,
 )
 from mcviz.measures import significant
-from mcviz.measures.prediction_intervals import IntervalCalibration
+from mcviz.measures.conformal import IntervalCalibration
 
 ERROR_BARS = 300  # examples, above which error bars would hide each other
 TENTHS = 10

@@ -1,4 +1,4 @@
-"""Colours, layout and parts that figures share: a histogram of passes, lines, a band, a title with a unit.
+"""Colours, layout and parts that figures share, and images as picture files.
 
 The colours are those of Okabe & Ito (2008) but for black, which a dark page would hide; people with any of the common
 kinds of colour blindness tell them apart. To make ten for the classes there are a violet, a brown and a pink, which lie
@@ -6,11 +6,14 @@ as far from all others, to such eyes too, as those do from each other. Within a 
 styles of the dashboard's own components have the colour of a wrong prediction too.
 """
 
-from collections.abc import Sequence
+import base64
+import io
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
 import plotly.graph_objects as go
+from PIL import Image
 
 from mcviz.text import one_line
 
@@ -32,9 +35,12 @@ LARGE_LETTERS = 24  # pixels, of letters for an audience
 LONGEST_CLASS_NAME = 12  # characters of a class's name where there is little room
 NAMED_CLASSES = 20  # classes; above, their names would leave no room for the chart
 
-
 # What plotly takes for HTML, for LaTeX or, in a hover template, for a variable. It decodes entities after that.
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "{": "&#123;"})
+SHARES = {"clipmin": -0.02, "clipmax": 1.02}  # of an axis by itself: of values that are all alike it is 2 long
+
+CRISP_BELOW = 112  # pixels; larger images are scaled smoothly
+JPEG_QUALITY = 85
 
 
 def escape_label(text: str) -> str:
@@ -139,9 +145,6 @@ def vertical_line(name: str, value: float, top: float, colour: str, dash: str) -
     )
 
 
-SHARES = {"clipmin": -0.02, "clipmax": 1.02}  # of an axis by itself: of values that are all alike it is 2 long
-
-
 def pad_range(values: np.ndarray) -> list[float]:
     """The range of an axis with a margin around all values, so that a line at its end is not cut in half."""
     margin = 0.03 * np.ptp(values)
@@ -173,3 +176,127 @@ def position_line(x: float) -> dict[str, object]:
     """A vertical line over the whole height, at the current position."""
     line = {"color": SPREAD, "width": 2, "dash": "dot"}
     return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line}
+
+
+def to_pixels(images: np.ndarray) -> np.ndarray:
+    """Convert images to 8-bit pixels, grey or RGB.
+
+    Args:
+        images: (…, height, width, channels) uint8, or floating point in 0..1.
+
+    Returns:
+        (…, height, width, 1 or 3) uint8: of more than three channels the first three, of two the first.
+    """
+    seen = images[..., : 3 if images.shape[-1] > 2 else 1]
+    return seen if seen.dtype == np.uint8 else np.round(np.clip(seen, 0, 1) * 255).astype(np.uint8)
+
+
+def contact_sheet(images: np.ndarray, columns: int) -> np.ndarray:
+    """Compose images into one picture, row by row; the last row is filled up with black.
+
+    Args:
+        images: (N, height, width, channels) uint8, or floating point in 0..1.
+        columns: how many stand side by side.
+
+    Returns:
+        (rows × height, columns × width, 1 or 3) uint8.
+    """
+    pixels = to_pixels(images)
+    count, height, width, channels = pixels.shape
+    rows = -(-count // columns)
+    sheet = np.zeros((rows * columns, height, width, channels), dtype=np.uint8)
+    sheet[:count] = pixels
+    grid = sheet.reshape(rows, columns, height, width, channels)
+    return grid.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, channels)
+
+
+def png(image: np.ndarray, scale: int = 1) -> bytes:
+    """Encode one image as a PNG file, each pixel enlarged to a crisp square.
+
+    Args:
+        image: (height, width, channels) uint8, or floating point in 0..1, as `to_pixels` takes it.
+        scale: the side of a pixel's square.
+
+    Returns:
+        The file's bytes.
+    """
+    pixels = to_pixels(image)
+    if pixels.shape[-1] == 1:
+        pixels = pixels[..., 0]
+    picture = Image.fromarray(pixels)
+    if scale > 1:
+        picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def png_url(image: np.ndarray, scale: int = 1) -> str:
+    """Encode one image as `png` does, in a `data:` address."""
+    return "data:image/png;base64," + base64.b64encode(png(image, scale)).decode()
+
+
+def picture_url(image: np.ndarray, side: int) -> str:
+    """Encode one image at a size to be looked at, in a `data:` address.
+
+    Args:
+        image: (height, width, channels) uint8, or floating point in 0..1.
+        side: in pixels, that the longer side is shown at. Images that are smaller than `CRISP_BELOW` are enlarged to
+            crisp squares, others are scaled down until the longer side is twice that.
+
+    Returns:
+        A `data:` address.
+    """
+    longer = max(image.shape[:2])
+    if longer < CRISP_BELOW:
+        return png_url(image, scale=max(1, 2 * side // longer))
+    return png_url(_scale_down(image, 2 * side))
+
+
+def sheet_url(images: np.ndarray, columns: int, side: int) -> str:
+    """Compose images into one picture, and encode it in a `data:` address.
+
+    Args:
+        images: (n, height, width, channels) uint8, or floating point in 0..1.
+        columns: how many stand side by side.
+        side: in pixels; photographs are scaled down until neither side is longer, and kept as JPEG. Images that are
+            smaller than `CRISP_BELOW` keep every pixel.
+
+    Returns:
+        A `data:` address.
+    """
+    height, width = images.shape[1:3]
+    if max(height, width) < CRISP_BELOW:
+        return png_url(contact_sheet(images, columns))
+    file = io.BytesIO()
+    _to_rgb(contact_sheet(thumbnails(images, side), columns)).save(file, "JPEG", quality=JPEG_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def thumbnails(images: Iterable[np.ndarray], side: int) -> np.ndarray:
+    """Scale images of one shape, at least one, to thumbnails, one after the other.
+
+    Args:
+        images: (height, width, channels) uint8 each, or floating point in 0..1.
+        side: in pixels; images are scaled down until neither side is longer.
+
+    Returns:
+        (n, h, w, 1 or 3) uint8; images that are no larger keep every pixel.
+    """
+    return np.stack(
+        [to_pixels(image) if max(image.shape[:2]) <= side else _scale_down(image, side) for image in images]
+    )
+
+
+def _scale_down(image: np.ndarray, side: int) -> np.ndarray:
+    """Scale an image down until neither side is longer: (h, w, 3) uint8."""
+    height, width = image.shape[:2]
+    share = min(1.0, side / max(height, width))
+    size = max(1, round(width * share)), max(1, round(height * share))
+    return np.asarray(_to_rgb(image).resize(size, Image.Resampling.BOX))
+
+
+def _to_rgb(image: np.ndarray) -> Image.Image:
+    """Convert an image to RGB."""
+    pixels = to_pixels(image)
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")

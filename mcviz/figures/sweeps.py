@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from mcviz.figures.images import png_url
 from mcviz.figures.passes import select_classes
 from mcviz.figures.style import (
     DETERMINISTIC,
@@ -18,6 +17,7 @@ from mcviz.figures.style import (
     class_colour,
     escape_label,
     escape_labels,
+    png_url,
     position_line,
 )
 from mcviz.measures import scores

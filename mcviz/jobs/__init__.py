@@ -1,7 +1,6 @@
 """Sampling as jobs: each in a process of its own, one at a time, with its state on disk, and without TensorFlow."""
 
-from mcviz.jobs.job import Ending, Job, JobProgress, Top
-from mcviz.jobs.queue import FOLDER, FoundJob, Jobs, JobState
+from mcviz.jobs.queue import FOLDER, Ending, FoundJob, Job, JobProgress, Jobs, JobState, Top
 
 __all__ = [
     "FOLDER",

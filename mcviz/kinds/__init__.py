@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from mcviz.kinds.base import Files, Kind, OODRecipe
+from mcviz.kinds.base import Files, Kind, Nothing, OODRecipe
 from mcviz.kinds.image import Image
-from mcviz.kinds.none import Nothing
 from mcviz.kinds.row import Row
 from mcviz.kinds.text import Text
 from mcviz.manifest import Manifest

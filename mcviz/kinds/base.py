@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mcviz.data.data_set import DataSet
     from mcviz.data.tables import ColumnNames
 
+
 Progress = Callable[[int, int], None]
 NAMED = 5  # of the broken files, in a message
 
@@ -199,3 +200,15 @@ def drop_broken(
         raise InvalidInputError(f"{found} Mend or remove them, or leave them out with --skip-broken.")
     kept = np.setdiff1d(np.arange(len(names)), list(broken))
     return replace(examples.only(kept), notes=(*examples.notes, f"Left out: {found}"))
+
+
+class Nothing(Kind):
+    """No content at all."""
+
+    name = "none"
+
+    def holds(self, examples: "DataSet") -> bool:
+        return examples.images is None and examples.content is None
+
+    def read_table(self, examples: "DataSet", names: "ColumnNames", files: Files) -> "DataSet | None":
+        return None if examples.labels is None and examples.ids is None else examples

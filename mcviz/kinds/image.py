@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
-from mcviz.data.distortions import invert, mix, rotate, shuffle_pixels
+from mcviz.data.distortions import NOISES, Noise, invert, mix, rotate, shuffle_pixels
 from mcviz.data.in_place import InPlace, NpyRows, Places, locate_npy
-from mcviz.data.noise import NOISES, Noise
 from mcviz.data.tables import (
     PICTURE_COLUMNS,
     TEXT_COLUMNS,
@@ -135,7 +134,7 @@ class Image(Kind):
         return self._read_paths(examples, [str(path.relative_to(files.folder or "")) for path in paths], files)
 
     def _read_arrow(self, examples: "DataSet", column: "pd.Series", files: Files) -> "DataSet":
-        from mcviz.data.hugging_face import encoded_pictures, picture_paths, stack_rows
+        from mcviz.data.parquet import encoded_pictures, picture_paths, stack_rows
 
         cells = column.array.__arrow_array__()
         if files.folder is not None and (paths := picture_paths(cells)):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
-from mcviz.data.row_distortions import add_noise, out_of_range, shuffle_columns, usual
+from mcviz.data.distortions import add_noise, out_of_range, shuffle_columns, usual
 from mcviz.data.tables import UNNAMED_PREFIX, is_numeric
 from mcviz.errors import InvalidInputError
 from mcviz.kinds.base import Files, Kind, OODRecipe, Progress, join_halves

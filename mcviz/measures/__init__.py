@@ -1,6 +1,6 @@
 """Statistics of the passes: functions of arrays, which know no file, no screen and no model."""
 
-from mcviz.measures.convergence import correct_by_ensemble_size, correct_per_pass
+from mcviz.measures.quality import correct_by_ensemble_size, correct_per_pass
 from mcviz.measures.registry import (
     REGRESSION_SCORES,
     SCORES,
@@ -9,11 +9,13 @@ from mcviz.measures.registry import (
     Score,
     Scores,
     most_uncertain_first,
+    percent,
     register,
+    significant,
 )
-from mcviz.measures.regression import squared_error_by_ensemble_size, squared_error_per_pass
-from mcviz.measures.regression_scores import regression_scores
+from mcviz.measures.regression import regression_scores, squared_error_by_ensemble_size, squared_error_per_pass
 from mcviz.measures.scores import (
+    PassSummary,
     expected_entropy,
     margin,
     max_probability,
@@ -23,10 +25,9 @@ from mcviz.measures.scores import (
     predictive_std,
     scores,
     self_confidence,
+    summarise,
     variation_ratio,
 )
-from mcviz.measures.summary import PassSummary, summarise
-from mcviz.measures.units import percent, significant
 
 __all__ = [
     "REGRESSION_SCORES",

@@ -1,4 +1,4 @@
-"""The detector of out-of-distribution (OOD) examples: is an example like those that the model was made for?
+"""The detector of out-of-distribution (OOD) examples, those that it is compared with, and how good each is.
 
 It combines two scores: the uncertainty of the ensemble (one minus the max probability), and how badly the activations
 in front of the first stochastic layer fit the predicted class (unexplained share). Each becomes a conformal p-value,
@@ -16,6 +16,11 @@ example, and the passes' predictive mean weighs the classes.
 
 The two were found with most of the sets of the OOD study in view, and the harmonic mean was fixed by hand. The
 trainings that it is measured in and the sets that the study calls new came afterwards.
+
+A detector gives each example an OOD score, high for out of distribution. `in_distribution` holds the OOD scores of the
+examples to be kept, `out_of_distribution` those of the examples to be found.
+
+Each gives an example an OOD score, high for out of distribution.
 """
 
 from dataclasses import dataclass
@@ -24,11 +29,12 @@ from functools import cached_property
 
 import numpy as np
 from scipy.linalg import eigh, solve_triangular
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from mcviz.measures.conformal import conformal_p_values, count_as_high
+from mcviz.measures.registry import SCORES
 
 Array = np.ndarray
-
 COVERAGE = 0.95  # of new in-distribution examples, the share at least that is not taken for out of distribution
 OOD_P_VALUE = float(1 - Fraction(str(COVERAGE)))
 LEAST_CALIBRATING = 19  # examples, of which no rank is rarer than one in twenty
@@ -37,6 +43,15 @@ RANKED_AT_ONCE = 256  # examples
 DIRECTIONS_OF_A_CLASS = 200
 DIRECTIONS_IN_ALL = 2000
 PROJECTED_AT_ONCE = 1024  # examples
+
+TRUE_POSITIVE_RATE = 0.95  # in-distribution examples are the positives, as in Hendrycks & Gimpel (2017)
+RATE_ROUNDING = 1e-9
+
+NEIGHBOUR_COUNT = 10
+VARIANCE = 0.9  # share that the components explain; fixed before anything was measured
+VERDICT, UNEXPLAINED, NO_NETWORK = "verdict", "unexplained_share", "content_alone"
+DROPOUT_OFF = "deterministic_max_probability"
+NEIGHBOURS, NEIGHBOURS_OF_LAST = "neighbours", "neighbours_of_last_layer"
 
 
 @dataclass(frozen=True)
@@ -254,3 +269,183 @@ def _principal_directions(deviations: Array, most: int) -> Array:
     tilted = deviations.T @ (vectors[:, large] / np.sqrt(squares[large]))
     # Rounding has tilted the directions of the smallest squares; Cholesky's factor makes them orthogonal again.
     return solve_triangular(np.linalg.cholesky(tilted.T @ tilted), tilted.T, lower=True).T
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A detector's figures for one pair of sets, as fractions.
+
+    Attributes:
+        auroc: the chance that an example out of distribution has a higher OOD score than one in it (0.5 is guessing).
+        fpr95: the share out of distribution that passes when the threshold lets 95% of those in distribution pass.
+        average_precision: of finding the examples out of distribution, over all thresholds.
+    """
+
+    auroc: float
+    fpr95: float
+    average_precision: float
+
+
+def detection(in_distribution: Array, out_of_distribution: Array) -> Detection:
+    """Compute a detector's figures.
+
+    Args:
+        in_distribution: (N,) OOD scores, finite.
+        out_of_distribution: (M,) OOD scores, finite.
+    """
+    truth, ood_score = _pool(in_distribution, out_of_distribution)
+    # All points: the one at 95% may lie on the straight line between its neighbours.
+    false_positive_rate, true_positive_rate, _ = roc_curve(~truth, -ood_score, drop_intermediate=False)
+    return Detection(
+        float(roc_auc_score(truth, ood_score)),
+        float(false_positive_rate[np.argmax(true_positive_rate >= TRUE_POSITIVE_RATE - RATE_ROUNDING)]),
+        float(average_precision_score(truth, ood_score)),
+    )
+
+
+def detection_intervals(
+    in_distribution: Array, out_of_distribution: Array, *, resamples: int = 200, seed: int = 0
+) -> tuple[Detection, Detection]:
+    """Compute 95% bootstrap intervals of a detector's figures (Efron 1979), resampling both sets.
+
+    An end is moved to the figure itself where a bias puts all draws to one side of it.
+
+    Args:
+        in_distribution: (N,) OOD scores, finite.
+        out_of_distribution: (M,) OOD scores, finite.
+        resamples: number of bootstrap draws.
+        seed: of the resampling.
+
+    Returns:
+        The lower ends and the upper ends.
+    """
+    random = np.random.default_rng(seed)
+    in_weights, out_weights = (
+        np.vstack([np.ones(count, int), random.multinomial(count, np.full(count, 1 / count), resamples)])
+        for count in (len(in_distribution), len(out_of_distribution))
+    )
+    figures = _weighted_figures(in_distribution, out_of_distribution, in_weights, out_weights)
+    low, high = np.quantile(figures[:, 1:], [0.025, 0.975], axis=1)
+    ends = np.minimum(low, figures[:, 0]), np.maximum(high, figures[:, 0])
+    return Detection(*map(float, ends[0])), Detection(*map(float, ends[1]))
+
+
+def roc_points(in_distribution: Array, out_of_distribution: Array, false_positive_rates: Array) -> Array:
+    """Compute the ROC curve at given false positive rates, out of distribution being the positive class.
+
+    Args:
+        in_distribution: (N,) OOD scores.
+        out_of_distribution: (M,) OOD scores.
+        false_positive_rates: (P,) 0 to 1, ascending.
+
+    Returns:
+        (P,) float64, the true positive rates; where examples tie, on the straight line that the AUROC counts too.
+    """
+    truth, ood_score = _pool(in_distribution, out_of_distribution)
+    false_positives, true_positives, _ = roc_curve(truth, ood_score, drop_intermediate=False)
+    return np.interp(false_positive_rates, false_positives, true_positives)
+
+
+def _pool(in_distribution: Array, out_of_distribution: Array) -> tuple[Array, Array]:
+    """(N + M,) bool whether each example is out of distribution, and the OOD scores of all."""
+    truth = np.r_[np.zeros(len(in_distribution), bool), np.ones(len(out_of_distribution), bool)]
+    return truth, np.r_[in_distribution, out_of_distribution]
+
+
+def _weighted_figures(
+    in_distribution: Array, out_of_distribution: Array, in_weights: Array, out_weights: Array
+) -> Array:
+    """(3, R) figures for R weightings, (R, N) and (R, M), of the examples: one sort serves them all."""
+    ood_score = np.r_[in_distribution, out_of_distribution]
+    order = np.argsort(-ood_score, kind="stable")
+    first = np.flatnonzero(np.r_[True, np.diff(ood_score[order]) != 0])  # of each group of ties
+    in_count, out_count = len(in_distribution), len(out_of_distribution)
+    false_positives = _cumulate(np.c_[in_weights, np.zeros_like(out_weights)], order, first) / in_count
+    true_positives = _cumulate(np.c_[np.zeros_like(in_weights), out_weights], order, first) / out_count
+    heights = (true_positives[:, 1:] + true_positives[:, :-1]) / 2
+    auroc = (heights * np.diff(false_positives)).sum(axis=1)
+    last_kept = (1 - false_positives >= TRUE_POSITIVE_RATE - RATE_ROUNDING).sum(axis=1) - 1
+    fpr95 = 1 - true_positives[np.arange(len(true_positives)), last_kept]
+    found, flagged = true_positives[:, 1:] * out_count, false_positives[:, 1:] * in_count
+    average_precision = (found / np.maximum(found + flagged, 1) * np.diff(true_positives)).sum(axis=1)
+    return np.stack([auroc, fpr95, average_precision])
+
+
+def _cumulate(weights: Array, order: Array, first: Array) -> Array:
+    """(R, groups + 1): the weight that the groups with the highest OOD scores hold together, from none to all."""
+    sums = np.add.reduceat(weights[:, order].astype(np.float64), first, axis=1).cumsum(axis=1)
+    return np.c_[np.zeros(len(weights)), sums]
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A detector.
+
+    Attributes:
+        label: its name for people.
+        drawn: whether it is among the few that a chart shows.
+        short: the name where there is little room; the label without one.
+    """
+
+    label: str
+    drawn: bool = False
+    short: str = ""
+
+
+DETECTORS: dict[str, Detector] = {
+    VERDICT: Detector("Verdict", drawn=True),
+    UNEXPLAINED: Detector("Unexplained share", drawn=True),
+    NEIGHBOURS: Detector("Ten neighbours", drawn=True),
+    NEIGHBOURS_OF_LAST: Detector("Ten neighbours, last layer"),
+    **{
+        name: Detector(score.label, drawn=name == "max_probability")
+        for name, score in SCORES.items()
+        if score.needs == ("probs",)
+    },
+    DROPOUT_OFF: Detector("Max probability, dropout off", drawn=True, short="Dropout off"),
+    "deterministic_entropy": Detector("Entropy, dropout off"),
+    NO_NETWORK: Detector("No network", drawn=True),
+}
+
+
+def nearest_neighbours(known: Array, vectors: Array, count: int = NEIGHBOUR_COUNT) -> Array:
+    """Compute the mean distance to the nearest `count` vectors (Sun et al. 2022).
+
+    Args:
+        known: (M, D); where there are fewer than `count`, all of them are neighbours.
+        vectors: (N, D).
+        count: of neighbours.
+
+    Returns:
+        (N,) float64.
+    """
+    from sklearn.neighbors import NearestNeighbors  # here, because scikit-learn takes most of a second to import
+
+    neighbours = NearestNeighbors(n_neighbors=min(count, len(known)), algorithm="brute").fit(known)
+    return neighbours.kneighbors(vectors)[0].mean(axis=1, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class PrincipalSubspace:
+    """The subspace of the first principal components of in-distribution vectors.
+
+    Attributes:
+        centre: (D,) the mean of the vectors.
+        components: (K, D) orthonormal, those that explain 90% of the variance.
+    """
+
+    centre: Array
+    components: Array
+
+    @classmethod
+    def fit(cls, known: Array) -> "PrincipalSubspace":
+        """Fit it to (M, D) vectors that are not all the same."""
+        from sklearn.decomposition import PCA
+
+        fitted = PCA(VARIANCE, svd_solver="full").fit(known)
+        return cls(fitted.mean_, fitted.components_)
+
+    def distance(self, vectors: Array) -> Array:
+        """(N,) Euclidean distances of (N, D) vectors from the subspace."""
+        deviations = vectors - self.centre
+        return np.linalg.norm(deviations - deviations @ self.components.T @ self.components, axis=1)

@@ -1,7 +1,12 @@
-"""The quality of an ensemble's predictions, and whether those of another one are better by more than noise.
+"""The quality of predictions, by the number of passes too, and whether another ensemble is better or not worse.
 
 Each task has one list of measures. Predictions are reduced to terms, a few numbers an example, which can be computed
 one block of examples after the other; measures, their intervals and those of differences come from these.
+
+The first three are a share of examples, or follow from one, and have its exact interval (Clopper & Pearson 1934). The
+ROC AUC has one that also holds where the class is told from the others without a mistake.
+
+Passes are read one block of examples after the other: counts of blocks add up, and terms of blocks are concatenated.
 """
 
 import math
@@ -11,24 +16,27 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
+import scipy  # loads scipy.optimize and scipy.special when they are first used
 
 from mcviz.measures import calibration
-from mcviz.measures.bootstrap import (
+from mcviz.measures.calibration import CalibrationTerms, calibration_terms
+from mcviz.measures.conformal import pass_intervals
+from mcviz.measures.intervals import (
     Interval,
     Statistic,
     bootstrap_intervals,
     bounded_mean,
+    count_groups,
     mean_intervals,
     paired_difference,
+    proportion,
     resample,
     share_interval,
+    sum_by_group,
 )
-from mcviz.measures.groups import count_groups, sum_by_group
-from mcviz.measures.prediction_intervals import pass_intervals
-from mcviz.measures.registry import Predictions, RegressionPredictions, require_labels
+from mcviz.measures.registry import Predictions, RegressionPredictions, fixed, require_labels, significant
 from mcviz.measures.regression import Terms, ensemble_terms, rmse_interval
 from mcviz.measures.selective import Ranking, area_intervals, compute_areas
-from mcviz.measures.units import fixed, significant
 
 Array = np.ndarray
 Unit = Literal["share", "per mille", "nats", "target", ""]
@@ -41,7 +49,6 @@ VERDICTS: dict[Verdict, str] = {  # in words
     "same": "the same here",
     "unknown": "not known",
 }
-
 FEWEST_EXAMPLES = 200  # of which differences of means of classes have an interval: of fewer, rare failures hide
 FEWEST_CHANGED = 20  # examples on which two differ, of which their difference has an interval, unless all differ
 FEWEST_RANKED = 20  # mistakes, and correct predictions, of which differences of AURC and AUROC have an interval
@@ -50,6 +57,9 @@ RELATIVE_ROUNDING = 1e-9  # a share of a figure within which it is the same
 INTERVAL = 0.9  # nominal coverage of the prediction intervals that are measured
 MEASURE_DIGITS = {"share": 2, "per mille": 2, "nats": 4, "": 4}
 SCALE = {"share": 100, "per mille": 1000}
+
+ROUNDING = 1e-12  # of an area
+NONE = Interval(np.nan)
 
 
 @dataclass(frozen=True)
@@ -518,3 +528,219 @@ REGRESSION = Quality(
     _regression_intervals,
     _regression_differences,
 )
+
+
+def recall(probs: Array, labels: Array, number: int, confidence: float) -> Interval:
+    """Compute the share of a class's examples that is predicted as it; NaN where it has none.
+
+    Args:
+        probs: (N, C) floating point.
+        labels: (N,) integers.
+        number: of the class.
+        confidence: 0 to 1, of the interval.
+    """
+    return _share(*_count(probs, labels, number)[:2], confidence)
+
+
+def precision(probs: Array, labels: Array, number: int, confidence: float) -> Interval:
+    """Compute the share of the examples predicted as a class that is of it; NaN where none is.
+
+    Takes what `recall` does.
+    """
+    both, _, predicted = _count(probs, labels, number)
+    return _share(both, predicted, confidence)
+
+
+def f1(probs: Array, labels: Array, number: int, confidence: float) -> Interval:
+    """Compute the harmonic mean of recall and precision; NaN where the class is neither a label nor predicted.
+
+    Of the examples that are of the class or predicted as it, the share that is both has an exact interval. F1 is
+    2s/(1 + s) of that share s, and so are its ends (Hand, Christen & Kirielle 2021). Takes what `recall` does.
+    """
+    both, labelled, predicted = _count(probs, labels, number)
+    found = _share(both, labelled + predicted - both, confidence)
+    return Interval(*(2 * each / (1 + each) for each in (found.value, found.low, found.high)))
+
+
+def roc_auc(probs: Array, labels: Array, number: int, confidence: float) -> Interval:
+    """Compute the chance that an example of the class gets more of its probability than another one; ties count half.
+
+    Each end is the farther one of two intervals. One has the standard error that the examples show (DeLong, DeLong &
+    Clarke-Pearson 1988), on the scale of log odds; where the area is 1 that error is 0. The other one has the error
+    that an area itself allows (Hanley & McNeil 1982, in method 5 of Newcombe 2006). Takes what `recall` does.
+
+    Returns:
+        0 to 1; NaN where all examples are of the class, or none.
+    """
+    score, within = probs[:, number], labels == number
+    own, others = np.sort(score[within]), np.sort(score[~within])
+    if not len(own) or not len(others):
+        return NONE
+    below, above = _place(own, others), 1 - _place(others, own)
+    area, pairs = float(below.mean()), len(own) * len(others)
+    critical, more = scipy.special.ndtri((1 + confidence) / 2), (len(own) + len(others)) / 2 - 1
+
+    def excess(other: float) -> float:
+        variance = other * (1 - other) * (1 + more * (1 - other) / (2 - other) + more * other / (1 + other))
+        return abs(area - other) - critical * np.sqrt(variance / pairs)
+
+    low = scipy.optimize.brentq(excess, 0, area - ROUNDING) if area > 0 else 0.0
+    high = scipy.optimize.brentq(excess, area + ROUNDING, 1) if area < 1 else 1.0
+    fewest = min(len(own), len(others))
+    if 0 < area < 1 and fewest > 1:
+        error = np.sqrt(below.var(ddof=1) / len(own) + above.var(ddof=1) / len(others)) / (area * (1 - area))
+        around = error * scipy.special.stdtrit(fewest - 1, (1 + confidence) / 2)
+        ends = scipy.special.expit(scipy.special.logit(area) + np.array([-around, around]))
+        low, high = min(low, ends[0]), max(high, ends[1])
+    return Interval(area, float(low), float(high))
+
+
+def _place(scores: Array, among: Array) -> Array:
+    """Compute for each score the share of sorted others that are below it; ties count half."""
+    return np.mean([np.searchsorted(among, scores, side) for side in ("left", "right")], axis=0) / len(among)
+
+
+def _count(probs: Array, labels: Array, number: int) -> tuple[int, int, int]:
+    """Count the examples of a class that are predicted as it, those of it, and those predicted as it."""
+    predicted, labelled = probs.argmax(axis=1) == number, labels == number
+    return int((predicted & labelled).sum()), int(labelled.sum()), int(predicted.sum())
+
+
+def _share(successes: int, trials: int, confidence: float) -> Interval:
+    return proportion(successes, trials, confidence) if trials else NONE
+
+
+@dataclass(frozen=True)
+class ClassMeasure(Measure):
+    """A measure of the predictions of one class; `compute` takes what `recall` does."""
+
+    compute: Callable[[Array, Array, int, float], Interval] = recall
+
+
+CLASS_MEASURES = {
+    each.name: each
+    for each in (
+        ClassMeasure("recall", "recall", "share", "high", (0, 1), compute=recall),
+        ClassMeasure("precision", "precision", "share", "high", (0, 1), compute=precision),
+        ClassMeasure("f1", "F1", "share", "high", (0, 1), compute=f1),
+        ClassMeasure("roc_auc", "ROC AUC", "", "high", (0, 1), compute=roc_auc),
+    )
+}
+
+
+def correct_per_pass(probs: Array, labels: Array) -> Array:
+    """Count the examples that each single pass predicts correctly.
+
+    Args:
+        probs: (T, N, C) floating point.
+        labels: (N,) integers.
+
+    Returns:
+        (T,) int64, each 0 to N.
+    """
+    return (probs.argmax(axis=-1) == labels).sum(axis=1, dtype=np.int64)
+
+
+def correct_by_ensemble_size(probs: Array, labels: Array) -> Array:
+    """Count the examples that the mean of the first 1, 2, … T passes predicts correctly.
+
+    Args:
+        probs: (T, N, C) floating point.
+        labels: (N,) integers.
+
+    Returns:
+        (T,) int64, each 0 to N; entry t is of the ensemble of t + 1 passes.
+    """
+    total = np.zeros(probs.shape[1:], dtype=np.float64)
+    correct = np.empty(len(probs), dtype=np.int64)
+    for t, one_pass in enumerate(probs):
+        total += one_pass
+        correct[t] = (total.argmax(axis=-1) == labels).sum()
+    return correct
+
+
+def sizes_up_to(passes: int) -> list[int]:
+    """Return the numbers of passes to look at: 1, 2, 5, 10, 20, 50, … and all of them."""
+    steps = (digit * 10**power for power in range(len(str(passes))) for digit in (1, 2, 5))
+    return sorted({passes, *(size for size in steps if size < passes)})
+
+
+def terms_by_size(probs: Array, labels: Array, sizes: Sequence[int]) -> list[CalibrationTerms]:
+    """Compute the terms of the ensembles of the first passes.
+
+    Args:
+        probs: (T, n, C) floating point, of one block of examples.
+        labels: (n,) integers.
+        sizes: numbers of passes, 1 to T, ascending.
+
+    Returns:
+        The terms of each size, for `join_calibration_terms` with those of the other blocks.
+    """
+    found, total, before = [], np.zeros(probs.shape[1:]), 0
+    for size in sizes:
+        total += probs[before:size].sum(axis=0, dtype=np.float64)
+        before = size
+        found.append(calibration_terms(total[None] / size, labels))
+    return found
+
+
+def halves_by_size(probs: Array, score: Callable[[Array], Array], sizes: Sequence[int]) -> Array:
+    """Compute a score by two sets of passes that share none.
+
+    Args:
+        probs: (T, n, C) floating point, of one block of examples.
+        score: takes (t, n, C) and returns (n,), such as `measures.max_probability`.
+        sizes: numbers of passes in both sets together, 2 to T.
+
+    Returns:
+        (len(sizes), 2, n) float64: by the first half of the first passes, and by the second; of an odd number the last
+        pass is left out.
+    """
+    return np.stack([[score(probs[: size // 2]), score(probs[size // 2 : size // 2 * 2])] for size in sizes])
+
+
+def shared_top(one: Array, other: Array, top: int = 100) -> float:
+    """Compute the share of the `top` examples with the highest values that two scorings have in common, 0 to 1.
+
+    Args:
+        one: (N,) floating point, high for uncertain; ties keep the examples' own order.
+        other: likewise.
+        top: how many are at the top; all where there are fewer.
+    """
+    first, second = (np.argsort(-values, kind="stable")[:top] for values in (one, other))
+    return len(np.intersect1d(first, second)) / len(first)
+
+
+def count_shared(order: Array, other: Array, size: int) -> int:
+    """Count how many of the first examples of one ranking are among the first of another.
+
+    Args:
+        order: (N,) integers, the examples from the first rank to the last.
+        other: (N,) integers, likewise.
+        size: how many of the first, 1 to N.
+    """
+    return len(np.intersect1d(order[:size], other[:size]))
+
+
+def rank_correlation(values: Array, others: Array) -> float | None:
+    """Compute Spearman's (1904) rank correlation of two scores of the same examples, with ties at their mean rank.
+
+    Args:
+        values: (N,) floating point, finite.
+        others: (N,) floating point, finite.
+
+    Returns:
+        -1 to 1; None where all values of one are the same, or there are fewer than three.
+
+    Raises:
+        ValueError: arrays of different lengths.
+    """
+    from scipy.stats import rankdata  # here, because it takes a while to import
+
+    if len(values) != len(others):
+        raise ValueError(
+            f"two rankings should be of the same examples. Received: {len(values)} and {len(others)} values."
+        )
+    if len(values) < 3 or np.ptp(values) == 0 or np.ptp(others) == 0:
+        return None
+    return float(np.corrcoef(rankdata(values), rankdata(others))[0, 1])

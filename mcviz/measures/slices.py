@@ -13,7 +13,7 @@ from math import inf, prod
 import numpy as np
 import scipy  # loads scipy.sparse when it is first used
 
-from mcviz.measures.groups import FEWEST_GROUPS, number_groups
+from mcviz.measures.intervals import FEWEST_GROUPS, number_groups
 
 Array = np.ndarray
 Sums = Sequence[Array]  # of a set of examples: how many there are, then the sum of each term

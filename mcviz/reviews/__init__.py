@@ -3,13 +3,15 @@
 from mcviz.reviews.decisions import (
     Agreement,
     Decision,
+    Outcome,
     ReviewSummary,
+    compute_outcome,
+    corrected_labels,
     label_names,
     select_new_entries,
     summarise_reviews,
 )
-from mcviz.reviews.folders import Move, find_open_moves, move_files, plan_moves
-from mcviz.reviews.outcome import Outcome, compute_outcome, corrected_labels
+from mcviz.reviews.files import Move, find_open_moves, move_files, plan_moves
 from mcviz.reviews.store import Entry, Reviews, open_reviews
 
 __all__ = [

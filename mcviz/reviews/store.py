@@ -21,8 +21,8 @@ import platformdirs
 from mcviz.errors import CorruptReviewsError, InvalidInputError, StorageError
 from mcviz.permission import require_permission
 from mcviz.runs import Examples, Run
-from mcviz.runs.existing import REVIEWS
-from mcviz.runs.shipped import PACKAGE
+from mcviz.runs.storage import PACKAGE
+from mcviz.runs.writer import REVIEWS
 from mcviz.text import first_line, is_text
 from mcviz.validate import invalid, whole_number
 

@@ -1,9 +1,10 @@
 """Runs on disk: written, opened, checked, listed and exported. Nothing here needs TensorFlow."""
 
 from mcviz.manifest import Examples, Images, Layer, Layout, Manifest, Model, Origin, Preprocessing
+from mcviz.runs.arrays import StoredImages, ValueScale
 from mcviz.runs.derived import Derived, load_derived, save_derived
-from mcviz.runs.export import as_xarray, check_table_file, export_run, write_table
 from mcviz.runs.folder import (
+    PRESETS,
     ListedRun,
     Removal,
     list_runs,
@@ -13,12 +14,8 @@ from mcviz.runs.folder import (
     run_names,
     runs_table,
 )
-from mcviz.runs.images import StoredImages
-from mcviz.runs.opening import open_run
-from mcviz.runs.presets import PRESETS
-from mcviz.runs.run import Run
-from mcviz.runs.value_scale import ValueScale
-from mcviz.runs.verify import Verification, verify_run
+from mcviz.runs.run import Run, open_run
+from mcviz.runs.verify import Verification, as_xarray, check_table_file, export_run, verify_run, write_table
 
 __all__ = [
     "PRESETS",

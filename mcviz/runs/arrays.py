@@ -1,30 +1,181 @@
-"""The arrays of a run, and how their shards are encoded and read, as Zarr v3.
+"""The arrays of a run, as Zarr v3: encoded, read, and checked against the manifest.
 
 Every array is cut along its first axis alone. Names and packing are those of the CF conventions, so that xarray and
 other tools read the probabilities as they are. `zarr` is imported when an array is first encoded or read: that takes a
 fifth of a second, and much can be seen without.
 """
 
+import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mcviz.choices import Predicts
-from mcviz.manifest import COLUMNS, Examples, Manifest, Origin, layout_for
-from mcviz.runs.files import Folder
+from mcviz.errors import CorruptRunError
+from mcviz.manifest import COLUMNS, Examples, Images, Manifest, Origin, Preprocessing, StoredFile, layout_for
 from mcviz.runs.manifest_file import NAME, corrupt, read_manifest
-from mcviz.runs.verified import read_verified
+from mcviz.runs.storage import Folder
 from mcviz.tasks import TASKS, task_of
-from mcviz.tasks.stored_array import StoredArray, by_example
+from mcviz.tasks.base import StoredArray, by_example
 
 if TYPE_CHECKING:
     import zarr
 
+
+BYTES = 255
+
+NEAR = 8  # images, which cost less to decode than another read
+AT_ONCE = 512  # images that are read together at most
+
 CACHED_BYTES = 1 << 26  # of shards that were read and verified
 GROUP = b'{"zarr_format":3,"node_type":"group","attributes":{"Conventions":"CF-1.11","source":"mcviz"}}'
+
+
+def describe_file(content: bytes) -> StoredFile:
+    """The size and the SHA-256 of a file's content."""
+    return StoredFile(len(content), hashlib.sha256(content).hexdigest())
+
+
+def read_verified(folder: Folder, manifest: Manifest, name: str) -> bytes:
+    """Read a file of a run.
+
+    Raises:
+        FileNotFoundError: it is gone.
+        CorruptRunError: its checksum is another.
+    """
+    content = folder.read(name, 0, manifest.files[name].bytes + 1)
+    if describe_file(content) != manifest.files[name]:
+        raise corrupt(folder.address(name), "is damaged, cut short or of another run: it does not match its checksum")
+    return content
+
+
+def is_intact(folder: Folder, manifest: Manifest, name: str) -> bool:
+    """Whether a file of a run has the checksum of the manifest."""
+    try:
+        read_verified(folder, manifest, name)
+    except (FileNotFoundError, CorruptRunError):
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class ValueScale:
+    """Between the values of stored images and 0 (black) to 1 (white).
+
+    Attributes:
+        low: the value of black, (1,) or one a channel, float32.
+        high: the value of white, likewise.
+        reversed_channels: whether the colours are stored as blue, green, red.
+        stretched: whether the range was only taken from the images, so that their true colours are not known.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    reversed_channels: bool = False
+    stretched: bool = False
+
+    @classmethod
+    def of(cls, images: Images, preprocessing: Preprocessing) -> "ValueScale":
+        """The scale of a run's images, from the manifest."""
+        lowest, highest = images.lowest, images.highest
+        if images.dtype == "uint8":
+            return cls._between(0, BYTES)
+        if preprocessing.applied:
+            return cls._from_preprocessing(preprocessing)
+        if lowest >= -1 and highest <= 1:
+            return cls._between(0 if lowest >= 0 else -1, 1)
+        if lowest >= 0 and BYTES / 2 < highest <= BYTES:
+            return cls._between(0, BYTES)
+        return cls._between(lowest, highest if highest > lowest else lowest + 1, stretched=True)
+
+    def to_unit(self, images: np.ndarray) -> np.ndarray:
+        """(…, height, width, channels) as they are stored, to float32 in 0..1 in the order red, green, blue."""
+        unit = np.clip((images.astype(np.float32) - self.low) / (self.high - self.low), 0, 1)
+        return unit[..., ::-1] if self.reversed_channels else unit
+
+    def from_unit(self, images: np.ndarray) -> np.ndarray:
+        """(…, height, width, channels) float32 in 0..1, to float32 in the values of the stored images."""
+        ordered = images[..., ::-1] if self.reversed_channels else images
+        return ordered.astype(np.float32, copy=False) * (self.high - self.low) + self.low
+
+    @classmethod
+    def _between(cls, low: float, high: float, stretched: bool = False) -> "ValueScale":
+        return cls(np.array([low], np.float32), np.array([high], np.float32), stretched=stretched)
+
+    @classmethod
+    def _from_preprocessing(cls, done: Preprocessing) -> "ValueScale":
+        mean, std = np.array(done.mean or (0,)), np.array(done.std or (1,))
+        white = BYTES if done.divide_by > 1 or mean.max() > 1 or std.max() > 1 else 1
+        low, high = -mean / std, (white / done.divide_by - mean) / std
+        return cls(low.astype(np.float32), high.astype(np.float32), done.channel_order == "bgr")
+
+
+class StoredImages:
+    """(N, height, width, channels) images, uint8 in 0..255 or float32, read as they are indexed.
+
+    Takes a number, a slice, an array of numbers or an array of booleans along the first axis, and gives a read-only
+    numpy array. `numpy.asarray` reads all of them.
+
+    Attributes:
+        shape: (N, height, width, channels).
+        dtype: uint8 or float32.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: str, read: Callable[[int, int], np.ndarray]) -> None:
+        """Index images that are read by a function.
+
+        Args:
+            shape: (N, height, width, channels).
+            dtype: uint8 or float32.
+            read: (start, stop) to (stop - start, height, width, channels).
+        """
+        self._read = read
+        self.shape = shape
+        self.dtype = np.dtype(dtype)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[image] for image in range(len(self)))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        whole = self._read(0, len(self))
+        return whole if dtype is None else whole.astype(dtype, copy=False)
+
+    def __getitem__(self, which: Any) -> np.ndarray:
+        """The images that an index names, (height, width, channels) for a number, else (n, height, width, channels)."""
+        if which is None or which is Ellipsis or isinstance(which, tuple):
+            raise IndexError(
+                f"Images are indexed along their first axis alone. Received: {which}. `run.images[:]` is an array of "
+                "all of them, which takes any index."
+            )
+        numbers = np.arange(len(self))[which]
+        if np.ndim(numbers) == 0:
+            images = self._read(int(numbers), int(numbers) + 1)[0]
+        elif np.ndim(numbers) != 1:
+            raise IndexError(f"Images are indexed along their first axis alone. Received: {np.ndim(numbers)} axes.")
+        else:
+            images = np.empty((len(numbers), *self.shape[1:]), self.dtype)
+            for start, stop in _stretches(numbers):
+                first, last = int(numbers[start]), int(numbers[stop - 1])
+                images[start:stop] = self._read(first, last + 1)[numbers[start:stop] - first]
+        images.setflags(write=False)
+        return images
+
+
+def _stretches(numbers: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Where ascending numbers begin and end that lie close enough together to be read with those between them."""
+    if len(numbers) == 0:
+        return iter(())
+    steps = np.diff(numbers)
+    apart = (steps < 1) | (steps > NEAR) | (np.diff(numbers // AT_ONCE) != 0)
+    return pairwise([0, *(np.flatnonzero(apart) + 1).tolist(), len(numbers)])
 
 
 def stored_arrays(manifest: Manifest) -> dict[str, StoredArray]:

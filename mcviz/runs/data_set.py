@@ -13,10 +13,9 @@ import pandas as pd
 from mcviz.data import DataSet, InPlace
 from mcviz.data.in_place import Places, to_index
 from mcviz.errors import RunNotFoundError
-from mcviz.runs.contents import describe_examples
 from mcviz.runs.manifest_file import NAME
-from mcviz.runs.opening import open_run
-from mcviz.runs.run import Run
+from mcviz.runs.run import Run, open_run
+from mcviz.runs.tables import describe_examples
 
 
 def find_run(data: Any) -> Run | None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from mcviz.errors import (
     CorruptRunError,
     InvalidInputError,
@@ -15,17 +17,25 @@ from mcviz.errors import (
     RunExistsError,
     RunNotFoundError,
 )
-from mcviz.manifest import IDENTITY, MODEL_FILES, Manifest
+from mcviz.manifest import IDENTITY, MODEL_FILES, Manifest, Preprocessing
+from mcviz.measures.calibration import calibration_terms, equal_width_edges, reliability
 from mcviz.permission import require_permission
 from mcviz.runs.arrays import read_whole_manifest
 from mcviz.runs.derived import user_folder
-from mcviz.runs.existing import REMOVED, is_being_removed, own_files, refuse_name_of_reviews, remove_files
-from mcviz.runs.figures import FIGURES, read_figures
-from mcviz.runs.files import Folder, LocalFolder, folder_at
-from mcviz.runs.lock import has_lock, write_lock
 from mcviz.runs.manifest_file import NAME, read_manifest
-from mcviz.runs.opening import examples_done, is_complete, open_run
-from mcviz.runs.shipped import PACKAGE, is_shipped, require_own, shipped_runs
+from mcviz.runs.run import examples_done, is_complete, open_run
+from mcviz.runs.storage import (
+    PACKAGE,
+    Folder,
+    LocalFolder,
+    folder_at,
+    has_lock,
+    is_shipped,
+    require_own,
+    shipped_runs,
+    write_lock,
+)
+from mcviz.runs.writer import REMOVED, is_being_removed, own_files, refuse_name_of_reviews, remove_files
 from mcviz.tasks import task_of
 from mcviz.text import UNPRINTABLE, format_bytes, is_text, list_names, printable
 from mcviz.validate import invalid
@@ -33,9 +43,35 @@ from mcviz.validate import invalid
 if TYPE_CHECKING:
     import pandas as pd
 
+
+PRESETS = {  # as keras.applications and torchvision document them
+    "imagenet": Preprocessing(255.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), crop=True),
+    "caffe": Preprocessing(1.0, (103.939, 116.779, 123.68), channel_order="bgr"),
+    "tf": Preprocessing(127.5, (1.0,)),
+}
+
+FIGURES = "nll", "ece"  # of the ensemble: in nats, and as a fraction
+
 RunState = Literal["finished", "partial", "damaged", "unreadable"]
 LONGEST_NAME = 200  # bytes, of 255 that file systems take: the lock's name is longer
 DERIVED = "derived/"
+
+
+def read_figures(path: str, manifest: Manifest | None) -> dict[str, float]:
+    """Compute NLL and ECE of the ensemble, by name; none unless it is a finished classification with labels.
+
+    Args:
+        path: of the run.
+        manifest: of the run, or None where it cannot be read.
+    """
+    if manifest is None or manifest.state != "finished" or not manifest.classes or manifest.labels_sha256 is None:
+        return {}
+    try:
+        run = open_run(path)
+        terms = calibration_terms(run.mean_probs[None], np.asarray(run.labels))
+    except McvizError:  # which the list says
+        return {}
+    return {"nll": float(terms.nll.mean()), "ece": reliability(terms, equal_width_edges()).ece}
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mcviz.measures.bootstrap import Interval, proportion
 from mcviz.measures.conformal import share_by_chance
-from mcviz.measures.detection import Detection, detection, detection_intervals
-from mcviz.measures.detectors import DETECTORS, DROPOUT_OFF, VERDICT
-from mcviz.measures.ood import OOD_P_VALUE
-from mcviz.measures.units import percent
+from mcviz.measures.intervals import Interval, proportion
+from mcviz.measures.ood import DETECTORS, DROPOUT_OFF, OOD_P_VALUE, VERDICT, Detection, detection, detection_intervals
+from mcviz.measures.registry import percent
 from mcviz.runs.derived import Derived, load_derived, save_derived
 from mcviz.text import describe_in_html
 

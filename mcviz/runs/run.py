@@ -1,5 +1,6 @@
 """A finished run, opened for reading. Files are read on demand; nothing here needs a framework of models."""
 
+import os
 import warnings
 from collections.abc import Callable
 from functools import cached_property
@@ -8,35 +9,42 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from mcviz.errors import CorruptRunError, McvizError, RunNotFoundError
+from mcviz.errors import CorruptRunError, McvizError, PartialRunError, RunNotFoundError
 from mcviz.kinds import Kind, kind_of
 from mcviz.manifest import COLUMNS, Images, Manifest
 from mcviz.measures import PassSummary, Score, Scores, summarise
 from mcviz.permission import require_permission
-from mcviz.runs.added_scores import FILE as ADDED_SCORES
-from mcviz.runs.added_scores import (
+from mcviz.runs.arrays import (
+    ArrayReader,
+    StoredImages,
+    ValueScale,
+    complete_shards,
+    read_verified,
+    read_whole_manifest,
+    stored_arrays,
+)
+from mcviz.runs.derived import FILE as ADDED_SCORES
+from mcviz.runs.derived import (
+    PATIENCE,
     AddedScores,
+    Derived,
     check_name,
     describe,
     encode_added_scores,
+    load_derived,
     match_values,
     read_added_scores,
+    save_derived,
 )
-from mcviz.runs.arrays import ArrayReader, stored_arrays
-from mcviz.runs.derived import PATIENCE, Derived, load_derived, save_derived
-from mcviz.runs.files import Folder, LocalFolder
-from mcviz.runs.images import StoredImages
-from mcviz.runs.lock import write_lock
 from mcviz.runs.manifest_file import corrupt, read_manifest
-from mcviz.runs.shipped import require_own
-from mcviz.runs.table import decode_columns, decode_table, select_content
-from mcviz.runs.value_scale import ValueScale
-from mcviz.runs.verified import read_verified
+from mcviz.runs.storage import Folder, LocalFolder, folder_at, require_own, write_lock
+from mcviz.runs.tables import decode_columns, decode_table, select_content
 from mcviz.tasks import Task, task_of
 from mcviz.text import as_html
 
 if TYPE_CHECKING:
     import pandas as pd
+
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -598,3 +606,58 @@ class Run:
 def _freeze(array: np.ndarray) -> np.ndarray:
     array.setflags(write=False)
     return array
+
+
+def open_run(path: str | os.PathLike[str]) -> Run:
+    """Open a finished run.
+
+    Args:
+        path: its folder, or an fsspec address such as `s3://bucket/run`.
+
+    Raises:
+        RunNotFoundError: there is no run.
+        PartialRunError: its sampling was stopped before the end; the message says how to go on.
+        CorruptRunError: a file is missing, or is not what was written.
+        InvalidInputError: another version of mcviz wrote it.
+        StorageError: it cannot be read.
+    """
+    folder = folder_at(path)
+    while True:
+        manifest = read_whole_manifest(folder)
+        if manifest.state == "partial":
+            raise PartialRunError(describe_progress(folder, manifest))
+        if not _find_wrong_size(folder, manifest):
+            return Run(folder, manifest)
+        was_replaced = read_manifest(folder) != manifest
+        if not was_replaced and (wrong := _find_wrong_size(folder, manifest)):
+            raise wrong
+
+
+def is_complete(folder: Folder, manifest: Manifest) -> bool:
+    """Whether a run is finished, and every file has its size."""
+    return manifest.state == "finished" and _find_wrong_size(folder, manifest) is None
+
+
+def describe_progress(folder: Folder, manifest: Manifest) -> str:
+    """Describe how much of a partial run is done, and how to go on."""
+    return (
+        f"{folder.path} is a partial run: {examples_done(manifest):,} of {manifest.examples.count:,} examples have "
+        f"their {manifest.passes:,} passes. Go on with the `mcviz sample` command that began it (--out {folder.path}), "
+        f"or remove it with `mcviz remove {folder.path}`."
+    )
+
+
+def examples_done(manifest: Manifest) -> int:
+    """The number of examples whose passes are complete."""
+    shards = [manifest.shard_range(shard) for shard in complete_shards(manifest)]
+    return sum(stop - start for start, stop in shards)
+
+
+def _find_wrong_size(folder: Folder, manifest: Manifest) -> CorruptRunError | None:
+    """The error for the first file that is missing or of another size, if there is one."""
+    sizes = folder.sizes(list(manifest.files))
+    for name, file in manifest.files.items():
+        if sizes.get(name) != file.bytes:
+            found = f"has {sizes[name]} bytes" if name in sizes else "is missing, or no regular file"
+            return corrupt(folder.address(name), f"{found}, and should have {file.bytes}")
+    return None

@@ -1,52 +1,290 @@
 """Write a run: create, resume or extend it, shard by shard."""
 
 import os
+import re
+import shutil
 import time
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from msgspec.structs import replace
 
-from mcviz.errors import CorruptRunError, InvalidInputError, RunNotFoundError, StorageError
-from mcviz.manifest import COLUMNS, Manifest
+from mcviz.errors import CorruptRunError, InvalidInputError, McvizError, RunExistsError, RunNotFoundError, StorageError
+from mcviz.manifest import COLUMNS, MODEL_FILES, Manifest, StoredFile
 from mcviz.permission import require_permission
 from mcviz.runs.arrays import (
     GROUP,
     complete_shards,
+    describe_file,
     encode_metadata,
     encode_shard,
     expected_files,
+    is_intact,
+    read_verified,
     read_whole_manifest,
     shard_file,
     stored_arrays,
 )
-from mcviz.runs.contents import Contents, Progress, Rows, Seen
-from mcviz.runs.existing import (
-    is_being_removed,
-    is_finished,
-    leftover_files,
-    own_files,
-    refuse_another,
-    remove_files,
-)
-from mcviz.runs.files import Folder, folder_at
-from mcviz.runs.lock import write_lock
+from mcviz.runs.derived import FILE as ADDED_SCORES
+from mcviz.runs.derived import user_folder
 from mcviz.runs.manifest_file import NAME, check_manifest, check_size, read_manifest, write_manifest
-from mcviz.runs.opening import open_run
-from mcviz.runs.run import Run
-from mcviz.runs.shards import ShardExecutor, ShardResult, Shards, make_shard
-from mcviz.runs.shipped import require_own
-from mcviz.runs.table import encode_table
-from mcviz.runs.verified import describe_file, is_intact, read_verified
+from mcviz.runs.run import Run, open_run
+from mcviz.runs.storage import TEMPORARY, Folder, folder_at, require_own, write_lock
+from mcviz.runs.tables import Contents, Progress, Rows, Seen, Source, encode_table
 from mcviz.tasks import task_of
-from mcviz.tasks.aggregates import join_aggregates
-from mcviz.tasks.stored_array import StoredArray
+from mcviz.tasks.base import Aggregates, StoredArray, join_aggregates
+from mcviz.text import printable
+from mcviz.validate import invalid
+
+REVIEWS = "reviews"  # the folder beside the runs, of what reviewers decide
+REMOVED = "manifest-removed.json"  # what the manifest is called while the files of a run are removed
+STORE = r"predictions(?:-\d{1,12})?\.zarr"
+ARRAY = r"[a-z_]{1,40}"
+OWN = re.compile(
+    rf"{STORE}/(?:{ARRAY}/)?(?:zarr\.json)?|{STORE}/{ARRAY}/c\.\d+(?:\.\d+)*|scores(?:-\d{{1,12}})?\.parquet|"
+    rf"examples\.parquet|added-scores\.parquet|{'|'.join(map(re.escape, MODEL_FILES.values()))}|"
+    r"manifest-(?:\d{1,12}|removed)\.json|derived/(?:[^/]+-\d+\.npz)?"
+)
+OWN_FOLDERS = re.compile(rf"|derived|{STORE}(?:/{ARRAY})?")
+LONGEST = 100  # characters of a value in a message
 
 SHARE_OF_TIME = 0.05  # at most, for writing down which shards are done
+
+
+@dataclass(frozen=True)
+class ShardResult:
+    """The result of a shard of n examples, beside its files.
+
+    Attributes:
+        files: that were written, by name; none where the shard was there before.
+        aggregates: over the passes as they are stored.
+        deterministic: (n, K) float32 of the model with dropout off, or None where the run has none.
+    """
+
+    files: dict[str, StoredFile]
+    aggregates: Aggregates
+    deterministic: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Shards:
+    """The shards of a run, to be made.
+
+    Attributes:
+        folder: of the run.
+        name: of its manifest, while it is partial; it is there before anything is made.
+        manifest: of the run; its `files` are complete.
+        old: the manifest of the finished run of fewer passes that grows, or None.
+        there: the numbers of the shards that are complete, and are only read and aggregated.
+    """
+
+    folder: Folder
+    name: str
+    manifest: Manifest
+    old: Manifest | None
+    there: frozenset[int]
+
+
+class ShardExecutor(Protocol):
+    """Other processes that make shards."""
+
+    def run(self, shards: Shards, poll: Callable[[], None]) -> Generator[tuple[int, ShardResult]]:
+        """Make all shards of a run, and yield each with its number as it is done, in any order.
+
+        Args:
+            shards: of the run.
+            poll: called several times a second; what it raises stops the making.
+
+        Raises:
+            McvizError: they cannot be made. Those that were yielded stay.
+        """
+
+
+def make_shard(
+    run: Run,
+    old: Run | None,
+    shard: int,
+    source: Source,
+    labels: np.ndarray | None,
+    report: Progress,
+    *,
+    folder: Folder | None,
+    permit: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> ShardResult:
+    """Make one shard, or read and aggregate one that is complete.
+
+    Args:
+        run: to be written, as far as it is there.
+        old: the finished run of fewer passes that grows, or None.
+        shard: its number.
+        source: of the predictions.
+        labels: of the shard's examples, or None.
+        report: called with (done, total) predictions of the shard; what it raises stops the making.
+        folder: where the files go; None where the shard is there.
+        permit: entered for as long as files are written.
+
+    Raises:
+        InvalidInputError: the task does not take the source's numbers.
+        CorruptRunError: a file is damaged.
+        StorageError: the files cannot be written.
+    """
+    manifest = run.manifest
+    task, (start, stop) = task_of(manifest), manifest.shard_range(shard)
+    if folder is None:
+        deterministic = source.deterministic(start, stop) if manifest.deterministic else None
+        return ShardResult({}, task.aggregate(manifest, run.predictions_block(start, stop), labels), deterministic)
+    report(0, 0)
+    deterministic = source.deterministic(start, stop) if manifest.deterministic else None
+    first = old.passes if old else 0
+    passes = source.passes(start, stop, first, manifest.passes - first, report)
+    _check_passes(manifest, passes, (manifest.passes - first, stop - start, manifest.width))
+    if old:
+        passes = np.concatenate([old.predictions_block(start, stop), passes])
+    rows = task.encode(manifest, passes)
+    arrays = stored_arrays(manifest)
+    encoded = {
+        shard_file(manifest, arrays[name], shard): encode_shard(arrays[name], shard, part)
+        for name, part in rows.items()
+    }
+    with permit():
+        for file, content in encoded.items():
+            folder.write(file, content)
+    files = {file: describe_file(content) for file, content in encoded.items()}
+    return ShardResult(files, task.aggregate(manifest, task.decode(rows), labels), deterministic)
+
+
+def trim_files(manifest: Manifest, start: int, stop: int) -> Manifest:
+    """Keep only the files in a manifest from which some examples are read, whatever the size of its shards."""
+    size, arrays = manifest.layout.examples_per_shard, stored_arrays(manifest)
+    read = []
+    for name in task_of(manifest).pass_arrays(manifest):
+        read.append(f"{manifest.store}/{name}/zarr.json")
+        read += [shard_file(manifest, arrays[name], shard) for shard in range(start // size, -(-stop // size))]
+    return replace(manifest, files={name: manifest.files[name] for name in read if name in manifest.files})
+
+
+def _check_passes(manifest: Manifest, passes: np.ndarray, shape: tuple[int, int, int]) -> None:
+    if passes.shape != shape or passes.dtype != np.float32:
+        expected, found = f"float32 {shape}", f"{passes.dtype} {passes.shape}"
+        raise InvalidInputError(f"Passes to be kept should be {expected}. Received: {found}.")
+    task_of(manifest).check_passes(manifest, passes)
+
+
+def is_finished(folder: Folder, wanted: Manifest) -> bool:
+    """Whether the folder has the wanted run, finished."""
+    try:
+        there = read_manifest(folder)
+    except RunNotFoundError:
+        return False
+    return there.state == "finished" and there.digest == wanted.digest
+
+
+def refuse_another(folder: Folder, wanted: Manifest) -> None:
+    """Raise unless the folder is empty, resumable as `wanted`, or grows into it.
+
+    Raises:
+        RunExistsError: another run is there, or files that are none of a run's.
+        InvalidInputError: a new run would have the name of the folder of reviews.
+        NotPermittedError: another run is there, which came with mcviz.
+    """
+    try:
+        there = read_manifest(folder)
+    except RunNotFoundError:
+        refuse_name_of_reviews(Path(folder.path).absolute().name)
+        _refuse_other_files(folder)
+        return
+    ours, theirs = wanted.identity, there.identity
+    differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+    if differing:
+        require_own(folder.path)
+    grows = differing == ["passes"] and there.state == "finished" and there.passes < wanted.passes
+    if differing and not grows:
+        found = [
+            f"{name} ({_shorten(theirs.get(name))} there, {_shorten(ours.get(name))} asked for)" for name in differing
+        ]
+        raise RunExistsError(
+            f"Another {there.state} run is at {folder.path}, which differs in: {', '.join(found)}. "
+            f"Choose another folder, or remove it with `mcviz remove {folder.path}`."
+        )
+
+
+def refuse_name_of_reviews(name: str) -> None:
+    """Refuse the name of the folder of reviews, whose files would lie among those of the run.
+
+    Raises:
+        InvalidInputError: it has that name, in big or small letters.
+    """
+    if name.casefold() == REVIEWS:
+        raise invalid("name", f"another than {REVIEWS}, the folder of what reviewers decide", repr(name))
+
+
+def own_files(folder: Folder) -> list[str]:
+    """The files and empty folders that a run has made in a folder, without its manifest."""
+    return [name for name in folder.sizes() if OWN.fullmatch(name) or is_temporary(name)]
+
+
+def leftover_files(folder: Folder, finished: Manifest, *, growing: bool = False) -> list[str]:
+    """Files that a finished run does not need: of fewer passes, or of a writer that was killed.
+
+    Args:
+        folder: of the run.
+        finished: its manifest.
+        growing: whether to include files of more passes, whose writing could be resumed.
+    """
+    named = re.compile(r"(?:predictions|scores|manifest)-(\d{1,12})\.")
+    found = []
+    for name in own_files(folder):
+        passes = named.match(name)
+        beside = name == ADDED_SCORES or (name.startswith("derived/") and not is_temporary(name))
+        needed = name in finished.files or beside
+        if not needed and (growing or not passes or int(passes[1]) <= finished.passes):
+            found.append(name)
+    return found
+
+
+def is_being_removed(folder: Folder) -> bool:
+    """Whether the removal of a run was stopped before its end."""
+    return folder.sizes([NAME, REMOVED]).keys() == {REMOVED}
+
+
+def remove_files(folder: Folder) -> None:
+    """Remove the files of a run. Stopped anywhere, also by a loss of power, it leaves the whole run or none.
+
+    Raises:
+        StorageError: something cannot be removed.
+    """
+    folder.rename(NAME, REMOVED)
+    with suppress(McvizError):  # a manifest that cannot be read names no run from which anything was derived
+        shutil.rmtree(user_folder(read_manifest(folder, REMOVED).digest), ignore_errors=True)
+    folder.remove([name for name in own_files(folder) if name != REMOVED])
+    folder.delete(REMOVED)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file has the temporary name that only a killed writer leaves."""
+    folder, _, file = name.rpartition("/")
+    return bool(OWN_FOLDERS.fullmatch(folder) and TEMPORARY.fullmatch(file))
+
+
+def _refuse_other_files(folder: Folder) -> None:
+    names = sorted(name for name in folder.sizes() if not is_temporary(name) and not name.endswith("/"))
+    if names:
+        others = f" and {len(names) - 1:,} other files" if len(names) > 1 else ""
+        raise RunExistsError(
+            f"{folder.path} holds {printable(names[0])}{others} but no run, and a run takes a folder of its own. "
+            f"Choose a new one, such as {folder.address('run')}."
+        )
+
+
+def _shorten(value: object) -> str:
+    text = "none" if value is None else str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def write(

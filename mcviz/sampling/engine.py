@@ -15,23 +15,21 @@ from functools import cached_property, lru_cache, partial
 import numpy as np
 
 from mcviz.errors import UnsuitableModelError
-from mcviz.runs.contents import Progress, Rows
+from mcviz.runs.tables import Progress, Rows
 from mcviz.sampling.base import Inputs, Plan
-from mcviz.sampling.products import (
+from mcviz.sampling.masks import (
     SUBSET_SUMS,
+    DrawBernoulli,
     MatrixProduct,
     Product,
-    aligned_memory,
-    subset_sums_error,
-    thread_memory,
-)
-from mcviz.sampling.random_numbers import (
-    DrawBernoulli,
     RandomRequest,
+    aligned_memory,
     bernoulli,
     draw_active_mask,
     draw_random_numbers,
     make_generator,
+    subset_sums_error,
+    thread_memory,
 )
 
 MOST_SHARED_EXAMPLES = 64
@@ -263,9 +261,9 @@ class Computation:
         has_numba = "numba" in sys.modules or (self.plan.masked_dense and self.product == SUBSET_SUMS)
         many = self.per_example and passes * examples * per_row >= MANY
         if (has_numba or many) and not subset_sums_error():
-            from mcviz.sampling import random_bits
+            from mcviz.sampling import machine_code
 
-            return random_bits.bernoulli
+            return machine_code.bernoulli
         return bernoulli
 
     @cached_property
@@ -273,7 +271,7 @@ class Computation:
         assert self.plan.masked_dense is not None
         kernel = np.ascontiguousarray(self.plan.masked_dense.kernel())
         if self.product == SUBSET_SUMS:
-            from mcviz.sampling.subset_sums import SubsetSums  # here, because numba takes most of a second to import
+            from mcviz.sampling.machine_code import SubsetSums  # here, because numba takes most of a second to import
 
             return SubsetSums(kernel)
         return MatrixProduct(kernel, self.plan.masked_dense.multiply)

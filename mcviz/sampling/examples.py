@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from mcviz.data import DataSet, InPlace, Pictures, as_examples
+from mcviz.data.given import NAMELESS
 from mcviz.data.pictures import MOST_PIXELS_A_SIDE
-from mcviz.data.torch_data import NAMELESS
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Preprocessing
-from mcviz.runs.contents import Rows
+from mcviz.runs.tables import Rows
 from mcviz.sampling.base import InputShape, Network
 from mcviz.tasks import find_task
 from mcviz.validate import finite, invalid

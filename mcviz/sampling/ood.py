@@ -1,24 +1,192 @@
-"""The detector of out-of-distribution examples for a run and its model."""
+"""The activations of a run's model, its nearest examples by them, and the OOD scores of examples and sets."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from pathlib import Path
 
 import numpy as np
+from scipy.special import entr
 
-from mcviz.errors import InvalidInputError
+from mcviz.data import DataSet, read_data
+from mcviz.errors import InvalidInputError, UnsuitableModelError
+from mcviz.measures import SCORES, Predictions, Score
 from mcviz.measures.ood import (
+    DETECTORS,
+    DROPOUT_OFF,
     LEAST_CALIBRATING,
     LEAST_OOD_EXAMPLES,
+    NEIGHBOURS,
+    NEIGHBOURS_OF_LAST,
+    NO_NETWORK,
+    UNEXPLAINED,
+    VERDICT,
     ClassSubspaces,
     OODDetector,
     OODPrediction,
+    PrincipalSubspace,
+    nearest_neighbours,
+    scale_to_unit_length,
+    uncertainty_from_means,
     unexplained_share,
 )
-from mcviz.measures.referral import Shift, compare_scores
-from mcviz.runs import Derived, Run, load_derived, save_derived
-from mcviz.sampling.adapters import adapter_for_run, load_stored
-from mcviz.sampling.features import activations_before_dropout
+from mcviz.measures.selective import Shift, compare_scores
+from mcviz.runs import Derived, Run, load_derived, open_run, save_derived
+from mcviz.runs.ood_scores import OODScores, OODSet, load_ood_scores, save_ood_scores
+from mcviz.runs.tables import Progress
+from mcviz.sampling.adapters import adapter_for_run, load_shown, load_stored
+from mcviz.sampling.engine import iterate_blocks
+from mcviz.sampling.loading import load_run_sampler
 from mcviz.sampling.sampler import Sampler
+from mcviz.tasks.classification import dequantise, quantise
+
+MOST_FEATURES = 16_384
+EXAMPLES_AT_ONCE = 500
+MOST_NEIGHBOURS = 10_000
+STORED_FEATURES = Derived("model-features", 1, {"features": "float16"})
+MOST_COMPARED = 512  # features of an example; more are projected onto as many
 
 MOST_EXAMPLES = 5000  # to fit the subspaces on, and again to calibrate on
 FIT = Derived("ood-detector", 2, {"unexplained": "float64"})
+
+OWN, OF_A_SET = 1000, 500  # examples at most
+NEAR, SEED = 1000, 0  # examples for neighbours and for the detector of the inputs alone
+LEAST = 3 * LEAST_OOD_EXAMPLES
+KEPT_EXAMPLES = 4
+BLOCK_VALUES = 2**25  # of passes that are in memory at a time
+Stage = Callable[[str, float], None]
+Values = dict[str, np.ndarray]
+
+
+def activations_before_dropout(sampler: Sampler, examples: np.ndarray) -> np.ndarray:
+    """Compute the inputs of the first stochastic layers, which are the same in every pass.
+
+    Of more than 16,384 numbers an example, feature maps are averaged over blocks of pixels. A model that cannot be
+    taken apart gives its input.
+
+    Args:
+        sampler: the prepared model.
+        examples: (N, ...) as the model takes them, or N texts.
+
+    Returns:
+        (N, D) float32.
+
+    Raises:
+        InvalidInputError: examples that do not fit the model.
+    """
+    prepared, plan = sampler.plan_for(examples)
+    activations = []
+    for rows, block in iterate_blocks(prepared, plan.shared_examples_per_block):
+        shared = [array[: rows.stop - rows.start] for array in plan.shared_part(block)]
+        activations.append(np.concatenate([_pool_features(array) for array in shared], axis=1))
+    return np.concatenate(activations)
+
+
+def unit_features(sampler: Sampler, examples: np.ndarray) -> np.ndarray:
+    """Compute a model's features of examples, as directions: two that point the same way are alike to it.
+
+    They are the inputs of the last layer, dropout off, or, where the model does not end in a dense layer, of the first
+    stochastic layers. More than 512 are projected onto random directions, which nearly keeps the angles between
+    examples (Johnson & Lindenstrauss 1984).
+
+    Args:
+        sampler: the prepared model.
+        examples: (N, ...) as the model takes them, or N texts.
+
+    Returns:
+        (N, D) float32 of unit length; 0 where nothing is active.
+
+    Raises:
+        InvalidInputError: examples that do not fit the model.
+    """
+    try:
+        features = sampler.network.compute_features(examples)
+    except UnsuitableModelError:
+        features = activations_before_dropout(sampler, examples)
+    if features.shape[1] > MOST_COMPARED:
+        features = features @ _random_directions(features.shape[1])
+    return scale_to_unit_length(features)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Examples of a run with their features.
+
+    Attributes:
+        examples: (M,) int64 numbers of the compared examples: all, or 10,000 at most, evenly spread.
+        features: (M, D) float32 of unit length, from `unit_features`.
+    """
+
+    examples: np.ndarray
+    features: np.ndarray
+
+    def nearest(self, features: np.ndarray, count: int, without: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Find the examples whose features point in the most similar directions.
+
+        Args:
+            features: (D,) float32 of the input.
+            count: how many, at most.
+            without: the number of an example to leave out, or None.
+
+        Returns:
+            (n,) int64 numbers of examples, the nearest first, and (n,) the cosines, 1 where they are the same.
+        """
+        cosines = self.features @ features
+        order = np.argsort(-cosines, kind="stable")
+        order = order[self.examples[order] != without][:count] if without is not None else order[:count]
+        return self.examples[order], cosines[order]
+
+
+def find_neighbours(sampler: Sampler, run: Run, progress: Progress | None = None) -> Neighbours:
+    """Compute the features of a run's examples, or load those that are kept beside the run.
+
+    Args:
+        sampler: of the run's model.
+        run: a run that keeps its examples.
+        progress: called with (done, total) examples; an error that it raises ends the work.
+
+    Raises:
+        McvizError: a run without its examples, or whose examples the model does not take.
+    """
+    stride = -(-len(run) // MOST_NEIGHBOURS)
+    numbers = np.arange(0, len(run), stride)
+    kept = load_derived(run.path, run.digest, STORED_FEATURES)
+    if kept is not None and kept["features"].ndim == 2 and len(kept["features"]) == len(numbers):
+        return Neighbours(numbers, kept["features"].astype(np.float32))
+    adapter, stored, blocks = adapter_for_run(sampler, run), load_stored(run), []
+    for start in range(0, len(numbers), EXAMPLES_AT_ONCE):
+        stop = min(start + EXAMPLES_AT_ONCE, len(numbers))
+        blocks.append(unit_features(sampler, adapter.from_stored(stored[start * stride : stop * stride : stride])))
+        if progress:
+            progress(stop, len(numbers))
+    features = np.concatenate(blocks)
+    save_derived(run.path, run.digest, STORED_FEATURES, {"features": features})
+    return Neighbours(numbers, features)
+
+
+@lru_cache(maxsize=2)
+def _random_directions(features: int) -> np.ndarray:
+    """Draw (features, `MOST_COMPARED`) float32."""
+    return np.random.default_rng(0).normal(size=(features, MOST_COMPARED)).astype(np.float32)
+
+
+def _pool_features(array: np.ndarray) -> np.ndarray:
+    """Reduce to (N, D) float32, D at most `MOST_FEATURES`, by averages over blocks along the axes before the last."""
+    while array[0].size > MOST_FEATURES and array.ndim > 2:
+        axis = int(np.argmax(array.shape[1:-1])) + 1
+        if array.shape[axis] == 1:
+            break
+        edges = np.arange(0, array.shape[axis], 2)
+        sums = np.add.reduceat(array, edges, axis=axis)
+        widths = np.diff(np.r_[edges, array.shape[axis]])
+        array = sums / widths.reshape([-1 if i == axis else 1 for i in range(array.ndim)])
+    flat = array.reshape(len(array), -1).astype(np.float32)
+    if flat.shape[1] <= MOST_FEATURES:
+        return flat
+    edges = np.linspace(0, flat.shape[1], MOST_FEATURES, endpoint=False).astype(int)
+    return np.add.reduceat(flat, edges, axis=1)
 
 
 def fit_ood_detector(sampler: Sampler, run: Run) -> OODDetector:
@@ -133,3 +301,355 @@ def _check_enough(count: int, least: int) -> None:
             f"What is usual cannot be learnt from so few examples. Received: a run of {count} examples. "
             f"Sample at least {least}."
         )
+
+
+@dataclass(frozen=True)
+class ExampleSet:
+    """A set of examples.
+
+    Attributes:
+        key: its name in files and addresses.
+        label: its name for people.
+        contents: (N, …) in the form in which pages show them.
+        source: its path, or "" where it was made of the run's own examples.
+    """
+
+    key: str
+    label: str
+    contents: np.ndarray
+    source: str = ""
+
+
+def ood(
+    run: Run,
+    against: str | Path | Sequence[str | Path] = (),
+    *,
+    modules: tuple[str, ...] = (),
+    stage: Stage | None = None,
+) -> OODScores:
+    """Measure how well a run's model tells what it was not made for: sets made of its own examples, and yours.
+
+    What is computed is kept with the run, and loaded the next time without the model.
+
+    Args:
+        run: a classification that was kept with its examples and its model.
+        against: the path of a further set, or of several: folders, files or other runs of such examples. Of each at
+            most 500 are drawn.
+        modules: of the user's own, imported before the run's model is loaded.
+        stage: called with the name of a stage and the share of all that is done, 0 to 1; an error that it raises ends
+            the work.
+
+    Raises:
+        DataNotFoundError: nothing is at a path.
+        InvalidInputError: fewer than 60 examples, a regression, a run without its model, or examples of another kind.
+        MissingPackageError: the model's framework or a module is not there.
+        McvizError: another run that cannot be opened, or sets that the model does not take.
+    """
+    kept, paths = load_ood_scores(run), [against] if isinstance(against, str | Path) else against
+    if kept is not None and not paths:
+        return kept
+    if run.model_path is None:
+        raise InvalidInputError(
+            f"{run.path} was kept without its model, so nothing new can be predicted. Sample it again with the model "
+            "kept."
+        )
+    sampler = load_run_sampler(run, modules)
+    found = compute_ood_scores(sampler, run, [read_set(sampler, run, path) for path in paths], kept=kept, stage=stage)
+    save_ood_scores(run, found)
+    return found
+
+
+def make_sets(run: Run, examples: np.ndarray) -> list[ExampleSet]:
+    """Make the sets that the run's kind makes of its examples.
+
+    Args:
+        run: that keeps its examples.
+        examples: (N,) their numbers.
+    """
+    contents = load_shown(run, examples)
+    classes = _classes(run)[examples]
+    others = contents[_draw_other_classes(classes)]
+    return [
+        ExampleSet(name, each.label, each.make(contents, others, SEED + number))
+        for number, (name, each) in enumerate(run.kind.ood_sets.items(), 1)
+    ]
+
+
+def read_set(sampler: Sampler, run: Run, path: str | Path) -> ExampleSet:
+    """Read a set to compare with a run's examples: another run, or any data for `read_data`.
+
+    Args:
+        sampler: of the run's model.
+        run: of the same kind of examples.
+        path: of a folder or a file. Of more than 500 examples that many are drawn.
+
+    Raises:
+        DataNotFoundError: nothing is at that path.
+        InvalidInputError: examples of another kind, or that cannot be brought into the form of the run's.
+        McvizError: another run that cannot be opened, or was kept without its examples.
+    """
+    path = Path(path)
+    is_run = (path / "manifest.json").exists()
+    examples = _draw_from_run(open_run(path)) if is_run else _draw_some(read_data(path))
+    if examples.kind != run.kind.name:
+        raise InvalidInputError(
+            f"{path} should hold {run.kind.plural}, as the run does. Received: examples of the kind "
+            f"{examples.kind}. Give a folder, a file or a run of {run.kind.plural}."
+        )
+    contents = adapter_for_run(sampler, run).read_inputs(run, examples)
+    content = json.dumps(contents.tolist()).encode() if contents.dtype == object else contents.tobytes()
+    digest = hashlib.sha256(f"{path.name}\n".encode() + content).hexdigest()
+    return ExampleSet(f"set_{digest[:12]}", path.stem if path.is_file() else path.name, contents, str(path))
+
+
+def compute_ood_scores(
+    sampler: Sampler,
+    run: Run,
+    given: Sequence[ExampleSet] = (),
+    *,
+    kept: OODScores | None = None,
+    stage: Stage | None = None,
+) -> OODScores:
+    """Compute the OOD scores of a run's own examples, of the sets that are made of them, and of other sets.
+
+    Of the run's examples up to 1,000 are held out: nothing is fitted or calibrated on them. Sets are compared with
+    them, and made of them.
+
+    Args:
+        sampler: of the run's model.
+        run: a classification that keeps its examples.
+        given: other sets.
+        kept: scores from before; then the given sets alone are computed.
+        stage: called with the name of a stage and the share of all that is done, 0 to 1; an error that it raises ends
+            the work.
+
+    Raises:
+        InvalidInputError: a run of fewer than 60 examples.
+        McvizError: a run of a regression, or without its examples; sets that the model does not take.
+    """
+    report = stage or (lambda *_: None)
+    if not run.class_names:
+        raise InvalidInputError(
+            f"The verdict and its scores are of probabilities of classes. Received: {run.path}, a regression. On the "
+            "page Probe, each input is compared with the run's examples by the spread of its passes."
+        )
+    if len(run) < LEAST:
+        raise InvalidInputError(
+            "Detectors are fitted, calibrated and tested on examples of their own. Received: a run of "
+            f"{len(run)} examples. Sample at least {LEAST}."
+        )
+    own, others = split_held_out(len(run))
+    report("Fitting the detectors", 0.0)
+    detectors = _Detectors.fit(sampler, run, *split_halves(others), partial(_report_part, report, 0.0, 0.3))
+    if kept is None:
+        report("This run's own examples", 0.3)
+        scores = detectors.score_own(own)
+        kept = OODScores(detectors.labels, scores, (), detectors.fitted, len(detectors.verdict.unexplained), run.passes)
+        given = [*make_sets(run, own[:OF_A_SET]), *given]
+    sets = []
+    for number, each in enumerate(given):
+        start = 0.35 + 0.6 * number / len(given)
+        sets.append(detectors.predict(each, partial(_report_part, report, start, 0.6 / len(given))))
+    report("Measuring", 0.95)
+    return kept.with_sets(tuple(sets))
+
+
+def split_held_out(count: int, seed: int = SEED) -> tuple[np.ndarray, np.ndarray]:
+    """Split the examples of a run at random into held-out ones and those to fit and calibrate on, ascending.
+
+    Args:
+        count: of the run's examples, N.
+        seed: of the split.
+
+    Returns:
+        Up to 1,000 and at most a third; and all others.
+    """
+    drawn = np.random.default_rng(seed).permutation(count)
+    own = min(OWN, count // 3)
+    return np.sort(drawn[:own]), np.sort(drawn[own:])
+
+
+@dataclass(frozen=True)
+class _Detectors:
+    """The detectors, fitted and calibrated on a run's examples.
+
+    Attributes:
+        sampler: of the run's model.
+        run: of the examples.
+        verdict: the detector of the verdict.
+        front: (M, D) activations before dropout of the neighbours, each of length 1.
+        last: (M, D) likewise, in front of the last layer; None where the model does not end in a dense layer.
+        span: of the neighbours without any network.
+        contents: (M, …) the neighbours in the form in which pages show them.
+        fitted: the number of examples that the detectors were fitted on.
+    """
+
+    sampler: Sampler
+    run: Run
+    verdict: OODDetector
+    front: np.ndarray
+    last: np.ndarray | None
+    span: PrincipalSubspace
+    contents: np.ndarray
+    fitted: int
+
+    @classmethod
+    def fit(
+        cls, sampler: Sampler, run: Run, fitted: np.ndarray, calibrating: np.ndarray, report: Stage
+    ) -> "_Detectors":
+        subspaces = fit_class_subspaces(sampler, run, fitted)
+        report("Calibrating the verdict", 0.5)
+        activations = activations_before_dropout(sampler, model_inputs(sampler, run, calibrating))
+        mean_probs = run.mean_probs[calibrating]
+        verdict = OODDetector.calibrate(subspaces, mean_probs, unexplained_share(subspaces, mean_probs, activations))
+        report("Looking at neighbours", 0.8)
+        near = np.sort(np.random.default_rng(SEED).permutation(fitted)[:NEAR])
+        examples, contents = model_inputs(sampler, run, near), load_shown(run, near)
+        front = scale_to_unit_length(activations_before_dropout(sampler, examples))
+        last = _last_features(sampler, examples)
+        span = PrincipalSubspace.fit(run.kind.compute_vectors(contents, contents))
+        return cls(sampler, run, verdict, front, last, span, contents, len(fitted))
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels of the detectors, by name."""
+        labels = {name: each.label for name, each in DETECTORS.items()} | {NO_NETWORK: self.run.kind.alone}
+        if self.last is None:
+            del labels[NEIGHBOURS_OF_LAST]
+        return labels
+
+    def score_own(self, examples: np.ndarray) -> OODSet:
+        """Score held-out examples of the run, whose predictions it has."""
+        run = self.run
+        deterministic, scores = run.deterministic_probs, run.scores()
+        inputs = model_inputs(self.sampler, run, examples)
+        return self._score(
+            ExampleSet("own", "This run's examples", load_shown(run, examples)),
+            inputs,
+            run.mean_probs[examples].astype(np.float64),
+            {name: scores[name].to_numpy()[examples] for name in _passes_scores()},
+            self.sampler.deterministic(inputs) if deterministic is None else deterministic[examples],
+        )
+
+    def predict(self, given: ExampleSet, report: Stage) -> OODSet:
+        """Sample passes over the examples of a set, and score them."""
+        examples = adapter_for_run(self.sampler, self.run).from_inputs(given.contents)
+        means, blocks = [], []
+        for probs in self._sample(examples, partial(report, given.label)):
+            predictions = Predictions(probs)
+            means.append(predictions.mean_probs)
+            blocks.append({name: score.compute(predictions) for name, score in _passes_scores().items()})
+        scores = {name: np.concatenate([each[name] for each in blocks]) for name in _passes_scores()}
+        return self._score(given, examples, np.concatenate(means), scores, self.sampler.deterministic(examples))
+
+    def _score(
+        self,
+        given: ExampleSet,
+        examples: np.ndarray,
+        mean_probs: np.ndarray,
+        passes_scores: Values,
+        deterministic: np.ndarray,
+    ) -> OODSet:
+        """Score N examples, (N, …) as the model takes them, by every detector."""
+        front = activations_before_dropout(self.sampler, examples)
+        unexplained = unexplained_share(self.verdict.subspaces, mean_probs, front)
+        verdict = self.verdict.classify(uncertainty_from_means(mean_probs), unexplained)
+        content = self.run.kind.compute_vectors(given.contents, self.contents)
+        scores: Values = {
+            VERDICT: verdict.ood_score,
+            UNEXPLAINED: unexplained,
+            NEIGHBOURS: nearest_neighbours(self.front, scale_to_unit_length(front)),
+            **{name: SCORES[name].uncertainty(values) for name, values in passes_scores.items()},
+            DROPOUT_OFF: -deterministic.max(axis=1),
+            "deterministic_entropy": entr(deterministic.astype(np.float64)).sum(axis=1),
+            NO_NETWORK: self.span.distance(content),
+        }
+        if self.last is not None and (last := _last_features(self.sampler, examples)) is not None:
+            scores[NEIGHBOURS_OF_LAST] = nearest_neighbours(self.last, last)
+        return _summarize(self.run, given, {name: scores[name] for name in self.labels}, verdict, mean_probs)
+
+    def _sample(self, examples: np.ndarray, report: Callable[[float], None]) -> Iterator[np.ndarray]:
+        """Sample passes (T, n, C) of some examples after the other, by the run's masks and as a run stores them."""
+        run, at_once = self.run, max(1, BLOCK_VALUES // (self.run.passes * len(self.run.class_names)))
+        for start in range(0, len(examples), at_once):
+            block = examples[start : start + at_once]
+
+            def progress(done: int, total: int, start: int = start, count: int = len(block)) -> None:
+                report((start + count * done / total) / len(examples))
+
+            probs = self.sampler.sample(
+                block,
+                passes=run.passes,
+                seed=run.manifest.seed or 0,
+                masks=run.manifest.masks or "per_pass",
+                first_example=start,
+                progress=progress,
+            )
+            yield dequantise(quantise(probs))
+
+
+def _summarize(run: Run, given: ExampleSet, scores: Values, verdict: OODPrediction, mean_probs: np.ndarray) -> OODSet:
+    confidence = mean_probs.max(axis=1)
+    passing = np.flatnonzero(~verdict.is_ood)
+    surest = passing[np.argsort(-confidence[passing], kind="stable")]
+    shown = np.array([0, *surest[: KEPT_EXAMPLES - 1]])
+    small = run.kind.shrink(given.contents[shown])
+    return OODSet(
+        given.key,
+        given.label,
+        given.source,
+        {name: values.astype(np.float32) for name, values in scores.items()},
+        verdict.p_value.astype(np.float32),
+        confidence.astype(np.float32),
+        small,
+        shown,
+        mean_probs.argmax(axis=1)[shown],
+    )
+
+
+def _report_part(stage: Stage, start: float, share: float, name: str, done: float) -> None:
+    """Report the progress of a part of the work as progress of all."""
+    stage(name, start + share * done)
+
+
+def _passes_scores() -> dict[str, Score]:
+    return {name: score for name, score in SCORES.items() if name in DETECTORS}
+
+
+def _classes(run: Run) -> np.ndarray:
+    """Return (N,) labels, or predictions of a run without labels."""
+    return run.mean_probs.argmax(axis=1) if run.labels is None else np.asarray(run.labels)
+
+
+def _draw_other_classes(classes: np.ndarray) -> np.ndarray:
+    """Draw for each example the index of a random one of another class; of any, where all are of one class."""
+    random = np.random.default_rng(SEED)
+    drawn = random.permutation(len(classes))
+    indices = np.empty(len(classes), int)
+    for index, own in enumerate(classes):
+        others = drawn[classes[drawn] != own]
+        indices[index] = random.choice(others if len(others) else drawn)
+    return indices
+
+
+def _draw_some(examples: DataSet) -> DataSet:
+    """Draw at most 500 examples."""
+    if len(examples) <= OF_A_SET:
+        return examples
+    return examples.only(np.sort(np.random.default_rng(SEED).permutation(len(examples))[:OF_A_SET]))
+
+
+def _draw_from_run(run: Run) -> DataSet:
+    """Draw at most 500 examples of another run."""
+    places = np.sort(np.random.default_rng(SEED).permutation(len(run))[:OF_A_SET])
+    examples = run.kind.read_array(DataSet(None, kind=run.kind.name), "examples", load_shown(run, places))
+    if examples.rows is None:
+        return examples
+    return replace(examples, rows=examples.rows.set_axis(list(run.manifest.examples.content), axis=1))
+
+
+def _last_features(sampler: Sampler, examples: np.ndarray) -> np.ndarray | None:
+    try:
+        return scale_to_unit_length(sampler.network.compute_features(examples))
+    except UnsuitableModelError:
+        return None

@@ -13,34 +13,22 @@ from msgspec.structs import replace
 
 from mcviz.choices import DEFAULT_PASSES, MASKS, Masks, Predicts
 from mcviz.data import DataSet, as_data_set
-from mcviz.data.torch_data import NAMELESS, spread_places
+from mcviz.data.given import NAMELESS, spread_places
 from mcviz.errors import McvizError, ModelWarning
 from mcviz.manifest import layout_for
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Examples, Layer, Manifest, Model, Origin, Preprocessing, Run
-from mcviz.runs.contents import (
-    Contents,
-    Progress,
-    Seen,
-    describe_examples,
-    describe_images,
-    hash_array,
-    stored_scores,
-)
 from mcviz.runs.data_set import data_set_of, find_run
-from mcviz.runs.existing import is_finished
-from mcviz.runs.files import folder_at
 from mcviz.runs.manifest_file import read_manifest
-from mcviz.runs.shards import ShardExecutor
-from mcviz.runs.writer import rename_classes, write
-from mcviz.sampling.adapters import adapter_for_examples
-from mcviz.sampling.adapters.inputs import InputsAdapter
-from mcviz.sampling.base import NO_COMPILER, Network
+from mcviz.runs.storage import folder_at
+from mcviz.runs.tables import Contents, Progress, Seen, describe_examples, describe_images, hash_array, stored_scores
+from mcviz.runs.writer import ShardExecutor, is_finished, rename_classes, write
+from mcviz.sampling.adapters import InputsAdapter, adapter_for_examples
+from mcviz.sampling.base import NO_COMPILER, ModelSource, Network, absolute
 from mcviz.sampling.checking import Trial, try_model
 from mcviz.sampling.examples import name_classes_by_model
-from mcviz.sampling.model_source import ModelSource, absolute
+from mcviz.sampling.loading import SamplerSource, load_sampler, versions
 from mcviz.sampling.sampler import Sampler, as_sampler
-from mcviz.sampling.source import SamplerSource, load_sampler, versions
 from mcviz.tasks import TASKS
 from mcviz.validate import choice, invalid, whole_number
 

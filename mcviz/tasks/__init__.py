@@ -1,11 +1,9 @@
 """Tasks of models: a class each, on arrays, without Keras and without a screen."""
 
 from mcviz.manifest import Manifest
-from mcviz.tasks.aggregates import Aggregates
-from mcviz.tasks.base import Changes, PassFormat, PassNames, Task
+from mcviz.tasks.base import Aggregates, Changes, PassFormat, PassNames, StoredArray, Task
 from mcviz.tasks.classification import Classification
 from mcviz.tasks.regression import Regression
-from mcviz.tasks.stored_array import StoredArray
 from mcviz.validate import choice
 
 TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Regression())}

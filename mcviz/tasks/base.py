@@ -12,14 +12,85 @@ from mcviz.choices import Predicts
 from mcviz.manifest import Manifest
 from mcviz.measures import Predictions, RegressionPredictions, Scores
 from mcviz.measures.quality import Quality
-from mcviz.tasks.aggregates import Aggregates
-from mcviz.tasks.stored_array import StoredArray
 
 if TYPE_CHECKING:
     from mcviz.data import DataSet
 
+
+ROWS_VALUES = 1 << 20  # of an array of one row an example that is read at once
+
 NEAR_CHANCE = 0.15  # of the way from guessing to being always right
 GAIN = 0.2  # of accuracy by another scale, or the part of the RMSE that it takes away
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """One array of a run.
+
+    Attributes:
+        name: in the store.
+        shape: of the whole array.
+        dtype: as stored.
+        dimensions: their names.
+        chunk: how many rows are compressed together.
+        shard: how many rows are in one file, a multiple of `chunk`.
+        fill_value: for a missing number; 0 where any number may be valid.
+        attributes: its CF attributes.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    dimensions: tuple[str, ...]
+    chunk: int
+    shard: int
+    fill_value: float
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def shards(self) -> int:
+        """The number of files."""
+        return -(-self.shape[0] // self.shard)
+
+    def key(self, shard: int) -> str:
+        """The name of one file within the array."""
+        return ".".join(["c", str(shard), *["0"] * (len(self.shape) - 1)])
+
+
+def by_example(name: str, count: int, columns: tuple[str, int], attributes: dict[str, Any]) -> StoredArray:
+    """Describe an array with one row of float32 for each example, in as few files as can be read at once."""
+    dimension, width = columns
+    rows = max(1, min(count, ROWS_VALUES // width))
+    return StoredArray(name, (count, width), "float32", ("example", dimension), rows, rows, float("nan"), attributes)
+
+
+def by_pass(name: str, passes: int, dtype: str, fill_value: float, attributes: dict[str, Any]) -> StoredArray:
+    """Describe an array with one number for each pass, in one file."""
+    return StoredArray(name, (passes,), dtype, ("draw",), passes, passes, fill_value, attributes)
+
+
+@dataclass(frozen=True)
+class Aggregates:
+    """Aggregates over the passes of n examples, by their names in a run.
+
+    Attributes:
+        arrays: of a row an example, (n, …) float32 each.
+        totals: (T,) sums over the examples, a number a pass.
+        columns: of the table of scores, (n,) each.
+    """
+
+    arrays: dict[str, np.ndarray]
+    totals: dict[str, np.ndarray]
+    columns: dict[str, np.ndarray]
+
+
+def join_aggregates(parts: list[Aggregates]) -> Aggregates:
+    """Join the aggregates of parts, in the order of their examples."""
+    return Aggregates(
+        arrays={name: np.concatenate([part.arrays[name] for part in parts]) for name in parts[0].arrays},
+        totals={name: np.sum([part.totals[name] for part in parts], axis=0) for name in parts[0].totals},
+        columns={name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns},
+    )
 
 
 @dataclass(frozen=True)

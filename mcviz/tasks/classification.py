@@ -11,19 +11,22 @@ from mcviz.errors import InvalidInputError
 from mcviz.manifest import Manifest
 from mcviz.measures import SCORES, Predictions, correct_by_ensemble_size, correct_per_pass, percent
 from mcviz.measures.quality import CLASSIFICATION
-from mcviz.tasks.aggregates import Aggregates
 from mcviz.tasks.base import (
     GAIN,
     NEAR_CHANCE,
+    ROWS_VALUES,
+    Aggregates,
     Changes,
     PassFormat,
     PassNames,
+    StoredArray,
     Task,
+    by_example,
+    by_pass,
     compare_unlabelled,
     convert_numbers,
     locate,
 )
-from mcviz.tasks.stored_array import ROWS_VALUES, StoredArray, by_example, by_pass
 from mcviz.text import list_names
 from mcviz.validate import invalid
 

@@ -11,21 +11,23 @@ from mcviz.errors import InvalidInputError
 from mcviz.manifest import Manifest
 from mcviz.measures import REGRESSION_SCORES, RegressionPredictions, significant
 from mcviz.measures.quality import REGRESSION
+from mcviz.measures.registry import format_with_unit
 from mcviz.measures.regression import single_pass_rmse, squared_error_by_ensemble_size, squared_error_per_pass
-from mcviz.measures.units import format_with_unit
-from mcviz.tasks.aggregates import Aggregates
 from mcviz.tasks.base import (
     GAIN,
     NEAR_CHANCE,
+    Aggregates,
     Changes,
     PassFormat,
     PassNames,
+    StoredArray,
     Task,
+    by_example,
+    by_pass,
     compare_unlabelled,
     convert_numbers,
     locate,
 )
-from mcviz.tasks.stored_array import StoredArray, by_example, by_pass
 from mcviz.text import list_names, make_target_names
 from mcviz.validate import choice, different_names, invalid
 

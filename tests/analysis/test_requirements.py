@@ -16,7 +16,6 @@ from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
 import mcviz
 from mcviz.analysis.parts import quote
-from mcviz.analysis.regression import measure_regression
 from mcviz.analysis.requirements import (
     NON_INFERIORITY_FORM,
     OPERATORS,
@@ -27,12 +26,12 @@ from mcviz.analysis.requirements import (
     parse_non_inferiority,
     parse_requirement,
 )
-from mcviz.analysis.trust import main_predictors
+from mcviz.analysis.trust import main_predictors, measure_regression
 from mcviz.errors import InvalidInputError
-from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import CALIBRATION_MEASURES, calibration
-from mcviz.measures.class_quality import CLASS_MEASURES
+from mcviz.measures.intervals import Interval
 from mcviz.measures.quality import (
+    CLASS_MEASURES,
     CLASSIFICATION,
     ECE_EQUAL_MASS,
     REGRESSION,

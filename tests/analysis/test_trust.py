@@ -19,9 +19,8 @@ from mcviz.choices import METHODS
 from mcviz.cli import main
 from mcviz.errors import InvalidInputError
 from mcviz.measures import margin
-from mcviz.measures.acquisition import batch_bald, power_bald
-from mcviz.measures.calibration import calibration
-from mcviz.measures.calibration_words import calibration_sentences, pass_gain_sentence
+from mcviz.measures.calibration import calibration, calibration_sentences, pass_gain_sentence
+from mcviz.measures.labels import batch_bald, power_bald
 from mcviz.runs import Run
 from tests.runs.making import make
 

@@ -10,7 +10,7 @@ import mcviz
 from mcviz.app.resources import ranking, run_scores, table
 from mcviz.app.wording import as_markdown
 from mcviz.runs import Run
-from mcviz.runs.added_scores import FILE
+from mcviz.runs.derived import FILE
 from tests.app.opening import opened_page
 from tests.app.probing import button, widget, words
 from tests.app.probing import table as shown_table

@@ -13,7 +13,7 @@ from mcviz.app.kinds import KIND_RENDERERS, kind_renderer
 from mcviz.app.trust import degradation
 from mcviz.app.trust.degradation import STEPS, step_amounts
 from mcviz.data import DataSet
-from mcviz.data.row_distortions import add_noise
+from mcviz.data.distortions import add_noise
 from mcviz.errors import UnsuitableModelError
 from tests.app.opening import opened_page
 from tests.app.probing import button, widget, words

@@ -52,7 +52,7 @@ def test_a_map_says_how_much_less_probable_the_class_is_without_each_place(run: 
     model = mcviz.load_model(run.model_path)
     passes = mcviz.sample(model, np.stack([image, without]), passes=100)[..., 4]
     lost = 100 * (passes[:, 0] - passes[:, 1])
-    from mcviz.data.occlusion import Windows
+    from mcviz.data.drawing import Windows
 
     effects = next(iter(kept_of(app)[explanations.EFFECTS].values()))
     at = Windows.over(28, 28).corners.tolist().index([12, 8])

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mcviz.app import failures
-from mcviz.runs.shipped import SHIPPED_RUNS
+from mcviz.runs.storage import SHIPPED_RUNS
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,7 +93,7 @@ def test_a_visitor_is_told_no_folder_of_the_server_where_there_is_no_run(
 ) -> None:
     (tmp_path / "none").mkdir()
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "none"))
-    monkeypatch.setattr("mcviz.runs.shipped.SHIPPED_RUNS", ())
+    monkeypatch.setattr("mcviz.runs.storage.SHIPPED_RUNS", ())
     (info,) = opened("overview").info
     assert "“none”" in info.value
     assert str(tmp_path) not in info.value

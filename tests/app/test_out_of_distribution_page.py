@@ -13,10 +13,10 @@ import mcviz
 from mcviz.app import ood
 from mcviz.app.places import offered_data
 from mcviz.measures import percent
-from mcviz.measures.detectors import DETECTORS, VERDICT
+from mcviz.measures.ood import DETECTORS, VERDICT
 from mcviz.runs.ood_scores import OODScores, load_ood_scores, save_ood_scores
 from mcviz.sampling import Sampler
-from mcviz.sampling.ood_comparison import compute_ood_scores
+from mcviz.sampling.ood import compute_ood_scores
 from tests.app.probing import button, words
 from tests.sampling.ood_runs import CLASSES, photograph_run, photographs, row_run, text_run
 

@@ -61,7 +61,7 @@ def test_a_page_of_an_empty_cache_says_what_to_do(
     open_page: OpenPage, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
-    monkeypatch.setattr("mcviz.runs.shipped.SHIPPED_RUNS", ())
+    monkeypatch.setattr("mcviz.runs.storage.SHIPPED_RUNS", ())
     app = open_page(name)
     assert not app.exception
     assert "mcviz sample" in app.info[0].value
@@ -71,7 +71,7 @@ def test_a_page_of_an_empty_cache_says_what_to_do(
 def test_the_hint_of_an_empty_cache_names_the_folder_that_is_read(
     open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mcviz.runs.shipped.SHIPPED_RUNS", ())
+    monkeypatch.setattr("mcviz.runs.storage.SHIPPED_RUNS", ())
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my runs").mkdir()
     for named in ("my runs", str(tmp_path / "my runs")):

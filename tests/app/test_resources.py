@@ -49,7 +49,7 @@ def test_only_the_shipped_runs_are_shown_where_the_folder_has_none(
 ) -> None:
     folder_of(tmp_path / "installed", "shipped", "example", "somebody's")
     shipped = {name: tmp_path / "installed" / name for name in ("shipped", "example", "taken-away")}
-    monkeypatch.setattr("mcviz.runs.shipped.SHIPPED_RUNS", tuple(shipped.values()))
+    monkeypatch.setattr("mcviz.runs.storage.SHIPPED_RUNS", tuple(shipped.values()))
     (tmp_path / "mine").mkdir()
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "mine"))
     assert resources.run_paths() == {name: shipped[name] for name in ("shipped", "example")}
@@ -67,7 +67,7 @@ def test_runs_are_in_the_current_folder_or_else_in_the_checkout(
     assert next(iter(resources.run_paths())) == "mnist-cnn"
     folder_of(tmp_path / "checkout" / "cache", "its-own")
     monkeypatch.setattr("mcviz.runs.folder.PACKAGE", tmp_path / "checkout" / "mcviz")
-    monkeypatch.setattr("mcviz.runs.shipped.SHIPPED_RUNS", ())
+    monkeypatch.setattr("mcviz.runs.storage.SHIPPED_RUNS", ())
     assert resources.run_paths() == {}
     (tmp_path / "checkout" / "pyproject.toml").touch()
     assert list(resources.run_paths()) == ["its-own"]

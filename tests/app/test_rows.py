@@ -14,7 +14,7 @@ from scipy.stats import median_abs_deviation, percentileofscore
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.analysis.similarity import load_components
+from mcviz.analysis.base import load_components
 from mcviz.app.probe import predictions
 from mcviz.app.probe.rows import SLIDERS, slider_range
 from mcviz.app.wording import information

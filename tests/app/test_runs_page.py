@@ -12,8 +12,7 @@ from mcviz.app.runs.words import describe_manifest
 from mcviz.cli import main
 from mcviz.reviews import open_reviews
 from mcviz.runs import Derived, list_runs, open_run, save_derived
-from mcviz.runs.files import folder_at
-from mcviz.runs.lock import write_lock
+from mcviz.runs.storage import folder_at, write_lock
 from tests.app.probing import words
 from tests.runs.making import FORMS, make
 
@@ -203,7 +202,7 @@ def test_verifying_says_that_all_is_well_or_what_is_not(cache: Path) -> None:
 
 def test_an_empty_folder_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
-    monkeypatch.setattr("mcviz.runs.shipped.SHIPPED_RUNS", ())
+    monkeypatch.setattr("mcviz.runs.storage.SHIPPED_RUNS", ())
     app = opened()
     assert "mcviz sample --model" in app.info[0].value
     assert not app.dataframe
@@ -212,7 +211,7 @@ def test_an_empty_folder_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_last_run_leaves_a_page_that_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path / "runs" / "only")
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "runs"))
-    monkeypatch.setattr("mcviz.runs.shipped.SHIPPED_RUNS", ())
+    monkeypatch.setattr("mcviz.runs.storage.SHIPPED_RUNS", ())
     app = opened()
     press(app, "remove")
     press(app, "remove-it")
@@ -222,7 +221,7 @@ def test_the_last_run_leaves_a_page_that_says_what_to_do(tmp_path: Path, monkeyp
 @pytest.fixture
 def shipped(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a checkout's runs, of which only `whole`, and one that cannot be opened, came with mcviz."""
-    monkeypatch.setattr("mcviz.runs.shipped.SHIPPED_RUNS", (cache / "whole", cache / "damaged"))
+    monkeypatch.setattr("mcviz.runs.storage.SHIPPED_RUNS", (cache / "whole", cache / "damaged"))
     monkeypatch.setattr("mcviz.app.runs.chosen.can_be_sampled", lambda _: True)
     return cache
 

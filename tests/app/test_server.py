@@ -17,7 +17,7 @@ from mcviz.app.limits import Limits
 from mcviz.cli import main
 from mcviz.errors import InvalidInputError, MissingPackageError
 from mcviz.permission import may_write
-from mcviz.runs.shipped import SHIPPED_RUNS
+from mcviz.runs.storage import SHIPPED_RUNS
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mcviz
-from mcviz.analysis.similarity import SIMILARITY
+from mcviz.analysis.base import SIMILARITY
 from mcviz.app import layouts, similar
 from mcviz.measures.similarity import most_similar
 from mcviz.runs import save_derived

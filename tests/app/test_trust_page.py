@@ -19,7 +19,7 @@ from mcviz.app.trust.details import DETAILS
 from mcviz.app.trust.referral import referral_filters
 from mcviz.app.wording import as_markdown
 from mcviz.cli import main
-from mcviz.runs.shipped import SHIPPED_RUNS
+from mcviz.runs.storage import SHIPPED_RUNS
 from tests.analysis.test_trust import in_groups
 from tests.app.keeping import kept_of
 from tests.app.opening import open_popovers

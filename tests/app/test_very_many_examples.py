@@ -17,7 +17,8 @@ from mcviz.app.filters import Area, Filters, Lasso
 from mcviz.app.layouts import positions
 from mcviz.app.selection import filter_mask
 from mcviz.app.views import layout_map, scatter
-from mcviz.figures import Window, cells, scores
+from mcviz.figures import Window, scores
+from mcviz.figures import scores as cells
 from tests.app.keeping import kept_of
 from tests.polygons import surrounded_by_a_loop
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import mcviz
 from mcviz.app import wording
 from mcviz.measures import scores, summarise
-from mcviz.runs.shipped import SHIPPED_RUNS
+from mcviz.runs.storage import SHIPPED_RUNS
 
 NAMES = ["cat", "dog", "owl"]
 

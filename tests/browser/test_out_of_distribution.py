@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from mcviz.runs.shipped import SHIPPED_RUNS
+from mcviz.runs.storage import SHIPPED_RUNS
 from tests.browser.conftest import settle
 
 PAGE = f"/out_of_distribution?run={SHIPPED_RUNS[0].name}"

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 import mcviz
 from mcviz.analysis.referral import refer
-from mcviz.runs.shipped import SHIPPED_RUNS
+from mcviz.runs.storage import SHIPPED_RUNS
 from tests.browser.conftest import settle
 from tests.browsing import visited
 from tests.cases import only

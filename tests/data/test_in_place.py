@@ -13,7 +13,7 @@ from mcviz import validate
 from mcviz.data import DataSet, InPlace, as_data_set, read_data
 from mcviz.data.in_place import NpyRows
 from mcviz.errors import InvalidInputError
-from mcviz.runs import contents
+from mcviz.runs import tables
 from tests.cases import one_in
 
 RNG = np.random.default_rng(0)
@@ -78,12 +78,12 @@ def test_a_number_beyond_the_last_is_none(both: tuple[InPlace, np.ndarray]) -> N
 def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.save(tmp_path / "x.npy", BYTES / 255)
     monkeypatch.setattr(validate, "VALUES_AT_ONCE", 4 * BYTES[0].size)
-    monkeypatch.setattr(contents, "BLOCK_BYTES", 4 * BYTES[0].size * 4)
+    monkeypatch.setattr(tables, "BLOCK_BYTES", 4 * BYTES[0].size * 4)
     rows: list[int] = []
     read = NpyRows.__call__
     monkeypatch.setattr(NpyRows, "__call__", lambda self, places: rows.append(len(places)) or read(self, places))
     images = read_data(tmp_path / "x.npy").images
-    assert contents.describe_images(images, stored=False) == contents.describe_images(
+    assert tables.describe_images(images, stored=False) == tables.describe_images(
         (BYTES / 255).astype(np.float32), stored=False
     )
     assert (max(rows), sum(rows)) == (4, 2 * COUNT)

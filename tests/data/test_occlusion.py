@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcviz.data.occlusion import Windows, groups_of_words, with_each_usual, without_each
+from mcviz.data.drawing import Windows, groups_of_words, with_each_usual, without_each
 
 
 @given(height=st.integers(2, 70), width=st.integers(2, 70))

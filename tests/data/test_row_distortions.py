@@ -7,14 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import median_abs_deviation
 
-from mcviz.data.row_distortions import (
-    ROW_DISTORTIONS,
-    add_noise,
-    most_unusual,
-    out_of_range,
-    shuffle_columns,
-    usual,
-)
+from mcviz.data.distortions import ROW_DISTORTIONS, add_noise, most_unusual, out_of_range, shuffle_columns, usual
 from mcviz.errors import InvalidInputError
 
 RNG = np.random.default_rng(0)

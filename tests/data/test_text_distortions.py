@@ -7,13 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcviz.data.text_distortions import (
-    TEXT_DISTORTIONS,
-    drop_words,
-    random_characters,
-    random_words,
-    shuffle_words,
-)
+from mcviz.data.distortions import TEXT_DISTORTIONS, drop_words, random_characters, random_words, shuffle_words
 from mcviz.errors import InvalidInputError
 
 

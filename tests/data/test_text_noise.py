@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcviz.data.text_noise import TEXT_NOISES, noise_of_characters, noise_of_words
+from mcviz.data.distortions import TEXT_NOISES, noise_of_characters, noise_of_words
 from mcviz.errors import InvalidInputError
 
 OTHERS = np.array(["a good film", "", "bad", " \n ", "many words  in\none text"], object)

@@ -20,7 +20,7 @@ require_torch("safetensors")
 import torch  # noqa: E402
 from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
 
-from mcviz.sampling.torch.inputs import prepare_inputs  # noqa: E402
+from mcviz.sampling.torch.network import prepare_inputs  # noqa: E402
 
 RNG = np.random.default_rng(0)
 BYTES = RNG.integers(0, 256, (10, 6, 5, 3), dtype=np.uint8)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mcviz.data.upload import edge_brightness, fit_picture, flatten_on_white, read_picture
+from mcviz.data.pictures import edge_brightness, fit_picture, flatten_on_white, read_picture
 from mcviz.errors import InvalidInputError
 
 
@@ -162,7 +162,7 @@ def test_size_is_refused_before_a_pixel_is_decoded() -> None:
 
 PEAK = """
 import resource, sys
-from mcviz.data.upload import read_picture
+from mcviz.data.pictures import read_picture
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 shown = read_picture(open(sys.argv[1], "rb").read())
 peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mcviz.figures.detection import auroc_of_sets
+from mcviz.figures.trust import auroc_of_sets
 
 SETS = ["Noise", "<b>Mine</b>"]
 VALUES = {

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image, ImageColor
 
 from mcviz import figures
-from mcviz.figures import Window, cells, scores
+from mcviz.figures import Window, scores
+from mcviz.figures import scores as cells
 from mcviz.figures.style import NEUTRAL
 
 COLOURS = ["#0000ff", "#ff0000"]

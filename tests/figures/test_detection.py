@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mcviz.figures.detection import ood_score_distributions, roc_curve, shade_cells
+from mcviz.figures.trust import ood_score_distributions, roc_curve, shade_cells
 
 
 def test_better_cells_are_darker() -> None:

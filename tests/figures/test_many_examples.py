@@ -7,7 +7,7 @@ import pytest
 from plotly.basedatatypes import BaseTraceType
 
 from mcviz import figures
-from mcviz.figures.cells import FADED
+from mcviz.figures.scores import FADED
 from mcviz.measures import summarise
 
 NAMES = ["cat", "dog", "owl"]

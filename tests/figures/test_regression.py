@@ -8,9 +8,9 @@ from scipy import stats
 
 from mcviz import figures
 from mcviz.figures import regression
-from mcviz.figures.cells import FADED, MOST_DRAWN_POINTS
+from mcviz.figures.scores import FADED, MOST_DRAWN_POINTS
 from mcviz.measures import RegressionPredictions
-from mcviz.measures.prediction_intervals import interval_calibration
+from mcviz.measures.conformal import interval_calibration
 
 RANDOM = np.random.default_rng(0)
 LABELS, EXAMPLES = RANDOM.normal(50, 20, 40), np.arange(100, 140)

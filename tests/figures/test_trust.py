@@ -11,8 +11,8 @@ from mcviz.figures.trust import (
     measures_by_passes,
     reliability_diagram,
 )
-from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import Bins
+from mcviz.measures.intervals import Interval
 
 
 def test_a_reliability_diagram_spreads_confidences_near_one_and_says_what_a_bin_holds() -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from mcviz.errors import InvalidInputError, RunExistsError, StorageError
 from mcviz.jobs import Job, JobProgress, Jobs, queue
-from mcviz.jobs.locks import locked
+from mcviz.jobs.queue import locked
 from mcviz.runs import open_run
 from mcviz.runs.writer import discard_growth
 from tests.runs.making import contents, make

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from mcviz.data.resizing import convert_channels, resize_images
+from mcviz.data.pictures import convert_channels, resize_images
 from mcviz.errors import InvalidInputError
 from mcviz.kinds import KINDS
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.verdicts import FALSE, estimated_accuracy, rate
-from mcviz.measures.poisson_binomial import expected_mistakes
+from mcviz.measures.intervals import expected_mistakes
 
 
 @pytest.mark.parametrize("examples", [30, 300])

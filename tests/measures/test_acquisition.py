@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcviz.measures import mutual_information, predictive_entropy
-from mcviz.measures.acquisition import bald, batch_bald, entropy, power_bald, random
+from mcviz.measures.labels import bald, batch_bald, entropy, power_bald, random
 
 
 def told_together(probs: np.ndarray, batch: tuple[int, ...]) -> float:

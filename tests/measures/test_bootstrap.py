@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mcviz.measures import bootstrap
-from mcviz.measures.bootstrap import (
+from mcviz.measures import intervals as bootstrap
+from mcviz.measures.intervals import (
     Interval,
     bootstrap_intervals,
     bounded_mean,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from sklearn.metrics import log_loss
 
-from mcviz.measures import bootstrap
+from mcviz.measures import intervals
 from mcviz.measures.calibration import (
     CALIBRATION_MEASURES,
     CONFIDENCE_EDGES,
@@ -20,19 +20,21 @@ from mcviz.measures.calibration import (
     Calibration,
     CalibrationTerms,
     add_predictors,
+    apply_temperature,
     calibration,
     calibration_by_group,
     calibration_figures,
+    calibration_sentences,
     calibration_terms,
+    cross_fit_temperature,
     ece_by_chance,
     equal_mass_edges,
     equal_width_edges,
+    fit_temperature,
     join_calibration_terms,
     reliability,
     reliability_near_one,
 )
-from mcviz.measures.calibration_words import calibration_sentences
-from mcviz.measures.temperature import apply_temperature, cross_fit_temperature, fit_temperature
 
 RANDOM = np.random.default_rng(0)
 
@@ -416,9 +418,9 @@ def test_of_very_many_examples_the_figures_and_nearly_the_intervals_are_those_of
         "ensemble": calibration_terms(probs[None], labels),
         "deterministic": calibration_terms(probs[None] ** 2, labels),
     }
-    monkeypatch.setattr(bootstrap, "MOST_DRAWN", 30_000)
+    monkeypatch.setattr(intervals, "MOST_DRAWN", 30_000)
     every = calibration(ways, resamples=400)
-    monkeypatch.setattr(bootstrap, "MOST_DRAWN", 3_000)
+    monkeypatch.setattr(intervals, "MOST_DRAWN", 3_000)
     some = calibration(ways, resamples=400)
     for of_some, expected in (
         (some.figures["deterministic"], every.figures["deterministic"]),

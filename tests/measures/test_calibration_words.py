@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from mcviz.measures.calibration import Calibration, calibration, calibration_terms
-from mcviz.measures.calibration_words import degradation_sentences
+from mcviz.measures.calibration import Calibration, calibration, calibration_terms, degradation_sentences
 
 EXAMPLES = 400
 

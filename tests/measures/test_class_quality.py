@@ -7,7 +7,7 @@ import pytest
 import scipy
 from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
 
-from mcviz.measures.class_quality import CLASS_MEASURES, f1, precision, recall, roc_auc
+from mcviz.measures.quality import CLASS_MEASURES, f1, precision, recall, roc_auc
 
 RANDOM = np.random.default_rng(0)
 LABELS = RANDOM.integers(0, 3, 300)

@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 from mcviz import measures
 from mcviz.measures import correct_by_ensemble_size, max_probability
 from mcviz.measures.calibration import calibration_terms, join_calibration_terms
-from mcviz.measures.convergence import (
+from mcviz.measures.quality import (
     count_shared,
     halves_by_size,
     rank_correlation,

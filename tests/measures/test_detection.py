@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from mcviz.measures.detection import detection, detection_intervals, roc_points
+from mcviz.measures.ood import detection, detection_intervals, roc_points
 
 SCORES = st.lists(st.integers(0, 12), min_size=1, max_size=30).map(lambda values: np.array(values, float))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mcviz.measures.detectors import PrincipalSubspace, nearest_neighbours
+from mcviz.measures.ood import PrincipalSubspace, nearest_neighbours
 
 RANDOM = np.random.default_rng(0)
 

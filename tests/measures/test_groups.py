@@ -6,23 +6,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcviz.measures.betting import betting_p_value
-from mcviz.measures.bootstrap import Interval, bootstrap_intervals, mean_intervals
 from mcviz.measures.calibration import (
     CALIBRATION_MEASURES,
     CalibrationTerms,
     calibration,
     calibration_figures,
+    calibration_sentences,
     calibration_terms,
     grouped_difference,
 )
-from mcviz.measures.calibration_words import calibration_sentences
 from mcviz.measures.conformal import conformal_quantile
-from mcviz.measures.groups import design_effect, split_in_halves
-from mcviz.measures.permutation import critical_sum
+from mcviz.measures.intervals import (
+    Interval,
+    betting_p_value,
+    bootstrap_intervals,
+    critical_sum,
+    design_effect,
+    mean_intervals,
+    split_in_halves,
+)
 from mcviz.measures.quality import CLASSIFICATION, compare_measures
-from mcviz.measures.referral import _group_losses, guarantee_accuracy, guarantee_budget
-from mcviz.measures.selective import Ranking, compute_areas, selective_figures
+from mcviz.measures.selective import (
+    Ranking,
+    _group_losses,
+    compute_areas,
+    guarantee_accuracy,
+    guarantee_budget,
+    selective_figures,
+)
 from mcviz.measures.slices import permute_groups
 
 RANDOM = np.random.default_rng(5)

@@ -5,7 +5,7 @@ import pytest
 from cleanlab.count import compute_confident_joint, num_label_issues
 
 from benchmarks.label_errors import change_labels
-from mcviz.measures.label_errors import estimate_label_errors
+from mcviz.measures.labels import estimate_label_errors
 
 Array = np.ndarray
 

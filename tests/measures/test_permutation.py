@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from benchmarks.verdicts import false_use, rate, true_use
-from mcviz.measures.permutation import finds_more_than_chance
+from mcviz.measures.intervals import finds_more_than_chance
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=7), st.data())

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mcviz.measures import poisson_binomial
-from mcviz.measures.poisson_binomial import can_reject, excess_mistakes
+from mcviz.measures import intervals
+from mcviz.measures.intervals import can_reject, excess_mistakes
 
 CHANCES = st.lists(st.floats(0, 1), min_size=1, max_size=7).map(np.array)
 
@@ -61,7 +61,7 @@ def test_beyond_the_exact_test_its_chances_are_right_to_a_thousandth(scale: floa
     logits = scale * np.random.default_rng(0).normal(size=(2000, 10))
     weights = np.exp(logits - logits.max(axis=1, keepdims=True))
     chances = 1 - 1 / weights.sum(axis=1)
-    exact, near = poisson_binomial._exact_distribution(chances), poisson_binomial._approximate_distribution(chances)
+    exact, near = intervals._exact_distribution(chances), intervals._approximate_distribution(chances)
     for move in (-0.2, 0.0, 0.1):
         for mistakes in range(0, 2000, 1 + int(chances.sum() / 40)):
             right = exact(mistakes, move)

@@ -7,8 +7,7 @@ import pytest
 from scipy import stats
 
 from mcviz.measures import RegressionPredictions
-from mcviz.measures.bootstrap import proportion
-from mcviz.measures.prediction_intervals import (
+from mcviz.measures.conformal import (
     LEVELS,
     PredictionIntervals,
     conformal_intervals,
@@ -18,6 +17,7 @@ from mcviz.measures.prediction_intervals import (
     interval_calibration,
     pass_intervals,
 )
+from mcviz.measures.intervals import proportion
 
 
 def simulated(seed: int, examples: int = 300, passes: int = 60, targets: int = 1, *, variances: bool = False):

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_score
 
-from mcviz.measures import projection
-from mcviz.measures.projection import tsne
+from mcviz.measures import similarity
+from mcviz.measures.similarity import tsne
 
 
 @pytest.fixture(autouse=True)
 def few_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projection, "ITERATIONS", (50, 100))
+    monkeypatch.setattr(similarity, "ITERATIONS", (50, 100))
 
 
 def clusters(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -46,7 +46,7 @@ def test_progress_is_told_up_to_the_end_and_what_it_raises_ends_it() -> None:
 
 
 def test_examples_beyond_the_most_that_are_laid_out_have_no_position(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projection, "MOST_MAPPED", 40)
+    monkeypatch.setattr(similarity, "MOST_MAPPED", 40)
     layout = tsne(clusters(60)[0])
     there = np.isfinite(layout).all(axis=1)
     assert there.sum() == 40

@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
 from benchmarks.verdicts import false_differences, rate, true_differences
 from mcviz.measures import Predictions, RegressionPredictions
-from mcviz.measures.bootstrap import Interval
+from mcviz.measures.intervals import Interval
 from mcviz.measures.quality import (
     CLASSIFICATION,
     REGRESSION,

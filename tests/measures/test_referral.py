@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mcviz.measures.referral import (
+from mcviz.measures.selective import (
+    Ranking,
     Referral,
     compare_scores,
     evaluate_threshold,
@@ -23,7 +24,6 @@ from mcviz.measures.referral import (
     referral_for_misses,
     select_referred,
 )
-from mcviz.measures.selective import Ranking
 
 
 @st.composite

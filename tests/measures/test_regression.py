@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mcviz.measures import RegressionPredictions, regression, regression_scores
-from mcviz.measures.bootstrap import mean_intervals
+from mcviz.measures.intervals import mean_intervals
 from mcviz.measures.quality import REGRESSION, compute_measures
 from mcviz.measures.regression import (
     RegressionMeasures,

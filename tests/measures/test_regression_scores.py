@@ -14,7 +14,7 @@ from scipy import integrate, stats
 
 from mcviz import measures
 from mcviz.measures import REGRESSION_SCORES, SCORES, RegressionPredictions
-from mcviz.measures.regression_scores import crps, empirical_crps, gaussian_nll, mixture_crps, nll, predictive_std
+from mcviz.measures.regression import crps, empirical_crps, gaussian_nll, mixture_crps, nll, predictive_std
 
 SHAPES = st.tuples(st.integers(2, 7), st.integers(1, 3), st.integers(1, 3))
 VALUES = st.floats(-8, 8, width=32).map(lambda x: round(x, 2))

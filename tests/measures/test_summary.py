@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcviz.measures import scores, summarise
-from mcviz.measures.summary import HISTOGRAM_BINS, occlusion_effects
+from mcviz.measures.scores import HISTOGRAM_BINS, occlusion_effects
 
 
 @pytest.mark.parametrize("passes", [1, 2, 40])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcviz.measures.units import fixed, format_with_unit, percent, percent_at_least, significant
+from mcviz.measures.registry import fixed, format_with_unit, percent, percent_at_least, significant
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from mcviz.kinds import KINDS
 from mcviz.runs import Examples, Images, Layer, Layout, Manifest, Model, Origin, Run
-from mcviz.runs.contents import Contents, describe_examples, stored_scores
+from mcviz.runs.tables import Contents, describe_examples, stored_scores
 from mcviz.runs.writer import write
 
 MODEL_FILE = b"not a model, but the bytes of one" * 3

@@ -22,8 +22,8 @@ from mcviz.cli import main
 from mcviz.errors import CorruptRunError, InvalidInputError, NotPermittedError
 from mcviz.measures.selective import selective_figures
 from mcviz.runs import Run, as_xarray, export_run, open_run, remove_run, rename_run, verify_run
-from mcviz.runs.added_scores import FILE, match_values
-from mcviz.runs.shipped import SHIPPED_RUNS
+from mcviz.runs.derived import FILE, match_values
+from mcviz.runs.storage import SHIPPED_RUNS
 from tests.runs.making import FORMS, contents, make, numbers
 
 N = 11

@@ -11,9 +11,9 @@ from hypothesis.extra import numpy as hnp
 from mcviz.errors import CorruptRunError
 from mcviz.manifest import layout_for
 from mcviz.runs import Images, arrays, open_run
-from mcviz.runs.files import folder_at
+from mcviz.runs.arrays import describe_file
 from mcviz.runs.manifest_file import read_manifest, write_manifest
-from mcviz.runs.verified import describe_file
+from mcviz.runs.storage import folder_at
 from mcviz.tasks.classification import dequantise, quantise
 from tests.runs.making import make, numbers, some_images
 

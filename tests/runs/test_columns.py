@@ -11,9 +11,8 @@ from msgspec.structs import replace
 from mcviz.errors import CorruptRunError, InvalidInputError, RunExistsError
 from mcviz.manifest import COLUMNS
 from mcviz.runs import Run, open_run, remove_run, verify_run
-from mcviz.runs.contents import Contents, describe_examples, hash_array
-from mcviz.runs.table import encode_columns, rename_reserved
-from mcviz.runs.verified import describe_file
+from mcviz.runs.arrays import describe_file
+from mcviz.runs.tables import Contents, describe_examples, encode_columns, hash_array, rename_reserved
 from mcviz.runs.writer import write
 from tests.runs.making import MadeUpSource, contents, some_images, wanted
 from tests.runs.sealing import reseal

@@ -6,7 +6,7 @@ import pytest
 
 from mcviz.errors import CorruptRunError, PartialRunError, RunExistsError, RunNotFoundError, StorageError
 from mcviz.runs import list_runs, open_run, remove_run, verify_run
-from mcviz.runs.files import LocalFolder, folder_at
+from mcviz.runs.storage import LocalFolder, folder_at
 from tests.runs.making import MadeUpSource, make, make_partial, numbers, some_images
 
 

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.errors import RunNotFoundError, StorageError
-from mcviz.runs import files, list_runs, open_run
+from mcviz.runs import list_runs, open_run, storage
 from tests.runs.making import FORMS, make
 
 ROOT = Path(__file__).parents[2]
@@ -21,9 +21,9 @@ BOUND = 0.3  # seconds
 def hundred(tmp_path: Path) -> Path:
     """A hundred runs, whose files are links to those of one."""
     run = make(tmp_path / "one")
-    files = [path.relative_to(run.path) for path in Path(run.path).rglob("*") if path.is_file()]
+    storage = [path.relative_to(run.path) for path in Path(run.path).rglob("*") if path.is_file()]
     for number in range(100):
-        for file in files:
+        for file in storage:
             there = tmp_path / "runs" / f"run {number:03}" / file
             there.parent.mkdir(parents=True, exist_ok=True)
             os.link(Path(run.path) / file, there)
@@ -46,8 +46,8 @@ def test_a_hundred_runs_are_listed_in_under_300_ms(hundred: Path) -> None:
 
 def test_of_each_run_one_file_is_read_by_a_list_and_by_the_page(hundred: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    opening = files._open
-    monkeypatch.setattr(files, "_open", lambda file, flags: read.append(file) or opening(file, flags))
+    opening = storage._open
+    monkeypatch.setattr(storage, "_open", lambda file, flags: read.append(file) or opening(file, flags))
     list_runs(hundred)
     assert sorted(read) == [f"{hundred}/run {number:03}/manifest.json" for number in range(100)]
     monkeypatch.setenv("MCVIZ_CACHE", str(hundred))

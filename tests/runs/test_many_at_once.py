@@ -13,8 +13,7 @@ import pytest
 
 from mcviz.errors import StorageError
 from mcviz.runs import open_run
-from mcviz.runs.files import folder_at
-from mcviz.runs.lock import write_lock
+from mcviz.runs.storage import folder_at, write_lock
 from tests.runs.making import MadeUpSource, make, numbers, some_images
 
 ASK = """
@@ -43,8 +42,8 @@ while reads < 20:
 
 HOLD = """
 import sys, time
-from mcviz.runs.lock import write_lock
-from mcviz.runs.files import folder_at
+from mcviz.runs.storage import write_lock
+from mcviz.runs.storage import folder_at
 with write_lock(folder_at(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)

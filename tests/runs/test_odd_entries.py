@@ -13,8 +13,7 @@ import pytest
 
 from mcviz.errors import CorruptRunError, InvalidInputError, McvizError, StorageError
 from mcviz.runs import Derived, list_runs, load_derived, open_run, remove_run, run_names, save_derived, verify_run
-from mcviz.runs.files import folder_at
-from mcviz.runs.lock import write_lock
+from mcviz.runs.storage import folder_at, write_lock
 from tests.cases import one_in
 from tests.runs.making import contents, make, make_partial, numbers
 from tests.runs.sealing import reseal

@@ -13,7 +13,7 @@ import pytest
 import xarray
 
 from mcviz.runs import Run
-from mcviz.runs.contents import stored_scores
+from mcviz.runs.tables import stored_scores
 from mcviz.tasks import task_of
 from tests.runs.making import FORMS, make, some_content, some_images, some_labels, some_targets
 

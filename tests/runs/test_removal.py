@@ -17,7 +17,7 @@ import pytest
 
 from mcviz.errors import PartialRunError, RunNotFoundError, StorageError
 from mcviz.runs import Run, list_runs, open_run, remove_run
-from mcviz.runs.files import LocalFolder
+from mcviz.runs.storage import LocalFolder
 from tests.cases import one_in
 from tests.runs.killing import CALLS
 from tests.runs.making import contents, make, numbers

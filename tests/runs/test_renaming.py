@@ -12,8 +12,7 @@ import pytest
 
 from mcviz.errors import InvalidInputError, NotPermittedError, RunExistsError, RunNotFoundError, StorageError
 from mcviz.runs import Derived, list_runs, load_derived, open_run, preview_removal, remove_run, rename_run, save_derived
-from mcviz.runs.files import folder_at
-from mcviz.runs.lock import write_lock
+from mcviz.runs.storage import folder_at, write_lock
 from mcviz.runs.writer import rename_classes
 from tests.runs.making import make, make_partial
 
@@ -154,7 +153,7 @@ def test_what_came_with_mcviz_stays_as_it_is_and_a_copy_can_be_changed(
 ) -> None:
     shutil.copytree(cache / "whole", cache / "copy")
     (cache.parent / "linked").symlink_to(cache)
-    monkeypatch.setattr("mcviz.runs.shipped.SHIPPED_RUNS", (cache / "gone", cache / "whole"))
+    monkeypatch.setattr("mcviz.runs.storage.SHIPPED_RUNS", (cache / "gone", cache / "whole"))
     before = {path: path.stat().st_mtime_ns for path in sorted(cache.rglob("*"))}
     for path in (cache / "whole", cache.parent / "linked" / "whole"):
         with pytest.raises(NotPermittedError, match=f"{path} came with mcviz and cannot be changed. Copy its folder"):
@@ -167,7 +166,7 @@ def test_what_came_with_mcviz_stays_as_it_is_and_a_copy_can_be_changed(
 def test_of_a_link_to_what_came_with_mcviz_the_link_alone_is_renamed_and_removed(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mcviz.runs.shipped.SHIPPED_RUNS", (cache / "whole",))
+    monkeypatch.setattr("mcviz.runs.storage.SHIPPED_RUNS", (cache / "whole",))
     link = cache.parent / "link"
     link.symlink_to(cache / "whole")
     with pytest.raises(NotPermittedError, match="came with mcviz"):

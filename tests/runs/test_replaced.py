@@ -10,7 +10,7 @@ import pytest
 
 from mcviz.errors import CorruptRunError, PartialRunError, RunExistsError, RunNotFoundError
 from mcviz.runs import Run, list_runs, open_run, remove_run, verify_run, writer
-from mcviz.runs.files import LocalFolder
+from mcviz.runs.storage import LocalFolder
 from tests.cases import one_in
 from tests.runs.making import make, make_partial, numbers
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from mcviz.errors import CorruptRunError, InvalidInputError, PartialRunError
 from mcviz.runs import list_runs, open_run
-from mcviz.runs.verified import describe_file
+from mcviz.runs.arrays import describe_file
 from tests.cases import one_in
 from tests.runs.making import FORMS, make, numbers
 from tests.runs.sealing import reseal
@@ -102,7 +102,7 @@ def test_any_field_changed(wholes: dict[str, Path], name: str, data: st.DataObje
             changes += [st.permutations(here), st.just([*here, *here[:1]])]
         outer[way[-1]] = data.draw(st.one_of(changes))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mcviz.runs.files.LocalFolder.read", reading((whole / "manifest.json"), content))
+        patch.setattr("mcviz.runs.storage.LocalFolder.read", reading((whole / "manifest.json"), content))
         try:
             found = numbers(open_run(whole))
         except (CorruptRunError, PartialRunError, InvalidInputError) as error:
@@ -113,7 +113,7 @@ def test_any_field_changed(wholes: dict[str, Path], name: str, data: st.DataObje
 
 def reading(file: Path, content: dict[str, Any]) -> Callable[..., bytes]:
     """Stands in for the reading of files, and gives a manifest that was changed and sealed again."""
-    from mcviz.runs.files import LocalFolder
+    from mcviz.runs.storage import LocalFolder
 
     read = LocalFolder.read
     there = file.read_bytes()

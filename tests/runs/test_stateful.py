@@ -34,8 +34,7 @@ from mcviz.errors import (
     StorageError,
 )
 from mcviz.runs import Derived, Run, list_runs, load_derived, open_run, remove_run, rename_run, save_derived, verify_run
-from mcviz.runs.files import folder_at
-from mcviz.runs.lock import write_lock
+from mcviz.runs.storage import folder_at, write_lock
 from mcviz.runs.writer import discard_growth, rename_classes
 from tests.runs.making import FORMS, MadeUpSource, Stop, made_up, make, some_labels, some_targets
 

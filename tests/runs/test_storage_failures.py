@@ -195,5 +195,5 @@ def test_a_file_that_the_system_gives_in_parts_is_read_to_its_end(
         raw = FewBytesAtATime(file, mode, opener=opener)
         return raw if buffering == 0 else io.BufferedReader(raw)
 
-    monkeypatch.setattr("mcviz.runs.files.open", opened, raising=False)
+    monkeypatch.setattr("mcviz.runs.storage.open", opened, raising=False)
     assert numbers(open_run(tmp_path / "run")) == whole

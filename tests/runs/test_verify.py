@@ -10,10 +10,10 @@ from msgspec.structs import replace as replaced
 
 from mcviz.errors import CorruptRunError
 from mcviz.runs import verify_run, writer
-from mcviz.runs.contents import stored_scores
-from mcviz.runs.files import folder_at
 from mcviz.runs.manifest_file import write_manifest
-from mcviz.tasks.aggregates import Aggregates, join_aggregates
+from mcviz.runs.storage import folder_at
+from mcviz.runs.tables import stored_scores
+from mcviz.tasks.base import Aggregates, join_aggregates
 from tests.cases import one_in
 from tests.runs.making import FORMS, MadeUpSource, made_up, make
 

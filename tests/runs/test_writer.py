@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from mcviz.errors import CorruptRunError, InvalidInputError, RunExistsError, RunNotFoundError
 from mcviz.runs import Images, Layer, Model, Preprocessing, open_run, verify_run
-from mcviz.runs.contents import Contents
+from mcviz.runs.tables import Contents
 from mcviz.runs.writer import _Writer, write
 from tests.runs.making import (
     FORMS,

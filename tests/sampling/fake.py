@@ -15,11 +15,11 @@ import numpy as np
 from mcviz.errors import DataNotFoundError
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
-from mcviz.runs.contents import hash_array
-from mcviz.sampling.backends import BACKENDS
+from mcviz.runs.tables import hash_array
 from mcviz.sampling.base import Inputs, InputSpec, LayerReport, MaskedDense, Network, Plan, StochasticLayer
 from mcviz.sampling.examples import prepare_examples
-from mcviz.sampling.random_numbers import RandomRequest
+from mcviz.sampling.masks import RandomRequest
+from mcviz.sampling.sampler import BACKENDS
 
 Arrays = Mapping[str, np.ndarray]
 

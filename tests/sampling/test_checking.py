@@ -10,8 +10,8 @@ import pytest
 from mcviz.data import DataSet
 from mcviz.errors import InvalidInputError, ModelWarning
 from mcviz.runs import Preprocessing, ValueScale
-from mcviz.runs.contents import describe_images
-from mcviz.sampling.adapters.image import ImageAdapter
+from mcviz.runs.tables import describe_images
+from mcviz.sampling.adapters import ImageAdapter
 from mcviz.sampling.checking import check_model, try_model
 from mcviz.sampling.examples import preprocess
 from mcviz.sampling.run_sampling import sample_run

@@ -30,13 +30,13 @@ from mcviz.extras import INSTALL_DASK
 from mcviz.options import ModelOptions
 from mcviz.runs import Run, open_run, verify_run
 from mcviz.runs.data_set import data_set_of
-from mcviz.runs.files import folder_at
+from mcviz.runs.storage import folder_at
 from mcviz.sampling import cluster, run_sampling
+from mcviz.sampling.base import ModelSource
 from mcviz.sampling.cluster import _Execution
-from mcviz.sampling.model_source import ModelSource
+from mcviz.sampling.loading import load_sampler
 from mcviz.sampling.run_sampling import sample_run
 from mcviz.sampling.sampler import Sampler
-from mcviz.sampling.source import load_sampler
 from tests.cases import only
 from tests.runs.making import contents, numbers
 from tests.sampling.fake import FakeNetwork, make_arrays

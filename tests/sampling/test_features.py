@@ -11,16 +11,10 @@ from sklearn.neighbors import NearestNeighbors
 import mcviz
 from mcviz.errors import UnsuitableModelError
 from mcviz.runs import load_derived
-from mcviz.sampling import Sampler, features
-from mcviz.sampling.features import (
-    MOST_COMPARED,
-    MOST_FEATURES,
-    activations_before_dropout,
-    find_neighbours,
-    unit_features,
-)
-from mcviz.sampling.keras.features import penultimate_activations, penultimate_model
+from mcviz.sampling import Sampler, ood
+from mcviz.sampling.keras.network import penultimate_activations, penultimate_model
 from mcviz.sampling.keras.training import reference_network
+from mcviz.sampling.ood import MOST_COMPARED, MOST_FEATURES, activations_before_dropout, find_neighbours, unit_features
 from tests.sampling.keras.zoo import Untraceable
 
 IMAGES = np.random.default_rng(0).random((37, 12, 12, 1), dtype=np.float32)
@@ -135,8 +129,8 @@ def images() -> np.ndarray:
 def test_nearest_are_the_nearest_by_cosine(
     tmp_path: Path, images: np.ndarray, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(features, "MOST_NEIGHBOURS", most)
-    monkeypatch.setattr(features, "EXAMPLES_AT_ONCE", 7)
+    monkeypatch.setattr(ood, "MOST_NEIGHBOURS", most)
+    monkeypatch.setattr(ood, "EXAMPLES_AT_ONCE", 7)
     model = network()
     run = mcviz.sample_run(model, images, tmp_path / "run", passes=3)
     sampler, said = Sampler(model), []
@@ -150,7 +144,7 @@ def test_nearest_are_the_nearest_by_cosine(
     nearest, cosines = found.nearest(unit_features(sampler, images[compared[[4]]] / np.float32(255))[0], 5, compared[4])
     assert nearest.tolist() == compared[places[0, 1:]].tolist()
     assert (np.diff(cosines) <= 0).all()
-    assert load_derived(run.path, run.digest, features.STORED_FEATURES) is not None
+    assert load_derived(run.path, run.digest, ood.STORED_FEATURES) is not None
     kept = find_neighbours(sampler, run, lambda *_: pytest.fail("they are kept"))
     np.testing.assert_allclose(kept.features, found.features, atol=1e-3)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mcviz.errors import InvalidInputError
-from mcviz.sampling.adapters.image import ImageAdapter
+from mcviz.sampling.adapters import ImageAdapter
 from mcviz.sampling.ood import fit_ood_detector
 from mcviz.sampling.run_sampling import sample_run
 from mcviz.sampling.sampler import Sampler, sample

@@ -14,11 +14,10 @@ from mcviz import Run
 from mcviz.cli import main
 from mcviz.errors import InvalidInputError
 from mcviz.kinds import KINDS
-from mcviz.measures.detectors import DETECTORS, DROPOUT_OFF, NEIGHBOURS_OF_LAST, UNEXPLAINED, VERDICT
+from mcviz.measures.ood import DETECTORS, DROPOUT_OFF, NEIGHBOURS_OF_LAST, UNEXPLAINED, VERDICT
 from mcviz.runs.ood_scores import OODScores, load_ood_scores, save_ood_scores
 from mcviz.sampling import Sampler
-from mcviz.sampling.ood import split_halves
-from mcviz.sampling.ood_comparison import compute_ood_scores, read_set, split_held_out
+from mcviz.sampling.ood import compute_ood_scores, read_set, split_halves, split_held_out
 from tests.cases import only
 from tests.sampling.ood_runs import EXAMPLES, PASSES, SIDE, photograph_run, photographs, row_run, text_run
 

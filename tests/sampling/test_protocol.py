@@ -15,9 +15,8 @@ from mcviz.runs import Run
 from mcviz.sampling import Sampler, engine, run_sampling
 from mcviz.sampling.adapters import adapter_for_run
 from mcviz.sampling.base import Network
-from mcviz.sampling.features import find_neighbours, unit_features
-from mcviz.sampling.ood import fit_ood_detector, ood_verdict
-from mcviz.sampling.random_numbers import draw_active_mask, draw_random_numbers
+from mcviz.sampling.masks import draw_active_mask, draw_random_numbers
+from mcviz.sampling.ood import find_neighbours, fit_ood_detector, ood_verdict, unit_features
 from mcviz.sampling.run_sampling import sample_run
 from tests.requiring import require_torch
 from tests.runs.making import contents
@@ -309,11 +308,11 @@ def test_the_engine_imports_no_framework(tmp_path: Path) -> None:
 import numpy as np
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.sampling import Sampler
-from mcviz.sampling.features import find_neighbours
+from mcviz.sampling.ood import find_neighbours
 from mcviz.sampling.ood import fit_ood_detector, ood_verdict
-from mcviz.sampling.model_source import ModelSource
+from mcviz.sampling.base import ModelSource
 from mcviz.sampling.run_sampling import sample_run
-from mcviz.sampling.source import load_sampler
+from mcviz.sampling.loading import load_sampler
 
 class Stop(Exception):
     pass

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mcviz.sampling import Sampler, engine, random_bits
-from mcviz.sampling.random_numbers import RandomRequest, bernoulli, draw_active_mask, draw_random_numbers
+from mcviz.sampling import Sampler, engine, machine_code
+from mcviz.sampling.masks import RandomRequest, bernoulli, draw_active_mask, draw_random_numbers
 from tests.sampling.fake import FakeNetwork, make_arrays
 
 FALSE_ALARMS = 1e-6
@@ -15,13 +15,13 @@ FALSE_ALARMS = 1e-6
 
 def counted_draws(monkeypatch) -> list[int]:
     """The sizes of what machine code draws from now on."""
-    sizes, draw = [], random_bits.bernoulli
+    sizes, draw = [], machine_code.bernoulli
 
     def counted(generator, size, rate, out):
         sizes.append(size)
         return draw(generator, size, rate, out)
 
-    monkeypatch.setattr(random_bits, "bernoulli", counted)
+    monkeypatch.setattr(machine_code, "bernoulli", counted)
     return sizes
 
 
@@ -101,19 +101,19 @@ def test_where_all_activations_are_active_the_mask_of_them_is_the_whole_mask():
 
 
 @given(
-    st.integers(0, 700) | st.integers(8 * random_bits.CHUNK - 70, 16 * random_bits.CHUNK + 70),
+    st.integers(0, 700) | st.integers(8 * machine_code.CHUNK - 70, 16 * machine_code.CHUNK + 70),
     st.sampled_from([0.1, 0.25, 0.5, 0.9, 2**-30, 1 / 256, 3 / 16]),
     st.integers(0, 2**32),
 )
 def test_machine_code_draws_the_same_bits(size, rate, seed):
     expected = bernoulli(np.random.default_rng(seed), size, rate)
-    packed = random_bits.draw_packed_bernoulli(np.random.default_rng(seed), size, rate)
+    packed = machine_code.draw_packed_bernoulli(np.random.default_rng(seed), size, rate)
     assert len(packed) == -(-size // 64) + 1
     bits = np.unpackbits(packed.astype(">u8").view(np.uint8)).astype(bool)
     np.testing.assert_array_equal(bits[:size], expected)
-    np.testing.assert_array_equal(random_bits.bernoulli(np.random.default_rng(seed), size, rate), expected)
+    np.testing.assert_array_equal(machine_code.bernoulli(np.random.default_rng(seed), size, rate), expected)
     out = np.ones(size, bool)
-    random_bits.bernoulli(np.random.default_rng(seed), size, rate, out)
+    machine_code.bernoulli(np.random.default_rng(seed), size, rate, out)
     np.testing.assert_array_equal(out, expected)
 
 
@@ -122,7 +122,7 @@ def test_machine_code_has_the_stream_of_numpy(size, steps, seed):
     """From any state on: numpy's own `advance` goes there."""
     generator = np.random.Generator(np.random.PCG64(seed))
     generator.bit_generator.advance(steps)
-    packed = random_bits.draw_packed_bernoulli(generator, 64 * size, 0.5)
+    packed = machine_code.draw_packed_bernoulli(generator, 64 * size, 0.5)
     drawn = generator.integers(0, 2**64, size, np.uint64)
     np.testing.assert_array_equal(packed[:-1].byteswap(), drawn)
 

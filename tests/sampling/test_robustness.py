@@ -8,9 +8,9 @@ from keras import layers
 from mcviz.errors import UnsuitableModelError
 from mcviz.measures.calibration import calibration_terms
 from mcviz.sampling import Sampler
-from mcviz.sampling.keras.features import gradient_sign
+from mcviz.sampling.checking import sweep_calibration
+from mcviz.sampling.keras.network import gradient_sign
 from mcviz.sampling.keras.training import reference_network
-from mcviz.sampling.robustness import sweep_calibration
 
 IMAGES = np.random.default_rng(0).random((37, 12, 12, 1), dtype=np.float32)
 AMOUNTS = [0.0, 0.5, 1.0]

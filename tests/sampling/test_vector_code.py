@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 
-from mcviz.sampling import vector_code
-from mcviz.sampling.vector_code import IN_BITS, IN_WORD, LANES
+from mcviz.sampling import machine_code
+from mcviz.sampling.machine_code import IN_BITS, IN_WORD, LANES
 
 seeds, places = st.integers(0, 2**32), st.integers(0, 9)
 words = st.integers(0, 2**64 - 1).map(np.uint64)
@@ -18,28 +18,28 @@ wide = st.tuples(words, words)
 
 def copied_sum(target, source, other, place, factor):
     """All that is done with LANES."""
-    lanes = vector_code.load(source, place) * factor + vector_code.load(other, 2 * place)
-    vector_code.store(target, place, vector_code.load(target, place) + lanes)
+    lanes = machine_code.load(source, place) * factor + machine_code.load(other, 2 * place)
+    machine_code.store(target, place, machine_code.load(target, place) + lanes)
 
 
 def shifted(target, place, bits):
-    vector_code.append_bits(target, place, bits)
+    machine_code.append_bits(target, place, bits)
 
 
 def unpacked(target, place, word):
-    vector_code.unpack(target, place, word)
+    machine_code.unpack(target, place, word)
 
 
 def compared(numbers, place, byte):
-    return vector_code.compare(numbers, place, byte)
+    return machine_code.compare(numbers, place, byte)
 
 
 def zeros(word):
-    return vector_code.leading_zeros(word)
+    return machine_code.leading_zeros(word)
 
 
 def multiplied(one, other, added):
-    return vector_code.multiply_add(one, other, added)
+    return machine_code.multiply_add(one, other, added)
 
 
 MACHINE = {each: njit(each) for each in (copied_sum, shifted, unpacked, compared, zeros, multiplied)}
@@ -91,17 +91,17 @@ def test_whole_numbers_of_128_bits_are_multiplied_and_added(one, other, added):
 
 @pytest.mark.parametrize("error", [RuntimeError("no locator available"), OSError("No space left on device")])
 def test_where_machine_code_cannot_be_kept_it_is_made_all_the_same(monkeypatch, error):
-    njit = vector_code.njit
+    njit = machine_code.njit
 
     def keeps_nothing(signature, **options):
         if options.pop("cache", False):
             raise error
         return njit(signature, **options)
 
-    monkeypatch.setattr(vector_code, "njit", keeps_nothing)
+    monkeypatch.setattr(machine_code, "njit", keeps_nothing)
     filled = np.zeros(3)
 
-    @vector_code.jit("void(float64[::1])")
+    @machine_code.jit("void(float64[::1])")
     def fill(numbers):
         numbers[:] = 2
 

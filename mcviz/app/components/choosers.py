@@ -11,7 +11,7 @@ from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
 from mcviz.permission import may_write
 from mcviz.runs import Run
-from mcviz.runs.shipped import is_shipped
+from mcviz.runs.storage import is_shipped
 from mcviz.text import one_line
 
 COLUMN = "column-to-rank-by"  # the key in the session of one whose uncertain end is asked for

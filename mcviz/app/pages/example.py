@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.analysis.similarity import similarity_basis
+from mcviz.analysis.base import similarity_basis
 from mcviz.app.columns import details, format_facts
 from mcviz.app.components.chips import chips
 from mcviz.app.components.choosers import score_chooser

@@ -11,9 +11,7 @@ from mcviz.app.inputs import Along, ProbeInput, SweepInputs
 from mcviz.app.needs import has
 from mcviz.app.state import HIGHEST_SEED, PageState, choose_name, go
 from mcviz.app.wording import as_markdown
-from mcviz.data.distortions import Distortion
-from mcviz.data.noise import Noise
-from mcviz.data.text_noise import TextNoise
+from mcviz.data.distortions import Distortion, Noise, TextNoise
 from mcviz.measures import percent
 from mcviz.runs import Run
 

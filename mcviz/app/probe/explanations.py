@@ -24,11 +24,11 @@ from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import CloserLook, ExampleContext
 from mcviz.app.wording import counted
-from mcviz.measures.summary import OcclusionEffects, occlusion_effects
+from mcviz.measures.scores import OcclusionEffects, occlusion_effects
 from mcviz.runs import Run
 
 if TYPE_CHECKING:
-    from mcviz.sampling.features import Neighbours
+    from mcviz.sampling.ood import Neighbours
 
 NEIGHBOURS = 6
 PASSES = 100  # of each input with a part hidden
@@ -64,7 +64,7 @@ def render_neighbours(context: InputContext) -> None:
         st.caption("This run was kept without its examples, so there is none to compare with.")
         return
     prepared, neighbours = sampler(run), _find_neighbours(run)
-    from mcviz.sampling.features import unit_features
+    from mcviz.sampling.ood import unit_features
 
     features = unit_features(prepared, model_inputs(run, as_batch(context.content)))[0]
     examples, cosines = neighbours.nearest(features, NEIGHBOURS, context.example)
@@ -179,7 +179,7 @@ def _compute_effects(run: Run, content: Any, parts: Parts) -> OcclusionEffects:
 
 def _find_neighbours(run: Run) -> "Neighbours":
     prepared, cache = sampler(run), _neighbours_cache(run)
-    from mcviz.sampling.features import find_neighbours
+    from mcviz.sampling.ood import find_neighbours
 
     if not cache:
         with progress_bar("examples as the model sees them") as progress:

@@ -14,10 +14,9 @@ from mcviz.app.resources import model_inputs, sampler
 from mcviz.app.session import session_store, widget_value
 from mcviz.app.state import PageState, choose_name
 from mcviz.app.streamlit_internals import UploadedFile
-from mcviz.data.distortions import DISTORTIONS, Distortion
+from mcviz.data.distortions import DISTORTIONS, NOISES, Distortion
 from mcviz.data.drawing import LUMA, centred, drawn
-from mcviz.data.noise import NOISES
-from mcviz.data.upload import (
+from mcviz.data.pictures import (
     LARGEST_SIDE,
     MOST_UPLOAD_BYTES,
     MOST_UPLOAD_PIXELS,

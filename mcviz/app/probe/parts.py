@@ -10,8 +10,8 @@ import streamlit as st
 
 from mcviz.app.components.charts import chart
 from mcviz.app.wording import as_markdown
-from mcviz.data.occlusion import Windows, groups_of_words, with_each_usual, without_each
-from mcviz.figures.explanations import effect_bars, map_over_picture
+from mcviz.data.drawing import Windows, groups_of_words, with_each_usual, without_each
+from mcviz.figures.passes import effect_bars, map_over_picture
 
 MOST_WORDS = 8  # in the table of words
 LONGEST = 40  # characters of one there

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.similarity import similarity_basis
+from mcviz.analysis.base import similarity_basis
 from mcviz.app.columns import own_columns
 from mcviz.app.components.charts import chart
 from mcviz.app.components.example import EXAMPLE_WIDTH, render_example

@@ -17,7 +17,7 @@ from mcviz.errors import McvizError
 from mcviz.jobs import FoundJob, Job, Jobs
 from mcviz.jobs.of_run import can_be_sampled, options_of_more
 from mcviz.measures import most_uncertain_first
-from mcviz.measures.convergence import count_shared, rank_correlation
+from mcviz.measures.quality import count_shared, rank_correlation
 from mcviz.options import format_arguments
 from mcviz.runs import Run
 

@@ -25,7 +25,7 @@ from mcviz.permission import may_write
 from mcviz.reviews.store import locate_reviews
 from mcviz.runs import ListedRun, Run, preview_removal, remove_run, rename_run
 from mcviz.runs.folder import LONGEST_NAME
-from mcviz.runs.shipped import is_shipped
+from mcviz.runs.storage import is_shipped
 
 PATIENCE = 2.0  # seconds that a click waits for a writer of the run
 ASKED, SAID, TROUBLE = "runs-asked", "runs-said", "runs-trouble"  # in the session

@@ -17,9 +17,9 @@ from mcviz.app.wording import as_markdown, counted
 from mcviz.errors import McvizError
 from mcviz.jobs import FoundJob, Job, JobProgress, Jobs, JobState
 from mcviz.permission import may_write
-from mcviz.runs.files import folder_at
 from mcviz.runs.folder import cache_folder
 from mcviz.runs.manifest_file import read_manifest
+from mcviz.runs.storage import folder_at
 from mcviz.tasks import TASKS
 from mcviz.text import format_duration, one_line
 

@@ -12,7 +12,7 @@ from mcviz.app.session import widget_value
 from mcviz.app.state import go_to_run
 from mcviz.app.wording import as_markdown, counted
 from mcviz.runs import ListedRun, Manifest
-from mcviz.runs.figures import read_figures
+from mcviz.runs.folder import read_figures
 from mcviz.text import format_bytes, one_line
 
 COLUMNS = {

@@ -39,8 +39,8 @@ from mcviz.options import (
     option_fields,
 )
 from mcviz.regular import path_exists
-from mcviz.runs.existing import REVIEWS
 from mcviz.runs.folder import LONGEST_NAME, cache_folder
+from mcviz.runs.writer import REVIEWS
 from mcviz.tasks import TASKS
 from mcviz.text import format_duration, one_line
 

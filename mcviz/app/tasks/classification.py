@@ -44,7 +44,7 @@ from mcviz.figures import (
 from mcviz.figures import two_classes as two_classes_figure
 from mcviz.figures.sweeps import SWEEP_SCORES, predictions_along
 from mcviz.measures import PassSummary, percent, scores, summarise
-from mcviz.measures.units import fixed
+from mcviz.measures.registry import fixed
 from mcviz.runs import Run
 from mcviz.text import one_line
 

@@ -13,7 +13,7 @@ from mcviz.app.trust.calibration import find_calibration
 from mcviz.app.wording import all_as_markdown, as_markdown, as_sentence, confidence, counted, votes
 from mcviz.errors import McvizError
 from mcviz.measures import percent, summarise
-from mcviz.measures.bootstrap import Interval
+from mcviz.measures.intervals import Interval
 from mcviz.runs import Run
 
 CONFIDENT = 0.7  # a probability from which on a prediction sounds confident

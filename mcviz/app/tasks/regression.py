@@ -42,7 +42,7 @@ from mcviz.figures import (
 from mcviz.figures.style import ENSEMBLE
 from mcviz.figures.sweeps import score_comparison
 from mcviz.measures import regression_scores, significant
-from mcviz.measures.regression_scores import predictive_variance
+from mcviz.measures.regression import predictive_variance
 from mcviz.runs import Run
 from mcviz.text import one_line
 

@@ -13,8 +13,8 @@ from mcviz.app.components.charts import chart
 from mcviz.app.resources import quantity, target_names
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.measures import percent, significant
-from mcviz.measures.prediction_intervals import pass_intervals
-from mcviz.measures.regression_scores import predictive_variance
+from mcviz.measures.conformal import pass_intervals
+from mcviz.measures.regression import predictive_variance
 from mcviz.runs import Run
 
 NAMED_TARGETS = 3  # of an example, where there is room for a line

@@ -12,12 +12,8 @@ from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.resources import quantity
 from mcviz.app.wording import as_markdown, ways_to_predict
 from mcviz.measures import RegressionPredictions, significant
-from mcviz.measures.bootstrap import Interval
-from mcviz.measures.prediction_intervals import (
-    PredictionIntervals,
-    conformal_intervals,
-    pass_intervals,
-)
+from mcviz.measures.conformal import PredictionIntervals, conformal_intervals, pass_intervals
+from mcviz.measures.intervals import Interval
 from mcviz.measures.regression import (
     FEWEST_FOR_RMSE,
     TERMS,

@@ -16,7 +16,7 @@ from mcviz.app.needs import has, missing
 from mcviz.app.probe.predictions import predict
 from mcviz.app.wording import counted
 from mcviz.measures import percent
-from mcviz.measures.permutation import finds_more_than_chance
+from mcviz.measures.intervals import finds_more_than_chance
 from mcviz.runs import Run
 
 Step = tuple[str, Callable[[], None]]  # a sentence, and what renders the step

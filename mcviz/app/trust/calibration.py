@@ -29,15 +29,17 @@ from mcviz.app.trust.grouping import chosen_group
 from mcviz.app.trust.slices import find_slices
 from mcviz.app.wording import counted
 from mcviz.measures import SCORES, percent
-from mcviz.measures.bootstrap import Interval
 from mcviz.measures.calibration import (
     Calibration,
     add_predictors,
     calibration,
     calibration_by_group,
+    calibration_sentences,
+    calibration_text,
     has_enough_mistakes,
+    pass_gain_sentence,
 )
-from mcviz.measures.calibration_words import calibration_sentences, calibration_text, pass_gain_sentence
+from mcviz.measures.intervals import Interval
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.columns import Groups

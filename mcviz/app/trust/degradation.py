@@ -20,9 +20,8 @@ from mcviz.app.wording import counted
 from mcviz.data.distortions import Distortion
 from mcviz.errors import McvizError
 from mcviz.figures.trust import PREDICTOR_LABELS, calibration_along
-from mcviz.measures.bootstrap import Interval
-from mcviz.measures.calibration import Calibration, CalibrationTerms, calibration
-from mcviz.measures.calibration_words import degradation_sentences
+from mcviz.measures.calibration import Calibration, CalibrationTerms, calibration, degradation_sentences
+from mcviz.measures.intervals import Interval
 from mcviz.runs import Derived, Run, load_derived, save_derived
 
 EXAMPLES, STEPS, PASSES = 200, 6, 50  # at most
@@ -116,7 +115,7 @@ def _count(run: Run) -> str:
 def _compute(run: Run, name: str, distorter: Distorter) -> Steps:
     assert run.labels is not None
     prepared = sampler(run)
-    from mcviz.sampling.robustness import sweep_calibration
+    from mcviz.sampling.checking import sweep_calibration
 
     examples = np.sort(np.random.default_rng(0).permutation(len(run))[:EXAMPLES])
     settings, contents = DistortionSettings(name, 0, 0.0, 0, 0), distorter.contents(run, examples)

@@ -35,14 +35,15 @@ from mcviz.figures.trust import mark_share
 from mcviz.measures import percent
 from mcviz.measures.calibration import ENOUGH
 from mcviz.measures.conformal import SetFigures
-from mcviz.measures.referral import Guarantee, Referral
+from mcviz.measures.registry import percent_at_least
 from mcviz.measures.selective import (
+    Guarantee,
     Ranking,
+    Referral,
     SelectiveFigures,
     find_ties_with_best,
     selective_figures,
 )
-from mcviz.measures.units import percent_at_least
 from mcviz.runs import Run
 from mcviz.text import one_line
 

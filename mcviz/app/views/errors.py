@@ -11,7 +11,7 @@ from mcviz.app.resources import run_scores, table
 from mcviz.app.selection import Selection, filter_mask
 from mcviz.app.views.linked import lasso_marks, render_lasso_chart
 from mcviz.figures import Window
-from mcviz.measures.convergence import rank_correlation
+from mcviz.measures.quality import rank_correlation
 from mcviz.runs import Run
 
 ERROR = "absolute_error"

@@ -17,7 +17,7 @@ from mcviz.app.state import COVERAGES
 from mcviz.app.tasks.regression_results import interval_coverages
 from mcviz.app.wording import as_markdown, counted
 from mcviz.measures import percent
-from mcviz.measures.prediction_intervals import coverage_sentence
+from mcviz.measures.conformal import coverage_sentence
 from mcviz.runs import Run
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.similarity import similarity_basis
+from mcviz.analysis.base import similarity_basis
 from mcviz.app.caching import cached_for_run, names_key, table_key
 from mcviz.app.components.widgets import choose_segment
 from mcviz.app.filters import Area, Filters

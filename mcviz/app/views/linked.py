@@ -22,7 +22,7 @@ from mcviz.app.session import mark_dirty, mark_rendered, queue_toast, session_st
 from mcviz.app.state import go, latest_state
 from mcviz.app.views.look_panel import MOST_PICTURES, PICTURED, POINTS
 from mcviz.figures import Window
-from mcviz.figures.cells import MOST_DRAWN_POINTS
+from mcviz.figures.scores import MOST_DRAWN_POINTS
 from mcviz.figures.style import escape_label
 from mcviz.runs import Run
 

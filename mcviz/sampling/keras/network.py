@@ -1,9 +1,9 @@
-"""A Keras model behind the engine's protocol."""
+"""A Keras model behind the engine's protocol: its inputs, its activations and its plan."""
 
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
@@ -17,22 +17,153 @@ from mcviz.errors import UnsuitableModelError
 from mcviz.interrupts import hold_interrupts
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
-from mcviz.runs.contents import Rows, hash_array
-from mcviz.sampling.base import XLA, InputSpec, LayerReport, Network, Plan
+from mcviz.runs.tables import Rows, hash_array
+from mcviz.sampling.base import XLA, InputShape, InputSpec, LayerReport, Network, Plan, check_options
 from mcviz.sampling.examples import prepare_examples, prepare_texts
-from mcviz.sampling.keras.architecture import NAME_OF_MODEL, check_name
-from mcviz.sampling.keras.features import gradient_sign, penultimate_activations
-from mcviz.sampling.keras.inputs import find_scaling_layer, read_input_spec
-from mcviz.sampling.keras.model_files import load_model, write_model_file
-from mcviz.sampling.keras.plan import make_plan
+from mcviz.sampling.keras.model_files import NAME_OF_MODEL, check_name, load_model, write_model_file
+from mcviz.sampling.keras.plan import make_plan, pick_output, to_probabilities
 from mcviz.sampling.keras.stochastic import StochasticLayers, every_layer, find_changed_rate, find_own_kinds
 from mcviz.sampling.keras.texts import TextNumbers, find_text_layer, vocabularies, with_vocabulary
 from mcviz.sampling.keras.tracing import wrap_model_errors, xla_error
-from mcviz.sampling.outputs import check_options
 from mcviz.text import reason
 from mcviz.validate import invalid
 
+SMALLEST_DIVISOR = 127
+UNCHANGING = (  # layers that keep the range of the images
+    keras.layers.InputLayer,
+    keras.layers.Resizing,
+    keras.layers.CenterCrop,
+    keras.layers.Reshape,
+    keras.layers.Flatten,
+)
+
+FEATURES_AT_ONCE = 500  # examples
+GRADIENTS_AT_ONCE = 100  # the same
+
 INPUT = "examples"  # the name of the only input
+
+
+def read_input_spec(model: keras.Model) -> tuple[InputShape | None, str | None]:
+    """Read the shape of one example and the dtype from a model, None where it does not say.
+
+    Raises:
+        UnsuitableModelError: the model has several inputs.
+    """
+    inputs = getattr(model, "inputs", None)
+    if not inputs:
+        shape = (model.get_build_config() or {}).get("input_shape")
+        return (tuple(shape[1:]) if isinstance(shape, list | tuple) else None), None
+    if len(inputs) > 1:
+        raise UnsuitableModelError(
+            f"The model must take one array. Received: {len(inputs)} inputs: {', '.join(each.name for each in inputs)}."
+        )
+    return tuple(inputs[0].shape[1:]), inputs[0].dtype
+
+
+def find_scaling_layer(model: keras.Model) -> keras.Layer | None:
+    """Find the layer that scales 0..255, or embeds numbers of words, at the beginning of a model."""
+    first = next(_range_changing_layers(model), None) if getattr(model, "inputs", None) else None
+    if isinstance(first, keras.layers.Rescaling) and 0 < np.max(first.scale) <= 1 / SMALLEST_DIVISOR:
+        return first
+    if isinstance(first, keras.layers.Normalization) and _spread(first) > 1:  # adapted to 0..1, it would be below
+        return first
+    return first if isinstance(first, keras.layers.Embedding) else None
+
+
+def _spread(layer: keras.layers.Normalization) -> float:
+    return float(np.max(keras.ops.convert_to_numpy(layer.variance))) ** 0.5
+
+
+def _range_changing_layers(model: keras.Model) -> Iterator[keras.Layer]:
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _range_changing_layers(layer)
+        elif not isinstance(layer, UNCHANGING) and not type(layer).__name__.startswith("Rand"):  # augmentation
+            yield layer
+
+
+def penultimate_model(model: keras.Model) -> keras.Model:
+    """Return the part of a model in front of its last layer, dropout layers included; the weights are shared.
+
+    Args:
+        model: a Sequential or functional model with one output that ends in a dense layer.
+
+    Raises:
+        UnsuitableModelError: any other model.
+    """
+    one_output = getattr(model, "inputs", None) and len(model.outputs) == 1  # or the last layer need not be its own
+    last = model.layers[-1] if one_output else None
+    if not isinstance(last, keras.layers.Dense) or len(last.input.shape) != 2:
+        raise UnsuitableModelError(
+            "Penultimate activations need a Sequential or functional model with one output that ends in a dense layer. "
+            f"Received: model {model.name!r}."
+        )
+    return keras.Model(model.inputs[0], last.input)
+
+
+def penultimate_activations(model: keras.Model, examples: np.ndarray) -> np.ndarray:
+    """Compute the inputs of the last layer, dropout off.
+
+    Args:
+        model: as for `penultimate_model`.
+        examples: (N, ...) as the model takes them.
+
+    Returns:
+        (N, D) float32.
+    """
+    part = penultimate_model(model)
+    return np.concatenate(
+        [
+            part(tf.constant(examples[start : start + FEATURES_AT_ONCE]), training=False).numpy()
+            for start in range(0, len(examples), FEATURES_AT_ONCE)
+        ]
+    )
+
+
+def gradient_sign(
+    model: keras.Model,
+    examples: np.ndarray,
+    labels: np.ndarray | None = None,
+    *,
+    output: str | None = None,
+    from_logits: bool | None = None,
+) -> np.ndarray:
+    """Compute the sign of the change of each number that makes a class less probable (Goodfellow et al. 2015).
+
+    This is the direction of the fast gradient sign method; dropout is off.
+
+    Args:
+        model: a Keras classifier.
+        examples: (N, ...) float32 as the model takes them.
+        labels: (N,) the classes to move away from; the model's predictions without it.
+        output: the name of the output, for models with several.
+        from_logits: whether the output is logits; None finds out.
+
+    Returns:
+        (N, ...) float32 of -1, 0 and 1.
+
+    Raises:
+        UnsuitableModelError: the model takes whole numbers, which cannot change a little.
+    """
+    signs = []
+    for start in range(0, len(examples), GRADIENTS_AT_ONCE):
+        block = tf.constant(examples[start : start + GRADIENTS_AT_ONCE], tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(block)
+            scores, _ = pick_output(model, model(block, training=False), output, "mean")
+            probs = to_probabilities(scores, from_logits, scores.numpy)
+            classes = tf.argmax(probs, 1) if labels is None else tf.constant(labels[start : start + GRADIENTS_AT_ONCE])
+            chosen = tf.gather(probs, tf.cast(classes, tf.int64), axis=1, batch_dims=1)
+            # Cross-entropy up to its sign; the smallest float keeps the gradient of a probability that is 0 finite.
+            loss = -tf.math.log(chosen + np.finfo(np.float32).tiny)
+        gradient = tape.gradient(loss, block)
+        if gradient is None:
+            raise UnsuitableModelError(
+                f"The prediction has no gradient by the input. Received: model {model.name!r}, which takes whole "
+                "numbers. Take another distortion."
+            )
+        signs.append(np.sign(gradient.numpy()))
+    return np.concatenate(signs)
 
 
 class KerasNetwork(Network):

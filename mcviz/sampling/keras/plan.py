@@ -1,26 +1,48 @@
-"""The plan of a Keras model: the part computed once an example, the part computed in every pass, and their blocks."""
+"""The plan of a Keras model: the part computed once an example, the part computed in every pass, and their blocks.
 
-from collections.abc import Sequence
-from dataclasses import replace
+They are found in a model's graph. A dense layer behind a dropout, with at most reshaping between them, is computed as
+the product of masks with the scaled kernel; see `mcviz/sampling/masks.py`.
+
+A spatial dropout drops whole channels, and a convolution is a sum over channels. So each channel of an example is
+convolved once, and its passes are the product of their masks, zeros and ones for each channel, with the result.
+A kernel of 3 × 3 then takes a ninth of the multiplications. Nothing is approximated.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from mcviz.choices import Predicts
 from mcviz.errors import UnsuitableModelError
-from mcviz.sampling.base import MOST_PASSES, NO_COMPILER, SHARED_BLOCK, XLA, Inputs, Plan, RandomPart, choose_block
+from mcviz.sampling.base import (
+    MOST_PASSES,
+    NO_COMPILER,
+    SHARED_BLOCK,
+    XLA,
+    Inputs,
+    MaskedDense,
+    OutputMeaning,
+    Plan,
+    RandomPart,
+    are_logits,
+    check_output,
+    check_regression,
+    check_same_width,
+    choose_block,
+    choose_outputs,
+    describe_classes,
+    describe_values,
+    guess_activation,
+    name_chosen,
+)
 from mcviz.sampling.examples import make_random_examples
 from mcviz.sampling.keras.internals import nest_input
-from mcviz.sampling.keras.masked_layers import (
-    MaskedConvolution,
-    TracedDense,
-    as_tensor,
-    find_masked_convolutions,
-    find_masked_dense,
-)
-from mcviz.sampling.keras.outputs import find_activation, pick_output, to_outputs, to_probabilities
 from mcviz.sampling.keras.stochastic import StochasticLayers
 from mcviz.sampling.keras.texts import TextLayer
 from mcviz.sampling.keras.tracing import (
@@ -34,17 +56,234 @@ from mcviz.sampling.keras.tracing import (
     default_compiler,
     find_masked_array,
     largest_activation_bytes,
+    only_consumer,
     trace,
     trace_deterministic,
     wrap_model_errors,
 )
-from mcviz.sampling.outputs import OutputMeaning, describe_classes, describe_values
-from mcviz.sampling.random_numbers import RandomRequest, draw_from
+from mcviz.sampling.masks import ALIGNMENT, RandomRequest, draw_from
 from mcviz.tasks import TASKS
 from mcviz.text import reason
 
+UNCHANGING_OPERATIONS = ("Cast", "Identity", "Reshape", "StopGradient")
+
+LEAST_POSITIONS = 3  # of a kernel, each of which is spared in every pass
+MOST_BYTES = 16 << 20  # of the convolved channels of one example
+
 MOST_BYTES_OF_EXAMPLE = 1 << 30
 NO_GRAPH = (UntraceableError, AttributeError, NotImplementedError, tf.errors.OperatorNotAllowedInGraphError)
+
+
+def pick_output(model: keras.Model, returned: Any, name: str | None, predicts: Predicts) -> tuple[tf.Tensor, str]:
+    """Return the output of a name, or the only one, as (rows, C), and which of several it is, in words.
+
+    A mean and its spread in two outputs are concatenated.
+
+    Raises:
+        InvalidInputError: several outputs and no name, or an unknown name.
+        UnsuitableModelError: the output is not one row of numbers for each example.
+    """
+    names = [str(name) for name in getattr(model, "output_names", None) or []]
+    if isinstance(returned, Mapping):
+        named = {str(key): value for key, value in returned.items()}
+    else:
+        values = list(returned) if isinstance(returned, list | tuple) else [returned]
+        named = dict(zip(names if len(names) == len(values) else map(str, range(len(values))), values, strict=True))
+    chosen = choose_outputs(list(named), name, predicts, ordered=not isinstance(returned, Mapping))
+    outputs = [named[each] for each in chosen]
+    for output in outputs:
+        check_output(tuple(output.shape), output.dtype.name, floating=output.dtype.is_floating)
+    check_same_width(chosen, [output.shape[1] for output in outputs])
+    return outputs[0] if len(outputs) == 1 else tf.concat(outputs, 1), name_chosen(chosen, list(named))
+
+
+def to_probabilities(output: tf.Tensor, from_logits: bool | None, some_scores: Callable[[], np.ndarray]) -> tf.Tensor:
+    """Turn (rows, C) class scores into float32 probabilities, a single score into those of two classes.
+
+    Args:
+        output: (rows, C) or (rows, 1).
+        from_logits: whether `output` is logits; None finds out from the operation that made it.
+        some_scores: computes (rows, C) of it, for when that operation says nothing.
+
+    Raises:
+        InvalidInputError: `from_logits` for probabilities.
+        UnsuitableModelError: a sigmoid over several outputs; one or two numbers of unknown meaning.
+    """
+    logits = are_logits(output.shape[1], find_activation(output, some_scores), from_logits)
+    values = tf.cast(output, tf.float32)
+    if values.shape[1] == 1:
+        positive = tf.sigmoid(values) if logits else values
+        return tf.concat([1 - positive, positive], axis=1)
+    return tf.nn.softmax(values) if logits else values
+
+
+def to_outputs(output: tf.Tensor, predicts: Predicts, some_outputs: Callable[[], np.ndarray]) -> tf.Tensor:
+    """Turn outputs into (rows, D) float32 values; with a predicted spread (rows, 2 · D): D means, then D variances.
+
+    Args:
+        output: (rows, D) or (rows, 2 · D): D means, then D spreads.
+        predicts: the meaning of the columns.
+        some_outputs: computes (rows, ...) of it, for when the operation that made it says nothing.
+
+    Raises:
+        UnsuitableModelError: a softmax over several classes; no spread for each mean.
+    """
+    check_regression(output.shape[1], predicts, lambda: find_activation(output, some_outputs))
+    values = tf.cast(output, tf.float32)
+    if predicts == "mean":
+        return values
+    means, spreads = tf.split(values, 2, axis=1)
+    variances = {"mean,variance": tf.identity, "mean,log_variance": tf.exp, "mean,std": tf.square}[predicts](spreads)
+    return tf.concat([means, variances], axis=1)
+
+
+def find_activation(output: tf.Tensor, some_scores: Callable[[], np.ndarray]) -> str:
+    """Find the activation of (rows, C) outputs, as `are_logits` takes it, from its operation or from some outputs."""
+    if not tf.executing_eagerly():
+        operation = output.op
+        while operation.type in UNCHANGING_OPERATIONS:
+            operation = operation.inputs[0].op
+        kinds = {"Softmax": "softmax", "Sigmoid": "sigmoid", "BiasAdd": "none", "MatMul": "none"}
+        if operation.type in kinds:
+            return kinds[operation.type]
+    return guess_activation(some_scores())
+
+
+@dataclass(frozen=True)
+class TracedDense(MaskedDense):
+    """The dense layer, as it was found in a graph.
+
+    Attributes:
+        product: the tensor in the graph that it replaces, (rows, units).
+    """
+
+    product: tf.Tensor
+
+
+def find_masked_dense(trace: Trace) -> TracedDense | None:
+    """Find the dense layer that all of a model's randomness goes through first."""
+    if len(trace.boundary) != 1 or trace.boundary[0].dtype != tf.float32:
+        return None
+    dropout = only_consumer(trace, trace.boundary[0])
+    requests = [each for each in trace.requests if not each.shared and find_masked_array(trace, each) == 0]
+    if dropout is None or len(requests) != 1:
+        return None
+    tensor = dropout.outputs[0]
+    operation = only_consumer(trace, tensor)
+    while operation is not None and operation.type in ("Identity", "Reshape"):
+        tensor = operation.outputs[0]
+        operation = only_consumer(trace, tensor)
+    if operation is None or operation.type != "MatMul" or operation.inputs[0] is not tensor:
+        return None
+    kernel = operation.inputs[1]
+    transposed = operation.get_attr("transpose_a") or operation.get_attr("transpose_b")
+    if transposed or tensor.shape[0] != trace.rows or kernel.ref() in trace.random:
+        return None
+    product, extracted = operation.outputs[0], trace.extract([], [kernel])
+    return TracedDense(requests[0], int(product.shape[1]), lambda: extracted()[0].numpy(), multiply, product)
+
+
+@dataclass(frozen=True)
+class MaskedConvolution:
+    """A convolution of masked channels, found in a graph.
+
+    Attributes:
+        request: for the masks of the dropout.
+        tensor_number: of the boundary tensor that is masked, (rows, ..., channels).
+        kernel: () to [(height, width, channels, filters) float32].
+        operation: the convolution in the graph, whose output it replaces.
+    """
+
+    request: RandomRequest
+    tensor_number: int
+    kernel: Any
+    operation: Any
+
+    @property
+    def product(self) -> tf.Tensor:
+        """The tensor in the graph that it replaces, (rows, height, width, filters)."""
+        return self.operation.outputs[0]
+
+    def convolve(self, examples: tf.Tensor, masks: tf.Tensor) -> tf.Tensor:
+        """Convolve some examples in each of their passes.
+
+        Args:
+            examples: (E, ..., channels), as in the boundary.
+            masks: (E × T, ..., channels) bool, all passes of one example, then of the next.
+
+        Returns:
+            (E × T, height, width, filters) float32.
+        """
+        count, shape = examples.shape[0], self.product.shape[1:]
+        (kernel,) = self.kernel()
+        height, width, channels, filters = kernel.shape
+        patches = tf.image.extract_patches(
+            tf.reshape(examples, (count, *self.operation.inputs[0].shape[1:])),
+            sizes=[1, height, width, 1],
+            strides=self.operation.get_attr("strides"),
+            rates=[1, 1, 1, 1],
+            padding=self.operation.get_attr("padding").decode(),
+        )
+        by_channel = tf.reshape(patches, (-1, height * width, channels))
+        convolved = tf.matmul(
+            tf.transpose(by_channel, (2, 0, 1)), tf.transpose(tf.reshape(kernel, (-1, channels, filters)), (1, 0, 2))
+        )
+        convolved = tf.transpose(tf.reshape(convolved, (channels, count, -1)), (1, 0, 2))
+        channel_masks = tf.cast(tf.reshape(masks, (count, -1, channels)), tf.float32)
+        return tf.reshape(tf.matmul(channel_masks, convolved), (-1, *shape))
+
+
+def find_masked_convolutions(trace: Trace) -> tuple[MaskedConvolution, ...]:
+    """Find the convolutions right behind a dropout of whole channels, whose inputs are the same in every pass."""
+    convolutions = (_find_convolution(trace, request) for request in trace.requests if not request.shared)
+    return tuple(each for each in convolutions if each)
+
+
+def _find_convolution(trace: Trace, request: RandomRequest) -> MaskedConvolution | None:
+    select = only_consumer(trace, trace.numbers[request.number])
+    if select is None or select.type != "SelectV2":
+        return None
+    number = next((k for k, tensor in enumerate(trace.boundary) if tensor is select.inputs[1]), None)
+    operation = only_consumer(trace, select.outputs[0])
+    while operation is not None and operation.type in ("Identity", "ExpandDims"):  # a Conv1D adds an axis
+        operation = only_consumer(trace, operation.outputs[0])
+    if number is None or operation is None or not _is_plain_convolution(operation):
+        return None
+    kernel, channels = operation.inputs[1], request.shape[-1]
+    height, width, kernel_channels, _ = kernel.shape
+    bytes_per_example = channels * byte_size(operation.outputs[0]) // trace.rows
+    if (
+        kernel.ref() in trace.random
+        or not math.prod(request.shape) == channels == kernel_channels == trace.boundary[number].shape[-1]
+        or height * width < LEAST_POSITIONS
+        or bytes_per_example > MOST_BYTES
+        or operation.inputs[0].shape[0] != trace.rows
+    ):
+        return None
+    return MaskedConvolution(request, number, trace.extract([], [kernel]), operation)
+
+
+def _is_plain_convolution(operation: Any) -> bool:
+    return (
+        operation.type == "Conv2D"
+        and operation.inputs[0].dtype == tf.float32
+        and operation.get_attr("data_format") == b"NHWC"
+        and operation.get_attr("padding") in (b"SAME", b"VALID")
+        and set(operation.get_attr("dilations")) == {1}
+    )
+
+
+def multiply(masks: np.ndarray, scaled: np.ndarray, transposed: bool) -> np.ndarray:
+    """Multiply masks by scaled weights; see `MaskedDense`."""
+    return tf.raw_ops.MatMul(a=as_tensor(masks), b=as_tensor(scaled), transpose_a=transposed).numpy()
+
+
+def as_tensor(array: np.ndarray) -> tf.Tensor:
+    """Return an array as a tensor, without a copy if it is aligned; do not change it while the tensor is in use."""
+    aligned = array.ctypes.data % ALIGNMENT == 0  # TensorFlow ends the process at memory that is not
+    if not array.size or not aligned or array.dtype.kind not in "biuf":
+        return tf.constant(array)
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
 
 
 def make_plan(

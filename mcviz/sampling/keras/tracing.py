@@ -18,7 +18,7 @@ from mcviz.errors import UnsuitableModelError
 from mcviz.sampling import base
 from mcviz.sampling.base import NO_COMPILER, XLA, SamePassesError
 from mcviz.sampling.keras.stochastic import StochasticLayers, layers_in_call
-from mcviz.sampling.random_numbers import Distribution, RandomRequest
+from mcviz.sampling.masks import Distribution, RandomRequest
 from mcviz.text import reason
 
 TENSORFLOW_RANDOM_OPERATIONS = (

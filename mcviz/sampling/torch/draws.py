@@ -17,7 +17,7 @@ import torch
 
 from mcviz.errors import McvizError, UnsuitableModelError
 from mcviz.sampling.base import StochasticLayer
-from mcviz.sampling.random_numbers import Distribution, RandomRequest, draw_from
+from mcviz.sampling.masks import Distribution, RandomRequest, draw_from
 from mcviz.sampling.torch.internals import BatchNormalization, InterceptRandomness, record_calls, unfused_attention
 
 Tensors = Mapping[str, torch.Tensor]

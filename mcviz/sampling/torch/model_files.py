@@ -23,9 +23,8 @@ from mcviz.extras import import_function, is_function_name
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.regular import open_regular
 from mcviz.runs import Run
-from mcviz.runs.model_code import explain_closed_model
-from mcviz.sampling.base import InputSpec, Network
-from mcviz.sampling.model_source import WEIGHTS_ALONE
+from mcviz.runs.manifest_file import explain_closed_model
+from mcviz.sampling.base import WEIGHTS_ALONE, InputSpec, Network
 from mcviz.text import list_names, reason
 from mcviz.validate import invalid
 

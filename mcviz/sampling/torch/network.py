@@ -1,33 +1,50 @@
-"""A PyTorch model behind the engine's protocol."""
+"""A PyTorch model behind the engine's protocol: its inputs, its outputs and its plan."""
 
 import hashlib
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 import torch
+from PIL import Image
 
 from mcviz.choices import Predicts
-from mcviz.errors import McvizError, UnsuitableModelError
+from mcviz.data import DataSet, as_examples, as_model_input
+from mcviz.data.given import NAMELESS, ONE_SIZE, is_tensor, spread_places, to_array
+from mcviz.errors import InvalidInputError, McvizError, UnsuitableModelError
 from mcviz.extras import named_modules
+from mcviz.kinds.image import as_images
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
-from mcviz.runs.contents import Rows, hash_array
+from mcviz.runs.tables import Rows, hash_array
 from mcviz.sampling.base import (
     SHARED_BLOCK,
     InputSpec,
     LayerReport,
     Network,
+    OutputMeaning,
     Plan,
     SamePassesError,
+    are_logits,
+    check_options,
+    check_output,
+    check_regression,
+    check_same_width,
+    choose_outputs,
+    describe_classes,
+    describe_values,
     explain_always_random,
     find_specs,
+    guess_activation,
+    name_chosen,
     wrap_model_errors,
 )
-from mcviz.sampling.examples import make_random_examples
-from mcviz.sampling.outputs import OutputMeaning, check_options, describe_values
+from mcviz.sampling.engine import iterate_blocks
+from mcviz.sampling.examples import describe_inputs, make_random_examples, resize_for_transform
 from mcviz.sampling.torch.draws import (
+    Call,
     Tensors,
     borrow,
     find_draws,
@@ -37,9 +54,7 @@ from mcviz.sampling.torch.draws import (
     supply_nothing,
     supply_numbers,
 )
-from mcviz.sampling.torch.features import compute_features, compute_gradient_sign
-from mcviz.sampling.torch.inputs import prepare_inputs
-from mcviz.sampling.torch.internals import is_compiled
+from mcviz.sampling.torch.internals import aten, ignore_other_threads, is_compiled, log_softmax, softmax, to_copy
 from mcviz.sampling.torch.model_files import (
     Weights,
     arguments_for_run,
@@ -48,19 +63,304 @@ from mcviz.sampling.torch.model_files import (
     read_arguments,
     write_weights,
 )
-from mcviz.sampling.torch.outputs import (
-    LOGITS,
-    find_activation,
-    make_probabilities,
-    make_values,
-    pick_output,
-)
-from mcviz.sampling.torch.plan import Finish, make_eager_plan, make_traced_plan
-from mcviz.sampling.torch.tracing import trace
+from mcviz.sampling.torch.plan import Finish, as_tensor, make_eager_plan, make_traced_plan, trace
 from mcviz.tasks import find_task
-from mcviz.text import reason
+from mcviz.text import first_line, reason
+from mcviz.validate import finite, invalid
+
+Transform = Callable[[Any], Any]
+_transforming = threading.Lock()  # tokenizers of Hugging Face refuse to be called by two threads at a time
+
+LOGITS = "logits"  # an output that the models of Hugging Face have
+ACTIVATIONS = {
+    softmax: "softmax",
+    aten.sigmoid.default: "sigmoid",
+    log_softmax: LOGITS,
+    aten.addmm.default: "none",
+    aten.mm.default: "none",
+}
+UNCHANGING = (
+    to_copy,
+    aten.clone.default,
+    aten.select.int,
+    aten.slice.Tensor,
+    aten.squeeze.dim,
+    aten.unsqueeze.default,
+    aten.view.default,
+)
+
+FEATURES_AT_ONCE = 100  # examples
+GRADIENTS_AT_ONCE = 100  # the same
 
 DTYPES = torch.float32, torch.float64, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool
+
+
+def prepare_inputs(examples: Any, transform: Transform | None) -> Mapping[str, Rows]:
+    """Bring examples into the form that a model takes.
+
+    Args:
+        examples: as `as_examples` takes them, or a tensor. A tensor reaches the model as it is; images with channels
+            behind get them in front, and whole numbers of 0 to 255 that are images are divided by 255.
+        transform: see `Sampler`; it is given each example when its inputs are read.
+
+    Returns:
+        N examples by the names of the model's inputs, each (N, ...); `NAMELESS` is the first argument of a model.
+
+    Raises:
+        InvalidInputError: the examples cannot be used, or the transform fails or draws random numbers.
+    """
+    if isinstance(examples, tuple) and len(examples) == 2 and is_tensor(examples[0]):
+        examples = examples[0]  # of a pair with labels
+    given = to_array("examples", examples) if is_tensor(examples) else as_examples(examples)
+    if transform is not None:
+        return _transform_examples(_shown(given), transform)
+    if isinstance(given, DataSet):
+        given = _shown(given)[:] if given.inputs is None else given.inputs
+    if given.dtype.names:
+        return {name: _check(name, given[name]) for name in given.dtype.names}
+    if given.size and isinstance(given.flat[0], str):
+        advice = "Give the transform that makes numbers of a text (transform, on the command line --transform)."
+        raise invalid("examples", "numbers, which the model takes", "texts", advice)
+    if given.ndim == 4 and not is_tensor(examples):
+        given = np.moveaxis(as_model_input(as_images("examples", given)), -1, 1)
+    return {NAMELESS: _check(NAMELESS, given)}
+
+
+def _shown(given: DataSet | np.ndarray) -> Rows:
+    """The examples as a run stores them: images, texts or rows."""
+    if isinstance(given, np.ndarray):
+        given = given.astype(np.float32, copy=False) if given.dtype.kind == "f" else given
+        return as_images("examples", given) if given.ndim in (3, 4) else given
+    if given.images is not None:
+        return resize_for_transform(given)
+    if given.texts is not None:
+        return given.texts
+    if given.rows is None:
+        raise invalid("examples", "images, texts or rows, which the transform takes", "none of these")
+    return given.rows.to_numpy(np.float32)
+
+
+def _check(name: str, array: np.ndarray) -> np.ndarray:
+    if not array.size or array.dtype.kind not in "biuf":
+        raise invalid(name, "numbers, of at least one example", f"shape {array.shape}, dtype {array.dtype}")
+    return finite(name, array.astype(np.float32, copy=False)) if array.dtype.kind == "f" else array
+
+
+def _transform_examples(examples: Rows, transform: Transform) -> dict[str, Rows]:
+    """Apply the transform to a few examples twice, and to each when it is read."""
+    if not examples.shape[0]:
+        raise invalid("examples", "at least one", "none")
+    some = examples[spread_places(examples.shape[0])]
+    tried = [_apply(transform, example) for example in some]
+    for once, example in zip(tried, some, strict=True):
+        if any(array.tobytes() != once[name].tobytes() for name, array in _apply(transform, example).items()):
+            raise InvalidInputError(
+                "The transform gives another result for the same example when it is called again. Leave out what draws "
+                "random numbers, such as augmentation."
+            )
+    return {name: _Transformed(examples, transform, name, array.shape, array.dtype) for name, array in tried[0].items()}
+
+
+@dataclass(frozen=True)
+class _Transformed:
+    """One of a model's inputs, which a transform makes of examples when they are read.
+
+    Attributes:
+        examples: as a run stores them.
+        transform: of the user.
+        name: of the input.
+        form: the shape that it has of every example.
+        dtype: likewise.
+    """
+
+    examples: Rows
+    transform: Transform
+    name: str
+    form: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, ...)."""
+        return self.examples.shape[0], *self.form
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        made = [_apply(self.transform, example) for example in self.examples[rows]]
+        for each in made:
+            if self.name not in each or each[self.name].shape != self.form:
+                expected = f"the same inputs of every example, {describe_inputs({self.name: self})}"
+                raise invalid("transform", f"one that gives {expected}", describe_inputs(each), ONE_SIZE)
+        return np.array([each[self.name] for each in made], self.dtype).reshape(-1, *self.form)
+
+
+def _apply(transform: Transform, example: Any) -> dict[str, np.ndarray]:
+    """What a transform makes of one example, by the names of the model's inputs."""
+    example = _as_picture(example) if getattr(example, "ndim", 0) == 3 else example
+    try:
+        with _transforming:
+            made = transform(example)
+        named = made if isinstance(made, Mapping) else {NAMELESS: made}
+        arrays = {name: to_array(name, each) for name, each in named.items()}
+    except Exception as error:  # of the user's own code
+        raise InvalidInputError(f"The transform fails: {type(error).__name__}: {first_line(error):.200}") from error
+    if isinstance(made, Mapping) and all(each.ndim > 1 and len(each) == 1 for each in arrays.values()):
+        arrays = {name: each[0] for name, each in arrays.items()}  # a batch of one, as of return_tensors="pt"
+    return {name: _check(f"{name} of the transform", each) for name, each in arrays.items()}
+
+
+def _as_picture(image: np.ndarray) -> Image.Image:
+    if image.dtype != np.uint8:
+        raise invalid("examples", "uint8 images, which the transform takes as PIL images", f"dtype {image.dtype}")
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+
+
+def pick_output(returned: Any, name: str | None, predicts: Predicts) -> tuple[torch.Tensor, tuple[str, ...], str]:
+    """Return the output of a name as (rows, C), its name, and which of several it is, in words.
+
+    Without a name it is `logits`, or the only one. A mean and its spread in two outputs are concatenated.
+
+    Raises:
+        InvalidInputError: several outputs and no name, or an unknown name.
+        UnsuitableModelError: the output is not one row of numbers for each example.
+    """
+    ordered = not is_dataclass(returned) and not isinstance(returned, Mapping)
+    if is_dataclass(returned):  # before a mapping: those of Hugging Face are both
+        named = {each.name: getattr(returned, each.name) for each in fields(returned)}
+    elif isinstance(returned, Mapping):
+        named = {str(key): value for key, value in returned.items()}
+    else:
+        named = {str(n): each for n, each in enumerate(returned if isinstance(returned, tuple | list) else [returned])}
+    named = {key: value for key, value in named.items() if value is not None}
+    chosen = choose_outputs(list(named), name, predicts, ordered=ordered, usual=LOGITS)
+    outputs = [each[:, None] if each.ndim == 1 else each for each in map(named.__getitem__, chosen)]
+    for rows in outputs:
+        check_output(tuple(rows.shape), str(rows.dtype).removeprefix("torch."), floating=rows.is_floating_point())
+    check_same_width(chosen, [rows.shape[1] for rows in outputs])
+    return (outputs[0] if len(outputs) == 1 else torch.cat(outputs, 1)), chosen, name_chosen(chosen, list(named))
+
+
+def find_activation(output: torch.fx.Node | None, values: np.ndarray) -> str:
+    """Find the activation of (rows, C) outputs: "softmax", "sigmoid", "none", "unclear", or "logits" for sure.
+
+    Args:
+        output: in a graph; None where there is no graph.
+        values: some, (n, C), for when the operation that made it says nothing.
+    """
+    while output is not None and output.target in UNCHANGING:
+        output = output.args[0]
+    return ACTIVATIONS.get(output and output.target) or guess_activation(values)
+
+
+def make_probabilities(
+    columns: int, activation: str, from_logits: bool | None, which: str
+) -> tuple[Callable[[torch.Tensor], torch.Tensor], OutputMeaning]:
+    """Make the function of (rows, C) class scores to float32 probabilities, of a single score to those of two classes.
+
+    Returns:
+        The function, and what the scores are taken for, after `which` outputs they are.
+
+    Raises:
+        InvalidInputError: `from_logits` for probabilities.
+        UnsuitableModelError: several outputs in 0 to 1 that need not sum to 1; one or two numbers of unknown meaning.
+    """
+    if activation == LOGITS:
+        activation, from_logits = "none", True if from_logits is None else from_logits
+    logits = are_logits(columns, activation, from_logits)
+
+    def finish(output: torch.Tensor) -> torch.Tensor:
+        values = output.float()
+        if columns == 1:
+            positive = values.sigmoid() if logits else values
+            return torch.cat([1 - positive, positive], dim=1)
+        return values.softmax(dim=1) if logits else values
+
+    return finish, describe_classes(columns, activation, from_logits, which)
+
+
+def make_values(columns: int, activation: str, predicts: Predicts) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Make the function of (rows, D) outputs to float32 values; with a predicted spread to D means, then D variances.
+
+    Raises:
+        UnsuitableModelError: a softmax over several classes; no spread for each mean.
+    """
+    check_regression(columns, predicts, lambda: activation)
+
+    def finish(output: torch.Tensor) -> torch.Tensor:
+        values = output.float()
+        if predicts in ("mean", "mean,variance"):
+            return values
+        means, spreads = values.chunk(2, dim=1)
+        return torch.cat([means, spreads.exp() if predicts == "mean,log_variance" else spreads.square()], dim=1)
+
+    return finish
+
+
+def compute_features(model: torch.nn.Module, call: Call, inputs: Mapping[str, Rows]) -> np.ndarray:
+    """Compute the inputs of the last dense layer that is called, dropout off.
+
+    Args:
+        model: the model.
+        call: of it.
+        inputs: N examples, each input (N, ...).
+
+    Returns:
+        (N, D) float32.
+
+    Raises:
+        UnsuitableModelError: a model without such a layer, or one whose input has other axes than the batch and one.
+    """
+    taken: list[torch.Tensor] = []
+    take = ignore_other_threads(lambda _, given: taken.append(given[0]))
+    layers = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
+    features = []
+    for rows, block in iterate_blocks(inputs, FEATURES_AT_ONCE):
+        taken.clear()
+        with torch.no_grad(), borrow(model), supply_numbers(model, (), supply_nothing):
+            hooks = [layer.register_forward_pre_hook(take) for layer in layers]
+            try:
+                call({name: as_tensor(array).clone() for name, array in block.items()})
+            finally:
+                for hook in hooks:
+                    hook.remove()
+        if not taken or taken[-1].ndim != 2 or len(taken[-1]) != FEATURES_AT_ONCE:
+            raise UnsuitableModelError(
+                "The inputs of the last layer need a model that ends in a torch.nn.Linear over one row an example. "
+                f"Received: {type(model).__name__}."
+            )
+        features.append(taken[-1][: rows.stop - rows.start].float().numpy())
+    return np.concatenate(features)
+
+
+def compute_gradient_sign(
+    model: torch.nn.Module,
+    predict: Callable[[torch.Tensor], torch.Tensor],
+    examples: np.ndarray,
+    labels: np.ndarray | None,
+) -> np.ndarray:
+    """Compute the sign of the change of each number that makes a class less probable (Goodfellow et al. 2015).
+
+    This is the direction of the fast gradient sign method; dropout is off.
+
+    Args:
+        model: a classifier.
+        predict: (N, ...) examples to (N, C) probabilities.
+        examples: (N, ...) float32 as the model takes them.
+        labels: (N,) the classes to move away from; the model's predictions without it.
+
+    Returns:
+        (N, ...) float32 of -1, 0 and 1.
+    """
+    signs = []
+    for start in range(0, len(examples), GRADIENTS_AT_ONCE):
+        block = as_tensor(examples[start : start + GRADIENTS_AT_ONCE]).clone().requires_grad_()
+        with torch.enable_grad(), borrow(model), supply_numbers(model, (), supply_nothing):
+            probs = predict(block.clone())  # a model may write into its input
+            classes = probs.argmax(dim=1) if labels is None else torch.tensor(labels[start : start + len(block)])
+            chosen = probs.gather(1, classes.long()[:, None])
+            # Cross-entropy up to its sign; the smallest float keeps the gradient of a probability that is 0 finite.
+            (gradient,) = torch.autograd.grad(-(chosen + torch.finfo(torch.float32).tiny).log().sum(), block)
+        signs.append(gradient.sign().numpy())
+    return np.concatenate(signs)
 
 
 @dataclass(frozen=True)

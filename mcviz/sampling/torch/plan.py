@@ -1,12 +1,14 @@
-"""The plan of a PyTorch model: the part computed once an example, the part computed in every pass, and their blocks."""
+"""The plan of a PyTorch model: a graph whose random numbers are inputs, cut where its passes begin to differ."""
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
+from torch.fx import Graph, GraphModule, Node
 
 from mcviz.sampling.base import (
     MOST_PASSES,
@@ -14,10 +16,13 @@ from mcviz.sampling.base import (
     Inputs,
     InputSpec,
     LayerReport,
+    MaskedDense,
     Plan,
     RandomPart,
+    SamePassesError,
     choose_block,
 )
+from mcviz.sampling.masks import ALIGNMENT
 from mcviz.sampling.torch.draws import (
     Call,
     Draw,
@@ -28,20 +33,329 @@ from mcviz.sampling.torch.draws import (
     supply_numbers,
     supply_rows,
 )
-from mcviz.sampling.torch.tracing import (
-    BatchAxis,
-    Trace,
-    TracedDense,
-    as_tensor,
-    byte_size,
-    find_batch_axes,
-    find_masked_dense,
-    find_masking,
-    run_alone,
-    trace,
-)
+from mcviz.sampling.torch.internals import aten, one_thread, to_copy, trace_operations, unsafe_view
+
+RESHAPES = aten.view.default, unsafe_view, aten.clone.default
+PLACING = *RESHAPES, aten.permute.default, to_copy  # of a mask
+DIVISIONS = aten.div.Scalar, aten.div.Tensor
+NUMBERS = {"bernoulli": torch.bool, "uniform": torch.float32, "normal": torch.float32}
+Arrays = Sequence[np.ndarray]
 
 Finish = Callable[[torch.Tensor], torch.Tensor]  # (rows, C) as the model returns them to (rows, width) float32
+
+
+class UntraceableError(Exception):
+    """The model cannot become one graph for batches of any size."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A model as a graph for a batch of a fixed number of rows.
+
+    Attributes:
+        rows: of the batch.
+        module: of the graph.
+        inputs: the examples, each (rows, ...).
+        numbers: the random numbers, each (rows, *request.shape).
+        boundary: what is the same in every pass, and what the random part starts from.
+        random: what depends on the random numbers.
+        draws: those that the numbers are for.
+    """
+
+    rows: int
+    module: GraphModule
+    inputs: tuple[Node, ...]
+    numbers: tuple[Node, ...]
+    boundary: tuple[Node, ...]
+    random: frozenset[Node]
+    draws: tuple[Draw, ...]
+
+    @property
+    def output(self) -> Node:
+        """The model's output, (rows, C)."""
+        return next(reversed(self.module.graph.nodes)).args[0]
+
+    def extract(self, feeds: Sequence[Node], fetches: Sequence[Node]) -> Callable[..., list[torch.Tensor]]:
+        """Make a function of the part of the graph between some nodes and others."""
+        graph, copies, needed, waiting = Graph(), dict[Node, Node](), set[Node](), list(fetches)
+        for number, feed in enumerate(feeds):
+            copies[feed] = graph.placeholder(f"feed_{number}")
+        while waiting:
+            node = waiting.pop()
+            if node not in needed and node not in copies:
+                needed.add(node)
+                waiting += node.all_input_nodes
+        for node in self.module.graph.nodes:
+            if node in needed:
+                copies[node] = graph.node_copy(node, copies.__getitem__)
+        graph.output([copies[fetch] for fetch in fetches])
+        return GraphModule(self.module, graph).forward  # its call would tell those who record the calls of a model
+
+    def find_constants(self, model: torch.nn.Module) -> list[torch.Tensor]:
+        """Find the tensors in the graph that are neither weights nor buffers of the model."""
+        held = {id(tensor) for tensor in [*model.parameters(), *model.buffers()]}
+        found = [getattr(self.module, node.target) for node in self.module.graph.nodes if node.op == "get_attr"]
+        return [each for each in found if isinstance(each, torch.Tensor) and id(each) not in held]
+
+    def reached_draws(self) -> tuple[Draw, ...]:
+        """Return the draws that the output depends on."""
+        needed, waiting = set[Node](), [self.output]
+        while waiting:
+            node = waiting.pop()
+            if node not in needed:
+                needed.add(node)
+                waiting += node.all_input_nodes
+        return tuple(draw for draw, node in zip(self.draws, self.numbers, strict=True) if node in needed)
+
+
+def trace(
+    model: torch.nn.Module,
+    call: Call,
+    inputs: Sequence[InputSpec],
+    rows: int,
+    draws: tuple[Draw, ...] | None = None,
+    rate: float | None = None,
+) -> Trace:
+    """Trace a model on `rows` examples, in its passes or, without draws, with all randomness off.
+
+    Args:
+        model: the model.
+        call: of it.
+        inputs: their form.
+        rows: of the batch.
+        draws: of the passes, as the model has them.
+        rate: of the dropout, or None for that of the model.
+
+    Raises:
+        UnsuitableModelError: it draws other numbers than before.
+    """
+    training = find_training(draws or ())
+    tensors = [torch.empty((rows, *spec.shape), dtype=getattr(torch, spec.dtype)) for spec in inputs]
+    tensors += [
+        torch.empty((rows, *draw.request.shape), dtype=NUMBERS[draw.request.distribution]) for draw in draws or ()
+    ]
+
+    def function(*given: torch.Tensor) -> torch.Tensor:
+        supply = supply_nothing if draws is None else supply_rows(draws, given[len(inputs) :])
+        examples = {spec.name: tensor for spec, tensor in zip(inputs, given, strict=False)}
+        with supply_numbers(model, training, supply):
+            return call(examples)
+
+    with torch.no_grad(), borrow(model):
+        module = trace_operations(function, tensors)
+    nodes = list(module.graph.nodes)
+    placeholders = [node for node in nodes if node.op == "placeholder"]
+    given, numbers = tuple(placeholders[: len(inputs)]), tuple(placeholders[len(inputs) :])
+    boundary, random = _cut_graph(nodes, given, numbers)
+    draws = tuple(_change_rate(draw, node, rate) for draw, node in zip(draws or (), numbers, strict=True))
+    traced = Trace(rows, module, given, numbers, boundary, random, draws)
+    if draws and traced.output not in random:
+        raise SamePassesError
+    return traced
+
+
+def _change_rate(draw: Draw, numbers: Node, rate: float | None) -> Draw:
+    """Let a dropout have another rate, in its draw and where its mask is divided by the rate of what is kept."""
+    node, keep = numbers, 1 - draw.request.rate
+    while len(node.users) == 1 and node.target not in DIVISIONS:
+        node = next(iter(node.users))
+        if node.target not in (*PLACING, *DIVISIONS):
+            return draw
+    if rate is None or draw.request.distribution != "bernoulli" or node.target not in DIVISIONS:
+        return draw
+    if not isinstance(node.args[1], float) or not math.isclose(node.args[1], keep):
+        return draw
+    node.args = node.args[0], 1 - rate
+    return replace(draw, request=replace(draw.request, rate=rate), layer=replace(draw.layer, rate=rate))
+
+
+def _cut_graph(
+    nodes: Sequence[Node], inputs: Sequence[Node], numbers: Sequence[Node]
+) -> tuple[tuple[Node, ...], frozenset[Node]]:
+    from_inputs, random, boundary = set(inputs), set(numbers), dict[Node, None]()
+    for node in nodes:
+        takes = node.all_input_nodes
+        if node.op != "call_function":
+            continue
+        if any(each in random for each in takes):
+            random.add(node)
+            boundary |= dict.fromkeys(each for each in takes if each in from_inputs)
+        elif any(each in from_inputs for each in takes):
+            from_inputs.add(node)
+    return tuple(boundary), frozenset(random)
+
+
+@dataclass(frozen=True)
+class BatchAxis:
+    """The axis of the batch in a tensor.
+
+    Attributes:
+        axis: its number.
+        count: how many an example has along it, one after another.
+        order: of the tensor's axes in memory, which the operations behind it were traced for.
+    """
+
+    axis: int
+    count: int
+    order: tuple[int, ...]
+
+    def gather(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Bring the batch to the front, (rows, ...)."""
+        moved = tensor.movedim(self.axis, 0)
+        return (moved.unflatten(0, (-1, self.count)) if self.count > 1 else moved).contiguous()
+
+    def place(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Bring (rows, ...) back."""
+        placed = (tensor.flatten(0, 1) if self.count > 1 else tensor).movedim(0, self.axis)
+        return placed.permute(self.order).contiguous().permute(*np.argsort(self.order))
+
+
+def find_batch_axes(small: Trace, large: Trace) -> list[BatchAxis] | None:
+    """Find the axis of the batch in each tensor of the boundary; None where one has none.
+
+    Raises:
+        UntraceableError: the traces differ by more than their sizes.
+    """
+    if [node.target for node in small.module.graph.nodes] != [node.target for node in large.module.graph.nodes]:
+        raise UntraceableError("a graph that changes with the size of the batch")
+    axes = []
+    for one, other in zip(small.boundary, large.boundary, strict=True):
+        sizes, larger = shape_of(one), shape_of(other)
+        moved = [axis for axis, pair in enumerate(zip(sizes, larger, strict=True)) if pair[0] != pair[1]]
+        if len(moved) != 1 or sizes[moved[0]] * large.rows != larger[moved[0]] * small.rows:
+            return None
+        strides = other.meta["val"].stride()
+        order = tuple(sorted(range(len(sizes)), key=lambda axis: -strides[axis]))
+        axes.append(BatchAxis(moved[0], sizes[moved[0]] // small.rows, order))
+    return axes
+
+
+def shape_of(node: Node) -> tuple[int, ...]:
+    """Return the shape of a tensor in a graph."""
+    return tuple(node.meta["val"].shape)
+
+
+def byte_size(node: Node) -> int:
+    """Return the bytes of a tensor in a graph, 0 for anything else."""
+    value = node.meta.get("val")
+    return math.prod(value.shape) * value.dtype.itemsize if isinstance(value, torch.Tensor) else 0
+
+
+def run_alone(function: Callable[..., Any], tensors: Sequence[torch.Tensor]) -> Any:
+    """Call a function of tensors in this thread alone, without gradients."""
+    with one_thread(), torch.no_grad():
+        return function(*tensors)
+
+
+def as_tensor(array: np.ndarray) -> torch.Tensor:
+    """Return an array in C order as a tensor whose memory lies as that of torch's own, since products round by it.
+
+    An axis of one element may have any stride in NumPy, which torch would take for another order of the axes.
+    """
+    flat, aligned = array.reshape(-1), array.ctypes.data % ALIGNMENT == 0
+    return (torch.from_numpy(flat) if aligned and flat.flags.writeable else torch.tensor(flat)).view(array.shape)
+
+
+@dataclass(frozen=True)
+class Masking:
+    """Where a mask is applied to a tensor of the boundary element by element.
+
+    Attributes:
+        array: the number of that tensor.
+        masked: the node of the result.
+        scale: of what is kept.
+    """
+
+    array: int
+    masked: Node
+    scale: float
+
+
+def find_masking(trace: Trace, number: int) -> Masking | None:
+    """Find where the mask of a draw is applied to the boundary."""
+    draw, node = trace.draws[number], trace.numbers[number]
+    scale, user = 1.0, _only_user(trace, node)
+    if draw.axis or draw.is_split or draw.request.distribution != "bernoulli":
+        return None
+    while user is not None and user.target in (to_copy, *DIVISIONS):
+        if user.target is not to_copy:
+            if not isinstance(user.args[1], float) or user.args[0] is not node:
+                return None
+            scale /= user.args[1]
+        node, user = user, _only_user(trace, user)
+    if user is None or user.target is not aten.mul.Tensor:
+        return None
+    for array, each in enumerate(trace.boundary):
+        if each in user.args and shape_of(each) == (trace.rows, *draw.request.shape):
+            return Masking(array, user, scale)
+    return None
+
+
+@dataclass(frozen=True)
+class TracedDense(MaskedDense):
+    """The dense layer, as it was found in a graph.
+
+    Attributes:
+        product: the node that it replaces, (rows, units).
+        scale: of what the dropout keeps.
+    """
+
+    product: Node
+    scale: float
+
+
+def find_masked_dense(trace: Trace) -> TracedDense | None:
+    """Find the dense layer that all of a model's randomness goes through first."""
+    if len(trace.boundary) != 1 or trace.boundary[0].meta["val"].dtype != torch.float32:
+        return None
+    maskings = [find_masking(trace, number) for number in range(len(trace.draws))]
+    found = [(draw, masking) for draw, masking in zip(trace.draws, maskings, strict=True) if masking]
+    if len(found) != 1 or _only_user(trace, trace.boundary[0]) is not found[0][1].masked:
+        return None
+    draw, masking = found[0]
+    tensor, user = masking.masked, _only_user(trace, masking.masked)
+    while user is not None and user.target in RESHAPES:
+        tensor, user = user, _only_user(trace, user)
+    if user is None or user.target not in (aten.addmm.default, aten.mm.default) or user.kwargs:
+        return None
+    *bias, factor, kernel = user.args
+    size = math.prod(draw.request.shape)
+    if factor is not tensor or shape_of(tensor) != (trace.rows, size) or not _is_constant(kernel):
+        return None
+    product = user
+    if bias:
+        graph = trace.module.graph
+        with graph.inserting_before(user):
+            product = graph.call_function(aten.mm.default, (factor, kernel))
+            product.meta["val"] = user.meta["val"]
+            total = graph.call_function(aten.add.Tensor, (product, bias[0]))
+        user.replace_all_uses_with(total)
+    weights = trace.extract([], [kernel])
+    return TracedDense(
+        draw.request,
+        shape_of(product)[1],
+        lambda: weights()[0].detach().numpy(),
+        multiply,
+        product,
+        masking.scale,
+    )
+
+
+def multiply(masks: np.ndarray, scaled: np.ndarray, transposed: bool) -> np.ndarray:
+    """Multiply masks by scaled weights; see `MaskedDense`."""
+    factors = as_tensor(masks)
+    return run_alone(torch.mm, [factors.T if transposed else factors, as_tensor(scaled)]).numpy()
+
+
+def _only_user(trace: Trace, node: Node) -> Node | None:
+    """Return the only node behind another one that is random, or None if there are several."""
+    users = [user for user in node.users if user in trace.random or user.op == "output"]
+    return users[0] if len(users) == 1 else None
+
+
+def _is_constant(node: Any) -> bool:
+    """Return whether a node follows from weights alone."""
+    return isinstance(node, Node) and node.op != "placeholder" and all(map(_is_constant, node.all_input_nodes))
 
 
 def make_traced_plan(

@@ -9,7 +9,7 @@ from keras import layers
 
 from mcviz.choices import MASKS
 from mcviz.sampling import Sampler
-from mcviz.sampling.random_numbers import draw_random_numbers
+from mcviz.sampling.masks import draw_random_numbers
 from tests.sampling.keras.zoo import (
     CLASSES,
     assert_follows_weights,

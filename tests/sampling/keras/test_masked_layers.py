@@ -13,13 +13,12 @@ from scipy import stats
 
 from mcviz.choices import MASKS
 from mcviz.errors import InvalidInputError, MissingPackageError
-from mcviz.sampling import Sampler, products
-from mcviz.sampling.keras.masked_layers import as_tensor, multiply
-from mcviz.sampling.keras.plan import make_plan
+from mcviz.sampling import Sampler
+from mcviz.sampling import masks as products
+from mcviz.sampling.keras.plan import as_tensor, make_plan, multiply
 from mcviz.sampling.keras.stochastic import StochasticLayers
-from mcviz.sampling.products import PRODUCTS
-from mcviz.sampling.random_numbers import bernoulli, draw_active_mask, draw_random_numbers
-from mcviz.sampling.subset_sums import SubsetSums, sum_kept_rows
+from mcviz.sampling.machine_code import SubsetSums, sum_kept_rows
+from mcviz.sampling.masks import PRODUCTS, bernoulli, draw_active_mask, draw_random_numbers
 from tests.sampling.keras.zoo import (
     CLASSES,
     assert_follows_weights,

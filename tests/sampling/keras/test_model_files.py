@@ -22,13 +22,14 @@ from hypothesis import strategies as st
 
 from mcviz import Sampler, load_model, sample
 from mcviz.errors import UnsuitableModelError
-from mcviz.sampling.keras.architecture import (
+from mcviz.sampling.keras.model_files import (
     KNOWN_ACTIVATIONS,
     KNOWN_CLASSES,
     LAYERS_WITH_VOCABULARY,
+    VOCABULARY_FILE,
     check_architecture,
+    write_model_file,
 )
-from mcviz.sampling.keras.model_files import VOCABULARY_FILE, write_model_file
 from mcviz.sampling.keras.network import model_digest
 from mcviz.sampling.keras.texts import vocabularies
 from mcviz.sampling.run_sampling import sample_run

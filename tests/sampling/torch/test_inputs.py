@@ -17,14 +17,14 @@ from mcviz.runs import Preprocessing
 from mcviz.runs.data_set import data_set_of
 from mcviz.sampling import checking
 from mcviz.sampling.adapters import adapter_for_run, load_shown
-from mcviz.sampling.source import load_run_sampler
+from mcviz.sampling.loading import load_run_sampler
 from tests.requiring import require_torch
 
 require_torch("safetensors")
 
 import torch  # noqa: E402
 
-from mcviz.sampling.torch.inputs import prepare_inputs  # noqa: E402
+from mcviz.sampling.torch.network import prepare_inputs  # noqa: E402
 from tests.sampling.torch import package  # noqa: E402
 
 RNG = np.random.default_rng(0)

@@ -30,9 +30,8 @@ from mcviz.jobs import Jobs
 from mcviz.jobs.of_run import options_of_more
 from mcviz.options import ModelOptions, TaskOptions, format_arguments
 from mcviz.runs import Run
-from mcviz.sampling.base import Network
-from mcviz.sampling.model_source import ModelSource
-from mcviz.sampling.source import load_run_sampler, load_sampler
+from mcviz.sampling.base import ModelSource, Network
+from mcviz.sampling.loading import load_run_sampler, load_sampler
 from tests.app.opening import opened_page
 from tests.app.probing import words
 from tests.cases import only
@@ -157,7 +156,7 @@ def test_what_was_sampled_is_opened_again_where_its_package_is_named(run: Run, m
 
 @pytest.mark.parametrize("modules", ["", "bird", "birdsong", "birds.data", "birds.models", "birds.models:build", "os"])
 def test_nothing_is_imported_that_the_operator_has_not_named(run: Run, monkeypatch, modules: str) -> None:
-    monkeypatch.setattr("mcviz.sampling.source.import_modules", lambda _: None)  # which some of these are not
+    monkeypatch.setattr("mcviz.sampling.loading.import_modules", lambda _: None)  # which some of these are not
     told = refused(run.path, modules)
     assert "`--import birds`, or with `MCVIZ_IMPORT='birds'`" in told
     assert not any(name.startswith("birds") for name in sys.modules)
@@ -226,7 +225,7 @@ def change_shape(package: Path) -> None:
 
 def change_weights(package: Path, **metadata: str) -> None:
     """Change the run's own, or what they say, with all checksums."""
-    from mcviz.runs.verified import describe_file
+    from mcviz.runs.arrays import describe_file
 
     path = package.parent / "run/model.safetensors"
     with safetensors.safe_open(path, "pt") as file:

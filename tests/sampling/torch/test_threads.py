@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import mcviz
-from mcviz.sampling.source import load_run_sampler
+from mcviz.sampling.loading import load_run_sampler
 from tests.requiring import require_torch
 
 require_torch("safetensors")

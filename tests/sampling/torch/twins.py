@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mcviz.runs.contents import Rows
+from mcviz.runs.tables import Rows
 from mcviz.sampling.base import InputSpec
 from mcviz.sampling.examples import NAMELESS
 from mcviz.sampling.torch.network import TorchNetwork

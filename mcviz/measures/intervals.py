@@ -1,0 +1,559 @@
+"""Intervals of figures over examples, and tests of whether two sets of predictions differ.
+
+Groups are independent of each other; of the examples within one, nothing is assumed. Everywhere in the measures,
+`groups` is (N,) integers, the group of each example, or None: then each example is a group of its own.
+
+The bootstrap draws as many examples as there are, with replacement, and computes the figure of each draw. The
+difference of two figures of the same examples is a figure, too: then both are of the same draws, which makes it paired.
+
+Of very many examples a random subsample is drawn from, and the spread is scaled to the number of all: it falls with the
+root of the number of examples (the bootstrap of m out of n, Bickel et al. 1997).
+
+Where examples of a group depend on each other, whole groups are drawn (the cluster bootstrap, Davison & Hinkley 1997),
+and Student's t is of the sums over groups.
+
+Somebody bets again and again that a loss is below the mean that is tested. If the true mean is as large or larger, the
+stake is not expected to grow, so that it ever becomes 1/p has a chance of p at most (Ville 1939). It holds for any
+number of losses, of any distribution.
+
+If confidences are true, a prediction is wrong with one less its confidence, and the number of mistakes is a sum of
+independent Bernoulli variables: it has the Poisson-binomial distribution (Wang 1993). Other hypotheses move every
+chance of a mistake by one share of the way to 1, or to 0. That is calibration at a share of 0, and at larger ones a
+distribution as wide as a binomial one, the widest there is of its mean (Hoeffding 1956). The interval holds the shares
+that the number of mistakes does not refuse, so it leaves out 0 exactly where the test refuses calibration.
+"""
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import scipy  # loads scipy.special when it is first used
+
+Array = np.ndarray
+FEWEST_GROUPS = 10  # with a mistake, and with a correct prediction, from which on their correlation is estimated
+
+BLOCK_WEIGHTS = 2**21  # weights that are in memory at a time, 16 MB
+MOST_DRAWN = 20_000  # examples, of which draws take seconds
+Statistic = Callable[[Array], Array]
+
+BETS = np.array([1, 0.6, 0.3, 0.1])  # shares of the largest bet
+PARTS = np.array([7, 3, 3, 3]) / 16  # of the stake, one for each of them; they sum to 1 exactly
+
+RELATIVE_ROUNDING = 1e-9  # a share of a figure within which it is the same
+
+CumulativeDistribution = Callable[[float, float], float]
+MOST_EXACT = 2000  # examples; beyond, a binomial distribution of the same mean and variance stands for the exact one
+
+
+def number_groups(groups: Array) -> tuple[Array, Array]:
+    """Number the groups that there are.
+
+    Returns:
+        (N,) int64 0..G-1 for each example, and (G,) int64, how many examples each group has.
+    """
+    _, numbers, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    return numbers, sizes
+
+
+def count_groups(examples: int, groups: Array | None) -> int:
+    """Count the groups of so many examples."""
+    return examples if groups is None else len(np.unique(groups))
+
+
+def sum_by_group(values: Array, groups: Array | None) -> Array:
+    """Sum (N, K) numbers over each group: (G, K) float64, or the numbers themselves without groups."""
+    if groups is None:
+        return values
+    numbers, sizes = number_groups(groups)
+    return np.stack([np.bincount(numbers, column, len(sizes)) for column in values.T], axis=1)
+
+
+def split_in_halves(examples: int, groups: Array | None, seed: int) -> tuple[Array, Array]:
+    """Split examples in two at random, or their groups, which stay whole.
+
+    Returns:
+        The numbers of the examples of each half, in a random order.
+    """
+    random = np.random.default_rng(seed)
+    if groups is None:
+        first, second = np.array_split(random.permutation(examples), 2)
+        return first, second
+    numbers, sizes = number_groups(groups)
+    place = random.permutation(len(sizes))[numbers]
+    order, half = np.argsort(place, kind="stable"), (len(sizes) + 1) // 2
+    first, second = np.split(order, [np.count_nonzero(place < half)])
+    return first, second
+
+
+def largest_design_effect(groups: Array | None) -> float:
+    """Return the design effect where all examples of a group are alike: the mean size of the group of an example."""
+    if groups is None:
+        return 1.0
+    _, sizes = number_groups(groups)
+    return float(np.square(sizes).sum() / sizes.sum())
+
+
+def design_effect(outcomes: Array, expected: Array | float, groups: Array | None, confidence: float = 0.95) -> float:
+    """Compute how many examples of groups tell as much as one that is independent (Kish 1965), 1 or more.
+
+    Counts that are divided by it are treated as those of independent examples (Korn & Graubard 1998). It is estimated
+    from how far sums over groups are spread, and made larger as Student's t is wider for few groups. Where fewer than
+    `FEWEST_GROUPS` groups hold an outcome, or lack one, little can be estimated: then the examples of a group count as
+    all alike, which is the worst case.
+
+    Args:
+        outcomes: (N,) 0 to 1, such as whether each prediction is a mistake.
+        expected: (N,) the expected outcomes, or their mean.
+        groups: (N,) integers or None.
+        confidence: 0 to 1, of the interval that it is for.
+    """
+    if groups is None:
+        return 1.0
+    numbers, sizes = number_groups(groups)
+    worst = largest_design_effect(groups)
+    there, missing = (np.count_nonzero(np.bincount(numbers, each)) for each in (outcomes, 1 - outcomes))
+    if min(there, missing) < FEWEST_GROUPS:
+        return worst
+    residuals = np.asarray(outcomes - expected, np.float64)
+    spread = np.square(np.bincount(numbers, residuals)).sum() / np.square(residuals).sum()
+    tail, count = (1 + confidence) / 2, len(sizes)
+    wider = (scipy.special.stdtrit(count - 1, tail) / scipy.special.ndtri(tail)) ** 2 * count / (count - 1)
+    return float(min(max(spread, 1.0) * wider, worst))
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure and the ends of its interval of confidence, all in the same unit; NaN ends where there is none."""
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+    @property
+    def magnitude(self) -> "Interval":
+        """The distance from 0, of a difference whose ends are both on one side."""
+        low, high = sorted((abs(self.low), abs(self.high)))
+        return Interval(abs(self.value), low, high)
+
+    @property
+    def root(self) -> "Interval":
+        """The interval of the root of the figure, which is 0 or more."""
+        return Interval(*(math.sqrt(max(each, 0)) for each in (self.value, self.low, self.high)))
+
+    def minus(self, other: "Interval", correlation: float = 0.0) -> "Interval":
+        """The difference of two figures, by their intervals (method 10 of Newcombe 1998; Zou & Donner 2008)."""
+
+        def reach(one: float, two: float) -> float:
+            return math.sqrt(max(one**2 + two**2 - 2 * correlation * one * two, 0.0))
+
+        value = self.value - other.value
+        low = value - reach(self.value - self.low, other.high - other.value)
+        return Interval(value, low, value + reach(self.high - self.value, other.value - other.low))
+
+    def format(self, number: Callable[[float], str], unit: str = "") -> str:
+        """The figure with its unit and the ends, such as "98.21% (97.95 to 98.44)"; `number` formats each of them."""
+        if math.isnan(self.low) or math.isnan(self.high):
+            return f"{number(self.value)}{unit}"
+        return f"{number(self.value)}{unit} ({number(self.low)} to {number(self.high)})"
+
+
+def mean_intervals(
+    values: Array,
+    *,
+    groups: Array | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> list[Interval]:
+    """Compute intervals of means: each end is the farther one of Student's t and of the bootstrap-t (Efron 1982).
+
+    Percentiles of the bootstrap are too narrow where few examples, such as the mistakes, make up most of a mean. The
+    RMSE is the root of a mean; that one model is better than another is the mean of differences.
+
+    Args:
+        values: (N, K) floating point or bool, K numbers an example.
+        groups: (N,) integers, the group of each example; without it each is its own.
+        confidence: 0 to 1.
+        resamples: number of bootstrap draws, from `MOST_DRAWN` examples at most.
+        seed: of the draws.
+
+    Returns:
+        K intervals; of one example or group there is none, nor of a column that is not finite.
+
+    Raises:
+        ValueError: no example.
+    """
+    _require_examples(len(values))
+    means = values.mean(axis=0, dtype=np.float64)
+    sums = values if groups is None else sum_by_group(values - means, groups)
+    count = len(sums)
+    if count == 1:
+        return [Interval(float(value)) for value in means]
+    chosen, members = values, groups
+    if len(values) > MOST_DRAWN:
+        some = draw_examples(len(values), subsample_share(len(values)), np.random.default_rng(seed), groups)
+        chosen, members = values[some], None if groups is None else groups[some]
+    centred = sum_by_group(chosen - chosen.mean(axis=0, dtype=np.float64), members)
+    squares, draws = np.square(centred), len(centred)
+    sizes = None if members is None else number_groups(members)[1][:, None].astype(np.float64)
+    pivots = []
+    for weights in _draw_weights(draws, resamples, seed):
+        total = draws if sizes is None else weights @ sizes
+        moved = weights @ centred / total
+        crossed, widths = moved, np.ones(1)
+        if sizes is not None:
+            crossed, widths = weights @ (centred * sizes) / draws, weights @ np.square(sizes) / draws
+        spread = weights @ squares / draws - moved * (2 * crossed - moved * widths)  # of sums less `moved` an example
+        errors = np.sqrt(np.maximum(spread, 0) / (draws - 1)) * (draws / total)
+        pivots.append(np.divide(moved, errors, out=np.zeros_like(moved), where=errors > 0))
+    low, high = np.quantile(np.concatenate(pivots), [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    student = scipy.special.stdtrit(count - 1, (1 + confidence) / 2)
+    errors = sums.std(axis=0, ddof=1, dtype=np.float64) / np.sqrt(count) * (count / len(values))
+    ends = means - errors * np.maximum(student, high), means + errors * np.maximum(student, -low)
+    return [Interval(*map(float, each)) for each in zip(means, *ends, strict=True)]
+
+
+def bootstrap_intervals(
+    build_statistic: Callable[[Array | slice], Statistic],
+    examples: int,
+    *,
+    groups: Array | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> list[Interval]:
+    """Compute percentile intervals of any figures that can be computed for many draws at once.
+
+    Args:
+        build_statistic: as for `resample`.
+        examples: N.
+        groups: as for `mean_intervals`.
+        confidence: as for `mean_intervals`.
+        resamples: as for `mean_intervals`.
+        seed: as for `mean_intervals`.
+
+    Returns:
+        M intervals.
+
+    Raises:
+        ValueError: no example.
+    """
+    found = resample(build_statistic, examples, groups=groups, resamples=resamples, seed=seed)
+    return percentile_intervals(*found, confidence)
+
+
+def resample(
+    build_statistic: Callable[[Array | slice], Statistic],
+    examples: int,
+    *,
+    groups: Array | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> tuple[Array, Array]:
+    """Compute figures of all examples, and of bootstrap draws from them.
+
+    Args:
+        build_statistic: takes the n examples to draw from, an array of their numbers or a slice of all, and returns a
+            function of (R, n) float64 weights, how often each of R draws holds each of these, that returns (R,) or
+            (R, M). Draws of groups that are not of one size do not hold as many examples each.
+        examples: N.
+        groups: as for `mean_intervals`.
+        resamples: R.
+        seed: of the draws.
+
+    Returns:
+        (M,) float64 of all examples, and (R, M) float64 of the draws.
+
+    Raises:
+        ValueError: no example.
+    """
+    _require_examples(examples)
+    statistic, share = build_statistic(slice(None)), subsample_share(examples)
+    (value,) = statistic(np.ones((1, examples))).reshape(1, -1)
+    if share < 1:
+        chosen = draw_examples(examples, share, np.random.default_rng(seed), groups)
+        statistic, examples, groups = build_statistic(chosen), len(chosen), None if groups is None else groups[chosen]
+    members = None if groups is None else number_groups(groups)[0]
+    blocks = _draw_weights(examples, resamples, seed, members)
+    found = [statistic(weights).reshape(len(weights), -1) for weights in blocks]
+    draws = np.concatenate(found)
+    if share < 1:
+        (centre,) = statistic(np.ones((1, examples))).reshape(1, -1)
+        draws = value + np.sqrt(share) * (draws - centre)
+    return value, draws
+
+
+def percentile_intervals(value: Array, draws: Array, confidence: float) -> list[Interval]:
+    """Compute percentile intervals of (M,) figures with (R, M) draws; none leaves out its figure, whatever its bias."""
+    ends = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    ends = np.minimum(ends[0], value), np.maximum(ends[1], value)
+    return [Interval(*map(float, each)) for each in zip(value, *ends, strict=True)]
+
+
+def _require_examples(examples: int) -> None:
+    if examples < 1:
+        raise ValueError("The bootstrap needs at least one example. Received: none.")
+
+
+def subsample_share(examples: int) -> float:
+    """Return the share of the examples to subsample, 0 to 1; the spread of draws falls with its root."""
+    return min(1.0, MOST_DRAWN / examples)
+
+
+def draw_examples(examples: int, share: float, random: np.random.Generator, groups: Array | None = None) -> Array:
+    """Draw a share of the examples at random, or of their groups, at least one: their numbers, ascending."""
+    if groups is not None:
+        numbers, sizes = number_groups(groups)
+        return np.flatnonzero(np.isin(numbers, draw_examples(len(sizes), share, random)))
+    return np.sort(random.choice(examples, max(1, round(share * examples)), replace=False))
+
+
+def _draw_weights(examples: int, resamples: int, seed: int, members: Array | None = None) -> Iterator[Array]:
+    """Yield blocks of (R, N) weights; those of a group are the same, where `members` numbers the groups."""
+    drawn = examples if members is None else int(members.max()) + 1
+    counts, rows = _draw_counts(drawn, resamples, seed), max(1, BLOCK_WEIGHTS // examples)
+    for start in range(0, resamples, rows):
+        weights = counts[start : start + rows].astype(np.float64)
+        yield weights if members is None else weights[:, members]
+
+
+@lru_cache(maxsize=1)  # the figures of several predictors, and their differences, take the same draws
+def _draw_counts(examples: int, resamples: int, seed: int) -> Array:
+    """(R, N) uint8, how often each draw holds each example; that it is 256 times is out of the question."""
+    random, counts = np.random.default_rng(seed), np.empty((resamples, examples), np.uint8)
+    for row in counts:
+        row[:] = np.bincount(random.integers(examples, size=examples), minlength=examples)
+    return counts
+
+
+def proportion(successes: float, trials: float, confidence: float = 0.95) -> Interval:
+    """Compute the share of successes with its exact interval (Clopper & Pearson 1934).
+
+    Args:
+        successes: 0 to `trials`. A part of a whole one counts, if that is a mean over several passes or targets: such a
+            sum varies less (Hoeffding 1963).
+        trials: at least 1. Both are divided by the design effect, where examples belong together.
+        confidence: 0 to 1; the interval holds the true share at least as often.
+    """
+    tail = (1 - confidence) / 2
+    low = scipy.special.betaincinv(successes, trials - successes + 1, tail) if successes > 0 else 0.0
+    high = scipy.special.betaincinv(successes + 1, trials - successes, 1 - tail) if successes < trials else 1.0
+    return Interval(float(successes / trials), float(low), float(high))
+
+
+def share_interval(outcomes: Array, groups: Array | None, confidence: float = 0.95) -> Interval:
+    """Compute the share of outcomes as `proportion` does, of counts that are divided by their design effect.
+
+    Args:
+        outcomes: (N,) 0 to 1, or bool.
+        groups: as for `mean_intervals`.
+        confidence: as for `proportion`.
+    """
+    effect = design_effect(outcomes, float(outcomes.mean()), groups, confidence)
+    return proportion(float(outcomes.sum()) / effect, len(outcomes) / effect, confidence)
+
+
+def bounded_mean(values: Array, most: float, confidence: float = 0.95) -> Interval:
+    """Compute a mean of values that are 0 to `most`, with an interval that holds for any of them (Hoeffding 1963).
+
+    What few examples show of rare large values, such as the NLL of mistakes, says little about those that there are:
+    the ends are the means that values of 0 and `most` alone would show with the chance that is left open.
+
+    Args:
+        values: (N,) floating point, at least one.
+        most: above 0.
+        confidence: 0 to 1.
+    """
+    mean, allowed = float(values.mean()), np.log(2 / (1 - confidence)) / len(values)
+    found = min(mean / most, 1.0)
+
+    def excess(other: float) -> float:
+        return float(scipy.special.rel_entr(found, other) + scipy.special.rel_entr(1 - found, 1 - other)) - allowed
+
+    low = scipy.optimize.brentq(excess, 0, found) if found > 0 else 0.0
+    high = scipy.optimize.brentq(excess, found, 1) if found < 1 else 1.0
+    return Interval(mean, most * low, most * high)
+
+
+def paired_difference(gained: int, lost: int, trials: int, confidence: float = 0.95) -> Interval:
+    """Compute the difference of two shares of the same examples, from the exact intervals of what differs.
+
+    They are those of the examples that only one of the two holds, whose numbers are correlated as multinomial ones. Of
+    none that differs, each end is the exact bound of no case in so many trials. Where the exact test of McNemar (1947)
+    does not refuse that both are the same, the interval holds 0: as many are gained as lost, but for chance.
+
+    Args:
+        gained: how many only the first holds.
+        lost: how many only the second holds.
+        trials: how many examples there are, at least 1.
+        confidence: 0 to 1; either end lies beyond the true difference in at most half of what this leaves open, by
+            enumeration (tests/measures/test_bootstrap.py).
+
+    Returns:
+        The first share less the second.
+    """
+    one, other = (proportion(count, trials, confidence) for count in (gained, lost))
+    both = gained * lost
+    correlation = -math.sqrt(both / ((trials - gained) * (trials - lost))) if both else 0.0
+    found = one.minus(other, correlation)
+    if not gained + lost:
+        return found
+    share, scale = proportion(gained, gained + lost, confidence), (gained + lost) / trials
+    return Interval(
+        (gained - lost) / trials,
+        min(found.low, (2 * share.low - 1) * scale),
+        max(found.high, (2 * share.high - 1) * scale),
+    )
+
+
+def betting_p_value(losses: Array, mean: float) -> float:
+    """Compute the p-value of the hypothesis that the mean loss is `mean` or more.
+
+    The stake is divided among a few constant bets (their diversified Kelly bet).
+
+    Args:
+        losses: (N,) float64 0 to 1, independent and of one distribution, in an order that does not depend on them.
+        mean: 0 to 1.
+    """
+    if mean >= 1:
+        return float(np.all(losses == 1))
+    with np.errstate(divide="ignore"):  # the largest bet is lost at a loss of 1
+        growth = np.log1p(-BETS * (losses[:, None] - mean) / (1 - mean)).cumsum(axis=0)
+    stakes = scipy.special.logsumexp(growth, axis=1, b=PARTS)
+    return float(np.exp(-max(stakes.max(initial=0), 0)))
+
+
+def critical_sum(sums: Array, confidence: float = 0.95, resamples: int = 1000, seed: int = 0) -> float:
+    """Compute how far a sum of differences is from 0 by chance, if each may as well have the other sign.
+
+    Args:
+        sums: (G,) float64, the sum over each group of examples.
+        confidence: 0 to 1.
+        resamples: how many draws of signs there are, with the sums as they are.
+        seed: of the draws.
+
+    Returns:
+        0 or more; a sum further from 0 is more than noise.
+    """
+    sums, random = sums[sums != 0], np.random.default_rng(seed)
+    found = [abs(sums.sum())]
+    rows = max(1, BLOCK_WEIGHTS // max(1, len(sums)))
+    for start in range(1, resamples, rows):
+        signs = 2.0 * random.integers(2, size=(min(rows, resamples - start), len(sums))) - 1
+        found.extend(np.abs(signs @ sums))
+    return float(np.sort(found)[int(np.ceil(confidence * resamples)) - 1]) * (1 + RELATIVE_ROUNDING)
+
+
+def finds_more_than_chance(wanted: Array, inspected: int, confidence: float = 0.95) -> bool:
+    """Whether the first examples of an order hold more of the wanted ones than those of a random order.
+
+    It is the one-sided test of the hypergeometric distribution (Fisher 1935).
+
+    Args:
+        wanted: (N,) bool in the order that is tested, such as whether each prediction is wrong.
+        inspected: number of examples that are inspected, the first ones, 1 to N.
+        confidence: 0 to 1; of orders that know nothing, 1 - `confidence` at most seem to find something.
+    """
+    found = int(np.count_nonzero(wanted[:inspected]))
+    chance = scipy.stats.hypergeom.sf(found - 1, len(wanted), np.count_nonzero(wanted), inspected)
+    return bool(chance <= (1 - confidence) * (1 + RELATIVE_ROUNDING))
+
+
+def excess_mistakes(chances: Array, mistakes: float, confidence: float = 0.95, effect: float = 1.0) -> Interval:
+    """Compute how much more frequent mistakes are than expected; above 0 confidences are too high.
+
+    Args:
+        chances: (N,) floating point 0 to 1, of a mistake by each of N ≥ 1 predictions, if confidences are true.
+        mistakes: 0 to N, their number; fractional where it is a mean over several passes.
+        confidence: 0 to 1. Given the chances, the interval holds the expected excess at least as often.
+        effect: the design effect, by which all counts are divided: so many examples tell as much as an independent one.
+
+    Returns:
+        The share of mistakes less the mean chance of one, as fractions.
+    """
+    mean, tail = float(chances.mean()), (1 - confidence) / 2
+    cumulative = _distribution(chances, mistakes, effect)
+    excess = float(mistakes) / len(chances) - mean
+    mistakes, count = mistakes / effect, len(chances) / effect
+
+    def end(chance: Callable[[float], float]) -> float:
+        move = scipy.optimize.brentq(lambda move: chance(move) - tail, -1, 1)
+        return move * (1 - mean if move > 0 else mean)
+
+    low = 0 - mean if mistakes == 0 else end(lambda move: 1 - cumulative(mistakes - 1, move))
+    high = 1 - mean if mistakes == count else end(lambda move: cumulative(mistakes, move))
+    return Interval(excess, low, high)
+
+
+def expected_mistakes(chances: Array, confidence: float = 0.95) -> Interval:
+    """Compute the share of mistakes to be expected, with the interval that holds the share that there will be.
+
+    Args:
+        chances: as for `excess_mistakes`.
+        confidence: 0 to 1. If the chances are true, the interval holds the share at least as often.
+    """
+    count, cumulative = len(chances), _distribution(chances, 0)
+    low, high = (
+        bisect_left(range(count), tail, key=lambda mistakes: cumulative(mistakes, 0))
+        for tail in ((1 - confidence) / 2, (1 + confidence) / 2)
+    )
+    return Interval(float(chances.mean()), low / count, high / count)
+
+
+def can_reject(chances: Array, confidence: float = 0.95, effect: float = 1.0) -> bool:
+    """Whether there are enough examples to reject calibration: for no mistakes at all, or for nothing but mistakes.
+
+    Args:
+        chances: as for `excess_mistakes`.
+        confidence: as for `excess_mistakes`.
+        effect: as for `excess_mistakes`.
+    """
+    return bool(max(np.prod(1 - chances), np.prod(chances)) ** (1 / effect) <= (1 - confidence) / 2)
+
+
+def _distribution(chances: Array, mistakes: float, effect: float = 1.0) -> CumulativeDistribution:
+    exact = len(chances) <= MOST_EXACT and float(mistakes).is_integer() and effect == 1
+    return _exact_distribution(chances) if exact else _approximate_distribution(chances, effect)
+
+
+def _exact_distribution(chances: Array) -> CumulativeDistribution:
+    """Build the exact chance of at most so many mistakes, after a move towards more or fewer of them."""
+    distribution = np.zeros(len(chances) + 1)
+    distribution[0] = 1
+    for number, chance in enumerate(chances, 1):
+        distribution[1 : number + 1] += chance * (distribution[:number] - distribution[1 : number + 1])
+        distribution[0] *= 1 - chance
+    before = np.arange(len(distribution))
+
+    def cumulative(mistakes: float, move: float) -> float:
+        if move < 0:
+            return float(distribution @ _binomial(mistakes, before, 1 + move))
+        return float(distribution @ _binomial(mistakes - before, len(chances) - before, move))
+
+    return cumulative
+
+
+def _approximate_distribution(chances: Array, effect: float = 1.0) -> CumulativeDistribution:
+    """Build the chance under the binomial distribution of the same mean and variance (Ehm 1991)."""
+    sums = len(chances), float(chances.sum()), float(np.square(chances).sum())
+    count, total, squares = (each / effect for each in sums)
+
+    def cumulative(mistakes: float, move: float) -> float:
+        start, share = max(move, 0.0), 1 - abs(move)
+        mean = count * start + share * total
+        square = count * start**2 + 2 * start * share * total + share**2 * squares
+        if square == 0:  # no chance of any mistake
+            return 1.0
+        return float(_binomial(mistakes, mean**2 / square, min(square / mean, 1.0)))
+
+    return cumulative
+
+
+def _binomial(successes: Array | float, trials: Array | float, chance: float) -> Array:
+    """The chance of at most so many successes; neither number has to be whole."""
+    inside = (successes > -1) & (successes < trials)
+    rest, more = np.where(inside, trials - successes, 1), np.where(inside, successes + 1, 1)
+    return np.where(inside, scipy.special.betainc(rest, more, 1 - chance), successes >= trials)

@@ -1,0 +1,167 @@
+"""Active learning: which examples to label next.
+
+An example counts as one of a class where the class's probability reaches the mean of that probability over the examples
+with its label. The counts by given label and by this class, scaled to as many as have each label, are the joint
+distribution of given and true labels; what lies off its diagonal is wrong.
+
+`bald` and `entropy` take the highest scores, which may all be of the same doubt. `power_bald` draws by them, and
+`batch_bald` takes the batch that would tell most together.
+"""
+
+import heapq
+
+import numpy as np
+import scipy  # loads scipy.sparse when it is first used
+
+from mcviz.measures.intervals import Interval, Statistic, bootstrap_intervals
+from mcviz.measures.scores import expected_entropy, mutual_information, predictive_entropy
+
+Array = np.ndarray
+ROUNDING = 1e-6  # below a threshold that still reaches it: where all probabilities of a class are alike, they are it
+
+MOST_COMBINATIONS = 2000  # combinations of labels of a batch that are followed
+
+
+def estimate_label_errors(probs: Array, labels: Array, *, confidence: float = 0.95, seed: int = 0) -> Interval:
+    """Estimate how many labels are wrong.
+
+    Args:
+        probs: (N, C) floating point, the predictive mean of a model that was not trained on these labels.
+        labels: (N,) integers.
+        confidence: 0 to 1, of the interval: percentiles of 1,000 bootstrap draws of the examples. It holds what other
+            examples would do to the estimate, and not what another model would.
+        seed: of the draws.
+
+    Returns:
+        The number, 0 to N, and the ends of its interval.
+    """
+    (share,) = bootstrap_intervals(
+        lambda chosen: _build_share(probs[chosen], labels[chosen]), len(labels), confidence=confidence, seed=seed
+    )
+    return Interval(*(len(labels) * end for end in (share.value, share.low, share.high)))
+
+
+def _build_share(probs: Array, labels: Array) -> Statistic:
+    """Build a function of (R, N) weights of draws that returns the share of wrong labels in each, (R,)."""
+    classes = probs.shape[1]
+    own = probs[np.arange(len(labels)), labels].astype(np.float64)
+
+    def share(weights: Array) -> Array:
+        counts = weights @ _by_label(np.ones(len(labels)), labels, classes)
+        thresholds = weights @ _by_label(own, labels, classes) / np.maximum(counts, 1)
+        thresholds = np.where(counts > 0, thresholds - ROUNDING, np.inf)  # no example is of a class without a label
+        low, high = thresholds.min(axis=0), thresholds.max(axis=0)
+        moving = ((probs >= low) & (probs < high)).any(axis=1)  # the classes of others are the same in all draws
+        found = _count_pairs(weights[:, ~moving], probs[~moving], labels[~moving], thresholds[0])
+        if moving.any():
+            some = weights[:, moving], probs[moving], labels[moving]
+            found += np.concatenate(
+                [_count_pairs(each[None], *some[1:], level) for each, level in zip(some[0], thresholds, strict=True)],
+                axis=1,
+            )
+        # As in the paper's code, at least one label of each class is right.
+        wrong, right = found[0], np.maximum(found[1], 1)
+        return (counts * wrong / (wrong + right)).sum(axis=1) / counts.sum(axis=1)
+
+    return share
+
+
+def _count_pairs(weights: Array, probs: Array, labels: Array, thresholds: Array) -> Array:
+    """(2, R, C) weights, by given label, of the examples that count as another class, and as that of their label."""
+    reached = np.where(probs >= thresholds, probs, -1)
+    found = np.where(reached.max(axis=1) < 0, -1, reached.argmax(axis=1))
+    pairs = (found >= 0) & (found != labels), found == labels
+    return np.stack([weights @ _by_label(pair.astype(np.float64), labels, len(thresholds)) for pair in pairs])
+
+
+def _by_label(values: Array, labels: Array, classes: int) -> "scipy.sparse.csr_array":
+    """(n, C) sparse: a value of each example in the column of its label."""
+    return scipy.sparse.csr_array((values, (np.arange(len(labels)), labels)), shape=(len(labels), classes))
+
+
+def random(examples: int, batch: int, seed: int = 0) -> Array:
+    """(batch,) int64 numbers of examples, each as likely as any other."""
+    return np.random.default_rng(seed).permutation(examples)[:batch]
+
+
+def entropy(probs: Array, batch: int) -> Array:
+    """(batch,) int64, the highest predictive entropies of (T, N, C) probabilities, the highest first."""
+    return select_highest(predictive_entropy(probs), batch)
+
+
+def bald(probs: Array, batch: int) -> Array:
+    """(batch,) int64, the highest mutual information (Houlsby et al. 2011) of (T, N, C), the highest first."""
+    return select_highest(mutual_information(probs), batch)
+
+
+def select_highest(scores: Array, batch: int) -> Array:
+    """(batch,) int64, the examples with the highest of (N,) scores, the highest first; ties in their own order."""
+    return np.argsort(-scores, kind="stable")[:batch]
+
+
+def power_bald(information: Array, batch: int, seed: int = 0) -> Array:
+    """Draw examples without replacement, in proportion to their mutual information (Kirsch et al. 2023, β = 1).
+
+    Args:
+        information: (N,) floating point, 0 or more.
+        batch: how many are drawn; those without information come last.
+        seed: of the draws.
+
+    Returns:
+        (batch,) int64 numbers of examples, in the order in which they were drawn.
+    """
+    noise = np.random.default_rng(seed).gumbel(size=len(information))
+    with np.errstate(divide="ignore"):
+        return select_highest(np.log(information) + noise, batch)
+
+
+def batch_bald(probs: Array, batch: int, seed: int = 0, rows: int = MOST_COMBINATIONS) -> Array:
+    """Select the examples whose labels together would tell most of the model: greedy BatchBALD (Kirsch et al. 2019).
+
+    Exact as long as the labels of the batch have at most `rows` combinations; then that many are drawn by their chance.
+    An example never adds more than it added to a smaller batch, so that few have to be computed again.
+
+    Args:
+        probs: (T, N, C) floating point; all examples of a pass have the same masks, or it means nothing.
+        batch: how many.
+        seed: of the draws.
+        rows: how many combinations are followed.
+
+    Returns:
+        (batch,) int64 numbers of examples, in the order in which they were taken.
+    """
+    generator, within = np.random.default_rng(seed), expected_entropy(probs)
+    chance, posterior = np.ones(1), np.full((1, len(probs)), 1 / len(probs))  # of each combination; of passes given it
+    queue = [(-information, example, 0) for example, information in enumerate(mutual_information(probs))]
+    heapq.heapify(queue)
+    chosen: list[int] = []
+    while queue and len(chosen) < batch:
+        _, example, batch_size = heapq.heappop(queue)
+        example_probs = probs[:, example].astype(np.float64)
+        if batch_size < len(chosen):
+            adds = chance @ scipy.special.entr(posterior @ example_probs).sum(axis=1) - within[example]
+            heapq.heappush(queue, (-adds, example, len(chosen)))
+            continue
+        chosen.append(example)
+        chance, posterior = _extend_batch(chance, posterior, example_probs, rows, generator)
+    return np.array(chosen, np.int64)
+
+
+def _extend_batch(
+    chance: Array, posterior: Array, probs: Array, rows: int, generator: np.random.Generator
+) -> tuple[Array, Array]:
+    """Combine every row with every label of one more example; draw `rows` of them where they get too many.
+
+    `chance` is (R,) of each combination, `posterior` (R, T) of each pass given it, `probs` (T, C) of the example.
+    """
+    label_chance = posterior @ probs
+    together = (chance[:, None] * label_chance).ravel()
+    if len(together) <= rows:
+        kept, chances = np.flatnonzero(together > 0), together[together > 0]
+    else:
+        places = (np.arange(rows) + generator.random()) / rows  # systematic sampling
+        cumulated = together.cumsum()
+        kept = np.searchsorted(cumulated / cumulated[-1], places, side="right").clip(max=len(together) - 1)
+        chances = np.full(rows, 1 / rows)
+    row, label = np.divmod(kept, probs.shape[1])
+    return chances, posterior[row] * probs.T[label] / label_chance.ravel()[kept][:, None]

@@ -1,0 +1,503 @@
+"""Folders of files, the lock of their one writer, and the place of the shipped runs.
+
+A file is written whole or not at all. On this machine: under a temporary name beside its own, synced, then renamed. In
+object storage a write is one request, and other readers see the old object or the new one.
+
+The folder itself may be reached by a symbolic link. Within it no link is followed: neither to read nor to write, and
+above all not to remove.
+"""
+
+import errno
+import os
+import re
+import secrets
+import stat
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import override
+
+from mcviz.errors import InvalidInputError, NotPermittedError, StorageError
+from mcviz.text import is_text
+
+TEMPORARY = re.compile(r"\.[^/]+\.[0-9a-f]{12}\.tmp")
+MISSING = (FileNotFoundError, NotADirectoryError)
+ADVICE = "Make room or permission there, or choose another folder; what was finished before is kept"
+
+SECONDS_BETWEEN_TRIES = 0.02
+
+PACKAGE = Path(__file__).resolve().parents[1]
+FOLDER = PACKAGE if (PACKAGE / "cache").is_dir() else PACKAGE.parent  # of what travels with the package
+SHIPPED_RUNS = tuple(FOLDER / "cache" / name for name in ("mnist-cnn", "fashion-cnn"))  # the first is shown first
+
+
+def folder_at(address: str | os.PathLike[str]) -> "Folder":
+    """The folder at a path or an fsspec address.
+
+    Raises:
+        InvalidInputError: it is empty, or no text.
+        StorageError: it is of a kind that fsspec does not know.
+    """
+    text = os.fspath(address)
+    if not text:
+        raise InvalidInputError("The address of a folder should not be empty. Give a path, such as cache/run.")
+    if not is_text(text):
+        raise InvalidInputError(f"The name of a folder should be Unicode. Received: {text!r}. Rename it.")
+    text = text.removeprefix("file://")
+    return RemoteFolder(text) if "://" in text else LocalFolder(text)
+
+
+class Folder(ABC):
+    """A folder of files, named by paths relative to it with `/` between the parts.
+
+    Every method raises StorageError where the storage fails, and leaves all files as they were.
+    """
+
+    path: str
+
+    def address(self, name: str) -> str:
+        """The file as a person would write it."""
+        return f"{self.path}/{name}"
+
+    @abstractmethod
+    def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
+        """Bytes of a file, from `start`; fewer than `length` where the file ends first.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+        """
+
+    def version(self, name: str) -> str:  # noqa: ARG002 (storage that is asked each time would be slow)
+        """A text that changes whenever a file is replaced; "" where it is not there, or in object storage."""
+        return ""
+
+    @abstractmethod
+    def sizes(self, names: list[str] | None = None) -> dict[str, int]:
+        """The sizes in bytes of the regular files of these names that are there, or of all that is no folder.
+
+        Among the latter are folders that are empty or cannot be listed, with a `/` behind their name.
+        """
+
+    @abstractmethod
+    def subfolders_with(self, name: str) -> list[str]:
+        """The names of the folders directly in this one that have a file of that name, in order."""
+
+    @abstractmethod
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file, whole or not at all."""
+
+    @abstractmethod
+    def rename(self, name: str, to: str) -> None:
+        """Rename a file directly in this folder, if there is one."""
+
+    @abstractmethod
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove files and empty folders, as `sizes` names them, and then every folder that is empty, this one too."""
+
+    def delete(self, name: str) -> None:
+        """Remove one file."""
+        self.remove([name])
+
+
+class LocalFolder(Folder):
+    """A folder on this machine."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._folder = Path(path)
+
+    @override
+    def address(self, name: str) -> str:
+        return str(self._folder / name)
+
+    @override
+    def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
+        try:
+            with (
+                _as_storage_error(f"{self.address(name)} cannot be read"),
+                open(self.address(name), "rb", opener=_open) as file,  # reads on where the system gives 2 GB at most
+            ):
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    raise OSError(errno.EINVAL, "Not a regular file")
+                left = max(status.st_size - start, 0)  # what is claimed never takes more memory
+                file.seek(start)
+                return file.read(left if length is None else min(length, left))
+        except MISSING as error:
+            raise FileNotFoundError(f"There is no file {self.address(name)}.") from error
+
+    @override
+    def version(self, name: str) -> str:
+        with suppress(OSError):
+            status = os.lstat(self.address(name))
+            return f"{status.st_ino}-{status.st_mtime_ns}-{status.st_size}"
+        return ""
+
+    @override
+    def sizes(self, names: list[str] | None = None) -> dict[str, int]:
+        with suppress(*MISSING), _as_storage_error(f"{self.path} cannot be listed"):
+            return dict(_walk(self._folder) if names is None else _stats(self._folder, names))
+        return {}
+
+    @override
+    def subfolders_with(self, name: str) -> list[str]:
+        with suppress(*MISSING), _as_storage_error(f"{self.path} cannot be listed"):
+            return sorted(path.name for path in self._folder.iterdir() if os.path.lexists(path / name))
+        return []
+
+    @override
+    def write(self, name: str, data: bytes) -> None:
+        inner, _, own = name.rpartition("/")
+        temporary = f".{own}.{secrets.token_hex(6)}.tmp"
+        with (
+            _as_storage_error(f"{self.address(name)} cannot be written", ADVICE, even_if_missing=True),
+            self._open_inner(inner, make=True) as folder,
+        ):
+            try:
+                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=folder)
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(temporary, own, src_dir_fd=folder, dst_dir_fd=folder)
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(temporary, dir_fd=folder)
+                raise
+            os.fsync(folder)
+
+    @override
+    def rename(self, name: str, to: str) -> None:
+        with (
+            suppress(*MISSING),
+            _as_storage_error(f"{self.address(name)} cannot be renamed"),
+            self._open_inner("") as folder,
+        ):
+            os.replace(name, to, src_dir_fd=folder, dst_dir_fd=folder)
+            os.fsync(folder)
+
+    @override
+    def remove(self, names: Iterable[str]) -> None:
+        for name in (names := list(names)):
+            inner, _, own = name.rpartition("/")
+            with (
+                suppress(*MISSING),
+                _as_storage_error(f"{self.address(name)} cannot be removed"),
+                self._open_inner(inner) as folder,
+            ):
+                if own:
+                    os.unlink(own, dir_fd=folder)
+        for inner in [*sorted(_parents(names), key=len, reverse=True), ""]:  # the innermost first
+            self._tidy(inner)
+
+    def is_link(self) -> bool:
+        """Whether a symbolic link leads to this folder."""
+        return self._folder.is_symlink()
+
+    def move(self, to: str) -> None:
+        """Give this folder, or the link that leads to it, another path beside it, where nothing is."""
+        with _as_storage_error(f"{self.path} cannot be renamed", ADVICE, even_if_missing=True):
+            self._folder.rename(to)
+            _sync(self._folder.absolute().parent)
+
+    def unlink(self) -> None:
+        """Remove the link that leads to this folder; the folder stays."""
+        with suppress(*MISSING), _as_storage_error(f"{self.path} cannot be removed"):
+            self._folder.unlink()
+            _sync(self._folder.absolute().parent)
+
+    def _tidy(self, inner: str) -> None:
+        """Sync a folder after a removal, and remove it if it is empty."""
+        with suppress(*MISSING), _as_storage_error(f"{self.address(inner)} cannot be removed"):
+            with self._open_inner(inner) as folder:
+                os.fsync(folder)
+            with suppress(OSError):  # it still holds something
+                (self._folder / inner).rmdir()
+            if not inner:
+                _sync(self._folder.absolute().parent)
+
+    @contextmanager
+    def _open_inner(self, inner: str, *, make: bool = False) -> Iterator[int]:
+        """Open a folder within this one as a descriptor; a link on the way counts as missing."""
+        if make and not self._folder.is_dir():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            sync_with_parents(self._folder)
+        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            for part in inner.split("/") if inner else ():
+                if make:
+                    with suppress(FileExistsError):
+                        os.mkdir(part, dir_fd=descriptor)
+                        os.fsync(descriptor)
+                outer = descriptor
+                descriptor = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=outer)
+                os.close(outer)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+class RemoteFolder(Folder):
+    """A folder at an fsspec address, such as `s3://bucket/run` or `memory://run`."""
+
+    def __init__(self, path: str) -> None:
+        try:
+            import fsspec
+        except ImportError as error:
+            raise StorageError(f"{path} needs the package fsspec: pip install fsspec.") from error
+        self.path = path.rstrip("/")
+        try:
+            self._files, self._root = fsspec.core.url_to_fs(self.path)
+        except (ImportError, ValueError, OSError) as error:  # of a server that does not answer, too
+            raise StorageError(f"{path} is no address that can be used: {error}.") from error
+
+    @override
+    def read(self, name: str, start: int = 0, length: int | None = None) -> bytes:
+        if length == 0:
+            return b""
+        end = None if length is None else start + length
+        with _as_storage_error(f"{self.address(name)} cannot be read"):
+            content: bytes = self._files.cat_file(f"{self._root}/{name}", start=start, end=end)
+        return content
+
+    @override
+    def sizes(self, names: list[str] | None = None) -> dict[str, int]:
+        found: dict[str, Any] = {}
+        with suppress(*MISSING), _as_storage_error(f"{self.path} cannot be listed"):
+            self._files.invalidate_cache()
+            found = self._files.find(self._root, detail=True)
+        prefix = len(self._root.rstrip("/")) + 1
+        sizes = {path[prefix:]: info["size"] for path, info in found.items()}
+        return sizes if names is None else {name: sizes[name] for name in names if name in sizes}
+
+    @override
+    def subfolders_with(self, name: str) -> list[str]:
+        ending = f"/{name}"
+        return sorted(
+            path.removesuffix(ending) for path in self.sizes() if path.endswith(ending) and path.count("/") == 1
+        )
+
+    @override
+    def write(self, name: str, data: bytes) -> None:
+        with _as_storage_error(f"{self.address(name)} cannot be written", even_if_missing=True):
+            self._files.pipe_file(f"{self._root}/{name}", data)
+
+    @override
+    def rename(self, name: str, to: str) -> None:
+        with suppress(*MISSING), _as_storage_error(f"{self.address(name)} cannot be renamed"):
+            self._files.mv(f"{self._root}/{name}", f"{self._root}/{to}")
+
+    @override
+    def remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            with suppress(*MISSING), _as_storage_error(f"{self.address(name)} cannot be removed"):
+                self._files.rm_file(f"{self._root}/{name}")
+
+
+@contextmanager
+def _as_storage_error(what: str, advice: str = "", *, even_if_missing: bool = False) -> Iterator[None]:
+    """Raise every error of a storage as a StorageError, but a missing file as such."""
+    try:
+        yield
+    except MISSING as error:
+        if not even_if_missing:
+            raise
+        raise StorageError(_sentence(what, error, advice)) from error
+    except Exception as error:
+        raise StorageError(_sentence(what, error, advice)) from error
+
+
+def _sentence(what: str, error: Exception, advice: str) -> str:
+    reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
+    if isinstance(error, OSError) and error.errno == errno.ELOOP:
+        reason = "it is a symbolic link"
+    return f"{what}: {reason}. {advice}." if advice else f"{what}: {reason}."
+
+
+def _open(file: str, flags: int) -> int:
+    """Open a file for reading; neither follow a link nor wait for the writer of a pipe."""
+    return os.open(file, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))  # Windows has neither
+
+
+def _walk(folder: Path) -> list[tuple[str, int]]:
+    found: list[tuple[str, int]] = []
+    waiting = [""]
+    while waiting:
+        inner = waiting.pop()
+        before = len(found) + len(waiting)
+        with suppress(FileNotFoundError):  # a writer renames and removes files meanwhile
+            try:
+                with os.scandir(folder / inner) as entries:
+                    for entry in entries:
+                        if entry.is_dir(follow_symlinks=False):
+                            waiting.append(f"{inner}{entry.name}/")
+                        else:
+                            with suppress(FileNotFoundError):
+                                found.append((inner + entry.name, entry.stat(follow_symlinks=False).st_size))
+            except OSError:
+                if not inner:
+                    raise
+            if inner and len(found) + len(waiting) == before:
+                found.append((inner, 0))
+    return found
+
+
+def _stats(folder: Path, names: list[str]) -> list[tuple[str, int]]:
+    linked = tuple(f"{inner}/" for inner in _parents(names) if (folder / inner).is_symlink())
+    found = []
+    for name in names:
+        with suppress(*MISSING):
+            status = os.lstat(f"{folder}/{name}")
+            if stat.S_ISREG(status.st_mode) and not name.startswith(linked):
+                found.append((name, status.st_size))
+    return found
+
+
+def _parents(names: Iterable[str]) -> set[str]:
+    """All folders above some files."""
+    found: set[str] = set()
+    while names := {name.rpartition("/")[0] for name in names} - {""}:
+        found |= names
+    return found
+
+
+def sync_with_parents(folder: Path) -> None:
+    """Sync a folder and all its parents: a process that made one may have been killed before it was on disk."""
+    for made in (folder, *folder.resolve().parents):
+        with suppress(PermissionError):  # of a folder that may be entered and not listed
+            _sync(made)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def write_lock(folder: Folder, patience: float | None = None) -> Iterator[None]:
+    """Hold the lock of a run, waiting until other processes and threads have released it.
+
+    Object storage has no locks: there two writers do the same work twice, and write the same bytes.
+
+    Args:
+        folder: of the run.
+        patience: how many seconds to wait, as where a person does; without it, for as long as it takes.
+
+    Raises:
+        StorageError: the lock file cannot be made, or another writer held it for longer than that.
+    """
+    if not isinstance(folder, LocalFolder):
+        yield
+        return
+    require_locks()
+    lock = _lock_file(folder)
+    with ExitStack() as held:
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            held.callback(_release, lock, _acquire(lock, patience))
+            sync_with_parents(lock.parent)
+        except BlockingIOError as error:
+            raise StorageError(
+                f"{folder.path} is being written by another process. Wait for its end, or stop it, and try again."
+            ) from error
+        except OSError as error:
+            raise StorageError(
+                f"{folder.path} cannot be written: {(error.strerror or str(error)).lower()}. "
+                f"Choose a folder in which files can be made."
+            ) from error
+        yield
+
+
+def has_lock(folder: Folder) -> bool:
+    """Whether there is a lock file, of a writer at work or of one that was killed."""
+    return isinstance(folder, LocalFolder) and os.path.lexists(_lock_file(folder))
+
+
+def _lock_file(folder: LocalFolder) -> Path:
+    path = Path(os.path.realpath(folder.path))  # one lock for a run, whichever link leads to it
+    return path.with_name(f".{path.name}.lock")
+
+
+def require_locks() -> None:
+    """Check that this system has file locks.
+
+    Raises:
+        StorageError: it has none.
+    """
+    try:
+        import fcntl  # noqa: F401 (only whether it is there)
+    except ImportError as error:
+        raise StorageError(
+            "Runs can be written on Linux and macOS; Windows lacks the file locks that this takes. "
+            "Use the Windows Subsystem for Linux (WSL). Runs that are there can be read."
+        ) from error
+
+
+def _release(lock: Path, descriptor: int) -> None:
+    with suppress(OSError):
+        lock.unlink()  # before it is released, so that whoever waits for this file sees that it is gone
+    os.close(descriptor)
+
+
+def _acquire(lock: Path, patience: float | None) -> int:
+    deadline = None if patience is None else time.monotonic() + patience
+    while True:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        try:
+            _wait_for(descriptor, deadline)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), lock.stat()):
+                    return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _wait_for(descriptor: int, deadline: float | None) -> None:
+    """Wait for the lock of an open file, until a time of `time.monotonic`; then a BlockingIOError is raised."""
+    import fcntl
+
+    if deadline is None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(SECONDS_BETWEEN_TRIES)
+        else:
+            return
+
+
+def shipped_runs() -> dict[str, Path]:
+    """The folder of each run that came with mcviz, by its name."""
+    return {run.name: run for run in SHIPPED_RUNS if run.exists()}
+
+
+def is_shipped(path: str | os.PathLike[str]) -> bool:
+    """Whether a path, or a link at it, leads to a run that came with mcviz."""
+    with suppress(OSError, ValueError):  # nothing is there, or nothing can be
+        return any(run.samefile(path) for run in shipped_runs().values())
+    return False
+
+
+def require_own(path: str | os.PathLike[str]) -> None:
+    """Refuse to change a run that came with mcviz.
+
+    Raises:
+        NotPermittedError: it did.
+    """
+    if is_shipped(path):
+        raise NotPermittedError(
+            f"{os.fspath(path)} came with mcviz and cannot be changed. Copy its folder, and change the copy."
+        )

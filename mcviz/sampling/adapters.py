@@ -1,0 +1,449 @@
+"""How the kinds of examples are brought into the form that a model takes."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+from msgspec.structs import replace
+
+from mcviz.data import DataSet, InPlace, Pictures
+from mcviz.data.pictures import convert_channels, resize_images
+from mcviz.kinds import Image, Kind, Row, Text, find_kind
+from mcviz.runs import Preprocessing, Run, StoredImages, ValueScale
+from mcviz.runs.tables import Rows
+from mcviz.sampling.examples import (
+    BY_TRANSFORM,
+    default_preprocessing,
+    fits_shape,
+    format_shape,
+    model_shape,
+    preprocess,
+    resize_for_transform,
+    resize_to_model,
+    takes_whole_numbers,
+)
+from mcviz.sampling.sampler import Sampler
+from mcviz.validate import invalid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+ARRAYS_AS_THEY_ARE = Preprocessing(reason="The arrays are what the model takes.")
+
+ROWS_AS_THEY_ARE = Preprocessing(reason="Rows reach the model as they are.")
+
+IN_THE_MODEL = Preprocessing(reason="The model makes numbers of the words by itself.")
+
+__all__ = ["ADAPTERS", "Adapter", "adapter_for_examples", "adapter_for_run", "load_shown", "load_stored"]
+
+
+@dataclass(frozen=True)
+class Adapter(ABC):
+    """Brings examples of a kind into the form that a model takes: those of a run, and new ones.
+
+    Attributes:
+        sampler: of the model.
+        preprocessing: how the model takes an example as it is stored.
+        question: what to ask where a model is no good, after "Are the … prepared as they were in training, ".
+    """
+
+    sampler: Sampler
+    preprocessing: Preprocessing
+
+    question: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def for_examples(
+        cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
+    ) -> tuple[Self, Rows]:
+        """Make the adapter for a data set, and give its examples as a run stores them.
+
+        Args:
+            sampler: of the model.
+            examples: of the kind.
+            preprocessing: how the model takes them; found out from the model without it.
+
+        Raises:
+            InvalidInputError: they do not fit the model.
+        """
+
+    @classmethod
+    def for_run(cls, sampler: Sampler, run: Run) -> Self:
+        """Make the adapter for the examples of a run and for new ones, with a sampler of the run's model."""
+        return cls(sampler, run.manifest.preprocessing)
+
+    @classmethod
+    def load_stored(cls, run: Run) -> Rows:
+        """Return the examples of a run, as `from_stored` takes them.
+
+        Raises:
+            McvizError: the run was kept without them.
+        """
+        return cls.to_array(run.content)
+
+    @classmethod
+    def load_shown(cls, run: Run, examples: np.ndarray) -> np.ndarray:
+        """Return some examples of a run by their numbers, as they are shown and as `from_inputs` takes them.
+
+        Raises:
+            McvizError: the run was kept without them.
+        """
+        return cls.to_array(run.content.iloc[examples])
+
+    @classmethod
+    def to_array(cls, content: "pd.DataFrame") -> np.ndarray:
+        """Return the examples that columns of a run hold, as `from_stored` and `from_inputs` take them."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def from_stored(self, examples: np.ndarray) -> np.ndarray:
+        """Return examples as a run stores them in the form that the model takes, (N, …).
+
+        Raises:
+            InvalidInputError: of another shape.
+        """
+
+    def from_inputs(self, inputs: np.ndarray) -> np.ndarray:
+        """Return new examples in the form in which they are shown in the one that the model takes, (N, …).
+
+        Raises:
+            InvalidInputError: of another shape.
+        """
+        return self.from_stored(inputs)
+
+    def read_inputs(self, run: Run, examples: DataSet) -> np.ndarray:
+        """Return examples from elsewhere, like those of a run, in the form in which they are shown.
+
+        Raises:
+            InvalidInputError: of another form, which cannot be brought into the run's.
+        """
+        raise NotImplementedError
+
+    @abstractmethod
+    def describe(self, examples: np.ndarray) -> str:
+        """Describe some examples in a few words."""
+
+    def alternatives(self, examples: np.ndarray) -> list[tuple["Adapter", str]]:
+        """Return adapters that prepare some examples otherwise, each with the option that asks for it."""
+        return []
+
+    def doubts(self, examples: np.ndarray) -> str:
+        """Return a sentence where some examples may not be as the model takes them, or ""."""
+        return ""
+
+
+@dataclass(frozen=True)
+class ImageAdapter(Adapter):
+    """Brings images into the form that a model takes: those of a run, and new ones that are to look like them.
+
+    The model's shape may do without the axis of one channel, or be flat. What comes out is float32, or whole numbers
+    for a model that takes them, or uint8 for a transform.
+
+    Attributes:
+        scale: which values of stored images stand for black and white.
+    """
+
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    scale: ValueScale | None = None
+
+    question = "and the classes in the same order"
+
+    @classmethod
+    def for_data(
+        cls, sampler: Sampler, shape: tuple[int, ...], dtype: np.dtype, preprocessing: Preprocessing | None = None
+    ) -> Self:
+        """Make the adapter for images that are to be sampled.
+
+        Args:
+            sampler: of the model.
+            shape: (N, height, width, channels) of the images.
+            dtype: uint8 or float32.
+            preprocessing: how the model takes them; found out from the model without it.
+
+        Raises:
+            InvalidInputError: images of another size than the model's, fractions for one that takes whole numbers or
+                for a transform, or preprocessing for other channels.
+        """
+        if sampler.network.transform is None:
+            model_shape(sampler.input_shape, shape)
+        elif dtype != np.uint8:
+            advice = "Leave out the transform where the images are prepared already."
+            raise invalid("data", "uint8 images or pictures, which the transform takes", dtype, advice)
+        if dtype != np.uint8 and takes_whole_numbers(sampler.input_dtype):
+            raise invalid("data", "uint8 images, since the model takes whole numbers", dtype, "Save them as uint8.")
+        if preprocessing is not None:
+            preprocessing.check(shape[-1])
+        return cls(sampler, preprocessing or default_preprocessing(sampler.network, dtype))
+
+    @classmethod
+    def for_examples(
+        cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
+    ) -> tuple[Self, np.ndarray | Pictures | InPlace]:
+        """See `Adapter`; pictures from files are brought to the model's size, and to one where it takes any."""
+        crop = preprocessing is not None and preprocessing.crop
+        if sampler.network.transform is None:
+            images = resize_to_model(examples, sampler.input_shape, crop)
+        else:
+            images = resize_for_transform(examples, crop)
+        return cls.for_data(sampler, images.shape, images.dtype, preprocessing), images
+
+    @classmethod
+    def for_run(cls, sampler: Sampler, run: Run) -> Self:
+        return cls(sampler, run.manifest.preprocessing, run.value_scale)
+
+    @classmethod
+    def load_stored(cls, run: Run) -> StoredImages:
+        """See `Adapter`: (N, height, width, channels), which are read as they are indexed."""
+        return run.images
+
+    @classmethod
+    def load_shown(cls, run: Run, examples: np.ndarray) -> np.ndarray:
+        """See `Adapter`: (n, height, width, channels) float32 in 0..1."""
+        return run.value_scale.to_unit(run.images[examples])
+
+    def from_stored(self, images: np.ndarray) -> np.ndarray:
+        """See `Adapter`: of (N, height, width, channels) uint8, or float32."""
+        if self.sampler.network.transform is not None:
+            return images if images.dtype == np.uint8 else images.round().clip(0, 255).astype(np.uint8)
+        shape = model_shape(self.sampler.input_shape, images.shape)
+        taken = images.astype(np.float32) if images.dtype == np.uint8 else images.astype(np.float32, copy=False)
+        if not self.preprocessing.applied:
+            taken = preprocess(taken, self.preprocessing)
+        if takes_whole_numbers(self.sampler.input_dtype):
+            return taken.round().astype(self.sampler.input_dtype).reshape(shape)
+        return taken.reshape(shape)
+
+    def from_inputs(self, images: np.ndarray) -> np.ndarray:
+        """See `Adapter`: of (N, height, width, channels) float32 from 0 (black) to 1 (white)."""
+        return self.from_stored(images if self.scale is None else self.scale.from_unit(images))
+
+    def read_inputs(self, run: Run, examples: DataSet) -> np.ndarray:
+        """See `Adapter`: (N, height, width, channels) float32 in 0..1, in size and colours like the run's images."""
+        images, shape = examples.images, run.image_shape
+        assert images is not None
+        if isinstance(images, Pictures):
+            return images.resize((shape[0], shape[1], shape[2]))[:] / np.float32(255)
+        images = images[:]
+        low, high = (0, 255) if images.dtype == np.uint8 else (float(images.min()), float(images.max()))
+        if images.dtype == np.uint8 or (low >= 0 and 1 < high <= 255 and not run.value_scale.stretched):
+            unit = images / np.float32(255)
+        elif low >= 0 and high <= 1:
+            unit = images
+        else:  # prepared as the run's own are, or there is no knowing how
+            unit = run.value_scale.to_unit(images)
+        return resize_images(convert_channels(unit, shape[2]), shape[:2])
+
+    def describe(self, images: np.ndarray) -> str:
+        """See `Adapter`: size, dtype and range."""
+        size = " × ".join(map(str, images.shape[1:]))
+        return f"{size}, {images.dtype}, {float(images.min()):g} to {float(images.max()):g}"
+
+    def alternatives(self, images: np.ndarray) -> list[tuple[Adapter, str]]:
+        """See `Adapter`: other scales."""
+        if self.sampler.network.transform is not None:
+            return []
+        whole, now = images.dtype == np.uint8 or float(images.max()) > 1, self.preprocessing.divide_by
+        scales = [scale for scale in ((1.0, 255.0, 127.5) if whole else (1.0, 1 / 255)) if scale != now]
+        others = [replace(self.preprocessing, divide_by=scale) for scale in scales]
+        return [(ImageAdapter(self.sampler, other), f"--scale {other.divide_by:g}") for other in others]
+
+    def doubts(self, images: np.ndarray) -> str:
+        """See `Adapter`: a range that a model rarely takes."""
+        how, highest = self.preprocessing, float(images.max())
+        untouched = how.divide_by == 1 and not how.mean and not how.applied
+        if images.dtype == np.uint8 or not untouched or self.sampler.network.scaling_layer is not None:
+            return ""
+        if images.min() < 0 or highest <= 1:
+            return ""
+        return (
+            f"The images go up to {highest:g} and reach the model as they are. If it was trained on 0..1, give --scale."
+        )
+
+
+class InputsAdapter(Adapter):
+    """Hands the `inputs` of a data set to a model."""
+
+    question = "and the classes in the same order"
+
+    @classmethod
+    def for_examples(
+        cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
+    ) -> tuple[Self, np.ndarray]:
+        """See `Adapter`; no preprocessing is asked for."""
+        if preprocessing is not None and preprocessing.steps:
+            raise invalid("preprocessing", "left out for arrays that the model takes", str(preprocessing))
+        assert examples.inputs is not None
+        return cls(sampler, ARRAYS_AS_THEY_ARE), examples.inputs
+
+    def from_stored(self, examples: np.ndarray) -> np.ndarray:
+        return examples
+
+    def describe(self, inputs: np.ndarray) -> str:
+        """See `Adapter`: nothing, since the check names the inputs of every model."""
+        return "as the model takes them"
+
+
+@dataclass(frozen=True)
+class RowAdapter(Adapter):
+    """Brings rows of numbers, (N, D) float32, into the form that a model takes."""
+
+    preprocessing: Preprocessing = ROWS_AS_THEY_ARE
+
+    question = "by the same scaler, and the columns in the same order"
+
+    @classmethod
+    def for_examples(
+        cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
+    ) -> tuple[Self, np.ndarray]:
+        """See `Adapter`; the columns are as many as the model and the preprocessing take."""
+        assert examples.rows is not None
+        rows = examples.rows.to_numpy(np.float32)
+        if sampler.takes_texts:
+            raise invalid("data", "texts, as the model takes them", "rows of numbers", "Name their column.")
+        if sampler.input_shape is not None and not fits_shape(rows.shape[1:], sampler.input_shape):
+            names = ", ".join(map(str, examples.rows.columns[:5])) + (", …" if rows.shape[1] > 5 else "")
+            advice = "Name the columns in the model's order (features, on the command line --feature-columns)."
+            found = f"{rows.shape[1]:,} columns: {names}"
+            raise invalid("data", f"of the shape {format_shape(sampler.input_shape)}", found, advice)
+        if preprocessing is None:
+            return (cls(sampler) if sampler.network.transform is None else cls(sampler, BY_TRANSFORM)), rows
+        if preprocessing.channel_order != "rgb":
+            raise invalid("channel_order", "left out for rows of numbers", preprocessing.channel_order)
+        preprocessing.check(rows.shape[1])
+        return cls(sampler, preprocessing), rows
+
+    @classmethod
+    def to_array(cls, content: "pd.DataFrame") -> np.ndarray:
+        return content.to_numpy(np.float32)
+
+    def from_stored(self, examples: np.ndarray) -> np.ndarray:
+        """See `Adapter`; whole numbers for a model that takes them."""
+        taken = examples if self.preprocessing.applied else preprocess(examples, self.preprocessing)
+        if takes_whole_numbers(self.sampler.input_dtype):
+            return taken.round().astype(self.sampler.input_dtype)
+        return taken
+
+    def read_inputs(self, run: Run, examples: DataSet) -> np.ndarray:
+        """See `Adapter`: the columns of the run's names, or else as many in their own order."""
+        assert examples.rows is not None
+        wanted = list(run.manifest.examples.content)
+        if set(wanted) <= set(examples.rows):
+            return examples.rows[wanted].to_numpy(np.float32)
+        if examples.rows.shape[1] != len(wanted):
+            found = f"{examples.rows.shape[1]:,} columns: {', '.join(map(str, examples.rows.columns[:5]))}"
+            raise invalid("data", f"with the run's {len(wanted):,} columns: {', '.join(wanted[:5])}, …", found)
+        return examples.rows.to_numpy(np.float32)
+
+    def describe(self, rows: np.ndarray) -> str:
+        """See `Adapter`: the number of columns, and the range."""
+        return f"{rows.shape[1]:,} columns, {float(rows.min()):g} to {float(rows.max()):g}"
+
+
+@dataclass(frozen=True)
+class TextAdapter(Adapter):
+    """Hands texts to a model, (N,) of dtype object."""
+
+    preprocessing: Preprocessing = IN_THE_MODEL
+
+    question = "with the same vocabulary, and the classes in the same order"
+
+    @classmethod
+    def for_examples(
+        cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
+    ) -> tuple[Self, np.ndarray]:
+        """See `Adapter`; the model takes texts, and no preprocessing of numbers is asked for."""
+        by_transform = sampler.network.transform is not None
+        if not sampler.takes_texts and not by_transform:
+            advice = (
+                "Give the vocabulary that it was trained with (vocabulary, on the command line --vocabulary), or to a "
+                "model of PyTorch a transform (transform, --transform)."
+            )
+            raise invalid("data", "of the kind that the model takes, numbers", "texts", advice)
+        if preprocessing is not None and preprocessing.steps:
+            raise invalid("preprocessing", "left out for texts", str(preprocessing))
+        assert examples.texts is not None
+        return (cls(sampler, BY_TRANSFORM) if by_transform else cls(sampler)), examples.texts
+
+    @classmethod
+    def to_array(cls, content: "pd.DataFrame") -> np.ndarray:
+        return content.iloc[:, 0].to_numpy(object)
+
+    def from_stored(self, examples: np.ndarray) -> np.ndarray:
+        return examples
+
+    def read_inputs(self, run: Run, examples: DataSet) -> np.ndarray:
+        assert examples.texts is not None
+        return examples.texts
+
+    def describe(self, texts: np.ndarray) -> str:
+        """See `Adapter`: lengths."""
+        lengths = [len(text) for text in texts]
+        return f"{min(lengths):,} to {max(lengths):,} characters"
+
+
+# A kind that derives from one of these reaches a model as that does; any other reaches none.
+ADAPTERS: dict[type[Kind], type[Adapter]] = {Image: ImageAdapter, Text: TextAdapter, Row: RowAdapter}
+
+
+def adapter_for_examples(
+    sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
+) -> tuple[Adapter, Rows]:
+    """The adapter for a data set, and its examples as a run stores them; see `Adapter.for_examples`.
+
+    Raises:
+        InvalidInputError: they do not fit the model, or there are none; or a transform prepares them, and preprocessing
+            is asked for as well.
+    """
+    prepares = sampler.network.transform is not None
+    if prepares and preprocessing is not None and (preprocessing.applied or replace(preprocessing, crop=False).steps):
+        expected = "left out beside a transform, which prepares the examples"
+        advice = "On the command line, leave out --scale, --mean, --std, --preprocess and --scaler."
+        raise invalid("preprocessing", expected, str(preprocessing), advice)
+    adapter = InputsAdapter if examples.inputs is not None and not prepares else _find_adapter(find_kind(examples))
+    if adapter is None:
+        found = "a data set without any" if examples.inputs is None else "arrays by name, which no transform takes"
+        raise invalid("data", "examples", found, "Give images, texts or rows of numbers.")
+    return adapter.for_examples(sampler, examples, preprocessing)
+
+
+def adapter_for_run(sampler: Sampler, run: Run) -> Adapter:
+    """The adapter for the examples of a run and for new ones.
+
+    Raises:
+        InvalidInputError: the run does not know what its examples are.
+    """
+    return _adapter_of(run).for_run(sampler, run)
+
+
+def load_stored(run: Run) -> Rows:
+    """Return the examples of a run, as `Adapter.from_stored` takes them.
+
+    Raises:
+        InvalidInputError: the run does not know what its examples are.
+        McvizError: the run was kept without them.
+    """
+    return _adapter_of(run).load_stored(run)
+
+
+def load_shown(run: Run, examples: np.ndarray) -> np.ndarray:
+    """Return some examples of a run by their numbers, as they are shown and as `Adapter.from_inputs` takes them.
+
+    Raises:
+        InvalidInputError: the run does not know what its examples are.
+        McvizError: the run was kept without them.
+    """
+    return _adapter_of(run).load_shown(run, examples)
+
+
+def _adapter_of(run: Run) -> type[Adapter]:
+    adapter = _find_adapter(run.kind)
+    if adapter is None:
+        raise invalid("run", "one that knows its examples", "one that knows only their numbers")
+    return adapter
+
+
+def _find_adapter(kind: Kind) -> type[Adapter] | None:
+    return next((adapter for of, adapter in ADAPTERS.items() if isinstance(kind, of)), None)

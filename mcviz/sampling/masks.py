@@ -1,0 +1,296 @@
+"""Random numbers for the stochastic layers, and the ways to multiply masks by scaled weights.
+
+Row by row, a dense layer behind a dropout layer multiplies each pass's masked activations by the kernel. Factored, the
+activations scale the kernel once an example, and the passes are the product of their masks, zeros and ones, with the
+scaled kernel. Only activations that are not zero take part, few behind a ReLU. Nothing is approximated.
+
+The last bits of the products differ, so a run names its own. The one by sums of subsets needs numba.
+"""
+
+import math
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Literal, Protocol
+
+import numpy as np
+
+from mcviz.extras import INSTALL_NUMBA
+
+Distribution = Literal["bernoulli", "uniform", "normal"]
+DrawBernoulli = Callable[[np.random.Generator, int, float, np.ndarray | None], np.ndarray]  # see `bernoulli`
+
+MATMUL, SUBSET_SUMS, CHANNEL_SUMS = "matmul", "subset_sums", "channel_sums"
+PRODUCTS = MATMUL, SUBSET_SUMS  # of a dense layer
+ALL_PRODUCTS = (*PRODUCTS, CHANNEL_SUMS)  # with that of a convolution
+ALIGNMENT = 64  # frameworks take memory over without a copy from here on
+Multiply = Callable[[np.ndarray, np.ndarray, bool], np.ndarray]  # see `mcviz.sampling.base.MaskedDense`
+_thread = threading.local()
+
+
+@dataclass(frozen=True)
+class RandomRequest:
+    """A place in a model where a layer asks for random numbers.
+
+    Attributes:
+        number: its index among the requests, part of every key.
+        distribution: `bernoulli` (True with probability 1 - rate), `uniform` on [0, 1) or standard `normal`.
+        rate: the probability of a dropped element; 0 for the other distributions.
+        shape: of the numbers of one example in one pass.
+        shared: the layer takes them once for its whole batch (a leading 1 in `noise_shape`), whatever the mask mode.
+    """
+
+    number: int
+    distribution: Distribution
+    rate: float
+    shape: tuple[int, ...]
+    shared: bool
+
+
+def bernoulli(generator: np.random.Generator, size: int, rate: float, out: np.ndarray | None = None) -> np.ndarray:
+    """Draw `size` bools that are False with probability `rate`, to within 2**-41, into `out` where it is given.
+
+    A rate that is a multiple of 1/256 is met exactly, from as many random bits an element as its fraction has digits.
+    Otherwise a random byte decides all but the elements that hit the byte of the threshold; those take 32 more bits.
+    """
+    threshold, height = rate_threshold(rate)
+    if not height:
+        result = np.unpackbits(draw_packed_bits(generator, size, 256 - threshold), count=size).view(bool)
+        if out is None:
+            return result
+        out[:] = result
+        return out
+    values = draw_bytes(generator, size)
+    result = np.greater(values, threshold, out=out)
+    tied = np.flatnonzero(values == threshold)
+    result[tied] = generator.integers(0, 2**32, tied.size, dtype=np.uint32) >= height
+    return result
+
+
+def draw_random_numbers(
+    request: RandomRequest,
+    passes: int,
+    seed: int,
+    pass_block: int,
+    example: int | None,
+    out: np.ndarray | None = None,
+    draw: DrawBernoulli = bernoulli,
+) -> np.ndarray:
+    """Draw the numbers of a request for one block of passes, and for one example unless the examples share them.
+
+    Returns:
+        (passes, *request.shape): bool for `bernoulli`, float32 for the other distributions; `out`, where it is given.
+    """
+    return draw_from(make_generator(request, seed, pass_block, example), request, passes, out, draw)
+
+
+def draw_from(
+    generator: np.random.Generator,
+    request: RandomRequest,
+    passes: int,
+    out: np.ndarray | None = None,
+    draw: DrawBernoulli = bernoulli,
+) -> np.ndarray:
+    """Draw the numbers of a request for some passes, from a generator."""
+    shape = (passes, *request.shape)
+    if request.distribution == "bernoulli":
+        flat = None if out is None else out.reshape(-1)
+        return draw(generator, math.prod(shape), request.rate, flat).reshape(shape)
+    if request.distribution == "uniform":
+        return generator.random(shape, dtype=np.float32, out=out)
+    return generator.standard_normal(shape, dtype=np.float32, out=out)
+
+
+def draw_active_mask(
+    request: RandomRequest,
+    passes: int,
+    seed: int,
+    pass_block: int,
+    example: int,
+    active: np.ndarray,
+    draw: DrawBernoulli = bernoulli,
+) -> np.ndarray:
+    """Draw a mask for one example only where it matters: for `active`, the activations that are not zero, in order.
+
+    Returns:
+        (passes, len(active)) bool.
+    """
+    generator = make_generator(request, seed, pass_block, example)
+    return draw(generator, passes * len(active), request.rate, None).reshape(passes, len(active))
+
+
+def make_generator(request: RandomRequest, seed: int, pass_block: int, example: int | None) -> np.random.Generator:
+    """Make the generator of one request, one block of passes and, with masks per example, one example."""
+    key = (request.number, pass_block) if example is None or request.shared else (request.number, pass_block, example)
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
+
+
+def rate_threshold(rate: float) -> tuple[int, int]:
+    """Return the byte of a rate's threshold, and its height in that byte, in 2**-40; 0 for a multiple of 1/256."""
+    threshold, rest = divmod(rate * 256, 1)
+    return int(threshold), round(rest * 2**32) if rest else 0
+
+
+def draw_packed_bits(generator: np.random.Generator, size: int, share: int) -> np.ndarray:
+    """Draw `size` bits that are set with probability `share` / 256, packed into bytes.
+
+    From its last binary digit to its first, or with fair bits takes a probability p to (1 + p) / 2, and to p / 2.
+    """
+    packed = np.zeros(-(-size // 8), np.uint8)
+    for digit in f"{share:08b}".rstrip("0")[::-1]:
+        fair = draw_bytes(generator, len(packed))
+        (np.bitwise_or if digit == "1" else np.bitwise_and)(packed, fair, out=packed)
+    return packed
+
+
+def draw_bytes(generator: np.random.Generator, size: int) -> np.ndarray:
+    """Draw (size,) uint8."""
+    return generator.integers(0, 2**64, -(-size // 8), dtype=np.uint64).view(np.uint8)[:size]
+
+
+class Product(Protocol):
+    """A way to multiply masks with scaled weights.
+
+    It works in memory of the thread, which computes one example at a time.
+    """
+
+    def prepare_pass_mask(self, kept: np.ndarray) -> np.ndarray:
+        """Bring a mask that the examples share, (passes, n) bool, into the form for `multiply_per_pass`."""
+
+    def multiply_per_pass(
+        self, products: np.ndarray, example: int, passes: range, activations: np.ndarray, masks: Sequence[np.ndarray]
+    ) -> None:
+        """Compute the product of one example with masks that the examples share.
+
+        Args:
+            products: (blocks, examples, passes, units) float32, to be filled for the example.
+            example: its index in `products`.
+            passes: the wanted passes, counted through all blocks; the others may get any numbers.
+            activations: (n,) float32, the input of the dropout layer, already divided by 1 - rate.
+            masks: one a block, from `prepare_pass_mask`.
+        """
+
+    def multiply_per_example(
+        self,
+        products: np.ndarray,
+        example: int,
+        passes: range,
+        activations: np.ndarray,
+        generators: Sequence[np.random.Generator],
+        rate: float,
+    ) -> None:
+        """Compute the product of one example with masks of its own, drawn for the activations that are not zero.
+
+        Args:
+            products: as for `multiply_per_pass`.
+            example: likewise.
+            passes: likewise.
+            activations: likewise.
+            generators: of the masks, one a block.
+            rate: of the dropout.
+        """
+
+
+class MatrixProduct:
+    """See `Product`: by a framework's matrix product of the masks as floats with the scaled weights."""
+
+    def __init__(self, kernel: np.ndarray, multiply: Multiply) -> None:
+        self._kernel, self._multiply = kernel, multiply
+
+    def prepare_pass_mask(self, kept: np.ndarray) -> np.ndarray:
+        """(n, passes) bool."""
+        return np.ascontiguousarray(kept.T)
+
+    def multiply_per_pass(
+        self,
+        products: np.ndarray,
+        example: int,
+        passes: range,  # noqa: ARG002 (as `Product`; a product of other sizes would round otherwise)
+        activations: np.ndarray,
+        masks: Sequence[np.ndarray],
+    ) -> None:
+        """See `Product`."""
+        active, scaled = self._scale_kernel(activations)
+        for block, mask in zip(products, masks, strict=True):
+            active_mask = thread_memory("mask", (len(active), mask.shape[1]), np.bool_)
+            np.take(mask, active, axis=0, out=active_mask, mode="clip")
+            block[example] = self._multiply(_as_factors(active_mask), scaled, True)
+
+    def multiply_per_example(
+        self,
+        products: np.ndarray,
+        example: int,
+        passes: range,  # noqa: ARG002 (likewise)
+        activations: np.ndarray,
+        generators: Sequence[np.random.Generator],
+        rate: float,
+    ) -> None:
+        """See `Product`."""
+        active, scaled = self._scale_kernel(activations)
+        for block, generator in zip(products, generators, strict=True):
+            shape = block.shape[1], len(active)
+            mask = bernoulli(generator, math.prod(shape), rate).reshape(shape)
+            block[example] = self._multiply(_as_factors(mask), scaled, False)
+
+    def _scale_kernel(self, activations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the indices of the activations that are not zero, and their rows of the kernel, times them."""
+        active = np.flatnonzero(activations)
+        scaled = thread_memory("kernel", (len(active), self._kernel.shape[1]), np.float32)
+        np.take(self._kernel, active, axis=0, out=scaled, mode="clip")
+        scaled *= activations[active, None]
+        return active, scaled
+
+
+def _as_factors(mask: np.ndarray) -> np.ndarray:
+    factors = thread_memory("factors", mask.shape, np.float32)
+    np.copyto(factors, mask)
+    return factors
+
+
+def default_product(*, on_gpu: bool) -> str:
+    """Choose the quickest product of this machine: the matrix product on a GPU, or else sums of subsets."""
+    return MATMUL if on_gpu or subset_sums_error() else SUBSET_SUMS
+
+
+@cache
+def subset_sums_error() -> str:
+    """Return why this Python cannot compute sums of subsets, or ""."""
+    try:
+        import_module("mcviz.sampling.machine_code")  # which imports all that they need
+    except (ImportError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def product_error(name: str | None) -> str:
+    """Return why this machine cannot compute a product by its name, or ""."""
+    if name not in ALL_PRODUCTS:
+        return (
+            f"The masks were multiplied in a way that this mcviz does not have. Received: {name!r:.60}. "
+            "Use the version of mcviz that wrote the run."
+        )
+    if name == SUBSET_SUMS and (error := subset_sums_error()):
+        return (
+            f"The masks were multiplied by sums of subsets, which need numba, and it cannot be imported: {error}. "
+            f"Type: {INSTALL_NUMBA}"
+        )
+    return ""
+
+
+def aligned_memory(size: int) -> np.ndarray:
+    """Return new memory, (size,) uint8, which frameworks take over without a copy."""
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size]
+
+
+def thread_memory(name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
+    """Return aligned memory of the calling thread; each use of a name overwrites the one before."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = getattr(_thread, name, None)
+    if memory is None or len(memory) < size:
+        memory = aligned_memory(size + size // 4)
+        setattr(_thread, name, memory)
+    return memory[:size].view(dtype).reshape(shape)
