@@ -14,7 +14,7 @@ import pytest
 
 import mcviz
 from mcviz.cli import main
-from mcviz.cli.base import sampling_progress
+from mcviz.cli.progress import sampling_progress
 from mcviz.extras import INSTALL_KERAS
 from tests.cases import one_in, only
 from tests.data.hostile import HOSTILE

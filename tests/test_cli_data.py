@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mcviz.cli.base import add_options
 from mcviz.cli.sample import add_scaler, read_examples, read_labels, read_relabelled
+from mcviz.cli.usage import add_options
 from mcviz.data import DataSet
 from mcviz.errors import InvalidInputError
 from mcviz.options import DataOptions

@@ -28,7 +28,7 @@ from mcviz.app.navigation import PAGES
 from mcviz.app.startup import OPEN_FILES
 from mcviz.app.wording import as_markdown
 from mcviz.cli import commands
-from mcviz.cli.refer import review
+from mcviz.cli.usage import review
 from mcviz.manifest import COLUMNS, Manifest
 from mcviz.measures import REGRESSION_SCORES, SCORES
 from mcviz.runs.derived import FILE as ADDED_SCORES

@@ -49,9 +49,16 @@ def test_the_probe_imports_it_before_there_is_an_input():
     assert {"keras", "tensorflow"} <= set(imported_by(f"{code}\n{wait}"))
 
 
-def test_the_package_alone_imports_not_even_numpy():
-    program = "import sys, mcviz.cli; print('numpy' in sys.modules)"
-    assert subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True) == "False\n"
+def test_the_package_and_the_help_of_every_command_import_not_even_numpy():
+    program = (
+        "import sys; from mcviz.cli import commands, main; "
+        "helps = [main([*name, '--help']) for name in ([], *([name] for name in commands.commands))]; "
+        "print(len(helps), 'numpy' in sys.modules)"
+    )
+    printed = subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True)
+    helps, imported = printed.splitlines()[-1].split()
+    assert int(helps) > 15
+    assert imported == "False"
 
 
 def test_a_python_without_tensorflow_or_torch_is_told_what_to_type():

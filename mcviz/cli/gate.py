@@ -7,20 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mcviz.cli.base import PATH, print_json, say, tell
+from mcviz.analysis.requirements import Judgement
+from mcviz.cli.base import print_json, say, tell
+from mcviz.runs import Run
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from mcviz.analysis.requirements import Judgement
-    from mcviz.runs import Run
 
 Rows = list[Sequence[str]]  # of a table, the names of its columns first
 
 NOT_MET = 1  # the exit code
-SUMMARY = click.option(
-    "--summary", type=PATH, metavar="FOLDER", help="Write summary.md, its picture and report.html into FOLDER."
-)
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class Findings:
         draw_charts: draws the charts of a summary, by heading.
     """
 
-    run: "Run"
+    run: Run
     score: str
     sentences: Sequence[str]
     lines: Sequence[str]
@@ -46,7 +43,7 @@ class Findings:
     draw_charts: "Callable[[], Mapping[str, go.Figure]]"
 
 
-def finish(found: Findings, judgements: "Sequence[Judgement]", *, as_json: bool, folder: Path | None) -> None:
+def finish(found: Findings, judgements: Sequence[Judgement], *, as_json: bool, folder: Path | None) -> None:
     """Print what was found, and write the summary where a folder is given.
 
     Args:
@@ -77,7 +74,7 @@ def finish(found: Findings, judgements: "Sequence[Judgement]", *, as_json: bool,
         raise click.exceptions.Exit(NOT_MET)
 
 
-def _judgement_dict(judgement: "Judgement") -> dict[str, Any]:
+def _judgement_dict(judgement: Judgement) -> dict[str, Any]:
     parts = [
         {"part": each.part, "examples": each.examples, **asdict(each.found), "met": each.met}
         for each in judgement.parts

@@ -6,15 +6,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+import msgspec
+import numpy as np
 
-import mcviz
-from mcviz.cli.base import PATH, add_options, count_progress, loading, report_interrupt, sampling_progress, say, tell
+import mcviz.data
+from mcviz.cli.base import loading, say, tell
+from mcviz.cli.progress import count_progress, sampling_progress
 from mcviz.cli.work import Watcher
+from mcviz.data import MATCHES, ColumnNames, DataSet, open_passes, read_array, read_data, read_mnist, read_scaler
+from mcviz.data.labels import explain_renaming, rename_classes
 from mcviz.errors import DataNotFoundError, InvalidInputError
 from mcviz.extras import find_modules, is_function_name, require_dask, require_framework, require_keras
+from mcviz.importing import write_run
+from mcviz.kinds import find_kind
 from mcviz.options import (
     CheckOptions,
     ColumnOptions,
@@ -24,29 +31,29 @@ from mcviz.options import (
     PreprocessingOptions,
     SampleOptions,
 )
+from mcviz.runs import PRESETS, Preprocessing, Run, open_run
+from mcviz.runs.data_set import data_set_of, find_run
+from mcviz.runs.manifest_file import NAME
+from mcviz.sampling.base import ModelSource, absolute
+from mcviz.sampling.checking import Trial, check_model
+from mcviz.sampling.cluster import connect
+from mcviz.sampling.examples import default_preprocessing, name_classes_by_model
+from mcviz.sampling.loading import load_sampler
+from mcviz.sampling.run_sampling import sample_run
+from mcviz.sampling.sampler import Sampler, find_backend
+from mcviz.tasks import TASKS
 from mcviz.text import list_names
 
 if TYPE_CHECKING:
     from distributed import Client
 
-    from mcviz.data import ColumnNames, DataSet
-    from mcviz.runs import Preprocessing, Run
-    from mcviz.sampling import Sampler
-    from mcviz.sampling.checking import Trial
-
-
 MOST_NAMES_SHOWN = 20
 
 OF_A_RUN = ("output", "from_logits", "weights", "transform")  # options that a run's own model does without
 
-SHIPPED_SEED = 25  # of the training that the shipped run comes from; its README says what was tried
 
-
-def read_examples(options: DataOptions, task: str = "classification", complete: bool = True) -> "DataSet":
+def read_examples(options: DataOptions, task: str = "classification", complete: bool = True) -> DataSet:
     """Read examples, also those of a run, with a line on what was found out, and one on how far it is."""
-    from mcviz.data import read_data
-    from mcviz.runs.data_set import data_set_of, find_run
-
     if run := find_run(options.data):
         examples = data_set_of(run)
     else:
@@ -66,15 +73,13 @@ def read_examples(options: DataOptions, task: str = "classification", complete: 
 
 
 def name_classes(
-    examples: "DataSet", options: DataOptions, task: str = "classification", of_passes: Sequence[str] = ()
-) -> "DataSet":
+    examples: DataSet, options: DataOptions, task: str = "classification", of_passes: Sequence[str] = ()
+) -> DataSet:
     """Give the classes the names of the options; those of passes are in the order of these, whoever names them.
 
     Raises:
         InvalidInputError: names that are not those of the data or of the passes, and are not given as new ones.
     """
-    from mcviz.data.labels import explain_renaming, rename_classes
-
     own = tuple(of_passes) or examples.class_names or ()
     names, new = options.class_names, dict(options.rename_class)
     if options.names_in_order:
@@ -100,10 +105,8 @@ def name_classes(
     return examples.with_names(renamed, task)
 
 
-def say_classes(examples: "DataSet") -> None:
+def say_classes(examples: DataSet) -> None:
     """Print which number stands for which class, where the data or the options say it, and how labels met them."""
-    from mcviz.data import MATCHES
-
     if examples.class_names:
         shown = ", ".join(f"{number} {name}" for number, name in enumerate(examples.class_names[:MOST_NAMES_SHOWN]))
         more = len(examples.class_names) - MOST_NAMES_SHOWN
@@ -112,27 +115,21 @@ def say_classes(examples: "DataSet") -> None:
         say(f"labels: {MATCHES[examples.matched_by]}")
 
 
-def read_labels(path: str, options: DataOptions, task: str = "classification") -> "DataSet":
+def read_labels(path: str, options: DataOptions, task: str = "classification") -> DataSet:
     """Read labels from a table, with its ids and columns, or from an `.npy`."""
-    from mcviz import data
-
     columns = _column_names(replace(options.columns, text_column=None, feature_columns=()))
-    return _take_selected(data.read_labels(path, columns=columns, task=task), options)
+    return _take_selected(mcviz.data.read_labels(path, columns=columns, task=task), options)
 
 
-def read_relabelled(options: DataOptions, task: str = "classification") -> "DataSet":
+def read_relabelled(options: DataOptions, task: str = "classification") -> DataSet:
     """Read examples with the labels of a file, by ids or numbers; those that it does not name are left out.
 
     Raises:
         InvalidInputError: it names none of the examples, or has other labels than are taken.
     """
-    import numpy as np
-
-    from mcviz import data
-
     labels, columns = options.labels, replace(options.columns, text_column=None, feature_columns=())
     assert labels is not None
-    given = data.read_labels(labels, columns=_column_names(columns), task=task)
+    given = mcviz.data.read_labels(labels, columns=_column_names(columns), task=task)
     options = replace(options, columns=replace(options.columns, label_column=()))
     examples = replace(read_examples(options, task), labels=None)
     if given.ids is None:
@@ -154,7 +151,7 @@ def read_relabelled(options: DataOptions, task: str = "classification") -> "Data
     return examples.with_ids(ids).only(places).with_labels_of(given)
 
 
-def add_scaler(chosen: "Preprocessing | None", options: DataOptions, examples: "DataSet") -> "Preprocessing | None":
+def add_scaler(chosen: Preprocessing | None, options: DataOptions, examples: DataSet) -> Preprocessing | None:
     """Return the preprocessing of the options, with the mean and std of --scaler where it is given.
 
     Raises:
@@ -162,25 +159,18 @@ def add_scaler(chosen: "Preprocessing | None", options: DataOptions, examples: "
     """
     if options.scaler is None:
         return chosen
-    from msgspec.structs import replace
-
-    from mcviz.data import read_scaler
-    from mcviz.runs import Preprocessing
-
     if examples.rows is None:
         raise InvalidInputError(f"--scaler is for rows of numbers. Received: examples of the kind {examples.kind}.")
     if chosen is not None and (chosen.mean or chosen.std):
         raise InvalidInputError("--scaler gives mean and std. Leave out --mean, --std and --preprocess, or --scaler.")
     mean, std = read_scaler(options.scaler, [str(name) for name in examples.rows])
-    return replace(chosen or Preprocessing(), mean=mean, std=std, reason=f"By {Path(options.scaler).name}.")
+    return msgspec.structs.replace(
+        chosen or Preprocessing(), mean=mean, std=std, reason=f"By {Path(options.scaler).name}."
+    )
 
 
-def choose_preprocessing(options: PreprocessingOptions) -> "Preprocessing | None":
+def choose_preprocessing(options: PreprocessingOptions) -> Preprocessing | None:
     """Return the preprocessing of the options; None where they leave the scale to be found out from the model."""
-    from msgspec.structs import replace
-
-    from mcviz.runs import PRESETS, Preprocessing
-
     given = {
         "divide_by": options.scale,
         "mean": options.mean,
@@ -192,12 +182,12 @@ def choose_preprocessing(options: PreprocessingOptions) -> "Preprocessing | None
         return None
     named = PRESETS[options.preprocess] if options.preprocess else Preprocessing()
     crop = options.crop or named.crop
-    asked = replace(named, **chosen, crop=crop, applied=options.preprocessed, reason="As asked for.")
+    asked = msgspec.structs.replace(named, **chosen, crop=crop, applied=options.preprocessed, reason="As asked for.")
     asked.check()
     return asked
 
 
-def say_run(run: "Run") -> None:
+def say_run(run: Run) -> None:
     """Print how good a run's predictions are, where that is known, and where it is."""
     if run.quality_by_pass is not None:
         task, (single, ensembles) = run.task, run.quality_by_pass
@@ -207,9 +197,7 @@ def say_run(run: "Run") -> None:
     say(f"The run is {run.path}.")
 
 
-def _column_names(options: ColumnOptions) -> "ColumnNames":
-    from mcviz.data import ColumnNames
-
+def _column_names(options: ColumnOptions) -> ColumnNames:
     one = len(options.label_column) == 1
     return ColumnNames(
         picture=options.picture_column,
@@ -221,9 +209,7 @@ def _column_names(options: ColumnOptions) -> "ColumnNames":
     )
 
 
-def _take_selected(examples: "DataSet", options: DataOptions) -> "DataSet":
-    import numpy as np
-
+def _take_selected(examples: DataSet, options: DataOptions) -> DataSet:
     if options.only:
         if max(options.only) >= len(examples):
             raise InvalidInputError(
@@ -236,38 +222,30 @@ def _take_selected(examples: "DataSet", options: DataOptions) -> "DataSet":
     return examples.only(np.arange(options.first))
 
 
-@click.command(short_help="Sample a model over examples into a run, or resume one.")
-@add_options(SampleOptions, required=["model", "data", "out"])
 def sample(options: SampleOptions) -> None:
-    """Sample a model over examples into a run, resume one that was stopped, or add passes to one that is finished."""
-    again = "the same command" if options.run.resume else "the same command without --no-resume"
-    stopped = f"stopped. Every finished shard is kept: {again} makes the rest of {options.run.out}."
-    with report_interrupt(stopped), _cluster(options.scheduler, stopped) as cluster:
-        _sample(options, cluster, stopped)
+    """Sample into a run, by the cluster of a scheduler where one is named."""
+    with _cluster(options.scheduler) as cluster:
+        _sample(options, cluster)
 
 
 @contextmanager
-def _cluster(scheduler: str | None, stopped: str) -> "Iterator[Client | None]":
+def _cluster(scheduler: str | None) -> "Iterator[Client | None]":
     """The cluster of a scheduler's address, whose workers tell their warnings here; None without one."""
     if scheduler is None:
         yield None
         return
     require_dask()
-    with loading(stopped):
-        from mcviz.sampling.cluster import connect
     with ExitStack() as held:
-        with loading(stopped):
+        with loading():
             client = held.enter_context(connect(scheduler))
         yield client
 
 
-def _sample(options: SampleOptions, cluster: "Client | None", stopped: str) -> None:
+def _sample(options: SampleOptions, cluster: "Client | None") -> None:
     watcher = click.get_current_context().find_object(Watcher)  # of a job
-    sampler, examples, preprocessing = _load_model_and_data(options, stopped)
-    from mcviz.kinds import find_kind
-    from mcviz.sampling.run_sampling import sample_run
+    sampler, examples, preprocessing = _load_model_and_data(options)
 
-    def say_trial(trial: "Trial") -> None:
+    def say_trial(trial: Trial) -> None:
         say(sampler.description())
         say(f"output: {sampler.meaning.text}")
         how = trial.adapter.preprocessing
@@ -301,16 +279,10 @@ def _sample(options: SampleOptions, cluster: "Client | None", stopped: str) -> N
     say_run(run)
 
 
-@click.command(short_help="See what a model makes of data, and what passes will take.")
-@add_options(CheckOptions, required=["model", "data"], helps={"passes": "How many to estimate for."})
 def check(options: CheckOptions) -> None:
-    """Look at what a model makes of some of the data, before hours are spent on passes."""
-    stopped = "stopped."
-    with report_interrupt(stopped):
-        sampler, examples, preprocessing = _load_model_and_data(options, stopped)
-        from mcviz.sampling.checking import check_model
-
-        found = check_model(sampler, examples, masks=options.masks, preprocessing=preprocessing)
+    """Print what a model makes of some of the data."""
+    sampler, examples, preprocessing = _load_model_and_data(options)
+    found = check_model(sampler, examples, masks=options.masks, preprocessing=preprocessing)
     if watcher := click.get_current_context().find_object(Watcher):
         watcher.checked(found, options.passes)
     for line in found.lines(options.passes):
@@ -319,15 +291,13 @@ def check(options: CheckOptions) -> None:
         tell(f"warning: {found.advice}")
 
 
-def _load_model_and_data(options: CheckOptions, stopped: str) -> "tuple[Sampler, DataSet, Preprocessing | None]":
+def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Preprocessing | None]:
     """Read the data, which takes less time to refuse, and then the model."""
     model, data = options.model, options.data
     if not Path(model.model).exists() and not is_function_name(model.model):
         raise DataNotFoundError(f"No model at that place. Received: {model.model}. Make one with `mcviz train`.")
     find_modules(model.modules)
     chosen = choose_preprocessing(options.preprocessing)
-    with loading(stopped):
-        import mcviz.data.given  # noqa: F401 (here, where Ctrl-C can do no harm)
     file, own = _find_model(model)
     require_framework(file)
     task = own.manifest.task if own else options.task.task
@@ -336,12 +306,7 @@ def _load_model_and_data(options: CheckOptions, stopped: str) -> "tuple[Sampler,
     examples = name_classes(examples, data)
     if model.trust_model:
         tell(f"warning: {model.model} is opened without checks and can run any code on this machine, with your rights.")
-    with loading(stopped):
-        from mcviz.sampling.base import ModelSource, absolute
-        from mcviz.sampling.examples import name_classes_by_model
-        from mcviz.sampling.loading import load_sampler
-        from mcviz.sampling.sampler import find_backend
-
+    with loading():
         find_backend(file)  # which imports the framework
     weights = None if model.weights is None else absolute(model.weights)
     source = ModelSource(
@@ -356,25 +321,16 @@ def _load_model_and_data(options: CheckOptions, stopped: str) -> "tuple[Sampler,
     return sampler, examples, chosen or _find_preprocessing(options.preprocessing, sampler, examples)
 
 
-def _find_preprocessing(
-    options: PreprocessingOptions, sampler: "Sampler", examples: "DataSet"
-) -> "Preprocessing | None":
+def _find_preprocessing(options: PreprocessingOptions, sampler: Sampler, examples: DataSet) -> Preprocessing | None:
     """Find the preprocessing for the crop and the order of colours of the options; return None without these."""
     if examples.images is None or not (options.crop or options.channel_order):
         return None
-    from msgspec.structs import replace
-
-    from mcviz.sampling.examples import default_preprocessing
-
     found = default_preprocessing(sampler.network, examples.images.dtype)
-    return replace(found, crop=options.crop, channel_order=options.channel_order or "rgb")
+    return msgspec.structs.replace(found, crop=options.crop, channel_order=options.channel_order or "rgb")
 
 
-def _find_model(options: ModelOptions) -> "tuple[str, Run | None]":
+def _find_model(options: ModelOptions) -> tuple[str, Run | None]:
     """The file or function of a model; and the run where it is that of one, and is sampled as it was for it."""
-    from mcviz.runs import open_run
-    from mcviz.runs.manifest_file import NAME
-
     path = options.model
     if not (Path(path) / NAME).is_file():
         return path, None
@@ -391,7 +347,7 @@ def _find_model(options: ModelOptions) -> "tuple[str, Run | None]":
     return run.model_path, run
 
 
-def _describe_source(run: "Run") -> str:
+def _describe_source(run: Run) -> str:
     """Say how the model of a run is given by itself."""
     model = run.manifest.model
     if model is None or model.backend == "keras":
@@ -400,31 +356,11 @@ def _describe_source(run: "Run") -> str:
     return f"its code and its weights: --model {function} --weights {run.model_path}"
 
 
-@click.command("import", short_help="Make a run of passes that were made elsewhere.")
-@click.argument("passes", metavar="PASSES")
-@add_options(ImportOptions, required=["out"])
 def import_(passes: str, options: ImportOptions) -> None:
-    """Make a run of the passes in PASSES.
-
-    They are .npz, .npy, Zarr, NetCDF, HDF5, a long table, or a folder with one .npy a pass.
-
-    Without --axes, the axes are pass, example and class, or target of a regression. A long table has the columns
-    example, pass, class and probability, or example, pass, target and value.
-    """
-    stopped = f"stopped. Every finished shard is kept: the same command makes the rest of {options.run.out}."
-    with report_interrupt(stopped):
-        _import(passes, options, stopped)
-
-
-def _import(path: str, options: ImportOptions, stopped: str) -> None:
-    with loading(stopped):
-        from mcviz.data import DataSet, open_passes, read_array
-        from mcviz.importing import write_run
-        from mcviz.tasks import TASKS
-
+    """Make a run of passes from elsewhere, and print what labels would show."""
     task = options.task.task
     chosen = choose_preprocessing(options.preprocessing)
-    with open_passes(path, TASKS[task].pass_names) as passes:
+    with open_passes(passes, TASKS[task].pass_names) as opened:
         examples = _read_examples(options) if options.data.data else DataSet(None)
         chosen = add_scaler(chosen, options.data, examples)
         sizes = getattr(examples.images, "sizes", ())
@@ -432,26 +368,26 @@ def _import(path: str, options: ImportOptions, stopped: str) -> None:
             say(f"The pictures have {len(sizes):,} sizes. They are shown in the most frequent one.")
         if options.data.labels:
             examples = examples.with_labels_of(read_labels(options.data.labels, options.data, task))
-        if passes.ids:
-            examples = examples.in_order_of(passes.ids)
-        if examples.labels is None and passes.labels is not None:
-            examples = examples.with_labels(passes.labels, task)
+        if opened.ids:
+            examples = examples.in_order_of(opened.ids)
+        if examples.labels is None and opened.labels is not None:
+            examples = examples.with_labels(opened.labels, task)
         names = TASKS[task].pass_names.arrays
         usual = (*(f"deterministic_{name}" for name in names), *names)
-        fixed = read_array(options.deterministic, usual) if options.deterministic else passes.deterministic
-        examples = name_classes(examples, options.data, task, passes.last_names or ())
+        fixed = read_array(options.deterministic, usual) if options.deterministic else opened.deterministic
+        examples = name_classes(examples, options.data, task, opened.last_names or ())
         say_classes(examples)
         with sampling_progress(len(examples) or 1) as progress:
             run = write_run(
                 options.run.out,
-                passes.passes,
+                opened.passes,
                 data=examples,
                 task=task,
-                predicts=passes.resolve_predicts(options.task.predicts),
+                predicts=opened.resolve_predicts(options.task.predicts),
                 unit=options.data.unit,
                 deterministic=fixed,
                 features=read_array(options.features) if options.features else None,
-                axes=tuple(options.axes.split(",")) if options.axes else passes.axes,
+                axes=tuple(options.axes.split(",")) if options.axes else opened.axes,
                 from_logits=options.from_logits,
                 preprocessing=chosen,
                 keep_images=options.run.keep_images,
@@ -463,7 +399,7 @@ def _import(path: str, options: ImportOptions, stopped: str) -> None:
     say_run(run)
 
 
-def _read_examples(options: ImportOptions) -> "DataSet":
+def _read_examples(options: ImportOptions) -> DataSet:
     """The examples; where labels come in a file of their own, that file has the column of labels."""
     data = options.data
     if data.labels:
@@ -471,33 +407,17 @@ def _read_examples(options: ImportOptions) -> "DataSet":
     return read_examples(data, options.task.task, complete=False)
 
 
-@click.command(short_help="Train the reference network on MNIST.")
-@click.option("--out", type=PATH, metavar="MODEL.keras", required=True, help="Where the model goes.")
-@click.option(
-    "--data", type=PATH, metavar="PATH", help="Its .npz or the folder of its IDX files; downloaded without it."
-)
-@click.option("--seed", default=SHIPPED_SEED, show_default=True, help="Of weights, dropout and order.")
-@click.option("--epochs", default=10, show_default=True, help="Of training.")
-@click.option("--activation", default="relu", show_default=True, help="Of all layers but the last.")
-def train(out: Path, data: Path | None, **settings: Any) -> None:
-    """Train the reference network on MNIST, and write it with a history of its epochs."""
-    stopped = f"stopped; {out} was not written."
-    with report_interrupt(stopped):
-        _train(out, data, stopped, **settings)
-
-
-def _train(out: Path, data: Path | None, stopped: str, seed: int, epochs: int, activation: str) -> None:
+def train(out: Path, data: Path | None, seed: int, epochs: int, activation: str) -> None:
+    """Train the reference network, and write it with a history of its epochs."""
     require_keras()
     if out.suffix != ".keras":
         raise InvalidInputError(f"--out should end in .keras. Received: {out}.")
     _check_writable(out)
-    with loading(stopped):
-        read_mnist = mcviz.read_mnist
     splits = read_mnist(data) if data else None
-    with loading(stopped):
-        from mcviz.sampling.keras.training import load_mnist, save_trained, train
+    with loading():
+        from mcviz.sampling.keras import training  # here, because it imports TensorFlow
 
-    train_images, test_images = splits or load_mnist()
+    train_images, test_images = splits or training.load_mnist()
     say(f"Training on {len(train_images):,} images, with seed {seed}.")
     started = time.perf_counter()
 
@@ -508,8 +428,10 @@ def _train(out: Path, data: Path | None, stopped: str, seed: int, epochs: int, a
             f"test: loss {row['test_loss']:.4f}, accuracy {row['test_accuracy']:.2%}"
         )
 
-    model, history = train(train_images, test_images, epochs=epochs, seed=seed, activation=activation, on_epoch=report)
-    history_path = save_trained(model, history, out)
+    model, history = training.train(
+        train_images, test_images, epochs=epochs, seed=seed, activation=activation, on_epoch=report
+    )
+    history_path = training.save_trained(model, history, out)
     say(f"The model is {out}, its history {history_path}.")
 
 

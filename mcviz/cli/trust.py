@@ -1,6 +1,7 @@
 """`mcviz trust`: is a run calibrated, which scores find its mistakes, and how wrong is a regression?"""
 
 import math
+from collections.abc import Mapping
 from dataclasses import astuple
 from functools import partial
 from pathlib import Path
@@ -8,52 +9,53 @@ from typing import TYPE_CHECKING
 
 import click
 
+import mcviz
+from mcviz.analysis.base import check_arguments_of_classes, describe_run, group_sentence
+from mcviz.analysis.referral import SET_COVERAGE, CheapestReferral, find_cheapest_referral
+from mcviz.analysis.requirements import parse_requirement
+from mcviz.analysis.run_trust import ClassificationTrust
+from mcviz.analysis.trust import RegressionTrust
+from mcviz.analysis.unlabelled import SHIFTED, estimate_accuracy
 from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
-from mcviz.cli.base import CONFIDENCE, GROUP, JSON, RUN, count_progress, import_option, loading, table_lines
-from mcviz.cli.gate import SUMMARY, Findings, Rows, finish
+from mcviz.cli.base import table_lines
+from mcviz.cli.gate import Findings, Rows, finish
+from mcviz.cli.progress import count_progress
 from mcviz.cli.refer import ood_warnings
+from mcviz.cli.summary import check_summary_folder
+from mcviz.measures import percent
+from mcviz.measures.calibration import ENOUGH, Calibration, CalibrationFigures
+from mcviz.measures.conformal import SetFigures
+from mcviz.measures.quality import Measure
+from mcviz.measures.registry import fixed
+from mcviz.measures.regression import FEWEST_FOR_RMSE
+from mcviz.measures.selective import SelectiveFigures
+from mcviz.plot import intervals, reliability
+from mcviz.runs import Run, open_run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import plotly.graph_objects as go
 
-    from mcviz.analysis.referral import CheapestReferral
-    from mcviz.analysis.run_trust import ClassificationTrust
-    from mcviz.analysis.trust import RegressionTrust
-    from mcviz.measures.calibration import Calibration, CalibrationFigures
-    from mcviz.measures.conformal import SetFigures
-    from mcviz.measures.quality import Measure
-    from mcviz.measures.selective import SelectiveFigures
-    from mcviz.runs import Run
-
-
-COST = click.FloatRange(min=0)
 ECES = "ece", "ece_equal_mass"
 IN_PERCENT = "accuracy", *ECES, "overconfidence"
 
 
-def regression_lines(found: "RegressionTrust") -> list[str]:
+def regression_lines(found: RegressionTrust) -> list[str]:
     """Return lines on each measure of each way to predict."""
-    from mcviz.measures.regression import FEWEST_FOR_RMSE
-
     lines = [line for measure in found.run.task.quality.measures for line in _measure_lines(measure, found)]
     if len(found.run) < FEWEST_FOR_RMSE:
         lines += ["", f"Fewer than {FEWEST_FOR_RMSE} examples are too few for the interval of an RMSE."]
     return lines
 
 
-def draw_coverage(found: "RegressionTrust") -> "dict[str, go.Figure]":
+def draw_coverage(found: RegressionTrust) -> "dict[str, go.Figure]":
     """Draw how often intervals of each target hold the label."""
-    from mcviz.plot import intervals
-
     return {
         f"Do intervals of {target} hold what they promise?": intervals(found.run, place)
         for place, target in enumerate(found.run.targets)
     }
 
 
-def _measure_lines(measure: "Measure", found: "RegressionTrust") -> list[str]:
+def _measure_lines(measure: Measure, found: RegressionTrust) -> list[str]:
     lines = ["", f"{measure.label:<36}{f'{100 * found.confidence:.6g}% interval':<40}ensemble − this"]
     for way, figures in found.figures.items():
         if measure.name in figures:
@@ -62,7 +64,7 @@ def _measure_lines(measure: "Measure", found: "RegressionTrust") -> list[str]:
     return lines
 
 
-def find_estimate(run: "Run", calibrated_on: "Run", confidence: float, modules: tuple[str, ...]) -> Findings:
+def find_estimate(run: Run, calibrated_on: Run, confidence: float, modules: tuple[str, ...]) -> Findings:
     """Estimate the accuracy, and test which columns and scores are distributed otherwise.
 
     Args:
@@ -71,11 +73,6 @@ def find_estimate(run: "Run", calibrated_on: "Run", confidence: float, modules: 
         confidence: of the interval.
         modules: to import for the runs' model, which is asked for the OOD score.
     """
-    with loading():
-        from mcviz.analysis.base import describe_run
-        from mcviz.analysis.unlabelled import SHIFTED, estimate_accuracy
-        from mcviz.measures import percent
-
     found = estimate_accuracy(run, calibrated_on, confidence)
     ood = ood_warnings(calibrated_on, run, modules, "the estimate")
     sentences = [*found.sentences, *found.shift_sentences, *ood]
@@ -114,33 +111,6 @@ def find_estimate(run: "Run", calibrated_on: "Run", confidence: float, modules: 
     )
 
 
-@click.command(short_help="Print how far a run's probabilities can be trusted.")
-@RUN
-@click.option("--by", metavar="COLUMN", help="Also by group: label, prediction, or one of your own columns.")
-@GROUP
-@click.option(
-    "--score",
-    metavar="NAME",
-    help="The score that ranks examples; max_probability without it, of a regression predictive_std.",
-)
-@click.option("--mistake-cost", type=COST, help="What a mistake costs that nobody sees; with --look-cost.")
-@click.option("--look-cost", type=COST, help="What it costs to look at an example, in the same unit.")
-@CONFIDENCE
-@click.option(
-    "--calibrated-on",
-    metavar="RUN",
-    help="Without labels: estimate the accuracy by a run of the same model with labels.",
-)
-@import_option
-@click.option(
-    "--require",
-    "requirements",
-    multiple=True,
-    metavar="REQUIREMENT",
-    help='Exit with code 1 where it is not met, such as "accuracy >= 99%" or "recall of every class >= 80%".',
-)
-@SUMMARY
-@JSON
 def trust(
     run: str,
     by: str | None,
@@ -155,19 +125,7 @@ def trust(
     summary: Path | None,
     as_json: bool,
 ) -> None:
-    """Print how far the predictions of the run in folder or at fsspec address RUN can be trusted.
-
-    Of classes: how well it is calibrated, and which scores find its mistakes. Of a regression: how wrong it is, and
-    whether its intervals hold the labels. Of classes without labels, with --calibrated-on: the accuracy to be expected,
-    and which columns and scores are distributed otherwise.
-    """
-    with loading():
-        from mcviz import open_run
-        from mcviz import trust as measure_trust
-        from mcviz.analysis.base import check_arguments_of_classes
-        from mcviz.analysis.requirements import parse_requirement
-        from mcviz.cli.summary import check_summary_folder
-
+    """Print the trust in a run, or its estimated accuracy; fail where a requirement is not met."""
     required = [parse_requirement(each) for each in requirements]
     if summary is not None:
         check_summary_folder(summary)
@@ -195,7 +153,7 @@ def trust(
         return
     check_arguments_of_classes(opened, {"--by": by, "--mistake-cost": mistake_cost, "--look-cost": look_cost})
     with count_progress("permutations") as progress:
-        found = measure_trust(opened, by=by, group=group, score=score, confidence=confidence, progress=progress)
+        found = mcviz.trust(opened, by=by, group=group, score=score, confidence=confidence, progress=progress)
     finish(
         _describe(found, mistake_cost, look_cost),
         [each.judge(found.figures, opened, confidence) for each in required],
@@ -205,11 +163,8 @@ def trust(
 
 
 def _describe(
-    found: "ClassificationTrust | RegressionTrust", mistake_cost: float | None, look_cost: float | None
+    found: ClassificationTrust | RegressionTrust, mistake_cost: float | None, look_cost: float | None
 ) -> Findings:
-    from mcviz.analysis.base import group_sentence
-    from mcviz.analysis.trust import RegressionTrust
-
     as_dict, together = found.as_dict(), group_sentence(found.run, found.group)
     if isinstance(found, RegressionTrust):
         lines, rows, draw_charts = regression_lines(found), found.text_rows, partial(draw_coverage, found)
@@ -237,24 +192,20 @@ def _describe(
 
 
 def _find_costs(
-    found: "ClassificationTrust", mistake_cost: float | None, look_cost: float | None
-) -> "CheapestReferral | None":
-    from mcviz.analysis.referral import find_cheapest_referral
-
+    found: ClassificationTrust, mistake_cost: float | None, look_cost: float | None
+) -> CheapestReferral | None:
     if mistake_cost is None or look_cost is None:
         return None
     return find_cheapest_referral(found.run, mistake_cost, look_cost, found.score, confidence=found.confidence)
 
 
-def _draw_reliability(found: "ClassificationTrust") -> "dict[str, go.Figure]":
-    from mcviz.plot import reliability
-
+def _draw_reliability(found: ClassificationTrust) -> "dict[str, go.Figure]":
     return {
         "Are the probabilities calibrated?": reliability(found.run, found.calibration.predictors, group=found.group)
     }
 
 
-def _calibration_rows(found: "Calibration") -> Rows:
+def _calibration_rows(found: Calibration) -> Rows:
     rows: Rows = [["predictor", *MEASURE_NAMES.values()]]
     rows += [
         [PREDICTOR_NAMES[way], *(" ".join(_format_with_ends(each, measure).split()) for measure in MEASURE_NAMES)]
@@ -263,7 +214,7 @@ def _calibration_rows(found: "Calibration") -> Rows:
     return rows
 
 
-def _calibration_lines(found: "Calibration") -> list[str]:
+def _calibration_lines(found: Calibration) -> list[str]:
     lines = []
     for measure, label in MEASURE_NAMES.items():
         beside = "by chance" if measure in ECES else f"{100 * found.confidence:.6g}% interval"
@@ -276,7 +227,7 @@ def _calibration_lines(found: "Calibration") -> list[str]:
     return lines
 
 
-def _group_lines(by: str | None, groups: "Mapping[str, Calibration]") -> list[str]:
+def _group_lines(by: str | None, groups: Mapping[str, Calibration]) -> list[str]:
     """Lines on accuracy and calibration of the ensemble in each group, the least accurate first."""
     lines = []
     ordered = sorted(groups.items(), key=lambda pair: pair[1].figures["ensemble"].accuracy.value)
@@ -288,10 +239,8 @@ def _group_lines(by: str | None, groups: "Mapping[str, Calibration]") -> list[st
     return lines
 
 
-def _score_lines(figures: "Mapping[str, SelectiveFigures]") -> list[str]:
+def _score_lines(figures: Mapping[str, SelectiveFigures]) -> list[str]:
     """Lines on the scores by which mistakes are found, the best first."""
-    from mcviz.measures.calibration import ENOUGH
-
     if not any(found.augrc.value for found in figures.values()):
         return ["", "Every prediction is correct, so there are no mistakes by which scores could be ranked."]
     lines = ["", "AUGRC, in millionths: how well an order finds mistakes; low is good"]
@@ -305,7 +254,7 @@ def _score_lines(figures: "Mapping[str, SelectiveFigures]") -> list[str]:
     return lines
 
 
-def _convergence_lines(trusted: "ClassificationTrust") -> list[str]:
+def _convergence_lines(trusted: ClassificationTrust) -> list[str]:
     """Lines on the ensemble of the first passes, size by size, and on how many are enough."""
     found, score = trusted.convergence, trusted.convergence_score
     lines = ["", f"{'passes':<8}{'accuracy':>11}{'NLL':>10}{'ECE':>9}{'top 100 shared':>17}"]
@@ -319,9 +268,7 @@ def _convergence_lines(trusted: "ClassificationTrust") -> list[str]:
     return [*lines, f"From {found.enough:,} passes on, more passes change nothing that matters. {top}"]
 
 
-def _set_lines(found: "SetFigures") -> list[str]:
-    from mcviz.analysis.referral import SET_COVERAGE
-
+def _set_lines(found: SetFigures) -> list[str]:
     held, size = found.coverage, found.size
     return [
         "",
@@ -333,7 +280,7 @@ def _set_lines(found: "SetFigures") -> list[str]:
     ]
 
 
-def _cost_lines(found: "CheapestReferral | None") -> list[str]:
+def _cost_lines(found: CheapestReferral | None) -> list[str]:
     if found is None:
         return []
     costs = found.costs
@@ -352,10 +299,8 @@ def _cost_lines(found: "CheapestReferral | None") -> list[str]:
     ]
 
 
-def _format_with_ends(figures: "CalibrationFigures", measure: str, sign: str = "") -> str:
+def _format_with_ends(figures: CalibrationFigures, measure: str, sign: str = "") -> str:
     """Format a figure with the ends of its interval, or an ECE with the bound by chance."""
-    from mcviz.measures.registry import fixed
-
     scale, end, digits = (100, "%", 2) if measure in IN_PERCENT else (1, "", 4)
     interval, beside = getattr(figures, measure), ""
     value, low, high = (fixed(scale * each, digits, sign) for each in astuple(interval))

@@ -7,21 +7,21 @@ import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+import numpy as np
+from msgspec.structs import replace
 
 from mcviz.cli.base import tell
+from mcviz.data import DataSet
 from mcviz.errors import McvizError
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from mcviz.data import DataSet
-    from mcviz.jobs import Jobs, Top
-    from mcviz.runs import Manifest
-    from mcviz.sampling.checking import Check
-    from mcviz.tasks.base import Aggregates
+from mcviz.jobs import JobProgress, Jobs, Top
+from mcviz.measures import most_uncertain_first
+from mcviz.runs import Manifest, ValueScale, open_run
+from mcviz.sampling.checking import Check
+from mcviz.tasks import task_of
+from mcviz.tasks.base import Aggregates
 
 LEAST_PRIORITY = 19
 SECONDS_BETWEEN_QUESTIONS = 0.3
@@ -38,9 +38,7 @@ class Stopped(BaseException):
 class Watcher:
     """Stands between a command at work and the files of its job."""
 
-    def __init__(self, jobs: "Jobs", name: str) -> None:
-        from mcviz.jobs import JobProgress
-
+    def __init__(self, jobs: Jobs, name: str) -> None:
         self.jobs, self.name = jobs, name
         self.examples: DataSet | None = None
         self._known: dict[str, np.ndarray] = {}
@@ -48,11 +46,8 @@ class Watcher:
         self._manifest: Manifest
         self.news = JobProgress(process=os.getpid(), started=time.time())
 
-    def begin(self, examples: "DataSet", out: str) -> None:
+    def begin(self, examples: DataSet, out: str) -> None:
         """Take in what is to be sampled, and what a finished run of fewer passes already says of it."""
-        from mcviz.runs import open_run
-        from mcviz.tasks.base import Aggregates
-
         self.examples = examples
         with suppress(McvizError):
             run = open_run(out)
@@ -81,10 +76,8 @@ class Watcher:
         if time.monotonic() > self._told + SECONDS_BETWEEN_NEWS:
             self.tell()
 
-    def seen(self, manifest: "Manifest", start: int, summary: "Aggregates") -> None:
+    def seen(self, manifest: Manifest, start: int, summary: Aggregates) -> None:
         """Take in what the passes of some examples come to."""
-        import numpy as np
-
         count = manifest.examples.count
         for name, values in {**summary.columns, "passes": np.full(_length(summary), manifest.passes)}.items():
             whole = self._known.setdefault(name, np.zeros(count, values.dtype))
@@ -99,7 +92,7 @@ class Watcher:
         )
         self._manifest = manifest
 
-    def checked(self, found: "Check", passes: int) -> None:
+    def checked(self, found: Check, passes: int) -> None:
         """Take in what a check found."""
         self._change(
             found=found.findings(passes),
@@ -118,15 +111,10 @@ class Watcher:
         self._told = time.monotonic()
 
     def _change(self, **changes: Any) -> None:
-        from msgspec.structs import replace
-
         self.news = replace(self.news, **changes)
 
     def _summary(self) -> dict[str, Any]:
         """How good the ensemble is so far, and its most uncertain examples."""
-        from mcviz.measures import most_uncertain_first
-        from mcviz.tasks import task_of
-
         manifest, task = self._manifest, task_of(self._manifest)
         score = next(name for name in task.first_scores if name in manifest.scores)
         there = self._known["passes"].nonzero()[0]
@@ -139,9 +127,7 @@ class Watcher:
             "top": tuple(self._top(int(there[place]), score) for place in first),
         }
 
-    def _top(self, example: int, score: str) -> "Top":
-        from mcviz.jobs import Top
-
+    def _top(self, example: int, score: str) -> Top:
         row = {name: values[example].item() for name, values in self._known.items()}
         prediction = next(value for name, value in row.items() if name.startswith("prediction"))
         label = next((value for name, value in row.items() if name.startswith("label")), None)
@@ -157,43 +143,34 @@ class Watcher:
             return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
         if held is None or held.images is None or self._manifest.images is None:
             return ""
-        from mcviz.figures import png_url, thumbnails
-        from mcviz.runs import ValueScale
+        from mcviz.figures import png_url, thumbnails  # here, because only a job has to load plotly
 
         scale = ValueScale.of(self._manifest.images, self._manifest.preprocessing)
         return png_url(thumbnails([scale.to_unit(held.images[example])], PIXELS)[0])
 
 
-@click.command(hidden=True)
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.argument("lock", type=int)
-@click.pass_context
-def work(context: click.Context, folder: Path, lock: int) -> None:
-    """Carry out the job of FOLDER, whose lock is the descriptor LOCK; a server of the dashboard starts this."""
+def work(folder: Path, lock: int) -> None:
+    """Carry out a job, whatever may become of it, and let go of its lock."""
     faulthandler.enable()  # what crashes says where
     os.nice(LEAST_PRIORITY)  # the dashboard goes first
-    from mcviz.jobs import Jobs
-
     jobs = Jobs(folder.parent.parent)
     try:
-        _work(context, jobs, folder.name)
+        _work(jobs, folder.name)
     finally:
         sys.stderr.flush()
         os.close(lock)
         jobs.tend()
 
 
-def _work(context: click.Context, jobs: "Jobs", name: str) -> None:
+def _work(jobs: Jobs, name: str) -> None:
     watcher = Watcher(jobs, name)
     found = jobs.find(name)
     if found is None:
         return
     if found.progress is not None:  # of an earlier start, to be shown until there is more
-        from msgspec.structs import replace
-
         watcher.news = replace(found.progress, process=os.getpid(), started=time.time(), sampling=None, ending=None)
     watcher.tell()
-    job, commands = found.job, context.find_root().command
+    job, commands = found.job, click.get_current_context().find_root().command
     assert isinstance(commands, click.Group)
     command = commands.commands["check" if job.kind == "check" else "sample"]
     out = [] if job.kind == "check" else [f"--out={jobs.run_of(job)}"]
@@ -221,5 +198,5 @@ def _failed(watcher: Watcher, message: str) -> None:
     watcher.tell(ending="failed", message=message)
 
 
-def _length(summary: "Aggregates") -> int:
+def _length(summary: Aggregates) -> int:
     return len(next(iter(summary.columns.values())))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import mcviz
-from mcviz.cli.sample import sample
+from mcviz.cli.usage import sample
 from mcviz.cli.work import TOP_EXAMPLES, Stopped, Watcher
 from mcviz.jobs import JobProgress, Jobs, queue
 from mcviz.jobs.of_run import options_of_data, options_of_model

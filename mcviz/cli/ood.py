@@ -1,0 +1,47 @@
+"""`mcviz ood`."""
+
+import mcviz
+from mcviz.cli.base import loading, print_json, say
+from mcviz.cli.progress import stage_progress
+from mcviz.extras import require_framework
+from mcviz.measures import percent
+from mcviz.runs import open_run
+from mcviz.runs.ood_scores import OODScores, load_ood_scores
+from mcviz.sampling.sampler import find_backend
+
+LABEL_WIDTH, DETECTOR_WIDTH = 26, 19
+
+
+def ood(run: str, against: tuple[str, ...], modules: tuple[str, ...], as_json: bool) -> None:
+    """Print how well a run's model tells what it was not made for."""
+    opened = open_run(run)
+    if opened.model_path is not None and (against or load_ood_scores(opened) is None):
+        require_framework(opened.model_path)
+        with loading():
+            find_backend(opened.model_path)  # which imports the framework
+    with stage_progress() as progress:
+        found = mcviz.ood(opened, against, modules=modules, stage=progress)
+    if as_json:
+        print_json({"run": opened.path, **found.as_dict()})
+        return
+    for line in (*found.sentences, "", *_ood_table(found)):
+        say(line.rstrip())
+
+
+def _ood_table(found: OODScores) -> list[str]:
+    """The table of the verdict, then that of the AUROC of a few detectors."""
+    (low, high), drawn = found.stopped_by_chance, found.chart_labels()
+    lines = [
+        f"{label:<{LABEL_WIDTH}.{LABEL_WIDTH - 1}}{examples:>10}{stopped:>10}{sure:>10}{of_sure:>18}"
+        for label, examples, stopped, sure, of_sure in found.text_rows
+    ]
+    lines += [
+        "Sure is a max probability above 90%. The run's own examples were held out, and at most 5% of such are to be "
+        f"stopped on average, {percent(low)} to {percent(high)} in 95 of 100 splits as large as this one.",
+        "",
+        f"{'AUROC':<{LABEL_WIDTH}}" + "".join(f"{label:>{DETECTOR_WIDTH}}" for label in drawn.values()),
+    ]
+    for each in found.hardest_first():
+        cells = "".join(f"{each.figures[name][0].auroc:>{DETECTOR_WIDTH}.3f}" for name in drawn)
+        lines.append(f"{each.label:<{LABEL_WIDTH}.{LABEL_WIDTH - 1}}{cells}")
+    return [*lines, f"--json prints all {len(found.labels)} detectors, with 95% intervals."]

@@ -1,0 +1,39 @@
+"""`mcviz review export`."""
+
+import click
+
+from mcviz.analysis.base import require_classes
+from mcviz.cli.base import say, table_lines
+from mcviz.reviews import corrected_labels, find_open_moves, move_files, open_reviews, plan_moves, summarise_reviews
+from mcviz.runs import check_table_file, open_run, write_table
+
+
+def export(run: str, to: str | None, to_folders: str | None, yes: bool) -> None:
+    """Write corrected labels, or move files to the folders of their new classes."""
+    if (to is None) == (to_folders is None) or (yes and to_folders is None):
+        raise click.UsageError(
+            "Corrected labels go to one place: --to FILE, or --to-folders FOLDER with or without --yes."
+        )
+    if to is not None:
+        check_table_file(to)
+    opened = open_run(run)
+    require_classes(opened)
+    known = summarise_reviews(opened, open_reviews(opened).rows())
+    table = corrected_labels(opened, known)
+    changed, without = int((table["old"] != table["new"]).sum()), len(opened) - len(table)
+    if to is not None:
+        write_table(table, to)
+        say(f"{len(table):,} labels are written to {to}. Changed: {changed:,}.")
+    if to_folders is not None:
+        moves = plan_moves(opened, known)
+        left = find_open_moves(to_folders, moves)
+        for line in table_lines([(each.source, "→", each.target) for each in left]):
+            say(line)
+        if yes:
+            move_files(to_folders, left)
+        before = len(moves) - len(left)
+        say(f"Files {'moved' if yes else 'to move, which --yes does'}: {len(left):,}. Moved before: {before:,}.")
+    if without:
+        say(f"Left out, since nobody named their class: {without:,}.")
+    if disputed := len(known.disagreements()):
+        say(f"Disputed, to be settled on the page Review: {disputed:,}.")

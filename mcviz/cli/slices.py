@@ -1,0 +1,44 @@
+"""`mcviz slices`."""
+
+import mcviz
+from mcviz.analysis.base import group_sentence
+from mcviz.analysis.slices import Slices
+from mcviz.cli.base import print_json, say
+from mcviz.cli.progress import count_progress
+from mcviz.runs import open_run
+
+MOST_SHOWN = 20  # slices
+TITLES = {
+    "mistakes": "More mistakes than in the rest, beyond chance",
+    "overconfidence": "More over-confident than the rest, beyond chance",
+    "absolute_error": "Larger errors than in the rest, beyond chance",
+}
+
+
+def slices(run: str, group: str | None, as_json: bool) -> None:
+    """Print the slices of a run that its model is worse on than chance explains."""
+    opened = open_run(run)
+    with count_progress("permutations") as progress:
+        found = mcviz.slices(opened, group=group, progress=progress)
+    if as_json:
+        print_json({"run": opened.path, "examples": len(opened), "group": group, **found.as_dict()})
+        return
+    say(found.in_words)
+    for line in [*slice_lines(found, TITLES), "", group_sentence(opened, group)]:
+        say(line)
+
+
+def slice_lines(found: Slices, titles: dict[str, str]) -> list[str]:
+    """Return a sentence for each slice, under a title for each measure, and the notes."""
+    lines = []
+    for measure, title in titles.items():
+        named = [each for each in found.slices if each.measure == measure]
+        if named:
+            lines += [
+                "",
+                f"{title}, of {found.counts[measure]:,} slices",
+                *(each.in_words for each in named[:MOST_SHOWN]),
+            ]
+        if len(named) > MOST_SHOWN:
+            lines.append(f"and {len(named) - MOST_SHOWN:,} more; --json prints all")
+    return [*lines, "", *found.notes] if found.notes else lines

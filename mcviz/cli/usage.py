@@ -1,0 +1,477 @@
+"""The commands, with their arguments, options and help; each names the function that carries it out."""
+
+import warnings
+from collections.abc import Callable, Collection, Mapping
+from functools import partial, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import mcviz
+from mcviz.choices import METHODS
+from mcviz.cli.base import call_lazily, report_interrupt, tell
+from mcviz.interrupts import raise_interrupts
+from mcviz.options import (
+    CheckOptions,
+    ImportOptions,
+    ModelOptions,
+    OptionField,
+    SampleOptions,
+    all_option_fields,
+    option_fields,
+    read_group,
+)
+from mcviz.permission import READ_ONLY
+from mcviz.variables import check_variables
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Command = Callable[..., Any]
+
+
+def add_options(
+    group: "type[DataclassInstance]", *, required: Collection[str], helps: Mapping[str, str] | None = None
+) -> Callable[[Command], Command]:
+    """Give a command the options of a group, of which it takes an instance as `options`.
+
+    Args:
+        group: the class.
+        required: names of the options that have to be given; the help begins with them.
+        helps: by the name of an option, its help where it is another one in this command.
+    """
+    declared = sorted(all_option_fields(group), key=lambda each: each.name not in required)
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def with_group(**values: Any) -> Any:
+            own = {each.field: values.pop(each.field) for each in declared}
+            return command(options=read_group(group, own), **values)
+
+        decorated: Command = with_group
+        for each in reversed(declared):
+            words = (helps or {}).get(each.name, each.option.help)
+            decorated = _click_option(each, words, required=each.name in required)(decorated)
+        return decorated
+
+    return decorate
+
+
+def import_option(command: Command) -> Command:
+    """Give a command the option that names modules of the user's own; it takes `modules`."""
+    (modules,) = (each for each in option_fields(ModelOptions) if each.field == "modules")
+    return _click_option(modules, modules.option.help, required=False)(command)
+
+
+def _click_option(each: OptionField, words: str, *, required: bool) -> Callable[[Command], Command]:
+    option, is_told = each.option, each.default not in (None, "", ()) and each.default is not False
+    default = {} if required else {"default": each.default if is_told else None}  # with any, none would be required
+    return click.option(
+        f"--{each.name}/{each.argument}" if each.default is True else f"--{each.name}",
+        each.field,
+        type=_click_type(each),
+        is_flag=each.is_flag,
+        multiple=option.several,
+        metavar=option.metavar,
+        show_default=is_told,
+        required=required,
+        envvar=option.variable,
+        show_envvar=option.variable is not None,
+        callback=partial(_parse_value, each),
+        help=words,
+        **default,
+    )
+
+
+def _click_type(each: OptionField) -> Any:
+    option = each.option
+    if option.choices:
+        return click.Choice(option.choices)
+    if option.at_least is not None:
+        return click.IntRange(min=option.at_least)
+    if option.between is not None:
+        return click.FloatRange(*option.between, min_open=True, max_open=True)
+    return {bool: bool, bool | None: bool, float | None: float}.get(each.type, str)
+
+
+def _parse_value(each: OptionField, context: click.Context, parameter: click.Parameter, given: Any) -> Any:
+    if given in (None, ()):
+        return each.default
+    try:
+        return each.option.parse(given) if each.option.parse else given
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, parameter) from error
+
+
+def parse_share(context: click.Context, option: click.Parameter, given: str | None) -> float | None:
+    """Parse a fraction, typed as 0.05 or 5%."""
+    try:
+        return None if given is None else float(f"{given[:-1]}e-2" if given.endswith("%") else given)  # 99.9% is 0.999
+    except ValueError as error:
+        raise click.BadParameter(
+            f"expected a share such as 0.05 or 5%, received {given!r}.", context, option
+        ) from error
+
+
+PATH = click.Path(path_type=Path)
+RUN = click.argument("run", metavar="RUN")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, with all that is found.")
+GROUP = click.option(
+    "--group",
+    metavar="COLUMN",
+    help="One of your own columns: examples of one value belong together, such as those of a patient.",
+)
+SEED = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is drawn at random."
+)
+TO = click.option("--to", metavar="FILE", required=True, help="A .csv or .parquet, a row an example.")
+CONFIDENCE = click.option(
+    "--confidence",
+    callback=parse_share,
+    metavar="SHARE",
+    default="95%",
+    show_default=True,
+    help="Of intervals and guarantees.",
+)
+SUMMARY = click.option(
+    "--summary", type=PATH, metavar="FOLDER", help="Write summary.md, its picture and report.html into FOLDER."
+)
+COST = click.FloatRange(min=0)
+SHIPPED_SEED = 25  # of the training that the shipped run comes from; its README says what was tried
+
+
+class _Commands(click.Group):
+    def invoke(self, context: click.Context) -> Any:
+        with report_interrupt("stopped."), raise_interrupts(), warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: tell(f"warning: {message}")
+            check_variables()
+            return super().invoke(context)
+
+
+@click.group(cls=_Commands, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(mcviz.__version__, message="%(prog)s %(version)s")
+def commands() -> None:
+    """Monte Carlo dropout: sample a model many times over, and see which inputs it is uncertain about."""
+
+
+@commands.command(short_help="Train the reference network on MNIST.")
+@click.option("--out", type=PATH, metavar="MODEL.keras", required=True, help="Where the model goes.")
+@click.option(
+    "--data", type=PATH, metavar="PATH", help="Its .npz or the folder of its IDX files; downloaded without it."
+)
+@click.option("--seed", default=SHIPPED_SEED, show_default=True, help="Of weights, dropout and order.")
+@click.option("--epochs", default=10, show_default=True, help="Of training.")
+@click.option("--activation", default="relu", show_default=True, help="Of all layers but the last.")
+@call_lazily("mcviz.cli.sample:train", stopped=lambda out, **_: f"stopped; {out} was not written.")
+def train() -> None:
+    """Train the reference network on MNIST, and write it with a history of its epochs."""
+
+
+def _sampling_stopped(options: SampleOptions) -> str:
+    again = "the same command" if options.run.resume else "the same command without --no-resume"
+    return f"stopped. Every finished shard is kept: {again} makes the rest of {options.run.out}."
+
+
+@commands.command(short_help="Sample a model over examples into a run, or resume one.")
+@add_options(SampleOptions, required=["model", "data", "out"])
+@call_lazily("mcviz.cli.sample:sample", stopped=_sampling_stopped)
+def sample() -> None:
+    """Sample a model over examples into a run, resume one that was stopped, or add passes to one that is finished."""
+
+
+@commands.command(short_help="See what a model makes of data, and what passes will take.")
+@add_options(CheckOptions, required=["model", "data"], helps={"passes": "How many to estimate for."})
+@call_lazily("mcviz.cli.sample:check")
+def check() -> None:
+    """Look at what a model makes of some of the data, before hours are spent on passes."""
+
+
+def _import_stopped(options: ImportOptions, **_: object) -> str:
+    return f"stopped. Every finished shard is kept: the same command makes the rest of {options.run.out}."
+
+
+@commands.command("import", short_help="Make a run of passes that were made elsewhere.")
+@click.argument("passes", metavar="PASSES")
+@add_options(ImportOptions, required=["out"])
+@call_lazily("mcviz.cli.sample:import_", stopped=_import_stopped)
+def import_() -> None:
+    """Make a run of the passes in PASSES.
+
+    They are .npz, .npy, Zarr, NetCDF, HDF5, a long table, or a folder with one .npy a pass.
+
+    Without --axes, the axes are pass, example and class, or target of a regression. A long table has the columns
+    example, pass, class and probability, or example, pass, target and value.
+    """
+
+
+@commands.command(short_help="Print how far a run's probabilities can be trusted.")
+@RUN
+@click.option("--by", metavar="COLUMN", help="Also by group: label, prediction, or one of your own columns.")
+@GROUP
+@click.option(
+    "--score",
+    metavar="NAME",
+    help="The score that ranks examples; max_probability without it, of a regression predictive_std.",
+)
+@click.option("--mistake-cost", type=COST, help="What a mistake costs that nobody sees; with --look-cost.")
+@click.option("--look-cost", type=COST, help="What it costs to look at an example, in the same unit.")
+@CONFIDENCE
+@click.option(
+    "--calibrated-on",
+    metavar="RUN",
+    help="Without labels: estimate the accuracy by a run of the same model with labels.",
+)
+@import_option
+@click.option(
+    "--require",
+    "requirements",
+    multiple=True,
+    metavar="REQUIREMENT",
+    help='Exit with code 1 where it is not met, such as "accuracy >= 99%" or "recall of every class >= 80%".',
+)
+@SUMMARY
+@JSON
+@call_lazily("mcviz.cli.trust:trust")
+def trust() -> None:
+    """Print how far the predictions of the run in folder or at fsspec address RUN can be trusted.
+
+    Of classes: how well it is calibrated, and which scores find its mistakes. Of a regression: how wrong it is, and
+    whether its intervals hold the labels. Of classes without labels, with --calibrated-on: the accuracy to be expected,
+    and which columns and scores are distributed otherwise.
+    """
+
+
+@commands.command(short_help="Print the slices of a run that its model is worse on.")
+@RUN
+@GROUP
+@JSON
+@call_lazily("mcviz.cli.slices:slices")
+def slices() -> None:
+    """Print the slices of the run in folder or at fsspec address RUN that its model is worse on than chance explains.
+
+    A slice has one value of a column, or of each of two: of the label, the prediction, or columns of your own.
+    """
+
+
+@commands.command(short_help="Print which examples a person should look at.")
+@RUN
+@click.option(
+    "--accuracy", callback=parse_share, metavar="SHARE", help="The least accuracy of the rest, such as 0.999."
+)
+@click.option("--budget", type=click.IntRange(min=0), metavar="N", help="The most examples to look at.")
+@click.option("--miss", callback=parse_share, metavar="SHARE", help="The most mistakes to miss, such as 5%.")
+@click.option("--score", default="max_probability", show_default=True, help="The score that ranks examples.")
+@CONFIDENCE
+@GROUP
+@click.option("--calibrated-on", metavar="RUN", help="Apply the threshold of a run of the same model with labels.")
+@SEED
+@import_option
+@click.option("--to", metavar="FILE", help="Write the referred examples to a .csv or .parquet.")
+@JSON
+@call_lazily("mcviz.cli.refer:refer")
+def refer() -> None:
+    """Print which examples of RUN a person should look at so that the rest is good enough.
+
+    Give one target: --accuracy, --budget or --miss.
+
+    Of all runs at most 5% lead to a guarantee that is false; of the guarantees that are printed, more are false where
+    few can be given.
+    """
+
+
+@commands.command("label-issues", short_help="List the examples whose labels are most likely wrong.")
+@RUN
+@click.option("--first", type=click.IntRange(min=1), default=100, show_default=True, help="How many.")
+@CONFIDENCE
+@SEED
+@click.option("--to", metavar="FILE", help="Write the examples to a .csv or .parquet.")
+@JSON
+@call_lazily("mcviz.cli.refer:label_issues")
+def label_issues() -> None:
+    """Print how many labels of RUN are estimated to be wrong, and list the likeliest first.
+
+    The model must not have been trained on these labels: it would have learnt the wrong ones too.
+    """
+
+
+@commands.command(short_help="List the examples to label next.")
+@RUN
+@click.option("--method", type=click.Choice(METHODS), required=True, help="How examples are chosen.")
+@click.option("--batch", type=click.IntRange(min=1), default=100, show_default=True, help="How many examples.")
+@SEED
+@TO
+@call_lazily("mcviz.cli.refer:acquire")
+def acquire() -> None:
+    """Write the examples of RUN whose labels would tell the model most, the first to be labelled first."""
+
+
+@commands.group(short_help="Take away what people decided on the page Review.")
+def review() -> None:
+    """Take away what people decided on the page Review."""
+
+
+@review.command("export", short_help="Write corrected labels, or move files to their classes.")
+@RUN
+@click.option("--to", metavar="FILE", help="Write a .csv or .parquet: id, old, new, who, when and note.")
+@click.option(
+    "--to-folders",
+    metavar="FOLDER",
+    help="Print which files of FOLDER, with a folder a class, move to which class; --yes moves them.",
+)
+@click.option("--yes", is_flag=True, help="Move the files.")
+@call_lazily("mcviz.cli.review:export")
+def export_reviews() -> None:
+    """Write the labels of RUN as reviewers corrected them, or move its files to the folders of their new classes.
+
+    Give --to or --to-folders.
+    """
+
+
+@commands.command(short_help="Print how well a run's model tells what it was not made for.")
+@RUN
+@click.option(
+    "--against",
+    metavar="PATH",
+    multiple=True,
+    help="Also against a set of your own: a folder, .npz, table or another run. May be given again.",
+)
+@import_option
+@JSON
+@call_lazily("mcviz.cli.ood:ood")
+def ood() -> None:
+    """Print how well the model of RUN tells what it was not made for: sets made of its own examples, and yours.
+
+    What is computed is kept with the run, and shown on the page Out of distribution.
+    """
+
+
+@commands.command(short_help="Compare two runs.")
+@click.argument("one", metavar="RUN")
+@click.argument("other", metavar="OTHER")
+@click.option("--score", metavar="NAME", help="The score that ranks examples; without it the first that both have.")
+@click.option("--by", metavar="COLUMN", help="Also by group: label, prediction, or one of your own columns.")
+@GROUP
+@click.option(
+    "--labels",
+    type=click.Choice(["new", "old"]),
+    default="new",
+    show_default=True,
+    help="Where labels differ, the run whose labels both are measured by: the newer or the older one.",
+)
+@CONFIDENCE
+@click.option("--to", metavar="FILE", help="Write all examples under both runs to a .csv or .parquet.")
+@click.option(
+    "--require",
+    "requirements",
+    multiple=True,
+    metavar="REQUIREMENT",
+    help='Exit with code 1 where OTHER does not meet it, such as "accuracy not worse by 0.5%".',
+)
+@SUMMARY
+@JSON
+@call_lazily("mcviz.cli.compare:compare")
+def compare() -> None:
+    """Print whether the run OTHER is better than RUN by more than noise, and what it is worse on.
+
+    Compared are the examples that both have: by their ids, or else by their content.
+    """
+
+
+@commands.command(short_help="Add a score of your own to a run.")
+@RUN
+@click.option(
+    "--name", metavar="NAME", required=True, help="Of the score, such as energy; one that is there is replaced."
+)
+@click.option(
+    "--from",
+    "file",
+    type=PATH,
+    metavar="FILE",
+    required=True,
+    help="A table (.csv, .tsv, .parquet, .jsonl) with a column id, or example, its number; or a file of one value a "
+    "line, in order.",
+)
+@click.option("--low-is-uncertain", is_flag=True, help="A low value means uncertain; a high one without it.")
+@click.option("--meaning", metavar="TEXT", default="", help="A sentence on how to read a value, for the dashboard.")
+@call_lazily("mcviz.cli.refer:score")
+def score() -> None:
+    """Add a score that was made elsewhere to the run in folder or at fsspec address RUN.
+
+    Its examples are then ranked and filtered by it too. The run itself stays as it is.
+    """
+
+
+@commands.command(short_help="Check every byte of a run.")
+@RUN
+@call_lazily("mcviz.cli.runs:verify")
+def verify() -> None:
+    """Read every byte of the run in folder or at fsspec address RUN, and compute its scores and accuracies again."""
+
+
+@commands.command("list", short_help="List the runs of a folder.")
+@click.argument("folder", metavar="[FOLDER]", envvar="MCVIZ_CACHE", required=False)
+@JSON
+@call_lazily("mcviz.cli.runs:list_")
+def list_() -> None:
+    """List the runs in FOLDER, or in `cache`, as the dashboard shows them."""
+
+
+@commands.command(short_help="Give a run another name.")
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+@call_lazily("mcviz.cli.runs:rename")
+def rename() -> None:
+    """Give the run in folder OLD the name NEW, in the same folder. What was derived from it goes along."""
+
+
+@commands.command(short_help="Remove a run.")
+@RUN
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@call_lazily("mcviz.cli.runs:remove")
+def remove() -> None:
+    """Remove the run in folder or at fsspec address RUN, with what was derived from it."""
+
+
+@commands.command(short_help="Write a run as a file for other tools.")
+@RUN
+@click.option(
+    "--to",
+    metavar="FILE",
+    required=True,
+    help="Its ending says what: .parquet (scores), .npz (predictions of all passes) or .nc (both, as NetCDF).",
+)
+@call_lazily("mcviz.cli.runs:export")
+def export() -> None:
+    """Write the run in folder or at fsspec address RUN as a file for other tools."""
+
+
+@commands.command(short_help="Open the dashboard.")
+@click.option(
+    "--cache",
+    type=PATH,
+    metavar="FOLDER",
+    envvar="MCVIZ_CACHE",
+    show_default="cache",
+    help="The folder of runs. Where it holds none, the runs that came with mcviz are shown as examples.",
+)
+@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="8501, or the next that is free, without it.")
+@click.option(
+    "--read-only",
+    is_flag=True,
+    envvar=READ_ONLY,
+    show_envvar=True,
+    help="Let nobody sample, rename, remove or review; all can be looked at and exported.",
+)
+@import_option
+@call_lazily("mcviz.app.server:serve")
+def dashboard() -> None:
+    """Open the dashboard in a browser, for this machine alone. Ctrl-C ends it."""
+
+
+@commands.command(hidden=True)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("lock", type=int)
+@call_lazily("mcviz.cli.work:work")
+def work() -> None:
+    """Carry out the job of FOLDER, whose lock is the descriptor LOCK; a server of the dashboard starts this."""
