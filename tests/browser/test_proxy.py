@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Response, expect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from benchmarks.proxy import LOGIN, find_nginx, proxied
+from tests.browser.proxying import LOGIN, find_nginx, proxied
 
 pytestmark = pytest.mark.skipif(find_nginx() is None, reason="nginx is not installed")
 SESSIONS = 20  # of one address
