@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import plotly.graph_objects as go
@@ -68,18 +67,8 @@ class Setting:
 SHORT = Setting(pool=300, tests=300, most=50, seeds=2, passes=10, steps=60)
 
 
-class Learner(Protocol):
-    """A model that is trained from scratch on the labelled examples."""
-
-    def fit(self, images: Array, labels: Array, seed: int) -> None:
-        """Forget all, and learn from (n, …) images and their (n,) labels."""
-
-    def passes(self, images: Array, seed: int) -> Array:
-        """(T, N, C) float32 probabilities of (N, …) images, masks per pass."""
-
-
 class Network:
-    """Two convolutions and a hidden layer, with dropout in front of it and behind it.
+    """Two convolutions and a hidden layer, with dropout in front of it and behind it; trained from scratch at each fit.
 
     Args:
         passes: T.
@@ -113,7 +102,7 @@ class Network:
         self._sampler, self._passes, self._steps = Sampler(self._network), passes, steps
 
     def fit(self, images: Array, labels: Array, seed: int) -> None:
-        """See `Learner`."""
+        """Forget all, and learn from (n, …) images and their (n,) labels."""
         for variable, value in zip(self._variables, self._untrained, strict=True):
             variable.assign(value)
         for number, kernel in enumerate(self._network.trainable_variables[::2]):
@@ -122,11 +111,11 @@ class Network:
         self._network.fit(images[drawn], labels[drawn], batch_size=32, epochs=1, shuffle=False, verbose=0)
 
     def passes(self, images: Array, seed: int) -> Array:
-        """See `Learner`."""
+        """Return (T, N, C) float32 probabilities of (N, …) images, masks per pass."""
         return self._sampler.sample(images, passes=self._passes, seed=seed)
 
 
-def learned(learner: Learner, pool: Labelled, tests: Labelled, method: str, setting: Setting, seed: int) -> list[float]:
+def learned(learner: Network, pool: Labelled, tests: Labelled, method: str, setting: Setting, seed: int) -> list[float]:
     """The accuracy of the mean of the passes in each round, as a fraction.
 
     Args:
