@@ -15,6 +15,7 @@ import orjson
 from mcviz.interrupts import INTERRUPTED, end_at_interrupt
 from mcviz.text import one_line
 
+GAP = 3  # characters between columns
 STOPPED = "mcviz.stopped"  # the line that Ctrl-C ends the command with, in the meta of its context
 
 
@@ -34,16 +35,18 @@ def print_json(found: Any) -> None:
     click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY).decode())
 
 
-def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a table, its first column to the left and the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "   ".join(
-            [f"{first:<{widths[0]}}", *(f"{text:>{width}}" for text, width in zip(others, widths[1:], strict=True))]
-        )
-        for first, *others in rows
-    ]
-    return ["", *lines, ""] if lines else []
+def table_lines(rows: Sequence[Sequence[str]], *formats: str) -> list[str]:
+    """Return the lines of a table.
+
+    Args:
+        rows: the texts of its cells.
+        formats: of each column, as `format` takes it, such as "<34" or ">9". Without any, the first column is to the
+            left and the others to the right, as wide as their widest texts and three characters apart.
+    """
+    if not formats:
+        first, *others = (max(map(len, column)) for column in zip(*rows, strict=True)) if rows else (0,)
+        formats = (f"<{first}", *(f">{width + GAP}" for width in others))
+    return ["".join(map(format, row, formats)).rstrip() for row in rows]
 
 
 @contextmanager

@@ -10,11 +10,10 @@ from mcviz.analysis.comparison import Comparison, bin_by_confidence, change_tabl
 from mcviz.analysis.pairing import LabelChoice
 from mcviz.analysis.requirements import parse_non_inferiority
 from mcviz.analysis.slices import compare_slices
-from mcviz.cli.base import tell
-from mcviz.cli.gate import Findings, Rows, finish
+from mcviz.cli.base import GAP, table_lines, tell
+from mcviz.cli.gate import Findings, Rows, check_summary_folder, finish
 from mcviz.cli.progress import count_progress
 from mcviz.cli.slices import slice_lines
-from mcviz.cli.summary import check_summary_folder
 from mcviz.figures.trust import reliability_diagram
 from mcviz.measures.quality import VERDICTS, MeasureComparison
 from mcviz.runs import check_table_file, open_run, write_table
@@ -22,7 +21,6 @@ from mcviz.runs import check_table_file, open_run, write_table
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-GAP = 3  # characters between columns
 IDS_SHOWN = 10
 SLICE_TITLES = {
     "mistakes": "More mistakes than in RUN, and more so than in the rest",
@@ -110,7 +108,7 @@ def _measure_lines(found: Comparison) -> list[str]:
         return []
     level = f"{100 * found.confidence:.6g}%"
     return [
-        *_table_lines(f"{level} intervals", [(each.measure.label, each) for each in found.measures], found),
+        *_comparison_lines(f"{level} intervals", [(each.measure.label, each) for each in found.measures], found),
         f"Each row is judged by itself, so one of them is wrong more often than {100 - 100 * found.confidence:.6g}%.",
     ]
 
@@ -125,25 +123,23 @@ def _group_lines(found: Comparison, by: str | None, groups: Mapping[str, tuple[i
     better = 1 if compared[0][1].measure.better == "high" else -1
     compared.sort(key=lambda pair: better * pair[1].difference.value)
     return [
-        *_table_lines(f"{compared[0][1].measure.label} by {by}", compared, found),
+        *_comparison_lines(f"{compared[0][1].measure.label} by {by}", compared, found),
         f"The intervals of OTHER less RUN hold for all groups together, {100 * found.confidence:.6g}% of the time.",
     ]
 
 
-def _table_lines(title: str, rows: Iterable[tuple[str, MeasureComparison]], found: Comparison) -> list[str]:
+def _comparison_lines(title: str, rows: Iterable[tuple[str, MeasureComparison]], found: Comparison) -> list[str]:
     unit = found.one.manifest.unit
     cells = [[f"{title:.25}", "RUN", "OTHER", "OTHER less RUN", ""]]
     cells += [[name, *each.format(unit), VERDICTS[each.verdict]] for name, each in rows]
-    widths = [max(map(len, column)) + GAP for column in zip(*cells, strict=True)]
-    return ["", *("".join(map(str.ljust, row, widths)).rstrip() for row in cells)]
+    return ["", *table_lines(cells, *(f"<{max(map(len, column)) + GAP}" for column in zip(*cells, strict=True)))]
 
 
 def _change_lines(found: Comparison) -> list[str]:
     if found.changes is None:
         return []
-    lines = ["", "examples"]
-    for kind, count in found.changes.counts.items():
-        lines.append(f"  {kind:<24}{count:>9,}   {_list_ids(found, kind)}")
+    rows = [(f"  {kind}", f"{count:,}", f"   {_list_ids(found, kind)}") for kind, count in found.changes.counts.items()]
+    lines = ["", "examples", *table_lines(rows, "<26", ">9", "")]
     if found.shared_top is not None:
         lines += [
             "",

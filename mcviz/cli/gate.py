@@ -1,23 +1,52 @@
-"""The end of a command that may be a gate in a pipeline: print, write a summary, fail where it is not good enough."""
+"""The end of a command that may be a gate in a pipeline: print, write a summary, fail where it is not good enough.
 
-from collections.abc import Callable, Mapping, Sequence
+A summary is Markdown with one picture, and a web page that holds everything in one file. Names of runs, classes and
+examples are others' text: in Markdown and HTML they are shown as they were typed.
+"""
+
+import base64
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from mcviz.analysis.requirements import Judgement
+from mcviz.app.wording import as_inline_markdown, as_markdown
 from mcviz.cli.base import print_json, say, tell
+from mcviz.errors import InvalidInputError
+from mcviz.measures import most_uncertain_first, significant
+from mcviz.plot import draw_contact_sheet
 from mcviz.runs import Run
+from mcviz.runs.verify import replaced_file
+from mcviz.text import as_html
 
+Rows = list[Sequence[str]]  # of a table, the names of its columns first
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-
-Rows = list[Sequence[str]]  # of a table, the names of its columns first
+    Section = tuple[str, Rows | bytes | go.Figure]  # a heading; a table, a picture or a chart
 
 NOT_MET = 1  # the exit code
+MOST_EXAMPLES = 24
+MOST_COLUMNS = 8  # of a row of numbers
+LONGEST = 200  # characters of a text
+OUTCOMES = {True: "met", False: "not met"}
+PICTURE = "examples.png"
+PICTURE_LABEL = "The most uncertain examples; a line under a picture marks a wrong prediction"
+# Nothing is asked of any network, whatever a name says.
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #1c2733; background: #fff; max-width: 1080px; margin: 32px auto;
+  padding: 0 16px; }
+h1, h2 { line-height: 1.2; } h1, h2, p { overflow-wrap: anywhere; }
+.table { overflow-x: auto; } table { border-collapse: collapse; font-size: 14px; }
+td, th { padding: 4px 16px 4px 0; text-align: left; vertical-align: top; border-bottom: 1px solid #d5dde5; }
+td { max-width: 32em; overflow-wrap: break-word; unicode-bidi: plaintext; } img { max-width: 100%; }
+"""
 
 
 @dataclass(frozen=True)
@@ -43,11 +72,21 @@ class Findings:
     draw_charts: "Callable[[], Mapping[str, go.Figure]]"
 
 
-def finish(found: Findings, judgements: Sequence[Judgement], *, as_json: bool, folder: Path | None) -> None:
+def check_summary_folder(folder: Path) -> None:
+    """Check before the work that a summary can go into a folder.
+
+    Raises:
+        InvalidInputError: it is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InvalidInputError(f"A summary is written into a folder. Received: {folder}, a file. Name another one.")
+
+
+def finish(findings: Findings, judgements: Sequence[Judgement], *, as_json: bool, folder: Path | None) -> None:
     """Print what was found, and write the summary where a folder is given.
 
     Args:
-        found: of the command.
+        findings: of the command.
         judgements: of the requirements.
         as_json: whether JSON is printed.
         folder: of the summary's files, or None.
@@ -56,28 +95,129 @@ def finish(found: Findings, judgements: Sequence[Judgement], *, as_json: bool, f
         click.exceptions.Exit: with code 1 where a requirement is not met.
         StorageError: the summary cannot be written.
     """
-    failed = [each for each in judgements if not each.met]
+    failed = [judgement for judgement in judgements if not judgement.met]
     if as_json:
-        print_json({**found.as_dict, "requirements": list(map(_judgement_dict, judgements))})
+        print_json({**findings.as_dict, "requirements": list(map(_judgement_dict, judgements))})
     else:
-        for line in [" ".join(found.sentences), *found.lines]:
+        for line in [" ".join(findings.sentences), *findings.lines]:
             say(line.rstrip())
         if judgements and not failed:
-            say(f"All requirements are met: {', '.join(each.requirement for each in judgements)}.")
-    for each in failed:
-        tell(f"not met: {each.requirement}; {each.in_words}.")
+            say(f"All requirements are met: {', '.join(judgement.requirement for judgement in judgements)}.")
+    for judgement in failed:
+        tell(f"not met: {judgement.requirement}; {judgement.in_words}.")
     if folder is not None:
-        from mcviz.cli.summary import write_summary
-
-        write_summary(folder, found, judgements)
+        write_summary(folder, findings, judgements)
     if failed:
         raise click.exceptions.Exit(NOT_MET)
 
 
 def _judgement_dict(judgement: Judgement) -> dict[str, Any]:
     parts = [
-        {"part": each.part, "examples": each.examples, **asdict(each.found), "met": each.met}
-        for each in judgement.parts
+        {"part": part.part, "examples": part.examples, **asdict(part.found), "met": part.met}
+        for part in judgement.parts
     ]
     figure = {"requirement": judgement.requirement, **asdict(judgement.found), "met": judgement.met}
     return figure | ({"parts": parts} if parts else {})
+
+
+def write_summary(folder: Path, findings: Findings, judgements: Sequence[Judgement]) -> None:
+    """Write `summary.md`, the picture that it shows, and `report.html`.
+
+    Args:
+        folder: which is created where it is missing.
+        findings: of the command.
+        judgements: of the requirements, if there were any.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
+    run, scores = findings.run, findings.run.score_registry
+    score = scores[findings.score]
+    uncertain = most_uncertain_first(score.name, run.scores()[score.name].to_numpy(), scores)[:MOST_EXAMPLES]
+    failed = sum(not each.met for each in judgements)
+    outcome = f"{failed} of {len(judgements)} requirements not met" if failed else "all requirements met"
+    title = f"{run.name}: {outcome}" if judgements else run.name
+    sections: list[Section] = list(findings.tables.items())
+    if judgements:
+        rows = [(each.requirement, each.in_words, OUTCOMES[each.met]) for each in judgements]
+        sections.insert(0, ("Requirements", [("requirement", "found", ""), *rows]))
+        for place, judgement in enumerate((each for each in judgements if len(each.parts) > 1), 1):
+            parts = [(each.part, f"{each.examples:,}", each.in_words, OUTCOMES[each.met]) for each in judgement.parts]
+            sections.insert(place, (judgement.requirement, [("part", "examples", "found", ""), *parts]))
+    sections += findings.draw_charts().items()
+    heading, picture = f"The {len(uncertain)} most uncertain examples, by {score.inline_label}", b""
+    if run.has_images:
+        file = io.BytesIO()
+        draw_contact_sheet(run, uncertain).save(file, "PNG")
+        picture = file.getvalue()
+        sections.append((heading, picture))
+        heading = "The same examples in a table"
+    sections.append((heading, _example_rows(run, uncertain, score.name)))
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {
+        "summary.md": "\n\n".join(_markdown(title, findings.sentences, sections)).encode() + b"\n",
+        "report.html": "\n".join(_html(title, findings.sentences, sections)).encode(),
+        PICTURE: picture,
+    }
+    for name, content in files.items():
+        if content:
+            with replaced_file(folder / name) as temporary:
+                temporary.write_bytes(content)
+
+
+def _markdown(title: str, sentences: Sequence[str], sections: "Sequence[Section]") -> Iterator[str]:
+    """Yield the blocks of the Markdown file, which has no charts."""
+    yield f"# {as_inline_markdown(title)}"
+    yield as_markdown(" ".join(sentences))
+    for heading, content in sections:
+        if isinstance(content, bytes):
+            yield f"## {as_inline_markdown(heading)}"
+            yield f"![{PICTURE_LABEL}]({PICTURE})"
+        elif isinstance(content, list):
+            yield f"## {as_inline_markdown(heading)}"
+            head, *body = (f"| {' | '.join(map(as_inline_markdown, row))} |" for row in content)
+            yield "\n".join([head, f"|{'---|' * len(content[0])}", *body])
+
+
+def _html(title: str, sentences: Sequence[str], sections: "Sequence[Section]") -> Iterator[str]:
+    """Yield the parts of the web page."""
+    yield f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<title>{as_html(title)}</title><style>{STYLE}</style></head><body>
+<h1>{as_html(title)}</h1>
+<p>{as_html(" ".join(sentences))}</p>"""
+    plotlyjs = True  # with the first chart
+    for heading, content in sections:
+        yield f"<h2>{as_html(heading)}</h2>"
+        if isinstance(content, bytes):
+            yield f'<img alt="{PICTURE_LABEL}" src="data:image/png;base64,{base64.b64encode(content).decode()}">'
+        elif isinstance(content, list):
+            head, *body = content
+            yield f'<div class="table"><table><tr>{"".join(f"<th>{as_html(cell)}</th>" for cell in head)}</tr>'
+            yield from (f"<tr>{''.join(f'<td>{as_html(cell)}</td>' for cell in row)}</tr>" for row in body)
+            yield "</table></div>"
+        else:
+            content.update_layout(template="plotly_white")
+            options = {"displayModeBar": False, "responsive": True}
+            yield content.to_html(full_html=False, include_plotlyjs=plotlyjs, config=options)
+            plotlyjs = False
+    yield "</body></html>"
+
+
+def _example_rows(run: Run, examples: np.ndarray, score: str) -> Rows:
+    """The rows of a table of examples, with texts and rows of numbers themselves."""
+    table, names = run.scores().iloc[examples], dict(enumerate(run.class_names))
+    shown = [name for name in run.task.table_columns(run.targets) if name != "correct" and table[name].notna().all()]
+    columns = [["example", *map(str, examples)], ["id", *table["id"]]]
+    columns += [[name, *(names.get(value) or significant(value) for value in table[name])] for name in shown]
+    columns += [[score, *(run.score_registry[score].format(value, run.manifest.unit) for value in table[score])]]
+    if run.manifest.examples.content:
+        content = run.content.iloc[examples, :MOST_COLUMNS]
+        columns += [[name, *map(_shorten, content[name])] for name in content]
+    return list(zip(*columns, strict=True))
+
+
+def _shorten(value: str | float) -> str:
+    text = value if isinstance(value, str) else significant(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

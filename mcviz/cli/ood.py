@@ -1,7 +1,7 @@
 """`mcviz ood`."""
 
 import mcviz
-from mcviz.cli.base import loading, print_json, say
+from mcviz.cli.base import loading, print_json, say, table_lines
 from mcviz.cli.progress import stage_progress
 from mcviz.extras import require_framework
 from mcviz.measures import percent
@@ -9,7 +9,7 @@ from mcviz.runs import open_run
 from mcviz.runs.ood_scores import OODScores, load_ood_scores
 from mcviz.sampling.sampler import find_backend
 
-LABEL_WIDTH, DETECTOR_WIDTH = 26, 19
+LABEL = "<26.25"  # a column with labels of sets, which are cut
 
 
 def ood(run: str, against: tuple[str, ...], modules: tuple[str, ...], as_json: bool) -> None:
@@ -31,17 +31,14 @@ def ood(run: str, against: tuple[str, ...], modules: tuple[str, ...], as_json: b
 def _ood_table(found: OODScores) -> list[str]:
     """The table of the verdict, then that of the AUROC of a few detectors."""
     (low, high), drawn = found.stopped_by_chance, found.chart_labels()
-    lines = [
-        f"{label:<{LABEL_WIDTH}.{LABEL_WIDTH - 1}}{examples:>10}{stopped:>10}{sure:>10}{of_sure:>18}"
-        for label, examples, stopped, sure, of_sure in found.text_rows
+    hardest = [
+        (each.label, *(f"{each.figures[name][0].auroc:.3f}" for name in drawn)) for each in found.hardest_first()
     ]
-    lines += [
+    return [
+        *table_lines(found.text_rows, LABEL, ">10", ">10", ">10", ">18"),
         "Sure is a max probability above 90%. The run's own examples were held out, and at most 5% of such are to be "
         f"stopped on average, {percent(low)} to {percent(high)} in 95 of 100 splits as large as this one.",
         "",
-        f"{'AUROC':<{LABEL_WIDTH}}" + "".join(f"{label:>{DETECTOR_WIDTH}}" for label in drawn.values()),
+        *table_lines([("AUROC", *drawn.values()), *hardest], LABEL, *[">19"] * len(drawn)),
+        f"--json prints all {len(found.labels)} detectors, with 95% intervals.",
     ]
-    for each in found.hardest_first():
-        cells = "".join(f"{each.figures[name][0].auroc:>{DETECTOR_WIDTH}.3f}" for name in drawn)
-        lines.append(f"{each.label:<{LABEL_WIDTH}.{LABEL_WIDTH - 1}}{cells}")
-    return [*lines, f"--json prints all {len(found.labels)} detectors, with 95% intervals."]

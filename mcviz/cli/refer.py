@@ -57,7 +57,9 @@ def refer(
     if as_json:
         print_json(found.as_dict() | {"group": group})
         return
-    for line in [*referral_sentences(found), *table_lines(referral_rows(found)), group_sentence(old or new, group)]:
+    lines = table_lines(referral_rows(found))
+    lines = [*referral_sentences(found), *(["", *lines, ""] if lines else []), group_sentence(old or new, group)]
+    for line in lines:
         say(line)
     _say_examples("To look at, the most uncertain first", found.table, to)
 

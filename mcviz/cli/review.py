@@ -27,7 +27,8 @@ def export(run: str, to: str | None, to_folders: str | None, yes: bool) -> None:
     if to_folders is not None:
         moves = plan_moves(opened, known)
         left = find_open_moves(to_folders, moves)
-        for line in table_lines([(each.source, "→", each.target) for each in left]):
+        rows = table_lines([(move.source, "→", move.target) for move in left])
+        for line in ["", *rows, ""] if rows else []:
             say(line)
         if yes:
             move_files(to_folders, left)

@@ -18,10 +18,9 @@ from mcviz.analysis.trust import RegressionTrust
 from mcviz.analysis.unlabelled import SHIFTED, estimate_accuracy
 from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
 from mcviz.cli.base import table_lines
-from mcviz.cli.gate import Findings, Rows, finish
+from mcviz.cli.gate import Findings, Rows, check_summary_folder, finish
 from mcviz.cli.progress import count_progress
 from mcviz.cli.refer import ood_warnings
-from mcviz.cli.summary import check_summary_folder
 from mcviz.measures import percent
 from mcviz.measures.calibration import ENOUGH, Calibration, CalibrationFigures
 from mcviz.measures.conformal import SetFigures
@@ -56,12 +55,12 @@ def draw_coverage(found: RegressionTrust) -> "dict[str, go.Figure]":
 
 
 def _measure_lines(measure: Measure, found: RegressionTrust) -> list[str]:
-    lines = ["", f"{measure.label:<36}{f'{100 * found.confidence:.6g}% interval':<40}ensemble − this"]
+    rows = [(measure.label, f"{100 * found.confidence:.6g}% interval", "ensemble − this")]
     for way, figures in found.figures.items():
         if measure.name in figures:
             less = found.format(found.differences.get(way, {}), measure, sign="+")
-            lines.append(f"  {PREDICTOR_NAMES[way]:<34}{found.format(figures, measure):<40}{less}")
-    return lines
+            rows.append((f"  {PREDICTOR_NAMES[way]}", found.format(figures, measure), less))
+    return ["", *table_lines(rows, "<36", "<40", "")]
 
 
 def find_estimate(run: Run, calibrated_on: Run, confidence: float, modules: tuple[str, ...]) -> Findings:
@@ -92,7 +91,9 @@ def find_estimate(run: Run, calibrated_on: Run, confidence: float, modules: tupl
     lines = [
         *found.warnings,
         f"Temperature {estimated.temperature:.3f}; mean confidence at it {percent(estimated.mean_confidence, 2)}.",
+        "",
         *table_lines(rows),
+        "",
         f"Shifted is a p-value below {SHIFTED:g}, corrected for {len(found.columns)} tests.",
     ]
     if run.labels is not None:
@@ -257,11 +258,12 @@ def _score_lines(figures: Mapping[str, SelectiveFigures]) -> list[str]:
 def _convergence_lines(trusted: ClassificationTrust) -> list[str]:
     """Lines on the ensemble of the first passes, size by size, and on how many are enough."""
     found, score = trusted.convergence, trusted.convergence_score
-    lines = ["", f"{'passes':<8}{'accuracy':>11}{'NLL':>10}{'ECE':>9}{'top 100 shared':>17}"]
+    rows = [("passes", "accuracy", "NLL", "ECE", "top 100 shared")]
     columns = zip(found.sizes, found.accuracy, found.nll, found.ece, found.shared_top, strict=True)
     for size, accuracy, nll, ece, shared in columns:
         top = f"{100 * shared:.0f}%" if size > 1 else ""
-        lines.append(f"{size:<8,}{100 * accuracy:>10.2f}%{nll:>10.4f}{100 * ece:>8.2f}%{top:>17}")
+        rows.append((f"{size:,}", f"{100 * accuracy:.2f}%", f"{nll:.4f}", f"{100 * ece:.2f}%", top))
+    lines = ["", *table_lines(rows, "<8", ">11", ">10", ">9", ">17")]
     top = f"Top 100 shared: the part of the 100 most uncertain by {score} that two halves of the passes agree on."
     if found.enough == trusted.run.passes:
         return [*lines, f"The figures still move up to the last pass. {top}"]
@@ -270,33 +272,27 @@ def _convergence_lines(trusted: ClassificationTrust) -> list[str]:
 
 def _set_lines(found: SetFigures) -> list[str]:
     held, size = found.coverage, found.size
-    return [
-        "",
-        f"Prediction sets that are to hold the label for {100 * SET_COVERAGE:.0f}% of each class",
-        f"  {'classes in a set':<34}{size.value:>9.2f}  ({size.low:.2f} to {size.high:.2f})",
-        f"  {'hold the label':<34}{f'{100 * held.value:.2f}%':>9}  ({100 * held.low:.2f} to {100 * held.high:.2f})",
-        f"  {'are one class alone':<34}{f'{100 * found.single:.1f}%':>9}",
-        f"  {'are empty: no class fits':<34}{f'{100 * found.empty:.1f}%':>9}",
+    rows = [
+        ("  classes in a set", f"{size.value:.2f}", f"  ({size.low:.2f} to {size.high:.2f})"),
+        ("  hold the label", f"{100 * held.value:.2f}%", f"  ({100 * held.low:.2f} to {100 * held.high:.2f})"),
+        ("  are one class alone", f"{100 * found.single:.1f}%", ""),
+        ("  are empty: no class fits", f"{100 * found.empty:.1f}%", ""),
     ]
+    title = f"Prediction sets that are to hold the label for {100 * SET_COVERAGE:.0f}% of each class"
+    return ["", title, *table_lines(rows, "<36", ">9", "")]
 
 
 def _cost_lines(found: CheapestReferral | None) -> list[str]:
     if found is None:
         return []
     costs = found.costs
-    return [
-        "",
-        found.in_words,
-        f"  {f'looking at, of {found.judged:,} examples that judge it':<47}{'costs':>12}",
-        *(
-            f"  {looks:<47}{cost:>12,.6g}"
-            for looks, cost in (
-                (f"{len(costs.on_others.referred):,}", costs.cost),
-                ("none", costs.of_none),
-                ("all", costs.of_all),
-            )
-        ),
+    rows = [
+        (f"  looking at, of {found.judged:,} examples that judge it", "costs"),
+        (f"  {len(costs.on_others.referred):,}", f"{costs.cost:,.6g}"),
+        ("  none", f"{costs.of_none:,.6g}"),
+        ("  all", f"{costs.of_all:,.6g}"),
     ]
+    return ["", found.in_words, *table_lines(rows, "<49", ">12")]
 
 
 def _format_with_ends(figures: CalibrationFigures, measure: str, sign: str = "") -> str:

@@ -41,18 +41,18 @@ def add_options(
         required: names of the options that have to be given; the help begins with them.
         helps: by the name of an option, its help where it is another one in this command.
     """
-    declared = sorted(all_option_fields(group), key=lambda each: each.name not in required)
+    declared = sorted(all_option_fields(group), key=lambda field: field.name not in required)
 
     def decorate(command: Command) -> Command:
         @wraps(command)
         def with_group(**values: Any) -> Any:
-            own = {each.field: values.pop(each.field) for each in declared}
+            own = {field.field: values.pop(field.field) for field in declared}
             return command(options=read_group(group, own), **values)
 
         decorated: Command = with_group
-        for each in reversed(declared):
-            words = (helps or {}).get(each.name, each.option.help)
-            decorated = _click_option(each, words, required=each.name in required)(decorated)
+        for field in reversed(declared):
+            words = (helps or {}).get(field.name, field.option.help)
+            decorated = _click_option(field, words, required=field.name in required)(decorated)
         return decorated
 
     return decorate
@@ -60,46 +60,46 @@ def add_options(
 
 def import_option(command: Command) -> Command:
     """Give a command the option that names modules of the user's own; it takes `modules`."""
-    (modules,) = (each for each in option_fields(ModelOptions) if each.field == "modules")
+    (modules,) = (field for field in option_fields(ModelOptions) if field.field == "modules")
     return _click_option(modules, modules.option.help, required=False)(command)
 
 
-def _click_option(each: OptionField, words: str, *, required: bool) -> Callable[[Command], Command]:
-    option, is_told = each.option, each.default not in (None, "", ()) and each.default is not False
-    default = {} if required else {"default": each.default if is_told else None}  # with any, none would be required
+def _click_option(field: OptionField, words: str, *, required: bool) -> Callable[[Command], Command]:
+    option, is_told = field.option, field.default not in (None, "", ()) and field.default is not False
+    default = {} if required else {"default": field.default if is_told else None}  # with any, none would be required
     return click.option(
-        f"--{each.name}/{each.argument}" if each.default is True else f"--{each.name}",
-        each.field,
-        type=_click_type(each),
-        is_flag=each.is_flag,
+        f"--{field.name}/{field.argument}" if field.default is True else f"--{field.name}",
+        field.field,
+        type=_click_type(field),
+        is_flag=field.is_flag,
         multiple=option.several,
         metavar=option.metavar,
         show_default=is_told,
         required=required,
         envvar=option.variable,
         show_envvar=option.variable is not None,
-        callback=partial(_parse_value, each),
+        callback=partial(_parse_value, field),
         help=words,
         **default,
     )
 
 
-def _click_type(each: OptionField) -> Any:
-    option = each.option
+def _click_type(field: OptionField) -> Any:
+    option = field.option
     if option.choices:
         return click.Choice(option.choices)
     if option.at_least is not None:
         return click.IntRange(min=option.at_least)
     if option.between is not None:
         return click.FloatRange(*option.between, min_open=True, max_open=True)
-    return {bool: bool, bool | None: bool, float | None: float}.get(each.type, str)
+    return {bool: bool, bool | None: bool, float | None: float}.get(field.type, str)
 
 
-def _parse_value(each: OptionField, context: click.Context, parameter: click.Parameter, given: Any) -> Any:
+def _parse_value(field: OptionField, context: click.Context, parameter: click.Parameter, given: Any) -> Any:
     if given in (None, ()):
-        return each.default
+        return field.default
     try:
-        return each.option.parse(given) if each.option.parse else given
+        return field.option.parse(given) if field.option.parse else given
     except ValueError as error:
         raise click.BadParameter(str(error), context, parameter) from error
 
