@@ -14,8 +14,7 @@ from mcviz.analysis.base import find_groups
 from mcviz.analysis.pairing import LabelChoice, Pairs, class_order, name_apart, pair_examples
 from mcviz.analysis.trust import group_by_column
 from mcviz.errors import InvalidInputError
-from mcviz.measures.calibration import Bins, CalibrationTerms, grouped_difference, reliability_near_one
-from mcviz.measures.intervals import Interval, mean_intervals, paired_difference, share_interval
+from mcviz.measures.intervals import Interval, accuracy_difference, mean_intervals, share_interval
 from mcviz.measures.quality import (
     VERDICTS,
     MeasureComparison,
@@ -23,12 +22,10 @@ from mcviz.measures.quality import (
     Verdict,
     compare_measures,
     compute_measures,
-    join_terms,
     judge_together,
-    select_terms,
     shared_top,
 )
-from mcviz.measures.regression import Terms
+from mcviz.measures.registry import Terms, join_terms, select_terms
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Manifest, Run
 from mcviz.runs.tables import Progress
@@ -348,11 +345,7 @@ def compare_groups(found: Comparison, column: str) -> dict[str, tuple[int, Measu
         if found.one.class_names:
             measure, (before, after) = "accuracy", [each["correct"] for each in terms]
             one, other = (share_interval(each, within, found.confidence) for each in (before, after))
-            if within is None:
-                gained, lost = (int(np.count_nonzero(each)) for each in (after & ~before, before & ~after))
-                difference = paired_difference(gained, lost, len(before), together)
-            else:
-                difference = grouped_difference(after.astype(np.float64) - before, within, together)
+            difference = accuracy_difference(before, after, within, together)
         else:
             measure, errors = "mae", np.stack([each["absolute_error"] for each in terms], axis=1)
             one, other = mean_intervals(errors, groups=within, confidence=found.confidence)
@@ -360,20 +353,6 @@ def compare_groups(found: Comparison, column: str) -> dict[str, tuple[int, Measu
         named = quality.measures[quality.place[measure]]
         compared[groups.names[group]] = int(sizes[group]), MeasureComparison(named, one, other, difference)
     return compared
-
-
-def bin_by_confidence(terms: Mapping[str, Terms]) -> dict[str, tuple[Bins, list[Interval]]]:
-    """Sort the predictions of runs into the bins of a reliability diagram, as `reliability_near_one` does.
-
-    Args:
-        terms: by the name of each run, of a classification, as `Comparison.terms` has them.
-    """
-    return reliability_near_one(
-        {
-            name: CalibrationTerms(each["correct"][:, None], each["confidence"][:, None], each["nll"], each["brier"])
-            for name, each in terms.items()
-        }
-    )
 
 
 def join_comparison(one: Run, other: Run, pairs: Pairs) -> "pd.DataFrame":

@@ -26,12 +26,10 @@ from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES, Predictions, percent
 from mcviz.measures.calibration import (
     Calibration,
-    CalibrationTerms,
     calibration_sentences,
     calibration_terms,
     cross_fit_temperature,
     equal_width_edges,
-    join_calibration_terms,
     reliability,
 )
 from mcviz.measures.conformal import coverage_sentence
@@ -41,12 +39,12 @@ from mcviz.measures.quality import (
     Measure,
     compute_measures,
     halves_by_size,
-    join_terms,
     shared_top,
     sizes_up_to,
     terms_by_size,
 )
-from mcviz.measures.regression import RegressionMeasures, Terms, regression_terms, table_from_terms
+from mcviz.measures.registry import Terms, join_terms
+from mcviz.measures.regression import RegressionMeasures, regression_terms, table_from_terms
 from mcviz.runs import Run
 from mcviz.runs.tables import Progress
 from mcviz.tasks.regression import Regression
@@ -66,7 +64,7 @@ Result = TypeVar("Result")
 PREDICTOR_WORDS = {"deterministic": "the deterministic model", "single_pass": "a single pass"}
 
 
-def predictors(run: Run, progress: Progress | None = None, *, group: str | None = None) -> dict[str, CalibrationTerms]:
+def predictors(run: Run, progress: Progress | None = None, *, group: str | None = None) -> dict[str, Terms]:
     """Compute the terms of the predictors that a run has, for `measures.calibration.calibration`.
 
     Args:
@@ -83,7 +81,7 @@ def predictors(run: Run, progress: Progress | None = None, *, group: str | None 
     return main_predictors(run) | other_predictors(run, progress, group=group)
 
 
-def main_predictors(run: Run) -> dict[str, CalibrationTerms]:
+def main_predictors(run: Run) -> dict[str, Terms]:
     """Compute the terms of the predictors that take no pass to be read: those of the verdict.
 
     Args:
@@ -96,12 +94,10 @@ def main_predictors(run: Run) -> dict[str, CalibrationTerms]:
         InvalidInputError: as for `predictors`.
     """
     labels = require_labels(run)
-    return {name: calibration_terms(probs[None], labels) for name, probs in main_probs(run).items()}
+    return {name: calibration_terms(probs, labels) for name, probs in main_probs(run).items()}
 
 
-def other_predictors(
-    run: Run, progress: Progress | None = None, *, group: str | None = None
-) -> dict[str, CalibrationTerms]:
+def other_predictors(run: Run, progress: Progress | None = None, *, group: str | None = None) -> dict[str, Terms]:
     """Compute the terms of the single pass, and of the main predictors with cross-fitted temperature scaling.
 
     Args:
@@ -121,8 +117,8 @@ def other_predictors(
         f"{name}_scaled": cross_fit_temperature(probs, labels, groups=groups) for name, probs in main_probs(run).items()
     }
     return {
-        "single_pass": join_calibration_terms(single),
-        **{name: calibration_terms(probs[None], labels) for name, probs in scaled.items()},
+        "single_pass": join_terms(single),
+        **{name: calibration_terms(probs, labels) for name, probs in scaled.items()},
     }
 
 
@@ -178,20 +174,20 @@ def compute_convergence(run: Run, score: str = "max_probability", progress: Prog
     labels, ranked_by = require_labels(run), SCORES[validate.choice("score", score, offered)]
     sizes = sizes_up_to(run.passes)
 
-    def compute_block(probs: Array, examples: slice) -> tuple[list[CalibrationTerms], Array | None]:
+    def compute_block(probs: Array, examples: slice) -> tuple[Sequence[Terms], Array | None]:
         halves = None
         if run.passes > 1:
             halves = halves_by_size(probs, lambda passes: ranked_by.compute(Predictions(passes)), sizes[1:])
         return terms_by_size(probs, labels[examples], sizes), halves
 
     found = _map_shards(run, compute_block, progress)
-    ensembles = [join_calibration_terms(terms) for terms in zip(*(block for block, _ in found), strict=True)]
+    ensembles = [join_terms(terms) for terms in zip(*(block for block, _ in found), strict=True)]
     halves = [each for _, each in found if each is not None]
     pairs: Iterable[Array] = ranked_by.uncertainty(np.concatenate(halves, axis=2)) if halves else []
     return Convergence(
         np.array(sizes),
-        np.array([each.correct.mean() for each in ensembles]),
-        np.array([each.nll.mean() for each in ensembles]),
+        np.array([each["correct"].mean() for each in ensembles]),
+        np.array([each["nll"].mean() for each in ensembles]),
         np.array([reliability(each, equal_width_edges()).ece for each in ensembles]),
         np.array([np.nan, *(shared_top(one, other) for one, other in pairs)]),
     )

@@ -196,12 +196,12 @@ def _summary_tables(found: "Comparison") -> dict[str, Rows]:
 
 def _draw_charts(found: "Comparison") -> "dict[str, go.Figure]":
     """Draw the reliability of both runs, where they are of classes and have labels."""
-    from mcviz.analysis.comparison import bin_by_confidence
     from mcviz.figures.trust import reliability_diagram
+    from mcviz.measures.calibration import reliability_near_one
 
     if found.terms is None or not found.one.task.predicts_classes:
         return {}
-    bins = bin_by_confidence(dict(zip(("RUN", "OTHER"), found.terms, strict=True)))
+    bins = reliability_near_one(dict(zip(("RUN", "OTHER"), found.terms, strict=True)))
     return {"Are the probabilities calibrated?": reliability_diagram(bins)}
 
 

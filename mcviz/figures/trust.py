@@ -23,7 +23,7 @@ from mcviz.figures.style import (
     position_line,
     shorten_name,
 )
-from mcviz.measures.calibration import CONFIDENCE_EDGES, SCALED, Bins, Calibration, calibration_table
+from mcviz.measures.calibration import CONFIDENCE_EDGES, ECES, SCALED, Bins, Calibration, calibration_table
 from mcviz.measures.intervals import Interval
 
 Array = np.ndarray
@@ -160,7 +160,7 @@ def calibration_intervals(found: Calibration) -> go.Figure:
         at = {"row": number // 2 + 1, "col": number % 2 + 1}
         scale = 1 if measure in ("nll", "brier") else 100
         for name, label in zip(shown, rows, strict=True):
-            each = getattr(found.figures[name], measure)
+            each = found.figures[name][measure]
             text = f"{PREDICTOR_NAMES[name]}<br>{title} {texts[PREDICTOR_NAMES[name]][title]}"
             difference = texts.get(f"ensemble − {PREDICTOR_NAMES[name]}")
             if difference:
@@ -187,9 +187,9 @@ def calibration_intervals(found: Calibration) -> go.Figure:
                 hovertemplate="%{hovertext}<extra></extra>",
                 **at,
             )
-        if measure in ("ece", "ece_equal_mass"):
+        if measure in ECES:
             figure.add_scatter(
-                x=[100 * getattr(found.figures[name], f"{measure}_by_chance") for name in shown],
+                x=[100 * found.eces_by_chance[name][measure] for name in shown],
                 y=rows,
                 mode="markers",
                 marker={"symbol": "line-ns-open", "size": 14, "color": NEUTRAL, "line": {"width": 3}},

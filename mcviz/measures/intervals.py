@@ -409,6 +409,39 @@ def paired_difference(gained: int, lost: int, trials: int, confidence: float = 0
     )
 
 
+def grouped_difference(differences: Array, groups: Array, confidence: float) -> Interval:
+    """Compute a mean of (N,) differences, with the wider of Student's t and of what random signs of groups explain.
+
+    Where nothing differs, as many groups are drawn that are all alike.
+    """
+    sums = sum_by_group(differences[:, None].astype(np.float64), groups)[:, 0]
+    if not sums.any():
+        most = proportion(0, len(sums), confidence).high
+        return Interval(0.0, -most, most)
+    (found,) = mean_intervals(differences[:, None], groups=groups, confidence=confidence)
+    chance = critical_sum(sums, confidence) / len(differences)
+    low, high = np.minimum(found.low, found.value - chance), np.maximum(found.high, found.value + chance)
+    return Interval(found.value, float(low), float(high))  # NaN of a single group
+
+
+def accuracy_difference(one: Array, other: Array, groups: Array | None, confidence: float = 0.95) -> Interval:
+    """Compute how far the accuracy of a second predictor is from a first one's, as `paired_difference` does.
+
+    Args:
+        one: (N,) whether each prediction of the first is correct; with groups also the share of its passes that are.
+        other: the same of the second.
+        groups: as for `mean_intervals`; with these as `grouped_difference` does.
+        confidence: 0 to 1.
+
+    Returns:
+        The second's less the first's.
+    """
+    if groups is not None:
+        return grouped_difference(np.subtract(other, one, dtype=np.float64), groups, confidence)
+    gained, lost = (int(np.count_nonzero(changed)) for changed in (other > one, other < one))
+    return paired_difference(gained, lost, len(one), confidence)
+
+
 def betting_p_value(losses: Array, mean: float) -> float:
     """Compute the p-value of the hypothesis that the mean loss is `mean` or more.
 

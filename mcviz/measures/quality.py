@@ -19,23 +19,31 @@ import numpy as np
 import scipy  # loads scipy.optimize and scipy.special when they are first used
 
 from mcviz.measures import calibration
-from mcviz.measures.calibration import CalibrationTerms, calibration_terms
+from mcviz.measures.calibration import calibration_terms
 from mcviz.measures.conformal import pass_intervals
 from mcviz.measures.intervals import (
     Interval,
     Statistic,
+    accuracy_difference,
     bootstrap_intervals,
     bounded_mean,
     count_groups,
     mean_intervals,
-    paired_difference,
     proportion,
     resample,
     share_interval,
     sum_by_group,
 )
-from mcviz.measures.registry import Predictions, RegressionPredictions, fixed, require_labels, significant
-from mcviz.measures.regression import Terms, ensemble_terms, rmse_interval
+from mcviz.measures.registry import (
+    Predictions,
+    RegressionPredictions,
+    Terms,
+    fixed,
+    require_labels,
+    select_terms,
+    significant,
+)
+from mcviz.measures.regression import ensemble_terms, rmse_interval
 from mcviz.measures.selective import Ranking, area_intervals, compute_areas
 
 Array = np.ndarray
@@ -352,36 +360,19 @@ def overconfidence_growth(
     return Interval(float(value), low, max(min(more.high, both.high), min(-both.low, -more.low)))
 
 
-def select_terms(terms: Terms, chosen: Array | slice) -> dict[str, Array]:
-    """Return the terms of some examples, by a slice, their numbers or a mask."""
-    return {name: values[chosen] for name, values in terms.items()}
-
-
-def join_terms(blocks: Sequence[Terms]) -> dict[str, Array]:
-    """Concatenate the terms of blocks of examples, in their order."""
-    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
-
-
 def _classification_terms(predictions: Predictions | RegressionPredictions) -> dict[str, Array]:
     assert isinstance(predictions, Predictions)
     if predictions.labels is None:
         raise ValueError("Predictions are compared with labels. Received: predictions without labels.")
-    terms = calibration.calibration_terms(predictions.mean_probs[None], predictions.labels)
-    correct, confidence = terms.correct[:, 0], terms.confidence[:, 0]
-    return {"correct": correct, "confidence": confidence, "nll": terms.nll, "brier": terms.brier}
-
-
-def _calibration_terms(terms: Terms) -> calibration.CalibrationTerms:
-    correct, confidence = terms["correct"], terms["confidence"]
-    return calibration.CalibrationTerms(correct[:, None], confidence[:, None], terms["nll"], terms["brier"])
+    return calibration.calibration_terms(predictions.mean_probs, predictions.labels)
 
 
 def _classification_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
-    found = calibration.calibration_figures(_calibration_terms(terms), **options)
+    found = calibration.calibration_figures(terms, **options)
     confidence, correct = options.pop("confidence"), terms["correct"]
     areas = resample(lambda chosen: _ranking_statistic(select_terms(terms, chosen)), len(correct), **options)
     aurc, auroc = area_intervals(*areas, correct, confidence)
-    return {**{name: getattr(found, name) for name in calibration.CALIBRATION_MEASURES}, "aurc": aurc, "auroc": auroc}
+    return {**found, "aurc": aurc, "auroc": auroc}
 
 
 def _ranking_statistic(terms: Terms) -> Statistic:
@@ -400,12 +391,8 @@ def _classification_differences(
     one: Terms, other: Terms, measures: Collection[str], **options: Any
 ) -> dict[str, Interval]:
     before, after, groups, found = one["correct"], other["correct"], options["groups"], {}
-    if "accuracy" in measures and groups is not None:
-        changes = after.astype(np.float64) - before
-        found["accuracy"] = calibration.grouped_difference(changes, groups, options["confidence"])
-    elif "accuracy" in measures:
-        gained, lost = (int(np.count_nonzero(each)) for each in (after & ~before, before & ~after))
-        found["accuracy"] = paired_difference(gained, lost, len(before), options["confidence"])
+    if "accuracy" in measures:
+        found["accuracy"] = accuracy_difference(before, after, groups, options["confidence"])
     means = [name for name in ("nll", "brier", "overconfidence") if name in measures]
     enough = _has_enough(calibration.FEWEST_OF_EACH, groups, one, other)
     found |= _mean_differences(_classification_means(one), _classification_means(other), means, enough, **options)
@@ -665,7 +652,7 @@ def sizes_up_to(passes: int) -> list[int]:
     return sorted({passes, *(size for size in steps if size < passes)})
 
 
-def terms_by_size(probs: Array, labels: Array, sizes: Sequence[int]) -> list[CalibrationTerms]:
+def terms_by_size(probs: Array, labels: Array, sizes: Sequence[int]) -> list[dict[str, Array]]:
     """Compute the terms of the ensembles of the first passes.
 
     Args:
@@ -674,13 +661,13 @@ def terms_by_size(probs: Array, labels: Array, sizes: Sequence[int]) -> list[Cal
         sizes: numbers of passes, 1 to T, ascending.
 
     Returns:
-        The terms of each size, for `join_calibration_terms` with those of the other blocks.
+        The terms of each size, for `join_terms` with those of the other blocks.
     """
     found, total, before = [], np.zeros(probs.shape[1:]), 0
     for size in sizes:
         total += probs[before:size].sum(axis=0, dtype=np.float64)
         before = size
-        found.append(calibration_terms(total[None] / size, labels))
+        found.append(calibration_terms(total / size, labels))
     return found
 
 

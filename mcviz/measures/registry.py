@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import ROUND_FLOOR, Decimal
 from typing import Literal, TypeVar
@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 import numpy as np
 
 Array = np.ndarray
+Terms = Mapping[str, Array]  # numbers of N examples, by name, from which measures are computed
 ScoreFunction = TypeVar("ScoreFunction", bound=Callable[..., Array])
 
 
@@ -137,6 +138,16 @@ class RegressionPredictions:
         _check_shapes(
             self, "outputs", variances=shape, labels=one, deterministic_outputs=one, deterministic_variances=one
         )
+
+
+def select_terms(terms: Terms, chosen: Array | slice) -> dict[str, Array]:
+    """Return the terms of some examples, by a slice, their numbers or a mask."""
+    return {name: values[chosen] for name, values in terms.items()}
+
+
+def join_terms(blocks: Sequence[Terms]) -> dict[str, Array]:
+    """Concatenate the terms of blocks of examples, in their order."""
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
 def require_labels(predictions: RegressionPredictions) -> Array:

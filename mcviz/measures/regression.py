@@ -17,14 +17,13 @@ import numpy as np
 import scipy  # loads scipy.special when it is first used
 
 from mcviz.measures.intervals import Interval, mean_intervals
-from mcviz.measures.registry import REGRESSION_SCORES, RegressionPredictions, register, require_labels
+from mcviz.measures.registry import REGRESSION_SCORES, RegressionPredictions, Terms, register, require_labels
 
 Array = np.ndarray
 LOG_2PI = float(np.log(2 * np.pi))
 TAIL = 6  # standard deviations, beyond which a Gaussian is taken as 0
 NODES_PER_STD = 1.25
 
-Terms = Mapping[str, Array]
 TERMS = ("squared_error", "absolute_error", "nll", "crps")  # of the first the root of the mean is taken
 FEWEST_FOR_RMSE = 300  # examples, of which an RMSE has an interval
 BLOCK_EXAMPLES = 512  # examples that are in memory as float64 at a time

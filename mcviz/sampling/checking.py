@@ -10,7 +10,8 @@ import numpy as np
 from mcviz.choices import Masks
 from mcviz.data import DataSet, as_data_set
 from mcviz.kinds import find_kind
-from mcviz.measures.calibration import CalibrationTerms, calibration_terms
+from mcviz.measures.calibration import calibration_terms
+from mcviz.measures.registry import Terms
 from mcviz.runs import Preprocessing
 from mcviz.runs.arrays import bytes_per_prediction
 from mcviz.sampling.adapters import Adapter, adapter_for_examples
@@ -232,7 +233,7 @@ def sweep_calibration(
     masks: Masks = "per_pass",
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
-) -> list[dict[str, CalibrationTerms]]:
+) -> list[dict[str, Terms]]:
     """Compute the terms of the calibration of the three ways to predict, at each step of a distortion.
 
     Args:
@@ -252,7 +253,7 @@ def sweep_calibration(
     Raises:
         McvizError: examples or passes that the sampler refuses.
     """
-    steps: list[dict[str, CalibrationTerms]] = []
+    steps: list[dict[str, Terms]] = []
     per_step = passes * len(labels)
 
     def report(done: int, _: int) -> None:

@@ -20,10 +20,10 @@ from mcviz.measures.quality import (
     Quality,
     compare_measures,
     compute_measures,
-    join_terms,
     judge_together,
     overconfidence_growth,
 )
+from mcviz.measures.registry import join_terms
 from mcviz.measures.selective import Ranking, compute_areas
 
 UNUSED = dict.fromkeys(("nll", "brier", "uncertainty"), np.zeros(0))
