@@ -420,7 +420,7 @@ def _compare_terms(
         for each, members in zip(terms, groups, strict=True)
     )
     unknown = Interval(np.nan, np.nan, np.nan)
-    return [MeasureComparison(*each, unknown) for each in zip(quality.measures, one, other, strict=True)]
+    return [MeasureComparison(each, one[each.name], other[each.name], unknown) for each in quality.measures]
 
 
 def _compute_terms(run: Run, examples: Array, labels: Array, score: str, progress: Progress | None) -> dict[str, Array]:

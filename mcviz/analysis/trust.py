@@ -44,7 +44,7 @@ from mcviz.measures.quality import (
     terms_by_size,
 )
 from mcviz.measures.registry import Terms, join_terms
-from mcviz.measures.regression import RegressionMeasures, regression_terms, table_from_terms
+from mcviz.measures.regression import regression_differences, regression_terms
 from mcviz.runs import Run
 from mcviz.runs.tables import Progress
 from mcviz.tasks.regression import Regression
@@ -362,20 +362,11 @@ def compute_figures(
     run: Run, terms: Mapping[str, Terms], confidence: float, groups: np.ndarray | None = None
 ) -> tuple[Figures, Figures]:
     """Compute `figures` and `differences` of a `RegressionTrust` from the terms of all examples, or of some."""
-    table, quality = table_from_terms(terms, groups=groups, confidence=confidence), run.task.quality
-    measures = compute_measures(quality, terms["ensemble"], groups=groups, confidence=confidence)
-    figures, differences = {"ensemble": dict(zip(quality.place, measures, strict=True))}, {}
-    for predictor, found, difference in (
-        ("deterministic", table.deterministic, table.over_deterministic),
-        ("single_pass", table.single_pass, table.over_single_pass),
-    ):
-        if found is not None and difference is not None:
-            figures[predictor], differences[predictor] = _known(found), _known(difference)
+    options: dict[str, Any] = {"groups": groups, "confidence": confidence}
+    ways = [name for name in ("ensemble", "deterministic", "single_pass") if name in terms]
+    figures = {name: compute_measures(run.task.quality, terms[name], **options) for name in ways}
+    differences = {name: regression_differences(terms[name], terms["ensemble"], **options) for name in ways[1:]}
     return figures, differences
-
-
-def _known(found: RegressionMeasures) -> dict[str, Interval]:
-    return {name: interval for name, interval in vars(found).items() if interval is not None}
 
 
 def _gain_sentence(run: Run, difference: Interval, other: str) -> str:

@@ -71,7 +71,8 @@ def calibration_terms(probs: Array, labels: Array) -> dict[str, Array]:
         the label. The last two are means over the passes.
     """
     passes = tuple(range(probs.ndim - 2))  # their axis, where there is one
-    of_label = probs[..., np.arange(len(labels)), labels].astype(np.float64)
+    chosen = np.broadcast_to(labels[:, None], (*probs.shape[:-1], 1))
+    of_label = np.take_along_axis(probs, chosen, axis=-1)[..., 0].astype(np.float64)
     nll = -np.log(np.maximum(of_label, SMALLEST_PROBABILITY))
     brier = np.square(probs, dtype=np.float64).sum(axis=-1) - 2 * of_label + 1
     return {

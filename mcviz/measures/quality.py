@@ -11,7 +11,7 @@ Passes are read one block of examples after the other: counts of blocks add up, 
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -43,7 +43,7 @@ from mcviz.measures.registry import (
     select_terms,
     significant,
 )
-from mcviz.measures.regression import ensemble_terms, rmse_interval
+from mcviz.measures.regression import ensemble_terms, regression_means, rmse_interval, with_rmse_difference
 from mcviz.measures.selective import Ranking, area_intervals, compute_areas
 
 Array = np.ndarray
@@ -206,7 +206,7 @@ def compute_measures(
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
-) -> list[Interval]:
+) -> dict[str, Interval]:
     """Compute every measure of a task, with its interval.
 
     Args:
@@ -218,11 +218,11 @@ def compute_measures(
         seed: of the bootstrap.
 
     Returns:
-        An interval a measure, in their order.
+        By the names of the measures, in their order; without those whose terms are not there.
     """
     options: dict[str, Any] = {"groups": groups, "confidence": confidence, "resamples": resamples, "seed": seed}
     found = quality.intervals(terms, **options)
-    return [found[measure.name] for measure in quality.measures]
+    return {name: found[name] for name in quality.place if name in found}
 
 
 def compare_measures(
@@ -250,12 +250,10 @@ def compare_measures(
         One a measure, in their order.
     """
     options: dict[str, Any] = {"groups": groups, "confidence": confidence, "resamples": resamples, "seed": seed}
-    figures = [compute_measures(quality, terms, **options) for terms in (one, other)]
-    found = difference_intervals(quality, one, other, quality.place, **options)
-    return [
-        MeasureComparison(each, first, second, found.get(each.name, Interval(_subtract(second.value, first.value))))
-        for each, first, second in zip(quality.measures, *figures, strict=True)
-    ]
+    first, second = (compute_measures(quality, terms, **options) for terms in (one, other))
+    found = {name: Interval(_subtract(second[name].value, first[name].value)) for name in quality.place}
+    found |= difference_intervals(quality, one, other, quality.place, **options)
+    return [MeasureComparison(each, first[each.name], second[each.name], found[each.name]) for each in quality.measures]
 
 
 def difference_intervals(
@@ -462,27 +460,19 @@ def _regression_terms(predictions: Predictions | RegressionPredictions) -> dict[
     return {**terms, "held": held, "width": (within.high - within.low).mean(axis=1)}
 
 
-def _regression_means(terms: Terms) -> dict[str, Array]:
-    """The numbers of the examples whose means are measures; of the RMSE its square."""
-    names = ("squared_error", "absolute_error", "nll", "crps", "held", "width")
-    return {measure: terms[name] for measure, name in zip(REGRESSION.place, names, strict=True)}
-
-
 def _regression_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
-    means, groups = _regression_means(terms), options["groups"]
+    means, groups = regression_means(terms), options["groups"]
     found = dict(zip(means, mean_intervals(np.stack(list(means.values()), axis=1), **options), strict=True))
-    coverage = share_interval(terms["held"], groups, options["confidence"])
-    count = count_groups(len(terms["held"]), groups)
-    return found | {"rmse": rmse_interval(found["rmse"], count), "coverage": coverage}
+    found["rmse"] = rmse_interval(found["rmse"], count_groups(len(means["rmse"]), groups))
+    if "held" in terms:
+        found["coverage"] = share_interval(terms["held"], groups, options["confidence"])
+    return found
 
 
 def _regression_differences(one: Terms, other: Terms, measures: Collection[str], **options: Any) -> dict[str, Interval]:
-    before, after = _regression_means(one), _regression_means(other)
+    before, after = regression_means(one), regression_means(other)
     found = _mean_differences(before, after, [name for name in before if name in measures], True, **options)
-    if "rmse" in found:  # of squares a² − b² = (a − b)(a + b)
-        roots = math.sqrt(before["rmse"].mean()) + math.sqrt(after["rmse"].mean()) or 1.0
-        found["rmse"] = Interval(*(end / roots for end in astuple(found["rmse"])))
-    return found
+    return with_rmse_difference(found, one, other)
 
 
 ECE_EQUAL_MASS = Measure("ece_equal_mass", "ECE, equal mass", "share", "low", (0, 1), has_interval=False)

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.analysis.base import as_predictions
+from mcviz.analysis.base import Figures, as_predictions
+from mcviz.analysis.trust import compute_figures
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.resources import quantity
 from mcviz.app.wording import as_markdown, ways_to_predict
@@ -17,10 +18,7 @@ from mcviz.measures.intervals import Interval
 from mcviz.measures.regression import (
     FEWEST_FOR_RMSE,
     TERMS,
-    RegressionMeasures,
-    RegressionTable,
     regression_terms,
-    table_from_terms,
 )
 from mcviz.runs import Derived, Run, load_derived, save_derived
 
@@ -66,33 +64,32 @@ def interval_coverages(run: Run, coverage: int) -> dict[str, IntervalCoverage]:
 
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Computing the intervals …")
-def error_table(run: Run) -> RegressionTable:
-    """Return all measures of a run with labels with their intervals; computed once, and kept beside the run."""
-    return table_from_terms(_terms(run))
+def error_figures(run: Run) -> tuple[Figures, Figures]:
+    """Return all measures of a run with labels, and the ensemble's less the others'; the terms are kept beside it."""
+    return compute_figures(run, _terms(run), 0.95)
 
 
-def describe_gain(run: Run, table: RegressionTable) -> str:
+def describe_gain(run: Run, differences: Figures) -> str:
     """Say whether the ensemble's error is lower by more than chance, in a sentence or two in Markdown."""
     if len(run) < FEWEST:
         return f"With fewer than {FEWEST} examples, a gain of the ensemble cannot be told from chance."
-    sentences = [_describe_difference(run, table.over_single_pass, "that of a single pass")]
-    if table.over_deterministic is not None:
-        sentences.append(_describe_difference(run, table.over_deterministic, "that of the deterministic model"))
+    sentences = [_describe_difference(run, differences["single_pass"]["rmse"], "that of a single pass")]
+    if "deterministic" in differences:
+        rmse = differences["deterministic"]["rmse"]
+        sentences.append(_describe_difference(run, rmse, "that of the deterministic model"))
     return " ".join(sentences)
 
 
 def render_measures(run: Run) -> None:
     """Render all measures with intervals, and whether the ensemble gains by more than chance."""
     st.header("How wrong it is, by other measures", anchor=False)
-    table = error_table(run)
-    st.markdown(describe_gain(run, table))
+    figures, differences = error_figures(run)
+    st.markdown(describe_gain(run, differences))
     unit = f", {as_markdown(run.manifest.unit)}" if run.manifest.unit else ""
     rows = {
-        label: [_with_ends(getattr(each, name)) for name in MEASURES]
-        for label, each in zip(
-            ways_to_predict(run.manifest), (table.deterministic, table.single_pass, table.ensemble), strict=True
-        )
-        if each is not None
+        label: [_with_ends(figures[name].get(measure)) for measure in MEASURES]
+        for label, name in zip(ways_to_predict(run.manifest), PREDICTORS, strict=True)
+        if name in figures
     }
     titles = [f"{title}, nats" if name == "nll" else f"{title}{unit}" for name, title in MEASURES.items()]
     st.table(pd.DataFrame.from_dict(rows, orient="index", columns=titles).rename_axis("prediction by"))
@@ -104,8 +101,8 @@ def render_measures(run: Run) -> None:
     )
 
 
-def _describe_difference(run: Run, difference: RegressionMeasures, other: str) -> str:
-    rmse, unit = difference.rmse, run.manifest.unit
+def _describe_difference(run: Run, rmse: Interval, other: str) -> str:
+    unit = run.manifest.unit
     size = as_markdown(quantity(abs(rmse.value), unit))
     if rmse.low <= 0 <= rmse.high:
         ends = as_markdown(f"{significant(rmse.low)} to {quantity(rmse.high, unit)}")
