@@ -9,6 +9,8 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from mcviz.text import one_line
+
 Array = np.ndarray
 Terms = Mapping[str, Array]  # numbers of N examples, by name, from which measures are computed
 ScoreFunction = TypeVar("ScoreFunction", bound=Callable[..., Array])
@@ -59,21 +61,8 @@ def significant(value: float) -> str:
 
 
 def format_with_unit(value: float, unit: str) -> str:
-    """Format a value with its unit.
-
-    Args:
-        value: in that unit.
-        unit: "probability" and "share of passes" are shown in percent, "nats" with three digits after the point,
-            anything else with four significant digits and the unit behind them; "" is a plain number.
-
-    Returns:
-        Such as "97.1%", "0.322 nats", "3.142 pixels" or "-0.05".
-    """
-    if unit in ("probability", "share of passes"):
-        return percent(value)
-    if unit == "nats":
-        return f"{value:.3f} nats"
-    return f"{value:.4g} {unit}".rstrip()
+    """Format a number of any size with a unit that others wrote, which may be "", such as "452,300 mg/dl"."""
+    return f"{significant(value)} {one_line(unit)}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -239,9 +228,11 @@ class Score:
 
     def format(self, value: float, target_unit: str = "") -> str:
         """Format a value with its unit, such as "97.1%", "0.322 nats" or "3.21 mg/dl"."""
-        if self.unit == "target":
-            return f"{significant(value)} {target_unit}".rstrip()
-        return format_with_unit(value, self.unit)
+        if self.unit in ("probability", "share of passes"):
+            return percent(value)
+        if self.unit == "nats":
+            return f"{value:.3f} nats"
+        return format_with_unit(value, self.resolve_unit(target_unit))
 
 
 class Scores(dict[str, Score]):

@@ -10,11 +10,11 @@ import streamlit as st
 from mcviz.analysis.base import Figures, as_predictions
 from mcviz.analysis.trust import compute_figures
 from mcviz.app.caching import cached_for_run, numbers_key
-from mcviz.app.resources import quantity
 from mcviz.app.wording import as_markdown, ways_to_predict
 from mcviz.measures import RegressionPredictions, significant
 from mcviz.measures.conformal import PredictionIntervals, conformal_intervals, pass_intervals
 from mcviz.measures.intervals import Interval
+from mcviz.measures.registry import format_with_unit
 from mcviz.measures.regression import (
     FEWEST_FOR_RMSE,
     TERMS,
@@ -103,12 +103,12 @@ def render_measures(run: Run) -> None:
 
 def _describe_difference(run: Run, rmse: Interval, other: str) -> str:
     unit = run.manifest.unit
-    size = as_markdown(quantity(abs(rmse.value), unit))
+    size = as_markdown(format_with_unit(abs(rmse.value), unit))
     if rmse.low <= 0 <= rmse.high:
-        ends = as_markdown(f"{significant(rmse.low)} to {quantity(rmse.high, unit)}")
+        ends = as_markdown(f"{significant(rmse.low)} to {format_with_unit(rmse.high, unit)}")
         return f"The ensemble's RMSE differs from {other} by no more than chance (95% interval {ends})."
     low, high = sorted((abs(rmse.low), abs(rmse.high)))
-    ends = as_markdown(f"{significant(low)} to {quantity(high, unit)}")
+    ends = as_markdown(f"{significant(low)} to {format_with_unit(high, unit)}")
     word = "lower" if rmse.value < 0 else "higher"
     return f"The ensemble's RMSE is **{size} {word}** than {other} (95% interval {ends}): more than chance."
 
