@@ -54,7 +54,6 @@ from mcviz.text import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
-    from PIL import Image
 
 
 COLUMNS = 8

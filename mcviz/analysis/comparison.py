@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
-from mcviz.analysis.base import find_groups
+from mcviz.analysis.base import find_groups, interval_columns
 from mcviz.analysis.pairing import LabelChoice, Pairs, class_order, name_apart, pair_examples
 from mcviz.analysis.trust import group_by_column
 from mcviz.errors import InvalidInputError
@@ -153,13 +153,11 @@ class Comparison:
         """
         import pandas as pd  # here, because it takes time to import
 
-        ends = {"": "value", "_low": "low", "_high": "high"}
         rows = [
-            {f"{of}{end}": getattr(getattr(each, of), name) for of in INTERVALS for end, name in ends.items()}
-            | {"verdict": each.verdict}
+            interval_columns({of: getattr(each, of) for of in INTERVALS}) | {"verdict": each.verdict}
             for each in self.measures
         ]
-        columns = [*(f"{of}{end}" for of in INTERVALS for end in ends), "verdict"]
+        columns = [*interval_columns(dict.fromkeys(INTERVALS, Interval(np.nan))), "verdict"]
         return pd.DataFrame(rows, pd.Index([each.measure.name for each in self.measures], name="measure"), columns)
 
     @property
@@ -270,8 +268,7 @@ def compare(
         InvalidInputError: they predict other things, or there is no such score, column or choice of labels.
     """
     check_comparable(one.manifest, other.manifest)
-    if not 0 < validate.fraction("confidence", confidence) < 1:
-        raise validate.invalid("confidence", "above 0 and below 1", confidence)
+    validate.confidence(confidence)
     offered = scores_to_compare(one, other)
     score = offered[0] if score is None else validate.choice("score", score, offered)
     pairs = pair_examples(one, other, labels)

@@ -112,8 +112,7 @@ def trust(
     Raises:
         InvalidInputError: the run has no labels, one example, or no such column or score; or `by` of a regression.
     """
-    if not 0 < validate.fraction("confidence", confidence) < 1:
-        raise validate.invalid("confidence", "above 0 and below 1", confidence)
+    validate.confidence(confidence)
     check_arguments_of_classes(run, {"by": by})
     if not run.task.predicts_classes:
         return measure_regression(run, confidence, group=group, score=score)

@@ -25,6 +25,7 @@ from mcviz.choices import PREDICTOR_NAMES
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES, Predictions, percent
 from mcviz.measures.calibration import (
+    PREDICTOR_WORDS,
     Calibration,
     calibration_sentences,
     calibration_terms,
@@ -60,8 +61,6 @@ CLASS_COLUMNS = "label", "prediction"  # columns of every labelled run
 TOLERANCES = 0.0005, 0.001, 0.001  # of accuracy, of NLL in nats, and of ECE
 MOST_THREADS = 4  # each holds the passes of a shard
 Result = TypeVar("Result")
-
-PREDICTOR_WORDS = {"deterministic": "the deterministic model", "single_pass": "a single pass"}
 
 
 def predictors(run: Run, progress: Progress | None = None, *, group: str | None = None) -> dict[str, Terms]:

@@ -35,10 +35,7 @@ SHORTEST_OF_ONE = 0.0003  # 1 − the highest confidence that is drawn
 WIDEST_BAR = 0.15  # tenfold steps of 1 − confidence
 LEAST_SHOWN = 0.2  # share of the examples
 
-FAR_FROM_PERFECT, NEAR_PERFECT = (
-    0.1,
-    0.0001,
-)  # distances from perfection with a shade of their own; all beyond look alike
+FAR_FROM_PERFECT, NEAR_PERFECT = 0.1, 0.0001  # distances from perfection; all beyond have the same shade
 GUESSING = 0.5  # the AUROC of chance, and the lowest that is drawn
 THUMBNAILS = 0.09  # of the width of the plot
 SET_HEIGHT = 36  # pixels

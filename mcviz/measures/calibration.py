@@ -50,6 +50,7 @@ SHARE_OF_BINS = 0.2  # of the chance of a wrong verdict; the rest is that of the
 CALIBRATION_MEASURES = "accuracy", "nll", "brier", "ece", "ece_equal_mass", "overconfidence"
 ECES = "ece", "ece_equal_mass"  # which have no interval, but a bound by chance
 
+PREDICTOR_WORDS = {"deterministic": "the deterministic model", "single_pass": "a single pass"}  # in sentences
 SCALED = "_scaled"  # ends the names of predictors that are not compared with the ensemble
 ECE_ROUNDING = 1e-9  # of an ECE: without mistakes, that of chance is often the same number, summed up otherwise
 
@@ -456,8 +457,8 @@ def calibration_sentences(result: Calibration) -> list[str]:
     """
     accuracy = percent(result.figures["ensemble"]["accuracy"].value, 2)
     confident = percent(float(result.predictors["ensemble"]["confidence"].mean()), 2)
-    names = {"deterministic": "the deterministic model", "single_pass": "a single pass"}
-    gains = [_gain_sentence(result.differences[key], name) for key, name in names.items() if key in result.differences]
+    differences = result.differences
+    gains = [_gain_sentence(differences[key], name) for key, name in PREDICTOR_WORDS.items() if key in differences]
     return [_verdict_sentence(result), f"Its mean confidence is {confident}, its accuracy {accuracy}.", *gains]
 
 

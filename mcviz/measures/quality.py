@@ -1,12 +1,7 @@
-"""The quality of predictions, by the number of passes too, and whether another ensemble is better or not worse.
+"""The quality of predictions, also of one class and by the number of passes, and whether another ensemble's is better.
 
-Each task has one list of measures. Predictions are reduced to terms, a few numbers an example, which can be computed
-one block of examples after the other; measures, their intervals and those of differences come from these.
-
-The first three are a share of examples, or follow from one, and have its exact interval (Clopper & Pearson 1934). The
-ROC AUC has one that also holds where the class is told from the others without a mistake.
-
-Passes are read one block of examples after the other: counts of blocks add up, and terms of blocks are concatenated.
+Each task has one list of measures. Predictions are reduced to terms, a few numbers an example, which are computed one
+block of examples after the other; measures, their intervals and those of differences come from these.
 """
 
 import math
@@ -22,6 +17,7 @@ from mcviz.measures import calibration
 from mcviz.measures.calibration import calibration_terms
 from mcviz.measures.conformal import pass_intervals
 from mcviz.measures.intervals import (
+    RELATIVE_ROUNDING,
     Interval,
     Statistic,
     accuracy_difference,
@@ -61,7 +57,6 @@ FEWEST_EXAMPLES = 200  # of which differences of means of classes have an interv
 FEWEST_CHANGED = 20  # examples on which two differ, of which their difference has an interval, unless all differ
 FEWEST_RANKED = 20  # mistakes, and correct predictions, of which differences of AURC and AUROC have an interval
 RANKINGS = {"aurc", "auroc"}  # the measures of classes that take draws of whole rankings
-RELATIVE_ROUNDING = 1e-9  # a share of a figure within which it is the same
 INTERVAL = 0.9  # nominal coverage of the prediction intervals that are measured
 MEASURE_DIGITS = {"share": 2, "per mille": 2, "nats": 4, "": 4}
 SCALE = {"share": 100, "per mille": 1000}
@@ -589,7 +584,11 @@ def _share(successes: int, trials: int, confidence: float) -> Interval:
 
 @dataclass(frozen=True)
 class ClassMeasure(Measure):
-    """A measure of the predictions of one class; `compute` takes what `recall` does."""
+    """A measure of the predictions of one class; `compute` takes what `recall` does.
+
+    Recall, precision and F1 are a share of examples, or follow from one, and have its exact interval (Clopper & Pearson
+    1934). That of the ROC AUC also holds where the class is told from the others without a mistake.
+    """
 
     compute: Callable[[Array, Array, int, float], Interval] = recall
 
@@ -681,7 +680,7 @@ def shared_top(one: Array, other: Array, top: int = 100) -> float:
 
     Args:
         one: (N,) floating point, high for uncertain; ties keep the examples' own order.
-        other: likewise.
+        other: (N,) floating point, as `one`.
         top: how many are at the top; all where there are fewer.
     """
     first, second = (np.argsort(-values, kind="stable")[:top] for values in (one, other))
@@ -693,7 +692,7 @@ def count_shared(order: Array, other: Array, size: int) -> int:
 
     Args:
         order: (N,) integers, the examples from the first rank to the last.
-        other: (N,) integers, likewise.
+        other: (N,) integers, those of the other ranking.
         size: how many of the first, 1 to N.
     """
     return len(np.intersect1d(order[:size], other[:size]))

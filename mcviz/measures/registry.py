@@ -24,7 +24,7 @@ def percent(fraction: float, digits: int = 1) -> str:
         digits: after the point.
 
     Returns:
-        Such as "99.2%"; "over 99.9%" for less than 1 that would round to it, "under 0.1%" likewise.
+        Such as "99.2%"; "over 99.9%" for less than 1 that would round to it, "under 0.1%" for more than 0 that would.
     """
     shown, step = fixed(100 * fraction, digits), 10.0**-digits
     if fraction < 1 and float(shown) == 100:
