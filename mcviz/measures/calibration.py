@@ -261,27 +261,24 @@ def add_predictors(
     """
     options: dict[str, Any] = {"confidence": found.confidence, "resamples": resamples, "seed": seed}
     options["groups"] = found.groups
-    known = {**found.predictors, **predictors}
-    figures = {**found.figures} | {name: calibration_figures(terms, **options) for name, terms in predictors.items()}
-    by_chance = {name: _eces_by_chance(terms, **options) for name, terms in predictors.items()}
+    known, figures, by_chance = {**found.predictors, **predictors}, {**found.figures}, {**found.eces_by_chance}
+    for name, terms in predictors.items():
+        edges = _ece_edges(terms)
+        figures[name] = calibration_figures(terms, edges=edges, **options)
+        by_chance[name] = _eces_by_chance(terms, edges, **options)
     differences = {
         name: _differences(terms, known["ensemble"], figures[name], figures["ensemble"], **options)
         for name, terms in predictors.items()
         if name != "ensemble"
     }
-    return Calibration(
-        known,
-        figures,
-        {**found.eces_by_chance, **by_chance},
-        {**found.differences, **differences},
-        found.confidence,
-        found.groups,
-    )
+    differences = {**found.differences, **differences}
+    return Calibration(known, figures, by_chance, differences, found.confidence, found.groups)
 
 
 def calibration_figures(
     terms: Terms,
     *,
+    edges: tuple[Array, Array] | None = None,
     groups: Array | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
@@ -296,6 +293,7 @@ def calibration_figures(
 
     Args:
         terms: of N ≥ 1 examples.
+        edges: of the bins of both ECEs, where they are known: those of one width, and those of equal mass.
         groups: as for `calibration`.
         confidence: as for `calibration`.
         resamples: as for `calibration`.
@@ -313,12 +311,12 @@ def calibration_figures(
     elif groups is None:
         nll, brier = (bounded_mean(terms[name], most, confidence) for name, most in (("nll", MOST_NLL), ("brier", 2)))
     effect = design_effect(wrong, mistakes / count, groups, confidence)
+    eces = (Interval(reliability(terms, each).ece) for each in edges or _ece_edges(terms))
     return {
         "accuracy": proportion((count - mistakes) / effect, count / effect, confidence),
         "nll": nll,
         "brier": brier,
-        "ece": Interval(reliability(terms, equal_width_edges()).ece),
-        "ece_equal_mass": Interval(reliability(terms, equal_mass_edges(terms)).ece),
+        **dict(zip(ECES, eces, strict=True)),
         "overconfidence": _excess(terms, split_confidence(confidence)[0], groups),
     }
 
@@ -330,9 +328,14 @@ def _excess(terms: Terms, confidence: float, groups: Array | None) -> Interval:
     return excess_mistakes(chances, float(wrong.sum()), confidence, effect)
 
 
-def _eces_by_chance(terms: Terms, *, confidence: float, **options: Any) -> dict[str, float]:
+def _ece_edges(terms: Terms) -> tuple[Array, Array]:
+    """Return the edges of the bins of `ECES`."""
+    return equal_width_edges(), equal_mass_edges(terms)
+
+
+def _eces_by_chance(terms: Terms, edges: tuple[Array, Array], *, confidence: float, **options: Any) -> dict[str, float]:
     """Compute the bound of each ECE by chance, so that it and the test of the mean together keep the confidence."""
-    edges, of_bins = (equal_width_edges(), equal_mass_edges(terms)), split_confidence(confidence)[1]
+    of_bins = split_confidence(confidence)[1]
     return dict(zip(ECES, ece_by_chance(terms, *edges, confidence=of_bins, **options), strict=True))
 
 
