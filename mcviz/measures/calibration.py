@@ -271,8 +271,8 @@ def add_predictors(
         for name, terms in predictors.items()
         if name != "ensemble"
     }
-    differences = {**found.differences, **differences}
-    return Calibration(known, figures, by_chance, differences, found.confidence, found.groups)
+    all_differences = {**found.differences, **differences}
+    return Calibration(known, figures, by_chance, all_differences, found.confidence, found.groups)
 
 
 def calibration_figures(
