@@ -9,7 +9,7 @@ anything to find, at least 80% of those with it, at most 7% in which an interval
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -23,7 +23,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from mcviz.measures import Predictions, RegressionPredictions
 from mcviz.measures.calibration import (
     SMALLEST_PROBABILITY,
-    CalibrationFigures,
     apply_temperature,
     calibration_sentences,
     calibration_terms,
@@ -41,7 +40,8 @@ from mcviz.measures.quality import (
     judge_together,
     overconfidence_growth,
 )
-from mcviz.measures.regression import Terms, rmse_interval
+from mcviz.measures.registry import Terms
+from mcviz.measures.regression import rmse_interval
 from mcviz.measures.selective import (
     Ranking,
     area_intervals,
@@ -379,7 +379,7 @@ def judged(random: Random, examples: int, mean: float, varied: bool, temperature
     words, found = on_calibration(random, probs, truth)
     over = (probs.max(axis=1) - np.take_along_axis(truth, probs.argmax(axis=1)[:, None], axis=1)[:, 0]).mean()
     true = over, *expected_scores(mean, varied, temperature)
-    pairs = zip((found.overconfidence, found.nll, found.brier), true, strict=True)
+    pairs = zip((found["overconfidence"], found["nll"], found["brier"]), true, strict=True)
     return ["-confident" in words, *(misses(*pair) for pair in pairs)]
 
 
@@ -401,14 +401,14 @@ def judged_in_groups(random: Random, examples: int, mean: float) -> list[bool]:
     confidence = true[(in_groups(random, members) * POOL).astype(int)]
     correct = in_groups(random, members) < confidence
     probs = np.stack([confidence, 1 - confidence], axis=1)
-    terms = calibration_terms(probs[None], (~correct).astype(int))
+    terms = calibration_terms(probs, (~correct).astype(int))
     expected, wanted = (0.0, *expected_scores(mean, True, 1)), (1 + mean) / 2
     verdicts, missed, false = [], [], []
     for each in (members, None):
         found = calibrated({"ensemble": terms}, groups=each, resamples=RESAMPLES)
         verdicts.append("-confident" in calibration_sentences(found)[0])
         figures = found.figures["ensemble"]
-        intervals = figures.overconfidence, figures.nll, figures.brier
+        intervals = figures["overconfidence"], figures["nll"], figures["brier"]
         missed.append([misses(*pair) for pair in zip(intervals, expected, strict=True)])
         given = guarantee_accuracy(Ranking(-confidence, correct, each), wanted) if examples > GROUP else None
         false.append(given is not None and bool(true[true > -given.threshold].mean() < wanted))
@@ -443,10 +443,10 @@ def expected_scores(mean: float, varied: bool, temperature: float) -> Array:
     return np.array([(truth * score).sum(axis=1).mean() for score in (nll, brier)])
 
 
-def on_calibration(random: Random, probs: Array, truth: Array) -> tuple[str, CalibrationFigures]:
+def on_calibration(random: Random, probs: Array, truth: Array) -> tuple[str, Mapping[str, Interval]]:
     """The verdict on (N, 2) probabilities with labels drawn from those of `truth`, and the figures."""
     labels = (random.random(len(probs)) >= truth[:, 0]).astype(int)
-    found = calibrated({"ensemble": calibration_terms(probs[None], labels)}, resamples=RESAMPLES)
+    found = calibrated({"ensemble": calibration_terms(probs, labels)}, resamples=RESAMPLES)
     return calibration_sentences(found)[0], found.figures["ensemble"]
 
 
@@ -728,9 +728,9 @@ def true_gain(random: Random) -> bool:
 def gains(first: Array, labels: Array) -> bool:
     """Whether Trust's test says that the mean of (T, N) probabilities of the first class is better than one of them."""
     probs = np.stack([first, 1 - first], axis=2)
-    predictors = {"ensemble": probs.mean(axis=0)[None], "single_pass": probs}
+    predictors = {"ensemble": probs.mean(axis=0), "single_pass": probs}
     terms = {name: calibration_terms(each, labels) for name, each in predictors.items()}
-    return calibrated(terms, resamples=RESAMPLES).differences["single_pass"].accuracy.low > 0
+    return calibrated(terms, resamples=RESAMPLES).differences["single_pass"]["accuracy"].low > 0
 
 
 def left_open(random: Random, examples: int, mean: float, varied: int) -> list[bool]:
@@ -747,7 +747,7 @@ def left_open(random: Random, examples: int, mean: float, varied: int) -> list[b
     words, found = on_calibration(random, probs, truth)
     right = np.take_along_axis(truth, probs.argmax(axis=1)[:, None], axis=1)[:, 0]
     none = words.startswith("No miscalibration")
-    return [none and misses(found.overconfidence, (probs.max(axis=1) - right).mean()), none]
+    return [none and misses(found["overconfidence"], (probs.max(axis=1) - right).mean()), none]
 
 
 @cache

@@ -28,7 +28,7 @@ from mcviz.analysis.base import (
     require_classes,
     summarise_classes,
 )
-from mcviz.analysis.comparison import Comparison, bin_by_confidence
+from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.pairing import class_order, name_apart
 from mcviz.analysis.referral import rank_by_all_scores
 from mcviz.analysis.trust import Convergence, compute_convergence, main_predictors, predictors
@@ -43,9 +43,10 @@ from mcviz.figures.trust import (
     reliability_diagram,
 )
 from mcviz.measures import Score, most_uncertain_first, summarise
-from mcviz.measures.calibration import Calibration, CalibrationTerms, reliability_near_one
+from mcviz.measures.calibration import Calibration, reliability_near_one
 from mcviz.measures.calibration import calibration as measure_calibration
 from mcviz.measures.conformal import interval_calibration, pass_intervals
+from mcviz.measures.registry import Terms
 from mcviz.measures.regression import predictive_variance
 from mcviz.measures.selective import Ranking, accuracy_of_rest, perfect_ranking, risk_bands
 from mcviz.runs import Run
@@ -53,7 +54,6 @@ from mcviz.text import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
-    from PIL import Image
 
 
 COLUMNS = 8
@@ -116,7 +116,7 @@ def ensemble_size(run: Run) -> go.Figure:
 
 
 def reliability(
-    run: Run | Comparison, found: Mapping[str, CalibrationTerms] | None = None, *, group: str | None = None
+    run: Run | Comparison, found: Mapping[str, Terms] | None = None, *, group: str | None = None
 ) -> go.Figure:
     """Draw the reliability diagram of a classification: how far accuracy is from confidence, by confidence.
 
@@ -126,7 +126,7 @@ def reliability(
         group: one of the user's own columns, whose values are groups of examples that belong together.
     """
     if isinstance(run, Comparison):
-        return reliability_diagram(bin_by_confidence(_terms_by_name(run)))
+        return reliability_diagram(reliability_near_one(_terms_by_name(run)))
     terms = main_predictors(run) if found is None else found
     drawn = {name: terms[name] for name in ("deterministic", "ensemble") if name in terms}
     return reliability_diagram(reliability_near_one(drawn, groups=find_groups(run, group)))

@@ -50,6 +50,13 @@ def fraction(name: str, value: Any) -> float:
     return number(name, value, 0, 1)
 
 
+def confidence(value: Any, above: float = 0) -> float:
+    """Check for the confidence of an interval or a guarantee: above `above`, and below 1."""
+    if not above < fraction("confidence", value) < 1:
+        raise invalid("confidence", f"above {above:g} and below 1", value)
+    return float(value)
+
+
 def choice(name: str, value: T, options: Sequence[T]) -> T:
     """Check for one of a few values."""
     if value not in options:

@@ -161,7 +161,7 @@ def test_figures_of_each_predictor_are_dots_with_their_intervals(classes: Run) -
         axis = f"x{titles[title] + 1}".replace("x1", "x")
         for name, each in found.figures.items():
             (dot,) = [one for one in figure.data if one.xaxis == axis and one.name == PREDICTOR_NAMES[name]]
-            interval, scale = getattr(each, measure), 1 if measure in ("nll", "brier") else 100
+            interval, scale = each[measure], 1 if measure in ("nll", "brier") else 100
             assert dot.x[0] == pytest.approx(scale * interval.value)
             if np.isnan(interval.low):
                 assert dot.error_x.array is None
@@ -173,7 +173,7 @@ def test_figures_of_each_predictor_are_dots_with_their_intervals(classes: Run) -
             assert ("ensemble − this" in dot.hovertext) == (other is not None)
             assert other is None or other[title] in dot.hovertext
     ticks = [each.x for each in figure.data if each.name is None]
-    (first, second) = ([getattr(each, f"{ece}_by_chance") for each in found.figures.values()] for ece in ECES)
+    (first, second) = ([each[ece] for each in found.eces_by_chance.values()] for ece in ECES)
     for tick, chances in zip(ticks, (first, second), strict=True):
         assert sorted(tick) == pytest.approx(sorted(100 * each for each in chances))
     (zero,) = figure.layout.shapes

@@ -136,6 +136,12 @@ def describe_run(run: Run, sentences: Sequence[str]) -> dict[str, Any]:
     return {"run": run.path, "examples": len(run), "passes": run.passes, "in_words": " ".join(sentences)}
 
 
+def interval_columns(figures: Mapping[str, Interval]) -> dict[str, float]:
+    """Return each figure by its name, followed by its ends, such as `accuracy_low` and `accuracy_high`."""
+    ends = {"": "value", "_low": "low", "_high": "high"}
+    return {f"{name}{end}": getattr(each, field) for name, each in figures.items() for end, field in ends.items()}
+
+
 @dataclass(frozen=True, repr=False)
 class RunTrust(ABC):
     """How far the predictions of a run can be trusted.
@@ -170,11 +176,7 @@ class RunTrust(ABC):
         """
         import pandas as pd  # here, because it takes time to import
 
-        ends = {"": "value", "_low": "low", "_high": "high"}
-        rows = [
-            {f"{measure}{end}": getattr(each, name) for measure, each in row.items() for end, name in ends.items()}
-            for row in self.figures.values()
-        ]
+        rows = [interval_columns(figures) for figures in self.figures.values()]
         return pd.DataFrame(rows, pd.Index(self.figures, name="predictor"))
 
     @property

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
-from mcviz.analysis.base import find_groups
+from mcviz.analysis.base import find_groups, interval_columns
 from mcviz.analysis.pairing import LabelChoice, Pairs, class_order, name_apart, pair_examples
 from mcviz.analysis.trust import group_by_column
 from mcviz.errors import InvalidInputError
-from mcviz.measures.calibration import Bins, CalibrationTerms, grouped_difference, reliability_near_one
-from mcviz.measures.intervals import Interval, mean_intervals, paired_difference, share_interval
+from mcviz.measures.intervals import Interval, accuracy_difference, mean_intervals, share_interval
 from mcviz.measures.quality import (
     VERDICTS,
     MeasureComparison,
@@ -23,12 +22,10 @@ from mcviz.measures.quality import (
     Verdict,
     compare_measures,
     compute_measures,
-    join_terms,
     judge_together,
-    select_terms,
     shared_top,
 )
-from mcviz.measures.regression import Terms
+from mcviz.measures.registry import Terms, join_terms, select_terms
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Manifest, Run
 from mcviz.runs.tables import Progress
@@ -156,13 +153,11 @@ class Comparison:
         """
         import pandas as pd  # here, because it takes time to import
 
-        ends = {"": "value", "_low": "low", "_high": "high"}
         rows = [
-            {f"{of}{end}": getattr(getattr(each, of), name) for of in INTERVALS for end, name in ends.items()}
-            | {"verdict": each.verdict}
+            interval_columns({of: getattr(each, of) for of in INTERVALS}) | {"verdict": each.verdict}
             for each in self.measures
         ]
-        columns = [*(f"{of}{end}" for of in INTERVALS for end in ends), "verdict"]
+        columns = [*interval_columns(dict.fromkeys(INTERVALS, Interval(np.nan))), "verdict"]
         return pd.DataFrame(rows, pd.Index([each.measure.name for each in self.measures], name="measure"), columns)
 
     @property
@@ -273,8 +268,7 @@ def compare(
         InvalidInputError: they predict other things, or there is no such score, column or choice of labels.
     """
     check_comparable(one.manifest, other.manifest)
-    if not 0 < validate.fraction("confidence", confidence) < 1:
-        raise validate.invalid("confidence", "above 0 and below 1", confidence)
+    validate.confidence(confidence)
     offered = scores_to_compare(one, other)
     score = offered[0] if score is None else validate.choice("score", score, offered)
     pairs = pair_examples(one, other, labels)
@@ -348,11 +342,7 @@ def compare_groups(found: Comparison, column: str) -> dict[str, tuple[int, Measu
         if found.one.class_names:
             measure, (before, after) = "accuracy", [each["correct"] for each in terms]
             one, other = (share_interval(each, within, found.confidence) for each in (before, after))
-            if within is None:
-                gained, lost = (int(np.count_nonzero(each)) for each in (after & ~before, before & ~after))
-                difference = paired_difference(gained, lost, len(before), together)
-            else:
-                difference = grouped_difference(after.astype(np.float64) - before, within, together)
+            difference = accuracy_difference(before, after, within, together)
         else:
             measure, errors = "mae", np.stack([each["absolute_error"] for each in terms], axis=1)
             one, other = mean_intervals(errors, groups=within, confidence=found.confidence)
@@ -360,20 +350,6 @@ def compare_groups(found: Comparison, column: str) -> dict[str, tuple[int, Measu
         named = quality.measures[quality.place[measure]]
         compared[groups.names[group]] = int(sizes[group]), MeasureComparison(named, one, other, difference)
     return compared
-
-
-def bin_by_confidence(terms: Mapping[str, Terms]) -> dict[str, tuple[Bins, list[Interval]]]:
-    """Sort the predictions of runs into the bins of a reliability diagram, as `reliability_near_one` does.
-
-    Args:
-        terms: by the name of each run, of a classification, as `Comparison.terms` has them.
-    """
-    return reliability_near_one(
-        {
-            name: CalibrationTerms(each["correct"][:, None], each["confidence"][:, None], each["nll"], each["brier"])
-            for name, each in terms.items()
-        }
-    )
 
 
 def join_comparison(one: Run, other: Run, pairs: Pairs) -> "pd.DataFrame":
@@ -441,7 +417,7 @@ def _compare_terms(
         for each, members in zip(terms, groups, strict=True)
     )
     unknown = Interval(np.nan, np.nan, np.nan)
-    return [MeasureComparison(*each, unknown) for each in zip(quality.measures, one, other, strict=True)]
+    return [MeasureComparison(each, one[each.name], other[each.name], unknown) for each in quality.measures]
 
 
 def _compute_terms(run: Run, examples: Array, labels: Array, score: str, progress: Progress | None) -> dict[str, Array]:

@@ -53,7 +53,7 @@ def count_label_errors(run: Run, confidence: float = 0.95, seed: int = 0) -> Int
 
     Args:
         run: a classification with labels.
-        confidence: 0 to 1, of the interval, as `measures.label_errors.estimate_label_errors` has it.
+        confidence: 0 to 1, of the interval, as `measures.labels.estimate_label_errors` has it.
         seed: of the draws that the interval is from.
 
     Returns:
@@ -62,8 +62,7 @@ def count_label_errors(run: Run, confidence: float = 0.95, seed: int = 0) -> Int
     Raises:
         InvalidInputError: no labels, one example, a regression, or another confidence.
     """
-    if not 0 < validate.fraction("confidence", confidence) < 1:
-        raise validate.invalid("confidence", "above 0 and below 1", confidence)
+    validate.confidence(confidence)
     labels = require_labels(run)  # first, for a refusal that says what there is of a regression
     return estimate_label_errors(run.mean_probs, labels, confidence=confidence, seed=seed)
 

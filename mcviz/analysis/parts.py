@@ -13,7 +13,8 @@ from mcviz.analysis.trust import compute_figures, group_by_column, load_terms, m
 from mcviz.errors import InvalidInputError
 from mcviz.measures.calibration import calibration_figures
 from mcviz.measures.intervals import Interval
-from mcviz.measures.quality import CLASS_MEASURES, select_terms
+from mcviz.measures.quality import CLASS_MEASURES
+from mcviz.measures.registry import select_terms
 from mcviz.runs import Run
 from mcviz.text import one_line
 
@@ -116,9 +117,9 @@ def prepare_figures(run: Run, predictor: str, measure: str) -> Callable[[Part, f
     if run.task.predicts_classes:
         main = main_predictors(run)
         terms = main[predictor] if predictor in main else predictors(run)[predictor]
-        return lambda part, confidence: getattr(
-            calibration_figures(terms.select(part.within), confidence=confidence), measure
-        )
+        return lambda part, confidence: calibration_figures(select_terms(terms, part.within), confidence=confidence)[
+            measure
+        ]
     of_all = load_terms(run)
 
     def compute_part(part: Part, confidence: float) -> Interval:

@@ -345,8 +345,7 @@ def refer(
     """
     labelled = calibrated_on or run
     choose, guarantees, target = _parse_target(len(run), accuracy, budget, miss)
-    if not 0.5 < validate.fraction("confidence", confidence) < 1:
-        raise validate.invalid("confidence", "above 0.5 and below 1", confidence)
+    validate.confidence(confidence, above=0.5)
     uncertainty, ranking = score_uncertainty(run, score), rank_by_score(labelled, score, group)
     guarantee = guarantees(ranking, confidence, seed)
     if calibrated_on is None:

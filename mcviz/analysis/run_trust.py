@@ -26,7 +26,7 @@ from mcviz.analysis.trust import (
     verdict_sentences,
 )
 from mcviz.measures.calibration import (
-    CALIBRATION_MEASURES,
+    ECES,
     Calibration,
     calibration,
     calibration_by_group,
@@ -112,8 +112,7 @@ def trust(
     Raises:
         InvalidInputError: the run has no labels, one example, or no such column or score; or `by` of a regression.
     """
-    if not 0 < validate.fraction("confidence", confidence) < 1:
-        raise validate.invalid("confidence", "above 0 and below 1", confidence)
+    validate.confidence(confidence)
     check_arguments_of_classes(run, {"by": by})
     if not run.task.predicts_classes:
         return measure_regression(run, confidence, group=group, score=score)
@@ -126,13 +125,12 @@ def trust(
     if groups is not None:
         by_number = calibration_by_group(ways, groups.members, groups=dependent, confidence=confidence)
         by_group = {groups.names[number]: each for number, each in by_number.items()}
-    figures = {way: {name: getattr(each, name) for name in CALIBRATION_MEASURES} for way, each in found.figures.items()}
     return ClassificationTrust(
         run,
         score,
         group,
         confidence,
-        figures,
+        found.figures,
         [*verdict_sentences(run, found), *slices.sentences],
         found,
         by,
@@ -147,8 +145,13 @@ def trust(
 def _calibration_dict(found: Calibration) -> dict[str, Any]:
     return {
         "confidence": found.confidence,
-        "figures": found.figures,
-        "ensemble_less": found.differences,
+        "figures": {
+            way: {**each, **{f"{ece}_by_chance": most for ece, most in found.eces_by_chance[way].items()}}
+            for way, each in found.figures.items()
+        },
+        "ensemble_less": {
+            way: {**each, **{f"{ece}_by_chance": None for ece in ECES}} for way, each in found.differences.items()
+        },
         "bins": found.bins,
         "equal_mass_bins": found.equal_mass_bins,
     }

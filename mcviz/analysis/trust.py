@@ -25,13 +25,12 @@ from mcviz.choices import PREDICTOR_NAMES
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES, Predictions, percent
 from mcviz.measures.calibration import (
+    PREDICTOR_WORDS,
     Calibration,
-    CalibrationTerms,
     calibration_sentences,
     calibration_terms,
     cross_fit_temperature,
     equal_width_edges,
-    join_calibration_terms,
     reliability,
 )
 from mcviz.measures.conformal import coverage_sentence
@@ -41,12 +40,12 @@ from mcviz.measures.quality import (
     Measure,
     compute_measures,
     halves_by_size,
-    join_terms,
     shared_top,
     sizes_up_to,
     terms_by_size,
 )
-from mcviz.measures.regression import RegressionMeasures, Terms, regression_terms, table_from_terms
+from mcviz.measures.registry import Terms, join_terms
+from mcviz.measures.regression import regression_differences, regression_terms
 from mcviz.runs import Run
 from mcviz.runs.tables import Progress
 from mcviz.tasks.regression import Regression
@@ -63,10 +62,8 @@ TOLERANCES = 0.0005, 0.001, 0.001  # of accuracy, of NLL in nats, and of ECE
 MOST_THREADS = 4  # each holds the passes of a shard
 Result = TypeVar("Result")
 
-PREDICTOR_WORDS = {"deterministic": "the deterministic model", "single_pass": "a single pass"}
 
-
-def predictors(run: Run, progress: Progress | None = None, *, group: str | None = None) -> dict[str, CalibrationTerms]:
+def predictors(run: Run, progress: Progress | None = None, *, group: str | None = None) -> dict[str, Terms]:
     """Compute the terms of the predictors that a run has, for `measures.calibration.calibration`.
 
     Args:
@@ -83,7 +80,7 @@ def predictors(run: Run, progress: Progress | None = None, *, group: str | None 
     return main_predictors(run) | other_predictors(run, progress, group=group)
 
 
-def main_predictors(run: Run) -> dict[str, CalibrationTerms]:
+def main_predictors(run: Run) -> dict[str, Terms]:
     """Compute the terms of the predictors that take no pass to be read: those of the verdict.
 
     Args:
@@ -96,12 +93,10 @@ def main_predictors(run: Run) -> dict[str, CalibrationTerms]:
         InvalidInputError: as for `predictors`.
     """
     labels = require_labels(run)
-    return {name: calibration_terms(probs[None], labels) for name, probs in main_probs(run).items()}
+    return {name: calibration_terms(probs, labels) for name, probs in main_probs(run).items()}
 
 
-def other_predictors(
-    run: Run, progress: Progress | None = None, *, group: str | None = None
-) -> dict[str, CalibrationTerms]:
+def other_predictors(run: Run, progress: Progress | None = None, *, group: str | None = None) -> dict[str, Terms]:
     """Compute the terms of the single pass, and of the main predictors with cross-fitted temperature scaling.
 
     Args:
@@ -121,8 +116,8 @@ def other_predictors(
         f"{name}_scaled": cross_fit_temperature(probs, labels, groups=groups) for name, probs in main_probs(run).items()
     }
     return {
-        "single_pass": join_calibration_terms(single),
-        **{name: calibration_terms(probs[None], labels) for name, probs in scaled.items()},
+        "single_pass": join_terms(single),
+        **{name: calibration_terms(probs, labels) for name, probs in scaled.items()},
     }
 
 
@@ -178,20 +173,20 @@ def compute_convergence(run: Run, score: str = "max_probability", progress: Prog
     labels, ranked_by = require_labels(run), SCORES[validate.choice("score", score, offered)]
     sizes = sizes_up_to(run.passes)
 
-    def compute_block(probs: Array, examples: slice) -> tuple[list[CalibrationTerms], Array | None]:
+    def compute_block(probs: Array, examples: slice) -> tuple[Sequence[Terms], Array | None]:
         halves = None
         if run.passes > 1:
             halves = halves_by_size(probs, lambda passes: ranked_by.compute(Predictions(passes)), sizes[1:])
         return terms_by_size(probs, labels[examples], sizes), halves
 
     found = _map_shards(run, compute_block, progress)
-    ensembles = [join_calibration_terms(terms) for terms in zip(*(block for block, _ in found), strict=True)]
+    ensembles = [join_terms(terms) for terms in zip(*(block for block, _ in found), strict=True)]
     halves = [each for _, each in found if each is not None]
     pairs: Iterable[Array] = ranked_by.uncertainty(np.concatenate(halves, axis=2)) if halves else []
     return Convergence(
         np.array(sizes),
-        np.array([each.correct.mean() for each in ensembles]),
-        np.array([each.nll.mean() for each in ensembles]),
+        np.array([each["correct"].mean() for each in ensembles]),
+        np.array([each["nll"].mean() for each in ensembles]),
         np.array([reliability(each, equal_width_edges()).ece for each in ensembles]),
         np.array([np.nan, *(shared_top(one, other) for one, other in pairs)]),
     )
@@ -366,20 +361,11 @@ def compute_figures(
     run: Run, terms: Mapping[str, Terms], confidence: float, groups: np.ndarray | None = None
 ) -> tuple[Figures, Figures]:
     """Compute `figures` and `differences` of a `RegressionTrust` from the terms of all examples, or of some."""
-    table, quality = table_from_terms(terms, groups=groups, confidence=confidence), run.task.quality
-    measures = compute_measures(quality, terms["ensemble"], groups=groups, confidence=confidence)
-    figures, differences = {"ensemble": dict(zip(quality.place, measures, strict=True))}, {}
-    for predictor, found, difference in (
-        ("deterministic", table.deterministic, table.over_deterministic),
-        ("single_pass", table.single_pass, table.over_single_pass),
-    ):
-        if found is not None and difference is not None:
-            figures[predictor], differences[predictor] = _known(found), _known(difference)
+    options: dict[str, Any] = {"groups": groups, "confidence": confidence}
+    ways = [name for name in ("ensemble", "deterministic", "single_pass") if name in terms]
+    figures = {name: compute_measures(run.task.quality, terms[name], **options) for name in ways}
+    differences = {name: regression_differences(terms[name], terms["ensemble"], **options) for name in ways[1:]}
     return figures, differences
-
-
-def _known(found: RegressionMeasures) -> dict[str, Interval]:
-    return {name: interval for name, interval in vars(found).items() if interval is not None}
 
 
 def _gain_sentence(run: Run, difference: Interval, other: str) -> str:

@@ -124,8 +124,7 @@ def estimate_accuracy(run: Run, calibrated_on: Run, confidence: float = 0.95) ->
         InvalidInputError: `calibrated_on` has no labels, a regression, two models, or another confidence.
     """
     labels = require_labels(calibrated_on)
-    if not 0 < validate.fraction("confidence", confidence) < 1:
-        raise validate.invalid("confidence", "above 0 and below 1", confidence)
+    validate.confidence(confidence)
     warnings = check_same_model(run, calibrated_on)
     return RunEstimate(
         run,

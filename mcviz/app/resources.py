@@ -25,7 +25,8 @@ from mcviz.app.compared_run import ComparedRun
 from mcviz.app.needs import missing
 from mcviz.choices import Masks
 from mcviz.errors import McvizError
-from mcviz.measures import Score, most_uncertain_first, significant
+from mcviz.measures import Score, most_uncertain_first
+from mcviz.measures.registry import format_with_unit
 from mcviz.runs import Run, open_run, run_names
 from mcviz.runs.folder import cache_folder, require_folder
 from mcviz.runs.storage import shipped_runs
@@ -38,12 +39,12 @@ NOTICEABLE = 0.5  # seconds
 
 
 @dataclass(frozen=True)
-class Quantity(Score):
+class TargetScore(Score):
     """A number in the unit of a run's targets."""
 
     def format(self, value: float, target_unit: str = "") -> str:  # noqa: ARG002 (the unit is known)
         """Write a value of it with its unit, such as "3.21 mg/dl" or "452,300"."""
-        return quantity(value, self.unit)
+        return format_with_unit(value, self.unit)
 
 
 def run_paths() -> dict[str, Path]:
@@ -69,11 +70,6 @@ def open_cached_run(path: Path) -> Run:
         McvizError: it cannot be opened.
     """
     return _open(str(path), _changed(path))
-
-
-def quantity(value: float, unit: str) -> str:
-    """Write a number of any size in a unit that others wrote, which may be "", such as "452,300 mg/dl"."""
-    return f"{significant(value)} {one_line(unit)}".rstrip()
 
 
 def class_names(run: Run) -> tuple[str, ...]:
@@ -126,7 +122,7 @@ def run_numbers(run: Run) -> dict[str, Score]:
         of = "" if len(run.targets) == 1 else f" of {one_line(target)}"
         for name, label in ((f"label{end}", f"True value{of}"), (f"prediction{end}", f"Prediction{of}")):
             if not table(run)[name].isna().all():
-                found[name] = Quantity(name, label, run.manifest.unit, "high", "", np.asarray)
+                found[name] = TargetScore(name, label, run.manifest.unit, "high", "", np.asarray)
     return found | (_other_numbers(run, found) if isinstance(run, ComparedRun) else {})
 
 
@@ -253,7 +249,7 @@ def _other_numbers(run: ComparedRun, own: Mapping[str, Score]) -> dict[str, Scor
 def _in_unit(score: Score, unit: str) -> Score:
     if score.unit != "target":
         return score
-    return Quantity(**{each.name: getattr(score, each.name) for each in fields(Score)} | {"unit": unit})
+    return TargetScore(**{each.name: getattr(score, each.name) for each in fields(Score)} | {"unit": unit})
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

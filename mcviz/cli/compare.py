@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import mcviz
 from mcviz.analysis.base import group_sentence
-from mcviz.analysis.comparison import Comparison, bin_by_confidence, change_table, compare_groups, measure_dict
+from mcviz.analysis.comparison import Comparison, change_table, compare_groups, measure_dict
 from mcviz.analysis.pairing import LabelChoice
 from mcviz.analysis.requirements import parse_non_inferiority
 from mcviz.analysis.slices import compare_slices
@@ -15,6 +15,7 @@ from mcviz.cli.gate import Findings, Rows, check_summary_folder, finish
 from mcviz.cli.progress import count_progress
 from mcviz.cli.slices import slice_lines
 from mcviz.figures.trust import reliability_diagram
+from mcviz.measures.calibration import reliability_near_one
 from mcviz.measures.quality import VERDICTS, MeasureComparison
 from mcviz.runs import check_table_file, open_run, write_table
 
@@ -99,7 +100,7 @@ def _draw_charts(found: Comparison) -> "dict[str, go.Figure]":
     """Draw the reliability of both runs, where they are of classes and have labels."""
     if found.terms is None or not found.one.task.predicts_classes:
         return {}
-    bins = bin_by_confidence(dict(zip(("RUN", "OTHER"), found.terms, strict=True)))
+    bins = reliability_near_one(dict(zip(("RUN", "OTHER"), found.terms, strict=True)))
     return {"Are the probabilities calibrated?": reliability_diagram(bins)}
 
 

@@ -22,7 +22,7 @@ from mcviz.cli.gate import Findings, Rows, check_summary_folder, finish
 from mcviz.cli.progress import count_progress
 from mcviz.cli.refer import ood_warnings
 from mcviz.measures import percent
-from mcviz.measures.calibration import ENOUGH, Calibration, CalibrationFigures
+from mcviz.measures.calibration import ENOUGH, Calibration
 from mcviz.measures.conformal import SetFigures
 from mcviz.measures.quality import Measure
 from mcviz.measures.registry import fixed
@@ -209,8 +209,8 @@ def _draw_reliability(found: ClassificationTrust) -> "dict[str, go.Figure]":
 def _calibration_rows(found: Calibration) -> Rows:
     rows: Rows = [["predictor", *MEASURE_NAMES.values()]]
     rows += [
-        [PREDICTOR_NAMES[way], *(" ".join(_format_with_ends(each, measure).split()) for measure in MEASURE_NAMES)]
-        for way, each in found.figures.items()
+        [PREDICTOR_NAMES[way], *(" ".join(_format_figure(found, way, measure).split()) for measure in MEASURE_NAMES)]
+        for way in found.figures
     ]
     return rows
 
@@ -220,10 +220,10 @@ def _calibration_lines(found: Calibration) -> list[str]:
     for measure, label in MEASURE_NAMES.items():
         beside = "by chance" if measure in ECES else f"{100 * found.confidence:.6g}% interval"
         lines += ["", f"{label:<47}{beside:<22}ensemble − this"]
-        for way, figures in found.figures.items():
-            line = f"  {PREDICTOR_NAMES[way]:<34}{_format_with_ends(figures, measure)}"
+        for way in found.figures:
+            line = f"  {PREDICTOR_NAMES[way]:<34}{_format_figure(found, way, measure)}"
             if way in found.differences:
-                line += f"   {_format_with_ends(found.differences[way], measure, sign='+')}"
+                line += f"   {_format_with_ends(found.differences[way][measure], measure, sign='+')}"
             lines.append(line)
     return lines
 
@@ -231,12 +231,12 @@ def _calibration_lines(found: Calibration) -> list[str]:
 def _group_lines(by: str | None, groups: Mapping[str, Calibration]) -> list[str]:
     """Lines on accuracy and calibration of the ensemble in each group, the least accurate first."""
     lines = []
-    ordered = sorted(groups.items(), key=lambda pair: pair[1].figures["ensemble"].accuracy.value)
+    ordered = sorted(groups.items(), key=lambda pair: pair[1].figures["ensemble"]["accuracy"].value)
     for measure in ("accuracy", "overconfidence") if groups else ():
         lines += ["", f"{MEASURE_NAMES[measure]} of the ensemble, by {by}"]
         for name, found in ordered:
-            count = len(found.predictors["ensemble"])
-            lines.append(f"  {name:<24.24}{count:>9,} {_format_with_ends(found.figures['ensemble'], measure)}")
+            count = len(found.predictors["ensemble"]["correct"])
+            lines.append(f"  {name:<24.24}{count:>9,} {_format_figure(found, 'ensemble', measure)}")
     return lines
 
 
@@ -295,13 +295,17 @@ def _cost_lines(found: CheapestReferral | None) -> list[str]:
     return ["", found.in_words, *table_lines(rows, "<49", ">12")]
 
 
-def _format_with_ends(figures: CalibrationFigures, measure: str, sign: str = "") -> str:
-    """Format a figure with the ends of its interval, or an ECE with the bound by chance."""
+def _format_figure(found: Calibration, way: str, measure: str) -> str:
+    """Format a figure of a predictor with the ends of its interval, or an ECE with the bound by chance."""
+    return _format_with_ends(found.figures[way][measure], measure, by_chance=found.eces_by_chance[way].get(measure))
+
+
+def _format_with_ends(interval: Interval, measure: str, sign: str = "", by_chance: float | None = None) -> str:
     scale, end, digits = (100, "%", 2) if measure in IN_PERCENT else (1, "", 4)
-    interval, beside = getattr(figures, measure), ""
+    beside = ""
     value, low, high = (fixed(scale * each, digits, sign) for each in astuple(interval))
-    if measure in ECES and not sign:
-        beside = f"(up to {scale * getattr(figures, f'{measure}_by_chance'):.{digits}f}%)"
+    if by_chance is not None:
+        beside = f"(up to {scale * by_chance:.{digits}f}%)"
     elif not math.isnan(interval.low):
         beside = f"({low} to {high})"
     return f"{value + end:>9}  {beside:<20}"

@@ -1,82 +1,40 @@
 """Functions of arrays that return plotly figures, or pictures as bytes."""
 
-from mcviz.figures.accuracy import (
-    accuracy_against_ensemble,
-    accuracy_by_ensemble_size,
-    confusion_matrix,
-    mistakes_by_reviewed,
-    rmse_against_ensemble,
-    rmse_by_ensemble_size,
-)
-from mcviz.figures.passes import (
-    class_probabilities,
-    estimate_by_passes,
-    group_by_role,
-    output_by_passes,
-    select_classes,
-    two_classes,
-    unusual_values,
-)
-from mcviz.figures.regression import (
-    ERROR_BARS,
-    error_against_score,
-    example_outputs,
-    interval_coverage,
-    predicted_against_true,
-)
-from mcviz.figures.scores import Window, class_accuracies, class_counts, coloured_map, scatter, score_distributions
-from mcviz.figures.style import (
-    CORRECT,
-    CRISP_BELOW,
-    WRONG,
-    class_colour,
-    contact_sheet,
-    enlarge_letters,
-    picture_url,
-    png,
-    png_url,
-    sheet_url,
-    thumbnails,
-)
-from mcviz.figures.sweeps import Curve, class_curves, curves_along
-
-__all__ = [
-    "CORRECT",
-    "CRISP_BELOW",
-    "ERROR_BARS",
-    "WRONG",
-    "Curve",
-    "Window",
-    "accuracy_against_ensemble",
-    "accuracy_by_ensemble_size",
-    "class_accuracies",
-    "class_colour",
-    "class_counts",
-    "class_curves",
-    "class_probabilities",
-    "coloured_map",
-    "confusion_matrix",
-    "contact_sheet",
-    "curves_along",
-    "enlarge_letters",
-    "error_against_score",
-    "estimate_by_passes",
-    "example_outputs",
-    "group_by_role",
-    "interval_coverage",
-    "mistakes_by_reviewed",
-    "output_by_passes",
-    "picture_url",
-    "png",
-    "png_url",
-    "predicted_against_true",
-    "rmse_against_ensemble",
-    "rmse_by_ensemble_size",
-    "scatter",
-    "score_distributions",
-    "select_classes",
-    "sheet_url",
-    "thumbnails",
-    "two_classes",
-    "unusual_values",
-]
+from .accuracy import accuracy_against_ensemble as accuracy_against_ensemble
+from .accuracy import accuracy_by_ensemble_size as accuracy_by_ensemble_size
+from .accuracy import confusion_matrix as confusion_matrix
+from .accuracy import mistakes_by_reviewed as mistakes_by_reviewed
+from .accuracy import rmse_against_ensemble as rmse_against_ensemble
+from .accuracy import rmse_by_ensemble_size as rmse_by_ensemble_size
+from .passes import class_probabilities as class_probabilities
+from .passes import estimate_by_passes as estimate_by_passes
+from .passes import group_by_role as group_by_role
+from .passes import output_by_passes as output_by_passes
+from .passes import select_classes as select_classes
+from .passes import two_classes as two_classes
+from .passes import unusual_values as unusual_values
+from .regression import ERROR_BARS as ERROR_BARS
+from .regression import error_against_score as error_against_score
+from .regression import example_outputs as example_outputs
+from .regression import interval_coverage as interval_coverage
+from .regression import predicted_against_true as predicted_against_true
+from .scores import Window as Window
+from .scores import class_accuracies as class_accuracies
+from .scores import class_counts as class_counts
+from .scores import coloured_map as coloured_map
+from .scores import scatter as scatter
+from .scores import score_distributions as score_distributions
+from .style import CORRECT as CORRECT
+from .style import CRISP_BELOW as CRISP_BELOW
+from .style import WRONG as WRONG
+from .style import class_colour as class_colour
+from .style import contact_sheet as contact_sheet
+from .style import enlarge_letters as enlarge_letters
+from .style import picture_url as picture_url
+from .style import png as png
+from .style import png_url as png_url
+from .style import sheet_url as sheet_url
+from .style import thumbnails as thumbnails
+from .sweeps import Curve as Curve
+from .sweeps import class_curves as class_curves
+from .sweeps import curves_along as curves_along

@@ -17,6 +17,7 @@ from mcviz.figures.style import (
     NUMBER,
     SELECTED,
     SHARES,
+    add_line,
     apply_layout,
     axis_title,
     escape_labels,
@@ -24,7 +25,6 @@ from mcviz.figures.style import (
     pass_histogram,
     shorten_name,
     uncertainty_scale,
-    vertical_line,
 )
 from mcviz.measures import significant
 
@@ -128,7 +128,8 @@ def _draw_against_ensemble(
     if deterministic is not None:
         lines.append(("deterministic", deterministic, DETERMINISTIC, "dash"))
     for name, value, colour, dash in lines:
-        figure.add_trace(vertical_line(f"{name} {measure.format(value)}", value, top, colour, dash))
+        text = f"{name} {measure.format(value)}"
+        add_line(figure, [value, value], [0, top], colour, width=3, dash=dash, name=text, hover=text)
     shown = np.append(edges, [value for _, value, _, _ in lines])
     ends = np.clip(pad_range(shown), measure.ends.get("clipmin"), measure.ends.get("clipmax"))
     figure.update_xaxes(title=measure.title, tickformat=measure.tick, range=ends.tolist())
@@ -138,26 +139,12 @@ def _draw_against_ensemble(
 
 def _draw_by_ensemble_size(ensemble: np.ndarray, deterministic: float | None, measure: PassMeasure) -> go.Figure:
     sizes = np.arange(1, len(ensemble) + 1)
-    figure = go.Figure(
-        go.Scatter(
-            x=sizes,
-            y=ensemble,
-            mode="lines",
-            line={"color": ENSEMBLE, "width": 2.5},
-            name="ensemble",
-            hovertemplate=f"first %{{x}} passes: %{{y:{measure.number}}}<extra></extra>",
-        )
-    )
+    hover = f"first %{{x}} passes: %{{y:{measure.number}}}"
+    figure = add_line(go.Figure(), sizes, ensemble, ENSEMBLE, name="ensemble", hover=hover)
     if deterministic is not None:
-        shown = measure.format(deterministic)
-        figure.add_scatter(
-            x=sizes[[0, -1]],
-            y=[deterministic, deterministic],
-            mode="lines",
-            line={"color": DETERMINISTIC, "width": 3, "dash": "dash"},
-            name=f"deterministic {shown}",
-            hovertemplate=f"deterministic model {shown}<extra></extra>",
-        )
+        shown, level = measure.format(deterministic), [deterministic, deterministic]
+        name, hover = f"deterministic {shown}", f"deterministic model {shown}"
+        add_line(figure, sizes[[0, -1]], level, DETERMINISTIC, width=3, dash="dash", name=name, hover=hover)
     ticks = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if n <= len(sizes)]
     figure.update_xaxes(title="passes in the ensemble", type="log", tickvals=ticks, ticktext=[str(n) for n in ticks])
     figure.update_yaxes(title=measure.title, tickformat=measure.tick, autorangeoptions=measure.ends)
@@ -178,24 +165,9 @@ def mistakes_by_reviewed(wrong: np.ndarray, share: float, mistakes: str = "mista
     reviewed = np.arange(1, len(wrong) + 1) / len(wrong)
     found = np.cumsum(wrong) / max(wrong.sum(), 1)
     shown = np.unique(np.geomspace(1, len(wrong), min(400, len(wrong))).astype(int)) - 1
-    figure = go.Figure(
-        go.Scatter(
-            x=reviewed[shown],
-            y=found[shown],
-            mode="lines",
-            line={"color": ENSEMBLE, "width": 3},
-            name="most uncertain first",
-            hovertemplate="%{x:.1%} of the examples: %{y:.1%} of the " + mistakes + "<extra></extra>",
-        )
-    )
-    figure.add_scatter(
-        x=reviewed[shown],
-        y=reviewed[shown],
-        mode="lines",
-        line={"color": NEUTRAL, "width": 2, "dash": "dot"},
-        name="in random order",
-        hoverinfo="skip",
-    )
+    x, hover = reviewed[shown], "%{x:.1%} of the examples: %{y:.1%} of the " + mistakes
+    figure = add_line(go.Figure(), x, found[shown], ENSEMBLE, width=3, name="most uncertain first", hover=hover)
+    add_line(figure, x, x, NEUTRAL, width=2, dash="dot", name="in random order")
     marked = min(int(share * len(wrong)), len(wrong)) or 1
     figure.add_scatter(
         x=[share],

@@ -11,6 +11,7 @@ from mcviz.figures.style import (
     LABEL,
     NUMBER,
     SINGLE_PASS,
+    add_line,
     apply_layout,
     axis_title,
     escape_label,
@@ -81,7 +82,8 @@ def class_histograms(
                 row=row,
                 col=column,
             )
-            figure.add_trace(_mean_line(float(summary.mean[c]), 1.0, ".1%"), row=row, col=column)
+            mean = float(summary.mean[c])
+            add_line(figure, [mean, mean], [0, 1], ENSEMBLE, hover="predictive mean %{x:.1%}", row=row, col=column)
     figure.update_xaxes(range=[0, 1], tickvals=[0, 0.5, 1], ticktext=["0", "0.5", "1"])
     figure.update_xaxes(title="probability", row=len(runs), col=1)
     figure.update_yaxes(range=[0, 1.02], tickvals=np.sqrt([0, 0.1, 0.5, 1]), ticktext=["0", "10%", "50%", "100%"])
@@ -122,28 +124,16 @@ def output_histograms(
             row=row,
             col=1,
         )
-        figure.add_trace(_mean_line(float(outputs.mean(dtype=np.float64)), top, NUMBER), row=row, col=1)
+        mean, hover = float(outputs.mean(dtype=np.float64)), f"predictive mean %{{x:{NUMBER}}}"
+        add_line(figure, [mean, mean], [0, top], ENSEMBLE, hover=hover, row=row, col=1)
         if label is not None:
-            line = {"color": LABEL, "width": 3, "dash": "dash"}
-            hover = f"label {significant(label)}<extra></extra>"
-            figure.add_scatter(
-                x=[label, label], y=[0, top], mode="lines", line=line, hovertemplate=hover, row=row, col=1
-            )
+            hover = f"label {significant(label)}"
+            add_line(figure, [label, label], [0, top], LABEL, width=3, dash="dash", hover=hover, row=row, col=1)
     margin = 0.03 * float(np.ptp(both)) or 1.0
     figure.update_xaxes(range=[float(both.min()) - margin, float(both.max()) + margin])
     figure.update_xaxes(title=axis_title("prediction", unit), row=len(runs), col=1)
     figure.update_yaxes(range=[0, 1.05 * top], tickformat=".0%")
     return _frame_rows(figure, len(runs))
-
-
-def _mean_line(value: float, top: float, number: str) -> go.Scatter:
-    return go.Scatter(
-        x=[value, value],
-        y=[0, top],
-        mode="lines",
-        line={"color": ENSEMBLE, "width": 2.5},
-        hovertemplate=f"predictive mean %{{x:{number}}}<extra></extra>",
-    )
 
 
 def _frame_rows(figure: go.Figure, rows: int) -> go.Figure:

@@ -13,6 +13,7 @@ from mcviz.figures.style import (
     NEUTRAL,
     NUMBER,
     SPREAD,
+    add_line,
     apply_layout,
     axis_title,
     band,
@@ -171,7 +172,8 @@ def estimate_by_passes(probs: np.ndarray, classes: Sequence[int], class_names: S
         count, mean, error = _running_mean(probs[:, c])
         colour = class_colour(c)
         figure.add_trace(band(count, np.maximum(mean - error, 0), np.minimum(mean + error, 1), colour))
-        figure.add_trace(_mean_line(count, mean, names[c], colour, ".1%"))
+        hover = f"{names[c]} after %{{x}} passes: %{{y:.1%}}"
+        add_line(figure, count, mean, colour, name=names[c], hover=hover)
     figure.update_xaxes(title="passes")
     figure.update_yaxes(title="predictive mean", tickformat=".0%", range=[0, 1.02])
     return apply_layout(figure, 420)
@@ -190,16 +192,11 @@ def output_by_passes(outputs: np.ndarray, label: float | None = None, unit: str 
     """
     count, mean, error = _running_mean(outputs)
     figure = go.Figure([band(count, mean - error, mean + error, ENSEMBLE)])
-    figure.add_trace(_mean_line(count, mean, "predictive mean", ENSEMBLE, NUMBER))
+    hover = f"predictive mean after %{{x}} passes: %{{y:{NUMBER}}}"
+    add_line(figure, count, mean, ENSEMBLE, name="predictive mean", hover=hover)
     if label is not None:
-        figure.add_scatter(
-            x=count[[0, -1]],
-            y=[label, label],
-            mode="lines",
-            line={"color": LABEL, "width": 2.5, "dash": "dash"},
-            name=f"label {significant(label)}",
-            hovertemplate=f"label {significant(label)}<extra></extra>",
-        )
+        text = f"label {significant(label)}"
+        add_line(figure, count[[0, -1]], [label, label], LABEL, dash="dash", name=text, hover=text)
     figure.update_xaxes(title="passes")
     figure.update_yaxes(title=axis_title("predictive mean", unit))
     return apply_layout(figure, 420)
@@ -212,17 +209,6 @@ def _running_mean(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     mean = np.cumsum(away) / count
     variance = np.maximum(np.cumsum(away**2) / count - mean**2, 0)
     return count, first + mean, 2 * np.sqrt(variance / count)
-
-
-def _mean_line(count: np.ndarray, mean: np.ndarray, name: str, colour: str, number: str) -> go.Scatter:
-    return go.Scatter(
-        x=count,
-        y=mean,
-        mode="lines",
-        line={"color": colour, "width": 2.5},
-        name=name,
-        hovertemplate=f"{name} after %{{x}} passes: %{{y:{number}}}<extra></extra>",
-    )
 
 
 def map_over_picture(image: np.ndarray, cells: np.ndarray, step: int, unit: str, *, signed: bool) -> go.Figure:

@@ -13,13 +13,13 @@ from mcviz.figures.style import (
     LABEL,
     NUMBER,
     SPREAD,
+    add_line,
     apply_layout,
     axis_title,
     band,
     diagonal,
     pad_range,
     pass_histogram,
-    vertical_line,
 )
 from mcviz.measures import significant
 from mcviz.measures.conformal import IntervalCalibration
@@ -141,16 +141,16 @@ def interval_coverage(calibration: IntervalCalibration) -> go.Figure:
     """
     nominal = calibration.nominal
     figure = go.Figure([band(nominal, calibration.low, calibration.high, ENSEMBLE)])
-    figure.add_scatter(
-        x=nominal,
-        y=calibration.observed,
-        mode="lines+markers",
-        line={"color": ENSEMBLE, "width": 2.5},
+    add_line(
+        figure,
+        nominal,
+        calibration.observed,
+        ENSEMBLE,
+        marked=True,
         name="intervals of the predictive distribution",
         showlegend=False,
         customdata=np.stack([calibration.low, calibration.high], axis=1),
-        hovertemplate="intervals for %{x:.0%} hold %{y:.1%} of the labels (%{customdata[0]:.1%} to "
-        "%{customdata[1]:.1%})<extra></extra>",
+        hover="intervals for %{x:.0%} hold %{y:.1%} of the labels (%{customdata[0]:.1%} to %{customdata[1]:.1%})",
     )
     figure.add_shape(**diagonal(0, 1))
     figure.update_xaxes(title="coverage asked for", tickformat=".0%", range=[0, 1])
@@ -188,14 +188,7 @@ def example_outputs(
     if variances is not None:
         x, density = _density(outputs, variances)
         curve = density * len(outputs) * (edges[1] - edges[0])
-        figure.add_scatter(
-            x=x,
-            y=curve,
-            mode="lines",
-            line={"color": SPREAD, "width": 2},
-            name="predictive distribution",
-            hoverinfo="skip",
-        )
+        add_line(figure, x, curve, SPREAD, width=2, name="predictive distribution")
         top = max(top, float(curve.max()))
         shown += [x[0], x[-1]]
     top *= 1.08
@@ -203,7 +196,8 @@ def example_outputs(
     lines += [("deterministic", deterministic, DETERMINISTIC, "dash")] if deterministic is not None else []
     lines += [("label", label, LABEL, "dot")] if label is not None else []
     for name, value, colour, dash in lines:
-        figure.add_trace(vertical_line(f"{name} {significant(value)}", value, top, colour, dash))
+        text = f"{name} {significant(value)}"
+        add_line(figure, [value, value], [0, top], colour, width=3, dash=dash, name=text, hover=text)
     shown += [value for _, value, _, _ in lines] + [end for end in interval or () if np.isfinite(end)]
     low, high = pad_range(np.array(shown))
     if interval is not None:

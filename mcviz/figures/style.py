@@ -9,10 +9,11 @@ styles of the dashboard's own components have the colour of a wrong prediction t
 import base64
 import io
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from mcviz.text import one_line
@@ -133,15 +134,42 @@ def pass_histogram(values: np.ndarray, number: str) -> tuple[go.Bar, np.ndarray]
     return bars, edges
 
 
-def vertical_line(name: str, value: float, top: float, colour: str, dash: str) -> go.Scatter:
-    """A vertical line through a histogram whose highest bar is below `top`."""
-    return go.Scatter(
-        x=[value, value],
-        y=[0, top],
-        mode="lines",
-        line={"color": colour, "width": 3, "dash": dash},
-        name=name,
-        hovertemplate=f"{name}<extra></extra>",
+def add_line(
+    figure: go.Figure,
+    x: ArrayLike,
+    y: ArrayLike,
+    colour: str,
+    *,
+    hover: str = "",
+    width: float = 2.5,
+    dash: str | None = None,
+    marked: bool = False,
+    **more: Any,
+) -> go.Figure:
+    """Add a line.
+
+    Args:
+        figure: the figure, which is changed.
+        x: (n,) its points.
+        y: (n,) its points.
+        colour: of the line.
+        hover: plotly's template of the text on hover; nothing is shown without it.
+        width: in pixels.
+        dash: "dash" or "dot"; without it the line is solid.
+        marked: whether each point is marked.
+        more: other attributes of the trace, such as its name, and `row` and `col` of a subplot.
+
+    Returns:
+        The same figure.
+    """
+    return figure.add_scatter(
+        x=x,
+        y=y,
+        mode="lines+markers" if marked else "lines",
+        line={"color": colour, "width": width, "dash": dash},
+        hovertemplate=f"{hover}<extra></extra>" if hover else None,
+        hoverinfo=None if hover else "skip",
+        **more,
     )
 
 

@@ -12,6 +12,7 @@ from mcviz.figures.style import (
     ENSEMBLE,
     NEUTRAL,
     NUMBER,
+    add_line,
     apply_layout,
     band,
     class_colour,
@@ -154,15 +155,8 @@ def curves_along(
         name = escape_label(curve.name)
         if curve.ends is not None:
             figure.add_trace(band(amounts, *curve.ends, curve.colour))
-        figure.add_scatter(
-            x=amounts,
-            y=curve.values,
-            mode="lines",
-            line={"color": curve.colour, "width": 2.5},
-            name=name,
-            showlegend=len(curves) > 1,
-            hovertemplate=f"{name} %{{y:{number}}} at %{{x:{tick_format or NUMBER}}}<extra></extra>",
-        )
+        hover = f"{name} %{{y:{number}}} at %{{x:{tick_format or NUMBER}}}"
+        add_line(figure, amounts, curve.values, curve.colour, name=name, showlegend=len(curves) > 1, hover=hover)
     figure.add_shape(**position_line(current))
     figure.update_xaxes(title=escape_label(title), tickformat=tick_format)
     figure.update_yaxes(title=escape_label(value_title), tickformat=number)

@@ -16,13 +16,14 @@ from mcviz.figures.style import (
     NEUTRAL,
     SHARES,
     SINGLE_PASS,
+    add_line,
     apply_layout,
     band,
     escape_label,
     position_line,
     shorten_name,
 )
-from mcviz.measures.calibration import CONFIDENCE_EDGES, SCALED, Bins, Calibration, calibration_table
+from mcviz.measures.calibration import CONFIDENCE_EDGES, ECES, SCALED, Bins, Calibration, calibration_table
 from mcviz.measures.intervals import Interval
 
 Array = np.ndarray
@@ -34,10 +35,7 @@ SHORTEST_OF_ONE = 0.0003  # 1 − the highest confidence that is drawn
 WIDEST_BAR = 0.15  # tenfold steps of 1 − confidence
 LEAST_SHOWN = 0.2  # share of the examples
 
-FAR_FROM_PERFECT, NEAR_PERFECT = (
-    0.1,
-    0.0001,
-)  # distances from perfection with a shade of their own; all beyond look alike
+FAR_FROM_PERFECT, NEAR_PERFECT = 0.1, 0.0001  # distances from perfection; all beyond have the same shade
 GUESSING = 0.5  # the AUROC of chance, and the lowest that is drawn
 THUMBNAILS = 0.09  # of the width of the plot
 SET_HEIGHT = 36  # pixels
@@ -159,7 +157,7 @@ def calibration_intervals(found: Calibration) -> go.Figure:
         at = {"row": number // 2 + 1, "col": number % 2 + 1}
         scale = 1 if measure in ("nll", "brier") else 100
         for name, label in zip(shown, rows, strict=True):
-            each = getattr(found.figures[name], measure)
+            each = found.figures[name][measure]
             text = f"{PREDICTOR_NAMES[name]}<br>{title} {texts[PREDICTOR_NAMES[name]][title]}"
             difference = texts.get(f"ensemble − {PREDICTOR_NAMES[name]}")
             if difference:
@@ -186,9 +184,9 @@ def calibration_intervals(found: Calibration) -> go.Figure:
                 hovertemplate="%{hovertext}<extra></extra>",
                 **at,
             )
-        if measure in ("ece", "ece_equal_mass"):
+        if measure in ECES:
             figure.add_scatter(
-                x=[100 * getattr(found.figures[name], f"{measure}_by_chance") for name in shown],
+                x=[100 * found.eces_by_chance[name][measure] for name in shown],
                 y=rows,
                 mode="markers",
                 marker={"symbol": "line-ns-open", "size": 14, "color": NEUTRAL, "line": {"width": 3}},
@@ -230,24 +228,11 @@ def accuracy_against_referred(
     for name, (low, high) in (bands or {}).items():
         figure.add_trace(band(shares[shown], low[shown], high[shown], _colour(name, curves)))
     for name, curve in curves.items():
-        figure.add_scatter(
-            x=shares[shown],
-            y=curve[shown],
-            mode="lines",
-            line={"color": _colour(name, curves), "width": 2.5},
-            name=name,
-            hovertemplate=f"{escape_label(name)}: %{{x:.1%}} to a person, %{{y:.2%}} of the rest correct"
-            "<extra></extra>",
-        )
-    for name, values in (("perfect order", perfect), ("random order", np.full(len(perfect), accuracy))):
-        figure.add_scatter(
-            x=shares[shown],
-            y=values[shown],
-            mode="lines",
-            line={"color": NEUTRAL, "width": 2, "dash": "dash" if name == "perfect order" else "dot"},
-            name=name,
-            hoverinfo="skip",
-        )
+        hover = f"{escape_label(name)}: %{{x:.1%}} to a person, %{{y:.2%}} of the rest correct"
+        add_line(figure, shares[shown], curve[shown], _colour(name, curves), name=name, hover=hover)
+    random = np.full(len(perfect), accuracy)
+    for name, values, dash in (("perfect order", perfect, "dash"), ("random order", random, "dot")):
+        add_line(figure, shares[shown], values[shown], NEUTRAL, width=2, dash=dash, name=name)
     figure.update_xaxes(title="share of the examples to a person", tickformat=".0%", range=[0, 1])
     figure.update_yaxes(title="accuracy of the rest", tickformat=".1%", autorangeoptions=SHARES)
     return apply_layout(figure, 420)
@@ -275,14 +260,16 @@ def measures_by_passes(
     """
     figure = make_subplots(rows=len(values), cols=1, shared_xaxes=True, vertical_spacing=0.06)
     for row, (name, line) in enumerate(values.items(), 1):
-        figure.add_scatter(
-            x=passes,
-            y=line,
-            mode="lines+markers",
-            line={"color": ENSEMBLE, "width": 2.5},
-            marker={"size": 6},
+        hover = f"first %{{x}} passes: {escape_label(name)} %{{y:{formats[name]}}}"
+        add_line(
+            figure,
+            passes,
+            line,
+            ENSEMBLE,
+            marked=True,
+            marker_size=6,
             showlegend=False,
-            hovertemplate=f"first %{{x}} passes: {escape_label(name)} %{{y:{formats[name]}}}<extra></extra>",
+            hover=hover,
             row=row,
             col=1,
         )
@@ -314,15 +301,16 @@ def calibration_along(
         for predictor, name in PREDICTOR_LABELS.items():
             value, low, high = by_predictor[predictor].T
             figure.add_trace(band(amounts, low, high, PREDICTOR_COLOURS[name]), row=row, col=1)
-            figure.add_scatter(
-                x=amounts,
-                y=value,
-                mode="lines+markers",
-                line={"color": PREDICTOR_COLOURS[name], "width": 2.5},
-                marker={"size": 6},
+            add_line(
+                figure,
+                amounts,
+                value,
+                PREDICTOR_COLOURS[name],
+                marked=True,
+                marker_size=6,
                 name=name,
                 showlegend=row == 1,
-                hovertemplate=f"{name}, %{{x}}: {escape_label(measure)} %{{y:.1%}}<extra></extra>",
+                hover=f"{name}, %{{x}}: {escape_label(measure)} %{{y:.1%}}",
                 row=row,
                 col=1,
             )
@@ -441,14 +429,15 @@ def roc_curve(
         (compared_with, compared, NEUTRAL, "dash"),
         (name, true_positive_rates, ENSEMBLE, "solid"),
     ):
-        figure.add_scatter(
-            x=np.sqrt(false_positive_rates),
-            y=values,
-            customdata=false_positive_rates,
-            mode="lines",
-            line={"color": colour, "width": 2.5, "dash": dash},
+        add_line(
+            figure,
+            np.sqrt(false_positive_rates),
+            values,
+            colour,
+            dash=dash,
             name=label,
-            hovertemplate="%{customdata:.1%} flagged by mistake, %{y:.1%} found<extra></extra>",
+            customdata=false_positive_rates,
+            hover="%{customdata:.1%} flagged by mistake, %{y:.1%} found",
         )
     ticks = np.array([0, 0.01, 0.05, 0.2, 0.5, 1])
     figure.update_xaxes(
@@ -479,14 +468,16 @@ def ood_score_distributions(
     centres = (edges[:-1] + edges[1:]) / 2
     both = (in_distribution, out_of_distribution)
     for name, counts, colour in zip(names, both, (ENSEMBLE, DETERMINISTIC), strict=True):
-        figure.add_scatter(
-            x=centres,
-            y=counts / max(counts.sum(), 1),
-            mode="lines",
-            line={"color": colour, "width": 2, "shape": "hvh"},
+        add_line(
+            figure,
+            centres,
+            counts / max(counts.sum(), 1),
+            colour,
+            width=2,
+            line_shape="hvh",
             fill="tozeroy",
             name=name,
-            hovertemplate="%{y:.1%} near %{x:.3g}<extra></extra>",
+            hover="%{y:.1%} near %{x:.3g}",
         )
     figure.update_xaxes(title="OOD score")
     figure.update_yaxes(title="share of examples", tickformat=".0%", rangemode="tozero")

@@ -1,60 +1,29 @@
 """Statistics of the passes: functions of arrays, which know no file, no screen and no model."""
 
-from mcviz.measures.quality import correct_by_ensemble_size, correct_per_pass
-from mcviz.measures.registry import (
-    REGRESSION_SCORES,
-    SCORES,
-    Predictions,
-    RegressionPredictions,
-    Score,
-    Scores,
-    most_uncertain_first,
-    percent,
-    register,
-    significant,
-)
-from mcviz.measures.regression import regression_scores, squared_error_by_ensemble_size, squared_error_per_pass
-from mcviz.measures.scores import (
-    PassSummary,
-    expected_entropy,
-    margin,
-    max_probability,
-    mutual_information,
-    normalized_margin,
-    predictive_entropy,
-    predictive_std,
-    scores,
-    self_confidence,
-    summarise,
-    variation_ratio,
-)
-
-__all__ = [
-    "REGRESSION_SCORES",
-    "SCORES",
-    "PassSummary",
-    "Predictions",
-    "RegressionPredictions",
-    "Score",
-    "Scores",
-    "correct_by_ensemble_size",
-    "correct_per_pass",
-    "expected_entropy",
-    "margin",
-    "max_probability",
-    "most_uncertain_first",
-    "mutual_information",
-    "normalized_margin",
-    "percent",
-    "predictive_entropy",
-    "predictive_std",
-    "register",
-    "regression_scores",
-    "scores",
-    "self_confidence",
-    "significant",
-    "squared_error_by_ensemble_size",
-    "squared_error_per_pass",
-    "summarise",
-    "variation_ratio",
-]
+from .quality import correct_by_ensemble_size as correct_by_ensemble_size
+from .quality import correct_per_pass as correct_per_pass
+from .registry import REGRESSION_SCORES as REGRESSION_SCORES
+from .registry import SCORES as SCORES
+from .registry import Predictions as Predictions
+from .registry import RegressionPredictions as RegressionPredictions
+from .registry import Score as Score
+from .registry import Scores as Scores
+from .registry import most_uncertain_first as most_uncertain_first
+from .registry import percent as percent
+from .registry import register as register
+from .registry import significant as significant
+from .regression import regression_scores as regression_scores
+from .regression import squared_error_by_ensemble_size as squared_error_by_ensemble_size
+from .regression import squared_error_per_pass as squared_error_per_pass
+from .scores import PassSummary as PassSummary
+from .scores import expected_entropy as expected_entropy
+from .scores import margin as margin
+from .scores import max_probability as max_probability
+from .scores import mutual_information as mutual_information
+from .scores import normalized_margin as normalized_margin
+from .scores import predictive_entropy as predictive_entropy
+from .scores import predictive_std as predictive_std
+from .scores import scores as scores
+from .scores import self_confidence as self_confidence
+from .scores import summarise as summarise
+from .scores import variation_ratio as variation_ratio

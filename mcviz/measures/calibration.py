@@ -1,8 +1,8 @@
 """Calibration of several predictors: figures with intervals, sentences on them, and temperature scaling.
 
-A predictor is the deterministic model, a single pass, or the ensemble. Each is reduced to `CalibrationTerms`, a few
-numbers an example, computed one block of examples after the other, so that the passes of all need not be in memory
-together.
+A predictor is the deterministic model, a single pass, or the ensemble. Each is reduced to the terms of
+`calibration_terms`, a few numbers an example, computed one block of examples after the other, so that the passes of all
+need not be in memory together.
 
 A single pass stands for one that is drawn at random: accuracy, NLL and Brier score are means over the passes, and the
 bins of its ECE hold the predictions of all passes.
@@ -10,7 +10,7 @@ bins of its ECE hold the predictions of all passes.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -22,22 +22,21 @@ from mcviz.measures.conformal import cross_fit
 from mcviz.measures.intervals import (
     BLOCK_WEIGHTS,
     Interval,
+    accuracy_difference,
     bounded_mean,
     can_reject,
     count_groups,
-    critical_sum,
     design_effect,
     draw_examples,
     excess_mistakes,
     largest_design_effect,
     mean_intervals,
     number_groups,
-    paired_difference,
     proportion,
     subsample_share,
     sum_by_group,
 )
-from mcviz.measures.registry import fixed, percent
+from mcviz.measures.registry import Terms, fixed, join_terms, percent, select_terms
 
 Array = np.ndarray
 SMALLEST_PROBABILITY = 1 / 131068  # half a step of storage: a probability that is stored as 0 may have been as much
@@ -48,15 +47,10 @@ FEWEST_IN_BIN = 50  # predictions; of fewer, an interval says little
 FEWEST_OF_EACH = 5  # mistakes, and correct predictions; of fewer, an NLL has a wider interval, and an AURC none
 ENOUGH = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
 SHARE_OF_BINS = 0.2  # of the chance of a wrong verdict; the rest is that of the mean
-CALIBRATION_MEASURES = (
-    "accuracy",
-    "nll",
-    "brier",
-    "ece",
-    "ece_equal_mass",
-    "overconfidence",
-)  # of `CalibrationFigures`, in their order
+CALIBRATION_MEASURES = "accuracy", "nll", "brier", "ece", "ece_equal_mass", "overconfidence"
+ECES = "ece", "ece_equal_mass"  # which have no interval, but a bound by chance
 
+PREDICTOR_WORDS = {"deterministic": "the deterministic model", "single_pass": "a single pass"}  # in sentences
 SCALED = "_scaled"  # ends the names of predictors that are not compared with the ensemble
 ECE_ROUNDING = 1e-9  # of an ECE: without mistakes, that of chance is often the same number, summed up otherwise
 
@@ -64,51 +58,35 @@ LOG_TEMPERATURES = -4.0, 4.0  # between which the best one is searched
 MOST_FITTED = 50_000  # examples, to which a temperature is fitted
 
 
-@dataclass(frozen=True)
-class CalibrationTerms:
-    """The numbers that the calibration of one predictor is computed from.
-
-    Attributes:
-        correct: (N, P) bool, whether each of an example's P predictions is correct; P is 1, or T for single passes.
-        confidence: (N, P) float64, the probability that each gives its own prediction.
-        nll: (N,) float64 nats, the negative log of the label's probability, clipped at 1/131068; mean over the P.
-        brier: (N,) float64 0 to 2, the sum over classes of squared differences to the label; mean over the P.
-    """
-
-    correct: Array
-    confidence: Array
-    nll: Array
-    brier: Array
-
-    def __len__(self) -> int:
-        return len(self.nll)
-
-    def select(self, chosen: Array | slice) -> "CalibrationTerms":
-        """Return the terms of some examples, by a slice, their numbers or a mask over all."""
-        return CalibrationTerms(*(getattr(self, each.name)[chosen] for each in fields(self)))
-
-
-def calibration_terms(probs: Array, labels: Array) -> CalibrationTerms:
-    """Compute the terms of one block of examples.
+def calibration_terms(probs: Array, labels: Array) -> dict[str, Array]:
+    """Compute the terms of one predictor, over one block of examples.
 
     Args:
-        probs: (P, n, C) floating point: the passes as single ones, or one array of the ensemble or the model itself.
+        probs: (n, C) floating point of the ensemble or the model itself; or (T, n, C), the passes as single ones.
         labels: (n,) integers.
+
+    Returns:
+        `correct`, (n,) or (n, T) bool, whether each prediction is; `confidence`, float64 of the same shape, the
+        probability that each gives its own prediction; `nll`, (n,) float64 nats, the negative log of the label's
+        probability, clipped at 1/131068; `brier`, (n,) float64 0 to 2, the sum over classes of squared differences to
+        the label. The last two are means over the passes.
     """
-    of_label = np.take_along_axis(probs, labels[None, :, None], axis=2)[..., 0].astype(np.float64)
-    return CalibrationTerms(
-        correct=(probs.argmax(axis=2) == labels).T,
-        confidence=probs.max(axis=2).T.astype(np.float64),
-        nll=-np.log(np.maximum(of_label, SMALLEST_PROBABILITY)).mean(axis=0),
-        brier=(np.square(probs, dtype=np.float64).sum(axis=2) - 2 * of_label + 1).mean(axis=0),
-    )
+    passes = tuple(range(probs.ndim - 2))  # their axis, where there is one
+    chosen = np.broadcast_to(labels[:, None], (*probs.shape[:-1], 1))
+    of_label = np.take_along_axis(probs, chosen, axis=-1)[..., 0].astype(np.float64)
+    nll = -np.log(np.maximum(of_label, SMALLEST_PROBABILITY))
+    brier = np.square(probs, dtype=np.float64).sum(axis=-1) - 2 * of_label + 1
+    return {
+        "correct": (probs.argmax(axis=-1) == labels).T,
+        "confidence": probs.max(axis=-1).T.astype(np.float64),
+        "nll": nll.mean(axis=passes),
+        "brier": brier.mean(axis=passes),
+    }
 
 
-def join_calibration_terms(blocks: Sequence[CalibrationTerms]) -> CalibrationTerms:
-    """Concatenate the terms of blocks of examples, in their order."""
-    return CalibrationTerms(
-        *(np.concatenate([getattr(block, each.name) for block in blocks]) for each in fields(CalibrationTerms))
-    )
+def _mean_over_passes(values: Array) -> Array:
+    """Return (N,) means of (N,) or (N, T) values."""
+    return values.mean(axis=1) if values.ndim > 1 else values.astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -139,30 +117,30 @@ def equal_width_edges(bins: int = CALIBRATION_BINS) -> Array:
     return np.linspace(0, 1, bins + 1)
 
 
-def equal_mass_edges(terms: CalibrationTerms, bins: int = CALIBRATION_BINS) -> Array:
+def equal_mass_edges(terms: Terms, bins: int = CALIBRATION_BINS) -> Array:
     """Ends of bins that hold as many predictions each; equal confidences stay in one bin, so there may be fewer."""
-    inner = np.quantile(terms.confidence, np.arange(1, bins) / bins, method="inverted_cdf")
+    inner = np.quantile(terms["confidence"], np.arange(1, bins) / bins, method="inverted_cdf")
     return np.unique(np.r_[0, inner[inner < 1], 1])
 
 
-def reliability(terms: CalibrationTerms, edges: Array) -> Bins:
+def reliability(terms: Terms, edges: Array) -> Bins:
     """Sort predictions into bins of confidence.
 
     Args:
         terms: of N examples.
         edges: as `Bins` has them.
     """
-    at, passes = np.searchsorted(edges[1:-1], terms.confidence).ravel(), terms.confidence.shape[1]
+    confidences, passes = terms["confidence"].ravel(), terms["confidence"].size / len(terms["nll"])
+    at = np.searchsorted(edges[1:-1], confidences)
     count, confidence, correct = (
-        np.bincount(at, values, len(edges) - 1) / passes
-        for values in (None, terms.confidence.ravel(), terms.correct.ravel())
+        np.bincount(at, values, len(edges) - 1) / passes for values in (None, confidences, terms["correct"].ravel())
     )
     with np.errstate(invalid="ignore"):
         return Bins(edges, count, confidence / count, correct / count)
 
 
 def reliability_near_one(
-    predictors: Mapping[str, CalibrationTerms], confidence: float = 0.95, groups: Array | None = None
+    predictors: Mapping[str, Terms], confidence: float = 0.95, groups: Array | None = None
 ) -> dict[str, tuple[Bins, list[Interval]]]:
     """Sort the predictions of several predictors into the same bins, which get narrower towards 1.
 
@@ -188,7 +166,7 @@ def reliability_near_one(
     }
 
 
-def _merge_bins(edges: Array, predictors: Sequence[CalibrationTerms]) -> Array:
+def _merge_bins(edges: Array, predictors: Sequence[Terms]) -> Array:
     """Return the ends of the bins that `reliability_near_one` describes."""
     counts = np.stack([reliability(terms, edges).count for terms in predictors])
     filled = np.flatnonzero(counts.any(axis=0))
@@ -202,39 +180,14 @@ def _merge_bins(edges: Array, predictors: Sequence[CalibrationTerms]) -> Array:
     return np.array([edges[first], *ends[:-1], edges[last + 1]])
 
 
-def _bin_gaps(terms: CalibrationTerms, edges: Array, confidence: float, groups: Array | None) -> list[Interval]:
+def _bin_gaps(terms: Terms, edges: Array, confidence: float, groups: Array | None) -> list[Interval]:
     """Compute accuracy − mean confidence of each bin; none is empty."""
-    at, gaps = np.searchsorted(edges[1:-1], terms.confidence[:, 0]), []
+    at, gaps = np.searchsorted(edges[1:-1], terms["confidence"].ravel()), []
     for number in range(len(edges) - 1):
-        excess = _excess(terms.select(at == number), confidence, None if groups is None else groups[at == number])
+        within = at == number
+        excess = _excess(select_terms(terms, within), confidence, None if groups is None else groups[within])
         gaps.append(Interval(0 - excess.value, 0 - excess.high, 0 - excess.low))
     return gaps
-
-
-@dataclass(frozen=True)
-class CalibrationFigures:
-    """The quality of one predictor, or how far one predictor is from another.
-
-    Attributes:
-        accuracy: as a fraction.
-        nll: in nats.
-        brier: 0 to 2.
-        ece: in bins of one width, 0 to 1, without an interval.
-        ece_equal_mass: in bins that hold as many predictions each, 0 to 1, without an interval.
-        overconfidence: mean confidence − accuracy; below 0 the predictor is under-confident.
-        ece_by_chance: the bound that the ECE of a calibrated predictor stays below, but for a fifth of the chance that
-            `confidence` leaves open; NaN of a difference.
-        ece_equal_mass_by_chance: the same of `ece_equal_mass`.
-    """
-
-    accuracy: Interval
-    nll: Interval
-    brier: Interval
-    ece: Interval
-    ece_equal_mass: Interval
-    overconfidence: Interval
-    ece_by_chance: float = math.nan
-    ece_equal_mass_by_chance: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -243,15 +196,19 @@ class Calibration:
 
     Attributes:
         predictors: the terms of each predictor, by its name; "ensemble" is one of them.
-        figures: of each predictor.
+        figures: of each predictor, by the names of `CALIBRATION_MEASURES`. Shares are fractions, the NLL in nats, and
+            over-confidence is mean confidence − accuracy. An ECE has no interval.
+        eces_by_chance: of each predictor, by the names of `ECES`, the bound that the ECE of a calibrated one stays
+            below, but for a fifth of the chance that `confidence` leaves open.
         differences: of the ensemble from each of the others, paired by example: the ensemble's less the other's.
         confidence: of all intervals.
         groups: (N,) integers, the group of each example; None where each is its own.
     """
 
-    predictors: Mapping[str, CalibrationTerms]
-    figures: Mapping[str, CalibrationFigures]
-    differences: Mapping[str, CalibrationFigures]
+    predictors: Mapping[str, Terms]
+    figures: Mapping[str, Mapping[str, Interval]]
+    eces_by_chance: Mapping[str, Mapping[str, float]]
+    differences: Mapping[str, Mapping[str, Interval]]
     confidence: float
     groups: Array | None = None
 
@@ -267,7 +224,7 @@ class Calibration:
 
 
 def calibration(
-    predictors: Mapping[str, CalibrationTerms],
+    predictors: Mapping[str, Terms],
     *,
     groups: Array | None = None,
     confidence: float = 0.95,
@@ -283,15 +240,13 @@ def calibration(
         resamples: of the bootstrap, and of the ECE by chance.
         seed: of the same.
     """
-    ensemble = predictors["ensemble"]
-    figures = calibration_figures(ensemble, groups=groups, confidence=confidence, resamples=resamples, seed=seed)
-    alone = Calibration({"ensemble": ensemble}, {"ensemble": figures}, {}, confidence, groups)
-    others = {name: terms for name, terms in predictors.items() if name != "ensemble"}
-    return add_predictors(alone, others, resamples=resamples, seed=seed)
+    nothing = Calibration({}, {}, {}, {}, confidence, groups)
+    ordered = {"ensemble": predictors["ensemble"], **predictors}
+    return add_predictors(nothing, ordered, resamples=resamples, seed=seed)
 
 
 def add_predictors(
-    found: Calibration, predictors: Mapping[str, CalibrationTerms], *, resamples: int = 1000, seed: int = 0
+    found: Calibration, predictors: Mapping[str, Terms], *, resamples: int = 1000, seed: int = 0
 ) -> Calibration:
     """Compare more predictors with the labels and the ensemble; what was found before is not computed again.
 
@@ -306,29 +261,29 @@ def add_predictors(
     """
     options: dict[str, Any] = {"confidence": found.confidence, "resamples": resamples, "seed": seed}
     options["groups"] = found.groups
-    figures = {name: calibration_figures(terms, **options) for name, terms in predictors.items()}
-    ensemble = found.predictors["ensemble"]
+    known, figures, by_chance = {**found.predictors, **predictors}, {**found.figures}, {**found.eces_by_chance}
+    for name, terms in predictors.items():
+        edges = _ece_edges(terms)
+        figures[name] = calibration_figures(terms, edges=edges, **options)
+        by_chance[name] = _eces_by_chance(terms, edges, **options)
     differences = {
-        name: _compare_figures(ensemble, terms, found.figures["ensemble"], figures[name], **options)
+        name: _differences(terms, known["ensemble"], figures[name], figures["ensemble"], **options)
         for name, terms in predictors.items()
+        if name != "ensemble"
     }
-    return Calibration(
-        {**found.predictors, **predictors},
-        {**found.figures, **figures},
-        {**found.differences, **differences},
-        found.confidence,
-        found.groups,
-    )
+    all_differences = {**found.differences, **differences}
+    return Calibration(known, figures, by_chance, all_differences, found.confidence, found.groups)
 
 
 def calibration_figures(
-    terms: CalibrationTerms,
+    terms: Terms,
     *,
+    edges: tuple[Array, Array] | None = None,
     groups: Array | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
-) -> CalibrationFigures:
+) -> dict[str, Interval]:
     """Compute the quality of one predictor.
 
     An accuracy has Clopper and Pearson's interval, the over-confidence that of `excess_mistakes`, NLL and Brier
@@ -338,81 +293,79 @@ def calibration_figures(
 
     Args:
         terms: of N ≥ 1 examples.
+        edges: of the bins of both ECEs, where they are known: those of one width, and those of equal mass.
         groups: as for `calibration`.
         confidence: as for `calibration`.
         resamples: as for `calibration`.
         seed: as for `calibration`.
+
+    Returns:
+        By the names of `CALIBRATION_MEASURES`.
     """
-    count, mistakes = len(terms), float((~terms.correct).mean(axis=1).sum())
-    mean_confidence, bins_confidence = split_confidence(confidence)
-    nll, brier = (Interval(float(values.mean())) for values in (terms.nll, terms.brier))
+    count, wrong = len(terms["nll"]), _mean_over_passes(~terms["correct"])
+    mistakes = float(wrong.sum())
+    nll, brier = (Interval(float(terms[name].mean())) for name in ("nll", "brier"))
     if has_enough_mistakes(terms, groups=groups):
-        columns = np.stack([terms.nll, terms.brier], axis=1)
+        columns = np.stack([terms["nll"], terms["brier"]], axis=1)
         nll, brier = mean_intervals(columns, groups=groups, confidence=confidence, resamples=resamples, seed=seed)
     elif groups is None:
-        nll, brier = (bounded_mean(each, most, confidence) for each, most in ((terms.nll, MOST_NLL), (terms.brier, 2)))
-    edges = equal_width_edges(), equal_mass_edges(terms)
-    by_width, by_mass = (Interval(reliability(terms, each).ece) for each in edges)
-    chance_by_width, chance_by_mass = ece_by_chance(
-        terms, *edges, groups=groups, confidence=bins_confidence, resamples=resamples, seed=seed
-    )
-    wrong = (~terms.correct).mean(axis=1)
+        nll, brier = (bounded_mean(terms[name], most, confidence) for name, most in (("nll", MOST_NLL), ("brier", 2)))
     effect = design_effect(wrong, mistakes / count, groups, confidence)
-    return CalibrationFigures(
-        accuracy=proportion((count - mistakes) / effect, count / effect, confidence),
-        nll=nll,
-        brier=brier,
-        ece=by_width,
-        ece_equal_mass=by_mass,
-        overconfidence=_excess(terms, mean_confidence, groups),
-        ece_by_chance=chance_by_width,
-        ece_equal_mass_by_chance=chance_by_mass,
-    )
+    eces = (Interval(reliability(terms, each).ece) for each in edges or _ece_edges(terms))
+    return {
+        "accuracy": proportion((count - mistakes) / effect, count / effect, confidence),
+        "nll": nll,
+        "brier": brier,
+        **dict(zip(ECES, eces, strict=True)),
+        "overconfidence": _excess(terms, split_confidence(confidence)[0], groups),
+    }
 
 
-def _excess(terms: CalibrationTerms, confidence: float, groups: Array | None) -> Interval:
+def _excess(terms: Terms, confidence: float, groups: Array | None) -> Interval:
     """Compute by how much more frequent mistakes are than the confidences of N examples expect."""
-    chances, wrong = mistake_chances(terms), (~terms.correct).mean(axis=1)
+    chances, wrong = mistake_chances(terms), _mean_over_passes(~terms["correct"])
     effect = design_effect(wrong, chances, groups, confidence)
     return excess_mistakes(chances, float(wrong.sum()), confidence, effect)
 
 
-def has_enough_mistakes(*predictors: CalibrationTerms, groups: Array | None = None) -> bool:
+def _ece_edges(terms: Terms) -> tuple[Array, Array]:
+    """Return the edges of the bins of `ECES`."""
+    return equal_width_edges(), equal_mass_edges(terms)
+
+
+def _eces_by_chance(terms: Terms, edges: tuple[Array, Array], *, confidence: float, **options: Any) -> dict[str, float]:
+    """Compute the bound of each ECE by chance, so that it and the test of the mean together keep the confidence."""
+    of_bins = split_confidence(confidence)[1]
+    return dict(zip(ECES, ece_by_chance(terms, *edges, confidence=of_bins, **options), strict=True))
+
+
+def has_enough_mistakes(*predictors: Terms, groups: Array | None = None) -> bool:
     """Whether each predictor has the mistakes and correct predictions that an interval of its own spread takes.
 
     Where there are groups, so many groups have to hold some.
     """
     for terms in predictors:
-        held = np.stack([terms.correct.mean(axis=1), (~terms.correct).mean(axis=1)], axis=1)
+        held = np.stack([_mean_over_passes(right) for right in (terms["correct"], ~terms["correct"])], axis=1)
         counts = held.sum(axis=0) if groups is None else (sum_by_group(held, groups) > 0).sum(axis=0)
         if counts.min() < FEWEST_OF_EACH:
             return False
     return True
 
 
-def _compare_figures(
-    one: CalibrationTerms,
-    other: CalibrationTerms,
-    of_one: CalibrationFigures,
-    of_other: CalibrationFigures,
-    **options: Any,
-) -> CalibrationFigures:
-    """Compare two predictors of the same examples."""
-    found: dict[str, Any] = {
-        name: Interval(getattr(of_one, name).value - getattr(of_other, name).value) for name in CALIBRATION_MEASURES
-    }
-    correct, others = one.correct.mean(axis=1), other.correct.mean(axis=1)
+def _differences(
+    one: Terms, other: Terms, of_one: Mapping[str, Interval], of_other: Mapping[str, Interval], **options: Any
+) -> dict[str, Interval]:
+    """Compute the second predictor's figures less the first's, of the same examples."""
+    found = {name: Interval(of_other[name].value - of_one[name].value) for name in CALIBRATION_MEASURES}
+    before, after = (_mean_over_passes(terms["correct"]) for terms in (one, other))
     if has_enough_mistakes(one, other, groups=options["groups"]):
-        confident = one.confidence.mean(axis=1) - other.confidence.mean(axis=1)
-        columns = [correct - others, one.nll - other.nll, one.brier - other.brier, confident - (correct - others)]
-        means = mean_intervals(np.stack(columns, axis=1), **options)
-        found |= dict(zip(("accuracy", "nll", "brier", "overconfidence"), means, strict=True))
-    if options["groups"] is not None:
-        found["accuracy"] = grouped_difference(correct - others, options["groups"], options["confidence"])
-    elif one.correct.shape[1] == other.correct.shape[1] == 1:
-        gained, lost = (int(np.count_nonzero(change)) for change in (correct > others, correct < others))
-        found["accuracy"] = paired_difference(gained, lost, len(one), options["confidence"])
-    return CalibrationFigures(**found)
+        terms = ("correct", "nll", "brier", "confidence")
+        right, nll, brier, sure = (_mean_over_passes(other[name]) - _mean_over_passes(one[name]) for name in terms)
+        means = mean_intervals(np.stack([right, nll, brier, sure - right], axis=1), **options)
+        found |= zip(("accuracy", "nll", "brier", "overconfidence"), means, strict=True)
+    if options["groups"] is not None or one["correct"].size == other["correct"].size == len(before):
+        found["accuracy"] = accuracy_difference(before, after, options["groups"], options["confidence"])
+    return found
 
 
 def split_confidence(confidence: float) -> tuple[float, float]:
@@ -421,28 +374,13 @@ def split_confidence(confidence: float) -> tuple[float, float]:
     return 1 - (1 - SHARE_OF_BINS) * open_to_chance, 1 - SHARE_OF_BINS * open_to_chance
 
 
-def mistake_chances(terms: CalibrationTerms) -> Array:
+def mistake_chances(terms: Terms) -> Array:
     """(N,) float64, the chance that each example is a mistake, by its confidence; of several predictions the mean."""
-    return np.clip(1 - terms.confidence.mean(axis=1), 0, 1)
-
-
-def grouped_difference(differences: Array, groups: Array, confidence: float) -> Interval:
-    """Compute a mean of (N,) differences, with the wider of Student's t and of what random signs of groups explain.
-
-    Where nothing differs, as many groups are drawn that are all alike.
-    """
-    sums = sum_by_group(differences[:, None].astype(np.float64), groups)[:, 0]
-    if not sums.any():
-        most = proportion(0, len(sums), confidence).high
-        return Interval(0.0, -most, most)
-    (found,) = mean_intervals(differences[:, None], groups=groups, confidence=confidence)
-    chance = critical_sum(sums, confidence) / len(differences)
-    low, high = np.minimum(found.low, found.value - chance), np.maximum(found.high, found.value + chance)
-    return Interval(found.value, float(low), float(high))  # NaN of a single group
+    return np.clip(1 - _mean_over_passes(terms["confidence"]), 0, 1)
 
 
 def calibration_by_group(
-    predictors: Mapping[str, CalibrationTerms],
+    predictors: Mapping[str, Terms],
     members: Array,
     *,
     groups: Array | None = None,
@@ -466,14 +404,14 @@ def calibration_by_group(
     found = {}
     for number in np.unique(members):
         chosen = members == number
-        terms = {name: each.select(chosen) for name, each in predictors.items()}
+        terms = {name: select_terms(each, chosen) for name, each in predictors.items()}
         options: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
         found[int(number)] = calibration(terms, groups=None if groups is None else groups[chosen], **options)
     return found
 
 
 def ece_by_chance(
-    terms: CalibrationTerms,
+    terms: Terms,
     *edges: Array,
     groups: Array | None = None,
     confidence: float = 0.95,
@@ -493,12 +431,13 @@ def ece_by_chance(
     Returns:
         One for each of `edges`.
     """
-    random, share = np.random.default_rng(seed), subsample_share(len(terms))
-    some = draw_examples(len(terms), share, random, groups)
+    examples, by_pass = len(terms["nll"]), terms["confidence"].reshape(len(terms["nll"]), -1)
+    random, share = np.random.default_rng(seed), subsample_share(examples)
+    some = draw_examples(examples, share, random, groups)
     count, found = len(some), []
     members = np.arange(count) if groups is None else number_groups(groups[some])[0]
     drawn = int(members.max()) + 1
-    confidences = terms.confidence[some, random.integers(terms.confidence.shape[1], size=count)]
+    confidences = by_pass[some, random.integers(by_pass.shape[1], size=count)]
     bins = [np.searchsorted(each[1:-1], confidences) for each in edges]
     rows = max(1, BLOCK_WEIGHTS // count)
     for start in range(0, resamples, rows):
@@ -519,36 +458,36 @@ def calibration_sentences(result: Calibration) -> list[str]:
     Returns:
         The verdict; its mean confidence and accuracy; then a sentence for each other predictor.
     """
-    accuracy = percent(result.figures["ensemble"].accuracy.value, 2)
-    confident = percent(float(result.predictors["ensemble"].confidence.mean()), 2)
-    names = {"deterministic": "the deterministic model", "single_pass": "a single pass"}
-    gains = [_gain_sentence(result.differences[key], name) for key, name in names.items() if key in result.differences]
+    accuracy = percent(result.figures["ensemble"]["accuracy"].value, 2)
+    confident = percent(float(result.predictors["ensemble"]["confidence"].mean()), 2)
+    differences = result.differences
+    gains = [_gain_sentence(differences[key], name) for key, name in PREDICTOR_WORDS.items() if key in differences]
     return [_verdict_sentence(result), f"Its mean confidence is {confident}, its accuracy {accuracy}.", *gains]
 
 
 def _verdict_sentence(result: Calibration) -> str:
     figures, ensemble = result.figures["ensemble"], result.predictors["ensemble"]
-    over, ece = figures.overconfidence, figures.ece.value
+    over, ece, by_chance = figures["overconfidence"], figures["ece"].value, result.eces_by_chance["ensemble"]["ece"]
     ends = f"{100 * over.magnitude.low:.2f} to {100 * over.magnitude.high:.2f}"
     by = f"by {_percentage_points(over.value)} ({100 * result.confidence:.6g}% interval {ends})"
     if over.low > 0:
         return f"The ensemble is over-confident {by}."
     if over.high < 0:
         return f"The ensemble is under-confident {by}."
-    if ece > figures.ece_by_chance + ECE_ROUNDING:
+    if ece > by_chance + ECE_ROUNDING:
         return (
             "The ensemble is over-confident in places and under-confident in others: its ECE of "
-            f"{percent(ece, 2)} is more than chance explains, up to {percent(figures.ece_by_chance, 2)}."
+            f"{percent(ece, 2)} is more than chance explains, up to {percent(by_chance, 2)}."
         )
-    expected, mistakes = mistake_chances(ensemble), int((~ensemble.correct).sum())
+    expected, mistakes = mistake_chances(ensemble), int((~ensemble["correct"]).sum())
     effect, mean_confidence = largest_design_effect(result.groups), split_confidence(result.confidence)[0]
     if not can_reject(expected, mean_confidence, effect):
         if can_reject(expected, mean_confidence):
-            count = count_groups(len(ensemble), result.groups)
+            count = count_groups(len(expected), result.groups)
             return f"There are too few groups to tell whether the ensemble is calibrated: {count:,}."
         what = "mistakes" if expected.mean() < 1 / 2 else "examples"
         return (
-            f"There are too few {what} to tell whether the ensemble is calibrated: {mistakes:,} of {len(ensemble):,}, "
+            f"There are too few {what} to tell whether the ensemble is calibrated: {mistakes:,} of {len(expected):,}, "
             f"{expected.sum():,.1f} expected."
         )
     ends = f"between {100 * over.low:+.2f} and {100 * over.high:+.2f} percentage points"
@@ -558,8 +497,8 @@ def _verdict_sentence(result: Calibration) -> str:
     )
 
 
-def _gain_sentence(difference: CalibrationFigures, other: str) -> str:
-    gain, fits = difference.accuracy, difference.nll
+def _gain_sentence(difference: Mapping[str, Interval], other: str) -> str:
+    gain, fits = difference["accuracy"], difference["nll"]
     accuracy = _compare_accuracies(gain.value, other)
     if gain.value and not math.isnan(gain.low):
         accuracy += f", {'within' if gain.low <= 0 <= gain.high else 'more than'} noise"
@@ -600,7 +539,9 @@ def calibration_table(result: Calibration) -> dict[str, dict[str, str]]:
         the order of `choices.PREDICTOR_NAMES`; then come the differences, in points where a measure is a share.
     """
     rows = {
-        name: _format_figures(result.figures[key]) for key, name in PREDICTOR_NAMES.items() if key in result.figures
+        name: _format_figures(result.figures[key], by_chance=result.eces_by_chance[key])
+        for key, name in PREDICTOR_NAMES.items()
+        if key in result.figures
     }
     for key, difference in result.differences.items():
         if not key.endswith(SCALED):
@@ -616,22 +557,23 @@ def calibration_text(result: Calibration) -> str:
     )
 
 
-def _format_figures(figures: CalibrationFigures, sign: str = "") -> dict[str, str]:
-    found = {
-        "accuracy": _format_share(figures.accuracy, sign),
-        "nll": figures.nll.format(f"{{:{sign}.4f}}".format),
-        "brier": figures.brier.format(f"{{:{sign}.4f}}".format),
-        "ece": _format_share(figures.ece, sign, figures.ece_by_chance),
-        "ece_equal_mass": _format_share(figures.ece_equal_mass, sign, figures.ece_equal_mass_by_chance),
-        "overconfidence": _format_share(figures.overconfidence, "+"),
-    }
-    return {name: found[measure] for measure, name in MEASURE_NAMES.items()}
+def _format_figures(
+    figures: Mapping[str, Interval], sign: str = "", by_chance: Mapping[str, float] | None = None
+) -> dict[str, str]:
+    chances = {name: f", chance {percent(most, 2)}" for name, most in (by_chance or {}).items()}
+    texts = {}
+    for measure, name in MEASURE_NAMES.items():
+        if measure in ("nll", "brier"):
+            texts[name] = figures[measure].format(f"{{:{sign}.4f}}".format)
+        else:
+            share = _format_share(figures[measure], "+" if measure == "overconfidence" else sign)
+            texts[name] = share + chances.get(measure, "")
+    return texts
 
 
-def _format_share(share: Interval, sign: str, by_chance: float = math.nan) -> str:
+def _format_share(share: Interval, sign: str) -> str:
     points = Interval(100 * share.value, 100 * share.low, 100 * share.high)
-    chance = "" if math.isnan(by_chance) else f", chance {percent(by_chance, 2)}"
-    return points.format(lambda value: fixed(value, 2, sign), " points" if sign else "%") + chance
+    return points.format(lambda value: fixed(value, 2, sign), " points" if sign else "%")
 
 
 def degradation_sentences(steps: Sequence[Calibration]) -> list[str]:
@@ -645,8 +587,8 @@ def degradation_sentences(steps: Sequence[Calibration]) -> list[str]:
         Three sentences; each verdict follows from an interval.
     """
     first, last = (step.figures["ensemble"] for step in (steps[0], steps[-1]))
-    accuracy = f"The ensemble's accuracy goes from {percent(first.accuracy.value)} to {percent(last.accuracy.value)}."
-    over = last.overconfidence
+    start, end = (percent(figures["accuracy"].value) for figures in (first, last))
+    accuracy, over = f"The ensemble's accuracy goes from {start} to {end}.", last["overconfidence"]
     by = f"by {100 * abs(over.value):.1f} percentage points"
     if over.low > 0:
         honest = f"At the end it is over-confident {by}."
@@ -661,9 +603,9 @@ def degradation_sentences(steps: Sequence[Calibration]) -> list[str]:
 def _averaging_sentence(steps: Sequence[Calibration]) -> str:
     """One test of the mean over the steps of each example's NLL, whatever the number of steps."""
     ensemble, other = ([step.predictors[name] for step in steps] for name in ("ensemble", "deterministic"))
-    if not has_enough_mistakes(join_calibration_terms(ensemble), join_calibration_terms(other)):
+    if not has_enough_mistakes(join_terms(ensemble), join_terms(other)):
         return "There are too few mistakes to tell whether averaging passes makes the NLL better."
-    gains = np.mean([one.nll - two.nll for one, two in zip(ensemble, other, strict=True)], axis=0)
+    gains = np.mean([one["nll"] - two["nll"] for one, two in zip(ensemble, other, strict=True)], axis=0)
     (gain,) = mean_intervals(gains[:, None], confidence=steps[0].confidence)
     if gain.low <= 0 <= gain.high:
         return "Over all steps, averaging passes makes the NLL neither better nor worse, beyond noise."

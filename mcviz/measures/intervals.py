@@ -1,26 +1,9 @@
 """Intervals of figures over examples, and tests of whether two sets of predictions differ.
 
 Groups are independent of each other; of the examples within one, nothing is assumed. Everywhere in the measures,
-`groups` is (N,) integers, the group of each example, or None: then each example is a group of its own.
-
-The bootstrap draws as many examples as there are, with replacement, and computes the figure of each draw. The
-difference of two figures of the same examples is a figure, too: then both are of the same draws, which makes it paired.
-
-Of very many examples a random subsample is drawn from, and the spread is scaled to the number of all: it falls with the
-root of the number of examples (the bootstrap of m out of n, Bickel et al. 1997).
-
-Where examples of a group depend on each other, whole groups are drawn (the cluster bootstrap, Davison & Hinkley 1997),
-and Student's t is of the sums over groups.
-
-Somebody bets again and again that a loss is below the mean that is tested. If the true mean is as large or larger, the
-stake is not expected to grow, so that it ever becomes 1/p has a chance of p at most (Ville 1939). It holds for any
-number of losses, of any distribution.
-
-If confidences are true, a prediction is wrong with one less its confidence, and the number of mistakes is a sum of
-independent Bernoulli variables: it has the Poisson-binomial distribution (Wang 1993). Other hypotheses move every
-chance of a mistake by one share of the way to 1, or to 0. That is calibration at a share of 0, and at larger ones a
-distribution as wide as a binomial one, the widest there is of its mean (Hoeffding 1956). The interval holds the shares
-that the number of mistakes does not refuse, so it leaves out 0 exactly where the test refuses calibration.
+`groups` is (N,) integers, the group of each example, or None: then each example is a group of its own. Where examples
+of a group depend on each other, whole groups are drawn (the cluster bootstrap, Davison & Hinkley 1997), and Student's t
+is of the sums over groups.
 """
 
 import math
@@ -255,6 +238,11 @@ def resample(
 ) -> tuple[Array, Array]:
     """Compute figures of all examples, and of bootstrap draws from them.
 
+    The bootstrap draws as many examples as there are, with replacement, and computes the figure of each draw. The
+    difference of two figures of the same examples is a figure, too: then both are of the same draws, which makes it
+    paired. Of very many examples a random subsample is drawn from, and the spread is scaled to the number of all: it
+    falls with the root of the number of examples (the bootstrap of m out of n, Bickel et al. 1997).
+
     Args:
         build_statistic: takes the n examples to draw from, an array of their numbers or a slice of all, and returns a
             function of (R, n) float64 weights, how often each of R draws holds each of these, that returns (R,) or
@@ -409,10 +397,46 @@ def paired_difference(gained: int, lost: int, trials: int, confidence: float = 0
     )
 
 
+def grouped_difference(differences: Array, groups: Array, confidence: float) -> Interval:
+    """Compute a mean of (N,) differences, with the wider of Student's t and of what random signs of groups explain.
+
+    Where nothing differs, as many groups are drawn that are all alike.
+    """
+    sums = sum_by_group(differences[:, None].astype(np.float64), groups)[:, 0]
+    if not sums.any():
+        most = proportion(0, len(sums), confidence).high
+        return Interval(0.0, -most, most)
+    (found,) = mean_intervals(differences[:, None], groups=groups, confidence=confidence)
+    chance = critical_sum(sums, confidence) / len(differences)
+    low, high = np.minimum(found.low, found.value - chance), np.maximum(found.high, found.value + chance)
+    return Interval(found.value, float(low), float(high))  # NaN of a single group
+
+
+def accuracy_difference(one: Array, other: Array, groups: Array | None, confidence: float = 0.95) -> Interval:
+    """Compute how far the accuracy of a second predictor is from a first one's, as `paired_difference` does.
+
+    Args:
+        one: (N,) whether each prediction of the first is correct; with groups also the share of its passes that are.
+        other: the same of the second.
+        groups: as for `mean_intervals`; with these as `grouped_difference` does.
+        confidence: 0 to 1.
+
+    Returns:
+        The second's less the first's.
+    """
+    if groups is not None:
+        return grouped_difference(np.subtract(other, one, dtype=np.float64), groups, confidence)
+    gained, lost = (int(np.count_nonzero(changed)) for changed in (other > one, other < one))
+    return paired_difference(gained, lost, len(one), confidence)
+
+
 def betting_p_value(losses: Array, mean: float) -> float:
     """Compute the p-value of the hypothesis that the mean loss is `mean` or more.
 
-    The stake is divided among a few constant bets (their diversified Kelly bet).
+    Somebody bets again and again that a loss is below the mean that is tested. If the true mean is as large or larger,
+    the stake is not expected to grow, so that it ever becomes 1/p has a chance of p at most (Ville 1939). It holds for
+    any number of losses, of any distribution. The stake is divided among a few constant bets (the diversified Kelly bet
+    of Waudby-Smith & Ramdas 2024).
 
     Args:
         losses: (N,) float64 0 to 1, independent and of one distribution, in an order that does not depend on them.
@@ -464,6 +488,12 @@ def finds_more_than_chance(wanted: Array, inspected: int, confidence: float = 0.
 
 def excess_mistakes(chances: Array, mistakes: float, confidence: float = 0.95, effect: float = 1.0) -> Interval:
     """Compute how much more frequent mistakes are than expected; above 0 confidences are too high.
+
+    If confidences are true, a prediction is wrong with one less its confidence, and the number of mistakes is a sum of
+    independent Bernoulli variables: it has the Poisson-binomial distribution (Wang 1993). Other hypotheses move every
+    chance of a mistake by one share of the way to 1, or to 0. That is calibration at a share of 0, and at larger ones a
+    distribution as wide as a binomial one, the widest there is of its mean (Hoeffding 1956). The interval holds the
+    shares that the number of mistakes does not refuse, so it leaves out 0 exactly where the test refuses calibration.
 
     Args:
         chances: (N,) floating point 0 to 1, of a mistake by each of N ≥ 1 predictions, if confidences are true.

@@ -1,8 +1,4 @@
-"""Active learning: which examples to label next.
-
-An example counts as one of a class where the class's probability reaches the mean of that probability over the examples
-with its label. The counts by given label and by this class, scaled to as many as have each label, are the joint
-distribution of given and true labels; what lies off its diagonal is wrong.
+"""Labels: how many are wrong, and active learning, which chooses the examples to label next.
 
 `bald` and `entropy` take the highest scores, which may all be of the same doubt. `power_bald` draws by them, and
 `batch_bald` takes the batch that would tell most together.
@@ -23,7 +19,11 @@ MOST_COMBINATIONS = 2000  # combinations of labels of a batch that are followed
 
 
 def estimate_label_errors(probs: Array, labels: Array, *, confidence: float = 0.95, seed: int = 0) -> Interval:
-    """Estimate how many labels are wrong.
+    """Estimate how many labels are wrong, by confident learning (Northcutt et al. 2021).
+
+    An example counts as one of a class where the class's probability reaches the mean of that probability over the
+    examples with its label. The counts by given label and by this class, scaled to as many as have each label, are the
+    joint distribution of given and true labels; what lies off its diagonal is wrong.
 
     Args:
         probs: (N, C) floating point, the predictive mean of a model that was not trained on these labels.

@@ -1,17 +1,12 @@
-"""The quality of predictions, by the number of passes too, and whether another ensemble is better or not worse.
+"""The quality of predictions, also of one class and by the number of passes, and whether another ensemble's is better.
 
-Each task has one list of measures. Predictions are reduced to terms, a few numbers an example, which can be computed
-one block of examples after the other; measures, their intervals and those of differences come from these.
-
-The first three are a share of examples, or follow from one, and have its exact interval (Clopper & Pearson 1934). The
-ROC AUC has one that also holds where the class is told from the others without a mistake.
-
-Passes are read one block of examples after the other: counts of blocks add up, and terms of blocks are concatenated.
+Each task has one list of measures. Predictions are reduced to terms, a few numbers an example, which are computed one
+block of examples after the other; measures, their intervals and those of differences come from these.
 """
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -19,23 +14,32 @@ import numpy as np
 import scipy  # loads scipy.optimize and scipy.special when they are first used
 
 from mcviz.measures import calibration
-from mcviz.measures.calibration import CalibrationTerms, calibration_terms
+from mcviz.measures.calibration import calibration_terms
 from mcviz.measures.conformal import pass_intervals
 from mcviz.measures.intervals import (
+    RELATIVE_ROUNDING,
     Interval,
     Statistic,
+    accuracy_difference,
     bootstrap_intervals,
     bounded_mean,
     count_groups,
     mean_intervals,
-    paired_difference,
     proportion,
     resample,
     share_interval,
     sum_by_group,
 )
-from mcviz.measures.registry import Predictions, RegressionPredictions, fixed, require_labels, significant
-from mcviz.measures.regression import Terms, ensemble_terms, rmse_interval
+from mcviz.measures.registry import (
+    Predictions,
+    RegressionPredictions,
+    Terms,
+    fixed,
+    require_labels,
+    select_terms,
+    significant,
+)
+from mcviz.measures.regression import ensemble_terms, regression_means, rmse_interval, with_rmse_difference
 from mcviz.measures.selective import Ranking, area_intervals, compute_areas
 
 Array = np.ndarray
@@ -53,7 +57,6 @@ FEWEST_EXAMPLES = 200  # of which differences of means of classes have an interv
 FEWEST_CHANGED = 20  # examples on which two differ, of which their difference has an interval, unless all differ
 FEWEST_RANKED = 20  # mistakes, and correct predictions, of which differences of AURC and AUROC have an interval
 RANKINGS = {"aurc", "auroc"}  # the measures of classes that take draws of whole rankings
-RELATIVE_ROUNDING = 1e-9  # a share of a figure within which it is the same
 INTERVAL = 0.9  # nominal coverage of the prediction intervals that are measured
 MEASURE_DIGITS = {"share": 2, "per mille": 2, "nats": 4, "": 4}
 SCALE = {"share": 100, "per mille": 1000}
@@ -198,7 +201,7 @@ def compute_measures(
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
-) -> list[Interval]:
+) -> dict[str, Interval]:
     """Compute every measure of a task, with its interval.
 
     Args:
@@ -210,11 +213,11 @@ def compute_measures(
         seed: of the bootstrap.
 
     Returns:
-        An interval a measure, in their order.
+        By the names of the measures, in their order; without those whose terms are not there.
     """
     options: dict[str, Any] = {"groups": groups, "confidence": confidence, "resamples": resamples, "seed": seed}
     found = quality.intervals(terms, **options)
-    return [found[measure.name] for measure in quality.measures]
+    return {name: found[name] for name in quality.place if name in found}
 
 
 def compare_measures(
@@ -242,12 +245,10 @@ def compare_measures(
         One a measure, in their order.
     """
     options: dict[str, Any] = {"groups": groups, "confidence": confidence, "resamples": resamples, "seed": seed}
-    figures = [compute_measures(quality, terms, **options) for terms in (one, other)]
-    found = difference_intervals(quality, one, other, quality.place, **options)
-    return [
-        MeasureComparison(each, first, second, found.get(each.name, Interval(_subtract(second.value, first.value))))
-        for each, first, second in zip(quality.measures, *figures, strict=True)
-    ]
+    first, second = (compute_measures(quality, terms, **options) for terms in (one, other))
+    found = {name: Interval(_subtract(second[name].value, first[name].value)) for name in quality.place}
+    found |= difference_intervals(quality, one, other, quality.place, **options)
+    return [MeasureComparison(each, first[each.name], second[each.name], found[each.name]) for each in quality.measures]
 
 
 def difference_intervals(
@@ -352,36 +353,19 @@ def overconfidence_growth(
     return Interval(float(value), low, max(min(more.high, both.high), min(-both.low, -more.low)))
 
 
-def select_terms(terms: Terms, chosen: Array | slice) -> dict[str, Array]:
-    """Return the terms of some examples, by a slice, their numbers or a mask."""
-    return {name: values[chosen] for name, values in terms.items()}
-
-
-def join_terms(blocks: Sequence[Terms]) -> dict[str, Array]:
-    """Concatenate the terms of blocks of examples, in their order."""
-    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
-
-
 def _classification_terms(predictions: Predictions | RegressionPredictions) -> dict[str, Array]:
     assert isinstance(predictions, Predictions)
     if predictions.labels is None:
         raise ValueError("Predictions are compared with labels. Received: predictions without labels.")
-    terms = calibration.calibration_terms(predictions.mean_probs[None], predictions.labels)
-    correct, confidence = terms.correct[:, 0], terms.confidence[:, 0]
-    return {"correct": correct, "confidence": confidence, "nll": terms.nll, "brier": terms.brier}
-
-
-def _calibration_terms(terms: Terms) -> calibration.CalibrationTerms:
-    correct, confidence = terms["correct"], terms["confidence"]
-    return calibration.CalibrationTerms(correct[:, None], confidence[:, None], terms["nll"], terms["brier"])
+    return calibration.calibration_terms(predictions.mean_probs, predictions.labels)
 
 
 def _classification_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
-    found = calibration.calibration_figures(_calibration_terms(terms), **options)
+    found = calibration.calibration_figures(terms, **options)
     confidence, correct = options.pop("confidence"), terms["correct"]
     areas = resample(lambda chosen: _ranking_statistic(select_terms(terms, chosen)), len(correct), **options)
     aurc, auroc = area_intervals(*areas, correct, confidence)
-    return {**{name: getattr(found, name) for name in calibration.CALIBRATION_MEASURES}, "aurc": aurc, "auroc": auroc}
+    return {**found, "aurc": aurc, "auroc": auroc}
 
 
 def _ranking_statistic(terms: Terms) -> Statistic:
@@ -400,12 +384,8 @@ def _classification_differences(
     one: Terms, other: Terms, measures: Collection[str], **options: Any
 ) -> dict[str, Interval]:
     before, after, groups, found = one["correct"], other["correct"], options["groups"], {}
-    if "accuracy" in measures and groups is not None:
-        changes = after.astype(np.float64) - before
-        found["accuracy"] = calibration.grouped_difference(changes, groups, options["confidence"])
-    elif "accuracy" in measures:
-        gained, lost = (int(np.count_nonzero(each)) for each in (after & ~before, before & ~after))
-        found["accuracy"] = paired_difference(gained, lost, len(before), options["confidence"])
+    if "accuracy" in measures:
+        found["accuracy"] = accuracy_difference(before, after, groups, options["confidence"])
     means = [name for name in ("nll", "brier", "overconfidence") if name in measures]
     enough = _has_enough(calibration.FEWEST_OF_EACH, groups, one, other)
     found |= _mean_differences(_classification_means(one), _classification_means(other), means, enough, **options)
@@ -475,27 +455,19 @@ def _regression_terms(predictions: Predictions | RegressionPredictions) -> dict[
     return {**terms, "held": held, "width": (within.high - within.low).mean(axis=1)}
 
 
-def _regression_means(terms: Terms) -> dict[str, Array]:
-    """The numbers of the examples whose means are measures; of the RMSE its square."""
-    names = ("squared_error", "absolute_error", "nll", "crps", "held", "width")
-    return {measure: terms[name] for measure, name in zip(REGRESSION.place, names, strict=True)}
-
-
 def _regression_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
-    means, groups = _regression_means(terms), options["groups"]
+    means, groups = regression_means(terms), options["groups"]
     found = dict(zip(means, mean_intervals(np.stack(list(means.values()), axis=1), **options), strict=True))
-    coverage = share_interval(terms["held"], groups, options["confidence"])
-    count = count_groups(len(terms["held"]), groups)
-    return found | {"rmse": rmse_interval(found["rmse"], count), "coverage": coverage}
+    found["rmse"] = rmse_interval(found["rmse"], count_groups(len(means["rmse"]), groups))
+    if "held" in terms:
+        found["coverage"] = share_interval(terms["held"], groups, options["confidence"])
+    return found
 
 
 def _regression_differences(one: Terms, other: Terms, measures: Collection[str], **options: Any) -> dict[str, Interval]:
-    before, after = _regression_means(one), _regression_means(other)
+    before, after = regression_means(one), regression_means(other)
     found = _mean_differences(before, after, [name for name in before if name in measures], True, **options)
-    if "rmse" in found:  # of squares a² − b² = (a − b)(a + b)
-        roots = math.sqrt(before["rmse"].mean()) + math.sqrt(after["rmse"].mean()) or 1.0
-        found["rmse"] = Interval(*(end / roots for end in astuple(found["rmse"])))
-    return found
+    return with_rmse_difference(found, one, other)
 
 
 ECE_EQUAL_MASS = Measure("ece_equal_mass", "ECE, equal mass", "share", "low", (0, 1), has_interval=False)
@@ -612,7 +584,11 @@ def _share(successes: int, trials: int, confidence: float) -> Interval:
 
 @dataclass(frozen=True)
 class ClassMeasure(Measure):
-    """A measure of the predictions of one class; `compute` takes what `recall` does."""
+    """A measure of the predictions of one class; `compute` takes what `recall` does.
+
+    Recall, precision and F1 are a share of examples, or follow from one, and have its exact interval (Clopper & Pearson
+    1934). That of the ROC AUC also holds where the class is told from the others without a mistake.
+    """
 
     compute: Callable[[Array, Array, int, float], Interval] = recall
 
@@ -665,7 +641,7 @@ def sizes_up_to(passes: int) -> list[int]:
     return sorted({passes, *(size for size in steps if size < passes)})
 
 
-def terms_by_size(probs: Array, labels: Array, sizes: Sequence[int]) -> list[CalibrationTerms]:
+def terms_by_size(probs: Array, labels: Array, sizes: Sequence[int]) -> list[dict[str, Array]]:
     """Compute the terms of the ensembles of the first passes.
 
     Args:
@@ -674,13 +650,13 @@ def terms_by_size(probs: Array, labels: Array, sizes: Sequence[int]) -> list[Cal
         sizes: numbers of passes, 1 to T, ascending.
 
     Returns:
-        The terms of each size, for `join_calibration_terms` with those of the other blocks.
+        The terms of each size, for `join_terms` with those of the other blocks.
     """
     found, total, before = [], np.zeros(probs.shape[1:]), 0
     for size in sizes:
         total += probs[before:size].sum(axis=0, dtype=np.float64)
         before = size
-        found.append(calibration_terms(total[None] / size, labels))
+        found.append(calibration_terms(total / size, labels))
     return found
 
 
@@ -704,7 +680,7 @@ def shared_top(one: Array, other: Array, top: int = 100) -> float:
 
     Args:
         one: (N,) floating point, high for uncertain; ties keep the examples' own order.
-        other: likewise.
+        other: (N,) floating point, as `one`.
         top: how many are at the top; all where there are fewer.
     """
     first, second = (np.argsort(-values, kind="stable")[:top] for values in (one, other))
@@ -716,7 +692,7 @@ def count_shared(order: Array, other: Array, size: int) -> int:
 
     Args:
         order: (N,) integers, the examples from the first rank to the last.
-        other: (N,) integers, likewise.
+        other: (N,) integers, those of the other ranking.
         size: how many of the first, 1 to N.
     """
     return len(np.intersect1d(order[:size], other[:size]))

@@ -2,14 +2,17 @@
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import ROUND_FLOOR, Decimal
 from typing import Literal, TypeVar
 
 import numpy as np
 
+from mcviz.text import one_line
+
 Array = np.ndarray
+Terms = Mapping[str, Array]  # numbers of N examples, by name, from which measures are computed
 ScoreFunction = TypeVar("ScoreFunction", bound=Callable[..., Array])
 
 
@@ -21,7 +24,7 @@ def percent(fraction: float, digits: int = 1) -> str:
         digits: after the point.
 
     Returns:
-        Such as "99.2%"; "over 99.9%" for less than 1 that would round to it, "under 0.1%" likewise.
+        Such as "99.2%"; "over 99.9%" for less than 1 that would round to it, "under 0.1%" for more than 0 that would.
     """
     shown, step = fixed(100 * fraction, digits), 10.0**-digits
     if fraction < 1 and float(shown) == 100:
@@ -58,21 +61,8 @@ def significant(value: float) -> str:
 
 
 def format_with_unit(value: float, unit: str) -> str:
-    """Format a value with its unit.
-
-    Args:
-        value: in that unit.
-        unit: "probability" and "share of passes" are shown in percent, "nats" with three digits after the point,
-            anything else with four significant digits and the unit behind them; "" is a plain number.
-
-    Returns:
-        Such as "97.1%", "0.322 nats", "3.142 pixels" or "-0.05".
-    """
-    if unit in ("probability", "share of passes"):
-        return percent(value)
-    if unit == "nats":
-        return f"{value:.3f} nats"
-    return f"{value:.4g} {unit}".rstrip()
+    """Format a number of any size with a unit that others wrote, which may be "", such as "452,300 mg/dl"."""
+    return f"{significant(value)} {one_line(unit)}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -137,6 +127,16 @@ class RegressionPredictions:
         _check_shapes(
             self, "outputs", variances=shape, labels=one, deterministic_outputs=one, deterministic_variances=one
         )
+
+
+def select_terms(terms: Terms, chosen: Array | slice) -> dict[str, Array]:
+    """Return the terms of some examples, by a slice, their numbers or a mask."""
+    return {name: values[chosen] for name, values in terms.items()}
+
+
+def join_terms(blocks: Sequence[Terms]) -> dict[str, Array]:
+    """Concatenate the terms of blocks of examples, in their order."""
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
 def require_labels(predictions: RegressionPredictions) -> Array:
@@ -228,9 +228,11 @@ class Score:
 
     def format(self, value: float, target_unit: str = "") -> str:
         """Format a value with its unit, such as "97.1%", "0.322 nats" or "3.21 mg/dl"."""
-        if self.unit == "target":
-            return f"{significant(value)} {target_unit}".rstrip()
-        return format_with_unit(value, self.unit)
+        if self.unit in ("probability", "share of passes"):
+            return percent(value)
+        if self.unit == "nats":
+            return f"{value:.3f} nats"
+        return format_with_unit(value, self.resolve_unit(target_unit))
 
 
 class Scores(dict[str, Score]):

@@ -11,21 +11,21 @@ of each example.
 
 import math
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 
 import numpy as np
 import scipy  # loads scipy.special when it is first used
 
 from mcviz.measures.intervals import Interval, mean_intervals
-from mcviz.measures.registry import REGRESSION_SCORES, RegressionPredictions, register, require_labels
+from mcviz.measures.registry import REGRESSION_SCORES, RegressionPredictions, Terms, register, require_labels
 
 Array = np.ndarray
 LOG_2PI = float(np.log(2 * np.pi))
 TAIL = 6  # standard deviations, beyond which a Gaussian is taken as 0
 NODES_PER_STD = 1.25
 
-Terms = Mapping[str, Array]
-TERMS = ("squared_error", "absolute_error", "nll", "crps")  # of the first the root of the mean is taken
+TERMS = "squared_error", "absolute_error", "nll", "crps"  # of every predictor; of the first the root is taken
+MEASURED_BY = dict(zip(("rmse", "mae", "nll", "crps", "coverage", "width"), (*TERMS, "held", "width"), strict=True))
 FEWEST_FOR_RMSE = 300  # examples, of which an RMSE has an interval
 BLOCK_EXAMPLES = 512  # examples that are in memory as float64 at a time
 
@@ -224,99 +224,51 @@ def regression_scores(predictions: RegressionPredictions) -> dict[str, Array]:
     return REGRESSION_SCORES.compute(predictions)
 
 
-@dataclass(frozen=True)
-class RegressionMeasures:
-    """The errors of one predictor, or the difference of the errors of two.
-
-    Attributes:
-        rmse: the root of the mean squared error, in the unit of the targets; from 300 examples on with an interval.
-        mae: the mean absolute error, in the unit of the targets.
-        nll: the mean negative log density of the label in nats; None where no variance is predicted, by the model or by
-            passes that differ.
-        crps: the mean continuous ranked probability score, in the unit of the targets.
-    """
-
-    rmse: Interval
-    mae: Interval
-    nll: Interval | None
-    crps: Interval
-
-
-@dataclass(frozen=True)
-class RegressionTable:
-    """The measures of the three predictors, and the ensemble's gains: paired differences, below 0 for better.
-
-    Attributes:
-        deterministic: with dropout off, or None where that is not known.
-        single_pass: one pass, in the mean over all; of the RMSE the root of the mean of the squared errors.
-        ensemble: of all passes.
-        over_single_pass: the ensemble less a single pass.
-        over_deterministic: the ensemble less the deterministic model, or None where that is not known.
-    """
-
-    deterministic: RegressionMeasures | None
-    single_pass: RegressionMeasures
-    ensemble: RegressionMeasures
-    over_single_pass: RegressionMeasures
-    over_deterministic: RegressionMeasures | None
-
-
-def regression_table(
-    predictions: RegressionPredictions, *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
-) -> RegressionTable:
-    """Compute all measures with the intervals of `mean_intervals`.
+def regression_means(terms: Terms) -> dict[str, Array]:
+    """Return (N,) numbers whose means are measures, by the name of the measure; that of the RMSE is its square.
 
     Args:
-        predictions: of N examples, with labels.
-        confidence: of the intervals.
-        resamples: number of bootstrap draws.
-        seed: of the draws.
-
-    Raises:
-        ValueError: predictions without labels.
+        terms: of a predictor, as `regression_terms` has them; those of the ensemble may also have `held` and `width`.
     """
-    return table_from_terms(regression_terms(predictions), confidence=confidence, resamples=resamples, seed=seed)
+    return {measure: terms[name] for measure, name in MEASURED_BY.items() if name in terms}
 
 
-def table_from_terms(
-    terms: Mapping[str, Terms],
+def regression_differences(
+    one: Terms,
+    other: Terms,
     *,
     groups: Array | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
-) -> RegressionTable:
-    """Compute the table from the terms of `regression_terms`, which take longer than the intervals.
+) -> dict[str, Interval]:
+    """Compute a second predictor's measures less a first one's, with the intervals of `mean_intervals`.
 
     Args:
-        terms: of N examples.
+        one: terms of N examples.
+        other: of the same examples in the same order.
         groups: (N,) integers, the group of each example; without it each is its own.
-        confidence: as for `regression_table`.
-        resamples: as for `regression_table`.
-        seed: as for `regression_table`.
+        confidence: of the intervals.
+        resamples: number of bootstrap draws.
+        seed: of the draws.
+
+    Returns:
+        By the name of the measure, of those that both have; below 0 the second errs less.
     """
+    before, after = regression_means(one), regression_means(other)
+    names = [name for name in before if name in after]
+    columns = np.stack([after[name] - before[name] for name in names], axis=1)
+    found = mean_intervals(columns, groups=groups, confidence=confidence, resamples=resamples, seed=seed)
+    return with_rmse_difference(dict(zip(names, found, strict=True)), one, other)
 
-    def compute_row(row: Terms, other: Terms | None = None) -> RegressionMeasures:
-        values = row if other is None else {name: row[name] - other[name] for name in row if name in other}
-        columns = np.stack(list(values.values()), axis=1)
-        found = mean_intervals(columns, groups=groups, confidence=confidence, resamples=resamples, seed=seed)
-        by_name = dict(zip(values, found, strict=True))
-        squared = by_name["squared_error"]
-        if other is None:
-            rmse = rmse_interval(squared, len(columns))
-        else:  # a difference of roots is that of the squares, divided by the sum of the roots
-            roots = sum(math.sqrt(each["squared_error"].mean()) for each in (row, other)) or 1
-            rmse = Interval(*(end / roots for end in astuple(squared)))
-        return RegressionMeasures(rmse, by_name["absolute_error"], by_name.get("nll"), by_name["crps"])
 
-    single, ensemble, deterministic = terms["single_pass"], terms["ensemble"], terms.get("deterministic")
-    return RegressionTable(
-        None if deterministic is None else compute_row(deterministic),
-        compute_row(single),
-        compute_row(ensemble),
-        compute_row(ensemble, single),
-        None if deterministic is None else compute_row(ensemble, deterministic),
-    )
+def with_rmse_difference(found: Mapping[str, Interval], one: Terms, other: Terms) -> dict[str, Interval]:
+    """Return differences with that of the RMSE, if it is among them, in the place of that of its square."""
+    if "rmse" not in found:
+        return dict(found)
+    # Of squares a² − b² = (a − b)(a + b).
+    roots = sum(math.sqrt(terms["squared_error"].mean()) for terms in (one, other)) or 1.0
+    return {**found, "rmse": Interval(*(end / roots for end in astuple(found["rmse"])))}
 
 
 def rmse_interval(squared: Interval, examples: int) -> Interval:

@@ -1,11 +1,4 @@
-"""Tests of whether categories are distributed alike in two sets of examples, and p-values of several tests.
-
-The probabilities are brought to the temperature that is best for the labels (Guo et al. 2017). Where they are then
-calibrated for the new examples too, the mean confidence is the accuracy to be expected, and the number of mistakes has
-the Poisson-binomial distribution (Kivimäki et al. 2025). By how much the mean confidence is off on the labels is taken
-from it (the difference of confidences, Guillory et al. 2021), so that a model that no temperature calibrates is not
-misjudged where the examples are alike.
-"""
+"""New examples against labelled ones: whether categories are distributed alike, and the accuracy to be expected."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -65,6 +58,12 @@ class EstimatedAccuracy:
 
 def estimate_accuracy(probs: Array, labels: Array, new_probs: Array, confidence: float = 0.95) -> EstimatedAccuracy:
     """Estimate the accuracy on new examples.
+
+    The probabilities are brought to the temperature that is best for the labels (Guo et al. 2017). Where they are then
+    calibrated for the new examples too, the mean confidence is the accuracy to be expected, and the number of mistakes
+    has the Poisson-binomial distribution (Kivimäki et al. 2025). By how much the mean confidence is off on the labels
+    is taken from it (the difference of confidences, Guillory et al. 2021), so that a model that no temperature
+    calibrates is not misjudged where the examples are alike.
 
     Args:
         probs: (N, C) floating point, of examples with labels.

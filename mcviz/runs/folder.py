@@ -68,10 +68,10 @@ def read_figures(path: str, manifest: Manifest | None) -> dict[str, float]:
         return {}
     try:
         run = open_run(path)
-        terms = calibration_terms(run.mean_probs[None], np.asarray(run.labels))
+        terms = calibration_terms(run.mean_probs, np.asarray(run.labels))
     except McvizError:  # which the list says
         return {}
-    return {"nll": float(terms.nll.mean()), "ece": reliability(terms, equal_width_edges()).ece}
+    return {"nll": float(terms["nll"].mean()), "ece": reliability(terms, equal_width_edges()).ece}
 
 
 @dataclass(frozen=True)

@@ -46,13 +46,13 @@ class Adapter(ABC):
     Attributes:
         sampler: of the model.
         preprocessing: how the model takes an example as it is stored.
-        question: what to ask where a model is no good, after "Are the … prepared as they were in training, ".
+        hint_where_accuracy_is_poor: ends a question that begins "Are the … prepared as they were in training, ".
     """
 
     sampler: Sampler
     preprocessing: Preprocessing
 
-    question: ClassVar[str]
+    hint_where_accuracy_is_poor: ClassVar[str]
 
     @classmethod
     @abstractmethod
@@ -149,7 +149,7 @@ class ImageAdapter(Adapter):
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     scale: ValueScale | None = None
 
-    question = "and the classes in the same order"
+    hint_where_accuracy_is_poor = "and the classes in the same order"
 
     @classmethod
     def for_data(
@@ -266,7 +266,7 @@ class ImageAdapter(Adapter):
 class InputsAdapter(Adapter):
     """Hands the `inputs` of a data set to a model."""
 
-    question = "and the classes in the same order"
+    hint_where_accuracy_is_poor = "and the classes in the same order"
 
     @classmethod
     def for_examples(
@@ -292,7 +292,7 @@ class RowAdapter(Adapter):
 
     preprocessing: Preprocessing = ROWS_AS_THEY_ARE
 
-    question = "by the same scaler, and the columns in the same order"
+    hint_where_accuracy_is_poor = "by the same scaler, and the columns in the same order"
 
     @classmethod
     def for_examples(
@@ -348,7 +348,7 @@ class TextAdapter(Adapter):
 
     preprocessing: Preprocessing = IN_THE_MODEL
 
-    question = "with the same vocabulary, and the classes in the same order"
+    hint_where_accuracy_is_poor = "with the same vocabulary, and the classes in the same order"
 
     @classmethod
     def for_examples(

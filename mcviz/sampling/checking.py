@@ -10,7 +10,8 @@ import numpy as np
 from mcviz.choices import Masks
 from mcviz.data import DataSet, as_data_set
 from mcviz.kinds import find_kind
-from mcviz.measures.calibration import CalibrationTerms, calibration_terms
+from mcviz.measures.calibration import calibration_terms
+from mcviz.measures.registry import Terms
 from mcviz.runs import Preprocessing
 from mcviz.runs.arrays import bytes_per_prediction
 from mcviz.sampling.adapters import Adapter, adapter_for_examples
@@ -207,7 +208,7 @@ def _advise(adapter: Adapter, some: np.ndarray, plural: str, which: str, labels:
         better = task.rescaling_hint(quality, task.compute_quality(predictions, labels))
         if better:
             return f"{hint} With {option} {better}."
-    return f"{hint} Are the {plural} prepared as they were in training, {adapter.question}?"
+    return f"{hint} Are the {plural} prepared as they were in training, {adapter.hint_where_accuracy_is_poor}?"
 
 
 def _measure_costs(sampler: Sampler, examples: np.ndarray, masks: Masks) -> tuple[float, float]:
@@ -232,7 +233,7 @@ def sweep_calibration(
     masks: Masks = "per_pass",
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
-) -> list[dict[str, CalibrationTerms]]:
+) -> list[dict[str, Terms]]:
     """Compute the terms of the calibration of the three ways to predict, at each step of a distortion.
 
     Args:
@@ -252,7 +253,7 @@ def sweep_calibration(
     Raises:
         McvizError: examples or passes that the sampler refuses.
     """
-    steps: list[dict[str, CalibrationTerms]] = []
+    steps: list[dict[str, Terms]] = []
     per_step = passes * len(labels)
 
     def report(done: int, _: int) -> None:

@@ -51,8 +51,9 @@ MOST_COMPARED = 512  # features of an example; more are projected onto as many
 MOST_EXAMPLES = 5000  # to fit the subspaces on, and again to calibrate on
 FIT = Derived("ood-detector", 2, {"unexplained": "float64"})
 
-OWN, OF_A_SET = 1000, 500  # examples at most
-NEAR, SEED = 1000, 0  # examples for neighbours and for the detector of the inputs alone
+MOST_HELD_OUT, MOST_OF_A_SET = 1000, 500  # examples
+MOST_REFERENCE_EXAMPLES = 1000  # examples for neighbours and for the detector of the inputs alone
+SEED = 0
 LEAST = 3 * LEAST_OOD_EXAMPLES
 KEPT_EXAMPLES = 4
 BLOCK_VALUES = 2**25  # of passes that are in memory at a time
@@ -445,7 +446,7 @@ def compute_ood_scores(
         report("This run's own examples", 0.3)
         scores = detectors.score_own(own)
         kept = OODScores(detectors.labels, scores, (), detectors.fitted, len(detectors.verdict.unexplained), run.passes)
-        given = [*make_sets(run, own[:OF_A_SET]), *given]
+        given = [*make_sets(run, own[:MOST_OF_A_SET]), *given]
     sets = []
     for number, each in enumerate(given):
         start = 0.35 + 0.6 * number / len(given)
@@ -465,7 +466,7 @@ def split_held_out(count: int, seed: int = SEED) -> tuple[np.ndarray, np.ndarray
         Up to 1,000 and at most a third; and all others.
     """
     drawn = np.random.default_rng(seed).permutation(count)
-    own = min(OWN, count // 3)
+    own = min(MOST_HELD_OUT, count // 3)
     return np.sort(drawn[:own]), np.sort(drawn[own:])
 
 
@@ -503,7 +504,7 @@ class _Detectors:
         mean_probs = run.mean_probs[calibrating]
         verdict = OODDetector.calibrate(subspaces, mean_probs, unexplained_share(subspaces, mean_probs, activations))
         report("Looking at neighbours", 0.8)
-        near = np.sort(np.random.default_rng(SEED).permutation(fitted)[:NEAR])
+        near = np.sort(np.random.default_rng(SEED).permutation(fitted)[:MOST_REFERENCE_EXAMPLES])
         examples, contents = model_inputs(sampler, run, near), load_shown(run, near)
         front = scale_to_unit_length(activations_before_dropout(sampler, examples))
         last = _last_features(sampler, examples)
@@ -634,14 +635,14 @@ def _draw_other_classes(classes: np.ndarray) -> np.ndarray:
 
 def _draw_some(examples: DataSet) -> DataSet:
     """Draw at most 500 examples."""
-    if len(examples) <= OF_A_SET:
+    if len(examples) <= MOST_OF_A_SET:
         return examples
-    return examples.only(np.sort(np.random.default_rng(SEED).permutation(len(examples))[:OF_A_SET]))
+    return examples.only(np.sort(np.random.default_rng(SEED).permutation(len(examples))[:MOST_OF_A_SET]))
 
 
 def _draw_from_run(run: Run) -> DataSet:
     """Draw at most 500 examples of another run."""
-    places = np.sort(np.random.default_rng(SEED).permutation(len(run))[:OF_A_SET])
+    places = np.sort(np.random.default_rng(SEED).permutation(len(run))[:MOST_OF_A_SET])
     examples = run.kind.read_array(DataSet(None, kind=run.kind.name), "examples", load_shown(run, places))
     if examples.rows is None:
         return examples

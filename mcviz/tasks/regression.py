@@ -203,7 +203,7 @@ class Regression(Task):
 
     def format_quality(self, value: float, unit: str = "", digits: int = 2) -> str:
         """See `Task`."""
-        return format_with_unit(value, unit) if unit else significant(value)
+        return format_with_unit(value, unit)
 
     def pass_format(self, predicts: Predicts, from_logits: bool) -> PassFormat:
         """See `Task`."""

@@ -28,7 +28,7 @@ from mcviz.analysis.requirements import (
 )
 from mcviz.analysis.trust import main_predictors, measure_regression
 from mcviz.errors import InvalidInputError
-from mcviz.measures.calibration import CALIBRATION_MEASURES, calibration
+from mcviz.measures.calibration import calibration
 from mcviz.measures.intervals import Interval
 from mcviz.measures.quality import (
     CLASS_MEASURES,
@@ -245,9 +245,8 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def judge(text: str, run: Run, confidence: float = 0.95) -> Judgement:
-    found = calibration(main_predictors(run), confidence=confidence).figures["ensemble"]
-    figures = {"ensemble": {name: getattr(found, name) for name in CALIBRATION_MEASURES}}
-    return parse_requirement(text).judge(figures, run, confidence)
+    found = calibration(main_predictors(run), confidence=confidence)
+    return parse_requirement(text).judge({"ensemble": found.figures["ensemble"]}, run, confidence)
 
 
 def accuracy_in(run: Run, region: str, confidence: float) -> Interval:

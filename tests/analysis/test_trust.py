@@ -411,12 +411,12 @@ def test_ways_that_are_read_shard_by_shard_are_those_of_all_passes(shipped: Run,
     ways = predictors(old)
     single, sentence = ways["single_pass"], calibration_sentences(calibration(ways, resamples=20))[-1]
     assert old.pass_accuracy is not None
-    early = pass_gain_sentence(float(ways["ensemble"].correct.mean()), old.pass_accuracy)
+    early = pass_gain_sentence(float(ways["ensemble"]["correct"].mean()), old.pass_accuracy)
     assert early.startswith("Its accuracy is ")
     assert sentence.startswith(early.removesuffix(".")), "what is said before the passes are read stays true"
     probs = old.probs_block(0, None)
-    np.testing.assert_array_equal(single.correct, (probs.argmax(axis=2) == old.labels).T)
-    np.testing.assert_allclose(single.confidence, probs.max(axis=2).T)
+    np.testing.assert_array_equal(single["correct"], (probs.argmax(axis=2) == old.labels).T)
+    np.testing.assert_allclose(single["confidence"], probs.max(axis=2).T)
 
 
 def test_shards_that_are_read_at_once_give_what_one_after_the_other_gives(

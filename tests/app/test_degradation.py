@@ -152,14 +152,14 @@ def test_rows_and_texts_are_distorted_likewise(
     examples = np.sort(np.random.default_rng(0).permutation(len(run))[:200])
     whole, broken = (steps[at]["deterministic"] for at in (0, -1))
     mean = run.deterministic_probs[examples]
-    np.testing.assert_array_equal(whole.correct[:, 0], mean.argmax(axis=1) == run.labels[examples])
-    np.testing.assert_allclose(whole.confidence[:, 0], mean.max(axis=1), atol=1e-4)  # a run stores steps of 1/65534
+    np.testing.assert_array_equal(whole["correct"][:, 0], mean.argmax(axis=1) == run.labels[examples])
+    np.testing.assert_allclose(whole["confidence"][:, 0], mean.max(axis=1), atol=1e-4)  # a run stores steps of 1/65534
     if kind == "text":  # of which no word is left, so that all are alike
-        assert np.ptp(broken.confidence) < 1e-6
+        assert np.ptp(broken["confidence"]) < 1e-6
     else:
         rows = run.content.to_numpy(np.float32)
         noisy = mcviz.load_model(run.model_path)(add_noise(rows[examples], rows, 5.0)).numpy()
-        np.testing.assert_allclose(broken.confidence[:, 0], noisy.max(axis=1), rtol=1e-4)
+        np.testing.assert_allclose(broken["confidence"][:, 0], noisy.max(axis=1), rtol=1e-4)
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in OFFERED for name in OFFERED[kind]])

@@ -139,7 +139,7 @@ def test_what_is_said_of_the_gain_is_what_the_paired_errors_say(cache: Path, tmp
     run = mcviz.write_run(
         tmp_path / "run", outputs, task="regression", labels=labels, deterministic=deterministic, unit="*m*"
     )
-    single, fixed = regression_results.describe_gain(run, regression_results.error_table(run)).split(". The")
+    single, fixed = regression_results.describe_gain(run, regression_results.error_figures(run)[1]).split(". The")
     ensemble = np.sqrt(((outputs.mean(axis=0) - labels) ** 2).mean())
     assert "lower" in single
     assert "more than chance" in single
@@ -175,10 +175,10 @@ def test_what_takes_long_is_computed_once_and_kept_beside_the_run(
 ) -> None:
     given = REGRESSIONS["regression-of-three-targets"](np.random.default_rng(2))
     mcviz.write_run(tmp_path / "run", given.pop("passes"), task="regression", **given)
-    first = regression_results.error_table(mcviz.open_run(tmp_path / "run"))
+    first = regression_results.error_figures(mcviz.open_run(tmp_path / "run"))
     st.cache_resource.clear()  # as in another process
     monkeypatch.setattr(regression_results, "regression_terms", None)
-    assert regression_results.error_table(mcviz.open_run(tmp_path / "run")) == first
+    assert regression_results.error_figures(mcviz.open_run(tmp_path / "run")) == first
 
 
 @pytest.mark.parametrize("name", LABELLED)

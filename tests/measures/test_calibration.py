@@ -16,14 +16,13 @@ from mcviz.measures import intervals
 from mcviz.measures.calibration import (
     CALIBRATION_MEASURES,
     CONFIDENCE_EDGES,
+    ECES,
     SMALLEST_PROBABILITY,
     Calibration,
-    CalibrationTerms,
     add_predictors,
     apply_temperature,
     calibration,
     calibration_by_group,
-    calibration_figures,
     calibration_sentences,
     calibration_terms,
     cross_fit_temperature,
@@ -31,10 +30,10 @@ from mcviz.measures.calibration import (
     equal_mass_edges,
     equal_width_edges,
     fit_temperature,
-    join_calibration_terms,
     reliability,
     reliability_near_one,
 )
+from mcviz.measures.registry import join_terms
 
 RANDOM = np.random.default_rng(0)
 
@@ -48,6 +47,10 @@ def made(examples: int, classes: int, seed: int, passes: int = 1) -> tuple[np.nd
     random = np.random.default_rng(seed)
     steps = random.multinomial(30, random.dirichlet(np.ones(classes)), (passes, examples))
     return (steps / 30).astype(np.float32), random.integers(classes, size=examples)
+
+
+def make_terms(correct: np.ndarray, confidence: np.ndarray) -> dict[str, np.ndarray]:
+    return {"correct": correct, "confidence": confidence, "nll": 1 - confidence, "brier": confidence}
 
 
 def slow_ece(confidence: list[float], correct: list[bool], edges: list[float]) -> float:
@@ -71,14 +74,14 @@ def test_every_figure_agrees_with_its_definition(examples: int, classes: int, se
     correct = [bool(doubles[p, i].argmax() == labels[i]) for i in range(examples) for p in range(passes)]
     confidence = [float(doubles[p, i].max()) for i in range(examples) for p in range(passes)]
     pairs = [(doubles[p, i], int(labels[i])) for i in range(examples) for p in range(passes)]
-    assert found.accuracy.value == pytest.approx(np.mean(correct))
-    assert found.nll.value == pytest.approx(
+    assert found["accuracy"].value == pytest.approx(np.mean(correct))
+    assert found["nll"].value == pytest.approx(
         np.mean([-math.log(max(one[y], SMALLEST_PROBABILITY)) for one, y in pairs]), rel=1e-6
     )
     squares = [sum((q - (c == y)) ** 2 for c, q in enumerate(one)) for one, y in pairs]
-    assert found.brier.value == pytest.approx(np.mean(squares), rel=1e-6, abs=1e-6)
-    assert found.overconfidence.value == pytest.approx(np.mean(confidence) - np.mean(correct), abs=1e-6)
-    for value, edges in ((found.ece, equal_width_edges()), (found.ece_equal_mass, equal_mass_edges(way))):
+    assert found["brier"].value == pytest.approx(np.mean(squares), rel=1e-6, abs=1e-6)
+    assert found["overconfidence"].value == pytest.approx(np.mean(confidence) - np.mean(correct), abs=1e-6)
+    for value, edges in ((found["ece"], equal_width_edges()), (found["ece_equal_mass"], equal_mass_edges(way))):
         assert value.value == pytest.approx(slow_ece(confidence, correct, list(edges)), abs=1e-6)
         assert reliability(way, edges).ece == pytest.approx(value.value, abs=1e-9)
         assert reliability(way, edges).count.sum() == pytest.approx(examples)
@@ -86,16 +89,20 @@ def test_every_figure_agrees_with_its_definition(examples: int, classes: int, se
 
 def test_nll_is_scikit_learn_s() -> None:
     probs, labels = RANDOM.dirichlet(np.ones(4), 300), RANDOM.integers(4, size=300)
-    assert calibration_terms(probs[None], labels).nll.mean() == pytest.approx(log_loss(labels, probs, labels=range(4)))
+    assert calibration_terms(probs[None], labels)["nll"].mean() == pytest.approx(
+        log_loss(labels, probs, labels=range(4))
+    )
 
 
 def test_a_label_of_probability_zero_costs_half_a_step_of_storage() -> None:
-    assert calibration_terms(np.array([[[1.0, 0.0]]]), np.array([1])).nll.tolist() == [pytest.approx(math.log(131068))]
+    assert calibration_terms(np.array([[[1.0, 0.0]]]), np.array([1]))["nll"].tolist() == [
+        pytest.approx(math.log(131068))
+    ]
 
 
 def test_bins_of_equal_mass_hold_as_many_and_keep_ties_together() -> None:
     confidence = RANDOM.permutation(np.linspace(0.2, 0.999, 150))
-    way = CalibrationTerms(np.ones((150, 1), bool), confidence[:, None], confidence, confidence)
+    way = make_terms(np.ones(150, bool), confidence)
     assert reliability(way, equal_mass_edges(way)).count.tolist() == [10] * 15
     confidence[:100] = 1
     tied = reliability(way, equal_mass_edges(way))
@@ -109,8 +116,8 @@ def test_bins_near_one_hold_fifty_examples_and_their_intervals_are_those_of_thei
 ) -> None:
     random, ways = np.random.default_rng(seed), {}
     for name, size in enumerate(sizes):
-        confidence = 1 - random.beta(spread, 1, size)[:, None]
-        ways[str(name)] = CalibrationTerms(random.random((size, 1)) < confidence, confidence, *np.zeros((2, size)))
+        confidence = 1 - random.beta(spread, 1, size)
+        ways[str(name)] = make_terms(random.random(size) < confidence, confidence)
     found = reliability_near_one(ways)
     edges = found["0"][0].edges
     assert set(edges) <= set(CONFIDENCE_EDGES)
@@ -120,16 +127,16 @@ def test_bins_near_one_hold_fifty_examples_and_their_intervals_are_those_of_thei
         assert list(bins.edges) == list(edges)
         assert len(gaps) == 1 or bins.count.min() >= 50
         for low, high, count, gap in zip(edges, edges[1:], bins.count, gaps, strict=False):
-            inside = ((low < way.confidence[:, 0]) | (low == 0)) & (way.confidence[:, 0] <= high)
+            inside = ((low < way["confidence"]) | (low == 0)) & (way["confidence"] <= high)
             assert inside.sum() == count
-            correct, confidence = way.correct[inside], way.confidence[inside]
+            correct, confidence = way["correct"][inside], way["confidence"][inside]
             assert gap.value == pytest.approx(correct.mean() - confidence.mean())
             assert gap.low <= gap.value <= gap.high
             mistakes = int((~correct).sum())
-            chances = reduce(np.convolve, ([each, 1 - each] for each in confidence[:, 0]), np.ones(1))
+            chances = reduce(np.convolve, ([each, 1 - each] for each in confidence), np.ones(1))
             tails = chances[mistakes:].sum(), chances[: mistakes + 1].sum()
             assert (min(tails) < 0.025) == (not gap.low <= 0 <= gap.high)
-    there = np.concatenate([way.confidence for way in ways.values()])
+    there = np.concatenate([way["confidence"] for way in ways.values()])
     fewest = [reliability(way, np.array(CONFIDENCE_EDGES)).count for way in ways.values()]
     if np.min(fewest, axis=0).min() >= 50:
         assert list(edges) == list(CONFIDENCE_EDGES)
@@ -138,8 +145,8 @@ def test_bins_near_one_hold_fifty_examples_and_their_intervals_are_those_of_thei
 
 def test_neighbours_of_few_examples_are_merged_from_the_lowest_on_and_empty_ends_are_left_out() -> None:
     def edges(*counts: int) -> list[float]:
-        confidence = np.repeat([0.6, 0.85, 0.92, 0.97], counts)[:, None]
-        way = CalibrationTerms(confidence > 0, confidence, confidence[:, 0], confidence[:, 0])
+        confidence = np.repeat([0.6, 0.85, 0.92, 0.97], counts)
+        way = make_terms(confidence > 0, confidence)
         return reliability_near_one({"a": way, "b": way})["b"][0].edges.tolist()
 
     assert edges(50, 50, 50, 50) == [0.5, 0.8, 0.9, 0.95, 0.98]
@@ -155,7 +162,7 @@ def test_predictors_that_come_later_change_no_figure() -> None:
     first = calibration({name: ways[name] for name in ("ensemble", "deterministic")}, confidence=0.9, resamples=50)
     found = add_predictors(first, {"single_pass": ways["single_pass"]}, resamples=50)
     expected = calibration(ways, confidence=0.9, resamples=50)
-    for name in ("predictors", "figures", "differences", "confidence"):
+    for name in ("predictors", "figures", "eces_by_chance", "differences", "confidence"):
         assert getattr(found, name) == getattr(expected, name)
 
 
@@ -163,11 +170,11 @@ def test_predictors_that_come_later_change_no_figure() -> None:
 def test_blocks_of_examples_give_the_same_terms(examples: int, classes: int, seed: int, passes: int) -> None:
     probs, labels = made(examples, classes, seed, passes)
     cut = seed % (examples + 1)
-    blocks = join_calibration_terms(
+    blocks = join_terms(
         [calibration_terms(probs[:, :cut], labels[:cut]), calibration_terms(probs[:, cut:], labels[cut:])]
     )
-    for name, values in vars(calibration_terms(probs, labels)).items():
-        np.testing.assert_array_equal(getattr(blocks, name), values)
+    for name, values in calibration_terms(probs, labels).items():
+        np.testing.assert_array_equal(blocks[name], values)
 
 
 def sampled(promised: float, examples: int = 4000, seed: int = 0, edge: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -197,7 +204,7 @@ def test_the_verdict_is_that_of_how_labels_were_drawn(promised: float, verdict: 
     found = result(promised, seed=seed)
     sentence = calibration_in_words(found)
     assert sentence.startswith(verdict), sentence
-    difference = found.figures["ensemble"].overconfidence.value
+    difference = found.figures["ensemble"]["overconfidence"].value
     if promised != 1:
         assert f"by {100 * abs(difference):.2f} percentage points (95% interval " in sentence
     assert "Its accuracy is that of the deterministic model; the NLLs do not differ beyond noise." in sentence
@@ -206,7 +213,7 @@ def test_the_verdict_is_that_of_how_labels_were_drawn(promised: float, verdict: 
 def test_too_high_here_and_too_low_there_is_not_well_calibrated() -> None:
     confidence = np.repeat([0.6, 0.9], 1000)
     correct = np.r_[np.arange(1000) < 750, np.arange(1000) < 750]  # 0.15 too low, 0.15 too high
-    way = CalibrationTerms(correct[:, None], confidence[:, None], 1 - confidence, confidence)
+    way = make_terms(correct, confidence)
     sentence = calibration_in_words(calibration({"ensemble": way}))
     assert sentence.startswith("The ensemble is over-confident in places and under-confident in others: ")
     assert "its ECE of 15.00% is more than chance explains, up to " in sentence
@@ -226,7 +233,7 @@ def test_a_gain_is_told_from_noise(other: float, words: tuple[str, str, str]) ->
         }
     )
     sentence = calibration_in_words(found)
-    gain = found.differences["single_pass"].accuracy
+    gain = found.differences["single_pass"]["accuracy"]
     assert (gain.low > 0) == (other == 2)
     assert all(word in sentence for word in words), sentence
     assert ("more than noise" in sentence) == (other == 2)
@@ -242,16 +249,17 @@ def test_a_difference_is_paired_and_the_ensemble_less_the_other() -> None:
     difference, both = found.differences["deterministic"], found.figures
     assert list(found.differences) == ["deterministic"]
     for name in CALIBRATION_MEASURES:
-        expected = getattr(both["ensemble"], name).value - getattr(both["deterministic"], name).value
-        assert getattr(difference, name).value == pytest.approx(expected, abs=1e-12), name
-    assert difference.nll.high - difference.nll.low < (both["ensemble"].nll.high - both["ensemble"].nll.low) / 3
+        expected = both["ensemble"][name].value - both["deterministic"][name].value
+        assert difference[name].value == pytest.approx(expected, abs=1e-12), name
+    paired, alone = difference["nll"], both["ensemble"]["nll"]
+    assert paired.high - paired.low < (alone.high - alone.low) / 3
 
 
 def test_an_interval_is_as_wide_as_the_figure_varies_between_samples() -> None:
     values = [result(2.0, examples=1000, seed=seed).figures["ensemble"] for seed in range(60)]
     for name in ("accuracy", "nll", "brier", "overconfidence"):
-        spread = np.std([getattr(each, name).value for each in values], ddof=1)
-        width = np.mean([getattr(each, name).high - getattr(each, name).low for each in values])
+        spread = np.std([each[name].value for each in values], ddof=1)
+        width = np.mean([each[name].high - each[name].low for each in values])
         assert width == pytest.approx(2 * 1.96 * spread, rel=0.35), name
 
 
@@ -290,7 +298,7 @@ def test_few_mistakes_are_no_verdict_unless_they_are_too_many_or_too_few(
 @given(st.integers(2, 60), st.floats(0.5, 1), st.data())
 def test_the_verdict_and_the_interval_never_disagree(examples: int, confidence: float, data: st.DataObject) -> None:
     found = of_few(confidence, examples, data.draw(st.integers(0, examples)))
-    over, said = found.figures["ensemble"].overconfidence, calibration_in_words(found)
+    over, said = found.figures["ensemble"]["overconfidence"], calibration_in_words(found)
     assert (over.low > 0) == said.startswith("The ensemble is over-confident by")
     assert (over.high < 0) == said.startswith("The ensemble is under-confident by")
 
@@ -304,7 +312,7 @@ def test_no_interval_leaves_out_its_own_figure(examples: int, classes: int, seed
     found = calibration(ways, resamples=20)
     for each in (*found.figures.values(), *found.differences.values()):
         for name in CALIBRATION_MEASURES:
-            interval = getattr(each, name)
+            interval = each[name]
             assert np.isnan(interval.low) or interval.low - 1e-12 <= interval.value <= interval.high + 1e-12, name
 
 
@@ -314,23 +322,24 @@ def test_from_five_mistakes_and_five_correct_on_intervals_come_from_the_spread_t
 ) -> None:
     """Of fewer they hold whatever the mistakes cost that were not seen: up to 11.8 nats."""
     found, few = of_few(0.6, 100, mistakes).figures["ensemble"], min(mistakes, 100 - mistakes) < 5
-    assert np.isfinite([found.accuracy.low, found.overconfidence.low, found.nll.low, found.brier.low]).all()
-    assert (found.nll.high - found.nll.value > 0.5) == few
+    assert np.isfinite([found["accuracy"].low, found["overconfidence"].low, found["nll"].low, found["brier"].low]).all()
+    assert (found["nll"].high - found["nll"].value > 0.5) == few
     unseen = np.log(131068) * (1 - 0.025 ** (1 / 100))  # of the share of examples that may be wrong though none is
-    assert mistakes or found.nll.high >= unseen
+    assert mistakes or found["nll"].high >= unseen
 
 
 def test_an_ece_stands_beside_what_chance_gives_and_has_no_interval() -> None:
     probs, labels = sampled(1.0, examples=500)
-    found = calibration_figures(calibration_terms(probs[None], labels))
-    assert np.isnan([found.ece.low, found.ece.high, found.ece_equal_mass.low, found.ece_equal_mass.high]).all()
+    result = calibration({"ensemble": calibration_terms(probs, labels)})
+    found, by_chance = result.figures["ensemble"], result.eces_by_chance["ensemble"]["ece"]
+    assert np.isnan([end for name in ECES for end in (found[name].low, found[name].high)]).all()
     random, eces = np.random.default_rng(5), []
     confidence = probs.max(axis=1)
     for _ in range(1000):
         correct = random.random(500) < confidence
         eces.append(slow_ece(confidence.tolist(), correct.tolist(), list(equal_width_edges())))
-    assert found.ece_by_chance == pytest.approx(np.quantile(eces, 0.99), rel=0.1)  # 1 of the 5 in 100
-    assert found.ece.value < found.ece_by_chance
+    assert by_chance == pytest.approx(np.quantile(eces, 0.99), rel=0.1)  # 1 of the 5 in 100
+    assert found["ece"].value < by_chance
 
 
 def test_of_few_mistakes_the_gain_in_nll_is_not_judged() -> None:
@@ -344,7 +353,7 @@ def test_a_gain_in_accuracy_takes_six_changes(gained: int, said: str) -> None:
     """McNemar's exact test of changes that are all gains has p = 2 / 2**changes."""
     one, other = (np.arange(200) >= mistakes for mistakes in (20, 20 + gained))
     ways = {
-        name: CalibrationTerms(right[:, None], np.full((200, 1), 0.9), 1.0 - right, 1.0 - right)
+        name: make_terms(right, np.full(200, 0.9)) | {"nll": 1.0 - right}
         for name, right in (("ensemble", one), ("deterministic", other))
     }
     assert f"that of the deterministic model, {said}" in calibration_in_words(calibration(ways, resamples=50))
@@ -363,7 +372,7 @@ def test_of_a_small_group_without_mistakes_the_accuracy_may_still_be_lower() -> 
     (only,) = calibration_by_group(
         {"ensemble": calibration_terms(np.tile([0.9, 0.1], (1, 8, 1)), np.zeros(8, int))}, np.zeros(8)
     ).values()
-    accuracy = only.figures["ensemble"].accuracy
+    accuracy = only.figures["ensemble"]["accuracy"]
     assert (accuracy.value, accuracy.high) == (1, 1)
     assert accuracy.low == pytest.approx(0.025 ** (1 / 8))
 
@@ -386,7 +395,7 @@ def test_temperature_scaling_mends_calibration_without_a_look_at_an_example_s_ow
     np.testing.assert_allclose(scaled.sum(axis=1), 1)
     np.testing.assert_array_equal(scaled.argmax(axis=1), probs.argmax(axis=1))
     found = calibration({"ensemble": calibration_terms(scaled[None], labels)})
-    assert abs(found.figures["ensemble"].overconfidence.value) < 0.02
+    assert abs(found.figures["ensemble"]["overconfidence"].value) < 0.02
     first, second = np.array_split(np.random.default_rng(0).permutation(len(labels)), 2)
     expected = apply_temperature(probs[first], fit_temperature(probs[second], labels[second]))
     np.testing.assert_allclose(scaled[first], expected)
@@ -427,7 +436,7 @@ def test_of_very_many_examples_the_figures_and_nearly_the_intervals_are_those_of
         (some.differences["deterministic"], every.differences["deterministic"]),
     ):
         for name in ("accuracy", "nll", "brier", "overconfidence"):
-            found, of_all = getattr(of_some, name), getattr(expected, name)
+            found, of_all = of_some[name], expected[name]
             assert found.value == pytest.approx(of_all.value, rel=1e-9, abs=1e-12)
             width = of_all.high - of_all.low
             assert found.high - found.low == pytest.approx(width, rel=0.25)

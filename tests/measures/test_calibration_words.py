@@ -41,7 +41,7 @@ def test_averaging_is_said_to_harm_or_to_help_where_the_nlls_differ_beyond_noise
 def test_the_gain_is_that_of_all_steps_together() -> None:
     steps = [step(0.9, 0.8, 0.9), step(0.9, 0.6, 0.5)]
     said = degradation_sentences(steps)[0]
-    gains = [each.figures["ensemble"].nll.value - each.figures["deterministic"].nll.value for each in steps]
+    gains = [each.figures["ensemble"]["nll"].value - each.figures["deterministic"]["nll"].value for each in steps]
     assert f"worse by {np.mean(gains):.4f} nats (95% interval " in said
 
 

@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 
 from mcviz import measures
 from mcviz.measures import correct_by_ensemble_size, max_probability
-from mcviz.measures.calibration import calibration_terms, join_calibration_terms
+from mcviz.measures.calibration import calibration_terms
 from mcviz.measures.quality import (
     count_shared,
     halves_by_size,
@@ -17,6 +17,7 @@ from mcviz.measures.quality import (
     sizes_up_to,
     terms_by_size,
 )
+from mcviz.measures.registry import join_terms
 
 RANDOM = np.random.default_rng(0)
 PROBS = RANDOM.dirichlet(np.ones(3), (11, 60)).astype(np.float32)
@@ -33,11 +34,11 @@ def test_sizes_end_with_all(passes: int, sizes: list[int]) -> None:
 def test_the_first_passes_are_those_of_their_mean_in_blocks_too() -> None:
     sizes = [1, 2, 7, 11]
     blocks = [terms_by_size(PROBS[:, part], LABELS[part], sizes) for part in (slice(0, 25), slice(25, 60))]
-    for size, found in zip(sizes, map(join_calibration_terms, zip(*blocks, strict=True)), strict=True):
-        expected = calibration_terms(PROBS[:size].mean(axis=0, dtype=np.float64)[None], LABELS)
-        np.testing.assert_allclose(found.nll, expected.nll)
-        np.testing.assert_allclose(found.confidence, expected.confidence)
-        assert found.correct.sum() == correct_by_ensemble_size(PROBS, LABELS)[size - 1]
+    for size, found in zip(sizes, map(join_terms, zip(*blocks, strict=True)), strict=True):
+        expected = calibration_terms(PROBS[:size].mean(axis=0, dtype=np.float64), LABELS)
+        np.testing.assert_allclose(found["nll"], expected["nll"])
+        np.testing.assert_allclose(found["confidence"], expected["confidence"])
+        assert found["correct"].sum() == correct_by_ensemble_size(PROBS, LABELS)[size - 1]
 
 
 def test_halves_share_no_pass() -> None:

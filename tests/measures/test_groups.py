@@ -7,13 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcviz.measures.calibration import (
-    CALIBRATION_MEASURES,
-    CalibrationTerms,
     calibration,
-    calibration_figures,
     calibration_sentences,
     calibration_terms,
-    grouped_difference,
 )
 from mcviz.measures.conformal import conformal_quantile
 from mcviz.measures.intervals import (
@@ -22,10 +18,12 @@ from mcviz.measures.intervals import (
     bootstrap_intervals,
     critical_sum,
     design_effect,
+    grouped_difference,
     mean_intervals,
     split_in_halves,
 )
 from mcviz.measures.quality import CLASSIFICATION, compare_measures
+from mcviz.measures.registry import Terms, select_terms
 from mcviz.measures.selective import (
     Ranking,
     _group_losses,
@@ -40,29 +38,32 @@ RANDOM = np.random.default_rng(5)
 COPIES = 4
 
 
-def draw_terms(examples: int, mistakes: float = 0.3) -> CalibrationTerms:
+def draw_terms(examples: int, mistakes: float = 0.3) -> Terms:
     confidence = RANDOM.uniform(1 - 2 * mistakes, 1, examples)
     probs = np.stack([confidence, 1 - confidence], axis=1)
-    return calibration_terms(probs[None], (RANDOM.random(examples) >= confidence).astype(int))
+    return calibration_terms(probs, (RANDOM.random(examples) >= confidence).astype(int))
 
 
 def ends(intervals: list[Interval]) -> np.ndarray:
     return np.array([(each.value, each.low, each.high) for each in intervals])
 
 
-def all_ends(terms: CalibrationTerms, groups: np.ndarray | None) -> np.ndarray:
-    found = calibration_figures(terms, groups=groups)
-    return np.append(
-        ends([getattr(found, name) for name in CALIBRATION_MEASURES]),
-        [found.ece_by_chance, found.ece_equal_mass_by_chance],
-    )
+def measured(terms: Terms, groups: np.ndarray | None) -> tuple[dict[str, Interval], dict[str, float]]:
+    """The figures, and the ECEs by chance."""
+    found = calibration({"ensemble": terms}, groups=groups)
+    return found.figures["ensemble"], found.eces_by_chance["ensemble"]
+
+
+def all_ends(terms: Terms, groups: np.ndarray | None) -> np.ndarray:
+    figures, by_chance = measured(terms, groups)
+    return np.append(ends(list(figures.values())), list(by_chance.values()))
 
 
 def test_groups_of_one_example_change_nothing() -> None:
     terms, alone = draw_terms(300), np.arange(300)
     np.testing.assert_allclose(all_ends(terms, alone), all_ends(terms, None), rtol=1e-9)
     areas = [
-        selective_figures({"score": Ranking(-terms.confidence[:, 0], terms.correct[:, 0], groups)})["score"].aurc.value
+        selective_figures({"score": Ranking(-terms["confidence"], terms["correct"], groups)})["score"].aurc.value
         for groups in (np.arange(300), None)
     ]
     assert areas[0] == areas[1]
@@ -76,14 +77,14 @@ def test_groups_of_one_example_change_nothing() -> None:
 
 def test_copies_of_an_example_tell_no_more_than_one() -> None:
     terms = draw_terms(200)
-    copies, groups = terms.select(np.repeat(np.arange(200), COPIES)), np.repeat(np.arange(200), COPIES)
-    once, copied = (calibration_figures(each, groups=given) for each, given in ((terms, None), (copies, groups)))
+    copies, groups = select_terms(terms, np.repeat(np.arange(200), COPIES)), np.repeat(np.arange(200), COPIES)
+    (once, chance), (copied, chance_of_copies) = measured(terms, None), measured(copies, groups)
     for name in ("accuracy", "nll", "brier"):
-        np.testing.assert_allclose(ends([getattr(copied, name)]), ends([getattr(once, name)]), rtol=1e-6)
-    np.testing.assert_allclose(ends([copied.overconfidence]), ends([once.overconfidence]), atol=2e-3)  # not exact
-    assert copied.ece_by_chance == pytest.approx(once.ece_by_chance, rel=0.2)
-    independent = calibration_figures(copies)
-    assert independent.accuracy.high - independent.accuracy.low < 0.6 * (once.accuracy.high - once.accuracy.low)
+        np.testing.assert_allclose(ends([copied[name]]), ends([once[name]]), rtol=1e-6)
+    np.testing.assert_allclose(ends([copied["overconfidence"]]), ends([once["overconfidence"]]), atol=2e-3)  # not exact
+    assert chance_of_copies["ece"] == pytest.approx(chance["ece"], rel=0.2)
+    independent, single = measured(copies, None)[0]["accuracy"], once["accuracy"]
+    assert independent.high - independent.low < 0.6 * (single.high - single.low)
 
 
 def test_intervals_of_means_are_those_of_sums_over_groups_of_any_size() -> None:

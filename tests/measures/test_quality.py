@@ -20,10 +20,10 @@ from mcviz.measures.quality import (
     Quality,
     compare_measures,
     compute_measures,
-    join_terms,
     judge_together,
     overconfidence_growth,
 )
+from mcviz.measures.registry import join_terms
 from mcviz.measures.selective import Ranking, compute_areas
 
 UNUSED = dict.fromkeys(("nll", "brier", "uncertainty"), np.zeros(0))
@@ -49,7 +49,7 @@ def terms_of(probs: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
 def test_every_measure_of_classes_is_that_of_its_definition() -> None:
     probs, labels = some_probs(0)
     mean = probs.mean(axis=0)
-    found = dict(zip(CLASSIFICATION.place, compute_measures(CLASSIFICATION, terms_of(probs, labels)), strict=True))
+    found = compute_measures(CLASSIFICATION, terms_of(probs, labels))
     correct, confidence = mean.argmax(axis=1) == labels, mean.max(axis=1)
     assert found["accuracy"].value == pytest.approx(accuracy_score(labels, mean.argmax(axis=1)))
     assert found["nll"].value == pytest.approx(log_loss(labels, mean))
@@ -71,7 +71,7 @@ def test_every_measure_of_a_regression_is_that_of_its_definition() -> None:
     random = np.random.default_rng(3)
     outputs, labels = random.normal(size=(20, 50, 2)), random.normal(size=(50, 2))
     terms = REGRESSION.terms(RegressionPredictions(outputs, labels=labels))
-    found = dict(zip(REGRESSION.place, compute_measures(REGRESSION, terms), strict=True))
+    found = compute_measures(REGRESSION, terms)
     mean, std = outputs.mean(axis=0), outputs.std(axis=0)
     assert found["rmse"].value == pytest.approx(np.sqrt(np.square(mean - labels).mean()))
     assert found["mae"].value == pytest.approx(np.abs(mean - labels).mean())
@@ -94,7 +94,7 @@ def test_no_interval_of_a_measure_leaves_out_the_measure(seed: int, examples: in
     for quality, terms in ((CLASSIFICATION, of_classes), (REGRESSION, of_regression)):
         alone = compute_measures(quality, terms[0], resamples=20)
         both = compare_measures(quality, *terms, resamples=20)
-        for found in (*alone, *(each.difference for each in both)):
+        for found in (*alone.values(), *(each.difference for each in both)):
             assert np.isnan(found.low) or found.low - 1e-12 <= found.value <= found.high + 1e-12
 
 
@@ -102,12 +102,12 @@ def test_an_ece_has_no_interval_and_the_auroc_without_mistakes_no_value() -> Non
     probs, labels = some_probs(0)
     ece, auroc = (CLASSIFICATION.measures[CLASSIFICATION.place[name]] for name in ("ece", "auroc"))
     found = compute_measures(CLASSIFICATION, terms_of(probs, labels), resamples=20)
-    assert ece.format_interval(found[CLASSIFICATION.place["ece"]]).endswith("%")
+    assert ece.format_interval(found["ece"]).endswith("%")
     right = probs.mean(axis=0).argmax(axis=1)
     few = compute_measures(CLASSIFICATION, terms_of(probs, right), resamples=20)
-    assert auroc.format_interval(few[CLASSIFICATION.place["auroc"]]) == "–"
+    assert auroc.format_interval(few["auroc"]) == "–"
     assert auroc.format_interval(Interval(0.5)) == "0.5000 (no interval)"
-    assert np.isfinite(few[CLASSIFICATION.place["nll"]].low)
+    assert np.isfinite(few["nll"].low)
 
 
 def test_one_pass_without_a_spread_has_no_nll_and_says_so() -> None:
@@ -175,7 +175,7 @@ def test_figures_of_other_examples_differ_by_about_welch_s_interval_of_scipy() -
     for name, term in (("accuracy", "correct"), ("nll", "nll"), ("brier", "brier")):
         first, second = (each[term].astype(float) for each in (one, other))
         expected = stats.ttest_ind(second, first, equal_var=False).confidence_interval(0.95)
-        before, after = (each[CLASSIFICATION.place[name]] for each in figures)
+        before, after = (each[name] for each in figures)
         found = after.minus(before)
         assert found.value == pytest.approx(second.mean() - first.mean())
         assert found.low == pytest.approx(expected.low, abs=0.15 * (expected.high - expected.low))

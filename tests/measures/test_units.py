@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcviz.measures.registry import fixed, format_with_unit, percent, percent_at_least, significant
+from mcviz.measures.registry import Score, fixed, format_with_unit, percent, percent_at_least, significant
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,16 @@ def test_a_lower_bound_keeps_what_is_round(fraction: float, words: str) -> None:
         (0.3219, "nats", "0.322 nats"),
         (3.14159, "pixels", "3.142 pixels"),
         (-0.05, "", "-0.05"),
-        (12345678.0, "", "1.235e+07"),
+        (12345678.0, "", "12,350,000"),
     ],
 )
 def test_only_shares_are_shown_in_percent(value: float, unit: str, words: str) -> None:
-    assert format_with_unit(value, unit) == words
+    assert Score("score", "Score", unit, "high", "", np.asarray).format(value) == words
+
+
+def test_a_unit_that_others_wrote_is_shown_on_one_line() -> None:
+    assert format_with_unit(452_312.7, "mg\n/dl") == "452,300 mg /dl"
+    assert format_with_unit(0.25, "probability") == "0.25 probability", "of a regression it is no share of passes"
 
 
 @pytest.mark.parametrize(

@@ -104,9 +104,9 @@ def test_each_step_is_predicted_in_the_three_ways(sampler: Sampler, examples: np
         }
         for name, of_way in ways.items():
             expected = calibration_terms(of_way, labels)
-            np.testing.assert_array_equal(step[name].correct, expected.correct)
+            np.testing.assert_array_equal(step[name]["correct"], expected["correct"])
             for field in ("confidence", "nll", "brier"):
-                np.testing.assert_allclose(getattr(step[name], field), getattr(expected, field), rtol=1e-4, atol=1e-6)
+                np.testing.assert_allclose(step[name][field], expected[field], rtol=1e-4, atol=1e-6)
     shares = [part / total for part, total in done]
     assert shares == sorted(shares)
     assert shares[-1] == 1

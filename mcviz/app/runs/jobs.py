@@ -9,13 +9,13 @@ import streamlit as st
 
 from mcviz.app.failures import hide_folders, refusal, show_failures
 from mcviz.app.navigation import UNCERTAIN
-from mcviz.app.resources import quantity
 from mcviz.app.runs.sources import without_folders
 from mcviz.app.session import mark_dirty, session_store
 from mcviz.app.state import go_to_run
 from mcviz.app.wording import as_markdown, counted
 from mcviz.errors import McvizError
 from mcviz.jobs import FoundJob, Job, JobProgress, Jobs, JobState
+from mcviz.measures.registry import format_with_unit
 from mcviz.permission import may_write
 from mcviz.runs.folder import cache_folder
 from mcviz.runs.manifest_file import read_manifest
@@ -204,7 +204,7 @@ def _table(progress: JobProgress) -> pd.DataFrame:
     def in_words(value: float | None) -> str:
         if value is None:
             return ""
-        return one_line(progress.names[int(value)]) if progress.names else quantity(value, progress.unit)
+        return one_line(progress.names[int(value)]) if progress.names else format_with_unit(value, progress.unit)
 
     columns = {"example": [one_line(each.id) or str(each.example) for each in top]}
     if all(each.shown.startswith("data:") for each in top):

@@ -94,7 +94,9 @@ def _compare_with_alone(run: Run, gain: float) -> str:
     """Say what Trust's test says of the ensemble's gain in accuracy over a single pass."""
     if gain == 0:
         return "But together the passes are no better than alone"
-    found = find_calibration(run).differences["single_pass"].accuracy if len(run) >= LEAST_LABELLED else Interval(gain)
+    found = Interval(gain)
+    if len(run) >= LEAST_LABELLED:
+        found = find_calibration(run).differences["single_pass"]["accuracy"]
     if found.low > 0:
         return "And together the passes are better than alone"
     if found.high < 0:

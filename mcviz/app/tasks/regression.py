@@ -17,7 +17,7 @@ from mcviz.app.inputs import Along
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import load_state
 from mcviz.app.needs import has
-from mcviz.app.resources import quantity, run_numbers, run_scores, table, target_names
+from mcviz.app.resources import run_numbers, run_scores, table, target_names
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
 from mcviz.app.tasks.base import (
@@ -42,6 +42,7 @@ from mcviz.figures import (
 from mcviz.figures.style import ENSEMBLE
 from mcviz.figures.sweeps import score_comparison
 from mcviz.measures import regression_scores, significant
+from mcviz.measures.registry import format_with_unit
 from mcviz.measures.regression import predictive_variance
 from mcviz.runs import Run
 from mcviz.text import one_line
@@ -65,7 +66,7 @@ class RegressionRenderer(TaskRenderer):
         return 0.01 * ensemble
 
     def format_quality(self, value: float, unit: str) -> str:
-        return quantity(value, unit)
+        return format_with_unit(value, unit)
 
     def render_overview(self, run: Run) -> None:
         super().render_overview(run)
@@ -159,7 +160,7 @@ class RegressionRenderer(TaskRenderer):
             current=along.current,
             value_title=f"{name}, {unit}" if unit else name,
         )
-        ends = f"{significant(mean[0])} to {quantity(mean[-1], unit)}"
+        ends = f"{significant(mean[0])} to {format_with_unit(mean[-1], unit)}"
         chart(figure, "along-the-slider", f"Predictions along the slider {one_line(along.title)}: {ends}.")
 
     def choose_evidence(self, run: Run, state: PageState, predictions: np.ndarray) -> Evidence:
@@ -209,9 +210,9 @@ class RegressionRenderer(TaskRenderer):
         of = f" for {name}" if len(run.targets) > 1 else ""
         if sweep.done == 1:
             kind = sweep.inputs.kind.removesuffix("s")
-            return [f"For 1 {kind} the model predicts {quantity(values[0], unit)}{of}."]
-        ends = f"{significant(values.min())} to {quantity(values.max(), unit)}"
-        average = f"on average {quantity(values.mean(), unit)}"
+            return [f"For 1 {kind} the model predicts {format_with_unit(values[0], unit)}{of}."]
+        ends = f"{significant(values.min())} to {format_with_unit(values.max(), unit)}"
+        average = f"on average {format_with_unit(values.mean(), unit)}"
         return [f"For {sweep.done:,} {sweep.inputs.kind} the model predicts {ends}, {average}{of}."]
 
     # Two runs, and files to take away

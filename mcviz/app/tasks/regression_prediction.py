@@ -10,10 +10,11 @@ import streamlit as st
 from mcviz import plot
 from mcviz.analysis.base import as_predictions
 from mcviz.app.components.charts import chart
-from mcviz.app.resources import quantity, target_names
+from mcviz.app.resources import target_names
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.measures import percent, significant
 from mcviz.measures.conformal import pass_intervals
+from mcviz.measures.registry import format_with_unit
 from mcviz.measures.regression import predictive_variance
 from mcviz.runs import Run
 
@@ -63,32 +64,32 @@ class Prediction:
     def describe_interval(self, target: int, label: float | None) -> str:
         """Give the interval of a target, and say whether it holds the label where that is known, in Markdown."""
         run, unit, low, high = self.run, self.run.manifest.unit, self.low[target], self.high[target]
-        ends = as_markdown(f"{significant(low)} to {quantity(high, unit)}")
+        ends = as_markdown(f"{significant(low)} to {format_with_unit(high, unit)}")
         interval = f"{self.coverage}% interval of the predictive distribution"
         of = f" of {as_markdown(target_names(run)[target])}" if len(run.targets) > 1 else ""
         if label is None:
             return f"The {interval}{of} is {ends}."
         holds = "holds it" if low <= label <= high else "does **not** hold it"
-        away = as_markdown(quantity(abs(self.mean[target] - label), unit))
-        known = as_markdown(quantity(label, unit))
+        away = as_markdown(format_with_unit(abs(self.mean[target] - label), unit))
+        known = as_markdown(format_with_unit(label, unit))
         return f"The label{of} is **{known}**, {away} away: the {interval}, {ends}, {holds}."
 
     def describe_uncertainty(self, target: int) -> str:
         """List how much of a target's uncertainty is the model's and how much is in the data, in Markdown."""
         unit, model = self.run.manifest.unit, float(self.model_std[target])
         differ = "- **Model (epistemic) uncertainty**: " + (
-            f"± {as_markdown(quantity(float(f'{model:.3g}'), unit))}, by which the passes differ."
+            f"± {as_markdown(format_with_unit(float(f'{model:.3g}'), unit))}, by which the passes differ."
             if model > 0
             else "none, all passes predict the same."
         )
         if self.data_std is None:
             return f"{differ} This model predicts no variance: how far labels scatter by themselves is not in it."
         data = float(self.data_std[target])
+        scatter = as_markdown(format_with_unit(float(f"{data:.3g}"), unit))
         share = data**2 / (data**2 + model**2)
         return (
             f"{differ}\n"
-            f"- **Data (aleatoric) uncertainty**: ± {as_markdown(quantity(float(f'{data:.3g}'), unit))}, which the "
-            "passes expect on average.\n"
+            f"- **Data (aleatoric) uncertainty**: ± {scatter}, which the passes expect on average.\n"
             f"- The model puts {percent(share, 0)} of the variance down to the data and the rest to itself. That is "
             "its own guess: with more training examples it may turn out otherwise."
         )
@@ -169,4 +170,4 @@ def first_targets(values: Sequence[float], unit: str = "") -> str:
 
 def with_std(mean: float, std: float, unit: str) -> str:
     """Write a mean and a standard deviation, such as "152.3 ± 24.1 mg/dl"."""
-    return quantity(mean, f"± {quantity(float(f'{std:.3g}'), unit)}")
+    return format_with_unit(mean, f"± {format_with_unit(float(f'{std:.3g}'), unit)}")

@@ -7,20 +7,18 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.analysis.base import as_predictions
+from mcviz.analysis.base import Figures, as_predictions
+from mcviz.analysis.trust import compute_figures
 from mcviz.app.caching import cached_for_run, numbers_key
-from mcviz.app.resources import quantity
 from mcviz.app.wording import as_markdown, ways_to_predict
 from mcviz.measures import RegressionPredictions, significant
 from mcviz.measures.conformal import PredictionIntervals, conformal_intervals, pass_intervals
 from mcviz.measures.intervals import Interval
+from mcviz.measures.registry import format_with_unit
 from mcviz.measures.regression import (
     FEWEST_FOR_RMSE,
     TERMS,
-    RegressionMeasures,
-    RegressionTable,
     regression_terms,
-    table_from_terms,
 )
 from mcviz.runs import Derived, Run, load_derived, save_derived
 
@@ -66,33 +64,32 @@ def interval_coverages(run: Run, coverage: int) -> dict[str, IntervalCoverage]:
 
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Computing the intervals …")
-def error_table(run: Run) -> RegressionTable:
-    """Return all measures of a run with labels with their intervals; computed once, and kept beside the run."""
-    return table_from_terms(_terms(run))
+def error_figures(run: Run) -> tuple[Figures, Figures]:
+    """Return all measures of a run with labels, and the ensemble's less the others'; the terms are kept beside it."""
+    return compute_figures(run, _terms(run), 0.95)
 
 
-def describe_gain(run: Run, table: RegressionTable) -> str:
+def describe_gain(run: Run, differences: Figures) -> str:
     """Say whether the ensemble's error is lower by more than chance, in a sentence or two in Markdown."""
     if len(run) < FEWEST:
         return f"With fewer than {FEWEST} examples, a gain of the ensemble cannot be told from chance."
-    sentences = [_describe_difference(run, table.over_single_pass, "that of a single pass")]
-    if table.over_deterministic is not None:
-        sentences.append(_describe_difference(run, table.over_deterministic, "that of the deterministic model"))
+    sentences = [_describe_difference(run, differences["single_pass"]["rmse"], "that of a single pass")]
+    if "deterministic" in differences:
+        rmse = differences["deterministic"]["rmse"]
+        sentences.append(_describe_difference(run, rmse, "that of the deterministic model"))
     return " ".join(sentences)
 
 
 def render_measures(run: Run) -> None:
     """Render all measures with intervals, and whether the ensemble gains by more than chance."""
     st.header("How wrong it is, by other measures", anchor=False)
-    table = error_table(run)
-    st.markdown(describe_gain(run, table))
+    figures, differences = error_figures(run)
+    st.markdown(describe_gain(run, differences))
     unit = f", {as_markdown(run.manifest.unit)}" if run.manifest.unit else ""
     rows = {
-        label: [_with_ends(getattr(each, name)) for name in MEASURES]
-        for label, each in zip(
-            ways_to_predict(run.manifest), (table.deterministic, table.single_pass, table.ensemble), strict=True
-        )
-        if each is not None
+        label: [_with_ends(figures[name].get(measure)) for measure in MEASURES]
+        for label, name in zip(ways_to_predict(run.manifest), PREDICTORS, strict=True)
+        if name in figures
     }
     titles = [f"{title}, nats" if name == "nll" else f"{title}{unit}" for name, title in MEASURES.items()]
     st.table(pd.DataFrame.from_dict(rows, orient="index", columns=titles).rename_axis("prediction by"))
@@ -104,14 +101,14 @@ def render_measures(run: Run) -> None:
     )
 
 
-def _describe_difference(run: Run, difference: RegressionMeasures, other: str) -> str:
-    rmse, unit = difference.rmse, run.manifest.unit
-    size = as_markdown(quantity(abs(rmse.value), unit))
+def _describe_difference(run: Run, rmse: Interval, other: str) -> str:
+    unit = run.manifest.unit
+    size = as_markdown(format_with_unit(abs(rmse.value), unit))
     if rmse.low <= 0 <= rmse.high:
-        ends = as_markdown(f"{significant(rmse.low)} to {quantity(rmse.high, unit)}")
+        ends = as_markdown(f"{significant(rmse.low)} to {format_with_unit(rmse.high, unit)}")
         return f"The ensemble's RMSE differs from {other} by no more than chance (95% interval {ends})."
     low, high = sorted((abs(rmse.low), abs(rmse.high)))
-    ends = as_markdown(f"{significant(low)} to {quantity(high, unit)}")
+    ends = as_markdown(f"{significant(low)} to {format_with_unit(high, unit)}")
     word = "lower" if rmse.value < 0 else "higher"
     return f"The ensemble's RMSE is **{size} {word}** than {other} (95% interval {ends}): more than chance."
 

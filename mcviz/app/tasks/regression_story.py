@@ -7,13 +7,14 @@ from mcviz.analysis.base import REVIEWED_SHARE, mistakes_in_order
 from mcviz.app.components.charts import chart
 from mcviz.app.components.example import EXAMPLE_WIDTH, render_example
 from mcviz.app.needs import missing
-from mcviz.app.resources import quantity, ranking, run_scores, table, target_names
+from mcviz.app.resources import ranking, run_scores, table, target_names
 from mcviz.app.state import COVERAGES
 from mcviz.app.tasks.regression_prediction import Prediction, predict_example, with_std
 from mcviz.app.tasks.story import Step, Story, review_step, side_by_side
 from mcviz.app.wording import as_markdown, counted
 from mcviz.errors import McvizError
 from mcviz.measures import percent, significant
+from mcviz.measures.registry import format_with_unit
 from mcviz.measures.regression import single_pass_rmse
 from mcviz.runs import Run
 
@@ -45,7 +46,7 @@ class RegressionStory(Story):
             return f"{number} Each pass predicts the same, for every example of this run.", draw
         imported = run.manifest.origin.kind == "imported"
         each_time = f"{len(outputs)} times over" if imported else "each time with other units dropped"
-        ends = as_markdown(f"{significant(outputs.min())} to {quantity(outputs.max(), run.manifest.unit)}")
+        ends = as_markdown(f"{significant(outputs.min())} to {format_with_unit(outputs.max(), run.manifest.unit)}")
         return f"{number} But predict it again, {each_time}, and you get **{ends}**.", draw
 
     def review(self, run: Run) -> Step:
@@ -65,13 +66,13 @@ class RegressionStory(Story):
         if single is None or by_size is None:
             raise McvizError(missing(run, "labels"))
         together, unit = float(by_size[-1]), run.manifest.unit
-        words = [as_markdown(quantity(value, unit)) for value in (together, single_pass_rmse(single))]
+        words = [as_markdown(format_with_unit(value, unit)) for value in (together, single_pass_rmse(single))]
         sentence = (
             "The mean of the passes is never worse than they are on average, whatever the model. Its root mean squared "
             f"error (RMSE) is **{words[0]}**; that of one pass is **{words[1]}** on average."
         )
         if off is not None:
-            sentence += f" The deterministic model's is **{as_markdown(quantity(off, unit))}**."
+            sentence += f" The deterministic model's is **{as_markdown(format_with_unit(off, unit))}**."
         return sentence, lambda: chart(plot.accuracy(run), "together", sentence)
 
     def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
@@ -94,4 +95,4 @@ def _number(run: Run, example: int, target: int = 0) -> str:
     """Write the prediction of the deterministic model, or the mean of the passes where the run has none."""
     given = run.mean_predictions if run.deterministic_predictions is None else run.deterministic_predictions
     of = f" for {as_markdown(target_names(run)[target])}" if len(run.targets) > 1 else ""
-    return f"**{as_markdown(quantity(float(given[example, target]), run.manifest.unit))}**{of}"
+    return f"**{as_markdown(format_with_unit(float(given[example, target]), run.manifest.unit))}**{of}"

@@ -56,7 +56,7 @@ def render_verdict(run: Run, state: PageState) -> None:
     verdict, *others = calibration_sentences(found)
     if run.deterministic_probs is None:
         assert run.pass_accuracy is not None
-        others.append(pass_gain_sentence(found.figures["ensemble"].accuracy.value, run.pass_accuracy))
+        others.append(pass_gain_sentence(found.figures["ensemble"]["accuracy"].value, run.pass_accuracy))
     st.markdown(f"**{verdict}** {' '.join(others)}")
 
 
@@ -142,10 +142,10 @@ def render_groups(run: Run, state: PageState) -> None:
             {
                 "group": groups.names[group],
                 "examples": int(counts[group]),
-                "accuracy": each.figures["ensemble"].accuracy.value,
-                "interval": _ends(each.figures["ensemble"].accuracy),
-                "confidence − accuracy": 100 * each.figures["ensemble"].overconfidence.value,
-                "its interval": _ends(each.figures["ensemble"].overconfidence),
+                "accuracy": each.figures["ensemble"]["accuracy"].value,
+                "interval": _ends(each.figures["ensemble"]["accuracy"]),
+                "confidence − accuracy": 100 * each.figures["ensemble"]["overconfidence"].value,
+                "its interval": _ends(each.figures["ensemble"]["overconfidence"]),
                 "beyond chance": ", ".join(beyond.get(group, [])),
             }
             for group, each in _group_calibrations(run, column, group_of_examples).items()

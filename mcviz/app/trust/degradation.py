@@ -1,7 +1,6 @@
 """Accuracy and calibration as the run's own examples are distorted step by step."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 import numpy as np
 import streamlit as st
@@ -20,13 +19,15 @@ from mcviz.app.wording import counted
 from mcviz.data.distortions import Distortion
 from mcviz.errors import McvizError
 from mcviz.figures.trust import PREDICTOR_LABELS, calibration_along
-from mcviz.measures.calibration import Calibration, CalibrationTerms, calibration, degradation_sentences
+from mcviz.measures.calibration import Calibration, calibration, degradation_sentences
 from mcviz.measures.intervals import Interval
+from mcviz.measures.registry import Terms
 from mcviz.runs import Derived, Run, load_derived, save_derived
 
 EXAMPLES, STEPS, PASSES = 200, 6, 50  # at most
 REQUESTED = "distorting"  # in the session: the run and the distortion
-Steps = list[dict[str, CalibrationTerms]]
+TERMS = "correct", "confidence", "nll", "brier"
+Steps = list[dict[str, Terms]]
 
 
 def render_degradation(run: Run, state: PageState) -> None:
@@ -68,10 +69,7 @@ def load_steps(run: Run, name: str, distortion: Distortion) -> Steps | None:
     if arrays is None or any(array.shape[:2] != count for array in arrays.values()):
         return None
     return [
-        {
-            way: CalibrationTerms(*(arrays[f"{way}_{each.name}"][step] for each in fields(CalibrationTerms)))
-            for way in PREDICTOR_LABELS
-        }
+        {way: {name: arrays[f"{way}_{name}"][step] for name in TERMS} for way in PREDICTOR_LABELS}
         for step in range(count[0])
     ]
 
@@ -93,9 +91,7 @@ def _compute_on_request(run: Run, name: str, distorter: Distorter) -> None:
         st.error(refusal(error, TRUST.title), icon=":material/error:")
         return
     arrays = {
-        f"{way}_{each.name}": np.stack([getattr(step[way], each.name) for step in steps])
-        for way in PREDICTOR_LABELS
-        for each in fields(CalibrationTerms)
+        f"{way}_{name}": np.stack([step[way][name] for step in steps]) for way in PREDICTOR_LABELS for name in TERMS
     }
     save_derived(run.path, run.digest, _derived(name), arrays)
     _cache()[key] = list(map(calibration, steps))
@@ -136,7 +132,7 @@ def _render_steps(run: Run, name: str, distortion: Distortion, calibrations: Seq
     st.markdown(f"**{sentences[0]}** {' '.join(sentences[1:])}")
     st.caption(f"With 95% bands, of {_count(run)}. Above 0, confidence − accuracy is over-confidence.")
     measures = {
-        label: {way: _line([getattr(step.figures[way], measure) for step in calibrations]) for way in PREDICTOR_LABELS}
+        label: {way: _line([step.figures[way][measure] for step in calibrations]) for way in PREDICTOR_LABELS}
         for label, measure in (("accuracy", "accuracy"), ("confidence − accuracy", "overconfidence"))
     }
     title, tick_format = f"{distortion.label}, {distortion.unit}", ".0%" if distortion.unit.startswith("of ") else ""
@@ -154,7 +150,7 @@ def _line(values: Sequence[Interval]) -> np.ndarray:
 
 
 def _derived(name: str) -> Derived:
-    names = [f"{way}_{each.name}" for way in PREDICTOR_LABELS for each in fields(CalibrationTerms)]
+    names = [f"{way}_{name}" for way in PREDICTOR_LABELS for name in TERMS]
     dtypes = {each: "bool" if each.endswith("_correct") else "float32" for each in names}
     return Derived(f"distorted-{name.replace('_', '-')}", 1, dtypes)
 

@@ -11,13 +11,13 @@ from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.charts import chart
 from mcviz.app.components.choosers import target_chooser
 from mcviz.app.components.widgets import choose_segment
-from mcviz.app.resources import quantity
 from mcviz.app.selection import Selection
 from mcviz.app.state import COVERAGES
 from mcviz.app.tasks.regression_results import interval_coverages
 from mcviz.app.wording import as_markdown, counted
 from mcviz.measures import percent
 from mcviz.measures.conformal import coverage_sentence
+from mcviz.measures.registry import format_with_unit
 from mcviz.runs import Run
 
 
@@ -57,9 +57,9 @@ def _rows(run: Run, coverage: int, target: int) -> pd.DataFrame:
     rows = {}
     for method, each in interval_coverages(run, coverage).items():
         share, width = each.shares[target], float(each.widths[target])
-        wide = (
-            as_markdown(quantity(width, run.manifest.unit)) if width < float("inf") else "unbounded: too few examples"
-        )
+        wide = "unbounded: too few examples"
+        if width < float("inf"):
+            wide = as_markdown(format_with_unit(width, run.manifest.unit))
         rows[method] = (share.format(percent), wide)
     return pd.DataFrame.from_dict(rows, orient="index", columns=["hold", "mean width"]).rename_axis("interval")
 
