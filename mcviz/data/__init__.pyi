@@ -29,7 +29,7 @@ from .distortions import uniform_noise as uniform_noise
 from .distortions import usual as usual
 from .given import as_data_set as as_data_set
 from .given import as_examples as as_examples
-from .in_place import InPlace as InPlace
+from .in_place import LazyRows as LazyRows
 from .labels import MATCHES as MATCHES
 from .labels import target_names as target_names
 from .passes import open_passes as open_passes

@@ -15,7 +15,7 @@ import pandas as pd
 from PIL import Image
 
 from mcviz.data.data_set import DataSet
-from mcviz.data.in_place import InPlace, Places
+from mcviz.data.in_place import LazyRows, Places
 from mcviz.data.sources import give_kind, read_arrays, read_arrow_table, read_data, read_table, take_labels
 from mcviz.data.tables import LABEL_COLUMNS, ColumnNames, find_usual_column
 from mcviz.errors import InvalidInputError
@@ -168,7 +168,7 @@ def read_torch_data(data: Any, task: str | None) -> DataSet:
         columns = {name: [each[name] for each in examples] for name in examples[0]}
         return read_columns(columns, task, None if labels[0] is None else labels)
     if first is not None:
-        held = DataSet(InPlace(_Pixels(items), range(count), first.shape, first.dtype))
+        held = DataSet(LazyRows(_Pixels(items), range(count), first.shape, first.dtype))
     else:
         held = read_arrays(examples) if isinstance(examples[0], str) else read_tensor(examples, None, "classification")
     if own[0]:

@@ -311,12 +311,12 @@ class Pictures:
         share = min(1.0, side / max(height, width))
         return replace(self, image_shape=(max(1, round(height * share)), max(1, round(width * share)), channels))
 
-    def only(self, places: np.ndarray) -> "Pictures":
-        """Select pictures by an array of their places."""
-        kept = places.tolist()
+    def take(self, indices: np.ndarray) -> "Pictures":
+        """Select pictures by an array of their numbers."""
+        kept = indices.tolist()
         return replace(self, names=[self.names[place] for place in kept], read=_select(self.read, kept))
 
-    def apart(self, places: range) -> "Pictures":
+    def slice_for_worker(self, places: range) -> "Pictures":
         """Select a range of pictures, without the bytes of the others, to be sent to another process.
 
         Those in files and in Parquet stay there, and are read by whoever decodes them; the bytes of all others come

@@ -9,7 +9,7 @@ import numpy as np
 
 from mcviz import validate
 from mcviz.data.distortions import NOISES, Noise, invert, mix, rotate, shuffle_pixels
-from mcviz.data.in_place import InPlace, NpyRows, Places, locate_npy
+from mcviz.data.in_place import LazyRows, NpyRows, Places, locate_npy
 from mcviz.data.tables import (
     PICTURE_COLUMNS,
     TEXT_COLUMNS,
@@ -67,7 +67,7 @@ class Image(Kind):
     def check(self, examples: "DataSet") -> "DataSet":
         from mcviz.data.pictures import Pictures
 
-        if isinstance(examples.images, Pictures | InPlace):
+        if isinstance(examples.images, Pictures | LazyRows):
             return examples
         return self.read_array(examples, "images", validate.array("images", examples.images))
 
@@ -86,7 +86,7 @@ class Image(Kind):
         at_once = max(1, validate.VALUES_AT_ONCE // array[0].size)
         for start in range(0, len(array), at_once):
             block = read(range(start, min(start + at_once, len(array))))
-        return replace(examples, images=InPlace(read, range(len(array)), block.shape[1:], block.dtype))
+        return replace(examples, images=LazyRows(read, range(len(array)), block.shape[1:], block.dtype))
 
     def compute_vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
         averaged = contents

@@ -1,7 +1,7 @@
 """Runs on disk: written, opened, checked, listed and exported. Nothing here needs TensorFlow."""
 
 from mcviz.manifest import Examples, Images, Layer, Layout, Manifest, Model, Origin, Preprocessing
-from mcviz.runs.arrays import StoredImages, ValueScale
+from mcviz.runs.arrays import ValueScale
 from mcviz.runs.derived import Derived, load_derived, save_derived
 from mcviz.runs.folder import (
     PRESETS,
@@ -31,7 +31,6 @@ __all__ = [
     "Preprocessing",
     "Removal",
     "Run",
-    "StoredImages",
     "ValueScale",
     "Verification",
     "as_xarray",

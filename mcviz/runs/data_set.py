@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mcviz.data import DataSet, InPlace
+from mcviz.data import DataSet, LazyRows
 from mcviz.data.in_place import Places, to_index
 from mcviz.errors import RunNotFoundError
 from mcviz.runs.manifest_file import NAME
@@ -49,10 +49,10 @@ def data_set_of(run: Run) -> DataSet:
     return next((each for each in found if _columns_sha256(run, each) == examples.columns_sha256), found[0])
 
 
-def _images_of(run: Run) -> InPlace:
+def _images_of(run: Run) -> LazyRows:
     images, path = run.images, run.path if "://" in run.path else str(Path(run.path).absolute())
     read = _ImagesOfRun(path, run.manifest.examples.sha256)
-    return InPlace(read, range(len(images)), images.shape[1:], images.dtype)
+    return LazyRows(read, range(len(images)), images.shape[1:], images.dtype)
 
 
 @dataclass(frozen=True)

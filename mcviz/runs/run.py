@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from mcviz.data.in_place import LazyRows
 from mcviz.errors import CorruptRunError, McvizError, PartialRunError, RunNotFoundError
 from mcviz.kinds import Kind, kind_of
 from mcviz.manifest import COLUMNS, Images, Manifest
@@ -16,9 +17,9 @@ from mcviz.measures import PassSummary, Score, Scores, summarise
 from mcviz.permission import require_permission
 from mcviz.runs.arrays import (
     ArrayReader,
-    StoredImages,
     ValueScale,
     complete_shards,
+    lazy_images,
     read_verified,
     read_whole_manifest,
     stored_arrays,
@@ -246,7 +247,7 @@ class Run:
         return self._read_rows(name, start, stop)
 
     @cached_property
-    def images(self) -> StoredImages:
+    def images(self) -> LazyRows:
         """(N, height, width, channels) uint8 in 0..255 or float32; read from disk as it is indexed.
 
         Raises:
@@ -255,10 +256,10 @@ class Run:
         if self.manifest.images is None or not self.manifest.images.stored:
             raise McvizError(f"{self.path} was kept without its images. Sample it again with the images kept.")
         shape, dtype = (len(self), *self.manifest.images.shape), self.manifest.images.dtype
-        return StoredImages(shape, dtype, lambda start, stop: self._read_rows("images", start, stop))
+        return lazy_images(shape, dtype, lambda start, stop: self._read_rows("images", start, stop))
 
     @cached_property
-    def pictures(self) -> StoredImages:
+    def pictures(self) -> LazyRows:
         """(N, height, width, 1 or 3) uint8: the images for display; read from disk as it is indexed.
 
         Of images with more than three channels the first three are shown, and of two the first.
@@ -275,7 +276,7 @@ class Run:
             unit = scale.to_unit(self._read_rows("images", start, stop))
             return np.round(unit[..., :channels] * 255).astype(np.uint8)
 
-        return StoredImages((*images.shape[:-1], channels), "uint8", read)
+        return lazy_images((*images.shape[:-1], channels), "uint8", read)
 
     @cached_property
     def labels(self) -> np.ndarray | None:

@@ -24,7 +24,7 @@ from msgspec.structs import replace
 from PIL import Image
 
 from mcviz.cli import main
-from mcviz.data import DataSet, InPlace, Pictures, read_data
+from mcviz.data import DataSet, LazyRows, Pictures, read_data
 from mcviz.errors import ClusterError, InvalidInputError, PartialRunError
 from mcviz.extras import INSTALL_DASK
 from mcviz.options import ModelOptions
@@ -232,7 +232,7 @@ def test_images_are_read_by_the_workers(
         in_memory = open_run(alone[12])
         np.testing.assert_array_equal(run.predictions_block(0, None), in_memory.predictions_block(0, None))
     assert len(sent) > 16
-    assert all(isinstance(each.images, Pictures | InPlace) and len(pickle.dumps(each)) < 4000 for each in sent)
+    assert all(isinstance(each.images, Pictures | LazyRows) and len(pickle.dumps(each)) < 4000 for each in sent)
 
 
 @pytest.mark.exhaustive
