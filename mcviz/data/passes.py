@@ -121,7 +121,7 @@ def read_array(path: str | Path, usual: Sequence[str] = ()) -> np.ndarray:
         names = [name for name in usual if name in arrays][:1] or arrays.names()
         if len(names) != 1:
             raise InvalidInputError(f"it should hold one array, and holds {arrays}.")
-        return _read_checked(arrays, names[0])
+        return arrays.read(names[0])
 
 
 def _read_folder(path: Path, names: PassNames) -> PassesFile:
@@ -138,13 +138,8 @@ def _read_npz(path: Path, names: PassNames) -> PassesFile:
         there = arrays.names()
         usual = {*names.arrays, *names.spreads, *LABEL_ARRAYS, ID_ARRAY, names.named}
         candidates = [name for name in there if name.removeprefix("deterministic_") in usual or len(there) == 1]
-        axes = {name: arrays.form(name).ndim for name in candidates}  # which checks it before it is unpacked
+        axes = {name: arrays.header_array(name).ndim for name in candidates}
         return _select_arrays(_Arrays(axes, arrays.read, lambda _: (), str(arrays)), names)
-
-
-def _read_checked(arrays: Any, name: str) -> np.ndarray:
-    arrays.form(name)  # checks it before it is unpacked
-    return arrays.read(name)
 
 
 def _read_zarr(path: Path, names: PassNames) -> PassesFile:

@@ -6,8 +6,6 @@ run's folder under `derived/`, or, where that cannot be written to, in the user'
 
 import io
 import re
-import zipfile
-import zlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 import platformdirs
 
 from mcviz import validate
+from mcviz.data.npz import NPZ_ERRORS
 from mcviz.errors import InvalidInputError, McvizError, StorageError
 from mcviz.manifest import Manifest
 from mcviz.measures import Score, Scores
@@ -40,26 +39,6 @@ MOST_SCORES = 100
 LONGEST_MEANING = 500  # characters
 NAME = re.compile("[a-z][a-z0-9_]{0,39}")
 TAKEN = re.compile("deterministic|example|id|image|correct|(change|error|label|prediction|other|user)(_.*)?")
-
-
-def encode_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """The compressed file of some arrays."""
-    file, members = io.BytesIO(), dict[str, Any](arrays)
-    np.savez_compressed(file, **members)
-    return file.getvalue()
-
-
-def decode_npz(content: bytes) -> dict[str, np.ndarray]:
-    """The arrays of a file.
-
-    Raises:
-        ValueError: it is no such file, or damaged.
-    """
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return dict(archive)
-    except (ValueError, OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"it holds no arrays ({error})") from error
 
 
 @dataclass(frozen=True)
@@ -151,13 +130,16 @@ def _save_for_user(digest: str, derived: Derived, content: bytes) -> bool:
 
 
 def _pack(arrays: Mapping[str, np.ndarray], digest: str) -> bytes:
-    return encode_npz({DIGEST: np.frombuffer(bytes.fromhex(digest), np.uint8), **arrays})
+    file, of_run = io.BytesIO(), {DIGEST: np.frombuffer(bytes.fromhex(digest), np.uint8)}
+    np.savez_compressed(file, **of_run, **arrays)
+    return file.getvalue()
 
 
 def _unpack(content: bytes, digest: str) -> dict[str, np.ndarray] | None:
     try:
-        arrays = decode_npz(content)
-    except ValueError:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            arrays = dict(archive)
+    except NPZ_ERRORS:
         return None
     of_run = arrays.pop(DIGEST, np.empty(0, np.uint8))
     return arrays if of_run.tobytes() == bytes.fromhex(digest) else None
