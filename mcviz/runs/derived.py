@@ -130,8 +130,9 @@ def _save_for_user(digest: str, derived: Derived, content: bytes) -> bool:
 
 
 def _pack(arrays: Mapping[str, np.ndarray], digest: str) -> bytes:
-    file, of_run = io.BytesIO(), {DIGEST: np.frombuffer(bytes.fromhex(digest), np.uint8)}
-    np.savez_compressed(file, **of_run, **arrays)
+    file = io.BytesIO()
+    members: dict[str, Any] = {DIGEST: np.frombuffer(bytes.fromhex(digest), np.uint8), **arrays}
+    np.savez_compressed(file, **members)
     return file.getvalue()
 
 
