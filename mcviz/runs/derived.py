@@ -34,7 +34,7 @@ DIGEST = "run_digest"
 PATIENCE = 2.0  # seconds
 
 FILE = "added-scores.parquet"
-ABOUT = b"mcviz"  # the key in the metadata of the file
+METADATA_KEY = b"mcviz"  # the key in the metadata of the file
 MOST_SCORES = 100
 LONGEST_MEANING = 500  # characters
 NAME = re.compile("[a-z][a-z0-9_]{0,39}")
@@ -153,7 +153,7 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     meaning: Annotated[str, msgspec.Meta(max_length=LONGEST_MEANING)] = ""
 
 
-class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Metadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The metadata of the file: the digest of the examples, and the scores by their names."""
 
     examples: str
@@ -215,9 +215,9 @@ def encode_added_scores(
     scores = {**added.about, name: about}
     if len(scores) > MOST_SCORES:
         raise InvalidInputError(f"A run takes at most {MOST_SCORES} scores more. Received: {name}, beyond that.")
-    metadata = msgspec.json.encode(About(manifest.examples.sha256, scores))
+    metadata = msgspec.json.encode(Metadata(manifest.examples.sha256, scores))
     columns = {} if added.table is None else {each: added.table[each].to_numpy() for each in added.about}
-    return encode_table(tuple(ids), len(ids), {}, {**columns, name: values}, {ABOUT: metadata})
+    return encode_table(tuple(ids), len(ids), {}, {**columns, name: values}, {METADATA_KEY: metadata})
 
 
 def check_name(name: Any, taken: Collection[str]) -> str:
@@ -301,7 +301,7 @@ def _decode(content: bytes, manifest: Manifest, taken: Collection[str]) -> Added
         metadata = pq.read_schema(pa.BufferReader(content)).metadata or {}
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"it is no Parquet file ({error})") from error
-    about = msgspec.json.decode(metadata.get(ABOUT, b""), type=About)
+    about = msgspec.json.decode(metadata.get(METADATA_KEY, b""), type=Metadata)
     if about.examples != manifest.examples.sha256:
         raise ValueError("it is of other examples")
     for name in about.scores:

@@ -37,7 +37,7 @@ STEPS = 65534
 MISSING = 65535
 ROUNDING = 1e-3  # by which rounding may take a probability out of 0..1
 SUM_TOLERANCE = 1e-3  # how far a row of imported probabilities may be from a sum of one
-OTHERS = (
+NOT_PROBABILITIES_ADVICE = (
     "If these are logits, say so (from_logits), on the command line by --from-logits; or if they are the values of a "
     "regression (task='regression', on the command line by --task regression)."
 )
@@ -242,7 +242,9 @@ class ProbabilityPasses(PassFormat):
         if self._from_logits:
             return
         if (block < 0).any():
-            raise InvalidInputError(f"A probability of {locate(block < 0, start)} is negative. {OTHERS}")
+            raise InvalidInputError(
+                f"A probability of {locate(block < 0, start)} is negative. {NOT_PROBABILITIES_ADVICE}"
+            )
         sums = block.sum(axis=-1, dtype=np.float64)
         tolerance = max(SUM_TOLERANCE, epsilon * block.shape[-1])
         wrong = np.abs(sums - 1) > tolerance
@@ -250,7 +252,7 @@ class ProbabilityPasses(PassFormat):
             found = sums[tuple(np.argwhere(wrong)[0])]
             raise InvalidInputError(
                 f"The probabilities of {locate(wrong, start)} sum to {found:.4g}, and should sum to 1 within "
-                f"{tolerance:g}. {OTHERS} If the axes are in another order, name them."
+                f"{tolerance:g}. {NOT_PROBABILITIES_ADVICE} If the axes are in another order, name them."
             )
 
     def deterministic(self, given: Any, shape: tuple[int, int]) -> np.ndarray:

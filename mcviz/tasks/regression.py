@@ -58,7 +58,7 @@ class Regression(Task):
         ("target", "output", "targets", "outputs"),
         "value",
         "target_names",
-        least=2,
+        min_axes=2,
         spreads={"variances": "mean,variance", "log_variances": "mean,log_variance", "stds": "mean,std"},
     )
 
