@@ -98,7 +98,7 @@ class Preprocessing(Part, frozen=True):
     Attributes:
         divide_by: of every value; 1 leaves it.
         mean: of each channel or column, or of all by one number; empty for none.
-        std: likewise.
+        std: as `mean`.
         channel_order: of the three colours where the model takes them.
         crop: whether a picture of another size is cut to the model's proportions; it is stretched otherwise.
         applied: whether the examples came so, and the model takes them as they are stored.
@@ -158,7 +158,7 @@ class Model(Part, frozen=True):
         from_logits: whether it was taken for logits, where that was asked for.
         backend: its framework.
         function: of PyTorch: what builds it, `package.module:function`; empty where the module was given in memory.
-        transform: of PyTorch: what makes its input of an example, likewise; empty for none, or one without a name.
+        transform: of PyTorch: what makes its input of an example; empty for none, or one without a name.
         transform_sha256: of what that makes of a few of the examples, by which it is told from another; or None.
     """
 
@@ -198,8 +198,8 @@ class Origin(Part, frozen=True):
         kind: "dropout" (sampled by mcviz) or "imported".
         source: what they were imported from; no part of the run's identity.
         draw_scheme: the version of the way in which masks are drawn from the seed.
-        product: how a layer right behind dropout was computed; other ways round otherwise.
-        compiler: what compiled the part that is repeated in every pass, where something did; likewise.
+        product: how a layer right behind dropout was computed; other ways round the numbers otherwise.
+        compiler: what compiled the part that is repeated in every pass, which rounds otherwise, too; None for nothing.
         stochastic_layers: the layers that the passes differ by.
         inactive_layers: names of augmentation layers that stayed off.
         sha256: of the probabilities that were imported.

@@ -71,7 +71,7 @@ class ValueScale:
 
     Attributes:
         low: the value of black, (1,) or one a channel, float32.
-        high: the value of white, likewise.
+        high: the value of white, as `low`.
         reversed_channels: whether the colours are stored as blue, green, red.
         stretched: whether the range was only taken from the images, so that their true colours are not known.
     """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import numpy as np
 
 from mcviz.data.in_place import LazyRows
-from mcviz.errors import CorruptRunError, McvizError, PartialRunError, RunNotFoundError
+from mcviz.errors import CorruptRunError, McvizError, PartialRunError
 from mcviz.kinds import Kind, kind_of
 from mcviz.manifest import COLUMNS, Images, Manifest
 from mcviz.measures import PassSummary, Score, Scores, summarise
@@ -37,7 +37,7 @@ from mcviz.runs.derived import (
     read_added_scores,
     save_derived,
 )
-from mcviz.runs.manifest_file import corrupt, read_manifest
+from mcviz.runs.manifest_file import corrupt, read_manifest, replaced
 from mcviz.runs.storage import Folder, LocalFolder, folder_at, require_own, write_lock
 from mcviz.runs.tables import decode_columns, decode_table, select_content
 from mcviz.tasks import Task, task_of
@@ -396,7 +396,7 @@ class Run:
         kept, about = match_values(values, ids), describe(high_is_uncertain, meaning)
         with write_lock(self._folder, PATIENCE):
             if read_manifest(self._folder).digest != self.digest:
-                raise RunNotFoundError(f"{self.path} was replaced by another run since it was opened. Open it again.")
+                raise replaced(self.path)
             self._added_scores = None
             added = self._read_added_scores()
             if added.problem:
@@ -595,9 +595,7 @@ class Run:
         except (FileNotFoundError, CorruptRunError) as error:
             there = read_manifest(self._folder)
             if (there.digest, there.files) != (self.digest, self.manifest.files):
-                raise RunNotFoundError(
-                    f"{self.path} was replaced by another run since it was opened. Open it again."
-                ) from error
+                raise replaced(self.path) from error
         try:
             return read(*args, **kwargs)  # it may have been removed and made again meanwhile
         except FileNotFoundError as error:

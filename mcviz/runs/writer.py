@@ -33,7 +33,7 @@ from mcviz.runs.arrays import (
 )
 from mcviz.runs.derived import FILE as ADDED_SCORES
 from mcviz.runs.derived import user_folder
-from mcviz.runs.manifest_file import NAME, check_manifest, check_size, read_manifest, write_manifest
+from mcviz.runs.manifest_file import NAME, check_manifest, check_size, read_manifest, replaced, write_manifest
 from mcviz.runs.run import Run, open_run
 from mcviz.runs.storage import TEMPORARY, Folder, folder_at, require_own, write_lock
 from mcviz.runs.tables import Contents, Progress, Rows, ShardCallback, Source, encode_table
@@ -358,7 +358,7 @@ def rename_classes(run: Run, class_names: tuple[str, ...]) -> Run:
     check_manifest(renamed)
     with write_lock(folder):
         if read_manifest(folder) != run.manifest:
-            raise RunNotFoundError(f"{run.path} was replaced by another run since it was opened. Open it again.")
+            raise replaced(run.path)
         write_manifest(folder, renamed)
     return open_run(run.path)
 
