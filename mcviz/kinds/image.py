@@ -1,7 +1,8 @@
 """Images: arrays, pictures in files, and pictures inside tables."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,7 @@ class Image(Kind):
         self.check_form(name, array)
         if (rows := locate_npy(array)) is None:
             return replace(examples, images=as_images(name, array))
-        read = _ImagesOfRows(rows, name)
+        read = partial(_read_rows, name, rows)
         at_once = max(1, validate.VALUES_AT_ONCE // array[0].size)
         for start in range(0, len(array), at_once):
             block = read(range(start, min(start + at_once, len(array))))
@@ -159,15 +160,9 @@ class Image(Kind):
         return drop_broken(replace(examples, images=pictures), self.files, names, broken, files)
 
 
-@dataclass(frozen=True)
-class _ImagesOfRows:
-    """Gives images of the rows of an array that is not in memory, checked as often as they are read."""
-
-    rows: NpyRows
-    name: str
-
-    def __call__(self, places: Places) -> np.ndarray:
-        return as_images(self.name, self.rows(places))
+def _read_rows(name: str, rows: NpyRows, places: Places) -> np.ndarray:
+    """Read rows of an array that is not in memory as images, and check them as often as they are read."""
+    return as_images(name, rows(places))
 
 
 def as_images(name: str, array: np.ndarray) -> np.ndarray:
