@@ -224,8 +224,8 @@ def test_images_are_read_by_the_workers(
     }[form]()
     one = sampled(shared, tmp_path / "one", data=data, keep_images=False)
     sent: list[DataSet] = []
-    apart = DataSet.apart
-    monkeypatch.setattr(DataSet, "apart", lambda *given: sent.append(apart(*given)) or sent[-1])
+    slice_for_worker = DataSet.slice_for_worker
+    monkeypatch.setattr(DataSet, "slice_for_worker", lambda *given: sent.append(slice_for_worker(*given)) or sent[-1])
     run = sampled(shared, tmp_path / "run", data=data, keep_images=False, scheduler=workers.scheduler_address)
     assert contents(Path(run.path)) == contents(Path(one.path))
     if form != "fractions":  # these are rounded once more
