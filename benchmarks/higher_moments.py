@@ -27,7 +27,7 @@ from sklearn.preprocessing import normalize
 import mcviz
 from mcviz.data import as_model_input
 from mcviz.data.distortions import NOISES, invert, mix, rotate, shuffle_pixels
-from mcviz.data.drawing import LUMA, centred
+from mcviz.data.drawing import LUMA, center_digit
 from mcviz.measures import mutual_information
 from mcviz.measures.ood import ClassSubspaces, OODDetector, nearest_neighbours, unexplained_share
 from mcviz.sampling.ood import activations_before_dropout
@@ -252,7 +252,7 @@ def draw_characters(characters: str, count: int, seed: int) -> Array:
         pen = ImageDraw.Draw(paper)
         pen.text((middle, middle), str(character), fill=255, font=font, anchor="mm", stroke_width=bold)
         rotated = paper.rotate(random.uniform(-15, 15), Image.Resampling.BILINEAR)
-        images.append(centred(np.asarray(rotated, np.float32) / 255, SIDE, SIDE))
+        images.append(center_digit(np.asarray(rotated, np.float32) / 255, SIDE, SIDE))
     return np.stack(images)[..., None]
 
 

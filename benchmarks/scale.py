@@ -113,7 +113,7 @@ def workers(run: Run, count: int, passes: int, tries: int) -> bool:
     """Print how much is sampled in a second in each way; False where the bits differ."""
     sampler = load_sampler(ModelSource(ModelOptions(str(run.model_path))))
     examples = data_set_of(run)
-    examples = examples.only(np.arange(min(count, len(examples))))
+    examples = examples.take(np.arange(min(count, len(examples))))
     print(f"\n{len(examples):,} examples × {passes:,} passes; medians of {tries}\n")
     rates: dict[str, list[float]] = {name: [] for name in WAYS}
     with tempfile.TemporaryDirectory() as folder:

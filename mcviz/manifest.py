@@ -98,7 +98,7 @@ class Preprocessing(Part, frozen=True):
     Attributes:
         divide_by: of every value; 1 leaves it.
         mean: of each channel or column, or of all by one number; empty for none.
-        std: likewise.
+        std: as `mean`.
         channel_order: of the three colours where the model takes them.
         crop: whether a picture of another size is cut to the model's proportions; it is stretched otherwise.
         applied: whether the examples came so, and the model takes them as they are stored.
@@ -158,7 +158,7 @@ class Model(Part, frozen=True):
         from_logits: whether it was taken for logits, where that was asked for.
         backend: its framework.
         function: of PyTorch: what builds it, `package.module:function`; empty where the module was given in memory.
-        transform: of PyTorch: what makes its input of an example, likewise; empty for none, or one without a name.
+        transform: of PyTorch: what makes its input of an example; empty for none, or one without a name.
         transform_sha256: of what that makes of a few of the examples, by which it is told from another; or None.
     """
 
@@ -198,8 +198,8 @@ class Origin(Part, frozen=True):
         kind: "dropout" (sampled by mcviz) or "imported".
         source: what they were imported from; no part of the run's identity.
         draw_scheme: the version of the way in which masks are drawn from the seed.
-        product: how a layer right behind dropout was computed; other ways round otherwise.
-        compiler: what compiled the part that is repeated in every pass, where something did; likewise.
+        product: how a layer right behind dropout was computed; other ways round the numbers otherwise.
+        compiler: what compiled the part that is repeated in every pass, which rounds otherwise, too; None for nothing.
         stochastic_layers: the layers that the passes differ by.
         inactive_layers: names of augmentation layers that stayed off.
         sha256: of the probabilities that were imported.
@@ -248,7 +248,7 @@ class Manifest(Part, frozen=True, kw_only=True):
         inputs_sha256: of the arrays that the model was given by name, or None where it was given what is shown.
         model: the model that made the passes, or None where it is not known.
         deterministic: whether the run has the predictions of the model with dropout off.
-        with_passes: None. A number stood here where a run had all passes of so many examples alone, which is not read.
+        with_passes: reserved, always None; rejects runs that kept only a summary.
         preprocessing: how the model takes a stored image or row.
         seed: of the masks, or None for passes that were made elsewhere.
         masks: `per_pass`, one draw of masks for all examples of a pass; `per_example`, a draw for each; or None.
@@ -435,8 +435,6 @@ def check_claims(manifest: Manifest) -> None:
     for holds, what in (
         (len(manifest.class_names) == manifest.classes, f"{manifest.classes} classes have other names"),
         (len(set(manifest.targets)) == len(manifest.targets), "two targets have one name"),
-        (layout.examples_per_shard % layout.examples_per_chunk == 0, f"the layout is {layout}"),
-        (layout.images_per_shard % layout.images_per_chunk == 0, f"the layout is {layout}"),
         (chunk_bytes <= MAX_CHUNK_BYTES, f"{manifest.passes} passes of {manifest.width} numbers are too many"),
         (image_bytes <= MAX_CHUNK_BYTES, f"images of shape {images and images.shape} are too large"),
         (manifest.store in ("predictions.zarr", f"predictions{grown}.zarr"), f"the store is {manifest.store!r:.60}"),
@@ -444,8 +442,6 @@ def check_claims(manifest: Manifest) -> None:
         (examples.columns_sha256 is not None or not examples.content, "the examples have no table"),
         (len(set(examples.content)) == len(examples.content), "two columns of the examples have one name"),
         (len(set(manifest.class_names)) == manifest.classes, "two classes have one name"),
-        (images is None or images.lowest <= images.highest, "the lowest pixel is above the highest"),
-        (len(set(manifest.scores)) == len(manifest.scores), "two scores have one name"),
         (_names_functions(manifest.model), "its model names no functions"),
         (_are_versions(manifest.created.get("versions", {})), "its versions are no names and texts"),
     ):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mcviz.analysis.trust import MOST_GROUPS_OF_COLUMN
 from mcviz.app.caching import cached_for_run, numbers_key, table_key
-from mcviz.data import Usual, usual
+from mcviz.data import ColumnStats, column_stats
 from mcviz.runs import Run
 from mcviz.runs.columns import (
     UNKNOWN,
@@ -108,6 +108,6 @@ def row_names(run: Run) -> list[str]:
 
 
 @cached_for_run(numbers_key, max_entries=4)
-def usual_values(run: Run) -> Usual:
+def usual_values(run: Run) -> ColumnStats:
     """Return the usual values of each column of a run."""
-    return usual(row_values(run))
+    return column_stats(row_values(run))

@@ -147,8 +147,8 @@ def read_relabelled(options: DataOptions, task: str = "classification") -> DataS
     unknown = [name not in known for name in given.ids]
     if any(unknown):
         say(f"{sum(unknown):,} labels of {labels} are of no example that is taken.")
-    given = given.only(np.flatnonzero(np.logical_not(unknown)))
-    return examples.with_ids(ids).only(places).with_labels_of(given)
+    given = given.take(np.flatnonzero(np.logical_not(unknown)))
+    return examples.with_ids(ids).take(places).with_labels_of(given)
 
 
 def add_scaler(chosen: Preprocessing | None, options: DataOptions, examples: DataSet) -> Preprocessing | None:
@@ -216,10 +216,10 @@ def _take_selected(examples: DataSet, options: DataOptions) -> DataSet:
                 f"--only should name some of the {len(examples):,} examples, counted from 0. "
                 f"Received: {max(options.only):,}."
             )
-        examples = examples.only(np.array(options.only))
+        examples = examples.take(np.array(options.only))
     if options.first is None or options.first >= len(examples):
         return examples
-    return examples.only(np.arange(options.first))
+    return examples.take(np.arange(options.first))
 
 
 def sample(options: SampleOptions) -> None:

@@ -24,6 +24,7 @@ from mcviz.cli.refer import ood_warnings
 from mcviz.measures import percent
 from mcviz.measures.calibration import ENOUGH, Calibration
 from mcviz.measures.conformal import SetFigures
+from mcviz.measures.intervals import Interval
 from mcviz.measures.quality import Measure
 from mcviz.measures.registry import fixed
 from mcviz.measures.regression import FEWEST_FOR_RMSE

@@ -5,11 +5,12 @@ from .distortions import NOISES as NOISES
 from .distortions import ROW_DISTORTIONS as ROW_DISTORTIONS
 from .distortions import TEXT_DISTORTIONS as TEXT_DISTORTIONS
 from .distortions import TEXT_NOISES as TEXT_NOISES
+from .distortions import ColumnStats as ColumnStats
 from .distortions import Distortion as Distortion
 from .distortions import Noise as Noise
 from .distortions import TextNoise as TextNoise
-from .distortions import Usual as Usual
 from .distortions import blur as blur
+from .distortions import column_stats as column_stats
 from .distortions import constant_grey as constant_grey
 from .distortions import erase as erase
 from .distortions import gaussian_noise as gaussian_noise
@@ -26,10 +27,9 @@ from .distortions import shuffle_columns as shuffle_columns
 from .distortions import shuffle_pixels as shuffle_pixels
 from .distortions import smooth_noise as smooth_noise
 from .distortions import uniform_noise as uniform_noise
-from .distortions import usual as usual
 from .given import as_data_set as as_data_set
 from .given import as_examples as as_examples
-from .in_place import InPlace as InPlace
+from .in_place import LazyRows as LazyRows
 from .labels import MATCHES as MATCHES
 from .labels import target_names as target_names
 from .passes import open_passes as open_passes

@@ -1,6 +1,6 @@
 """A data set: the examples that a model is asked about, with all that is known of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mcviz import validate
-from mcviz.data.in_place import InPlace
+from mcviz.data.in_place import LazyRows
 from mcviz.data.labels import (
     MatchedBy,
     check_named,
@@ -24,7 +24,8 @@ from mcviz.errors import InvalidInputError
 from mcviz.tasks import find_task
 from mcviz.text import explain_alike, list_names
 
-Images = np.ndarray | Pictures | InPlace
+Images = np.ndarray | Pictures | LazyRows
+PARTS = ("images", "texts", "rows", "inputs", "labels", "ids", "columns")  # of a data set, with a row an example
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class DataSet:
             raise validate.invalid("data", "of one kind", " and ".join(given), "Leave out all but one.")
 
     def __len__(self) -> int:
-        parts = (self.images, self.texts, self.rows, self.inputs, self.labels, self.ids, self.columns)
+        parts = (getattr(self, name) for name in PARTS)
         return next((len(part) for part in parts if part is not None), 0)
 
     @property
@@ -296,52 +297,45 @@ class DataSet:
             found = f"{len(ids):,} ids" + (f", of which {missing[0]} names none" if missing else "")
             own = "those" if self.ids else "numbers, since the examples have no ids,"
             raise validate.invalid("ids", f"{own} of the {len(place):,} examples", found, explain_alike(missing, place))
-        return replace(self.only(np.array([place[name] for name in ids])), ids=tuple(ids))
+        return replace(self.take(np.array([place[name] for name in ids])), ids=tuple(ids))
 
-    def apart(self, start: int, stop: int) -> "DataSet":
+    def slice_for_worker(self, start: int, stop: int) -> "DataSet":
         """The examples from `start` to before `stop`, without ids and the user's columns, to be sent elsewhere.
 
         Images that lie in a file or in a run stay there, and are read by whoever indexes them.
         """
-        return replace(
-            self,
-            images=_apart(self.images, start, stop),
-            texts=None if self.texts is None else self.texts[start:stop],
-            rows=None if self.rows is None else self.rows.iloc[start:stop],
-            inputs=None if self.inputs is None else self.inputs[start:stop],
-            labels=None if self.labels is None else self.labels[start:stop],
-            ids=None,
-            columns=None,
-            notes=(),
-        )
+        alone = replace(self, ids=None, columns=None, notes=())
+        return alone._map_parts(lambda part: _slice_for_worker(part, start, stop))
+
+    def take(self, indices: np.ndarray) -> "DataSet":
+        """Some of the examples, by an array of their numbers."""
+        return self._map_parts(lambda part: _take(part, indices))
+
+    def _map_parts(self, change: Callable[[Any], Any]) -> "DataSet":
+        """The same data set with all that has a row an example changed."""
+        parts = {name: getattr(self, name) for name in PARTS}
+        return replace(self, **{name: change(part) for name, part in parts.items() if part is not None})
 
     def _match(self, name: str, labels: Any, class_names: Sequence[str] | None) -> "DataSet":
         """The same examples with labels that meet their classes."""
         indices, names, by = match_labels(name, labels, len(self) or len(labels), class_names)
         return replace(self, labels=indices, class_names=names, matched_by=by, target_names=None)
 
-    def only(self, places: np.ndarray) -> "DataSet":
-        """Some of the examples, by an array of their places."""
-        return replace(
-            self,
-            images=_only_images(self.images, places),
-            texts=_only(self.texts, places),
-            rows=_only_rows(self.rows, places),
-            inputs=_only(self.inputs, places),
-            labels=_only(self.labels, places),
-            ids=None if self.ids is None else tuple(self.ids[place] for place in places),
-            columns=_only_rows(self.columns, places),
-        )
+
+def _slice_for_worker(part: Any, start: int, stop: int) -> Any:
+    if isinstance(part, Pictures):
+        return part.slice_for_worker(range(start, min(stop, len(part))))
+    if isinstance(part, LazyRows):
+        return part.take(range(start, min(stop, len(part))))
+    return part.iloc[start:stop] if isinstance(part, pd.DataFrame) else part[start:stop]
 
 
-def _apart(images: Images | None, start: int, stop: int) -> Images | None:
-    if isinstance(images, Pictures | InPlace):
-        return images.apart(range(start, min(stop, len(images))))
-    return None if images is None else images[start:stop]
-
-
-def _only_images(images: Images | None, places: np.ndarray) -> Images | None:
-    return images.only(places) if isinstance(images, Pictures | InPlace) else _only(images, places)
+def _take(part: Any, indices: np.ndarray) -> Any:
+    if isinstance(part, Pictures | LazyRows):
+        return part.take(indices)
+    if isinstance(part, pd.DataFrame):
+        return part.iloc[indices].reset_index(drop=True)
+    return tuple(part[index] for index in indices) if isinstance(part, tuple) else part[indices]
 
 
 def as_model_input(images: np.ndarray) -> np.ndarray:
@@ -356,11 +350,3 @@ def as_model_input(images: np.ndarray) -> np.ndarray:
     if images.dtype == np.uint8:
         return images.astype(np.float32) / np.float32(255)
     return images.astype(np.float32, copy=False)
-
-
-def _only(array: np.ndarray | None, places: np.ndarray) -> np.ndarray | None:
-    return None if array is None else array[places]
-
-
-def _only_rows(table: pd.DataFrame | None, places: np.ndarray) -> pd.DataFrame | None:
-    return None if table is None else table.iloc[places].reset_index(drop=True)

@@ -54,7 +54,7 @@ def uniform_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.
     Raises:
         InvalidInputError: a strength that is not from 0 to 1, or a negative seed.
     """
-    return _faded(_generator(seed).random((count, *shape), dtype=np.float32), strength)
+    return _set_contrast(_generator(seed).random((count, *shape), dtype=np.float32), strength)
 
 
 def gaussian_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.0) -> np.ndarray:
@@ -63,7 +63,7 @@ def gaussian_noise(count: int, shape: ImageShape, seed: int, strength: float = 1
     Args, result and errors: as in `uniform_noise`.
     """
     normal = _generator(seed).standard_normal((count, *shape), dtype=np.float32)
-    return _faded(np.clip(MID_GREY + GAUSSIAN_STD * normal, 0, 1), strength)
+    return _set_contrast(np.clip(MID_GREY + GAUSSIAN_STD * normal, 0, 1), strength)
 
 
 def salt_and_pepper_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.0) -> np.ndarray:
@@ -91,9 +91,10 @@ def smooth_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.0
     for octave, values in enumerate(np.split(drawn, np.cumsum(points)[:-1], axis=1)):
         cells = OCTAVES[octave]
         grid = values.reshape(count, cells + 1, cells + 1, channels)
-        clouds += np.einsum("hi,nijc,wj->nhwc", _joined(height, cells), grid, _joined(width, cells)) / 2**octave
+        down, across = _interpolation_weights(height, cells), _interpolation_weights(width, cells)
+        clouds += np.einsum("hi,nijc,wj->nhwc", down, grid, across) / 2**octave
     low, high = clouds.min(axis=(1, 2, 3), keepdims=True), clouds.max(axis=(1, 2, 3), keepdims=True)
-    return _faded((clouds - low) / np.where(high > low, high - low, 1), strength)
+    return _set_contrast((clouds - low) / np.where(high > low, high - low, 1), strength)
 
 
 def constant_grey(count: int, shape: ImageShape, seed: int, strength: float = 1.0) -> np.ndarray:
@@ -102,7 +103,7 @@ def constant_grey(count: int, shape: ImageShape, seed: int, strength: float = 1.
     Args, result and errors: as in `uniform_noise`.
     """
     levels = _generator(seed).random((count, *[1 for _ in shape]), dtype=np.float32)
-    return np.broadcast_to(_faded(levels, strength), (count, *shape)).copy()
+    return np.broadcast_to(_set_contrast(levels, strength), (count, *shape)).copy()
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def _generator(seed: int) -> np.random.Generator:
     return np.random.default_rng(validate.whole_number("seed", seed))
 
 
-def _joined(size: int, cells: int) -> np.ndarray:
+def _interpolation_weights(size: int, cells: int) -> np.ndarray:
     """(size, cells + 1) weights of the grid's points for each pixel: two neighbours, eased in and out."""
     position = (np.arange(size) + 0.5) / size * cells
     left = position.astype(int)
@@ -147,7 +148,7 @@ def _joined(size: int, cells: int) -> np.ndarray:
     return weights
 
 
-def _faded(noise: np.ndarray, strength: float) -> np.ndarray:
+def _set_contrast(noise: np.ndarray, strength: float) -> np.ndarray:
     validate.fraction("strength", strength)
     return noise if strength == 1 else noise * np.float32(strength) + MID_GREY * np.float32(1 - strength)
 
@@ -368,7 +369,7 @@ def add_noise(rows: RowArray, others: RowArray, share: float, seed: int = 0) -> 
 
 
 @dataclass(frozen=True)
-class Usual:
+class ColumnStats:
     """The usual values of each column.
 
     Attributes:
@@ -395,12 +396,12 @@ class Usual:
             return np.where(away == 0, 0.0, away / self.spread)
 
 
-def usual(rows: RowArray) -> Usual:
+def column_stats(rows: RowArray) -> ColumnStats:
     """Return the usual values of each column of rows (N, D)."""
     rows = rows.astype(np.float64)
     median = np.median(rows, axis=0)
     spread = MAD_TO_STD * np.median(np.abs(rows - median), axis=0)
-    return Usual(median, np.where(spread > 0, spread, rows.std(axis=0)))
+    return ColumnStats(median, np.where(spread > 0, spread, rows.std(axis=0)))
 
 
 def most_unusual(z: np.ndarray) -> np.ndarray:

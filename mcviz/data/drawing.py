@@ -22,7 +22,7 @@ MOST_GROUPS = 60  # of words
 WORD = re.compile(r"\S+")
 
 
-def edge(image: np.ndarray) -> np.ndarray:
+def border_pixels(image: np.ndarray) -> np.ndarray:
     """(2 · (height + width), channels): the pixels along the four edges of an image (height, width, channels)."""
     return np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
 
@@ -40,7 +40,7 @@ class Stroke:
     points: tuple[tuple[float, float], ...]
 
 
-def drawn(strokes: Sequence[Stroke], height: int, width: int) -> np.ndarray:
+def render_strokes(strokes: Sequence[Stroke], height: int, width: int) -> np.ndarray:
     """Draw strokes in white on black, with round ends and smooth edges.
 
     Args:
@@ -72,7 +72,7 @@ def drawn(strokes: Sequence[Stroke], height: int, width: int) -> np.ndarray:
     return covered.mean(axis=(1, 3)) / np.float32(255)
 
 
-def centred(ink: np.ndarray, height: int, width: int) -> np.ndarray:
+def center_digit(ink: np.ndarray, height: int, width: int) -> np.ndarray:
     """Scale and centre a digit as MNIST's are: 20 of 28 pixels long, its centre of mass in the middle.
 
     What is darker than a quarter of the brightest pixel is taken for paper. As in LeCun et al. (1998).
@@ -154,7 +154,7 @@ class Windows:
         Returns:
             (stop - start, height, width, channels) float32.
         """
-        colour = np.median(edge(image), axis=0)
+        colour = np.median(border_pixels(image), axis=0)
         hidden = np.repeat(image[None], stop - start, axis=0)
         for each, (row, column) in zip(hidden, self.corners[start:stop], strict=True):
             each[row : row + self.side, column : column + self.side] = colour
@@ -185,12 +185,12 @@ def groups_of_words(text: str) -> list[tuple[int, int]]:
     return [(words[at][0], words[min(at + size, len(words)) - 1][1]) for at in range(0, len(words), size)]
 
 
-def without_each(text: str, groups: Sequence[tuple[int, int]]) -> np.ndarray:
+def drop_each_group(text: str, groups: Sequence[tuple[int, int]]) -> np.ndarray:
     """(P,) of dtype object: a text without one group of its words after the other."""
     return np.array([text[:start] + text[stop:] for start, stop in groups], object)
 
 
-def with_each_usual(row: np.ndarray, medians: np.ndarray) -> np.ndarray:
+def replace_each_by_median(row: np.ndarray, medians: np.ndarray) -> np.ndarray:
     """A row with one value after the other replaced by the median of its column.
 
     Args:

@@ -6,6 +6,7 @@ Known by what they are like: torch is not imported.
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ import pandas as pd
 from PIL import Image
 
 from mcviz.data.data_set import DataSet
-from mcviz.data.in_place import InPlace, Places
+from mcviz.data.in_place import LazyRows, Places
 from mcviz.data.sources import give_kind, read_arrays, read_arrow_table, read_data, read_table, take_labels
 from mcviz.data.tables import LABEL_COLUMNS, ColumnNames, find_usual_column
 from mcviz.errors import InvalidInputError
@@ -168,7 +169,7 @@ def read_torch_data(data: Any, task: str | None) -> DataSet:
         columns = {name: [each[name] for each in examples] for name in examples[0]}
         return read_columns(columns, task, None if labels[0] is None else labels)
     if first is not None:
-        held = DataSet(InPlace(_Pixels(items), range(count), first.shape, first.dtype))
+        held = DataSet(LazyRows(partial(_read_pixels, items), range(count), first.shape, first.dtype))
     else:
         held = read_arrays(examples) if isinstance(examples[0], str) else read_tensor(examples, None, "classification")
     if own[0]:
@@ -228,16 +229,9 @@ class _Items:
         return _Item(example[pictures[0]], label, others | own)
 
 
-@dataclass(frozen=True)
-class _Pixels:
-    """Gives images of a Dataset by their places."""
-
-    items: _Items
-
-    def __call__(self, places: Places) -> np.ndarray:
-        return np.stack(
-            [pixels for place in places if (pixels := _as_pixels(self.items(int(place)).example)) is not None]
-        )
+def _read_pixels(items: _Items, places: Places) -> np.ndarray:
+    """Read images of a Dataset by their places."""
+    return np.stack([pixels for place in places if (pixels := _as_pixels(items(int(place)).example)) is not None])
 
 
 def _dataset(data: Any) -> Any:

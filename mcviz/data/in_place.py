@@ -16,13 +16,14 @@ Places = range | np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
-class InPlace:
-    """Images that stay in a file, as an array. Indexing by a number, a slice or an array reads them.
+class LazyRows:
+    """Images that stay in a file or in a run, (N, height, width, channels), and are read as they are indexed.
 
-    Pickled it is small, and the process that gets it reads for itself.
+    Takes a number, a slice, an array of numbers or an array of booleans along the first axis, and gives a read-only
+    numpy array. `numpy.asarray` reads all of them. Pickled it is small where `read` is.
 
     Attributes:
-        read: reads (n, height, width, channels) images by their places there; pickled it is small.
+        read: reads (n, height, width, channels) images by their places there.
         places: of these images.
         image_shape: (height, width, channels) of each.
         dtype: uint8 or float32.
@@ -44,28 +45,38 @@ class InPlace:
         return len(self.places)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self[:], dtype, copy=copy)
+        return np.array(self.read(self.places), dtype, copy=copy)
 
-    def __getitem__(self, rows: int | slice | list[int] | np.ndarray) -> np.ndarray:
-        """Read the images at some places, (n, height, width, channels); one number gives one image.
+    def __getitem__(self, index: Any) -> np.ndarray:
+        """The images that an index names, (height, width, channels) for a number, else (n, height, width, channels).
 
         Raises:
+            IndexError: there is no such image, or the index is of more axes than the first.
             McvizError: they cannot be read.
         """
-        if isinstance(rows, int | np.integer):
-            place = self.places[rows]
-            return self.read(range(place, place + 1))[0]
-        if isinstance(rows, slice):
-            return self.read(self.places[rows])
-        return self.read(np.asarray(self.places, np.int64)[rows])
+        if index is None or index is Ellipsis or isinstance(index, tuple):
+            raise IndexError(
+                f"Images are indexed along their first axis alone. Received: {index}. `run.images[:]` is an array of "
+                "all of them, which takes any index."
+            )
+        if isinstance(index, int | np.integer) and not isinstance(index, bool):
+            place = self.places[index]
+            images = self.read(range(place, place + 1))[0]
+        else:
+            places = _select(self.places, index)
+            if np.ndim(places) != 1:
+                raise IndexError(f"Images are indexed along their first axis alone. Received: {np.ndim(places)} axes.")
+            images = self.read(places)
+        images.setflags(write=False)
+        return images
 
-    def only(self, places: np.ndarray) -> "InPlace":
-        """Select images by an array of their places."""
-        return replace(self, places=np.asarray(self.places, np.int64)[places])
+    def take(self, indices: Places) -> "LazyRows":
+        """Select images by their numbers; a range of them stays one, to be sent to another process."""
+        return replace(self, places=_select(self.places, to_index(indices)))
 
-    def apart(self, places: range) -> "InPlace":
-        """Select a range of images, to be sent to another process."""
-        return replace(self, places=self.places[places.start : places.stop])
+
+def _select(places: Places, index: Any) -> Places:
+    return places[index] if isinstance(index, slice) else np.asarray(places, np.int64)[index]
 
 
 def to_index(places: Places) -> slice | np.ndarray:

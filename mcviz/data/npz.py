@@ -66,7 +66,7 @@ class NpzArrays:
         """The names, or the first of many."""
         return list_names([f"{name:.60}" for name in self._members]) or "no arrays"
 
-    def form(self, name: str) -> np.ndarray:
+    def header_array(self, name: str) -> np.ndarray:
         """Return an array of the same shape and dtype that holds no numbers and takes no memory.
 
         Raises:
@@ -93,11 +93,12 @@ class NpzArrays:
         return np.broadcast_to(np.zeros((), dtype), shape)
 
     def read(self, name: str) -> np.ndarray:
-        """Read an array, whose form has been checked.
+        """Read an array, once its header is known to be true.
 
         Raises:
-            InvalidInputError: it cannot be unpacked.
+            InvalidInputError: as `header_array`, or it cannot be unpacked.
         """
+        self.header_array(name)
         with self._archive.open(self._members[name]) as file:
             return npy.read_array(file, allow_pickle=False)
 

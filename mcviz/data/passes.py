@@ -121,7 +121,7 @@ def read_array(path: str | Path, usual: Sequence[str] = ()) -> np.ndarray:
         names = [name for name in usual if name in arrays][:1] or arrays.names()
         if len(names) != 1:
             raise InvalidInputError(f"it should hold one array, and holds {arrays}.")
-        return _read_checked(arrays, names[0])
+        return arrays.read(names[0])
 
 
 def _read_folder(path: Path, names: PassNames) -> PassesFile:
@@ -136,15 +136,10 @@ def _read_folder(path: Path, names: PassNames) -> PassesFile:
 def _read_npz(path: Path, names: PassNames) -> PassesFile:
     with open_npz(path) as arrays:
         there = arrays.names()
-        usual = {*names.arrays, *names.spreads, *LABEL_ARRAYS, ID_ARRAY, names.named}
+        usual = {*names.arrays, *names.spreads, *LABEL_ARRAYS, ID_ARRAY, names.names_array}
         candidates = [name for name in there if name.removeprefix("deterministic_") in usual or len(there) == 1]
-        axes = {name: arrays.form(name).ndim for name in candidates}  # which checks it before it is unpacked
+        axes = {name: arrays.header_array(name).ndim for name in candidates}
         return _select_arrays(_Arrays(axes, arrays.read, lambda _: (), str(arrays)), names)
-
-
-def _read_checked(arrays: Any, name: str) -> np.ndarray:
-    arrays.form(name)  # checks it before it is unpacked
-    return arrays.read(name)
 
 
 def _read_zarr(path: Path, names: PassNames) -> PassesFile:
@@ -253,12 +248,12 @@ def _select_arrays(arrays: _Arrays, names: PassNames) -> PassesFile:
             other, its_axes = _arrange_passes(arrays, f"{group}{slash}{spread}", names)
             if (other.shape, its_axes) != (passes.shape, axes):
                 raise InvalidInputError(f"{spread} has the shape {other.shape}, and {own} the shape {passes.shape}.")
-            passes = _Concatenated(passes, other, axes.index(names.last) if axes else 2)
+            passes = _Concatenated(passes, other, axes.index(names.last_axis) if axes else 2)
             parts, predicts = [own, spread], together
             break
     fixed = [_read_first(arrays, group + slash, (f"deterministic_{part}",)) for part in parts]
     there = [each.reshape(len(each), -1) for each in fixed if each is not None]
-    named, ids = (_read_first(arrays, group + slash, (name,)) for name in (names.named, ID_ARRAY))
+    named, ids = (_read_first(arrays, group + slash, (name,)) for name in (names.names_array, ID_ARRAY))
     return PassesFile(
         passes,
         axes,
@@ -279,8 +274,8 @@ def _arrange_passes(arrays: _Arrays, name: str, names: PassNames) -> tuple[Any, 
         values = np.asarray(array[...]).transpose(*front, *behind)
         array, count = values.reshape(-1, *values.shape[2:]), count - 1
         axes = ("pass", *(axes[axis] for axis in behind))
-    if count == 2 == names.least:
-        return OneTarget(array), None if axes is None else (*axes, names.last)
+    if count == 2 == names.min_axes:
+        return OneTarget(array), None if axes is None else (*axes, names.last_axis)
     if count != 3:
         dimensions = ", ".join(arrays.dimensions(name))
         raise InvalidInputError(f"its array has the dimensions {dimensions}. Give one of {names.axes}.")
@@ -311,9 +306,9 @@ class _Concatenated:
 
 def _read_long_table(path: Path, names: PassNames) -> PassesFile:
     table = read_frame(path)
-    if names.least == 2 and names.last not in table.columns:
-        table = table.assign(**{names.last: 0})  # of the only target
-    columns = ["example", "pass", names.last, names.value]
+    if names.min_axes == 2 and names.last_axis not in table.columns:
+        table = table.assign(**{names.last_axis: 0})  # of the only target
+    columns = ["example", "pass", names.last_axis, names.value]
     missing = [name for name in columns if name not in table.columns]
     if missing:
         found = list_names(table.columns)
@@ -321,15 +316,15 @@ def _read_long_table(path: Path, names: PassNames) -> PassesFile:
     codes, values = map(
         list, zip(*(pd.factorize(table[name], sort=name != "example") for name in columns[:3]), strict=True)
     )
-    if not is_numeric(table[names.last]):
+    if not is_numeric(table[names.last_axis]):
         values[2] = pd.Index(sort_class_names([str(value) for value in values[2]]))
-        codes[2] = values[2].get_indexer(table[names.last])
+        codes[2] = values[2].get_indexer(table[names.last_axis])
     examples, passes, lasts = (len(value) for value in values)
     expected = examples * passes * lasts
     if len(table) != expected or table.duplicated(columns[:3]).any() or any((code < 0).any() for code in codes):
         raise InvalidInputError(
             f"it should have {expected:,} rows, one for each of {passes:,} passes, {examples:,} examples and "
-            f"{lasts:,} of the column {names.last}, and has {len(table):,}, or some twice."
+            f"{lasts:,} of the column {names.last_axis}, and has {len(table):,}, or some twice."
         )
     try:
         numbers = table[names.value].to_numpy(np.float32)
@@ -338,7 +333,7 @@ def _read_long_table(path: Path, names: PassNames) -> PassesFile:
     array = np.empty((passes, examples, lasts), np.float32)
     array[codes[1], codes[0], codes[2]] = numbers
     return PassesFile(
-        array, ("pass", "example", names.last), ids=_column_names(values[0]), last_names=_column_names(values[2])
+        array, ("pass", "example", names.last_axis), ids=_column_names(values[0]), last_names=_column_names(values[2])
     )
 
 
@@ -363,10 +358,10 @@ def _choose_array(arrays: _Arrays, names: PassNames) -> str:
         own = {name: name.rpartition("/")[2] for name, count in arrays.axes.items() if count in counts}
         return [name for name, each in own.items() if each not in beside and not each.startswith("deterministic_")]
 
-    several = of(*range(names.least, 5))
+    several = of(*range(names.min_axes, 5))
     usual = [name for name in several if name.rpartition("/")[2] in names.arrays]
     in_groups = [name for name in several if name.partition("/")[0] in ARVIZ_GROUPS]
-    fitting = usual or in_groups or of(3) or of(4) or of(*range(names.least, 3))
+    fitting = usual or in_groups or of(3) or of(4) or of(*range(names.min_axes, 3))
     if len(fitting) != 1:
         raise InvalidInputError(
             f"it should hold one array of {names.axes}, under the name {names.arrays[0]} where there are others. "
@@ -377,9 +372,9 @@ def _choose_array(arrays: _Arrays, names: PassNames) -> str:
 
 def _name_axes(dimensions: Sequence[str], names: PassNames) -> tuple[str, ...] | None:
     """Translate the names of axes to ours, where all are known; ArviZ calls unnamed ones `y_dim_0` and so on."""
-    known = {**DIMENSIONS, names.last: names.dimensions}
+    known = {**DIMENSIONS, names.last_axis: names.dimensions}
     of = {name: axis for axis, each in known.items() for name in each}
-    numbered = {"0": "example", "1": names.last}
+    numbered = {"0": "example", "1": names.last_axis}
     axes = tuple(of.get(str(name).lower(), numbered.get(str(name).rpartition("_dim_")[2], "")) for name in dimensions)
-    needed = {"pass", "example", *([names.last] if names.least == 3 else [])}
+    needed = {"pass", "example", *([names.last_axis] if names.min_axes == 3 else [])}
     return axes if len(set(axes)) == len(axes) and needed <= set(axes) and "" not in axes else None

@@ -21,7 +21,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageOps
 
-from mcviz.data.drawing import LUMA, edge
+from mcviz.data.drawing import LUMA, border_pixels
 from mcviz.data.parquet import ParquetPictures
 from mcviz.errors import InvalidInputError
 from mcviz.regular import open_regular
@@ -129,7 +129,7 @@ def edge_brightness(image: np.ndarray) -> float:
     Returns:
         0 (black) to 1 (white).
     """
-    colours = edge(image).astype(np.float64)
+    colours = border_pixels(image).astype(np.float64)
     grey = colours[:, :3] @ LUMA if colours.shape[1] >= len(LUMA) else colours[:, 0]
     return float(np.median(grey)) / (255 if image.dtype == np.uint8 else 1)
 
@@ -152,7 +152,7 @@ def fit_picture(picture: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
         raise InvalidInputError(f"A picture can become 1 channel or 3. Received: a model that takes {channels}.")
     scale = min(height / picture.shape[0], width / picture.shape[1])
     size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
-    background = tuple(int(value) for value in np.median(edge(picture), axis=0))
+    background = tuple(int(value) for value in np.median(border_pixels(picture), axis=0))
     canvas = Image.new("RGB", (width, height), background)
     scaled = Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR)
     canvas.paste(scaled, ((width - size[0]) // 2, (height - size[1]) // 2))
@@ -311,12 +311,12 @@ class Pictures:
         share = min(1.0, side / max(height, width))
         return replace(self, image_shape=(max(1, round(height * share)), max(1, round(width * share)), channels))
 
-    def only(self, places: np.ndarray) -> "Pictures":
-        """Select pictures by an array of their places."""
-        kept = places.tolist()
+    def take(self, indices: np.ndarray) -> "Pictures":
+        """Select pictures by an array of their numbers."""
+        kept = indices.tolist()
         return replace(self, names=[self.names[place] for place in kept], read=_select(self.read, kept))
 
-    def apart(self, places: range) -> "Pictures":
+    def slice_for_worker(self, places: range) -> "Pictures":
         """Select a range of pictures, without the bytes of the others, to be sent to another process.
 
         Those in files and in Parquet stay there, and are read by whoever decodes them; the bytes of all others come

@@ -67,8 +67,6 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
         if "mean" not in arrays or std is None:
             raise InvalidInputError(f"it holds {arrays}. {SCALER_ADVICE}")
         names = ["mean", std, *(["column"] if "column" in arrays else [])]
-        for name in names:
-            arrays.form(name)  # checks it before it is unpacked
         mean, std_read, *columns = (arrays.read(name) for name in names)
     return mean, std_read, [str(name) for name in columns[0].ravel()] if columns else None
 

@@ -134,11 +134,11 @@ def read_pair(arrays: NpzArrays, examples: str, labels: str, task: str = "classi
     Raises:
         InvalidInputError: they are not examples and labels.
     """
-    form = arrays.form(examples)
-    find_kind_of_array(examples, form)
-    if labels in arrays and len(arrays.form(labels)) != len(form):
-        found = f"shape {arrays.form(labels).shape}"
-        raise validate.invalid(labels, f"{len(form)} class indices, one an example", found)
+    header = arrays.header_array(examples)
+    find_kind_of_array(examples, header)
+    if labels in arrays and len(arrays.header_array(labels)) != len(header):
+        found = f"shape {arrays.header_array(labels).shape}"
+        raise validate.invalid(labels, f"{len(header)} class indices, one an example", found)
     known = arrays.read(labels) if labels in arrays else None
     return read_arrays(arrays.read(examples), known, names=(examples, labels), task=task)
 
@@ -158,9 +158,9 @@ def _add_names(examples: DataSet, arrays: NpzArrays) -> DataSet:
 
 
 def _read_texts(name: str, arrays: NpzArrays) -> list[str]:
-    form = arrays.form(name)
-    if form.ndim != 1 or form.dtype.kind not in "US":
-        raise validate.invalid(name, "texts, in one axis", f"{form.dtype}, shape {form.shape}")
+    header = arrays.header_array(name)
+    if header.ndim != 1 or header.dtype.kind not in "US":
+        raise validate.invalid(name, "texts, in one axis", f"{header.dtype}, shape {header.shape}")
     return [str(text) for text in arrays.read(name).astype(str)]
 
 

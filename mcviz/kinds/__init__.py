@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from mcviz.kinds.base import Files, Kind, Nothing, OODRecipe
-from mcviz.kinds.image import Image
-from mcviz.kinds.row import Row
-from mcviz.kinds.text import Text
+from mcviz.kinds.base import Files as Files
+from mcviz.kinds.base import Kind as Kind
+from mcviz.kinds.base import Nothing as Nothing
+from mcviz.kinds.image import Image as Image
+from mcviz.kinds.row import Row as Row
+from mcviz.kinds.text import Text as Text
 from mcviz.manifest import Manifest
 from mcviz.validate import choice
 
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
 
 # In the order in which they are looked for.
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (Image(), Text(), Row(), Nothing())}
-
-__all__ = ["KINDS", "Files", "Image", "Kind", "Nothing", "OODRecipe", "Row", "Text", "find_kind", "kind_of"]
 
 
 def kind_of(manifest: Manifest) -> Kind:

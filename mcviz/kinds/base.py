@@ -199,7 +199,7 @@ def drop_broken(
     if len(broken) == len(names) or not files.skip_broken:
         raise InvalidInputError(f"{found} Mend or remove them, or leave them out with --skip-broken.")
     kept = np.setdiff1d(np.arange(len(names)), list(broken))
-    return replace(examples.only(kept), notes=(*examples.notes, f"Left out: {found}"))
+    return replace(examples.take(kept), notes=(*examples.notes, f"Left out: {found}"))
 
 
 class Nothing(Kind):

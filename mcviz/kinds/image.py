@@ -1,7 +1,8 @@
 """Images: arrays, pictures in files, and pictures inside tables."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from mcviz import validate
 from mcviz.data.distortions import NOISES, Noise, invert, mix, rotate, shuffle_pixels
-from mcviz.data.in_place import InPlace, NpyRows, Places, locate_npy
+from mcviz.data.in_place import LazyRows, NpyRows, Places, locate_npy
 from mcviz.data.tables import (
     PICTURE_COLUMNS,
     TEXT_COLUMNS,
@@ -67,7 +68,7 @@ class Image(Kind):
     def check(self, examples: "DataSet") -> "DataSet":
         from mcviz.data.pictures import Pictures
 
-        if isinstance(examples.images, Pictures | InPlace):
+        if isinstance(examples.images, Pictures | LazyRows):
             return examples
         return self.read_array(examples, "images", validate.array("images", examples.images))
 
@@ -82,11 +83,11 @@ class Image(Kind):
         self.check_form(name, array)
         if (rows := locate_npy(array)) is None:
             return replace(examples, images=as_images(name, array))
-        read = _ImagesOfRows(rows, name)
+        read = partial(_read_rows, name, rows)
         at_once = max(1, validate.VALUES_AT_ONCE // array[0].size)
         for start in range(0, len(array), at_once):
             block = read(range(start, min(start + at_once, len(array))))
-        return replace(examples, images=InPlace(read, range(len(array)), block.shape[1:], block.dtype))
+        return replace(examples, images=LazyRows(read, range(len(array)), block.shape[1:], block.dtype))
 
     def compute_vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
         averaged = contents
@@ -159,15 +160,9 @@ class Image(Kind):
         return drop_broken(replace(examples, images=pictures), self.files, names, broken, files)
 
 
-@dataclass(frozen=True)
-class _ImagesOfRows:
-    """Gives images of the rows of an array that is not in memory, checked as often as they are read."""
-
-    rows: NpyRows
-    name: str
-
-    def __call__(self, places: Places) -> np.ndarray:
-        return as_images(self.name, self.rows(places))
+def _read_rows(name: str, rows: NpyRows, places: Places) -> np.ndarray:
+    """Read rows of an array that is not in memory as images, and check them as often as they are read."""
+    return as_images(name, rows(places))
 
 
 def as_images(name: str, array: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
-from mcviz.data.distortions import add_noise, out_of_range, shuffle_columns, usual
+from mcviz.data.distortions import add_noise, column_stats, out_of_range, shuffle_columns
 from mcviz.data.tables import UNNAMED_PREFIX, is_numeric
 from mcviz.errors import InvalidInputError
 from mcviz.kinds.base import Files, Kind, OODRecipe, Progress, join_halves
@@ -80,7 +80,7 @@ class Row(Kind):
         return replace(examples, rows=_float32(rows))
 
     def compute_vectors(self, contents: np.ndarray, others: np.ndarray) -> np.ndarray:
-        return np.clip(usual(others).z(contents), -FARTHEST, FARTHEST).astype(np.float32)
+        return np.clip(column_stats(others).z(contents), -FARTHEST, FARTHEST).astype(np.float32)
 
     def compute_components(self, content: Any, progress: Progress | None) -> np.ndarray:
         """Return principal components of standardised columns; no value far away makes one outweigh the others."""

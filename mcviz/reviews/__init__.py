@@ -1,34 +1,15 @@
 """Reviews: people's decisions about examples, kept beside the runs. Nothing here needs TensorFlow."""
 
-from mcviz.reviews.decisions import (
-    Agreement,
-    Decision,
-    Outcome,
-    ReviewSummary,
-    compute_outcome,
-    corrected_labels,
-    label_names,
-    select_new_entries,
-    summarise_reviews,
-)
-from mcviz.reviews.files import Move, find_open_moves, move_files, plan_moves
-from mcviz.reviews.store import Entry, Reviews, open_reviews
-
-__all__ = [
-    "Agreement",
-    "Decision",
-    "Entry",
-    "Move",
-    "Outcome",
-    "ReviewSummary",
-    "Reviews",
-    "compute_outcome",
-    "corrected_labels",
-    "find_open_moves",
-    "label_names",
-    "move_files",
-    "open_reviews",
-    "plan_moves",
-    "select_new_entries",
-    "summarise_reviews",
-]
+from mcviz.reviews.decisions import Decision as Decision
+from mcviz.reviews.decisions import Outcome as Outcome
+from mcviz.reviews.decisions import ReviewSummary as ReviewSummary
+from mcviz.reviews.decisions import compute_outcome as compute_outcome
+from mcviz.reviews.decisions import corrected_labels as corrected_labels
+from mcviz.reviews.decisions import select_new_entries as select_new_entries
+from mcviz.reviews.decisions import summarise_reviews as summarise_reviews
+from mcviz.reviews.files import find_open_moves as find_open_moves
+from mcviz.reviews.files import move_files as move_files
+from mcviz.reviews.files import plan_moves as plan_moves
+from mcviz.reviews.store import Entry as Entry
+from mcviz.reviews.store import Reviews as Reviews
+from mcviz.reviews.store import open_reviews as open_reviews

@@ -1,51 +1,29 @@
 """Runs on disk: written, opened, checked, listed and exported. Nothing here needs TensorFlow."""
 
-from mcviz.manifest import Examples, Images, Layer, Layout, Manifest, Model, Origin, Preprocessing
-from mcviz.runs.arrays import StoredImages, ValueScale
-from mcviz.runs.derived import Derived, load_derived, save_derived
-from mcviz.runs.folder import (
-    PRESETS,
-    ListedRun,
-    Removal,
-    list_runs,
-    preview_removal,
-    remove_run,
-    rename_run,
-    run_names,
-    runs_table,
-)
-from mcviz.runs.run import Run, open_run
-from mcviz.runs.verify import Verification, as_xarray, check_table_file, export_run, verify_run, write_table
-
-__all__ = [
-    "PRESETS",
-    "Derived",
-    "Examples",
-    "Images",
-    "Layer",
-    "Layout",
-    "ListedRun",
-    "Manifest",
-    "Model",
-    "Origin",
-    "Preprocessing",
-    "Removal",
-    "Run",
-    "StoredImages",
-    "ValueScale",
-    "Verification",
-    "as_xarray",
-    "check_table_file",
-    "export_run",
-    "list_runs",
-    "load_derived",
-    "open_run",
-    "preview_removal",
-    "remove_run",
-    "rename_run",
-    "run_names",
-    "runs_table",
-    "save_derived",
-    "verify_run",
-    "write_table",
-]
+from mcviz.manifest import Examples as Examples
+from mcviz.manifest import Images as Images
+from mcviz.manifest import Layer as Layer
+from mcviz.manifest import Layout as Layout
+from mcviz.manifest import Manifest as Manifest
+from mcviz.manifest import Model as Model
+from mcviz.manifest import Origin as Origin
+from mcviz.manifest import Preprocessing as Preprocessing
+from mcviz.runs.arrays import ValueScale as ValueScale
+from mcviz.runs.derived import Derived as Derived
+from mcviz.runs.derived import load_derived as load_derived
+from mcviz.runs.derived import save_derived as save_derived
+from mcviz.runs.folder import PRESETS as PRESETS
+from mcviz.runs.folder import ListedRun as ListedRun
+from mcviz.runs.folder import list_runs as list_runs
+from mcviz.runs.folder import preview_removal as preview_removal
+from mcviz.runs.folder import remove_run as remove_run
+from mcviz.runs.folder import rename_run as rename_run
+from mcviz.runs.folder import run_names as run_names
+from mcviz.runs.folder import runs_table as runs_table
+from mcviz.runs.run import Run as Run
+from mcviz.runs.run import open_run as open_run
+from mcviz.runs.verify import as_xarray as as_xarray
+from mcviz.runs.verify import check_table_file as check_table_file
+from mcviz.runs.verify import export_run as export_run
+from mcviz.runs.verify import verify_run as verify_run
+from mcviz.runs.verify import write_table as write_table

@@ -10,12 +10,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mcviz.choices import Predicts
+from mcviz.data.in_place import LazyRows, Places
 from mcviz.errors import CorruptRunError
 from mcviz.manifest import COLUMNS, Examples, Images, Manifest, Origin, Preprocessing, StoredFile, layout_for
 from mcviz.runs.manifest_file import NAME, corrupt, read_manifest
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 BYTES = 255
 
-NEAR = 8  # images, which cost less to decode than another read
+MAX_GAP = 8  # images, which cost less to decode than another read
 AT_ONCE = 512  # images that are read together at most
 
 CACHED_BYTES = 1 << 26  # of shards that were read and verified
@@ -69,7 +71,7 @@ class ValueScale:
 
     Attributes:
         low: the value of black, (1,) or one a channel, float32.
-        high: the value of white, likewise.
+        high: the value of white, as `low`.
         reversed_channels: whether the colours are stored as blue, green, red.
         stretched: whether the range was only taken from the images, so that their true colours are not known.
     """
@@ -115,67 +117,36 @@ class ValueScale:
         return cls(low.astype(np.float32), high.astype(np.float32), done.channel_order == "bgr")
 
 
-class StoredImages:
-    """(N, height, width, channels) images, uint8 in 0..255 or float32, read as they are indexed.
+def lazy_images(shape: tuple[int, ...], dtype: str, read: Callable[[int, int], np.ndarray]) -> LazyRows:
+    """Images that a function reads when they are indexed.
 
-    Takes a number, a slice, an array of numbers or an array of booleans along the first axis, and gives a read-only
-    numpy array. `numpy.asarray` reads all of them.
-
-    Attributes:
+    Args:
         shape: (N, height, width, channels).
         dtype: uint8 or float32.
+        read: (start, stop) to (stop - start, height, width, channels).
     """
-
-    def __init__(self, shape: tuple[int, ...], dtype: str, read: Callable[[int, int], np.ndarray]) -> None:
-        """Index images that are read by a function.
-
-        Args:
-            shape: (N, height, width, channels).
-            dtype: uint8 or float32.
-            read: (start, stop) to (stop - start, height, width, channels).
-        """
-        self._read = read
-        self.shape = shape
-        self.dtype = np.dtype(dtype)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return (self[image] for image in range(len(self)))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        whole = self._read(0, len(self))
-        return whole if dtype is None else whole.astype(dtype, copy=False)
-
-    def __getitem__(self, which: Any) -> np.ndarray:
-        """The images that an index names, (height, width, channels) for a number, else (n, height, width, channels)."""
-        if which is None or which is Ellipsis or isinstance(which, tuple):
-            raise IndexError(
-                f"Images are indexed along their first axis alone. Received: {which}. `run.images[:]` is an array of "
-                "all of them, which takes any index."
-            )
-        numbers = np.arange(len(self))[which]
-        if np.ndim(numbers) == 0:
-            images = self._read(int(numbers), int(numbers) + 1)[0]
-        elif np.ndim(numbers) != 1:
-            raise IndexError(f"Images are indexed along their first axis alone. Received: {np.ndim(numbers)} axes.")
-        else:
-            images = np.empty((len(numbers), *self.shape[1:]), self.dtype)
-            for start, stop in _stretches(numbers):
-                first, last = int(numbers[start]), int(numbers[stop - 1])
-                images[start:stop] = self._read(first, last + 1)[numbers[start:stop] - first]
-        images.setflags(write=False)
-        return images
+    return LazyRows(partial(_read_scattered, read, shape[1:], dtype), range(shape[0]), shape[1:], np.dtype(dtype))
 
 
-def _stretches(numbers: np.ndarray) -> Iterator[tuple[int, int]]:
+def _read_scattered(
+    read: Callable[[int, int], np.ndarray], shape: tuple[int, ...], dtype: str, places: Places
+) -> np.ndarray:
+    """Read images by their places, those together that lie close to each other."""
+    numbers = np.asarray(places, np.int64)
+    images = np.empty((len(numbers), *shape), dtype)
+    for start, stop in _contiguous_runs(numbers):
+        first, last = int(numbers[start]), int(numbers[stop - 1])
+        images[start:stop] = read(first, last + 1)[numbers[start:stop] - first]
+    return images
+
+
+def _contiguous_runs(numbers: np.ndarray) -> Iterator[tuple[int, int]]:
     """Where ascending numbers begin and end that lie close enough together to be read with those between them."""
     if len(numbers) == 0:
         return iter(())
     steps = np.diff(numbers)
-    apart = (steps < 1) | (steps > NEAR) | (np.diff(numbers // AT_ONCE) != 0)
-    return pairwise([0, *(np.flatnonzero(apart) + 1).tolist(), len(numbers)])
+    breaks = (steps < 1) | (steps > MAX_GAP) | (np.diff(numbers // AT_ONCE) != 0)
+    return pairwise([0, *(np.flatnonzero(breaks) + 1).tolist(), len(numbers)])
 
 
 def stored_arrays(manifest: Manifest) -> dict[str, StoredArray]:

@@ -2,16 +2,16 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mcviz.data import DataSet, InPlace
-from mcviz.data.in_place import Places, to_index
+from mcviz.data import DataSet, LazyRows
+from mcviz.data.in_place import Places
 from mcviz.errors import RunNotFoundError
 from mcviz.runs.manifest_file import NAME
 from mcviz.runs.run import Run, open_run
@@ -49,42 +49,36 @@ def data_set_of(run: Run) -> DataSet:
     return next((each for each in found if _columns_sha256(run, each) == examples.columns_sha256), found[0])
 
 
-def _images_of(run: Run) -> InPlace:
+def _images_of(run: Run) -> LazyRows:
     images, path = run.images, run.path if "://" in run.path else str(Path(run.path).absolute())
-    read = _ImagesOfRun(path, run.manifest.examples.sha256)
-    return InPlace(read, range(len(images)), images.shape[1:], images.dtype)
+    read = partial(_read_images, path, run.manifest.examples.sha256)
+    return LazyRows(read, images.places, images.image_shape, images.dtype)
 
 
-@dataclass(frozen=True)
-class _ImagesOfRun:
-    """Gives images of a run, which every process opens for itself; the run may grow meanwhile.
+def _read_images(path: str, sha256: str, places: Places) -> np.ndarray:
+    """Read images of a run, which every process opens for itself; the run may grow meanwhile.
 
-    Attributes:
+    Args:
         path: of the run.
         sha256: of its examples.
+        places: of the images.
+
+    Raises:
+        RunNotFoundError: the run was removed, or has other images by now.
+        CorruptRunError: a file is not what was written.
     """
+    try:
+        return _open_images(path, sha256).read(places)
+    except RunNotFoundError:  # it has grown, or was removed and made again
+        _opened.cache_clear()
+    return _open_images(path, sha256).read(places)
 
-    path: str
-    sha256: str
 
-    def __call__(self, places: Places) -> np.ndarray:
-        """The images at some places.
-
-        Raises:
-            RunNotFoundError: the run was removed, or has other images by now.
-            CorruptRunError: a file is not what was written.
-        """
-        try:
-            return self._opened().images[to_index(places)]
-        except RunNotFoundError:  # it has grown, or was removed and made again
-            _opened.cache_clear()
-        return self._opened().images[to_index(places)]
-
-    def _opened(self) -> Run:
-        run = _opened(self.path)
-        if run.manifest.examples.sha256 != self.sha256:
-            raise RunNotFoundError(f"{self.path} was replaced by a run of other examples. Give the one that is meant.")
-        return run
+def _open_images(path: str, sha256: str) -> LazyRows:
+    run = _opened(path)
+    if run.manifest.examples.sha256 != sha256:
+        raise RunNotFoundError(f"{path} was replaced by a run of other examples. Give the one that is meant.")
+    return run.images
 
 
 @lru_cache(1)

@@ -6,8 +6,6 @@ run's folder under `derived/`, or, where that cannot be written to, in the user'
 
 import io
 import re
-import zipfile
-import zlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 import platformdirs
 
 from mcviz import validate
+from mcviz.data.npz import NPZ_ERRORS
 from mcviz.errors import InvalidInputError, McvizError, StorageError
 from mcviz.manifest import Manifest
 from mcviz.measures import Score, Scores
@@ -35,31 +34,11 @@ DIGEST = "run_digest"
 PATIENCE = 2.0  # seconds
 
 FILE = "added-scores.parquet"
-ABOUT = b"mcviz"  # the key in the metadata of the file
+METADATA_KEY = b"mcviz"  # the key in the metadata of the file
 MOST_SCORES = 100
 LONGEST_MEANING = 500  # characters
 NAME = re.compile("[a-z][a-z0-9_]{0,39}")
 TAKEN = re.compile("deterministic|example|id|image|correct|(change|error|label|prediction|other|user)(_.*)?")
-
-
-def encode_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """The compressed file of some arrays."""
-    file, members = io.BytesIO(), dict[str, Any](arrays)
-    np.savez_compressed(file, **members)
-    return file.getvalue()
-
-
-def decode_npz(content: bytes) -> dict[str, np.ndarray]:
-    """The arrays of a file.
-
-    Raises:
-        ValueError: it is no such file, or damaged.
-    """
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return dict(archive)
-    except (ValueError, OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"it holds no arrays ({error})") from error
 
 
 @dataclass(frozen=True)
@@ -151,13 +130,17 @@ def _save_for_user(digest: str, derived: Derived, content: bytes) -> bool:
 
 
 def _pack(arrays: Mapping[str, np.ndarray], digest: str) -> bytes:
-    return encode_npz({DIGEST: np.frombuffer(bytes.fromhex(digest), np.uint8), **arrays})
+    file = io.BytesIO()
+    members: dict[str, Any] = {DIGEST: np.frombuffer(bytes.fromhex(digest), np.uint8), **arrays}
+    np.savez_compressed(file, **members)
+    return file.getvalue()
 
 
 def _unpack(content: bytes, digest: str) -> dict[str, np.ndarray] | None:
     try:
-        arrays = decode_npz(content)
-    except ValueError:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            arrays = dict(archive)
+    except NPZ_ERRORS:
         return None
     of_run = arrays.pop(DIGEST, np.empty(0, np.uint8))
     return arrays if of_run.tobytes() == bytes.fromhex(digest) else None
@@ -170,7 +153,7 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     meaning: Annotated[str, msgspec.Meta(max_length=LONGEST_MEANING)] = ""
 
 
-class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Metadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The metadata of the file: the digest of the examples, and the scores by their names."""
 
     examples: str
@@ -232,9 +215,9 @@ def encode_added_scores(
     scores = {**added.about, name: about}
     if len(scores) > MOST_SCORES:
         raise InvalidInputError(f"A run takes at most {MOST_SCORES} scores more. Received: {name}, beyond that.")
-    metadata = msgspec.json.encode(About(manifest.examples.sha256, scores))
+    metadata = msgspec.json.encode(Metadata(manifest.examples.sha256, scores))
     columns = {} if added.table is None else {each: added.table[each].to_numpy() for each in added.about}
-    return encode_table(tuple(ids), len(ids), {}, {**columns, name: values}, {ABOUT: metadata})
+    return encode_table(tuple(ids), len(ids), {}, {**columns, name: values}, {METADATA_KEY: metadata})
 
 
 def check_name(name: Any, taken: Collection[str]) -> str:
@@ -318,7 +301,7 @@ def _decode(content: bytes, manifest: Manifest, taken: Collection[str]) -> Added
         metadata = pq.read_schema(pa.BufferReader(content)).metadata or {}
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"it is no Parquet file ({error})") from error
-    about = msgspec.json.decode(metadata.get(ABOUT, b""), type=About)
+    about = msgspec.json.decode(metadata.get(METADATA_KEY, b""), type=Metadata)
     if about.examples != manifest.examples.sha256:
         raise ValueError("it is of other examples")
     for name in about.scores:

@@ -110,6 +110,11 @@ def corrupt(address: str, what: str) -> CorruptRunError:
     )
 
 
+def replaced(path: str) -> RunNotFoundError:
+    """The error for a run that is another one than was opened."""
+    return RunNotFoundError(f"{path} was replaced by another run since it was opened. Open it again.")
+
+
 def check_manifest(manifest: Manifest) -> None:
     """Check a manifest that was made in memory as strictly as one that is read.
 

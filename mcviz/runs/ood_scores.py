@@ -2,8 +2,9 @@
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 SURE = 0.9  # a max probability above which a model is called sure
 FILE = Derived("ood-scores", 1, {"about": "uint8", "numbers": "float32", "shown": "uint8"})
-FIGURES = ("auroc", "fpr95", "average_precision")
 
 
 @dataclass(frozen=True)
@@ -284,7 +284,7 @@ def load_ood_scores(run: "Run") -> OODScores | None:
     arrays = load_derived(run.path, run.digest, FILE)
     try:
         return None if arrays is None else _unpack(arrays)
-    except (KeyError, TypeError, ValueError):  # of another version, or damaged
+    except (LookupError, TypeError, ValueError):  # of another version, or damaged
         return None
 
 
@@ -294,69 +294,63 @@ def save_ood_scores(run: "Run", scores: OODScores) -> bool:
 
 
 def _pack(scores: OODScores) -> dict[str, np.ndarray]:
-    names, every = list(scores.labels), (scores.own, *scores.sets)
-    shown = [each.shown for each in every]
+    sets = (scores.own, *scores.sets)
+    shown = [_encode_shown(each.shown) for each in sets]
     about = {
         "labels": dict(scores.labels),
         "fitted": scores.fitted,
         "calibrated": scores.calibrated,
         "passes": scores.passes,
-        "sets": [_describe_set(each) for each in every],
+        "sets": [_describe_set(each, len(content)) for each, content in zip(sets, shown, strict=True)],
     }
-    numbers = [np.stack([*(each.scores[name] for name in names), each.p_values, each.confidence]) for each in every]
+    numbers = [
+        np.stack([*(each.scores[name] for name in scores.labels), each.p_values, each.confidence]) for each in sets
+    ]
     return {
         "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
         "numbers": np.concatenate(numbers, axis=1).astype(np.float32),
-        "shown": np.concatenate([np.frombuffer(_bytes(each), np.uint8) for each in shown]),
+        "shown": np.frombuffer(b"".join(shown), np.uint8),
     }
 
 
-def _describe_set(each: OODSet) -> dict[str, Any]:
+def _describe_set(each: OODSet, shown_bytes: int) -> dict[str, Any]:
     return {
         "key": each.key,
         "label": each.label,
         "source": each.source,
         "count": len(each),
-        "shown": [each.shown.dtype.str, each.shown.shape, len(_bytes(each.shown))],
+        "shown": [each.shown.dtype.str, each.shown.shape, shown_bytes],
         "shown_are": each.shown_numbers.tolist(),
         "predictions": each.predictions.tolist(),
-        "figures": {
-            name: [[getattr(part, figure) for figure in FIGURES] for part in parts]
-            for name, parts in each.figures.items()
-        },
+        "figures": {name: list(map(astuple, parts)) for name, parts in each.figures.items()},
     }
 
 
-def _bytes(shown: np.ndarray) -> bytes:
+def _encode_shown(shown: np.ndarray) -> bytes:
     return json.dumps(shown.tolist()).encode() if shown.dtype == object else np.ascontiguousarray(shown).tobytes()
 
 
-def _detections(parts: list[list[float]]) -> tuple[Detection, Detection, Detection]:
-    value, low, high = (Detection(*part) for part in parts)
-    return value, low, high
-
-
 def _unpack(arrays: Mapping[str, np.ndarray]) -> OODScores:
-    about, numbers, shown = json.loads(arrays["about"].tobytes()), arrays["numbers"], arrays["shown"].tobytes()
-    names, start, at, found = list(about["labels"]), 0, 0, []
-    for each in about["sets"]:
-        of_set = numbers[:, start : start + each["count"]]
-        dtype, shape, size = each["shown"]
-        content, start, at = shown[at : at + size], start + each["count"], at + size
-        texts = np.dtype(dtype) == object
-        found.append(
-            OODSet(
-                each["key"],
-                each["label"],
-                each["source"],
-                dict(zip(names, of_set[: len(names)], strict=True)),
-                of_set[-2],
-                of_set[-1],
-                np.array(json.loads(content), object) if texts else np.frombuffer(content, dtype).reshape(shape),
-                np.array(each["shown_are"], int),
-                np.array(each["predictions"], int),
-                {name: _detections(parts) for name, parts in each["figures"].items()},
-            )
-        )
-    own, *sets = found
+    about = json.loads(arrays["about"].tobytes())
+    numbers = np.split(arrays["numbers"], np.cumsum([each["count"] for each in about["sets"]])[:-1], axis=1)
+    shown = np.split(arrays["shown"], np.cumsum([each["shown"][2] for each in about["sets"]])[:-1])
+    own, *sets = map(partial(_read_set, list(about["labels"])), about["sets"], numbers, shown)
     return OODScores(about["labels"], own, tuple(sets), about["fitted"], about["calibrated"], about["passes"])
+
+
+def _read_set(detectors: Sequence[str], about: Mapping[str, Any], numbers: np.ndarray, shown: np.ndarray) -> OODSet:
+    *scores, p_values, confidence = numbers
+    (dtype, shape, _), content, figures = about["shown"], shown.tobytes(), about["figures"].items()
+    texts = np.dtype(dtype) == object
+    return OODSet(
+        about["key"],
+        about["label"],
+        about["source"],
+        dict(zip(detectors, scores, strict=True)),
+        p_values,
+        confidence,
+        np.array(json.loads(content), object) if texts else np.frombuffer(content, dtype).reshape(shape),
+        np.array(about["shown_are"], int),
+        np.array(about["predictions"], int),
+        {name: (Detection(*value), Detection(*low), Detection(*high)) for name, (value, low, high) in figures},
+    )

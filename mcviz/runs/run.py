@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from mcviz.errors import CorruptRunError, McvizError, PartialRunError, RunNotFoundError
+from mcviz.data.in_place import LazyRows
+from mcviz.errors import CorruptRunError, McvizError, PartialRunError
 from mcviz.kinds import Kind, kind_of
 from mcviz.manifest import COLUMNS, Images, Manifest
 from mcviz.measures import PassSummary, Score, Scores, summarise
 from mcviz.permission import require_permission
 from mcviz.runs.arrays import (
     ArrayReader,
-    StoredImages,
     ValueScale,
     complete_shards,
+    lazy_images,
     read_verified,
     read_whole_manifest,
     stored_arrays,
@@ -36,7 +37,7 @@ from mcviz.runs.derived import (
     read_added_scores,
     save_derived,
 )
-from mcviz.runs.manifest_file import corrupt, read_manifest
+from mcviz.runs.manifest_file import corrupt, read_manifest, replaced
 from mcviz.runs.storage import Folder, LocalFolder, folder_at, require_own, write_lock
 from mcviz.runs.tables import decode_columns, decode_table, select_content
 from mcviz.tasks import Task, task_of
@@ -246,7 +247,7 @@ class Run:
         return self._read_rows(name, start, stop)
 
     @cached_property
-    def images(self) -> StoredImages:
+    def images(self) -> LazyRows:
         """(N, height, width, channels) uint8 in 0..255 or float32; read from disk as it is indexed.
 
         Raises:
@@ -255,10 +256,10 @@ class Run:
         if self.manifest.images is None or not self.manifest.images.stored:
             raise McvizError(f"{self.path} was kept without its images. Sample it again with the images kept.")
         shape, dtype = (len(self), *self.manifest.images.shape), self.manifest.images.dtype
-        return StoredImages(shape, dtype, lambda start, stop: self._read_rows("images", start, stop))
+        return lazy_images(shape, dtype, lambda start, stop: self._read_rows("images", start, stop))
 
     @cached_property
-    def pictures(self) -> StoredImages:
+    def pictures(self) -> LazyRows:
         """(N, height, width, 1 or 3) uint8: the images for display; read from disk as it is indexed.
 
         Of images with more than three channels the first three are shown, and of two the first.
@@ -275,7 +276,7 @@ class Run:
             unit = scale.to_unit(self._read_rows("images", start, stop))
             return np.round(unit[..., :channels] * 255).astype(np.uint8)
 
-        return StoredImages((*images.shape[:-1], channels), "uint8", read)
+        return lazy_images((*images.shape[:-1], channels), "uint8", read)
 
     @cached_property
     def labels(self) -> np.ndarray | None:
@@ -395,7 +396,7 @@ class Run:
         kept, about = match_values(values, ids), describe(high_is_uncertain, meaning)
         with write_lock(self._folder, PATIENCE):
             if read_manifest(self._folder).digest != self.digest:
-                raise RunNotFoundError(f"{self.path} was replaced by another run since it was opened. Open it again.")
+                raise replaced(self.path)
             self._added_scores = None
             added = self._read_added_scores()
             if added.problem:
@@ -594,9 +595,7 @@ class Run:
         except (FileNotFoundError, CorruptRunError) as error:
             there = read_manifest(self._folder)
             if (there.digest, there.files) != (self.digest, self.manifest.files):
-                raise RunNotFoundError(
-                    f"{self.path} was replaced by another run since it was opened. Open it again."
-                ) from error
+                raise replaced(self.path) from error
         try:
             return read(*args, **kwargs)  # it may have been removed and made again meanwhile
         except FileNotFoundError as error:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 Progress = Callable[[int, int], None]
-Seen = Callable[[Manifest, int, Aggregates], None]  # a run, the first example of some, and the aggregates of these
+# Called with a run, the first example of some, and the aggregates of these.
+ShardCallback = Callable[[Manifest, int, Aggregates], None]
 BLOCK_BYTES = 1 << 26  # of images that are looked at at once
 
 

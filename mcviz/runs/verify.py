@@ -95,8 +95,8 @@ def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -
         run=run,
         files=len(run.manifest.files),
         bytes=read,
-        accuracy=_collect_quality(run.manifest, run.deterministic_accuracy, run.pass_accuracy, run.ensemble_accuracy),
-        rmse=_collect_quality(run.manifest, run.deterministic_rmse, run.pass_rmse, run.ensemble_rmse),
+        accuracy=_collect_quality(run, "accuracy"),
+        rmse=_collect_quality(run, "RMSE"),
         mean_scores={name: float(table[name].to_numpy().mean(dtype=np.float64)) for name in names},
     )
 
@@ -114,17 +114,16 @@ def _check_numbers(run: Run, names: tuple[str, ...], progress: Progress | None) 
     return _compare(run, join_aggregates(parts))
 
 
-def _collect_quality(
-    manifest: Manifest, deterministic: float | None, passes: np.ndarray | None, ensemble: np.ndarray | None
-) -> dict[str, float]:
-    known = {} if deterministic is None else {"deterministic": deterministic}
-    if passes is None or ensemble is None:
+def _collect_quality(run: Run, name: str) -> dict[str, float]:
+    """The accuracy or the RMSE of each way to predict; empty where the task has the other."""
+    if run.task.quality_name != name:
+        return {}
+    known = {} if run.deterministic_quality is None else {"deterministic": run.deterministic_quality}
+    if run.quality_by_pass is None:
         return known
-    return {
-        **known,
-        "mean single pass": task_of(manifest).quality_of_single_pass(passes),
-        "ensemble": float(ensemble[-1]),
-    }
+    passes, ensembles = run.quality_by_pass
+    single = run.task.quality_of_single_pass(passes)
+    return known | {"mean single pass": single, "ensemble": float(ensembles[-1])}
 
 
 def _compare(run: Run, found: Aggregates) -> dict[str, bool]:

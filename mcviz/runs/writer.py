@@ -33,10 +33,10 @@ from mcviz.runs.arrays import (
 )
 from mcviz.runs.derived import FILE as ADDED_SCORES
 from mcviz.runs.derived import user_folder
-from mcviz.runs.manifest_file import NAME, check_manifest, check_size, read_manifest, write_manifest
+from mcviz.runs.manifest_file import NAME, check_manifest, check_size, read_manifest, replaced, write_manifest
 from mcviz.runs.run import Run, open_run
 from mcviz.runs.storage import TEMPORARY, Folder, folder_at, require_own, write_lock
-from mcviz.runs.tables import Contents, Progress, Rows, Seen, Source, encode_table
+from mcviz.runs.tables import Contents, Progress, Rows, ShardCallback, Source, encode_table
 from mcviz.tasks import task_of
 from mcviz.tasks.base import Aggregates, StoredArray, join_aggregates
 from mcviz.text import printable
@@ -185,7 +185,7 @@ def is_finished(folder: Folder, wanted: Manifest) -> bool:
     return there.state == "finished" and there.digest == wanted.digest
 
 
-def refuse_another(folder: Folder, wanted: Manifest) -> None:
+def check_resumable(folder: Folder, wanted: Manifest) -> None:
     """Raise unless the folder is empty, resumable as `wanted`, or grows into it.
 
     Raises:
@@ -295,7 +295,7 @@ def write(
     executor: ShardExecutor | None = None,
     resume: bool = True,
     progress: Progress | None = None,
-    seen: Seen | None = None,
+    seen: ShardCallback | None = None,
 ) -> Run:
     """Create, resume or extend a run, making only the missing shards.
 
@@ -333,8 +333,8 @@ def write(
                 if is_being_removed(folder):
                     remove_files(folder)
                 if not is_finished(folder, wanted):
-                    refuse_another(folder, wanted)
-                    _Writer(folder, wanted, contents, executor, progress, seen).carry_out(resume)
+                    check_resumable(folder, wanted)
+                    _Writer(folder, wanted, contents, executor, progress, seen).run(resume)
                     _remove_left_over(folder)
         _sweep(folder)
         run = open_run(out)
@@ -358,7 +358,7 @@ def rename_classes(run: Run, class_names: tuple[str, ...]) -> Run:
     check_manifest(renamed)
     with write_lock(folder):
         if read_manifest(folder) != run.manifest:
-            raise RunNotFoundError(f"{run.path} was replaced by another run since it was opened. Open it again.")
+            raise replaced(run.path)
         write_manifest(folder, renamed)
     return open_run(run.path)
 
@@ -408,7 +408,7 @@ class _Writer:
         contents: Contents,
         executor: ShardExecutor | None,
         progress: Progress | None,
-        seen: Seen | None,
+        seen: ShardCallback | None,
     ) -> None:
         self.folder, self.contents, self.executor, self.progress, self.seen = folder, contents, executor, progress, seen
         self.manifest = replace(wanted, files={})  # a list of its own, which grows in place with every file
@@ -419,7 +419,7 @@ class _Writer:
         self.done = 0
         self.recorded = (0.0, 0.0)  # when the manifest was last written, and how many seconds that took
 
-    def carry_out(self, resume: bool) -> None:
+    def run(self, resume: bool) -> None:
         try:
             self._start(resume)
             self._write_inputs()

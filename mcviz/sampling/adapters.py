@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 from msgspec.structs import replace
 
-from mcviz.data import DataSet, InPlace, Pictures
+from mcviz.data import DataSet, LazyRows, Pictures
 from mcviz.data.pictures import convert_channels, resize_images
 from mcviz.kinds import Image, Kind, Row, Text, find_kind
-from mcviz.runs import Preprocessing, Run, StoredImages, ValueScale
+from mcviz.runs import Preprocessing, Run, ValueScale
 from mcviz.runs.tables import Rows
 from mcviz.sampling.examples import (
     BY_TRANSFORM,
@@ -181,7 +181,7 @@ class ImageAdapter(Adapter):
     @classmethod
     def for_examples(
         cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
-    ) -> tuple[Self, np.ndarray | Pictures | InPlace]:
+    ) -> tuple[Self, np.ndarray | Pictures | LazyRows]:
         """See `Adapter`; pictures from files are brought to the model's size, and to one where it takes any."""
         crop = preprocessing is not None and preprocessing.crop
         if sampler.network.transform is None:
@@ -195,7 +195,7 @@ class ImageAdapter(Adapter):
         return cls(sampler, run.manifest.preprocessing, run.value_scale)
 
     @classmethod
-    def load_stored(cls, run: Run) -> StoredImages:
+    def load_stored(cls, run: Run) -> LazyRows:
         """See `Adapter`: (N, height, width, channels), which are read as they are indexed."""
         return run.images
 

@@ -414,7 +414,7 @@ class _Execution:
                     self.waiting.appendleft(task.shard)
         self.fit &= there
         for worker in sorted(there - self.known):
-            first = self._make_order(0, self.executor.examples.apart(0, 1))
+            first = self._make_order(0, self.executor.examples.slice_for_worker(0, 1))
             self._submit(_Task(frozenset([worker])), check_worker, first, self.executor.versions)
         self.known = there
         if self.fit or self.tasks:
@@ -433,7 +433,7 @@ class _Execution:
             self.submissions[shard] += 1
             if self.submissions[shard] > MOST_SUBMISSIONS:
                 raise self._lost_error(shard)
-            examples = self.executor.examples.apart(*self.shards.manifest.shard_range(shard))
+            examples = self.executor.examples.slice_for_worker(*self.shards.manifest.shard_range(shard))
             self._submit(_Task(frozenset(self.fit), shard), make_ordered_shard, self._make_order(shard, examples))
 
     def _make_order(self, shard: int, examples: DataSet) -> ShardOrder:

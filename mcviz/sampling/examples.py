@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mcviz.data import DataSet, InPlace, Pictures, as_examples
+from mcviz.data import DataSet, LazyRows, Pictures, as_examples
 from mcviz.data.given import NAMELESS
 from mcviz.data.pictures import MOST_PIXELS_A_SIDE
 from mcviz.errors import InvalidInputError
@@ -89,7 +89,9 @@ def prepare_texts(given: Any) -> np.ndarray:
     return np.array([str(text) for text in texts], dtype=object)  # as numpy's own str is one
 
 
-def resize_to_model(examples: DataSet, shape: InputShape | None, crop: bool = False) -> np.ndarray | Pictures | InPlace:
+def resize_to_model(
+    examples: DataSet, shape: InputShape | None, crop: bool = False
+) -> np.ndarray | Pictures | LazyRows:
     """Return the images of a data set, pictures from files at the size that a model takes.
 
     Args:
@@ -116,7 +118,7 @@ def resize_to_model(examples: DataSet, shape: InputShape | None, crop: bool = Fa
     return images.resize((*images.image_shape[:2], channels), crop)
 
 
-def resize_for_transform(examples: DataSet, crop: bool = False) -> np.ndarray | Pictures | InPlace:
+def resize_for_transform(examples: DataSet, crop: bool = False) -> np.ndarray | Pictures | LazyRows:
     """Return the images of a data set as a transform is given them and a run stores them.
 
     Pictures from files come in the size that most of them have, scaled down to at most 512 pixels a side.

@@ -637,7 +637,7 @@ def _draw_some(examples: DataSet) -> DataSet:
     """Draw at most 500 examples."""
     if len(examples) <= MOST_OF_A_SET:
         return examples
-    return examples.only(np.sort(np.random.default_rng(SEED).permutation(len(examples))[:MOST_OF_A_SET]))
+    return examples.take(np.sort(np.random.default_rng(SEED).permutation(len(examples))[:MOST_OF_A_SET]))
 
 
 def _draw_from_run(run: Run) -> DataSet:

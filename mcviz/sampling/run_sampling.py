@@ -21,7 +21,15 @@ from mcviz.runs import Examples, Layer, Manifest, Model, Origin, Preprocessing, 
 from mcviz.runs.data_set import data_set_of, find_run
 from mcviz.runs.manifest_file import read_manifest
 from mcviz.runs.storage import folder_at
-from mcviz.runs.tables import Contents, Progress, Seen, describe_examples, describe_images, hash_array, stored_scores
+from mcviz.runs.tables import (
+    Contents,
+    Progress,
+    ShardCallback,
+    describe_examples,
+    describe_images,
+    hash_array,
+    stored_scores,
+)
 from mcviz.runs.writer import ShardExecutor, is_finished, rename_classes, write
 from mcviz.sampling.adapters import InputsAdapter, adapter_for_examples
 from mcviz.sampling.base import NO_COMPILER, ModelSource, Network, absolute
@@ -66,7 +74,7 @@ def sample_run(
     tried: Callable[[Trial], None] | None = None,
     progress: Progress | None = None,
     in_stages: bool = False,
-    seen: Seen | None = None,
+    seen: ShardCallback | None = None,
     scheduler: "str | Client | None" = None,
 ) -> Run:
     """Sample a model over examples into a run on disk, block by block, so that memory stays flat.

@@ -1,26 +1,14 @@
 """Tasks of models: a class each, on arrays, without Keras and without a screen."""
 
 from mcviz.manifest import Manifest
-from mcviz.tasks.base import Aggregates, Changes, PassFormat, PassNames, StoredArray, Task
-from mcviz.tasks.classification import Classification
-from mcviz.tasks.regression import Regression
+from mcviz.tasks.base import Changes as Changes
+from mcviz.tasks.base import PassFormat as PassFormat
+from mcviz.tasks.base import Task as Task
+from mcviz.tasks.classification import Classification as Classification
+from mcviz.tasks.regression import Regression as Regression
 from mcviz.validate import choice
 
 TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Regression())}
-
-__all__ = [
-    "TASKS",
-    "Aggregates",
-    "Changes",
-    "Classification",
-    "PassFormat",
-    "PassNames",
-    "Regression",
-    "StoredArray",
-    "Task",
-    "find_task",
-    "task_of",
-]
 
 
 def find_task(name: str) -> Task:

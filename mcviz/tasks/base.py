@@ -99,26 +99,26 @@ class PassNames:
 
     Attributes:
         arrays: of arrays; the first is that of a run and of its exports.
-        last: the name of the axis that is neither of passes nor of examples.
+        last_axis: the name of the axis that is neither of passes nor of examples.
         dimensions: of that axis.
         value: the column of a long table that holds a prediction.
-        named: the array of the names along that axis.
-        least: how many axes there are at least; an axis of one target may be left out.
+        names_array: the array of the names along that axis.
+        min_axes: how many axes there are at least; an axis of one target may be left out.
         spreads: of an array of the same shape beside the passes, and the name of both together.
     """
 
     arrays: tuple[str, ...]
-    last: str
+    last_axis: str
     dimensions: tuple[str, ...]
     value: str
-    named: str
-    least: int = 3
+    names_array: str
+    min_axes: int = 3
     spreads: Mapping[str, Predicts] = field(default_factory=dict)
 
     @property
     def axes(self) -> str:
         """The axes, in words."""
-        return f"pass, example and {self.last}"
+        return f"pass, example and {self.last_axis}"
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ STEPS = 65534
 MISSING = 65535
 ROUNDING = 1e-3  # by which rounding may take a probability out of 0..1
 SUM_TOLERANCE = 1e-3  # how far a row of imported probabilities may be from a sum of one
-OTHERS = (
+NOT_PROBABILITIES_ADVICE = (
     "If these are logits, say so (from_logits), on the command line by --from-logits; or if they are the values of a "
     "regression (task='regression', on the command line by --task regression)."
 )
@@ -45,7 +45,7 @@ PROBABILITY = {"units": "1", "valid_min": 0.0, "valid_max": 1.0}
 
 
 class Classification(Task):
-    """See `Task`; K is C."""
+    """Predict one of C classes; K is C."""
 
     name = "classification"
     scores = SCORES
@@ -63,7 +63,6 @@ class Classification(Task):
     )
 
     def claims(self, manifest: Manifest) -> Iterator[tuple[bool, str]]:
-        """See `Task`."""
         yield from super().claims(manifest)
         yield manifest.classes > 0, f"{manifest.classes} classes are predicted"
         yield not manifest.targets, f"{len(manifest.targets)} targets are predicted"
@@ -71,7 +70,6 @@ class Classification(Task):
         yield not manifest.unit, f"classes are predicted in {manifest.unit!r:.60}"
 
     def arrays(self, manifest: Manifest) -> Iterator[StoredArray]:
-        """See `Task`."""
         layout, count, classes = manifest.layout, manifest.examples.count, manifest.classes
         yield StoredArray(
             "probs",
@@ -105,29 +103,23 @@ class Classification(Task):
                 yield by_pass(name, manifest.passes, "int64", -1, attributes)
 
     def pass_arrays(self, manifest: Manifest) -> tuple[str, ...]:
-        """See `Task`."""
         return ("probs",)
 
     def check_passes(self, manifest: Manifest, passes: np.ndarray) -> None:
-        """See `Task`."""
         low, high = float(passes.min()), float(passes.max())
         if not (low >= -ROUNDING and high <= 1 + ROUNDING):
             raise InvalidInputError(f"Passes to be kept should be probabilities, 0 to 1. Received: {low} to {high}.")
 
     def encode(self, manifest: Manifest, passes: np.ndarray) -> dict[str, np.ndarray]:
-        """See `Task`."""
         return {"probs": quantise(passes)}
 
     def decode(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
-        """See `Task`."""
         return dequantise(rows["probs"])
 
     def split(self, manifest: Manifest, predictions: np.ndarray) -> dict[str, np.ndarray]:
-        """See `Task`."""
         return {"probs": predictions}
 
     def aggregate(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> Aggregates:
-        """See `Task`."""
         known, mean = Predictions(passes), passes.mean(axis=0, dtype=np.float64)
         prediction, arrays = mean.argmax(axis=-1), {"mean_probs": mean.astype(np.float32)}
         values = {name: self.scores[name].compute(known) for name in manifest.scores}
@@ -141,11 +133,9 @@ class Classification(Task):
         return Aggregates(arrays, totals, columns | {"label": labels, "correct": prediction == labels})
 
     def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
-        """See `Task`."""
         return {"label": "int64", "prediction": "int64", "correct": "bool"}
 
     def score_inputs(self, manifest: Manifest) -> set[str]:
-        """See `Task`."""
         known = {
             "labels": manifest.labels_sha256 is not None,
             "deterministic_probs": manifest.deterministic,
@@ -160,56 +150,44 @@ class Classification(Task):
         *,
         targets: int = 0,
     ) -> Predictions:
-        """See `Task`."""
         return Predictions(passes, labels, deterministic)
 
     def compute_quality(self, predictions: np.ndarray, labels: np.ndarray) -> float:
-        """See `Task`."""
         return float((predictions.argmax(axis=1) == labels).mean())
 
     def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
-        """See `Task`."""
         return float(columns["correct"].mean()) if "correct" in columns else None
 
     def quality_by_pass(self, manifest: Manifest, totals: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """See `Task`."""
         count = manifest.examples.count
         return totals["correct_per_pass"] / count, totals["correct_by_ensemble_size"] / count
 
     def quality_of_single_pass(self, by_pass: np.ndarray) -> float:
-        """See `Task`."""
         return float(by_pass.mean())
 
     def format_quality(self, value: float, unit: str = "", digits: int = 2) -> str:
-        """See `Task`."""
         return percent(value, digits)
 
     def pass_format(self, predicts: Predicts, from_logits: bool) -> PassFormat:
-        """See `Task`."""
         return ProbabilityPasses(predicts, from_logits)
 
     def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """See `Task`."""
         examples.check_classes(width)
         return examples.class_names or (), ()
 
     def describe_outputs(self, examples: "DataSet", width: int, predicts: Predicts) -> dict[str, str]:
-        """See `Task`."""
         return {"classes": f"{width:,}" + (f": {list_names(examples.class_names)}" if examples.class_names else "")}
 
     def guessing_hint(self, quality: float, labels: np.ndarray, width: int, which: str) -> str:
-        """See `Task`."""
         chance = 1 / width
         if quality > chance + NEAR_CHANCE * (1 - chance):
             return ""
         return f"The model is right on {percent(quality)} of {which}, and would be by guessing on {percent(chance)}."
 
     def rescaling_hint(self, quality: float, better: float) -> str:
-        """See `Task`."""
         return f"it is right on {percent(better)}" if better > quality + GAIN else ""
 
     def compare_predictions(self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None) -> Changes:
-        """See `Task`."""
         prediction, other_prediction = mean.argmax(axis=1), other.argmax(axis=1)
         every = np.arange(len(mean))
         if labels is None:
@@ -223,7 +201,7 @@ class Classification(Task):
 
 
 class ProbabilityPasses(PassFormat):
-    """See `PassFormat`: probabilities of classes, or logits."""
+    """Passes of probabilities of classes, or logits."""
 
     least = 2
     axis = "class"
@@ -234,15 +212,15 @@ class ProbabilityPasses(PassFormat):
         self._from_logits = from_logits
 
     def convert(self, block: np.ndarray) -> np.ndarray:
-        """See `PassFormat`."""
         return scipy.special.softmax(block, axis=-1) if self._from_logits else block
 
     def check(self, block: np.ndarray, start: int, epsilon: float) -> None:
-        """See `PassFormat`."""
         if self._from_logits:
             return
         if (block < 0).any():
-            raise InvalidInputError(f"A probability of {locate(block < 0, start)} is negative. {OTHERS}")
+            raise InvalidInputError(
+                f"A probability of {locate(block < 0, start)} is negative. {NOT_PROBABILITIES_ADVICE}"
+            )
         sums = block.sum(axis=-1, dtype=np.float64)
         tolerance = max(SUM_TOLERANCE, epsilon * block.shape[-1])
         wrong = np.abs(sums - 1) > tolerance
@@ -250,11 +228,10 @@ class ProbabilityPasses(PassFormat):
             found = sums[tuple(np.argwhere(wrong)[0])]
             raise InvalidInputError(
                 f"The probabilities of {locate(wrong, start)} sum to {found:.4g}, and should sum to 1 within "
-                f"{tolerance:g}. {OTHERS} If the axes are in another order, name them."
+                f"{tolerance:g}. {NOT_PROBABILITIES_ADVICE} If the axes are in another order, name them."
             )
 
     def deterministic(self, given: Any, shape: tuple[int, int]) -> np.ndarray:
-        """See `PassFormat`."""
         probs = convert_numbers("deterministic", given, shape)
         if self._from_logits:
             return self.convert(probs)

@@ -43,7 +43,7 @@ MISSING = float("nan")
 
 
 class Regression(Task):
-    """See `Task`; K is D, or D outputs and then their D variances."""
+    """Predict D numbers; K is D, or D outputs and then their D variances."""
 
     name = "regression"
     scores = REGRESSION_SCORES
@@ -58,18 +58,16 @@ class Regression(Task):
         ("target", "output", "targets", "outputs"),
         "value",
         "target_names",
-        least=2,
+        min_axes=2,
         spreads={"variances": "mean,variance", "log_variances": "mean,log_variance", "stds": "mean,std"},
     )
 
     def claims(self, manifest: Manifest) -> Iterator[tuple[bool, str]]:
-        """See `Task`."""
         yield from super().claims(manifest)
         yield manifest.classes == 0, f"{manifest.classes} classes are predicted"
         yield bool(manifest.targets), "0 targets are predicted"
 
     def arrays(self, manifest: Manifest) -> Iterator[StoredArray]:
-        """See `Task`."""
         layout, count, targets = manifest.layout, manifest.examples.count, len(manifest.targets)
         unit = {"units": manifest.unit} if manifest.unit else {}
         squared = {"units": f"({manifest.unit})^2"} if manifest.unit else {}
@@ -102,11 +100,9 @@ class Regression(Task):
                 yield by_pass(name, manifest.passes, "float64", MISSING, attributes)
 
     def pass_arrays(self, manifest: Manifest) -> tuple[str, ...]:
-        """See `Task`."""
         return ("outputs",) if manifest.predicts == "mean" else ("outputs", "variances")
 
     def check_passes(self, manifest: Manifest, passes: np.ndarray) -> None:
-        """See `Task`."""
         if not np.isfinite(passes).all():
             raise InvalidInputError("Passes to be kept should be finite numbers. Received: some that are not.")
         variances = passes[..., len(manifest.targets) :]
@@ -114,24 +110,20 @@ class Regression(Task):
             raise InvalidInputError(f"Predicted variances should be above 0. Received: {float(variances.min())}.")
 
     def encode(self, manifest: Manifest, passes: np.ndarray) -> dict[str, np.ndarray]:
-        """See `Task`."""
         return {
             name: np.ascontiguousarray(part.transpose(1, 2, 0)) for name, part in self.split(manifest, passes).items()
         }
 
     def decode(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
-        """See `Task`."""
         return np.ascontiguousarray(np.concatenate(list(rows.values()), axis=1).transpose(2, 0, 1))
 
     def split(self, manifest: Manifest, predictions: np.ndarray) -> dict[str, np.ndarray]:
-        """See `Task`."""
         width = len(manifest.targets)
         return {
             name: predictions[..., at * width : (at + 1) * width] for at, name in enumerate(self.pass_arrays(manifest))
         }
 
     def aggregate(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> Aggregates:
-        """See `Task`."""
         known = self.predictions(passes, targets=len(manifest.targets))
         mean = passes.mean(axis=0, dtype=np.float64).astype(np.float32)
         arrays = {f"mean_{name}": part for name, part in self.split(manifest, mean).items()}
@@ -152,13 +144,11 @@ class Regression(Task):
         )
 
     def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
-        """See `Task`."""
         return dict.fromkeys(
             (*_columns_by_target("label", targets), *_columns_by_target("prediction", targets)), "float32"
         )
 
     def score_inputs(self, manifest: Manifest) -> set[str]:
-        """See `Task`."""
         known = {"labels": manifest.labels_sha256 is not None, "deterministic_outputs": manifest.deterministic}
         return {*self.pass_arrays(manifest), *(name for name, is_known in known.items() if is_known)}
 
@@ -170,7 +160,6 @@ class Regression(Task):
         *,
         targets: int = 0,
     ) -> RegressionPredictions:
-        """See `Task`."""
         outputs, variances = _outputs_and_variances(passes, targets)
         fixed, fixed_variances = (
             (None, None) if deterministic is None else _outputs_and_variances(deterministic, targets)
@@ -178,12 +167,10 @@ class Regression(Task):
         return RegressionPredictions(outputs, variances, labels, fixed, fixed_variances)
 
     def compute_quality(self, predictions: np.ndarray, labels: np.ndarray) -> float:
-        """See `Task`."""
         errors = predictions[:, : labels.shape[1]].astype(np.float64) - labels
         return float(np.sqrt(np.square(errors).mean()))
 
     def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
-        """See `Task`."""
         errors = [
             columns[name.replace("label", "prediction", 1)] - columns[name]
             for name in columns
@@ -192,25 +179,20 @@ class Regression(Task):
         return float(np.sqrt(np.mean(np.square(errors)))) if errors else None
 
     def quality_by_pass(self, manifest: Manifest, totals: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """See `Task`."""
         numbers = manifest.examples.count * len(manifest.targets)
         per_pass, by_size = totals["squared_error_per_pass"], totals["squared_error_by_ensemble_size"]
         return np.sqrt(per_pass / numbers), np.sqrt(by_size / numbers)
 
     def quality_of_single_pass(self, by_pass: np.ndarray) -> float:
-        """See `Task`."""
         return single_pass_rmse(by_pass)
 
     def format_quality(self, value: float, unit: str = "", digits: int = 2) -> str:
-        """See `Task`."""
         return format_with_unit(value, unit)
 
     def pass_format(self, predicts: Predicts, from_logits: bool) -> PassFormat:
-        """See `Task`."""
         return TargetPasses(predicts, from_logits)
 
     def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """See `Task`."""
         if examples.class_names is not None:
             raise invalid("class_names", "left out for a regression", list_names(examples.class_names))
         labels, targets = examples.labels, _count_targets(width, predicts)
@@ -220,12 +202,10 @@ class Regression(Task):
         return (), different_names("target_names", _target_names(examples, targets), targets)
 
     def describe_outputs(self, examples: "DataSet", width: int, predicts: Predicts) -> dict[str, str]:
-        """See `Task`."""
         spread = "" if predicts == "mean" else ", with a spread"
         return {"targets": f"{list_names(_target_names(examples, _count_targets(width, predicts)))}{spread}"}
 
     def guessing_hint(self, quality: float, labels: np.ndarray, width: int, which: str) -> str:
-        """See `Task`."""
         guessed = float(np.sqrt(labels.astype(np.float64).var(axis=0).mean()))
         if not guessed or quality < (1 - NEAR_CHANCE) * guessed:
             return ""
@@ -235,11 +215,9 @@ class Regression(Task):
         )
 
     def rescaling_hint(self, quality: float, better: float) -> str:
-        """See `Task`."""
         return f"it is {significant(better)}" if better < (1 - GAIN) * quality else ""
 
     def compare_predictions(self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None) -> Changes:
-        """See `Task`."""
         mean, other = mean.astype(np.float64), other.astype(np.float64)
         if labels is None:
             distance = np.linalg.norm(mean - other, axis=1)
@@ -250,7 +228,7 @@ class Regression(Task):
 
 
 class TargetPasses(PassFormat):
-    """See `PassFormat`: values of targets, or means and then spreads."""
+    """Passes of values of targets, or of means and then spreads."""
 
     least = 1
     axis = "target"
@@ -261,7 +239,6 @@ class TargetPasses(PassFormat):
         self._predicts = choice("predicts", predicts, PREDICTS)
 
     def expand_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
-        """See `PassFormat`."""
         if isinstance(passes, list | tuple):
             passes = validate.array("passes", passes)
         if isinstance(passes, Iterator):
@@ -272,7 +249,6 @@ class TargetPasses(PassFormat):
         return given, None if axes is None else (*axes, self.axis)
 
     def convert(self, block: np.ndarray) -> np.ndarray:
-        """See `PassFormat`."""
         if self._predicts == "mean":
             return block
         if block.shape[-1] % 2:
@@ -282,7 +258,6 @@ class TargetPasses(PassFormat):
         return np.concatenate([means, VARIANCES[self._predicts](spreads)], axis=-1)
 
     def check(self, block: np.ndarray, start: int, epsilon: float) -> None:
-        """See `PassFormat`."""
         if self._predicts == "mean":
             return
         wrong = np.any(block[..., block.shape[-1] // 2 :] <= 0, axis=-1)
@@ -293,7 +268,6 @@ class TargetPasses(PassFormat):
             )
 
     def deterministic(self, given: Any, shape: tuple[int, int]) -> np.ndarray:
-        """See `PassFormat`."""
         values = self.convert(convert_numbers("deterministic", _in_columns(given), shape))
         self.check(values[None], 0, 0.0)
         return values

@@ -13,7 +13,7 @@ from mcviz import Run, data
 from mcviz.app.probe import predictions
 from mcviz.app.probe.distortion import DistortionSettings
 from mcviz.app.probe.images import IMAGE_DISTORTER, background_brightness, load_images
-from mcviz.data.drawing import Stroke, centred, drawn
+from mcviz.data.drawing import Stroke, center_digit, render_strokes
 from tests.app.probing import OpenProbe, button, table, widget, words
 from tests.cases import one_in
 from tests.runs.making import make
@@ -121,7 +121,7 @@ def test_a_drawing_that_is_kept_in_the_session_is_predicted(open_probe: OpenProb
     app = open_probe(input="drawing", drawing=line)
     assert "predicts **1**" in words(app)
     app.toggle(key="drawing-centred").set_value(False).run()
-    as_drawn = drawn([Stroke(0.09, ((0.5, 0.2), (0.5, 0.8)))], 28, 28)[None, ..., None]
+    as_drawn = render_strokes([Stroke(0.09, ((0.5, 0.2), (0.5, 0.8)))], 28, 28)[None, ..., None]
     assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), as_drawn, passes=500)[:, 0])
 
 
@@ -229,8 +229,8 @@ def test_centring_is_offered_for_small_grey_squares_and_on_where_the_runs_own_im
     height, width, channels = shape
     pixels = np.random.default_rng(0).integers(0, 256, (11, *shape), dtype=np.uint8)
     if signs:
-        stroke = drawn([Stroke(0.1, ((0.3, 0.2), (0.7, 0.8)))], 8 * height, 8 * width)
-        sign = np.round(centred(stroke, height, width) * 255).astype(np.uint8)
+        stroke = render_strokes([Stroke(0.1, ((0.3, 0.2), (0.7, 0.8)))], 8 * height, 8 * width)
+        sign = np.round(center_digit(stroke, height, width) * 255).astype(np.uint8)
         pixels[:] = np.repeat(sign[..., None], channels, axis=-1)
     make(tmp_path / "run", pixels=pixels)
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcviz.data.drawing import Stroke, centred, drawn
+from mcviz.data.drawing import Stroke, center_digit, render_strokes
 from mcviz.errors import InvalidInputError
 
 within = st.floats(0.1, 0.9)
@@ -29,23 +29,23 @@ def test_a_line_covers_what_is_nearer_than_half_its_width() -> None:
     fine = (np.arange(28 * 40) + 0.5) / (28 * 40)
     near = distance_to_line(fine[None], fine[:, None], start, end) < width / 2
     expected = near.reshape(28, 40, 28, 40).mean(axis=(1, 3))
-    np.testing.assert_allclose(drawn([Stroke(width, (start, end))], 28, 28), expected, atol=0.1)
+    np.testing.assert_allclose(render_strokes([Stroke(width, (start, end))], 28, 28), expected, atol=0.1)
 
 
 def test_a_single_touch_is_a_dot() -> None:
-    dot = drawn([Stroke(0.2, ((0.5, 0.5),))], 28, 28)
+    dot = render_strokes([Stroke(0.2, ((0.5, 0.5),))], 28, 28)
     assert dot.sum() == pytest.approx(np.pi * (0.1 * 28) ** 2, rel=0.05)
     assert dot[14, 14] == 1
 
 
 def test_nothing_drawn_is_black_and_stays_black() -> None:
-    blank = drawn([], 28, 28)
+    blank = render_strokes([], 28, 28)
     assert not blank.any()
-    assert not centred(blank, 28, 28).any()
+    assert not center_digit(blank, 28, 28).any()
 
 
 def test_what_lies_outside_the_paper_is_cut_off() -> None:
-    image = drawn([Stroke(0.2, ((-5.0, 0.5), (5.0, 0.5)))], 10, 10)
+    image = render_strokes([Stroke(0.2, ((-5.0, 0.5), (5.0, 0.5)))], 10, 10)
     assert image.shape == (10, 10)
     assert (image[4:6] > 0.9).all()
 
@@ -56,13 +56,13 @@ def test_what_lies_outside_the_paper_is_cut_off() -> None:
 )
 def test_what_no_pad_would_send_is_refused(bad: Stroke) -> None:
     with pytest.raises(InvalidInputError, match="at most 20,000 points"):
-        drawn([bad], 28, 28)
+        render_strokes([bad], 28, 28)
 
 
 @given(strokes)
 @settings(deadline=None, max_examples=40)
 def test_a_centred_digit_is_twenty_pixels_long_with_its_mass_in_the_middle(lines: list[Stroke]) -> None:
-    image = centred(drawn(lines, 224, 224), 28, 28)
+    image = center_digit(render_strokes(lines, 224, 224), 28, 28)
     rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
     assert max(np.ptp(rows), np.ptp(columns)) + 1 in (19, 20)
     assert image.min() >= 0
@@ -77,7 +77,7 @@ def test_a_centred_digit_is_twenty_pixels_long_with_its_mass_in_the_middle(lines
 def test_it_does_not_matter_where_on_the_paper_one_draws(lines: list[Stroke], right: float, down: float) -> None:
     right, down = round(right * 224) / 224, round(down * 224) / 224
     moved = [Stroke(line.width, tuple((x + right, y + down) for x, y in line.points)) for line in lines]
-    there, here = (centred(drawn(each, 224, 224), 28, 28) for each in (moved, lines))
+    there, here = (center_digit(render_strokes(each, 224, 224), 28, 28) for each in (moved, lines))
     edge = any(
         not 0.12 < value < 0.88 for each in (moved, lines) for line in each for xy in line.points for value in xy
     )
@@ -87,6 +87,6 @@ def test_it_does_not_matter_where_on_the_paper_one_draws(lines: list[Stroke], ri
 def test_paper_and_its_shadows_become_black() -> None:
     photo = np.full((100, 100), 0.2)
     photo[20:80, 45:55] = 0.9
-    image = centred(photo, 28, 28)
+    image = center_digit(photo, 28, 28)
     assert image[0, 0] == 0
     assert np.count_nonzero(image.any(axis=1)) == 20

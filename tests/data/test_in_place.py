@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcviz import validate
-from mcviz.data import DataSet, InPlace, as_data_set, read_data
+from mcviz.data import DataSet, LazyRows, as_data_set, read_data
 from mcviz.data.in_place import NpyRows
 from mcviz.errors import InvalidInputError
 from mcviz.runs import tables
@@ -40,36 +40,36 @@ INDICES = st.one_of(
 
 
 @pytest.fixture(scope="module", params=one_in(3, FORMS))
-def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[InPlace, np.ndarray]:
+def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[LazyRows, np.ndarray]:
     """Images in a file, and the same that were in memory."""
     path, array = tmp_path_factory.mktemp("npy") / "x.npy", FORMS[request.param](BYTES)
     np.save(path, array)
     images, whole = read_data(path).images, as_data_set(array).images
-    assert isinstance(images, InPlace)
+    assert isinstance(images, LazyRows)
     assert isinstance(whole, np.ndarray)
     assert (images.shape, images.dtype, images.ndim, len(images)) == (whole.shape, whole.dtype, 4, COUNT)
     return images, whole
 
 
 @given(INDICES)
-def test_what_is_indexed_is_what_it_is_in_the_whole_array(both: tuple[InPlace, np.ndarray], which) -> None:
+def test_what_is_indexed_is_what_it_is_in_the_whole_array(both: tuple[LazyRows, np.ndarray], which) -> None:
     images, whole = both
     assert images[which].dtype == whole.dtype
     np.testing.assert_array_equal(images[which], whole[which])
 
 
 @given(st.permutations(range(COUNT)), st.integers(0, COUNT), st.integers(0, COUNT))
-def test_some_of_some_elsewhere_are_the_same(both: tuple[InPlace, np.ndarray], order, start: int, stop: int) -> None:
+def test_some_of_some_elsewhere_are_the_same(both: tuple[LazyRows, np.ndarray], order, start: int, stop: int) -> None:
     images, whole = both
     kept = np.array(order)[:20]
-    sent = pickle.dumps(DataSet(images).only(kept).apart(start, stop))
+    sent = pickle.dumps(DataSet(images).take(kept).slice_for_worker(start, stop))
     assert len(sent) < 1500
     there = pickle.loads(sent).images  # noqa: S301
     np.testing.assert_array_equal(there[:], whole[kept][start:stop])
-    np.testing.assert_array_equal(np.asarray(DataSet(images).apart(start, stop).images), whole[start:stop])
+    np.testing.assert_array_equal(np.asarray(DataSet(images).slice_for_worker(start, stop).images), whole[start:stop])
 
 
-def test_a_number_beyond_the_last_is_none(both: tuple[InPlace, np.ndarray]) -> None:
+def test_a_number_beyond_the_last_is_none(both: tuple[LazyRows, np.ndarray]) -> None:
     for number in (COUNT, -COUNT - 1):
         with pytest.raises(IndexError):
             both[0][number]
@@ -92,7 +92,7 @@ def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_an_array_that_is_mapped_in_python_is_not_read_either(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", BYTES)
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
-    assert isinstance(as_data_set(mapped).images, InPlace)
+    assert isinstance(as_data_set(mapped).images, LazyRows)
     changed = np.load(tmp_path / "x.npy", mmap_mode="c")
     changed[0] = 0
     for other in (mapped[1:], mapped[::2], mapped.transpose(0, 2, 1, 3), changed):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcviz.data.drawing import Windows, groups_of_words, with_each_usual, without_each
+from mcviz.data.drawing import Windows, drop_each_group, groups_of_words, replace_each_by_median
 
 
 @given(height=st.integers(2, 70), width=st.integers(2, 70))
@@ -53,11 +53,11 @@ def test_groups_hold_every_word_once_and_in_order(text: str) -> None:
     groups = groups_of_words(text)
     assert len(groups) <= 60
     assert [word for start, stop in groups for word in text[start:stop].split()] == text.split()
-    for (start, stop), hidden in zip(groups, without_each(text, groups), strict=True):
+    for (start, stop), hidden in zip(groups, drop_each_group(text, groups), strict=True):
         assert hidden == text[:start] + text[stop:]
 
 
 def test_one_value_after_the_other_is_the_usual_one() -> None:
-    hidden = with_each_usual(np.array([1, 2, 3], np.float32), np.array([10, 20, 30]))
+    hidden = replace_each_by_median(np.array([1, 2, 3], np.float32), np.array([10, 20, 30]))
     assert hidden.tolist() == [[10, 2, 3], [1, 20, 3], [1, 2, 30]]
     assert hidden.dtype == np.float32

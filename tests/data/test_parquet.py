@@ -79,12 +79,12 @@ def test_what_is_indexed_is_what_it_is_in_the_whole_column(pictures: Pictures, w
 @given(st.permutations(range(COUNT)), st.integers(0, COUNT), st.integers(0, COUNT))
 def test_some_of_some_elsewhere_are_the_same(pictures: Pictures, order, start: int, stop: int) -> None:
     kept = np.array(order)[:40]
-    some = DataSet(pictures).only(kept).only(np.arange(20)[::-1])
-    sent = pickle.dumps(some.apart(start, stop))
+    some = DataSet(pictures).take(kept).take(np.arange(20)[::-1])
+    sent = pickle.dumps(some.slice_for_worker(start, stop))
     assert len(sent) < 1500
     there = pickle.loads(sent).images  # noqa: S301
     np.testing.assert_array_equal(there[:], IMAGES[kept[:20][::-1]][start:stop])
-    np.testing.assert_array_equal(DataSet(pictures).apart(start, stop).images[:], IMAGES[start:stop])
+    np.testing.assert_array_equal(DataSet(pictures).slice_for_worker(start, stop).images[:], IMAGES[start:stop])
 
 
 def test_memory_stays_flat_and_the_file_is_read_forward(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +113,7 @@ def test_memory_stays_flat_and_the_file_is_read_forward(tmp_path: Path, monkeypa
     assert read == list(range(COUNT))
     read.clear()
     order = RNG.permutation(COUNT)
-    np.testing.assert_array_equal(DataSet(pictures).only(order).images[:], IMAGES[order])
+    np.testing.assert_array_equal(DataSet(pictures).take(order).images[:], IMAGES[order])
     assert read == list(range(COUNT))
     assert max(held) <= most
 

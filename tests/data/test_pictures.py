@@ -104,7 +104,7 @@ def test_only_some_pictures_and_progress():
     seen: list[tuple[int, int]] = []
     pictures, _ = check_pictures(list("abcde"), contents.__getitem__, progress=lambda *done: seen.append(done))
     assert seen == [(n, 5) for n in range(1, 6)]
-    some = pictures.only(np.array([4, 1])).only(np.array([1]))
+    some = pictures.take(np.array([4, 1])).take(np.array([1]))
     assert some.names == ["b"]
     assert (some[:] == 1).all()
 

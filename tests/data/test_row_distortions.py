@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import median_abs_deviation
 
-from mcviz.data.distortions import ROW_DISTORTIONS, add_noise, most_unusual, out_of_range, shuffle_columns, usual
+from mcviz.data.distortions import ROW_DISTORTIONS, add_noise, column_stats, most_unusual, out_of_range, shuffle_columns
 from mcviz.errors import InvalidInputError
 
 RNG = np.random.default_rng(0)
@@ -88,7 +88,7 @@ def test_what_cannot_be_is_refused(call):
 
 @given(arrays(np.float32, (9, 3), elements=st.floats(-1e6, 1e6, width=32)))
 def test_robust_z_is_the_distance_from_the_median_in_scipy_s_mad_or_else_std(rows):
-    z = usual(rows).z(rows)
+    z = column_stats(rows).z(rows)
     for column, found in zip(rows.T.astype(np.float64), z.T, strict=True):
         spread = median_abs_deviation(column) * 1.4826 or column.std()
         if spread:
@@ -98,12 +98,12 @@ def test_robust_z_is_the_distance_from_the_median_in_scipy_s_mad_or_else_std(row
 
 
 def test_a_value_beside_a_constant_is_infinitely_far():
-    assert usual(np.ones((4, 1))).z(np.array([[1.0], [2.0], [0.0]])).ravel().tolist() == [0, np.inf, -np.inf]
+    assert column_stats(np.ones((4, 1))).z(np.array([[1.0], [2.0], [0.0]])).ravel().tolist() == [0, np.inf, -np.inf]
 
 
 def test_the_most_unusual_column_comes_first():
     rows = np.array([[20.0, 0, 170], [30, 0, 171], [40, 0, 172], [50, 0, 173], [60, 1, 174]])
-    z = usual(rows).z(np.array([40.0, 1, 160]))
+    z = column_stats(rows).z(np.array([40.0, 1, 160]))
     np.testing.assert_allclose(z, [0, 1 / 0.4, -12 / 1.4826])  # the MAD of the second is 0 and its std 0.4
     assert most_unusual(z).tolist() == [2, 1, 0]
     assert most_unusual(np.array([3, -np.inf, 0])).tolist() == [1, 0, 2]

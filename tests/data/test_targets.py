@@ -42,7 +42,7 @@ def test_targets_are_named_by_their_columns(tmp_path, suffix):
         labels = read_labels(path, columns=columns, task="regression")
         check(labels, values, names)
         assert (list(labels.columns), labels.ids) == (others, ("a", "b", "c"))
-        check(read.only(np.arange(3)).with_labels_of(labels), values, names)
+        check(read.take(np.arange(3)).with_labels_of(labels), values, names)
 
 
 def test_a_usual_column_of_labels_is_the_target(tmp_path):

@@ -77,7 +77,7 @@ def test_images_come_with_their_labels_in_the_order_of_the_data(how: str) -> Non
     assert held.class_names == (
         Items.classes if how in ("Dataset", "loader of one at a time") or "collate" in how else None
     )
-    np.testing.assert_array_equal(held.only(np.array([7, 2])).apart(1, 2).images[:], held.images[2:3])
+    np.testing.assert_array_equal(held.take(np.array([7, 2])).slice_for_worker(1, 2).images[:], held.images[2:3])
     np.testing.assert_array_equal(prepare_inputs(IMAGES[how], None)["examples"][:], UNIT)
 
 
@@ -158,7 +158,11 @@ def test_arrays_by_name_are_the_model_s_inputs_and_texts_are_shown(how: str) -> 
     assert (held.kind, held.texts.tolist(), held.columns.columns.tolist()) == ("text", TEXTS, ["source"])
     np.testing.assert_array_equal(held.labels, LABELS)
     assert held.class_names == (("ant", "bee", "cat") if how == "Hugging Face" else None)
-    for some, places in ((held, range(10)), (held.only(np.array([8, 3])), [8, 3]), (held.apart(4, 6), [4, 5])):
+    for some, places in (
+        (held, range(10)),
+        (held.take(np.array([8, 3])), [8, 3]),
+        (held.slice_for_worker(4, 6), [4, 5]),
+    ):
         prepared = prepare_inputs(some, None)
         assert list(prepared) == ["input_ids", "attention_mask"]
         np.testing.assert_array_equal(prepared["input_ids"], IDS[list(places)])

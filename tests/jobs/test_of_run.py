@@ -12,7 +12,7 @@ from msgspec.structs import replace as replaced
 
 import mcviz
 from mcviz.cli import main
-from mcviz.data import DataSet, InPlace
+from mcviz.data import DataSet, LazyRows
 from mcviz.errors import CorruptRunError, McvizError, RunNotFoundError, StorageError
 from mcviz.jobs.of_run import can_be_sampled, check_kept_model, options_of_data, options_of_model
 from mcviz.options import format_arguments
@@ -174,12 +174,12 @@ def test_images_of_a_run_stay_there_and_are_read_of_what_it_is_by_then(tmp_path:
     )
     monkeypatch.chdir(tmp_path)
     images = data_set_of(mcviz.open_run("run")).images
-    assert isinstance(images, InPlace)
+    assert isinstance(images, LazyRows)
     monkeypatch.chdir("/")
-    sent = pickle.dumps(images.apart(range(2, 9)))
+    sent = pickle.dumps(images.take(range(2, 9)))
     assert len(sent) < 1500
     np.testing.assert_array_equal(pickle.loads(sent)[3:5], IMAGES[5:7])  # noqa: S301
-    np.testing.assert_array_equal(images.only(np.array([7, 2]))[:], IMAGES[[7, 2]])
+    np.testing.assert_array_equal(images.take(np.array([7, 2]))[:], IMAGES[[7, 2]])
     assert rows == [2, 1, 1]
     monkeypatch.undo()
     mcviz.sample_run(model, data, run.path, passes=1000, in_stages=True)

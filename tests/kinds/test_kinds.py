@@ -65,7 +65,7 @@ def test_all_parts_of_an_example_stay_together(kind, numbers, data):
     order = data.draw(st.permutations(numbers))
     check_numbers(examples.in_order_of([f"id {n}" for n in order]), kind, order)
     places = data.draw(st.lists(st.integers(0, len(numbers) - 1), unique=True))
-    check_numbers(examples.only(np.array(places, int)), kind, [numbers[place] for place in places])
+    check_numbers(examples.take(np.array(places, int)), kind, [numbers[place] for place in places])
     others = DataSet(None).with_labels(np.array(order)).with_ids([f"id {n}" for n in order])
     unlabelled = replace(examples, labels=None)
     check_numbers(unlabelled.with_labels_of(others.with_columns(pd.DataFrame({"own": order}))), kind, numbers)

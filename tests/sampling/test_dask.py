@@ -24,7 +24,7 @@ from msgspec.structs import replace
 from PIL import Image
 
 from mcviz.cli import main
-from mcviz.data import DataSet, InPlace, Pictures, read_data
+from mcviz.data import DataSet, LazyRows, Pictures, read_data
 from mcviz.errors import ClusterError, InvalidInputError, PartialRunError
 from mcviz.extras import INSTALL_DASK
 from mcviz.options import ModelOptions
@@ -224,15 +224,15 @@ def test_images_are_read_by_the_workers(
     }[form]()
     one = sampled(shared, tmp_path / "one", data=data, keep_images=False)
     sent: list[DataSet] = []
-    apart = DataSet.apart
-    monkeypatch.setattr(DataSet, "apart", lambda *given: sent.append(apart(*given)) or sent[-1])
+    slice_for_worker = DataSet.slice_for_worker
+    monkeypatch.setattr(DataSet, "slice_for_worker", lambda *given: sent.append(slice_for_worker(*given)) or sent[-1])
     run = sampled(shared, tmp_path / "run", data=data, keep_images=False, scheduler=workers.scheduler_address)
     assert contents(Path(run.path)) == contents(Path(one.path))
     if form != "fractions":  # these are rounded once more
         in_memory = open_run(alone[12])
         np.testing.assert_array_equal(run.predictions_block(0, None), in_memory.predictions_block(0, None))
     assert len(sent) > 16
-    assert all(isinstance(each.images, Pictures | InPlace) and len(pickle.dumps(each)) < 4000 for each in sent)
+    assert all(isinstance(each.images, Pictures | LazyRows) and len(pickle.dumps(each)) < 4000 for each in sent)
 
 
 @pytest.mark.exhaustive

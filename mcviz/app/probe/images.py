@@ -15,7 +15,7 @@ from mcviz.app.session import session_store, widget_value
 from mcviz.app.state import PageState, choose_name
 from mcviz.app.streamlit_internals import UploadedFile
 from mcviz.data.distortions import DISTORTIONS, NOISES, Distortion
-from mcviz.data.drawing import LUMA, centred, drawn
+from mcviz.data.drawing import LUMA, center_digit, render_strokes
 from mcviz.data.pictures import (
     LARGEST_SIDE,
     MOST_UPLOAD_BYTES,
@@ -69,9 +69,9 @@ def draw_image(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG001
     if not strokes:
         return None
     if centre:
-        grey = centred(drawn(strokes, OVERSAMPLING * height, OVERSAMPLING * width), height, width)
+        grey = center_digit(render_strokes(strokes, OVERSAMPLING * height, OVERSAMPLING * width), height, width)
     else:
-        grey = drawn(strokes, height, width)
+        grey = render_strokes(strokes, height, width)
     return ProbeInput(np.repeat(grey[..., None], channels, axis=-1), "The drawing")
 
 
@@ -103,7 +103,7 @@ def upload_image(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG0
     with offer:
         _offer_to_invert(run, picture)
     if centre:
-        image = centred(picture.astype(np.float32) / 255 @ LUMA, height, width)[..., None]
+        image = center_digit(picture.astype(np.float32) / 255 @ LUMA, height, width)[..., None]
     else:
         image = fit_picture(picture, (height, width, channels))
     return ProbeInput(image, f"The uploaded picture {one_line(file.name)}")
@@ -168,7 +168,7 @@ def _has_centred_images(run: Run) -> bool:
     if not run.has_images:
         return False
     pictures = _sample_pictures(run)[..., 0].astype(np.float32) / 255
-    as_centred = np.stack([centred(each, *each.shape) for each in pictures])
+    as_centred = np.stack([center_digit(each, *each.shape) for each in pictures])
     return float(np.abs(pictures - as_centred).mean()) <= CENTRED_WITHIN
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from mcviz.app.components.charts import chart
 from mcviz.app.wording import as_markdown
-from mcviz.data.drawing import Windows, groups_of_words, with_each_usual, without_each
+from mcviz.data.drawing import Windows, drop_each_group, groups_of_words, replace_each_by_median
 from mcviz.figures.passes import effect_bars, map_over_picture
 
 MOST_WORDS = 8  # in the table of words
@@ -106,7 +106,7 @@ def text_parts(text: str) -> Parts:
 
     return Parts(
         len(groups),
-        lambda start, stop: without_each(text, groups[start:stop]),
+        lambda start, stop: drop_each_group(text, groups[start:stop]),
         "Words are left out, one after the other."
         if single
         else f"The text is long: words are left out in {len(groups)} groups of neighbours, one after the other.",
@@ -127,7 +127,7 @@ def row_parts(row: np.ndarray, names: Sequence[str], medians: np.ndarray) -> Par
             "either side."
         )
 
-    hidden = with_each_usual(row, medians)
+    hidden = replace_each_by_median(row, medians)
     return Parts(
         len(row),
         lambda start, stop: hidden[start:stop],
