@@ -525,14 +525,10 @@ class Network(ABC):
                 that cannot be compiled.
         """
 
-    def compiler_error(self, name: str | None) -> str:
-        """Return why a compiler of a name is not there for such a model on this machine, or ""."""
-        if name not in COMPILERS:
-            return (
-                f"The passes were compiled in a way that this mcviz does not have. Received: {name!r:.60}. "
-                "Use the version of mcviz that wrote the run."
-            )
-        return "" if name == NO_COMPILER else f"XLA is not for such a model. Received: {self.name}."
+    @property
+    def xla_error(self) -> str:
+        """Why XLA cannot compile the passes of such a model on this machine, or ""."""
+        return f"XLA is not for such a model. Received: {self.name}."
 
     @abstractmethod
     def compute_digest(self) -> str:

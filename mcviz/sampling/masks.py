@@ -17,8 +17,6 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from mcviz.extras import INSTALL_NUMBA
-
 Distribution = Literal["bernoulli", "uniform", "normal"]
 DrawBernoulli = Callable[[np.random.Generator, int, float, np.ndarray | None], np.ndarray]  # see `bernoulli`
 
@@ -249,11 +247,6 @@ def _as_factors(mask: np.ndarray) -> np.ndarray:
     return factors
 
 
-def default_product(*, on_gpu: bool) -> str:
-    """Choose the quickest product of this machine: the matrix product on a GPU, or else sums of subsets."""
-    return MATMUL if on_gpu or subset_sums_error() else SUBSET_SUMS
-
-
 @cache
 def subset_sums_error() -> str:
     """Return why this Python cannot compute sums of subsets, or ""."""
@@ -261,21 +254,6 @@ def subset_sums_error() -> str:
         import_module("mcviz.sampling.machine_code")  # which imports all that they need
     except (ImportError, OSError) as error:
         return str(error)
-    return ""
-
-
-def product_error(name: str | None) -> str:
-    """Return why this machine cannot compute a product by its name, or ""."""
-    if name not in ALL_PRODUCTS:
-        return (
-            f"The masks were multiplied in a way that this mcviz does not have. Received: {name!r:.60}. "
-            "Use the version of mcviz that wrote the run."
-        )
-    if name == SUBSET_SUMS and (error := subset_sums_error()):
-        return (
-            f"The masks were multiplied by sums of subsets, which need numba, and it cannot be imported: {error}. "
-            f"Type: {INSTALL_NUMBA}"
-        )
     return ""
 
 

@@ -139,7 +139,8 @@ def sample_run(
         sampler = as_sampler(
             model, output=output, from_logits=from_logits, task=task, predicts=predicts, rate=rate, transform=transform
         )
-    sampler = _match_existing_run(sampler, out, passes, resume=resume)
+    existing = _read_existing(out)
+    sampler = _match_existing(sampler, existing, passes, resume=resume)
     again = find_run(data)
     examples = as_data_set(data, sampler.task) if again is None else data_set_of(again)
     examples = name_classes_by_model(examples, sampler.network, class_names)
@@ -153,7 +154,8 @@ def sample_run(
         examples = examples.with_target_names(target_names)
     names, targets = TASKS[sampler.task].names(examples, width, sampler.predicts)
     if not targets:
-        names = names or _existing_class_names(width, out)
+        kept = existing.class_names if existing and existing.classes == width else None
+        names = names or kept or tuple(str(number) for number in range(width))
         if unit:
             raise invalid("unit", f"left out for a {sampler.task}", unit)
     inputs = examples.inputs if isinstance(adapter, InputsAdapter) else None
@@ -216,7 +218,7 @@ def sample_run(
         tried(try_model(sampler, examples, preprocessing))
     elif not is_finished(folder_at(out), wanted) and (advice := try_model(sampler, examples, preprocessing).advice):
         warnings.warn(advice, ModelWarning, stacklevel=2)
-    stages = _stages(source, wanted, out) if in_stages else [(wanted, 0)]
+    stages = _stages(source, wanted, existing) if in_stages else [(wanted, 0)]
     with _executor(scheduler, sampler, examples) as executor:
         for stage, before in stages:
             run = write(
@@ -255,13 +257,10 @@ def _executor(scheduler: "str | Client | None", sampler: Sampler, examples: Data
         yield DaskExecutor(client, sampler.source, examples, versions(sampler.network.backend))
 
 
-def _stages(source: SamplerSource, wanted: Manifest, out: str | os.PathLike[str]) -> list[tuple[Manifest, int]]:
+def _stages(source: SamplerSource, wanted: Manifest, existing: Manifest | None) -> list[tuple[Manifest, int]]:
     """The runs that a run grows through, each with the number of passes that are finished before it; itself last."""
-    finished, at_least = 0, 0
-    with suppress(McvizError):
-        there = read_manifest(folder_at(out))
-        at_least = there.passes  # of a partial one, which is to be finished first
-        finished = there.passes if there.state == "finished" else 0
+    at_least = existing.passes if existing else 0  # of a partial one, which is to be finished first
+    finished = existing.passes if existing and existing.state == "finished" else 0
     passes, found, before = source.passes_at_once, [], finished
     while passes * 2 <= wanted.passes:
         if passes > finished and passes >= at_least:
@@ -279,22 +278,15 @@ def _as_part(progress: Progress | None, before: int, total: int) -> Progress | N
     return lambda done, _: progress(before + done, total)
 
 
-def _existing_class_names(classes: int, out: str | os.PathLike[str]) -> tuple[str, ...]:
-    """The names of the run that is there, or else numbers."""
+def _read_existing(out: str | os.PathLike[str]) -> Manifest | None:
+    """The manifest of the run that is there; None of one that the writing makes or refuses."""
     with suppress(McvizError):
-        there = read_manifest(folder_at(out))
-        if there.classes == classes:
-            return there.class_names
-    return tuple(str(number) for number in range(classes))
+        return read_manifest(folder_at(out))
+    return None
 
 
-def _match_existing_run(sampler: Sampler, out: str | os.PathLike[str], passes: int, *, resume: bool) -> Sampler:
+def _match_existing(sampler: Sampler, existing: Manifest | None, passes: int, *, resume: bool) -> Sampler:
     """The sampler with the product and the compiler of the run that is there, which goes on with it or is opened."""
-    try:
-        there = read_manifest(folder_at(out))
-    except McvizError:  # none, or one that the writing refuses
+    if existing is None or existing.origin.kind == "imported" or (existing.state == "partial" and not resume):
         return sampler
-    if there.origin.kind == "imported" or (there.state == "partial" and not resume):
-        return sampler
-    complete = there.state == "finished" and there.passes == passes
-    return sampler.match_run(there, computes=not complete)
+    return sampler.match_run(existing, computes=existing.state == "partial" or existing.passes != passes)

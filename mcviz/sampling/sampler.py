@@ -37,8 +37,7 @@ from mcviz.sampling.masks import (
     CHANNEL_SUMS,
     MATMUL,
     PRODUCTS,
-    default_product,
-    product_error,
+    SUBSET_SUMS,
     subset_sums_error,
 )
 from mcviz.validate import choice, invalid, whole_number
@@ -255,7 +254,6 @@ class Sampler:
         """
         if product is not None:
             choice("product", product, ALL_PRODUCTS)
-            _check_available(product_error(product))
         if compiler is not None:
             choice("compiler", compiler, COMPILERS)
         network = as_network(
@@ -268,8 +266,8 @@ class Sampler:
             rate=rate,
             transform=transform,
         )
-        if compiler is not None:
-            _check_available(network.compiler_error(compiler))
+        if error := _find_obstacle(network, product or MATMUL, compiler or NO_COMPILER):
+            raise MissingPackageError(error)
         self.network, self.model = network, network.model
         self.output, self.from_logits = network.output, network.from_logits
         self.task, self.predicts, self.rate = network.task, network.predicts, network.rate
@@ -299,8 +297,8 @@ class Sampler:
         origin = run.manifest.origin
         return cls(
             network,
-            product=None if product_error(origin.product) else origin.product,
-            compiler=NO_COMPILER if network.compiler_error(origin.compiler) else origin.compiler,
+            product=None if _find_obstacle(network, origin.product, NO_COMPILER) else origin.product,
+            compiler=NO_COMPILER if _find_obstacle(network, MATMUL, origin.compiler) else origin.compiler,
         )
 
     @property
@@ -328,17 +326,16 @@ class Sampler:
     @property
     def product(self) -> str:
         """The way to compute a layer right behind dropout; "matmul" for a model without such a layer."""
-        with_layer = (plan for plan in self._plans.values() if plan.masked_dense or plan.masked_convolutions)
-        return self._product_for(next(with_layer, next(iter(self._plans.values()), None)))
+        products = map(self._product_for, self._plans.values())
+        return next((each for each in products if each != MATMUL), MATMUL)
 
-    def _product_for(self, plan: Plan | None) -> str:
-        if plan is not None and plan.masked_dense:
+    def _product_for(self, plan: Plan) -> str:
+        if plan.masked_dense:
             if self.wanted_product in PRODUCTS:
                 return self.wanted_product
-            return default_product(on_gpu=self.network.on_gpu)  # imports numba
-        if plan is not None and plan.masked_convolutions:
-            return CHANNEL_SUMS if self.wanted_product in (None, CHANNEL_SUMS) else MATMUL
-        return MATMUL
+            return MATMUL if self.network.on_gpu or subset_sums_error() else SUBSET_SUMS  # imports numba
+        takes_sums = plan.masked_convolutions and self.wanted_product in (None, CHANNEL_SUMS)
+        return CHANNEL_SUMS if takes_sums else MATMUL
 
     @property
     def compiler(self) -> str:
@@ -346,46 +343,33 @@ class Sampler:
         compilers = {plan.compiler for plan in self._plans.values()}
         return self.wanted_compiler or (XLA if XLA in compilers else NO_COMPILER)
 
-    def match_run(self, run: Manifest, *, computes: bool = True) -> "Sampler":
+    def match_run(self, manifest: Manifest, *, computes: bool = True) -> "Sampler":
         """Return this sampler with the product and the compiler of a run, unless others were asked for.
 
         Args:
-            run: manifest of the run.
+            manifest: of the run.
             computes: whether anything will be sampled, which takes a machine that has both.
 
         Raises:
             MissingPackageError: this machine does not have them.
             UnsuitableModelError: the run's passes were compiled, and XLA cannot compile the model here.
         """
-        product = self.wanted_product or run.origin.product
-        compiler = self.wanted_compiler or run.origin.compiler or NO_COMPILER
-        if computes:
-            _check_available(product_error(product) or self.network.compiler_error(compiler))
+        product = self.wanted_product or manifest.origin.product
+        compiler = self.wanted_compiler or manifest.origin.compiler or NO_COMPILER
+        if computes and (error := _find_obstacle(self.network, product, compiler)):
+            raise MissingPackageError(error)
         other = copy.copy(self)
-        other.change_product_and_compiler(product, compiler, prepare=computes)
+        other.wanted_product, other.wanted_compiler, other._plans = product, compiler, dict(self._plans)
+        if computes and other._plan_kind != self._plan_kind:
+            other._plans = {}
+            for inputs in self._plans:
+                other._prepare(inputs)
         return other
 
-    def change_product_and_compiler(self, product: str | None, compiler: str, *, prepare: bool) -> None:
-        """Take another product and another compiler from now on.
-
-        Args:
-            product: as for a new sampler.
-            compiler: likewise.
-            prepare: whether to prepare the model for them at once, where its plans differ by them.
-
-        Raises:
-            UnsuitableModelError: XLA cannot compile the model.
-        """
-        before = (self.product, self.compiler) if prepare else None
-        self.wanted_product, self.wanted_compiler = product, compiler
-        plans, self._plans = self._plans, dict(self._plans)  # a copied sampler shares them
-        if before is None:
-            return
-        dense = any(plan.masked_dense for plan in plans.values())  # its plan is the same for every product
-        if self.compiler != before[1] or (self.product != before[0] and not dense):
-            self._plans = {}
-            for inputs in plans:
-                self._prepare(inputs)
+    @property
+    def _plan_kind(self) -> tuple[bool, str]:
+        """What plans differ by; that of a masked dense layer is the same for every product."""
+        return self.product == CHANNEL_SUMS, self.compiler
 
     def description(self) -> str:
         """Describe the stochastic, ineffective and inactive layers in one line, and a missing numba in another."""
@@ -539,9 +523,23 @@ def as_sampler(model: "keras.Model | torch.nn.Module | Network | Sampler", **opt
     return model
 
 
-def _check_available(error: str) -> None:
-    if error:
-        raise MissingPackageError(error)
+def _find_obstacle(network: Network, product: str | None, compiler: str | None) -> str:
+    """Return why this machine cannot compute passes by a product and a compiler of these names, or ""."""
+    for done, name, known in (
+        ("masks were multiplied", product, ALL_PRODUCTS),
+        ("passes were compiled", compiler, COMPILERS),
+    ):
+        if name not in known:
+            return (
+                f"The {done} in a way that this mcviz does not have. Received: {name!r:.60}. "
+                "Use the version of mcviz that wrote the run."
+            )
+    if product == SUBSET_SUMS and (error := subset_sums_error()):
+        return (
+            f"The masks were multiplied by sums of subsets, which need numba, and it cannot be imported: {error}. "
+            f"Type: {INSTALL_NUMBA}"
+        )
+    return network.xla_error if compiler == XLA else ""
 
 
 def _check_variances(outputs: np.ndarray, predicts: Predicts) -> None:

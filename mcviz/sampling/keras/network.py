@@ -18,7 +18,7 @@ from mcviz.interrupts import hold_interrupts
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.runs.tables import Rows, hash_array
-from mcviz.sampling.base import XLA, InputShape, InputSpec, LayerReport, Network, Plan, check_options
+from mcviz.sampling.base import InputShape, InputSpec, LayerReport, Network, Plan, check_options
 from mcviz.sampling.examples import prepare_examples, prepare_texts
 from mcviz.sampling.keras.model_files import NAME_OF_MODEL, check_name, load_model, write_model_file
 from mcviz.sampling.keras.plan import make_plan, pick_output, to_probabilities
@@ -289,13 +289,13 @@ class KerasNetwork(Network):
             compiler=compiler,
         )
 
-    def compiler_error(self, name: str | None) -> str:
-        if name == XLA and (error := xla_error()):
-            return (
-                f"The passes were compiled by XLA, which this TensorFlow does not have: {error}. "
-                "Use a TensorFlow with XLA, as `pip install tensorflow` gives it on Linux."
-            )
-        return "" if name == XLA else super().compiler_error(name)
+    @property
+    def xla_error(self) -> str:
+        error = xla_error()
+        return error and (
+            f"The passes were compiled by XLA, which this TensorFlow does not have: {error}. "
+            "Use a TensorFlow with XLA, as `pip install tensorflow` gives it on Linux."
+        )
 
     def compute_digest(self) -> str:
         return model_digest(self.model)
