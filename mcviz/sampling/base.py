@@ -16,7 +16,7 @@ import numpy as np
 from mcviz.choices import PREDICTS, Predicts
 from mcviz.errors import McvizError, UnsuitableModelError
 from mcviz.extras import is_function_name
-from mcviz.manifest import Backend
+from mcviz.manifest import Backend, Manifest
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.runs.tables import Rows
@@ -43,20 +43,53 @@ WEIGHTS_ALONE = (
 )
 
 
-def check_options(task: str, predicts: Predicts, from_logits: bool | None, rate: float | None) -> None:
-    """Check what a user says of a model; see `Sampler`.
+@dataclass(frozen=True)
+class ModelSettings:
+    """What a user says of a model; see `Sampler`.
+
+    Attributes:
+        output: the name of the sampled output, or None.
+        from_logits: whether that output is logits, or None to find out.
+        task: "classification" or "regression".
+        predicts: the meaning of the output's columns in a regression.
+        rate: of the dropout, or None for the layers' own rates.
 
     Raises:
         InvalidInputError: an option that does not go with the task, or a rate out of range.
     """
-    classes = find_task(task).predicts_classes
-    choice("predicts", predicts, PREDICTS)
-    if not classes and from_logits is not None:
-        raise invalid("from_logits", "left out for a regression", from_logits)
-    if classes and predicts != "mean":
-        raise invalid("predicts", "left out for a classification", repr(predicts), "Or give task='regression'.")
-    if rate is not None and not 0 < fraction("rate", rate) < 1:
-        raise invalid("rate", "above 0 and below 1", rate)
+
+    output: str | None = None
+    from_logits: bool | None = None
+    task: str = "classification"
+    predicts: Predicts = "mean"
+    rate: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check them."""
+        classes = find_task(self.task).predicts_classes
+        choice("predicts", self.predicts, PREDICTS)
+        if not classes and self.from_logits is not None:
+            raise invalid("from_logits", "left out for a regression", self.from_logits)
+        if classes and self.predicts != "mean":
+            advice = "Or give task='regression'."
+            raise invalid("predicts", "left out for a classification", repr(self.predicts), advice)
+        if self.rate is not None and not 0 < fraction("rate", self.rate) < 1:
+            raise invalid("rate", "above 0 and below 1", self.rate)
+
+    @classmethod
+    def from_options(cls, options: ModelOptions, task: TaskOptions) -> Self:
+        """Take what options say."""
+        return cls(options.output, options.from_logits, task.task, task.predicts, options.rate)
+
+    @classmethod
+    def from_manifest(cls, manifest: Manifest, rate: float | None) -> Self:
+        """Take what was said of a run's model, which was sampled at a rate."""
+        model = manifest.model
+        output, from_logits = (model.output, model.from_logits) if model else (None, None)
+        return cls(output, from_logits, manifest.task, manifest.predicts, rate)
+
+
+DEFAULT_SETTINGS = ModelSettings()
 
 
 @dataclass(frozen=True)
@@ -412,7 +445,7 @@ def choose_block(row_bytes: int, *, factored: bool) -> tuple[int, int]:
 
 
 class Network(ABC):
-    """A model of some framework, with what its user says of it: which output, which task.
+    """A model of some framework, with what its user says of it.
 
     Attributes:
         backend: the name of the framework in a run's manifest.
@@ -420,11 +453,7 @@ class Network(ABC):
         transform_name: what makes its input of an example, likewise.
         model: the framework's own object, left as it was.
         name: of the model.
-        output: the name of the sampled output, or None.
-        from_logits: whether that output is taken for logits, or None.
-        task: "classification" or "regression".
-        predicts: the meaning of the output's columns in a regression.
-        rate: of the dropout, or None for the layers' own rates.
+        settings: what its user says of it.
         input_shape: of one example, None for any size; None altogether if the model does not say.
         input_dtype: of the examples, "string" for texts; None if the model does not say.
         takes_texts: whether examples are texts.
@@ -436,11 +465,7 @@ class Network(ABC):
     transform_name: str = ""
     model: Any
     name: str
-    output: str | None = None
-    from_logits: bool | None = None
-    task: str = "classification"
-    predicts: Predicts = "mean"
-    rate: float | None = None
+    settings: ModelSettings
     input_shape: InputShape | None = None
     input_dtype: str | None = None
     takes_texts: bool = False

@@ -21,6 +21,7 @@ from mcviz.sampling.base import (
     XLA,
     InputSpec,
     LayerReport,
+    ModelSettings,
     ModelSource,
     Network,
     OutputMeaning,
@@ -67,12 +68,19 @@ def find_backend(path: str) -> type[Network]:
     return _torch_network() if needs_torch(path) else BACKENDS.get(Path(path).suffix) or _keras_network()
 
 
-def as_network(model: Any, **options: Any) -> Network:
+def as_network(
+    model: Any,
+    settings: ModelSettings,
+    stochastic: "tuple[type[keras.Layer], ...]" = (),
+    transform: Callable[[Any], Any] | None = None,
+) -> Network:
     """Return a network as it is, or make one of a framework's model.
 
     Args:
         model: a network, a Keras model or a torch.nn.Module.
-        **options: what is said of the model; see `Sampler`.
+        settings: what is said of the model.
+        stochastic: as `Sampler` takes it.
+        transform: as `Sampler` takes it.
 
     Raises:
         InvalidInputError: an option that cannot be used, or one beside a network, which has its own.
@@ -81,14 +89,14 @@ def as_network(model: Any, **options: Any) -> Network:
     """
     if not isinstance(model, Network):
         if not _is_torch_module(model):
-            if options.pop("transform", None) is not None:
+            if transform is not None:
                 raise invalid("transform", "left out for a Keras model, whose layers prepare its input", "one")
-            return _keras_network()(model, **options)
-        if stochastic := options.pop("stochastic", None):
+            return _keras_network()(model, settings, stochastic)
+        if stochastic:
             raise invalid("stochastic", "left out for a PyTorch model, of which all that draws is found", stochastic)
-        return _torch_network()(model, **options)
-    for name, value in options.items():
-        if value not in (None, (), getattr(Network, name, None)):
+        return _torch_network()(model, settings, transform=transform)
+    for name, value in {**vars(settings), "stochastic": stochastic, "transform": transform}.items():
+        if value not in (None, (), getattr(ModelSettings, name, None)):
             advice = f"Give it where the network is made: mcviz.load_torch('package.module:function', {name}=…)."
             raise invalid(name, "left out for a network, which has its own", repr(value), advice)
     return model
@@ -256,21 +264,13 @@ class Sampler:
             choice("product", product, ALL_PRODUCTS)
         if compiler is not None:
             choice("compiler", compiler, COMPILERS)
-        network = as_network(
-            model,
-            output=output,
-            from_logits=from_logits,
-            task=task,
-            predicts=predicts,
-            stochastic=stochastic,
-            rate=rate,
-            transform=transform,
-        )
+        network = as_network(model, ModelSettings(output, from_logits, task, predicts, rate), stochastic, transform)
         if error := _find_obstacle(network, product or MATMUL, compiler or NO_COMPILER):
             raise MissingPackageError(error)
         self.network, self.model = network, network.model
-        self.output, self.from_logits = network.output, network.from_logits
-        self.task, self.predicts, self.rate = network.task, network.predicts, network.rate
+        said = network.settings
+        self.output, self.from_logits, self.rate = said.output, said.from_logits, said.rate
+        self.task, self.predicts = said.task, said.predicts
         self.input_shape, self.input_dtype = network.input_shape, network.input_dtype
         self.takes_texts = network.takes_texts
         self.wanted_product, self.wanted_compiler = product, compiler

@@ -14,7 +14,7 @@ from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.sampling import Sampler, engine, run_sampling
 from mcviz.sampling.adapters import adapter_for_run
-from mcviz.sampling.base import Network
+from mcviz.sampling.base import ModelSettings, Network
 from mcviz.sampling.masks import draw_active_mask, draw_random_numbers
 from mcviz.sampling.ood import find_neighbours, fit_ood_detector, ood_verdict, unit_features
 from mcviz.sampling.run_sampling import sample_run
@@ -61,7 +61,7 @@ def make_network(name: str, **changed: np.ndarray) -> Network:
         from tests.sampling.torch.twins import make_twin
 
         return make_twin(arrays, task)
-    return FakeNetwork(arrays, task=task)
+    return FakeNetwork(arrays, ModelSettings(task=task))
 
 
 @pytest.fixture(scope="module")

@@ -21,12 +21,14 @@ import tensorflow as tf
 from mcviz.choices import Predicts
 from mcviz.errors import UnsuitableModelError
 from mcviz.sampling.base import (
+    DEFAULT_SETTINGS,
     MOST_PASSES,
     NO_COMPILER,
     SHARED_BLOCK,
     XLA,
     Inputs,
     MaskedDense,
+    ModelSettings,
     OutputMeaning,
     Plan,
     RandomPart,
@@ -290,11 +292,8 @@ def make_plan(
     layers: StochasticLayers,
     shape: tuple[int, ...],
     dtype: str,
+    settings: ModelSettings = DEFAULT_SETTINGS,
     *,
-    output: str | None = None,
-    from_logits: bool | None = None,
-    task: str = "classification",
-    predicts: Predicts = "mean",
     texts: TextLayer | None = None,
     factored: bool = True,
     channel_sums: bool = True,
@@ -306,28 +305,23 @@ def make_plan(
         layers: of a built Keras model of one input.
         shape: of one example; with `texts`, of the numbers of one text.
         dtype: of the examples.
-        output: the name of the output, for models with several.
-        from_logits: whether the output is logits; None finds out.
-        task: of the model.
-        predicts: the meaning of the output's columns in a regression.
+        settings: what is said of the model.
         texts: the model's text layer, if it has one; it is left out of the graph.
         factored: False leaves `MaskedDense` out, which gives the same numbers up to rounding.
         channel_sums: False leaves `MaskedConvolution` out, likewise.
         compiler: of the random part, "xla" or "none", likewise; None follows `default_compiler`.
 
     Raises:
-        InvalidInputError: `output` names none of the outputs.
+        InvalidInputError: `settings.output` names none of the outputs.
         SamePassesError: no random number reaches the output.
         UnsuitableModelError: no output of that task, randomness that cannot be supplied, a model that fails, or one
             that XLA was asked to compile and cannot.
     """
-    model = layers.model
-
-    meaning = OutputMeaning()
+    model, meaning = layers.model, OutputMeaning()
 
     def select(examples: tf.Tensor) -> tuple[tf.Tensor, str]:
         returned = texts.call_network(examples) if texts else model(nest_input(model, examples), training=False)
-        return pick_output(model, returned, output, predicts)
+        return pick_output(model, returned, settings.output, settings.predicts)
 
     @cache
     def some_outputs() -> np.ndarray:
@@ -340,11 +334,11 @@ def make_plan(
         if not tf.executing_eagerly():
             _check_memory(returned.graph, examples.shape[0])
         columns = int(returned.shape[1])
-        if not TASKS[task].predicts_classes:
-            meaning = describe_values(columns, predicts, which)
-            return to_outputs(returned, predicts, some_outputs)
-        meaning = describe_classes(columns, find_activation(returned, some_outputs), from_logits, which)
-        return to_probabilities(returned, from_logits, some_outputs)
+        if not TASKS[settings.task].predicts_classes:
+            meaning = describe_values(columns, settings.predicts, which)
+            return to_outputs(returned, settings.predicts, some_outputs)
+        meaning = describe_classes(columns, find_activation(returned, some_outputs), settings.from_logits, which)
+        return to_probabilities(returned, settings.from_logits, some_outputs)
 
     with wrap_model_errors():
         try:

@@ -20,15 +20,16 @@ from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.runs.tables import Rows, hash_array
 from mcviz.sampling.base import (
+    DEFAULT_SETTINGS,
     SHARED_BLOCK,
     InputSpec,
     LayerReport,
+    ModelSettings,
     Network,
     OutputMeaning,
     Plan,
     SamePassesError,
     are_logits,
-    check_options,
     check_output,
     check_regression,
     check_same_width,
@@ -395,12 +396,8 @@ class TorchNetwork(Network):
     def __init__(
         self,
         model: torch.nn.Module,
+        settings: ModelSettings = DEFAULT_SETTINGS,
         *,
-        output: str | None = None,
-        from_logits: bool | None = None,
-        task: str = "classification",
-        predicts: Predicts = "mean",
-        rate: float | None = None,
         transform: Callable[..., Any] | None = None,
         function: str = "",
         transform_name: str = "",
@@ -408,9 +405,7 @@ class TorchNetwork(Network):
     ) -> None:
         """Take a module; the arguments and errors are those of `Sampler`, and the attributes."""
         _check_module(model)
-        check_options(task, predicts, from_logits, rate)
-        self.model, self.name, self.output, self.from_logits = model, type(model).__name__, output, from_logits
-        self.task, self.predicts, self.rate = task, predicts, rate
+        self.model, self.name, self.settings = model, type(model).__name__, settings
         self.transform, self.function, self.transform_name = transform, function, transform_name
         self.inputs = inputs
         if inputs and len(inputs) == 1 and transform is None:
@@ -466,6 +461,7 @@ class TorchNetwork(Network):
         )
 
     def _make_plan(self, inputs: tuple[InputSpec, ...]) -> Plan:
+        rate = self.settings.rate
         examples = {spec.name: make_random_examples(spec.shape, spec.dtype) for spec in inputs}
         tensors = {name: torch.from_numpy(array) for name, array in examples.items()}
         draws = find_draws(self.model, self._return, self._call, tensors)
@@ -479,19 +475,19 @@ class TorchNetwork(Network):
             returned = self._return({name: torch.from_numpy(array) for name, array in examples.items()})
         always_random = find_unknown_draws(self.model, self._call, tensors) if source.asked else ()
         try:
-            small = trace(self.model, self._call, inputs, SHARED_BLOCK, draws, self.rate)
-            if self.rate is not None and all(draw.request.rate != self.rate for draw in small.draws):
+            small = trace(self.model, self._call, inputs, SHARED_BLOCK, draws, rate)
+            if rate is not None and all(draw.request.rate != rate for draw in small.draws):
                 raise UnsuitableModelError(
                     "The model has no dropout whose rate can be changed. "
                     f"Received: {', '.join(str(draw.layer) for draw in draws)}. Leave the rate out."
                 )
             finish, width, meaning = self._read(returned, small.output)
-            plan = make_traced_plan(self.model, self._call, inputs, draws, small, finish, width, self.rate)
+            plan = make_traced_plan(self.model, self._call, inputs, draws, small, finish, width, rate)
             operations, constants = small.module.code, small.find_constants(self.model)
         except (McvizError, SamePassesError):
             raise
         except Exception as error:
-            if self.rate is not None:
+            if rate is not None:
                 raise UnsuitableModelError(
                     f"The rate can be changed in a model that torch can trace. Received: {reason(error)}. "
                     "Leave the rate out."
@@ -523,19 +519,20 @@ class TorchNetwork(Network):
 
     def _read(self, returned: Any, output: torch.fx.Node | None) -> tuple[Finish, int, OutputMeaning]:
         """Find out what the model's output means; return the function to its predictions, and their width."""
-        some, chosen, which = pick_output(returned, self.output, self.predicts)
+        said = self.settings
+        some, chosen, which = pick_output(returned, said.output, said.predicts)
         columns = some.shape[1]
         activation = LOGITS if chosen == (LOGITS,) else find_activation(output, some.numpy())
-        if find_task(self.task).predicts_classes:
-            finish, meaning = make_probabilities(columns, activation, self.from_logits, which)
+        if find_task(said.task).predicts_classes:
+            finish, meaning = make_probabilities(columns, activation, said.from_logits, which)
             return finish, max(2, columns), meaning
-        return make_values(columns, activation, self.predicts), columns, describe_values(columns, self.predicts, which)
+        return make_values(columns, activation, said.predicts), columns, describe_values(columns, said.predicts, which)
 
     def _return(self, tensors: Tensors) -> Any:
         return self.model(next(iter(tensors.values()))) if len(tensors) == 1 else self.model(**tensors)
 
     def _call(self, tensors: Tensors) -> torch.Tensor:
-        return pick_output(self._return(tensors), self.output, self.predicts)[0]
+        return pick_output(self._return(tensors), self.settings.output, self.settings.predicts)[0]
 
     def compute_digest(self) -> str:
         if self.inputs is None:
@@ -626,4 +623,7 @@ def load_torch(
         MissingPackageError: the package of a function is not there.
         UnsuitableModelError: the function returns no module; the weights are no state_dict, or not those of the module.
     """
-    return TorchNetwork(build_module(function, weights), **named_functions(function, transform), **options)
+    inputs, settings = options.pop("inputs", None), ModelSettings(**options)
+    return TorchNetwork(
+        build_module(function, weights), settings, inputs=inputs, **named_functions(function, transform)
+    )
