@@ -51,8 +51,8 @@ MOST_COMPARED = 512  # features of an example; more are projected onto as many
 MOST_EXAMPLES = 5000  # to fit the subspaces on, and again to calibrate on
 FIT = Derived("ood-detector", 2, {"unexplained": "float64"})
 
-OWN, OF_A_SET = 1000, 500  # examples at most
-NEAR, SEED = 1000, 0  # examples for neighbours and for the detector of the inputs alone
+MOST_HELD_OUT, MOST_OF_A_SET = 1000, 500  # examples
+MOST_DETECTOR_NEIGHBOURS, SEED = 1000, 0  # examples for neighbours and for the detector of the inputs alone
 LEAST = 3 * LEAST_OOD_EXAMPLES
 KEPT_EXAMPLES = 4
 BLOCK_VALUES = 2**25  # of passes that are in memory at a time
@@ -207,11 +207,24 @@ def fit_ood_detector(sampler: Sampler, run: Run) -> OODDetector:
     fitted, calibrating = split_halves(np.arange(len(run)))
     kept = load_derived(run.path, run.digest, FIT)
     unexplained = kept["unexplained"] if kept and kept["unexplained"].shape == (len(calibrating),) else None
-    subspaces, mean_probs = fit_class_subspaces(sampler, run, fitted), run.mean_probs[calibrating]
+    detector = _calibrate(sampler, run, fit_class_subspaces(sampler, run, fitted), calibrating, unexplained)
     if unexplained is None:
-        activations = activations_before_dropout(sampler, model_inputs(sampler, run, calibrating))
+        save_derived(run.path, run.digest, FIT, {"unexplained": detector.unexplained})
+    return detector
+
+
+def _calibrate(
+    sampler: Sampler,
+    run: Run,
+    subspaces: ClassSubspaces,
+    examples: np.ndarray,
+    unexplained: np.ndarray | None = None,
+) -> OODDetector:
+    """Calibrate the detector on some of a run's examples, whose unexplained shares may be known from before."""
+    mean_probs = run.mean_probs[examples]
+    if unexplained is None:
+        activations = activations_before_dropout(sampler, model_inputs(sampler, run, examples))
         unexplained = unexplained_share(subspaces, mean_probs, activations)
-        save_derived(run.path, run.digest, FIT, {"unexplained": unexplained})
     return OODDetector.calibrate(subspaces, mean_probs, unexplained)
 
 
@@ -285,9 +298,7 @@ def ood_shift(sampler: Sampler, old: Run, new: Run, seed: int = 0) -> tuple[Shif
     """
     _check_enough(len(old), 2 * LEAST_OOD_EXAMPLES)
     fitted, others = split_halves(np.arange(len(old)), seed)
-    activations = activations_before_dropout(sampler, model_inputs(sampler, old, others))
-    subspaces, mean_probs = fit_class_subspaces(sampler, old, fitted), old.mean_probs[others]
-    detector = OODDetector.calibrate(subspaces, mean_probs, unexplained_share(subspaces, mean_probs, activations))
+    detector = _calibrate(sampler, old, fit_class_subspaces(sampler, old, fitted), others)
     spread = np.arange(0, len(new), max(1, -(-len(new) // MOST_EXAMPLES)))
     new_activations = activations_before_dropout(sampler, model_inputs(sampler, new, spread))
     verdict = detector.predict(new.mean_probs[spread], new_activations)
@@ -445,7 +456,7 @@ def compute_ood_scores(
         report("This run's own examples", 0.3)
         scores = detectors.score_own(own)
         kept = OODScores(detectors.labels, scores, (), detectors.fitted, len(detectors.verdict.unexplained), run.passes)
-        given = [*make_sets(run, own[:OF_A_SET]), *given]
+        given = [*make_sets(run, own[:MOST_OF_A_SET]), *given]
     sets = []
     for number, each in enumerate(given):
         start = 0.35 + 0.6 * number / len(given)
@@ -465,7 +476,7 @@ def split_held_out(count: int, seed: int = SEED) -> tuple[np.ndarray, np.ndarray
         Up to 1,000 and at most a third; and all others.
     """
     drawn = np.random.default_rng(seed).permutation(count)
-    own = min(OWN, count // 3)
+    own = min(MOST_HELD_OUT, count // 3)
     return np.sort(drawn[:own]), np.sort(drawn[own:])
 
 
@@ -499,11 +510,9 @@ class _Detectors:
     ) -> "_Detectors":
         subspaces = fit_class_subspaces(sampler, run, fitted)
         report("Calibrating the verdict", 0.5)
-        activations = activations_before_dropout(sampler, model_inputs(sampler, run, calibrating))
-        mean_probs = run.mean_probs[calibrating]
-        verdict = OODDetector.calibrate(subspaces, mean_probs, unexplained_share(subspaces, mean_probs, activations))
+        verdict = _calibrate(sampler, run, subspaces, calibrating)
         report("Looking at neighbours", 0.8)
-        near = np.sort(np.random.default_rng(SEED).permutation(fitted)[:NEAR])
+        near = np.sort(np.random.default_rng(SEED).permutation(fitted)[:MOST_DETECTOR_NEIGHBOURS])
         examples, contents = model_inputs(sampler, run, near), load_shown(run, near)
         front = scale_to_unit_length(activations_before_dropout(sampler, examples))
         last = _last_features(sampler, examples)
@@ -634,14 +643,14 @@ def _draw_other_classes(classes: np.ndarray) -> np.ndarray:
 
 def _draw_some(examples: DataSet) -> DataSet:
     """Draw at most 500 examples."""
-    if len(examples) <= OF_A_SET:
+    if len(examples) <= MOST_OF_A_SET:
         return examples
-    return examples.only(np.sort(np.random.default_rng(SEED).permutation(len(examples))[:OF_A_SET]))
+    return examples.only(np.sort(np.random.default_rng(SEED).permutation(len(examples))[:MOST_OF_A_SET]))
 
 
 def _draw_from_run(run: Run) -> DataSet:
     """Draw at most 500 examples of another run."""
-    places = np.sort(np.random.default_rng(SEED).permutation(len(run))[:OF_A_SET])
+    places = np.sort(np.random.default_rng(SEED).permutation(len(run))[:MOST_OF_A_SET])
     examples = run.kind.read_array(DataSet(None, kind=run.kind.name), "examples", load_shown(run, places))
     if examples.rows is None:
         return examples

@@ -3,7 +3,6 @@
 import copy
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
     from mcviz.sampling.torch.network import TorchNetwork
 
 
-BACKENDS: dict[str, type[Network]] = {}  # of further frameworks, by the ending of a model's file
 TORCH_MODULE = "torch.nn.modules.module", "Module"
 
 PASSES_TRIED = (8, 1000)  # passes; a rate of a thousandth seldom shows in eight
@@ -65,7 +63,7 @@ def find_backend(path: str) -> type[Network]:
     Raises:
         MissingPackageError: the framework is not there.
     """
-    return _torch_network() if needs_torch(path) else BACKENDS.get(Path(path).suffix) or _keras_network()
+    return _torch_network() if needs_torch(path) else _keras_network()
 
 
 def as_network(

@@ -16,6 +16,7 @@ from mcviz.errors import DataNotFoundError
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.runs.tables import hash_array
+from mcviz.sampling import cluster, loading, sampler
 from mcviz.sampling.base import (
     DEFAULT_SETTINGS,
     Inputs,
@@ -29,7 +30,6 @@ from mcviz.sampling.base import (
 )
 from mcviz.sampling.examples import prepare_examples
 from mcviz.sampling.masks import RandomRequest
-from mcviz.sampling.sampler import BACKENDS
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -173,4 +173,9 @@ def multiply(masks: np.ndarray, kernel: np.ndarray, transposed: bool) -> np.ndar
     return (masks.T if transposed else masks) @ kernel
 
 
-BACKENDS[".fake"] = FakeNetwork
+def find_fake_backend(path: str) -> type[Network]:
+    return FakeNetwork if path.endswith(".fake") else sampler.find_backend(path)
+
+
+# Worker processes import this module before they load a model.
+loading.find_backend = cluster.find_backend = find_fake_backend

@@ -295,7 +295,6 @@ def make_plan(
     settings: ModelSettings = DEFAULT_SETTINGS,
     *,
     texts: TextLayer | None = None,
-    factored: bool = True,
     channel_sums: bool = True,
     compiler: str | None = None,
 ) -> Plan:
@@ -307,9 +306,8 @@ def make_plan(
         dtype: of the examples.
         settings: what is said of the model.
         texts: the model's text layer, if it has one; it is left out of the graph.
-        factored: False leaves `MaskedDense` out, which gives the same numbers up to rounding.
-        channel_sums: False leaves `MaskedConvolution` out, likewise.
-        compiler: of the random part, "xla" or "none", likewise; None follows `default_compiler`.
+        channel_sums: False leaves `MaskedConvolution` out, which gives the same numbers up to rounding.
+        compiler: of the random part, "xla" or "none", whose last bits differ; None follows `default_compiler`.
 
     Raises:
         InvalidInputError: `settings.output` names none of the outputs.
@@ -342,7 +340,7 @@ def make_plan(
 
     with wrap_model_errors():
         try:
-            plan = _trace_plan(layers, predictions, shape, dtype, factored, channel_sums, compiler)
+            plan = _trace_plan(layers, predictions, shape, dtype, channel_sums, compiler)
         except NO_GRAPH as error:
             _check_works_eagerly(error, texts, compiler)
             plan = _make_eager_plan(layers, predictions, shape, dtype)
@@ -383,7 +381,6 @@ def _trace_plan(
     call: Call,
     shape: tuple[int, ...],
     dtype: str,
-    factored: bool,
     channel_sums: bool,
     compiler: str | None,
 ) -> Plan:
@@ -391,7 +388,7 @@ def _trace_plan(
     passes, examples = _choose_block(small)
     large = trace(layers, call, passes * examples, shape, dtype)
     _check_same_graph(small, large)
-    masked_dense = find_masked_dense(large) if factored else None
+    masked_dense = find_masked_dense(large)
     convolutions = () if masked_dense else find_masked_convolutions(large)
     factors = convolutions if channel_sums else ()
     random_part, compiled_by = _compile_random_part(large, masked_dense, factors, passes, compiler)
