@@ -337,14 +337,14 @@ def _load_model_and_data(options: CheckOptions, stopped: str) -> "tuple[Sampler,
     if model.trust_model:
         tell(f"warning: {model.model} is opened without checks and can run any code on this machine, with your rights.")
     with loading(stopped):
-        from mcviz.sampling.base import ModelSource, absolute
+        from mcviz.sampling.base import ModelSpec, absolute
         from mcviz.sampling.examples import name_classes_by_model
         from mcviz.sampling.loading import load_sampler
         from mcviz.sampling.sampler import find_backend
 
         find_backend(file)  # which imports the framework
     weights = None if model.weights is None else absolute(model.weights)
-    source = ModelSource(
+    source = ModelSpec(
         replace(model, model=absolute(file), weights=weights),
         options.task,
         run=None if own is None else absolute(own.path),

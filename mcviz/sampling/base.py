@@ -27,7 +27,7 @@ from mcviz.validate import choice, fraction, invalid
 
 XLA, NO_COMPILER = "xla", "none"
 COMPILERS = XLA, NO_COMPILER
-MOST_PASSES, MOST_ROWS = 128, 2048
+PASSES_PER_BLOCK, ROWS_PER_BLOCK = 128, 2048
 FACTORED_PASSES, FACTORED_ROWS = 256, 4096  # few large products are faster; passes that nobody asks for are lost
 MOST_BYTES = 16 << 20  # of the largest array of a block
 SHARED_BLOCK = 16  # examples
@@ -257,7 +257,7 @@ def check_regression(columns: int, predicts: Predicts, find_activation: Callable
         )
 
 
-class SamePassesError(Exception):
+class NoRandomnessReachesOutputError(Exception):
     """No random number reaches the model's output."""
 
 
@@ -271,7 +271,7 @@ def wrap_model_errors(call: str, advice: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except (McvizError, SamePassesError):
+    except (McvizError, NoRandomnessReachesOutputError):
         raise
     except Exception as error:
         raise UnsuitableModelError(
@@ -361,7 +361,7 @@ def explain_always_random(names: Sequence[str]) -> UnsuitableModelError:
 
 @dataclass(frozen=True)
 class MaskedDense:
-    """A dense layer behind a dropout, with at most reshaping between them; see `products.py`.
+    """A dense layer behind a dropout, with at most reshaping between them, computed by a `Product`.
 
     The shared part then returns one array: what the dropout takes, divided by 1 - rate.
 
@@ -437,7 +437,7 @@ def choose_block(row_bytes: int, *, factored: bool) -> tuple[int, int]:
         row_bytes: of the largest array that a row takes in the random part.
         factored: whether the plan has a `MaskedDense`.
     """
-    most_passes, most_rows = (FACTORED_PASSES, FACTORED_ROWS) if factored else (MOST_PASSES, MOST_ROWS)
+    most_passes, most_rows = (FACTORED_PASSES, FACTORED_ROWS) if factored else (PASSES_PER_BLOCK, ROWS_PER_BLOCK)
     rows = min(most_rows, max(2, MOST_BYTES // max(1, row_bytes)))
     rows = 1 << (rows.bit_length() - 1)
     passes = min(most_passes, rows)
@@ -545,7 +545,7 @@ class Network(ABC):
 
         Raises:
             InvalidInputError: `output` names none of the outputs.
-            SamePassesError: no random number reaches the output.
+            NoRandomnessReachesOutputError: no random number reaches the output.
             UnsuitableModelError: no output of that task, randomness that cannot be supplied, a model that fails, or one
                 that cannot be compiled.
         """
@@ -600,7 +600,7 @@ class Network(ABC):
 
 
 @dataclass(frozen=True)
-class ModelSource:
+class ModelSpec:
     """A model's file or function, and all that a `Sampler` of it is told.
 
     Attributes:

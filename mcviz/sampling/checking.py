@@ -207,7 +207,7 @@ def _advise(adapter: Adapter, some: np.ndarray, plural: str, which: str, labels:
         better = task.rescaling_hint(quality, task.compute_quality(predictions, labels))
         if better:
             return f"{hint} With {option} {better}."
-    return f"{hint} Are the {plural} prepared as they were in training, {adapter.question}?"
+    return f"{hint} Are the {plural} prepared as they were in training, {adapter.hint_where_accuracy_is_poor}?"
 
 
 def _measure_costs(sampler: Sampler, examples: np.ndarray, masks: Masks) -> tuple[float, float]:

@@ -24,7 +24,7 @@ from mcviz.runs.storage import folder_at
 from mcviz.runs.tables import Contents, Progress, Seen, describe_examples, describe_images, hash_array, stored_scores
 from mcviz.runs.writer import ShardExecutor, is_finished, rename_classes, write
 from mcviz.sampling.adapters import InputsAdapter, adapter_for_examples
-from mcviz.sampling.base import NO_COMPILER, ModelSource, Network, absolute
+from mcviz.sampling.base import NO_COMPILER, ModelSpec, Network, absolute
 from mcviz.sampling.checking import Trial, try_model
 from mcviz.sampling.examples import name_classes_by_model
 from mcviz.sampling.loading import SamplerSource, load_sampler, versions
@@ -134,7 +134,7 @@ def sample_run(
             advice = "Give mcviz.load_torch('package.module:function', transform=…), or the module."
             raise invalid("transform", "left out beside the path of a model", "one", advice)
         options = ModelOptions(absolute(model), output=output, from_logits=from_logits, rate=rate)
-        sampler = load_sampler(ModelSource(options, TaskOptions(task or "classification", predicts or "mean")))
+        sampler = load_sampler(ModelSpec(options, TaskOptions(task or "classification", predicts or "mean")))
     else:
         sampler = as_sampler(
             model, output=output, from_logits=from_logits, task=task, predicts=predicts, rate=rate, transform=transform

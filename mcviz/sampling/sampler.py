@@ -21,16 +21,16 @@ from mcviz.sampling.base import (
     InputSpec,
     LayerReport,
     ModelSettings,
-    ModelSource,
+    ModelSpec,
     Network,
+    NoRandomnessReachesOutputError,
     OutputMeaning,
     Plan,
-    SamePassesError,
     StochasticLayer,
     explain_always_random,
     find_specs,
 )
-from mcviz.sampling.engine import Computation, check_finite, count_examples, iterate_blocks
+from mcviz.sampling.engine import SamplerCall, check_finite, count_examples, iterate_blocks
 from mcviz.sampling.examples import make_random_examples
 from mcviz.sampling.masks import (
     ALL_PRODUCTS,
@@ -272,7 +272,7 @@ class Sampler:
         self.input_shape, self.input_dtype = network.input_shape, network.input_dtype
         self.takes_texts = network.takes_texts
         self.wanted_product, self.wanted_compiler = product, compiler
-        self.source: ModelSource | None = None
+        self.source: ModelSpec | None = None
         self._plans: dict[tuple[InputSpec, ...], Plan] = {}
         self._preparing = threading.Lock()
         if network.input_specs is not None:
@@ -454,7 +454,7 @@ class Sampler:
         choice("masks", masks, MASKS)
         inputs, plan = self.plan_for(examples)
         result = np.empty((passes, count_examples(inputs), plan.width), np.float32)
-        Computation(
+        SamplerCall(
             plan, inputs, result, seed, masks == "per_example", first_pass, first_example, self._product_for(plan)
         ).run(progress)
         _check_variances(result, self.predicts)
@@ -490,11 +490,11 @@ class Sampler:
             examples = {each.name: make_random_examples(each.shape, each.dtype) for each in inputs}
             for passes in PASSES_TRIED:
                 result = np.empty((passes, count_examples(examples), plan.width), np.float32)
-                Computation(plan, examples, result, 0, False, 0, 0, self._product_for(plan)).run(None)
+                SamplerCall(plan, examples, result, 0, False, 0, 0, self._product_for(plan)).run(None)
                 if (result != result[0]).any():
                     return plan
-            raise SamePassesError
-        except SamePassesError:
+            raise NoRandomnessReachesOutputError
+        except NoRandomnessReachesOutputError:
             raise UnsuitableModelError(
                 "All passes agree to the last bit: the stochastic layers do not change the output for random inputs of "
                 f"0 to 1, or are not called in inference mode. Received: {self._report}. "

@@ -310,7 +310,7 @@ from mcviz.options import ModelOptions, TaskOptions
 from mcviz.sampling import Sampler
 from mcviz.sampling.ood import find_neighbours
 from mcviz.sampling.ood import fit_ood_detector, ood_verdict
-from mcviz.sampling.base import ModelSource
+from mcviz.sampling.base import ModelSpec
 from mcviz.sampling.run_sampling import sample_run
 from mcviz.sampling.loading import load_sampler
 
@@ -322,7 +322,7 @@ def stop(done, total):
         raise Stop
 
 options = ModelOptions({str(tmp_path / "model.fake")!r}, modules=("tests.sampling.fake",))
-sampler = load_sampler(ModelSource(options))
+sampler = load_sampler(ModelSpec(options))
 images = np.random.default_rng(0).random((40, 6, 5, 1), dtype=np.float32)
 out = {str(tmp_path / "run")!r}
 try:

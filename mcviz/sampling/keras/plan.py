@@ -22,8 +22,8 @@ from mcviz.choices import Predicts
 from mcviz.errors import UnsuitableModelError
 from mcviz.sampling.base import (
     DEFAULT_SETTINGS,
-    MOST_PASSES,
     NO_COMPILER,
+    PASSES_PER_BLOCK,
     SHARED_BLOCK,
     XLA,
     Inputs,
@@ -311,7 +311,7 @@ def make_plan(
 
     Raises:
         InvalidInputError: `settings.output` names none of the outputs.
-        SamePassesError: no random number reaches the output.
+        NoRandomnessReachesOutputError: no random number reaches the output.
         UnsuitableModelError: no output of that task, randomness that cannot be supplied, a model that fails, or one
             that XLA was asked to compile and cannot.
     """
@@ -507,9 +507,9 @@ def _make_eager_plan(layers: StochasticLayers, call: Call, shape: tuple[int, ...
     """Make the plan of a model that cannot become a graph: its layers are switched during each call."""
 
     def random_part(shared: list[np.ndarray], numbers: list[np.ndarray]) -> np.ndarray:
-        source = SuppliedNumbers(MOST_PASSES, lambda request: as_tensor(numbers[request.number]))
+        source = SuppliedNumbers(PASSES_PER_BLOCK, lambda request: as_tensor(numbers[request.number]))
         with layers.switch(source, on=True):
-            output = call(tf.repeat(tf.constant(shared[0]), MOST_PASSES, axis=0))
+            output = call(tf.repeat(tf.constant(shared[0]), PASSES_PER_BLOCK, axis=0))
         if source.requests != first.requests:
             raise UnsuitableModelError(
                 "The model does not ask for the same random numbers in every call, so no seed can fix them. "
@@ -528,10 +528,10 @@ def _make_eager_plan(layers: StochasticLayers, call: Call, shape: tuple[int, ...
             return source, call(tf.repeat(tf.constant(some[:1]), rows, axis=0))
 
     generator, some = np.random.default_rng(0), make_random_examples(shape, dtype)
-    first, output = record_requests(MOST_PASSES)
+    first, output = record_requests(PASSES_PER_BLOCK)
     _check_requests(record_requests(SHARED_BLOCK)[0].requests, first.requests)
     return Plan(
-        passes_per_block=MOST_PASSES,
+        passes_per_block=PASSES_PER_BLOCK,
         examples_per_block=1,
         shared_examples_per_block=1,
         shared_bytes=some[0].nbytes,

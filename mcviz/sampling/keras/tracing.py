@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from mcviz.errors import UnsuitableModelError
 from mcviz.sampling import base
-from mcviz.sampling.base import NO_COMPILER, XLA, SamePassesError
+from mcviz.sampling.base import NO_COMPILER, XLA, NoRandomnessReachesOutputError
 from mcviz.sampling.keras.stochastic import StochasticLayers, layers_in_call
 from mcviz.sampling.masks import Distribution, RandomRequest
 from mcviz.text import reason
@@ -143,7 +143,7 @@ def trace(layers: StochasticLayers, call: Call, rows: int, shape: tuple[int, ...
     """Trace `call`, which calls the model on (rows, *shape), with the stochastic layers on.
 
     Raises:
-        SamePassesError: no random number reaches the output.
+        NoRandomnessReachesOutputError: no random number reaches the output.
         UntraceableError: the model cannot become a graph with its random numbers as inputs.
         UnsuitableModelError: it draws numbers that mcviz cannot supply.
     """
@@ -169,7 +169,7 @@ def trace(layers: StochasticLayers, call: Call, rows: int, shape: tuple[int, ...
     inputs, output = function.inputs[0], function.outputs[0]
     boundary, random = _cut_graph(function.graph, inputs, numbers, rows)
     if output.ref() not in random:
-        raise SamePassesError
+        raise NoRandomnessReachesOutputError
     needed = find_dependencies(output)
     random_layers = frozenset(
         layer

@@ -26,9 +26,9 @@ from mcviz.sampling.base import (
     LayerReport,
     ModelSettings,
     Network,
+    NoRandomnessReachesOutputError,
     OutputMeaning,
     Plan,
-    SamePassesError,
     are_logits,
     check_output,
     check_regression,
@@ -64,7 +64,7 @@ from mcviz.sampling.torch.model_files import (
     read_arguments,
     write_weights,
 )
-from mcviz.sampling.torch.plan import Finish, as_tensor, make_eager_plan, make_traced_plan, trace
+from mcviz.sampling.torch.plan import ToPredictions, as_tensor, make_eager_plan, make_traced_plan, trace
 from mcviz.tasks import find_task
 from mcviz.text import first_line, reason
 from mcviz.validate import finite, invalid
@@ -365,7 +365,7 @@ def compute_gradient_sign(
 
 
 @dataclass(frozen=True)
-class _Known:
+class _TracedModel:
     """What is known of a model for examples of one form.
 
     Attributes:
@@ -377,7 +377,7 @@ class _Known:
 
     operations: str
     constants: list[torch.Tensor]
-    finish: Finish
+    finish: ToPredictions
     always_random: tuple[str, ...]
 
 
@@ -412,7 +412,7 @@ class TorchNetwork(Network):
             self.input_dtype = inputs[0].dtype
             self.input_shape = None if len(inputs[0].shape) == 3 else inputs[0].shape  # channels may be first
         self._layers = LayerReport(())
-        self._known: dict[tuple[InputSpec, ...], _Known] = {}
+        self._traced: dict[tuple[InputSpec, ...], _TracedModel] = {}
 
     @classmethod
     def load(cls, options: ModelOptions, task: TaskOptions, run: Run | None) -> Self:
@@ -464,7 +464,7 @@ class TorchNetwork(Network):
         rate = self.settings.rate
         examples = {spec.name: make_random_examples(spec.shape, spec.dtype) for spec in inputs}
         tensors = {name: torch.from_numpy(array) for name, array in examples.items()}
-        draws = find_draws(self.model, self._return, self._call, tensors)
+        draws = find_draws(self.model, self._run_model, self._run_output, tensors)
         if not draws:
             raise UnsuitableModelError(
                 f"All passes would be the same: the model draws no random numbers. Received: {self.name}. "
@@ -472,19 +472,19 @@ class TorchNetwork(Network):
             )
         plain = find_plain_tensors(self.model)  # before a call that keeps what it computes
         with torch.no_grad(), supply_numbers(self.model, (), supply_nothing) as source:
-            returned = self._return({name: torch.from_numpy(array) for name, array in examples.items()})
-        always_random = find_unknown_draws(self.model, self._call, tensors) if source.asked else ()
+            returned = self._run_model({name: torch.from_numpy(array) for name, array in examples.items()})
+        always_random = find_unknown_draws(self.model, self._run_output, tensors) if source.asked else ()
         try:
-            small = trace(self.model, self._call, inputs, SHARED_BLOCK, draws, rate)
+            small = trace(self.model, self._run_output, inputs, SHARED_BLOCK, draws, rate)
             if rate is not None and all(draw.request.rate != rate for draw in small.draws):
                 raise UnsuitableModelError(
                     "The model has no dropout whose rate can be changed. "
                     f"Received: {', '.join(str(draw.layer) for draw in draws)}. Leave the rate out."
                 )
-            finish, width, meaning = self._read(returned, small.output)
-            plan = make_traced_plan(self.model, self._call, inputs, draws, small, finish, width, rate)
+            finish, width, meaning = self._interpret_output(returned, small.output)
+            plan = make_traced_plan(self.model, self._run_output, inputs, draws, small, finish, width, rate)
             operations, constants = small.module.code, small.find_constants(self.model)
-        except (McvizError, SamePassesError):
+        except (McvizError, NoRandomnessReachesOutputError):
             raise
         except Exception as error:
             if rate is not None:
@@ -492,32 +492,34 @@ class TorchNetwork(Network):
                     f"The rate can be changed in a model that torch can trace. Received: {reason(error)}. "
                     "Leave the rate out."
                 ) from error
-            finish, width, meaning = self._read(returned, None)
-            plan = make_eager_plan(self.model, self._call, inputs, draws, finish, width, reason(error))
+            finish, width, meaning = self._interpret_output(returned, None)
+            plan = make_eager_plan(self.model, self._run_output, inputs, draws, finish, width, reason(error))
             operations = str([source.operations, [draw.request for draw in draws]])
             with torch.no_grad(), supply_numbers(self.model, find_training(draws), supply_nothing) as in_a_pass:
-                self._call(tensors)
+                self._run_output(tensors)
             taken = source.taken | in_a_pass.taken
             constants = [tensor for tensor in plain if id(tensor) in taken]
         if always_random:
             plan = replace(plan, deterministic=None, layers=replace(plan.layers, always_random=always_random))
-        self._known[inputs] = _Known(operations, constants, finish, always_random)
+        self._traced[inputs] = _TracedModel(operations, constants, finish, always_random)
         self.inputs, self._layers = self.inputs or inputs, plan.layers
         return replace(plan, meaning=meaning)
 
-    def _know(self, inputs: tuple[InputSpec, ...]) -> _Known:
-        if inputs not in self._known:
+    def _traced_for(self, inputs: tuple[InputSpec, ...]) -> _TracedModel:
+        if inputs not in self._traced:
             self.make_plan(inputs, channel_sums=False, compiler=None)
-        return self._known[inputs]
+        return self._traced[inputs]
 
-    def _know_switched_off(self, inputs: Mapping[str, Rows]) -> _Known:
-        """Likewise, of a model whose randomness can be switched off."""
-        known = self._know(find_specs(inputs))
+    def _traced_switched_off(self, inputs: Mapping[str, Rows]) -> _TracedModel:
+        """Return what is known of a model whose randomness can be switched off."""
+        known = self._traced_for(find_specs(inputs))
         if known.always_random:
             raise explain_always_random(known.always_random)
         return known
 
-    def _read(self, returned: Any, output: torch.fx.Node | None) -> tuple[Finish, int, OutputMeaning]:
+    def _interpret_output(
+        self, returned: Any, output: torch.fx.Node | None
+    ) -> tuple[ToPredictions, int, OutputMeaning]:
         """Find out what the model's output means; return the function to its predictions, and their width."""
         said = self.settings
         some, chosen, which = pick_output(returned, said.output, said.predicts)
@@ -528,11 +530,11 @@ class TorchNetwork(Network):
             return finish, max(2, columns), meaning
         return make_values(columns, activation, said.predicts), columns, describe_values(columns, said.predicts, which)
 
-    def _return(self, tensors: Tensors) -> Any:
+    def _run_model(self, tensors: Tensors) -> Any:
         return self.model(next(iter(tensors.values()))) if len(tensors) == 1 else self.model(**tensors)
 
-    def _call(self, tensors: Tensors) -> torch.Tensor:
-        return pick_output(self._return(tensors), self.settings.output, self.settings.predicts)[0]
+    def _run_output(self, tensors: Tensors) -> torch.Tensor:
+        return pick_output(self._run_model(tensors), self.settings.output, self.settings.predicts)[0]
 
     def compute_digest(self) -> str:
         if self.inputs is None:
@@ -542,7 +544,7 @@ class TorchNetwork(Network):
                 "Call Sampler.deterministic on some, or give their form as `inputs`."
             )
         with borrow(self.model):
-            known = self._know(self.inputs)
+            known = self._traced_for(self.inputs)
             digest = hashlib.sha256(known.operations.encode())
             for module in self.model.modules():
                 named = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
@@ -558,8 +560,8 @@ class TorchNetwork(Network):
 
     def compute_features(self, examples: Any) -> np.ndarray:
         inputs = self.prepare(examples)
-        self._know_switched_off(inputs)
-        return compute_features(self.model, self._call, inputs)
+        self._traced_switched_off(inputs)
+        return compute_features(self.model, self._run_output, inputs)
 
     def compute_gradient_sign(self, examples: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         inputs = self.prepare(examples)
@@ -571,8 +573,8 @@ class TorchNetwork(Network):
                 f"Received: {self.name}, which takes {', '.join(inputs)} of dtype {rows.dtype}. "
                 "Take another distortion."
             )
-        finish = self._know_switched_off(inputs).finish
-        sign = compute_gradient_sign(self.model, lambda block: finish(self._call({name: block})), rows[:], labels)
+        finish = self._traced_switched_off(inputs).finish
+        sign = compute_gradient_sign(self.model, lambda block: finish(self._run_output({name: block})), rows[:], labels)
         return np.moveaxis(sign, 1, -1) if moved else sign
 
 

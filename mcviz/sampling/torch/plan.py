@@ -11,15 +11,15 @@ import torch
 from torch.fx import Graph, GraphModule, Node
 
 from mcviz.sampling.base import (
-    MOST_PASSES,
+    PASSES_PER_BLOCK,
     SHARED_BLOCK,
     Inputs,
     InputSpec,
     LayerReport,
     MaskedDense,
+    NoRandomnessReachesOutputError,
     Plan,
     RandomPart,
-    SamePassesError,
     choose_block,
 )
 from mcviz.sampling.masks import ALIGNMENT
@@ -41,7 +41,7 @@ DIVISIONS = aten.div.Scalar, aten.div.Tensor
 NUMBERS = {"bernoulli": torch.bool, "uniform": torch.float32, "normal": torch.float32}
 Arrays = Sequence[np.ndarray]
 
-Finish = Callable[[torch.Tensor], torch.Tensor]  # (rows, C) as the model returns them to (rows, width) float32
+ToPredictions = Callable[[torch.Tensor], torch.Tensor]  # (rows, C) as the model returns them to (rows, width) float32
 
 
 class UntraceableError(Exception):
@@ -150,7 +150,7 @@ def trace(
     draws = tuple(_change_rate(draw, node, rate) for draw, node in zip(draws or (), numbers, strict=True))
     traced = Trace(rows, module, given, numbers, boundary, random, draws)
     if draws and traced.output not in random:
-        raise SamePassesError
+        raise NoRandomnessReachesOutputError
     return traced
 
 
@@ -364,7 +364,7 @@ def make_traced_plan(
     inputs: tuple[InputSpec, ...],
     draws: tuple[Draw, ...],
     small: Trace,
-    finish: Finish,
+    finish: ToPredictions,
     width: int,
     rate: float | None,
 ) -> Plan:
@@ -430,7 +430,7 @@ def _choose_block(small: Trace) -> tuple[int, int]:
 
 
 def _make_random_part(
-    large: Trace, dense: TracedDense | None, axes: Sequence[BatchAxis], passes: int, finish: Finish
+    large: Trace, dense: TracedDense | None, axes: Sequence[BatchAxis], passes: int, finish: ToPredictions
 ) -> RandomPart:
     """Make `Plan.random_part`; without a masked dense layer it repeats the shared tensors of an example."""
     start = [dense.product] if dense else large.boundary
@@ -457,7 +457,7 @@ def make_eager_plan(
     call: Call,
     inputs: tuple[InputSpec, ...],
     draws: tuple[Draw, ...],
-    finish: Finish,
+    finish: ToPredictions,
     width: int,
     reason: str,
 ) -> Plan:
@@ -479,12 +479,12 @@ def make_eager_plan(
             return finish(call({spec.name: tensor.clone() for spec, tensor in zip(inputs, tensors, strict=True)}))
 
     def random_part(shared: list[np.ndarray], numbers: list[np.ndarray]) -> np.ndarray:
-        tensors = [as_tensor(array).repeat_interleave(MOST_PASSES, dim=0) for array in shared]
+        tensors = [as_tensor(array).repeat_interleave(PASSES_PER_BLOCK, dim=0) for array in shared]
         supply = supply_rows(draws, list(map(as_tensor, numbers)))
         return run_alone(partial(run, supply=supply, training=training), tensors).numpy()
 
     return Plan(
-        passes_per_block=MOST_PASSES,
+        passes_per_block=PASSES_PER_BLOCK,
         examples_per_block=1,
         shared_examples_per_block=1,
         shared_bytes=sum(np.dtype(spec.dtype).itemsize * math.prod(spec.shape) for spec in inputs),
