@@ -7,7 +7,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -428,6 +428,15 @@ class Plan:
     masked_arrays: Mapping[int, int] = field(default_factory=dict)
     masked_convolutions: bool = False
     compiler: str = NO_COMPILER
+
+    def guard(self, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> "Plan":
+        """Return the plan with each part wrapped, as a decorator does it."""
+        return replace(
+            self,
+            shared_part=wrap(self.shared_part),
+            random_part=wrap(self.random_part),
+            deterministic=self.deterministic and wrap(self.deterministic),
+        )
 
 
 def choose_block(row_bytes: int, *, factored: bool) -> tuple[int, int]:

@@ -27,7 +27,6 @@ from mcviz.sampling.base import (
     SHARED_BLOCK,
     XLA,
     Inputs,
-    MaskedDense,
     ModelSettings,
     OutputMeaning,
     Plan,
@@ -44,6 +43,7 @@ from mcviz.sampling.base import (
     name_chosen,
 )
 from mcviz.sampling.examples import make_random_examples
+from mcviz.sampling.graph import TracedDense, UntraceableError
 from mcviz.sampling.keras.internals import nest_input
 from mcviz.sampling.keras.stochastic import StochasticLayers
 from mcviz.sampling.keras.texts import TextLayer
@@ -52,7 +52,6 @@ from mcviz.sampling.keras.tracing import (
     NoRandomness,
     SuppliedNumbers,
     Trace,
-    UntraceableError,
     byte_size,
     compile_function,
     default_compiler,
@@ -149,17 +148,6 @@ def find_activation(output: tf.Tensor, some_scores: Callable[[], np.ndarray]) ->
         if operation.type in kinds:
             return kinds[operation.type]
     return guess_activation(some_scores())
-
-
-@dataclass(frozen=True)
-class TracedDense(MaskedDense):
-    """The dense layer, as it was found in a graph.
-
-    Attributes:
-        product: the tensor in the graph that it replaces, (rows, units).
-    """
-
-    product: tf.Tensor
 
 
 def find_masked_dense(trace: Trace) -> TracedDense | None:
@@ -348,13 +336,7 @@ def make_plan(
             if isinstance(error.__context__, UnsuitableModelError):  # Keras wraps what a layer raises in its own words
                 raise error.__context__ from None
             raise
-    return replace(
-        plan,
-        meaning=meaning,
-        shared_part=wrap_model_errors()(plan.shared_part),
-        random_part=wrap_model_errors()(plan.random_part),
-        deterministic=plan.deterministic and wrap_model_errors()(plan.deterministic),
-    )
+    return replace(plan.guard(wrap_model_errors()), meaning=meaning)
 
 
 def _check_works_eagerly(error: Exception, texts: TextLayer | None, compiler: str | None) -> None:

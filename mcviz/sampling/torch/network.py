@@ -453,12 +453,7 @@ class TorchNetwork(Network):
         guard = wrap_model_errors("model(x)", advice if wide and floats else "")
         with borrow(self.model):
             plan = guard(self._make_plan)(inputs)
-        return replace(
-            plan,
-            shared_part=guard(plan.shared_part),
-            random_part=guard(plan.random_part),
-            deterministic=plan.deterministic and guard(plan.deterministic),
-        )
+        return plan.guard(guard)
 
     def _make_plan(self, inputs: tuple[InputSpec, ...]) -> Plan:
         rate = self.settings.rate

@@ -1,7 +1,7 @@
 """The plan of a PyTorch model: a graph whose random numbers are inputs, cut where its passes begin to differ."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -16,12 +16,12 @@ from mcviz.sampling.base import (
     Inputs,
     InputSpec,
     LayerReport,
-    MaskedDense,
     NoRandomnessReachesOutputError,
     Plan,
     RandomPart,
     choose_block,
 )
+from mcviz.sampling.graph import TracedDense, UntraceableError, cut_graph, find_behind, find_needed
 from mcviz.sampling.masks import ALIGNMENT
 from mcviz.sampling.torch.draws import (
     Call,
@@ -42,10 +42,6 @@ NUMBERS = {"bernoulli": torch.bool, "uniform": torch.float32, "normal": torch.fl
 Arrays = Sequence[np.ndarray]
 
 ToPredictions = Callable[[torch.Tensor], torch.Tensor]  # (rows, C) as the model returns them to (rows, width) float32
-
-
-class UntraceableError(Exception):
-    """The model cannot become one graph for batches of any size."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +73,9 @@ class Trace:
 
     def extract(self, feeds: Sequence[Node], fetches: Sequence[Node]) -> Callable[..., list[torch.Tensor]]:
         """Make a function of the part of the graph between some nodes and others."""
-        graph, copies, needed, waiting = Graph(), dict[Node, Node](), set[Node](), list(fetches)
-        for number, feed in enumerate(feeds):
-            copies[feed] = graph.placeholder(f"feed_{number}")
-        while waiting:
-            node = waiting.pop()
-            if node not in needed and node not in copies:
-                needed.add(node)
-                waiting += node.all_input_nodes
+        graph = Graph()
+        copies = {feed: graph.placeholder(f"feed_{number}") for number, feed in enumerate(feeds)}
+        needed = find_needed(fetches, _takes, feeds)
         for node in self.module.graph.nodes:
             if node in needed:
                 copies[node] = graph.node_copy(node, copies.__getitem__)
@@ -99,12 +90,7 @@ class Trace:
 
     def reached_draws(self) -> tuple[Draw, ...]:
         """Return the draws that the output depends on."""
-        needed, waiting = set[Node](), [self.output]
-        while waiting:
-            node = waiting.pop()
-            if node not in needed:
-                needed.add(node)
-                waiting += node.all_input_nodes
+        needed = find_needed([self.output], _takes)
         return tuple(draw for draw, node in zip(self.draws, self.numbers, strict=True) if node in needed)
 
 
@@ -146,7 +132,7 @@ def trace(
     nodes = list(module.graph.nodes)
     placeholders = [node for node in nodes if node.op == "placeholder"]
     given, numbers = tuple(placeholders[: len(inputs)]), tuple(placeholders[len(inputs) :])
-    boundary, random = _cut_graph(nodes, given, numbers)
+    boundary, random = cut_graph(_steps(nodes), given, numbers)
     draws = tuple(_change_rate(draw, node, rate) for draw, node in zip(draws or (), numbers, strict=True))
     traced = Trace(rows, module, given, numbers, boundary, random, draws)
     if draws and traced.output not in random:
@@ -169,20 +155,12 @@ def _change_rate(draw: Draw, numbers: Node, rate: float | None) -> Draw:
     return replace(draw, request=replace(draw.request, rate=rate), layer=replace(draw.layer, rate=rate))
 
 
-def _cut_graph(
-    nodes: Sequence[Node], inputs: Sequence[Node], numbers: Sequence[Node]
-) -> tuple[tuple[Node, ...], frozenset[Node]]:
-    from_inputs, random, boundary = set(inputs), set(numbers), dict[Node, None]()
-    for node in nodes:
-        takes = node.all_input_nodes
-        if node.op != "call_function":
-            continue
-        if any(each in random for each in takes):
-            random.add(node)
-            boundary |= dict.fromkeys(each for each in takes if each in from_inputs)
-        elif any(each in from_inputs for each in takes):
-            from_inputs.add(node)
-    return tuple(boundary), frozenset(random)
+def _takes(node: Node) -> list[Node]:
+    return node.all_input_nodes
+
+
+def _steps(nodes: Iterable[Node]) -> list[tuple[list[Node], list[Node]]]:
+    return [(node.all_input_nodes, [node]) for node in nodes]
 
 
 @dataclass(frozen=True)
@@ -291,19 +269,6 @@ def find_masking(trace: Trace, number: int) -> Masking | None:
     return None
 
 
-@dataclass(frozen=True)
-class TracedDense(MaskedDense):
-    """The dense layer, as it was found in a graph.
-
-    Attributes:
-        product: the node that it replaces, (rows, units).
-        scale: of what the dropout keeps.
-    """
-
-    product: Node
-    scale: float
-
-
 def find_masked_dense(trace: Trace) -> TracedDense | None:
     """Find the dense layer that all of a model's randomness goes through first."""
     if len(trace.boundary) != 1 or trace.boundary[0].meta["val"].dtype != torch.float32:
@@ -349,7 +314,7 @@ def multiply(masks: np.ndarray, scaled: np.ndarray, transposed: bool) -> np.ndar
 
 def _only_user(trace: Trace, node: Node) -> Node | None:
     """Return the only node behind another one that is random, or None if there are several."""
-    users = [user for user in node.users if user in trace.random or user.op == "output"]
+    users = [user for user in node.users if user in trace.random]
     return users[0] if len(users) == 1 else None
 
 
@@ -420,10 +385,7 @@ def make_traced_plan(
 def _choose_block(small: Trace) -> tuple[int, int]:
     """Choose passes and examples of a block: other rows than those of the small trace tell the axis of the batch."""
     dense = find_masked_dense(small)
-    repeated = {dense.product} if dense else set(small.random)
-    for node in small.module.graph.nodes:
-        if not repeated.isdisjoint(node.all_input_nodes):
-            repeated.add(node)
+    repeated = find_behind(_steps(small.module.graph.nodes), [dense.product] if dense else small.random)
     largest = max(map(byte_size, repeated)) // small.rows
     passes, examples = choose_block(largest, factored=dense is not None)
     return (passes // 2 if passes * examples == small.rows else passes), examples
