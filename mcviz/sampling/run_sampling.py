@@ -215,8 +215,8 @@ def sample_run(
         model=network.save() if keep_model else None,
     )
     if tried is not None:
-        tried(try_model(sampler, examples, preprocessing))
-    elif not is_finished(folder_at(out), wanted) and (advice := try_model(sampler, examples, preprocessing).advice):
+        tried(try_model(adapter, content, examples))
+    elif not is_finished(folder_at(out), wanted) and (advice := try_model(adapter, content, examples).advice):
         warnings.warn(advice, ModelWarning, stacklevel=2)
     stages = _stages(source, wanted, existing) if in_stages else [(wanted, 0)]
     with _executor(scheduler, sampler, examples) as executor:
