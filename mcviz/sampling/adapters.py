@@ -36,8 +36,6 @@ ROWS_AS_THEY_ARE = Preprocessing(reason="Rows reach the model as they are.")
 
 IN_THE_MODEL = Preprocessing(reason="The model makes numbers of the words by itself.")
 
-__all__ = ["ADAPTERS", "Adapter", "adapter_for_examples", "adapter_for_run", "load_shown", "load_stored"]
-
 
 @dataclass(frozen=True)
 class Adapter(ABC):

@@ -45,7 +45,7 @@ WEIGHTS_ALONE = (
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """What a user says of a model; see `Sampler`.
+    """What a user says of a model, by arguments of `Sampler`.
 
     Attributes:
         output: the name of the sampled output, or None.
@@ -459,7 +459,7 @@ class Network(ABC):
     Attributes:
         backend: the name of the framework in a run's manifest.
         function: what builds the model, `package.module:function`, where that is not in its file; or "".
-        transform_name: what makes its input of an example, likewise.
+        transform_name: what makes its input of an example, `package.module:function`; or "".
         model: the framework's own object, left as it was.
         name: of the model.
         settings: what its user says of it.

@@ -134,7 +134,7 @@ class SamplerSource:
         return self._adapter.sampler.deterministic(self._taken(start, stop))
 
     def prepare(self, places: np.ndarray) -> Mapping[str, Rows]:
-        """Some of the examples, by their places, as they reach the model; see `Network.prepare`."""
+        """Some of the examples, by their places, as `Network.prepare` brings them to the model."""
         return self._adapter.sampler.network.prepare(self._adapter.from_stored(self._examples[places]))
 
     def _taken(self, start: int, stop: int) -> np.ndarray:

@@ -378,7 +378,7 @@ def sum_kept_rows(kernel: np.ndarray, activations: np.ndarray, kept: np.ndarray)
 
 
 class SubsetSums:
-    """See `Product`: by sums of subsets, looked up by the masks' bits."""
+    """A `Product` by sums of subsets, looked up by the masks' bits."""
 
     def __init__(self, kernel: np.ndarray) -> None:
         self._units = kernel.shape[1]
@@ -392,7 +392,7 @@ class SubsetSums:
     def multiply_per_pass(
         self, products: np.ndarray, example: int, passes: range, activations: np.ndarray, masks: Sequence[np.ndarray]
     ) -> None:
-        """See `Product`."""
+        """Add the sums that the bits of each block's mask name."""
         active = np.flatnonzero(activations != 0)
         rows, words = self._rows(active), self._words(products, len(active))
         for block, columns in enumerate(masks):
@@ -408,7 +408,7 @@ class SubsetSums:
         generators: Sequence[np.random.Generator],
         rate: float,
     ) -> None:
-        """See `Product`."""
+        """Add the sums that the bits of a mask name, which is drawn for each block."""
         active = np.flatnonzero(activations != 0)
         words, count = self._words(products, len(active)), products.shape[2]
         for block, generator in enumerate(generators):

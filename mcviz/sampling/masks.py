@@ -183,16 +183,16 @@ class Product(Protocol):
 
         Args:
             products: as for `multiply_per_pass`.
-            example: likewise.
-            passes: likewise.
-            activations: likewise.
+            example: as for `multiply_per_pass`.
+            passes: as for `multiply_per_pass`.
+            activations: as for `multiply_per_pass`.
             generators: of the masks, one a block.
             rate: of the dropout.
         """
 
 
 class MatrixProduct:
-    """See `Product`: by a framework's matrix product of the masks as floats with the scaled weights."""
+    """A `Product` by a framework's matrix product of the masks as floats with the scaled weights."""
 
     def __init__(self, kernel: np.ndarray, multiply: Multiply) -> None:
         self._kernel, self._multiply = kernel, multiply
@@ -209,7 +209,7 @@ class MatrixProduct:
         activations: np.ndarray,
         masks: Sequence[np.ndarray],
     ) -> None:
-        """See `Product`."""
+        """Multiply the scaled kernel by each block's mask."""
         active, scaled = self._scale_kernel(activations)
         for block, mask in zip(products, masks, strict=True):
             active_mask = thread_memory("mask", (len(active), mask.shape[1]), np.bool_)
@@ -220,12 +220,12 @@ class MatrixProduct:
         self,
         products: np.ndarray,
         example: int,
-        passes: range,  # noqa: ARG002 (likewise)
+        passes: range,  # noqa: ARG002 (as above)
         activations: np.ndarray,
         generators: Sequence[np.random.Generator],
         rate: float,
     ) -> None:
-        """See `Product`."""
+        """Multiply the scaled kernel by a mask that is drawn for each block."""
         active, scaled = self._scale_kernel(activations)
         for block, generator in zip(products, generators, strict=True):
             shape = block.shape[1], len(active)

@@ -285,7 +285,7 @@ def ood_shift(sampler: Sampler, old: Run, new: Run, seed: int = 0) -> tuple[Shif
     Args:
         sampler: of the model of both.
         old: a classification that keeps its examples; of more than 10,000 that many are taken at random.
-        new: likewise, of other examples; at most 5,000 are taken, evenly spread.
+        new: a classification that keeps its examples, which are others; at most 5,000 are taken, evenly spread.
         seed: of the halves.
 
     Returns:
@@ -489,7 +489,7 @@ class _Detectors:
         run: of the examples.
         verdict: the detector of the verdict.
         front: (M, D) activations before dropout of the neighbours, each of length 1.
-        last: (M, D) likewise, in front of the last layer; None where the model does not end in a dense layer.
+        last: (M, D) inputs of the last layer, each of length 1; None where the model does not end in a dense layer.
         span: of the neighbours without any network.
         contents: (M, …) the neighbours in the form in which pages show them.
         fitted: the number of examples that the detectors were fitted on.

@@ -122,7 +122,7 @@ def _keras_network() -> "type[KerasNetwork]":
 
 
 def _torch_network() -> "type[TorchNetwork]":
-    from mcviz.sampling.torch.network import TorchNetwork  # likewise
+    from mcviz.sampling.torch.network import TorchNetwork  # here, because torch takes seconds to import
 
     return TorchNetwork
 

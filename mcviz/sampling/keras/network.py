@@ -163,7 +163,7 @@ def gradient_sign(
 
 
 class KerasNetwork(Network):
-    """See `Network`; the Keras model is left as it was."""
+    """A Keras model, which is left as it was."""
 
     backend = "keras"
 

@@ -1,7 +1,7 @@
 """The plan of a Keras model: the part computed once an example, the part computed in every pass, and their blocks.
 
 They are found in a model's graph. A dense layer behind a dropout, with at most reshaping between them, is computed as
-the product of masks with the scaled kernel; see `mcviz/sampling/masks.py`.
+a `Product` of masks with the scaled kernel.
 
 A spatial dropout drops whole channels, and a convolution is a sum over channels. So each channel of an example is
 convolved once, and its passes are the product of their masks, zeros and ones for each channel, with the result.
@@ -264,7 +264,7 @@ def _is_plain_convolution(operation: Any) -> bool:
 
 
 def multiply(masks: np.ndarray, scaled: np.ndarray, transposed: bool) -> np.ndarray:
-    """Multiply masks by scaled weights; see `MaskedDense`."""
+    """Multiply masks by scaled weights, as `MaskedDense` does."""
     return tf.raw_ops.MatMul(a=as_tensor(masks), b=as_tensor(scaled), transpose_a=transposed).numpy()
 
 

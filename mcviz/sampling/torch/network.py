@@ -171,7 +171,7 @@ class _Transformed:
         transform: of the user.
         name: of the input.
         form: the shape that it has of every example.
-        dtype: likewise.
+        dtype: of the input of every example.
     """
 
     examples: Rows
@@ -382,7 +382,7 @@ class _TracedModel:
 
 
 class TorchNetwork(Network):
-    """See `Network`; the module is left as it was.
+    """A PyTorch module, which is left as it was.
 
     Attributes:
         transform: of examples to what the module takes, or None.

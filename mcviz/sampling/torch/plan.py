@@ -307,7 +307,7 @@ def find_masked_dense(trace: Trace) -> TracedDense | None:
 
 
 def multiply(masks: np.ndarray, scaled: np.ndarray, transposed: bool) -> np.ndarray:
-    """Multiply masks by scaled weights; see `MaskedDense`."""
+    """Multiply masks by scaled weights, as `MaskedDense` does."""
     factors = as_tensor(masks)
     return run_alone(torch.mm, [factors.T if transposed else factors, as_tensor(scaled)]).numpy()
 
