@@ -151,43 +151,30 @@ class ImageAdapter(Adapter):
     hint_where_accuracy_is_poor = "and the classes in the same order"
 
     @classmethod
-    def for_data(
-        cls, sampler: Sampler, shape: tuple[int, ...], dtype: np.dtype, preprocessing: Preprocessing | None = None
-    ) -> Self:
-        """Make the adapter for images that are to be sampled.
-
-        Args:
-            sampler: of the model.
-            shape: (N, height, width, channels) of the images.
-            dtype: uint8 or float32.
-            preprocessing: how the model takes them; found out from the model without it.
+    def for_examples(
+        cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
+    ) -> tuple[Self, np.ndarray | Pictures | InPlace]:
+        """Bring pictures from files to the model's size, and to one size where it takes any.
 
         Raises:
             InvalidInputError: images of another size than the model's, fractions for one that takes whole numbers or
                 for a transform, or preprocessing for other channels.
         """
+        crop = preprocessing is not None and preprocessing.crop
         if sampler.network.transform is None:
-            model_shape(sampler.input_shape, shape)
-        elif dtype != np.uint8:
+            images = resize_to_model(examples, sampler.input_shape, crop)
+            model_shape(sampler.input_shape, images.shape)
+        else:
+            images = resize_for_transform(examples, crop)
+        dtype = images.dtype
+        if dtype != np.uint8 and sampler.network.transform is not None:
             advice = "Leave out the transform where the images are prepared already."
             raise invalid("data", "uint8 images or pictures, which the transform takes", dtype, advice)
         if dtype != np.uint8 and takes_whole_numbers(sampler.input_dtype):
             raise invalid("data", "uint8 images, since the model takes whole numbers", dtype, "Save them as uint8.")
         if preprocessing is not None:
-            preprocessing.check(shape[-1])
-        return cls(sampler, preprocessing or default_preprocessing(sampler.network, dtype))
-
-    @classmethod
-    def for_examples(
-        cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
-    ) -> tuple[Self, np.ndarray | Pictures | InPlace]:
-        """Bring pictures from files to the model's size, and to one size where it takes any."""
-        crop = preprocessing is not None and preprocessing.crop
-        if sampler.network.transform is None:
-            images = resize_to_model(examples, sampler.input_shape, crop)
-        else:
-            images = resize_for_transform(examples, crop)
-        return cls.for_data(sampler, images.shape, images.dtype, preprocessing), images
+            preprocessing.check(images.shape[-1])
+        return cls(sampler, preprocessing or default_preprocessing(sampler.network, dtype)), images
 
     @classmethod
     def for_run(cls, sampler: Sampler, run: Run) -> Self:

@@ -104,7 +104,7 @@ def test_a_layer_that_scales_is_believed_by_the_values_that_it_was_fitted_to():
     for images, expected in ((IMAGES.astype(np.float32), 1), (IMAGES / np.float32(255), 255)):
         norm = layers.Normalization(axis=None)
         norm.adapt(images)
-        adapter = ImageAdapter.for_data(Sampler(plain(norm)), IMAGES.shape, IMAGES.dtype)
+        adapter, _ = ImageAdapter.for_examples(Sampler(plain(norm)), DataSet(IMAGES))
         assert adapter.preprocessing.divide_by == expected
         assert adapter.preprocessing.reason
 
