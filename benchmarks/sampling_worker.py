@@ -183,16 +183,16 @@ class _OneThread(ThreadPoolExecutor):
 def _stages() -> tuple[tuple[Any, str, str], ...]:
     """The functions that are stages: where they are looked up, their names, and the stage."""
     from mcviz.sampling import machine_code, masks
-    from mcviz.sampling.engine import Computation
+    from mcviz.sampling.engine import SamplerCall
 
     return (
-        (Computation, "_compute_shared_part", "the front"),
-        (Computation, "_draw_pass_numbers", "drawing"),
-        (Computation, "_draw_numbers", "drawing"),
+        (SamplerCall, "_compute_shared_part", "the front"),
+        (SamplerCall, "_draw_pass_numbers", "drawing"),
+        (SamplerCall, "_draw_numbers", "drawing"),
         (machine_code, "draw_packed_bernoulli", "drawing"),
         (masks, "bernoulli", "drawing"),
-        (Computation, "_multiply", "the product"),
-        (Computation, "_store", "storing"),
+        (SamplerCall, "_multiply", "the product"),
+        (SamplerCall, "_store", "storing"),
     )
 
 

@@ -57,7 +57,7 @@ from mcviz.options import ModelOptions  # noqa: E402
 from mcviz.runs import Run, open_run  # noqa: E402
 from mcviz.runs.data_set import data_set_of  # noqa: E402
 from mcviz.runs.manifest_file import MAX_MANIFEST_BYTES  # noqa: E402
-from mcviz.sampling.base import ModelSource  # noqa: E402
+from mcviz.sampling.base import ModelSpec  # noqa: E402
 from mcviz.sampling.cluster import connect  # noqa: E402
 from mcviz.sampling.loading import load_sampler  # noqa: E402
 from mcviz.sampling.run_sampling import sample_run  # noqa: E402
@@ -111,7 +111,7 @@ def main() -> int:
 
 def workers(run: Run, count: int, passes: int, tries: int) -> bool:
     """Print how much is sampled in a second in each way; False where the bits differ."""
-    sampler = load_sampler(ModelSource(ModelOptions(str(run.model_path))))
+    sampler = load_sampler(ModelSpec(ModelOptions(str(run.model_path))))
     examples = data_set_of(run)
     examples = examples.take(np.arange(min(count, len(examples))))
     print(f"\n{len(examples):,} examples × {passes:,} passes; medians of {tries}\n")

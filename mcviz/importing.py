@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -163,14 +162,14 @@ def write_run(
 class _Passes:
     """Passes as a run keeps them, (T, N, K), a block of examples at a time."""
 
-    def __init__(self, array: "np.ndarray | _FileArray", order: tuple[int, ...], form: PassFormat) -> None:
+    def __init__(self, array: np.ndarray, order: tuple[int, ...], form: PassFormat) -> None:
         self._array, self._order, self.form = array, order, form
         self._epsilon = float(np.finfo(array.dtype).eps)
         self.passes, self.count, self.width = (array.shape[axis] for axis in order)
 
     @classmethod
     def from_array(
-        cls, array: "np.ndarray | _FileArray", axes: Sequence[str] | None, count: int | None, form: PassFormat
+        cls, array: np.ndarray, axes: Sequence[str] | None, count: int | None, form: PassFormat
     ) -> "_Passes":
         _check_axes(array.shape)
         validate.dtype("passes", np.empty(0, array.dtype), np.floating)
@@ -185,7 +184,11 @@ class _Passes:
         """(passes, stop - start, K) float32."""
         of_axis = dict(zip(self._order, (slice(first_pass, first_pass + passes), slice(start, stop)), strict=False))
         part = tuple(of_axis.get(axis, slice(None)) for axis in range(3))
-        return self.form.convert(np.asarray(self._array[part].transpose(self._order), np.float32))
+        if isinstance(self._array, np.memmap):
+            block = np.array(_map_again(self._array)[part].transpose(self._order), np.float32)
+        else:
+            block = np.asarray(self._array[part].transpose(self._order), np.float32)
+        return self.form.convert(block)
 
     def check(self) -> str:
         """Check all of them, and give their SHA-256.
@@ -232,46 +235,12 @@ class _Source:
         return self._deterministic[start:stop]
 
 
-class _FileArray:
-    """An array in a file, of which each part is read by itself."""
-
-    def __init__(
-        self, path: Any, dtype: np.dtype, shape: tuple[int, ...], offset: int = 0, order: Literal["C", "F"] = "C"
-    ) -> None:
-        self.dtype, self.shape = dtype, shape
-        self._path, self._offset, self._order = path, offset, order
-
-    def __getitem__(self, part: tuple[slice, ...]) -> np.ndarray:
-        if self._order == "C" and part[2] == slice(None):
-            return self._read(*(range(length)[each] for length, each in zip(self.shape[:2], part, strict=False)))
-        return np.array(self._map("r")[part])
-
-    def __setitem__(self, part: tuple[slice, ...], values: np.ndarray) -> None:
-        self._map("r+")[part] = values
-
-    def _read(self, outer: range, inner: range) -> np.ndarray:
-        """Read contiguous parts without a memory map, whose pages and read-ahead would count as memory."""
-        whole, row = len(inner) == self.shape[1], self.shape[2]
-        starts = outer[:1] if whole else outer
-        count = row * (len(outer) * len(inner) if whole else len(inner))
-        parts = [self._read_numbers((each * self.shape[1] + inner.start) * row, count) for each in starts]
-        return np.concatenate(parts).reshape(len(outer), len(inner), row)
-
-    def _read_numbers(self, start: int, count: int) -> np.ndarray:
-        return np.fromfile(self._path, self.dtype, count, offset=self._offset + start * self.dtype.itemsize)
-
-    def _map(self, mode: Literal["r", "r+"]) -> np.memmap:
-        return np.memmap(self._path, self.dtype, mode, self._offset, self.shape, self._order)
-
-
 @contextmanager
-def _open_passes(given: Any) -> Iterator[np.ndarray | _FileArray]:
-    """Open passes as a numpy array, or copy lazy ones into a temporary file chunk by chunk."""
+def _open_passes(given: Any) -> Iterator[np.ndarray]:
+    """Open passes as a numpy array; lazy ones are copied chunk by chunk into a temporary file, which is mapped."""
     whole = isinstance(given, np.memmap) and given.filename and not isinstance(given.base, np.ndarray)
     if whole and given.mode != "c":
-        yield _FileArray(
-            given.filename, given.dtype, given.shape, given.offset, "C" if given.flags.c_contiguous else "F"
-        )
+        yield given
         return
     if isinstance(given, np.ndarray | list | tuple):
         yield validate.array("passes", given)
@@ -294,17 +263,16 @@ def _has_dtype(given: Any) -> bool:
     return True
 
 
-def _copy_to_file(lazy: Any, file: Any) -> _FileArray:
+def _copy_to_file(lazy: Any, file: Any) -> np.memmap:
     shape, dtype = tuple(map(int, lazy.shape)), np.dtype(lazy.dtype)
     _check_axes(shape)
-    file.truncate(dtype.itemsize * math.prod(shape))
-    copy = _FileArray(file.name, dtype, shape)
+    copy = np.memmap(file.name, dtype, "w+", shape=shape)
     for part in _chunk_slices(shape, getattr(lazy, "chunks", None)):
-        copy[part] = np.asarray(lazy[part])
+        _map_again(copy, "r+")[part] = np.asarray(lazy[part])
     return copy
 
 
-def _stack_to_file(passes: Iterable[Any], file: Any) -> _FileArray:
+def _stack_to_file(passes: Iterable[Any], file: Any) -> np.memmap:
     shape: tuple[int, ...] | None = None
     number = 0
     for number, each in enumerate(passes, 1):
@@ -319,7 +287,14 @@ def _stack_to_file(passes: Iterable[Any], file: Any) -> _FileArray:
     if shape is None:
         raise validate.invalid("passes", "at least 2 passes", "none")
     file.flush()
-    return _FileArray(file.name, np.dtype(np.float32), (number, *shape))
+    return np.memmap(file.name, np.float32, "r", shape=(number, *shape))
+
+
+def _map_again(array: np.memmap, mode: Literal["r", "r+"] = "r") -> np.memmap:
+    """Map the file of an array anew, since pages that were touched count as memory until their map is closed."""
+    order: Literal["C", "F"] = "C" if array.flags.c_contiguous else "F"
+    assert array.filename is not None
+    return np.memmap(array.filename, array.dtype, mode, array.offset, array.shape, order)
 
 
 def _chunk_slices(shape: tuple[int, ...], chunks: Any) -> Iterator[tuple[slice, ...]]:

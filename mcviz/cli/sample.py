@@ -34,7 +34,7 @@ from mcviz.options import (
 from mcviz.runs import PRESETS, Preprocessing, Run, open_run
 from mcviz.runs.data_set import data_set_of, find_run
 from mcviz.runs.manifest_file import NAME
-from mcviz.sampling.base import ModelSource, absolute
+from mcviz.sampling.base import ModelSpec, absolute
 from mcviz.sampling.checking import Trial, check_model
 from mcviz.sampling.cluster import connect
 from mcviz.sampling.examples import default_preprocessing, name_classes_by_model
@@ -309,7 +309,7 @@ def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Prepr
     with loading():
         find_backend(file)  # which imports the framework
     weights = None if model.weights is None else absolute(model.weights)
-    source = ModelSource(
+    source = ModelSpec(
         replace(model, model=absolute(file), weights=weights),
         options.task,
         run=None if own is None else absolute(own.path),

@@ -1,14 +1,10 @@
 """Sampling as jobs: each in a process of its own, one at a time, with its state on disk, and without TensorFlow."""
 
-from mcviz.jobs.queue import FOLDER, Ending, FoundJob, Job, JobProgress, Jobs, JobState, Top
-
-__all__ = [
-    "FOLDER",
-    "Ending",
-    "FoundJob",
-    "Job",
-    "JobProgress",
-    "JobState",
-    "Jobs",
-    "Top",
-]
+from mcviz.jobs.queue import FOLDER as FOLDER
+from mcviz.jobs.queue import Ending as Ending
+from mcviz.jobs.queue import FoundJob as FoundJob
+from mcviz.jobs.queue import Job as Job
+from mcviz.jobs.queue import JobProgress as JobProgress
+from mcviz.jobs.queue import Jobs as Jobs
+from mcviz.jobs.queue import JobState as JobState
+from mcviz.jobs.queue import Top as Top

@@ -156,7 +156,7 @@ class Top(FilePart, frozen=True):
         passes: how many of its passes are counted.
         score: of these.
         prediction: of the ensemble: number of a class, or a value.
-        label: likewise, or None.
+        label: number of a class, or a value; or None.
         shown: an image as a `data:` address, or a text, cut short; or "".
     """
 

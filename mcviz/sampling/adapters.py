@@ -36,8 +36,6 @@ ROWS_AS_THEY_ARE = Preprocessing(reason="Rows reach the model as they are.")
 
 IN_THE_MODEL = Preprocessing(reason="The model makes numbers of the words by itself.")
 
-__all__ = ["ADAPTERS", "Adapter", "adapter_for_examples", "adapter_for_run", "load_shown", "load_stored"]
-
 
 @dataclass(frozen=True)
 class Adapter(ABC):
@@ -46,7 +44,8 @@ class Adapter(ABC):
     Attributes:
         sampler: of the model.
         preprocessing: how the model takes an example as it is stored.
-        hint_where_accuracy_is_poor: ends a question that begins "Are the … prepared as they were in training, ".
+        hint_where_accuracy_is_poor: what to ask where a model is no good, after "Are the … prepared as they were in
+            training, ".
     """
 
     sampler: Sampler
@@ -152,43 +151,30 @@ class ImageAdapter(Adapter):
     hint_where_accuracy_is_poor = "and the classes in the same order"
 
     @classmethod
-    def for_data(
-        cls, sampler: Sampler, shape: tuple[int, ...], dtype: np.dtype, preprocessing: Preprocessing | None = None
-    ) -> Self:
-        """Make the adapter for images that are to be sampled.
-
-        Args:
-            sampler: of the model.
-            shape: (N, height, width, channels) of the images.
-            dtype: uint8 or float32.
-            preprocessing: how the model takes them; found out from the model without it.
+    def for_examples(
+        cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
+    ) -> tuple[Self, np.ndarray | Pictures | LazyRows]:
+        """Bring pictures from files to the model's size, and to one size where it takes any.
 
         Raises:
             InvalidInputError: images of another size than the model's, fractions for one that takes whole numbers or
                 for a transform, or preprocessing for other channels.
         """
+        crop = preprocessing is not None and preprocessing.crop
         if sampler.network.transform is None:
-            model_shape(sampler.input_shape, shape)
-        elif dtype != np.uint8:
+            images = resize_to_model(examples, sampler.input_shape, crop)
+            model_shape(sampler.input_shape, images.shape)
+        else:
+            images = resize_for_transform(examples, crop)
+        dtype = images.dtype
+        if dtype != np.uint8 and sampler.network.transform is not None:
             advice = "Leave out the transform where the images are prepared already."
             raise invalid("data", "uint8 images or pictures, which the transform takes", dtype, advice)
         if dtype != np.uint8 and takes_whole_numbers(sampler.input_dtype):
             raise invalid("data", "uint8 images, since the model takes whole numbers", dtype, "Save them as uint8.")
         if preprocessing is not None:
-            preprocessing.check(shape[-1])
-        return cls(sampler, preprocessing or default_preprocessing(sampler.network, dtype))
-
-    @classmethod
-    def for_examples(
-        cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
-    ) -> tuple[Self, np.ndarray | Pictures | LazyRows]:
-        """See `Adapter`; pictures from files are brought to the model's size, and to one where it takes any."""
-        crop = preprocessing is not None and preprocessing.crop
-        if sampler.network.transform is None:
-            images = resize_to_model(examples, sampler.input_shape, crop)
-        else:
-            images = resize_for_transform(examples, crop)
-        return cls.for_data(sampler, images.shape, images.dtype, preprocessing), images
+            preprocessing.check(images.shape[-1])
+        return cls(sampler, preprocessing or default_preprocessing(sampler.network, dtype)), images
 
     @classmethod
     def for_run(cls, sampler: Sampler, run: Run) -> Self:
@@ -196,16 +182,16 @@ class ImageAdapter(Adapter):
 
     @classmethod
     def load_stored(cls, run: Run) -> LazyRows:
-        """See `Adapter`: (N, height, width, channels), which are read as they are indexed."""
+        """Return (N, height, width, channels), which are read as they are indexed."""
         return run.images
 
     @classmethod
     def load_shown(cls, run: Run, examples: np.ndarray) -> np.ndarray:
-        """See `Adapter`: (n, height, width, channels) float32 in 0..1."""
+        """Return (n, height, width, channels) float32 in 0..1."""
         return run.value_scale.to_unit(run.images[examples])
 
     def from_stored(self, images: np.ndarray) -> np.ndarray:
-        """See `Adapter`: of (N, height, width, channels) uint8, or float32."""
+        """Take (N, height, width, channels) uint8, or float32."""
         if self.sampler.network.transform is not None:
             return images if images.dtype == np.uint8 else images.round().clip(0, 255).astype(np.uint8)
         shape = model_shape(self.sampler.input_shape, images.shape)
@@ -217,11 +203,11 @@ class ImageAdapter(Adapter):
         return taken.reshape(shape)
 
     def from_inputs(self, images: np.ndarray) -> np.ndarray:
-        """See `Adapter`: of (N, height, width, channels) float32 from 0 (black) to 1 (white)."""
+        """Take (N, height, width, channels) float32 from 0 (black) to 1 (white)."""
         return self.from_stored(images if self.scale is None else self.scale.from_unit(images))
 
     def read_inputs(self, run: Run, examples: DataSet) -> np.ndarray:
-        """See `Adapter`: (N, height, width, channels) float32 in 0..1, in size and colours like the run's images."""
+        """Return (N, height, width, channels) float32 in 0..1, in size and colours like the run's images."""
         images, shape = examples.images, run.image_shape
         assert images is not None
         if isinstance(images, Pictures):
@@ -237,12 +223,12 @@ class ImageAdapter(Adapter):
         return resize_images(convert_channels(unit, shape[2]), shape[:2])
 
     def describe(self, images: np.ndarray) -> str:
-        """See `Adapter`: size, dtype and range."""
+        """Name size, dtype and range."""
         size = " × ".join(map(str, images.shape[1:]))
         return f"{size}, {images.dtype}, {float(images.min()):g} to {float(images.max()):g}"
 
     def alternatives(self, images: np.ndarray) -> list[tuple[Adapter, str]]:
-        """See `Adapter`: other scales."""
+        """Return adapters of other scales."""
         if self.sampler.network.transform is not None:
             return []
         whole, now = images.dtype == np.uint8 or float(images.max()) > 1, self.preprocessing.divide_by
@@ -251,7 +237,7 @@ class ImageAdapter(Adapter):
         return [(ImageAdapter(self.sampler, other), f"--scale {other.divide_by:g}") for other in others]
 
     def doubts(self, images: np.ndarray) -> str:
-        """See `Adapter`: a range that a model rarely takes."""
+        """Doubt a range that a model rarely takes."""
         how, highest = self.preprocessing, float(images.max())
         untouched = how.divide_by == 1 and not how.mean and not how.applied
         if images.dtype == np.uint8 or not untouched or self.sampler.network.scaling_layer is not None:
@@ -272,7 +258,7 @@ class InputsAdapter(Adapter):
     def for_examples(
         cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
     ) -> tuple[Self, np.ndarray]:
-        """See `Adapter`; no preprocessing is asked for."""
+        """Take arrays without preprocessing."""
         if preprocessing is not None and preprocessing.steps:
             raise invalid("preprocessing", "left out for arrays that the model takes", str(preprocessing))
         assert examples.inputs is not None
@@ -282,7 +268,7 @@ class InputsAdapter(Adapter):
         return examples
 
     def describe(self, inputs: np.ndarray) -> str:
-        """See `Adapter`: nothing, since the check names the inputs of every model."""
+        """Say only that, since the check names the inputs of every model."""
         return "as the model takes them"
 
 
@@ -298,7 +284,7 @@ class RowAdapter(Adapter):
     def for_examples(
         cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
     ) -> tuple[Self, np.ndarray]:
-        """See `Adapter`; the columns are as many as the model and the preprocessing take."""
+        """Take as many columns as the model and the preprocessing do."""
         assert examples.rows is not None
         rows = examples.rows.to_numpy(np.float32)
         if sampler.takes_texts:
@@ -320,14 +306,14 @@ class RowAdapter(Adapter):
         return content.to_numpy(np.float32)
 
     def from_stored(self, examples: np.ndarray) -> np.ndarray:
-        """See `Adapter`; whole numbers for a model that takes them."""
+        """Return whole numbers for a model that takes them."""
         taken = examples if self.preprocessing.applied else preprocess(examples, self.preprocessing)
         if takes_whole_numbers(self.sampler.input_dtype):
             return taken.round().astype(self.sampler.input_dtype)
         return taken
 
     def read_inputs(self, run: Run, examples: DataSet) -> np.ndarray:
-        """See `Adapter`: the columns of the run's names, or else as many in their own order."""
+        """Return the columns of the run's names, or else as many in their own order."""
         assert examples.rows is not None
         wanted = list(run.manifest.examples.content)
         if set(wanted) <= set(examples.rows):
@@ -338,7 +324,7 @@ class RowAdapter(Adapter):
         return examples.rows.to_numpy(np.float32)
 
     def describe(self, rows: np.ndarray) -> str:
-        """See `Adapter`: the number of columns, and the range."""
+        """Name the number of columns, and the range."""
         return f"{rows.shape[1]:,} columns, {float(rows.min()):g} to {float(rows.max()):g}"
 
 
@@ -354,7 +340,7 @@ class TextAdapter(Adapter):
     def for_examples(
         cls, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None
     ) -> tuple[Self, np.ndarray]:
-        """See `Adapter`; the model takes texts, and no preprocessing of numbers is asked for."""
+        """Take texts for a model that does, without preprocessing of numbers."""
         by_transform = sampler.network.transform is not None
         if not sampler.takes_texts and not by_transform:
             advice = (
@@ -379,7 +365,7 @@ class TextAdapter(Adapter):
         return examples.texts
 
     def describe(self, texts: np.ndarray) -> str:
-        """See `Adapter`: lengths."""
+        """Name the lengths."""
         lengths = [len(text) for text in texts]
         return f"{min(lengths):,} to {max(lengths):,} characters"
 

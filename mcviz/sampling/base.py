@@ -7,7 +7,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +16,7 @@ import numpy as np
 from mcviz.choices import PREDICTS, Predicts
 from mcviz.errors import McvizError, UnsuitableModelError
 from mcviz.extras import is_function_name
-from mcviz.manifest import Backend
+from mcviz.manifest import Backend, Manifest
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.runs.tables import Rows
@@ -27,7 +27,7 @@ from mcviz.validate import choice, fraction, invalid
 
 XLA, NO_COMPILER = "xla", "none"
 COMPILERS = XLA, NO_COMPILER
-MOST_PASSES, MOST_ROWS = 128, 2048
+PASSES_PER_BLOCK, ROWS_PER_BLOCK = 128, 2048
 FACTORED_PASSES, FACTORED_ROWS = 256, 4096  # few large products are faster; passes that nobody asks for are lost
 MOST_BYTES = 16 << 20  # of the largest array of a block
 SHARED_BLOCK = 16  # examples
@@ -43,20 +43,53 @@ WEIGHTS_ALONE = (
 )
 
 
-def check_options(task: str, predicts: Predicts, from_logits: bool | None, rate: float | None) -> None:
-    """Check what a user says of a model; see `Sampler`.
+@dataclass(frozen=True)
+class ModelSettings:
+    """What a user says of a model, by arguments of `Sampler`.
+
+    Attributes:
+        output: the name of the sampled output, or None.
+        from_logits: whether that output is logits, or None to find out.
+        task: "classification" or "regression".
+        predicts: the meaning of the output's columns in a regression.
+        rate: of the dropout, or None for the layers' own rates.
 
     Raises:
         InvalidInputError: an option that does not go with the task, or a rate out of range.
     """
-    classes = find_task(task).predicts_classes
-    choice("predicts", predicts, PREDICTS)
-    if not classes and from_logits is not None:
-        raise invalid("from_logits", "left out for a regression", from_logits)
-    if classes and predicts != "mean":
-        raise invalid("predicts", "left out for a classification", repr(predicts), "Or give task='regression'.")
-    if rate is not None and not 0 < fraction("rate", rate) < 1:
-        raise invalid("rate", "above 0 and below 1", rate)
+
+    output: str | None = None
+    from_logits: bool | None = None
+    task: str = "classification"
+    predicts: Predicts = "mean"
+    rate: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check them."""
+        classes = find_task(self.task).predicts_classes
+        choice("predicts", self.predicts, PREDICTS)
+        if not classes and self.from_logits is not None:
+            raise invalid("from_logits", "left out for a regression", self.from_logits)
+        if classes and self.predicts != "mean":
+            advice = "Or give task='regression'."
+            raise invalid("predicts", "left out for a classification", repr(self.predicts), advice)
+        if self.rate is not None and not 0 < fraction("rate", self.rate) < 1:
+            raise invalid("rate", "above 0 and below 1", self.rate)
+
+    @classmethod
+    def from_options(cls, options: ModelOptions, task: TaskOptions) -> Self:
+        """Take what options say."""
+        return cls(options.output, options.from_logits, task.task, task.predicts, options.rate)
+
+    @classmethod
+    def from_manifest(cls, manifest: Manifest, rate: float | None) -> Self:
+        """Take what was said of a run's model, which was sampled at a rate."""
+        model = manifest.model
+        output, from_logits = (model.output, model.from_logits) if model else (None, None)
+        return cls(output, from_logits, manifest.task, manifest.predicts, rate)
+
+
+DEFAULT_SETTINGS = ModelSettings()
 
 
 @dataclass(frozen=True)
@@ -224,7 +257,7 @@ def check_regression(columns: int, predicts: Predicts, find_activation: Callable
         )
 
 
-class SamePassesError(Exception):
+class NoRandomnessReachesOutputError(Exception):
     """No random number reaches the model's output."""
 
 
@@ -238,7 +271,7 @@ def wrap_model_errors(call: str, advice: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except (McvizError, SamePassesError):
+    except (McvizError, NoRandomnessReachesOutputError):
         raise
     except Exception as error:
         raise UnsuitableModelError(
@@ -328,7 +361,7 @@ def explain_always_random(names: Sequence[str]) -> UnsuitableModelError:
 
 @dataclass(frozen=True)
 class MaskedDense:
-    """A dense layer behind a dropout, with at most reshaping between them; see `products.py`.
+    """A dense layer behind a dropout, with at most reshaping between them, computed by a `Product`.
 
     The shared part then returns one array: what the dropout takes, divided by 1 - rate.
 
@@ -396,6 +429,15 @@ class Plan:
     masked_convolutions: bool = False
     compiler: str = NO_COMPILER
 
+    def guard(self, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> "Plan":
+        """Return the plan with each part wrapped, as a decorator does it."""
+        return replace(
+            self,
+            shared_part=wrap(self.shared_part),
+            random_part=wrap(self.random_part),
+            deterministic=self.deterministic and wrap(self.deterministic),
+        )
+
 
 def choose_block(row_bytes: int, *, factored: bool) -> tuple[int, int]:
     """Choose passes and examples of a block, powers of two; two rows at least tell a batch from a single example.
@@ -404,7 +446,7 @@ def choose_block(row_bytes: int, *, factored: bool) -> tuple[int, int]:
         row_bytes: of the largest array that a row takes in the random part.
         factored: whether the plan has a `MaskedDense`.
     """
-    most_passes, most_rows = (FACTORED_PASSES, FACTORED_ROWS) if factored else (MOST_PASSES, MOST_ROWS)
+    most_passes, most_rows = (FACTORED_PASSES, FACTORED_ROWS) if factored else (PASSES_PER_BLOCK, ROWS_PER_BLOCK)
     rows = min(most_rows, max(2, MOST_BYTES // max(1, row_bytes)))
     rows = 1 << (rows.bit_length() - 1)
     passes = min(most_passes, rows)
@@ -412,19 +454,15 @@ def choose_block(row_bytes: int, *, factored: bool) -> tuple[int, int]:
 
 
 class Network(ABC):
-    """A model of some framework, with what its user says of it: which output, which task.
+    """A model of some framework, with what its user says of it.
 
     Attributes:
         backend: the name of the framework in a run's manifest.
         function: what builds the model, `package.module:function`, where that is not in its file; or "".
-        transform_name: what makes its input of an example, likewise.
+        transform_name: what makes its input of an example, `package.module:function`; or "".
         model: the framework's own object, left as it was.
         name: of the model.
-        output: the name of the sampled output, or None.
-        from_logits: whether that output is taken for logits, or None.
-        task: "classification" or "regression".
-        predicts: the meaning of the output's columns in a regression.
-        rate: of the dropout, or None for the layers' own rates.
+        settings: what its user says of it.
         input_shape: of one example, None for any size; None altogether if the model does not say.
         input_dtype: of the examples, "string" for texts; None if the model does not say.
         takes_texts: whether examples are texts.
@@ -436,11 +474,7 @@ class Network(ABC):
     transform_name: str = ""
     model: Any
     name: str
-    output: str | None = None
-    from_logits: bool | None = None
-    task: str = "classification"
-    predicts: Predicts = "mean"
-    rate: float | None = None
+    settings: ModelSettings
     input_shape: InputShape | None = None
     input_dtype: str | None = None
     takes_texts: bool = False
@@ -520,19 +554,15 @@ class Network(ABC):
 
         Raises:
             InvalidInputError: `output` names none of the outputs.
-            SamePassesError: no random number reaches the output.
+            NoRandomnessReachesOutputError: no random number reaches the output.
             UnsuitableModelError: no output of that task, randomness that cannot be supplied, a model that fails, or one
                 that cannot be compiled.
         """
 
-    def compiler_error(self, name: str | None) -> str:
-        """Return why a compiler of a name is not there for such a model on this machine, or ""."""
-        if name not in COMPILERS:
-            return (
-                f"The passes were compiled in a way that this mcviz does not have. Received: {name!r:.60}. "
-                "Use the version of mcviz that wrote the run."
-            )
-        return "" if name == NO_COMPILER else f"XLA is not for such a model. Received: {self.name}."
+    @property
+    def xla_error(self) -> str:
+        """Why XLA cannot compile the passes of such a model on this machine, or ""."""
+        return f"XLA is not for such a model. Received: {self.name}."
 
     @abstractmethod
     def compute_digest(self) -> str:
@@ -579,7 +609,7 @@ class Network(ABC):
 
 
 @dataclass(frozen=True)
-class ModelSource:
+class ModelSpec:
     """A model's file or function, and all that a `Sampler` of it is told.
 
     Attributes:

@@ -14,6 +14,7 @@ from mcviz.measures.calibration import calibration_terms
 from mcviz.measures.registry import Terms
 from mcviz.runs import Preprocessing
 from mcviz.runs.arrays import bytes_per_prediction
+from mcviz.runs.tables import Rows
 from mcviz.sampling.adapters import Adapter, adapter_for_examples
 from mcviz.sampling.base import Network, explain_always_random
 from mcviz.sampling.examples import describe_inputs
@@ -113,9 +114,10 @@ def check_model(
     """
     sampler = as_sampler(model)
     examples = as_data_set(data, sampler.task)
-    trial = try_model(sampler, examples, preprocessing)
+    adapter, content = adapter_for_examples(sampler, examples, preprocessing)
+    trial = try_model(adapter, content, examples)
     some, count, task = trial.examples, len(examples), TASKS[sampler.task]
-    taken = trial.adapter.from_stored(some)
+    taken = adapter.from_stored(some)
     (inputs, plan), quality = sampler.plan_for(taken), ""
     if plan.deterministic is not None:
         quality = task.quality_name
@@ -124,12 +126,12 @@ def check_model(
     return Check(
         examples=count,
         kind=find_kind(examples).plural or "arrays",
-        description=trial.adapter.describe(some),
+        description=adapter.describe(some),
         inputs=describe_inputs(inputs),
         outputs=task.describe_outputs(examples, trial.width, sampler.predicts),
         meaning=sampler.meaning.text,
         layers=sampler.description(),
-        preprocessing=trial.adapter.preprocessing,
+        preprocessing=adapter.preprocessing,
         tried=len(some),
         quality=trial.quality,
         quality_text=quality,
@@ -159,19 +161,18 @@ class Trial:
     advice: str
 
 
-def try_model(sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None) -> Trial:
+def try_model(adapter: Adapter, content: Rows, examples: DataSet) -> Trial:
     """Check that a data set fits a model, and measure how good the model is on some examples, drawn by a fixed seed.
 
     Args:
-        sampler: of the model.
+        adapter: of the data set to the model.
+        content: its examples as a run stores them.
         examples: the data set.
-        preprocessing: how the model takes them; derived from the model without it.
 
     Raises:
         InvalidInputError: the data do not fit the model.
     """
-    adapter, content = adapter_for_examples(sampler, examples, preprocessing)
-    count, labels = content.shape[0], examples.labels
+    sampler, count, labels = adapter.sampler, content.shape[0], examples.labels
     places = np.arange(count)
     if count > EXAMPLES:
         places = np.sort(np.random.default_rng(0).choice(count, EXAMPLES, replace=False))

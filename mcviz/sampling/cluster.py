@@ -30,7 +30,7 @@ from mcviz.runs.run import Run
 from mcviz.runs.storage import Folder, folder_at
 from mcviz.runs.writer import ShardResult, Shards, make_shard, trim_files
 from mcviz.sampling.adapters import adapter_for_examples
-from mcviz.sampling.base import ModelSource, absolute
+from mcviz.sampling.base import ModelSpec, absolute
 from mcviz.sampling.engine import limit_threads, thread_count
 from mcviz.sampling.loading import SamplerSource, load_sampler, versions
 from mcviz.sampling.sampler import Sampler, find_backend
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 PASSES_COMPARED = 2
 _computing, _writing = threading.Lock(), threading.Lock()
 _ended: set[str] = set()  # executions that are over
-_samplers: dict[tuple[ModelSource, str, str | None, str | None], Sampler] = {}  # the last one
+_samplers: dict[tuple[ModelSpec, str, str | None, str | None], Sampler] = {}  # the last one
 
 LOCAL = re.compile(r"local:(\d{1,4})")
 SECONDS_TO_CONNECT = 5
@@ -81,7 +81,7 @@ class ShardOrder:
     name: str
     manifest: Manifest
     old: Manifest | None
-    model: ModelSource
+    model: ModelSpec
     shard: int
     examples: DataSet
     is_stored: bool
@@ -288,7 +288,7 @@ class DaskExecutor:
     """
 
     client: "Client"
-    model: ModelSource
+    model: ModelSpec
     examples: DataSet
     versions: dict[str, str]
 

@@ -41,7 +41,7 @@ _thread_limit: int | None = None  # of a process that should not use all cores
 
 
 @dataclass(frozen=True)
-class Computation:
+class SamplerCall:
     """Passes over examples.
 
     Attributes:
@@ -166,14 +166,14 @@ class Computation:
         numbers[: wanted.start - example] = 0
         numbers[wanted.stop - example :] = 0
         for i in wanted:
-            own, masked = numbers[i - example], plan.masked_arrays.get(request.number)
-            activations = None if masked is None else shared[masked][i - example].reshape(-1)
+            row, masked_array = numbers[i - example], plan.masked_arrays.get(request.number)
+            activations = None if masked_array is None else shared[masked_array][i - example].reshape(-1)
             if activations is None or activations.all():
-                draw_random_numbers(request, plan.passes_per_block, self.seed, block, i, own, self._draw_bernoulli)
+                draw_random_numbers(request, plan.passes_per_block, self.seed, block, i, row, self._draw_bernoulli)
                 continue
             active = np.flatnonzero(activations)
-            own[:] = 0
-            own.reshape(plan.passes_per_block, -1)[:, active] = draw_active_mask(
+            row[:] = 0
+            row.reshape(plan.passes_per_block, -1)[:, active] = draw_active_mask(
                 request, plan.passes_per_block, self.seed, block, i, active, self._draw_bernoulli
             )
         return numbers.reshape(-1, *request.shape)
@@ -217,13 +217,13 @@ class Computation:
         start = self.first_pass - group.start * plan.passes_per_block
         passes = range(max(start, 0), min(start + len(self.result), len(group) * plan.passes_per_block))
         for i in wanted:
-            own = activations[i - example].reshape(-1)
+            row = activations[i - example].reshape(-1)
             if self.per_example:
                 generators = [make_generator(request, self.seed, block, i) for block in group]
-                self._product.multiply_per_example(products, i - example, passes, own, generators, request.rate)
+                self._product.multiply_per_example(products, i - example, passes, row, generators, request.rate)
             else:
                 masks = [numbers[request.number] for numbers in pass_numbers]
-                self._product.multiply_per_pass(products, i - example, passes, own, masks)
+                self._product.multiply_per_pass(products, i - example, passes, row, masks)
         return products.reshape(len(group), plan.examples_per_block * plan.passes_per_block, -1)
 
     def _compute_shared_part(self, start: int, stop: int, pool: ThreadPoolExecutor) -> list[np.ndarray]:

@@ -15,7 +15,7 @@ from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run, open_run
 from mcviz.runs.tables import Progress, Rows
 from mcviz.sampling.adapters import Adapter, adapter_for_run, load_stored
-from mcviz.sampling.base import ModelSource, Plan
+from mcviz.sampling.base import ModelSpec, Plan
 from mcviz.sampling.sampler import Sampler, find_backend
 from mcviz.validate import invalid
 
@@ -24,7 +24,7 @@ EXAMPLES_COMPARED, PASSES_COMPARED = 8, 2
 CLOSE = 1e-4  # predictions of the same model on another machine, relative; of small ones to the largest
 
 
-def load_sampler(source: ModelSource) -> Sampler:
+def load_sampler(source: ModelSpec) -> Sampler:
     """Load a model and prepare it.
 
     Raises:
@@ -101,7 +101,7 @@ def _check_code(sampler: Sampler, run: Run) -> None:
 
 
 class SamplerSource:
-    """A model over the examples of a run, or over some of them; see `Source` of `mcviz.runs.contents`."""
+    """A `Source` of a run: a model over its examples, or over some of them."""
 
     def __init__(self, adapter: Adapter, examples: Rows, seed: int, masks: Masks, first: int = 0) -> None:
         """Sample examples of which the first has the number `first`."""
@@ -134,7 +134,7 @@ class SamplerSource:
         return self._adapter.sampler.deterministic(self._taken(start, stop))
 
     def prepare(self, places: np.ndarray) -> Mapping[str, Rows]:
-        """Some of the examples, by their places, as they reach the model; see `Network.prepare`."""
+        """Some of the examples, by their places, as `Network.prepare` brings them to the model."""
         return self._adapter.sampler.network.prepare(self._adapter.from_stored(self._examples[places]))
 
     def _taken(self, start: int, stop: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Masks drawn and multiplied in machine code: the loops that take most of the time of sampling.
 
-Two things of sampling take most of its time: adding up rows of a table (`subset_sums.py`), and drawing masks
-(`random_bits.py`). Both are loops that numba compiles. Of most loops it makes the vector instructions of the processor
+Two things of sampling take most of its time: adding up rows of a table (`SubsetSums`), and drawing masks
+(`bernoulli`). Both are loops that numba compiles. Of most loops it makes the vector instructions of the processor
 by itself, which work on 16 or more numbers at once. Here it cannot: it would first have to know that no two arrays
 overlap, and that rows are wide. The same loops over tiles of fixed width, without this file, take 1.75 times as long.
 Nor does numba have whole numbers of 128 bits, which the random generator multiplies.
@@ -54,13 +54,13 @@ from numba.extending import lower_builtin, register_model, type_callable
 from mcviz.sampling.masks import rate_threshold, thread_memory
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-Wide = tuple[np.uint64, np.uint64]  # a whole number of 128 bits, as its high and low half
+Pair64 = tuple[np.uint64, np.uint64]  # a whole number of 128 bits, as its high and low half
 LANES = 16  # float32 that are added at once
 IN_WORD, IN_BITS = 32, 64  # values that a word of a mask, or of drawn bits, has a bit for
 FLOATS, WORDS = ir.VectorType(ir.FloatType(), LANES), ir.VectorType(ir.IntType(32), IN_WORD)
-BYTES, I64, WIDE = ir.VectorType(ir.IntType(8), IN_BITS), ir.IntType(64), ir.IntType(128)
+BYTES, I64, I128 = ir.VectorType(ir.IntType(8), IN_BITS), ir.IntType(64), ir.IntType(128)
 BIT = ir.IntType(1)
-wide = types.UniTuple(types.uint64, 2)  # type: ignore[no-untyped-call]
+pair64 = types.UniTuple(types.uint64, 2)  # type: ignore[no-untyped-call]
 
 STATES = 4  # that are under way at once
 CHUNK = 1024  # words that are drawn before they are compared, and so stay in the first-level cache
@@ -73,7 +73,7 @@ _ONCE, _OVER_ALL = (
 )
 
 TILE = 64  # units whose sums are kept at once: 8 × 16 sums of as many floats are 32 KB, a first-level cache
-FOURS, IN_FOUR, SUBSETS = 8, 4, 16  # a word of a mask is eight fours
+GROUPS_PER_WORD, ROWS_PER_GROUP, SUBSETS = 8, 4, 16  # a word of a mask is eight groups of four
 
 
 class Lanes(types.Type):
@@ -177,11 +177,11 @@ def compare(numbers: np.ndarray, at: int, byte: int) -> tuple[int, int]:
     return above, equal
 
 
-@machine_code(compare, (types.Array, types.Integer, types.Integer), wide)
+@machine_code(compare, (types.Array, types.Integer, types.Integer), pair64)
 def _compare(context: Any, builder: Any, signature: Any, values: Any) -> Any:
     vector = builder.load(_vector_pointer(context, builder, signature, values, BYTES), align=1)
     found = (builder.icmp_unsigned(how, vector, _broadcast(builder, values[2], IN_BITS)) for how in (">", "=="))
-    return context.make_tuple(builder, wide, [builder.bitreverse(builder.bitcast(each, I64)) for each in found])
+    return context.make_tuple(builder, pair64, [builder.bitreverse(builder.bitcast(each, I64)) for each in found])
 
 
 def unpack(bools: np.ndarray, at: int, word: int) -> None:
@@ -207,31 +207,31 @@ def _leading_zeros(_context: Any, builder: Any, _signature: Any, values: Any) ->
     return builder.ctlz(values[0], BIT(1))
 
 
-def multiply_add(one: Wide, other: Wide, added: Wide) -> Wide:
+def multiply_add(one: Pair64, other: Pair64, added: Pair64) -> Pair64:
     """Return `one * other + added`, whole numbers of 128 bits."""
     a, b, c = (int(high) << 64 | int(low) for high, low in (one, other, added))
     high, low = divmod((a * b + c) % (1 << 128), 1 << 64)
     return np.uint64(high), np.uint64(low)
 
 
-@machine_code(multiply_add, (types.UniTuple,) * 3, wide)
+@machine_code(multiply_add, (types.UniTuple,) * 3, pair64)
 def _multiply_add(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
-    halves = [[builder.zext(builder.extract_value(pair, k), WIDE) for k in range(2)] for pair in values]
-    one, other, added = (builder.or_(builder.shl(high, WIDE(64)), low) for high, low in halves)
+    halves = [[builder.zext(builder.extract_value(pair, k), I128) for k in range(2)] for pair in values]
+    one, other, added = (builder.or_(builder.shl(high, I128(64)), low) for high, low in halves)
     found = builder.add(builder.mul(one, other), added)
-    parts = builder.lshr(found, WIDE(64)), found
-    return context.make_tuple(builder, wide, [builder.trunc(part, I64) for part in parts])
+    parts = builder.lshr(found, I128(64)), found
+    return context.make_tuple(builder, pair64, [builder.trunc(part, I64) for part in parts])
 
 
 @jit("uint64(UniTuple(uint64, 2))")
-def _output(state: Wide) -> np.uint64:
+def _output(state: Pair64) -> np.uint64:
     """Return the number of a state: XSL-RR (M. O'Neill, 2014, "PCG")."""
     mixed, turn = state[0] ^ state[1], state[0] >> np.uint64(58)
     return (mixed >> turn) | (mixed << ((np.uint64(64) - turn) & np.uint64(63)))
 
 
 @jit("uint64[:, ::1](UniTuple(uint64, 2), UniTuple(uint64, 2))")
-def _make_streams(state: Wide, increment: Wide) -> np.ndarray:
+def _make_streams(state: Pair64, increment: Pair64) -> np.ndarray:
     """Return the states of a generator's next numbers, one a row, and last the increment of each step past all."""
     streams = np.empty((STATES + 1, 2), np.uint64)
     added = (np.uint64(0), np.uint64(0))
@@ -243,7 +243,7 @@ def _make_streams(state: Wide, increment: Wide) -> np.ndarray:
 
 
 @jit("UniTuple(uint64, 2)(UniTuple(uint64, 2), UniTuple(uint64, 2), int64)")
-def _advance(state: Wide, increment: Wide, steps: int) -> Wide:
+def _advance(state: Pair64, increment: Pair64, steps: int) -> Pair64:
     """Return the state some steps further, by as many products as the number of steps has digits."""
     nothing = (np.uint64(0), np.uint64(0))
     factor, added = _ONCE, increment
@@ -370,7 +370,7 @@ def sum_kept_rows(kernel: np.ndarray, activations: np.ndarray, kept: np.ndarray)
         rows += [nothing] * (-len(rows) % IN_WORD)
         for word in range(0, len(rows), IN_WORD):
             fours = []
-            for k in range(word, word + IN_WORD, IN_FOUR):
+            for k in range(word, word + IN_WORD, ROWS_PER_GROUP):
                 fours.append(((rows[k] + rows[k + 1]) + rows[k + 2]) + rows[k + 3])
             a, b, c, d, e, f, g, h = fours
             total += ((a + b) + (c + d)) + ((e + f) + (g + h))
@@ -378,7 +378,7 @@ def sum_kept_rows(kernel: np.ndarray, activations: np.ndarray, kept: np.ndarray)
 
 
 class SubsetSums:
-    """See `Product`: by sums of subsets, looked up by the masks' bits."""
+    """A `Product` by sums of subsets, looked up by the masks' bits."""
 
     def __init__(self, kernel: np.ndarray) -> None:
         self._units = kernel.shape[1]
@@ -392,7 +392,7 @@ class SubsetSums:
     def multiply_per_pass(
         self, products: np.ndarray, example: int, passes: range, activations: np.ndarray, masks: Sequence[np.ndarray]
     ) -> None:
-        """See `Product`."""
+        """Add the sums that the bits of each block's mask name."""
         active = np.flatnonzero(activations != 0)
         rows, words = self._rows(active), self._words(products, len(active))
         for block, columns in enumerate(masks):
@@ -408,7 +408,7 @@ class SubsetSums:
         generators: Sequence[np.random.Generator],
         rate: float,
     ) -> None:
-        """See `Product`."""
+        """Add the sums that the bits of a mask name, which is drawn for each block."""
         active = np.flatnonzero(activations != 0)
         words, count = self._words(products, len(active)), products.shape[2]
         for block, generator in enumerate(generators):
@@ -443,7 +443,7 @@ class SubsetSums:
         width = self._kernel.shape[1]
         padded = np.zeros(len(rows), np.float32)
         padded[: len(factors)] = factors
-        tables = thread_memory("tables", (FOURS * SUBSETS, TILE), np.float32)
+        tables = thread_memory("tables", (GROUPS_PER_WORD * SUBSETS, TILE), np.float32)
         sums, at = products, example
         if width != self._units:
             sums, at = thread_memory("sums", (len(products), 1, products.shape[2], width), np.float32), 0
@@ -461,11 +461,11 @@ def _fill_tables(
     A subset is a number of four bits, the highest for the first row.
     """
     width = kernel.shape[1]
-    for four in range(FOURS):
+    for group in range(GROUPS_PER_WORD):
         for unit in range(0, min(TILE, width - left), LANES):
-            start = SUBSETS * four * TILE + unit
-            for k in range(IN_FOUR):
-                number, bit = first + IN_FOUR * four + k, SUBSETS // 2 >> k
+            start = SUBSETS * group * TILE + unit
+            for k in range(ROWS_PER_GROUP):
+                number, bit = first + ROWS_PER_GROUP * group + k, SUBSETS // 2 >> k
                 scaled = load(kernel, rows[number] * width + left + unit) * factors[number]
                 store(tables, start + bit * TILE, scaled)
                 for subset in range(2 * bit, SUBSETS, 2 * bit):
@@ -473,10 +473,10 @@ def _fill_tables(
 
 
 @inline
-def _table_position(word: np.uint32, four: int) -> int:
-    """Return the position of the sum that a word of a mask names for one of its fours."""
-    subset = int(word >> np.uint32(IN_WORD - IN_FOUR * (four + 1))) & (SUBSETS - 1)
-    return (SUBSETS * four + subset) * TILE
+def _table_position(word: np.uint32, group: int) -> int:
+    """Return the position of the sum that a word of a mask names for one of its groups."""
+    subset = int(word >> np.uint32(IN_WORD - ROWS_PER_GROUP * (group + 1))) & (SUBSETS - 1)
+    return (SUBSETS * group + subset) * TILE
 
 
 @inline
@@ -519,7 +519,7 @@ def _fill_sums(
         rows: (words × `IN_WORD`,) int64, the kernel's rows that they scale.
         kernel: (n, units) float32.
         mask: (words, blocks, passes or more) uint32: bit 31 - k of word w is of factor 32 w + k.
-        tables: (`FOURS` × `SUBSETS`, `TILE`) float32, to work in.
+        tables: (`GROUPS_PER_WORD` × `SUBSETS`, `TILE`) float32, to work in.
     """
     blocks, examples, passes, units = sums.shape
     flat, table = sums.reshape(-1), tables.reshape(-1)

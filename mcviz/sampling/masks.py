@@ -17,8 +17,6 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from mcviz.extras import INSTALL_NUMBA
-
 Distribution = Literal["bernoulli", "uniform", "normal"]
 DrawBernoulli = Callable[[np.random.Generator, int, float, np.ndarray | None], np.ndarray]  # see `bernoulli`
 
@@ -185,16 +183,16 @@ class Product(Protocol):
 
         Args:
             products: as for `multiply_per_pass`.
-            example: likewise.
-            passes: likewise.
-            activations: likewise.
+            example: as for `multiply_per_pass`.
+            passes: as for `multiply_per_pass`.
+            activations: as for `multiply_per_pass`.
             generators: of the masks, one a block.
             rate: of the dropout.
         """
 
 
 class MatrixProduct:
-    """See `Product`: by a framework's matrix product of the masks as floats with the scaled weights."""
+    """A `Product` by a framework's matrix product of the masks as floats with the scaled weights."""
 
     def __init__(self, kernel: np.ndarray, multiply: Multiply) -> None:
         self._kernel, self._multiply = kernel, multiply
@@ -211,7 +209,7 @@ class MatrixProduct:
         activations: np.ndarray,
         masks: Sequence[np.ndarray],
     ) -> None:
-        """See `Product`."""
+        """Multiply the scaled kernel by each block's mask."""
         active, scaled = self._scale_kernel(activations)
         for block, mask in zip(products, masks, strict=True):
             active_mask = thread_memory("mask", (len(active), mask.shape[1]), np.bool_)
@@ -222,12 +220,12 @@ class MatrixProduct:
         self,
         products: np.ndarray,
         example: int,
-        passes: range,  # noqa: ARG002 (likewise)
+        passes: range,  # noqa: ARG002 (as above)
         activations: np.ndarray,
         generators: Sequence[np.random.Generator],
         rate: float,
     ) -> None:
-        """See `Product`."""
+        """Multiply the scaled kernel by a mask that is drawn for each block."""
         active, scaled = self._scale_kernel(activations)
         for block, generator in zip(products, generators, strict=True):
             shape = block.shape[1], len(active)
@@ -249,11 +247,6 @@ def _as_factors(mask: np.ndarray) -> np.ndarray:
     return factors
 
 
-def default_product(*, on_gpu: bool) -> str:
-    """Choose the quickest product of this machine: the matrix product on a GPU, or else sums of subsets."""
-    return MATMUL if on_gpu or subset_sums_error() else SUBSET_SUMS
-
-
 @cache
 def subset_sums_error() -> str:
     """Return why this Python cannot compute sums of subsets, or ""."""
@@ -261,21 +254,6 @@ def subset_sums_error() -> str:
         import_module("mcviz.sampling.machine_code")  # which imports all that they need
     except (ImportError, OSError) as error:
         return str(error)
-    return ""
-
-
-def product_error(name: str | None) -> str:
-    """Return why this machine cannot compute a product by its name, or ""."""
-    if name not in ALL_PRODUCTS:
-        return (
-            f"The masks were multiplied in a way that this mcviz does not have. Received: {name!r:.60}. "
-            "Use the version of mcviz that wrote the run."
-        )
-    if name == SUBSET_SUMS and (error := subset_sums_error()):
-        return (
-            f"The masks were multiplied by sums of subsets, which need numba, and it cannot be imported: {error}. "
-            f"Type: {INSTALL_NUMBA}"
-        )
     return ""
 
 

@@ -208,11 +208,24 @@ def fit_ood_detector(sampler: Sampler, run: Run) -> OODDetector:
     fitted, calibrating = split_halves(np.arange(len(run)))
     kept = load_derived(run.path, run.digest, FIT)
     unexplained = kept["unexplained"] if kept and kept["unexplained"].shape == (len(calibrating),) else None
-    subspaces, mean_probs = fit_class_subspaces(sampler, run, fitted), run.mean_probs[calibrating]
+    detector = _calibrate(sampler, run, fit_class_subspaces(sampler, run, fitted), calibrating, unexplained)
     if unexplained is None:
-        activations = activations_before_dropout(sampler, model_inputs(sampler, run, calibrating))
+        save_derived(run.path, run.digest, FIT, {"unexplained": detector.unexplained})
+    return detector
+
+
+def _calibrate(
+    sampler: Sampler,
+    run: Run,
+    subspaces: ClassSubspaces,
+    examples: np.ndarray,
+    unexplained: np.ndarray | None = None,
+) -> OODDetector:
+    """Calibrate the detector on some of a run's examples, whose unexplained shares may be known from before."""
+    mean_probs = run.mean_probs[examples]
+    if unexplained is None:
+        activations = activations_before_dropout(sampler, model_inputs(sampler, run, examples))
         unexplained = unexplained_share(subspaces, mean_probs, activations)
-        save_derived(run.path, run.digest, FIT, {"unexplained": unexplained})
     return OODDetector.calibrate(subspaces, mean_probs, unexplained)
 
 
@@ -273,7 +286,7 @@ def ood_shift(sampler: Sampler, old: Run, new: Run, seed: int = 0) -> tuple[Shif
     Args:
         sampler: of the model of both.
         old: a classification that keeps its examples; of more than 10,000 that many are taken at random.
-        new: likewise, of other examples; at most 5,000 are taken, evenly spread.
+        new: a classification that keeps its examples, which are others; at most 5,000 are taken, evenly spread.
         seed: of the halves.
 
     Returns:
@@ -286,9 +299,7 @@ def ood_shift(sampler: Sampler, old: Run, new: Run, seed: int = 0) -> tuple[Shif
     """
     _check_enough(len(old), 2 * LEAST_OOD_EXAMPLES)
     fitted, others = split_halves(np.arange(len(old)), seed)
-    activations = activations_before_dropout(sampler, model_inputs(sampler, old, others))
-    subspaces, mean_probs = fit_class_subspaces(sampler, old, fitted), old.mean_probs[others]
-    detector = OODDetector.calibrate(subspaces, mean_probs, unexplained_share(subspaces, mean_probs, activations))
+    detector = _calibrate(sampler, old, fit_class_subspaces(sampler, old, fitted), others)
     spread = np.arange(0, len(new), max(1, -(-len(new) // MOST_EXAMPLES)))
     new_activations = activations_before_dropout(sampler, model_inputs(sampler, new, spread))
     verdict = detector.predict(new.mean_probs[spread], new_activations)
@@ -479,7 +490,7 @@ class _Detectors:
         run: of the examples.
         verdict: the detector of the verdict.
         front: (M, D) activations before dropout of the neighbours, each of length 1.
-        last: (M, D) likewise, in front of the last layer; None where the model does not end in a dense layer.
+        last: (M, D) inputs of the last layer, each of length 1; None where the model does not end in a dense layer.
         span: of the neighbours without any network.
         contents: (M, …) the neighbours in the form in which pages show them.
         fitted: the number of examples that the detectors were fitted on.
@@ -500,9 +511,7 @@ class _Detectors:
     ) -> "_Detectors":
         subspaces = fit_class_subspaces(sampler, run, fitted)
         report("Calibrating the verdict", 0.5)
-        activations = activations_before_dropout(sampler, model_inputs(sampler, run, calibrating))
-        mean_probs = run.mean_probs[calibrating]
-        verdict = OODDetector.calibrate(subspaces, mean_probs, unexplained_share(subspaces, mean_probs, activations))
+        verdict = _calibrate(sampler, run, subspaces, calibrating)
         report("Looking at neighbours", 0.8)
         near = np.sort(np.random.default_rng(SEED).permutation(fitted)[:MOST_REFERENCE_EXAMPLES])
         examples, contents = model_inputs(sampler, run, near), load_shown(run, near)

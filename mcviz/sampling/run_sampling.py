@@ -32,7 +32,7 @@ from mcviz.runs.tables import (
 )
 from mcviz.runs.writer import ShardExecutor, is_finished, rename_classes, write
 from mcviz.sampling.adapters import InputsAdapter, adapter_for_examples
-from mcviz.sampling.base import NO_COMPILER, ModelSource, Network, absolute
+from mcviz.sampling.base import NO_COMPILER, ModelSpec, Network, absolute
 from mcviz.sampling.checking import Trial, try_model
 from mcviz.sampling.examples import name_classes_by_model
 from mcviz.sampling.loading import SamplerSource, load_sampler, versions
@@ -142,12 +142,13 @@ def sample_run(
             advice = "Give mcviz.load_torch('package.module:function', transform=…), or the module."
             raise invalid("transform", "left out beside the path of a model", "one", advice)
         options = ModelOptions(absolute(model), output=output, from_logits=from_logits, rate=rate)
-        sampler = load_sampler(ModelSource(options, TaskOptions(task or "classification", predicts or "mean")))
+        sampler = load_sampler(ModelSpec(options, TaskOptions(task or "classification", predicts or "mean")))
     else:
         sampler = as_sampler(
             model, output=output, from_logits=from_logits, task=task, predicts=predicts, rate=rate, transform=transform
         )
-    sampler = _match_existing_run(sampler, out, passes, resume=resume)
+    existing = _read_existing(out)
+    sampler = _match_existing(sampler, existing, passes, resume=resume)
     again = find_run(data)
     examples = as_data_set(data, sampler.task) if again is None else data_set_of(again)
     examples = name_classes_by_model(examples, sampler.network, class_names)
@@ -161,7 +162,8 @@ def sample_run(
         examples = examples.with_target_names(target_names)
     names, targets = TASKS[sampler.task].names(examples, width, sampler.predicts)
     if not targets:
-        names = names or _existing_class_names(width, out)
+        kept = existing.class_names if existing and existing.classes == width else None
+        names = names or kept or tuple(str(number) for number in range(width))
         if unit:
             raise invalid("unit", f"left out for a {sampler.task}", unit)
     inputs = examples.inputs if isinstance(adapter, InputsAdapter) else None
@@ -221,10 +223,10 @@ def sample_run(
         model=network.save() if keep_model else None,
     )
     if tried is not None:
-        tried(try_model(sampler, examples, preprocessing))
-    elif not is_finished(folder_at(out), wanted) and (advice := try_model(sampler, examples, preprocessing).advice):
+        tried(try_model(adapter, content, examples))
+    elif not is_finished(folder_at(out), wanted) and (advice := try_model(adapter, content, examples).advice):
         warnings.warn(advice, ModelWarning, stacklevel=2)
-    stages = _stages(source, wanted, out) if in_stages else [(wanted, 0)]
+    stages = _stages(source, wanted, existing) if in_stages else [(wanted, 0)]
     with _executor(scheduler, sampler, examples) as executor:
         for stage, before in stages:
             run = write(
@@ -263,13 +265,10 @@ def _executor(scheduler: "str | Client | None", sampler: Sampler, examples: Data
         yield DaskExecutor(client, sampler.source, examples, versions(sampler.network.backend))
 
 
-def _stages(source: SamplerSource, wanted: Manifest, out: str | os.PathLike[str]) -> list[tuple[Manifest, int]]:
+def _stages(source: SamplerSource, wanted: Manifest, existing: Manifest | None) -> list[tuple[Manifest, int]]:
     """The runs that a run grows through, each with the number of passes that are finished before it; itself last."""
-    finished, at_least = 0, 0
-    with suppress(McvizError):
-        there = read_manifest(folder_at(out))
-        at_least = there.passes  # of a partial one, which is to be finished first
-        finished = there.passes if there.state == "finished" else 0
+    at_least = existing.passes if existing else 0  # of a partial one, which is to be finished first
+    finished = existing.passes if existing and existing.state == "finished" else 0
     passes, found, before = source.passes_at_once, [], finished
     while passes * 2 <= wanted.passes:
         if passes > finished and passes >= at_least:
@@ -287,22 +286,15 @@ def _as_part(progress: Progress | None, before: int, total: int) -> Progress | N
     return lambda done, _: progress(before + done, total)
 
 
-def _existing_class_names(classes: int, out: str | os.PathLike[str]) -> tuple[str, ...]:
-    """The names of the run that is there, or else numbers."""
+def _read_existing(out: str | os.PathLike[str]) -> Manifest | None:
+    """The manifest of the run that is there; None of one that the writing makes or refuses."""
     with suppress(McvizError):
-        there = read_manifest(folder_at(out))
-        if there.classes == classes:
-            return there.class_names
-    return tuple(str(number) for number in range(classes))
+        return read_manifest(folder_at(out))
+    return None
 
 
-def _match_existing_run(sampler: Sampler, out: str | os.PathLike[str], passes: int, *, resume: bool) -> Sampler:
+def _match_existing(sampler: Sampler, existing: Manifest | None, passes: int, *, resume: bool) -> Sampler:
     """The sampler with the product and the compiler of the run that is there, which goes on with it or is opened."""
-    try:
-        there = read_manifest(folder_at(out))
-    except McvizError:  # none, or one that the writing refuses
+    if existing is None or existing.origin.kind == "imported" or (existing.state == "partial" and not resume):
         return sampler
-    if there.origin.kind == "imported" or (there.state == "partial" and not resume):
-        return sampler
-    complete = there.state == "finished" and there.passes == passes
-    return sampler.match_run(there, computes=not complete)
+    return sampler.match_run(existing, computes=existing.state == "partial" or existing.passes != passes)

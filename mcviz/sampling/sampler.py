@@ -3,7 +3,6 @@
 import copy
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,24 +20,24 @@ from mcviz.sampling.base import (
     XLA,
     InputSpec,
     LayerReport,
-    ModelSource,
+    ModelSettings,
+    ModelSpec,
     Network,
+    NoRandomnessReachesOutputError,
     OutputMeaning,
     Plan,
-    SamePassesError,
     StochasticLayer,
     explain_always_random,
     find_specs,
 )
-from mcviz.sampling.engine import Computation, check_finite, count_examples, iterate_blocks
+from mcviz.sampling.engine import SamplerCall, check_finite, count_examples, iterate_blocks
 from mcviz.sampling.examples import make_random_examples
 from mcviz.sampling.masks import (
     ALL_PRODUCTS,
     CHANNEL_SUMS,
     MATMUL,
     PRODUCTS,
-    default_product,
-    product_error,
+    SUBSET_SUMS,
     subset_sums_error,
 )
 from mcviz.validate import choice, invalid, whole_number
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
     from mcviz.sampling.torch.network import TorchNetwork
 
 
-BACKENDS: dict[str, type[Network]] = {}  # of further frameworks, by the ending of a model's file
 TORCH_MODULE = "torch.nn.modules.module", "Module"
 
 PASSES_TRIED = (8, 1000)  # passes; a rate of a thousandth seldom shows in eight
@@ -65,15 +63,22 @@ def find_backend(path: str) -> type[Network]:
     Raises:
         MissingPackageError: the framework is not there.
     """
-    return _torch_network() if needs_torch(path) else BACKENDS.get(Path(path).suffix) or _keras_network()
+    return _torch_network() if needs_torch(path) else _keras_network()
 
 
-def as_network(model: Any, **options: Any) -> Network:
+def as_network(
+    model: Any,
+    settings: ModelSettings,
+    stochastic: "tuple[type[keras.Layer], ...]" = (),
+    transform: Callable[[Any], Any] | None = None,
+) -> Network:
     """Return a network as it is, or make one of a framework's model.
 
     Args:
         model: a network, a Keras model or a torch.nn.Module.
-        **options: what is said of the model; see `Sampler`.
+        settings: what is said of the model.
+        stochastic: as `Sampler` takes it.
+        transform: as `Sampler` takes it.
 
     Raises:
         InvalidInputError: an option that cannot be used, or one beside a network, which has its own.
@@ -82,14 +87,14 @@ def as_network(model: Any, **options: Any) -> Network:
     """
     if not isinstance(model, Network):
         if not _is_torch_module(model):
-            if options.pop("transform", None) is not None:
+            if transform is not None:
                 raise invalid("transform", "left out for a Keras model, whose layers prepare its input", "one")
-            return _keras_network()(model, **options)
-        if stochastic := options.pop("stochastic", None):
+            return _keras_network()(model, settings, stochastic)
+        if stochastic:
             raise invalid("stochastic", "left out for a PyTorch model, of which all that draws is found", stochastic)
-        return _torch_network()(model, **options)
-    for name, value in options.items():
-        if value not in (None, (), getattr(Network, name, None)):
+        return _torch_network()(model, settings, transform=transform)
+    for name, value in {**vars(settings), "stochastic": stochastic, "transform": transform}.items():
+        if value not in (None, (), getattr(ModelSettings, name, None)):
             advice = f"Give it where the network is made: mcviz.load_torch('package.module:function', {name}=…)."
             raise invalid(name, "left out for a network, which has its own", repr(value), advice)
     return model
@@ -117,7 +122,7 @@ def _keras_network() -> "type[KerasNetwork]":
 
 
 def _torch_network() -> "type[TorchNetwork]":
-    from mcviz.sampling.torch.network import TorchNetwork  # likewise
+    from mcviz.sampling.torch.network import TorchNetwork  # here, because torch takes seconds to import
 
     return TorchNetwork
 
@@ -255,28 +260,19 @@ class Sampler:
         """
         if product is not None:
             choice("product", product, ALL_PRODUCTS)
-            _check_available(product_error(product))
         if compiler is not None:
             choice("compiler", compiler, COMPILERS)
-        network = as_network(
-            model,
-            output=output,
-            from_logits=from_logits,
-            task=task,
-            predicts=predicts,
-            stochastic=stochastic,
-            rate=rate,
-            transform=transform,
-        )
-        if compiler is not None:
-            _check_available(network.compiler_error(compiler))
+        network = as_network(model, ModelSettings(output, from_logits, task, predicts, rate), stochastic, transform)
+        if error := _find_obstacle(network, product or MATMUL, compiler or NO_COMPILER):
+            raise MissingPackageError(error)
         self.network, self.model = network, network.model
-        self.output, self.from_logits = network.output, network.from_logits
-        self.task, self.predicts, self.rate = network.task, network.predicts, network.rate
+        said = network.settings
+        self.output, self.from_logits, self.rate = said.output, said.from_logits, said.rate
+        self.task, self.predicts = said.task, said.predicts
         self.input_shape, self.input_dtype = network.input_shape, network.input_dtype
         self.takes_texts = network.takes_texts
         self.wanted_product, self.wanted_compiler = product, compiler
-        self.source: ModelSource | None = None
+        self.source: ModelSpec | None = None
         self._plans: dict[tuple[InputSpec, ...], Plan] = {}
         self._preparing = threading.Lock()
         if network.input_specs is not None:
@@ -299,8 +295,8 @@ class Sampler:
         origin = run.manifest.origin
         return cls(
             network,
-            product=None if product_error(origin.product) else origin.product,
-            compiler=NO_COMPILER if network.compiler_error(origin.compiler) else origin.compiler,
+            product=None if _find_obstacle(network, origin.product, NO_COMPILER) else origin.product,
+            compiler=NO_COMPILER if _find_obstacle(network, MATMUL, origin.compiler) else origin.compiler,
         )
 
     @property
@@ -328,17 +324,16 @@ class Sampler:
     @property
     def product(self) -> str:
         """The way to compute a layer right behind dropout; "matmul" for a model without such a layer."""
-        with_layer = (plan for plan in self._plans.values() if plan.masked_dense or plan.masked_convolutions)
-        return self._product_for(next(with_layer, next(iter(self._plans.values()), None)))
+        products = map(self._product_for, self._plans.values())
+        return next((each for each in products if each != MATMUL), MATMUL)
 
-    def _product_for(self, plan: Plan | None) -> str:
-        if plan is not None and plan.masked_dense:
+    def _product_for(self, plan: Plan) -> str:
+        if plan.masked_dense:
             if self.wanted_product in PRODUCTS:
                 return self.wanted_product
-            return default_product(on_gpu=self.network.on_gpu)  # imports numba
-        if plan is not None and plan.masked_convolutions:
-            return CHANNEL_SUMS if self.wanted_product in (None, CHANNEL_SUMS) else MATMUL
-        return MATMUL
+            return MATMUL if self.network.on_gpu or subset_sums_error() else SUBSET_SUMS  # imports numba
+        takes_sums = plan.masked_convolutions and self.wanted_product in (None, CHANNEL_SUMS)
+        return CHANNEL_SUMS if takes_sums else MATMUL
 
     @property
     def compiler(self) -> str:
@@ -346,46 +341,33 @@ class Sampler:
         compilers = {plan.compiler for plan in self._plans.values()}
         return self.wanted_compiler or (XLA if XLA in compilers else NO_COMPILER)
 
-    def match_run(self, run: Manifest, *, computes: bool = True) -> "Sampler":
+    def match_run(self, manifest: Manifest, *, computes: bool = True) -> "Sampler":
         """Return this sampler with the product and the compiler of a run, unless others were asked for.
 
         Args:
-            run: manifest of the run.
+            manifest: of the run.
             computes: whether anything will be sampled, which takes a machine that has both.
 
         Raises:
             MissingPackageError: this machine does not have them.
             UnsuitableModelError: the run's passes were compiled, and XLA cannot compile the model here.
         """
-        product = self.wanted_product or run.origin.product
-        compiler = self.wanted_compiler or run.origin.compiler or NO_COMPILER
-        if computes:
-            _check_available(product_error(product) or self.network.compiler_error(compiler))
+        product = self.wanted_product or manifest.origin.product
+        compiler = self.wanted_compiler or manifest.origin.compiler or NO_COMPILER
+        if computes and (error := _find_obstacle(self.network, product, compiler)):
+            raise MissingPackageError(error)
         other = copy.copy(self)
-        other.change_product_and_compiler(product, compiler, prepare=computes)
+        other.wanted_product, other.wanted_compiler, other._plans = product, compiler, dict(self._plans)
+        if computes and other._plan_kind != self._plan_kind:
+            other._plans = {}
+            for inputs in self._plans:
+                other._prepare(inputs)
         return other
 
-    def change_product_and_compiler(self, product: str | None, compiler: str, *, prepare: bool) -> None:
-        """Take another product and another compiler from now on.
-
-        Args:
-            product: as for a new sampler.
-            compiler: likewise.
-            prepare: whether to prepare the model for them at once, where its plans differ by them.
-
-        Raises:
-            UnsuitableModelError: XLA cannot compile the model.
-        """
-        before = (self.product, self.compiler) if prepare else None
-        self.wanted_product, self.wanted_compiler = product, compiler
-        plans, self._plans = self._plans, dict(self._plans)  # a copied sampler shares them
-        if before is None:
-            return
-        dense = any(plan.masked_dense for plan in plans.values())  # its plan is the same for every product
-        if self.compiler != before[1] or (self.product != before[0] and not dense):
-            self._plans = {}
-            for inputs in plans:
-                self._prepare(inputs)
+    @property
+    def _plan_kind(self) -> tuple[bool, str]:
+        """What plans differ by; that of a masked dense layer is the same for every product."""
+        return self.product == CHANNEL_SUMS, self.compiler
 
     def description(self) -> str:
         """Describe the stochastic, ineffective and inactive layers in one line, and a missing numba in another."""
@@ -472,7 +454,7 @@ class Sampler:
         choice("masks", masks, MASKS)
         inputs, plan = self.plan_for(examples)
         result = np.empty((passes, count_examples(inputs), plan.width), np.float32)
-        Computation(
+        SamplerCall(
             plan, inputs, result, seed, masks == "per_example", first_pass, first_example, self._product_for(plan)
         ).run(progress)
         _check_variances(result, self.predicts)
@@ -508,11 +490,11 @@ class Sampler:
             examples = {each.name: make_random_examples(each.shape, each.dtype) for each in inputs}
             for passes in PASSES_TRIED:
                 result = np.empty((passes, count_examples(examples), plan.width), np.float32)
-                Computation(plan, examples, result, 0, False, 0, 0, self._product_for(plan)).run(None)
+                SamplerCall(plan, examples, result, 0, False, 0, 0, self._product_for(plan)).run(None)
                 if (result != result[0]).any():
                     return plan
-            raise SamePassesError
-        except SamePassesError:
+            raise NoRandomnessReachesOutputError
+        except NoRandomnessReachesOutputError:
             raise UnsuitableModelError(
                 "All passes agree to the last bit: the stochastic layers do not change the output for random inputs of "
                 f"0 to 1, or are not called in inference mode. Received: {self._report}. "
@@ -539,9 +521,23 @@ def as_sampler(model: "keras.Model | torch.nn.Module | Network | Sampler", **opt
     return model
 
 
-def _check_available(error: str) -> None:
-    if error:
-        raise MissingPackageError(error)
+def _find_obstacle(network: Network, product: str | None, compiler: str | None) -> str:
+    """Return why this machine cannot compute passes by a product and a compiler of these names, or ""."""
+    for done, name, known in (
+        ("masks were multiplied", product, ALL_PRODUCTS),
+        ("passes were compiled", compiler, COMPILERS),
+    ):
+        if name not in known:
+            return (
+                f"The {done} in a way that this mcviz does not have. Received: {name!r:.60}. "
+                "Use the version of mcviz that wrote the run."
+            )
+    if product == SUBSET_SUMS and (error := subset_sums_error()):
+        return (
+            f"The masks were multiplied by sums of subsets, which need numba, and it cannot be imported: {error}. "
+            f"Type: {INSTALL_NUMBA}"
+        )
+    return network.xla_error if compiler == XLA else ""
 
 
 def _check_variances(outputs: np.ndarray, predicts: Predicts) -> None:

@@ -16,10 +16,20 @@ from mcviz.errors import DataNotFoundError
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.runs.tables import hash_array
-from mcviz.sampling.base import Inputs, InputSpec, LayerReport, MaskedDense, Network, Plan, StochasticLayer
+from mcviz.sampling import cluster, loading, sampler
+from mcviz.sampling.base import (
+    DEFAULT_SETTINGS,
+    Inputs,
+    InputSpec,
+    LayerReport,
+    MaskedDense,
+    ModelSettings,
+    Network,
+    Plan,
+    StochasticLayer,
+)
 from mcviz.sampling.examples import prepare_examples
 from mcviz.sampling.masks import RandomRequest
-from mcviz.sampling.sampler import BACKENDS
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -61,8 +71,8 @@ class FakeNetwork(Network):
 
     backend = "keras"  # by which its file is called in a run
 
-    def __init__(self, model: Arrays, *, task: str = "classification") -> None:
-        self.model, self.name, self.task = model, "fake", task
+    def __init__(self, model: Arrays, settings: ModelSettings = DEFAULT_SETTINGS) -> None:
+        self.model, self.name, self.settings = model, "fake", settings
         self.input_shape, self.input_dtype = tuple(map(int, model["shape"])), "float32"
         self._rate, self._inputs, self._factored = float(model["settings"][0]), *map(int, model["settings"][1:])
 
@@ -73,11 +83,11 @@ class FakeNetwork(Network):
                 model = dict(arrays)
         except FileNotFoundError as error:
             raise DataNotFoundError(f"There is no model at {options.model}.") from error
-        return cls(model, task=task.task) if run is None else cls.for_run(model, run)
+        return cls(model, ModelSettings.from_options(options, task)) if run is None else cls.for_run(model, run)
 
     @classmethod
     def for_run(cls, model: Arrays, run: Run) -> Self:
-        return cls(model, task=run.manifest.task)
+        return cls(model, ModelSettings.from_manifest(run.manifest, None))
 
     @classmethod
     def limit_threads(cls, most: int) -> None:
@@ -153,7 +163,7 @@ class FakeNetwork(Network):
 
     def _finish(self, product: np.ndarray) -> np.ndarray:
         values = product + self.model["second_bias"]
-        if self.task == "regression":
+        if self.settings.task == "regression":
             return values
         exponentials = np.exp(values - values.max(axis=1, keepdims=True))
         return exponentials / exponentials.sum(axis=1, keepdims=True)
@@ -163,4 +173,9 @@ def multiply(masks: np.ndarray, kernel: np.ndarray, transposed: bool) -> np.ndar
     return (masks.T if transposed else masks) @ kernel
 
 
-BACKENDS[".fake"] = FakeNetwork
+def find_fake_backend(path: str) -> type[Network]:
+    return FakeNetwork if path.endswith(".fake") else sampler.find_backend(path)
+
+
+# Worker processes import this module before they load a model.
+loading.find_backend = cluster.find_backend = find_fake_backend

@@ -12,10 +12,11 @@ from mcviz.errors import InvalidInputError, ModelWarning
 from mcviz.runs import Preprocessing, ValueScale
 from mcviz.runs.tables import describe_images
 from mcviz.sampling.adapters import ImageAdapter
-from mcviz.sampling.checking import check_model, try_model
+from mcviz.sampling.checking import check_model
 from mcviz.sampling.examples import preprocess
 from mcviz.sampling.run_sampling import sample_run
 from mcviz.sampling.sampler import Sampler
+from tests.sampling.trying import try_on
 
 layers = keras.layers
 RNG = np.random.default_rng(0)
@@ -72,12 +73,12 @@ def test_the_disk_that_it_foresees_is_what_a_run_takes(tmp_path):
     ],
 )
 def test_a_scale_that_mends_an_accuracy_near_chance_is_named(model, given, told):
-    assert re.search(told, try_model(Sampler(model), DataSet(IMAGES, LABELS), given).advice)
+    assert re.search(told, try_on(Sampler(model), DataSet(IMAGES, LABELS), given).advice)
 
 
 def test_the_examples_that_are_tried_are_drawn_from_all_of_them():
     labels = np.repeat([0, 3], [560, 240])  # as a sorted folder has them, of which a model knows the first class alone
-    look = try_model(Sampler(saturated(3)), DataSet(np.zeros((800, 4, 4, 1), np.uint8), labels))
+    look = try_on(Sampler(saturated(3)), DataSet(np.zeros((800, 4, 4, 1), np.uint8), labels))
     assert len(look.examples) == 512
     assert 0.65 < look.quality < 0.75
 
@@ -103,7 +104,7 @@ def test_a_layer_that_scales_is_believed_by_the_values_that_it_was_fitted_to():
     for images, expected in ((IMAGES.astype(np.float32), 1), (IMAGES / np.float32(255), 255)):
         norm = layers.Normalization(axis=None)
         norm.adapt(images)
-        adapter = ImageAdapter.for_data(Sampler(plain(norm)), IMAGES.shape, IMAGES.dtype)
+        adapter, _ = ImageAdapter.for_examples(Sampler(plain(norm)), DataSet(IMAGES))
         assert adapter.preprocessing.divide_by == expected
         assert adapter.preprocessing.reason
 

@@ -32,7 +32,7 @@ from mcviz.runs import Run, open_run, verify_run
 from mcviz.runs.data_set import data_set_of
 from mcviz.runs.storage import folder_at
 from mcviz.sampling import cluster, run_sampling
-from mcviz.sampling.base import ModelSource
+from mcviz.sampling.base import ModelSpec
 from mcviz.sampling.cluster import _Execution
 from mcviz.sampling.loading import load_sampler
 from mcviz.sampling.run_sampling import sample_run
@@ -105,7 +105,7 @@ def write_model(folder: Path, **options: Any) -> None:
 
 
 def load_model(folder: Path) -> Sampler:
-    return load_sampler(ModelSource(ModelOptions(str(folder / "model.fake"), modules=("tests.sampling.fake",))))
+    return load_sampler(ModelSpec(ModelOptions(str(folder / "model.fake"), modules=("tests.sampling.fake",))))
 
 
 def sampled(shared: Path, out: Any, **options: Any) -> Run:

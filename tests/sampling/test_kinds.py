@@ -16,12 +16,13 @@ from mcviz.errors import InvalidInputError
 from mcviz.runs import Layout, Preprocessing, Run, open_run, verify_run
 from mcviz.sampling import Sampler, run_sampling
 from mcviz.sampling.adapters import adapter_for_examples, adapter_for_run, load_stored
-from mcviz.sampling.checking import check_model, try_model
+from mcviz.sampling.checking import check_model
 from mcviz.sampling.keras.model_files import load_model
 from mcviz.sampling.run_sampling import sample_run
 from tests.cases import one_in
 from tests.runs.making import contents, numbers
 from tests.sampling.keras.zoo import WORDS, sequential, text_layer
+from tests.sampling.trying import try_on
 
 N = 21
 RNG = np.random.default_rng(0)
@@ -265,19 +266,19 @@ def test_an_rmse_that_is_no_better_than_the_mean_is_told_and_one_that_is_better_
     honest = exactly(good)
     good.set_weights([weights, np.array([100, 20], np.float32)])
     data = as_data_set((ROWS, TRUE), "regression")
-    look = try_model(honest, data, SCALER)
+    look = try_on(honest, data, SCALER)
     assert look.quality == pytest.approx(0, abs=1e-4)
     assert look.advice == ""
-    unscaled = try_model(honest, data)
+    unscaled = try_on(honest, data)
     assert "RMSE on all 21 rows is" in unscaled.advice
     assert "by always saying the mean. Are the rows prepared as they were in training, by the same" in unscaled.advice
     good.set_weights([0.01 * weights, np.array([100, 20], np.float32)])
-    assert "by always saying the mean" in try_model(exactly(good), data, SCALER).advice
+    assert "by always saying the mean" in try_on(exactly(good), data, SCALER).advice
 
 
 def test_a_first_look_needs_no_labels() -> None:
     for name in CASES:
-        look = try_model(sampler(name), as_data_set(CASES[name][2]["data"]), CASES[name][3])
+        look = try_on(sampler(name), as_data_set(CASES[name][2]["data"]), CASES[name][3])
         assert (look.quality, look.advice) == (None, "")
 
 

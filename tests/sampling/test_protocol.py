@@ -14,7 +14,7 @@ from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.sampling import Sampler, engine, run_sampling
 from mcviz.sampling.adapters import adapter_for_run
-from mcviz.sampling.base import Network
+from mcviz.sampling.base import ModelSettings, Network
 from mcviz.sampling.masks import draw_active_mask, draw_random_numbers
 from mcviz.sampling.ood import find_neighbours, fit_ood_detector, ood_verdict, unit_features
 from mcviz.sampling.run_sampling import sample_run
@@ -61,7 +61,7 @@ def make_network(name: str, **changed: np.ndarray) -> Network:
         from tests.sampling.torch.twins import make_twin
 
         return make_twin(arrays, task)
-    return FakeNetwork(arrays, task=task)
+    return FakeNetwork(arrays, ModelSettings(task=task))
 
 
 @pytest.fixture(scope="module")
@@ -310,7 +310,7 @@ from mcviz.options import ModelOptions, TaskOptions
 from mcviz.sampling import Sampler
 from mcviz.sampling.ood import find_neighbours
 from mcviz.sampling.ood import fit_ood_detector, ood_verdict
-from mcviz.sampling.base import ModelSource
+from mcviz.sampling.base import ModelSpec
 from mcviz.sampling.run_sampling import sample_run
 from mcviz.sampling.loading import load_sampler
 
@@ -322,7 +322,7 @@ def stop(done, total):
         raise Stop
 
 options = ModelOptions({str(tmp_path / "model.fake")!r}, modules=("tests.sampling.fake",))
-sampler = load_sampler(ModelSource(options))
+sampler = load_sampler(ModelSpec(options))
 images = np.random.default_rng(0).random((40, 6, 5, 1), dtype=np.float32)
 out = {str(tmp_path / "run")!r}
 try:

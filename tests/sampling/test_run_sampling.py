@@ -177,7 +177,7 @@ def test_a_run_of_a_product_that_is_missing_is_opened_and_not_gone_on_with(
 ) -> None:
     run = sample_run(Sampler(network, product="subset_sums"), data, tmp_path / "run", passes=3)
     sampler = Sampler(network)
-    monkeypatch.setattr("mcviz.sampling.masks.subset_sums_error", lambda: "No module named 'numba'")
+    monkeypatch.setattr("mcviz.sampling.sampler.subset_sums_error", lambda: "No module named 'numba'")
     assert sample_run(sampler, data, tmp_path / "run", passes=3).digest == run.digest
     before = contents(tmp_path / "run")
     with pytest.raises(MissingPackageError, match=r"sums of subsets, which need numba.*No module named 'numba'"):

@@ -12,13 +12,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mcviz.choices import Predicts
 from mcviz.errors import UnsuitableModelError
 from mcviz.interrupts import hold_interrupts
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.runs.tables import Rows, hash_array
-from mcviz.sampling.base import XLA, InputShape, InputSpec, LayerReport, Network, Plan, check_options
+from mcviz.sampling.base import DEFAULT_SETTINGS, InputShape, InputSpec, LayerReport, ModelSettings, Network, Plan
 from mcviz.sampling.examples import prepare_examples, prepare_texts
 from mcviz.sampling.keras.model_files import NAME_OF_MODEL, check_name, load_model, write_model_file
 from mcviz.sampling.keras.plan import make_plan, pick_output, to_probabilities
@@ -124,9 +123,7 @@ def gradient_sign(
     model: keras.Model,
     examples: np.ndarray,
     labels: np.ndarray | None = None,
-    *,
-    output: str | None = None,
-    from_logits: bool | None = None,
+    settings: ModelSettings = DEFAULT_SETTINGS,
 ) -> np.ndarray:
     """Compute the sign of the change of each number that makes a class less probable (Goodfellow et al. 2015).
 
@@ -136,8 +133,7 @@ def gradient_sign(
         model: a Keras classifier.
         examples: (N, ...) float32 as the model takes them.
         labels: (N,) the classes to move away from; the model's predictions without it.
-        output: the name of the output, for models with several.
-        from_logits: whether the output is logits; None finds out.
+        settings: what is said of the model.
 
     Returns:
         (N, ...) float32 of -1, 0 and 1.
@@ -150,8 +146,8 @@ def gradient_sign(
         block = tf.constant(examples[start : start + GRADIENTS_AT_ONCE], tf.float32)
         with tf.GradientTape() as tape:
             tape.watch(block)
-            scores, _ = pick_output(model, model(block, training=False), output, "mean")
-            probs = to_probabilities(scores, from_logits, scores.numpy)
+            scores, _ = pick_output(model, model(block, training=False), settings.output, "mean")
+            probs = to_probabilities(scores, settings.from_logits, scores.numpy)
             classes = tf.argmax(probs, 1) if labels is None else tf.constant(labels[start : start + GRADIENTS_AT_ONCE])
             chosen = tf.gather(probs, tf.cast(classes, tf.int64), axis=1, batch_dims=1)
             # Cross-entropy up to its sign; the smallest float keeps the gradient of a probability that is 0 finite.
@@ -167,7 +163,7 @@ def gradient_sign(
 
 
 class KerasNetwork(Network):
-    """See `Network`; the Keras model is left as it was."""
+    """A Keras model, which is left as it was."""
 
     backend = "keras"
 
@@ -175,18 +171,12 @@ class KerasNetwork(Network):
     def __init__(
         self,
         model: keras.Model,
-        *,
-        output: str | None = None,
-        from_logits: bool | None = None,
-        task: str = "classification",
-        predicts: Predicts = "mean",
+        settings: ModelSettings = DEFAULT_SETTINGS,
         stochastic: tuple[type[keras.Layer], ...] = (),
-        rate: float | None = None,
     ) -> None:
         """Take a model; the arguments and errors are those of `Sampler`."""
-        check_options(task, predicts, from_logits, rate)
         _check_model(model)
-        self._layers = StochasticLayers(model, stochastic, rate)
+        self._layers = StochasticLayers(model, stochastic, settings.rate)
         layers = self._layers.report()
         if not layers.stochastic:
             off = ", ".join(layer.name for layer in layers.without_effect)
@@ -196,12 +186,11 @@ class KerasNetwork(Network):
                 "Monte Carlo dropout needs a model that was trained with dropout. Name the class of a stochastic layer "
                 "of your own by `stochastic=(MyLayer,)`."
             )
-        if rate is not None and not self._layers.with_changeable_rate:
+        if settings.rate is not None and not self._layers.with_changeable_rate:
             raise UnsuitableModelError(
                 f"No layer of the model has dropout whose rate can be changed. Received: {layers}. Leave the rate out."
             )
-        self.model, self.name, self.output, self.from_logits = model, model.name, output, from_logits
-        self.task, self.predicts, self.rate = task, predicts, rate
+        self.model, self.name, self.settings = model, model.name, settings
         self.input_shape, self.input_dtype = read_input_spec(model)
         with wrap_model_errors():
             self._text_layer = find_text_layer(model)
@@ -209,20 +198,11 @@ class KerasNetwork(Network):
 
     @classmethod
     def for_run(cls, model: keras.Model, run: Run, rate: float | None = None) -> Self:
-        used, layers = run.manifest.model, run.manifest.origin.stochastic_layers
+        layers = run.manifest.origin.stochastic_layers
         own_kinds = find_own_kinds(model, {layer.name for layer in layers})
-        return cls(
-            model,
-            output=used.output if used else None,
-            from_logits=used.from_logits if used else None,
-            task=run.manifest.task,
-            predicts=run.manifest.predicts,
-            stochastic=own_kinds,
-            rate=rate
-            or find_changed_rate(
-                StochasticLayers(model, own_kinds), {(one.name, one.kind): one.rate for one in layers}
-            ),
-        )
+        used = {(layer.name, layer.kind): layer.rate for layer in layers}
+        rate = rate or find_changed_rate(StochasticLayers(model, own_kinds), used)
+        return cls(model, ModelSettings.from_manifest(run.manifest, rate), own_kinds)
 
     @classmethod
     def load(cls, options: ModelOptions, task: TaskOptions, run: Run | None) -> Self:
@@ -234,14 +214,7 @@ class KerasNetwork(Network):
             model = with_vocabulary(model, list(options.vocabulary))
         if run is not None:
             return cls.for_run(model, run, options.rate)
-        return cls(
-            model,
-            output=options.output,
-            from_logits=options.from_logits,
-            task=task.task,
-            predicts=task.predicts,
-            rate=options.rate,
-        )
+        return cls(model, ModelSettings.from_options(options, task))
 
     @classmethod
     def limit_threads(cls, most: int) -> None:
@@ -280,22 +253,19 @@ class KerasNetwork(Network):
             self._layers,
             spec.shape,
             spec.dtype,
-            output=self.output,
-            from_logits=self.from_logits,
-            task=self.task,
-            predicts=self.predicts,
+            self.settings,
             texts=self._text_layer,
             channel_sums=channel_sums,
             compiler=compiler,
         )
 
-    def compiler_error(self, name: str | None) -> str:
-        if name == XLA and (error := xla_error()):
-            return (
-                f"The passes were compiled by XLA, which this TensorFlow does not have: {error}. "
-                "Use a TensorFlow with XLA, as `pip install tensorflow` gives it on Linux."
-            )
-        return "" if name == XLA else super().compiler_error(name)
+    @property
+    def xla_error(self) -> str:
+        error = xla_error()
+        return error and (
+            f"The passes were compiled by XLA, which this TensorFlow does not have: {error}. "
+            "Use a TensorFlow with XLA, as `pip install tensorflow` gives it on Linux."
+        )
 
     def compute_digest(self) -> str:
         return model_digest(self.model)
@@ -316,7 +286,7 @@ class KerasNetwork(Network):
         return penultimate_activations(self.model, examples)
 
     def compute_gradient_sign(self, examples: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        return gradient_sign(self.model, examples, labels, output=self.output, from_logits=self.from_logits)
+        return gradient_sign(self.model, examples, labels, self.settings)
 
 
 @hold_interrupts()

@@ -1,7 +1,7 @@
 """The plan of a Keras model: the part computed once an example, the part computed in every pass, and their blocks.
 
 They are found in a model's graph. A dense layer behind a dropout, with at most reshaping between them, is computed as
-the product of masks with the scaled kernel; see `mcviz/sampling/masks.py`.
+a `Product` of masks with the scaled kernel.
 
 A spatial dropout drops whole channels, and a convolution is a sum over channels. So each channel of an example is
 convolved once, and its passes are the product of their masks, zeros and ones for each channel, with the result.
@@ -21,12 +21,13 @@ import tensorflow as tf
 from mcviz.choices import Predicts
 from mcviz.errors import UnsuitableModelError
 from mcviz.sampling.base import (
-    MOST_PASSES,
+    DEFAULT_SETTINGS,
     NO_COMPILER,
+    PASSES_PER_BLOCK,
     SHARED_BLOCK,
     XLA,
     Inputs,
-    MaskedDense,
+    ModelSettings,
     OutputMeaning,
     Plan,
     RandomPart,
@@ -42,6 +43,7 @@ from mcviz.sampling.base import (
     name_chosen,
 )
 from mcviz.sampling.examples import make_random_examples
+from mcviz.sampling.graph import TracedDense, UntraceableError
 from mcviz.sampling.keras.internals import nest_input
 from mcviz.sampling.keras.stochastic import StochasticLayers
 from mcviz.sampling.keras.texts import TextLayer
@@ -50,7 +52,6 @@ from mcviz.sampling.keras.tracing import (
     NoRandomness,
     SuppliedNumbers,
     Trace,
-    UntraceableError,
     byte_size,
     compile_function,
     default_compiler,
@@ -147,17 +148,6 @@ def find_activation(output: tf.Tensor, some_scores: Callable[[], np.ndarray]) ->
         if operation.type in kinds:
             return kinds[operation.type]
     return guess_activation(some_scores())
-
-
-@dataclass(frozen=True)
-class TracedDense(MaskedDense):
-    """The dense layer, as it was found in a graph.
-
-    Attributes:
-        product: the tensor in the graph that it replaces, (rows, units).
-    """
-
-    product: tf.Tensor
 
 
 def find_masked_dense(trace: Trace) -> TracedDense | None:
@@ -274,7 +264,7 @@ def _is_plain_convolution(operation: Any) -> bool:
 
 
 def multiply(masks: np.ndarray, scaled: np.ndarray, transposed: bool) -> np.ndarray:
-    """Multiply masks by scaled weights; see `MaskedDense`."""
+    """Multiply masks by scaled weights, as `MaskedDense` does."""
     return tf.raw_ops.MatMul(a=as_tensor(masks), b=as_tensor(scaled), transpose_a=transposed).numpy()
 
 
@@ -290,13 +280,9 @@ def make_plan(
     layers: StochasticLayers,
     shape: tuple[int, ...],
     dtype: str,
+    settings: ModelSettings = DEFAULT_SETTINGS,
     *,
-    output: str | None = None,
-    from_logits: bool | None = None,
-    task: str = "classification",
-    predicts: Predicts = "mean",
     texts: TextLayer | None = None,
-    factored: bool = True,
     channel_sums: bool = True,
     compiler: str | None = None,
 ) -> Plan:
@@ -306,28 +292,22 @@ def make_plan(
         layers: of a built Keras model of one input.
         shape: of one example; with `texts`, of the numbers of one text.
         dtype: of the examples.
-        output: the name of the output, for models with several.
-        from_logits: whether the output is logits; None finds out.
-        task: of the model.
-        predicts: the meaning of the output's columns in a regression.
+        settings: what is said of the model.
         texts: the model's text layer, if it has one; it is left out of the graph.
-        factored: False leaves `MaskedDense` out, which gives the same numbers up to rounding.
-        channel_sums: False leaves `MaskedConvolution` out, likewise.
-        compiler: of the random part, "xla" or "none", likewise; None follows `default_compiler`.
+        channel_sums: False leaves `MaskedConvolution` out, which gives the same numbers up to rounding.
+        compiler: of the random part, "xla" or "none", whose last bits differ; None follows `default_compiler`.
 
     Raises:
-        InvalidInputError: `output` names none of the outputs.
-        SamePassesError: no random number reaches the output.
+        InvalidInputError: `settings.output` names none of the outputs.
+        NoRandomnessReachesOutputError: no random number reaches the output.
         UnsuitableModelError: no output of that task, randomness that cannot be supplied, a model that fails, or one
             that XLA was asked to compile and cannot.
     """
-    model = layers.model
-
-    meaning = OutputMeaning()
+    model, meaning = layers.model, OutputMeaning()
 
     def select(examples: tf.Tensor) -> tuple[tf.Tensor, str]:
         returned = texts.call_network(examples) if texts else model(nest_input(model, examples), training=False)
-        return pick_output(model, returned, output, predicts)
+        return pick_output(model, returned, settings.output, settings.predicts)
 
     @cache
     def some_outputs() -> np.ndarray:
@@ -340,15 +320,15 @@ def make_plan(
         if not tf.executing_eagerly():
             _check_memory(returned.graph, examples.shape[0])
         columns = int(returned.shape[1])
-        if not TASKS[task].predicts_classes:
-            meaning = describe_values(columns, predicts, which)
-            return to_outputs(returned, predicts, some_outputs)
-        meaning = describe_classes(columns, find_activation(returned, some_outputs), from_logits, which)
-        return to_probabilities(returned, from_logits, some_outputs)
+        if not TASKS[settings.task].predicts_classes:
+            meaning = describe_values(columns, settings.predicts, which)
+            return to_outputs(returned, settings.predicts, some_outputs)
+        meaning = describe_classes(columns, find_activation(returned, some_outputs), settings.from_logits, which)
+        return to_probabilities(returned, settings.from_logits, some_outputs)
 
     with wrap_model_errors():
         try:
-            plan = _trace_plan(layers, predictions, shape, dtype, factored, channel_sums, compiler)
+            plan = _trace_plan(layers, predictions, shape, dtype, channel_sums, compiler)
         except NO_GRAPH as error:
             _check_works_eagerly(error, texts, compiler)
             plan = _make_eager_plan(layers, predictions, shape, dtype)
@@ -356,13 +336,7 @@ def make_plan(
             if isinstance(error.__context__, UnsuitableModelError):  # Keras wraps what a layer raises in its own words
                 raise error.__context__ from None
             raise
-    return replace(
-        plan,
-        meaning=meaning,
-        shared_part=wrap_model_errors()(plan.shared_part),
-        random_part=wrap_model_errors()(plan.random_part),
-        deterministic=plan.deterministic and wrap_model_errors()(plan.deterministic),
-    )
+    return replace(plan.guard(wrap_model_errors()), meaning=meaning)
 
 
 def _check_works_eagerly(error: Exception, texts: TextLayer | None, compiler: str | None) -> None:
@@ -389,7 +363,6 @@ def _trace_plan(
     call: Call,
     shape: tuple[int, ...],
     dtype: str,
-    factored: bool,
     channel_sums: bool,
     compiler: str | None,
 ) -> Plan:
@@ -397,7 +370,7 @@ def _trace_plan(
     passes, examples = _choose_block(small)
     large = trace(layers, call, passes * examples, shape, dtype)
     _check_same_graph(small, large)
-    masked_dense = find_masked_dense(large) if factored else None
+    masked_dense = find_masked_dense(large)
     convolutions = () if masked_dense else find_masked_convolutions(large)
     factors = convolutions if channel_sums else ()
     random_part, compiled_by = _compile_random_part(large, masked_dense, factors, passes, compiler)
@@ -516,9 +489,9 @@ def _make_eager_plan(layers: StochasticLayers, call: Call, shape: tuple[int, ...
     """Make the plan of a model that cannot become a graph: its layers are switched during each call."""
 
     def random_part(shared: list[np.ndarray], numbers: list[np.ndarray]) -> np.ndarray:
-        source = SuppliedNumbers(MOST_PASSES, lambda request: as_tensor(numbers[request.number]))
+        source = SuppliedNumbers(PASSES_PER_BLOCK, lambda request: as_tensor(numbers[request.number]))
         with layers.switch(source, on=True):
-            output = call(tf.repeat(tf.constant(shared[0]), MOST_PASSES, axis=0))
+            output = call(tf.repeat(tf.constant(shared[0]), PASSES_PER_BLOCK, axis=0))
         if source.requests != first.requests:
             raise UnsuitableModelError(
                 "The model does not ask for the same random numbers in every call, so no seed can fix them. "
@@ -537,10 +510,10 @@ def _make_eager_plan(layers: StochasticLayers, call: Call, shape: tuple[int, ...
             return source, call(tf.repeat(tf.constant(some[:1]), rows, axis=0))
 
     generator, some = np.random.default_rng(0), make_random_examples(shape, dtype)
-    first, output = record_requests(MOST_PASSES)
+    first, output = record_requests(PASSES_PER_BLOCK)
     _check_requests(record_requests(SHARED_BLOCK)[0].requests, first.requests)
     return Plan(
-        passes_per_block=MOST_PASSES,
+        passes_per_block=PASSES_PER_BLOCK,
         examples_per_block=1,
         shared_examples_per_block=1,
         shared_bytes=some[0].nbytes,

@@ -11,9 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from mcviz.errors import UnsuitableModelError
+from mcviz.sampling.graph import find_needed
 from mcviz.sampling.keras.internals import nest_input, replace_calls
 from mcviz.sampling.keras.stochastic import StochasticLayers, every_layer
-from mcviz.sampling.keras.tracing import NoRandomness, compile_function, find_dependencies, wrap_model_errors
+from mcviz.sampling.keras.tracing import NoRandomness, compile_function, list_inputs, wrap_model_errors
 from mcviz.validate import invalid
 
 TEXT_LAYERS = (keras.layers.TextVectorization, keras.layers.StringLookup)
@@ -72,7 +73,8 @@ class TextLayer:
         with replace_calls([self.layer], replace):
             returned = self.model(nest_input(self.model, texts), training=False)
         if not tf.executing_eagerly():
-            used = any(texts.ref() in find_dependencies(output) for output in keras.tree.flatten(returned))
+            outputs = [output.ref() for output in keras.tree.flatten(returned)]
+            used = texts.ref() in find_needed(outputs, list_inputs)
             if used or not received or not all(_is_same(each, texts) for each in received):
                 raise UnsuitableModelError(
                     "The text layer has to be the one and only layer that takes the model's input. "

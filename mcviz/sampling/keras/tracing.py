@@ -16,7 +16,8 @@ import tensorflow as tf
 
 from mcviz.errors import UnsuitableModelError
 from mcviz.sampling import base
-from mcviz.sampling.base import NO_COMPILER, XLA, SamePassesError
+from mcviz.sampling.base import NO_COMPILER, XLA, NoRandomnessReachesOutputError
+from mcviz.sampling.graph import UntraceableError, cut_graph, find_behind, find_needed
 from mcviz.sampling.keras.stochastic import StochasticLayers, layers_in_call
 from mcviz.sampling.masks import Distribution, RandomRequest
 from mcviz.text import reason
@@ -32,10 +33,6 @@ CONVOLUTIONS = "Conv", "DepthwiseConv"  # beginnings of the names of the operati
 Call = Callable[[tf.Tensor], tf.Tensor]
 
 wrap_model_errors = partial(base.wrap_model_errors, "model.predict")
-
-
-class UntraceableError(Exception):
-    """The model asks for random numbers at a place that is no fixed part of its graph."""
 
 
 class SuppliedNumbers:
@@ -143,7 +140,7 @@ def trace(layers: StochasticLayers, call: Call, rows: int, shape: tuple[int, ...
     """Trace `call`, which calls the model on (rows, *shape), with the stochastic layers on.
 
     Raises:
-        SamePassesError: no random number reaches the output.
+        NoRandomnessReachesOutputError: no random number reaches the output.
         UntraceableError: the model cannot become a graph with its random numbers as inputs.
         UnsuitableModelError: it draws numbers that mcviz cannot supply.
     """
@@ -167,10 +164,13 @@ def trace(layers: StochasticLayers, call: Call, rows: int, shape: tuple[int, ...
     function = tf.compat.v1.wrap_function(traced, [tf.TensorSpec((rows, *shape), dtype)])
     _check_randomness(function.graph)
     inputs, output = function.inputs[0], function.outputs[0]
-    boundary, random = _cut_graph(function.graph, inputs, numbers, rows)
+    references, random = cut_graph(_steps(function.graph), [inputs.ref()], [tensor.ref() for tensor in numbers])
     if output.ref() not in random:
-        raise SamePassesError
-    needed = find_dependencies(output)
+        raise NoRandomnessReachesOutputError
+    boundary = tuple(reference.deref() for reference in references)
+    if not all(_is_by_example(tensor, rows) for tensor in boundary):
+        boundary = (inputs,)
+    needed = find_needed([output.ref()], list_inputs)
     random_layers = frozenset(
         layer
         for number, callers in zip(numbers, source.callers, strict=True)
@@ -239,10 +239,7 @@ def only_consumer(trace: Trace, tensor: tf.Tensor) -> Any:
 
 def largest_activation_bytes(trace: Trace, start: Sequence[tf.Tensor]) -> int:
     """Return the bytes per row of the largest tensor from `start` on to the output."""
-    behind = {tensor.ref() for tensor in start}
-    for operation in trace.function.graph.get_operations():
-        if any(tensor.ref() in behind for tensor in operation.inputs):
-            behind |= {tensor.ref() for tensor in operation.outputs}
+    behind = find_behind(_steps(trace.function.graph), [tensor.ref() for tensor in start])
     return max(byte_size(reference.deref()) for reference in behind) // trace.rows
 
 
@@ -259,35 +256,23 @@ def find_masked_array(trace: Trace, request: RandomRequest) -> int | None:
     return None
 
 
-def find_dependencies(output: tf.Tensor) -> set[Any]:
-    """Return references of the tensors that an output is computed from."""
-    needed, waiting = set(), [output]
-    while waiting:
-        tensor = waiting.pop()
-        if tensor.ref() not in needed:
-            needed.add(tensor.ref())
-            waiting += tensor.op.inputs
-    return needed
+def list_inputs(reference: Any) -> list[Any]:
+    """Return the references of the tensors that a tensor's operation takes."""
+    return [tensor.ref() for tensor in reference.deref().op.inputs]
 
 
-def _cut_graph(
-    graph: Any, inputs: tf.Tensor, numbers: list[tf.Tensor], rows: int
-) -> tuple[tuple[tf.Tensor, ...], frozenset[Any]]:
-    from_inputs, random = {inputs.ref()}, {tensor.ref() for tensor in numbers}
-    boundary: dict[Any, tf.Tensor] = {}
-    for operation in graph.get_operations():
-        takes = {tensor.ref(): tensor for tensor in operation.inputs}
-        outputs = {tensor.ref() for tensor in operation.outputs}
-        if random & takes.keys():
-            random |= outputs
-            boundary |= {ref: tensor for ref, tensor in takes.items() if ref in from_inputs - random}
-        elif from_inputs & takes.keys():
-            from_inputs |= outputs
-    by_example = all(
-        tensor.shape.is_fully_defined() and tensor.shape.rank and tensor.shape[0] == rows and byte_size(tensor)
-        for tensor in boundary.values()
-    )
-    return tuple(boundary.values()) if by_example else (inputs,), frozenset(random)
+def _steps(graph: Any) -> list[tuple[list[Any], list[Any]]]:
+    """Return the references of the tensors that each operation takes and gives."""
+    return [
+        ([tensor.ref() for tensor in operation.inputs], [tensor.ref() for tensor in operation.outputs])
+        for operation in graph.get_operations()
+    ]
+
+
+def _is_by_example(tensor: tf.Tensor, rows: int) -> bool:
+    """Return whether a tensor has a part of a known size for each example."""
+    shape = tensor.shape
+    return bool(shape.is_fully_defined() and shape.rank and shape[0] == rows and byte_size(tensor))
 
 
 def _check_randomness(graph: Any) -> None:

@@ -30,7 +30,7 @@ _borrowing = threading.RLock()
 
 
 @dataclass(frozen=True)
-class Asked:
+class RandomCall:
     """Numbers that an operation asks for.
 
     Attributes:
@@ -51,7 +51,7 @@ class Asked:
         return self.calls[-1]
 
 
-Supply = Callable[[int, Asked], torch.Tensor]  # the number of the draw, and what is asked for, to the numbers
+Supply = Callable[[int, RandomCall], torch.Tensor]  # the number of the draw, and what is asked for, to the numbers
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Draw:
         return flat.movedim(0, self.axis) if self.axis else flat
 
 
-class Source:
+class RandomSupplier:
     """Carries out the operations that draw with supplied numbers.
 
     Attributes:
@@ -92,7 +92,7 @@ class Source:
 
     def __init__(self, supply: Supply, calls: Sequence[torch.nn.Module], names: Mapping[torch.nn.Module, str]) -> None:
         self._supply, self._calls, self._names = supply, calls, names
-        self.asked: list[Asked] = []
+        self.asked: list[RandomCall] = []
         self.operations: list[str] = []
         self.taken: set[int] = set()
 
@@ -119,7 +119,7 @@ class Source:
         return numbers.to(given.get("dtype") or default)
 
     def _ask(self, distribution: Distribution, rate: float, shape: Sequence[int]) -> torch.Tensor:
-        self.asked.append(Asked(distribution, rate, tuple(shape), tuple(self._calls)))
+        self.asked.append(RandomCall(distribution, rate, tuple(shape), tuple(self._calls)))
         return self._supply(len(self.asked) - 1, self.asked[-1])
 
 
@@ -156,7 +156,9 @@ DISTRIBUTIONS = {
 
 
 @contextmanager
-def supply_numbers(model: torch.nn.Module, training: Collection[torch.nn.Module], supply: Supply) -> Iterator[Source]:
+def supply_numbers(
+    model: torch.nn.Module, training: Collection[torch.nn.Module], supply: Supply
+) -> Iterator[RandomSupplier]:
     """Let a model draw supplied numbers in this thread, with some of its modules in training mode and no other."""
     names = {module: name for name, module in model.named_modules() if name}
     with _borrowing, unfused_attention(), record_calls() as calls:
@@ -164,7 +166,7 @@ def supply_numbers(model: torch.nn.Module, training: Collection[torch.nn.Module]
         try:
             for module in modes:
                 module.training = module in training
-            source = Source(supply, calls, names)
+            source = RandomSupplier(supply, calls, names)
             with InterceptRandomness(source.draw) as mode:
                 source.operations, source.taken = mode.operations, mode.taken
                 yield source
@@ -173,7 +175,7 @@ def supply_numbers(model: torch.nn.Module, training: Collection[torch.nn.Module]
                 module.training = mode
 
 
-def supply_nothing(_: int, asked: Asked) -> torch.Tensor:
+def supply_nothing(_: int, asked: RandomCall) -> torch.Tensor:
     """Supply numbers that change nothing, for what draws outside of training, too: dropout then keeps all."""
     value = {"bernoulli": 1 - asked.rate, "uniform": 1.0, "normal": 0.0}[asked.distribution]
     return torch.full(asked.shape, value)
@@ -182,7 +184,7 @@ def supply_nothing(_: int, asked: Asked) -> torch.Tensor:
 def supply_rows(draws: Sequence[Draw], numbers: Sequence[torch.Tensor]) -> Supply:
     """Supply the numbers of each draw, each (rows, *request.shape)."""
 
-    def supply(number: int, asked: Asked) -> torch.Tensor:
+    def supply(number: int, asked: RandomCall) -> torch.Tensor:
         if number >= len(draws) or draws[number].module is not asked.module:
             raise _varying_draws(number)
         placed = draws[number].place(numbers[number])
@@ -216,7 +218,7 @@ def find_draws(
             depend on other examples of the batch or change the model.
     """
 
-    def ask(training: Collection[torch.nn.Module], rows: int, function: Callable[[Tensors], Any]) -> list[Asked]:
+    def ask(training: Collection[torch.nn.Module], rows: int, function: Callable[[Tensors], Any]) -> list[RandomCall]:
         with torch.no_grad(), supply_numbers(model, training, supply_nothing) as source:
             function({name: tensor[:rows].clone() for name, tensor in examples.items()})
         return source.asked
@@ -274,7 +276,7 @@ def find_unknown_draws(model: torch.nn.Module, call: Call, examples: Tensors) ->
         Their names; none for a model whose randomness can be switched off.
     """
 
-    def predict(supply: Supply) -> tuple[torch.Tensor, list[Asked]]:
+    def predict(supply: Supply) -> tuple[torch.Tensor, list[RandomCall]]:
         with torch.no_grad(), supply_numbers(model, (), supply) as source:
             predicted = call({name: tensor.clone() for name, tensor in examples.items()})
         return predicted.nan_to_num(), source.asked
@@ -298,8 +300,8 @@ def find_unknown_draws(model: torch.nn.Module, call: Call, examples: Tensors) ->
 
 def _find_axis(
     number: int,
-    two: Asked,
-    three: Asked,
+    two: RandomCall,
+    three: RandomCall,
     training: frozenset[torch.nn.Module],
     names: Mapping[torch.nn.Module, str],
 ) -> Draw:

@@ -24,7 +24,7 @@ from mcviz.options import ModelOptions, TaskOptions
 from mcviz.regular import open_regular
 from mcviz.runs import Run
 from mcviz.runs.manifest_file import explain_closed_model
-from mcviz.sampling.base import WEIGHTS_ALONE, InputSpec, Network
+from mcviz.sampling.base import WEIGHTS_ALONE, InputSpec, ModelSettings, Network
 from mcviz.text import list_names, reason
 from mcviz.validate import invalid
 
@@ -45,28 +45,24 @@ def read_arguments(options: ModelOptions, task: TaskOptions, run: Run | None) ->
         model = run.manifest.model
         if model is None or (closed := explain_closed_model(run.manifest, options.modules)):
             raise UnsuitableModelError(closed)
-        rate = {} if options.rate is None else {"rate": options.rate}
         module = build_module(model.function, options.model, options.modules)
-        return {"model": module, **arguments_for_run(run, options.modules), **rate}
+        return {"model": module, **arguments_for_run(run, options.modules, options.rate)}
     if not is_function_name(options.model):
         raise UnsuitableModelError(f"{WEIGHTS_ALONE} Received: {options.model}.")
     return {
         "model": build_module(options.model, options.weights),
-        "output": options.output,
-        "from_logits": options.from_logits,
-        "task": task.task,
-        "predicts": task.predicts,
-        "rate": options.rate,
+        "settings": ModelSettings.from_options(options, task),
         **named_functions(options.model, options.transform),
     }
 
 
-def arguments_for_run(run: Run, modules: Sequence[str]) -> Arguments:
+def arguments_for_run(run: Run, modules: Sequence[str], rate: float | None = None) -> Arguments:
     """The arguments of a network of a run's own module, as it was for the run.
 
     Args:
         run: that was sampled from it.
         modules: from which its transform may be imported.
+        rate: of the dropout, or None for that of the run.
 
     Raises:
         UnsuitableModelError: the run's transform is not of these modules, or its weights do not say what they should.
@@ -75,12 +71,10 @@ def arguments_for_run(run: Run, modules: Sequence[str]) -> Arguments:
     assert model is not None
     if model.has_transform and (closed := explain_closed_model(run.manifest, modules)):
         raise UnsuitableModelError(closed)
+    inputs, own_rate = _read_metadata(run.model_path) if run.model_path else (None, None)
     return {
-        **(_read_metadata(run.model_path) if run.model_path else {}),
-        "output": model.output,
-        "from_logits": model.from_logits,
-        "task": run.manifest.task,
-        "predicts": run.manifest.predicts,
+        "settings": ModelSettings.from_manifest(run.manifest, own_rate if rate is None else rate),
+        "inputs": inputs,
         **named_functions(model.function, model.transform, modules),
     }
 
@@ -139,7 +133,7 @@ def write_weights(model: torch.nn.Module, network: Network) -> bytes:
         "function": network.function,
         "transform": network.transform_name,
         "inputs": msgspec.json.encode(network.input_specs or ()).decode(),
-        "rate": msgspec.json.encode(network.rate).decode(),
+        "rate": msgspec.json.encode(network.settings.rate).decode(),
     }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
@@ -223,7 +217,7 @@ def _check_file(path: Path) -> None:
         raise UnsuitableModelError(f"That file cannot be opened ({error.strerror}). Received: {path}.") from error
 
 
-def _read_metadata(path: str) -> Arguments:
+def _read_metadata(path: str) -> tuple[tuple[InputSpec, ...], float | None]:
     """Read what the weights of a run say: the form of the examples, before memory is taken for any, and the rate."""
     with safetensors.safe_open(path, "pt") as file:
         said = file.metadata() or {}
@@ -238,7 +232,7 @@ def _read_metadata(path: str) -> Arguments:
         fits &= all(np.dtype(spec.dtype).kind in "biuf" for spec in found)
         if not found or not fits:
             raise ValueError("no model takes examples of such forms")
-        return {"inputs": tuple(found), "rate": msgspec.json.decode(said["rate"], type=float | None)}
+        return tuple(found), msgspec.json.decode(said["rate"], type=float | None)
     except (KeyError, ValueError, TypeError) as error:
         raise UnsuitableModelError(
             f"The weights do not say what the model takes. Received: {path}: {reason(error)}."

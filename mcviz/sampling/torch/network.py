@@ -20,15 +20,16 @@ from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.runs.tables import Rows, hash_array
 from mcviz.sampling.base import (
+    DEFAULT_SETTINGS,
     SHARED_BLOCK,
     InputSpec,
     LayerReport,
+    ModelSettings,
     Network,
+    NoRandomnessReachesOutputError,
     OutputMeaning,
     Plan,
-    SamePassesError,
     are_logits,
-    check_options,
     check_output,
     check_regression,
     check_same_width,
@@ -63,7 +64,7 @@ from mcviz.sampling.torch.model_files import (
     read_arguments,
     write_weights,
 )
-from mcviz.sampling.torch.plan import Finish, as_tensor, make_eager_plan, make_traced_plan, trace
+from mcviz.sampling.torch.plan import ToPredictions, as_tensor, make_eager_plan, make_traced_plan, trace
 from mcviz.tasks import find_task
 from mcviz.text import first_line, reason
 from mcviz.validate import finite, invalid
@@ -170,7 +171,7 @@ class _Transformed:
         transform: of the user.
         name: of the input.
         form: the shape that it has of every example.
-        dtype: likewise.
+        dtype: of the input of every example.
     """
 
     examples: Rows
@@ -364,7 +365,7 @@ def compute_gradient_sign(
 
 
 @dataclass(frozen=True)
-class _Known:
+class _TracedModel:
     """What is known of a model for examples of one form.
 
     Attributes:
@@ -376,12 +377,12 @@ class _Known:
 
     operations: str
     constants: list[torch.Tensor]
-    finish: Finish
+    finish: ToPredictions
     always_random: tuple[str, ...]
 
 
 class TorchNetwork(Network):
-    """See `Network`; the module is left as it was.
+    """A PyTorch module, which is left as it was.
 
     Attributes:
         transform: of examples to what the module takes, or None.
@@ -395,12 +396,8 @@ class TorchNetwork(Network):
     def __init__(
         self,
         model: torch.nn.Module,
+        settings: ModelSettings = DEFAULT_SETTINGS,
         *,
-        output: str | None = None,
-        from_logits: bool | None = None,
-        task: str = "classification",
-        predicts: Predicts = "mean",
-        rate: float | None = None,
         transform: Callable[..., Any] | None = None,
         function: str = "",
         transform_name: str = "",
@@ -408,16 +405,14 @@ class TorchNetwork(Network):
     ) -> None:
         """Take a module; the arguments and errors are those of `Sampler`, and the attributes."""
         _check_module(model)
-        check_options(task, predicts, from_logits, rate)
-        self.model, self.name, self.output, self.from_logits = model, type(model).__name__, output, from_logits
-        self.task, self.predicts, self.rate = task, predicts, rate
+        self.model, self.name, self.settings = model, type(model).__name__, settings
         self.transform, self.function, self.transform_name = transform, function, transform_name
         self.inputs = inputs
         if inputs and len(inputs) == 1 and transform is None:
             self.input_dtype = inputs[0].dtype
             self.input_shape = None if len(inputs[0].shape) == 3 else inputs[0].shape  # channels may be first
         self._layers = LayerReport(())
-        self._known: dict[tuple[InputSpec, ...], _Known] = {}
+        self._traced: dict[tuple[InputSpec, ...], _TracedModel] = {}
 
     @classmethod
     def load(cls, options: ModelOptions, task: TaskOptions, run: Run | None) -> Self:
@@ -458,17 +453,13 @@ class TorchNetwork(Network):
         guard = wrap_model_errors("model(x)", advice if wide and floats else "")
         with borrow(self.model):
             plan = guard(self._make_plan)(inputs)
-        return replace(
-            plan,
-            shared_part=guard(plan.shared_part),
-            random_part=guard(plan.random_part),
-            deterministic=plan.deterministic and guard(plan.deterministic),
-        )
+        return plan.guard(guard)
 
     def _make_plan(self, inputs: tuple[InputSpec, ...]) -> Plan:
+        rate = self.settings.rate
         examples = {spec.name: make_random_examples(spec.shape, spec.dtype) for spec in inputs}
         tensors = {name: torch.from_numpy(array) for name, array in examples.items()}
-        draws = find_draws(self.model, self._return, self._call, tensors)
+        draws = find_draws(self.model, self._run_model, self._run_output, tensors)
         if not draws:
             raise UnsuitableModelError(
                 f"All passes would be the same: the model draws no random numbers. Received: {self.name}. "
@@ -476,66 +467,69 @@ class TorchNetwork(Network):
             )
         plain = find_plain_tensors(self.model)  # before a call that keeps what it computes
         with torch.no_grad(), supply_numbers(self.model, (), supply_nothing) as source:
-            returned = self._return({name: torch.from_numpy(array) for name, array in examples.items()})
-        always_random = find_unknown_draws(self.model, self._call, tensors) if source.asked else ()
+            returned = self._run_model({name: torch.from_numpy(array) for name, array in examples.items()})
+        always_random = find_unknown_draws(self.model, self._run_output, tensors) if source.asked else ()
         try:
-            small = trace(self.model, self._call, inputs, SHARED_BLOCK, draws, self.rate)
-            if self.rate is not None and all(draw.request.rate != self.rate for draw in small.draws):
+            small = trace(self.model, self._run_output, inputs, SHARED_BLOCK, draws, rate)
+            if rate is not None and all(draw.request.rate != rate for draw in small.draws):
                 raise UnsuitableModelError(
                     "The model has no dropout whose rate can be changed. "
                     f"Received: {', '.join(str(draw.layer) for draw in draws)}. Leave the rate out."
                 )
-            finish, width, meaning = self._read(returned, small.output)
-            plan = make_traced_plan(self.model, self._call, inputs, draws, small, finish, width, self.rate)
+            finish, width, meaning = self._interpret_output(returned, small.output)
+            plan = make_traced_plan(self.model, self._run_output, inputs, draws, small, finish, width, rate)
             operations, constants = small.module.code, small.find_constants(self.model)
-        except (McvizError, SamePassesError):
+        except (McvizError, NoRandomnessReachesOutputError):
             raise
         except Exception as error:
-            if self.rate is not None:
+            if rate is not None:
                 raise UnsuitableModelError(
                     f"The rate can be changed in a model that torch can trace. Received: {reason(error)}. "
                     "Leave the rate out."
                 ) from error
-            finish, width, meaning = self._read(returned, None)
-            plan = make_eager_plan(self.model, self._call, inputs, draws, finish, width, reason(error))
+            finish, width, meaning = self._interpret_output(returned, None)
+            plan = make_eager_plan(self.model, self._run_output, inputs, draws, finish, width, reason(error))
             operations = str([source.operations, [draw.request for draw in draws]])
             with torch.no_grad(), supply_numbers(self.model, find_training(draws), supply_nothing) as in_a_pass:
-                self._call(tensors)
+                self._run_output(tensors)
             taken = source.taken | in_a_pass.taken
             constants = [tensor for tensor in plain if id(tensor) in taken]
         if always_random:
             plan = replace(plan, deterministic=None, layers=replace(plan.layers, always_random=always_random))
-        self._known[inputs] = _Known(operations, constants, finish, always_random)
+        self._traced[inputs] = _TracedModel(operations, constants, finish, always_random)
         self.inputs, self._layers = self.inputs or inputs, plan.layers
         return replace(plan, meaning=meaning)
 
-    def _know(self, inputs: tuple[InputSpec, ...]) -> _Known:
-        if inputs not in self._known:
+    def _traced_for(self, inputs: tuple[InputSpec, ...]) -> _TracedModel:
+        if inputs not in self._traced:
             self.make_plan(inputs, channel_sums=False, compiler=None)
-        return self._known[inputs]
+        return self._traced[inputs]
 
-    def _know_switched_off(self, inputs: Mapping[str, Rows]) -> _Known:
-        """Likewise, of a model whose randomness can be switched off."""
-        known = self._know(find_specs(inputs))
+    def _traced_switched_off(self, inputs: Mapping[str, Rows]) -> _TracedModel:
+        """Return what is known of a model whose randomness can be switched off."""
+        known = self._traced_for(find_specs(inputs))
         if known.always_random:
             raise explain_always_random(known.always_random)
         return known
 
-    def _read(self, returned: Any, output: torch.fx.Node | None) -> tuple[Finish, int, OutputMeaning]:
+    def _interpret_output(
+        self, returned: Any, output: torch.fx.Node | None
+    ) -> tuple[ToPredictions, int, OutputMeaning]:
         """Find out what the model's output means; return the function to its predictions, and their width."""
-        some, chosen, which = pick_output(returned, self.output, self.predicts)
+        said = self.settings
+        some, chosen, which = pick_output(returned, said.output, said.predicts)
         columns = some.shape[1]
         activation = LOGITS if chosen == (LOGITS,) else find_activation(output, some.numpy())
-        if find_task(self.task).predicts_classes:
-            finish, meaning = make_probabilities(columns, activation, self.from_logits, which)
+        if find_task(said.task).predicts_classes:
+            finish, meaning = make_probabilities(columns, activation, said.from_logits, which)
             return finish, max(2, columns), meaning
-        return make_values(columns, activation, self.predicts), columns, describe_values(columns, self.predicts, which)
+        return make_values(columns, activation, said.predicts), columns, describe_values(columns, said.predicts, which)
 
-    def _return(self, tensors: Tensors) -> Any:
+    def _run_model(self, tensors: Tensors) -> Any:
         return self.model(next(iter(tensors.values()))) if len(tensors) == 1 else self.model(**tensors)
 
-    def _call(self, tensors: Tensors) -> torch.Tensor:
-        return pick_output(self._return(tensors), self.output, self.predicts)[0]
+    def _run_output(self, tensors: Tensors) -> torch.Tensor:
+        return pick_output(self._run_model(tensors), self.settings.output, self.settings.predicts)[0]
 
     def compute_digest(self) -> str:
         if self.inputs is None:
@@ -545,7 +539,7 @@ class TorchNetwork(Network):
                 "Call Sampler.deterministic on some, or give their form as `inputs`."
             )
         with borrow(self.model):
-            known = self._know(self.inputs)
+            known = self._traced_for(self.inputs)
             digest = hashlib.sha256(known.operations.encode())
             for module in self.model.modules():
                 named = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
@@ -561,8 +555,8 @@ class TorchNetwork(Network):
 
     def compute_features(self, examples: Any) -> np.ndarray:
         inputs = self.prepare(examples)
-        self._know_switched_off(inputs)
-        return compute_features(self.model, self._call, inputs)
+        self._traced_switched_off(inputs)
+        return compute_features(self.model, self._run_output, inputs)
 
     def compute_gradient_sign(self, examples: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         inputs = self.prepare(examples)
@@ -574,8 +568,8 @@ class TorchNetwork(Network):
                 f"Received: {self.name}, which takes {', '.join(inputs)} of dtype {rows.dtype}. "
                 "Take another distortion."
             )
-        finish = self._know_switched_off(inputs).finish
-        sign = compute_gradient_sign(self.model, lambda block: finish(self._call({name: block})), rows[:], labels)
+        finish = self._traced_switched_off(inputs).finish
+        sign = compute_gradient_sign(self.model, lambda block: finish(self._run_output({name: block})), rows[:], labels)
         return np.moveaxis(sign, 1, -1) if moved else sign
 
 
@@ -626,4 +620,7 @@ def load_torch(
         MissingPackageError: the package of a function is not there.
         UnsuitableModelError: the function returns no module; the weights are no state_dict, or not those of the module.
     """
-    return TorchNetwork(build_module(function, weights), **named_functions(function, transform), **options)
+    inputs, settings = options.pop("inputs", None), ModelSettings(**options)
+    return TorchNetwork(
+        build_module(function, weights), settings, inputs=inputs, **named_functions(function, transform)
+    )

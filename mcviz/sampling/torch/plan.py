@@ -1,7 +1,7 @@
 """The plan of a PyTorch model: a graph whose random numbers are inputs, cut where its passes begin to differ."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -11,17 +11,17 @@ import torch
 from torch.fx import Graph, GraphModule, Node
 
 from mcviz.sampling.base import (
-    MOST_PASSES,
+    PASSES_PER_BLOCK,
     SHARED_BLOCK,
     Inputs,
     InputSpec,
     LayerReport,
-    MaskedDense,
+    NoRandomnessReachesOutputError,
     Plan,
     RandomPart,
-    SamePassesError,
     choose_block,
 )
+from mcviz.sampling.graph import TracedDense, UntraceableError, cut_graph, find_behind, find_needed
 from mcviz.sampling.masks import ALIGNMENT
 from mcviz.sampling.torch.draws import (
     Call,
@@ -41,11 +41,7 @@ DIVISIONS = aten.div.Scalar, aten.div.Tensor
 NUMBERS = {"bernoulli": torch.bool, "uniform": torch.float32, "normal": torch.float32}
 Arrays = Sequence[np.ndarray]
 
-Finish = Callable[[torch.Tensor], torch.Tensor]  # (rows, C) as the model returns them to (rows, width) float32
-
-
-class UntraceableError(Exception):
-    """The model cannot become one graph for batches of any size."""
+ToPredictions = Callable[[torch.Tensor], torch.Tensor]  # (rows, C) as the model returns them to (rows, width) float32
 
 
 @dataclass(frozen=True)
@@ -77,14 +73,9 @@ class Trace:
 
     def extract(self, feeds: Sequence[Node], fetches: Sequence[Node]) -> Callable[..., list[torch.Tensor]]:
         """Make a function of the part of the graph between some nodes and others."""
-        graph, copies, needed, waiting = Graph(), dict[Node, Node](), set[Node](), list(fetches)
-        for number, feed in enumerate(feeds):
-            copies[feed] = graph.placeholder(f"feed_{number}")
-        while waiting:
-            node = waiting.pop()
-            if node not in needed and node not in copies:
-                needed.add(node)
-                waiting += node.all_input_nodes
+        graph = Graph()
+        copies = {feed: graph.placeholder(f"feed_{number}") for number, feed in enumerate(feeds)}
+        needed = find_needed(fetches, _takes, feeds)
         for node in self.module.graph.nodes:
             if node in needed:
                 copies[node] = graph.node_copy(node, copies.__getitem__)
@@ -99,12 +90,7 @@ class Trace:
 
     def reached_draws(self) -> tuple[Draw, ...]:
         """Return the draws that the output depends on."""
-        needed, waiting = set[Node](), [self.output]
-        while waiting:
-            node = waiting.pop()
-            if node not in needed:
-                needed.add(node)
-                waiting += node.all_input_nodes
+        needed = find_needed([self.output], _takes)
         return tuple(draw for draw, node in zip(self.draws, self.numbers, strict=True) if node in needed)
 
 
@@ -146,11 +132,11 @@ def trace(
     nodes = list(module.graph.nodes)
     placeholders = [node for node in nodes if node.op == "placeholder"]
     given, numbers = tuple(placeholders[: len(inputs)]), tuple(placeholders[len(inputs) :])
-    boundary, random = _cut_graph(nodes, given, numbers)
+    boundary, random = cut_graph(_steps(nodes), given, numbers)
     draws = tuple(_change_rate(draw, node, rate) for draw, node in zip(draws or (), numbers, strict=True))
     traced = Trace(rows, module, given, numbers, boundary, random, draws)
     if draws and traced.output not in random:
-        raise SamePassesError
+        raise NoRandomnessReachesOutputError
     return traced
 
 
@@ -169,20 +155,12 @@ def _change_rate(draw: Draw, numbers: Node, rate: float | None) -> Draw:
     return replace(draw, request=replace(draw.request, rate=rate), layer=replace(draw.layer, rate=rate))
 
 
-def _cut_graph(
-    nodes: Sequence[Node], inputs: Sequence[Node], numbers: Sequence[Node]
-) -> tuple[tuple[Node, ...], frozenset[Node]]:
-    from_inputs, random, boundary = set(inputs), set(numbers), dict[Node, None]()
-    for node in nodes:
-        takes = node.all_input_nodes
-        if node.op != "call_function":
-            continue
-        if any(each in random for each in takes):
-            random.add(node)
-            boundary |= dict.fromkeys(each for each in takes if each in from_inputs)
-        elif any(each in from_inputs for each in takes):
-            from_inputs.add(node)
-    return tuple(boundary), frozenset(random)
+def _takes(node: Node) -> list[Node]:
+    return node.all_input_nodes
+
+
+def _steps(nodes: Iterable[Node]) -> list[tuple[list[Node], list[Node]]]:
+    return [(node.all_input_nodes, [node]) for node in nodes]
 
 
 @dataclass(frozen=True)
@@ -291,19 +269,6 @@ def find_masking(trace: Trace, number: int) -> Masking | None:
     return None
 
 
-@dataclass(frozen=True)
-class TracedDense(MaskedDense):
-    """The dense layer, as it was found in a graph.
-
-    Attributes:
-        product: the node that it replaces, (rows, units).
-        scale: of what the dropout keeps.
-    """
-
-    product: Node
-    scale: float
-
-
 def find_masked_dense(trace: Trace) -> TracedDense | None:
     """Find the dense layer that all of a model's randomness goes through first."""
     if len(trace.boundary) != 1 or trace.boundary[0].meta["val"].dtype != torch.float32:
@@ -342,14 +307,14 @@ def find_masked_dense(trace: Trace) -> TracedDense | None:
 
 
 def multiply(masks: np.ndarray, scaled: np.ndarray, transposed: bool) -> np.ndarray:
-    """Multiply masks by scaled weights; see `MaskedDense`."""
+    """Multiply masks by scaled weights, as `MaskedDense` does."""
     factors = as_tensor(masks)
     return run_alone(torch.mm, [factors.T if transposed else factors, as_tensor(scaled)]).numpy()
 
 
 def _only_user(trace: Trace, node: Node) -> Node | None:
     """Return the only node behind another one that is random, or None if there are several."""
-    users = [user for user in node.users if user in trace.random or user.op == "output"]
+    users = [user for user in node.users if user in trace.random]
     return users[0] if len(users) == 1 else None
 
 
@@ -364,7 +329,7 @@ def make_traced_plan(
     inputs: tuple[InputSpec, ...],
     draws: tuple[Draw, ...],
     small: Trace,
-    finish: Finish,
+    finish: ToPredictions,
     width: int,
     rate: float | None,
 ) -> Plan:
@@ -420,17 +385,14 @@ def make_traced_plan(
 def _choose_block(small: Trace) -> tuple[int, int]:
     """Choose passes and examples of a block: other rows than those of the small trace tell the axis of the batch."""
     dense = find_masked_dense(small)
-    repeated = {dense.product} if dense else set(small.random)
-    for node in small.module.graph.nodes:
-        if not repeated.isdisjoint(node.all_input_nodes):
-            repeated.add(node)
+    repeated = find_behind(_steps(small.module.graph.nodes), [dense.product] if dense else small.random)
     largest = max(map(byte_size, repeated)) // small.rows
     passes, examples = choose_block(largest, factored=dense is not None)
     return (passes // 2 if passes * examples == small.rows else passes), examples
 
 
 def _make_random_part(
-    large: Trace, dense: TracedDense | None, axes: Sequence[BatchAxis], passes: int, finish: Finish
+    large: Trace, dense: TracedDense | None, axes: Sequence[BatchAxis], passes: int, finish: ToPredictions
 ) -> RandomPart:
     """Make `Plan.random_part`; without a masked dense layer it repeats the shared tensors of an example."""
     start = [dense.product] if dense else large.boundary
@@ -457,7 +419,7 @@ def make_eager_plan(
     call: Call,
     inputs: tuple[InputSpec, ...],
     draws: tuple[Draw, ...],
-    finish: Finish,
+    finish: ToPredictions,
     width: int,
     reason: str,
 ) -> Plan:
@@ -479,12 +441,12 @@ def make_eager_plan(
             return finish(call({spec.name: tensor.clone() for spec, tensor in zip(inputs, tensors, strict=True)}))
 
     def random_part(shared: list[np.ndarray], numbers: list[np.ndarray]) -> np.ndarray:
-        tensors = [as_tensor(array).repeat_interleave(MOST_PASSES, dim=0) for array in shared]
+        tensors = [as_tensor(array).repeat_interleave(PASSES_PER_BLOCK, dim=0) for array in shared]
         supply = supply_rows(draws, list(map(as_tensor, numbers)))
         return run_alone(partial(run, supply=supply, training=training), tensors).numpy()
 
     return Plan(
-        passes_per_block=MOST_PASSES,
+        passes_per_block=PASSES_PER_BLOCK,
         examples_per_block=1,
         shared_examples_per_block=1,
         shared_bytes=sum(np.dtype(spec.dtype).itemsize * math.prod(spec.shape) for spec in inputs),

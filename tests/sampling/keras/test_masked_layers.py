@@ -1,5 +1,6 @@
 """Dropout → Flatten → Dense, factored: the same numbers as row by row, and as a slow loop in float64."""
 
+from collections.abc import Callable
 from functools import partial
 
 import keras
@@ -15,8 +16,9 @@ from mcviz.choices import MASKS
 from mcviz.errors import InvalidInputError, MissingPackageError
 from mcviz.sampling import Sampler
 from mcviz.sampling import masks as products
-from mcviz.sampling.keras.plan import as_tensor, make_plan, multiply
-from mcviz.sampling.keras.stochastic import StochasticLayers
+from mcviz.sampling.base import SHARED_BLOCK
+from mcviz.sampling.keras import plan
+from mcviz.sampling.keras.plan import as_tensor, multiply
 from mcviz.sampling.machine_code import SubsetSums, sum_kept_rows
 from mcviz.sampling.masks import PRODUCTS, bernoulli, draw_active_mask, draw_random_numbers
 from tests.sampling.keras.zoo import (
@@ -38,17 +40,26 @@ def plan_of(sampler: Sampler):
     return next(iter(sampler._plans.values()))
 
 
-def unfactored(model: keras.Model) -> Sampler:
-    """A sampler that computes the dense layer row by row."""
-    sampler = Sampler(model)
-    (((spec,), _),) = sampler._plans.items()
-    sampler._plans[(spec,)] = make_plan(StochasticLayers(model), spec.shape, spec.dtype, factored=False)
-    return sampler
+@pytest.fixture
+def unfactored(monkeypatch: pytest.MonkeyPatch) -> Callable[[keras.Model], Sampler]:
+    """Make a sampler that computes the dense layer row by row, in blocks of the size that it has otherwise."""
+    find = plan.find_masked_dense
+
+    def make_sampler(model: keras.Model) -> Sampler:
+        monkeypatch.setattr(
+            plan, "find_masked_dense", lambda trace: find(trace) if trace.rows == SHARED_BLOCK else None
+        )
+        try:
+            return Sampler(model)
+        finally:
+            monkeypatch.setattr(plan, "find_masked_dense", find)
+
+    return make_sampler
 
 
 @pytest.mark.parametrize("masks", MASKS)
 @pytest.mark.parametrize("name", ["small reference network", "nested models", "Dropout", "Dropout on the images"])
-def test_row_by_row_agrees_on_the_same_masks(name, masks):
+def test_row_by_row_agrees_on_the_same_masks(name, masks, unfactored):
     model = make(name)
     fast, slow = Sampler(model), unfactored(model)
     assert plan_of(fast).masked_dense is not None

@@ -30,7 +30,7 @@ from mcviz.jobs import Jobs
 from mcviz.jobs.of_run import options_of_more
 from mcviz.options import ModelOptions, TaskOptions, format_arguments
 from mcviz.runs import Run
-from mcviz.sampling.base import ModelSource, Network
+from mcviz.sampling.base import ModelSpec, Network
 from mcviz.sampling.loading import load_run_sampler, load_sampler
 from tests.app.opening import opened_page
 from tests.app.probing import words
@@ -418,7 +418,7 @@ def test_options_of_the_other_framework_are_refused(package: Path) -> None:
         ModelOptions("birds.models:build", trust_model=True),
     ):
         with pytest.raises(InvalidInputError, match="left out for a model of PyTorch"):
-            load_sampler(ModelSource(options, TaskOptions()))
+            load_sampler(ModelSpec(options, TaskOptions()))
 
 
 def test_by_commands_a_run_is_sampled_grown_and_checked(package: Path, monkeypatch, capsys) -> None:

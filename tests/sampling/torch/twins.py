@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mcviz.runs.tables import Rows
-from mcviz.sampling.base import InputSpec
+from mcviz.sampling.base import InputSpec, ModelSettings
 from mcviz.sampling.examples import NAMELESS
 from mcviz.sampling.torch.network import TorchNetwork
 from tests.sampling.fake import Arrays, make_arrays
@@ -40,7 +40,7 @@ class TwinOfTwoInputs(TorchNetwork):
 def make_twin(arrays: Arrays, task: str) -> TorchNetwork:
     two, factored = map(int, arrays["settings"][1:])
     build = "build_factored" if factored else "build"
-    options = {"task": task, "function": f"{__name__}:{build}"}
+    options = {"settings": ModelSettings(task=task), "function": f"{__name__}:{build}"}
     if two == 2:
         inputs = InputSpec("top", (3, 5, 1), "float32"), InputSpec("bottom", (3, 5, 1), "float32")
         return TwinOfTwoInputs(Twin(arrays), inputs=inputs, **options)
