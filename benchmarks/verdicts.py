@@ -50,7 +50,7 @@ from mcviz.measures.selective import (
     guarantee_accuracy,
     selective_figures,
 )
-from mcviz.measures.shift import estimate_accuracy
+from mcviz.measures.shift import FEWEST_LABELS, estimate_accuracy
 
 Array = np.ndarray
 Random = np.random.Generator
@@ -418,6 +418,8 @@ def judged_in_groups(random: Random, examples: int, mean: float) -> list[bool]:
 def estimated_accuracy(random: Random, examples: int, mean: float, temperature: float, shrunk: float = 1) -> bool:
     """Whether the interval of the accuracy on examples without labels, by as many with labels, leaves it out.
 
+    Of fewer than `FEWEST_LABELS` there is none.
+
     Args:
         random: of the examples and labels.
         examples: how many of each.
@@ -425,6 +427,8 @@ def estimated_accuracy(random: Random, examples: int, mean: float, temperature: 
         temperature: of the labels: 1 for a calibrated model.
         shrunk: what their probabilities keep of their distance to one half, which no temperature does.
     """
+    if examples < FEWEST_LABELS:
+        return False
     probs = pool(mean, True)[random.integers(POOL, size=2 * examples)]
     truth = 0.5 + shrunk * (apply_temperature(probs, temperature) - 0.5)
     labels = (random.random(len(probs)) > truth[:, 0]).astype(int)

@@ -10,7 +10,7 @@ from mcviz.analysis.base import ranking_scores, require_labels
 from mcviz.analysis.referral import SHIFT_P_VALUE, check_same_model, score_uncertainty
 from mcviz.measures import percent
 from mcviz.measures.selective import Shift, compare_scores
-from mcviz.measures.shift import EstimatedAccuracy, adjust_p_values, compare_categories
+from mcviz.measures.shift import FEWEST_LABELS, EstimatedAccuracy, adjust_p_values, compare_categories
 from mcviz.measures.shift import estimate_accuracy as estimate
 from mcviz.runs import Run
 
@@ -121,9 +121,13 @@ def estimate_accuracy(run: Run, calibrated_on: Run, confidence: float = 0.95) ->
         confidence: above 0 and below 1, of the interval.
 
     Raises:
-        InvalidInputError: `calibrated_on` has no labels, a regression, two models, or another confidence.
+        InvalidInputError: `calibrated_on` has no labels or fewer than 10, a regression, two models, or another
+            confidence.
     """
     labels = require_labels(calibrated_on)
+    if len(labels) < FEWEST_LABELS:
+        advice = "Fewer do not tell how well the model is calibrated. Add labels to that run."
+        raise validate.invalid("calibrated_on", f"a run with {FEWEST_LABELS} labels or more", len(labels), advice)
     validate.confidence(confidence)
     warnings = check_same_model(run, calibrated_on)
     return RunEstimate(

@@ -13,6 +13,7 @@ from mcviz.measures.selective import Shift
 
 Array = np.ndarray
 LEAST_EXPECTED = 5  # of a category in either set, for a chi-square test; rarer ones are taken together
+FEWEST_LABELS = 10  # by which an accuracy is estimated: the temperature of fewer is too far off for its interval
 
 
 def compare_categories(old: Array, new: Array) -> Shift:
@@ -66,7 +67,7 @@ def estimate_accuracy(probs: Array, labels: Array, new_probs: Array, confidence:
     calibrates is not misjudged where the examples are alike.
 
     Args:
-        probs: (N, C) floating point, of examples with labels.
+        probs: (N, C) floating point, of examples with labels, N ≥ `FEWEST_LABELS`.
         labels: (N,) integers.
         new_probs: (M, C) floating point, of the same model.
         confidence: above 0 and below 1, of the interval, which is for the accuracy on these very examples: it holds

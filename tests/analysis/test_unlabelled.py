@@ -101,6 +101,14 @@ def test_what_needs_labels_is_refused_with_the_way_out(folder: Path, capsys) -> 
         estimate_accuracy(*(mcviz.open_run(folder / name) for name in ("new", "old")), confidence=1)
 
 
+def test_too_few_labels_are_refused(tmp_path: Path) -> None:
+    probs = np.random.default_rng(0).dirichlet(np.ones(3), (4, 10)).astype(np.float32)
+    runs = [mcviz.write_run(tmp_path / f"{n}", probs[:, :n], labels=np.arange(n) % 3) for n in (9, 10)]
+    with pytest.raises(InvalidInputError, match=r"`calibrated_on` should be a run with 10 labels or more.*Received: 9"):
+        estimate_accuracy(runs[1], runs[0])
+    assert estimate_accuracy(runs[0], runs[1]).estimated.accuracy.low >= 0
+
+
 def test_another_model_is_refused() -> None:
     runs = [mcviz.open_run(Path(__file__).parents[2] / "cache" / name) for name in ("mnist-cnn", "fashion-cnn")]
     with pytest.raises(InvalidInputError, match="of two"):
