@@ -357,12 +357,27 @@ class Sampler:
         if computes and (error := _find_obstacle(self.network, product, compiler)):
             raise MissingPackageError(error)
         other = copy.copy(self)
-        other.wanted_product, other.wanted_compiler, other._plans = product, compiler, dict(self._plans)
-        if computes and other._plan_kind != self._plan_kind:
-            other._plans = {}
-            for inputs in self._plans:
-                other._prepare(inputs)
+        other.compute_with(product, compiler, prepare=computes)
         return other
+
+    def compute_with(self, product: str | None, compiler: str, *, prepare: bool) -> None:
+        """Compute with another product and another compiler from now on.
+
+        Args:
+            product: as for a new sampler.
+            compiler: as for a new sampler.
+            prepare: whether to prepare the model for them at once, where its plans differ by them.
+
+        Raises:
+            UnsuitableModelError: XLA cannot compile the model.
+        """
+        kind, plans = self._plan_kind, self._plans
+        self.wanted_product, self.wanted_compiler = product, compiler
+        self._plans = dict(plans)  # a copied sampler shares them
+        if prepare and self._plan_kind != kind:
+            self._plans = {}
+            for inputs in plans:
+                self._prepare(inputs)
 
     @property
     def _plan_kind(self) -> tuple[bool, str]:
