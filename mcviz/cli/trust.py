@@ -22,7 +22,7 @@ from mcviz.cli.gate import Findings, Rows, check_summary_folder, finish
 from mcviz.cli.progress import count_progress
 from mcviz.cli.refer import ood_warnings
 from mcviz.measures import percent
-from mcviz.measures.calibration import ENOUGH, Calibration
+from mcviz.measures.calibration import ECES, ENOUGH, Calibration
 from mcviz.measures.conformal import SetFigures
 from mcviz.measures.intervals import Interval
 from mcviz.measures.quality import Measure
@@ -35,7 +35,6 @@ from mcviz.runs import Run, open_run
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-ECES = "ece", "ece_equal_mass"
 IN_PERCENT = "accuracy", *ECES, "overconfidence"
 
 

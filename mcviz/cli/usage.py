@@ -168,14 +168,14 @@ def train() -> None:
     """Train the reference network on MNIST, and write it with a history of its epochs."""
 
 
-def _sampling_stopped(options: SampleOptions) -> str:
+def _shards_kept(options: SampleOptions | ImportOptions, **_: object) -> str:
     again = "the same command" if options.run.resume else "the same command without --no-resume"
     return f"stopped. Every finished shard is kept: {again} makes the rest of {options.run.out}."
 
 
 @commands.command(short_help="Sample a model over examples into a run, or resume one.")
 @add_options(SampleOptions, required=["model", "data", "out"])
-@call_lazily("mcviz.cli.sample:sample", stopped=_sampling_stopped)
+@call_lazily("mcviz.cli.sample:sample", stopped=_shards_kept)
 def sample() -> None:
     """Sample a model over examples into a run, resume one that was stopped, or add passes to one that is finished."""
 
@@ -187,14 +187,10 @@ def check() -> None:
     """Look at what a model makes of some of the data, before hours are spent on passes."""
 
 
-def _import_stopped(options: ImportOptions, **_: object) -> str:
-    return f"stopped. Every finished shard is kept: the same command makes the rest of {options.run.out}."
-
-
 @commands.command("import", short_help="Make a run of passes that were made elsewhere.")
 @click.argument("passes", metavar="PASSES")
 @add_options(ImportOptions, required=["out"])
-@call_lazily("mcviz.cli.sample:import_", stopped=_import_stopped)
+@call_lazily("mcviz.cli.sample:import_", stopped=_shards_kept)
 def import_() -> None:
     """Make a run of the passes in PASSES.
 
