@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from tests.failing import sync_without_wait
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
@@ -24,6 +26,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
             if not item.get_closest_marker("xdist_group"):
                 item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_wait_for_the_disk() -> Iterator[None]:
+    """Let no sync wait, since no test loses power: what is synced before what, tests/runs/power_loss.py records."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", sync_without_wait)
+        yield
 
 
 @pytest.fixture(params=[pytest.param(1, marks=pytest.mark.exhaustive), 29], ids=["all", "some"])

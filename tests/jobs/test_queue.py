@@ -19,8 +19,8 @@ from mcviz.jobs import Job, JobProgress, Jobs, queue
 from mcviz.jobs.queue import locked
 from mcviz.runs import open_run
 from mcviz.runs.writer import discard_growth
+from tests.failing import from_call, refuse
 from tests.runs.making import contents, make
-from tests.runs.test_storage_failures import FailsAt
 
 pytestmark = pytest.mark.lowest
 
@@ -228,8 +228,7 @@ def test_a_full_disk_does_not_hinder_a_job_from_being_stopped(
         make(jobs.cache / "partial", passes=6, progress=_stopped_half_way)
     job = died(jobs, "partial", total=100)
 
-    with monkeypatch.context() as patch:
-        patch.setattr("os.fdopen", FailsAt(os.fdopen, 0, errno.ENOSPC))
+    with from_call(0, lambda: refuse(errno.ENOSPC), ["fdopen"]):
         with pytest.raises(StorageError, match="no space left"):
             jobs.go_on(job.id)
         if alive:
@@ -246,11 +245,10 @@ def test_a_full_disk_does_not_hinder_a_job_from_being_stopped(
 
 
 @pytest.mark.parametrize("file", [0, 1])  # its examples, or what it is to do
-def test_a_job_that_cannot_be_written_leaves_no_folder(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, file: int) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr("os.fdopen", FailsAt(os.fdopen, file, errno.ENOSPC))
-        with pytest.raises(StorageError, match="cannot be written: no space left"):
-            jobs.add("again", ["--passes=3"], "a", "Run a", examples=[0])
+def test_a_job_that_cannot_be_written_leaves_no_folder(jobs: Jobs, file: int) -> None:
+    disk_is_full = from_call(file, lambda: refuse(errno.ENOSPC), ["fdopen"])
+    with disk_is_full, pytest.raises(StorageError, match="cannot be written: no space left"):
+        jobs.add("again", ["--passes=3"], "a", "Run a", examples=[0])
     assert [path.name for path in jobs.folder.iterdir()] == ["lock"]
 
 

@@ -3,10 +3,7 @@
 import hashlib
 import json
 import os
-import resource
-import signal
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,6 +16,7 @@ from hypothesis import strategies as st
 import mcviz
 from mcviz.errors import CorruptReviewsError, InvalidInputError, StorageError
 from mcviz.reviews import Entry, Reviews, open_reviews, store
+from tests.failing import full_disk, in_child, killed
 
 pytestmark = pytest.mark.lowest
 
@@ -36,16 +34,6 @@ def at(folder: Path) -> Reviews:
 
 def history(reviews: Reviews) -> list[tuple[object, ...]]:
     return [(row.example, row.reviewer, row.kind, row.class_name) for row in reviews.rows()]
-
-
-def in_child(action: Callable[[], None]) -> int:
-    child = os.fork()
-    if child == 0:
-        try:
-            action()
-        finally:
-            os._exit(0)
-    return child
 
 
 def test_nothing_is_written_before_the_first_decision(reviews: Reviews) -> None:
@@ -95,11 +83,10 @@ def test_a_writer_that_is_killed_loses_at_most_the_decision_it_was_writing(revie
 
         child = in_child(decide)
         os.close(tell)
-        time.sleep(rng.uniform(0, 0.15))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
         with os.fdopen(told, "rb") as pipe:
-            finished = len(pipe.read())
+            finished = len(pipe.read(rng.integers(1, 20)))
+            killed(child, after=rng.uniform(0, 0.005))
+            finished += len(pipe.read())
         found = len(reviews.rows())
         assert kept + finished <= found <= kept + finished + 1
         kept = found
@@ -132,19 +119,6 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def full(path: Path) -> Iterator[None]:
-    """No file may grow, as on a disk without room."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
-
-
-@contextmanager
 def in_the_way(path: Path) -> Iterator[None]:
     """The folder cannot be entered, as without permission, which root always has."""
     moved = path.parent.with_name("moved")
@@ -155,7 +129,7 @@ def in_the_way(path: Path) -> Iterator[None]:
     moved.rename(path.parent)
 
 
-@pytest.mark.parametrize("trouble", [locked, full, in_the_way])
+@pytest.mark.parametrize("trouble", [locked, lambda _: full_disk(1024), in_the_way])
 @pytest.mark.parametrize("action", [lambda reviews: reviews.add(1, "Ada", "none"), lambda reviews: reviews.undo("Ada")])
 def test_what_cannot_be_kept_is_said_and_nothing_is_lost(
     reviews: Reviews, monkeypatch: pytest.MonkeyPatch, trouble, action
@@ -323,9 +297,7 @@ def test_a_writer_that_is_killed_as_it_brings_a_file_to_the_new_format_loses_not
         reviews = of_format_1(tmp_path / str(attempt))
         old = reviews.rows()
         child = in_child(lambda reviews=reviews: reviews.add(0, "Bob", "none"))
-        time.sleep(rng.uniform(0, 0.01))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        killed(child, after=rng.uniform(0, 0.01))
         rows = reviews.rows()
         assert rows[:30] == old
         assert len(rows) <= 31

@@ -2,78 +2,30 @@
 
 `python -m tests.runs.killing FOLDER KILLS [FORM]` runs it.
 
-`killed_before` kills whatever one likes right before any call of the system that changes a folder.
-
 A process of its own, because it forks: a fork costs a millisecond, a new interpreter half a second.
 """
 
 import json
 import os
 import random
-import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from mcviz.errors import PartialRunError, RunNotFoundError
 from mcviz.runs import open_run
+from tests.failing import in_child, killed, sync_without_wait
 from tests.runs.making import FORMS, contents, make, numbers
 
-CALLS = ("open", "mkdir", "rename", "replace", "unlink", "rmdir", "fsync")
 PAUSE = 0.001
 PASSES = {"first": 6, "grown": 10}
 
 
-def in_child(out: Path, passes: int, form: dict[str, Any]) -> int:
-    """Start a writer; its process id."""
-    child = os.fork()
-    if child == 0:
-        try:
-            make(out, passes=passes, pause=PAUSE, **form)
-        finally:
-            os._exit(0)
-    return child
-
-
-def killed(child: int, after: float) -> bool:
-    """Kill a writer some seconds on; whether it was still at work."""
-    time.sleep(after)
-    os.kill(child, signal.SIGKILL)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
-
-
-def killed_before(call: int, action: Callable[[], object]) -> bool:
-    """Carry out an action in a child that is killed right before its nth call; whether there were that many."""
-    child = os.fork()
-    if child == 0:
-        left = [call]
-        for name in CALLS:
-            setattr(os, name, _deadly(getattr(os, name), left))
-        try:
-            action()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    status = os.waitpid(child, 0)[1]
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the action failed by itself"
-    return os.WIFSIGNALED(status)
-
-
-def _deadly(function: Callable, left: list[int]) -> Callable:
-    def call(*arguments, **keywords):
-        left[0] -= 1
-        if left[0] < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments, **keywords)
-
-    return call
-
-
 def main(folder: Path, kills: int, form: dict[str, Any]) -> None:
     """Grow runs from nothing to 6 and then to 10 passes, killing the writer again and again on the way."""
+    os.fsync = sync_without_wait
     pick = random.Random(2024)
     truth = {}
     for passes in PASSES.values():
@@ -89,7 +41,8 @@ def main(folder: Path, kills: int, form: dict[str, Any]) -> None:
         runs += 1
         for passes in PASSES.values():
             for _ in range(7):
-                hit = killed(in_child(out, passes, form), pick.uniform(0, span))
+                child = in_child(lambda out=out, passes=passes: make(out, passes=passes, pause=PAUSE, **form))
+                hit = killed(child, pick.uniform(0, span))
                 span *= 1.02 if hit else 0.95  # the machine may be busier or idler than when it was timed
                 seen["kills"] += hit
                 seen[state(out, truth)] += 1

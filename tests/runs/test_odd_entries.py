@@ -35,13 +35,20 @@ def in_bounded_time() -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with something that is derived from it."""
+    run = make(tmp_path_factory.mktemp("whole") / "run")
+    save_derived(run.path, run.digest, SPEED, {"count": [1]})
+    return Path(run.path)
+
+
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two runs, `odd` and `other`."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
-    run = make(tmp_path / "cache/odd")
-    save_derived(run.path, run.digest, SPEED, {"count": [1]})
-    shutil.copytree(tmp_path / "cache/odd", tmp_path / "cache/other")
+    for name in ("odd", "other"):
+        shutil.copytree(whole, tmp_path / "cache" / name)
     return tmp_path / "cache"
 
 
@@ -130,7 +137,7 @@ def test_beside_the_files_that_the_run_needs(cache: Path, place: str, kind: str)
 def test_folders_nested_by_the_thousand(cache: Path) -> None:
     truth = numbers(open_run(cache / "other"))
     nested = [cache / "odd/n"]
-    for _ in range(1500):
+    for _ in range(1100):  # more than Python calls one within another
         nested.append(nested[-1] / "n")
     for folder in nested:
         folder.mkdir()
@@ -138,7 +145,7 @@ def test_folders_nested_by_the_thousand(cache: Path) -> None:
     assert numbers(open_run(cache / "odd")) == truth
     assert make(cache / "odd", passes=10).passes == 10
     (left,) = remove_run(cache / "odd")
-    assert len(left) == len("n/") * 1501
+    assert len(left) == len("n/") * 1101
     for folder in [*reversed(nested), cache / "odd"]:
         folder.rmdir()
 
@@ -192,7 +199,7 @@ BAD = [
     b"[" * 1_000_000,
     b'{"a":' * 300_000,
     b" " * 70_000_000,
-    b"[0" + b",0" * 10_000_000 + b"]",
+    b"[0" + b",0" * 1_000_000 + b"]",
     b'{"checksum": NaN, "seed": 1e999}',
     b'{"checksum": "' + b"9" * 5000 + b'", "seed": ' + b"9" * 5000 + b"}",
     b'{"checksum": "\\ud800"}',
@@ -221,7 +228,7 @@ def test_a_manifest_that_is_none_costs_one_line(cache: Path, content: bytes) -> 
         (lambda manifest: manifest.update(passes=1 << 70), "damaged"),
         (lambda manifest: manifest["about"].update(x=float("nan")), "damaged"),
         (lambda manifest: manifest["images"].update(highest=float("inf")), "damaged"),
-        (lambda manifest: manifest.update(format="\ud800" * 10_000_000), "unreadable"),
+        (lambda manifest: manifest.update(format="\ud800" * 1_000_000), "unreadable"),
     ],
 )
 def test_a_manifest_that_was_sealed_again_costs_one_line(cache: Path, claim: Callable, state: str) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -36,7 +37,7 @@ from mcviz.errors import (
 from mcviz.runs import Derived, Run, list_runs, load_derived, open_run, remove_run, rename_run, save_derived, verify_run
 from mcviz.runs.storage import folder_at, write_lock
 from mcviz.runs.writer import discard_growth, rename_classes
-from tests.runs.making import FORMS, MadeUpSource, Stop, made_up, make, some_labels, some_targets
+from tests.runs.making import FORMS, MadeUpSource, Stop, files_below, made_up, make, some_labels, some_targets
 
 EXAMPLES, SHARD = 11, 4
 SHARDS = [(start, min(start + SHARD, EXAMPLES)) for start in range(0, EXAMPLES, SHARD)]
@@ -204,15 +205,11 @@ class FolderOfRuns(RuleBasedStateMachine):
     def writings_begun(self) -> list[tuple[str, int]]:
         return sorted((name, passes) for name, run in self.runs.items() for passes in run.begun)
 
-    def files(self) -> dict[str, bytes]:
-        found = {str(path.relative_to(self.cache)): path for path in self.cache.rglob("*") if path.is_file()}
-        return {name: path.read_bytes() for name, path in found.items()}
-
     @contextmanager
     def untouched(self) -> Iterator[None]:
-        before = self.files()
+        before = files_below(self.cache)
         yield
-        assert self.files() == before
+        assert files_below(self.cache) == before
 
     def write(self, name: str, recipe: Recipe, passes: int, examples: int, *, resume: bool = True) -> None:
         """Write a run, or as many of its examples as are given; those of a shard that is not done are lost."""
@@ -323,9 +320,9 @@ class FolderOfRuns(RuleBasedStateMachine):
             with self.untouched(), pytest.raises(RunExistsError, match="is there already"):
                 rename_run(self.cache / name, to)
             return
-        before = {file.relative_to(self.cache / name): file.read_bytes() for file in self.all_files(name)}
+        before = files_below(self.cache / name)
         assert rename_run(self.cache / name, to) == str(self.cache / to)
-        assert {file.relative_to(self.cache / to): file.read_bytes() for file in self.all_files(to)} == before
+        assert files_below(self.cache / to) == before
         self.runs[to] = self.runs.pop(name)
 
     @with_any()
@@ -427,9 +424,6 @@ class FolderOfRuns(RuleBasedStateMachine):
     def at(self, name: str) -> str:
         return re.escape(str(self.cache / name))
 
-    def all_files(self, name: str) -> list[Path]:
-        return [path for path in (self.cache / name).rglob("*") if path.is_file()]
-
     def listed(self, name: str, manifest: str) -> dict[str, dict[str, Any]]:
         """The files that a manifest lists, and what it says of each."""
         return json.loads((self.cache / name / manifest).read_bytes())["files"]
@@ -463,14 +457,14 @@ class FolderOfRuns(RuleBasedStateMachine):
         for name, run in self.runs.items():
             manifests = ["manifest.json", *(f"manifest-{passes}.json" for passes in run.begun if run.passes)]
             listed = {file: said for manifest in manifests for file, said in self.listed(name, manifest).items()}
-            found = {path.relative_to(self.cache / name).as_posix(): path for path in self.all_files(name)}
-            derived = {file for file in found if re.fullmatch(r"derived/(score-.*|speed)-1\.npz", file)}
-            assert found.keys() - derived == {*listed, *manifests}
+            files = files_below(self.cache / name)
+            derived = {file for file in files if re.fullmatch(r"derived/(score-.*|speed)-1\.npz", file)}
+            assert files.keys() - derived == {*listed, *manifests}
             assert (f"derived/{SPEED.name}-1.npz" in derived) == bool(run.derived)
             for file, said in listed.items():
-                assert hashlib.sha256(found[file].read_bytes()).hexdigest() == said["sha256"], file
-        assert not [path for path in self.cache.rglob("*") if path.is_dir() and not any(path.iterdir())]
-        assert not [path for path in (self.scratch / "user").rglob("*") if path.is_file()]
+                assert hashlib.sha256(files[file]).hexdigest() == said["sha256"], file
+        assert not [folder for folder, *entries in os.walk(self.cache) if not any(entries) and self.runs]
+        assert not files_below(self.scratch / "user")
 
 
 @pytest.mark.parametrize(("examples", "steps"), [(12, 25), pytest.param(50, 50, marks=pytest.mark.exhaustive)])
