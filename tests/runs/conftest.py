@@ -1,8 +1,30 @@
-"""Kinds of places that a run can be at: one set of tests serves them all."""
+"""Finished runs that are made once, and kinds of places that a run can be at: one set of tests serves them all."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+
+from tests.runs.making import FORMS, make
+
+
+@pytest.fixture(scope="session")
+def finished_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A finished run of each form, which a test reads; `finished_run` is a copy that it may change."""
+    folder = tmp_path_factory.mktemp("finished")
+    return {form: Path(make(folder / form / "run", **options).path) for form, options in FORMS.items()}
+
+
+@pytest.fixture
+def form() -> str:
+    """Of the run that a test changes, where it does not say which."""
+    return "classes of images"
+
+
+@pytest.fixture
+def finished_run(finished_runs: dict[str, Path], form: str, tmp_path: Path) -> Path:
+    """The folder of a finished run, with nothing derived from it."""
+    return Path(shutil.copytree(finished_runs[form], tmp_path / "run", ignore=shutil.ignore_patterns("derived")))
 
 
 @pytest.fixture(params=["local", "memory", "s3"])

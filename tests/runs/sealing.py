@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from mcviz.manifest import Manifest
+from mcviz.runs.arrays import describe_file
 from mcviz.runs.manifest_file import NAME, _checksum
 
 
@@ -25,3 +26,10 @@ def reseal(run: Path, change: Callable[[dict[str, Any]], object], name: str = NA
     except ValueError:  # NaN has none
         content["checksum"] = "none"
     (run / name).write_text(json.dumps(content))
+
+
+def replace_file(run: Path, name: str, content: bytes) -> None:
+    """Put other content into a file of a run, and let its manifest vouch for it."""
+    (run / name).write_bytes(content)
+    entry = msgspec.to_builtins(describe_file(content))
+    reseal(run, lambda manifest: manifest["files"].update({name: entry}))

@@ -11,11 +11,9 @@ from hypothesis.extra import numpy as hnp
 from mcviz.errors import CorruptRunError
 from mcviz.manifest import layout_for
 from mcviz.runs import Images, arrays, open_run
-from mcviz.runs.arrays import describe_file
-from mcviz.runs.manifest_file import read_manifest, write_manifest
-from mcviz.runs.storage import folder_at
 from mcviz.tasks.classification import dequantise, quantise
 from tests.runs.making import make, numbers, some_images
+from tests.runs.sealing import replace_file
 
 shapes = st.tuples(st.integers(1, 6), st.integers(1, 5), st.integers(2, 4))
 
@@ -65,18 +63,17 @@ def test_images_that_are_all_zero_are_stored_as_well(tmp_path: Path) -> None:
     np.testing.assert_array_equal(open_run(run.path).images[:], black)
 
 
-def test_what_does_not_fit_in_memory_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = make(tmp_path / "run")
-    truth = numbers(run)
+def test_what_does_not_fit_in_memory_is_read_again(finished_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    truth = numbers(open_run(finished_run))
     monkeypatch.setattr(arrays, "CACHED_BYTES", 1)
     for _ in range(2):
-        assert numbers(open_run(run.path)) == truth
+        assert numbers(open_run(finished_run)) == truth
 
 
-def test_a_file_that_changes_after_it_was_read_changes_no_number(tmp_path: Path) -> None:
-    run = make(tmp_path / "run")
+def test_a_file_that_changes_after_it_was_read_changes_no_number(finished_run: Path) -> None:
+    run = open_run(finished_run)
     first = run.probs(0)
-    shard = tmp_path / "run/predictions.zarr/probs/c.0.0.0"
+    shard = finished_run / "predictions.zarr/probs/c.0.0.0"
     shard.write_bytes(shard.read_bytes()[::-1])
     np.testing.assert_array_equal(run.probs(0), first)
     with pytest.raises(CorruptRunError, match=r"c\.0\.0\.0"):
@@ -87,26 +84,14 @@ def test_a_file_that_changes_after_it_was_read_changes_no_number(tmp_path: Path)
 @pytest.mark.parametrize(
     "content", [b"", b"{}", b"[" * 5000, b"\xff" * 300, b'{"zarr_format": 3, "node_type": "group"}']
 )
-def test_a_manifest_that_vouches_for_nonsense(tmp_path: Path, name: str, content: bytes) -> None:
-    make(tmp_path / "run")
-    folder = folder_at(tmp_path / "run")
-    file = f"predictions.zarr/{name}"
-    folder.write(file, content)
-    manifest = read_manifest(folder)
-    manifest.files[file] = describe_file(content)
-    write_manifest(folder, manifest)
-    with pytest.raises(CorruptRunError, match=f"{tmp_path}/run/predictions.zarr"):
-        numbers(open_run(tmp_path / "run"))
+def test_a_manifest_that_vouches_for_nonsense(finished_run: Path, name: str, content: bytes) -> None:
+    replace_file(finished_run, f"predictions.zarr/{name}", content)
+    with pytest.raises(CorruptRunError, match=f"{finished_run}/predictions.zarr"):
+        numbers(open_run(finished_run))
 
 
-def test_metadata_that_describes_another_array_is_refused(tmp_path: Path) -> None:
-    make(tmp_path / "run")
-    folder = folder_at(tmp_path / "run")
+def test_metadata_that_describes_another_array_is_refused(finished_run: Path) -> None:
     file = "predictions.zarr/probs/zarr.json"
-    content = folder.read(file).replace(b"uint16", b"uint32")
-    folder.write(file, content)
-    manifest = read_manifest(folder)
-    manifest.files[file] = describe_file(content)
-    write_manifest(folder, manifest)
+    replace_file(finished_run, file, (finished_run / file).read_bytes().replace(b"uint16", b"uint32"))
     with pytest.raises(CorruptRunError, match="describes another array than the manifest"):
-        open_run(tmp_path / "run").probs(0)
+        open_run(finished_run).probs(0)

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,11 +10,10 @@ from msgspec.structs import replace
 from mcviz.errors import CorruptRunError, InvalidInputError, RunExistsError
 from mcviz.manifest import COLUMNS
 from mcviz.runs import Run, open_run, remove_run, verify_run
-from mcviz.runs.arrays import describe_file
 from mcviz.runs.tables import Contents, describe_examples, encode_columns, hash_array, rename_reserved
 from mcviz.runs.writer import write
 from tests.runs.making import MadeUpSource, contents, some_images, wanted
-from tests.runs.sealing import reseal
+from tests.runs.sealing import replace_file
 
 IDS = tuple(f"scan {number}" for number in range(11))
 OWN = pd.DataFrame(
@@ -78,9 +76,7 @@ def test_ids_that_are_not_those_of_the_scores_are_found_by_verify(tmp_path):
     run = made(tmp_path / "run")
     content = encode_columns(IDS[::-1], OWN)
     assert content is not None
-    (Path(run.path) / COLUMNS).write_bytes(content)
-    entry = msgspec.to_builtins(describe_file(content))
-    reseal(tmp_path / "run", lambda manifest: manifest["files"].update({COLUMNS: entry}))
+    replace_file(Path(run.path), COLUMNS, content)
     with pytest.raises(CorruptRunError, match=r"scores\.parquet"):
         verify_run(tmp_path / "run")
 

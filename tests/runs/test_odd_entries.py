@@ -35,20 +35,13 @@ def in_bounded_time() -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run with something that is derived from it."""
-    run = make(tmp_path_factory.mktemp("whole") / "run")
-    save_derived(run.path, run.digest, SPEED, {"count": [1]})
-    return Path(run.path)
-
-
 @pytest.fixture
-def cache(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two runs, `odd` and `other`."""
+def cache(finished_runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two runs, `odd` and `other`, with something that is derived from each."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
     for name in ("odd", "other"):
-        shutil.copytree(whole, tmp_path / "cache" / name)
+        run = open_run(shutil.copytree(finished_runs["classes of images"], tmp_path / "cache" / name))
+        save_derived(run.path, run.digest, SPEED, {"count": [1]})
     return tmp_path / "cache"
 
 
@@ -204,12 +197,20 @@ BAD = [
     b'{"checksum": "' + b"9" * 5000 + b'", "seed": ' + b"9" * 5000 + b"}",
     b'{"checksum": "\\ud800"}',
     b'"\xed\xa0\x80"',
+    b"{}",
+    b"[]",
+    b"null",
+    b"1e999",
+    b"\xff\xfe",
+    b'{"checksum": 1}',
 ]
 
 
 @pytest.mark.parametrize("content", BAD, ids=range(len(BAD)))
 def test_a_manifest_that_is_none_costs_one_line(cache: Path, content: bytes) -> None:
     (cache / "odd/manifest.json").write_bytes(content)
+    with pytest.raises(CorruptRunError, match=f"{cache}/odd/manifest.json"):
+        open_run(cache / "odd")
     odd, other = list_runs(cache)
     assert (odd.state, other.state) == ("damaged", "finished")
     assert len(odd.message) < 1000

@@ -3,7 +3,8 @@
 import copy
 import io
 import json
-import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -16,30 +17,11 @@ from hypothesis import strategies as st
 
 from mcviz.errors import CorruptRunError, InvalidInputError, PartialRunError
 from mcviz.runs import list_runs, open_run
-from mcviz.runs.arrays import describe_file
 from tests.cases import one_in
 from tests.runs.making import FORMS, make, numbers
-from tests.runs.sealing import reseal
+from tests.runs.sealing import replace_file, reseal
 
 pytestmark = pytest.mark.attack
-
-
-@pytest.fixture(scope="module")
-def wholes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return {
-        name: Path(make(tmp_path_factory.mktemp("whole") / "run", **arguments).path)
-        for name, arguments in FORMS.items()
-    }
-
-
-@pytest.fixture(scope="module")
-def whole(wholes: dict[str, Path]) -> Path:
-    return wholes["classes of images"]
-
-
-@pytest.fixture
-def run(whole: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(whole, tmp_path / "run"))
 
 
 def places(content: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -87,8 +69,8 @@ values = st.one_of(
 @pytest.mark.parametrize("name", one_in(5, FORMS))
 @settings(max_examples=150, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_any_field_changed(wholes: dict[str, Path], name: str, data: st.DataObject) -> None:
-    whole = wholes[name]
+def test_any_field_changed(finished_runs: dict[str, Path], name: str, data: st.DataObject) -> None:
+    whole = finished_runs[name]
     content = json.loads((whole / "manifest.json").read_bytes())
     del content["digest"], content["checksum"]
     for way in data.draw(st.lists(st.sampled_from(list(places(content))), min_size=1, max_size=2)):
@@ -151,12 +133,12 @@ def reading(file: Path, content: dict[str, Any]) -> Callable[..., bytes]:
         (lambda m: m["images"].update(shape=[3, 4, 1]), "describes another array than the manifest"),
     ],
 )
-def test_what_cannot_be_is_named(run: Path, claim: Callable[[dict[str, Any]], object], message: str) -> None:
-    reseal(run, claim)
+def test_what_cannot_be_is_named(finished_run: Path, claim: Callable[[dict[str, Any]], object], message: str) -> None:
+    reseal(finished_run, claim)
     with pytest.raises(CorruptRunError, match=message) as caught:
-        numbers(open_run(run))
+        numbers(open_run(finished_run))
     str(caught.value).encode()
-    assert len(list_runs(run.parent)) == 1
+    assert len(list_runs(finished_run.parent)) == 1
 
 
 ONE, THREE, TEXTS = "one target of rows", "three targets with variances", "classes of texts"
@@ -202,21 +184,20 @@ ONE, THREE, TEXTS = "one target of rows", "three targets with variances", "class
     ],
 )
 def test_what_cannot_be_of_a_task_or_a_kind_is_named(
-    wholes: dict[str, Path], tmp_path: Path, form: str, claim: Callable[[dict[str, Any]], object], message: str
+    finished_run: Path, claim: Callable[[dict[str, Any]], object], message: str
 ) -> None:
-    folder = Path(shutil.copytree(wholes[form], tmp_path / "run"))
-    reseal(folder, claim)
+    reseal(finished_run, claim)
     with pytest.raises(CorruptRunError, match=message) as caught:
-        numbers(open_run(folder))
+        numbers(open_run(finished_run))
     assert "\n" not in str(caught.value)
-    assert len(list_runs(tmp_path)) == 1
+    assert len(list_runs(finished_run.parent)) == 1
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_run_of_any_form_that_is_sealed_again_is_the_same(wholes: dict[str, Path], tmp_path: Path, form: str) -> None:
-    folder = Path(shutil.copytree(wholes[form], tmp_path / "run"))
-    reseal(folder, lambda _: None)
-    assert numbers(open_run(folder)) == numbers(open_run(wholes[form]))
+def test_a_run_of_any_form_that_is_sealed_again_is_the_same(finished_run: Path) -> None:
+    truth = numbers(open_run(finished_run))
+    reseal(finished_run, lambda _: None)
+    assert numbers(open_run(finished_run)) == truth
 
 
 @pytest.mark.parametrize(
@@ -233,14 +214,12 @@ def test_a_run_of_any_form_that_is_sealed_again_is_the_same(wholes: dict[str, Pa
         lambda table: table.rename(columns={"margin": "x/y"}),
     ],
 )
-def test_a_table_of_another_form(run: Path, spoil: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+def test_a_table_of_another_form(finished_run: Path, spoil: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     file = io.BytesIO()
-    spoil(pd.read_parquet(run / "scores.parquet")).to_parquet(file, index=False)
-    (run / "scores.parquet").write_bytes(file.getvalue())
-    new = describe_file(file.getvalue())
-    reseal(run, lambda m: m["files"].update({"scores.parquet": {"bytes": new.bytes, "sha256": new.sha256}}))
+    spoil(pd.read_parquet(finished_run / "scores.parquet")).to_parquet(file, index=False)
+    replace_file(finished_run, "scores.parquet", file.getvalue())
     with pytest.raises(CorruptRunError, match=r"scores\.parquet is damaged"):
-        open_run(run).scores()
+        open_run(finished_run).scores()
 
 
 @pytest.mark.parametrize(
@@ -264,3 +243,91 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, change: dic
     }
     run = make(tmp_path / "run", **{name: twin[name] for name in change})
     assert getattr(open_run(run.path).manifest, next(iter(change))) == twin[next(iter(change))]
+
+
+OPEN = """
+import json, resource, sys
+import msgspec
+from pathlib import Path
+from mcviz.errors import CorruptRunError
+from mcviz.runs import open_run
+from mcviz.manifest import Manifest
+from mcviz.runs.manifest_file import NAME, _checksum
+from tests.runs.making import numbers
+
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+file = Path(sys.argv[1]) / NAME
+whole = file.read_bytes()
+for claim in json.loads(sys.argv[2]):
+    content = json.loads(whole)
+    del content["checksum"], content["digest"]
+    for path, value in claim.items():
+        *parents, last = path.split("|" if "|" in path else "/")
+        inner = content
+        for parent in parents:
+            inner = inner[parent]
+        inner[last] = value
+    try:
+        content["digest"] = msgspec.convert(content, Manifest).digest
+    except (ValueError, TypeError):
+        content["digest"] = "none"
+    content["checksum"] = _checksum(content)
+    file.write_text(json.dumps(content))
+    try:
+        numbers(open_run(sys.argv[1]))
+        print("OPENED", claim)
+    except CorruptRunError as error:
+        print(error)
+"""
+
+MANY = 10**12
+
+
+CLAIMS: list[dict[str, object]] = [
+    {"examples/count": MANY},
+    {"examples/count": MANY, "layout/examples_per_shard": MANY, "layout/images_per_shard": MANY},
+    {"passes": MANY},
+    {"passes": MANY, "layout/examples_per_shard": 1, "layout/examples_per_chunk": 1},
+    {"passes": 10**6},
+    {"images/shape": [MANY, MANY, 1]},
+    {"images/shape": [20_000, 20_000, 1]},
+    {"images/shape": [1] * 40},
+    {"layout/examples_per_shard": MANY},
+    {"layout/examples_per_chunk": MANY},
+    {"layout/images_per_chunk": MANY},
+    {"layout/examples_per_shard": 1 << 20},
+    {
+        "examples/count": 1 << 20,
+        "layout/examples_per_shard": 1 << 20,
+        "layout/images_per_shard": 1 << 20,
+        "layout/examples_per_chunk": 1,
+        "layout/images_per_chunk": 1,
+    },
+    {"examples/count": 0},
+    {"examples/count": -1},
+    {"passes": 0},
+    {"layout/examples_per_chunk": 0},
+    {"images/shape": [-4, -3, 1]},
+    {"files|predictions.zarr/label/c.0|bytes": MANY},
+    {"images/dtype": "object"},
+    {"images/dtype": "float32"},
+    {"examples/count": 1e3},
+    {"passes": True},
+    {"passes": "6"},
+    {"masks": "none"},
+    {"state": "whole"},
+]
+
+
+def test_a_claim_that_cannot_be_is_refused_in_little_memory(finished_run: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN, str(finished_run), json.dumps(CLAIMS)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"},
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(CLAIMS)
+    assert all(line.startswith(str(finished_run)) for line in lines), lines
