@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from mcviz.measures.selective import selective_figures
 from mcviz.runs import Run, as_xarray, export_run, open_run, remove_run, rename_run, verify_run
 from mcviz.runs.derived import FILE, match_values
 from mcviz.runs.storage import SHIPPED_RUNS
-from tests.runs.making import FORMS, contents, make, numbers
+from tests.cases import only
+from tests.runs.making import contents, make, numbers
 
 N = 11
 VALUES = np.random.default_rng(3).permutation(N).astype(np.float32) - 4.5
@@ -32,12 +33,8 @@ IDS = pd.Series([f"é {example}" for example in range(N)])
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return make(tmp_path / "run")
-
-
-def quick_or_exhaustive(cases: Iterable[str], *quick: str) -> list[Any]:
-    return [pytest.param(each, marks=() if each in quick else pytest.mark.exhaustive) for each in cases]
+def run(finished_run: Path) -> Run:
+    return open_run(finished_run)
 
 
 def the_file(run: Run) -> Path:
@@ -90,9 +87,8 @@ def test_what_is_not_one_finite_number_an_example_is_refused(values: Any, messag
         match_values(values, IDS)
 
 
-@pytest.mark.parametrize("form", quick_or_exhaustive(["classes of images", "one target of rows"], "one target of rows"))
-def test_a_run_keeps_its_digest_and_its_files(tmp_path: Path, form: str) -> None:
-    run = make(tmp_path / "run", **FORMS[form])
+@pytest.mark.parametrize("form", only(["one target of rows"], ["classes of images", "one target of rows"]))
+def test_a_run_keeps_its_digest_and_its_files(run: Run, tmp_path: Path) -> None:
     before, table, digest = contents(tmp_path / "run"), run.scores(), run.digest
     run.add_score("energy", VALUES, high_is_uncertain=False, meaning="Low: *uncertain*.")
     run.add_score("distance", VALUES**2)
@@ -239,7 +235,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 }
 
 
-@pytest.mark.parametrize("damage", quick_or_exhaustive(DAMAGES, "cut short", "a link", "of other examples"))
+@pytest.mark.parametrize("damage", only(["cut short", "a link", "of other examples"], DAMAGES))
 def test_a_damaged_file_is_named_and_hides_nothing_else(run: Run, damage: str) -> None:
     before = numbers(run)
     run.add_score("energy", VALUES)
@@ -269,9 +265,9 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("form", quick_or_exhaustive(FILES, "a table", "one value a line"))
-def test_the_command_reads_a_table_or_one_value_a_line(run: Run, tmp_path: Path, form: str, capsys) -> None:
-    name, text = FILES[form]
+@pytest.mark.parametrize("file", only(["a table", "one value a line"], FILES))
+def test_the_command_reads_a_table_or_one_value_a_line(run: Run, tmp_path: Path, file: str, capsys) -> None:
+    name, text = FILES[file]
     (tmp_path / name).write_text(text)
     given = ["--name", "energy", "--from", str(tmp_path / name), "--low-is-uncertain", "--meaning", "As is."]
     assert main(["score", run.path, *given]) == 0

@@ -13,8 +13,8 @@ ARRAYS = {"metres": np.random.default_rng(0).random((7, 2)), "count": np.arange(
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return make(tmp_path / "run")
+def run(finished_run: Path) -> Run:
+    return open_run(finished_run)
 
 
 @pytest.fixture(autouse=True)

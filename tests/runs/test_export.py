@@ -1,15 +1,25 @@
-"""A run goes to other tools as it is."""
+"""A run goes to other tools: exported, and as it is, which xarray, pandas and DuckDB open without mcviz."""
 
+import json
+import subprocess
 import sys
+import warnings
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+import xarray
 
 from mcviz.errors import InvalidInputError, StorageError
 from mcviz.runs import Run, as_xarray, export_run
-from tests.runs.making import FORMS, make
+from mcviz.runs.tables import stored_scores
+from mcviz.tasks import task_of
+from tests.runs.making import FORMS, make, some_content, some_images, some_labels, some_targets
+
+ROOT = Path(__file__).parents[2]
+STORED = list(stored_scores("classification"))
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +41,6 @@ def test_probabilities_as_npz(run: Run, tmp_path: Path) -> None:
 
 
 def test_everything_as_netcdf(run: Run, tmp_path: Path) -> None:
-    import xarray
-
     export_run(run, tmp_path / "run.nc")
     with xarray.open_dataset(tmp_path / "run.nc") as found:
         assert dict(found.sizes) == {"draw": 6, "example": 11, "category": 3}
@@ -46,8 +54,6 @@ def test_everything_as_netcdf(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["one target of rows", "three targets with variances"])
 def test_a_regression_goes_with_its_targets_and_its_variances(tmp_path: Path, name: str) -> None:
-    import xarray
-
     run = make(tmp_path / "run", **FORMS[name])
     targets, passes, fixed = list(run.targets), run.predictions_block(0, None), run.deterministic_predictions
     wanted = {"outputs": passes[..., : len(targets)], "deterministic_outputs": fixed[:, : len(targets)]}
@@ -113,3 +119,118 @@ def test_a_folder_that_is_not_there(run: Run, tmp_path: Path) -> None:
     for name in ("a.parquet", "a.npz", "a.nc"):
         with pytest.raises(StorageError, match="cannot be written"):
             export_run(run, tmp_path / "nowhere" / name)
+
+
+# Without mcviz
+
+
+def test_xarray_gives_the_arrays_under_the_names_of_the_field(run: Run) -> None:
+    found = xarray.open_zarr(f"{run.path}/predictions.zarr", consolidated=False)
+    assert found["probs"].dims == ("example", "category", "draw")
+    np.testing.assert_allclose(
+        found["probs"].transpose("draw", "example", "category"), run.probs_block(0, None), atol=1e-7
+    )
+    np.testing.assert_array_equal(found["deterministic_probs"], run.deterministic_probs)
+    np.testing.assert_array_equal(found["mean_probs"], run.mean_probs)
+    np.testing.assert_array_equal(found["images"], some_images())
+    np.testing.assert_array_equal(found["label"], some_labels())
+    np.testing.assert_array_equal(found["correct_per_pass"] / len(run), run.pass_accuracy)
+    assert found["label"].dtype == np.int64
+
+
+@pytest.mark.parametrize("name", ["one target of rows", "three targets with variances"])
+def test_xarray_gives_a_regression_in_its_unit(tmp_path: Path, name: str) -> None:
+    form = FORMS[name]
+    run = make(tmp_path / "run", **form)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = xarray.open_zarr(f"{run.path}/predictions.zarr", consolidated=False)
+        passes = found["outputs"].transpose("draw", "example", "target").to_numpy()
+        if "predicts" in form:
+            passes = np.concatenate([passes, found["variances"].transpose("draw", "example", "target")], axis=2)
+    np.testing.assert_array_equal(passes, run.predictions_block(0, None))
+    np.testing.assert_array_equal(found["label"], some_targets(11, len(form["targets"])))
+    np.testing.assert_array_equal(found["mean_outputs"], run.mean_predictions[:, : len(form["targets"])])
+    rmse = np.sqrt(found["squared_error_per_pass"] / found["label"].size)
+    np.testing.assert_allclose(rmse, run.pass_rmse, rtol=1e-12)
+    assert found["outputs"].attrs.get("units") == form.get("unit")
+    assert found["squared_error_per_pass"].attrs.get("units") == ("(kg)^2" if "unit" in form else None)
+
+
+def test_a_unit_of_time_stays_a_number_for_xarray(tmp_path: Path) -> None:
+    run = make(tmp_path / "run", **FORMS["one target of rows"] | {"unit": "days"})
+    found = xarray.open_zarr(f"{run.path}/predictions.zarr", consolidated=False)
+    assert found["outputs"].dtype == np.float32
+
+
+def test_pandas_gives_a_regression_s_values_and_its_texts_and_rows(tmp_path: Path) -> None:
+    for name, form in FORMS.items():
+        run = make(tmp_path / name, **form)
+        found = pd.read_parquet(f"{run.path}/scores.parquet")
+        expected = ["example", "id", *task_of(run.manifest).table_columns(run.targets), *run.manifest.scores]
+        assert list(found) == expected
+        if form.get("targets") == ("x", "y", "z 1"):
+            assert expected[2:8] == [
+                "label_x",
+                "label_y",
+                "label_z 1",
+                "prediction_x",
+                "prediction_y",
+                "prediction_z 1",
+            ]
+        if "kind" in form and form["kind"] != "none":
+            content = pd.read_parquet(f"{run.path}/examples.parquet")[list(run.manifest.examples.content)]
+            given = some_content(form["kind"])
+            assert content.to_numpy().tolist() == given.to_numpy().tolist() == run.content.to_numpy().tolist()
+
+
+def test_pandas_gives_the_ranking(run: Run) -> None:
+    found = pd.read_parquet(f"{run.path}/scores.parquet")
+    assert list(found) == ["example", "id", "label", "prediction", "correct", *STORED]
+    assert found["example"].tolist() == list(range(11))
+    pd.testing.assert_frame_equal(found[STORED], run.scores()[STORED].reset_index(drop=True))
+
+
+def test_duckdb_gives_the_ranking(run: Run) -> None:
+    query = f"select example from '{run.path}/scores.parquet' order by mutual_information desc, example limit 3"
+    expected = run.scores()["mutual_information"].sort_values(ascending=False, kind="stable").index[:3]
+    assert [row[0] for row in duckdb.sql(query).fetchall()] == expected.tolist()
+
+
+@pytest.mark.parametrize("array", ["outputs", "variances"])
+def test_a_missing_shard_of_a_regression_is_missing_numbers_and_never_zeros(tmp_path: Path, array: str) -> None:
+    run = make(tmp_path / "run", **FORMS["three targets with variances"])
+    for name in (array, "label", f"mean_{array}"):
+        (tmp_path / "run/predictions.zarr" / name / ("c.1.0.0" if name == array else "c.0.0")).unlink()
+    (tmp_path / "run/predictions.zarr/squared_error_per_pass/c.0").unlink()
+    found = xarray.open_zarr(f"{run.path}/predictions.zarr", consolidated=False)
+    assert np.isnan(found[array][4:8]).all()
+    assert np.isfinite(found[array][:4]).all()
+    assert all(np.isnan(found[name]).all() for name in ("label", f"mean_{array}", "squared_error_per_pass"))
+
+
+def test_a_missing_shard_is_missing_numbers_and_never_zeros(tmp_path: Path) -> None:
+    run = make(tmp_path / "run")
+    (tmp_path / "run/predictions.zarr/probs/c.1.0.0").unlink()
+    (tmp_path / "run/predictions.zarr/mean_probs/c.0.0").unlink()
+    found = xarray.open_zarr(f"{run.path}/predictions.zarr", consolidated=False)
+    assert np.isnan(found["probs"][4:8]).all()
+    assert np.isfinite(found["probs"][:4]).all()
+    assert np.isnan(found["mean_probs"]).all()
+
+
+def test_the_shipped_run_opens_without_mcviz_and_without_a_warning() -> None:
+    script = """
+import json, sys
+import numpy, pandas, xarray
+probs = xarray.open_zarr("cache/mnist-cnn/predictions.zarr", consolidated=False)["probs"]
+scores = pandas.read_parquet("cache/mnist-cnn/scores.parquet")
+top = float(probs.isel(example=1247).mean("draw").max())
+print(json.dumps([probs.dims, str(probs.dtype), top - float(scores["max_probability"][1247]), "mcviz" in sys.modules]))
+"""
+    printed = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout
+    dimensions, dtype, difference, imported = json.loads(printed)
+    assert (dimensions, dtype[:5], imported) == (["example", "category", "draw"], "float", False)
+    assert abs(difference) < 1e-5

@@ -91,8 +91,8 @@ def test_killed_before_every_call(tmp_path: Path, others: list[str], step: int) 
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return make(tmp_path / "disk/run")
+def run(finished_runs: dict[str, Path], tmp_path: Path) -> Run:
+    return open_run(shutil.copytree(finished_runs["classes of images"], tmp_path / "disk/run"))
 
 
 @pytest.mark.parametrize("seed", one_in(4, [None, 1, 2, 3]))

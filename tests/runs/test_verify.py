@@ -21,10 +21,6 @@ from tests.runs.making import FORMS, MadeUpSource, made_up, make
 def test_a_sound_run_is_told_in_figures(tmp_path: Path) -> None:
     run = make(tmp_path / "run")
     found = verify_run(tmp_path / "run")
-    assert found.files == 20
-    assert found.bytes == sum(
-        path.stat().st_size for path in (tmp_path / "run").rglob("*") if path.is_file() and path.name != "manifest.json"
-    )
     assert found.accuracy["deterministic"] == run.deterministic_accuracy
     assert found.accuracy["mean single pass"] == pytest.approx(run.pass_accuracy.mean())
     assert found.accuracy["ensemble"] == run.ensemble_accuracy[-1]

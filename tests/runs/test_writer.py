@@ -17,6 +17,7 @@ from tests.runs.making import (
     MODEL_FILE,
     MadeUpSource,
     contents,
+    files_below,
     made_up,
     make,
     make_partial,
@@ -42,10 +43,9 @@ def test_growing_leaves_a_table_of_examples_alone_that_another_pyarrow_writes_ot
 
 
 def test_a_run_of_more_files_than_can_be_listed_is_refused_before_anything_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished_runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make(tmp_path / "whole")
-    size = (tmp_path / "whole" / "manifest.json").stat().st_size
+    size = (finished_runs["classes of images"] / "manifest.json").stat().st_size
     monkeypatch.setattr("mcviz.runs.manifest_file.MAX_MANIFEST_BYTES", size // 2)
     with pytest.raises(InvalidInputError, match="more files than its manifest can list"):
         make(tmp_path / "run")
@@ -84,13 +84,12 @@ base = wanted(images, labels)
     ],
 )
 def test_a_run_that_differs_in_anything_is_neither_opened_nor_touched(
-    tmp_path: Path, what: str, change: dict[str, object]
+    finished_run: Path, what: str, change: dict[str, object]
 ) -> None:
-    make(tmp_path / "run")
-    before = contents(tmp_path / "run")
+    before = files_below(finished_run)
     with pytest.raises(RunExistsError, match=f"Another finished run .* differs in: {what}"):
-        make(tmp_path / "run", **change)
-    assert contents(tmp_path / "run") == before
+        make(finished_run, **change)
+    assert files_below(finished_run) == before
     assert replace(base, **change).digest != base.digest
 
 
@@ -115,8 +114,7 @@ def test_all_versions_that_took_part_are_named(tmp_path: Path) -> None:
 
 def test_stopped_later_what_is_done_stays_and_nothing_else(tmp_path: Path) -> None:
     make_partial(tmp_path / "run", predictions=30)
-    left = {str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*") if path.is_file()}
-    assert left == {
+    assert files_below(tmp_path / "run").keys() == {
         "manifest.json",
         "model.keras",
         "predictions.zarr/label/zarr.json",
@@ -137,22 +135,20 @@ def test_no_part_is_made_again_of_a_run_that_was_moved_and_it_can_be_gone_on_wit
 
     with pytest.raises(RunNotFoundError, match="was moved or removed while it was written"):
         make(tmp_path / "run", progress=move)
-    assert not [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
-    moved, whole = make(tmp_path / "moved"), make(tmp_path / "whole")
-    assert numbers(moved) == numbers(whole)
+    assert not files_below(tmp_path / "run")
+    assert numbers(make(tmp_path / "moved")) == numbers(make(tmp_path / "whole"))
 
 
-def test_growing_that_is_stopped_before_its_first_shard_leaves_all_else_as_it_was(tmp_path: Path) -> None:
-    make(tmp_path / "run").add_score("speed", range(11), high_is_uncertain=True)
-    make_partial(tmp_path / "run", passes=10, predictions=30)
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    make_partial(tmp_path / "run", passes=12, predictions=0)
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+def test_growing_that_is_stopped_before_its_first_shard_leaves_all_else_as_it_was(finished_run: Path) -> None:
+    open_run(finished_run).add_score("speed", range(11), high_is_uncertain=True)
+    make_partial(finished_run, passes=10, predictions=30)
+    before = files_below(finished_run.parent)
+    make_partial(finished_run, passes=12, predictions=0)
+    assert files_below(finished_run.parent) == before
 
 
-def test_what_a_finished_run_lost_is_not_sealed_by_growing(tmp_path: Path) -> None:
+def test_what_a_finished_run_lost_is_not_sealed_by_growing(finished_run: Path, tmp_path: Path) -> None:
     make(tmp_path / "whole", passes=10)
-    make(tmp_path / "run")
     for name in ("predictions.zarr/label/c.0", "predictions.zarr/images/c.1.0.0.0"):
         file = tmp_path / "run" / name
         file.write_bytes(file.read_bytes()[:-1] + b"?")
@@ -186,11 +182,10 @@ def test_killed_before_the_model_was_written_and_resumed_without_it(tmp_path: Pa
     assert verify_run(tmp_path / "run").files == 19
 
 
-def test_files_that_are_not_a_runs_stay(tmp_path: Path) -> None:
-    make(tmp_path / "run")
-    (tmp_path / "run" / "README.md").write_text("where this came from")
-    make(tmp_path / "run", passes=8)
-    assert (tmp_path / "run" / "README.md").read_text() == "where this came from"
+def test_files_that_are_not_a_runs_stay(finished_run: Path) -> None:
+    (finished_run / "README.md").write_text("where this came from")
+    make(finished_run, passes=8)
+    assert (finished_run / "README.md").read_text() == "where this came from"
 
 
 @pytest.mark.parametrize(
@@ -201,7 +196,7 @@ def test_a_folder_with_anything_of_somebodys_own_is_not_made_a_run(tmp_path: Pat
     (tmp_path / name).write_bytes(b"mine")
     with pytest.raises(RunExistsError, match=f"holds {name} but no run.* Choose a new one, such as {tmp_path}/run"):
         make(tmp_path)
-    assert [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()] == [b"mine"]
+    assert files_below(tmp_path) == {name: b"mine"}
 
 
 def test_what_a_writer_leaves_that_was_killed_over_its_first_file_is_in_nobodys_way(tmp_path: Path) -> None:
