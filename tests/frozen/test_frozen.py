@@ -58,17 +58,17 @@ def test_runs_reviews_and_jobs_of_an_earlier_version_are_found(cache: Path) -> N
 
 
 def test_a_summary_of_an_earlier_version_is_refused_in_a_sentence_and_can_be_removed(cache: Path) -> None:
-    found = (
+    sentence = (
         f"{cache}/summary keeps a summary, with the passes of 3 examples alone, which this mcviz does not read. Sample "
         "it again into another folder, or open it with a version from before the release of 0.1.0."
     )
     for opened in (open_run, verify_run):
-        with pytest.raises(InvalidInputError, match=f"^{re.escape(found)}$"):
+        with pytest.raises(InvalidInputError, match=f"^{re.escape(sentence)}$"):
             opened(cache / "summary")
     data = data_set_of(open_run(cache / "classification"))
-    with pytest.raises(InvalidInputError, match=f"^{re.escape(found)}$"):
+    with pytest.raises(InvalidInputError, match=f"^{re.escape(sentence)}$"):
         mcviz.sample_run(cache / "classification/model.keras", data, cache / "summary", passes=8, seed=3)
-    assert next(run.message for run in list_runs(cache) if run.name == "summary") == found
+    assert next(run.message for run in list_runs(cache) if run.name == "summary") == sentence
     remove_run(cache / "summary")
     assert not (cache / "summary").exists()
 

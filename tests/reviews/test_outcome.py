@@ -41,26 +41,26 @@ TEXTS = [f"“Text” {example}\nof two lines" for example in range(EXAMPLES)]
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, mcviz.Run]:
     folder, passes = tmp_path_factory.mktemp("runs"), np.random.default_rng(0).dirichlet(np.ones(3), (5, EXAMPLES))
-    made = {
+    recipes = {
         "labelled": {"labels": LABELS, "ids": IDS, "data": TEXTS},
         "unlabelled": {"ids": IDS, "data": TEXTS},
         "numbers": {"labels": LABELS},
         "renamed": {"labels": LABELS, "class_names": ["dög", "=cat", "fox"]},
         "relabelled": {"labels": (LABELS + 1) % 3},
     }
-    for name, more in made.items():
+    for name, more in recipes.items():
         mcviz.write_run(folder / name, passes.astype(np.float32), **{"class_names": NAMES, **more})
-    return {name: mcviz.open_run(folder / name) for name in made}
+    return {name: mcviz.open_run(folder / name) for name in recipes}
 
 
 def history(*entries: Entry) -> list[ReviewRow]:
     start = datetime(2025, 1, 1, tzinfo=UTC)
     return [
         ReviewRow(
-            number, each.example, each.reviewer, start + timedelta(seconds=number), each.kind, each.class_name,
-            each.label, each.note, each.undone,
+            number, entry.example, entry.reviewer, start + timedelta(seconds=number), entry.kind, entry.class_name,
+            entry.label, entry.note, entry.undone,
         )
-        for number, each in enumerate(entries, 1)
+        for number, entry in enumerate(entries, 1)
     ]  # fmt: skip
 
 
@@ -87,30 +87,33 @@ ROWS = history(
 
 
 def test_the_latest_that_is_not_undone_counts(runs: dict[str, mcviz.Run]) -> None:
-    known = summarise_reviews(runs["labelled"], ROWS)
-    assert {(each.example, each.kind, each.class_index) for each in known.decisions_by("Bob").values()} == {
+    summary = summarise_reviews(runs["labelled"], ROWS)
+    decisions = summary.decisions_by("Bob").values()
+    assert {(decision.example, decision.kind, decision.class_index) for decision in decisions} == {
         (0, "class", 1), (5, "class", 2), (6, "class", 2),
     }  # fmt: skip
-    assert known.notes == {(5, "Bob"): "*why?*"}
-    assert list(known.disagreements()) == [5]
-    assert known.foreign == 0
+    assert summary.notes == {(5, "Bob"): "*why?*"}
+    assert list(summary.disagreements()) == [5]
+    assert summary.foreign == 0
 
 
 def test_corrected_labels_are_those_that_nobody_contradicts(runs: dict[str, mcviz.Run]) -> None:
-    run, found = runs["labelled"], compute_outcome(runs["labelled"], summarise_reviews(runs["labelled"], ROWS))
-    assert found.labels.tolist() == [1, 1, -1, -1, 1, 2, 2, 1, 2, 0, 1, 2]
-    assert np.flatnonzero(~found.mask).tolist() == [2, 3]
-    assert np.flatnonzero(found.settled).tolist() == [0, 1, 2, 3, 6]
-    assert np.flatnonzero(found.label_errors).tolist() == [0, 2, 3, 6]
+    run, outcome = runs["labelled"], compute_outcome(runs["labelled"], summarise_reviews(runs["labelled"], ROWS))
+    assert outcome.labels.tolist() == [1, 1, -1, -1, 1, 2, 2, 1, 2, 0, 1, 2]
+    assert np.flatnonzero(~outcome.mask).tolist() == [2, 3]
+    assert np.flatnonzero(outcome.settled).tolist() == [0, 1, 2, 3, 6]
+    assert np.flatnonzero(outcome.label_errors).tolist() == [0, 2, 3, 6]
     prediction = run.mean_probs.argmax(axis=1)
-    assert found.accuracy_before == pytest.approx(accuracy_score(LABELS, prediction))
-    assert found.accuracy_after == pytest.approx(accuracy_score(found.labels[found.mask], prediction[found.mask]))
-    assert found.agreement_with_labels == pytest.approx(1 / 5)
-    assert found.agreement_with_model == pytest.approx(np.mean(prediction[[0, 1, 6]] == [1, 1, 2]))
-    for c, row in found.classes.iterrows():
+    assert outcome.accuracy_before == pytest.approx(accuracy_score(LABELS, prediction))
+    assert outcome.accuracy_after == pytest.approx(
+        accuracy_score(outcome.labels[outcome.mask], prediction[outcome.mask])
+    )
+    assert outcome.agreement_with_labels == pytest.approx(1 / 5)
+    assert outcome.agreement_with_model == pytest.approx(np.mean(prediction[[0, 1, 6]] == [1, 1, 2]))
+    for c, row in outcome.classes.iterrows():
         assert row["before"] == pytest.approx(np.mean([prediction[e] == c for e in range(12) if LABELS[e] == c]))
-        assert row["after"] == pytest.approx(np.mean([prediction[e] == c for e in range(12) if found.labels[e] == c]))
-    assert found.classes["label_errors"].tolist() == [3, 0, 1]
+        assert row["after"] == pytest.approx(np.mean([prediction[e] == c for e in range(12) if outcome.labels[e] == c]))
+    assert outcome.classes["label_errors"].tolist() == [3, 0, 1]
 
 
 # What is decided about an example of the given label 0; "w": the label is wrong, "n": no class fits.
@@ -136,11 +139,11 @@ def test_whether_the_label_is_wrong_and_which_class_is_right_are_two_questions(
     known = summarise_reviews(
         runs["labelled"], history(*(answer(3, *each) for each in given))
     )  # an example of the label 0
-    found, (label, settled) = compute_outcome(runs["labelled"], known), DECIDED[answers]
-    assert (found.labels[3], found.mask[3], found.settled[3]) == (label, label >= 0, settled)
-    assert found.label_errors[3] == ("0" not in answers)
-    assert found.disagreements == len(known.disagreements()) == (not settled)
-    assert found.agreement_with_labels == (None if "0" in answers and not settled else float(answers[0] == "0"))
+    outcome, (label, settled) = compute_outcome(runs["labelled"], known), DECIDED[answers]
+    assert (outcome.labels[3], outcome.mask[3], outcome.settled[3]) == (label, label >= 0, settled)
+    assert outcome.label_errors[3] == ("0" not in answers)
+    assert outcome.disagreements == len(known.disagreements()) == (not settled)
+    assert outcome.agreement_with_labels == (None if "0" in answers and not settled else float(answers[0] == "0"))
     with np.load(io.BytesIO(encode_npz(runs["labelled"], known))) as exported:
         assert (exported["labels"][3], exported["mask"][3], exported["reviewed"][3]) == (label, label >= 0, settled)
 
@@ -155,7 +158,7 @@ def test_whether_the_label_is_wrong_and_which_class_is_right_are_two_questions(
 def test_what_is_exported_is_what_all_decisions_leave_possible(
     runs: dict[str, mcviz.Run], said: list[tuple[int, str, str]], name: str
 ) -> None:
-    found = compute_outcome(runs[name], summarise_reviews(runs[name], history(*(answer(*each) for each in said))))
+    outcome = compute_outcome(runs[name], summarise_reviews(runs[name], history(*(answer(*each) for each in said))))
     latest = {(example, reviewer): given for example, reviewer, given in said}
     for example in range(EXAMPLES):
         label = LABELS[example] if name == "labelled" else -1
@@ -170,23 +173,23 @@ def test_what_is_exported_is_what_all_decisions_leave_possible(
             expected = -1 if expected == "none" else expected
         else:
             expected = label if not possible or any(label in each for each in possible) else -1
-        assert (found.labels[example], found.mask[example]) == (expected, expected >= 0)
+        assert (outcome.labels[example], outcome.mask[example]) == (expected, expected >= 0)
 
 
 def test_without_labels_there_is_what_can_be_known(runs: dict[str, mcviz.Run]) -> None:
-    found = compute_outcome(runs["unlabelled"], summarise_reviews(runs["unlabelled"], ROWS))
-    assert found.labels.tolist() == [1, 1, -1, -1, -1, -1, 2, -1, -1, -1, -1, -1]
-    assert found.accuracy_before is found.agreement_with_labels is None
-    assert not found.label_errors.any()
-    assert found.accuracy_after == found.agreement_with_model
+    outcome = compute_outcome(runs["unlabelled"], summarise_reviews(runs["unlabelled"], ROWS))
+    assert outcome.labels.tolist() == [1, 1, -1, -1, -1, -1, 2, -1, -1, -1, -1, -1]
+    assert outcome.accuracy_before is outcome.agreement_with_labels is None
+    assert not outcome.label_errors.any()
+    assert outcome.accuracy_after == outcome.agreement_with_model
     nothing = compute_outcome(runs["unlabelled"], ReviewSummary())
     assert nothing.accuracy_after is nothing.agreement_with_model is None
 
 
 def test_decisions_mean_the_same_class_by_its_name(runs: dict[str, mcviz.Run]) -> None:
-    found = summarise_reviews(runs["renamed"], ROWS)
-    assert found.decisions_by("Ada")[5].class_index == 1
-    assert found.foreign == 3  # two owls, and a label that is named otherwise here
+    summary = summarise_reviews(runs["renamed"], ROWS)
+    assert summary.decisions_by("Ada")[5].class_index == 1
+    assert summary.foreign == 3  # two owls, and a label that is named otherwise here
     relabelled = summarise_reviews(runs["relabelled"], ROWS)
     assert 3 not in relabelled.decisions_by("Ada")
     assert relabelled.foreign == 1
@@ -197,15 +200,15 @@ def test_agreement_is_scikit_learn_s_kappa(runs: dict[str, mcviz.Run], said: lis
     entries = [Entry(e, who, "none") if c < 0 else as_class(e, c, who) for e, who, c in said]
     latest = {(who, e): c for e, who, c in said}
     both = [e for e in range(EXAMPLES) if ("A", e) in latest and ("B", e) in latest]
-    found = summarise_reviews(runs["labelled"], history(*entries)).agreements()
-    assert len(found) == bool(both)
+    agreements = summarise_reviews(runs["labelled"], history(*entries)).agreements()
+    assert len(agreements) == bool(both)
     if both:
         answers = [[latest[who, e] for e in both] for who in "AB"]
-        assert (found[0].examples, found[0].same) == (len(both), sum(map(int.__eq__, *answers)))
+        assert (agreements[0].examples, agreements[0].same) == (len(both), sum(map(int.__eq__, *answers)))
         if len({*answers[0], *answers[1]}) == 1:
-            assert found[0].kappa is None
+            assert agreements[0].kappa is None
         else:
-            assert found[0].kappa == pytest.approx(cohen_kappa_score(*answers))
+            assert agreements[0].kappa == pytest.approx(cohen_kappa_score(*answers))
 
 
 @pytest.mark.parametrize("name", ["labelled", "unlabelled", "numbers"])
@@ -226,11 +229,11 @@ def test_tables_load_as_they_were_written(runs: dict[str, mcviz.Run], name: str,
 @pytest.mark.parametrize("name", ["labelled", "unlabelled"])
 def test_corrected_labels_load_without_pickle(runs: dict[str, mcviz.Run], name: str) -> None:
     known = summarise_reviews(runs[name], ROWS)
-    found, given = compute_outcome(runs[name], known), LABELS if name == "labelled" else np.full(EXAMPLES, -1)
+    outcome, given = compute_outcome(runs[name], known), LABELS if name == "labelled" else np.full(EXAMPLES, -1)
     with np.load(io.BytesIO(encode_npz(runs[name], known)), allow_pickle=False) as file:
-        assert file["labels"].tolist() == found.labels.tolist()
+        assert file["labels"].tolist() == outcome.labels.tolist()
         assert file["mask"].tolist() == (file["labels"] >= 0).tolist()
-        assert file["reviewed"].tolist() == found.settled.tolist()
+        assert file["reviewed"].tolist() == outcome.settled.tolist()
         assert file["given"].tolist() == given.tolist()
         assert file["class_names"].tolist() == NAMES
 
@@ -282,22 +285,22 @@ def test_a_project_that_is_set_up_as_told_shows_each_example_and_its_decisions(
         Entry(5, "Ada", "wrong_label", label=labels[5]),
     )
     setup = ElementTree.fromstring(label_studio_setup(run))
-    (shown,) = [each for each in setup if each.get("value")]
+    (control,) = [each for each in setup if each.get("value")]
     kinds = {each.get("name"): each.tag.lower() for each in setup}
     choices = [each.get("value") for each in setup.iter("Choice")]
     assert [each.get("hotkey") for each in setup.iter("Choice")] == [None, None, "7", None, None]
     assert choices[:3] == list(names)
     for task in json.loads(encode_label_studio(run, summarise_reviews(run, rows), png_url)):
-        example, content = task["data"]["example"], task["data"][shown.get("value").removeprefix("$")]
-        if shown.tag == "Image":
+        example, content = task["data"]["example"], task["data"][control.get("value").removeprefix("$")]
+        if control.tag == "Image":
             picture = Image.open(io.BytesIO(base64.b64decode(content.removeprefix("data:image/png;base64,"))))
             np.testing.assert_array_equal(np.asarray(picture), run.images[example][..., 0])
-        elif shown.tag == "Table":
+        elif control.tag == "Table":
             assert content == pytest.approx(run.content.iloc[example].to_dict())
         else:
             assert content == (run.content["text"][example] if form.get("kind") == "text" else str(example))
         for result in [result for each in [*task["predictions"], *task["annotations"]] for result in each["result"]]:
-            assert (kinds[result["from_name"]], result["to_name"]) == (result["type"], shown.get("name"))
+            assert (kinds[result["from_name"]], result["to_name"]) == (result["type"], control.get("name"))
             assert set(result["value"].get("choices", ())) <= set(choices)
 
 
@@ -367,5 +370,5 @@ def test_a_file_that_does_not_fit_is_refused_in_one_line(runs: dict[str, mcviz.R
 def test_without_ids_an_example_is_named_by_its_number(runs: dict[str, mcviz.Run], example: object) -> None:
     with pytest.raises(InvalidInputError, match="Task 1 is about the example"):
         read_label_studio(runs["numbers"], exported(data={"example": example}))
-    (found,) = read_label_studio(runs["numbers"], exported(data={"example": 4}))
-    assert found.example == 4
+    (entry,) = read_label_studio(runs["numbers"], exported(data={"example": 4}))
+    assert entry.example == 4

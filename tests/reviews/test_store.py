@@ -72,7 +72,7 @@ def test_undo_takes_back_ones_own_latest_and_nobody_else_s(tmp_path_factory, ste
 
 def test_a_writer_that_is_killed_loses_at_most_the_decision_it_was_writing(reviews: Reviews) -> None:
     rng = np.random.default_rng(0)
-    kept = 0
+    rows_before = 0
     for _ in range(12):
         told, tell = os.pipe()
 
@@ -87,12 +87,12 @@ def test_a_writer_that_is_killed_loses_at_most_the_decision_it_was_writing(revie
             finished = len(pipe.read(rng.integers(1, 20)))
             killed(child, after=rng.uniform(0, 0.005))
             finished += len(pipe.read())
-        found = len(reviews.rows())
-        assert kept + finished <= found <= kept + finished + 1
-        kept = found
-    assert kept > 12
+        rows = len(reviews.rows())
+        assert rows_before + finished <= rows <= rows_before + finished + 1
+        rows_before = rows
+    assert rows_before > 12
     reviews.add(0, "Bob", "none")
-    assert len(reviews.rows()) == kept + 1
+    assert len(reviews.rows()) == rows_before + 1
 
 
 def test_writers_at_once_lose_nothing_and_see_each_other(reviews: Reviews) -> None:
@@ -216,10 +216,12 @@ SPOILT = {
 }
 
 
-@pytest.mark.parametrize("made", [of_format_1, of_format_2])
+@pytest.mark.parametrize("reviews_of_format", [of_format_1, of_format_2])
 @pytest.mark.parametrize("spoilt", SPOILT)
-def test_a_file_that_is_not_what_was_written_is_refused_and_left_as_it_is(tmp_path: Path, spoilt: str, made) -> None:
-    reviews = made(tmp_path)
+def test_a_file_that_is_not_what_was_written_is_refused_and_left_as_it_is(
+    tmp_path: Path, spoilt: str, reviews_of_format: Callable[[Path], Reviews]
+) -> None:
+    reviews = reviews_of_format(tmp_path)
     assert len(reviews.rows()) == 30
     SPOILT[spoilt](reviews.path)
     before = reviews.path.read_bytes()
@@ -261,7 +263,7 @@ def test_any_byte_that_is_flipped_is_told_or_changes_nothing(tmp_path: Path) -> 
         reviews.add(example, "Ada", "class", class_name="a class", label="a label")
     reviews.undo("Ada")
     rows, content, rng = reviews.rows(), reviews.path.read_bytes(), np.random.default_rng(0)
-    size, told = len(content), 0
+    size, refusals = len(content), 0
     cells = [*range(100, 110), *range(4096, 4104), *range(8192, 8230)]  # where SQLite says what is in a page
     schema = range(3600, 4096)
     for place in [*cells, *rng.choice(schema, 100, replace=False), *rng.choice(size, 300, replace=False)]:
@@ -271,8 +273,8 @@ def test_any_byte_that_is_flipped_is_told_or_changes_nothing(tmp_path: Path) -> 
         try:
             assert reviews.rows() == rows, place
         except (CorruptReviewsError, InvalidInputError):  # or of a later version
-            told += 1
-    assert told > 100
+            refusals += 1
+    assert refusals > 100
 
 
 def test_lines_of_the_format_before_are_kept_and_new_ones_have_checksums(tmp_path: Path) -> None:
@@ -284,10 +286,10 @@ def test_lines_of_the_format_before_are_kept_and_new_ones_have_checksums(tmp_pat
     assert reviews.undo("Ada") == 29
     assert reviews.rows()[:30] == old
     with closing(sqlite3.connect(reviews.path)) as connection:
-        found = connection.execute("SELECT * FROM decisions ORDER BY number").fetchall()
+        lines = connection.execute("SELECT * FROM decisions ORDER BY number").fetchall()
         assert connection.execute("PRAGMA user_version").fetchone() == (2,)
-    assert [line[-1] for line in found[:30]] == [None] * 30
-    for *values, checksum in found[30:]:
+    assert [line[-1] for line in lines[:30]] == [None] * 30
+    for *values, checksum in lines[30:]:
         assert checksum == hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
@@ -339,7 +341,7 @@ def test_what_cannot_be_a_decision_is_refused_and_so_are_those_with_it(reviews: 
     assert reviews.rows() == []
 
 
-def made(folder: Path, seed: int, **more: object) -> mcviz.Run:
+def make_run(folder: Path, seed: int, **more: object) -> mcviz.Run:
     passes = np.random.default_rng(seed).dirichlet(np.ones(3), (4, 6)).astype(np.float32)
     data = np.arange(6 * 4 * 4, dtype=np.uint8).reshape(6, 4, 4, 1)
     mcviz.write_run(folder, passes, data=data, **more)
@@ -354,7 +356,7 @@ def users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_runs_over_the_same_examples_share_their_reviews(tmp_path: Path, users: Path) -> None:
-    one, other = made(tmp_path / "one", 0), made(tmp_path / "other", 1, labels=[0, 1, 2, 0, 1, 2])
+    one, other = make_run(tmp_path / "one", 0), make_run(tmp_path / "other", 1, labels=[0, 1, 2, 0, 1, 2])
     assert one.digest != other.digest
     before = sorted((tmp_path / "one").rglob("*"))
     open_reviews(one).add(2, "Ada", "class", class_name="1")
@@ -367,7 +369,7 @@ def test_runs_over_the_same_examples_share_their_reviews(tmp_path: Path, users: 
 def test_where_nothing_can_be_written_reviews_go_to_the_user_s_folder(
     tmp_path: Path, users: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = made(tmp_path / "cache" / "one", 0)
+    run = make_run(tmp_path / "cache" / "one", 0)
     with monkeypatch.context() as patch:
         patch.setattr(os, "access", lambda *_: False)
         open_reviews(run).add(0, "Ada", "skip")
@@ -378,4 +380,4 @@ def test_the_shipped_run_of_a_package_has_its_reviews_in_the_user_s_folder(
     tmp_path: Path, users: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "PACKAGE", tmp_path / "package")
-    assert open_reviews(made(tmp_path / "package" / "cache" / "one", 0)).path.is_relative_to(users)
+    assert open_reviews(make_run(tmp_path / "package" / "cache" / "one", 0)).path.is_relative_to(users)

@@ -219,7 +219,7 @@ def state_of(out: Path, *truths: dict[str, Any]) -> str:
 def numbers(run: Run) -> dict[str, Any]:
     """Every number that a run gives, and its texts."""
     table = run.scores()
-    found = {
+    values_of = {
         "predictions": run.predictions_block(0, None),
         "images": run.images if run.has_images else None,
         "content": run.content if run.manifest.examples.content else None,
@@ -235,5 +235,5 @@ def numbers(run: Run) -> dict[str, Any]:
     }
     return {
         "scores": {name: table[name].astype(object).where(table[name].notna(), None).tolist() for name in table},
-        **{name: None if values is None else np.asarray(values).tolist() for name, values in found.items()},
+        **{name: None if values is None else np.asarray(values).tolist() for name, values in values_of.items()},
     }

@@ -42,7 +42,7 @@ class Disk:
             self.contents[number] = path.read_bytes()
         return number
 
-    def made(self, path: Path, kind: dict[int, Any], empty: Any) -> int:
+    def add(self, path: Path, kind: dict[int, Any], empty: Any) -> int:
         """A file or folder was made; its number."""
         number = self.numbers[path] = len(self.folders) + len(self.contents)
         kind[number] = empty
@@ -55,7 +55,7 @@ class Disk:
 
     def number(self, path: Path) -> int:
         """The number of what is at a path; what nobody saw being made is a file that was made just now."""
-        return self.numbers[path] if path in self.numbers else self.made(path, self.contents, b"")
+        return self.numbers[path] if path in self.numbers else self.add(path, self.contents, b"")
 
     def renamed(self, before: Path, after: Path) -> None:
         """A file got another name in its folder."""
@@ -93,7 +93,7 @@ def recorded(folder: Path, action: Callable[[], object]) -> Disk:
 
     notes: dict[str, Callable[..., object]] = {
         "open": disk.number,
-        "mkdir": lambda path: disk.made(path, disk.folders, {}),
+        "mkdir": lambda path: disk.add(path, disk.folders, {}),
         **dict.fromkeys(("rename", "replace"), disk.renamed),
         **dict.fromkeys(("unlink", "remove", "rmdir"), disk.removed),
         "fsync": disk.synced,

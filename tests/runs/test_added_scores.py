@@ -97,12 +97,12 @@ def test_a_run_keeps_its_digest_and_its_files(run: Run, tmp_path: Path) -> None:
     assert before.items() <= after.items()
     again = open_run(run.path)
     assert (again.digest, verify_run(run.path).run.digest) == (digest, digest)
-    for each in (run, again):
-        assert each.score_names[-2:] == ("energy", "distance")
-        pd.testing.assert_frame_equal(each.scores()[list(table)], table)
-        assert each.scores()["energy"].tolist() == VALUES.tolist()
-        assert each.score_registry["energy"].uncertain_when == "low"
-        assert each.score_registry["distance"].uncertain_when == "high"
+    for opened in (run, again):
+        assert opened.score_names[-2:] == ("energy", "distance")
+        pd.testing.assert_frame_equal(opened.scores()[list(table)], table)
+        assert opened.scores()["energy"].tolist() == VALUES.tolist()
+        assert opened.score_registry["energy"].uncertain_when == "low"
+        assert opened.score_registry["distance"].uncertain_when == "high"
     written = pq.read_table(the_file(run)).to_pandas()
     assert written["id"].tolist() == table["id"].tolist()
     export_run(run, tmp_path / "table.parquet")
@@ -116,9 +116,9 @@ def test_a_score_ranks_refers_and_is_among_those_that_find_the_mistakes(run: Run
     assert 0 < mistakes < N
     run.add_score("oracle", wrong)
     run.add_score("trap", wrong, high_is_uncertain=False)
-    found = {name: refer(run, budget=mistakes, score=name) for name in ("oracle", "trap")}
-    assert found["oracle"].examples.tolist() == np.flatnonzero(wrong).tolist()
-    assert not wrong[found["trap"].examples].all()
+    referrals = {name: refer(run, budget=mistakes, score=name) for name in ("oracle", "trap")}
+    assert referrals["oracle"].examples.tolist() == np.flatnonzero(wrong).tolist()
+    assert not wrong[referrals["trap"].examples].all()
     figures = selective_figures(rank_by_all_scores(run))
     assert min(figures, key=lambda name: figures[name].augrc.value) == "oracle"
     assert figures["oracle"].e_aurc.value == pytest.approx(0)
@@ -240,12 +240,12 @@ def test_a_damaged_file_is_named_and_hides_nothing_else(run: Run, damage: str) -
     before = numbers(run)
     run.add_score("energy", VALUES)
     DAMAGES[damage](the_file(run))
-    for each in (run, open_run(run.path)):
+    for opened in (run, open_run(run.path)):
         with pytest.warns(UserWarning, match=rf"{FILE} cannot be .*Remove that file, and add its scores again"):
-            assert numbers(each) == before
-        assert "energy" not in each.score_registry
+            assert numbers(opened) == before
+        assert "energy" not in opened.score_registry
         with pytest.raises(CorruptRunError, match=FILE):
-            each.add_score("distance", VALUES)
+            opened.add_score("distance", VALUES)
     with pytest.warns(UserWarning, match=FILE), pytest.raises(CorruptRunError, match=FILE):
         verify_run(run.path)
     shutil.rmtree(the_file(run)) if the_file(run).is_dir() else the_file(run).unlink()
@@ -257,11 +257,11 @@ def test_a_damaged_file_is_named_and_hides_nothing_else(run: Run, damage: str) -
 
 
 FILES = {
-    "a table": ("energy.csv", "id,energy\n" + "".join(f"{each},{VALUES[each]}\n" for each in range(N)[::-1])),
+    "a table": ("energy.csv", "id,energy\n" + "".join(f"{example},{VALUES[example]}\n" for example in range(N)[::-1])),
     "one of several columns": ("e.tsv", "id\tx\tenergy\n" + "".join(f"{i}\tb\t{VALUES[i]}\n" for i in range(N))),
     "one of another name": ("e.jsonl", "".join(f'{{"id": "{i}", "e": {VALUES[i]}}}\n' for i in range(N))),
-    "one value a line": ("energy.txt", "".join(f"{each}\n" for each in VALUES)),
-    "one value a line below a head": ("energy.csv", "values\n" + "".join(f"{each}\n" for each in VALUES)),
+    "one value a line": ("energy.txt", "".join(f"{value}\n" for value in VALUES)),
+    "one value a line below a head": ("energy.csv", "values\n" + "".join(f"{value}\n" for value in VALUES)),
 }
 
 
@@ -277,7 +277,7 @@ def test_the_command_reads_a_table_or_one_value_a_line(run: Run, tmp_path: Path,
     assert run.score_registry["energy"].meaning == "As is."
 
 
-SHUFFLED = [str(each) for each in np.random.default_rng(1).permutation(N)]
+SHUFFLED = list(map(str, np.random.default_rng(1).permutation(N)))
 
 
 @pytest.mark.parametrize("ids", [None, IDS.tolist(), SHUFFLED], ids=["none", "texts", "numbers"])

@@ -30,7 +30,7 @@ READERS: dict[str, dict[str, Callable[[Run], object]]] = {
     },
     "one target of rows": {
         "manifest.json": lambda run: run.manifest,
-        "examples.parquet": lambda run: run.content,
+        "examples.parquet": lambda run: (run.content, run.columns),
         "predictions.zarr/label/c.0.0": lambda run: run.labels,
         "predictions.zarr/outputs/c.0.0.0": lambda run: run.predictions(0),
         "predictions.zarr/squared_error_per_pass/c.0": lambda run: run.pass_rmse,
@@ -89,9 +89,9 @@ def test_any_file_cut_short(finished_run: Path, truth: dict[str, Any], name: str
     content = file.read_bytes()
     for length in range(0, len(content), stride if name != "manifest.json" else 7 * stride):
         file.write_bytes(content[:length])
-        found = outcome(finished_run)
-        assert isinstance(found, str)
-        assert str(file) in found
+        message = outcome(finished_run)
+        assert isinstance(message, str)
+        assert str(file) in message
 
 
 @pytest.mark.parametrize("form", FORMS)

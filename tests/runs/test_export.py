@@ -42,14 +42,14 @@ def test_probabilities_as_npz(run: Run, tmp_path: Path) -> None:
 
 def test_everything_as_netcdf(run: Run, tmp_path: Path) -> None:
     export_run(run, tmp_path / "run.nc")
-    with xarray.open_dataset(tmp_path / "run.nc") as found:
-        assert dict(found.sizes) == {"draw": 6, "example": 11, "category": 3}
-        assert found["probs"].dims == ("draw", "example", "category")
-        np.testing.assert_array_equal(found["probs"], run.probs_block(0, 11))
-        np.testing.assert_array_equal(found["label"], run.labels)
-        np.testing.assert_array_equal(found["margin"], run.scores()["margin"])
-        assert found["category"].values.tolist() == list(run.class_names)
-        assert found.attrs["digest"] == run.digest
+    with xarray.open_dataset(tmp_path / "run.nc") as arrays:
+        assert dict(arrays.sizes) == {"draw": 6, "example": 11, "category": 3}
+        assert arrays["probs"].dims == ("draw", "example", "category")
+        np.testing.assert_array_equal(arrays["probs"], run.probs_block(0, 11))
+        np.testing.assert_array_equal(arrays["label"], run.labels)
+        np.testing.assert_array_equal(arrays["margin"], run.scores()["margin"])
+        assert arrays["category"].values.tolist() == list(run.class_names)
+        assert arrays.attrs["digest"] == run.digest
 
 
 @pytest.mark.parametrize("name", ["one target of rows", "three targets with variances"])
@@ -66,12 +66,12 @@ def test_a_regression_goes_with_its_targets_and_its_variances(tmp_path: Path, na
         assert set(arrays) == {*wanted, *more}
         for array, values in (wanted | more).items():
             np.testing.assert_array_equal(arrays[array], values)
-    with xarray.open_dataset(tmp_path / "a.nc") as found:
+    with xarray.open_dataset(tmp_path / "a.nc") as netcdf:
         for array, values in (wanted | {"label": run.labels}).items():
-            np.testing.assert_array_equal(found[array], values)
-        assert found["outputs"].dims == ("draw", "example", "target")
-        assert found["target"].values.tolist() == targets
-        assert set(run.manifest.scores) <= set(found)
+            np.testing.assert_array_equal(netcdf[array], values)
+        assert netcdf["outputs"].dims == ("draw", "example", "target")
+        assert netcdf["target"].values.tolist() == targets
+        assert set(run.manifest.scores) <= set(netcdf)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "a.parquet"), run.table())
 
 
@@ -79,9 +79,9 @@ def test_texts_and_rows_go_with_the_scores(tmp_path: Path) -> None:
     for name in ("classes of texts", "one target of rows"):
         run = make(tmp_path / name, **FORMS[name])
         export_run(run, tmp_path / "a.parquet")
-        found = pd.read_parquet(tmp_path / "a.parquet")
+        table = pd.read_parquet(tmp_path / "a.parquet")
         pd.testing.assert_frame_equal(
-            found[list(run.manifest.examples.content)].astype(run.content.dtypes), run.content
+            table[list(run.manifest.examples.content)].astype(run.content.dtypes), run.content
         )
 
 
@@ -125,17 +125,17 @@ def test_a_folder_that_is_not_there(run: Run, tmp_path: Path) -> None:
 
 
 def test_xarray_gives_the_arrays_under_the_names_of_the_field(run: Run) -> None:
-    found = xarray.open_zarr(f"{run.path}/predictions.zarr", consolidated=False)
-    assert found["probs"].dims == ("example", "category", "draw")
+    arrays = xarray.open_zarr(f"{run.path}/predictions.zarr", consolidated=False)
+    assert arrays["probs"].dims == ("example", "category", "draw")
     np.testing.assert_allclose(
-        found["probs"].transpose("draw", "example", "category"), run.probs_block(0, None), atol=1e-7
+        arrays["probs"].transpose("draw", "example", "category"), run.probs_block(0, None), atol=1e-7
     )
-    np.testing.assert_array_equal(found["deterministic_probs"], run.deterministic_probs)
-    np.testing.assert_array_equal(found["mean_probs"], run.mean_probs)
-    np.testing.assert_array_equal(found["images"], some_images())
-    np.testing.assert_array_equal(found["label"], some_labels())
-    np.testing.assert_array_equal(found["correct_per_pass"] / len(run), run.pass_accuracy)
-    assert found["label"].dtype == np.int64
+    np.testing.assert_array_equal(arrays["deterministic_probs"], run.deterministic_probs)
+    np.testing.assert_array_equal(arrays["mean_probs"], run.mean_probs)
+    np.testing.assert_array_equal(arrays["images"], some_images())
+    np.testing.assert_array_equal(arrays["label"], some_labels())
+    np.testing.assert_array_equal(arrays["correct_per_pass"] / len(run), run.pass_accuracy)
+    assert arrays["label"].dtype == np.int64
 
 
 @pytest.mark.parametrize("name", ["one target of rows", "three targets with variances"])
@@ -144,31 +144,31 @@ def test_xarray_gives_a_regression_in_its_unit(tmp_path: Path, name: str) -> Non
     run = make(tmp_path / "run", **form)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = xarray.open_zarr(f"{run.path}/predictions.zarr", consolidated=False)
-        passes = found["outputs"].transpose("draw", "example", "target").to_numpy()
+        arrays = xarray.open_zarr(f"{run.path}/predictions.zarr", consolidated=False)
+        passes = arrays["outputs"].transpose("draw", "example", "target").to_numpy()
         if "predicts" in form:
-            passes = np.concatenate([passes, found["variances"].transpose("draw", "example", "target")], axis=2)
+            passes = np.concatenate([passes, arrays["variances"].transpose("draw", "example", "target")], axis=2)
     np.testing.assert_array_equal(passes, run.predictions_block(0, None))
-    np.testing.assert_array_equal(found["label"], some_targets(11, len(form["targets"])))
-    np.testing.assert_array_equal(found["mean_outputs"], run.mean_predictions[:, : len(form["targets"])])
-    rmse = np.sqrt(found["squared_error_per_pass"] / found["label"].size)
+    np.testing.assert_array_equal(arrays["label"], some_targets(11, len(form["targets"])))
+    np.testing.assert_array_equal(arrays["mean_outputs"], run.mean_predictions[:, : len(form["targets"])])
+    rmse = np.sqrt(arrays["squared_error_per_pass"] / arrays["label"].size)
     np.testing.assert_allclose(rmse, run.pass_rmse, rtol=1e-12)
-    assert found["outputs"].attrs.get("units") == form.get("unit")
-    assert found["squared_error_per_pass"].attrs.get("units") == ("(kg)^2" if "unit" in form else None)
+    assert arrays["outputs"].attrs.get("units") == form.get("unit")
+    assert arrays["squared_error_per_pass"].attrs.get("units") == ("(kg)^2" if "unit" in form else None)
 
 
 def test_a_unit_of_time_stays_a_number_for_xarray(tmp_path: Path) -> None:
     run = make(tmp_path / "run", **FORMS["one target of rows"] | {"unit": "days"})
-    found = xarray.open_zarr(f"{run.path}/predictions.zarr", consolidated=False)
-    assert found["outputs"].dtype == np.float32
+    arrays = xarray.open_zarr(f"{run.path}/predictions.zarr", consolidated=False)
+    assert arrays["outputs"].dtype == np.float32
 
 
 def test_pandas_gives_a_regression_s_values_and_its_texts_and_rows(tmp_path: Path) -> None:
     for name, form in FORMS.items():
         run = make(tmp_path / name, **form)
-        found = pd.read_parquet(f"{run.path}/scores.parquet")
+        table = pd.read_parquet(f"{run.path}/scores.parquet")
         expected = ["example", "id", *task_of(run.manifest).table_columns(run.targets), *run.manifest.scores]
-        assert list(found) == expected
+        assert list(table) == expected
         if form.get("targets") == ("x", "y", "z 1"):
             assert expected[2:8] == [
                 "label_x",
@@ -185,10 +185,10 @@ def test_pandas_gives_a_regression_s_values_and_its_texts_and_rows(tmp_path: Pat
 
 
 def test_pandas_gives_the_ranking(run: Run) -> None:
-    found = pd.read_parquet(f"{run.path}/scores.parquet")
-    assert list(found) == ["example", "id", "label", "prediction", "correct", *STORED]
-    assert found["example"].tolist() == list(range(11))
-    pd.testing.assert_frame_equal(found[STORED], run.scores()[STORED].reset_index(drop=True))
+    table = pd.read_parquet(f"{run.path}/scores.parquet")
+    assert list(table) == ["example", "id", "label", "prediction", "correct", *STORED]
+    assert table["example"].tolist() == list(range(11))
+    pd.testing.assert_frame_equal(table[STORED], run.scores()[STORED].reset_index(drop=True))
 
 
 def test_duckdb_gives_the_ranking(run: Run) -> None:
@@ -203,20 +203,20 @@ def test_a_missing_shard_of_a_regression_is_missing_numbers_and_never_zeros(tmp_
     for name in (array, "label", f"mean_{array}"):
         (tmp_path / "run/predictions.zarr" / name / ("c.1.0.0" if name == array else "c.0.0")).unlink()
     (tmp_path / "run/predictions.zarr/squared_error_per_pass/c.0").unlink()
-    found = xarray.open_zarr(f"{run.path}/predictions.zarr", consolidated=False)
-    assert np.isnan(found[array][4:8]).all()
-    assert np.isfinite(found[array][:4]).all()
-    assert all(np.isnan(found[name]).all() for name in ("label", f"mean_{array}", "squared_error_per_pass"))
+    arrays = xarray.open_zarr(f"{run.path}/predictions.zarr", consolidated=False)
+    assert np.isnan(arrays[array][4:8]).all()
+    assert np.isfinite(arrays[array][:4]).all()
+    assert all(np.isnan(arrays[name]).all() for name in ("label", f"mean_{array}", "squared_error_per_pass"))
 
 
 def test_a_missing_shard_is_missing_numbers_and_never_zeros(tmp_path: Path) -> None:
     run = make(tmp_path / "run")
     (tmp_path / "run/predictions.zarr/probs/c.1.0.0").unlink()
     (tmp_path / "run/predictions.zarr/mean_probs/c.0.0").unlink()
-    found = xarray.open_zarr(f"{run.path}/predictions.zarr", consolidated=False)
-    assert np.isnan(found["probs"][4:8]).all()
-    assert np.isfinite(found["probs"][:4]).all()
-    assert np.isnan(found["mean_probs"]).all()
+    arrays = xarray.open_zarr(f"{run.path}/predictions.zarr", consolidated=False)
+    assert np.isnan(arrays["probs"][4:8]).all()
+    assert np.isfinite(arrays["probs"][:4]).all()
+    assert np.isnan(arrays["mean_probs"]).all()
 
 
 def test_the_shipped_run_opens_without_mcviz_and_without_a_warning() -> None:

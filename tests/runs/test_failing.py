@@ -62,10 +62,10 @@ for call in count(0, step):
     try:
         assert numbers(open_run(run)) == truth
         seen["whole"] += 1
-        assert [found.state for found in list_runs(folder / "cache")] == ["finished"]
+        assert [listed.state for listed in list_runs(folder / "cache")] == ["finished"]
     except RunNotFoundError:
         seen["none"] += 1
-        assert all("mcviz remove" in found.message for found in list_runs(folder / "cache"))
+        assert all("mcviz remove" in listed.message for listed in list_runs(folder / "cache"))
     if not others and call % 10 == 0:
         assert numbers(make(run)) == truth, "what is left is in nobody's way"
     try:
@@ -157,13 +157,13 @@ def test_a_run_whose_removal_was_stopped_is_listed_and_its_place_can_be_used(run
     LocalFolder(run.path).rename("manifest.json", "manifest-removed.json")
     with pytest.raises(RunNotFoundError):
         open_run(run.path)
-    (found,) = list_runs(tmp_path / "disk")
-    assert (found.state, found.message) == (
+    (listed,) = list_runs(tmp_path / "disk")
+    assert (listed.state, listed.message) == (
         "damaged",
         f"Its removal was stopped. Finish it with `mcviz remove {run.path}`.",
     )
-    made = make(run.path, seed=6)
-    assert numbers(made) != truth
+    another = make(run.path, seed=6)
+    assert numbers(another) != truth
     assert "manifest-removed.json" not in contents(Path(run.path))
 
 
@@ -175,11 +175,11 @@ def test_a_removal_that_the_disk_refuses_is_gone_on_with(run: Run, tmp_path: Pat
             with from_call(call, refuse):
                 remove_run(run.path)
         except StorageError as error:
-            told = str(error)
+            message = str(error)
         else:
             break
-        assert told.startswith((run.path, str(tmp_path / "disk")))
-        assert "input/output error" in told
+        assert message.startswith((run.path, str(tmp_path / "disk")))
+        assert "input/output error" in message
         with suppress(RunNotFoundError):
             remove_run(run.path)
         assert not list((tmp_path / "disk").iterdir())

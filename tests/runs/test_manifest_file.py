@@ -86,11 +86,11 @@ def test_any_field_changed(finished_runs: dict[str, Path], name: str, data: st.D
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mcviz.runs.storage.LocalFolder.read", reading((whole / "manifest.json"), content))
         try:
-            found = numbers(open_run(whole))
+            result = numbers(open_run(whole))
         except (CorruptRunError, PartialRunError, InvalidInputError) as error:
             str(error).encode()
         else:
-            assert found == truth_of(whole)
+            assert result == truth_of(whole)
 
 
 @cache

@@ -79,9 +79,9 @@ def test_no_healthy_run_is_called_damaged(
         with monkeypatch.context() as patch:
             at = At(patch, look, lambda out=out: CHANGES[change](out, whole))
             try:
-                found = str(use(out)).replace(str(out), "RUN")
+                result = str(use(out)).replace(str(out), "RUN")
                 seen.add("numbers")
-                assert found in truths or look == 0
+                assert result in truths or look == 0
             except (RunNotFoundError, PartialRunError):
                 seen.add("told")
             except CorruptRunError as error:
@@ -115,9 +115,9 @@ def test_what_was_removed_while_it_was_listed_is_not_listed(
             shutil.copytree(whole / "run", tmp_path / name)
         with monkeypatch.context() as patch:
             At(patch, look, lambda: remove_run(tmp_path / "a"))
-            found = {Path(run.path).name: run.state for run in list_runs(tmp_path)}
-        assert found.pop("a", "finished") == "finished"
-        assert found == {"b": "finished"}
+            states = {Path(run.path).name: run.state for run in list_runs(tmp_path)}
+        assert states.pop("a", "finished") == "finished"
+        assert states == {"b": "finished"}
         shutil.rmtree(tmp_path / "a", ignore_errors=True)
         shutil.rmtree(tmp_path / "b")
 

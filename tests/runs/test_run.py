@@ -91,10 +91,10 @@ def test_scores_are_those_of_the_kept_passes(run: Run) -> None:
 
 def test_a_score_that_was_not_known_when_the_run_was_made(tmp_path: Path, run: Run) -> None:
     older = make(tmp_path / "older", scores=("margin", "mutual_information"))
-    found, expected = older.scores(), run.scores()
-    assert list(found) == list(expected)
+    computed, expected = older.scores(), run.scores()
+    assert list(computed) == list(expected)
     for name in SCORES:
-        np.testing.assert_allclose(found[name], expected[name], rtol=0, atol=1e-6)
+        np.testing.assert_allclose(computed[name], expected[name], rtol=0, atol=1e-6)
     assert verify_run(older.path).mean_scores.keys() == {"margin", "mutual_information"}
 
 
@@ -229,11 +229,11 @@ def test_a_notebook_shows_what_the_manifest_says_and_reads_nothing(
     accuracy = run.ensemble_accuracy
     opened = open_run(run.path)
     monkeypatch.setattr(Run, "_read", None)  # of no file
-    shown = opened._repr_html_()
-    assert set(re.findall(r"<(\w+)", shown)) == {"b", "table", "tr", "td"}
-    facts = dict(re.findall(r"<td>(.*?)</td><td>(.*?)</td>", shown))
+    html = opened._repr_html_()
+    assert set(re.findall(r"<(\w+)", html)) == {"b", "table", "tr", "td"}
+    facts = dict(re.findall(r"<td>(.*?)</td><td>(.*?)</td>", html))
     assert facts["model"] == "&lt;script&gt;alert(1)&lt;/script&gt;"
     assert (facts["passes"], facts["examples"]) == ("6, masks per_pass, seed 5", "11")
     assert facts["accuracy"] == f"{accuracy[-1]:.2%}"
-    assert "Run &lt;b&gt;run<" in shown
-    assert len(shown) < 1000
+    assert "Run &lt;b&gt;run<" in html
+    assert len(html) < 1000

@@ -160,9 +160,9 @@ def by_plain_names(files: dict[str, Any]) -> dict[str, str]:
 def assert_holds(run: Run, recipe: Recipe, passes: int) -> None:
     """Every number that a run gives is that of the model."""
     np.testing.assert_array_equal(run.predictions_block(0, None), predicted(recipe, passes))
-    expected, found = table(recipe, passes), run.table()
+    expected, scores = table(recipe, passes), run.table()
     for name in expected.keys() - {"quality"}:
-        np.testing.assert_allclose(found[name].astype(np.float64), expected[name], atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(scores[name].astype(np.float64), expected[name], atol=1e-5, err_msg=name)
     quality = run.ensemble_rmse if recipe.is_regression else run.ensemble_accuracy
     np.testing.assert_allclose([quality[-1], run.manifest.quality], expected["quality"], rtol=1e-6)
 
@@ -222,10 +222,10 @@ class FolderOfRuns(RuleBasedStateMachine):
         missing = [shard for shard in range(len(SHARDS)) if shard not in done]
         written = [shard for shard in missing if count(missing[: missing.index(shard) + 1]) <= examples]
         whole, at_first = written == missing, count(done) * (passes - first)
-        told: list[tuple[int, int]] = []
+        progress_counts: list[tuple[int, int]] = []
 
         def progress(*counts: int) -> None:
-            told.append(counts)
+            progress_counts.append(counts)
             if counts[0] > at_first + examples * (passes - first):
                 raise Stop
 
@@ -233,10 +233,10 @@ class FolderOfRuns(RuleBasedStateMachine):
         with nullcontext() if whole else pytest.raises(Stop):
             assert_holds(make(self.cache / name, **options), recipe, passes)
         total = EXAMPLES * (passes - first)
-        assert source.asked == [(*SHARDS[each], first, passes - first) for each in missing[: len(written) + 1]]
-        assert told == sorted(told)
-        assert told[0] == (at_first, total)
-        assert not whole or told[-1] == (total, total)
+        assert source.asked == [(*SHARDS[shard], first, passes - first) for shard in missing[: len(written) + 1]]
+        assert progress_counts == sorted(progress_counts)
+        assert progress_counts[0] == (at_first, total)
+        assert not whole or progress_counts[-1] == (total, total)
         if whole:
             begun = {more: done for more, done in run.begun.items() if more > passes}
             self.runs[name] = PlainRun(recipe, passes, begun, derived=run.derived)
@@ -408,8 +408,8 @@ class FolderOfRuns(RuleBasedStateMachine):
                 verify_run(self.cache / name)
             return
         assert_holds(open_run(self.cache / name), self.runs[name].recipe, self.runs[name].passes)
-        found, listed = verify_run(self.cache / name), self.listed(name, "manifest.json")
-        assert (found.files, found.bytes) == (len(listed), sum(file["bytes"] for file in listed.values()))
+        report, listed = verify_run(self.cache / name), self.listed(name, "manifest.json")
+        assert (report.files, report.bytes) == (len(listed), sum(file["bytes"] for file in listed.values()))
 
     def leave_strays(self, name: str) -> None:
         """Leave what killed writers leave: unfinished files, those of fewer passes, and a lock that nobody holds."""
@@ -432,8 +432,8 @@ class FolderOfRuns(RuleBasedStateMachine):
 
     @invariant()
     def the_list_is_that_of_the_model(self) -> None:
-        found = [(run.name, run.state, run.examples_done) for run in list_runs(self.cache)]
-        assert found == [
+        listed = [(run.name, run.state, run.examples_done) for run in list_runs(self.cache)]
+        assert listed == [
             (name, "finished" if run.passes else "partial", run.examples_done())
             for name, run in sorted(self.runs.items())
         ]

@@ -96,9 +96,8 @@ def test_an_address_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
         open_run("memory://run")
 
 
+@pytest.mark.parametrize("address", ["s3"], indirect=True)
 def test_a_store_that_does_not_answer(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not address.startswith("s3"):
-        return
     import s3fs
 
     s3fs.S3FileSystem.clear_instance_cache()
@@ -115,8 +114,8 @@ ASK = """
 import hashlib, json, sys
 from tests.runs.making import MadeUpSource, make, numbers, some_images
 source = MadeUpSource(some_images(), 3, 5, pause=0.02)
-found = numbers(make(sys.argv[1], source=source))
-print(json.dumps([len(source.asked), hashlib.sha256(json.dumps(found).encode()).hexdigest()]))
+values = numbers(make(sys.argv[1], source=source))
+print(json.dumps([len(source.asked), hashlib.sha256(json.dumps(values).encode()).hexdigest()]))
 """
 
 READ = """
@@ -155,7 +154,7 @@ def test_eight_processes_ask_for_one_run(tmp_path: Path) -> None:
     reading = python(READ, str(tmp_path / "run"), str(tmp_path / "truth"))
     answers = [json.loads(process.communicate(timeout=100)[0]) for process in asking]
     assert sorted(blocks for blocks, _ in answers) == [0] * 7 + [3], "one samples all blocks, the others none"
-    assert len({found for _, found in answers}) == 1
+    assert len({digest for _, digest in answers}) == 1
     reading.communicate(timeout=100)
     assert reading.returncode == 0
     assert {path.name for path in tmp_path.iterdir()} == {"run", "truth"}
@@ -174,11 +173,11 @@ def test_a_lock_is_waited_for_and_one_of_a_dead_process_is_not(tmp_path: Path) -
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
     with ThreadPoolExecutor(1) as pool:
-        made = pool.submit(make, tmp_path / "run")
+        writing = pool.submit(make, tmp_path / "run")
         time.sleep(0.3)
-        assert not made.done()
+        assert not writing.done()
         os.kill(holder.pid, signal.SIGKILL)
-        assert numbers(made.result(timeout=30)) == numbers(open_run(tmp_path / "run"))
+        assert numbers(writing.result(timeout=30)) == numbers(open_run(tmp_path / "run"))
     holder.communicate()
 
 
@@ -194,8 +193,8 @@ def test_one_run_can_be_read_by_many_threads(tmp_path: Path) -> None:
     truth = [run.probs(image).tolist() for image in range(11)]
     again = open_run(tmp_path / "run")
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda image: again.probs(image % 11).tolist(), range(220)))
-    assert found == truth * 20
+        read = list(pool.map(lambda image: again.probs(image % 11).tolist(), range(220)))
+    assert read == truth * 20
 
 
 def test_a_system_without_such_locks_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
