@@ -13,7 +13,7 @@ import pytest
 import xarray
 
 from mcviz.errors import InvalidInputError, StorageError
-from mcviz.runs import Run, as_xarray, export_run
+from mcviz.runs import Run, as_xarray, export_run, open_run
 from mcviz.runs.tables import stored_scores
 from mcviz.tasks import task_of
 from tests.runs.making import FORMS, make, some_content, some_images, some_labels, some_targets
@@ -23,8 +23,8 @@ STORED = list(stored_scores("classification"))
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return make(tmp_path_factory.mktemp("runs") / "run")
+def run(finished_runs: dict[str, Path]) -> Run:
+    return open_run(finished_runs["classes of images"])
 
 
 def test_scores_as_parquet(run: Run, tmp_path: Path) -> None:
@@ -53,8 +53,10 @@ def test_everything_as_netcdf(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["one target of rows", "three targets with variances"])
-def test_a_regression_goes_with_its_targets_and_its_variances(tmp_path: Path, name: str) -> None:
-    run = make(tmp_path / "run", **FORMS[name])
+def test_a_regression_goes_with_its_targets_and_its_variances(
+    finished_runs: dict[str, Path], tmp_path: Path, name: str
+) -> None:
+    run = open_run(finished_runs[name])
     targets, passes, fixed = list(run.targets), run.predictions_block(0, None), run.deterministic_predictions
     wanted = {"outputs": passes[..., : len(targets)], "deterministic_outputs": fixed[:, : len(targets)]}
     if run.manifest.predicts != "mean":
@@ -75,9 +77,9 @@ def test_a_regression_goes_with_its_targets_and_its_variances(tmp_path: Path, na
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "a.parquet"), run.table())
 
 
-def test_texts_and_rows_go_with_the_scores(tmp_path: Path) -> None:
+def test_texts_and_rows_go_with_the_scores(finished_runs: dict[str, Path], tmp_path: Path) -> None:
     for name in ("classes of texts", "one target of rows"):
-        run = make(tmp_path / name, **FORMS[name])
+        run = open_run(finished_runs[name])
         export_run(run, tmp_path / "a.parquet")
         table = pd.read_parquet(tmp_path / "a.parquet")
         pd.testing.assert_frame_equal(
@@ -139,9 +141,8 @@ def test_xarray_gives_the_arrays_under_the_names_of_the_field(run: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ["one target of rows", "three targets with variances"])
-def test_xarray_gives_a_regression_in_its_unit(tmp_path: Path, name: str) -> None:
-    form = FORMS[name]
-    run = make(tmp_path / "run", **form)
+def test_xarray_gives_a_regression_in_its_unit(finished_runs: dict[str, Path], name: str) -> None:
+    form, run = FORMS[name], open_run(finished_runs[name])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         arrays = xarray.open_zarr(f"{run.path}/predictions.zarr", consolidated=False)
@@ -163,9 +164,9 @@ def test_a_unit_of_time_stays_a_number_for_xarray(tmp_path: Path) -> None:
     assert arrays["outputs"].dtype == np.float32
 
 
-def test_pandas_gives_a_regression_s_values_and_its_texts_and_rows(tmp_path: Path) -> None:
+def test_pandas_gives_a_regression_s_values_and_its_texts_and_rows(finished_runs: dict[str, Path]) -> None:
     for name, form in FORMS.items():
-        run = make(tmp_path / name, **form)
+        run = open_run(finished_runs[name])
         table = pd.read_parquet(f"{run.path}/scores.parquet")
         expected = ["example", "id", *task_of(run.manifest).table_columns(run.targets), *run.manifest.scores]
         assert list(table) == expected
@@ -209,11 +210,10 @@ def test_a_missing_shard_of_a_regression_is_missing_numbers_and_never_zeros(tmp_
     assert all(np.isnan(arrays[name]).all() for name in ("label", f"mean_{array}", "squared_error_per_pass"))
 
 
-def test_a_missing_shard_is_missing_numbers_and_never_zeros(tmp_path: Path) -> None:
-    run = make(tmp_path / "run")
-    (tmp_path / "run/predictions.zarr/probs/c.1.0.0").unlink()
-    (tmp_path / "run/predictions.zarr/mean_probs/c.0.0").unlink()
-    arrays = xarray.open_zarr(f"{run.path}/predictions.zarr", consolidated=False)
+def test_a_missing_shard_is_missing_numbers_and_never_zeros(finished_run: Path) -> None:
+    (finished_run / "predictions.zarr/probs/c.1.0.0").unlink()
+    (finished_run / "predictions.zarr/mean_probs/c.0.0").unlink()
+    arrays = xarray.open_zarr(f"{finished_run}/predictions.zarr", consolidated=False)
     assert np.isnan(arrays["probs"][4:8]).all()
     assert np.isfinite(arrays["probs"][:4]).all()
     assert np.isnan(arrays["mean_probs"]).all()

@@ -20,8 +20,8 @@ HALF_A_STEP = 0.5 / 65534 + 2**-24
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return open_run(make(tmp_path_factory.mktemp("runs") / "small").path)
+def run(finished_runs: dict[str, Path]) -> Run:
+    return open_run(finished_runs["classes of images"])
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace as replaced
 
 from mcviz.errors import CorruptRunError
-from mcviz.runs import verify_run, writer
+from mcviz.runs import open_run, verify_run, writer
 from mcviz.runs.manifest_file import write_manifest
 from mcviz.runs.storage import folder_at
 from mcviz.runs.tables import stored_scores
@@ -18,9 +18,8 @@ from tests.cases import one_in
 from tests.runs.making import FORMS, MadeUpSource, made_up, make
 
 
-def test_a_sound_run_is_told_in_figures(tmp_path: Path) -> None:
-    run = make(tmp_path / "run")
-    report = verify_run(tmp_path / "run")
+def test_a_sound_run_is_told_in_figures(finished_run: Path) -> None:
+    run, report = open_run(finished_run), verify_run(finished_run)
     assert report.accuracy["deterministic"] == run.deterministic_accuracy
     assert report.accuracy["mean single pass"] == pytest.approx(run.pass_accuracy.mean())
     assert report.accuracy["ensemble"] == run.ensemble_accuracy[-1]
@@ -93,9 +92,9 @@ def test_every_stored_number_that_is_not_that_of_the_passes_is_found_whatever_th
             verify_run(tmp_path / key)
 
 
-def test_a_regression_is_told_in_figures(tmp_path: Path) -> None:
-    run = make(tmp_path / "run", **FORMS["one target of rows"])
-    report = verify_run(tmp_path / "run")
+@pytest.mark.parametrize("form", ["one target of rows"])
+def test_a_regression_is_told_in_figures(finished_run: Path) -> None:
+    run, report = open_run(finished_run), verify_run(finished_run)
     errors = run.predictions_block(0, None).astype(np.float64) - run.labels
     assert report.accuracy == {}
     assert report.rmse["mean single pass"] == pytest.approx(np.sqrt((errors**2).mean()))
@@ -105,8 +104,8 @@ def test_a_regression_is_told_in_figures(tmp_path: Path) -> None:
     assert str(report).count(" kg") == 3
 
 
-def test_progress_is_told_and_what_it_raises_stops_the_work(tmp_path: Path) -> None:
-    run, counts = make(tmp_path / "run"), []
+def test_progress_is_told_and_what_it_raises_stops_the_work(finished_run: Path) -> None:
+    run, counts = open_run(finished_run), []
     verify_run(run.path, lambda done, total: counts.append((done, total)))
     steps = len(run.manifest.files) + run.manifest.shards
     assert counts == [(done, steps) for done in range(1, steps + 1)]
@@ -121,8 +120,8 @@ def test_progress_is_told_and_what_it_raises_stops_the_work(tmp_path: Path) -> N
     assert counts == [(1, steps)]
 
 
-def test_an_accuracy_in_the_manifest_that_the_passes_do_not_have_is_found(tmp_path: Path) -> None:
-    run, folder = make(tmp_path / "run"), folder_at(tmp_path / "run")
+def test_an_accuracy_in_the_manifest_that_the_passes_do_not_have_is_found(finished_run: Path) -> None:
+    run, folder = open_run(finished_run), folder_at(finished_run)
     assert run.manifest.quality == pytest.approx(run.ensemble_accuracy[-1])
     write_manifest(folder, replaced(run.manifest, quality=0.999))
     with pytest.raises(CorruptRunError, match=r"manifest\.json holds numbers that are not those"):
