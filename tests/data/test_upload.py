@@ -1,6 +1,5 @@
 """Picture files as strangers send them: good ones come in as they look, all others end in a sentence."""
 
-import io
 import struct
 import subprocess
 import sys
@@ -16,12 +15,7 @@ from PIL import Image
 
 from mcviz.data.pictures import edge_brightness, fit_picture, flatten_on_white, read_picture
 from mcviz.errors import InvalidInputError
-
-
-def saved(picture: Image.Image, kind: str = "PNG", **options) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()
+from tests.factories import encode_picture
 
 
 def chunk(name: bytes, data: bytes) -> bytes:
@@ -44,29 +38,28 @@ def pixels() -> np.ndarray:
 
 
 def test_a_png_comes_in_to_the_bit(pixels: np.ndarray) -> None:
-    np.testing.assert_array_equal(read_picture(saved(Image.fromarray(pixels))), pixels)
+    np.testing.assert_array_equal(read_picture(encode_picture(pixels)), pixels)
 
 
 def test_a_jpeg_comes_in_as_it_looks() -> None:
     flat = np.full((16, 16, 3), (200, 90, 30), np.uint8)
-    shown = read_picture(saved(Image.fromarray(flat), "JPEG", quality=95))
+    shown = read_picture(encode_picture(flat, "JPEG", quality=95))
     assert np.abs(shown.astype(int) - flat).max() <= 4
 
 
 def test_the_name_does_not_matter_but_grey_palette_and_single_bits_do(pixels: np.ndarray) -> None:
-    grey = Image.fromarray(pixels[..., 0])
-    np.testing.assert_array_equal(read_picture(saved(grey)), np.repeat(pixels[..., :1], 3, axis=2))
+    np.testing.assert_array_equal(read_picture(encode_picture(pixels[..., 0])), np.repeat(pixels[..., :1], 3, axis=2))
     palette = Image.fromarray(pixels).quantize(16)
-    np.testing.assert_array_equal(read_picture(saved(palette)), np.asarray(palette.convert("RGB")))
+    np.testing.assert_array_equal(read_picture(encode_picture(palette)), np.asarray(palette.convert("RGB")))
     bits = Image.fromarray(pixels[..., 0] > 127)
-    np.testing.assert_array_equal(read_picture(saved(bits))[..., 0], np.where(pixels[..., 0] > 127, 255, 0))
+    np.testing.assert_array_equal(read_picture(encode_picture(bits))[..., 0], np.where(pixels[..., 0] > 127, 255, 0))
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_what_is_transparent_shows_white(mode: str) -> None:
     black = Image.new("RGBA", (4, 4), (0, 0, 0, 255))
     black.putpixel((1, 2), (0, 0, 0, 0))
-    content = saved(black.quantize(4)) if mode == "P" else saved(black.convert(mode))
+    content = encode_picture(black.quantize(4)) if mode == "P" else encode_picture(black.convert(mode))
     shown = read_picture(content)
     assert shown[2, 1].tolist() == [255, 255, 255]
     assert shown[0, 0].tolist() == [0, 0, 0]
@@ -79,29 +72,29 @@ def test_a_turn_that_the_camera_noted_is_carried_out(kind: str, orientation: int
     halves[:, 12:] = 255
     exif = Image.Exif()
     exif[0x0112] = orientation
-    shown = read_picture(saved(Image.fromarray(halves), kind, exif=exif))
+    shown = read_picture(encode_picture(halves, kind, exif=exif))
     np.testing.assert_array_equal(shown > 127, np.rot90(halves, turned) > 127)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_broken_notes_of_a_camera_do_no_harm(pixels: np.ndarray) -> None:
-    content = saved(Image.fromarray(pixels), exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    content = encode_picture(pixels, exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
     np.testing.assert_array_equal(read_picture(content), pixels)
 
 
 def test_a_phone_s_picture_with_a_second_one_inside_gives_the_first(pixels: np.ndarray) -> None:
     first, second = Image.fromarray(np.full((8, 8, 3), 250, np.uint8)), Image.fromarray(np.zeros((8, 8, 3), np.uint8))
-    content = saved(first, "MPO", save_all=True, append_images=[second])
+    content = encode_picture(first, "MPO", save_all=True, append_images=[second])
     assert read_picture(content).min() > 240
 
 
 def gif() -> bytes:
-    return saved(Image.new("L", (5, 5)), "GIF")
+    return encode_picture(Image.new("L", (5, 5)), "GIF")
 
 
 def animated() -> bytes:
     frames = [Image.new("L", (5, 5), grey) for grey in (0, 100, 200)]
-    return saved(frames[0], save_all=True, append_images=frames[1:])
+    return encode_picture(frames[0], save_all=True, append_images=frames[1:])
 
 
 def bomb() -> bytes:
@@ -110,27 +103,27 @@ def bomb() -> bytes:
 
 REFUSED = {
     "empty": (b"", "empty"),
-    "large file": (saved(Image.new("L", (5, 5))) + bytes(40 * 2**20), r"at most 40 MB"),
+    "large file": (encode_picture(Image.new("L", (5, 5))) + bytes(40 * 2**20), r"at most 40 MB"),
     "text": (b"hello", "neither PNG nor JPEG"),
     "renamed GIF": (gif(), "but a GIF"),
     "renamed SVG": (b'\n <svg xmlns="http://www.w3.org/2000/svg"/>', "but an SVG"),
     "renamed XML": (b'<?xml version="1.0"?><svg/>', "but an SVG"),
-    "renamed WebP": (saved(Image.new("RGB", (5, 5)), "WEBP"), "but a WebP"),
-    "renamed BMP": (saved(Image.new("RGB", (5, 5)), "BMP"), "but a BMP"),
-    "renamed TIFF": (saved(Image.new("RGB", (5, 5)), "TIFF"), "but a TIFF"),
+    "renamed WebP": (encode_picture(Image.new("RGB", (5, 5)), "WEBP"), "but a WebP"),
+    "renamed BMP": (encode_picture(Image.new("RGB", (5, 5)), "BMP"), "but a BMP"),
+    "renamed TIFF": (encode_picture(Image.new("RGB", (5, 5)), "TIFF"), "but a TIFF"),
     "bomb": (bomb(), "too large"),
-    "many pixels": (saved(Image.new("1", (10_001, 5000))), "At most 50 million"),
+    "many pixels": (encode_picture(Image.new("1", (10_001, 5000))), "At most 50 million"),
     "renamed HEIC": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "but a HEIC photograph"),
-    "1 × 1": (saved(Image.new("L", (1, 1))), "too small"),
-    "a line": (saved(Image.new("L", (300, 1))), "too small"),
+    "1 × 1": (encode_picture(Image.new("L", (1, 1))), "too small"),
+    "a line": (encode_picture(Image.new("L", (300, 1))), "too small"),
     "animated": (animated(), "animated"),
-    "CMYK": (saved(Image.new("CMYK", (5, 5)), "JPEG"), "CMYK"),
-    "16-bit grey": (saved(Image.new("I;16", (5, 5))), "16 bits"),
+    "CMYK": (encode_picture(Image.new("CMYK", (5, 5)), "JPEG"), "CMYK"),
+    "16-bit grey": (encode_picture(Image.new("I;16", (5, 5))), "16 bits"),
     "16-bit RGB": (png(2, 2, 16, 2, zlib.compress(bytes(2 * 13))), "16 bits"),
     "signature alone": (b"\x89PNG\r\n\x1a\n", "damaged or cut short"),
     "JPEG signature alone": (b"\xff\xd8\xff\xe0", "damaged or cut short"),
-    "truncated PNG": (saved(noise(60))[:-600], "damaged or cut short"),
-    "truncated JPEG": (saved(noise(60), "JPEG")[:-600], "damaged or cut short"),
+    "truncated PNG": (encode_picture(noise(60))[:-600], "damaged or cut short"),
+    "truncated JPEG": (encode_picture(noise(60), "JPEG")[:-600], "damaged or cut short"),
     "no pixels": (png(4, 4, 8, 0, b""), "damaged or cut short"),
     "bomb in a text": (
         png(4, 4, 8, 0, zlib.compress(bytes(20)), chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(10**8), 9))),
@@ -190,6 +183,12 @@ def test_fifty_megapixels_of_a_phone_are_read_at_a_reduced_size_in_bounded_memor
     assert lower < 15
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_strip_as_narrow_as_a_hair_is_made_smaller_too(kind: str) -> None:
+    content = encode_picture(np.full((20_000, 3), 200, np.uint8), kind)
+    assert read_picture(content).shape == (2000, 1, 3)
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "L", "1"])
 def test_a_picture_that_is_made_smaller_is_the_average_of_what_it_shows(mode: str) -> None:
     black = Image.new("RGBA", (5000, 1500), (0, 0, 0, 255))
@@ -201,7 +200,7 @@ def test_a_picture_that_is_made_smaller_is_the_average_of_what_it_shows(mode: st
         if mode in "L1"
         else black.convert(mode)
     )
-    shown = read_picture(saved(given, compress_level=1), 1000)
+    shown = read_picture(encode_picture(given, compress_level=1), 1000)
     assert shown.shape == (300, 1000, 3)
     assert shown[:180].min() == 255
     assert shown[180:].max() == 0
@@ -218,7 +217,7 @@ def test_the_brightness_of_an_edge_is_that_of_the_background(dtype: type) -> Non
 
 @pytest.mark.attack
 def test_a_jpeg_of_thousands_of_scans_is_refused_unread() -> None:
-    content = saved(noise(600), "JPEG", progressive=True)
+    content = encode_picture(noise(600), "JPEG", progressive=True)
     at = content.rindex(b"\xff\xda")
     last_scan = content[at:-2]
     assert read_picture(content).shape == (600, 600, 3)
@@ -235,10 +234,10 @@ def test_damage_anywhere_gives_a_picture_or_a_sentence(data: st.DataObject) -> N
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "words"
     content = {
-        "PNG": lambda: saved(noise(12).convert("RGBA").quantize(8)),
-        "JPEG": lambda: saved(noise(12), "JPEG", progressive=True),
+        "PNG": lambda: encode_picture(noise(12).convert("RGBA").quantize(8)),
+        "JPEG": lambda: encode_picture(noise(12), "JPEG", progressive=True),
         "APNG": animated,
-        "EXIF": lambda: saved(noise(12), "JPEG", exif=exif),
+        "EXIF": lambda: encode_picture(noise(12), "JPEG", exif=exif),
     }[kind]()
     broken = bytearray(content)
     for _ in range(data.draw(st.integers(1, 4))):
