@@ -71,12 +71,12 @@ def test_what_is_indexed_is_what_it_is_in_the_whole_column(pictures: Pictures, w
 @settings(max_examples=20)
 @given(st.permutations(range(COUNT)), st.integers(0, COUNT), st.integers(0, COUNT))
 def test_some_of_some_elsewhere_are_the_same(pictures: Pictures, order, start: int, stop: int) -> None:
-    kept = np.array(order)[:40]
-    some = DataSet(pictures).take(kept).take(np.arange(20)[::-1])
+    places = np.array(order)[:40]
+    some = DataSet(pictures).take(places).take(np.arange(20)[::-1])
     sent = pickle.dumps(some.slice_for_worker(start, stop))
     assert len(sent) < 1500
     there = pickle.loads(sent).images  # noqa: S301
-    np.testing.assert_array_equal(there[:], IMAGES[kept[:20][::-1]][start:stop])
+    np.testing.assert_array_equal(there[:], IMAGES[places[:20][::-1]][start:stop])
     np.testing.assert_array_equal(DataSet(pictures).slice_for_worker(start, stop).images[:], IMAGES[start:stop])
 
 

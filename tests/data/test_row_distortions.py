@@ -89,12 +89,12 @@ def test_what_cannot_be_is_refused(call):
 @given(arrays(np.float32, (9, 3), elements=st.floats(-1e6, 1e6, width=32)))
 def test_robust_z_is_the_distance_from_the_median_in_scipy_s_mad_or_else_std(rows):
     z = column_stats(rows).z(rows)
-    for column, found in zip(rows.T.astype(np.float64), z.T, strict=True):
+    for column, scores in zip(rows.T.astype(np.float64), z.T, strict=True):
         spread = median_abs_deviation(column) * 1.4826 or column.std()
         if spread:
-            np.testing.assert_allclose(found, (column - np.median(column)) / spread, rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(scores, (column - np.median(column)) / spread, rtol=1e-9, atol=1e-12)
         else:
-            assert (found == 0).all()
+            assert (scores == 0).all()
 
 
 def test_a_value_beside_a_constant_is_infinitely_far():

@@ -229,16 +229,16 @@ def test_classes_that_the_data_name_are_renamed_by_pairs_and_never_by_their_plac
     renamed = read.with_class_names({"bee": "Bee"})
     check(renamed, COLOUR, LABELS, ("ant", "Bee", "cat, tabby"))
     assert renamed.matched_by == read.matched_by
-    for wrong, told in (
+    for wrong, message in (
         ({"wasp": "Wasp"}, "new names of ant, bee, cat, tabby. Received: wasp"),
         ({"bee": "ant"}, "3 different names"),
     ):
-        with pytest.raises(InvalidInputError, match=told):
+        with pytest.raises(InvalidInputError, match=message):
             read.with_class_names(wrong)
     check(read.with_class_names(["bee", "cat, tabby", "ant"]), COLOUR, (LABELS - 1) % 3, ("bee", "cat, tabby", "ant"))
-    told = r"names for all of ant, bee, cat, tabby, which the data have.* --rename-class ant=…. .* --names-in-order"
+    message = r"names for all of ant, bee, cat, tabby, which the data have.* --rename-class ant=…. .* --names-in-order"
     for others in (["a", "b"], ["a", "b", "c"], ["Cat", "Ant", "Bee"], ["a", "b", "c", "d"], ["a", "b", "ant"]):
-        with pytest.raises(InvalidInputError, match=told):
+        with pytest.raises(InvalidInputError, match=message):
             read.with_class_names(others)
 
 
@@ -249,8 +249,8 @@ def test_one_broken_picture_is_named_and_counted_and_left_out_on_demand(tmp_path
     with pytest.raises(InvalidInputError, match=r"1 of 6 pictures cannot be read: bee.3\.png: .* --skip-broken"):
         read_data(tmp_path)
     read = read_data(tmp_path, skip_broken=True)
-    kept = [0, 1, 2, 4, 5]
-    check(read, COLOUR[kept], LABELS[kept], CLASSES)
+    whole = [0, 1, 2, 4, 5]
+    check(read, COLOUR[whole], LABELS[whole], CLASSES)
     assert "3.png" in read.notes[0]
 
 
@@ -267,7 +267,7 @@ COMMA_DTYPE = (
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda f: f / "nowhere", "There is no data at .*nowhere. Give a folder of pictures"),
         (lambda f: f, r"the folder holds no pictures \(\.png"),
@@ -292,8 +292,8 @@ COMMA_DTYPE = (
         (lambda f: write_file(f / "a.npy", COMMA_DTYPE), "cannot be read as a plain array"),
     ],
 )
-def test_what_cannot_be_used_is_told_in_one_line(tmp_path, make, told):
-    with pytest.raises((InvalidInputError, DataNotFoundError), match=told) as caught:
+def test_what_cannot_be_used_is_told_in_one_line(tmp_path, make, message):
+    with pytest.raises((InvalidInputError, DataNotFoundError), match=message) as caught:
         read_data(make(tmp_path))
     assert "\n" not in str(caught.value)
     assert str(tmp_path) in str(caught.value)

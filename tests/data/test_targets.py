@@ -106,8 +106,8 @@ WRONG: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_no_target_is_told_in_one_line(name):
-    values, told = WRONG[name]
-    with pytest.raises(InvalidInputError, match=told) as caught:
+    values, message = WRONG[name]
+    with pytest.raises(InvalidInputError, match=message) as caught:
         as_data_set((IMAGES, values), "regression")
     assert "\n" not in str(caught.value)
 

@@ -68,8 +68,8 @@ def test_what_is_no_word_stays_and_words_are_shuffled_dropped_or_replaced_in_the
 
 
 def test_words_are_drawn_as_often_as_the_other_texts_have_them():
-    drawn = random_words(array(" ".join(["x"] * 4000)), OTHERS)[0].split()
-    shares = {word: count / 4000 for word, count in Counter(drawn).items()}
+    words = random_words(array(" ".join(["x"] * 4000)), OTHERS)[0].split()
+    shares = {word: count / 4000 for word, count in Counter(words).items()}
     assert shares == pytest.approx({"red": 0.5, "green": 0.25, "blue": 0.25}, abs=0.04)
 
 

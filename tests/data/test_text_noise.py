@@ -14,10 +14,10 @@ OTHERS = np.array(["a good film", "", "bad", " \n ", "many words  in\none text"]
 @pytest.mark.parametrize("name", TEXT_NOISES)
 @given(seed=st.integers(0, 10**6), count=st.integers(1, 9))
 def test_noise_is_the_same_for_a_seed_and_however_many_are_drawn(name: str, seed: int, count: int) -> None:
-    drawn = TEXT_NOISES[name].draw(count, OTHERS, seed)
-    assert (drawn.dtype, drawn.shape) == (object, (count,))
-    assert {type(text) for text in drawn} == {str}
-    assert drawn.tolist() == TEXT_NOISES[name].draw(count + 3, OTHERS, seed)[:count].tolist()
+    noise = TEXT_NOISES[name].draw(count, OTHERS, seed)
+    assert (noise.dtype, noise.shape) == (object, (count,))
+    assert {type(text) for text in noise} == {str}
+    assert noise.tolist() == TEXT_NOISES[name].draw(count + 3, OTHERS, seed)[:count].tolist()
 
 
 @given(seed=st.integers(0, 10**6))

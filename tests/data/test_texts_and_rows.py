@@ -227,10 +227,10 @@ def test_a_broken_text_is_named_and_counted_and_left_out_on_demand(tmp_path, nam
     (tmp_path / "secret.txt").write_text("what must not be read")
     folder = tmp_path / "texts"
     write_texts(folder, by_class=True)
-    make, told = BROKEN[name]
+    make, message = BROKEN[name]
     make(folder / "good" / "broken.txt")
     with pytest.raises(
-        InvalidInputError, match=rf"1 of 8 texts cannot be read: good.broken\.txt: .*{told}.*--skip-broken"
+        InvalidInputError, match=rf"1 of 8 texts cannot be read: good.broken\.txt: .*{message}.*--skip-broken"
     ) as caught:
         read_data(folder)
     assert "\n" not in str(caught.value)
@@ -436,9 +436,9 @@ WRONG_TABLES: dict[str, tuple[Callable[[Path], Any], ColumnNames | None, str]] =
 
 @pytest.mark.parametrize("name", WRONG_TABLES)
 def test_what_is_wrong_in_a_table_is_told_in_one_line(tmp_path, name):
-    make, columns, told = WRONG_TABLES[name]
+    make, columns, message = WRONG_TABLES[name]
     path = make(tmp_path)
-    with pytest.raises(InvalidInputError, match=told) as caught:
+    with pytest.raises(InvalidInputError, match=message) as caught:
         read_data(path, columns=columns)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
@@ -462,8 +462,8 @@ WRONG_IN_PYTHON: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("name", WRONG_IN_PYTHON)
 def test_what_is_wrong_in_python_is_told_in_one_line(name):
-    given, told = WRONG_IN_PYTHON[name]
-    with pytest.raises(InvalidInputError, match=told) as caught:
+    given, message = WRONG_IN_PYTHON[name]
+    with pytest.raises(InvalidInputError, match=message) as caught:
         as_data_set(given() if callable(given) else given)
     assert "\n" not in str(caught.value)
 
@@ -489,7 +489,7 @@ def test_paths_of_pictures_are_ids_of_labels_without_looking_at_the_pictures(tmp
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda f: f / "nowhere.csv", "There are no labels at"),
         (lambda f: f / "nowhere.npy", "There is no data file"),
@@ -498,8 +498,8 @@ def test_paths_of_pictures_are_ids_of_labels_without_looking_at_the_pictures(tmp
         (lambda f: (os.mkfifo(f / "l.csv"), f / "l.csv")[1], "regular file. Received: a named pipe"),
     ],
 )
-def test_labels_that_are_not_there_are_told(tmp_path, make, told):
-    with pytest.raises((InvalidInputError, DataNotFoundError), match=told):
+def test_labels_that_are_not_there_are_told(tmp_path, make, message):
+    with pytest.raises((InvalidInputError, DataNotFoundError), match=message):
         read_labels(make(tmp_path))
 
 

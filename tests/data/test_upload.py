@@ -43,8 +43,8 @@ def test_a_png_comes_in_to_the_bit(pixels: np.ndarray) -> None:
 
 def test_a_jpeg_comes_in_as_it_looks() -> None:
     flat = np.full((16, 16, 3), (200, 90, 30), np.uint8)
-    shown = read_picture(encode_picture(flat, "JPEG", quality=95))
-    assert np.abs(shown.astype(int) - flat).max() <= 4
+    image = read_picture(encode_picture(flat, "JPEG", quality=95))
+    assert np.abs(image.astype(int) - flat).max() <= 4
 
 
 def test_the_name_does_not_matter_but_grey_palette_and_single_bits_do(pixels: np.ndarray) -> None:
@@ -60,9 +60,9 @@ def test_what_is_transparent_shows_white(mode: str) -> None:
     black = Image.new("RGBA", (4, 4), (0, 0, 0, 255))
     black.putpixel((1, 2), (0, 0, 0, 0))
     content = encode_picture(black.quantize(4)) if mode == "P" else encode_picture(black.convert(mode))
-    shown = read_picture(content)
-    assert shown[2, 1].tolist() == [255, 255, 255]
-    assert shown[0, 0].tolist() == [0, 0, 0]
+    image = read_picture(content)
+    assert image[2, 1].tolist() == [255, 255, 255]
+    assert image[0, 0].tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize(("orientation", "turned"), [(1, 0), (3, 2), (6, 3), (8, 1)])
@@ -72,8 +72,8 @@ def test_a_turn_that_the_camera_noted_is_carried_out(kind: str, orientation: int
     halves[:, 12:] = 255
     exif = Image.Exif()
     exif[0x0112] = orientation
-    shown = read_picture(encode_picture(halves, kind, exif=exif))
-    np.testing.assert_array_equal(shown > 127, np.rot90(halves, turned) > 127)
+    image = read_picture(encode_picture(halves, kind, exif=exif))
+    np.testing.assert_array_equal(image > 127, np.rot90(halves, turned) > 127)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
@@ -157,9 +157,9 @@ PEAK = """
 import resource, sys
 from mcviz.data.pictures import read_picture
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-shown = read_picture(open(sys.argv[1], "rb").read())
+image = read_picture(open(sys.argv[1], "rb").read())
 peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10
-print(*shown.shape[:2], shown[:1000].min(), shown[1040:, :, 0].max(), peak)
+print(*image.shape[:2], image[:1000].min(), image[1040:, :, 0].max(), peak)
 """
 
 
@@ -200,10 +200,10 @@ def test_a_picture_that_is_made_smaller_is_the_average_of_what_it_shows(mode: st
         if mode in "L1"
         else black.convert(mode)
     )
-    shown = read_picture(encode_picture(given, compress_level=1), 1000)
-    assert shown.shape == (300, 1000, 3)
-    assert shown[:180].min() == 255
-    assert shown[180:].max() == 0
+    image = read_picture(encode_picture(given, compress_level=1), 1000)
+    assert image.shape == (300, 1000, 3)
+    assert image[:180].min() == 255
+    assert image[180:].max() == 0
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
@@ -244,12 +244,12 @@ def test_damage_anywhere_gives_a_picture_or_a_sentence(data: st.DataObject) -> N
         broken[data.draw(st.integers(0, len(broken) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(len(broken) // 2, len(broken)))
     try:
-        shown = read_picture(bytes(broken[:cut]))
+        image = read_picture(bytes(broken[:cut]))
     except InvalidInputError:
         return
-    assert shown.dtype == np.uint8
-    assert shown.ndim == 3
-    assert shown.shape[2] == 3
+    assert image.dtype == np.uint8
+    assert image.ndim == 3
+    assert image.shape[2] == 3
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (5, 9, 3)])
