@@ -20,7 +20,7 @@ from mcviz.data import DataSet, as_data_set, open_passes
 from mcviz.errors import DataNotFoundError, InvalidInputError, RunExistsError
 from mcviz.runs import Run, verify_run
 from mcviz.tasks.regression import Regression
-from tests.factories import write_file, write_npz
+from tests.factories import write_file, write_npz, write_table
 
 pytestmark = pytest.mark.lowest
 
@@ -267,51 +267,73 @@ def test_pictures_of_a_data_set_and_their_names(tmp_path):
         data.in_order_of(list("hfedcba"))
 
 
-def write_probs(kind: str, folder: Path) -> Path:
-    """The passes in a file of a kind."""
-    long = pd.DataFrame(
-        [(e, t, c, PROBS[t, e, c]) for e in range(7) for t in range(5) for c in range(3)],
-        columns=["example", "pass", "class", "probability"],
-    ).sample(frac=1, random_state=0)
-    data = xarray.Dataset({"passes": (("draw", "example", "category"), PROBS)})
-    chains = xarray.Dataset({"y": (("chain", "draw", "obs_id", "category"), np.stack([PROBS[:2], PROBS[2:4]]))})
-    path = folder / {"folder": "passes", "chains": "c.nc", "netcdf": "a.nc", "xarray zarr": "x"}.get(kind, f"a.{kind}")
+ARRAY_NAMES = {  # of which each says what it is of
+    "class": {"npz": "passes", "h5": "probs", "xarray zarr": "passes", "netcdf": "passes"},
+    "target": {"npz": "values", "h5": "outputs", "xarray zarr": "predictions"},
+}
+
+
+def write_passes(kind: str, folder: Path, passes: np.ndarray, last: str = "class") -> Path:
+    """Passes in a file of a kind, with the names of their axes where it has any."""
+    path = folder / {"folder": "passes", "netcdf": "a.nc", "xarray zarr": "x"}.get(kind, f"a.{kind}")
+    dimensions = ("draw", "example" if last == "class" else "obs_id", "category" if last == "class" else "output")
+    name = ARRAY_NAMES[last].get(kind, "y")
+    named = xarray.Dataset({name: (dimensions[: passes.ndim], passes)}).transpose(..., "draw")
     if kind == "npy":
-        np.save(path, PROBS)
+        np.save(path, passes)
     elif kind == "npz":
-        np.savez(path, passes=PROBS, labels=LABELS, deterministic_passes=PROBS[0])
+        others = {"deterministic_passes": passes[0]} if last == "class" else {"images": np.zeros((2, 3))}
+        np.savez(path, **{name: passes}, labels=LABELS if last == "class" else TRUE, **others)
     elif kind == "folder":
         path.mkdir()
-        for number, each in enumerate(PROBS):
+        for number, each in enumerate(passes):
             np.save(path / f"{number}.npy", each)
     elif kind == "zarr":
-        zarr.create_array(path, data=PROBS, chunks=(5, 3, 3))
-    elif kind == "xarray zarr":
-        data.transpose("example", "category", "draw").to_zarr(path, consolidated=False)
+        zarr.create_array(path, data=passes, chunks=(5, 3, 3))
     elif kind == "h5":
         with h5py.File(path, "w") as file:
-            file["probs"] = PROBS
-            file["weights"] = PROBS[0]
-    elif kind in ("netcdf", "chains"):
-        (chains if kind == "chains" else data.transpose("category", "draw", "example")).to_netcdf(path)
-    elif kind == "csv":
-        long.sort_values("example").to_csv(path, index=False)
+            file[name], file["weights"] = passes, passes[0]
+    elif kind == "xarray zarr":
+        named.to_zarr(path, consolidated=False)
+    elif kind == "netcdf":
+        named.to_netcdf(path)
+    elif kind.endswith(".nc"):
+        write_chains(kind, path, passes)
     else:
-        long.sort_values("example").to_parquet(path)
+        write_table(long_table(passes, last), path)
     return path
 
 
+def write_chains(kind: str, path: Path, passes: np.ndarray) -> None:
+    """Two chains of two passes, as ArviZ has them: alone, or beside the parameters' posterior."""
+    chains = np.stack([passes[:2], passes[2:4]])
+    if kind == "chains.nc":
+        xarray.Dataset({"y": (("chain", "draw", "obs_id", "category"), chains)}).to_netcdf(path)
+        return
+    dimensions = ("chain", "draw", "y_dim_0", "y_dim_1")[: chains.ndim]
+    xarray.Dataset({"sigma": (("chain", "draw"), np.ones((1, 4)))}).to_netcdf(path, group="posterior")
+    xarray.Dataset({"y": (dimensions, chains)}).to_netcdf(path, group="posterior_predictive", mode="a")
+
+
+def long_table(passes: np.ndarray, last: str) -> pd.DataFrame:
+    """A row for each number, in the order of examples alone; one target has no column of its name."""
+    axes = ["pass", "example", last][: passes.ndim]
+    table = pd.DataFrame(np.ndindex(passes.shape), columns=axes)
+    table["probability" if last == "class" else "value"] = passes.ravel()
+    return table.sample(frac=1, random_state=0).sort_values("example")
+
+
 @pytest.mark.parametrize(
-    "kind", ["npy", "npz", "folder", "zarr", "xarray zarr", "h5", "netcdf", "chains", "csv", "parquet"]
+    "kind", ["npy", "npz", "folder", "zarr", "xarray zarr", "h5", "netcdf", "chains.nc", "csv", "parquet"]
 )
 def test_every_kind_of_file(tmp_path, kind):
-    with open_passes(write_probs(kind, tmp_path)) as passes:
+    with open_passes(write_passes(kind, tmp_path, PROBS)) as passes:
         run = mcviz.write_run(tmp_path / "run", passes.passes, axes=passes.axes)
         assert (passes.ids, passes.last_names) == (None, None)
         if kind == "npz":
             assert passes.labels is not None
             np.testing.assert_array_equal(passes.labels, LABELS)
-    check(run, PROBS[:4] if kind == "chains" else PROBS)
+    check(run, PROBS[:4] if kind == "chains.nc" else PROBS)
 
 
 MEANS = RNG.normal(50, 20, (5, 7, 2)).astype(np.float32)
@@ -376,57 +398,21 @@ def test_one_target_needs_no_axis_of_its_own(tmp_path, axes, form):
     np.testing.assert_array_equal(run.deterministic_predictions, MEANS[0, :, :1])
 
 
-def write_values(kind: str, folder: Path, two: bool) -> Path:
-    """Values of a regression in a file of a kind: of two targets, or of one without an axis."""
-    values = MEANS if two else MEANS[..., 0]
-    dimensions = ("draw", "obs_id", "output")[: values.ndim]
-    path = folder / {"folder": "passes", "netcdf": "a.nc", "xarray zarr": "x"}.get(kind, f"a.{kind}")
-    if kind == "npy":
-        np.save(path, values)
-    elif kind == "npz":
-        np.savez(path, values=values, labels=TRUE, images=np.zeros((2, 3)))
-    elif kind == "folder":
-        path.mkdir()
-        for number, each in enumerate(values):
-            np.save(path / f"{number}.npy", each)
-    elif kind == "h5":
-        with h5py.File(path, "w") as file:
-            file["outputs"], file["weights"] = values, values[0]
-    elif kind == "netcdf":
-        xarray.Dataset({"y": (dimensions, values)}).transpose(*dimensions[::-1]).to_netcdf(path)
-    elif kind == "xarray zarr":
-        xarray.Dataset({"predictions": (dimensions, values)}).transpose(*dimensions[::-1]).to_zarr(
-            path, consolidated=False
-        )
-    elif kind.endswith("nc"):
-        group, names = kind.removesuffix(".nc"), ("chain", "draw", "y_dim_0", "y_dim_1")[: values.ndim + 1]
-        xarray.Dataset({"sigma": (("chain", "draw"), np.ones((1, 4)))}).to_netcdf(path, group="posterior")
-        chains = np.stack([values[:2], values[2:4]])
-        xarray.Dataset({"y": (names, chains)}).to_netcdf(path, group=group, mode="a")
-    else:
-        rows = [(e, t, d, MEANS[t, e, d]) for e in range(7) for t in range(5) for d in range(1 + two)]
-        table = pd.DataFrame(rows, columns=["example", "pass", "target", "value"]).sample(frac=1, random_state=0)
-        table = table if two else table.drop(columns="target")
-        table = table.sort_values("example")
-        (table.to_csv if kind == "csv" else table.to_parquet)(path, index=False)
-    return path
-
-
 @pytest.mark.parametrize("two", [True, False], ids=["two targets", "one target"])
 @pytest.mark.parametrize(
     "kind",
     ["npy", "npz", "folder", "xarray zarr", "h5", "netcdf", "posterior_predictive.nc", "csv", "parquet"],
 )
 def test_values_of_a_regression_in_every_kind_of_file(tmp_path, kind, two):
-    with open_passes(write_values(kind, tmp_path, two), Regression.pass_names) as passes:
+    path = write_passes(kind, tmp_path, MEANS if two else MEANS[..., 0], "target")
+    with open_passes(path, Regression.pass_names) as passes:
         run = mcviz.write_run(tmp_path / "run", passes.passes, task="regression", axes=passes.axes)
         assert (passes.ids, passes.last_names, passes.predicts) == (None, None, None)
     expected = MEANS[:4] if kind.startswith("posterior") else MEANS
     check_values(run, expected if two else expected[..., :1])
 
 
-@pytest.mark.parametrize("targets", [1, 2])
-@pytest.mark.parametrize("predicts", ["mean", "mean,log_variance"])
+@pytest.mark.parametrize(("targets", "predicts"), [(1, "mean"), (2, "mean,log_variance")])
 @pytest.mark.parametrize("exported", ["predictions.zarr", "run.npz", "run.nc"])
 def test_a_regression_s_numbers_come_in_again_as_they_were(tmp_path, targets, predicts, exported):
     passes = MEANS[..., :targets]
