@@ -115,9 +115,12 @@ def test_an_npz_as_pytorch_s_tensors_give_it(folder: Path) -> None:
     np.testing.assert_array_equal(run.pictures[:], COLOUR)  # in true colours
 
 
-def test_the_order_of_axes_is_named(folder: Path) -> None:
+def test_axes_are_in_the_order_that_is_named_or_that_the_file_names(folder: Path) -> None:
     np.save("probs.npy", PROBS.transpose(2, 1, 0))
     check_passes(import_passes("--axes class,example,pass"))
+    xarray.Dataset({"y": (("category", "obs_id", "draw"), PROBS.transpose(2, 1, 0))}).to_netcdf("probs.nc")
+    run_command("import probs.nc --out other")
+    check_passes(mcviz.open_run("other"))
 
 
 VALUES = RNG.normal(50, 20, (5, N, 2)).astype(np.float32)

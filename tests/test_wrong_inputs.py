@@ -69,6 +69,7 @@ def write_data(folder: Path) -> None:
     write_file(folder / "latin.txt", "größe\nb\nc\n".encode("latin-1"))
     write_file(folder / "repeated.txt", "a\nb\na\n")
     write_file(folder / "rows.csv", "age,income,city,label,text\n30,1,Ulm,0,a\n40,2,Bonn,1,b\n")
+    write_file(folder / "holes.csv", "age,income,label\n30,1,0\n40,,1\n")
     write_file(folder / "scaler.csv", "mean,std\n1,1\n1,1\n")
     ids = [f"{place}.png" for place in range(6)]
     pd.DataFrame({"id": ids, "label": LABELS}).to_csv(folder / "unknown.csv", index=False)
@@ -119,6 +120,10 @@ OF_OPTIONS = {
     "no data": (f"{SAMPLE} {{w}}/nowhere", "There is no data at"),
     "no data to check": (f"{CHECK} {{w}}/nowhere", "There is no data at"),
     "a broken picture": (f"{SAMPLE} {{w}}/broken", r"1 of 6 pictures cannot be read: bee.4\.png.*--skip-broken"),
+    "missing numbers": (
+        f"{SAMPLE} {{w}}/holes.csv",
+        "1 values of the rows are missing .* row 1, counted from 0, column income",
+    ),
     "a number twice": (f"{SAMPLE} {{w}}/rows.csv --feature-columns age,age", "names such as A,B, each once"),
     "a scaler for images": (
         f"{SAMPLE} {{w}}/data.npz --scaler {{w}}/scaler.csv",

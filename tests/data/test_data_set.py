@@ -207,3 +207,9 @@ def test_labels_and_columns_with_an_index_meet_examples_by_id_or_are_refused():
         named.with_labels(selected)
     with pytest.raises(InvalidInputError, match=r"of 5 values each, one an example. Received: a with 5, b with 4"):
         named.with_columns({"a": range(5), "b": range(4)})
+
+
+def test_labels_of_more_examples_are_those_of_others():
+    five = as_data_set(IMAGES.repeat(2, axis=0)[:5])
+    with pytest.raises(InvalidInputError, match=r"5 labels, one an example\. Received: 6"):
+        five.with_labels_of(DataSet(None).with_labels(range(6)))
