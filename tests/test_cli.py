@@ -4,7 +4,6 @@ import io
 import signal
 import subprocess
 import sys
-from itertools import product
 from pathlib import Path
 
 import keras
@@ -19,7 +18,6 @@ from mcviz.extras import INSTALL_KERAS
 from tests.cases import one_in, only
 from tests.data.hostile import HOSTILE
 from tests.interrupting import interrupted, start
-from tests.sampling.keras import hostile
 
 ROOT = Path(__file__).parents[1]
 
@@ -75,21 +73,30 @@ def test_training_prints_each_epoch_and_keeps_model_and_history(folder, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         ("nowhere.npz", "There is no data file"),
         ("not_mnist.npz", "it lacks x_train, y_train, x_test, y_test and holds pictures. Give an .npz with"),
-        ("model.keras", "is not MNIST-shaped"),
         ("tiny.npz", "should be of one size, at least 6 × 6 pixels"),
     ],
 )
-def test_training_on_what_is_not_mnist_is_refused_in_one_line(folder, tmp_path, capsys, data, told):
-    assert told in refused(["train", "--data", folder / data, "--out", tmp_path / "m.keras"], capsys)
+def test_training_on_what_is_not_mnist_is_refused_in_one_line(folder, tmp_path, capsys, data, message):
+    assert message in refused(["train", "--data", folder / data, "--out", tmp_path / "m.keras"], capsys)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.attack
-@pytest.mark.parametrize("name", one_in(5, HOSTILE))
+@pytest.mark.parametrize(
+    "name",
+    [
+        "control characters in a name",
+        "ten thousand names",
+        "a named pipe",
+        "a device",
+        "a link to itself",
+        "a file within a file",
+    ],
+)
 def test_hostile_data_are_refused_in_one_line(name, folder, tmp_path, capsys):
     path = tmp_path / "images.npz"
     HOSTILE[name](path)
@@ -102,13 +109,8 @@ def test_hostile_data_are_refused_in_one_line(name, folder, tmp_path, capsys):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["sample", "--model", "m.keras", "--data", "d.npz", "--out", "run", "--class-names", "zero,one\udcff"],
         ["sample", "--model", "m.keras", "--data", "d.npz", "--out", "run", "--about", "licence=\ud83d"],
-        ["sample", "--model", "m\udc80.keras", "--data", "d.npz", "--out", "run"],
         ["train", "--out", "m\udfff.keras"],
-        ["train", "--activation", "re\udcfflu", "--out", "m.keras"],
-        ["list", "ca\udce9che"],
-        ["verify", "\udcff"],
         ["\udcff"],
     ],
 )
@@ -199,15 +201,6 @@ def test_a_run_holds_what_python_samples_and_what_was_told_about_its_data(folder
     assert opened.manifest.about == {"licence": "CC0", "source": "a = b"}
 
 
-@pytest.mark.parametrize("name", ["Lambda", "TFSMLayer", "package in the working directory"])
-def test_a_model_that_could_run_code_is_refused_in_one_line_and_leaves_nothing(folder, tmp_path, capsys, name):
-    model = hostile.HOSTILE[name](tmp_path)
-    before = sorted(tmp_path.rglob("*"))
-    line = refused(["sample", "--model", model, "--data", folder / "tiny.npz", "--out", tmp_path / "run"], capsys)
-    assert f"The file is {model}." in line
-    assert sorted(tmp_path.rglob("*")) == before
-
-
 @pytest.mark.parametrize("ending", ["keras", "h5"])
 def test_a_model_that_is_trusted_is_opened_with_a_warning(folder, tmp_path, capsys, monkeypatch, ending):
     monkeypatch.setattr("absl.logging.warning", lambda _: None)  # that HDF5 is of old
@@ -221,25 +214,6 @@ def test_a_model_that_is_trusted_is_opened_with_a_warning(folder, tmp_path, caps
     assert capsys.readouterr().err.startswith(
         f"mcviz: warning: {model} is opened without checks and can run any code on this machine, with your rights.\n"
     )
-
-
-def test_a_model_that_cannot_take_the_images_is_refused_in_one_line(folder, tmp_path, capsys):
-    layers = keras.layers
-    model = keras.Sequential(
-        [
-            keras.Input((28, 28, 1), dtype="int32"),
-            layers.Flatten(),
-            layers.Embedding(11, 2),
-            layers.Dropout(0.5),
-            layers.Flatten(),
-            layers.Dense(10, "softmax"),
-        ]
-    )
-    model.save(tmp_path / "m.keras")
-    data = folder / "mnist.npz"
-    line = refused(["sample", "--model", tmp_path / "m.keras", "--data", data, "--out", tmp_path / "run"], capsys)
-    assert "The model fails on these examples. Received: " in line
-    assert [path.name for path in tmp_path.iterdir()] == ["m.keras"]
 
 
 def test_images_above_1_are_warned_of(folder, tmp_path, capsys):
@@ -256,13 +230,6 @@ def test_sampling_into_another_run_is_refused(folder, run, capsys):
     assert "Another finished run" in capsys.readouterr().err
 
 
-def test_a_model_that_is_not_there_is_refused_in_one_line(folder, tmp_path, capsys):
-    line = refused(
-        ["sample", "--model", tmp_path / "m.keras", "--data", folder / "mnist.npz", "--out", tmp_path / "run"], capsys
-    )
-    assert "m.keras" in line
-
-
 @pytest.mark.exhaustive
 def test_ctrl_c_in_sampling_says_how_to_go_on_and_leaves_no_run_that_looks_whole(folder, tmp_path):
     out = tmp_path / "run"
@@ -274,8 +241,8 @@ def test_ctrl_c_in_sampling_says_how_to_go_on_and_leaves_no_run_that_looks_whole
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    told = "Every finished shard is kept: the same command makes the rest of"
-    assert err.splitlines()[-1] == f"mcviz: stopped. {told} {out}."
+    advice = "Every finished shard is kept: the same command makes the rest of"
+    assert err.splitlines()[-1] == f"mcviz: stopped. {advice} {out}."
     with pytest.raises((mcviz.PartialRunError, mcviz.RunNotFoundError)):
         mcviz.open_run(out)
 
@@ -311,36 +278,38 @@ def test_remove_does_not_ask_about_a_run_that_is_not_there(tmp_path, capsys, mon
     assert f"There is no run at {tmp_path}" in refused(["remove", tmp_path], capsys)
 
 
-@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("yes", 0), ("", 2), ("n", 2), (EOFError, 2)])
-def test_remove_asks_first(folder, tmp_path, monkeypatch, answer, code):
-    out = tmp_path / "run"
-    mcviz.sample_run(folder / "model.keras", folder / "mnist.npz", out, passes=2)
+@pytest.fixture
+def removable(tmp_path: Path) -> Path:
+    """A run of passes from elsewhere, which takes no model."""
+    probs = np.random.default_rng(0).dirichlet(np.ones(3), (2, 4))
+    return Path(mcviz.write_run(tmp_path / "run", probs).path)
 
-    def answered(question: str) -> str:
-        assert str(out) in question
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("yes", 0), ("", 2), ("n", 2), (EOFError, 2)])
+def test_remove_asks_first(removable, monkeypatch, answer, code):
+    def answer_question(question: str) -> str:
+        assert str(removable) in question
         if answer is EOFError:
             raise EOFError
         return str(answer)
 
-    monkeypatch.setattr("builtins.input", answered)
-    assert main(["remove", str(out)]) == code
-    assert out.exists() == (code == 2)
+    monkeypatch.setattr("builtins.input", answer_question)
+    assert main(["remove", str(removable)]) == code
+    assert removable.exists() == (code == 2)
 
 
-def test_remove_with_yes_does_not_ask(folder, tmp_path, monkeypatch):
-    mcviz.sample_run(folder / "model.keras", folder / "mnist.npz", tmp_path / "run", passes=2)
+def test_remove_with_yes_does_not_ask(removable, monkeypatch):
     monkeypatch.setattr("builtins.input", lambda _: pytest.fail("it asked"))
-    assert main(["remove", "--yes", str(tmp_path / "run")]) == 0
-    assert not (tmp_path / "run").exists()
+    assert main(["remove", "--yes", str(removable)]) == 0
+    assert not removable.exists()
 
 
-def test_remove_says_what_stays(folder, tmp_path, capsys):
-    mcviz.sample_run(folder / "model.keras", folder / "mnist.npz", tmp_path / "run", passes=2)
-    (tmp_path / "run/README.md").touch()
-    assert main(["remove", "--yes", str(tmp_path / "run")]) == 0
-    told = f"{tmp_path}/run is removed. Files that are not part of the run stay: README.md.\n"
-    assert capsys.readouterr().out.endswith(told)
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["README.md"]
+def test_remove_says_what_stays(removable, capsys):
+    (removable / "README.md").touch()
+    assert main(["remove", "--yes", str(removable)]) == 0
+    remaining = f"{removable} is removed. Files that are not part of the run stay: README.md.\n"
+    assert capsys.readouterr().out.endswith(remaining)
+    assert [path.name for path in removable.iterdir()] == ["README.md"]
 
 
 def test_without_an_answer_the_refusal_has_a_line_of_its_own(run):
@@ -365,7 +334,7 @@ def test_export_writes_the_scores_as_parquet(run, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ([], "Missing command. Type `mcviz --help` to see what it takes."),
         (["dance"], "No such command 'dance'. Type `mcviz --help` to see what it takes."),
@@ -378,8 +347,8 @@ def test_export_writes_the_scores_as_parquet(run, tmp_path, capsys):
         (["dashboard", "--port", "0"], "0 is not in the range"),
     ],
 )
-def test_a_command_that_cannot_be_read_is_refused_in_one_line(arguments, told, capsys):
-    assert told in refused(arguments, capsys)
+def test_a_command_that_cannot_be_read_is_refused_in_one_line(arguments, message, capsys):
+    assert message in refused(arguments, capsys)
 
 
 @pytest.mark.parametrize("command", ["train", "sample", "verify", "list", "remove", "export", "dashboard"])
@@ -391,9 +360,10 @@ def test_help_names_every_command_and_says_what_each_takes(command, capsys):
 
 
 def test_version_and_help_work_from_a_shell_and_as_a_module():
-    for arguments, told in ((["--version"], f"mcviz {mcviz.__version__}\n"), (["list", "--help"], "Usage: mcviz list")):
+    beginnings = {("--version",): f"mcviz {mcviz.__version__}\n", ("list", "--help"): "Usage: mcviz list"}
+    for arguments, beginning in beginnings.items():
         out, err = start(*arguments).communicate(timeout=60)
-        assert (out[: len(told)], err) == (told, "")
+        assert (out[: len(beginning)], err) == (beginning, "")
 
 
 @pytest.mark.exhaustive
@@ -429,7 +399,9 @@ def test_ctrl_c_within_any_import_of_tensorflow_is_one_line(folder, tmp_path, co
 
 
 @pytest.mark.attack
-@pytest.mark.parametrize(("command", "seconds"), only([("sample", 5)], product(("train", "sample"), (0, 1, 5, 8))))
+@pytest.mark.parametrize(
+    ("command", "seconds"), only([("sample", 5)], [("train", 1), ("sample", 5), ("train", 5), ("sample", 8)])
+)
 def test_ctrl_c_at_any_moment_is_one_line(folder, tmp_path, command, seconds):
     options = {"train": ["--epochs", 10_000], "sample": ["--model", folder / "model.keras", "--passes", 1_000_000]}
     typed = [command, *options[command], "--data", folder / "mnist.npz", "--out", tmp_path / "out.keras"]

@@ -66,9 +66,9 @@ def test_labels_of_a_file_stand_in_place_of_the_data_s_by_id(table: Path, capsys
     assert (read.ids, read.texts.tolist()) == (("a", "c"), ["good film", "so"])
     assert [read.class_names[label] for label in read.labels] == ["low", "high"]
     assert read.columns["old"].tolist() == ["high", "low"]
-    told = capsys.readouterr().out
-    assert "1 of 3 examples have no label in" in told
-    assert "1 labels of" in told
+    message = capsys.readouterr().out
+    assert "1 of 3 examples have no label in" in message
+    assert "1 labels of" in message
     numbers = read_relabelled(read_options("--first 1 " + typed, table))
     assert (numbers.ids, len(numbers)) == (("a",), 1)
     labels.assign(id=["x", "y", "z"]).to_csv(table.with_name("labels.csv"), index=False)
@@ -108,9 +108,9 @@ def test_the_numbers_are_named_in_the_model_s_order(table: Path, capsys: pytest.
 def test_the_targets_of_a_regression_are_one_column_or_several(
     table: Path, options: str, names: tuple[str, ...], read: Callable[..., DataSet]
 ) -> None:
-    found = read(str(table), read_options(f"{options} --first 2"), "regression")
-    assert found.target_names == names
-    np.testing.assert_array_equal(found.labels, FRAME[list(names)].to_numpy(np.float32)[:2])
+    examples = read(str(table), read_options(f"{options} --first 2"), "regression")
+    assert examples.target_names == names
+    np.testing.assert_array_equal(examples.labels, FRAME[list(names)].to_numpy(np.float32)[:2])
 
 
 def test_columns_of_the_examples_are_none_of_the_labels(tmp_path: Path) -> None:
@@ -124,8 +124,8 @@ def test_a_scaler_is_added_to_what_was_chosen(table: Path, tmp_path: Path) -> No
     scaler.to_csv(tmp_path / "s.csv", index=False)
     asked = read_options(f"--feature-columns income,age --scaler {tmp_path / 's.csv'}", table)
     examples = read_examples(asked)
-    found = add_scaler(None, asked, examples)
-    assert found == Preprocessing(1.0, (2.0, 40.0), (0.5, 10.0), reason="By s.csv.")
+    preprocessing = add_scaler(None, asked, examples)
+    assert preprocessing == Preprocessing(1.0, (2.0, 40.0), (0.5, 10.0), reason="By s.csv.")
     scaled = add_scaler(Preprocessing(applied=True), asked, examples)
     assert (scaled.applied, scaled.mean) == (True, (2.0, 40.0))
     assert add_scaler(None, read_options(""), examples) is None

@@ -1,24 +1,29 @@
-"""Every worked example of CONTRIBUTING.md: its change applies, its test passes, and what it promises is there."""
+"""The worked examples of CONTRIBUTING.md: their changes apply, their tests pass, and what they promise is there."""
 
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-
-from tests.cases import only
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", GUIDE, re.DOTALL | re.MULTILINE))
 
+CHANGES = {
+    title: change
+    for title, section in SECTIONS.items()
+    for change in re.findall(r"```diff\n(.*?)```", section, re.DOTALL)
+}
+
 DASHBOARD = """
 from streamlit.testing.v1 import AppTest
 
-def opened(page, **query):
+def open_page(page, **query):
     app = AppTest.from_file("dashboard.py", default_timeout=120).run()
     for key, value in query.items():
         app.query_params[key] = value
@@ -27,7 +32,8 @@ def opened(page, **query):
     return app
 """
 
-# What each example promises, as a script that is run in a copy of the project with the example's change.
+# What each example promises, as a script that is run in a copy of the project with the changes of all examples. The one
+# that adds a run to those that the dashboard offers is the last.
 PROMISES = {
     "A score": """
 import mcviz
@@ -35,20 +41,20 @@ import mcviz
 run = mcviz.open_run("cache/mnist-cnn")
 expected = 1 - (run.mean_probs.astype(float) ** 2).sum(axis=1)
 assert abs(run.scores()["gini_impurity"] - expected).max() < 1e-5
-assert "Gini impurity" in {box.label: box for box in opened("uncertain").selectbox}["Rank by"].options
+assert "Gini impurity" in {box.label: box for box in open_page("uncertain").selectbox}["Rank by"].options
 """,
     "A page": """
 from mcviz.app.navigation import PAGES
 
 assert "Labels" in [page.title for page in PAGES]
-app = opened("labels")
+app = open_page("labels")
 assert app.title[0].value == "Labels"
 assert "Labels" in [link.proto.label for link in app.get("page_link")]
 """,
     "A filter": """
 from tests.app.opening import open_popovers
 
-app = opened("uncertain", every="1000")
+app = open_page("uncertain", every="1000")
 assert any("**10** of 10,000 examples" in each.value for each in app.markdown)
 assert "one example in 1,000" in [button.label for button in app.button]
 open_popovers(app)
@@ -79,19 +85,6 @@ assert type(kind_renderer(run)).__name__ == "SeriesRenderer"
 assert (load_stored(run) == np.eye(7)).all()
 mcviz.verify_run("runs/series")
 """,
-    "A task": """
-import numpy as np
-import mcviz
-
-passes = np.random.default_rng(0).dirichlet(np.ones(3), (6, 20))
-mcviz.write_run("cache/ordered", passes, labels=np.arange(20) % 3, task="ordinal")
-mcviz.verify_run("cache/ordered")
-run = mcviz.open_run("cache/ordered")
-assert mcviz.compare(run, run).in_words.startswith("The accuracy is the same on these 20 examples")
-app = opened("overview", run="ordered")
-assert any("highest rank std" in each.value for each in app.caption)
-opened("example", run="ordered")
-""",
     "An option of sample": """
 import numpy as np
 import mcviz
@@ -113,22 +106,38 @@ from mcviz.data import DISTORTIONS
 
 images = mcviz.uniform_noise(2, (28, 28, 1), seed=0)
 assert DISTORTIONS["fade"].apply(images, 1, 0, images).std(axis=(1, 2, 3)).max() < 1e-6
-app = opened("probe", input="distortion", distortion="fade")
+app = open_page("probe", input="distortion", distortion="fade")
 box = {box.label: box for box in app.selectbox}["Distortion"]
 assert "Fade to grey" in box.options
 assert box.value == "fade"
 """,
+    "A task": """
+import numpy as np
+import mcviz
+
+passes = np.random.default_rng(0).dirichlet(np.ones(3), (6, 20))
+mcviz.write_run("cache/ordered", passes, labels=np.arange(20) % 3, task="ordinal")
+mcviz.verify_run("cache/ordered")
+run = mcviz.open_run("cache/ordered")
+assert mcviz.compare(run, run).in_words.startswith("The accuracy is the same on these 20 examples")
+app = open_page("overview", run="ordered")
+assert any("highest rank std" in each.value for each in app.caption)
+open_page("example", run="ordered")
+""",
 }
 
 
-def copied(to: Path) -> Path:
-    """A copy of the project; what is derived from its run leaves no trace in this one."""
-    for name in ("mcviz", "benchmarks", "tests", ".streamlit"):
-        shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project with the changes of all examples, where what is derived from its runs stays."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("mcviz", "benchmarks", "tests", ".streamlit", "cache/mnist-cnn", "cache/fashion-cnn"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dashboard.py", "pyproject.toml"):
-        shutil.copy2(ROOT / name, to)
-    shutil.copytree(ROOT / "cache" / "mnist-cnn", to / "cache" / "mnist-cnn")
-    return to
+        shutil.copy2(ROOT / name, folder)
+    for change in CHANGES.values():
+        succeed("git", "apply", "--whitespace=error", folder=folder, given=change)
+    return folder
 
 
 def succeed(*command: str, folder: Path, given: str | None = None) -> None:
@@ -149,26 +158,41 @@ def succeed(*command: str, folder: Path, given: str | None = None) -> None:
 
 def test_the_table_at_the_top_leads_to_every_example() -> None:
     examples = {title for title, text in SECTIONS.items() if re.search(r"```(diff|python)\n", text)}
-    assert examples == {*PROMISES, "A kind of stochastic layer"}
+    assert examples == {*PROMISES, "A kind of stochastic layer"} == {*CHANGES, "A kind of stochastic layer"}
     top = GUIDE.partition("\n## ")[0].lower()
     assert all(f"[{title.lower()}](#{title.lower().replace(' ', '-')})" in top for title in examples)
 
 
-@pytest.mark.parametrize("title", only(["A score"], PROMISES))
-def test_an_example_applies_its_test_passes_and_it_keeps_its_promise(title: str, tmp_path: Path) -> None:
-    (change,) = re.findall(r"```diff\n(.*?)```", SECTIONS[title], re.DOTALL)
-    project = copied(tmp_path)
-    if "benchmarks/" in change:  # which makes a set of images of this run, too
-        shutil.copytree(ROOT / "cache" / "fashion-cnn", project / "cache" / "fashion-cnn")
-    succeed("git", "apply", "--whitespace=error", folder=project, given=change)
-    tests = re.findall(r"^\+\+\+ b/(tests/\S+)", change, re.MULTILINE)
-    changed = re.findall(r"^\+\+\+ b/(\S+\.py)", change, re.MULTILINE)
-    assert len(tests) == 1
-    assert len(re.findall(r"^\+def test_", change, re.MULTILINE)) == 1
+def files_of(changes: Iterable[str], pattern: str) -> list[str]:
+    return [file for change in changes for file in re.findall(rf"^\+\+\+ b/({pattern})", change, re.MULTILINE)]
+
+
+def test_every_example_applies_with_one_test_and_in_the_style_of_the_rest(project: Path) -> None:
+    for change in CHANGES.values():
+        assert len(files_of([change], r"tests/\S+")) == 1
+        assert len(re.findall(r"^\+def test_", change, re.MULTILINE)) == 1
+    changed = files_of(CHANGES.values(), r"\S+\.py")
     succeed(sys.executable, "-m", "ruff", "check", *changed, folder=project)
     succeed(sys.executable, "-m", "ruff", "format", "--check", *changed, folder=project)
+
+
+@pytest.mark.parametrize(
+    "titles", [["A score"], pytest.param(list(PROMISES), marks=pytest.mark.exhaustive)], ids=["a score", "all"]
+)
+def test_the_tests_of_the_examples_pass(titles: list[str], project: Path) -> None:
+    tests = files_of([CHANGES[title] for title in titles], r"tests/\S+")
     succeed(sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *tests, folder=project)
-    succeed(sys.executable, "-c", DASHBOARD + PROMISES[title], folder=project)
+
+
+@pytest.mark.exhaustive
+def test_every_example_keeps_its_promise(project: Path) -> None:
+    script = project / "promises.py"
+    script.write_text(
+        f"{DASHBOARD}\nfor title, promise in {PROMISES!r}.items():\n"
+        "    exec(compile(promise, title, 'exec'), {'open_page': open_page})\n",
+        encoding="utf-8",
+    )
+    succeed(sys.executable, str(script), folder=project)
 
 
 @pytest.mark.exhaustive

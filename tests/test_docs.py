@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any
 
 import click
 import pytest
@@ -35,27 +34,14 @@ from mcviz.runs.derived import FILE as ADDED_SCORES
 from mcviz.sampling.base import Network, Plan
 from mcviz.variables import VARIABLES
 from tests.cases import only
-from tests.requiring import require_torch
+from tests.documents import DOCS, PAST_FENCES, ROOT, find_blocks, run_snippets, working_folder
 
-ROOT = Path(__file__).parents[1]
 RUN = ROOT / "cache" / "mnist-cnn"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PROJECT["project"]["optional-dependencies"]
-PATHS = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
-    *(ROOT / "cache" / name / "README.md" for name in ("mnist-cnn", "fashion-cnn")),
-    *sorted((ROOT / "docs").glob("*.md")),
-]
-DOCS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in PATHS}
-PAST_FENCES = {name: re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE) for name, text in DOCS.items()}
 RECIPES = "docs/recipes.md"  # whose snippets tests/test_recipes.py runs
 IN_LINE = {name: re.findall(r"`([^`\n]+)`", text) for name, text in PAST_FENCES.items()}
 PLACEHOLDER = re.compile(r"(?<![A-Za-z])[A-Z]{3,}(?![a-z])(?!E\.md)")  # NAME, RUN, IMAGES.npz, but not README.md
-
-
-def fenced(language: str, text: str) -> list[str]:
-    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    return [block for opening, block in blocks if opening == language]
 
 
 def cells(text: str, header: str) -> list[list[str]]:
@@ -173,7 +159,7 @@ def lines_of(block: str) -> list[str]:
     return block.replace("\\\n", "").splitlines()
 
 
-IN_BLOCKS = commands_of(line for text in DOCS.values() for block in fenced("", text) for line in lines_of(block))
+IN_BLOCKS = commands_of(line for text in DOCS.values() for block in find_blocks("", text) for line in lines_of(block))
 NAMED = commands_of(
     code for codes in IN_LINE.values() for code in codes if re.search("[ /]", code) and code.split()[0] in CHECKS
 )
@@ -202,29 +188,10 @@ def test_an_option_that_is_named_alone_is_one_of_the_command_line_s() -> None:
 # Snippets
 
 
-def run_snippets(name: str) -> dict[str, Any]:
-    names: dict[str, Any] = {}
-    for snippet in fenced("python", DOCS[name]):
-        exec(compile(snippet, name, "exec"), names)
-    return names
-
-
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A current folder where what a snippet writes does not stay."""
-    (tmp_path / "cache").mkdir()
-    for name in ("mnist-cnn", "fashion-cnn"):
-        (tmp_path / "cache" / name).symlink_to(ROOT / "cache" / name)
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.mark.exhaustive
-def test_the_python_of_the_readme_runs(folder: None, capsys: pytest.CaptureFixture[str]) -> None:
-    require_torch("safetensors")
-    names = run_snippets("README.md")
-    assert names["probs"].shape == (500, 10)
-    assert names["passes"].shape == (500, 1, 10)
-    assert "noise is taken for 8" in capsys.readouterr().out
+    monkeypatch.chdir(working_folder(tmp_path))
 
 
 @pytest.mark.parametrize("name", [name for name in DOCS if name.startswith("docs/") and name != RECIPES])
@@ -240,7 +207,7 @@ def test_every_block_is_of_a_language_that_a_test_knows() -> None:
 
 def test_requirements_are_written_as_the_document_says() -> None:
     text = DOCS["docs/pipelines.md"]
-    assert [" ".join(block.split()) for block in fenced("text", text)] == [REQUIREMENT_FORM]
+    assert [" ".join(block.split()) for block in find_blocks("text", text)] == [REQUIREMENT_FORM]
     requirements = [code for code in IN_LINE["docs/pipelines.md"] if re.search(r" [<>]=? [0-9]", code)]
     assert len(requirements) > 8
     for each in requirements:
@@ -248,22 +215,22 @@ def test_requirements_are_written_as_the_document_says() -> None:
 
 
 def test_the_workflow_has_twelve_lines_and_keeps_what_its_gate_writes() -> None:
-    (block,) = fenced("yaml", DOCS["docs/pipelines.md"])
+    (block,) = find_blocks("yaml", DOCS["docs/pipelines.md"])
     assert len(block.splitlines()) == 12
     steps = yaml.safe_load(block)["jobs"]["gate"]["steps"]
-    _, installation, gate, shown, kept = steps
+    _, installation, gate, summary, upload = steps
     is_installation(shlex.split(installation["run"]))
     words = shlex.split(gate["run"])
     is_command_of_mcviz(words)
     parse_non_inferiority(words[words.index("--require") + 1])
     folder = words[words.index("--summary") + 1]
-    assert shown["run"] == f'cat {folder}/summary.md >> "$GITHUB_STEP_SUMMARY"'
-    assert kept["with"]["path"] == folder
-    assert shown["if"] == kept["if"] == "always()"
+    assert summary["run"] == f'cat {folder}/summary.md >> "$GITHUB_STEP_SUMMARY"'
+    assert upload["with"]["path"] == folder
+    assert summary["if"] == upload["if"] == "always()"
 
 
 def test_the_service_starts_a_dashboard_and_sets_variables_that_are_read() -> None:
-    (block,) = fenced("ini", DOCS["docs/deploying.md"])
+    (block,) = find_blocks("ini", DOCS["docs/deploying.md"])
     unit = configparser.ConfigParser(strict=False)
     unit.read_string(block)
     program, *arguments = shlex.split(unit["Service"]["ExecStart"])
@@ -277,7 +244,7 @@ def test_the_service_starts_a_dashboard_and_sets_variables_that_are_read() -> No
 
 def test_the_nightly_script_compares_with_the_latest_run_and_keeps_fourteen(tmp_path: Path) -> None:
     """A shell runs it, with a program in the place of mcviz that notes its arguments, and makes and removes folders."""
-    (block,) = fenced("bash", DOCS["docs/pipelines.md"])
+    (block,) = find_blocks("bash", DOCS["docs/pipelines.md"])
     program = tmp_path / "bin" / "mcviz"
     program.parent.mkdir()
     program.write_text(
@@ -308,12 +275,12 @@ def test_the_nightly_script_compares_with_the_latest_run_and_keeps_fourteen(tmp_
 
 
 def test_the_login_s_file_is_one_that_streamlit_reads() -> None:
-    (block,) = fenced("toml", DOCS["docs/deploying.md"])
-    found = tomllib.loads(block)["auth"]
+    (block,) = find_blocks("toml", DOCS["docs/deploying.md"])
+    login = tomllib.loads(block)["auth"]
     needed = {"redirect_uri", "cookie_secret", "client_id", "client_secret", "server_metadata_url"}
-    assert found.keys() == needed  # as Streamlit's documentation of `st.login` lists them
+    assert login.keys() == needed  # as Streamlit's documentation of `st.login` lists them
     assert all(key in st.login.__doc__ for key in needed)
-    assert found["redirect_uri"].endswith("/oauth2callback")
+    assert login["redirect_uri"].endswith("/oauth2callback")
 
 
 # Links and names
@@ -348,11 +315,13 @@ def test_every_file_that_is_named_is_there(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", sorted({code for codes in IN_LINE.values() for code in codes if re.fullmatch(r"mcviz(\.\w+)+", code)})
+    "name",
+    sorted(
+        {code for codes in IN_LINE.values() for code in codes if re.fullmatch(r"mcviz(\.\w+)+", code)}
+        - {"mcviz.load_torch"}  # which takes PyTorch: tests/test_readme.py
+    ),
 )
 def test_every_name_of_the_package_is_there(name: str) -> None:
-    if name == "mcviz.load_torch":
-        require_torch("safetensors")
     resolve_name(name)
 
 
@@ -407,7 +376,7 @@ def test_the_container_copies_and_installs_what_is_there() -> None:
     wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
     for needed in wheel["only-include"]:
         assert any(Path(needed).is_relative_to(source) for source in copied), needed
-    (extra,) = [found.group(1) for line in lines if (found := re.search(r"pip install .*\[(\w+)\]", line))]
+    (extra,) = [extras.group(1) for line in lines if (extras := re.search(r"pip install .*\[(\w+)\]", line))]
     assert extra in EXTRAS
     for name in re.findall(r"ENV (\w+)=", "\n".join(lines)):
         assert name in {option.env_var for option in config.get_config_options().values()}

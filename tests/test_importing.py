@@ -20,6 +20,7 @@ from mcviz.data import DataSet, as_data_set, open_passes
 from mcviz.errors import DataNotFoundError, InvalidInputError, RunExistsError
 from mcviz.runs import Run, verify_run
 from mcviz.tasks.regression import Regression
+from tests.factories import write_file, write_npz, write_table
 
 pytestmark = pytest.mark.lowest
 
@@ -103,7 +104,7 @@ def test_logits_become_probabilities(tmp_path):
     np.testing.assert_allclose(run.deterministic_probs, PROBS[0], atol=1e-6)
 
 
-def lazily(kind: str, folder: Path) -> object:
+def open_lazily(kind: str, folder: Path) -> object:
     if kind == "zarr":
         return zarr.create_array(folder / "z", data=PROBS, chunks=(2, 3, 2))
     if kind == "hdf5":
@@ -136,7 +137,7 @@ class DaskLike:
 
 @pytest.mark.parametrize("kind", ["zarr", "hdf5", "memmap", "Fortran", "part of a memmap", "dask", "iterator"])
 def test_lazy_arrays_and_iterators_give_the_same_run(tmp_path, kind):
-    run = mcviz.write_run(tmp_path / "run", lazily(kind, tmp_path))
+    run = mcviz.write_run(tmp_path / "run", open_lazily(kind, tmp_path))
     check(run)
     first = mcviz.write_run(tmp_path / "array", PROBS.astype(np.float32) if kind == "iterator" else PROBS)
     assert run.digest == first.digest
@@ -146,7 +147,7 @@ def test_memory_stays_flat(tmp_path):
     passes, examples, classes = 20, 20_000, 10
     whole = passes * examples * classes * 4
 
-    def made() -> Iterator[np.ndarray]:
+    def generate_passes() -> Iterator[np.ndarray]:
         for number in range(passes):
             probs = np.full((examples, classes), 0.1, np.float32)
             probs[:, 0] += 0.001 * number
@@ -156,7 +157,7 @@ def test_memory_stays_flat(tmp_path):
     mcviz.write_run(tmp_path / "warm", PROBS)
     tracemalloc.start()
     try:
-        run = mcviz.write_run(tmp_path / "run", made())
+        run = mcviz.write_run(tmp_path / "run", generate_passes())
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -189,18 +190,25 @@ def test_a_tensor_of_another_framework_is_an_array(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (
             {"passes": PROBS[:, :5]},
             "as many passes as examples .5., so the axes cannot be told apart. Name their order",
         ),
         ({"passes": PROBS.transpose(1, 0, 2), "data": IMAGES}, r"shape \(7, 5, 3\), and there are 7 examples\. Name"),
+        (
+            {"passes": PROBS, "data": IMAGES, "axes": ("example", "pass", "class")},
+            "of 7 examples, as the data are. Received: 5 examples",
+        ),
         ({"passes": PROBS, "axes": ("pass", "example", "draw")}, "pass, example and class in some order"),
         ({"passes": PROBS[:1]}, "at least 2 passes and 2 classes. Received: 1 and 3"),
         ({"passes": PROBS[..., :1]}, "at least 2 passes and 2 classes. Received: 5 and 1"),
         ({"passes": np.repeat(PROBS[:1], 5, axis=0)}, "All 5 passes are the same"),
-        ({"passes": LOGITS}, "pass 0, example .* is negative. If these are logits"),
+        (
+            {"passes": LOGITS},
+            "pass 0, example .* is negative.* say so .*--from-logits.*--task regression",
+        ),
         ({"passes": PROBS * 1.01}, "pass 0, example 0 sum to 1.01, and should sum to 1 within 0.001"),
         ({"passes": np.where(np.arange(7)[:, None] == 4, np.nan, PROBS)}, "pass 0, example 4 is not a finite number"),
         ({"passes": (PROBS * 100).astype(int)}, "floating point. Received: dtype int64"),
@@ -231,8 +239,8 @@ def test_a_tensor_of_another_framework_is_an_array(tmp_path):
         ({"passes": PROBS, "features": np.zeros((3, 2))}, r"\(7, features\)"),
     ],
 )
-def test_what_cannot_be_a_run_is_refused_before_anything_is_written(tmp_path, arguments, told):
-    with pytest.raises(InvalidInputError, match=told) as caught:
+def test_what_cannot_be_a_run_is_refused_before_anything_is_written(tmp_path, arguments, message):
+    with pytest.raises(InvalidInputError, match=message) as caught:
         mcviz.write_run(tmp_path / "run", **arguments)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -259,51 +267,73 @@ def test_pictures_of_a_data_set_and_their_names(tmp_path):
         data.in_order_of(list("hfedcba"))
 
 
-def written(kind: str, folder: Path) -> Path:
-    """The passes in a file of a kind."""
-    long = pd.DataFrame(
-        [(e, t, c, PROBS[t, e, c]) for e in range(7) for t in range(5) for c in range(3)],
-        columns=["example", "pass", "class", "probability"],
-    ).sample(frac=1, random_state=0)
-    data = xarray.Dataset({"passes": (("draw", "example", "category"), PROBS)})
-    chains = xarray.Dataset({"y": (("chain", "draw", "obs_id", "category"), np.stack([PROBS[:2], PROBS[2:4]]))})
-    path = folder / {"folder": "passes", "chains": "c.nc", "netcdf": "a.nc", "xarray zarr": "x"}.get(kind, f"a.{kind}")
+ARRAY_NAMES = {  # of which each says what it is of
+    "class": {"npz": "passes", "h5": "probs", "xarray zarr": "passes", "netcdf": "passes"},
+    "target": {"npz": "values", "h5": "outputs", "xarray zarr": "predictions"},
+}
+
+
+def write_passes(kind: str, folder: Path, passes: np.ndarray, last: str = "class") -> Path:
+    """Passes in a file of a kind, with the names of their axes where it has any."""
+    path = folder / {"folder": "passes", "netcdf": "a.nc", "xarray zarr": "x"}.get(kind, f"a.{kind}")
+    dimensions = ("draw", "example" if last == "class" else "obs_id", "category" if last == "class" else "output")
+    name = ARRAY_NAMES[last].get(kind, "y")
+    named = xarray.Dataset({name: (dimensions[: passes.ndim], passes)}).transpose(..., "draw")
     if kind == "npy":
-        np.save(path, PROBS)
+        np.save(path, passes)
     elif kind == "npz":
-        np.savez(path, passes=PROBS, labels=LABELS, deterministic_passes=PROBS[0])
+        others = {"deterministic_passes": passes[0]} if last == "class" else {"images": np.zeros((2, 3))}
+        np.savez(path, **{name: passes}, labels=LABELS if last == "class" else TRUE, **others)
     elif kind == "folder":
         path.mkdir()
-        for number, each in enumerate(PROBS):
+        for number, each in enumerate(passes):
             np.save(path / f"{number}.npy", each)
     elif kind == "zarr":
-        zarr.create_array(path, data=PROBS, chunks=(5, 3, 3))
-    elif kind == "xarray zarr":
-        data.transpose("example", "category", "draw").to_zarr(path, consolidated=False)
+        zarr.create_array(path, data=passes, chunks=(5, 3, 3))
     elif kind == "h5":
         with h5py.File(path, "w") as file:
-            file["probs"] = PROBS
-            file["weights"] = PROBS[0]
-    elif kind in ("netcdf", "chains"):
-        (chains if kind == "chains" else data.transpose("category", "draw", "example")).to_netcdf(path)
-    elif kind == "csv":
-        long.sort_values("example").to_csv(path, index=False)
+            file[name], file["weights"] = passes, passes[0]
+    elif kind == "xarray zarr":
+        named.to_zarr(path, consolidated=False)
+    elif kind == "netcdf":
+        named.to_netcdf(path)
+    elif kind.endswith(".nc"):
+        write_chains(kind, path, passes)
     else:
-        long.sort_values("example").to_parquet(path)
+        write_table(long_table(passes, last), path)
     return path
 
 
+def write_chains(kind: str, path: Path, passes: np.ndarray) -> None:
+    """Two chains of two passes, as ArviZ has them: alone, or beside the parameters' posterior."""
+    chains = np.stack([passes[:2], passes[2:4]])
+    if kind == "chains.nc":
+        xarray.Dataset({"y": (("chain", "draw", "obs_id", "category"), chains)}).to_netcdf(path)
+        return
+    dimensions = ("chain", "draw", "y_dim_0", "y_dim_1")[: chains.ndim]
+    xarray.Dataset({"sigma": (("chain", "draw"), np.ones((1, 4)))}).to_netcdf(path, group="posterior")
+    xarray.Dataset({"y": (dimensions, chains)}).to_netcdf(path, group="posterior_predictive", mode="a")
+
+
+def long_table(passes: np.ndarray, last: str) -> pd.DataFrame:
+    """A row for each number, in the order of examples alone; one target has no column of its name."""
+    axes = ["pass", "example", last][: passes.ndim]
+    table = pd.DataFrame(np.ndindex(passes.shape), columns=axes)
+    table["probability" if last == "class" else "value"] = passes.ravel()
+    return table.sample(frac=1, random_state=0).sort_values("example")
+
+
 @pytest.mark.parametrize(
-    "kind", ["npy", "npz", "folder", "zarr", "xarray zarr", "h5", "netcdf", "chains", "csv", "parquet"]
+    "kind", ["npy", "npz", "folder", "zarr", "xarray zarr", "h5", "netcdf", "chains.nc", "csv", "parquet"]
 )
 def test_every_kind_of_file(tmp_path, kind):
-    with open_passes(written(kind, tmp_path)) as passes:
+    with open_passes(write_passes(kind, tmp_path, PROBS)) as passes:
         run = mcviz.write_run(tmp_path / "run", passes.passes, axes=passes.axes)
         assert (passes.ids, passes.last_names) == (None, None)
         if kind == "npz":
             assert passes.labels is not None
             np.testing.assert_array_equal(passes.labels, LABELS)
-    check(run, PROBS[:4] if kind == "chains" else PROBS)
+    check(run, PROBS[:4] if kind == "chains.nc" else PROBS)
 
 
 MEANS = RNG.normal(50, 20, (5, 7, 2)).astype(np.float32)
@@ -368,57 +398,21 @@ def test_one_target_needs_no_axis_of_its_own(tmp_path, axes, form):
     np.testing.assert_array_equal(run.deterministic_predictions, MEANS[0, :, :1])
 
 
-def values_in(kind: str, folder: Path, two: bool) -> Path:
-    """Values of a regression in a file of a kind: of two targets, or of one without an axis."""
-    values = MEANS if two else MEANS[..., 0]
-    dimensions = ("draw", "obs_id", "output")[: values.ndim]
-    path = folder / {"folder": "passes", "netcdf": "a.nc", "xarray zarr": "x"}.get(kind, f"a.{kind}")
-    if kind == "npy":
-        np.save(path, values)
-    elif kind == "npz":
-        np.savez(path, values=values, labels=TRUE, images=np.zeros((2, 3)))
-    elif kind == "folder":
-        path.mkdir()
-        for number, each in enumerate(values):
-            np.save(path / f"{number}.npy", each)
-    elif kind == "h5":
-        with h5py.File(path, "w") as file:
-            file["outputs"], file["weights"] = values, values[0]
-    elif kind == "netcdf":
-        xarray.Dataset({"y": (dimensions, values)}).transpose(*dimensions[::-1]).to_netcdf(path)
-    elif kind == "xarray zarr":
-        xarray.Dataset({"predictions": (dimensions, values)}).transpose(*dimensions[::-1]).to_zarr(
-            path, consolidated=False
-        )
-    elif kind.endswith("nc"):
-        group, names = kind.removesuffix(".nc"), ("chain", "draw", "y_dim_0", "y_dim_1")[: values.ndim + 1]
-        xarray.Dataset({"sigma": (("chain", "draw"), np.ones((1, 4)))}).to_netcdf(path, group="posterior")
-        chains = np.stack([values[:2], values[2:4]])
-        xarray.Dataset({"y": (names, chains)}).to_netcdf(path, group=group, mode="a")
-    else:
-        rows = [(e, t, d, MEANS[t, e, d]) for e in range(7) for t in range(5) for d in range(1 + two)]
-        table = pd.DataFrame(rows, columns=["example", "pass", "target", "value"]).sample(frac=1, random_state=0)
-        table = table if two else table.drop(columns="target")
-        table = table.sort_values("example")
-        (table.to_csv if kind == "csv" else table.to_parquet)(path, index=False)
-    return path
-
-
 @pytest.mark.parametrize("two", [True, False], ids=["two targets", "one target"])
 @pytest.mark.parametrize(
     "kind",
     ["npy", "npz", "folder", "xarray zarr", "h5", "netcdf", "posterior_predictive.nc", "csv", "parquet"],
 )
 def test_values_of_a_regression_in_every_kind_of_file(tmp_path, kind, two):
-    with open_passes(values_in(kind, tmp_path, two), Regression.pass_names) as passes:
+    path = write_passes(kind, tmp_path, MEANS if two else MEANS[..., 0], "target")
+    with open_passes(path, Regression.pass_names) as passes:
         run = mcviz.write_run(tmp_path / "run", passes.passes, task="regression", axes=passes.axes)
         assert (passes.ids, passes.last_names, passes.predicts) == (None, None, None)
     expected = MEANS[:4] if kind.startswith("posterior") else MEANS
     check_values(run, expected if two else expected[..., :1])
 
 
-@pytest.mark.parametrize("targets", [1, 2])
-@pytest.mark.parametrize("predicts", ["mean", "mean,log_variance"])
+@pytest.mark.parametrize(("targets", "predicts"), [(1, "mean"), (2, "mean,log_variance")])
 @pytest.mark.parametrize("exported", ["predictions.zarr", "run.npz", "run.nc"])
 def test_a_regression_s_numbers_come_in_again_as_they_were(tmp_path, targets, predicts, exported):
     passes = MEANS[..., :targets]
@@ -428,15 +422,15 @@ def test_a_regression_s_numbers_come_in_again_as_they_were(tmp_path, targets, pr
     run = mcviz.write_run(tmp_path / "run", passes, **given)
     if exported != "predictions.zarr":
         mcviz.export_run(run, tmp_path / "run" / exported)
-    with open_passes(tmp_path / "run" / exported, Regression.pass_names) as found:
+    with open_passes(tmp_path / "run" / exported, Regression.pass_names) as opened:
         again = mcviz.write_run(
             tmp_path / "again",
-            found.passes,
+            opened.passes,
             task="regression",
-            axes=found.axes,
-            labels=found.labels,
-            deterministic=found.deterministic,
-            predicts=found.resolve_predicts("mean"),
+            axes=opened.axes,
+            labels=opened.labels,
+            deterministic=opened.deterministic,
+            predicts=opened.resolve_predicts("mean"),
         )
     assert again.manifest.predicts == ("mean" if predicts == "mean" else "mean,variance")
     for name in ("labels", "deterministic_predictions", "mean_predictions", "pass_rmse"):
@@ -445,7 +439,7 @@ def test_a_regression_s_numbers_come_in_again_as_they_were(tmp_path, targets, pr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ({"passes": MEANS[:1]}, "at least 2 passes. Received: 1 and 2. Name the axes"),
         ({"passes": np.repeat(MEANS[:1], 5, axis=0)}, "All 5 passes are the same"),
@@ -463,26 +457,29 @@ def test_a_regression_s_numbers_come_in_again_as_they_were(tmp_path, targets, pr
         ({"passes": MEANS, "labels": ["a"] * 7}, "numbers, which a regression predicts"),
         ({"passes": MEANS, "predicts": "median"}, "`predicts` should be 'mean' or"),
         ({"passes": MEANS[..., :1], "predicts": "mean,std"}, "an even number of columns. Received: 1 columns"),
-        ({"passes": -abs(MEANS), "predicts": "mean,variance"}, "variance of pass 0, example 0 is not above 0"),
+        (
+            {"passes": -abs(MEANS), "predicts": "mean,variance"},
+            "of pass 0, example 0 is not above 0. .*--predicts",
+        ),
         ({"passes": MEANS, "deterministic": MEANS[0, :, :1]}, r"of the shape \(7, 2\). Received: shape \(7, 1\)"),
         ({"passes": MEANS, "axes": ("pass", "example", "class")}, "pass, example and target in some order"),
         ({"passes": MEANS, "data": pd.DataFrame({"a": np.arange(6.0)})}, "there are 6 examples|of 6 examples"),
     ],
 )
-def test_what_cannot_be_a_regression_is_refused_before_anything_is_written(tmp_path, arguments, told):
-    with pytest.raises(InvalidInputError, match=told) as caught:
+def test_what_cannot_be_a_regression_is_refused_before_anything_is_written(tmp_path, arguments, message):
+    with pytest.raises(InvalidInputError, match=message) as caught:
         mcviz.write_run(tmp_path / "run", **{"task": "regression", **arguments})
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_classification_has_no_unit_and_no_targets(tmp_path):
-    for arguments, told in (
-        ({"unit": "kg"}, "`unit` should be left out for a classification"),
+    for arguments, message in (
+        ({"unit": "kg"}, "`unit` should be left out for a classification. Received: kg"),
         ({"target_names": ["a", "b", "c"]}, "`target_names` should be left out for a classification"),
         ({"predicts": "mean,std"}, "`predicts` should be left out for a classification"),
     ):
-        with pytest.raises(InvalidInputError, match=told):
+        with pytest.raises(InvalidInputError, match=message):
             mcviz.write_run(tmp_path / "run", PROBS, **arguments)
     assert list(tmp_path.iterdir()) == []
 
@@ -543,10 +540,10 @@ def test_an_npz_keeps_ids_and_labels_stay_with_them(tmp_path):
     command = ["import", str(tmp_path / "run.npz"), "--data", str(tmp_path / "places.csv")]
     assert main([*command, "--out", str(tmp_path / "joined")]) == 0
     for name in ("again", "joined"):
-        found = mcviz.open_run(tmp_path / name)
-        assert found.scores()["id"].tolist() == ids
-        np.testing.assert_array_equal(found.labels, LABELS)
-    assert found.columns["place"].tolist() == [6, 5, 4, 3, 2, 1, 0]
+        run = mcviz.open_run(tmp_path / name)
+        assert run.scores()["id"].tolist() == ids
+        np.testing.assert_array_equal(run.labels, LABELS)
+    assert run.columns["place"].tolist() == [6, 5, 4, 3, 2, 1, 0]
 
 
 def test_a_long_table_names_examples_and_classes(tmp_path):
@@ -558,30 +555,58 @@ def test_a_long_table_names_examples_and_classes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda f: f / "nowhere", "There are no passes at .*nowhere. Give .npz"),
         (lambda f: f, "holds no .npy, one a pass, and is no Zarr store"),
-        (lambda f: text(f / "a.txt", "0.1 0.9"), "none of what is taken"),
-        (lambda f: text(f / "a.csv", "a,b\n1,2\n"), "the columns example, pass, class, probability. This one has a, b"),
-        (lambda f: text(f / "a.csv", "example,pass,class,probability\n0,0,0,1\n0,1,1,1\n"), "should have 4 rows"),
-        (lambda f: text(f / "a.npz", "PK"), "it is not an .npz"),
-        (lambda f: saved(f / "a.npz", a=PROBS, b=PROBS), "one array of pass, example and class, under the name probs"),
-        (lambda f: text(f / "zarr.json", "{").parent, "cannot be read as Zarr"),
-        (lambda f: text(f / "a.h5", "\x89HDF"), "none of what is taken"),
+        (lambda f: write_file(f / "a.txt", "0.1 0.9"), "none of what is taken"),
+        (
+            lambda f: write_file(f / "a.csv", "a,b\n1,2\n"),
+            "example, pass, class, probability. This one has a, b",
+        ),
+        (lambda f: write_file(f / "a.csv", "example,pass,class,probability\n0,0,0,1\n0,1,1,1\n"), "should have 4 rows"),
+        (lambda f: write_file(f / "a.npz", "PK"), "it is not an .npz"),
+        (
+            lambda f: write_npz(f / "a.npz", a=PROBS, b=PROBS),
+            "array of pass, example and class, under the name probs",
+        ),
+        (lambda f: write_file(f / "zarr.json", "{").parent, "cannot be read as Zarr"),
+        (lambda f: write_file(f / "a.h5", "\x89HDF"), "none of what is taken"),
     ],
 )
-def test_a_file_without_passes_is_told_in_one_line(tmp_path, make, told):
-    with pytest.raises((InvalidInputError, DataNotFoundError), match=told) as caught, open_passes(make(tmp_path)):
+def test_a_file_without_passes_is_told_in_one_line(tmp_path, make, message):
+    with pytest.raises((InvalidInputError, DataNotFoundError), match=message) as caught, open_passes(make(tmp_path)):
         pass
     assert "\n" not in str(caught.value)
 
 
-def text(path: Path, content: str) -> Path:
-    path.write_text(content)
-    return path
+SPREADS_OF_ONE = SPREADS[..., :1]
+LONG_OF_CLASSES = "example,pass,class,probability\n0,0,0,1\n0,1,0,1\n"
 
 
-def saved(path: Path, **arrays: np.ndarray) -> Path:
-    np.savez(path, **arrays)
-    return path
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda f: write_file(f / "a.csv", "example,pass,value\n0,0,much\n0,1,little\n"), "value should hold numbers"),
+        (lambda f: write_file(f / "a.csv", LONG_OF_CLASSES), "has the columns example, pass, target, value"),
+        (
+            lambda f: write_npz(f / "a.npz", outputs=MEANS, variances=SPREADS_OF_ONE),
+            r"variances has the shape \(5, 7, 1\), and outputs the shape",
+        ),
+    ],
+)
+def test_a_file_without_values_of_a_regression_is_told_in_one_line(tmp_path, make, message):
+    with (
+        pytest.raises(InvalidInputError, match=message) as refusal,
+        open_passes(make(tmp_path), Regression.pass_names),
+    ):
+        pass
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_spread_is_that_which_the_file_has(tmp_path):
+    path = write_npz(tmp_path / "a.npz", outputs=MEANS, variances=SPREADS)
+    with open_passes(path, Regression.pass_names) as passes:
+        assert passes.resolve_predicts("mean") == passes.resolve_predicts("mean,variance") == "mean,variance"
+        with pytest.raises(InvalidInputError, match="or mean,variance, as the file has them"):
+            passes.resolve_predicts("mean,std")

@@ -1,8 +1,8 @@
 """TensorFlow and torch take seconds and hundreds of megabytes: what only looks at a run never imports it."""
 
+import json
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,35 +18,51 @@ run.probs(0), run.images[0], run.labels, run.deterministic_probs, run.scores(), 
 """
 
 
-def imported_by(code: str) -> list[str]:
-    program = f"import sys, mcviz\n{code}\nprint('imported:', *(name for name in {HEAVY} if name in sys.modules))"
+LOOKING = [
+    "",
+    LOOK_AT_THE_SHIPPED_RUN,
+    "from mcviz.cli import main; main(['trust', 'cache/mnist-cnn'])",
+    "mcviz.ood(mcviz.open_run('cache/mnist-cnn')).table",
+    "from mcviz.cli import main; main(['refer', 'cache/mnist-cnn', '--budget', '9'])",
+    "from mcviz.runs.data_set import data_set_of; data_set_of(mcviz.open_run('cache/mnist-cnn'))",
+    "import mcviz.sampling.run_sampling, mcviz.sampling.ood, mcviz.sampling.cluster, mcviz.sampling.checking",
+    "from pathlib import Path; from mcviz.jobs import Jobs; Jobs(Path('cache')).tend()",
+]
+
+
+def imported_by(*codes: str) -> list[list[str]]:
+    """What of the heavy packages is imported after one code, after the next, and so on, in one process."""
+    program = f"""
+import json, sys, mcviz
+for code in {codes}:
+    exec(code, {{"mcviz": mcviz, "sys": sys}})
+    print("imported:", json.dumps([name for name in {HEAVY} if name in sys.modules]))
+"""
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    return result.stdout.splitlines()[-1].split()[1:]
+    lines = [line.partition("imported: ")[2] for line in result.stdout.splitlines()]
+    return [json.loads(line) for line in lines if line]
 
 
 @pytest.mark.parametrize(
-    "code",
+    "codes",
     [
-        "",
-        LOOK_AT_THE_SHIPPED_RUN,
-        pytest.param("from mcviz.cli import main; main(['verify', 'cache/mnist-cnn'])", marks=pytest.mark.exhaustive),
-        "from mcviz.cli import main; main(['trust', 'cache/mnist-cnn'])",
-        "mcviz.ood(mcviz.open_run('cache/mnist-cnn')).table",
-        "from mcviz.cli import main; main(['refer', 'cache/mnist-cnn', '--budget', '9'])",
-        "from mcviz.runs.data_set import data_set_of; data_set_of(mcviz.open_run('cache/mnist-cnn'))",
-        "import mcviz.sampling.run_sampling, mcviz.sampling.ood, mcviz.sampling.cluster, mcviz.sampling.checking",
-        "from pathlib import Path; from mcviz.jobs import Jobs; Jobs(Path('cache')).tend()",
+        LOOKING,
+        pytest.param(["from mcviz.cli import main; main(['verify', 'cache/mnist-cnn'])"], marks=pytest.mark.exhaustive),
     ],
+    ids=["look", "verify"],
 )
-def test_looking_imports_none_of_it(code):
-    assert imported_by(code) == []
+def test_looking_imports_none_of_it(codes):
+    *imported, seen = imported_by(*codes, "sys.modules['tensorflow'] = sys")
+    assert not any(imported), dict(zip(codes, imported, strict=True))
+    assert seen == ["tensorflow"], "an import would be seen"
 
 
 def test_the_probe_imports_it_before_there_is_an_input():
     code = "import mcviz, threading; from mcviz.app.probe.predictions import import_ahead"
     code += f"; import_ahead(mcviz.open_run({str(ROOT / 'cache/mnist-cnn')!r}))"
     wait = "[thread.join() for thread in threading.enumerate() if thread is not threading.main_thread()]"
-    assert {"keras", "tensorflow"} <= set(imported_by(f"{code}\n{wait}"))
+    (imported,) = imported_by(f"{code}\n{wait}")
+    assert {"keras", "tensorflow"} <= set(imported)
 
 
 def test_the_package_and_the_help_of_every_command_import_not_even_numpy():
@@ -75,21 +91,16 @@ for use in {uses}:
     except mcviz.MissingPackageError as error:
         print(isinstance(error, ImportError), error)
 """
-    found = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    told = found.stdout.splitlines()
-    assert len(told) == len(uses)
-    for line, install in zip(told, [INSTALL_KERAS] * 6 + [INSTALL_TORCH] * 2, strict=True):
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    messages = done.stdout.splitlines()
+    assert len(messages) == len(uses)
+    for line, install in zip(messages, [INSTALL_KERAS] * 6 + [INSTALL_TORCH] * 2, strict=True):
         assert line.startswith("True ")
         assert line.endswith(f"Type: {install}")
 
 
-def test_an_import_would_be_seen():
-    assert imported_by("sys.modules['tensorflow'] = sys") == ["tensorflow"]
-
-
 def test_every_public_name_is_there():
-    there = set(mcviz.__all__) - (set() if find_spec("torch") else {"load_torch"})
-    assert all(getattr(mcviz, name) is not None for name in there)
+    assert all(getattr(mcviz, name) is not None for name in {*mcviz.__all__} - {"load_torch"})
     assert set(mcviz.__all__) <= set(dir(mcviz))
 
 

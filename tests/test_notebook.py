@@ -45,9 +45,9 @@ def test_each_cell_shows_what_is_stored_below_it(tmp_path: Path, monkeypatch: py
             assert value.size == Image.open(io.BytesIO(base64.b64decode(stored["image/png"]))).size
         elif "text/html" in stored:
             tables += 1
-            expected, found = cells("".join(stored["text/html"])), cells(value._repr_html_())
+            expected, rows = cells("".join(stored["text/html"])), cells(value._repr_html_())
             assert len(expected) > 1
-            for one, other in zip(expected, found, strict=True):
+            for one, other in zip(expected, rows, strict=True):
                 numbers, again = (pd.to_numeric(pd.Series(row), errors="coerce") for row in (one, other))
                 assert numbers.tolist() == pytest.approx(again.tolist(), abs=1e-5, nan_ok=True)
                 texts = numbers.isna().to_numpy()

@@ -104,7 +104,7 @@ def read_picture(content: bytes, largest_side: int = LARGEST_SIDE) -> np.ndarray
                 if max(picture.size) > largest_side:
                     # Of a JPEG alone: at an eighth, a quarter or a half of its size, but no smaller than this.
                     share = largest_side / max(picture.size)
-                    picture.draft("RGB", (round(picture.width * share), round(picture.height * share)))
+                    picture.draft("RGB", (max(1, round(picture.width * share)), max(1, round(picture.height * share))))
                 picture.load()
                 small = _shrink(picture, largest_side)
             if "exif" in picture.info:

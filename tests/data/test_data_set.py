@@ -1,8 +1,5 @@
-import struct
 import time
 import tracemalloc
-import zipfile
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +8,7 @@ import pytest
 from mcviz.data import DataSet, as_data_set, as_model_input, read_data, read_mnist
 from mcviz.errors import DataNotFoundError, InvalidInputError
 from tests.data.hostile import BOMB, HONEST, HOSTILE, IMAGES, LABELS
+from tests.factories import write_npz
 
 
 @pytest.fixture
@@ -24,13 +22,8 @@ def mnist_arrays() -> dict[str, np.ndarray]:
     }
 
 
-def saved(folder: Path, **arrays: np.ndarray) -> Path:
-    np.savez(folder / "images.npz", **arrays)
-    return folder / "images.npz"
-
-
 def test_mnist_comes_back_in_its_order_with_a_channel_and_int64_labels(tmp_path, mnist_arrays):
-    train, test = read_mnist(saved(tmp_path, **mnist_arrays))
+    train, test = read_mnist(write_npz(tmp_path / "images.npz", **mnist_arrays))
     for split, name in ((train, "train"), (test, "test")):
         assert split.images.dtype == np.uint8
         assert split.labels is not None
@@ -40,13 +33,13 @@ def test_mnist_comes_back_in_its_order_with_a_channel_and_int64_labels(tmp_path,
 
 
 def test_the_test_images_of_an_mnist_file_are_the_ones_that_are_read(tmp_path, mnist_arrays):
-    read = read_data(saved(tmp_path, **mnist_arrays))
+    read = read_data(write_npz(tmp_path / "images.npz", **mnist_arrays))
     np.testing.assert_array_equal(read.images[..., 0], mnist_arrays["x_test"])
     np.testing.assert_array_equal(read.labels, mnist_arrays["y_test"])
 
 
 def test_images_without_labels_have_none(tmp_path):
-    read = read_data(saved(tmp_path, images=np.full((2, 4, 5, 3), 0.5)))
+    read = read_data(write_npz(tmp_path / "images.npz", images=np.full((2, 4, 5, 3), 0.5)))
     assert read.labels is None
     assert read.images.dtype == np.float32
     assert read.images.shape == (2, 4, 5, 3)
@@ -68,13 +61,13 @@ def test_a_file_that_lacks_a_part_of_mnist_says_which(tmp_path, mnist_arrays, ke
     with pytest.raises(
         InvalidInputError, match=rf"images\.npz cannot be used: it is not MNIST-shaped: it lacks {key} "
     ):
-        read_mnist(saved(tmp_path, **mnist_arrays))
+        read_mnist(write_npz(tmp_path / "images.npz", **mnist_arrays))
 
 
 def test_splits_of_two_image_sizes_are_refused(tmp_path, mnist_arrays):
     mnist_arrays["x_test"] = mnist_arrays["x_test"][:, :27]
     with pytest.raises(InvalidInputError, match=r"one size. Received: \(28, 28, 1\) and \(27, 28, 1\)"):
-        read_mnist(saved(tmp_path, **mnist_arrays))
+        read_mnist(write_npz(tmp_path / "images.npz", **mnist_arrays))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +84,8 @@ def test_splits_of_two_image_sizes_are_refused(tmp_path, mnist_arrays):
             None,
             r"whole numbers of 0 to 255, or floating point\. Received: 256 to 256",
         ),
-        (np.full((3, 28, 28), np.nan, np.float32), None, "should be finite"),
+        (np.full((3, 28, 28), "a"), None, r"floating point\. Received: dtype <U1"),
+        (np.full((3, 28, 28), np.nan, np.float32), None, "should be finite. Received: NaN"),
         (np.full((3, 28, 28), np.inf), None, "should be finite"),
         (np.zeros((3, 28, 28), np.uint8), np.zeros(2, np.int64), r"3 class indices.*Received: shape \(2,\)"),
         (np.zeros((3, 28, 28), np.uint8), np.full(3, 0.5), "class indices, texts or one-hot rows. Received: fractions"),
@@ -102,17 +96,17 @@ def test_splits_of_two_image_sizes_are_refused(tmp_path, mnist_arrays):
 def test_arrays_that_are_not_labelled_images_are_refused_with_what_was_received(tmp_path, images, labels, message):
     arrays = {"images": images} | ({} if labels is None else {"labels": labels})
     with pytest.raises(InvalidInputError, match=message):
-        read_data(saved(tmp_path, **arrays))
+        read_data(write_npz(tmp_path / "images.npz", **arrays))
 
 
 def test_a_file_without_images_lists_what_it_holds(tmp_path):
     with pytest.raises(InvalidInputError, match=r"expected an array named images .* found pictures"):
-        read_data(saved(tmp_path, pictures=np.zeros((1, 2, 2), np.uint8)))
+        read_data(write_npz(tmp_path / "images.npz", pictures=np.zeros((1, 2, 2), np.uint8)))
 
 
 def test_pickled_objects_are_never_loaded(tmp_path):
     with pytest.raises(InvalidInputError, match="without objects"):
-        read_data(saved(tmp_path, images=np.array([{"a": 1}], dtype=object)))
+        read_data(write_npz(tmp_path / "images.npz", images=np.array([{"a": 1}], dtype=object)))
 
 
 def test_a_text_and_an_empty_file_are_no_archive(tmp_path):
@@ -142,14 +136,6 @@ def test_every_damaged_archive_ends_in_the_family_of_errors_or_in_the_same_image
     assert refused > len(whole)
 
 
-def test_a_claim_of_more_memory_than_there_is_is_refused(tmp_path):
-    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000000, 28, 28), }\n"
-    with zipfile.ZipFile(tmp_path / "huge.npz", "w") as archive:
-        archive.writestr("images.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
-    with pytest.raises(InvalidInputError, match=r"huge\.npz"):
-        read_data(tmp_path / "huge.npz")
-
-
 def test_a_model_gets_bytes_as_fractions_and_fractions_as_they_are():
     np.testing.assert_array_equal(as_model_input(np.array([0, 51, 255], np.uint8)), np.float32([0, 0.2, 1]))
     fractions = np.float32([0, 0.25, 1])
@@ -163,7 +149,7 @@ def test_a_hostile_file_is_refused_in_one_line_in_no_time_and_little_memory(tmp_
     path = tmp_path / "images.npz"
     HOSTILE[name](path)
     tracemalloc.start()
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         with pytest.raises((InvalidInputError, DataNotFoundError), match=r"images\.npz") as refused:
             read_data(path)
@@ -172,7 +158,7 @@ def test_a_hostile_file_is_refused_in_one_line_in_no_time_and_little_memory(tmp_
         tracemalloc.stop()
     assert len(str(refused.value)) < 1000
     assert peak < BOMB / 4
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.attack
@@ -221,3 +207,9 @@ def test_labels_and_columns_with_an_index_meet_examples_by_id_or_are_refused():
         named.with_labels(selected)
     with pytest.raises(InvalidInputError, match=r"of 5 values each, one an example. Received: a with 5, b with 4"):
         named.with_columns({"a": range(5), "b": range(4)})
+
+
+def test_labels_of_more_examples_are_those_of_others():
+    five = as_data_set(IMAGES.repeat(2, axis=0)[:5])
+    with pytest.raises(InvalidInputError, match=r"5 labels, one an example\. Received: 6"):
+        five.with_labels_of(DataSet(None).with_labels(range(6)))

@@ -61,11 +61,11 @@ def test_what_is_indexed_is_what_it_is_in_the_whole_array(both: tuple[LazyRows, 
 @given(st.permutations(range(COUNT)), st.integers(0, COUNT), st.integers(0, COUNT))
 def test_some_of_some_elsewhere_are_the_same(both: tuple[LazyRows, np.ndarray], order, start: int, stop: int) -> None:
     images, whole = both
-    kept = np.array(order)[:20]
-    sent = pickle.dumps(DataSet(images).take(kept).slice_for_worker(start, stop))
+    places = np.array(order)[:20]
+    sent = pickle.dumps(DataSet(images).take(places).slice_for_worker(start, stop))
     assert len(sent) < 1500
     there = pickle.loads(sent).images  # noqa: S301
-    np.testing.assert_array_equal(there[:], whole[kept][start:stop])
+    np.testing.assert_array_equal(there[:], whole[places][start:stop])
     np.testing.assert_array_equal(np.asarray(DataSet(images).slice_for_worker(start, stop).images), whole[start:stop])
 
 
@@ -122,15 +122,15 @@ def test_a_file_that_is_another_by_now_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("array", "told"),
+    ("array", "message"),
     [
         (np.where(np.arange(COUNT)[:, None, None] == COUNT - 1, -1, BYTES[..., 0].astype(int)), "whole numbers of 0"),
         (np.where(np.arange(COUNT)[:, None, None] == COUNT - 1, np.inf, BYTES[..., 0] / 255), "finite"),
         (BYTES > 3, "uint8 or floating point"),
     ],
 )
-def test_the_last_image_is_looked_at_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, array, told: str) -> None:
+def test_the_last_image_is_looked_at_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, array, message: str) -> None:
     monkeypatch.setattr(validate, "VALUES_AT_ONCE", 4 * array[0].size)
     np.save(tmp_path / "x.npy", array)
-    with pytest.raises(InvalidInputError, match=told):
+    with pytest.raises(InvalidInputError, match=message):
         read_data(tmp_path / "x.npy")

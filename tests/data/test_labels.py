@@ -127,8 +127,8 @@ def test_a_label_that_is_missing_is_no_class_in_whatever_the_labels_are(missing,
 
 
 def test_a_label_or_target_that_is_masked_is_missing():
-    for labels, told in (([0, 1, 2], "1 of 3 labels are missing"), (["a", "b", "c"], "1 of 3 labels are missing")):
-        with pytest.raises(InvalidInputError, match=told):
+    for labels, message in (([0, 1, 2], "1 of 3 labels are missing"), (["a", "b", "c"], "1 of 3 labels are missing")):
+        with pytest.raises(InvalidInputError, match=message):
             as_data_set((np.ones((3, 2)), np.ma.masked_array(labels, [0, 1, 0])))
     with pytest.raises(InvalidInputError, match="`labels` should be without masked values"):
         as_data_set((np.ones((3, 2)), np.ma.masked_array([0.5, 1, 2], [0, 1, 0])), "regression")
@@ -150,8 +150,8 @@ def test_a_list_of_names_ends_after_ten():
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_does_not_fit_is_refused(case):
-    labels, names, told = REFUSED[case]
-    with pytest.raises(InvalidInputError, match=told):
+    labels, names, message = REFUSED[case]
+    with pytest.raises(InvalidInputError, match=message):
         match_labels("labels", labels, 3, names)
 
 
@@ -222,13 +222,13 @@ def test_neither_order_nor_format_changes_which_class_a_label_meets(data: st.Dat
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.text("012ab .e-+", min_size=1, max_size=4), min_size=1, max_size=4))
 def test_whatever_the_labels_are_no_format_takes_them_for_others(labels: list[str]) -> None:
-    found = {}
+    labels_by_format = {}
     for kind in ("csv", "parquet", "jsonl", "npz"):
         with tempfile.TemporaryDirectory() as folder:
             try:
                 read = read_data(write(Path(folder), kind, labels))
-                found[kind] = (read.labels.tolist(), read.class_names)
+                labels_by_format[kind] = (read.labels.tolist(), read.class_names)
             except InvalidInputError:
-                found[kind] = None
-    assert found["parquet"] == found["jsonl"] == found["npz"]
-    assert found["csv"] in (found["parquet"], None)  # which reads some texts as missing
+                labels_by_format[kind] = None
+    assert labels_by_format["parquet"] == labels_by_format["jsonl"] == labels_by_format["npz"]
+    assert labels_by_format["csv"] in (labels_by_format["parquet"], None)  # which reads some texts as missing

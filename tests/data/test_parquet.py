@@ -1,6 +1,5 @@
 """Pictures inside a Parquet table stay there: whatever is indexed is what it is in the whole column."""
 
-import io
 import pickle
 from contextlib import suppress
 from pathlib import Path
@@ -13,24 +12,18 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from mcviz.data import ColumnNames, DataSet, Pictures, parquet, read_data
 from mcviz.data.parquet import ParquetPictures
 from mcviz.errors import InvalidInputError, StorageError
+from tests.factories import encode_picture
 
 RNG = np.random.default_rng(0)
 COUNT = 70
 IMAGES = RNG.integers(0, 256, (COUNT, 6, 5, 3), dtype=np.uint8)
 
 
-def png(image: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "PNG")
-    return file.getvalue()
-
-
-CELLS = [png(image) for image in IMAGES]
+CELLS = [encode_picture(image) for image in IMAGES]
 LABELS = np.arange(COUNT) % 3
 FORMS: dict[str, Any] = {
     "bytes": pa.array(CELLS, pa.binary()),
@@ -40,7 +33,7 @@ FORMS: dict[str, Any] = {
 }
 
 
-def written(path: Path, cells: Any = FORMS["bytes"], group: int = 30, **columns: Any) -> Path:
+def write_pictures(path: Path, cells: Any = FORMS["bytes"], group: int = 30, **columns: Any) -> Path:
     pq.write_table(pa.table({"image": cells, "label": LABELS} | columns), path, row_group_size=group)
     return path
 
@@ -48,7 +41,7 @@ def written(path: Path, cells: Any = FORMS["bytes"], group: int = 30, **columns:
 @pytest.fixture(scope="module", params=[(form, group) for form in FORMS for group in (COUNT, 30, 1)], ids=str)
 def pictures(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pictures:
     form, group = request.param
-    read = read_data(written(tmp_path_factory.mktemp("parquet") / "t.parquet", FORMS[form], group))
+    read = read_data(write_pictures(tmp_path_factory.mktemp("parquet") / "t.parquet", FORMS[form], group))
     assert isinstance(read.images, Pictures)
     assert isinstance(read.images.read, ParquetPictures)
     np.testing.assert_array_equal(read.labels, LABELS)
@@ -78,17 +71,17 @@ def test_what_is_indexed_is_what_it_is_in_the_whole_column(pictures: Pictures, w
 @settings(max_examples=20)
 @given(st.permutations(range(COUNT)), st.integers(0, COUNT), st.integers(0, COUNT))
 def test_some_of_some_elsewhere_are_the_same(pictures: Pictures, order, start: int, stop: int) -> None:
-    kept = np.array(order)[:40]
-    some = DataSet(pictures).take(kept).take(np.arange(20)[::-1])
+    places = np.array(order)[:40]
+    some = DataSet(pictures).take(places).take(np.arange(20)[::-1])
     sent = pickle.dumps(some.slice_for_worker(start, stop))
     assert len(sent) < 1500
     there = pickle.loads(sent).images  # noqa: S301
-    np.testing.assert_array_equal(there[:], IMAGES[kept[:20][::-1]][start:stop])
+    np.testing.assert_array_equal(there[:], IMAGES[places[:20][::-1]][start:stop])
     np.testing.assert_array_equal(DataSet(pictures).slice_for_worker(start, stop).images[:], IMAGES[start:stop])
 
 
 def test_memory_stays_flat_and_the_file_is_read_forward(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = written(tmp_path / "t.parquet", group=COUNT)
+    path = write_pictures(tmp_path / "t.parquet", group=COUNT)
     most = 8 * max(map(len, CELLS))
     monkeypatch.setattr(parquet, "HELD_BYTES", most)
     monkeypatch.setattr(parquet, "DECODED_ROWS", 4)
@@ -120,7 +113,9 @@ def test_memory_stays_flat_and_the_file_is_read_forward(tmp_path: Path, monkeypa
 
 def test_columns_that_are_left_in_the_file_are_no_others(tmp_path: Path) -> None:
     other = pa.array([b"x"] * COUNT)
-    path = written(tmp_path / "t.parquet", other, scan=FORMS["bytes"], text=["good"] * COUNT, x=np.arange(COUNT) / 2)
+    path = write_pictures(
+        tmp_path / "t.parquet", other, scan=FORMS["bytes"], text=["good"] * COUNT, x=np.arange(COUNT) / 2
+    )
     scans = read_data(path, columns=ColumnNames(picture="scan"))
     assert isinstance(scans.images.read, ParquetPictures)
     assert scans.columns is not None
@@ -146,7 +141,7 @@ def test_a_table_of_pictures_alone_and_one_with_an_index_of_its_own(tmp_path: Pa
 
 def test_a_row_without_a_picture_is_named_and_left_out_on_demand(tmp_path: Path) -> None:
     for cells in ([*CELLS[:-2], None, b"no picture"], [{"bytes": each} for each in (*CELLS[:-2], None, b"")]):
-        written(tmp_path / "t.parquet", pa.array(cells))
+        write_pictures(tmp_path / "t.parquet", pa.array(cells))
         with pytest.raises(InvalidInputError, match=r"2 of 70 pictures cannot be read: row 68: it is missing; row 69"):
             read_data(tmp_path / "t.parquet")
         read = read_data(tmp_path / "t.parquet", skip_broken=True)
@@ -154,7 +149,7 @@ def test_a_row_without_a_picture_is_named_and_left_out_on_demand(tmp_path: Path)
 
 
 def test_a_file_that_is_another_by_now_is_refused(tmp_path: Path) -> None:
-    path = written(tmp_path / "t.parquet")
+    path = write_pictures(tmp_path / "t.parquet")
     pictures = read_data(path).images
     whole = path.read_bytes()
     pq.write_table(pa.table({"image": FORMS["bytes"][:9]}), path)
@@ -177,7 +172,7 @@ def test_a_file_that_is_another_by_now_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_is_refused_at_once_or_gives_no_other_pictures(tmp_path: Path) -> None:
-    whole = written(tmp_path / "whole.parquet", group=COUNT).read_bytes()
+    whole = write_pictures(tmp_path / "whole.parquet", group=COUNT).read_bytes()
     path = tmp_path / "t.parquet"
     for at in RNG.integers(0, len(whole), 60).tolist():
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])

@@ -81,7 +81,7 @@ WRONG: dict[str, tuple[Callable[[Path], Path], str]] = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_scaler_is_told_in_one_line(tmp_path, name):
-    make, told = WRONG[name]
-    with pytest.raises((InvalidInputError, DataNotFoundError), match=told) as caught:
+    make, message = WRONG[name]
+    with pytest.raises((InvalidInputError, DataNotFoundError), match=message) as caught:
         read_scaler(make(tmp_path), COLUMNS)
     assert "\n" not in str(caught.value)

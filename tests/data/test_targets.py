@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from mcviz.data import ColumnNames, DataSet, as_data_set, read_data, read_labels, read_table
 from mcviz.errors import InvalidInputError
-from tests.data.test_sources import idx, saved_dataset
-from tests.data.test_texts_and_rows import TABLES, write_table
+from tests.data.test_texts_and_rows import TABLES
+from tests.factories import encode_idx, write_npz, write_png, write_saved_dataset, write_table
 
 IMAGES = np.arange(3 * 4 * 4, dtype=np.uint8).reshape(3, 4, 4)
 PRICES = [1.5, -2.0, 1e6]
@@ -60,15 +59,10 @@ HELD: dict[str, tuple[Callable[[Path], Any], tuple[str, ...]]] = {
     "a table": (lambda _: FRAME[["id", "x", "price"]].rename(columns={"price": "y"}), ("y",)),
     "a DataSet": (lambda _: DataSet(IMAGES, np.array(PRICES)), ("target",)),
     "a DataSet that was read": (lambda _: DataSet(IMAGES).with_targets(TWO, ("a", "b")), ("a", "b")),
-    "npz": (lambda f: saved(f / "data.npz", x=IMAGES, y=PRICES), ("target",)),
-    "npz of rows": (lambda f: saved(f / "data.npz", x=IMAGES.reshape(3, -1), y=TWO), ("target_0", "target_1")),
+    "npz": (lambda f: write_npz(f / "data.npz", x=IMAGES, y=PRICES), ("target",)),
+    "npz of rows": (lambda f: write_npz(f / "data.npz", x=IMAGES.reshape(3, -1), y=TWO), ("target_0", "target_1")),
     "npy": (lambda f: (np.save(f / "x.npy", IMAGES), np.save(f / "y.npy", PRICES), f / "x.npy")[-1], ("target",)),
 }
-
-
-def saved(path: Path, **arrays: Any) -> Path:
-    np.savez(path, **arrays)
-    return path
 
 
 @pytest.mark.parametrize("how", HELD)
@@ -79,19 +73,18 @@ def test_targets_of_all_that_people_hold(tmp_path, how):
 
 def test_folders_that_are_numbered_and_idx_give_their_numbers(tmp_path):
     for name in ("7.5", "-1", "30"):
-        (tmp_path / "folders" / name).mkdir(parents=True)
-        Image.fromarray(IMAGES[0]).save(tmp_path / "folders" / name / "1.png")
+        write_png(tmp_path / "folders" / name / "1.png", IMAGES[0])
     check(read_data(tmp_path / "folders", task="regression"), [-1, 30, 7.5], ("target",))
     (tmp_path / "folders" / "-1").rename(tmp_path / "folders" / "bee")
     with pytest.raises(InvalidInputError, match=r"numbers, which a regression predicts.*'bee'"):
         read_data(tmp_path / "folders", task="regression")
-    (tmp_path / "a-images-idx3-ubyte").write_bytes(idx(IMAGES))
-    (tmp_path / "a-labels-idx1-ubyte").write_bytes(idx(np.array([7, 0, 255], np.uint8)))
+    (tmp_path / "a-images-idx3-ubyte").write_bytes(encode_idx(IMAGES))
+    (tmp_path / "a-labels-idx1-ubyte").write_bytes(encode_idx(np.array([7, 0, 255], np.uint8)))
     check(read_data(tmp_path / "a-images-idx3-ubyte", task="regression"), [7, 0, 255], ("target",))
 
 
 def test_a_saved_data_set_has_targets_too(tmp_path):
-    folder = saved_dataset(tmp_path / "hf", {"text": list("abc"), "label": PRICES}, {}, None)
+    folder = write_saved_dataset(tmp_path / "hf", {"text": list("abc"), "label": PRICES})
     read = read_data(folder, task="regression")
     check(read, PRICES, ("label",))
     assert read.kind == "text"
@@ -113,8 +106,8 @@ WRONG: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_no_target_is_told_in_one_line(name):
-    values, told = WRONG[name]
-    with pytest.raises(InvalidInputError, match=told) as caught:
+    values, message = WRONG[name]
+    with pytest.raises(InvalidInputError, match=message) as caught:
         as_data_set((IMAGES, values), "regression")
     assert "\n" not in str(caught.value)
 

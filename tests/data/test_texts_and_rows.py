@@ -13,7 +13,7 @@ import pytest
 
 from mcviz.data import ColumnNames, DataSet, as_data_set, as_examples, read_data, read_labels, read_table
 from mcviz.errors import DataNotFoundError, InvalidInputError
-from tests.data.test_sources import saved_dataset, written
+from tests.factories import write_file, write_saved_dataset, write_table
 
 TEXTS = ["good film", "“Größe”, said\nhe", "None", "NA", " two  spaces ", "7", "好 片"]
 LABELS = [0, 1, 1, 0, 2, 2, 1]
@@ -22,16 +22,6 @@ NUMBERS = pd.DataFrame(
     {"age": [1, 2, 3, 4, 5, 6, 7], "b m": np.linspace(-1, 1, 7), "member": [True, False, True] * 2 + [True]}
 )
 FRAME = pd.DataFrame({"id": [f"00{n}" for n in range(7)], "label": LABELS, "source": list("aabbccd")})
-
-
-def write_table(frame: pd.DataFrame, path: Path) -> Path:
-    if path.suffix == ".parquet":
-        frame.to_parquet(path)
-    elif path.suffix in (".jsonl", ".ndjson"):
-        frame.to_json(path, orient="records", lines=True, force_ascii=False)
-    else:
-        frame.to_csv(path, index=False, sep="\t" if path.suffix == ".tsv" else ",")
-    return path
 
 
 def check_texts(read: DataSet, texts: list[str] = TEXTS) -> None:
@@ -65,8 +55,9 @@ def check_known(read: DataSet) -> None:
 TABLES = [".csv", ".tsv", ".parquet", ".jsonl", ".ndjson"]
 
 
-@pytest.mark.parametrize("suffix", TABLES)
-@pytest.mark.parametrize("column", ["text", "Review", "a name of its own"])
+@pytest.mark.parametrize(
+    ("suffix", "column"), [*((suffix, "text") for suffix in TABLES), (".csv", "Review"), (".csv", "a name of its own")]
+)
 def test_a_table_of_texts(tmp_path, suffix, column):
     path = write_table(FRAME.assign(**{column: TEXTS}), tmp_path / f"t{suffix}")
     names = ColumnNames(text=column) if column.startswith("a name") else None
@@ -134,7 +125,7 @@ def test_numbers_of_every_dtype_of_pandas(dtype):
 @pytest.mark.parametrize("saved", [False, True])
 def test_names_of_the_texts_files_are_no_pictures(tmp_path, column, saved):
     table = FRAME.assign(text=TEXTS, **{column: [f"{n}.txt" for n in range(7)]})
-    folder = saved_dataset(tmp_path / "hf", table.to_dict("list"), {}, None)
+    folder = write_saved_dataset(tmp_path / "hf", table.to_dict("list"))
     read = read_data(folder) if saved else read_table(table)
     check_texts(read)
     assert read.columns is not None
@@ -148,7 +139,7 @@ def test_paths_of_pictures_are_pictures_also_beside_their_captions():
 
 
 def test_a_saved_data_set_s_paths_are_not_followed(tmp_path):
-    folder = saved_dataset(tmp_path / "hf", {"image": ["/etc/passwd"], "label": [0]}, {}, None)
+    folder = write_saved_dataset(tmp_path / "hf", {"image": ["/etc/passwd"], "label": [0]})
     assert read_data(folder).kind == "none"
     with pytest.raises(InvalidInputError, match="no column of pictures"):
         read_data(folder, columns=ColumnNames(picture="image"))
@@ -236,10 +227,10 @@ def test_a_broken_text_is_named_and_counted_and_left_out_on_demand(tmp_path, nam
     (tmp_path / "secret.txt").write_text("what must not be read")
     folder = tmp_path / "texts"
     write_texts(folder, by_class=True)
-    make, told = BROKEN[name]
+    make, message = BROKEN[name]
     make(folder / "good" / "broken.txt")
     with pytest.raises(
-        InvalidInputError, match=rf"1 of 8 texts cannot be read: good.broken\.txt: .*{told}.*--skip-broken"
+        InvalidInputError, match=rf"1 of 8 texts cannot be read: good.broken\.txt: .*{message}.*--skip-broken"
     ) as caught:
         read_data(folder)
     assert "\n" not in str(caught.value)
@@ -300,7 +291,7 @@ def test_an_npz_of_texts(tmp_path):
 def test_a_saved_hugging_face_data_set(tmp_path, content):
     columns = {"sentence": TEXTS} if content == "texts" else NUMBERS.to_dict("list")
     features = {"label": {"_type": "ClassLabel", "names": NAMES}}
-    folder = saved_dataset(tmp_path / "hf", {**FRAME.to_dict("list"), **columns}, features, None)
+    folder = write_saved_dataset(tmp_path / "hf", {**FRAME.to_dict("list"), **columns}, features)
     read = read_data(folder)
     (check_texts if content == "texts" else check_rows)(read)
     check_known(read)
@@ -365,48 +356,48 @@ def test_an_array_of_two_axes_is_rows_for_a_run_and_stays_an_array_for_a_model(d
 
 # What is wrong
 
-MISSING = "2 of 4 texts in {} are missing, the first in row 1, counted from 0"
+MISSING = "2 of 4 texts in {} are missing, the first in row 1, counted from 0.*Fill them in"
 HOLES = [1.5, None, 2.0, np.inf]
 WRONG_TABLES: dict[str, tuple[Callable[[Path], Any], ColumnNames | None, str]] = {
     "missing texts in a CSV": (
-        lambda f: written(f / "t.csv", "text,label\na,0\n,1\n,0\nNA,1\n"),
+        lambda f: write_file(f / "t.csv", "text,label\na,0\n,1\n,0\nNA,1\n"),
         None,
         MISSING.format("text"),
     ),
     "missing texts in JSON lines": (
-        lambda f: written(f / "t.jsonl", '{"text":"a"}\n{"text":null}\n{}\n{"text":""}\n'),
+        lambda f: write_file(f / "t.jsonl", '{"text":"a"}\n{"text":null}\n{}\n{"text":""}\n'),
         None,
         MISSING.format("text"),
     ),
     "halves of surrogate pairs": (
-        lambda f: written(f / "t.jsonl", '{"text":"a"}\n{"text":"\\ud800"}\n'),
+        lambda f: write_file(f / "t.jsonl", '{"text":"a"}\n{"text":"\\ud800"}\n'),
         None,
         r"texts of Unicode. Received: '\\ud800' in row 1|cannot be read as a table",
     ),
     "numbers among texts": (
-        lambda f: written(f / "t.jsonl", '{"t":"a"}\n{"t":7}\n'),
+        lambda f: write_file(f / "t.jsonl", '{"t":"a"}\n{"t":7}\n'),
         ColumnNames(text="t"),
         "`t` should be texts of Unicode. Received: 7 in row 1",
     ),
-    "no JSON": (lambda f: written(f / "t.jsonl", "text\n"), None, "cannot be read as a table"),
+    "no JSON": (lambda f: write_file(f / "t.jsonl", "text\n"), None, "cannot be read as a table"),
     "JSON that is nested deep": (
-        lambda f: written(f / "t.jsonl", '{"a":' + "[" * 100_000 + "]" * 100_000 + "}"),
+        lambda f: write_file(f / "t.jsonl", '{"a":' + "[" * 100_000 + "]" * 100_000 + "}"),
         None,
         "cannot be read as a table",
     ),
-    "no JSON at all": (lambda f: written(f / "t.jsonl", ""), None, "no rows|cannot be read as a table"),
+    "no JSON at all": (lambda f: write_file(f / "t.jsonl", ""), None, "no rows|cannot be read as a table"),
     "missing numbers": (
         lambda f: write_table(pd.DataFrame({"a": 1.0, "b": HOLES, "y": 0}), f / "t.parquet"),
         None,
         "2 values of the rows are missing or not finite, the first in row 1, counted from 0, column b. Fill them in",
     ),
     "numbers beyond float32": (
-        lambda f: written(f / "t.csv", "a,y\n1,0\n1e39,0\n"),
+        lambda f: write_file(f / "t.csv", "a,y\n1,0\n1e39,0\n"),
         None,
         "1 values of the rows are missing or not finite, the first in row 1",
     ),
     "texts among the numbers": (
-        lambda f: written(f / "t.csv", "a,city,y\n1,Ulm,0\n"),
+        lambda f: write_file(f / "t.csv", "a,city,y\n1,Ulm,0\n"),
         ColumnNames(features=("a", "city")),
         r"`rows` should be numeric columns. Received: city \((str|object)\). Turn them into numbers",
     ),
@@ -416,27 +407,27 @@ WRONG_TABLES: dict[str, tuple[Callable[[Path], Any], ColumnNames | None, str]] =
         r"numeric columns. Received: a \(datetime64",
     ),
     "no such column of texts": (
-        lambda f: written(f / "t.csv", "a\n1\n"),
+        lambda f: write_file(f / "t.csv", "a\n1\n"),
         ColumnNames(text="t"),
         "no column 't'. It has a",
     ),
     "no such column of numbers": (
-        lambda f: written(f / "t.csv", "a\n1\n"),
+        lambda f: write_file(f / "t.csv", "a\n1\n"),
         ColumnNames(features=("a", "b")),
         "no column 'b'. It has a",
     ),
     "a column for two things": (
-        lambda f: written(f / "t.csv", "a,b\n1,2\n"),
+        lambda f: write_file(f / "t.csv", "a,b\n1,2\n"),
         ColumnNames(features=("a", "b"), label="b"),
         "the column 'b' is named twice",
     ),
     "texts and numbers": (
-        lambda f: written(f / "t.csv", "a,t\n1,x\n"),
+        lambda f: write_file(f / "t.csv", "a,t\n1,x\n"),
         ColumnNames(features=("a",), text="t"),
         "columns of texts and rows are named, and an example is one of these",
     ),
     "several columns of classes": (
-        lambda f: written(f / "t.csv", "a,b,c\n1,2,3\n"),
+        lambda f: write_file(f / "t.csv", "a,b,c\n1,2,3\n"),
         ColumnNames(targets=("b", "c")),
         "classes are in one column of labels, and b, c are named",
     ),
@@ -445,9 +436,9 @@ WRONG_TABLES: dict[str, tuple[Callable[[Path], Any], ColumnNames | None, str]] =
 
 @pytest.mark.parametrize("name", WRONG_TABLES)
 def test_what_is_wrong_in_a_table_is_told_in_one_line(tmp_path, name):
-    make, columns, told = WRONG_TABLES[name]
+    make, columns, message = WRONG_TABLES[name]
     path = make(tmp_path)
-    with pytest.raises(InvalidInputError, match=told) as caught:
+    with pytest.raises(InvalidInputError, match=message) as caught:
         read_data(path, columns=columns)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
@@ -471,8 +462,8 @@ WRONG_IN_PYTHON: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("name", WRONG_IN_PYTHON)
 def test_what_is_wrong_in_python_is_told_in_one_line(name):
-    given, told = WRONG_IN_PYTHON[name]
-    with pytest.raises(InvalidInputError, match=told) as caught:
+    given, message = WRONG_IN_PYTHON[name]
+    with pytest.raises(InvalidInputError, match=message) as caught:
         as_data_set(given() if callable(given) else given)
     assert "\n" not in str(caught.value)
 
@@ -491,24 +482,24 @@ def test_a_table_of_labels_gives_all_other_columns_as_the_user_s_own(tmp_path, s
 
 
 def test_paths_of_pictures_are_ids_of_labels_without_looking_at_the_pictures(tmp_path):
-    path = written(tmp_path / "l.csv", "file,label,age\nb.png,1,30\na.png,0,40\n")
+    path = write_file(tmp_path / "l.csv", "file,label,age\nb.png,1,30\na.png,0,40\n")
     pictures = DataSet(np.zeros((2, 4, 4, 1), np.uint8), ids=("a.png", "b.png"))
     read = pictures.with_labels_of(read_labels(path))
     assert (read.labels.tolist(), read.columns["age"].tolist()) == ([0, 1], [40, 30])
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda f: f / "nowhere.csv", "There are no labels at"),
         (lambda f: f / "nowhere.npy", "There is no data file"),
-        (lambda f: written(f / "l.csv", "name,age\na,2\n"), "no column of labels .* or ids"),
-        (lambda f: written(f / "l.csv", "label\n"), "no rows"),
+        (lambda f: write_file(f / "l.csv", "name,age\na,2\n"), "no column of labels .* or ids"),
+        (lambda f: write_file(f / "l.csv", "label\n"), "no rows"),
         (lambda f: (os.mkfifo(f / "l.csv"), f / "l.csv")[1], "regular file. Received: a named pipe"),
     ],
 )
-def test_labels_that_are_not_there_are_told(tmp_path, make, told):
-    with pytest.raises((InvalidInputError, DataNotFoundError), match=told):
+def test_labels_that_are_not_there_are_told(tmp_path, make, message):
+    with pytest.raises((InvalidInputError, DataNotFoundError), match=message):
         read_labels(make(tmp_path))
 
 
@@ -519,7 +510,7 @@ def test_own_columns_may_not_be_those_of_the_rows():
         rows.with_columns(NUMBERS[["age"]])
 
 
-def test_json_lines_keep_ids_and_dates_as_they_are_written(tmp_path):
+def test_json_lines_keep_ids_and_dates_as_they_are_write_file(tmp_path):
     lines = [{"id": "007", "text": "2020-01-01", "date": "2020-01-01", "label": "a"}]
-    read = read_data(written(tmp_path / "t.jsonl", "\ufeff" + "\n".join(map(json.dumps, lines))))
+    read = read_data(write_file(tmp_path / "t.jsonl", "\ufeff" + "\n".join(map(json.dumps, lines))))
     assert (read.ids, read.texts.tolist(), read.columns["date"].tolist()) == (("007",), ["2020-01-01"], ["2020-01-01"])

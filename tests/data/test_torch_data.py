@@ -92,9 +92,9 @@ def test_pictures_of_a_dataset_are_read_when_they_are_indexed() -> None:
 @given(st.integers(1, 3), st.sampled_from([1, 3, 4]), st.integers(1, 5), st.integers(1, 5))
 def test_a_tensor_that_is_shown_as_images_reaches_the_model_as_it_was(n: int, c: int, height: int, width: int) -> None:
     tensor = torch.rand(n, c, height, width)
-    shown = as_data_set(tensor).images[:]
-    assert shown.shape == (n, height, width, c)
-    np.testing.assert_array_equal(prepare_inputs(shown, None)["examples"], tensor)
+    images = as_data_set(tensor).images[:]
+    assert images.shape == (n, height, width, c)
+    np.testing.assert_array_equal(prepare_inputs(images, None)["examples"], tensor)
 
 
 @pytest.mark.parametrize(
@@ -222,8 +222,8 @@ NOT_TAKEN = {
 
 @pytest.mark.parametrize("name", NOT_TAKEN)
 def test_what_is_not_taken_is_told_in_one_line(name: str) -> None:
-    data, told = NOT_TAKEN[name]
-    with pytest.raises(InvalidInputError, match=told) as caught:
+    data, message = NOT_TAKEN[name]
+    with pytest.raises(InvalidInputError, match=message) as caught:
         as_data_set(data)
     assert "\n" not in str(caught.value)
 

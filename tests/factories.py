@@ -1,0 +1,90 @@
+"""What tests of several folders work on, made small."""
+
+import io
+import json
+import struct
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Files that users bring
+
+
+def write_file(path: Path, content: str | bytes) -> Path:
+    """A file of just this content."""
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def write_npz(path: Path, **arrays: Any) -> Path:
+    """Arrays by their names, as `numpy.savez` writes them."""
+    np.savez(path, **arrays)
+    return path
+
+
+def write_table(table: "pd.DataFrame", path: Path) -> Path:
+    """A table in the format of the path's ending: .parquet, .jsonl, .ndjson, .tsv or .csv."""
+    if path.suffix == ".parquet":
+        table.to_parquet(path)
+    elif path.suffix in (".jsonl", ".ndjson"):
+        table.to_json(path, orient="records", lines=True, force_ascii=False)
+    else:
+        table.to_csv(path, index=False, sep="\t" if path.suffix == ".tsv" else ",")
+    return path
+
+
+def encode_picture(picture: np.ndarray | Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    """The bytes of a picture file: of a uint8 array (H, W), (H, W, 1) or (H, W, channels), or of Pillow's own."""
+    if isinstance(picture, np.ndarray):
+        picture = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 and picture.ndim == 3 else picture)
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def write_png(path: Path, image: np.ndarray) -> Path:
+    """A PNG, in a folder that is made for it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write_file(path, encode_picture(image))
+
+
+def write_pngs(folder: Path, images: np.ndarray, folders: Iterable[str] | None = None) -> Path:
+    """A folder of 0.png, 1.png and so on, each in a folder of its own class where these are given."""
+    folders = [""] * len(images) if folders is None else folders
+    for number, (image, name) in enumerate(zip(images, folders, strict=True)):
+        write_png(folder / name / f"{number}.png", image)
+    return folder
+
+
+def encode_idx(array: np.ndarray) -> bytes:
+    """The bytes of an IDX file, as MNIST comes in."""
+    return b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+def write_saved_dataset(
+    folder: Path,
+    columns: Mapping[str, Any],
+    features: Mapping[str, Any] | None = None,
+    order: list[int] | None = None,
+) -> Path:
+    """A data set as Hugging Face's `save_to_disk` writes it."""
+    import pyarrow as pa
+
+    folder.mkdir(parents=True)
+    files = {"data-00000-of-00001.arrow": pa.table(dict(columns))}
+    state: dict[str, object] = {"_data_files": [{"filename": "data-00000-of-00001.arrow"}], "_indices_files": None}
+    if order is not None:
+        files["indices-1.arrow"] = pa.table({"indices": pa.array(order, pa.uint64())})
+        state["_indices_files"] = [{"filename": "indices-1.arrow"}]
+    for name, table in files.items():
+        with pa.ipc.new_stream(folder / name, table.schema) as writer:
+            writer.write_table(table, max_chunksize=4)
+    (folder / "state.json").write_text(json.dumps(state))
+    (folder / "dataset_info.json").write_text(json.dumps({"features": features or {}}))
+    return folder
