@@ -363,7 +363,7 @@ def bounded_mean(values: Array, most: float, confidence: float = 0.95) -> Interv
 
     low = scipy.optimize.brentq(excess, 0, found) if found > 0 else 0.0
     high = scipy.optimize.brentq(excess, found, 1) if found < 1 else 1.0
-    return Interval(mean, most * low, most * high)
+    return Interval(mean, min(most * low, mean), max(most * high, mean))  # whatever rounding
 
 
 def paired_difference(gained: int, lost: int, trials: int, confidence: float = 0.95) -> Interval:
