@@ -378,7 +378,7 @@ def paired_difference(gained: int, lost: int, trials: int, confidence: float = 0
         lost: how many only the second holds.
         trials: how many examples there are, at least 1.
         confidence: 0 to 1; either end lies beyond the true difference in at most half of what this leaves open, by
-            enumeration (tests/measures/test_bootstrap.py).
+            enumeration (tests/measures/test_intervals.py).
 
     Returns:
         The first share less the second.

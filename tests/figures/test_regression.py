@@ -188,21 +188,6 @@ def test_rmse_charts_show_passes_ensemble_and_deterministic_in_the_unit_of_the_t
     assert len(by_size.data) == 1
 
 
-@pytest.mark.parametrize("offset", [0.0, 1e7])
-def test_the_mean_settles_within_two_standard_errors(offset: float) -> None:
-    outputs = RANDOM.normal(size=50) + offset
-    figure = figures.output_by_passes(outputs, label=offset + 1, unit="mg/dl")
-    shade, line, label = figure.data
-    for t in (1, 2, 17, 50):
-        mean, error = outputs[:t].mean(), 2 * outputs[:t].std() / np.sqrt(t)
-        assert line.y[t - 1] == pytest.approx(mean)
-        assert shade.y[t - 1] - line.y[t - 1] == pytest.approx(error, abs=1e-6)
-        assert line.y[t - 1] - shade.y[len(shade.y) - t] == pytest.approx(error, abs=1e-6)
-    assert set(label.y) == {offset + 1}
-    assert figure.layout.yaxis.title.text == "predictive mean, mg/dl"
-    assert len(figures.output_by_passes(outputs).data) == 2
-
-
 def test_a_unit_is_shown_as_it_was_typed() -> None:
     unit = "<b>$x$"
     shown = "&lt;b&gt;&#36;x&#36;"

@@ -77,18 +77,6 @@ def test_each_pass_and_each_ensemble_is_counted_as_a_simple_loop_counts() -> Non
         assert together[t] == sum(int(np.argmax(mean[i]) == labels[i]) for i in range(len(labels)))
 
 
-def test_the_ensemble_of_one_pass_is_that_pass() -> None:
-    probs, labels = drawn(1)
-    assert measures.correct_by_ensemble_size(probs, labels)[0] == measures.correct_per_pass(probs, labels)[0]
-
-
-def test_the_counts_of_blocks_of_examples_add_up() -> None:
-    probs, labels = drawn(2)
-    for count in (measures.correct_per_pass, measures.correct_by_ensemble_size):
-        blocks = sum(count(probs[:, block], labels[block]) for block in (slice(0, 13), slice(13, 40)))
-        assert (blocks == count(probs, labels)).all()
-
-
 def order_of(values: np.ndarray) -> np.ndarray:
     return np.argsort(-values, kind="stable")
 
