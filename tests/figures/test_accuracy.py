@@ -7,7 +7,7 @@ import pytest
 
 from mcviz import figures
 from mcviz.figures.trust import measures_by_passes
-from tests.figures.colours import colour_on_scale, contrast, luminance, rgb
+from tests.figures.reading import colour_on_scale, contrast, luminance, rgb
 
 pytestmark = pytest.mark.lowest
 

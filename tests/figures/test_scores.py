@@ -8,7 +8,7 @@ from plotly.basedatatypes import BaseTraceType
 
 from mcviz import figures
 from mcviz.figures.scores import FADED
-from tests.figures.colours import colour_on_scale, luminance
+from tests.figures.reading import colour_on_scale, luminance
 
 pytestmark = pytest.mark.lowest
 

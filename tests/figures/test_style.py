@@ -12,7 +12,7 @@ from PIL import Image
 from mcviz import figures
 from mcviz.figures import style
 from mcviz.figures.style import CLASSES, class_colour
-from tests.figures.colours import linear, rgb
+from tests.figures.reading import linear, rgb
 
 pytestmark = pytest.mark.lowest
 

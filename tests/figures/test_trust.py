@@ -17,7 +17,7 @@ from mcviz.figures.trust import (
 )
 from mcviz.measures.calibration import Bins
 from mcviz.measures.intervals import Interval
-from tests.figures.colours import contrast, luminance, rgb
+from tests.figures.reading import contrast, luminance, rgb
 
 SETS = ["Noise", "<b>Mine</b>"]
 VALUES = {

@@ -142,7 +142,7 @@ def test_halves_are_of_the_seed() -> None:
     assert any((cross_fit(40, half, seed) != cross_fit(40, half, 0)).any() for seed in range(1, 4))
 
 
-def made(examples: int, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def draw_classes(examples: int, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities that are worse for some classes than for others; labels are drawn from other ones."""
     random = np.random.default_rng(seed)
     truth = random.dirichlet(np.full(classes, 0.4), examples)
@@ -153,8 +153,8 @@ def made(examples: int, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray
 
 @given(st.integers(1, 25), st.integers(2, 4), st.integers(0, 10**6), st.integers(0, 20))
 def test_a_class_is_in_the_set_where_its_p_value_is_high_enough(m: int, classes: int, seed: int, steps: int) -> None:
-    probs, labels = made(m, classes, seed)
-    new, _ = made(5, classes, seed + 1)
+    probs, labels = draw_classes(m, classes, seed)
+    new, _ = draw_classes(5, classes, seed + 1)
     sets = prediction_sets(probs, labels, new, steps / 20)
     for c in range(classes):
         p_values = conformal_p_values(1 - probs[labels == c, c], 1 - new[:, c])
@@ -165,7 +165,7 @@ def test_a_class_is_in_the_set_where_its_p_value_is_high_enough(m: int, classes:
 def test_every_class_is_covered_as_often_as_it_says() -> None:
     held, count, classes = np.zeros(3), np.zeros(3), 3
     for seed in range(150):
-        probs, labels = made(240, classes, seed)
+        probs, labels = draw_classes(240, classes, seed)
         sets = prediction_sets(probs[:160], labels[:160], probs[160:], 0.8)
         for c in range(classes):
             own = labels[160:] == c
@@ -177,7 +177,7 @@ def test_every_class_is_covered_as_often_as_it_says() -> None:
 
 
 def test_cross_fitted_sets_are_those_of_the_other_half() -> None:
-    probs, labels = made(101, 3, 0)
+    probs, labels = draw_classes(101, 3, 0)
     first, second = np.array_split(np.random.default_rng(4).permutation(101), 2)
     found = cross_fit_sets(probs, labels, 0.9, seed=4)
     np.testing.assert_array_equal(found[first], prediction_sets(probs[second], labels[second], probs[first], 0.9))
@@ -216,7 +216,7 @@ def test_the_share_below_a_level_varies_as_over_all_orders_of_both_halves(
         assert high == 0 or (shares >= high).mean() > (1 - confidence) / 2
 
 
-def simulated(seed: int, examples: int = 300, passes: int = 60, targets: int = 1, *, variances: bool = False):
+def draw_regression(seed: int, examples: int = 300, passes: int = 60, targets: int = 1, *, variances: bool = False):
     """Examples of very different spread; without variances labels are drawn as the passes are."""
     random = np.random.default_rng(seed)
     shape = (examples, targets)
@@ -233,7 +233,7 @@ def simulated(seed: int, examples: int = 300, passes: int = 60, targets: int = 1
 @pytest.mark.parametrize("coverage", [0.1, 0.5, 0.9])
 def test_intervals_of_bare_passes_are_their_central_quantiles(coverage: float) -> None:
     """Of type 6 of Hyndman and Fan 1996: the k-th lowest of T passes stands for a share of k / (T + 1)."""
-    given = simulated(0, targets=2)
+    given = draw_regression(0, targets=2)
     found = pass_intervals(given, coverage)
     for example in range(5):
         for target in range(2):
@@ -246,7 +246,7 @@ def test_intervals_of_bare_passes_are_their_central_quantiles(coverage: float) -
 
 @pytest.mark.parametrize("coverage", [0.1, 0.5, 0.9])
 def test_intervals_with_variances_are_those_of_a_gaussian_of_the_total_variance(coverage: float) -> None:
-    given = simulated(0, targets=2, variances=True)
+    given = draw_regression(0, targets=2, variances=True)
     found = pass_intervals(given, coverage)
     means, variances = given.outputs.astype(float), given.variances.astype(float)
     low, high = stats.norm.interval(coverage, means.mean(axis=0), np.sqrt(means.var(axis=0) + variances.mean(axis=0)))
@@ -267,7 +267,7 @@ def test_coverage_counts_ends_and_width_is_a_mean() -> None:
 def test_conformal_intervals_cover_as_they_promise(coverage: float, normalised: bool, variances: bool) -> None:
     shares = []
     for seed in range(150):
-        given = simulated(seed, examples=60, passes=8, variances=variances)
+        given = draw_regression(seed, examples=60, passes=8, variances=variances)
         # The model is wrong about everything: its mean, its spread and their unit.
         wrong = RegressionPredictions(given.outputs * 0.3 + 1, given.variances, given.labels)
         (share,) = conformal_intervals(wrong, coverage, normalised=normalised, seed=seed).coverage(wrong.labels)
@@ -282,7 +282,7 @@ def test_conformal_intervals_cover_as_they_promise(coverage: float, normalised: 
 def test_new_examples_are_held_as_often_as_promised_whatever_else_is_asked_with_them(normalised: bool) -> None:
     shares, coverage = [], 0.8
     for seed in range(150):
-        whole = simulated(seed, examples=60, passes=8, variances=True)
+        whole = draw_regression(seed, examples=60, passes=8, variances=True)
         first, second = (
             RegressionPredictions(whole.outputs[:, part] * 0.3, whole.variances[:, part], whole.labels[part])
             for part in (slice(39), slice(39, 60))
@@ -299,7 +299,7 @@ def test_new_examples_are_held_as_often_as_promised_whatever_else_is_asked_with_
 
 def test_passes_that_know_cover_as_they_say_and_overconfident_ones_do_not() -> None:
     for variances in (False, True):
-        given = simulated(0, examples=2000, variances=variances)
+        given = draw_regression(0, examples=2000, variances=variances)
         (honest,) = pass_intervals(given, 0.8).coverage(given.labels)
         assert honest.value == pytest.approx(0.8, abs=0.04)
         mean = given.outputs.mean(axis=0)
@@ -340,7 +340,7 @@ def test_the_verdict_on_intervals_is_that_of_the_exact_test(held: int, examples:
 
 
 def test_normalised_intervals_are_wide_where_the_passes_disagree_and_plain_ones_are_all_alike() -> None:
-    given = simulated(0)
+    given = draw_regression(0)
     plain, normalised = (conformal_intervals(given, 0.9, normalised=each) for each in (False, True))
     assert len(np.unique((plain.high - plain.low).round(9))) == 2  # one width a half
     width, std = (normalised.high - normalised.low)[:, 0], given.outputs.std(axis=0)[:, 0]
@@ -349,7 +349,7 @@ def test_normalised_intervals_are_wide_where_the_passes_disagree_and_plain_ones_
 
 
 def test_another_unit_of_the_targets_scales_every_interval() -> None:
-    given = simulated(0, variances=True)
+    given = draw_regression(0, variances=True)
     scaled = RegressionPredictions(given.outputs * 8, given.variances * 64, given.labels * 8)
     for intervals_of in (
         lambda g: pass_intervals(g, 0.9),
@@ -362,7 +362,7 @@ def test_another_unit_of_the_targets_scales_every_interval() -> None:
 
 @pytest.mark.parametrize("variances", [False, True])
 def test_normalised_errors_are_divided_by_the_whole_uncertainty_that_is_predicted(variances: bool) -> None:
-    given = simulated(0, targets=2, variances=variances)
+    given = draw_regression(0, targets=2, variances=variances)
     total = given.outputs.astype(float).var(axis=0) + (given.variances.astype(float).mean(axis=0) if variances else 0)
     expected = np.sqrt(total) + np.sqrt(total).mean(axis=0) / 100
     np.testing.assert_allclose(conformal_scale(given, given), expected, rtol=1e-6)
@@ -381,7 +381,7 @@ def test_passes_that_all_agree_promise_no_certainty() -> None:
 
 
 def test_too_few_examples_leave_an_interval_open() -> None:
-    given = simulated(0, examples=10)
+    given = draw_regression(0, examples=10)
     found = conformal_intervals(given, 0.9)
     assert np.isneginf(found.low).all()
     assert np.isposinf(found.high).all()
@@ -390,7 +390,7 @@ def test_too_few_examples_leave_an_interval_open() -> None:
 
 @pytest.mark.parametrize("variances", [False, True])
 def test_calibration_is_the_coverage_of_the_central_intervals_at_every_level(variances: bool) -> None:
-    given = simulated(0, targets=2, variances=variances)
+    given = draw_regression(0, targets=2, variances=variances)
     found = interval_calibration(given)
     assert len(found) == 2
     assert found[0].nominal.tolist() == pytest.approx([level / 100 for level in range(5, 100, 5)])

@@ -1,8 +1,15 @@
-"""Colours as eyes see them."""
+"""What a figure holds, and its colours as eyes see them."""
 
 from typing import Any
 
 import numpy as np
+from plotly.graph_objects import Figure
+
+
+def trace_named(figure: Figure, beginning: str) -> Any:
+    """The one trace whose name begins so."""
+    (trace,) = (trace for trace in figure.data if (trace.name or "").startswith(beginning))
+    return trace
 
 
 def rgb(colour: str) -> np.ndarray:
