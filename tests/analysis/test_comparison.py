@@ -22,9 +22,10 @@ from mcviz.analysis.comparison import (
 )
 from mcviz.analysis.pairing import class_order, pair_examples, same_examples
 from mcviz.analysis.slices import compare_slices
-from mcviz.cli import main
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
+from tests.analysis.commands import output_of, refusal_of
+from tests.factories import draw_probs
 
 EXAMPLES = 150
 NAMES = ["cat", "dog", "owl"]
@@ -36,8 +37,7 @@ def images(seed: int = 0, count: int = EXAMPLES) -> np.ndarray:
 
 def probs(seed: int, labels: np.ndarray, lean: float = 0.5) -> np.ndarray:
     """(T, N, C) float32 that lean to the labels."""
-    logits = np.random.default_rng(seed).normal(size=(6, len(labels), 3)) + lean * np.eye(3)[labels]
-    return (np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)).astype(np.float32)
+    return draw_probs(np.random.default_rng(seed), labels, passes=6, lean=lean)
 
 
 LABELS = np.random.default_rng(9).integers(3, size=EXAMPLES)
@@ -252,7 +252,7 @@ MENDED = np.where(np.isin(np.arange(EXAMPLES), WRONG), (LABELS + 1) % 3, LABELS)
 NAMED = [f"case {i}" for i in range(EXAMPLES)]
 
 
-def made(run: Run, when: str) -> Run:
+def begun_on(run: Run, when: str) -> Run:
     """The run as if it had been begun on a day."""
     run.manifest.created.update(started=f"2026-01-{when}T00:00:00+00:00")
     return run
@@ -264,9 +264,9 @@ def mended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run, Run]:
     folder = tmp_path_factory.mktemp("mended")
     new = {"labels": MENDED[MOVED], "data": images()[MOVED], "passes": probs(2, LABELS)[:, MOVED]}
     return (
-        made(classes(folder / "one", 1), "01"),
-        made(classes(folder / "other", 2, **new), "02"),
-        made(classes(folder / "straight", 2, labels=MENDED), "02"),
+        begun_on(classes(folder / "one", 1), "01"),
+        begun_on(classes(folder / "other", 2, **new), "02"),
+        begun_on(classes(folder / "straight", 2, labels=MENDED), "02"),
     )
 
 
@@ -410,16 +410,15 @@ def test_the_command_prints_what_python_finds(
     pair: tuple[Run, Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     paths = [run.path for run in pair]
-    assert main(["compare", *paths, "--json", "--to", str(tmp_path / "all.csv")]) == 0
-    printed, found = json.loads(capsys.readouterr().out), compare(*pair)
+    printed = json.loads(output_of(capsys, "compare", *paths, "--json", "--to", tmp_path / "all.csv"))
+    found = compare(*pair)
     assert printed["measures"]["accuracy"]["other_less_one"]["value"] == found.measures[0].difference.value
     assert printed["changes"]["right to wrong"]["ids"] == [str(i) for i in found.changes.of("right to wrong")]
     table = pd.read_csv(tmp_path / "all.csv")
     assert len(table) == EXAMPLES
     assert table["id"].tolist() == np.argsort(-found.changes.worse, kind="stable").tolist()
-    assert main(["compare", *paths]) == 0
-    shown = capsys.readouterr().out
+    shown = output_of(capsys, "compare", *paths)
     assert found.in_words in shown
     assert f"right to wrong {found.changes.counts['right to wrong']:>18,}" in shown
-    assert main(["compare", paths[0], str(tmp_path / "nothing")]) == 2
-    assert main(["compare", *paths, "--to", str(tmp_path / "all.txt")]) == 2
+    refusal_of(capsys, "compare", paths[0], tmp_path / "nothing")
+    refusal_of(capsys, "compare", *paths, "--to", tmp_path / "all.txt")

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from scipy.special import softmax
 from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_score, recall_score, roc_auc_score
 
 from benchmarks.verdicts import false_differences, rate, true_differences
@@ -32,6 +31,7 @@ from mcviz.measures.quality import (
 )
 from mcviz.measures.registry import join_terms
 from mcviz.measures.selective import Ranking, compute_areas
+from tests.factories import draw_probs
 
 UNUSED = dict.fromkeys(("nll", "brier", "uncertainty"), np.zeros(0))
 
@@ -40,9 +40,7 @@ def some_probs(seed: int, examples: int = 300, lean: float = 2.0) -> tuple[np.nd
     """(T, N, C) probabilities that lean to the labels, and these."""
     random = np.random.default_rng(seed)
     labels = random.integers(4, size=examples)
-    logits = random.normal(size=(5, examples, 4)) + lean * random.normal(size=(1, examples, 4))
-    logits[:, np.arange(examples), labels] += lean
-    return softmax(logits, axis=-1), labels
+    return draw_probs(random, labels, passes=5, classes=4, lean=lean, shared=lean), labels
 
 
 def terms_of(probs: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
