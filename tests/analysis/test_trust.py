@@ -50,8 +50,8 @@ def test_trust_prints_convergence_sets_and_the_cheapest_threshold(old: Run, caps
 
     lines = output_of(capsys, "trust", old.path, *costs, "--score", "margin").splitlines()
     assert cheapest["in_words"].startswith(f"It is cheaper to look at those with margin up to {cutoff:.4g}, here")
-    told = lines.index(cheapest["in_words"])
-    assert [line.split()[-1] for line in lines[told + 2 : told + 5]] == [
+    at = lines.index(cheapest["in_words"])
+    assert [line.split()[-1] for line in lines[at + 2 : at + 5]] == [
         f"{judged[name]:,.6g}" for name in ("cost", "of_none", "of_all")
     ]
     assert any(line.split()[0] == "8" and f"{100 * old.ensemble_accuracy[-1]:.2f}%" in line for line in lines if line)
@@ -79,13 +79,16 @@ def test_what_the_documents_quote_is_printed(capsys, monkeypatch: pytest.MonkeyP
     text = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
     quotes = re.findall(r"^```\nmcviz (.*)\n```\n\n((?:> .*\n)+)", text, re.MULTILINE)
     assert len(quotes) == 4
+    printed = {command: output_of(capsys, *command.split()).splitlines() for command, _ in quotes}
     for command, quoted in quotes:
-        lines = output_of(capsys, *command.split()).splitlines()
+        lines = printed[command]
         assert {line.removeprefix("> ") for line in quoted.splitlines()} <= set(lines), command
         printed_cells = [re.split(r"\s{2,}", line.strip()) for line in lines]
         for row in quoted_rows(text, quoted):
             assert row in printed_cells, command
-    ties = [line for line in lines_of_scores(capsys) if line.endswith("ties with the best")]
+    of_run = printed["trust cache/mnist-cnn"]
+    of_scores = of_run[[line.startswith("AUGRC") for line in of_run].index(True) + 1 :]
+    ties = [line for line in of_scores if line.endswith("ties with the best")]
     assert len(ties) == len(RANKING_SCORES) + 1
 
 
@@ -94,11 +97,6 @@ def quoted_rows(text: str, quoted: str) -> list[list[str]]:
     table = re.match(r"\n((?:\|.*\n)+)", text[text.index(quoted) + len(quoted) :])
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table[1].splitlines()] if table else []
     return [row for row in rows if set("".join(row)) != {"-"}]
-
-
-def lines_of_scores(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    lines = output_of(capsys, "trust", SHIPPED).splitlines()
-    return lines[[line.startswith("AUGRC") for line in lines].index(True) + 1 :]
 
 
 @pytest.fixture(scope="module")
@@ -189,9 +187,9 @@ def test_ways_that_are_read_shard_by_shard_are_those_of_all_passes(shipped: Run,
 def test_shards_that_are_read_at_once_give_what_one_after_the_other_gives(
     old: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[tuple[int, int]] = []
-    at_once = compute_convergence(old, "margin", lambda *done: told.append(done))
-    assert told == [(shard + 1, old.manifest.shards) for shard in range(old.manifest.shards)]
+    reports: list[tuple[int, int]] = []
+    at_once = compute_convergence(old, "margin", lambda *done: reports.append(done))
+    assert reports == [(shard + 1, old.manifest.shards) for shard in range(old.manifest.shards)]
     monkeypatch.setattr("mcviz.analysis.trust.MOST_THREADS", 1)
     one_by_one = compute_convergence(old, "margin")
     for name in ("sizes", "accuracy", "nll", "ece", "shared_top"):
