@@ -341,8 +341,8 @@ def test_every_example_is_on_the_sheet_and_every_mistake_is_marked() -> None:
     assert not table["correct"][examples].all()
     for place, example in enumerate(examples):
         top, left = GAP + place // 2 * (side + MARK + CAPTION + GAP), GAP + place % 2 * (side + GAP)
-        shown = sheet[top : top + side, left : left + side]
-        np.testing.assert_array_equal(shown[::4, ::4], np.repeat(run.pictures[example], 3, axis=-1))
+        picture = sheet[top : top + side, left : left + side]
+        np.testing.assert_array_equal(picture[::4, ::4], np.repeat(run.pictures[example], 3, axis=-1))
         marked = (sheet[top + side, left : left + side] == ImageColor.getrgb(WRONG)).all()
         assert marked == (not table["correct"][example])
 

@@ -24,17 +24,17 @@ def test_labels_that_were_exchanged_are_listed_first(tmp_path: Path, capsys) -> 
     labels[::30] = (labels[::30] + 1) % 3
     run = mcviz.write_run(tmp_path / "run", probs, labels=labels, class_names=["a", "b", "c"])
     command = ["label-issues", run.path, "--first", "10"]
-    told = output_of(capsys, *command, "--to", tmp_path / "issues.csv")
+    output = output_of(capsys, *command, "--to", tmp_path / "issues.csv")
     count = count_label_errors(run)
     assert count.low <= 10 <= count.high
-    assert f"About {round(count.value)} of 300 labels are estimated to be wrong (95% interval " in told
-    assert "Was the model trained on these labels?" in told
+    assert f"About {round(count.value)} of 300 labels are estimated to be wrong (95% interval " in output
+    assert "Was the model trained on these labels?" in output
     found = pd.read_csv(tmp_path / "issues.csv")
     assert set(found["example"]) == set(range(0, 300, 30))
     assert found["self_confidence"].is_monotonic_increasing
     assert (found["prediction_name"] != found["label_name"]).all()
     assert found["label_name"].tolist() == [run.class_names[label] for label in labels[found["example"]]]
-    assert "The ensemble predicts another class for 10." in told
+    assert "The ensemble predicts another class for 10." in output
     listed = json.loads(output_of(capsys, *command, "--json", "--confidence", "50%"))
     assert listed["ids"] == list(map(str, found["id"]))
     assert listed["estimated"] == {"confidence": 0.5, **vars(count_label_errors(run, 0.5))}

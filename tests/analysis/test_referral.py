@@ -49,9 +49,9 @@ def test_the_referral_that_is_printed_for_the_shipped_run_is_that_of_its_table(c
     assert tested["referred"] == (half["max_probability"] <= given["threshold"]).sum()
     missed = int((~half["correct"][half["max_probability"] > given["threshold"]]).sum())
     assert tested["missed"] == missed
-    kept = tested["examples"] - tested["referred"]
+    rest_of_half = tested["examples"] - tested["referred"]
     chance = sum(  # of so few mistakes, if the accuracy were lower
-        float(np.prod([(kept - i) / (i + 1) for i in range(k)])) * 0.001**k * 0.999 ** (kept - k)
+        float(np.prod([(rest_of_half - i) / (i + 1) for i in range(k)])) * 0.001**k * 0.999 ** (rest_of_half - k)
         for k in range(missed + 1)
     )
     assert chance <= 0.05
@@ -101,8 +101,8 @@ def test_a_threshold_of_a_labelled_run_is_applied_to_one_without_labels(old: Run
     file = tmp_path / "look.csv"
     command = ["refer", new.path, "--calibrated-on", old.path, "--accuracy", "0.97", "--to", file]
     assert main([str(word) for word in [*command, "--json"]]) == 0
-    told = capsys.readouterr()
-    found = json.loads(told.out)
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
     of_old = refer(old, accuracy=0.97)
     assert found["threshold"] == found["guaranteed"]["threshold"] == of_old.guaranteed_threshold
     values = new.scores()["max_probability"]
@@ -110,7 +110,7 @@ def test_a_threshold_of_a_labelled_run_is_applied_to_one_without_labels(old: Run
     assert found["accuracy_of_rest"] is found["missed"] is None
     assert found["guaranteed"]["tested_on"]["examples"] == 1500
     assert found["shift"]["p_value"] > 0.01
-    (warning,) = told.err.splitlines()
+    (warning,) = printed.err.splitlines()
     assert "do not say which model made them" in warning
     assert pd.read_csv(file)["id"].tolist() == found["ids"]
     assert pd.read_csv(file)["prediction_name"].isin(["cat", "dog", "=owl"]).all()

@@ -118,8 +118,8 @@ def test_every_part_of_a_requirement_is_read() -> None:
     assert found == Requirement("nll", "<", Decimal("0.05"), predictor="deterministic", end="high")
     assert parse_requirement("overconfidence.low > -1 %").end == "low"
     found = parse_requirement('recall.low of "grey cat">=.8 in region = west with at least 5 examples')
-    told = {"class_name": "grey cat", "column": "region", "value": "west", "fewest": 5}
-    assert found == Requirement("recall", ">=", Decimal("0.8"), end="low", **told)
+    parts = {"class_name": "grey cat", "column": "region", "value": "west", "fewest": 5}
+    assert found == Requirement("recall", ">=", Decimal("0.8"), end="low", **parts)
     found = parse_requirement("f1 of every class >= 80% in every label")
     assert (found.every_class, found.column, found.value) == (True, "label", None)
     assert parse_requirement("accuracy > 70% in worst slice").worst_slice

@@ -195,9 +195,9 @@ def test_a_model_that_is_no_worse_is_not_called_worse_on_anything(
     runs: dict[str, Run], capsys: pytest.CaptureFixture[str]
 ) -> None:
     for one, other in (("new", "old"), ("old", "old")):
-        shown = output_of(capsys, "compare", runs[one].path, runs[other].path, "--by", "label")
-        assert "Is it worse on anything? No slice got worse than the rest, beyond chance, of " in shown
-        assert not any(line.endswith("worse") for line in shown.partition("accuracy by label")[2].splitlines())
+        output = output_of(capsys, "compare", runs[one].path, runs[other].path, "--by", "label")
+        assert "Is it worse on anything? No slice got worse than the rest, beyond chance, of " in output
+        assert not any(line.endswith("worse") for line in output.partition("accuracy by label")[2].splitlines())
 
 
 def test_a_model_that_is_worse_everywhere_alike_is_said_to_be(runs: dict[str, Run], tmp_path: Path) -> None:
@@ -212,9 +212,9 @@ def test_a_model_that_is_worse_everywhere_alike_is_said_to_be(runs: dict[str, Ru
 @pytest.mark.exhaustive
 def test_of_a_regression_the_larger_errors_are_named(runs: dict[str, Run], capsys: pytest.CaptureFixture[str]) -> None:
     both = [runs[name] for name in ("old numbers", "new numbers")]
-    shown = output_of(capsys, "compare", *(run.path for run in both), "--by", "site")
-    assert "The worst slice is site c: the mean absolute error of " in shown
-    (row,) = (line for line in shown.splitlines() if line.startswith("c ("))
+    output = output_of(capsys, "compare", *(run.path for run in both), "--by", "site")
+    assert "The worst slice is site c: the mean absolute error of " in output
+    (row,) = (line for line in output.splitlines() if line.startswith("c ("))
     assert row.endswith("worse")
     means = [run.table().loc[COLUMNS["site"] == "c", "absolute_error"].mean() for run in both]
     for mean in means:

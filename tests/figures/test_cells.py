@@ -52,15 +52,15 @@ def test_a_cell_has_the_mean_colour_of_its_examples_and_says_how_many_they_are(
     x, y = plane(generator)
     groups = generator.integers(0, 2, 40)
     figure = figures.scatter(x, y, groups, ["a", "b"], COLOURS, EVERYWHERE, axes=("x", "y"), window=window)
-    shown = Window(tuple(figure.layout.xaxis.range), tuple(figure.layout.yaxis.range))
-    assert window is None or shown == window
-    expected, pixels = by_a_loop(x, y, shown), pixels_of(figure)
+    view = Window(tuple(figure.layout.xaxis.range), tuple(figure.layout.yaxis.range))
+    assert window is None or view == window
+    expected, pixels = by_a_loop(x, y, view), pixels_of(figure)
     assert {(int(row), int(column)) for row, column in np.argwhere(pixels[..., 3])} == set(expected)
     for place, members in expected.items():
         of_b = groups[members].mean()
         np.testing.assert_allclose(pixels[place][:3], [255 * of_b, 0, 255 * (1 - of_b)], atol=1)
-    told = figure.data[0]
-    assert [int(text.split()[0]) for text in told.text] == [len(expected[place]) for place in sorted(expected)]
+    hovers = figure.data[0]
+    assert [int(text.split()[0]) for text in hovers.text] == [len(expected[place]) for place in sorted(expected)]
     assert [trace.name for trace in figure.data[1:]] == ["a", "b"]
     assert all(trace.customdata is None for trace in figure.data)
 

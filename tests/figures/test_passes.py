@@ -16,16 +16,16 @@ NAMES = ["cat", "dog", "owl"]
 @pytest.fixture
 def probs() -> np.ndarray:
     """200 passes of one example, most of them for class 3, some for class 5."""
-    drawn = np.random.default_rng(0).dirichlet(np.full(10, 0.05) + np.eye(10)[3] * 3 + np.eye(10)[5], 200)
-    return drawn.astype(np.float32)
+    probs = np.random.default_rng(0).dirichlet(np.full(10, 0.05) + np.eye(10)[3] * 3 + np.eye(10)[5], 200)
+    return probs.astype(np.float32)
 
 
 def test_class_chart_shows_mean_and_spread_of_every_class(probs: np.ndarray) -> None:
     figure = figures.class_probabilities(summarise(probs), DIGITS, label=5)
-    shown = {name: (y, std) for bar in figure.data for name, y, std in zip(bar.x, bar.y, bar.customdata, strict=True)}
-    assert set(shown) == set(DIGITS)
+    heights = {name: (y, std) for bar in figure.data for name, y, std in zip(bar.x, bar.y, bar.customdata, strict=True)}
+    assert set(heights) == set(DIGITS)
     for c, name in enumerate(DIGITS):
-        assert shown[name] == pytest.approx((probs[:, c].mean(), probs[:, c].std()), abs=1e-6)
+        assert heights[name] == pytest.approx((probs[:, c].mean(), probs[:, c].std()), abs=1e-6)
     colours = {bar.name: bar.marker.color for bar in figure.data}
     assert len(set(colours.values())) == 3
     assert {bar.name: list(bar.x) for bar in figure.data} == {
@@ -54,9 +54,9 @@ def test_of_many_classes_the_likeliest_ten_and_the_label_are_shown(
     least, likeliest = int(probs.mean(axis=0).argmin()), np.argsort(-probs.mean(axis=0))[:10]
     names = [f"c{c}" for c in range(classes)]
     figure = figures.class_probabilities(summarise(probs), names, least)
-    shown = {name for bar in figure.data for name in bar.x}
+    names_of_bars = {name for bar in figure.data for name in bar.x}
     expected = {*range(classes)} if classes == 20 else {*likeliest.tolist(), least}
-    assert shown == {names[c] for c in expected}
+    assert names_of_bars == {names[c] for c in expected}
     counts = figures.class_counts(np.repeat(np.arange(classes), np.arange(classes)), names).data[0]
     assert list(counts.y)[:: -1 if classes == 20 else 1][:10] == [*range(classes - 1, classes - 11, -1)]
     assert len(counts.x) == (20 if classes == 20 else 10)

@@ -186,7 +186,7 @@ def test_rmse_charts_show_passes_ensemble_and_deterministic_in_the_unit_of_the_t
 
 def test_a_unit_is_shown_as_it_was_typed() -> None:
     unit = "<b>$x$"
-    shown = "&lt;b&gt;&#36;x&#36;"
+    escaped = "&lt;b&gt;&#36;x&#36;"
     for figure, axis in (
         (figures.predicted_against_true(LABELS, PREDICTIONS, EXAMPLES, unit=unit), "xaxis"),
         (figures.error_against_score(SCORE, SCORE, EXAMPLES, title="doubt", unit=unit), "yaxis"),
@@ -195,10 +195,10 @@ def test_a_unit_is_shown_as_it_was_typed() -> None:
         (figures.rmse_against_ensemble(SCORE, 1, None, unit), "xaxis"),
         (figures.rmse_by_ensemble_size(SCORE, None, unit), "yaxis"),
     ):
-        assert figure.layout[axis].title.text.endswith(f", {shown}")
+        assert figure.layout[axis].title.text.endswith(f", {escaped}")
 
 
 def test_error_bars_stop_where_they_would_hide_each_other() -> None:
-    for count, drawn in ((regression.ERROR_BARS, 2), (regression.ERROR_BARS + 1, 1)):
+    for count, traces in ((regression.ERROR_BARS, 2), (regression.ERROR_BARS + 1, 1)):
         ones = np.ones(count)
-        assert len(figures.predicted_against_true(ones, ones, np.arange(count), std=ones).data) == drawn
+        assert len(figures.predicted_against_true(ones, ones, np.arange(count), std=ones).data) == traces

@@ -78,8 +78,8 @@ def test_a_score_is_within_the_quantile_where_its_p_value_is_above_the_rest(
 @pytest.mark.parametrize(("examples", "coverage"), [(9, 0.9), (19, 0.9), (30, 0.8), (57, 0.95)])
 def test_coverage_over_many_splits_is_what_exchangeability_says(examples: int, coverage: float) -> None:
     random, splits = np.random.default_rng(0), 4000
-    drawn = random.normal(size=(splits, examples + 1))
-    covered = sum(row[-1] <= conformal_quantile(row[:-1], coverage) for row in drawn)
+    draws = random.normal(size=(splits, examples + 1))
+    covered = sum(row[-1] <= conformal_quantile(row[:-1], coverage) for row in draws)
     exact = math.ceil(round((examples + 1) * coverage, 9)) / (examples + 1)
     low, high = stats.binom.interval(0.9999, splits, exact)
     assert low <= covered <= high
@@ -312,8 +312,8 @@ def test_passes_that_know_cover_as_they_say_and_overconfident_ones_do_not() -> N
 
 @pytest.mark.parametrize("passes", [9, 19, 99])
 def test_labels_that_are_drawn_as_the_passes_are_held_as_promised_or_as_often_as_can_be(passes: int) -> None:
-    drawn = np.random.default_rng(0).normal(size=(passes + 1, 20_000, 1))
-    given = RegressionPredictions(drawn[1:], None, drawn[0])
+    values = np.random.default_rng(0).normal(size=(passes + 1, 20_000, 1))
+    given = RegressionPredictions(values[1:], None, values[0])
     for coverage in (0.8, 0.95):
         (share,) = pass_intervals(given, coverage).coverage(given.labels, confidence=0.999)
         assert share.low <= min(coverage, (passes - 1) / (passes + 1)) <= share.high

@@ -51,8 +51,8 @@ def scipy_interval(statistic, *samples: np.ndarray, confidence: float) -> Interv
 
 def slow_mean_interval(values: np.ndarray, confidence: float) -> Interval:
     """Student's t, and the bootstrap of it by scipy's standard errors; of both the farther ends."""
-    drawn = np.random.default_rng(1).choice(values, (4000, len(values)))
-    pivots = (drawn.mean(axis=1) - values.mean()) / stats.sem(drawn, axis=1)
+    draws = np.random.default_rng(1).choice(values, (4000, len(values)))
+    pivots = (draws.mean(axis=1) - values.mean()) / stats.sem(draws, axis=1)
     high, low = np.quantile(pivots, [(1 - confidence) / 2, (1 + confidence) / 2])
     student = stats.t.interval(confidence, len(values) - 1, values.mean(), stats.sem(values))
     around = [values.mean() - stats.sem(values) * pivot for pivot in (low, high)]
@@ -342,12 +342,12 @@ def test_expected_mistakes_are_those_of_many_draws(examples: int, confidence: fl
     random = np.random.default_rng(0)
     chances = random.beta(1, 6, examples)
     found = expected_mistakes(chances, confidence)
-    drawn = np.array([(random.random(examples) < chances).mean() for _ in range(2000)])
+    shares = np.array([(random.random(examples) < chances).mean() for _ in range(2000)])
     assert found.value == pytest.approx(chances.mean())
-    held = ((found.low <= drawn) & (drawn <= found.high)).mean()
+    held = ((found.low <= shares) & (shares <= found.high)).mean()
     assert held >= confidence - 0.05
     step = 1 / examples
-    assert ((found.low + step <= drawn) & (drawn <= found.high - step)).mean() <= confidence + 0.05, (
+    assert ((found.low + step <= shares) & (shares <= found.high - step)).mean() <= confidence + 0.05, (
         "no wider than that"
     )
 

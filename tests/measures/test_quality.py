@@ -144,9 +144,9 @@ def test_the_auroc_of_mistakes_is_scikit_learn_s_of_the_draw(rows: list[tuple[in
     uncertainty, correct, times = (np.array(column) for column in zip(*rows, strict=True))
     assume(times.any())
     found = compute_areas(Ranking(uncertainty.astype(float), correct), times[None].astype(float))[0, 3]
-    drawn_wrong, drawn = np.repeat(~correct, times), np.repeat(uncertainty, times)
-    if drawn_wrong.any() and not drawn_wrong.all():
-        assert found == pytest.approx(roc_auc_score(drawn_wrong, drawn))
+    wrong, ranked = np.repeat(~correct, times), np.repeat(uncertainty, times)
+    if wrong.any() and not wrong.all():
+        assert found == pytest.approx(roc_auc_score(wrong, ranked))
     else:
         assert np.isnan(found)
 
@@ -171,9 +171,9 @@ def test_whole_rankings_are_drawn_by_a_slow_loop_of_pairs() -> None:
     both = terms_of(probs, labels), terms_of(0.5 * probs + 0.5 * some_probs(5, examples=250)[0], labels)
     random, found = np.random.default_rng(3), []
     for _ in range(1000):
-        drawn, areas = random.integers(250, size=250), []
+        draw, areas = random.integers(250, size=250), []
         for terms in both:
-            correct, doubt = terms["correct"][drawn], terms["uncertainty"][drawn]
+            correct, doubt = terms["correct"][draw], terms["uncertainty"][draw]
             pairs = doubt[~correct][:, None] - doubt[correct]
             areas.append((pairs > 0).mean() + (pairs == 0).mean() / 2)
         found.append(areas[1] - areas[0])

@@ -165,18 +165,18 @@ def test_percentages_never_round_to_certainty(fraction: float, words: str) -> No
 @given(st.floats(0, 1), st.integers(0, 3))
 def test_percentages_are_within_half_a_step(fraction: float, digits: int) -> None:
     words = percent(fraction, digits)
-    shown = float(words.split()[-1].rstrip("%"))
+    number = float(words.split()[-1].rstrip("%"))
     if not words.startswith(("over", "under")):
-        assert abs(shown - 100 * fraction) <= 0.5000001 * 10**-digits
-    if shown in (0, 100) and not words.startswith(("over", "under")):
+        assert abs(number - 100 * fraction) <= 0.5000001 * 10**-digits
+    if number in (0, 100) and not words.startswith(("over", "under")):
         assert fraction in (0, 1)
 
 
 @given(st.floats(0, 1), st.integers(0, 3))
 def test_a_lower_bound_is_never_rounded_up(fraction: float, digits: int) -> None:
-    shown = Decimal(percent_at_least(fraction, digits).rstrip("%"))
+    number = Decimal(percent_at_least(fraction, digits).rstrip("%"))
     exact = 100 * Decimal(str(fraction))
-    assert shown <= exact < shown + Decimal(10) ** -digits
+    assert number <= exact < number + Decimal(10) ** -digits
 
 
 @pytest.mark.parametrize(

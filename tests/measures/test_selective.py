@@ -53,13 +53,13 @@ def orders(ranking: Ranking):
 
 @given(rankings(most=6))
 def test_with_ties_every_figure_is_the_mean_over_all_orders(ranking: Ranking) -> None:
-    count, risks, areas, kept = len(ranking), [], [], []
+    count, risks, areas, errors = len(ranking), [], [], []
     for order in orders(ranking):
         wrong = np.cumsum(~ranking.correct[order])
         risks.append(wrong / np.arange(1, count + 1))
-        kept.append([0, *wrong])
-        areas.append(np.trapezoid(kept[-1], dx=1 / count) / count)
-    np.testing.assert_allclose(cumulative_errors(ranking), np.mean(kept, axis=0))
+        errors.append([0, *wrong])
+        areas.append(np.trapezoid(errors[-1], dx=1 / count) / count)
+    np.testing.assert_allclose(cumulative_errors(ranking), np.mean(errors, axis=0))
     np.testing.assert_allclose(risk_by_coverage(ranking), np.mean(risks, axis=0))
     found = selective_figures({"it": ranking}, resamples=2)["it"]
     assert found.aurc.value == pytest.approx(np.mean(risks))
@@ -94,10 +94,10 @@ RANKINGS = {"bad": BAD, "good": GOOD, "alike": ALIKE}
 def test_intervals_are_those_of_a_slow_loop_over_draws() -> None:
     random, found = np.random.default_rng(7), []
     for _ in range(300):
-        drawn = np.sort(random.integers(600, size=600))
+        draw = np.sort(random.integers(600, size=600))
         values = []
         for ranking in (BAD, GOOD):
-            again = Ranking(ranking.uncertainty[drawn], ranking.correct[drawn])
+            again = Ranking(ranking.uncertainty[draw], ranking.correct[draw])
             aurc, best = risk_by_coverage(again).mean(), risk_by_coverage(perfect_ranking(again)).mean()
             values.append((aurc, aurc - best, np.trapezoid(cumulative_errors(again), dx=1 / 600) / 600))
         found.append([*values[0], *values[1], values[0][2] - values[1][2]])
@@ -141,10 +141,8 @@ def test_differences_are_beyond_the_range_over_all_orders_of_a_slow_loop() -> No
         return float(np.trapezoid(cumulative_errors(ranking), dx=1 / 600) / 600)
 
     for _ in range(400):
-        drawn = np.sort(random.integers(600, size=600))
-        away = [
-            augrc(Ranking(each.uncertainty[drawn], each.correct[drawn])) - augrc(each) for each in RANKINGS.values()
-        ]
+        draw = np.sort(random.integers(600, size=600))
+        away = [augrc(Ranking(each.uncertainty[draw], each.correct[draw])) - augrc(each) for each in RANKINGS.values()]
         ranges.append(max(away) - min(away))
     for found in selective_figures(RANKINGS).values():
         assert found.above_best.high - found.above_best.value == pytest.approx(np.quantile(ranges, 0.95), rel=0.1)
@@ -185,8 +183,8 @@ def all_referrals(ranking: Ranking) -> list[tuple[int, int, int]]:
     """(referred, missed, rest) of every threshold, from none referred to all."""
     found = []
     for threshold in [math.inf, *sorted(set(ranking.uncertainty.tolist()), reverse=True)]:
-        kept = [i for i in range(len(ranking)) if ranking.uncertainty[i] < threshold]
-        found.append((len(ranking) - len(kept), sum(not ranking.correct[i] for i in kept), len(kept)))
+        rest = [i for i in range(len(ranking)) if ranking.uncertainty[i] < threshold]
+        found.append((len(ranking) - len(rest), sum(not ranking.correct[i] for i in rest), len(rest)))
     return found
 
 

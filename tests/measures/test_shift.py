@@ -26,8 +26,8 @@ def test_rare_categories_are_taken_together_and_left_out_where_even_so_they_are_
 
 def test_that_nothing_is_shifted_is_refused_as_seldom_as_it_says() -> None:
     random = np.random.default_rng(0)
-    drawn = [[random.choice(9, size=n, p=np.arange(1, 10) / 45) for n in (80, 200)] for _ in range(600)]
-    refused = sum(compare_categories(*pair).p_value < 0.05 for pair in drawn)
+    pairs = [[random.choice(9, size=n, p=np.arange(1, 10) / 45) for n in (80, 200)] for _ in range(600)]
+    refused = sum(compare_categories(*pair).p_value < 0.05 for pair in pairs)
     assert refused <= stats.binom.isf(1e-4, 600, 0.05)
 
 

@@ -60,11 +60,11 @@ def test_progress_is_told_to_the_end_and_what_it_raises_stops_the_work(
 ) -> None:
     monkeypatch.setattr(similarity, "IMAGE_BLOCK_BYTES", 7 * 4 * some_images(1)[0].size)
     monkeypatch.setattr(similarity, "REPORTED_TEXTS", 7)
-    told: list[tuple[int, int]] = []
-    compute(lambda done, of: told.append((done, of)))
-    assert len(told) > 5
-    assert told[-1] == (total, total)
-    assert all(0 <= done <= of == total for done, of in told)
+    reports: list[tuple[int, int]] = []
+    compute(lambda done, of: reports.append((done, of)))
+    assert len(reports) > 5
+    assert reports[-1] == (total, total)
+    assert all(0 <= done <= of == total for done, of in reports)
 
     class StoppedError(Exception):
         pass
@@ -197,9 +197,9 @@ def test_what_is_alike_lies_together_and_the_same_again() -> None:
 
 
 def test_progress_is_told_up_to_the_end_and_what_it_raises_ends_it() -> None:
-    told = []
-    tsne(clusters(30)[0], lambda done, total: told.append((done, total)))
-    assert told == [(done, 60) for done in range(10, 70, 10)]
+    reports = []
+    tsne(clusters(30)[0], lambda done, total: reports.append((done, total)))
+    assert reports == [(done, 60) for done in range(10, 70, 10)]
 
     class StopError(BaseException):
         """As Streamlit stops a script."""
