@@ -69,8 +69,12 @@ def test_directions_are_orthonormal_and_at_most_half_the_examples_and_a_quarter_
         np.testing.assert_allclose(directions.T @ directions, np.eye(expected), atol=1e-4)
 
 
-def test_a_class_explains_its_own_and_nothing_explains_what_is_in_no_subspace() -> None:
-    subspaces = ClassSubspaces.fit(KNOWN, LABELS, CLASSES)
+@pytest.fixture(scope="module")
+def subspaces() -> ClassSubspaces:
+    return ClassSubspaces.fit(KNOWN, LABELS, CLASSES)
+
+
+def test_a_class_explains_its_own_and_nothing_explains_what_is_in_no_subspace(subspaces: ClassSubspaces) -> None:
     labels = np.arange(30) % CLASSES
     unexplained = subspaces.unexplained(activations(labels, 3))
     assert (unexplained.argmin(axis=1) == labels).all()
@@ -78,16 +82,14 @@ def test_a_class_explains_its_own_and_nothing_explains_what_is_in_no_subspace() 
     assert subspaces.unexplained(unlike_all).min() > unexplained[np.arange(30), labels].max()
 
 
-def test_a_share_is_the_mean_over_the_classes_that_the_passes_see() -> None:
-    subspaces = ClassSubspaces.fit(KNOWN, LABELS, CLASSES)
+def test_a_share_is_the_mean_over_the_classes_that_the_passes_see(subspaces: ClassSubspaces) -> None:
     probs = np.array([[0.5, 0.3, 0.2]])
     expected = (probs * subspaces.unexplained(KNOWN[:1])).sum()
     assert unexplained_share(subspaces, probs, KNOWN[:1])[0] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("scale", [0.01, 100.0])
-def test_brightness_does_not_matter(scale: float) -> None:
-    subspaces = ClassSubspaces.fit(KNOWN, LABELS, CLASSES)
+def test_brightness_does_not_matter(subspaces: ClassSubspaces, scale: float) -> None:
     np.testing.assert_allclose(subspaces.unexplained(scale * KNOWN[:9]), subspaces.unexplained(KNOWN[:9]), atol=1e-4)
 
 
