@@ -7,22 +7,25 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from PIL import ImageColor
 
 import mcviz
 from mcviz import Run, figures, plot
 from mcviz.analysis.trust import predictors
 from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
-from mcviz.errors import InvalidInputError
+from mcviz.errors import InvalidInputError, McvizError
+from mcviz.figures.style import WRONG
 from mcviz.measures.calibration import calibration, calibration_table, calibration_text
-from mcviz.plot import draw_contact_sheet
+from mcviz.plot import CAPTION, GAP, MARK, TILE, draw_contact_sheet
+from tests.figures.reading import trace_named
 
 PACKAGE = Path(mcviz.__file__).parent
+SHIPPED = Path(__file__).parents[1] / "cache" / "mnist-cnn"
 PAGES_ALONE = {
     "the axes and colours are chosen on the page: one line of plotly over `Run.table`": {"scatter", "coloured_map"},
     "a closer look at passes that `Run.predictions` gives": {
@@ -120,22 +123,17 @@ def unlabelled(probs: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> R
     return mcviz.write_run(tmp_path_factory.mktemp("runs") / "unlabelled", probs)
 
 
-def named(figure: go.Figure, name: str) -> Any:
-    (found,) = [trace for trace in figure.data if (trace.name or "").startswith(name)]
-    return found
-
-
 def test_passes_and_ensembles_are_as_good_as_their_labels_say(
     classes: Run, probs: np.ndarray, labels: np.ndarray, regression: Run, outputs: np.ndarray, targets: np.ndarray
 ) -> None:
     right = [(probs[:size].mean(axis=0).argmax(axis=1) == labels).mean() for size in range(1, PASSES + 1)]
-    assert list(named(plot.ensemble_size(classes), "ensemble").y) == pytest.approx(right)
-    assert named(plot.accuracy(classes), "ensemble").x[0] == pytest.approx(right[-1])
-    assert named(plot.accuracy(classes), "deterministic").x[0] == pytest.approx(right[0])
+    assert list(trace_named(plot.ensemble_size(classes), "ensemble").y) == pytest.approx(right)
+    assert trace_named(plot.accuracy(classes), "ensemble").x[0] == pytest.approx(right[-1])
+    assert trace_named(plot.accuracy(classes), "deterministic").x[0] == pytest.approx(right[0])
     error = np.sqrt(((outputs.mean(axis=0, dtype=np.float64) - targets) ** 2).mean())
-    found = named(plot.ensemble_size(regression), "ensemble").y
+    found = trace_named(plot.ensemble_size(regression), "ensemble").y
     assert found[-1] == pytest.approx(error)
-    assert named(plot.accuracy(regression), "ensemble").x[0] == pytest.approx(found[-1])
+    assert trace_named(plot.accuracy(regression), "ensemble").x[0] == pytest.approx(found[-1])
 
 
 def test_a_reliability_diagram_counts_every_prediction(classes: Run, probs: np.ndarray, labels: np.ndarray) -> None:
@@ -191,7 +189,7 @@ def test_a_ranking_finds_the_mistakes_in_its_order(
     wrong = (mean.argmax(axis=1) != labels)[np.argsort(mean.max(axis=1))]
     large = np.isin(np.argsort(-spread), np.argsort(-errors)[: COUNT // 20])
     for figure, in_order in ((plot.ranking(classes), wrong), (plot.ranking(regression), large)):
-        line = named(figure, "most uncertain first")
+        line = trace_named(figure, "most uncertain first")
         reviewed = np.round(np.array(line.x) * COUNT).astype(int)
         assert reviewed[-1] == COUNT
         assert list(line.y) == pytest.approx([in_order[:some].sum() / in_order.sum() for some in reviewed])
@@ -203,7 +201,7 @@ def test_the_rest_is_as_accurate_as_it_is_without_the_most_uncertain(
     figure = plot.risk_coverage(classes, "predictive_entropy")
     mean = probs.mean(axis=0, dtype=np.float64)
     right = (mean.argmax(axis=1) == labels)[np.argsort((mean * np.log(mean)).sum(axis=1))]
-    line = named(figure, "Predictive entropy")
+    line = trace_named(figure, "Predictive entropy")
     assert list(line.y[:-1]) == pytest.approx([right[referred:].mean() for referred in range(COUNT - 1)])
     assert {trace.name for trace in figure.data} >= {"Deterministic max probability", "perfect order", "random order"}
 
@@ -281,8 +279,8 @@ def test_an_example_shows_the_mean_of_its_passes_and_a_new_input_does_too(
             expected, abs=1e-4
         )
     figure = plot.example(regression, 7, target=1, coverage=0.5)
-    assert sum(named(figure, "single passes").y) == PASSES
-    assert named(figure, "label").x[0] == pytest.approx(targets[7, 1])
+    assert sum(trace_named(figure, "single passes").y) == PASSES
+    assert trace_named(figure, "label").x[0] == pytest.approx(targets[7, 1])
     with pytest.raises(IndexError, match=r"0 to 59\. Received: 60"):
         plot.example(classes, 60)
     with pytest.raises(InvalidInputError, match=r"`target` should be .* 0 to 1"):
@@ -333,3 +331,32 @@ def test_a_score_that_is_not_there_is_refused(classes: Run, unlabelled: Run) -> 
     with pytest.raises(InvalidInputError, match="has neither"):
         plot.map(unlabelled)
     assert len(plot.distribution(unlabelled).data) == 1
+
+
+def test_every_example_is_on_the_sheet_and_every_mistake_is_marked() -> None:
+    run, examples = mcviz.open_run(SHIPPED), [3, 247, 1709, 9999, 1039]
+    sheet = np.asarray(draw_contact_sheet(run, examples, columns=2))
+    side = 4 * 28
+    table = run.scores()
+    assert not table["correct"][examples].all()
+    for place, example in enumerate(examples):
+        top, left = GAP + place // 2 * (side + MARK + CAPTION + GAP), GAP + place % 2 * (side + GAP)
+        picture = sheet[top : top + side, left : left + side]
+        np.testing.assert_array_equal(picture[::4, ::4], np.repeat(run.pictures[example], 3, axis=-1))
+        marked = (sheet[top + side, left : left + side] == ImageColor.getrgb(WRONG)).all()
+        assert marked == (not table["correct"][example])
+
+
+def test_photographs_are_scaled_down_and_a_regression_has_no_mistakes(tmp_path: Path) -> None:
+    photographs = np.full((3, 300, 600, 3), (0, 0, 255), np.uint8)
+    outputs = np.random.default_rng(0).normal(size=(4, 3, 1)).astype(np.float32)
+    run = mcviz.write_run(tmp_path / "run", outputs, data=photographs, task="regression", labels=outputs[0])
+    sheet = np.asarray(draw_contact_sheet(run, range(3)))
+    assert (sheet == (0, 0, 255)).all(axis=2).sum() == 3 * TILE * TILE // 2
+    assert not (sheet == ImageColor.getrgb(WRONG)).all(axis=2).any()
+
+
+def test_examples_without_pictures_are_refused(tmp_path: Path) -> None:
+    run = mcviz.write_run(tmp_path / "run", np.eye(2, dtype=np.float32)[[[0, 1, 1], [1, 0, 1]]])
+    with pytest.raises(McvizError, match="without its images"):
+        draw_contact_sheet(run, [0])

@@ -363,7 +363,7 @@ def bounded_mean(values: Array, most: float, confidence: float = 0.95) -> Interv
 
     low = scipy.optimize.brentq(excess, 0, found) if found > 0 else 0.0
     high = scipy.optimize.brentq(excess, found, 1) if found < 1 else 1.0
-    return Interval(mean, most * low, most * high)
+    return Interval(mean, min(most * low, mean), max(most * high, mean))  # whatever rounding
 
 
 def paired_difference(gained: int, lost: int, trials: int, confidence: float = 0.95) -> Interval:
@@ -378,7 +378,7 @@ def paired_difference(gained: int, lost: int, trials: int, confidence: float = 0
         lost: how many only the second holds.
         trials: how many examples there are, at least 1.
         confidence: 0 to 1; either end lies beyond the true difference in at most half of what this leaves open, by
-            enumeration (tests/measures/test_bootstrap.py).
+            enumeration (tests/measures/test_intervals.py).
 
     Returns:
         The first share less the second.

@@ -22,9 +22,10 @@ from mcviz.analysis.comparison import (
 )
 from mcviz.analysis.pairing import class_order, pair_examples, same_examples
 from mcviz.analysis.slices import compare_slices
-from mcviz.cli import main
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
+from tests.analysis.commands import output_of, refusal_of
+from tests.factories import draw_probs
 
 EXAMPLES = 150
 NAMES = ["cat", "dog", "owl"]
@@ -36,8 +37,7 @@ def images(seed: int = 0, count: int = EXAMPLES) -> np.ndarray:
 
 def probs(seed: int, labels: np.ndarray, lean: float = 0.5) -> np.ndarray:
     """(T, N, C) float32 that lean to the labels."""
-    logits = np.random.default_rng(seed).normal(size=(6, len(labels), 3)) + lean * np.eye(3)[labels]
-    return (np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)).astype(np.float32)
+    return draw_probs(np.random.default_rng(seed), labels, passes=6, lean=lean)
 
 
 LABELS = np.random.default_rng(9).integers(3, size=EXAMPLES)
@@ -97,9 +97,9 @@ def test_the_table_of_a_comparison_has_its_figures_and_a_notebook_shows_them(pai
                 row[[of, f"{of}_low", f"{of}_high"]].astype(float), [interval.value, interval.low, interval.high]
             )
         assert row["verdict"] == each.verdict
-    shown = found._repr_html_()
+    page = found._repr_html_()
     for text in (found.examples_in_words, found.in_words, *(cell for row in found.text_rows for cell in row)):
-        assert html.escape(text) in shown
+        assert html.escape(text) in page
 
 
 def test_a_regression_is_counted_by_its_errors(regressions: tuple[Run, Run]) -> None:
@@ -210,8 +210,8 @@ def test_what_predicts_something_else_is_refused(
     pounds = numbers(tmp_path / "pounds", 1, unit="lb")
     with pytest.raises(InvalidInputError, match="the unit kg and lb"):
         compare(regressions[0], pounds)
-    drawn = np.random.default_rng(0).dirichlet(np.ones(4), (2, EXAMPLES)).astype(np.float32)
-    four = mcviz.write_run(tmp_path / "four", drawn, data=images())
+    passes = np.random.default_rng(0).dirichlet(np.ones(4), (2, EXAMPLES)).astype(np.float32)
+    four = mcviz.write_run(tmp_path / "four", passes, data=images())
     with pytest.raises(InvalidInputError, match="number of classes 3 and 4"):
         check_comparable(pair[0].manifest, four.manifest)
     with pytest.raises(InvalidInputError, match="score"):
@@ -252,7 +252,7 @@ MENDED = np.where(np.isin(np.arange(EXAMPLES), WRONG), (LABELS + 1) % 3, LABELS)
 NAMED = [f"case {i}" for i in range(EXAMPLES)]
 
 
-def made(run: Run, when: str) -> Run:
+def begun_on(run: Run, when: str) -> Run:
     """The run as if it had been begun on a day."""
     run.manifest.created.update(started=f"2026-01-{when}T00:00:00+00:00")
     return run
@@ -264,9 +264,9 @@ def mended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run, Run]:
     folder = tmp_path_factory.mktemp("mended")
     new = {"labels": MENDED[MOVED], "data": images()[MOVED], "passes": probs(2, LABELS)[:, MOVED]}
     return (
-        made(classes(folder / "one", 1), "01"),
-        made(classes(folder / "other", 2, **new), "02"),
-        made(classes(folder / "straight", 2, labels=MENDED), "02"),
+        begun_on(classes(folder / "one", 1), "01"),
+        begun_on(classes(folder / "other", 2, **new), "02"),
+        begun_on(classes(folder / "straight", 2, labels=MENDED), "02"),
     )
 
 
@@ -281,9 +281,9 @@ def test_the_same_examples_in_another_order_are_paired_by_their_content(mended: 
         assert forth.verdict == straight_forth.verdict
     assert found.changes.counts == by_place.changes.counts
     assert found.shared_top == by_place.shared_top
-    shown = join_comparison(one, other, found.pairs)
-    np.testing.assert_array_equal(shown["other_margin"], other.scores()["margin"].to_numpy()[np.argsort(MOVED)])
-    assert "other_self_confidence" not in shown  # which would be of other labels than the run's own beside it
+    joined = join_comparison(one, other, found.pairs)
+    np.testing.assert_array_equal(joined["other_margin"], other.scores()["margin"].to_numpy()[np.argsort(MOVED)])
+    assert "other_self_confidence" not in joined  # which would be of other labels than the run's own beside it
     listed = change_table(found)
     assert listed.index.tolist() == np.argsort(-found.changes.worse, kind="stable").tolist()
 
@@ -336,9 +336,9 @@ def test_examples_are_paired_by_ids_where_one_run_lacks_them_or_has_them_otherwi
         assert found.measures[0].other.value == pytest.approx(bare.scores()["correct"].mean())
         assert sum(found.changes.counts.values()) == 100
         assert [note.startswith(start) for note, start in zip(found.notes, notes, strict=True)] == [True] * len(notes)
-        shown = join_comparison(one, other, found.pairs)
-        assert (shown["change"] == UNSHARED).sum() == shown["other_margin"].isna().sum() == 50
-        np.testing.assert_array_equal(shown["other_margin"].to_numpy()[there], other.scores()["margin"])
+        joined = join_comparison(one, other, found.pairs)
+        assert (joined["change"] == UNSHARED).sum() == joined["other_margin"].isna().sum() == 50
+        np.testing.assert_array_equal(joined["other_margin"].to_numpy()[there], other.scores()["margin"])
         assert len(change_table(found)) == EXAMPLES
         assert set(change_table(found).index[100:]) == set(range(EXAMPLES)) - set(there.tolist())
     turned = compare(bare, one)
@@ -410,16 +410,15 @@ def test_the_command_prints_what_python_finds(
     pair: tuple[Run, Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     paths = [run.path for run in pair]
-    assert main(["compare", *paths, "--json", "--to", str(tmp_path / "all.csv")]) == 0
-    printed, found = json.loads(capsys.readouterr().out), compare(*pair)
+    printed = json.loads(output_of(capsys, "compare", *paths, "--json", "--to", tmp_path / "all.csv"))
+    found = compare(*pair)
     assert printed["measures"]["accuracy"]["other_less_one"]["value"] == found.measures[0].difference.value
     assert printed["changes"]["right to wrong"]["ids"] == [str(i) for i in found.changes.of("right to wrong")]
     table = pd.read_csv(tmp_path / "all.csv")
     assert len(table) == EXAMPLES
     assert table["id"].tolist() == np.argsort(-found.changes.worse, kind="stable").tolist()
-    assert main(["compare", *paths]) == 0
-    shown = capsys.readouterr().out
-    assert found.in_words in shown
-    assert f"right to wrong {found.changes.counts['right to wrong']:>18,}" in shown
-    assert main(["compare", paths[0], str(tmp_path / "nothing")]) == 2
-    assert main(["compare", *paths, "--to", str(tmp_path / "all.txt")]) == 2
+    output = output_of(capsys, "compare", *paths)
+    assert found.in_words in output
+    assert f"right to wrong {found.changes.counts['right to wrong']:>18,}" in output
+    refusal_of(capsys, "compare", paths[0], tmp_path / "nothing")
+    refusal_of(capsys, "compare", *paths, "--to", tmp_path / "all.txt")

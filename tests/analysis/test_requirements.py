@@ -40,6 +40,7 @@ from mcviz.measures.quality import (
 )
 from mcviz.runs import Run
 from mcviz.tasks import TASKS
+from tests.factories import draw_probs
 
 NAMES = st.sampled_from(["accuracy", "ece_equal_mass", "ensemble", "single_pass", "lower", "high_", "x1"])
 NUMBERS = st.decimals(-1000, 1000, allow_nan=False) | st.sampled_from([Decimal("1e300"), Decimal("-2e-300")])
@@ -117,8 +118,8 @@ def test_every_part_of_a_requirement_is_read() -> None:
     assert found == Requirement("nll", "<", Decimal("0.05"), predictor="deterministic", end="high")
     assert parse_requirement("overconfidence.low > -1 %").end == "low"
     found = parse_requirement('recall.low of "grey cat">=.8 in region = west with at least 5 examples')
-    told = {"class_name": "grey cat", "column": "region", "value": "west", "fewest": 5}
-    assert found == Requirement("recall", ">=", Decimal("0.8"), end="low", **told)
+    parts = {"class_name": "grey cat", "column": "region", "value": "west", "fewest": 5}
+    assert found == Requirement("recall", ">=", Decimal("0.8"), end="low", **parts)
     found = parse_requirement("f1 of every class >= 80% in every label")
     assert (found.every_class, found.column, found.value) == (True, "label", None)
     assert parse_requirement("accuracy > 70% in worst slice").worst_slice
@@ -233,11 +234,10 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Run:
     labels = random.integers(0, 2, count)
     region = np.array(["west", "east", "north side", "a=b"], object)[np.arange(count) % 4]
     region[:7] = "tiny"
-    lean = np.where(region == "west", 0.3, 2.5)[:, None] * np.eye(3)[labels]
-    probs = np.exp(random.normal(size=(3, count, 3)) + lean)
+    lean = np.where(region == "west", 0.3, 2.5)
     return mcviz.write_run(
         tmp_path_factory.mktemp("parts") / "run",
-        (probs / probs.sum(axis=2, keepdims=True)).astype(np.float32),
+        draw_probs(random, labels, passes=3, lean=lean),
         labels=labels,
         class_names=["cat", "grey dog", "yak"],
         columns=pd.DataFrame({"region": region}),

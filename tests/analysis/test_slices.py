@@ -14,9 +14,9 @@ from mcviz.analysis.slices import Slices, compare_slices
 from mcviz.app.address_text import Offered
 from mcviz.app.filters import Filters
 from mcviz.app.trust.slices import slice_filters
-from mcviz.cli import main
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
+from tests.analysis.commands import output_of, refusal_of
 
 COUNT = 1000
 RANDOM = np.random.default_rng(3)
@@ -160,21 +160,18 @@ def test_runs_without_slices_or_without_labels_are_told_so(tmp_path: Path) -> No
 def test_the_command_prints_what_python_finds(
     runs: dict[str, Run], found: dict[str, Slices], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["slices", runs["old"].path]) == 0
-    assert capsys.readouterr().out.splitlines()[0] == found["old"].in_words
-    assert main(["slices", runs["new"].path, "--json"]) == 0
-    printed = json.loads(capsys.readouterr().out)
+    assert output_of(capsys, "slices", runs["old"].path).splitlines()[0] == found["old"].in_words
+    printed = json.loads(output_of(capsys, "slices", runs["new"].path, "--json"))
     assert printed["in_words"] == found["new"].in_words
     assert [each["examples"] for each in printed["slices"]] == [len(each.examples) for each in found["new"].slices]
     first = printed["slices"][0]["where"]
     assert (first["site"], first["age"].keys()) == ("*b*", {"low", "high"})
-    assert main(["slices", "nothing-here"]) == 2
+    refusal_of(capsys, "slices", "nothing-here")
 
 
 def test_what_the_newer_model_is_worse_on_is_named(runs: dict[str, Run], capsys: pytest.CaptureFixture[str]) -> None:
     old, new = runs["old"], runs["new"]
-    assert main(["compare", old.path, new.path, "--by", "site", "--json"]) == 0
-    printed = json.loads(capsys.readouterr().out)
+    printed = json.loads(output_of(capsys, "compare", old.path, new.path, "--by", "site", "--json"))
     assert [*printed["worse_on"]["slices"][0]["where"]] == ["site", "age"]
     right = [run.scores()["correct"].to_numpy(bool) & PLANTED for run in (old, new)]
     lost, gained = (right[0] & ~right[1]).sum(), (right[1] & ~right[0]).sum()
@@ -198,10 +195,9 @@ def test_a_model_that_is_no_worse_is_not_called_worse_on_anything(
     runs: dict[str, Run], capsys: pytest.CaptureFixture[str]
 ) -> None:
     for one, other in (("new", "old"), ("old", "old")):
-        assert main(["compare", runs[one].path, runs[other].path, "--by", "label"]) == 0
-        shown = capsys.readouterr().out
-        assert "Is it worse on anything? No slice got worse than the rest, beyond chance, of " in shown
-        assert not any(line.endswith("worse") for line in shown.partition("accuracy by label")[2].splitlines())
+        output = output_of(capsys, "compare", runs[one].path, runs[other].path, "--by", "label")
+        assert "Is it worse on anything? No slice got worse than the rest, beyond chance, of " in output
+        assert not any(line.endswith("worse") for line in output.partition("accuracy by label")[2].splitlines())
 
 
 def test_a_model_that_is_worse_everywhere_alike_is_said_to_be(runs: dict[str, Run], tmp_path: Path) -> None:
@@ -216,15 +212,14 @@ def test_a_model_that_is_worse_everywhere_alike_is_said_to_be(runs: dict[str, Ru
 @pytest.mark.exhaustive
 def test_of_a_regression_the_larger_errors_are_named(runs: dict[str, Run], capsys: pytest.CaptureFixture[str]) -> None:
     both = [runs[name] for name in ("old numbers", "new numbers")]
-    assert main(["compare", *(run.path for run in both), "--by", "site"]) == 0
-    shown = capsys.readouterr().out
-    assert "The worst slice is site c: the mean absolute error of " in shown
-    (row,) = (line for line in shown.splitlines() if line.startswith("c ("))
+    output = output_of(capsys, "compare", *(run.path for run in both), "--by", "site")
+    assert "The worst slice is site c: the mean absolute error of " in output
+    (row,) = (line for line in output.splitlines() if line.startswith("c ("))
     assert row.endswith("worse")
     means = [run.table().loc[COLUMNS["site"] == "c", "absolute_error"].mean() for run in both]
     for mean in means:
         assert f"{mean:.3f} kg (" in row
-    assert main(["compare", *(run.path for run in both), "--by", "nothing"]) == 2
+    refusal_of(capsys, "compare", *(run.path for run in both), "--by", "nothing")
 
 
 @pytest.fixture(scope="module")
@@ -261,22 +256,19 @@ def test_every_value_of_a_column_is_a_group_and_what_is_missing_belongs_to_none(
 def test_commands_take_groups_and_say_what_is_independent(
     grouped: Run, runs: dict[str, Run], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    widths = {}
+    widths, guaranteed = [], []
     for group in ([], ["--group", "patient"]):
-        said = "only between groups: 103 by patient." if group else "Examples count as independent."
-        for command in (["trust"], ["slices"], ["refer", "--budget", "50"]):
-            assert main([command[0], grouped.path, *command[1:], *group]) == 0
-            assert said in capsys.readouterr().out
-        assert main(["trust", grouped.path, "--json", *group]) == 0
-        accuracy = json.loads(capsys.readouterr().out)["figures"]["ensemble"]["accuracy"]
-        widths[bool(group)] = accuracy["high"] - accuracy["low"]
-        assert main(["refer", grouped.path, "--budget", "50", "--json", *group]) == 0
-        widths[str(group)] = json.loads(capsys.readouterr().out)["guaranteed"]["accuracy_at_least"]
-    assert widths[True] > 1.5 * widths[False]
-    assert widths["['--group', 'patient']"] < widths["[]"]
-    assert main(["compare", runs["old"].path, runs["new"].path, "--group", "site"]) == 0
-    assert "only between groups: 3 by site." in capsys.readouterr().out
-    assert main(["trust", runs["new numbers"].path, "--group", "site"]) == 0
-    assert "only between groups: 3 by site." in capsys.readouterr().out
-    assert main(["trust", grouped.path, "--group", "ward"]) != 0
-    assert "has id, site, age, note, patient, hospital" in capsys.readouterr().err
+        independent = "only between groups: 103 by patient." if group else "Examples count as independent."
+        for command, *options in (["trust"], ["slices"], ["refer", "--budget", "50"]):
+            assert independent in output_of(capsys, command, grouped.path, *options, *group)
+        trust = json.loads(output_of(capsys, "trust", grouped.path, "--json", *group))
+        accuracy = trust["figures"]["ensemble"]["accuracy"]
+        widths.append(accuracy["high"] - accuracy["low"])
+        referral = json.loads(output_of(capsys, "refer", grouped.path, "--budget", "50", "--json", *group))
+        guaranteed.append(referral["guaranteed"]["accuracy_at_least"])
+    assert widths[1] > 1.5 * widths[0]
+    assert guaranteed[1] < guaranteed[0]
+    for command in (["compare", runs["old"].path, runs["new"].path], ["trust", runs["new numbers"].path]):
+        assert "only between groups: 3 by site." in output_of(capsys, *command, "--group", "site")
+    refusal = refusal_of(capsys, "trust", grouped.path, "--group", "ward")
+    assert "has id, site, age, note, patient, hospital" in refusal

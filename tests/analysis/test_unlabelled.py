@@ -12,39 +12,31 @@ import mcviz
 from mcviz.analysis.unlabelled import estimate_accuracy
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
-from tests.analysis.test_trust import made_up, printed, refused
+from tests.analysis.commands import output_of, refusal_of
+from tests.analysis.conftest import CACHE
+from tests.factories import make_doubtful_run
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A labelled run; another drawn alike, with labels that nothing looks at and without; and one of more doubt."""
-    folder = tmp_path_factory.mktemp("unlabelled")
-    made_up(folder / "old", 2000, 0)
-    made_up(folder / "more", 1000, 1)
-    made_up(folder / "new", 1000, 1, labelled=False)
-    made_up(folder / "moved", 1000, 3, labelled=False, doubt=2)
-    return folder
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The examples of `new`, with their labels."""
+    return make_doubtful_run(tmp_path_factory.mktemp("unlabelled") / "labelled", 1000, 1)
 
 
-@pytest.fixture
-def old(folder: Path) -> Run:
-    return mcviz.open_run(folder / "old")
-
-
-def test_the_estimate_holds_the_accuracy_and_the_labels_of_the_run_are_not_looked_at(folder: Path, old: Run) -> None:
-    new, more = (mcviz.open_run(folder / name) for name in ("new", "more"))
-    found = estimate_accuracy(new, old)
-    assert found.estimated == estimate_accuracy(more, old).estimated
-    accuracy = found.estimated.accuracy
-    assert accuracy.low <= (more.mean_probs.argmax(axis=1) == more.labels).mean() <= accuracy.high
+def test_the_estimate_holds_the_accuracy_and_the_labels_of_the_run_are_not_looked_at(
+    old: Run, new: Run, labelled: Run
+) -> None:
+    estimated = estimate_accuracy(new, old).estimated
+    assert estimated == estimate_accuracy(labelled, old).estimated
+    accuracy = estimated.accuracy
+    assert accuracy.low <= (labelled.mean_probs.argmax(axis=1) == labelled.labels).mean() <= accuracy.high
     assert accuracy.high - accuracy.low < 0.03
     assert estimate_accuracy(old, old).estimated.accuracy.value == pytest.approx(old.ensemble_accuracy[-1])
     wide = estimate_accuracy(new, old, 0.99).estimated.accuracy
     assert wide.low < accuracy.low < accuracy.value == wide.value < accuracy.high < wide.high
 
 
-def test_each_column_and_score_has_its_test_and_all_are_corrected_together(folder: Path, old: Run) -> None:
-    moved = mcviz.open_run(folder / "moved")
+def test_each_column_and_score_has_its_test_and_all_are_corrected_together(moved: Run, old: Run) -> None:
     found = estimate_accuracy(moved, old)
     by_name = {each.name: each for each in found.columns}
     assert {"prediction", "max_probability", "mutual_information", "source", "number"} <= set(by_name)
@@ -75,30 +67,30 @@ def test_numbers_that_are_missing_more_often_are_a_shift(tmp_path: Path) -> None
     assert {each.name for each in estimate_accuracy(runs[1], runs[0]).columns if each.is_shifted} == {"age"}
 
 
-def test_the_command_prints_the_estimate_and_the_table(folder: Path, old: Run, capsys, tmp_path: Path) -> None:
-    command = ["trust", folder / "more", "--calibrated-on", folder / "old"]
-    found = estimate_accuracy(mcviz.open_run(folder / "more"), old)
-    told = printed(capsys, *command, "--summary", tmp_path)
-    assert " ".join(found.sentences) in told
-    assert "do not say which model made them" in told
-    assert "By the run's own labels, the accuracy is" in told
-    rows = [line.split("  ")[0] for line in told.splitlines()]
+def test_the_command_prints_the_estimate_and_the_table(labelled: Run, old: Run, capsys, tmp_path: Path) -> None:
+    command = ["trust", labelled.path, "--calibrated-on", old.path]
+    found = estimate_accuracy(labelled, old)
+    text = output_of(capsys, *command, "--summary", tmp_path)
+    assert " ".join(found.sentences) in text
+    assert "do not say which model made them" in text
+    assert "By the run's own labels, the accuracy is" in text
+    rows = [line.split("  ")[0] for line in text.splitlines()]
     assert all(each.name in rows for each in found.columns)
     assert found.sentences[0].split(".")[0] in (tmp_path / "summary.md").read_text().replace("\\", "")
-    as_json = json.loads(printed(capsys, *command, "--json"))
+    as_json = json.loads(output_of(capsys, *command, "--json"))
     assert as_json["accuracy"] == vars(found.estimated.accuracy)
     assert [each["name"] for each in as_json["columns"]] == [each.name for each in found.columns]
     assert any("columns and scores are distributed otherwise" in warning for warning in as_json["warnings"])
 
 
-def test_what_needs_labels_is_refused_with_the_way_out(folder: Path, capsys) -> None:
-    command = ["trust", folder / "new", "--calibrated-on", folder / "old"]
+def test_what_needs_labels_is_refused_with_the_way_out(old: Run, new: Run, capsys) -> None:
+    command = ["trust", new.path, "--calibrated-on", old.path]
     for options in (["--by", "source"], ["--require", "accuracy >= 90%"], ["--mistake-cost", "3", "--look-cost", "1"]):
-        assert options[0] in refused(capsys, *command, *options)
-    assert "--calibrated-on OLD, a labelled run of the same model" in refused(capsys, "trust", folder / "new")
-    assert "has none" in refused(capsys, "trust", folder / "old", "--calibrated-on", folder / "new")
+        assert options[0] in refusal_of(capsys, *command, *options)
+    assert "--calibrated-on OLD, a labelled run of the same model" in refusal_of(capsys, "trust", new.path)
+    assert "has none" in refusal_of(capsys, "trust", old.path, "--calibrated-on", new.path)
     with pytest.raises(InvalidInputError, match="`confidence` should be"):
-        estimate_accuracy(*(mcviz.open_run(folder / name) for name in ("new", "old")), confidence=1)
+        estimate_accuracy(new, old, confidence=1)
 
 
 def test_too_few_labels_are_refused(tmp_path: Path) -> None:
@@ -110,6 +102,5 @@ def test_too_few_labels_are_refused(tmp_path: Path) -> None:
 
 
 def test_another_model_is_refused() -> None:
-    runs = [mcviz.open_run(Path(__file__).parents[2] / "cache" / name) for name in ("mnist-cnn", "fashion-cnn")]
     with pytest.raises(InvalidInputError, match="of two"):
-        estimate_accuracy(*runs)
+        estimate_accuracy(*(mcviz.open_run(CACHE / name) for name in ("mnist-cnn", "fashion-cnn")))

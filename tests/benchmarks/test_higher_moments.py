@@ -9,8 +9,6 @@ from scipy.stats import skew
 import mcviz
 from benchmarks import higher_moments as study
 
-SETS = 18
-
 
 def test_a_moment_is_that_of_a_closed_form_and_of_a_normal_distribution_where_nothing_varies() -> None:
     two, even = np.r_[np.zeros(300), np.ones(100)], np.linspace(0, 1, 10_001)
@@ -35,7 +33,7 @@ def test_what_is_observed_with_dropout_off_is_the_model_s_own() -> None:
 def test_every_set_is_of_images_and_the_same_again() -> None:
     images, labels = np.random.default_rng(0).random((40, 28, 28, 1), np.float32), np.arange(40) % 10
     sets, again = (study.make_sets(images, labels, 6) for _ in range(2))
-    assert len(sets) == SETS
+    assert len(sets) == 18
     for name, each in sets.items():
         assert (each.shape, each.dtype) == ((6, 28, 28, 1), np.float32), name
         assert each.min() >= 0, name
@@ -45,10 +43,12 @@ def test_every_set_is_of_images_and_the_same_again() -> None:
 
 @pytest.mark.exhaustive
 def test_the_table_has_a_row_a_set_and_a_figure_a_detector(monkeypatch, capsys) -> None:
+    make_sets = study.make_sets
+    monkeypatch.setattr(study, "make_sets", lambda *given: dict([*make_sets(*given).items()][:2]))
     monkeypatch.setattr("sys.argv", ["higher_moments", "--passes", "5", "--images", "60"])
     study.main()
     header, _, *rows = capsys.readouterr().out.splitlines()
-    assert len(rows) == SETS + 1
+    assert len(rows) == 2 + 1
     for row in rows:
         figures = [float(cell) for cell in re.findall(r" (\d\.\d{3}) \|", row)]
         assert len(figures) == header.count("|") - 2

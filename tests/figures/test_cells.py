@@ -10,7 +10,6 @@ from PIL import Image, ImageColor
 
 from mcviz import figures
 from mcviz.figures import Window, scores
-from mcviz.figures import scores as cells
 from mcviz.figures.style import NEUTRAL
 
 COLOURS = ["#0000ff", "#ff0000"]
@@ -19,14 +18,8 @@ EVERYWHERE = np.arange(40)
 
 @pytest.fixture(autouse=True)
 def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (cells, scores):
-        monkeypatch.setattr(module, "MOST_DRAWN_POINTS", 10, raising=True)
-    monkeypatch.setattr(cells, "CELLS_ALONG_AXIS", 4)
-
-
-@pytest.fixture
-def generator() -> np.random.Generator:
-    return np.random.default_rng(0)
+    monkeypatch.setattr(scores, "MOST_DRAWN_POINTS", 10)
+    monkeypatch.setattr(scores, "CELLS_ALONG_AXIS", 4)
 
 
 def plane(generator: np.random.Generator, count: int = 40) -> tuple[np.ndarray, np.ndarray]:
@@ -59,15 +52,15 @@ def test_a_cell_has_the_mean_colour_of_its_examples_and_says_how_many_they_are(
     x, y = plane(generator)
     groups = generator.integers(0, 2, 40)
     figure = figures.scatter(x, y, groups, ["a", "b"], COLOURS, EVERYWHERE, axes=("x", "y"), window=window)
-    shown = Window(tuple(figure.layout.xaxis.range), tuple(figure.layout.yaxis.range))
-    assert window is None or shown == window
-    expected, pixels = by_a_loop(x, y, shown), pixels_of(figure)
+    view = Window(tuple(figure.layout.xaxis.range), tuple(figure.layout.yaxis.range))
+    assert window is None or view == window
+    expected, pixels = by_a_loop(x, y, view), pixels_of(figure)
     assert {(int(row), int(column)) for row, column in np.argwhere(pixels[..., 3])} == set(expected)
     for place, members in expected.items():
         of_b = groups[members].mean()
         np.testing.assert_allclose(pixels[place][:3], [255 * of_b, 0, 255 * (1 - of_b)], atol=1)
-    told = figure.data[0]
-    assert [int(text.split()[0]) for text in told.text] == [len(expected[place]) for place in sorted(expected)]
+    hovers = figure.data[0]
+    assert [int(text.split()[0]) for text in hovers.text] == [len(expected[place]) for place in sorted(expected)]
     assert [trace.name for trace in figure.data[1:]] == ["a", "b"]
     assert all(trace.customdata is None for trace in figure.data)
 
@@ -124,7 +117,7 @@ def test_cells_without_a_selected_example_are_faded_and_the_more_a_cell_holds_th
     assert (np.diff([int(opacity[place]) for place in by_count]) >= 0).all()
     assert opacity[by_count[-1]] == 255
     chosen = figures.scatter(x, y, groups, ["all"], ["#000000"], EVERYWHERE, axes=None, selected=selected)
-    faded = {place for place in held if pixels_of(chosen)[place][3] == round(255 * cells.FADED)}
+    faded = {place for place in held if pixels_of(chosen)[place][3] == round(255 * scores.FADED)}
     assert faded == {place for place, members in held.items() if not selected[members].any()}
 
 

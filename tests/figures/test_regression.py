@@ -11,6 +11,7 @@ from mcviz.figures import regression
 from mcviz.figures.scores import FADED, MOST_DRAWN_POINTS
 from mcviz.measures import RegressionPredictions
 from mcviz.measures.conformal import interval_calibration
+from tests.figures.reading import trace_named
 
 RANDOM = np.random.default_rng(0)
 LABELS, EXAMPLES = RANDOM.normal(50, 20, 40), np.arange(100, 140)
@@ -20,11 +21,6 @@ PREDICTIONS, SCORE = LABELS + RANDOM.normal(0, 5, 40), RANDOM.random(40)
 def points(figure: Figure) -> list[BaseTraceType]:
     """The traces that a lasso and a click find."""
     return [trace for trace in figure.data if trace.customdata is not None]
-
-
-def named(figure: Figure, beginning: str) -> BaseTraceType:
-    (found,) = (trace for trace in figure.data if (trace.name or "").startswith(beginning))
-    return found
 
 
 @pytest.mark.parametrize("score", [None, SCORE])
@@ -57,7 +53,7 @@ def test_the_diagonal_is_where_prediction_and_label_agree() -> None:
 def test_error_bars_are_of_few_examples_and_no_lasso_takes_them(score: np.ndarray | None) -> None:
     std = RANDOM.random(40) + 1
     figure = figures.predicted_against_true(LABELS, PREDICTIONS, EXAMPLES, std=std, score=score)
-    bars = named(figure, "one std")
+    bars = trace_named(figure, "one std")
     assert bars.mode == "lines"
     assert bars.customdata is None
     ends = np.asarray(bars.y).reshape(40, 3)
@@ -91,7 +87,7 @@ def test_errors_are_drawn_against_doubt_with_the_medians_of_tenths() -> None:
     figure = figures.error_against_score(SCORE, errors, EXAMPLES, title="Predictive std, mg/dl", unit="mg/dl")
     (trace,) = points(figure)
     np.testing.assert_allclose(trace.y, errors[np.asarray(trace.customdata) - 100], rtol=1e-6)
-    line = named(figure, "median")
+    line = trace_named(figure, "median")
     assert len(line.x) == 10
     order = np.argsort(SCORE)
     for i in range(10):
@@ -100,7 +96,7 @@ def test_errors_are_drawn_against_doubt_with_the_medians_of_tenths() -> None:
     assert line.mode == "lines"
     assert figure.layout.yaxis.title.text == "absolute error, mg/dl"
     few = figures.error_against_score(SCORE[:3], errors[:3], EXAMPLES[:3], title="doubt")
-    assert sorted(named(few, "median").y) == sorted(errors[:3])
+    assert sorted(trace_named(few, "median").y) == sorted(errors[:3])
 
 
 def test_very_many_examples_become_cells_below_the_line() -> None:
@@ -109,7 +105,7 @@ def test_very_many_examples_become_cells_below_the_line() -> None:
     figure = figures.error_against_score(values, errors, np.arange(count), title="doubt")
     assert len(figure.layout.images) == 1
     assert not points(figure)
-    assert len(named(figure, "median").x) == 10
+    assert len(trace_named(figure, "median").x) == 10
 
 
 def test_coverage_is_drawn_within_its_exact_intervals_beside_the_diagonal() -> None:
@@ -135,9 +131,9 @@ def test_one_example_s_passes_are_counted_beside_what_is_known_of_it() -> None:
     assert sum(bars.y) == 200
     levels = {"predictive mean": OUTPUTS.mean(dtype=float), "deterministic": 121.5, "label": 118.25}
     for name, value in levels.items():
-        assert list(named(figure, name).x) == pytest.approx([value, value])
-        assert named(figure, name).name == f"{name} {value:.4g}"
-    assert set(named(figure, "90% interval").x) == {113, 127}
+        assert list(trace_named(figure, name).x) == pytest.approx([value, value])
+        assert trace_named(figure, name).name == f"{name} {value:.4g}"
+    assert set(trace_named(figure, "90% interval").x) == {113, 127}
     assert figure.layout.xaxis.title.text == "prediction, mg/dl"
     bare = figures.example_outputs(OUTPUTS)
     assert [trace.name.split(" 1")[0] for trace in bare.data] == ["single passes", "predictive mean"]
@@ -152,13 +148,13 @@ def test_all_that_is_known_of_an_example_lies_within_the_chart() -> None:
     endless = figures.example_outputs(OUTPUTS, interval=(-np.inf, np.inf))
     low, high = endless.layout.xaxis.range
     assert low < OUTPUTS.min() < OUTPUTS.max() < high
-    assert set(named(endless, "90% interval").x) == {low, high}
+    assert set(trace_named(endless, "90% interval").x) == {low, high}
 
 
 def test_the_density_is_that_of_the_mixture_at_the_scale_of_the_histogram() -> None:
     variances = RANDOM.gamma(2, size=200).astype(np.float32) + 1
     figure = figures.example_outputs(OUTPUTS, variances=variances)
-    curve, bars = named(figure, "predictive distribution"), figure.data[0]
+    curve, bars = trace_named(figure, "predictive distribution"), figure.data[0]
     step = bars.x[1] - bars.x[0]
     assert np.trapezoid(curve.y, curve.x) == pytest.approx(200 * step, rel=0.01)
     for x, y in list(zip(curve.x, curve.y, strict=True))[::40]:
@@ -176,8 +172,8 @@ def test_rmse_charts_show_passes_ensemble_and_deterministic_in_the_unit_of_the_t
     rmse = RANDOM.normal(3, 0.1, 100)
     against = figures.rmse_against_ensemble(rmse, 2.5, 2.75, "mg/dl")
     assert sum(against.data[0].y) == 100
-    assert set(named(against, "ensemble 2.5").x) == {2.5}
-    assert set(named(against, "deterministic 2.75").x) == {2.75}
+    assert set(trace_named(against, "ensemble 2.5").x) == {2.5}
+    assert set(trace_named(against, "deterministic 2.75").x) == {2.75}
     low, high = against.layout.xaxis.range
     assert low < 2.5 < rmse.max() < high
     assert against.layout.xaxis.title.text == "RMSE, mg/dl"
@@ -188,24 +184,9 @@ def test_rmse_charts_show_passes_ensemble_and_deterministic_in_the_unit_of_the_t
     assert len(by_size.data) == 1
 
 
-@pytest.mark.parametrize("offset", [0.0, 1e7])
-def test_the_mean_settles_within_two_standard_errors(offset: float) -> None:
-    outputs = RANDOM.normal(size=50) + offset
-    figure = figures.output_by_passes(outputs, label=offset + 1, unit="mg/dl")
-    shade, line, label = figure.data
-    for t in (1, 2, 17, 50):
-        mean, error = outputs[:t].mean(), 2 * outputs[:t].std() / np.sqrt(t)
-        assert line.y[t - 1] == pytest.approx(mean)
-        assert shade.y[t - 1] - line.y[t - 1] == pytest.approx(error, abs=1e-6)
-        assert line.y[t - 1] - shade.y[len(shade.y) - t] == pytest.approx(error, abs=1e-6)
-    assert set(label.y) == {offset + 1}
-    assert figure.layout.yaxis.title.text == "predictive mean, mg/dl"
-    assert len(figures.output_by_passes(outputs).data) == 2
-
-
 def test_a_unit_is_shown_as_it_was_typed() -> None:
     unit = "<b>$x$"
-    shown = "&lt;b&gt;&#36;x&#36;"
+    escaped = "&lt;b&gt;&#36;x&#36;"
     for figure, axis in (
         (figures.predicted_against_true(LABELS, PREDICTIONS, EXAMPLES, unit=unit), "xaxis"),
         (figures.error_against_score(SCORE, SCORE, EXAMPLES, title="doubt", unit=unit), "yaxis"),
@@ -214,10 +195,10 @@ def test_a_unit_is_shown_as_it_was_typed() -> None:
         (figures.rmse_against_ensemble(SCORE, 1, None, unit), "xaxis"),
         (figures.rmse_by_ensemble_size(SCORE, None, unit), "yaxis"),
     ):
-        assert figure.layout[axis].title.text.endswith(f", {shown}")
+        assert figure.layout[axis].title.text.endswith(f", {escaped}")
 
 
 def test_error_bars_stop_where_they_would_hide_each_other() -> None:
-    for count, drawn in ((regression.ERROR_BARS, 2), (regression.ERROR_BARS + 1, 1)):
+    for count, traces in ((regression.ERROR_BARS, 2), (regression.ERROR_BARS + 1, 1)):
         ones = np.ones(count)
-        assert len(figures.predicted_against_true(ones, ones, np.arange(count), std=ones).data) == drawn
+        assert len(figures.predicted_against_true(ones, ones, np.arange(count), std=ones).data) == traces

@@ -1,4 +1,4 @@
-"""What the figures of trust hold."""
+"""The charts of calibration, of referrals and of detection: what they hold, looked up in their data."""
 
 import numpy as np
 import pytest
@@ -6,13 +6,24 @@ import pytest
 from mcviz.figures.trust import (
     PREDICTOR_LABELS,
     accuracy_against_referred,
+    auroc_of_sets,
     calibration_along,
     mark_share,
     measures_by_passes,
+    ood_score_distributions,
     reliability_diagram,
+    roc_curve,
+    shade_cells,
 )
 from mcviz.measures.calibration import Bins
 from mcviz.measures.intervals import Interval
+from tests.figures.reading import contrast, luminance, rgb
+
+SETS = ["Noise", "<b>Mine</b>"]
+VALUES = {
+    "Verdict": np.array([[0.99, 0.98, 1.0], [0.9, 0.85, 0.93]]),
+    "Pixels alone": np.array([[0.7, 0.6, 0.8], [0.1, 0.05, 0.15]]),
+}
 
 
 def test_a_reliability_diagram_spreads_confidences_near_one_and_says_what_a_bin_holds() -> None:
@@ -89,3 +100,78 @@ def test_every_way_to_predict_has_a_line_and_a_band_for_each_measure_along_a_dis
         assert sorted(band.y) == sorted(values[:, 1:].ravel())
         assert band.mode == "lines"
     assert [line.name for line in lines if line.showlegend] == list(PREDICTOR_LABELS.values()), "named once"
+
+
+def test_better_cells_are_darker() -> None:
+    words = shade_cells(np.array([[0.5, 0.95, np.nan], [0.99, 0.999, 1.0]]))
+    assert words[0, 2] == ""
+    order = [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2)]
+    background = [luminance(rgb(words[cell].partition("#")[2])) for cell in order]
+    assert (np.diff(background) < 0).all()
+
+
+def test_where_less_is_better_smaller_cells_are_darker_as_far_as_is_asked() -> None:
+    shares = np.array([[0.9, 0.4, 0.2, 0.01, 0.0]])
+    background = [luminance(rgb(word.partition("#")[2])) for word in shade_cells(shares, perfect=0, far=0.5)[0]]
+    assert (np.diff(background) < 0).all()
+    assert (shade_cells(shares, perfect=0) == shade_cells(1 - shares)).all()
+
+
+def test_text_stands_out_on_every_shade() -> None:
+    for words in shade_cells(1 - np.geomspace(0.2, 1e-5, 200)[None])[0]:
+        ink, background = (rgb(colour) for colour in words.split("#")[1:])
+        assert contrast(ink, background) > 4.5  # as WCAG 2.1 asks for
+
+
+def test_the_roc_keeps_its_shares_behind_the_stretched_axis() -> None:
+    rates = np.array([0, 0.04, 1])
+    compared, chosen = roc_curve(rates, np.array([0.9, 1, 1]), "new", np.array([0.1, 0.5, 1]), "old").data
+    assert (compared.name, chosen.name) == ("old", "new")
+    np.testing.assert_allclose(chosen.x, [0, 0.2, 1])
+    np.testing.assert_array_equal(chosen.customdata, rates)
+    np.testing.assert_array_equal(chosen.y, [0.9, 1, 1])
+
+
+def test_the_roc_says_what_the_false_positives_are() -> None:
+    curve = roc_curve(np.array([0, 1]), np.array([0, 1]), "new", np.array([0, 1]), "old", "correct predictions")
+    assert curve.layout.xaxis.title.text == "false positive rate, among correct predictions"
+
+
+def test_distributions_are_shares_of_each_set_over_the_same_bins() -> None:
+    in_distribution, out_of_distribution = ood_score_distributions(
+        np.array([0.0, 1, 2]), np.array([30, 10]), np.array([0, 5]), ["test images", "noise"]
+    ).data
+    assert in_distribution.y.tolist() == [0.75, 0.25]
+    assert out_of_distribution.y.tolist() == [0, 1]
+    assert in_distribution.x.tolist() == out_of_distribution.x.tolist() == [0.5, 1.5]
+    assert in_distribution.line.color != out_of_distribution.line.color
+
+
+def test_a_set_without_images_draws_an_empty_line() -> None:
+    _, out_of_distribution = ood_score_distributions(np.array([0.0, 1]), np.array([3]), np.array([0]), ["a", "b"]).data
+    assert out_of_distribution.y.tolist() == [0]
+
+
+def test_a_dot_is_the_auroc_with_the_ends_of_its_interval() -> None:
+    verdict, pixels = auroc_of_sets(SETS, VALUES).data
+    assert (verdict.name, pixels.name) == tuple(VALUES)
+    np.testing.assert_allclose(verdict.x, [0.99, 0.9])
+    np.testing.assert_allclose(verdict.x + verdict.error_x.array, [1.0, 0.93])
+    np.testing.assert_allclose(verdict.x - verdict.error_x.arrayminus, [0.98, 0.85])
+    assert verdict.y[0] > pixels.y[0] > verdict.y[1] > pixels.y[1], "a row a set, from top to bottom"
+
+
+def test_what_is_worse_than_guessing_is_at_the_edge_with_an_arrow_and_told_as_it_is() -> None:
+    pixels = auroc_of_sets(SETS, VALUES).data[1]
+    assert pixels.x[1] == 0.5
+    assert list(pixels.text) == ["", "◂"]
+    assert pixels.customdata[1][0] == 0.1
+
+
+def test_names_are_shown_as_they_were_typed_and_pictures_stand_beside_them() -> None:
+    figure = auroc_of_sets(SETS, VALUES, ["data:image/png;base64,AAAA", ""])
+    assert list(figure.layout.yaxis.ticktext) == ["Noise", "&lt;b&gt;Mine&lt;/b&gt;"]
+    (picture,) = figure.layout.images
+    assert picture.y == 0
+    assert picture.x < 0.5 == min(figure.layout.xaxis.tickvals)
+    assert figure.layout.height > auroc_of_sets(SETS[:1], {"Verdict": VALUES["Verdict"][:1]}).layout.height

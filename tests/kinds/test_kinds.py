@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcviz.data import ColumnNames, DataSet, as_data_set, read_data
@@ -57,6 +57,7 @@ def test_every_kind_is_tried_here():
 
 @pytest.mark.parametrize("kind", MAKE)
 @given(numbers=NUMBERS, data=st.data())
+@settings(max_examples=50)
 def test_all_parts_of_an_example_stay_together(kind, numbers, data):
     examples = data_set(kind, numbers)
     check_numbers(examples, kind, numbers)
@@ -72,14 +73,19 @@ def test_all_parts_of_an_example_stay_together(kind, numbers, data):
     check_numbers(unlabelled.with_labels_of(others), kind, numbers)  # which has no columns, so that its own stay
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tables")
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
 @given(
     texts=st.lists(
         st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30), min_size=1, max_size=8
     )
 )
-def test_texts_that_were_written_are_read(tmp_path_factory, suffix, texts):
-    path = tmp_path_factory.mktemp("texts") / f"t{suffix}"
+def test_texts_that_were_written_are_read(folder, suffix, texts):
+    path = folder / f"texts{suffix}"
     write(pd.DataFrame({"text": texts, "label": "a"}), path)
     assert read_data(path, columns=ColumnNames(text="text")).texts.tolist() == texts
 
@@ -94,9 +100,9 @@ def test_texts_that_were_written_are_read(tmp_path_factory, suffix, texts):
         max_size=8,
     )
 )
-def test_numbers_that_were_written_are_read(tmp_path_factory, suffix, rows):
+def test_numbers_that_were_written_are_read(folder, suffix, rows):
     frame = pd.DataFrame(rows, columns=["a", "b", "c"])
-    path = tmp_path_factory.mktemp("rows") / f"t{suffix}"
+    path = folder / f"rows{suffix}"
     write(frame, path)
     pd.testing.assert_frame_equal(read_data(path).rows, frame.astype(np.float32), rtol=1e-6)
 

@@ -96,12 +96,12 @@ def test_intervals_of_means_are_those_of_sums_over_groups_of_any_size() -> None:
     error = np.sqrt(80 / 79 * np.square(sums).sum()) / len(values)
     assert found.high - found.value >= 1.99 * error  # t of 79 degrees of freedom
     assert found.high - found.value <= 2.5 * error
-    (drawn,) = bootstrap_intervals(
+    (percentiles,) = bootstrap_intervals(
         lambda chosen: lambda weights: (weights @ values[chosen] / weights.sum(axis=1))[:, None],
         len(values),
         groups=groups,
     )
-    assert drawn.high - drawn.low == pytest.approx(2 * 1.96 * error, rel=0.15)
+    assert percentiles.high - percentiles.low == pytest.approx(2 * 1.96 * error, rel=0.15)
 
 
 def test_the_design_effect_is_that_of_the_correlation_and_the_worst_of_few_groups_with_mistakes() -> None:
@@ -166,8 +166,8 @@ def test_bets_against_the_true_mean_are_seldom_won() -> None:
 def test_a_mean_loss_of_groups_is_the_risk_where_that_of_the_rest_is() -> None:
     groups = np.repeat(np.arange(30), RANDOM.integers(1, 9, 30))
     ranking = Ranking(RANDOM.random(len(groups)), RANDOM.random(len(groups)) < 0.7, groups)
-    kept = ranking.uncertainty < 0.6
-    risk = (~ranking.correct[kept]).mean()
+    rest = ranking.uncertainty < 0.6
+    risk = (~ranking.correct[rest]).mean()
     losses = _group_losses(ranking, 0.6, risk, seed=1)
     assert losses.mean() == pytest.approx(risk)
     assert losses.min() >= 0
@@ -197,8 +197,8 @@ def test_guarantees_of_groups_are_seldom_false_and_are_given_where_there_are_man
 def test_permutations_keep_groups_whole() -> None:
     groups = np.r_[np.repeat(np.arange(20), 5), np.repeat(np.arange(20, 23), [1, 2, 3])]
     terms = np.stack([groups, np.arange(len(groups))]).astype(float)
-    drawn = permute_groups(groups)(terms, np.random.default_rng(0), 7)
-    of, example = drawn[:, :7], drawn[:, 7:]
+    permuted = permute_groups(groups)(terms, np.random.default_rng(0), 7)
+    of, example = permuted[:, :7], permuted[:, 7:]
     for draw in range(7):
         for group in range(23):
             assert len(set(of[groups == group, draw])) == 1

@@ -1,18 +1,20 @@
-"""Measures of two ensembles against scikit-learn, slow loops and scipy, and how often chance seems a difference."""
+"""Measures of ensembles and of classes against scikit-learn, slow loops and scipy; when chance seems a difference."""
 
 import warnings
+from dataclasses import astuple
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_score, recall_score, roc_auc_score
 
 from benchmarks.verdicts import false_differences, rate, true_differences
 from mcviz.measures import Predictions, RegressionPredictions
 from mcviz.measures.intervals import Interval
 from mcviz.measures.quality import (
+    CLASS_MEASURES,
     CLASSIFICATION,
     REGRESSION,
     Measure,
@@ -20,11 +22,16 @@ from mcviz.measures.quality import (
     Quality,
     compare_measures,
     compute_measures,
+    f1,
     judge_together,
     overconfidence_growth,
+    precision,
+    recall,
+    roc_auc,
 )
 from mcviz.measures.registry import join_terms
 from mcviz.measures.selective import Ranking, compute_areas
+from tests.factories import draw_probs
 
 UNUSED = dict.fromkeys(("nll", "brier", "uncertainty"), np.zeros(0))
 
@@ -33,17 +40,11 @@ def some_probs(seed: int, examples: int = 300, lean: float = 2.0) -> tuple[np.nd
     """(T, N, C) probabilities that lean to the labels, and these."""
     random = np.random.default_rng(seed)
     labels = random.integers(4, size=examples)
-    logits = random.normal(size=(5, examples, 4)) + lean * random.normal(size=(1, examples, 4))
-    logits[:, np.arange(examples), labels] += lean
-    exponentials = np.exp(logits)
-    return exponentials / exponentials.sum(axis=-1, keepdims=True), labels
+    return draw_probs(random, labels, passes=5, classes=4, lean=lean, shared=lean), labels
 
 
 def terms_of(probs: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-    return {
-        **CLASSIFICATION.terms(Predictions(probs, labels)),
-        "uncertainty": -probs.mean(axis=0).max(axis=1),
-    }
+    return CLASSIFICATION.terms(Predictions(probs, labels)) | {"uncertainty": -probs.mean(axis=0).max(axis=1)}
 
 
 def test_every_measure_of_classes_is_that_of_its_definition() -> None:
@@ -120,15 +121,11 @@ def test_one_pass_without_a_spread_has_no_nll_and_says_so() -> None:
     assert by_name["nll"].measure.format_interval(by_name["nll"].one) == "–"
 
 
-@pytest.mark.parametrize("quality", [CLASSIFICATION, REGRESSION])
-def test_blocks_of_examples_give_the_terms_of_all(quality: Quality) -> None:
-    probs, labels = some_probs(1)
-    if quality is CLASSIFICATION:
-        of = lambda rows: quality.terms(Predictions(probs[:, rows], labels[rows]))  # noqa: E731
-    else:
-        truth = labels[:, None].astype(float)
-        of = lambda rows: quality.terms(RegressionPredictions(probs[:, rows], labels=truth[rows].repeat(4, 1)))  # noqa: E731
-    whole, parts = of(slice(None)), join_terms([of(slice(0, 100)), of(slice(100, None))])
+def test_blocks_of_examples_give_the_terms_of_all() -> None:
+    random = np.random.default_rng(1)
+    outputs, labels = random.normal(size=(5, 300, 4)), random.normal(size=(300, 4))
+    terms = lambda rows: REGRESSION.terms(RegressionPredictions(outputs[:, rows], labels=labels[rows]))  # noqa: E731
+    whole, parts = terms(slice(None)), join_terms([terms(slice(100)), terms(slice(100, None))])
     assert whole.keys() == parts.keys()
     for name in whole:
         np.testing.assert_allclose(parts[name], whole[name])
@@ -147,9 +144,9 @@ def test_the_auroc_of_mistakes_is_scikit_learn_s_of_the_draw(rows: list[tuple[in
     uncertainty, correct, times = (np.array(column) for column in zip(*rows, strict=True))
     assume(times.any())
     found = compute_areas(Ranking(uncertainty.astype(float), correct), times[None].astype(float))[0, 3]
-    drawn_wrong, drawn = np.repeat(~correct, times), np.repeat(uncertainty, times)
-    if drawn_wrong.any() and not drawn_wrong.all():
-        assert found == pytest.approx(roc_auc_score(drawn_wrong, drawn))
+    wrong, ranked = np.repeat(~correct, times), np.repeat(uncertainty, times)
+    if wrong.any() and not wrong.all():
+        assert found == pytest.approx(roc_auc_score(wrong, ranked))
     else:
         assert np.isnan(found)
 
@@ -169,27 +166,14 @@ def test_a_paired_difference_of_means_has_at_least_student_s_interval_of_scipy()
         assert (found.high - found.low) / (expected[1] - expected[0]) < 1.3
 
 
-def test_figures_of_other_examples_differ_by_about_welch_s_interval_of_scipy() -> None:
-    one, other = terms_of(*some_probs(1, examples=200, lean=1.0)), terms_of(*some_probs(2, examples=90, lean=1.5))
-    figures = [compute_measures(CLASSIFICATION, each) for each in (one, other)]
-    for name, term in (("accuracy", "correct"), ("nll", "nll"), ("brier", "brier")):
-        first, second = (each[term].astype(float) for each in (one, other))
-        expected = stats.ttest_ind(second, first, equal_var=False).confidence_interval(0.95)
-        before, after = (each[name] for each in figures)
-        found = after.minus(before)
-        assert found.value == pytest.approx(second.mean() - first.mean())
-        assert found.low == pytest.approx(expected.low, abs=0.15 * (expected.high - expected.low))
-        assert found.high == pytest.approx(expected.high, abs=0.15 * (expected.high - expected.low))
-
-
 def test_whole_rankings_are_drawn_by_a_slow_loop_of_pairs() -> None:
     probs, labels = some_probs(4, examples=250)
     both = terms_of(probs, labels), terms_of(0.5 * probs + 0.5 * some_probs(5, examples=250)[0], labels)
     random, found = np.random.default_rng(3), []
     for _ in range(1000):
-        drawn, areas = random.integers(250, size=250), []
+        draw, areas = random.integers(250, size=250), []
         for terms in both:
-            correct, doubt = terms["correct"][drawn], terms["uncertainty"][drawn]
+            correct, doubt = terms["correct"][draw], terms["uncertainty"][draw]
             pairs = doubt[~correct][:, None] - doubt[correct]
             areas.append((pairs > 0).mean() + (pairs == 0).mean() / 2)
         found.append(areas[1] - areas[0])
@@ -313,7 +297,7 @@ def test_a_difference_shows_its_sign(value: float, unit: str) -> None:
 
 
 def test_verdicts_know_which_end_is_better() -> None:
-    probs, labels = some_probs(9, examples=2000)
+    probs, labels = some_probs(9, examples=800)
     worse = np.full_like(probs, 0.25) * 0.6 + probs * 0.4
     shuffled = np.random.default_rng(0).permuted(worse, axis=2)
     good, bad = terms_of(probs, labels), terms_of(shuffled, labels)
@@ -337,3 +321,77 @@ def test_both_runs_and_their_difference_are_shown_to_the_same_digit(one: float, 
     assert tuple(each.partition(" (")[0] for each in found.format("kg")) == shown
     alone = MeasureComparison(rmse, *map(Interval, (one, other, other - one))).format("kg")
     assert alone == tuple(f"{each} (no interval)" for each in shown)
+
+
+LABELS = np.random.default_rng(0).integers(0, 3, 300)
+PROBS = np.random.default_rng(1).dirichlet(np.ones(3), 300) * 0.7 + 0.3 * np.eye(3)[LABELS]
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_the_figures_are_those_of_scikit_learn(number: int) -> None:
+    predicted = PROBS.argmax(axis=1)
+    for compute, reference in ((recall, recall_score), (precision, precision_score), (f1, f1_score)):
+        expected = reference(LABELS, predicted, labels=[number], average=None)[0]
+        assert compute(PROBS, LABELS, number, 0.95).value == pytest.approx(expected)
+    rounded = PROBS.round(1)  # with ties
+    expected = roc_auc_score(number == LABELS, rounded[:, number])
+    assert roc_auc(rounded, LABELS, number, 0.95).value == pytest.approx(expected)
+
+
+def test_shares_have_exact_intervals_and_f1_that_of_the_share_that_it_follows_from() -> None:
+    predicted = PROBS.argmax(axis=1) == 1
+    both, either = (predicted & (LABELS == 1)).sum(), (predicted | (LABELS == 1)).sum()
+    for compute, trials in ((recall, (LABELS == 1).sum()), (precision, predicted.sum())):
+        exact = stats.binomtest(int(both), int(trials)).proportion_ci(0.9, "exact")
+        assert astuple(compute(PROBS, LABELS, 1, 0.9))[1:] == pytest.approx((exact.low, exact.high))
+    exact = stats.binomtest(int(both), int(either)).proportion_ci(0.9, "exact")
+    found = f1(PROBS, LABELS, 1, 0.9)
+    assert found.low / (2 - found.low) == pytest.approx(exact.low)
+    assert found.high / (2 - found.high) == pytest.approx(exact.high)
+
+
+def test_a_class_that_is_not_there_has_no_figure() -> None:
+    probs = np.tile([0.9, 0.1, 0.0], (30, 1))
+    labels = np.repeat([0, 1], 15)
+    assert np.isnan(recall(probs, labels, 2, 0.95).value)
+    assert np.isnan(precision(probs, labels, 1, 0.95).value)
+    assert np.isnan(f1(probs, labels, 2, 0.95).value)
+    assert np.isnan(roc_auc(probs, labels, 2, 0.95).value)
+    assert np.isnan(roc_auc(probs, np.zeros(30, int), 0, 0.95).value)
+
+
+@pytest.mark.parametrize("measure", CLASS_MEASURES)
+def test_a_class_that_is_told_without_a_mistake_may_still_be_mistaken(measure: str) -> None:
+    labels = np.repeat([0, 1], [30, 60])
+    found = CLASS_MEASURES[measure].compute(np.eye(2)[labels], labels, 1, 0.95)
+    assert (found.value, found.high) == (1, 1)
+    assert 0.85 < found.low < 0.98
+    reverse = CLASS_MEASURES[measure].compute(np.eye(2)[1 - labels], labels, 1, 0.95)
+    assert (reverse.value, reverse.low) == (0, 0)
+    assert 0.02 < reverse.high < 0.15
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "spread", "area"), [(20, 100, 2, 0.8), (50, 200, 1, 0.95), (20, 20, 1, 0.99)]
+)
+def test_an_interval_of_the_roc_auc_covers_the_area_of_normal_scores(own, others, spread, area) -> None:
+    """Of 300 samples, the area is below the interval of at most 5%, and above that of at most 5%; 2.5% are promised."""
+    random, labels = np.random.default_rng(1), np.repeat([1, 0], [own, others])
+    shift = stats.norm.ppf(area) * np.hypot(1, spread)
+    missed = np.zeros(2)
+    for _ in range(300):
+        score = np.r_[random.normal(shift, spread, own), random.normal(0, 1, others)]
+        found = roc_auc(np.stack([-score, score], axis=1), labels, 1, 0.95)
+        missed += found.low > area, found.high < area
+    assert (missed <= 15).all()
+
+
+def test_an_interval_of_f1_covers_it() -> None:
+    random, chances, missed = np.random.default_rng(2), np.array([0.15, 0.05, 0.03, 0.77]), np.zeros(2)
+    truth = 2 * chances[0] / (2 * chances[0] + chances[1] + chances[2])
+    for both, only_label, only_predicted, neither in random.multinomial(120, chances, 300):
+        labels = np.repeat([1, 1, 0, 0], [both, only_label, only_predicted, neither])
+        predicted = np.repeat([1, 0, 1, 0], [both, only_label, only_predicted, neither])
+        found = f1(np.eye(2)[predicted], labels, 1, 0.95)
+        missed += found.low > truth, found.high < truth
+    assert (missed <= 15).all()

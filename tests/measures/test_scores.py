@@ -1,9 +1,8 @@
-"""Every score against a slow loop in float64, arrays checked by hand and its properties; the registry of scores."""
+"""Every score against a slow loop in float64, arrays checked by hand and its properties; the summary of one example."""
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
-from statistics import pstdev
+from statistics import fmean, pstdev
 
 import numpy as np
 import pytest
@@ -12,6 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mcviz import measures
+from mcviz.measures import scores, summarise
+from mcviz.measures.scores import HISTOGRAM_BINS, occlusion_effects
 
 pytestmark = pytest.mark.lowest
 
@@ -72,24 +73,6 @@ def test_information_is_between_nothing_and_all_of_the_entropy(probs: np.ndarray
     assert (entropy_of_mean <= math.log(probs.shape[-1]) + rounding).all()
 
 
-@given(probabilities(), st.randoms(use_true_random=False))
-def test_the_order_of_passes_does_not_matter(probs: np.ndarray, random) -> None:
-    order = random.sample(range(len(probs)), len(probs))
-    shuffled = measures.scores(probs[order])
-    tied = measures.margin(probs) < 1e-6
-    for name, values in measures.scores(probs).items():
-        np.testing.assert_allclose(shuffled[name][~tied], values[~tied], atol=1e-6, err_msg=name)
-
-
-@given(probabilities())
-def test_an_example_is_scored_alone(probs: np.ndarray) -> None:
-    together = measures.scores(probs)
-    for example in range(probs.shape[1]):
-        alone = measures.scores(probs[:, example : example + 1])
-        for name in together:
-            assert alone[name][0] == pytest.approx(together[name][example], abs=1e-6), name
-
-
 def test_disagreement_between_passes_and_uncertainty_within_them_are_told_apart() -> None:
     # Example 0: each pass is confident, of different classes. Example 1: each pass is uncertain in the same way.
     probs = np.array([[[1, 0], [0.5, 0.5]], [[0, 1], [0.5, 0.5]]], dtype=np.float32)
@@ -111,95 +94,61 @@ def test_every_ranking_puts_the_uncertain_example_before_the_confident_one(name:
     assert order.tolist() == [1, 0, 2]
 
 
-@pytest.mark.parametrize("shape", [(0, 2, 3), (2, 0, 3), (2, 2, 1), (2, 3)])
-def test_arrays_that_are_not_passes_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="Received: shape"):
-        measures.scores(np.zeros(shape, dtype=np.float32))
-
-
-@pytest.fixture
-def added() -> Iterator[Callable[[Callable[..., np.ndarray]], None]]:
-    """Registers functions as scores, and takes them out of the registry after the test."""
-    before = dict(measures.SCORES)
-
-    def add(function: Callable[..., np.ndarray]) -> None:
-        measures.register("Another", "", "high", "It is another one.")(function)
-
-    yield add
-    measures.SCORES.clear()
-    measures.SCORES.update(before)
-
-
-PROBS = np.random.default_rng(0).dirichlet(np.ones(3), (4, 5)).astype(np.float32)
-LABELS, DETERMINISTIC = np.array([0, 1, 2, 0, 1]), PROBS[0]
-
-
-def test_a_score_is_in_every_table_from_the_moment_that_it_is_registered(added) -> None:
-    assert "disagreement" not in measures.scores(PROBS)
-
-    def disagreement(probs: np.ndarray) -> np.ndarray:
-        return np.ptp(probs, axis=0).max(axis=-1)
-
-    added(disagreement)
-    found = measures.scores(PROBS)["disagreement"]
-    np.testing.assert_array_equal(found, np.ptp(PROBS, axis=0).max(axis=-1))
-    assert measures.most_uncertain_first("disagreement", found)[0] == found.argmax()
-
-
-def test_a_score_is_given_what_its_parameters_name_and_left_out_where_that_is_not_there(added) -> None:
-    def label_quality(labels: np.ndarray, probs: np.ndarray) -> np.ndarray:
-        return probs.mean(axis=0)[np.arange(len(labels)), labels]
-
-    def shift(probs: np.ndarray, deterministic_probs: np.ndarray, logits: np.ndarray) -> np.ndarray:
-        return (probs.mean(axis=0) - deterministic_probs).max(axis=-1) + 0 * logits.sum(axis=(0, 2))
-
-    added(label_quality)
-    added(shift)
-    assert not {"label_quality", "shift"} & set(measures.scores(PROBS))
-    with_labels = measures.scores(PROBS, labels=LABELS)
-    expected = [PROBS[:, i, label].mean() for i, label in enumerate(LABELS)]
-    np.testing.assert_allclose(with_labels["label_quality"], expected, rtol=1e-6)
-    assert "shift" not in with_labels
-    everything = measures.scores(PROBS, LABELS, DETERMINISTIC, np.log(PROBS))
-    assert list(everything)[-2:] == ["label_quality", "shift"]
-    lacking = measures.Predictions(PROBS, deterministic_probs=DETERMINISTIC)
-    with pytest.raises(ValueError, match=r"Another is computed from labels and probs\. Received: .* without labels\."):
-        measures.SCORES["label_quality"].compute(lacking)
-
-
 @pytest.mark.parametrize("name", measures.SCORES)
 def test_a_score_computes_float64_and_formats_with_its_unit(name: str) -> None:
     score = measures.SCORES[name]
-    values = score.compute(measures.Predictions(PROBS, LABELS))
+    probs, labels = np.random.default_rng(0).dirichlet(np.ones(3), (4, 5)), np.array([0, 1, 2, 0, 1])
+    values = score.compute(measures.Predictions(probs, labels))
     assert values.dtype == np.float64
-    np.testing.assert_array_equal(values.astype(np.float32), measures.scores(PROBS, LABELS)[name])
+    np.testing.assert_array_equal(values.astype(np.float32), measures.scores(probs, labels)[name])
     assert score.name == name
     assert score.format(0.25) == ("0.250 nats" if score.unit == "nats" else "25.0%")
 
 
-def test_a_name_that_is_taken_and_a_need_that_nobody_has_are_refused(added) -> None:
-    def margin(probs: np.ndarray) -> np.ndarray:
-        return probs[0, :, 0]
-
-    def label(probs: np.ndarray) -> np.ndarray:
-        return probs[0, :, 0]
-
-    def weighted(probs: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        return probs[0, :, 0] * weights
-
-    before = dict(measures.SCORES)
-    for taken in (margin, label, lambda probs: probs[0, :, 0]):
-        with pytest.raises(ValueError, match="identifier that is not taken"):
-            added(taken)
-    with pytest.raises(ValueError, match=r"among probs, labels, .* Received: \('probs', 'weights'\)"):
-        added(weighted)
-    assert before == measures.SCORES
+@pytest.mark.parametrize("passes", [1, 2, 40])
+def test_a_summary_is_what_a_slow_loop_finds(passes: int) -> None:
+    probs = np.random.default_rng(passes).dirichlet(np.ones(4), passes).astype(np.float32)
+    summary = summarise(probs)
+    for c in range(4):
+        column = probs[:, c].astype(float).tolist()
+        assert summary.mean[c] == pytest.approx(fmean(column))
+        assert summary.std[c] == pytest.approx(pstdev(column), abs=1e-9)
+    votes = Counter(max(range(4), key=lambda c, p=p: p[c]) for p in probs.tolist())
+    assert summary.votes.tolist() == [votes[c] for c in range(4)]
+    assert summary.passes == passes
 
 
-@pytest.mark.parametrize(
-    ("name", "shape"),
-    [("labels", (4,)), ("labels", (5, 1)), ("deterministic_probs", (5, 4)), ("logits", (4, 5)), ("logits", (3, 5, 3))],
-)
-def test_arrays_that_do_not_go_together_are_refused(name: str, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=f"{name} should have the shape .* Received: shape"):
-        measures.Predictions(PROBS, **{name: np.zeros(shape)})
+def test_a_summary_agrees_with_the_scores() -> None:
+    probs = np.random.default_rng(0).dirichlet(np.ones(5), (30, 20)).astype(np.float32)
+    table = scores(probs)
+    for example in range(20):
+        summary = summarise(probs[:, example])
+        assert summary.prediction == table["prediction"][example]
+        assert summary.mean.max() == pytest.approx(table["max_probability"][example], abs=1e-6)
+        assert summary.std[summary.prediction] == pytest.approx(table["predictive_std"][example], abs=1e-6)
+        assert 1 - summary.votes.max() / 30 == pytest.approx(table["variation_ratio"][example], abs=1e-6)
+
+
+@given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=40))
+def test_a_histogram_holds_every_pass_in_its_hundredth(values: list[float]) -> None:
+    steps = np.rint(np.array(values) * 65534) / np.float32(65534)  # as they are stored
+    probs = np.stack([steps, 1 - steps], axis=-1).astype(np.float32)
+    found = summarise(probs).histograms
+    assert found.shape == (2, HISTOGRAM_BINS)
+    for c in range(2):
+        assert found[c].tolist() == np.histogram(probs[:, c], HISTOGRAM_BINS, (0, 1))[0].tolist()
+        assert found[c].sum() == len(values)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (2, 3, 4), (3,)])
+def test_arrays_that_are_not_one_example_s_passes_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="Received: shape"):
+        summarise(np.zeros(shape, np.float32))
+
+
+def test_passes_that_differ_but_lose_the_same_have_no_spread() -> None:
+    whole = np.array([[0.9, 0.1], [0.5, 0.5]])
+    hidden = np.array([[[0.7, 0.3], [0.9, 0.1]], [[0.3, 0.7], [0.3, 0.7]]])
+    effects = occlusion_effects(whole, hidden)
+    np.testing.assert_allclose(effects.mean, [[0.2, -0.2], [0.1, -0.1]])
+    np.testing.assert_allclose(effects.std, [[0, 0], [0.1, 0.1]], atol=1e-12)

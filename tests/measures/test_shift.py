@@ -1,4 +1,4 @@
-"""Shifts of categories are found by chi-square, and several tests are corrected together."""
+"""Shifts of categories are found by chi-square, several tests are corrected together, and an accuracy is estimated."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from benchmarks.verdicts import FALSE, estimated_accuracy, rate
 from mcviz.measures.shift import adjust_p_values, compare_categories
 
 
@@ -25,8 +26,8 @@ def test_rare_categories_are_taken_together_and_left_out_where_even_so_they_are_
 
 def test_that_nothing_is_shifted_is_refused_as_seldom_as_it_says() -> None:
     random = np.random.default_rng(0)
-    drawn = [[random.choice(9, size=n, p=np.arange(1, 10) / 45) for n in (80, 200)] for _ in range(600)]
-    refused = sum(compare_categories(*pair).p_value < 0.05 for pair in drawn)
+    pairs = [[random.choice(9, size=n, p=np.arange(1, 10) / 45) for n in (80, 200)] for _ in range(600)]
+    refused = sum(compare_categories(*pair).p_value < 0.05 for pair in pairs)
     assert refused <= stats.binom.isf(1e-4, 600, 0.05)
 
 
@@ -40,3 +41,9 @@ def test_corrected_p_values_are_holm_s(values: list[float]) -> None:
                 break
             refused.add(str(place))
         assert {name for name, value in corrected.items() if value <= level} == refused
+
+
+@pytest.mark.parametrize("examples", [30, 300])
+@pytest.mark.parametrize("temperature", [0.5, 1, 2])
+def test_the_accuracy_is_seldom_left_out(examples: int, temperature: float) -> None:
+    assert rate(60, estimated_accuracy, examples, 0.9, temperature) <= stats.binom.isf(1e-4, 60, FALSE) / 60

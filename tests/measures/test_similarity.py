@@ -1,4 +1,4 @@
-"""Similar images against distances taken from the pixels themselves, and the memory that finding them takes."""
+"""Similar examples against distances that are known, the t-SNE layout, and the memory that finding them takes."""
 
 import tracemalloc
 from collections.abc import Callable
@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics import silhouette_score
 
 from mcviz.measures import similarity
-from mcviz.measures.similarity import most_similar, principal_components, word_components
+from mcviz.measures.similarity import most_similar, principal_components, tsne, word_components
 
 
 class SlicedOnly:
@@ -59,11 +60,11 @@ def test_progress_is_told_to_the_end_and_what_it_raises_stops_the_work(
 ) -> None:
     monkeypatch.setattr(similarity, "IMAGE_BLOCK_BYTES", 7 * 4 * some_images(1)[0].size)
     monkeypatch.setattr(similarity, "REPORTED_TEXTS", 7)
-    told: list[tuple[int, int]] = []
-    compute(lambda done, of: told.append((done, of)))
-    assert len(told) > 5
-    assert told[-1] == (total, total)
-    assert all(0 <= done <= of == total for done, of in told)
+    reports: list[tuple[int, int]] = []
+    compute(lambda done, of: reports.append((done, of)))
+    assert len(reports) > 5
+    assert reports[-1] == (total, total)
+    assert all(0 <= done <= of == total for done, of in reports)
 
     class StoppedError(Exception):
         pass
@@ -172,3 +173,59 @@ def test_texts_without_words_alone_or_all_the_same_have_finite_components_and_th
     assert len(most_similar(components, 0, 6)) == len(texts) - 1
     if len(set(texts)) == 1:
         assert np.ptp(components, axis=0).max() < 1e-6
+
+
+@pytest.fixture(autouse=True)
+def few_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(similarity, "ITERATIONS", (20, 40))
+
+
+def clusters(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Three clusters in ten dimensions, and which of them each point is of."""
+    random = np.random.default_rng(0)
+    members = np.arange(count) % 3
+    return (random.normal(0, 10, (3, 10))[members] + random.normal(size=(count, 10))).astype(np.float32), members
+
+
+def test_what_is_alike_lies_together_and_the_same_again() -> None:
+    points, members = clusters(150)
+    layout = tsne(points)
+    assert layout.shape == (150, 2)
+    assert layout.dtype == np.float32
+    assert silhouette_score(layout, members) > 0.6
+    np.testing.assert_array_equal(tsne(points), layout)
+
+
+def test_progress_is_told_up_to_the_end_and_what_it_raises_ends_it() -> None:
+    reports = []
+    tsne(clusters(30)[0], lambda done, total: reports.append((done, total)))
+    assert reports == [(done, 60) for done in range(10, 70, 10)]
+
+    class StopError(BaseException):
+        """As Streamlit stops a script."""
+
+    def stop(done: int, total: int) -> None:
+        if done >= 30:
+            raise StopError
+
+    with pytest.raises(StopError):
+        tsne(clusters(30)[0], stop)
+
+
+def test_examples_beyond_the_most_that_are_laid_out_have_no_position(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(similarity, "MOST_MAPPED", 40)
+    layout = tsne(clusters(60)[0])
+    there = np.isfinite(layout).all(axis=1)
+    assert there.sum() == 40
+    assert np.isnan(layout[~there]).all()
+    np.testing.assert_array_equal(np.isfinite(tsne(clusters(60)[0])).all(axis=1), there)
+
+
+@pytest.mark.parametrize("count", [5, 6])
+def test_very_few_examples_have_a_layout(count: int) -> None:
+    assert np.isfinite(tsne(clusters(count)[0])).all()
+
+
+def test_fewer_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"at least 5 examples\. Received: 4\."):
+        tsne(clusters(4)[0])

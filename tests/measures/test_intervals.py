@@ -1,5 +1,6 @@
-"""Bootstrap intervals against scipy's, against slow loops, and against the chance that they claim."""
+"""Intervals against scipy's, against slow loops over draws or all outcomes, and against the chance that they claim."""
 
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -8,15 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mcviz.measures import intervals as bootstrap
+from benchmarks.verdicts import false_use, rate, true_use
+from mcviz.measures import intervals
 from mcviz.measures.intervals import (
     Interval,
     bootstrap_intervals,
     bounded_mean,
+    can_reject,
+    excess_mistakes,
+    expected_mistakes,
+    finds_more_than_chance,
     mean_intervals,
     paired_difference,
     proportion,
@@ -45,8 +51,8 @@ def scipy_interval(statistic, *samples: np.ndarray, confidence: float) -> Interv
 
 def slow_mean_interval(values: np.ndarray, confidence: float) -> Interval:
     """Student's t, and the bootstrap of it by scipy's standard errors; of both the farther ends."""
-    drawn = np.random.default_rng(1).choice(values, (4000, len(values)))
-    pivots = (drawn.mean(axis=1) - values.mean()) / stats.sem(drawn, axis=1)
+    draws = np.random.default_rng(1).choice(values, (4000, len(values)))
+    pivots = (draws.mean(axis=1) - values.mean()) / stats.sem(draws, axis=1)
     high, low = np.quantile(pivots, [(1 - confidence) / 2, (1 + confidence) / 2])
     student = stats.t.interval(confidence, len(values) - 1, values.mean(), stats.sem(values))
     around = [values.mean() - stats.sem(values) * pivot for pivot in (low, high)]
@@ -97,7 +103,7 @@ def test_a_median_has_scipy_s_interval() -> None:
 
 def test_blocks_do_not_matter_and_seeds_do(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = mean_intervals(np.c_[SKEWED, OTHER], resamples=50)
-    monkeypatch.setattr(bootstrap, "BLOCK_WEIGHTS", 3 * len(SKEWED))
+    monkeypatch.setattr(intervals, "BLOCK_WEIGHTS", 3 * len(SKEWED))
     for each, other in zip(whole, mean_intervals(np.c_[SKEWED, OTHER], resamples=50), strict=True):
         assert (other.low, other.high) == pytest.approx((each.low, each.high), rel=1e-12)
     assert mean_intervals(np.c_[SKEWED, OTHER], resamples=50, seed=1) != whole
@@ -163,6 +169,7 @@ def test_the_interval_of_a_share_is_scipy_s_exact_one(successes: int, trials: in
 
 
 @given(st.lists(st.floats(0, 3), min_size=1, max_size=50), st.sampled_from([0.5, 0.95, 0.999]))
+@example([9.637287050484197e-268], 0.5)
 def test_a_bounded_mean_has_the_ends_of_hoeffding_s_bound(values: list[float], confidence: float) -> None:
     found = bounded_mean(np.array(values), 3, confidence)
     assert 0 <= found.low <= found.value <= found.high <= 3
@@ -188,9 +195,9 @@ def test_of_very_many_examples_the_intervals_are_those_of_all(monkeypatch: pytes
     """The value is that of all, and the width that of all: seven times less than of the examples that are drawn."""
     values = np.random.default_rng(3).gamma(2, size=(50_000, 2))
     options = {"resamples": 2000, "seed": 1}
-    monkeypatch.setattr(bootstrap, "MOST_DRAWN", 50_000)
+    monkeypatch.setattr(intervals, "MOST_DRAWN", 50_000)
     every = mean_intervals(values, **options)
-    monkeypatch.setattr(bootstrap, "MOST_DRAWN", 4_000)
+    monkeypatch.setattr(intervals, "MOST_DRAWN", 4_000)
     some = mean_intervals(values, **options)
     for found, expected in zip(some, every, strict=True):
         assert_alike(found, expected)
@@ -199,7 +206,7 @@ def test_of_very_many_examples_the_intervals_are_those_of_all(monkeypatch: pytes
 
 
 def test_such_an_interval_holds_the_truth_as_often_as_it_claims(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bootstrap, "MOST_DRAWN", 200)
+    monkeypatch.setattr(intervals, "MOST_DRAWN", 200)
     random, held, tries = np.random.default_rng(0), 0, 400
     for seed in range(tries):
         (found,) = mean_intervals(random.exponential(size=(2000, 1)), confidence=0.9, resamples=300, seed=seed)
@@ -254,3 +261,115 @@ def test_a_difference_of_independent_shares_is_newcombe_s_of_exact_intervals() -
     assert found.value == pytest.approx(0.2)
     assert found.low == pytest.approx(0.2 - np.hypot(0.8 - one.low, other.high - 0.6))
     assert found.high == pytest.approx(0.2 + np.hypot(one.high - 0.8, 0.6 - other.low))
+
+
+CHANCES = st.lists(st.floats(0, 1), min_size=1, max_size=7).map(np.array)
+
+
+def slow_distribution(chances: np.ndarray) -> np.ndarray:
+    """The chance of 0, 1, … N mistakes, summed over every outcome."""
+    found = np.zeros(len(chances) + 1)
+    for outcome in itertools.product([False, True], repeat=len(chances)):
+        found[sum(outcome)] += np.where(outcome, chances, 1 - chances).prod()
+    return found
+
+
+@given(CHANCES, st.data(), st.floats(0.5, 0.99))
+def test_calibration_is_refused_where_so_many_or_so_few_mistakes_are_rare(
+    chances: np.ndarray, data: st.DataObject, confidence: float
+) -> None:
+    mistakes = data.draw(st.integers(0, len(chances)))
+    found, distribution = excess_mistakes(chances, mistakes, confidence), slow_distribution(chances)
+    tail = (1 - confidence) / 2
+    at_least, at_most = distribution[mistakes:].sum(), distribution[: mistakes + 1].sum()
+    for refused, chance in ((found.low > 1e-9, at_least), (found.high < -1e-9, at_most)):
+        assert refused == (chance < tail) or chance == pytest.approx(tail, abs=1e-6)
+    assert can_reject(chances, confidence) == (max(distribution[0], distribution[-1]) <= tail)
+
+
+@pytest.mark.parametrize(
+    ("mistakes", "examples", "chance"), [(0, 30, 0.1), (3, 30, 0.1), (30, 30, 0.5), (50, 400, 0.2)]
+)
+def test_of_equal_chances_it_is_the_interval_of_clopper_and_pearson(
+    mistakes: int, examples: int, chance: float
+) -> None:
+    found = excess_mistakes(np.full(examples, chance), mistakes)
+    expected = stats.binomtest(mistakes, examples).proportion_ci()
+    assert found.value == pytest.approx(mistakes / examples - chance)
+    assert (found.low + chance, found.high + chance) == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30).map(np.array), st.data())
+def test_the_interval_holds_its_figure_and_stays_possible(chances: np.ndarray, data: st.DataObject) -> None:
+    mistakes = data.draw(st.one_of(st.integers(0, len(chances)), st.floats(0, len(chances))))  # of single passes a part
+    found, mean = excess_mistakes(chances, mistakes), chances.mean()
+    assert -mean - 1e-9 <= found.low <= found.value + 1e-9
+    assert found.value - 1e-9 <= found.high <= 1 - mean + 1e-9
+
+
+@pytest.mark.parametrize("scale", [3, 12, 400])
+def test_beyond_the_exact_test_its_chances_are_right_to_a_thousandth(scale: float) -> None:
+    logits = scale * np.random.default_rng(0).normal(size=(2000, 10))
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    chances = 1 - 1 / weights.sum(axis=1)
+    exact, near = intervals._exact_distribution(chances), intervals._approximate_distribution(chances)
+    for move in (-0.2, 0.0, 0.1):
+        for mistakes in range(0, 2000, 1 + int(chances.sum() / 40)):
+            right = exact(mistakes, move)
+            if min(right, 1 - right) < 0.05:
+                assert near(mistakes, move) == pytest.approx(right, abs=0.001)
+
+
+def test_a_million_examples_take_a_moment() -> None:
+    chances = np.random.default_rng(0).beta(0.2, 4, 10**6)
+    started = time.process_time()
+    found = excess_mistakes(chances, round(chances.sum() + 3 * np.sqrt((chances * (1 - chances)).sum())))
+    assert time.process_time() - started < 1
+    assert found.low > 0
+
+
+@pytest.mark.parametrize("certain", [10, 3000])
+def test_one_mistake_refutes_certainty_and_none_does_not(certain: int) -> None:
+    assert excess_mistakes(np.zeros(certain), 1).low > 0
+    none = excess_mistakes(np.zeros(certain), 0)
+    assert (none.value, none.low) == (0, 0)
+    assert none.high == pytest.approx(1 - 0.025 ** (1 / certain))
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.95])
+@pytest.mark.parametrize("examples", [1, 7, 400, 3000])
+def test_expected_mistakes_are_those_of_many_draws(examples: int, confidence: float) -> None:
+    random = np.random.default_rng(0)
+    chances = random.beta(1, 6, examples)
+    found = expected_mistakes(chances, confidence)
+    shares = np.array([(random.random(examples) < chances).mean() for _ in range(2000)])
+    assert found.value == pytest.approx(chances.mean())
+    held = ((found.low <= shares) & (shares <= found.high)).mean()
+    assert held >= confidence - 0.05
+    step = 1 / examples
+    assert ((found.low + step <= shares) & (shares <= found.high - step)).mean() <= confidence + 0.05, (
+        "no wider than that"
+    )
+
+
+def test_sure_predictions_make_the_mistakes_that_they_say() -> None:
+    assert vars(expected_mistakes(np.zeros(5))) == {"value": 0, "low": 0, "high": 0}
+    assert vars(expected_mistakes(np.ones(5))) == {"value": 1, "low": 1, "high": 1}
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=7), st.data())
+def test_what_is_found_is_more_than_chance_where_few_orders_find_as_much(
+    wanted: list[bool], data: st.DataObject
+) -> None:
+    inspected = data.draw(st.integers(1, len(wanted)))
+    as_many = [sum(order[:inspected]) >= sum(wanted[:inspected]) for order in itertools.permutations(wanted)]
+    for confidence in (0.5, 0.8, 0.95):
+        assert finds_more_than_chance(np.array(wanted), inspected, confidence) == (
+            sum(as_many) / len(as_many) <= 1 - confidence + 1e-12
+        )
+
+
+def test_an_order_that_knows_nothing_is_seldom_called_useful_and_the_confidence_is() -> None:
+    for examples, mean in ((10, 0.6), (100, 0.98), (1000, 0.9)):
+        assert rate(400, false_use, examples, mean) * 400 <= stats.binom.isf(1e-4, 400, 0.05)
+    assert rate(30, true_use) >= 0.8
