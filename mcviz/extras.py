@@ -139,15 +139,15 @@ def import_function(name: str, modules: Sequence[str] | None = None) -> Callable
         raise InvalidInputError(f"A function is named as package.module:function. Received: {name!r:.100}.")
     module, _, attribute = name.partition(":")
     _look_in_working_directory()
-    found = getattr(_import(module, name), attribute, None)
-    if not callable(found):
+    function = getattr(_import(module, name), attribute, None)
+    if not callable(function):
         raise InvalidInputError(f"The module {module} has no function of that name. Received: {attribute}.")
-    if modules is not None and not is_in_modules(f"{found.__module__}:{attribute}", modules):
+    if modules is not None and not is_in_modules(f"{function.__module__}:{attribute}", modules):
         raise InvalidInputError(
             f"A run may have functions called that {' or '.join(modules)} defines. Received: {name}, which "
-            f"{found.__module__} defines. Define a function around it there, and sample the run with that."
+            f"{function.__module__} defines. Define a function around it there, and sample the run with that."
         )
-    return found
+    return function
 
 
 def keep_runs_from_import(runs: Path) -> None:

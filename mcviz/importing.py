@@ -175,8 +175,10 @@ class _Passes:
         validate.dtype("passes", np.empty(0, array.dtype), np.floating)
         passes = cls(array, _find_axes(array.shape, axes, count, form.axis), form)
         if passes.passes < 2 or passes.width < form.least:
-            found, several = f"{passes.passes} and {passes.width}", f" and {form.least} classes" * (form.least > 1)
-            raise validate.invalid("passes", f"at least 2 passes{several}", found, "Name the axes if they are others.")
+            received, several = f"{passes.passes} and {passes.width}", f" and {form.least} classes" * (form.least > 1)
+            raise validate.invalid(
+                "passes", f"at least 2 passes{several}", received, "Name the axes if they are others."
+            )
         form.convert(np.ones((1, passes.width), np.float32))
         return passes
 
@@ -275,8 +277,8 @@ def _copy_to_file(lazy: Any, file: Any) -> np.memmap:
 def _stack_to_file(passes: Iterable[Any], file: Any) -> np.memmap:
     shape: tuple[int, ...] | None = None
     number = 0
-    for number, each in enumerate(passes, 1):
-        array = validate.array("passes", each)
+    for number, one in enumerate(passes, 1):
+        array = validate.array("passes", one)
         validate.dtype("passes", array, np.floating, np.integer)
         array = array.astype(np.float32, copy=False)
         if array.ndim != 2 or (shape is not None and array.shape != shape):

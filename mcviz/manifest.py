@@ -138,8 +138,8 @@ class Preprocessing(Part, frozen=True):
         for name, numbers in (("scale", (self.divide_by,)), ("mean", self.mean), ("std", self.std)):
             divides = name != "mean"
             if not all(math.isfinite(number) and (number > 0 or not divides) for number in numbers):
-                found = ", ".join(f"{number:g}" for number in numbers)
-                raise invalid(name, f"finite{' and above 0' if divides else ''}", found)
+                received = ", ".join(f"{number:g}" for number in numbers)
+                raise invalid(name, f"finite{' and above 0' if divides else ''}", received)
             if channels is not None and len(numbers) not in (0, 1, channels):
                 expected = "1 number" if channels == 1 else f"1 or {channels} numbers, one a channel or column"
                 raise invalid(name, expected, f"{len(numbers)} numbers")
@@ -330,22 +330,22 @@ class Manifest(Part, frozen=True, kw_only=True):
     @property
     def settings(self) -> dict[str, Any]:
         """The settings of the sampling by name; empty for passes that were imported."""
-        found = {mark.name: getattr(self, field) for field, mark in IDENTITY.items() if mark.setting}
-        return {name: value for name, value in sorted(found.items()) if value is not None}
+        settings = {mark.name: getattr(self, field) for field, mark in IDENTITY.items() if mark.setting}
+        return {name: value for name, value in sorted(settings.items()) if value is not None}
 
     @property
     def rates(self) -> str:
         """The different rates of the dropout in the passes, such as "0.25, 0.5"; empty where there is none."""
-        found = {layer.rate for layer in self.origin.stochastic_layers if layer.rate is not None}
-        return ", ".join(f"{rate:g}" for rate in sorted(found))
+        rates = {layer.rate for layer in self.origin.stochastic_layers if layer.rate is not None}
+        return ", ".join(f"{rate:g}" for rate in sorted(rates))
 
     def time(self, event: Literal["started", "finished"]) -> datetime | None:
         """When the run was started or finished, in UTC; None where that is not known."""
         try:
-            found = datetime.fromisoformat(str(self.created.get(event)))
+            time = datetime.fromisoformat(str(self.created.get(event)))
         except ValueError:
             return None
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
+        return time if time.tzinfo else time.replace(tzinfo=UTC)
 
     @property
     def has_images(self) -> bool:

@@ -88,16 +88,16 @@ class OptionField:
 
 def option_fields(group: "type[DataclassInstance]") -> list[OptionField]:
     """The options of a group, without those of the groups in it."""
-    return [_option_field(each) for each in fields(group) if not is_dataclass(each.type)]
+    return [_option_field(field) for field in fields(group) if not is_dataclass(field.type)]
 
 
 def all_option_fields(group: "type[DataclassInstance]") -> Iterator[OptionField]:
     """The options of a group and of the groups in it."""
-    for each in fields(group):
-        if isinstance(each.type, type) and is_dataclass(each.type):
-            yield from all_option_fields(each.type)
+    for field in fields(group):
+        if isinstance(field.type, type) and is_dataclass(field.type):
+            yield from all_option_fields(field.type)
         else:
-            yield _option_field(each)
+            yield _option_field(field)
 
 
 def read_group(group: type[Group], values: Mapping[str, Any]) -> Group:
@@ -107,13 +107,13 @@ def read_group(group: type[Group], values: Mapping[str, Any]) -> Group:
         group: its class.
         values: of all its options, by the names of their fields.
     """
-    found = {}
-    for each in fields(group):
-        if isinstance(each.type, type) and is_dataclass(each.type):
-            found[each.name] = read_group(each.type, values)
+    options = {}
+    for field in fields(group):
+        if isinstance(field.type, type) and is_dataclass(field.type):
+            options[field.name] = read_group(field.type, values)
         else:
-            found[each.name] = values[each.name]
-    return group(**found)
+            options[field.name] = values[field.name]
+    return group(**options)
 
 
 def format_arguments(*groups: "DataclassInstance") -> tuple[str, ...]:
@@ -122,23 +122,23 @@ def format_arguments(*groups: "DataclassInstance") -> tuple[str, ...]:
     A value is written even where it is the default, so that the arguments keep their meaning if the default changes; a
     flag only where it is not. A vocabulary, which is read from its file, cannot be written.
     """
-    found: list[str] = []
+    arguments: list[str] = []
     for group in groups:
-        for each in fields(group):
-            value = getattr(group, each.name)
+        for field in fields(group):
+            value = getattr(group, field.name)
             if is_dataclass(value) and not isinstance(value, type):
-                found += format_arguments(value)
+                arguments += format_arguments(value)
             elif isinstance(value, bool):
-                found += [] if value == each.default else [_option_field(each).argument]
+                arguments += [] if value == field.default else [_option_field(field).argument]
             elif value not in (None, "", ()):
-                found += _format_value(_option_field(each), value)
-    return tuple(found)
+                arguments += _format_value(_option_field(field), value)
+    return tuple(arguments)
 
 
-def _format_value(each: OptionField, value: Any) -> list[str]:
-    if each.option.several:
-        return [f"{each.argument}{'='.join(one) if isinstance(one, tuple) else one}" for one in value]
-    return [f"{each.argument}{','.join(map(str, value)) if isinstance(value, tuple) else value}"]
+def _format_value(field: OptionField, value: Any) -> list[str]:
+    if field.option.several:
+        return [f"{field.argument}{'='.join(one) if isinstance(one, tuple) else one}" for one in value]
+    return [f"{field.argument}{','.join(map(str, value)) if isinstance(value, tuple) else value}"]
 
 
 def _option_field(declared: Field[Any]) -> OptionField:
@@ -166,7 +166,7 @@ def _parse_places(text: str) -> tuple[int, ...]:
     try:
         typed = text.replace(",", " ").split()
         texts = typed if "".join(typed).isdecimal() else Path(text).read_text(encoding="utf-8-sig").split()
-        places = tuple(int(each) for each in texts)
+        places = tuple(int(text) for text in texts)
     except (OSError, ValueError) as error:
         raise ValueError(
             f"expected numbers such as 3,1,4, or a file with one a line, received {text!r:.60} ({error})."
@@ -425,4 +425,4 @@ class ImportOptions:
 
 
 # A job is a file, and files are copied: it may ask for nothing that runs code, and write nowhere but beside itself.
-JOB_ARGUMENTS = frozenset(each.argument for each in all_option_fields(SampleOptions) if each.option.job)
+JOB_ARGUMENTS = frozenset(field.argument for field in all_option_fields(SampleOptions) if field.option.job)

@@ -128,8 +128,8 @@ def reliability(
     if isinstance(run, Comparison):
         return reliability_diagram(reliability_near_one(_terms_by_name(run)))
     terms = main_predictors(run) if found is None else found
-    drawn = {name: terms[name] for name in ("deterministic", "ensemble") if name in terms}
-    return reliability_diagram(reliability_near_one(drawn, groups=find_groups(run, group)))
+    chosen = {name: terms[name] for name in ("deterministic", "ensemble") if name in terms}
+    return reliability_diagram(reliability_near_one(chosen, groups=find_groups(run, group)))
 
 
 def calibration(run: Run, found: Calibration | None = None) -> go.Figure:
@@ -150,8 +150,8 @@ def intervals(run: Run, target: int = 0) -> go.Figure:
         target: the index of a target.
     """
     _require_targets(run, target)
-    found = as_predictions(run, run.predictions_block(0, None), require_any_labels(run))
-    return figures.interval_coverage(interval_calibration(found)[target])
+    predictions = as_predictions(run, run.predictions_block(0, None), require_any_labels(run))
+    return figures.interval_coverage(interval_calibration(predictions)[target])
 
 
 def convergence(run: Run, score: str | None = None, found: Convergence | None = None) -> go.Figure:
@@ -207,7 +207,9 @@ def risk_coverage(run: Run | Comparison, score: str | None = None, *, group: str
     coverages = np.linspace(1, 1 / BAND_POINTS, BAND_POINTS)
     ends = risk_bands(chosen, coverages)
     shares = np.linspace(0, 1, len(chosen) + 1)
-    low, high = (np.interp(shares, 1 - coverages, [1 - getattr(each, end) for each in ends]) for end in ("high", "low"))
+    low, high = (
+        np.interp(shares, 1 - coverages, [1 - getattr(curve, end) for curve in ends]) for end in ("high", "low")
+    )
     return accuracy_against_referred(
         curves,
         accuracy_of_rest(perfect_ranking(chosen)),
@@ -250,19 +252,19 @@ def classes(run: Run, score: str | None = None) -> go.Figure:
     """Draw the share of mistakes of each class against its mean score, of a classification with labels."""
     require_classes(run)
     require_any_labels(run)
-    shown = _score(run, score)
-    found = summarise_classes(run.scores(), shown.name, len(run.class_names))
+    ranked_by = _score(run, score)
+    summaries = summarise_classes(run.scores(), ranked_by.name, len(run.class_names))
     return figures.class_accuracies(
-        found["accuracy"].to_numpy(), found["score"].to_numpy(), _class_names(run), shown.inline_label
+        summaries["accuracy"].to_numpy(), summaries["score"].to_numpy(), _class_names(run), ranked_by.inline_label
     )
 
 
 def distribution(run: Run, score: str | None = None, *, rows: "pd.DataFrame | None" = None) -> go.Figure:
     """Draw the distribution of a score, of correct and of wrong predictions where that is known."""
-    rows, shown = _rows(run, rows), _score(run, score)
+    rows, ranked_by = _rows(run, rows), _score(run, score)
     known = bool(run.class_names) and run.labels is not None
     correct = rows["correct"].to_numpy(bool) if known else None
-    return figures.score_distributions(rows[shown.name].to_numpy(), correct, shown.label)
+    return figures.score_distributions(rows[ranked_by.name].to_numpy(), correct, ranked_by.label)
 
 
 def map(  # noqa: A001 (what the page is called)
@@ -343,13 +345,13 @@ def errors(run: Run, score: str | None = None, *, rows: "pd.DataFrame | None" = 
     """
     _require_targets(run)
     require_any_labels(run)
-    rows, shown = _rows(run, rows), _score(run, score, with_labels=False)
+    rows, ranked_by = _rows(run, rows), _score(run, score, with_labels=False)
     unit = run.manifest.unit
     return figures.error_against_score(
-        rows[shown.name].to_numpy(),
+        rows[ranked_by.name].to_numpy(),
         rows["absolute_error"].to_numpy(),
         rows.index.to_numpy(),
-        title=axis_title(shown.label, unit if shown.unit == "target" else ""),
+        title=axis_title(ranked_by.label, unit if ranked_by.unit == "target" else ""),
         unit=unit,
         **marks,
     )
@@ -368,16 +370,16 @@ def examples(run: Run, ids: Sequence[int] | Sequence[str] | np.ndarray) -> "Imag
         McvizError: the run has no images.
     """
     known = run.scores()["id"]
-    if all(isinstance(each, str) for each in ids):
+    if all(isinstance(example, str) for example in ids):
         numbers = dict(zip(known, known.index, strict=True))
-        found = [numbers.get(each, -1) for each in ids]
+        numbers_found = [numbers.get(name, -1) for name in ids]
     else:
-        found = [int(each) for each in ids]
-    missing = [given for given, number in zip(ids, found, strict=True) if not 0 <= number < len(run)]
-    if missing or not found:
+        numbers_found = [int(number) for number in ids]
+    missing = [given for given, number in zip(ids, numbers_found, strict=True) if not 0 <= number < len(run)]
+    if missing or not numbers_found:
         received = one_line(str(missing[0])) if missing else "none"
         raise validate.invalid("ids", f"numbers of examples, 0 to {len(run) - 1}, or their ids", received)
-    return draw_contact_sheet(run, found)
+    return draw_contact_sheet(run, numbers_found)
 
 
 # One example
@@ -459,19 +461,23 @@ def passes(
     )
 
 
-def _terms_by_name(found: Comparison) -> dict[str, Mapping[str, np.ndarray]]:
+def _terms_by_name(comparison: Comparison) -> dict[str, Mapping[str, np.ndarray]]:
     """Return the terms of the measures of both runs of a comparison of classes, by their names."""
-    require_classes(found.one)
-    if found.terms is None:
-        raise InvalidInputError(f"This takes labels, and neither {found.one.path} nor {found.other.path} has them.")
-    return dict(zip(name_apart(found.one, found.other), found.terms, strict=True))
+    require_classes(comparison.one)
+    if comparison.terms is None:
+        raise InvalidInputError(
+            f"This takes labels, and neither {comparison.one.path} nor {comparison.other.path} has them."
+        )
+    return dict(zip(name_apart(comparison.one, comparison.other), comparison.terms, strict=True))
 
 
-def _referral_in_both(found: Comparison) -> go.Figure:
-    rankings = {name: Ranking(each["uncertainty"], each["correct"]) for name, each in _terms_by_name(found).items()}
+def _referral_in_both(comparison: Comparison) -> go.Figure:
+    rankings = {
+        name: Ranking(of_run["uncertainty"], of_run["correct"]) for name, of_run in _terms_by_name(comparison).items()
+    }
     first = next(iter(rankings.values()))
     shares = np.linspace(0, 1, len(first) + 1)
-    curves = {name: accuracy_of_rest(each) for name, each in rankings.items()}
+    curves = {name: accuracy_of_rest(ranking) for name, ranking in rankings.items()}
     return accuracy_against_referred(
         {name: np.interp(shares, np.linspace(0, 1, len(curve)), curve) for name, curve in curves.items()},
         accuracy_of_rest(perfect_ranking(first)),
@@ -479,12 +485,12 @@ def _referral_in_both(found: Comparison) -> go.Figure:
     )
 
 
-def _example_in_both(found: Comparison, example: int, target: int) -> go.Figure:
-    one, other, labels = found.one, found.other, found.pairs.labels
-    predictions, place = one.predictions(example), found.pairs.find(example)
+def _example_in_both(comparison: Comparison, example: int, target: int) -> go.Figure:
+    one, other, labels = comparison.one, comparison.other, comparison.pairs.labels
+    predictions, place = one.predictions(example), comparison.pairs.find(example)
     if place is None:
         raise validate.invalid("example", f"one that {other.path} has, too", example)
-    names, there = name_apart(one, other), other.predictions(int(found.pairs.other[place]))
+    names, there = name_apart(one, other), other.predictions(int(comparison.pairs.other[place]))
     if not one.class_names:
         _require_targets(one, target)
         label = None if labels is None else float(labels[place, target])
@@ -492,8 +498,8 @@ def _example_in_both(found: Comparison, example: int, target: int) -> go.Figure:
         return output_histograms(both, names, unit=one.manifest.unit, label=label)
     means = summarise(predictions), summarise(there[:, class_order(one, other)])
     known = None if labels is None else int(labels[place])
-    shown = classes_to_compare(means[0].mean, means[1].mean, known)
-    return class_histograms(means, names, shown, _class_names(one), known)
+    classes = classes_to_compare(means[0].mean, means[1].mean, known)
+    return class_histograms(means, names, classes, _class_names(one), known)
 
 
 def _quality(run: Run) -> tuple[np.ndarray, np.ndarray]:
@@ -504,7 +510,7 @@ def _quality(run: Run) -> tuple[np.ndarray, np.ndarray]:
 
 def _score(run: Run, name: str | None, *, with_labels: bool = True) -> Score:
     """Return a score of a run; the first of its task without a name."""
-    offered = [each for each in run.score_names if with_labels or not run.score_registry[each].needs_labels]
+    offered = [name for name in run.score_names if with_labels or not run.score_registry[name].needs_labels]
     return run.score_registry[run.first_score if name is None else validate.choice("score", name, offered)]
 
 

@@ -47,5 +47,5 @@ def _open_nonblocking(path: str, flags: int) -> int:
 
 def _check_regular(path: str | os.PathLike[str], mode: int) -> None:
     if not stat.S_ISREG(mode):
-        found = FILE_TYPES.get(stat.S_IFMT(mode), "something else")
-        raise InvalidInputError(f"{Path(path)} should be a regular file. Received: {found}.")
+        received = FILE_TYPES.get(stat.S_IFMT(mode), "something else")
+        raise InvalidInputError(f"{Path(path)} should be a regular file. Received: {received}.")

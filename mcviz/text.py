@@ -34,8 +34,8 @@ def describe_in_html(title: str, sentences: Iterable[str], rows: Iterable[Sequen
 
 def list_names(names: Collection[object]) -> str:
     """List the first ten names for a sentence, and say how many more there are."""
-    shown = ", ".join(str(name) for name, _ in zip(names, range(MOST_LISTED), strict=False))
-    return f"{shown} and {len(names) - MOST_LISTED:,} more" if len(names) > MOST_LISTED else shown
+    listed = ", ".join(str(name) for name, _ in zip(names, range(MOST_LISTED), strict=False))
+    return f"{listed} and {len(names) - MOST_LISTED:,} more" if len(names) > MOST_LISTED else listed
 
 
 def explain_alike(missing: Iterable[str], names: Iterable[str]) -> str:

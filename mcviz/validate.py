@@ -137,9 +137,9 @@ def _range(least: float, most: float | None) -> str:
     return f"of at least {least:g}" if most is None else f"from {least:g} to {most:g}"
 
 
-def _matches(found: tuple[int, ...], form: tuple[int | str, ...]) -> bool:
-    return len(found) == len(form) and all(
-        size > 0 if isinstance(axis, str) else size == axis for size, axis in zip(found, form, strict=True)
+def _matches(shape: tuple[int, ...], form: tuple[int | str, ...]) -> bool:
+    return len(shape) == len(form) and all(
+        size > 0 if isinstance(axis, str) else size == axis for size, axis in zip(shape, form, strict=True)
     )
 
 

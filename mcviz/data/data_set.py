@@ -253,8 +253,10 @@ class DataSet:
         if isinstance(columns, Mapping):
             lengths = {len(values) for values in columns.values()}
             if len(lengths | ({len(self)} - {0})) > 1:
-                found = ", ".join(f"{name} with {len(values):,}" for name, values in columns.items())
-                raise validate.invalid("columns", f"of {len(self) or 'as many'} values each, one an example", found)
+                lengths_of_columns = ", ".join(f"{name} with {len(values):,}" for name, values in columns.items())
+                raise validate.invalid(
+                    "columns", f"of {len(self) or 'as many'} values each, one an example", lengths_of_columns
+                )
             table = pd.DataFrame(
                 {name: order_by_ids(name, values, self.ids, len(values)) for name, values in columns.items()}
             )
@@ -274,7 +276,7 @@ class DataSet:
         Raises:
             InvalidInputError: not one for each, or not all different.
         """
-        texts = tuple(str(each) for each in np.asarray(ids).tolist())
+        texts = tuple(str(id_) for id_ in np.asarray(ids).tolist())
         if len(self) not in (0, len(texts)) or len(set(texts)) != len(texts):
             raise validate.invalid(
                 "ids",
@@ -294,9 +296,11 @@ class DataSet:
         place = {name: number for number, name in enumerate(self.ids or map(str, range(len(self))))}
         missing = [name for name in ids if name not in place]
         if missing or len(ids) != len(place):
-            found = f"{len(ids):,} ids" + (f", of which {missing[0]} names none" if missing else "")
+            received = f"{len(ids):,} ids" + (f", of which {missing[0]} names none" if missing else "")
             own = "those" if self.ids else "numbers, since the examples have no ids,"
-            raise validate.invalid("ids", f"{own} of the {len(place):,} examples", found, explain_alike(missing, place))
+            raise validate.invalid(
+                "ids", f"{own} of the {len(place):,} examples", received, explain_alike(missing, place)
+            )
         return replace(self.take(np.array([place[name] for name in ids])), ids=tuple(ids))
 
     def slice_for_worker(self, start: int, stop: int) -> "DataSet":

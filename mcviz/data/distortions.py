@@ -72,10 +72,10 @@ def salt_and_pepper_noise(count: int, shape: ImageShape, seed: int, strength: fl
     Args, result and errors: as in `uniform_noise`.
     """
     validate.fraction("strength", strength)
-    drawn = _generator(seed).random((count, *shape), dtype=np.float32)
-    noise = np.full(drawn.shape, MID_GREY)
-    noise[drawn < strength / 2] = 0
-    noise[drawn >= 1 - strength / 2] = 1
+    values = _generator(seed).random((count, *shape), dtype=np.float32)
+    noise = np.full(values.shape, MID_GREY)
+    noise[values < strength / 2] = 0
+    noise[values >= 1 - strength / 2] = 1
     return noise
 
 
@@ -86,9 +86,9 @@ def smooth_noise(count: int, shape: ImageShape, seed: int, strength: float = 1.0
     """
     height, width, channels = shape
     points = [(cells + 1) ** 2 * channels for cells in OCTAVES]
-    drawn = _generator(seed).random((count, sum(points)), dtype=np.float32)
+    numbers = _generator(seed).random((count, sum(points)), dtype=np.float32)
     clouds = np.zeros((count, *shape), np.float32)
-    for octave, values in enumerate(np.split(drawn, np.cumsum(points)[:-1], axis=1)):
+    for octave, values in enumerate(np.split(numbers, np.cumsum(points)[:-1], axis=1)):
         cells = OCTAVES[octave]
         grid = values.reshape(count, cells + 1, cells + 1, channels)
         down, across = _interpolation_weights(height, cells), _interpolation_weights(width, cells)
@@ -507,7 +507,7 @@ def random_characters(texts: Texts, share: float = 1.0, seed: int = 0) -> Texts:
     for number, text in enumerate(texts):
         characters = list(text)
         random = np.random.default_rng([seed, number])
-        chosen = _drawn(random, [place for place, each in enumerate(characters) if not each.isspace()], share)
+        chosen = _drawn(random, [place for place, character in enumerate(characters) if not character.isspace()], share)
         for place, letter in zip(chosen, random.choice(LETTERS, len(chosen)), strict=True):
             characters[place] = str(letter)
         changed[number] = "".join(characters)
@@ -599,8 +599,8 @@ TEXT_NOISES: dict[str, TextNoise] = {
 
 
 def _with_words(texts: Texts) -> Texts:
-    found = [text for text in texts if text.strip()]
-    return np.array(found or LETTERS, object)
+    not_empty = [text for text in texts if text.strip()]
+    return np.array(not_empty or LETTERS, object)
 
 
 def _some_of(texts: Texts, count: int, seed: int) -> Texts:

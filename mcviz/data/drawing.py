@@ -156,8 +156,8 @@ class Windows:
         """
         colour = np.median(border_pixels(image), axis=0)
         hidden = np.repeat(image[None], stop - start, axis=0)
-        for each, (row, column) in zip(hidden, self.corners[start:stop], strict=True):
-            each[row : row + self.side, column : column + self.side] = colour
+        for hidden_image, (row, column) in zip(hidden, self.corners[start:stop], strict=True):
+            hidden_image[row : row + self.side, column : column + self.side] = colour
         return hidden
 
     def spread(self, values: np.ndarray) -> np.ndarray:

@@ -43,12 +43,12 @@ def spread_places(count: int) -> np.ndarray:
 
 def is_tensor(given: Any) -> bool:
     """Whether this is a tensor of PyTorch."""
-    return hasattr(given, "detach") and any(each.__module__ == "torch" for each in type(given).__mro__)
+    return hasattr(given, "detach") and any(base.__module__ == "torch" for base in type(given).__mro__)
 
 
 def is_torch_data(given: Any) -> bool:
     """Whether this is a Dataset or a loader of PyTorch."""
-    return any(each.__module__.startswith("torch.utils.data") for each in type(given).__mro__)
+    return any(base.__module__.startswith("torch.utils.data") for base in type(given).__mro__)
 
 
 def to_array(name: str, given: Any) -> np.ndarray:
@@ -63,7 +63,7 @@ def to_array(name: str, given: Any) -> np.ndarray:
         except (TypeError, RuntimeError) as error:  # such as bfloat16, or a sparse one
             raise invalid(name, "a tensor that NumPy can hold", first_line(error), "Call float() on it.") from error
     if isinstance(given, list | tuple) and given and (isinstance(given[0], str) or is_tensor(given[0])):
-        rows = [each if isinstance(each, str) else to_array(name, each) for each in given]
+        rows = [item if isinstance(item, str) else to_array(name, item) for item in given]
         given = np.array(rows, object) if isinstance(rows[0], str) else rows
     try:
         return array(name, given)
@@ -114,18 +114,18 @@ def read_columns(
         InvalidInputError: arrays of different numbers of examples, none with several axes, or one that cannot be used.
     """
     arrays = {str(name): to_array(str(name), values) for name, values in columns.items()}
-    found = list_names([f"{name} {each.shape}" for name, each in arrays.items()])
-    counts = {each.shape[:1] for each in arrays.values()}
+    shapes = list_names([f"{name} {array.shape}" for name, array in arrays.items()])
+    counts = {array.shape[:1] for array in arrays.values()}
     if len(counts) != 1 or () in counts:
-        raise invalid("data", "arrays of as many examples each, by the names of the model's inputs", found or "none")
+        raise invalid("data", "arrays of as many examples each, by the names of the model's inputs", shapes or "none")
     label = find_usual_column(arrays, LABEL_COLUMNS)
     if label is not None:
         labels = arrays.pop(label)
-    inputs = {name: each for name, each in arrays.items() if each.ndim > 1}
-    if not inputs or any(each.dtype.kind not in "biuf" or not each.size for each in inputs.values()):
-        raise invalid("data", "numbers by the names of the model's inputs, such as input_ids (N, length)", found)
+    inputs = {name: array for name, array in arrays.items() if array.ndim > 1}
+    if not inputs or any(array.dtype.kind not in "biuf" or not array.size for array in inputs.values()):
+        raise invalid("data", "numbers by the names of the model's inputs, such as input_ids (N, length)", shapes)
     ((count,),) = counts
-    own = pd.DataFrame({name: each for name, each in arrays.items() if each.ndim == 1}, range(count))
+    own = pd.DataFrame({name: array for name, array in arrays.items() if array.ndim == 1}, range(count))
     held = take_labels(own, ColumnNames(), "classification", {})  # the ids
     held = replace(KINDS["text"].read_table(held, ColumnNames(), Files()) or held, inputs=_pack(inputs))
     if task is None or labels is None:
@@ -149,8 +149,10 @@ def read_torch_data(data: Any, task: str | None) -> DataSet:
     """
     items = _Items(_dataset(data), data.collate_fn if getattr(data, "batch_sampler", None) else None)
     if not hasattr(items.data, "__len__") or not len(items.data):
-        found = type(items.data).__name__ + (" without a length" if not hasattr(items.data, "__len__") else " of none")
-        raise invalid("data", "a Dataset with __len__ and __getitem__, of at least one example", found)
+        received = type(items.data).__name__ + (
+            " without a length" if not hasattr(items.data, "__len__") else " of none"
+        )
+        raise invalid("data", "a Dataset with __len__ and __getitem__, of at least one example", received)
     count = len(items.data)
     _check_same(items, count)
     examples: list[Any] = []
@@ -166,7 +168,7 @@ def read_torch_data(data: Any, task: str | None) -> DataSet:
         examples.append(example if pixels is None else None)
         labels.append(label if label is None or isinstance(label, str) else to_array("labels", label))
     if isinstance(examples[0], Mapping):
-        columns = {name: [each[name] for each in examples] for name in examples[0]}
+        columns = {name: [example[name] for example in examples] for name in examples[0]}
         return read_columns(columns, task, None if labels[0] is None else labels)
     if first is not None:
         held = DataSet(LazyRows(partial(_read_pixels, items), range(count), first.shape, first.dtype))
@@ -257,7 +259,7 @@ def _take_first(batch: Any) -> Any:
     """The example of a batch of one, or the example and its label."""
     if isinstance(batch, tuple | list) and not isinstance(batch[0], str):
         return [_take_first(part) if isinstance(part, Mapping) else part[0] for part in batch]
-    return {name: each[0] for name, each in batch.items()} if isinstance(batch, Mapping) else batch[0]
+    return {name: values[0] for name, values in batch.items()} if isinstance(batch, Mapping) else batch[0]
 
 
 def _as_pixels(example: Any) -> np.ndarray | None:
@@ -286,12 +288,14 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _pack(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-    dtypes = {name: np.dtype(np.float32) if each.dtype == np.float64 else each.dtype for name, each in inputs.items()}
+    dtypes = {
+        name: np.dtype(np.float32) if array.dtype == np.float64 else array.dtype for name, array in inputs.items()
+    }
     packed = np.empty(
-        len(next(iter(inputs.values()))), [(name, dtypes[name], each.shape[1:]) for name, each in inputs.items()]
+        len(next(iter(inputs.values()))), [(name, dtypes[name], array.shape[1:]) for name, array in inputs.items()]
     )
-    for name, each in inputs.items():
-        packed[name] = each
+    for name, values in inputs.items():
+        packed[name] = values
     return packed
 
 
@@ -382,7 +386,7 @@ def _stack(given: Any) -> np.ndarray:
             raise invalid("images", "of one size", f"{len(sizes)} sizes", advice)
         mode = "L" if all(image.mode in ("1", "L") for image in images) else "RGB"
         return np.stack([np.asarray(image.convert(mode)) for image in images])
-    if isinstance(given, list | tuple) and any(isinstance(each, str) for each in given):
+    if isinstance(given, list | tuple) and any(isinstance(item, str) for item in given):
         return np.array(given, object)
     return array("examples", given)
 

@@ -71,10 +71,12 @@ def order_by_ids(name: str, values: Any, ids: Sequence[str] | None, count: int, 
         return values.reset_index(drop=True)
     same = index.is_unique and len(index) == len(known) and bool(index.isin(known).all())
     if same and (counts or (ids is None and not is_mapping)):
-        found = f"an index that counts them, and ids in another order, such as {one_line(known[0]):.80} for the first"
+        received = (
+            f"an index that counts them, and ids in another order, such as {one_line(known[0]):.80} for the first"
+        )
         if not counts:
-            found = f"an index with {one_line(index[0]):.80} for the first, in another order than the examples"
-        raise invalid(name, "in the order of the examples, or named by their ids", found, BY_PLACE)
+            received = f"an index with {one_line(index[0]):.80} for the first, in another order than the examples"
+        raise invalid(name, "in the order of the examples, or named by their ids", received, BY_PLACE)
     if not same and not is_mapping and (counts or ids is None or not (strict or index.isin(known).any())):
         return values.reset_index(drop=True)
     for problem, wrong in (
@@ -127,22 +129,24 @@ def match_labels(name: str, labels: Any, count: int, class_names: Sequence[str] 
     """
     values, names = _normalise(name, labels, count), None if class_names is None else tuple(class_names)
     if values.dtype.kind == "U":
-        found, places = np.unique(values, return_inverse=True)
-        texts = found.tolist()
+        distinct, places = np.unique(values, return_inverse=True)
+        texts = distinct.tolist()
         known = sort_class_names(texts) if names is None else names
         check_named(texts, known)
-        place = {each: number for number, each in enumerate(known)}
+        place = {class_name: number for number, class_name in enumerate(known)}
         indices = np.array([place[text] for text in texts], np.int64)[places]
         return LabelMatch(indices, known, "order" if names is None else "name")
     one_hot = values.ndim == 2
     indices = _from_one_hot(name, values, count) if one_hot else class_indices(name, values, count)
-    numbers = [_number(each) for each in names or ()]
+    numbers = [_number(class_name) for class_name in names or ()]
     if not one_hot and any(number not in (None, place) for place, number in enumerate(numbers)):
-        found, places = np.unique(indices, return_inverse=True)
-        for each in found.tolist():
-            if numbers.count(each) != 1:
-                raise invalid(name, f"names of the classes, which are {list_names(names or ())}", each)
-        return LabelMatch(np.array([numbers.index(each) for each in found.tolist()], np.int64)[places], names, "name")
+        distinct, places = np.unique(indices, return_inverse=True)
+        for index in distinct.tolist():
+            if numbers.count(index) != 1:
+                raise invalid(name, f"names of the classes, which are {list_names(names or ())}", index)
+        return LabelMatch(
+            np.array([numbers.index(number) for number in distinct.tolist()], np.int64)[places], names, "name"
+        )
     least = int(indices.max(initial=-1)) + 1
     if names is not None and len(names) < least:
         raise invalid("class_names", f"names of {least:,} classes at least, by the labels", f"{len(names):,} names")
@@ -269,8 +273,8 @@ def _normalise(name: str, labels: Any, count: int) -> np.ndarray:
         values = _numbers_or_texts(name, values.astype(str), count)
     if values.dtype.kind == "f":
         if not (np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < MOST_INDICES)).all():
-            found = "fractions, missing values or numbers that are too large"
-            raise invalid(name, f"{count} class indices, texts or one-hot rows", found)
+            received = "fractions, missing values or numbers that are too large"
+            raise invalid(name, f"{count} class indices, texts or one-hot rows", received)
         return values.astype(np.int64)
     return values
 
@@ -294,8 +298,8 @@ def _numbers_or_texts(name: str, texts: np.ndarray, count: int) -> np.ndarray:
         raise invalid(name, f"{count} texts, one an example", f"shape {texts.shape}")
     if not count or _number(texts[0]) is None:
         return texts
-    found, places = np.unique(texts, return_inverse=True)
-    numbers = [_number(text) for text in found.tolist()]
+    distinct, places = np.unique(texts, return_inverse=True)
+    numbers = [_number(text) for text in distinct.tolist()]
     return texts if None in numbers else np.array(numbers, np.float64)[places]
 
 

@@ -144,15 +144,15 @@ class ParquetPictures:
         """
         try:
             status = Path(self.path).stat()
-            found = _open_column(self, (status.st_ino, status.st_size, status.st_mtime_ns))[place]
+            value = _open_column(self, (status.st_ino, status.st_size, status.st_mtime_ns))[place]
         except StorageError:
             raise
         except PARQUET_ERRORS as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else first_line(error)
             raise StorageError(f"{self.path} cannot be read: {reason}.") from error
-        if found is None:
+        if value is None:
             raise InvalidInputError("it is missing.")
-        return found
+        return value
 
 
 def read_parquet(path: Path, names: ColumnNames) -> tuple[pd.DataFrame, dict[str, ParquetPictures]]:

@@ -161,7 +161,7 @@ def _read_zarr(path: Path, names: PassNames) -> PassesFile:
         named = getattr(arrays[name].metadata, "dimension_names", None)  # Zarr v2 has none
         return list(map(str, named or dict(arrays[name].attrs).get("_ARRAY_DIMENSIONS") or ()))
 
-    return _select_arrays(_Arrays({name: each.ndim for name, each in arrays.items()}, read, dimensions), names)
+    return _select_arrays(_Arrays({name: array.ndim for name, array in arrays.items()}, read, dimensions), names)
 
 
 def _collect_arrays(group: Any) -> dict[str, Any]:
@@ -198,7 +198,7 @@ def _open_hdf5(path: Path, names: PassNames) -> Iterator[PassesFile]:
         raise InvalidInputError(f"it cannot be read as HDF5 ({error}).") from error
     with file:
         datasets: dict[str, Any] = {}
-        file.visititems(lambda name, each: datasets.update({name: each}) if isinstance(each, h5py.Dataset) else None)
+        file.visititems(lambda name, node: datasets.update({name: node}) if isinstance(node, h5py.Dataset) else None)
 
         def read(name: str) -> Any:
             if datasets[name].is_virtual or datasets[name].external:
@@ -208,7 +208,9 @@ def _open_hdf5(path: Path, names: PassNames) -> Iterator[PassesFile]:
         def dimensions(name: str) -> Sequence[str]:
             return [_dimension_name(datasets[name], axis) for axis in range(datasets[name].ndim)]
 
-        yield _select_arrays(_Arrays({name: each.ndim for name, each in datasets.items()}, read, dimensions), names)
+        yield _select_arrays(
+            _Arrays({name: dataset.ndim for name, dataset in datasets.items()}, read, dimensions), names
+        )
 
 
 def _dimension_name(dataset: Any, axis: int) -> str:
@@ -252,7 +254,7 @@ def _select_arrays(arrays: _Arrays, names: PassNames) -> PassesFile:
             parts, predicts = [own, spread], together
             break
     fixed = [_read_first(arrays, group + slash, (f"deterministic_{part}",)) for part in parts]
-    there = [each.reshape(len(each), -1) for each in fixed if each is not None]
+    there = [part.reshape(len(part), -1) for part in fixed if part is not None]
     named, ids = (_read_first(arrays, group + slash, (name,)) for name in (names.names_array, ID_ARRAY))
     return PassesFile(
         passes,
@@ -300,8 +302,8 @@ class _Concatenated:
         self.chunks = tuple(both[axis] if number == axis else size for number, size in enumerate(rows))
 
     def __getitem__(self, part: tuple[slice, ...]) -> np.ndarray:
-        whole = tuple(slice(None) if number == self._axis else each for number, each in enumerate(part))
-        return np.concatenate([np.asarray(each[whole], np.float32) for each in self._both], axis=self._axis)
+        whole = tuple(slice(None) if number == self._axis else index for number, index in enumerate(part))
+        return np.concatenate([np.asarray(array[whole], np.float32) for array in self._both], axis=self._axis)
 
 
 def _read_long_table(path: Path, names: PassNames) -> PassesFile:
@@ -311,8 +313,10 @@ def _read_long_table(path: Path, names: PassNames) -> PassesFile:
     columns = ["example", "pass", names.last_axis, names.value]
     missing = [name for name in columns if name not in table.columns]
     if missing:
-        found = list_names(table.columns)
-        raise InvalidInputError(f"a table of passes has the columns {', '.join(columns)}. This one has {found}.")
+        columns_of_table = list_names(table.columns)
+        raise InvalidInputError(
+            f"a table of passes has the columns {', '.join(columns)}. This one has {columns_of_table}."
+        )
     codes, values = map(
         list, zip(*(pd.factorize(table[name], sort=name != "example") for name in columns[:3]), strict=True)
     )
@@ -347,7 +351,7 @@ def _column_names(values: Any) -> tuple[str, ...] | None:
 
 def _decode_names(names: np.ndarray) -> tuple[str, ...]:
     """Decode names from an array; those of HDF5 are bytes."""
-    return tuple(each.decode() if isinstance(each, bytes) else str(each) for each in names.ravel().tolist())
+    return tuple(text.decode() if isinstance(text, bytes) else str(text) for text in names.ravel().tolist())
 
 
 def _choose_array(arrays: _Arrays, names: PassNames) -> str:
@@ -356,7 +360,7 @@ def _choose_array(arrays: _Arrays, names: PassNames) -> str:
     def of(*counts: int) -> list[str]:
         beside = (*LABEL_ARRAYS, *names.spreads)
         own = {name: name.rpartition("/")[2] for name, count in arrays.axes.items() if count in counts}
-        return [name for name, each in own.items() if each not in beside and not each.startswith("deterministic_")]
+        return [name for name, axes in own.items() if axes not in beside and not axes.startswith("deterministic_")]
 
     several = of(*range(names.min_axes, 5))
     usual = [name for name in several if name.rpartition("/")[2] in names.arrays]
@@ -373,7 +377,7 @@ def _choose_array(arrays: _Arrays, names: PassNames) -> str:
 def _name_axes(dimensions: Sequence[str], names: PassNames) -> tuple[str, ...] | None:
     """Translate the names of axes to ours, where all are known; ArviZ calls unnamed ones `y_dim_0` and so on."""
     known = {**DIMENSIONS, names.last_axis: names.dimensions}
-    of = {name: axis for axis, each in known.items() for name in each}
+    of = {name: axis for axis, names in known.items() for name in names}
     numbered = {"0": "example", "1": names.last_axis}
     axes = tuple(of.get(str(name).lower(), numbered.get(str(name).rpartition("_dim_")[2], "")) for name in dimensions)
     needed = {"pass", "example", *([names.last_axis] if names.min_axes == 3 else [])}

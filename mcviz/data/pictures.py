@@ -191,10 +191,12 @@ def _check_bytes(content: bytes) -> None:
         raise InvalidInputError(f"The file is empty. {SAVE_ADVICE}")
     if not content.startswith((PNG, JPEG)):
         start = content[:256].lstrip(b"\xef\xbb\xbf \t\r\n")
-        found = next((name for mark, name in KNOWN_OTHERS.items() if start.startswith(mark)), "no picture at all")
+        received = next((name for mark, name in KNOWN_OTHERS.items() if start.startswith(mark)), "no picture at all")
         if content[4:8] == b"ftyp" and content[8:12] in HEIF_BRANDS:
-            found = "a HEIC photograph"
-        raise InvalidInputError(f"The file is neither PNG nor JPEG, whatever its name says, but {found}. {SAVE_ADVICE}")
+            received = "a HEIC photograph"
+        raise InvalidInputError(
+            f"The file is neither PNG nor JPEG, whatever its name says, but {received}. {SAVE_ADVICE}"
+        )
 
 
 def _check_header(content: bytes, picture: Image.Image) -> None:
@@ -313,8 +315,8 @@ class Pictures:
 
     def take(self, indices: np.ndarray) -> "Pictures":
         """Select pictures by an array of their numbers."""
-        kept = indices.tolist()
-        return replace(self, names=[self.names[place] for place in kept], read=_select(self.read, kept))
+        places = indices.tolist()
+        return replace(self, names=[self.names[place] for place in places], read=_select(self.read, places))
 
     def slice_for_worker(self, places: range) -> "Pictures":
         """Select a range of pictures, without the bytes of the others, to be sent to another process.
@@ -354,12 +356,12 @@ def check_pictures(
     """
     sizes: Counter[tuple[int, int]] = Counter()
     grey, broken = True, {}
-    for place, found in enumerate(_map_in_threads(partial(_inspect, read), range(len(names)))):
-        if isinstance(found, str):
-            broken[place] = found
+    for place, header in enumerate(_map_in_threads(partial(_inspect, read), range(len(names)))):
+        if isinstance(header, str):
+            broken[place] = header
         else:
-            sizes[found[:2]] += 1
-            grey = grey and found[2] == 1
+            sizes[header[:2]] += 1
+            grey = grey and header[2] == 1
         if progress:
             progress(place + 1, len(names))
     common = sizes.most_common(1)[0][0] if sizes else (1, 1)
@@ -428,12 +430,12 @@ def resize_images(images: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """
     if images.shape[1:3] == size:
         return images.astype(np.float32, copy=False)
-    found = np.empty((len(images), *size, images.shape[-1]), np.float32)
+    resized = np.empty((len(images), *size, images.shape[-1]), np.float32)
     for place, image in enumerate(images):
         for channel in range(images.shape[-1]):
             plane = Image.fromarray(np.ascontiguousarray(image[..., channel], np.float32))
-            found[place, ..., channel] = np.asarray(plane.resize((size[1], size[0]), Image.Resampling.BILINEAR))
-    return found
+            resized[place, ..., channel] = np.asarray(plane.resize((size[1], size[0]), Image.Resampling.BILINEAR))
+    return resized
 
 
 def convert_channels(images: np.ndarray, channels: int) -> np.ndarray:

@@ -77,6 +77,6 @@ def _match_columns(names: list[str] | None, columns: Sequence[str]) -> np.ndarra
         return np.arange(len(columns))
     if sorted(names) != sorted(columns):
         unknown = [name for name in names if name not in columns] or [name for name in columns if name not in names]
-        found = f"{', '.join(unknown[:5])} in one and not in the other" if unknown else "a name twice"
-        raise invalid("column", f"the names of the rows' columns, {', '.join(columns[:5])}…", found)
+        received = f"{', '.join(unknown[:5])} in one and not in the other" if unknown else "a name twice"
+        raise invalid("column", f"the names of the rows' columns, {', '.join(columns[:5])}…", received)
     return pd.Index(names).get_indexer(pd.Index(columns))

@@ -137,8 +137,8 @@ def read_pair(arrays: NpzArrays, examples: str, labels: str, task: str = "classi
     header = arrays.header_array(examples)
     find_kind_of_array(examples, header)
     if labels in arrays and len(arrays.header_array(labels)) != len(header):
-        found = f"shape {arrays.header_array(labels).shape}"
-        raise validate.invalid(labels, f"{len(header)} class indices, one an example", found)
+        received = f"shape {arrays.header_array(labels).shape}"
+        raise validate.invalid(labels, f"{len(header)} class indices, one an example", received)
     known = arrays.read(labels) if labels in arrays else None
     return read_arrays(arrays.read(examples), known, names=(examples, labels), task=task)
 
@@ -248,11 +248,13 @@ def read_idx(path: Path) -> np.ndarray:
 
 def find_images_file(folder: Path) -> Path | None:
     """Find the file of images in a folder, that of the test split where there are several."""
-    found = sorted(path for path in folder.iterdir() if "idx3" in path.name and path.is_file() and is_idx(path))
-    found.sort(
+    files_of_images = sorted(
+        path for path in folder.iterdir() if "idx3" in path.name and path.is_file() and is_idx(path)
+    )
+    files_of_images.sort(
         key=lambda path: next((place for place, split in enumerate(IDX_SPLITS) if split in path.name), len(IDX_SPLITS))
     )
-    return found[0] if found else None
+    return files_of_images[0] if files_of_images else None
 
 
 @contextmanager
@@ -409,9 +411,9 @@ def read_table(
         asked = " and ".join(kind.plural for kind in named)
         raise InvalidInputError(f"columns of {asked} are named, and an example is one of these. Name one.")
     for kind in named or KINDS.values():
-        found = kind.read_table(examples, names, files or Files(Path()))
-        if found is not None:
-            return give_kind(_add_index_ids(found, table.index))
+        examples_of_table = kind.read_table(examples, names, files or Files(Path()))
+        if examples_of_table is not None:
+            return give_kind(_add_index_ids(examples_of_table, table.index))
     raise InvalidInputError(
         f"it has no column of pictures ({', '.join(PICTURE_COLUMNS)}), texts ({', '.join(TEXT_COLUMNS)}), numbers or "
         f"labels ({', '.join(LABEL_COLUMNS)}), but {list_names(table.columns)}. Name one with "
@@ -488,7 +490,10 @@ def _read_folder(path: Path, columns: ColumnNames | None, task: str, files: File
     classes = sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     for kind in of_files:
         by_class = {folder.name: _list_files(kind, folder, deep=True) for folder in classes}
-        filled, flat = [name for name, found in by_class.items() if found], _list_files(kind, path, deep=False)
+        filled, flat = (
+            [name for name, files_of_class in by_class.items() if files_of_class],
+            _list_files(kind, path, deep=False),
+        )
         if filled and flat:
             raise InvalidInputError(
                 f"{kind.files}, such as {flat[0].name}, lie beside its folders of {kind.files} "
@@ -498,17 +503,19 @@ def _read_folder(path: Path, columns: ColumnNames | None, task: str, files: File
             return kind.read_files(DataSet(None), flat, files)
         if filled:
             known = _label_by_folder(by_class, task)
-            return kind.read_files(known, [file for found in by_class.values() for file in found], files)
+            return kind.read_files(
+                known, [file for files_of_class in by_class.values() for file in files_of_class], files
+            )
     taken = " or ".join(f"{kind.files} ({', '.join(kind.suffixes)})" for kind in of_files)
     raise InvalidInputError(f"the folder holds no {taken}. Give {ACCEPTED}.")
 
 
 def _label_by_folder(by_class: Mapping[str, Sequence[Path]], task: str) -> DataSet:
     """Labels of files in one folder a class; an empty one is a class, too, since Keras counts it."""
-    names, counts = tuple(by_class), [len(found) for found in by_class.values()]
+    names, counts = tuple(by_class), [len(files_of_class) for files_of_class in by_class.values()]
     if not find_task(task).predicts_classes:
         return DataSet(None).with_targets(np.repeat(np.array(names, object), counts))
-    empty = list_names([name for name, found in by_class.items() if not found])
+    empty = list_names([name for name, files_of_class in by_class.items() if not files_of_class])
     note = f"Folders without examples are classes, too, as Keras counts them: {empty}. Remove those that are none."
     labels = np.repeat(np.arange(len(names)), counts)
     return DataSet(None, labels, names, notes=(note,) if empty else (), matched_by="name")
@@ -540,5 +547,5 @@ def _read_idx(path: Path, task: str) -> DataSet:
 
 
 def _list_files(kind: Kind, folder: Path, deep: bool) -> list[Path]:
-    found = folder.rglob("*") if deep else folder.iterdir()
-    return sorted(file for file in found if file.suffix.lower() in kind.suffixes and not file.name.startswith("."))
+    entries = folder.rglob("*") if deep else folder.iterdir()
+    return sorted(file for file in entries if file.suffix.lower() in kind.suffixes and not file.name.startswith("."))

@@ -43,8 +43,8 @@ class ColumnNames:
 
     def named(self) -> list[str]:
         """List all columns that are named."""
-        each = (self.picture, self.label, self.id, self.text)
-        return [*(name for name in each if name is not None), *self.features, *self.targets]
+        named = (self.picture, self.label, self.id, self.text)
+        return [*(name for name in named if name is not None), *self.features, *self.targets]
 
 
 def read_frame(path: Path, text: str | None = None, columns: list[str] | None = None) -> "pd.DataFrame":

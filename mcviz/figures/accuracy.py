@@ -130,8 +130,8 @@ def _draw_against_ensemble(
     for name, value, colour, dash in lines:
         text = f"{name} {measure.format(value)}"
         add_line(figure, [value, value], [0, top], colour, width=3, dash=dash, name=text, hover=text)
-    shown = np.append(edges, [value for _, value, _, _ in lines])
-    ends = np.clip(pad_range(shown), measure.ends.get("clipmin"), measure.ends.get("clipmax"))
+    values = np.append(edges, [value for _, value, _, _ in lines])
+    ends = np.clip(pad_range(values), measure.ends.get("clipmin"), measure.ends.get("clipmax"))
     figure.update_xaxes(title=measure.title, tickformat=measure.tick, range=ends.tolist())
     figure.update_yaxes(title="passes", range=[0, top])
     return apply_layout(figure, 360)
@@ -142,8 +142,8 @@ def _draw_by_ensemble_size(ensemble: np.ndarray, deterministic: float | None, me
     hover = f"first %{{x}} passes: %{{y:{measure.number}}}"
     figure = add_line(go.Figure(), sizes, ensemble, ENSEMBLE, name="ensemble", hover=hover)
     if deterministic is not None:
-        shown, level = measure.format(deterministic), [deterministic, deterministic]
-        name, hover = f"deterministic {shown}", f"deterministic model {shown}"
+        text, level = measure.format(deterministic), [deterministic, deterministic]
+        name, hover = f"deterministic {text}", f"deterministic model {text}"
         add_line(figure, sizes[[0, -1]], level, DETERMINISTIC, width=3, dash="dash", name=name, hover=hover)
     ticks = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if n <= len(sizes)]
     figure.update_xaxes(title="passes in the ensemble", type="log", tickvals=ticks, ticktext=[str(n) for n in ticks])
@@ -163,18 +163,20 @@ def mistakes_by_reviewed(wrong: np.ndarray, share: float, mistakes: str = "mista
         A line over the fraction reviewed, on a logarithmic axis, beside what a random order would find.
     """
     reviewed = np.arange(1, len(wrong) + 1) / len(wrong)
-    found = np.cumsum(wrong) / max(wrong.sum(), 1)
-    shown = np.unique(np.geomspace(1, len(wrong), min(400, len(wrong))).astype(int)) - 1
-    x, hover = reviewed[shown], "%{x:.1%} of the examples: %{y:.1%} of the " + mistakes
-    figure = add_line(go.Figure(), x, found[shown], ENSEMBLE, width=3, name="most uncertain first", hover=hover)
+    share_of_mistakes = np.cumsum(wrong) / max(wrong.sum(), 1)
+    places = np.unique(np.geomspace(1, len(wrong), min(400, len(wrong))).astype(int)) - 1
+    x, hover = reviewed[places], "%{x:.1%} of the examples: %{y:.1%} of the " + mistakes
+    figure = add_line(
+        go.Figure(), x, share_of_mistakes[places], ENSEMBLE, width=3, name="most uncertain first", hover=hover
+    )
     add_line(figure, x, x, NEUTRAL, width=2, dash="dot", name="in random order")
     marked = min(int(share * len(wrong)), len(wrong)) or 1
     figure.add_scatter(
         x=[share],
-        y=[found[marked - 1]],
+        y=[share_of_mistakes[marked - 1]],
         mode="markers+text",
-        text=[f"{found[marked - 1]:.0%} of the {mistakes}"],
-        textposition="top left" if found[marked - 1] > share else "top right",
+        text=[f"{share_of_mistakes[marked - 1]:.0%} of the {mistakes}"],
+        textposition="top left" if share_of_mistakes[marked - 1] > share else "top right",
         marker={"color": DETERMINISTIC, "size": 12},
         showlegend=False,
         hoverinfo="skip",
@@ -270,7 +272,7 @@ def _bars(
         insidetextanchor="middle",
         textangle=0,
         constraintext="none",
-        textfont={"size": 11, "color": [DARK_INK if each else "#FFFFFF" for each in dark_ink]},
+        textfont={"size": 11, "color": [DARK_INK if is_dark else "#FFFFFF" for is_dark in dark_ink]},
         marker={"line": _edge(classes, fill, outlined=right and averaged), **fill},
         hovertemplate=f"%{{hovertext}}{mean}<extra></extra>",
         # Without a text colour for the selected ones, plotly fades the numbers of all others.

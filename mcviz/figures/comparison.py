@@ -60,8 +60,8 @@ def class_histograms(
         A row of histograms for each run, a column for each class, all on the same axes: shares of the run's passes on a
         square-root scale, with a line at the predictive mean.
     """
-    shown = escape_labels([shorten_name(class_names[c]) for c in classes])
-    titles = [f"{name}, label" if c == label else name for c, name in zip(classes, shown, strict=True)]
+    labels = escape_labels([shorten_name(class_names[c]) for c in classes])
+    titles = [f"{name}, label" if c == label else name for c, name in zip(classes, labels, strict=True)]
     figure = make_subplots(
         rows=len(runs), cols=len(classes), shared_xaxes="all", shared_yaxes="all", column_titles=titles,
         row_titles=escape_labels([shorten_name(name) for name in names]),

@@ -93,11 +93,11 @@ def class_probabilities(summary: PassSummary, class_names: Sequence[str], label:
         bars where names are long.
     """
     mean, std, names = summary.mean, summary.std, escape_labels(class_names)
-    shown = select_classes(mean, label)
-    lying = max(len(class_names[c]) for c in shown) > LONG_NAME
+    classes_drawn = select_classes(mean, label)
+    lying = max(len(class_names[c]) for c in classes_drawn) > LONG_NAME
     across, up = ("y", "x") if lying else ("x", "y")
     figure = go.Figure()
-    for name, colour, classes in group_by_role(summary.prediction, label, shown):
+    for name, colour, classes in group_by_role(summary.prediction, label, classes_drawn):
         low = np.minimum(std, mean)[classes]
         high = np.minimum(std, 1 - mean)[classes]
         spread = {"type": "data", "array": high, "arrayminus": low, "thickness": 1.5, "width": 4, "color": SPREAD}
@@ -110,15 +110,15 @@ def class_probabilities(summary: PassSummary, class_names: Sequence[str], label:
             hovertemplate=f"%{{{across}}}: %{{{up}:.1%}} ± %{{customdata:.1%}}<extra></extra>",
         )
     # Room for the labels that is known beforehand need not be found out by drawing all twice.
-    order = {"type": "category", "categoryorder": "array", "categoryarray": [names[c] for c in shown]}
+    order = {"type": "category", "categoryorder": "array", "categoryarray": [names[c] for c in classes_drawn]}
     probability = {"title": "probability", "tickformat": ".0%", "range": [0, 1.04], "automargin": False}
     if lying:
         figure.update_xaxes(**probability)
         figure.update_yaxes(**order, autorange="reversed", dtick=1, automargin=True)
-        return apply_layout(figure, 120 + BAR_HEIGHT * len(shown)).update_layout(
+        return apply_layout(figure, 120 + BAR_HEIGHT * len(classes_drawn)).update_layout(
             margin_b=52, minreducedwidth=NARROWEST_BARS
         )
-    long_names = max(len(class_names[c]) for c in shown) > SHORT_NAME
+    long_names = max(len(class_names[c]) for c in classes_drawn) > SHORT_NAME
     figure.update_xaxes(title="class", **order, automargin=long_names)
     figure.update_yaxes(**probability)
     return apply_layout(figure, 340).update_layout(margin={"l": 68, "b": 52})
@@ -264,16 +264,16 @@ def effect_bars(names: Sequence[str], mean: np.ndarray, std: np.ndarray, unit: s
     Returns:
         Up to 12 lying bars, the longest on top.
     """
-    shown = np.argsort(-np.abs(mean), kind="stable")[:MOST_COLUMNS][::-1]
-    shown_names = [names[column] for column in shown]
+    columns = np.argsort(-np.abs(mean), kind="stable")[:MOST_COLUMNS][::-1]
+    shown_names = [names[column] for column in columns]
     figure = go.Figure(
         go.Bar(
-            x=mean[shown],
-            y=np.arange(len(shown)),
+            x=mean[columns],
+            y=np.arange(len(columns)),
             orientation="h",
-            marker_color=np.where(mean[shown] >= 0, ENSEMBLE, DETERMINISTIC),
-            error_x={"type": "data", "array": std[shown], "color": SPREAD, "thickness": 1.5, "width": 3},
-            customdata=np.array([escape_labels(shown_names), [f"{each:.3g}" for each in std[shown]]], object).T,
+            marker_color=np.where(mean[columns] >= 0, ENSEMBLE, DETERMINISTIC),
+            error_x={"type": "data", "array": std[columns], "color": SPREAD, "thickness": 1.5, "width": 3},
+            customdata=np.array([escape_labels(shown_names), [f"{value:.3g}" for value in std[columns]]], object).T,
             hovertemplate="%{customdata[0]}: %{x:+.3~r} ± %{customdata[1]} " + escape_label(unit) + "<extra></extra>",
         )
     )
@@ -295,22 +295,22 @@ def unusual_values(names: Sequence[str], z: np.ndarray, texts: Sequence[str]) ->
         are dark.
     """
     finite = np.flatnonzero(np.isfinite(z))
-    shown = finite[np.argsort(-np.abs(z[finite]), kind="stable")][:MOST_COLUMNS][::-1]
-    shown_names = [names[column] for column in shown]
+    columns = finite[np.argsort(-np.abs(z[finite]), kind="stable")][:MOST_COLUMNS][::-1]
+    shown_names = [names[column] for column in columns]
     figure = go.Figure(
         go.Bar(
-            x=z[shown],
-            y=np.arange(len(shown)),
+            x=z[columns],
+            y=np.arange(len(columns)),
             orientation="h",
-            marker_color=np.where(np.abs(z[shown]) > UNUSUAL, SPREAD, NEUTRAL),
-            text=escape_labels([texts[column] for column in shown]),
+            marker_color=np.where(np.abs(z[columns]) > UNUSUAL, SPREAD, NEUTRAL),
+            text=escape_labels([texts[column] for column in columns]),
             textposition="auto",
             textangle=0,
             customdata=escape_labels(shown_names),
             hovertemplate="%{customdata}: %{text}, %{x:+.1f} standard deviations from the median<extra></extra>",
         )
     )
-    low, high = min([0.0, *z[shown]]), max([0.0, *z[shown]])
+    low, high = min([0.0, *z[columns]]), max([0.0, *z[columns]])
     room = TEXT_ROOM * (high - low or 1)
     ends = [low - room if low < 0 else 0, high + room if high > 0 or low == 0 else 0]
     figure.update_xaxes(title="standard deviations", range=ends)

@@ -184,13 +184,13 @@ def example_outputs(
         variances the density of the predictive distribution, as high as if it were a histogram of T draws.
     """
     bars, edges = pass_histogram(outputs, NUMBER)
-    figure, top, shown = go.Figure(bars), float(max(bars.y)), [*edges]
+    figure, top, positions = go.Figure(bars), float(max(bars.y)), [*edges]
     if variances is not None:
         x, density = _density(outputs, variances)
         curve = density * len(outputs) * (edges[1] - edges[0])
         add_line(figure, x, curve, SPREAD, width=2, name="predictive distribution")
         top = max(top, float(curve.max()))
-        shown += [x[0], x[-1]]
+        positions += [x[0], x[-1]]
     top *= 1.08
     lines = [("predictive mean", float(outputs.mean(dtype=np.float64)), ENSEMBLE, "solid")]
     lines += [("deterministic", deterministic, DETERMINISTIC, "dash")] if deterministic is not None else []
@@ -198,8 +198,8 @@ def example_outputs(
     for name, value, colour, dash in lines:
         text = f"{name} {significant(value)}"
         add_line(figure, [value, value], [0, top], colour, width=3, dash=dash, name=text, hover=text)
-    shown += [value for _, value, _, _ in lines] + [end for end in interval or () if np.isfinite(end)]
-    low, high = pad_range(np.array(shown))
+    positions += [value for _, value, _, _ in lines] + [end for end in interval or () if np.isfinite(end)]
+    low, high = pad_range(np.array(positions))
     if interval is not None:
         shade = band(np.clip(interval, low, high), np.zeros(2), np.full(2, top), ENSEMBLE)
         figure.add_trace(shade.update(name=f"{coverage:.0%} interval", showlegend=True))

@@ -215,24 +215,24 @@ def scatter(
         A WebGL scatter chart whose points carry their example's number as `customdata`. Cells carry none.
     """
     figure, names = go.Figure(), escape_labels(group_names)
-    window, shown = _select_in_view(x, y, window)
-    as_cells = len(shown) > MOST_DRAWN_POINTS
+    window, in_view = _select_in_view(x, y, window)
+    as_cells = len(in_view) > MOST_DRAWN_POINTS
     if window and as_cells:
         _add_group_cells(figure, Cells(x, y, window), groups, names, colours, selected)
     else:
         for index, (name, colour) in enumerate(zip(names, colours, strict=True)):
-            members = shown[groups[shown] == index]
+            members = in_view[groups[in_view] == index]
             if len(members):
                 marker = {
                     "color": colour,
-                    "size": _point_size(len(shown)),
+                    "size": _point_size(len(in_view)),
                     "opacity": _opacity(selected, members, 0.75),
                 }
                 figure.add_trace(
                     _group_points(x[members], y[members], examples[members], name, marker, faded=selected is not None)
                 )
     if as_cells or selected is not None:  # a legend of faded points would be faded
-        for index in np.unique(groups[shown]):
+        for index in np.unique(groups[in_view]):
             name, swatch = names[index], {"color": colours[index], "size": 7}
             figure.add_scatter(x=[None], y=[None], mode="markers", marker=swatch, name=name, legendgroup=name)
     _frame(figure, axes, outline, window)
@@ -359,7 +359,7 @@ def coloured_map(
     Returns:
         A WebGL scatter chart whose points carry their example's number as `customdata`. Cells carry none.
     """
-    window, shown = _select_in_view(x, y, window)
+    window, in_view = _select_in_view(x, y, window)
     known = np.isfinite(values)
     # A few extreme values must not wash out all the others.
     low, high = map(float, np.percentile(values[known], [1, 99])) if known.any() else (0.0, 0.0)
@@ -370,7 +370,7 @@ def coloured_map(
         "colorscale": scale,
         "colorbar": {"title": {"text": title, "side": "right"}, "thickness": 12},
     }
-    if window and len(shown) > MOST_DRAWN_POINTS:
+    if window and len(in_view) > MOST_DRAWN_POINTS:
         cells = Cells(x, y, window)
         within = known[cells.members]
         counts = cells.sums(within)
@@ -383,14 +383,14 @@ def coloured_map(
         figure.add_layout_image(cells.layout_image(painted, selected))
     else:
         # The most uncertain on top.
-        shown = shown[np.argsort(-values[shown] if uncertain_when == "low" else values[shown], kind="stable")]
-        unknown, shown = shown[~known[shown]], shown[known[shown]]
-        by_value: dict[str, object] = {"color": values[shown].astype(np.float32), **colours}
-        drawn = [(shown, by_value, f": %{{marker.color:{number}}}")]
+        in_view = in_view[np.argsort(-values[in_view] if uncertain_when == "low" else values[in_view], kind="stable")]
+        unknown, in_view = in_view[~known[in_view]], in_view[known[in_view]]
+        by_value: dict[str, object] = {"color": values[in_view].astype(np.float32), **colours}
+        layers = [(in_view, by_value, f": %{{marker.color:{number}}}")]
         if len(unknown):
-            drawn.insert(0, (unknown, {"color": NEUTRAL}, ", no number"))
-        figure, size = go.Figure(), _point_size(len(shown) + len(unknown))
-        for members, colour, hover in drawn:
+            layers.insert(0, (unknown, {"color": NEUTRAL}, ", no number"))
+        figure, size = go.Figure(), _point_size(len(in_view) + len(unknown))
+        for members, colour, hover in layers:
             marker = {"size": size, **colour}
             if selected is not None:
                 marker["size"] = np.where(selected[members], SELECTED_SIZE, size)
@@ -442,12 +442,12 @@ def class_counts(predictions: np.ndarray, class_names: Sequence[str]) -> go.Figu
         A bar chart over all classes, or the ten most frequent of more than 20, the most frequent one in blue.
     """
     every, names = np.bincount(predictions, minlength=len(class_names)), escape_labels(class_names)
-    shown = select_classes(every)
-    counts = every[shown]
+    classes = select_classes(every)
+    counts = every[classes]
     colours = np.where(counts == counts.max(), ENSEMBLE, NEUTRAL)
     figure = go.Figure(
         go.Bar(
-            x=[names[c] for c in shown],
+            x=[names[c] for c in classes],
             y=counts,
             marker_color=colours,
             text=counts,

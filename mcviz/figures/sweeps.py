@@ -120,8 +120,8 @@ def class_curves(probs: np.ndarray, class_names: Sequence[str]) -> list[Curve]:
     """
     mean, std = probs.mean(axis=0, dtype=np.float64), probs.std(axis=0, dtype=np.float64)
     low, high = np.maximum(mean - std, 0), np.minimum(mean + std, 1)
-    shown = select_classes(mean.max(axis=0))
-    return [Curve(class_names[c], mean[:, c], class_colour(c), (low[:, c], high[:, c])) for c in shown]
+    classes = select_classes(mean.max(axis=0))
+    return [Curve(class_names[c], mean[:, c], class_colour(c), (low[:, c], high[:, c])) for c in classes]
 
 
 def curves_along(

@@ -65,7 +65,7 @@ def reliability_diagram(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> 
         ends = _nines(counted.edges)
         widths = np.minimum(0.8 * np.diff(ends) / len(bins), WIDEST_BAR)
         middles = (ends[:-1] + ends[1:]) / 2 + widths * (place + (1 - len(bins)) / 2)  # beside the other models
-        points, low, high = (np.array([100 * getattr(each, end) for each in gaps]) for end in ("value", "low", "high"))
+        points, low, high = (np.array([100 * getattr(gap, end) for gap in gaps]) for end in ("value", "low", "high"))
         hover = {"hovertext": _bin_texts(name, counted, gaps), "hovertemplate": "%{hovertext}<extra></extra>"}
         heights += [*low, *high]
         figure.add_scatter(
@@ -109,9 +109,13 @@ def reliability_diagram(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> 
     figure.update_yaxes(
         title="examples", type="log", range=[0, 1.05 * max(most, 1)], dtick=2 if most > 3 else 1, row=2, col=1
     )
-    ticks = [each for each in CONFIDENCE_EDGES[1:-1] if each >= 0.5 or ends[-1] <= _nines(0.5)]  # below is little room
+    ticks = [
+        share for share in CONFIDENCE_EDGES[1:-1] if share >= 0.5 or ends[-1] <= _nines(0.5)
+    ]  # below is little room
     figure.update_xaxes(
-        tickvals=_nines(ticks), ticktext=[f"{100 * each:g}%" for each in ticks], range=[ends[0] - 0.05, ends[-1] + 0.05]
+        tickvals=_nines(ticks),
+        ticktext=[f"{100 * share:g}%" for share in ticks],
+        range=[ends[0] - 0.05, ends[-1] + 0.05],
     )
     figure.update_xaxes(title="confidence", autotickangles=[0, 45], row=2, col=1)
     return apply_layout(figure, 400).update_layout(barmode="overlay", hovermode="closest")
@@ -133,22 +137,22 @@ def _bin_texts(name: str, bins: Bins, gaps: Sequence[Interval]) -> list[str]:
     ]
 
 
-def calibration_intervals(found: Calibration) -> go.Figure:
+def calibration_intervals(calibration: Calibration) -> go.Figure:
     """Draw the figures of each predictor as dots with their intervals, a panel a measure.
 
     An ECE has no interval: a tick stands where that of a calibrated model would lie at most, but for chance.
 
     Args:
-        found: of the predictors, of which those that are there are drawn.
+        calibration: of the predictors, of which those that are there are drawn.
 
     Returns:
         Panels in two columns, with a row for each predictor. Shares are in percent, confidence − accuracy in points.
     """
-    shown = [name for name in PREDICTOR_NAMES if name in found.figures]
-    rows = [PREDICTOR_NAMES[name].replace(", temperature-", ",<br>") for name in shown]
-    texts = calibration_table(found)
+    predictors = [name for name in PREDICTOR_NAMES if name in calibration.figures]
+    rows = [PREDICTOR_NAMES[name].replace(", temperature-", ",<br>") for name in predictors]
+    texts = calibration_table(calibration)
     titles = [f"{name} (❘ chance)" if measure == "ece" else name for measure, name in MEASURE_NAMES.items()]
-    height = ROW_HEIGHT * len(shown)
+    height = ROW_HEIGHT * len(predictors)
     figure = make_subplots(
         rows=3, cols=2, shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.08,
         vertical_spacing=PANEL_GAP / (3 * height + 2 * PANEL_GAP),
@@ -156,19 +160,22 @@ def calibration_intervals(found: Calibration) -> go.Figure:
     for number, (measure, title) in enumerate(MEASURE_NAMES.items()):
         at = {"row": number // 2 + 1, "col": number % 2 + 1}
         scale = 1 if measure in ("nll", "brier") else 100
-        for name, label in zip(shown, rows, strict=True):
-            each = found.figures[name][measure]
+        for name, label in zip(predictors, rows, strict=True):
+            interval = calibration.figures[name][measure]
             text = f"{PREDICTOR_NAMES[name]}<br>{title} {texts[PREDICTOR_NAMES[name]][title]}"
             difference = texts.get(f"ensemble − {PREDICTOR_NAMES[name]}")
             if difference:
                 text += f"<br>ensemble − this: {difference[title]}"
             whisker = None
-            if not np.isnan(each.low):
-                ends = {"array": [scale * (each.high - each.value)], "arrayminus": [scale * (each.value - each.low)]}
+            if not np.isnan(interval.low):
+                ends = {
+                    "array": [scale * (interval.high - interval.value)],
+                    "arrayminus": [scale * (interval.value - interval.low)],
+                }
                 whisker = {**ends, "symmetric": False, "thickness": 2, "width": 3}
             colour = PREDICTOR_COLOURS[PREDICTOR_LABELS[name.removesuffix(SCALED)]]
             figure.add_scatter(
-                x=[scale * each.value],
+                x=[scale * interval.value],
                 y=[label],
                 error_x=whisker,
                 mode="markers",
@@ -186,7 +193,7 @@ def calibration_intervals(found: Calibration) -> go.Figure:
             )
         if measure in ECES:
             figure.add_scatter(
-                x=[100 * found.eces_by_chance[name][measure] for name in shown],
+                x=[100 * calibration.eces_by_chance[name][measure] for name in predictors],
                 y=rows,
                 mode="markers",
                 marker={"symbol": "line-ns-open", "size": 14, "color": NEUTRAL, "line": {"width": 3}},
@@ -200,7 +207,9 @@ def calibration_intervals(found: Calibration) -> go.Figure:
         figure.update_xaxes(ticksuffix="%" if scale == 100 and measure != "overconfidence" else "", **at)
     figure.update_annotations(font_size=12)
     figure.update_xaxes(nticks=4)
-    figure.update_yaxes(tickfont_size=11, categoryorder="array", categoryarray=rows, range=[len(shown) - 0.5, -0.5])
+    figure.update_yaxes(
+        tickfont_size=11, categoryorder="array", categoryarray=rows, range=[len(predictors) - 0.5, -0.5]
+    )
     return apply_layout(figure, 3 * (height + PANEL_GAP))
 
 
@@ -224,15 +233,15 @@ def accuracy_against_referred(
     """
     figure = go.Figure()
     shares = np.linspace(0, 1, len(perfect))
-    shown = np.unique(np.linspace(0, len(perfect) - 1, min(MOST_CURVE_POINTS, len(perfect))).round().astype(int))[:-1]
+    places = np.unique(np.linspace(0, len(perfect) - 1, min(MOST_CURVE_POINTS, len(perfect))).round().astype(int))[:-1]
     for name, (low, high) in (bands or {}).items():
-        figure.add_trace(band(shares[shown], low[shown], high[shown], _colour(name, curves)))
+        figure.add_trace(band(shares[places], low[places], high[places], _colour(name, curves)))
     for name, curve in curves.items():
         hover = f"{escape_label(name)}: %{{x:.1%}} to a person, %{{y:.2%}} of the rest correct"
-        add_line(figure, shares[shown], curve[shown], _colour(name, curves), name=name, hover=hover)
+        add_line(figure, shares[places], curve[places], _colour(name, curves), name=name, hover=hover)
     random = np.full(len(perfect), accuracy)
     for name, values, dash in (("perfect order", perfect, "dash"), ("random order", random, "dot")):
-        add_line(figure, shares[shown], values[shown], NEUTRAL, width=2, dash=dash, name=name)
+        add_line(figure, shares[places], values[places], NEUTRAL, width=2, dash=dash, name=name)
     figure.update_xaxes(title="share of the examples to a person", tickformat=".0%", range=[0, 1])
     figure.update_yaxes(title="accuracy of the rest", tickformat=".1%", autorangeoptions=SHARES)
     return apply_layout(figure, 420)
@@ -277,7 +286,7 @@ def measures_by_passes(
         figure.update_yaxes(title=name, tickformat=formats[name], autorangeoptions=ends, row=row, col=1)
         if enough is not None:
             figure.add_vline(x=enough, line={"color": NEUTRAL, "width": 2, "dash": "dot"}, row=row, col=1)
-    figure.update_xaxes(type="log", tickvals=passes, ticktext=[f"{each:,}" for each in passes])
+    figure.update_xaxes(type="log", tickvals=passes, ticktext=[f"{count:,}" for count in passes])
     figure.update_xaxes(title="passes in the ensemble", row=len(values), col=1)
     return apply_layout(figure, 150 * len(values) + 60)
 
@@ -359,18 +368,20 @@ def auroc_of_sets(sets: Sequence[str], values: Mapping[str, np.ndarray], picture
         A row a set with a trace a detector, in the order of `values`. What is below 0.5 is drawn there, with an arrow.
     """
     figure, rows = go.Figure(), -np.arange(len(sets), dtype=float)
-    lowest = min((float(each[:, 0].min()) for each in values.values()), default=1.0)
+    lowest = min((float(intervals[:, 0].min()) for intervals in values.values()), default=1.0)
     floor = max(GUESSING, np.floor(20 * lowest) / 20)
     room = THUMBNAILS * (1 - floor) if any(pictures) else 0.0
     offsets = np.linspace(0.32, -0.32, len(values)) if len(values) > 1 else np.zeros(1)
-    for (name, each), offset, colour, symbol in zip(values.items(), offsets, DETECTOR_COLOURS, SYMBOLS, strict=False):
-        value, low, high = np.maximum(each, floor).T
+    for (name, intervals), offset, colour, symbol in zip(
+        values.items(), offsets, DETECTOR_COLOURS, SYMBOLS, strict=False
+    ):
+        value, low, high = np.maximum(intervals, floor).T
         figure.add_scatter(
             x=value,
             y=rows + offset,
             mode="markers+text",
             marker={"color": colour, "size": 8, "symbol": symbol},
-            text=["◂" if below else "" for below in each[:, 0] < floor],
+            text=["◂" if below else "" for below in intervals[:, 0] < floor],
             textposition="middle left",
             textfont={"color": colour},
             error_x={
@@ -383,7 +394,7 @@ def auroc_of_sets(sets: Sequence[str], values: Mapping[str, np.ndarray], picture
                 "color": colour,
             },
             name=escape_label(name),
-            customdata=each,
+            customdata=intervals,
             hovertext=[escape_label(label) for label in sets],
             hovertemplate=f"%{{hovertext}}: {escape_label(name)} %{{customdata[0]:.3f}}, "
             "95% interval %{customdata[1]:.3f} to %{customdata[2]:.3f}<extra></extra>",

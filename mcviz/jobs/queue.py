@@ -227,7 +227,7 @@ class JobProgress(FilePart, frozen=True, kw_only=True):
             InvalidInputError: they do not.
         """
         scores = find_task(self.task).scores
-        classes = [value for each in self.top for value in (each.prediction, each.label) if value is not None]
+        classes = [value for example in self.top for value in (example.prediction, example.label) if value is not None]
         if self.top and self.score not in scores:
             raise invalid("score", "one that the task has", f"{self.score!r:.100}")
         if self.names and not all(value in range(len(self.names)) for value in classes):
@@ -338,24 +338,24 @@ class Jobs:
         Args:
             looked_for: which of them; all without it. How far the others are is not read.
         """
-        found = []
+        jobs = []
         for name in self._names():
             with suppress(McvizError):
                 job = read_job(folder_at(self.folder / name)) if looked_for else None
                 if looked_for is None or (job is not None and looked_for(job)):
-                    each = self.find(name)
-                    found += [] if each is None else [each]
-        return found
+                    found_job = self.find(name)
+                    jobs += [] if found_job is None else [found_job]
+        return jobs
 
     def damaged(self) -> list[str]:
         """Describe each job that cannot be used in a sentence. Such a job is left alone."""
-        found = []
+        problems = []
         for name in self._names():
             try:
                 self.find(name)
             except McvizError as error:
-                found.append(str(error))
-        return found
+                problems.append(str(error))
+        return problems
 
     def find(self, name: str) -> FoundJob | None:
         """The job of an id, or None.
@@ -427,7 +427,7 @@ class Jobs:
             folder = folder_at(self.folder / name)
             try:
                 if examples is not None:
-                    folder.write(EXAMPLES, "\n".join(str(int(each)) for each in examples).encode())
+                    folder.write(EXAMPLES, "\n".join(str(int(number)) for number in examples).encode())
                 write(folder, REQUEST, job)
             except BaseException:
                 with suppress(StorageError):
@@ -448,8 +448,8 @@ class Jobs:
         """End a job and forget it, with what it did not finish; passes that are finished for all examples stay."""
         require_permission("No job can be changed")
         with self._locked():
-            found = self.find(name)
-            if found is None or found.state == "finished":
+            job = self.find(name)
+            if job is None or job.state == "finished":
                 return
             folder_at(self.folder / name).rename(REQUEST, STOPPED)
         self.tend()
@@ -462,24 +462,24 @@ class Jobs:
         """
         require_permission("No job can be changed")
         with self._locked():
-            found = self.find(name)
-            if found is None:
+            job = self.find(name)
+            if job is None:
                 return
-            if found.state not in ("finished", "failed", "died", "paused"):
-                raise InvalidInputError(f"{found.job.title} has not ended. Stop it first.")
+            if job.state not in ("finished", "failed", "died", "paused"):
+                raise InvalidInputError(f"{job.job.title} has not ended. Stop it first.")
             self._remove(name)
 
     def tend(self) -> None:
         """Clear away what was stopped, and start the next job where none is at work; nothing for who may not write."""
         if not may_write():
             return
-        found = self.found()
-        if not any(map(_is_over, found)) and not _due(found):
+        jobs = self.found()
+        if not any(map(_is_over, jobs)) and not _due(jobs):
             return
         with self._locked():  # and look again, as others may have done it meanwhile
-            for each in filter(_is_over, self.found()):
-                self._discard(each)
-                self._remove(each.job.id)
+            for over in filter(_is_over, self.found()):
+                self._discard(over)
+                self._remove(over.job.id)
             for job in _due(self.found()):
                 self._start(job)
 
@@ -506,8 +506,8 @@ class Jobs:
             raise StorageError(f"The jobs in {self.folder} cannot be listed: {error.strerror}.") from error
 
     def _refuse_second(self, run: str) -> None:
-        for each in self.found():
-            if each.job.kind == "sample" and each.job.run == run and each.state != "finished":
+        for job in self.found():
+            if job.job.kind == "sample" and job.job.run == run and job.state != "finished":
                 raise RunExistsError(
                     f"A job that makes the run {run} is there already. Go on with that one, stop it, or choose another "
                     "name."
@@ -516,10 +516,10 @@ class Jobs:
     def _want(self, name: str, wanted: Literal["run", "pause"]) -> None:
         require_permission("No job can be changed")
         with self._locked():
-            found = self.find(name)
-            if found is None or found.job.wanted == "stop" or found.state == "finished":
+            there = self.find(name)
+            if there is None or there.job.wanted == "stop" or there.state == "finished":
                 return
-            folder, job = folder_at(self.folder / name), replace(found.job, wanted=wanted)
+            folder, job = folder_at(self.folder / name), replace(there.job, wanted=wanted)
             if wanted == "run":
                 job = replace(job, queued=time.time(), waits=True)
             write(folder, REQUEST, job)
@@ -551,10 +551,10 @@ class Jobs:
     def _is_alive(self, name: str) -> bool:
         return is_locked(self.folder / name / LOCK)
 
-    def _discard(self, found: FoundJob) -> None:
+    def _discard(self, there: FoundJob) -> None:
         """Remove what a job wrote beside the other runs and did not finish; one that was refused wrote nothing."""
-        wrote, run = found.progress is not None and found.progress.total, self.run_of(found.job)
-        if found.job.kind == "sample" and wrote and not run.is_symlink():  # a link may lead out of this folder of runs
+        wrote, run = there.progress is not None and there.progress.total, self.run_of(there.job)
+        if there.job.kind == "sample" and wrote and not run.is_symlink():  # a link may lead out of this folder of runs
             with suppress(RunNotFoundError):
                 discard_growth(run, PATIENCE)
 
@@ -595,19 +595,19 @@ def check_new_name(cache: Path, name: str) -> None:
         raise RunExistsError(f"{name} is there already. Choose another name.")
 
 
-def _is_over(found: FoundJob) -> bool:
+def _is_over(there: FoundJob) -> bool:
     """Whether a job is to be cleared away: one that was stopped, or a check that nobody looks at any more."""
-    stopped = found.state == "stopping" and not found.alive
-    return stopped or (found.job.kind == "check" and not found.is_open and found.job.queued < time.time() - CHECKS_KEPT)
+    stopped = there.state == "stopping" and not there.alive
+    return stopped or (there.job.kind == "check" and not there.is_open and there.job.queued < time.time() - CHECKS_KEPT)
 
 
-def _due(found: list[FoundJob]) -> list[Job]:
+def _due(jobs: list[FoundJob]) -> list[Job]:
     """The jobs to be started: one that samples, and one that checks, where none of that sort is at work."""
     due = []
     for checks in (False, True):
-        sort = [each for each in found if (each.job.kind == "check") == checks]
-        queue = sorted((each for each in sort if each.state == "queued"), key=lambda each: each.job.queued)
-        if queue and not any(each.alive for each in sort):
+        sort = [there for there in jobs if (there.job.kind == "check") == checks]
+        queue = sorted((there for there in sort if there.state == "queued"), key=lambda there: there.job.queued)
+        if queue and not any(there.alive for there in sort):
             due.append(queue[0].job)
     return due
 

@@ -195,11 +195,11 @@ def drop_broken(
         return examples
     first = "; ".join(f"{names[place]}: {reason.rstrip('.')}" for place, reason in list(broken.items())[:NAMED])
     more = f" and {len(broken) - NAMED:,} more" if len(broken) > NAMED else ""
-    found = f"{len(broken):,} of {len(names):,} {plural} cannot be read: {first}{more}."
+    problem = f"{len(broken):,} of {len(names):,} {plural} cannot be read: {first}{more}."
     if len(broken) == len(names) or not files.skip_broken:
-        raise InvalidInputError(f"{found} Mend or remove them, or leave them out with --skip-broken.")
-    kept = np.setdiff1d(np.arange(len(names)), list(broken))
-    return replace(examples.take(kept), notes=(*examples.notes, f"Left out: {found}"))
+        raise InvalidInputError(f"{problem} Mend or remove them, or leave them out with --skip-broken.")
+    readable = np.setdiff1d(np.arange(len(names)), list(broken))
+    return replace(examples.take(readable), notes=(*examples.notes, f"Left out: {problem}"))
 
 
 class Nothing(Kind):

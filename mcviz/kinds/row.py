@@ -101,15 +101,15 @@ class Row(Kind):
             return None
         if not files.complete and (missing := [name for name in chosen if own[name].isna().any()]):
             chosen = [name for name in chosen if name not in missing]
-            kept = f"Columns that lack numbers are columns of your own, not inputs: {list_names(missing)}."
-            examples = replace(examples, notes=(*examples.notes, kept))
+            note = f"Columns that lack numbers are columns of your own, not inputs: {list_names(missing)}."
+            examples = replace(examples, notes=(*examples.notes, note))
             if not chosen:
                 return examples
         examples = replace(examples, rows=_float32(own[chosen]), columns=own.drop(columns=chosen))
         if names.features:
             return examples
-        found = f"Rows of {len(chosen):,} numeric columns: {list_names(chosen)}."
-        return replace(examples, notes=(*examples.notes, found))
+        note = f"Rows of {len(chosen):,} numeric columns: {list_names(chosen)}."
+        return replace(examples, notes=(*examples.notes, note))
 
 
 def _float32(rows: "pd.DataFrame") -> "pd.DataFrame":

@@ -140,8 +140,8 @@ def _check_texts(name: str, values: list[Any]) -> np.ndarray:
     for row, value in enumerate(values):
         text = value.decode(errors="surrogateescape") if isinstance(value, bytes) else value
         if not isinstance(text, str) or not is_text(text):
-            found = f"{value!r:.40} in row {row:,}, counted from 0"
-            raise validate.invalid(name, "texts of Unicode", found, "Give each example as one str.")
+            value_and_row = f"{value!r:.40} in row {row:,}, counted from 0"
+            raise validate.invalid(name, "texts of Unicode", value_and_row, "Give each example as one str.")
         texts[row] = str(text)
     return texts
 

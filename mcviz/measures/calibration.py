@@ -246,12 +246,12 @@ def calibration(
 
 
 def add_predictors(
-    found: Calibration, predictors: Mapping[str, Terms], *, resamples: int = 1000, seed: int = 0
+    result: Calibration, predictors: Mapping[str, Terms], *, resamples: int = 1000, seed: int = 0
 ) -> Calibration:
     """Compare more predictors with the labels and the ensemble; what was found before is not computed again.
 
     Args:
-        found: of the ensemble, and of predictors that were compared already.
+        result: of the ensemble, and of predictors that were compared already.
         predictors: the terms of each further predictor, of the same examples.
         resamples: as for `calibration`.
         seed: as for `calibration`.
@@ -259,9 +259,9 @@ def add_predictors(
     Returns:
         What `calibration` returns for all of them together.
     """
-    options: dict[str, Any] = {"confidence": found.confidence, "resamples": resamples, "seed": seed}
-    options["groups"] = found.groups
-    known, figures, by_chance = {**found.predictors, **predictors}, {**found.figures}, {**found.eces_by_chance}
+    options: dict[str, Any] = {"confidence": result.confidence, "resamples": resamples, "seed": seed}
+    options["groups"] = result.groups
+    known, figures, by_chance = {**result.predictors, **predictors}, {**result.figures}, {**result.eces_by_chance}
     for name, terms in predictors.items():
         edges = _ece_edges(terms)
         figures[name] = calibration_figures(terms, edges=edges, **options)
@@ -271,8 +271,8 @@ def add_predictors(
         for name, terms in predictors.items()
         if name != "ensemble"
     }
-    all_differences = {**found.differences, **differences}
-    return Calibration(known, figures, by_chance, all_differences, found.confidence, found.groups)
+    all_differences = {**result.differences, **differences}
+    return Calibration(known, figures, by_chance, all_differences, result.confidence, result.groups)
 
 
 def calibration_figures(
@@ -311,7 +311,7 @@ def calibration_figures(
     elif groups is None:
         nll, brier = (bounded_mean(terms[name], most, confidence) for name, most in (("nll", MOST_NLL), ("brier", 2)))
     effect = design_effect(wrong, mistakes / count, groups, confidence)
-    eces = (Interval(reliability(terms, each).ece) for each in edges or _ece_edges(terms))
+    eces = (Interval(reliability(terms, bin_edges).ece) for bin_edges in edges or _ece_edges(terms))
     return {
         "accuracy": proportion((count - mistakes) / effect, count / effect, confidence),
         "nll": nll,
@@ -356,16 +356,16 @@ def _differences(
     one: Terms, other: Terms, of_one: Mapping[str, Interval], of_other: Mapping[str, Interval], **options: Any
 ) -> dict[str, Interval]:
     """Compute the second predictor's figures less the first's, of the same examples."""
-    found = {name: Interval(of_other[name].value - of_one[name].value) for name in CALIBRATION_MEASURES}
+    differences = {name: Interval(of_other[name].value - of_one[name].value) for name in CALIBRATION_MEASURES}
     before, after = (_mean_over_passes(terms["correct"]) for terms in (one, other))
     if has_enough_mistakes(one, other, groups=options["groups"]):
         terms = ("correct", "nll", "brier", "confidence")
         right, nll, brier, sure = (_mean_over_passes(other[name]) - _mean_over_passes(one[name]) for name in terms)
         means = mean_intervals(np.stack([right, nll, brier, sure - right], axis=1), **options)
-        found |= zip(("accuracy", "nll", "brier", "overconfidence"), means, strict=True)
+        differences |= zip(("accuracy", "nll", "brier", "overconfidence"), means, strict=True)
     if options["groups"] is not None or one["correct"].size == other["correct"].size == len(before):
-        found["accuracy"] = accuracy_difference(before, after, options["groups"], options["confidence"])
-    return found
+        differences["accuracy"] = accuracy_difference(before, after, options["groups"], options["confidence"])
+    return differences
 
 
 def split_confidence(confidence: float) -> tuple[float, float]:
@@ -401,13 +401,13 @@ def calibration_by_group(
     Returns:
         The calibration of each, by its number, ascending.
     """
-    found = {}
+    by_group = {}
     for number in np.unique(members):
         chosen = members == number
-        terms = {name: select_terms(each, chosen) for name, each in predictors.items()}
+        terms = {name: select_terms(of_predictor, chosen) for name, of_predictor in predictors.items()}
         options: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "seed": seed}
-        found[int(number)] = calibration(terms, groups=None if groups is None else groups[chosen], **options)
-    return found
+        by_group[int(number)] = calibration(terms, groups=None if groups is None else groups[chosen], **options)
+    return by_group
 
 
 def ece_by_chance(
@@ -434,22 +434,22 @@ def ece_by_chance(
     examples, by_pass = len(terms["nll"]), terms["confidence"].reshape(len(terms["nll"]), -1)
     random, share = np.random.default_rng(seed), subsample_share(examples)
     some = draw_examples(examples, share, random, groups)
-    count, found = len(some), []
+    count, blocks = len(some), []
     members = np.arange(count) if groups is None else number_groups(groups[some])[0]
-    drawn = int(members.max()) + 1
+    units = int(members.max()) + 1
     confidences = by_pass[some, random.integers(by_pass.shape[1], size=count)]
-    bins = [np.searchsorted(each[1:-1], confidences) for each in edges]
+    bins = [np.searchsorted(bin_edges[1:-1], confidences) for bin_edges in edges]
     rows = max(1, BLOCK_WEIGHTS // count)
     for start in range(0, resamples, rows):
         draws = min(rows, resamples - start)
-        draw, wrong = np.nonzero(random.random((draws, drawn))[:, members] >= confidences)
+        draw, wrong = np.nonzero(random.random((draws, units))[:, members] >= confidences)
         eces = []
-        for at, each in zip(bins, edges, strict=True):
-            size = len(each) - 1
+        for at, bin_edges in zip(bins, edges, strict=True):
+            size = len(bin_edges) - 1
             mistakes = np.bincount(draw * size + at[wrong], minlength=draws * size).reshape(draws, size)
             eces.append(np.abs(np.bincount(at, confidences - 1, size) + mistakes).sum(axis=1) / count)
-        found.append(np.stack(eces, axis=1))
-    return (np.quantile(np.concatenate(found), confidence, axis=0, method="higher") * np.sqrt(share)).tolist()
+        blocks.append(np.stack(eces, axis=1))
+    return (np.quantile(np.concatenate(blocks), confidence, axis=0, method="higher") * np.sqrt(share)).tolist()
 
 
 def calibration_sentences(result: Calibration) -> list[str]:

@@ -72,11 +72,11 @@ def conformal_p_values(calibration: Array, new: Array, groups: tuple[Array, Arra
     """
     if groups is None:
         return (count_as_high(calibration, new) + 1) / (len(calibration) + 1)
-    found = np.empty(new.shape)
+    p_values = np.empty(new.shape)
     for group in np.unique(groups[1]):
         members = groups[1] == group
-        found[members] = conformal_p_values(calibration[groups[0] == group], new[members])
-    return found
+        p_values[members] = conformal_p_values(calibration[groups[0] == group], new[members])
+    return p_values
 
 
 def share_by_chance(calibrated: int, new: int, level: float, confidence: float = 0.95) -> tuple[float, float]:
@@ -123,8 +123,8 @@ def cross_fit(
         (N, …) the result for each example.
     """
     first, second = split_in_halves(examples, groups, seed)
-    found = np.concatenate([calibrate(second, first), calibrate(first, second)])
-    return found[np.argsort(np.concatenate([first, second]))]
+    p_values = np.concatenate([calibrate(second, first), calibrate(first, second)])
+    return p_values[np.argsort(np.concatenate([first, second]))]
 
 
 def prediction_sets(probs: Array, labels: Array, new: Array, coverage: float, groups: Array | None = None) -> Array:
@@ -313,8 +313,8 @@ def conformal_intervals_for_new(
         ValueError: no labels for calibration.
     """
     scale, new_scale = (
-        conformal_scale(each, calibration) if normalised else np.ones(each.outputs.shape[1:])
-        for each in (calibration, new)
+        conformal_scale(part, calibration) if normalised else np.ones(part.outputs.shape[1:])
+        for part in (calibration, new)
     )
     return _around_mean(new, _conformal_bounds(_conformity_scores(calibration, scale), coverage) * new_scale)
 
@@ -389,12 +389,12 @@ def interval_calibration(predictions: RegressionPredictions, confidence: float =
     labels = require_labels(predictions)
     low, high = _central_intervals(predictions, LEVELS)
     held = ((low <= labels) & (labels <= high)).sum(axis=1)
-    found = []
+    calibrations = []
     for counts in held.T:
         shares = [proportion(int(count), len(labels), confidence) for count in counts]
         ends = np.array([(share.value, share.low, share.high) for share in shares]).T
-        found.append(IntervalCalibration(LEVELS, *ends))
-    return found
+        calibrations.append(IntervalCalibration(LEVELS, *ends))
+    return calibrations
 
 
 def _central_intervals(predictions: RegressionPredictions, coverages: Array) -> tuple[Array, Array]:

@@ -97,7 +97,7 @@ def design_effect(outcomes: Array, expected: Array | float, groups: Array | None
         return 1.0
     numbers, sizes = number_groups(groups)
     worst = largest_design_effect(groups)
-    there, missing = (np.count_nonzero(np.bincount(numbers, each)) for each in (outcomes, 1 - outcomes))
+    there, missing = (np.count_nonzero(np.bincount(numbers, weights)) for weights in (outcomes, 1 - outcomes))
     if min(there, missing) < FEWEST_GROUPS:
         return worst
     residuals = np.asarray(outcomes - expected, np.float64)
@@ -124,7 +124,7 @@ class Interval:
     @property
     def root(self) -> "Interval":
         """The interval of the root of the figure, which is 0 or more."""
-        return Interval(*(math.sqrt(max(each, 0)) for each in (self.value, self.low, self.high)))
+        return Interval(*(math.sqrt(max(end, 0)) for end in (self.value, self.low, self.high)))
 
     def minus(self, other: "Interval", correlation: float = 0.0) -> "Interval":
         """The difference of two figures, by their intervals (method 10 of Newcombe 1998; Zou & Donner 2008)."""
@@ -196,7 +196,7 @@ def mean_intervals(
     student = scipy.special.stdtrit(count - 1, (1 + confidence) / 2)
     errors = sums.std(axis=0, ddof=1, dtype=np.float64) / np.sqrt(count) * (count / len(values))
     ends = means - errors * np.maximum(student, high), means + errors * np.maximum(student, -low)
-    return [Interval(*map(float, each)) for each in zip(means, *ends, strict=True)]
+    return [Interval(*map(float, interval)) for interval in zip(means, *ends, strict=True)]
 
 
 def bootstrap_intervals(
@@ -224,8 +224,8 @@ def bootstrap_intervals(
     Raises:
         ValueError: no example.
     """
-    found = resample(build_statistic, examples, groups=groups, resamples=resamples, seed=seed)
-    return percentile_intervals(*found, confidence)
+    statistics = resample(build_statistic, examples, groups=groups, resamples=resamples, seed=seed)
+    return percentile_intervals(*statistics, confidence)
 
 
 def resample(
@@ -266,8 +266,8 @@ def resample(
         statistic, examples, groups = build_statistic(chosen), len(chosen), None if groups is None else groups[chosen]
     members = None if groups is None else number_groups(groups)[0]
     blocks = _draw_weights(examples, resamples, seed, members)
-    found = [statistic(weights).reshape(len(weights), -1) for weights in blocks]
-    draws = np.concatenate(found)
+    parts = [statistic(weights).reshape(len(weights), -1) for weights in blocks]
+    draws = np.concatenate(parts)
     if share < 1:
         (centre,) = statistic(np.ones((1, examples))).reshape(1, -1)
         draws = value + np.sqrt(share) * (draws - centre)
@@ -278,7 +278,7 @@ def percentile_intervals(value: Array, draws: Array, confidence: float) -> list[
     """Compute percentile intervals of (M,) figures with (R, M) draws; none leaves out its figure, whatever its bias."""
     ends = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     ends = np.minimum(ends[0], value), np.maximum(ends[1], value)
-    return [Interval(*map(float, each)) for each in zip(value, *ends, strict=True)]
+    return [Interval(*map(float, interval)) for interval in zip(value, *ends, strict=True)]
 
 
 def _require_examples(examples: int) -> None:
@@ -301,8 +301,8 @@ def draw_examples(examples: int, share: float, random: np.random.Generator, grou
 
 def _draw_weights(examples: int, resamples: int, seed: int, members: Array | None = None) -> Iterator[Array]:
     """Yield blocks of (R, N) weights; those of a group are the same, where `members` numbers the groups."""
-    drawn = examples if members is None else int(members.max()) + 1
-    counts, rows = _draw_counts(drawn, resamples, seed), max(1, BLOCK_WEIGHTS // examples)
+    units = examples if members is None else int(members.max()) + 1
+    counts, rows = _draw_counts(units, resamples, seed), max(1, BLOCK_WEIGHTS // examples)
     for start in range(0, resamples, rows):
         weights = counts[start : start + rows].astype(np.float64)
         yield weights if members is None else weights[:, members]
@@ -356,13 +356,13 @@ def bounded_mean(values: Array, most: float, confidence: float = 0.95) -> Interv
         confidence: 0 to 1.
     """
     mean, allowed = float(values.mean()), np.log(2 / (1 - confidence)) / len(values)
-    found = min(mean / most, 1.0)
+    share = min(mean / most, 1.0)
 
     def excess(other: float) -> float:
-        return float(scipy.special.rel_entr(found, other) + scipy.special.rel_entr(1 - found, 1 - other)) - allowed
+        return float(scipy.special.rel_entr(share, other) + scipy.special.rel_entr(1 - share, 1 - other)) - allowed
 
-    low = scipy.optimize.brentq(excess, 0, found) if found > 0 else 0.0
-    high = scipy.optimize.brentq(excess, found, 1) if found < 1 else 1.0
+    low = scipy.optimize.brentq(excess, 0, share) if share > 0 else 0.0
+    high = scipy.optimize.brentq(excess, share, 1) if share < 1 else 1.0
     return Interval(mean, min(most * low, mean), max(most * high, mean))  # whatever rounding
 
 
@@ -386,14 +386,14 @@ def paired_difference(gained: int, lost: int, trials: int, confidence: float = 0
     one, other = (proportion(count, trials, confidence) for count in (gained, lost))
     both = gained * lost
     correlation = -math.sqrt(both / ((trials - gained) * (trials - lost))) if both else 0.0
-    found = one.minus(other, correlation)
+    interval = one.minus(other, correlation)
     if not gained + lost:
-        return found
+        return interval
     share, scale = proportion(gained, gained + lost, confidence), (gained + lost) / trials
     return Interval(
         (gained - lost) / trials,
-        min(found.low, (2 * share.low - 1) * scale),
-        max(found.high, (2 * share.high - 1) * scale),
+        min(interval.low, (2 * share.low - 1) * scale),
+        max(interval.high, (2 * share.high - 1) * scale),
     )
 
 
@@ -406,10 +406,10 @@ def grouped_difference(differences: Array, groups: Array, confidence: float) -> 
     if not sums.any():
         most = proportion(0, len(sums), confidence).high
         return Interval(0.0, -most, most)
-    (found,) = mean_intervals(differences[:, None], groups=groups, confidence=confidence)
+    (interval,) = mean_intervals(differences[:, None], groups=groups, confidence=confidence)
     chance = critical_sum(sums, confidence) / len(differences)
-    low, high = np.minimum(found.low, found.value - chance), np.maximum(found.high, found.value + chance)
-    return Interval(found.value, float(low), float(high))  # NaN of a single group
+    low, high = np.minimum(interval.low, interval.value - chance), np.maximum(interval.high, interval.value + chance)
+    return Interval(interval.value, float(low), float(high))  # NaN of a single group
 
 
 def accuracy_difference(one: Array, other: Array, groups: Array | None, confidence: float = 0.95) -> Interval:
@@ -463,12 +463,12 @@ def critical_sum(sums: Array, confidence: float = 0.95, resamples: int = 1000, s
         0 or more; a sum further from 0 is more than noise.
     """
     sums, random = sums[sums != 0], np.random.default_rng(seed)
-    found = [abs(sums.sum())]
+    extremes = [abs(sums.sum())]
     rows = max(1, BLOCK_WEIGHTS // max(1, len(sums)))
     for start in range(1, resamples, rows):
         signs = 2.0 * random.integers(2, size=(min(rows, resamples - start), len(sums))) - 1
-        found.extend(np.abs(signs @ sums))
-    return float(np.sort(found)[int(np.ceil(confidence * resamples)) - 1]) * (1 + RELATIVE_ROUNDING)
+        extremes.extend(np.abs(signs @ sums))
+    return float(np.sort(extremes)[int(np.ceil(confidence * resamples)) - 1]) * (1 + RELATIVE_ROUNDING)
 
 
 def finds_more_than_chance(wanted: Array, inspected: int, confidence: float = 0.95) -> bool:
@@ -481,8 +481,8 @@ def finds_more_than_chance(wanted: Array, inspected: int, confidence: float = 0.
         inspected: number of examples that are inspected, the first ones, 1 to N.
         confidence: 0 to 1; of orders that know nothing, 1 - `confidence` at most seem to find something.
     """
-    found = int(np.count_nonzero(wanted[:inspected]))
-    chance = scipy.stats.hypergeom.sf(found - 1, len(wanted), np.count_nonzero(wanted), inspected)
+    hits = int(np.count_nonzero(wanted[:inspected]))
+    chance = scipy.stats.hypergeom.sf(hits - 1, len(wanted), np.count_nonzero(wanted), inspected)
     return bool(chance <= (1 - confidence) * (1 + RELATIVE_ROUNDING))
 
 
@@ -569,7 +569,7 @@ def _exact_distribution(chances: Array) -> CumulativeDistribution:
 def _approximate_distribution(chances: Array, effect: float = 1.0) -> CumulativeDistribution:
     """Build the chance under the binomial distribution of the same mean and variance (Ehm 1991)."""
     sums = len(chances), float(chances.sum()), float(np.square(chances).sum())
-    count, total, squares = (each / effect for each in sums)
+    count, total, squares = (sums_of_row / effect for sums_of_row in sums)
 
     def cumulative(mistakes: float, move: float) -> float:
         start, share = max(move, 0.0), 1 - abs(move)

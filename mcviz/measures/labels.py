@@ -52,15 +52,18 @@ def _build_share(probs: Array, labels: Array) -> Statistic:
         thresholds = np.where(counts > 0, thresholds - ROUNDING, np.inf)  # no example is of a class without a label
         low, high = thresholds.min(axis=0), thresholds.max(axis=0)
         moving = ((probs >= low) & (probs < high)).any(axis=1)  # the classes of others are the same in all draws
-        found = _count_pairs(weights[:, ~moving], probs[~moving], labels[~moving], thresholds[0])
+        pair_counts = _count_pairs(weights[:, ~moving], probs[~moving], labels[~moving], thresholds[0])
         if moving.any():
             some = weights[:, moving], probs[moving], labels[moving]
-            found += np.concatenate(
-                [_count_pairs(each[None], *some[1:], level) for each, level in zip(some[0], thresholds, strict=True)],
+            pair_counts += np.concatenate(
+                [
+                    _count_pairs(weights[None], *some[1:], level)
+                    for weights, level in zip(some[0], thresholds, strict=True)
+                ],
                 axis=1,
             )
         # As in the paper's code, at least one label of each class is right.
-        wrong, right = found[0], np.maximum(found[1], 1)
+        wrong, right = pair_counts[0], np.maximum(pair_counts[1], 1)
         return (counts * wrong / (wrong + right)).sum(axis=1) / counts.sum(axis=1)
 
     return share
@@ -69,8 +72,8 @@ def _build_share(probs: Array, labels: Array) -> Statistic:
 def _count_pairs(weights: Array, probs: Array, labels: Array, thresholds: Array) -> Array:
     """(2, R, C) weights, by given label, of the examples that count as another class, and as that of their label."""
     reached = np.where(probs >= thresholds, probs, -1)
-    found = np.where(reached.max(axis=1) < 0, -1, reached.argmax(axis=1))
-    pairs = (found >= 0) & (found != labels), found == labels
+    classes = np.where(reached.max(axis=1) < 0, -1, reached.argmax(axis=1))
+    pairs = (classes >= 0) & (classes != labels), classes == labels
     return np.stack([weights @ _by_label(pair.astype(np.float64), labels, len(thresholds)) for pair in pairs])
 
 
@@ -157,11 +160,11 @@ def _extend_batch(
     label_chance = posterior @ probs
     together = (chance[:, None] * label_chance).ravel()
     if len(together) <= rows:
-        kept, chances = np.flatnonzero(together > 0), together[together > 0]
+        places_taken, chances = np.flatnonzero(together > 0), together[together > 0]
     else:
         places = (np.arange(rows) + generator.random()) / rows  # systematic sampling
         cumulated = together.cumsum()
-        kept = np.searchsorted(cumulated / cumulated[-1], places, side="right").clip(max=len(together) - 1)
+        places_taken = np.searchsorted(cumulated / cumulated[-1], places, side="right").clip(max=len(together) - 1)
         chances = np.full(rows, 1 / rows)
-    row, label = np.divmod(kept, probs.shape[1])
-    return chances, posterior[row] * probs.T[label] / label_chance.ravel()[kept][:, None]
+    row, label = np.divmod(places_taken, probs.shape[1])
+    return chances, posterior[row] * probs.T[label] / label_chance.ravel()[places_taken][:, None]

@@ -187,7 +187,7 @@ class OODDetector:
             )
             for start in range(0, len(uncertainty), RANKED_AT_ONCE)
         ]
-        return OODPrediction(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+        return OODPrediction(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
     @cached_property
     def _own_ranks(self) -> Array:
@@ -366,8 +366,8 @@ def _weighted_figures(
     auroc = (heights * np.diff(false_positives)).sum(axis=1)
     last_kept = (1 - false_positives >= TRUE_POSITIVE_RATE - RATE_ROUNDING).sum(axis=1) - 1
     fpr95 = 1 - true_positives[np.arange(len(true_positives)), last_kept]
-    found, flagged = true_positives[:, 1:] * out_count, false_positives[:, 1:] * in_count
-    average_precision = (found / np.maximum(found + flagged, 1) * np.diff(true_positives)).sum(axis=1)
+    hits, flagged = true_positives[:, 1:] * out_count, false_positives[:, 1:] * in_count
+    average_precision = (hits / np.maximum(hits + flagged, 1) * np.diff(true_positives)).sum(axis=1)
     return np.stack([auroc, fpr95, average_precision])
 
 

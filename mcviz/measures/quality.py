@@ -173,7 +173,9 @@ class MeasureComparison:
         if self.measure.unit == "target":
             of_both = max(abs(self.one.value), abs(self.other.value))
             digits = max(_decimals(of_both, 4), _decimals(abs(self.difference.value), 2))
-        one, other = (self.measure.format_interval(each, target_unit, digits=digits) for each in (self.one, self.other))
+        one, other = (
+            self.measure.format_interval(interval, target_unit, digits=digits) for interval in (self.one, self.other)
+        )
         return one, other, self.measure.format_interval(self.difference, target_unit, sign="+", digits=digits)
 
 
@@ -216,8 +218,8 @@ def compute_measures(
         By the names of the measures, in their order; without those whose terms are not there.
     """
     options: dict[str, Any] = {"groups": groups, "confidence": confidence, "resamples": resamples, "seed": seed}
-    found = quality.intervals(terms, **options)
-    return {name: found[name] for name in quality.place if name in found}
+    figures = quality.intervals(terms, **options)
+    return {name: figures[name] for name in quality.place if name in figures}
 
 
 def compare_measures(
@@ -246,9 +248,12 @@ def compare_measures(
     """
     options: dict[str, Any] = {"groups": groups, "confidence": confidence, "resamples": resamples, "seed": seed}
     first, second = (compute_measures(quality, terms, **options) for terms in (one, other))
-    found = {name: Interval(_subtract(second[name].value, first[name].value)) for name in quality.place}
-    found |= difference_intervals(quality, one, other, quality.place, **options)
-    return [MeasureComparison(each, first[each.name], second[each.name], found[each.name]) for each in quality.measures]
+    differences = {name: Interval(_subtract(second[name].value, first[name].value)) for name in quality.place}
+    differences |= difference_intervals(quality, one, other, quality.place, **options)
+    return [
+        MeasureComparison(measure, first[measure.name], second[measure.name], differences[measure.name])
+        for measure in quality.measures
+    ]
 
 
 def difference_intervals(
@@ -283,10 +288,10 @@ def difference_intervals(
         The second's less the first's, by the name of the measure; without ends of fewer than six examples, of which
         none is beyond chance.
     """
-    found = quality.differences(one, other, measures, groups=groups, **options)
+    intervals = quality.differences(one, other, measures, groups=groups, **options)
     if 2.0 ** (1 - count_groups(len(next(iter(one.values()))), groups)) > 1 - options["confidence"]:
-        return {name: Interval(each.value) for name, each in found.items()}
-    return found
+        return {name: Interval(interval.value) for name, interval in intervals.items()}
+    return intervals
 
 
 def judge_together(
@@ -317,8 +322,8 @@ def judge_together(
     while left:
         strict = 1 - (1 - confidence) / len(left)
         options: dict[str, Any] = {"groups": groups, "confidence": strict, "resamples": resamples, "seed": seed}
-        found = difference_intervals(quality, one, other, left, **options)
-        judged = {name: judge_difference(quality.measures[quality.place[name]], found[name]) for name in left}
+        intervals = difference_intervals(quality, one, other, left, **options)
+        judged = {name: judge_difference(quality.measures[quality.place[name]], intervals[name]) for name in left}
         beyond = [name for name in left if judged[name] != "noise"]
         verdicts |= judged if not beyond else {name: judged[name] for name in beyond}
         left = [name for name in left if beyond and name not in beyond]
@@ -361,11 +366,11 @@ def _classification_terms(predictions: Predictions | RegressionPredictions) -> d
 
 
 def _classification_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
-    found = calibration.calibration_figures(terms, **options)
+    figures = calibration.calibration_figures(terms, **options)
     confidence, correct = options.pop("confidence"), terms["correct"]
     areas = resample(lambda chosen: _ranking_statistic(select_terms(terms, chosen)), len(correct), **options)
     aurc, auroc = area_intervals(*areas, correct, confidence)
-    return {**found, "aurc": aurc, "auroc": auroc}
+    return {**figures, "aurc": aurc, "auroc": auroc}
 
 
 def _ranking_statistic(terms: Terms) -> Statistic:
@@ -383,16 +388,16 @@ def _classification_means(terms: Terms) -> dict[str, Array]:
 def _classification_differences(
     one: Terms, other: Terms, measures: Collection[str], **options: Any
 ) -> dict[str, Interval]:
-    before, after, groups, found = one["correct"], other["correct"], options["groups"], {}
+    before, after, groups, intervals = one["correct"], other["correct"], options["groups"], {}
     if "accuracy" in measures:
-        found["accuracy"] = accuracy_difference(before, after, groups, options["confidence"])
+        intervals["accuracy"] = accuracy_difference(before, after, groups, options["confidence"])
     means = [name for name in ("nll", "brier", "overconfidence") if name in measures]
     enough = _has_enough(calibration.FEWEST_OF_EACH, groups, one, other)
-    found |= _mean_differences(_classification_means(one), _classification_means(other), means, enough, **options)
+    intervals |= _mean_differences(_classification_means(one), _classification_means(other), means, enough, **options)
     for name, most in (("nll", calibration.MOST_NLL), ("brier", 2.0)):
-        if name in found and groups is None and np.isnan(found[name].low):
-            first, second = (bounded_mean(each[name], most, (1 + options["confidence"]) / 2) for each in (one, other))
-            found[name] = Interval(found[name].value, second.low - first.high, second.high - first.low)
+        if name in intervals and groups is None and np.isnan(intervals[name].low):
+            first, second = (bounded_mean(terms[name], most, (1 + options["confidence"]) / 2) for terms in (one, other))
+            intervals[name] = Interval(intervals[name].value, second.low - first.high, second.high - first.low)
     if RANKINGS & set(measures):
         flipped = before != after
         changed = flipped if flipped.any() else one["uncertainty"] != other["uncertainty"]
@@ -403,8 +408,8 @@ def _classification_differences(
 
         if _has_enough(FEWEST_RANKED, groups, one, other) and _is_enough(changed, groups):
             ranked = bootstrap_intervals(build_statistic, len(before), **options)
-            found |= zip(("aurc", "auroc"), map(_mirror, ranked), strict=True)
-    return found
+            intervals |= zip(("aurc", "auroc"), map(_mirror, ranked), strict=True)
+    return intervals
 
 
 def _mean_differences(
@@ -414,19 +419,19 @@ def _mean_differences(
     if not names:
         return {}
     columns = np.stack([_subtract(other[name], one[name]) for name in names], axis=1)
-    found = dict(zip(names, mean_intervals(columns, **options), strict=True))
+    intervals = dict(zip(names, mean_intervals(columns, **options), strict=True))
     return {
-        name: each if enough and _is_enough(column != 0, options["groups"]) else Interval(each.value)
-        for (name, each), column in zip(found.items(), columns.T, strict=True)
+        name: interval if enough and _is_enough(column != 0, options["groups"]) else Interval(interval.value)
+        for (name, interval), column in zip(intervals.items(), columns.T, strict=True)
     }
 
 
 def _subtract(second: Any, first: Any) -> Any:
     """Subtract, to 0 where rounding alone makes them differ."""
-    found = np.where(
+    reduction = np.where(
         np.isclose(first, second, rtol=RELATIVE_ROUNDING, atol=0), 0.0, np.subtract(second, first, dtype=np.float64)
     )
-    return found if found.ndim else float(found)
+    return reduction if reduction.ndim else float(reduction)
 
 
 def _is_enough(changed: Array, groups: Array | None) -> bool:
@@ -440,10 +445,10 @@ def _has_enough(mistakes: int, groups: Array | None, *predictors: Terms) -> bool
     return all(count.min() >= mistakes and count_groups(count.sum(), groups) >= FEWEST_EXAMPLES for count in counts)
 
 
-def _mirror(found: Interval) -> Interval:
+def _mirror(interval: Interval) -> Interval:
     """Return the interval with both ends as far from the value as the farther one; of no width there is none."""
-    reach = max(found.high - found.value, found.value - found.low) or math.nan
-    return Interval(found.value, found.value - reach, found.value + reach)
+    reach = max(interval.high - interval.value, interval.value - interval.low) or math.nan
+    return Interval(interval.value, interval.value - reach, interval.value + reach)
 
 
 def _regression_terms(predictions: Predictions | RegressionPredictions) -> dict[str, Array]:
@@ -457,17 +462,17 @@ def _regression_terms(predictions: Predictions | RegressionPredictions) -> dict[
 
 def _regression_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
     means, groups = regression_means(terms), options["groups"]
-    found = dict(zip(means, mean_intervals(np.stack(list(means.values()), axis=1), **options), strict=True))
-    found["rmse"] = rmse_interval(found["rmse"], count_groups(len(means["rmse"]), groups))
+    intervals = dict(zip(means, mean_intervals(np.stack(list(means.values()), axis=1), **options), strict=True))
+    intervals["rmse"] = rmse_interval(intervals["rmse"], count_groups(len(means["rmse"]), groups))
     if "held" in terms:
-        found["coverage"] = share_interval(terms["held"], groups, options["confidence"])
-    return found
+        intervals["coverage"] = share_interval(terms["held"], groups, options["confidence"])
+    return intervals
 
 
 def _regression_differences(one: Terms, other: Terms, measures: Collection[str], **options: Any) -> dict[str, Interval]:
     before, after = regression_means(one), regression_means(other)
-    found = _mean_differences(before, after, [name for name in before if name in measures], True, **options)
-    return with_rmse_difference(found, one, other)
+    intervals = _mean_differences(before, after, [name for name in before if name in measures], True, **options)
+    return with_rmse_difference(intervals, one, other)
 
 
 ECE_EQUAL_MASS = Measure("ece_equal_mass", "ECE, equal mass", "share", "low", (0, 1), has_interval=False)
@@ -530,8 +535,8 @@ def f1(probs: Array, labels: Array, number: int, confidence: float) -> Interval:
     2s/(1 + s) of that share s, and so are its ends (Hand, Christen & Kirielle 2021). Takes what `recall` does.
     """
     both, labelled, predicted = _count(probs, labels, number)
-    found = _share(both, labelled + predicted - both, confidence)
-    return Interval(*(2 * each / (1 + each) for each in (found.value, found.low, found.high)))
+    share = _share(both, labelled + predicted - both, confidence)
+    return Interval(*(2 * end / (1 + end) for end in (share.value, share.low, share.high)))
 
 
 def roc_auc(probs: Array, labels: Array, number: int, confidence: float) -> Interval:
@@ -594,8 +599,8 @@ class ClassMeasure(Measure):
 
 
 CLASS_MEASURES = {
-    each.name: each
-    for each in (
+    quality.name: quality
+    for quality in (
         ClassMeasure("recall", "recall", "share", "high", (0, 1), compute=recall),
         ClassMeasure("precision", "precision", "share", "high", (0, 1), compute=precision),
         ClassMeasure("f1", "F1", "share", "high", (0, 1), compute=f1),
@@ -652,12 +657,12 @@ def terms_by_size(probs: Array, labels: Array, sizes: Sequence[int]) -> list[dic
     Returns:
         The terms of each size, for `join_terms` with those of the other blocks.
     """
-    found, total, before = [], np.zeros(probs.shape[1:]), 0
+    by_size, total, before = [], np.zeros(probs.shape[1:]), 0
     for size in sizes:
         total += probs[before:size].sum(axis=0, dtype=np.float64)
         before = size
-        found.append(calibration_terms(total / size, labels))
-    return found
+        by_size.append(calibration_terms(total / size, labels))
+    return by_size
 
 
 def halves_by_size(probs: Array, score: Callable[[Array], Array], sizes: Sequence[int]) -> Array:

@@ -26,12 +26,12 @@ def percent(fraction: float, digits: int = 1) -> str:
     Returns:
         Such as "99.2%"; "over 99.9%" for less than 1 that would round to it, "under 0.1%" for more than 0 that would.
     """
-    shown, step = fixed(100 * fraction, digits), 10.0**-digits
-    if fraction < 1 and float(shown) == 100:
+    text, step = fixed(100 * fraction, digits), 10.0**-digits
+    if fraction < 1 and float(text) == 100:
         return f"over {100 - step:.{digits}f}%"
-    if fraction > 0 and float(shown) == 0:
+    if fraction > 0 and float(text) == 0:
         return f"under {step:.{digits}f}%"
-    return f"{shown}%"
+    return f"{text}%"
 
 
 def fixed(value: float, digits: int, sign: str = "") -> str:
@@ -300,12 +300,12 @@ def register(
         if not scores.is_name(name) or name in scores:
             raise ValueError(f"The name of a score should be an identifier that is not taken. Received: {name!r}.")
         known = [field.name for field in fields(scores.predictions)]
-        needs = tuple(each for each, parameter in parameters.items() if parameter.default is parameter.empty)
+        needs = tuple(name for name, parameter in parameters.items() if parameter.default is parameter.empty)
         if not needs or not set(parameters) <= set(known):
             raise ValueError(
                 f"The parameters of a score should be among {', '.join(known)}. Received: {tuple(parameters)}."
             )
-        uses = tuple(each for each in parameters if each not in needs)
+        uses = tuple(name for name in parameters if name not in needs)
         scores[name] = Score(name, label, unit, uncertain_when, meaning, function, needs, uses)
         return function
 

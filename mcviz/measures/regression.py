@@ -184,13 +184,13 @@ def _half_mean_distance(means: Array, variances: Array) -> Array:
     low, high = (means - TAIL * std).min(axis=0), (means + TAIL * std).max(axis=0)
     nodes = np.ceil(NODES_PER_STD * (high - low) / std.min(axis=0))
     paired = nodes > passes  # then it is less work to go through all pairs
-    found = np.empty(means.shape[1])
-    found[paired] = _half_mean_of_pairs(means[:, paired], variances[:, paired])
+    means_of_pairs = np.empty(means.shape[1])
+    means_of_pairs[paired] = _half_mean_of_pairs(means[:, paired], variances[:, paired])
     smooth = ~paired
-    found[smooth] = _integral(
+    means_of_pairs[smooth] = _integral(
         means[:, smooth], std[:, smooth], low[smooth], high[smooth], int(nodes[smooth].max(initial=1))
     )
-    return found.reshape(shape)
+    return means_of_pairs.reshape(shape)
 
 
 def _half_mean_of_pairs(means: Array, variances: Array) -> Array:
@@ -258,17 +258,17 @@ def regression_differences(
     before, after = regression_means(one), regression_means(other)
     names = [name for name in before if name in after]
     columns = np.stack([after[name] - before[name] for name in names], axis=1)
-    found = mean_intervals(columns, groups=groups, confidence=confidence, resamples=resamples, seed=seed)
-    return with_rmse_difference(dict(zip(names, found, strict=True)), one, other)
+    intervals = mean_intervals(columns, groups=groups, confidence=confidence, resamples=resamples, seed=seed)
+    return with_rmse_difference(dict(zip(names, intervals, strict=True)), one, other)
 
 
-def with_rmse_difference(found: Mapping[str, Interval], one: Terms, other: Terms) -> dict[str, Interval]:
+def with_rmse_difference(intervals: Mapping[str, Interval], one: Terms, other: Terms) -> dict[str, Interval]:
     """Return differences with that of the RMSE, if it is among them, in the place of that of its square."""
-    if "rmse" not in found:
-        return dict(found)
+    if "rmse" not in intervals:
+        return dict(intervals)
     # Of squares a² − b² = (a − b)(a + b).
     roots = sum(math.sqrt(terms["squared_error"].mean()) for terms in (one, other)) or 1.0
-    return {**found, "rmse": Interval(*(end / roots for end in astuple(found["rmse"])))}
+    return {**intervals, "rmse": Interval(*(end / roots for end in astuple(intervals["rmse"])))}
 
 
 def rmse_interval(squared: Interval, examples: int) -> Interval:

@@ -58,8 +58,8 @@ class Ranking:
 
 def cumulative_errors(ranking: Ranking) -> Array:
     """(N + 1,) float64, the expected number of errors among the 0, 1, … N most certain examples."""
-    kept, errors = _cumulate_groups(ranking, np.ones((1, len(ranking))))
-    return np.interp(np.arange(len(ranking) + 1), kept[0], errors[0])
+    counts, errors = _cumulate_groups(ranking, np.ones((1, len(ranking))))
+    return np.interp(np.arange(len(ranking) + 1), counts[0], errors[0])
 
 
 def risk_by_coverage(ranking: Ranking) -> Array:
@@ -69,8 +69,8 @@ def risk_by_coverage(ranking: Ranking) -> Array:
 
 def accuracy_of_rest(ranking: Ranking) -> Array:
     """(N + 1,) float64, the accuracy of the rest after the 0, 1, … N most uncertain were referred; 1 without a rest."""
-    kept = np.arange(len(ranking), -1, -1)
-    return 1 - cumulative_errors(ranking)[::-1] / np.maximum(kept, 1)
+    counts = np.arange(len(ranking), -1, -1)
+    return 1 - cumulative_errors(ranking)[::-1] / np.maximum(counts, 1)
 
 
 def perfect_ranking(ranking: Ranking) -> Ranking:
@@ -100,7 +100,10 @@ def risk_bands(
         def risks(weights: Array) -> Array:
             rows = zip(*_cumulate_groups(some, weights), strict=True)
             return np.stack(
-                [np.interp(coverages * kept[-1], kept, errors) / (coverages * kept[-1]) for kept, errors in rows]
+                [
+                    np.interp(coverages * counts[-1], counts, errors) / (coverages * counts[-1])
+                    for counts, errors in rows
+                ]
             )
 
         return risks
@@ -161,13 +164,13 @@ def selective_figures(
     value, draws = resample(build_statistic, len(first), groups=first.groups, resamples=resamples, seed=seed)
     augrc = value[2::3]
     noise = float(np.quantile(np.ptp(draws[:, 2::3] - augrc, axis=1), confidence))
-    above = [Interval(each, each - noise, each + noise) for each in (augrc - augrc.min()).tolist()]
-    found = {}
+    above = [Interval(excess, excess - noise, excess + noise) for excess in (augrc - augrc.min()).tolist()]
+    figures = {}
     for i, (name, ranking) in enumerate(rankings.items()):
         of_ranking = slice(3 * i, 3 * i + 3)
         areas = area_intervals(value[of_ranking], draws[:, of_ranking], ranking.correct, confidence)
-        found[name] = SelectiveFigures(*(*areas, above[i]))
-    return found
+        figures[name] = SelectiveFigures(*(*areas, above[i]))
+    return figures
 
 
 def area_intervals(value: Array, draws: Array, correct: Array, confidence: float) -> list[Interval]:
@@ -187,17 +190,17 @@ def area_intervals(value: Array, draws: Array, correct: Array, confidence: float
     """
     fewest = min(np.count_nonzero(correct), np.count_nonzero(~correct))
     if fewest < FEWEST_OF_EACH:
-        return [Interval(float(each)) for each in value]
+        return [Interval(float(figure)) for figure in value]
     with np.errstate(divide="ignore", invalid="ignore"):
         errors = np.nanstd(draws, axis=0, ddof=1) / (value * (1 - value))
         around = scipy.special.stdtrit(fewest - 1, (1 + confidence) / 2) * errors
         low, high = (scipy.special.expit(scipy.special.logit(value) + way * around) for way in (-1, 1))
-    return [Interval(*map(float, each)) for each in zip(value, low, high, strict=True)]
+    return [Interval(*map(float, interval)) for interval in zip(value, low, high, strict=True)]
 
 
 def find_ties_with_best(figures: Mapping[str, SelectiveFigures]) -> Sequence[str]:
     """Name the orders that do not differ from the best beyond noise, the best first."""
-    tied = [name for name, each in figures.items() if each.ties_with_best]
+    tied = [name for name, areas_of_score in figures.items() if areas_of_score.ties_with_best]
     return sorted(tied, key=lambda name: figures[name].augrc.value)
 
 
@@ -216,11 +219,11 @@ def _cumulate_groups(ranking: Ranking, weights: Array) -> tuple[Array, Array]:
     tie = np.cumsum(np.r_[False, ordered[1:] != ordered[:-1]])
     with_error = np.bincount(tie, wrong)[tie] > 0
     first = np.flatnonzero(np.r_[True, np.diff(tie).astype(bool) & (with_error[1:] | with_error[:-1])])
-    kept = np.add.reduceat(weights.take(order, axis=1), first, axis=1)
+    counts = np.add.reduceat(weights.take(order, axis=1), first, axis=1)
     at = np.searchsorted(np.flatnonzero(wrong), np.r_[first, len(order)])
     errors = np.cumsum(weights[:, order[wrong]], axis=1)
     none = np.zeros((len(weights), 1))
-    return np.hstack([none, kept.cumsum(axis=1)]), np.hstack([none, errors])[:, at]
+    return np.hstack([none, counts.cumsum(axis=1)]), np.hstack([none, errors])[:, at]
 
 
 def compute_areas(ranking: Ranking, weights: Array) -> Array:
@@ -236,15 +239,15 @@ def compute_areas(ranking: Ranking, weights: Array) -> Array:
     Returns:
         (R, 4) float64; the AUROC is NaN of a draw that holds no mistake, or nothing else.
     """
-    kept, errors = _cumulate_groups(ranking, weights)
-    examples, wrong = kept[:, -1], errors[:, -1]
-    augrc = ((errors[:, 1:] + errors[:, :-1]) / 2 * np.diff(kept, axis=1)).sum(axis=1) / examples**2
+    kept_counts, errors = _cumulate_groups(ranking, weights)
+    examples, wrong = kept_counts[:, -1], errors[:, -1]
+    augrc = ((errors[:, 1:] + errors[:, :-1]) / 2 * np.diff(kept_counts, axis=1)).sum(axis=1) / examples**2
     # Sums of 1/k up to each k: within ties, errors are a line over k, and the risk is that line divided by k.
     harmonic = np.r_[0, (1 / np.arange(1, int(examples.max()) + 1)).cumsum()]
-    counts, more = np.diff(kept, axis=1), np.diff(errors, axis=1)
+    counts, more = np.diff(kept_counts, axis=1), np.diff(errors, axis=1)
     slope = more / np.maximum(counts, 1)
-    steps = np.diff(harmonic[kept.astype(np.intp)], axis=1)
-    aurc = (more + (errors[:, :-1] - slope * kept[:, :-1]) * steps).sum(axis=1) / examples
+    steps = np.diff(harmonic[kept_counts.astype(np.intp)], axis=1)
+    aurc = (more + (errors[:, :-1] - slope * kept_counts[:, :-1]) * steps).sum(axis=1) / examples
     correct = (examples - wrong).astype(np.intp)
     best = (wrong - correct * (harmonic[examples.astype(np.intp)] - harmonic[correct])) / examples
     risk = wrong / examples
@@ -400,22 +403,22 @@ def guarantee_budget(ranking: Ranking, budget: int, *, confidence: float = 0.95,
 
 def _guarantee(ranking: Ranking, threshold: float, others: Array, confidence: float, seed: int) -> Guarantee | None:
     """Test a threshold on examples whose labels did not choose it; None where it refers all of them."""
-    found = _evaluate_on(ranking, threshold, others)
-    rest = len(others) - len(found.referred)
+    outcome = _evaluate_on(ranking, threshold, others)
+    rest = len(others) - len(outcome.referred)
     if not rest:
         return None
     if ranking.groups is None:
-        accuracy = _accuracy_bound(rest - found.missed, rest, confidence)
+        accuracy = _accuracy_bound(rest - outcome.missed, rest, confidence)
     else:
         accuracy = _group_accuracy_bound(ranking.select(others), threshold, confidence, seed)
         if not accuracy:
             return None
-    return Guarantee(threshold, confidence, accuracy, found, others)
+    return Guarantee(threshold, confidence, accuracy, outcome, others)
 
 
 def _evaluate_on(ranking: Ranking, threshold: float, others: Array) -> Referral:
-    found = evaluate_threshold(ranking.select(others), threshold)
-    return replace(found, referred=others[found.referred])
+    outcome = evaluate_threshold(ranking.select(others), threshold)
+    return replace(outcome, referred=others[outcome.referred])
 
 
 def guarantee_accuracy(
@@ -442,14 +445,14 @@ def guarantee_accuracy(
     effect = design_effect(~first.correct, float((~first.correct).mean()), first.groups)
     rest = ((len(first) - referred) / effect).astype(np.int64)
     start = _likeliest_to_pass(rest, missed / effect, accuracy, confidence)
-    found = None
+    threshold_or_none = None
     for threshold in thresholds[start::-1]:
         if not _passes(second, threshold, accuracy, confidence, seed):
             break
-        found = float(threshold)
-    if found is None:
+        threshold_or_none = float(threshold)
+    if threshold_or_none is None:
         return None
-    return Guarantee(found, confidence, accuracy, _evaluate_on(ranking, found, others), others)
+    return Guarantee(threshold_or_none, confidence, accuracy, _evaluate_on(ranking, threshold_or_none, others), others)
 
 
 def _likeliest_to_pass(rest: Array, missed: Array, accuracy: float, confidence: float) -> int:
@@ -465,8 +468,8 @@ def _likeliest_to_pass(rest: Array, missed: Array, accuracy: float, confidence: 
 
 def _passes(ranking: Ranking, threshold: float, accuracy: float, confidence: float, seed: int) -> bool:
     """Whether a test refuses that the accuracy of the rest is below `accuracy`."""
-    kept = ranking.uncertainty < threshold
-    count, right = int(np.count_nonzero(kept)), int(np.count_nonzero(ranking.correct[kept]))
+    is_kept = ranking.uncertainty < threshold
+    count, right = int(np.count_nonzero(is_kept)), int(np.count_nonzero(ranking.correct[is_kept]))
     if not count:
         return False
     if ranking.groups is None:
@@ -483,8 +486,8 @@ def _group_losses(ranking: Ranking, threshold: float, risk: float, seed: int) ->
     """
     assert ranking.groups is not None
     numbers, sizes = number_groups(ranking.groups)
-    kept = ranking.uncertainty < threshold
-    rest, wrong = (np.bincount(numbers, each, len(sizes)) for each in (kept, kept & ~ranking.correct))
+    is_kept = ranking.uncertainty < threshold
+    rest, wrong = (np.bincount(numbers, weights, len(sizes)) for weights in (is_kept, is_kept & ~ranking.correct))
     losses = (wrong + (sizes.max() - rest) * risk) / sizes.max()
     return losses[np.random.default_rng(seed).permutation(len(losses))]
 
@@ -582,5 +585,5 @@ def compare_scores(old: Array, new: Array) -> Shift:
         old: (N,) floating point.
         new: (M,) floating point.
     """
-    found = scipy.stats.ks_2samp(old, new)
-    return Shift(float(found.statistic), float(found.pvalue))
+    test = scipy.stats.ks_2samp(old, new)
+    return Shift(float(test.statistic), float(test.pvalue))

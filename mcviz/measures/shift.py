@@ -23,8 +23,8 @@ def compare_categories(old: Array, new: Array) -> Shift:
         old: (N,) texts or numbers, N ≥ 1.
         new: (M,) of the same kind, M ≥ 1.
     """
-    found, places = np.unique(np.concatenate([old, new]), return_inverse=True)
-    counts = np.stack([np.bincount(each, minlength=len(found)) for each in (places[: len(old)], places[len(old) :])])
+    values, places = np.unique(np.concatenate([old, new]), return_inverse=True)
+    counts = np.stack([np.bincount(part, minlength=len(values)) for part in (places[: len(old)], places[len(old) :])])
     expected = counts.sum(axis=0) * min(len(old), len(new)) / (len(old) + len(new))
     rare = expected < LEAST_EXPECTED
     together = counts[:, rare].sum(axis=1) if expected[rare].sum() >= LEAST_EXPECTED else counts[:, :0]
@@ -75,11 +75,13 @@ def estimate_accuracy(probs: Array, labels: Array, new_probs: Array, confidence:
             the squares of how far it would lie by either (Zou & Donner 2008).
     """
     temperature = fit_temperature(probs, labels)
-    chances, new_chances = (1 - apply_temperature(each, temperature).max(axis=1) for each in (probs, new_probs))
+    chances, new_chances = (
+        1 - apply_temperature(predictions, temperature).max(axis=1) for predictions in (probs, new_probs)
+    )
     mistakes = int(np.count_nonzero(probs.argmax(axis=1) != labels))
     excess, expected = excess_mistakes(chances, mistakes, confidence), expected_mistakes(new_chances, confidence)
     share = expected.value + excess.value
     fewest = share - hypot(expected.value - expected.low, excess.value - excess.low)
     most = share + hypot(expected.high - expected.value, excess.high - excess.value)
-    accuracy = Interval(*(float(np.clip(1 - each, 0, 1)) for each in (share, most, fewest)))
+    accuracy = Interval(*(float(np.clip(1 - errors, 0, 1)) for errors in (share, most, fewest)))
     return EstimatedAccuracy(temperature, 1 - expected.value, accuracy)

@@ -75,10 +75,10 @@ def principal_components(images: ImageSource, count: int = COMPONENTS, progress:
         chosen = images[block][sampled[block]]
         sample[done : done + len(chosen)] = _downscale(chosen, stride).reshape(len(chosen), values)
         done += len(chosen)
-    kept = min(count, *sample.shape)
+    components_kept = min(count, *sample.shape)
     with np.errstate(invalid="ignore", divide="ignore"):  # a variance of nothing, where all images are the same
-        pca = PCA(kept, svd_solver="randomized", random_state=0).fit(sample)
-    components = np.empty((total, kept), dtype=np.float32)
+        pca = PCA(components_kept, svd_solver="randomized", random_state=0).fit(sample)
+    components = np.empty((total, components_kept), dtype=np.float32)
     for block in blocks(1):
         pixels = _downscale(images[block], stride)
         components[block] = pca.transform(pixels.reshape(len(pixels), values))

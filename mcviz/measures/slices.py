@@ -49,8 +49,8 @@ class Partition:
         one = np.ones(len(self.members), terms.dtype)
         starts = np.arange(len(self.members) + 1, dtype=np.int32)
         shape = (len(self.keys) + 1, len(self.members))
-        found: Array = scipy.sparse.csc_array((one, self.members, starts), shape=shape) @ terms
-        return found[:-1]
+        sums: Array = scipy.sparse.csc_array((one, self.members, starts), shape=shape) @ terms
+        return sums[:-1]
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ def make_partitions(columns: Mapping[str, Array], pairs: Collection[tuple[str, s
         columns: (N,) integers by the name of a column, the group of each example; below 0 for none.
         pairs: names of two columns each.
     """
-    found = [_partition(columns, names) for names in [*((name,) for name in columns), *pairs]]
-    return [partition for partition in found if partition.keys]
+    partitions = [_partition(columns, names) for names in [*((name,) for name in columns), *pairs]]
+    return [partition for partition in partitions if partition.keys]
 
 
 def _partition(columns: Mapping[str, Array], names: Sequence[str]) -> Partition:
@@ -122,8 +122,8 @@ def _partition(columns: Mapping[str, Array], names: Sequence[str]) -> Partition:
     chosen = np.flatnonzero((sizes >= FEWEST_IN_GROUP) & (2 * sizes <= count))
     slices = np.full(cells + 1, len(chosen), np.int32)  # the last is for examples of no cell, whose number is -1
     slices[chosen] = np.arange(len(chosen))
-    groups = zip(*(each.tolist() for each in np.unravel_index(chosen, shape)), strict=True)
-    keys = tuple(tuple(zip(names, each, strict=True)) for each in groups)
+    groups = zip(*(indices.tolist() for indices in np.unravel_index(chosen, shape)), strict=True)
+    keys = tuple(tuple(zip(names, values, strict=True)) for values in groups)
     return Partition(keys, slices[cell], sizes[chosen], count)
 
 
@@ -154,15 +154,17 @@ def scan_slices(
     """
     random, redraw = np.random.default_rng(seed), _permute_examples if groups is None else permute_groups(groups)
     largest = {name: np.full(permutations, -np.inf) for name in scans}
-    chosen = {name: [each for each in partitions if _is_scanned(each, scan)] for name, scan in scans.items()}
+    chosen = {
+        name: [partition for partition in partitions if _is_scanned(partition, scan)] for name, scan in scans.items()
+    }
     step = max(FEWEST_DRAWS, BLOCK_NUMBERS // max(1, terms.size))
     for start in range(0, permutations, step):
         count = min(step, permutations - start)
-        drawn = redraw(terms, random, count)
-        totals = drawn.sum(axis=0, dtype=np.float64).reshape(len(terms), count)
+        redrawn = redraw(terms, random, count)
+        totals = redrawn.sum(axis=0, dtype=np.float64).reshape(len(terms), count)
         for partition in partitions:
             sizes = partition.sizes[:, None].astype(np.float64)
-            inside = partition.sums(drawn).astype(np.float64).reshape(-1, len(terms), count).transpose(1, 0, 2)
+            inside = partition.sums(redrawn).astype(np.float64).reshape(-1, len(terms), count).transpose(1, 0, 2)
             for name, scan in scans.items():
                 if partition in chosen[name]:
                     z = scan.statistic((sizes, *inside), (np.array(partition.whole), *totals)).max(axis=0)
@@ -325,7 +327,7 @@ def _is_scanned(partition: Partition, scan: Scan) -> bool:
 
 
 def _find_slices(terms: Array, partitions: Sequence[Partition], scan: Scan, largest: Array) -> ScanResult:
-    threshold, found = float(largest[int(scan.level * (1 + len(largest))) - 1]), {}
+    threshold, largest_slices = float(largest[int(scan.level * (1 + len(largest))) - 1]), {}
     sums: dict[Key, Sums] = {}
     for partition in partitions:
         inside = partition.sizes.astype(np.float64), *partition.sums(terms.T).T
@@ -333,25 +335,25 @@ def _find_slices(terms: Array, partitions: Sequence[Partition], scan: Scan, larg
         above = (z > threshold) & (scan.alone is None or scan.alone(inside) > threshold)
         for place in np.flatnonzero(above).tolist():
             key = partition.keys[place]
-            found[key] = FoundSlice(key, int(partition.sizes[place]), float(z[place]))
-            sums[key] = [each[place] for each in inside]
-    named = _drop_parts(found, sums, scan.statistic, threshold)
-    count = sum(len(each.keys) for each in partitions)
-    return ScanResult(tuple(sorted(named, key=lambda each: -each.z)), threshold if count else inf, count)
+            largest_slices[key] = FoundSlice(key, int(partition.sizes[place]), float(z[place]))
+            sums[key] = [sums_of_term[place] for sums_of_term in inside]
+    named = _drop_parts(largest_slices, sums, scan.statistic, threshold)
+    count = sum(len(partition.keys) for partition in partitions)
+    return ScanResult(tuple(sorted(named, key=lambda slice_: -slice_.z)), threshold if count else inf, count)
 
 
 def _drop_parts(
-    found: Mapping[Key, FoundSlice], sums: Mapping[Key, Sums], statistic: Statistic, threshold: float
+    slices: Mapping[Key, FoundSlice], sums: Mapping[Key, Sums], statistic: Statistic, threshold: float
 ) -> Iterator[FoundSlice]:
     """Yield the slices, but for pairs that are no worse than the rest of a parent, and parents that a pair replaces."""
     replaced: set[Key] = set()
-    kept = []
-    for key, each in found.items():
-        parents = [(part,) for part in key if len(key) > 1 and (part,) in found]
+    remaining = []
+    for key, slice_ in slices.items():
+        parents = [(part,) for part in key if len(key) > 1 and (part,) in slices]
         if all(_is_worse_part(sums[key], sums[parent], statistic, threshold) for parent in parents):
-            kept.append(each)
-            replaced.update(parent for parent in parents if each.z > found[parent].z)
-    return (each for each in kept if each.key not in replaced)
+            remaining.append(slice_)
+            replaced.update(parent for parent in parents if slice_.z > slices[parent].z)
+    return (slice_ for slice_ in remaining if slice_.key not in replaced)
 
 
 def _is_worse_part(part: Sums, parent: Sums, statistic: Statistic, threshold: float) -> bool:
@@ -360,7 +362,7 @@ def _is_worse_part(part: Sums, parent: Sums, statistic: Statistic, threshold: fl
 
 def _subtract(whole: Sums, inside: Sums) -> list[Array]:
     """The sums of the other examples."""
-    return [every - each for every, each in zip(whole, inside, strict=True)]
+    return [every - part for every, part in zip(whole, inside, strict=True)]
 
 
 def _log_likelihood(successes: Array, trials: Array) -> Array:

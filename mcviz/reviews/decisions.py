@@ -79,15 +79,15 @@ class ReviewSummary:
 
     def decisions_by(self, reviewer: str) -> dict[int, Decision]:
         """Return the decisions of one reviewer, by example."""
-        return {each.example: each for each in self.decisions if each.reviewer == reviewer}
+        return {decision.example: decision for decision in self.decisions if decision.reviewer == reviewer}
 
     def by_example(self) -> dict[int, list[Decision]]:
         """Return the decisions about each example, without skips."""
-        found: dict[int, list[Decision]] = {}
-        for each in self.decisions:
-            if each.kind != "skip":
-                found.setdefault(each.example, []).append(each)
-        return found
+        by_example: dict[int, list[Decision]] = {}
+        for decision in self.decisions:
+            if decision.kind != "skip":
+                by_example.setdefault(decision.example, []).append(decision)
+        return by_example
 
     def disagreements(self) -> dict[int, list[Decision]]:
         """Return the decisions about each disputed example.
@@ -98,24 +98,24 @@ class ReviewSummary:
         return {
             example: decisions
             for example, decisions in self.by_example().items()
-            if len({each.label_is_right for each in decisions}) > 1 or len(named_classes(decisions)) > 1
+            if len({decision.label_is_right for decision in decisions}) > 1 or len(named_classes(decisions)) > 1
         }
 
     def agreements(self) -> list[Agreement]:
         """Compute the agreement of each two reviewers who decided about the same examples."""
         by_reviewer: dict[str, dict[int, str]] = {}
-        for each in self.decisions:
-            if each.kind != "skip":
-                by_reviewer.setdefault(each.reviewer, {})[each.example] = _answer(each)
-        found = []
+        for decision in self.decisions:
+            if decision.kind != "skip":
+                by_reviewer.setdefault(decision.reviewer, {})[decision.example] = _answer(decision)
+        agreements = []
         for one, other in combinations(sorted(by_reviewer), 2):
             both = sorted(by_reviewer[one].keys() & by_reviewer[other].keys())
             answers = [[by_reviewer[name][example] for example in both] for name in (one, other)]
             if both:
                 same = sum(a == b for a, b in zip(*answers, strict=True))
                 kappa = float(cohen_kappa_score(*answers)) if len(set(answers[0] + answers[1])) > 1 else None
-                found.append(Agreement((one, other), len(both), same, kappa))
-        return found
+                agreements.append(Agreement((one, other), len(both), same, kappa))
+        return agreements
 
 
 def summarise_reviews(run: Run, rows: Iterable[ReviewRow]) -> ReviewSummary:
@@ -140,28 +140,35 @@ def summarise_reviews(run: Run, rows: Iterable[ReviewRow]) -> ReviewSummary:
             latest[key] = row
     indices = {name: index for index, name in enumerate(run.class_names)}
     labels = label_names(run)
-    found = [_decision(row, indices, labels) for row in latest.values()]
-    return ReviewSummary(tuple(each for each in found if each), notes, sum(each is None for each in found))
+    decisions = [_decision(row, indices, labels) for row in latest.values()]
+    return ReviewSummary(
+        tuple(decision for decision in decisions if decision), notes, sum(decision is None for decision in decisions)
+    )
 
 
 def select_new_entries(entries: Sequence[Entry], known: ReviewSummary, class_names: Sequence[str]) -> list[Entry]:
     """Select the entries that are not among their reviewers' decisions yet."""
     existing: set[tuple[int, str, str, str | None]] = {
-        (each.example, each.reviewer, each.kind, None if each.class_index is None else class_names[each.class_index])
-        for each in known.decisions
+        (
+            decision.example,
+            decision.reviewer,
+            decision.kind,
+            None if decision.class_index is None else class_names[decision.class_index],
+        )
+        for decision in known.decisions
     }
     existing |= {(example, reviewer, "note", note) for (example, reviewer), note in known.notes.items()}
     return [
-        each
-        for each in entries
-        if (each.example, each.reviewer, each.kind, each.note if each.kind == "note" else each.class_name)
+        entry
+        for entry in entries
+        if (entry.example, entry.reviewer, entry.kind, entry.note if entry.kind == "note" else entry.class_name)
         not in existing
     ]
 
 
 def named_classes(decisions: Iterable[Decision]) -> set[int | None]:
     """Return the classes named by decisions without skips; None stands for "no class fits"."""
-    return {each.class_index for each in decisions if each.kind != "wrong_label"}
+    return {decision.class_index for decision in decisions if decision.kind != "wrong_label"}
 
 
 def label_names(run: Run) -> list[str] | None:
@@ -188,9 +195,9 @@ def _answer(decision: Decision) -> str:
 
 def settled_examples(run: Run, known: ReviewSummary) -> np.ndarray:
     """(N,) bool: whether each example is decided and undisputed."""
-    found = np.zeros(len(run), bool)
-    found[list(known.by_example().keys() - known.disagreements().keys())] = True
-    return found
+    is_decided = np.zeros(len(run), bool)
+    is_decided[list(known.by_example().keys() - known.disagreements().keys())] = True
+    return is_decided
 
 
 @dataclass(frozen=True)
@@ -237,7 +244,7 @@ def compute_outcome(run: Run, known: ReviewSummary) -> Outcome:
     prediction = run.mean_probs.argmax(axis=1)
     answers, done, wrong = given.copy(), settled_examples(run, known), np.zeros(len(run), bool)
     for example, decisions in known.by_example().items():
-        wrong[example] = all(each.label_is_right is False for each in decisions)
+        wrong[example] = all(decision.label_is_right is False for decision in decisions)
         if done[example] or wrong[example]:
             classes = named_classes(decisions)
             index = classes.pop() if len(classes) == 1 else None
@@ -276,17 +283,19 @@ def corrected_labels(run: Run, known: ReviewSummary) -> pd.DataFrame:
         class that reviewers settled it with, or else the given label; `who` decided about it, `when` last, in UTC, and
         what they noted, `note`.
     """
-    found, by_example = compute_outcome(run, known), known.by_example()
+    outcome, by_example = compute_outcome(run, known), known.by_example()
     names = np.array(run.class_names, object)
     rows = pd.DataFrame({"id": run.scores()["id"].to_numpy(str)})
     rows["old"] = "" if run.labels is None else names[run.labels]
-    rows["new"] = names[found.labels]
+    rows["new"] = names[outcome.labels]
     decided = [by_example.get(example, []) for example in range(len(run))]
-    rows["who"] = [", ".join(each.reviewer for each in decisions) for decisions in decided]
-    rows["when"] = [max((each.time.isoformat() for each in decisions), default="") for decisions in decided]
-    notes = [[known.notes.get((each.example, each.reviewer), "") for each in decisions] for decisions in decided]
-    rows["note"] = ["; ".join(filter(None, each)) for each in notes]
-    return rows[found.mask].reset_index(drop=True)
+    rows["who"] = [", ".join(decision.reviewer for decision in decisions) for decisions in decided]
+    rows["when"] = [max((decision.time.isoformat() for decision in decisions), default="") for decisions in decided]
+    notes = [
+        [known.notes.get((decision.example, decision.reviewer), "") for decision in decisions] for decisions in decided
+    ]
+    rows["note"] = ["; ".join(filter(None, texts)) for texts in notes]
+    return rows[outcome.mask].reset_index(drop=True)
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -102,7 +102,7 @@ def find_open_moves(folder: str | os.PathLike[str], moves: list[Move]) -> list[M
     root = Path(folder)
     if not root.is_dir():
         raise InvalidInputError(f"There is no folder {folder}. Give the one that holds a folder a class.")
-    found = []
+    all_moves = []
     try:
         for move in moves:
             source, target = _find_file(root, move.source), _find_file(root, move.target)
@@ -111,10 +111,10 @@ def find_open_moves(folder: str | os.PathLike[str], moves: list[Move]) -> list[M
             if source is not None and target is not None and not os.path.samestat(source, target):
                 raise InvalidInputError(f"{root / move.target} is there already. Rename it, or {root / move.source}.")
             if source is not None:
-                found.append(move)
+                all_moves.append(move)
     except OSError as error:
         raise StorageError(f"{root} cannot be read: {error.strerror or error}.") from error
-    return found
+    return all_moves
 
 
 def move_files(folder: str | os.PathLike[str], moves: list[Move]) -> None:
@@ -149,13 +149,13 @@ def _find_file(root: Path, name: str) -> os.stat_result | None:
     for number, part in enumerate(parts, 1):
         path = path / part
         try:
-            found = path.lstat()
+            status = path.lstat()
         except FileNotFoundError:
             return None
-        if not (stat.S_ISREG if number == len(parts) else stat.S_ISDIR)(found.st_mode):
+        if not (stat.S_ISREG if number == len(parts) else stat.S_ISDIR)(status.st_mode):
             kind = "file" if number == len(parts) else "folder"
             raise InvalidInputError(f"{path} should be a {kind}, and no link. Nothing is moved.")
-    return found
+    return status
 
 
 def decisions_table(run: Run, known: ReviewSummary) -> pd.DataFrame:
@@ -166,17 +166,17 @@ def decisions_table(run: Run, known: ReviewSummary) -> pd.DataFrame:
         wrong_label or skip), `class` (Int64), `class_name`, `note`, `time` (UTC).
     """
     scores, names = run.scores(), dict(enumerate(run.class_names))
-    examples = [each.example for each in known.decisions]
+    examples = [decision.example for decision in known.decisions]
     rows = scores.loc[examples, ["id", "label", "prediction"]].reset_index()
     rows.insert(3, "label_name", rows["label"].map(names).astype("string"))
     rows["prediction_name"] = rows["prediction"].map(names).astype("string")
-    rows["reviewer"] = pd.array([each.reviewer for each in known.decisions], "string")
-    rows["decision"] = pd.array([each.kind for each in known.decisions], "string")
-    rows["class"] = pd.array([each.class_index for each in known.decisions], "Int64")
+    rows["reviewer"] = pd.array([decision.reviewer for decision in known.decisions], "string")
+    rows["decision"] = pd.array([decision.kind for decision in known.decisions], "string")
+    rows["class"] = pd.array([decision.class_index for decision in known.decisions], "Int64")
     rows["class_name"] = rows["class"].map(names).astype("string")
-    notes = [known.notes.get((each.example, each.reviewer), "") for each in known.decisions]
+    notes = [known.notes.get((decision.example, decision.reviewer), "") for decision in known.decisions]
     rows["note"] = pd.array(notes, "string")
-    rows["time"] = pd.to_datetime([each.time for each in known.decisions], utc=True)
+    rows["time"] = pd.to_datetime([decision.time for decision in known.decisions], utc=True)
     return rows
 
 
@@ -204,12 +204,12 @@ def encode_npz(run: Run, known: ReviewSummary) -> bytes:
         A file with `labels` (N,) int64, `mask` (N,) bool and `reviewed` (N,) bool, as `Outcome` has them, `given` (N,)
         int64, the labels as they were, -1 where unknown, `class_names` (C,) texts, and `ids` (N,) texts.
     """
-    found, file = compute_outcome(run, known), io.BytesIO()
+    outcome, file = compute_outcome(run, known), io.BytesIO()
     np.savez_compressed(
         file,
-        labels=found.labels,
-        mask=found.mask,
-        reviewed=found.settled,
+        labels=outcome.labels,
+        mask=outcome.mask,
+        reviewed=outcome.settled,
         given=np.full(len(run), -1) if run.labels is None else run.labels,
         class_names=np.array(run.class_names, dtype=np.str_),
         ids=run.scores()["id"].to_numpy(np.str_),
@@ -239,9 +239,9 @@ def encode_label_studio(run: Run, known: ReviewSummary, picture: Callable[[np.nd
             "score": float(mean[example, prediction]),
             "result": [_choice(run.class_names[prediction])],
         }
-        annotations = [{"result": _result(run, known, each)} for each in decisions]
-        shown = _task_content(run, example, picture)
-        tasks.append({"data": data | shown, "annotations": annotations, "predictions": [predicted]})
+        annotations = [{"result": _result(run, known, decision)} for decision in decisions]
+        content = _task_content(run, example, picture)
+        tasks.append({"data": data | content, "annotations": annotations, "predictions": [predicted]})
     return msgspec.json.format(msgspec.json.encode(tasks))
 
 
@@ -276,12 +276,12 @@ def _task_content(run: Run, example: int, picture: Callable[[np.ndarray], str] |
 
 def _result(run: Run, known: ReviewSummary, decision: Decision) -> list[dict[str, Any]]:
     reviewer = {"meta": {"text": [decision.reviewer]}}  # a name here is no user there, who alone could be its author
-    found = [_choice(decision.in_words(run.class_names)) | reviewer]
+    results = [_choice(decision.in_words(run.class_names)) | reviewer]
     if note := known.notes.get((decision.example, decision.reviewer)):
-        found.append(
+        results.append(
             {"from_name": NOTE_NAME, "to_name": OBJECT_NAME, "type": "textarea", "value": {"text": [note]}} | reviewer
         )
-    return found
+    return results
 
 
 def _choice(choice: str) -> dict[str, Any]:
@@ -345,43 +345,47 @@ def read_label_studio(run: Run, content: bytes) -> list[Entry]:
 
 def _find_example(run: Run, ids: dict[str, int], task: _LabelStudioTask, number: int) -> int:
     name, example = task.data.get("id"), task.data.get("example")
-    found = (ids.get(name) if isinstance(name, str) else None) if ids else example
-    if type(found) is not int or not 0 <= found < len(run):
+    place = (ids.get(name) if isinstance(name, str) else None) if ids else example
+    if type(place) is not int or not 0 <= place < len(run):
         named = repr(name if ids else example)
         raise InvalidInputError(
             f"Task {number} is about {'the id' if ids else 'the example'} {one_line(named):.80}, which this run does "
             "not have. Import what was exported from a run over the same examples."
         )
-    return found
+    return place
 
 
 def _annotation_entries(run: Run, example: int, label: str | None, annotation: _Annotation, number: int) -> list[Entry]:
     reviewer = _reviewer_name(annotation)
     if annotation.was_cancelled:
         return [Entry(example, reviewer, "skip", label=label)]
-    chosen = [choice for each in annotation.result if each.type == "choices" for choice in each.value.choices]
-    texts = [each.value.text for each in annotation.result if each.type == "textarea"]
-    notes = [text for each in texts for text in ([each] if isinstance(each, str) else each)]
+    chosen = [choice for result in annotation.result if result.type == "choices" for choice in result.value.choices]
+    texts = [result.value.text for result in annotation.result if result.type == "textarea"]
+    notes = [
+        text
+        for text_or_texts in texts
+        for text in ([text_or_texts] if isinstance(text_or_texts, str) else text_or_texts)
+    ]
     if len(chosen) != 1:
         raise InvalidInputError(
             f"Each annotation should have one choice; one of task {number} has {len(chosen)}. Correct it there."
         )
-    found = [Entry(example, reviewer, "note", note=printable(note), label=label) for note in notes if note.strip()]
+    entries = [Entry(example, reviewer, "note", note=printable(note), label=label) for note in notes if note.strip()]
     if chosen[0] in run.class_names:
-        return [*found, Entry(example, reviewer, "class", class_name=chosen[0], label=label)]
+        return [*entries, Entry(example, reviewer, "class", class_name=chosen[0], label=label)]
     kinds: dict[str, EntryKind] = {NO_CLASS_FITS: "none", LABEL_IS_WRONG: "wrong_label"}
     if chosen[0] not in kinds:
         raise InvalidInputError(
             f"Task {number} has the choice “{one_line(chosen[0]):.80}”, which is no class of this run. Rename it "
             "there, or import it for the run that has it."
         )
-    return [*found, Entry(example, reviewer, kinds[chosen[0]], label=label)]
+    return [*entries, Entry(example, reviewer, kinds[chosen[0]], label=label)]
 
 
 def _reviewer_name(annotation: _Annotation) -> str:
     user, changed_by, named = annotation.completed_by, annotation.updated_by, []
     if changed_by is None:
-        named = [text for each in annotation.result for text in each.meta.text]
+        named = [text for result in annotation.result for text in result.meta.text]
     elif not (isinstance(user, dict) and user.get("id") == changed_by):
         user = changed_by  # who was reviewer before has not said this
     if isinstance(user, dict):  # as it is exported with the users' addresses

@@ -99,8 +99,8 @@ class Reviews:
             if _is_new(connection):
                 return []
             columns = "*" if self._check_format(connection) == REVIEWS_FORMAT else "*, NULL"
-            found = connection.execute(f"SELECT {columns} FROM decisions ORDER BY number").fetchall()
-        return self._check_rows(found)
+            lines = connection.execute(f"SELECT {columns} FROM decisions ORDER BY number").fetchall()
+        return self._check_rows(lines)
 
     def add(
         self,
@@ -154,16 +154,16 @@ class Reviews:
         if not self._exists():
             return None
         with self._transaction("written") as connection:
-            found = connection.execute(
+            last = connection.execute(
                 "SELECT number, example FROM decisions WHERE reviewer = ?1 AND kind <> 'undo' AND number NOT IN "
                 "(SELECT undone FROM decisions WHERE reviewer = ?1 AND kind = 'undo' AND undone IS NOT NULL) "
                 "ORDER BY number DESC LIMIT 1",
                 (reviewer,),
             ).fetchone()
-            if found is None:
+            if last is None:
                 return None
-            _insert(connection, Entry(found[1], reviewer, "undo", undone=found[0]))
-        return int(found[1])
+            _insert(connection, Entry(last[1], reviewer, "undo", undone=last[0]))
+        return int(last[1])
 
     def _exists(self) -> bool:
         try:
@@ -182,14 +182,14 @@ class Reviews:
         if entry.kind == "note":
             _check_text("note", entry.note, LONGEST_NOTE, least=0)
 
-    def _check_rows(self, found: list[tuple[Any, ...]]) -> list[ReviewRow]:
+    def _check_rows(self, lines: list[tuple[Any, ...]]) -> list[ReviewRow]:
         with_checksums = False
-        for *values, checksum in found:
+        for *values, checksum in lines:
             with_checksums |= checksum is not None
             if with_checksums and checksum != _checksum(values):
                 raise self._damage_error(f"line {values[0]} is not what was written")
         try:
-            rows = msgspec.convert([line[:-1] for line in found], list[ReviewRow])
+            rows = msgspec.convert([line[:-1] for line in lines], list[ReviewRow])
         except msgspec.ValidationError as error:
             raise self._damage_error(first_line(error)) from error
         count = self._examples[1]
@@ -248,8 +248,8 @@ class Reviews:
             raise self._damage_error("its tables are not those of reviews")
         if connection.execute("SELECT * FROM examples").fetchall() != [self._examples]:
             raise self._damage_error("it is of other examples")
-        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()  # no checksum tells that lines are missing
-        if found != "ok":
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()  # no checksum tells that lines are missing
+        if verdict != "ok":
             raise self._damage_error("SQLite finds it malformed")
         return version
 
@@ -336,7 +336,7 @@ def _application_id(connection: sqlite3.Connection) -> int:
 
 
 def _statements(connection: sqlite3.Connection) -> set[str | None]:
-    return {each[0] for each in connection.execute("SELECT sql FROM sqlite_schema")}
+    return {line[0] for line in connection.execute("SELECT sql FROM sqlite_schema")}
 
 
 def _check_text(name: str, value: str | None, longest: int, least: int = 1) -> None:

@@ -152,17 +152,17 @@ def _contiguous_runs(numbers: np.ndarray) -> Iterator[tuple[int, int]]:
 def stored_arrays(manifest: Manifest) -> dict[str, StoredArray]:
     """The arrays that a run has, by name."""
     layout, count = manifest.layout, manifest.examples.count
-    found = list(task_of(manifest).arrays(manifest))
+    arrays = list(task_of(manifest).arrays(manifest))
     if manifest.images is not None and manifest.images.stored:
         in_chunk, in_shard = layout.images_per_chunk, layout.images_per_shard
         shape, dtype = (count, *manifest.images.shape), manifest.images.dtype
-        found.append(
+        arrays.append(
             StoredArray("images", shape, dtype, ("example", "height", "width", "channel"), in_chunk, in_shard, 0)
         )
     if manifest.features is not None:
         attributes = {"long_name": "features by which examples are alike"}
-        found.append(by_example("features", count, ("feature", manifest.features), attributes))
-    return {array.name: array for array in found}
+        arrays.append(by_example("features", count, ("feature", manifest.features), attributes))
+    return {array.name: array for array in arrays}
 
 
 def read_whole_manifest(folder: Folder, name: str = NAME) -> Manifest:
@@ -215,8 +215,8 @@ def shard_file(manifest: Manifest, array: StoredArray, shard: int) -> str:
 def complete_shards(manifest: Manifest) -> list[int]:
     """The numbers of the shards whose passes are complete."""
     prefixes = [f"{manifest.store}/{name}/c." for name in task_of(manifest).pass_arrays(manifest)]
-    found = [{int(file.split(".")[2]) for file in manifest.files if file.startswith(prefix)} for prefix in prefixes]
-    return sorted(set.intersection(*found))
+    shards = [{int(file.split(".")[2]) for file in manifest.files if file.startswith(prefix)} for prefix in prefixes]
+    return sorted(set.intersection(*shards))
 
 
 def bytes_per_prediction(passes: np.ndarray, task: str, predicts: Predicts) -> float:
@@ -318,12 +318,12 @@ class ArrayReader:
         files: dict[str, Any] = {"zarr.json": _buffer(read_verified(self._folder, self._manifest, name))}
         try:
             opened = zarr.open_array(MemoryStore(files), mode="r")
-            found = opened.shape, str(opened.dtype), opened.chunks, opened.shards or opened.chunks
+            layout = opened.shape, str(opened.dtype), opened.chunks, opened.shards or opened.chunks
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise corrupt(self._folder.address(name), f"is damaged: {error}") from error
         inner = array.shape[1:]
-        if found != (array.shape, array.dtype, (array.chunk, *inner), (array.shard, *inner)):
-            raise corrupt(self._folder.address(name), f"describes another array than the manifest: {found}")
+        if layout != (array.shape, array.dtype, (array.chunk, *inner), (array.shard, *inner)):
+            raise corrupt(self._folder.address(name), f"describes another array than the manifest: {layout}")
         self._opened[array.name] = opened, files
         return self._opened[array.name]
 

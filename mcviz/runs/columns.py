@@ -58,8 +58,8 @@ def column_groups(values: pd.Series, kind: ColumnKind) -> Groups:
     """The groups of a column: a value each, or for many numbers a range each."""
     texts = _ranges(values.astype(float)) if kind == "number" else as_texts(values)
     order = texts.iloc[values.argsort()] if pd.api.types.is_numeric_dtype(values) else texts.sort_values()
-    found = pd.Categorical(texts, order.unique())
-    return Groups(tuple(map(one_line, found.categories)), found.codes.astype(np.int64))
+    categories = pd.Categorical(texts, order.unique())
+    return Groups(tuple(map(one_line, categories.categories)), categories.codes.astype(np.int64))
 
 
 def as_texts(values: pd.Series) -> pd.Series:

@@ -45,8 +45,11 @@ def data_set_of(run: Run) -> DataSet:
     if run.columns is None:
         return held
     own = run.columns.drop(columns=["id", *examples.content]).reset_index(drop=True)
-    found = list(_as_it_may_have_been(held, tuple(run.columns["id"]), own))
-    return next((each for each in found if _columns_sha256(run, each) == examples.columns_sha256), found[0])
+    candidates = list(_as_it_may_have_been(held, tuple(run.columns["id"]), own))
+    return next(
+        (candidate for candidate in candidates if _columns_sha256(run, candidate) == examples.columns_sha256),
+        candidates[0],
+    )
 
 
 def _images_of(run: Run) -> LazyRows:

@@ -176,12 +176,12 @@ class AddedScores:
 
     def register(self, scores: Scores) -> Scores:
         """Copy the registry of a task, with these scores behind its own."""
-        found = scores.copy()
-        for name, each in self.about.items():
+        registry = scores.copy()
+        for name, about in self.about.items():
             label = name.replace("_", " ").capitalize()
-            meaning = each.meaning or f"It was added to the run. {each.uncertain_when.capitalize()}: uncertain."
-            found[name] = Score(name, label, "", each.uncertain_when, meaning, _refuse_to_compute, needs=())
-        return found
+            meaning = about.meaning or f"It was added to the run. {about.uncertain_when.capitalize()}: uncertain."
+            registry[name] = Score(name, label, "", about.uncertain_when, meaning, _refuse_to_compute, needs=())
+        return registry
 
 
 def read_added_scores(folder: Folder, manifest: Manifest, taken: Callable[[], Collection[str]]) -> AddedScores:
@@ -216,7 +216,7 @@ def encode_added_scores(
     if len(scores) > MOST_SCORES:
         raise InvalidInputError(f"A run takes at most {MOST_SCORES} scores more. Received: {name}, beyond that.")
     metadata = msgspec.json.encode(Metadata(manifest.examples.sha256, scores))
-    columns = {} if added.table is None else {each: added.table[each].to_numpy() for each in added.about}
+    columns = {} if added.table is None else {name: added.table[name].to_numpy() for name in added.about}
     return encode_table(tuple(ids), len(ids), {}, {**columns, name: values}, {METADATA_KEY: metadata})
 
 
@@ -279,8 +279,8 @@ def match_values(values: Any, ids: "pd.Series") -> np.ndarray:
         raise validate.invalid("values", "numbers", f"dtype {values.dtype}")
     given = values.to_numpy(np.float64, na_value=np.nan)
     with np.errstate(over="ignore", under="ignore"):  # which is told below
-        kept = given.astype(np.float32)
-    unusable = ~np.isfinite(kept) | ((kept == 0) & (given != 0))
+        packed = given.astype(np.float32)
+    unusable = ~np.isfinite(packed) | ((packed == 0) & (given != 0))
     if unusable.any():
         first = int(unusable.argmax())
         raise validate.invalid(
@@ -289,7 +289,7 @@ def match_values(values: Any, ids: "pd.Series") -> np.ndarray:
             f"{given[first]:g} for {one_line(ids.iloc[first]):.80}",
             "Fill in what is missing, and give the logarithm of what is very large or small.",
         )
-    return kept
+    return packed
 
 
 def _decode(content: bytes, manifest: Manifest, taken: Collection[str]) -> AddedScores:

@@ -107,10 +107,10 @@ class ListedRun:
     def as_json(self) -> dict[str, Any]:
         """The row of a list in types that JSON has; unknown values are null."""
         manifest = self.manifest
-        found: dict[str, Any] = {"name": self.name, "path": self.path, "state": self.state, "message": self.message}
-        found |= {"bytes": self.bytes, "examples_done": self.examples_done if manifest else None}
+        row: dict[str, Any] = {"name": self.name, "path": self.path, "state": self.state, "message": self.message}
+        row |= {"bytes": self.bytes, "examples_done": self.examples_done if manifest else None}
         model = manifest.model if manifest else None
-        return found | {
+        return row | {
             "model": model.name if model else None,
             "data": manifest.about.get("source") if manifest else None,
             "task": manifest.task if manifest else None,
@@ -154,13 +154,13 @@ class Removal:
         if self.link:
             return ["Only the link to the run goes. The run itself stays where it is."]
         what = "passes, scores and all else that the run keeps" + (", its model too" if self.model else "")
-        found = [f"{_count_files(self.files)}, {format_bytes(self.bytes)}: {what}."]
+        sentences = [f"{_count_files(self.files)}, {format_bytes(self.bytes)}: {what}."]
         if self.derived:
             names = ", ".join(name.removesuffix(".npz") for name in sorted(self.derived))
-            found.append(f"What was derived from it goes too, {format_bytes(sum(self.derived.values()))}: {names}.")
+            sentences.append(f"What was derived from it goes too, {format_bytes(sum(self.derived.values()))}: {names}.")
         if self.stays:
-            found.append(f"Files that are not part of the run stay in its folder: {list_names(self.stays)}.")
-        return found
+            sentences.append(f"Files that are not part of the run stay in its folder: {list_names(self.stays)}.")
+        return sentences
 
 
 def cache_folder() -> Path:
@@ -195,14 +195,14 @@ def list_runs(folder: str | os.PathLike[str]) -> list[ListedRun]:
     """
     here = folder_at(folder)
     names = sorted({*here.subfolders_with(NAME), *here.subfolders_with(REMOVED)})
-    found = [_inspect(here, name) for name in names if not name.startswith(".")]
-    return [run for run in found if run is not None]
+    inspected = [_inspect(here, name) for name in names if not name.startswith(".")]
+    return [run for run in inspected if run is not None]
 
 
 def list_shipped_runs() -> list[ListedRun]:
     """The runs that came with mcviz, as `list_runs` has them; they are examples where there is no other."""
-    found = [_inspect(folder_at(run.parent), run.name) for run in shipped_runs().values()]
-    return [run for run in found if run is not None]
+    inspected = [_inspect(folder_at(run.parent), run.name) for run in shipped_runs().values()]
+    return [run for run in inspected if run is not None]
 
 
 def runs_table(folder: str | os.PathLike[str] | None = None) -> "pd.DataFrame":
@@ -253,11 +253,11 @@ def preview_removal(path: str | os.PathLike[str]) -> Removal:
     with suppress(McvizError):  # of a manifest that cannot be read nothing else is known
         elsewhere = folder_at(user_folder(read_manifest(folder).digest)).sizes()
         derived.update({name.removeprefix(DERIVED): count for name, count in elsewhere.items()})
-    kept = {name: count for name, count in own.items() if not name.startswith(DERIVED)}
+    remaining = {name: count for name, count in own.items() if not name.startswith(DERIVED)}
     return Removal(
-        len(kept),
-        sum(kept.values()),
-        not kept.keys().isdisjoint(MODEL_FILES.values()),
+        len(remaining),
+        sum(remaining.values()),
+        not remaining.keys().isdisjoint(MODEL_FILES.values()),
         derived,
         sorted(map(printable, sizes.keys() - own.keys())),
     )
@@ -332,8 +332,10 @@ def rename_run(path: str | os.PathLike[str], name: str, patience: float | None =
     if old.name == name:
         return new.path
     with ExitStack() as held:
-        for each in sorted((folder, new), key=lambda each: each.path):  # in one order, or two could wait for each other
-            held.enter_context(write_lock(each, patience))
+        for locked in sorted(
+            (folder, new), key=lambda path: path.path
+        ):  # in one order, or two could wait for each other
+            held.enter_context(write_lock(locked, patience))
         _require_run(folder, "renamed")
         if os.path.lexists(new.path):
             raise RunExistsError(f"{new.path} is there already. Choose another name, or remove that first.")

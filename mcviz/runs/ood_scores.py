@@ -86,7 +86,7 @@ class OODSet:
 
     def interval(self, detector: str) -> Interval:
         """A detector's AUROC with its 95% interval."""
-        return Interval(*(each.auroc for each in self.figures[detector]))
+        return Interval(*(figures.auroc for figures in self.figures[detector]))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the set and its figures for JSON."""
@@ -134,8 +134,8 @@ class OODScores:
         """
         if not self.sets:
             return []
-        mean = float(np.mean([each.stopped.value for each in self.sets]))
-        hardest = min(self.sets, key=lambda each: each.stopped.value)
+        mean = float(np.mean([set_.stopped.value for set_ in self.sets]))
+        hardest = min(self.sets, key=lambda set_: set_.stopped.value)
         return [
             f"The verdict stops {percent(mean, 0)} of these inputs; of “{hardest.label}”, the hardest, "
             f"{percent(hardest.stopped.value, 0)}.",
@@ -155,26 +155,26 @@ class OODScores:
 
     def with_sets(self, sets: "tuple[OODSet, ...]") -> "OODScores":
         """A copy with more sets, which replace those of the same key; missing figures are computed."""
-        keys = {each.key for each in sets}
-        new = tuple(each if each.figures else self._measure(each) for each in sets)
-        return replace(self, sets=tuple(each for each in self.sets if each.key not in keys) + new)
+        keys = {set_.key for set_ in sets}
+        new = tuple(set_ if set_.figures else self._measure(set_) for set_ in sets)
+        return replace(self, sets=tuple(set_ for set_ in self.sets if set_.key not in keys) + new)
 
     def without(self, key: str) -> "OODScores":
         """A copy without a set."""
-        return replace(self, sets=tuple(each for each in self.sets if each.key != key))
+        return replace(self, sets=tuple(set_ for set_ in self.sets if set_.key != key))
 
     def chart_labels(self) -> dict[str, str]:
         """The labels of the few detectors that a chart shows, short ones where there are."""
-        shown = {name: label for name, label in self.labels.items() if DETECTORS[name].drawn}
-        return {name: DETECTORS[name].short or label for name, label in shown.items()}
+        labels = {name: label for name, label in self.labels.items() if DETECTORS[name].drawn}
+        return {name: DETECTORS[name].short or label for name, label in labels.items()}
 
     def hardest_first(self) -> list[OODSet]:
         """The sets, those first that the verdict detects worst."""
-        return sorted(self.sets, key=lambda each: (each.figures[VERDICT][0].auroc, each.stopped.value))
+        return sorted(self.sets, key=lambda set_: (set_.figures[VERDICT][0].auroc, set_.stopped.value))
 
     def means(self) -> dict[str, float]:
         """The AUROC of each detector, its mean over the sets."""
-        return {name: float(np.mean([each.figures[name][0].auroc for each in self.sets])) for name in self.labels}
+        return {name: float(np.mean([set_.figures[name][0].auroc for set_ in self.sets])) for name in self.labels}
 
     @property
     def table(self) -> "pd.DataFrame":
@@ -188,27 +188,27 @@ class OODScores:
 
         every = [*self.hardest_first(), self.own]
         rows = [
-            {"examples": len(each)}
-            | _name_ends("stopped", each.stopped)
-            | {"sure": each.sure}
-            | _name_ends("stopped_of_sure", None if each is self.own else each.stopped_of_sure)
+            {"examples": len(set_)}
+            | _name_ends("stopped", set_.stopped)
+            | {"sure": set_.sure}
+            | _name_ends("stopped_of_sure", None if set_ is self.own else set_.stopped_of_sure)
             | {
                 column: value
                 for name in self.labels
-                for column, value in _name_ends(name, None if each is self.own else each.interval(name)).items()
+                for column, value in _name_ends(name, None if set_ is self.own else set_.interval(name)).items()
             }
-            for each in every
+            for set_ in every
         ]
-        return pd.DataFrame(rows, pd.Index([each.label for each in every], name="set"))
+        return pd.DataFrame(rows, pd.Index([set_.label for set_ in every], name="set"))
 
     @property
     def text_rows(self) -> list[tuple[str, ...]]:
         """The verdict on each set, as people read it, the hardest first; the names of the columns come first."""
         rows: list[tuple[str, ...]] = [("set", "examples", "stopped", "sure", "stopped of sure")]
-        for each in (*self.hardest_first(), self.own):
-            of_sure = None if each is self.own else each.stopped_of_sure
+        for set_ in (*self.hardest_first(), self.own):
+            of_sure = None if set_ is self.own else set_.stopped_of_sure
             stopped = "" if of_sure is None else percent(of_sure.value)
-            rows.append((each.label, f"{len(each):,}", percent(each.stopped.value), percent(each.sure), stopped))
+            rows.append((set_.label, f"{len(set_):,}", percent(set_.stopped.value), percent(set_.sure), stopped))
         return rows
 
     def __repr__(self) -> str:
@@ -231,15 +231,15 @@ class OODScores:
                 "by_chance": dict(zip(("low", "high"), self.stopped_by_chance, strict=True)),
             },
             "detectors": self.labels,
-            "sets": [each.as_dict() for each in self.sets],
+            "sets": [set_.as_dict() for set_ in self.sets],
         }
 
-    def _measure(self, each: OODSet) -> OODSet:
+    def _measure(self, set_: OODSet) -> OODSet:
         figures = {}
         for name in self.labels:
-            pair = self.own.scores[name].astype(np.float64), each.scores[name].astype(np.float64)
+            pair = self.own.scores[name].astype(np.float64), set_.scores[name].astype(np.float64)
             figures[name] = (detection(*pair), *detection_intervals(*pair))
-        return replace(each, figures=figures)
+        return replace(set_, figures=figures)
 
 
 def _name_ends(name: str, interval: Interval | None) -> dict[str, float]:
@@ -261,12 +261,12 @@ def _describe_sure(sets: tuple[OODSet, ...]) -> str:
     )
 
 
-def _sure(each: OODSet) -> int:
-    return int(each.is_sure.sum())
+def _sure(set_: OODSet) -> int:
+    return int(set_.is_sure.sum())
 
 
-def _sure_and_passing(each: OODSet) -> int:
-    return int((each.is_sure & ~each.is_stopped).sum())
+def _sure_and_passing(set_: OODSet) -> int:
+    return int((set_.is_sure & ~set_.is_stopped).sum())
 
 
 def _describe_best(means: Mapping[str, float], labels: Mapping[str, str]) -> str:
@@ -295,52 +295,54 @@ def save_ood_scores(run: "Run", scores: OODScores) -> bool:
 
 def _pack(scores: OODScores) -> dict[str, np.ndarray]:
     sets = (scores.own, *scores.sets)
-    shown = [_encode_shown(each.shown) for each in sets]
+    encoded = [_encode_shown(set_.shown) for set_ in sets]
     about = {
         "labels": dict(scores.labels),
         "fitted": scores.fitted,
         "calibrated": scores.calibrated,
         "passes": scores.passes,
-        "sets": [_describe_set(each, len(content)) for each, content in zip(sets, shown, strict=True)],
+        "sets": [_describe_set(set_, len(content)) for set_, content in zip(sets, encoded, strict=True)],
     }
     numbers = [
-        np.stack([*(each.scores[name] for name in scores.labels), each.p_values, each.confidence]) for each in sets
+        np.stack([*(set_.scores[name] for name in scores.labels), set_.p_values, set_.confidence]) for set_ in sets
     ]
     return {
         "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
         "numbers": np.concatenate(numbers, axis=1).astype(np.float32),
-        "shown": np.frombuffer(b"".join(shown), np.uint8),
+        "shown": np.frombuffer(b"".join(encoded), np.uint8),
     }
 
 
-def _describe_set(each: OODSet, shown_bytes: int) -> dict[str, Any]:
+def _describe_set(set_: OODSet, shown_bytes: int) -> dict[str, Any]:
     return {
-        "key": each.key,
-        "label": each.label,
-        "source": each.source,
-        "count": len(each),
-        "shown": [each.shown.dtype.str, each.shown.shape, shown_bytes],
-        "shown_are": each.shown_numbers.tolist(),
-        "predictions": each.predictions.tolist(),
-        "figures": {name: list(map(astuple, parts)) for name, parts in each.figures.items()},
+        "key": set_.key,
+        "label": set_.label,
+        "source": set_.source,
+        "count": len(set_),
+        "shown": [set_.shown.dtype.str, set_.shown.shape, shown_bytes],
+        "shown_are": set_.shown_numbers.tolist(),
+        "predictions": set_.predictions.tolist(),
+        "figures": {name: list(map(astuple, parts)) for name, parts in set_.figures.items()},
     }
 
 
-def _encode_shown(shown: np.ndarray) -> bytes:
-    return json.dumps(shown.tolist()).encode() if shown.dtype == object else np.ascontiguousarray(shown).tobytes()
+def _encode_shown(examples: np.ndarray) -> bytes:
+    return (
+        json.dumps(examples.tolist()).encode() if examples.dtype == object else np.ascontiguousarray(examples).tobytes()
+    )
 
 
 def _unpack(arrays: Mapping[str, np.ndarray]) -> OODScores:
     about = json.loads(arrays["about"].tobytes())
-    numbers = np.split(arrays["numbers"], np.cumsum([each["count"] for each in about["sets"]])[:-1], axis=1)
-    shown = np.split(arrays["shown"], np.cumsum([each["shown"][2] for each in about["sets"]])[:-1])
-    own, *sets = map(partial(_read_set, list(about["labels"])), about["sets"], numbers, shown)
+    numbers = np.split(arrays["numbers"], np.cumsum([about_set["count"] for about_set in about["sets"]])[:-1], axis=1)
+    encoded = np.split(arrays["shown"], np.cumsum([about_set["shown"][2] for about_set in about["sets"]])[:-1])
+    own, *sets = map(partial(_read_set, list(about["labels"])), about["sets"], numbers, encoded)
     return OODScores(about["labels"], own, tuple(sets), about["fitted"], about["calibrated"], about["passes"])
 
 
-def _read_set(detectors: Sequence[str], about: Mapping[str, Any], numbers: np.ndarray, shown: np.ndarray) -> OODSet:
+def _read_set(detectors: Sequence[str], about: Mapping[str, Any], numbers: np.ndarray, encoded: np.ndarray) -> OODSet:
     *scores, p_values, confidence = numbers
-    (dtype, shape, _), content, figures = about["shown"], shown.tobytes(), about["figures"].items()
+    (dtype, shape, _), content, figures = about["shown"], encoded.tobytes(), about["figures"].items()
     texts = np.dtype(dtype) == object
     return OODSet(
         about["key"],

@@ -366,8 +366,8 @@ class Run:
         added = self._read_added_scores()
         if added.problem:
             warnings.warn(added.problem, stacklevel=2)
-        found = table[["id", *self.task.table_columns(self.targets), *known, *unknown]]
-        return found if added.table is None else found.join(added.table)
+        scores = table[["id", *self.task.table_columns(self.targets), *known, *unknown]]
+        return scores if added.table is None else scores.join(added.table)
 
     def add_score(self, name: str, values: Any, *, high_is_uncertain: bool = True, meaning: str = "") -> None:
         """Add a score that was made elsewhere to the run, or replace an earlier one of that name.
@@ -393,7 +393,7 @@ class Run:
         require_own(self.path)
         check_name(name, self._taken_names())
         ids = self._table["id"]
-        kept, about = match_values(values, ids), describe(high_is_uncertain, meaning)
+        packed, about = match_values(values, ids), describe(high_is_uncertain, meaning)
         with write_lock(self._folder, PATIENCE):
             if read_manifest(self._folder).digest != self.digest:
                 raise replaced(self.path)
@@ -401,7 +401,7 @@ class Run:
             added = self._read_added_scores()
             if added.problem:
                 raise CorruptRunError(added.problem)
-            content = encode_added_scores(added, self.manifest, ids, name, about, kept)
+            content = encode_added_scores(added, self.manifest, ids, name, about, packed)
             self._folder.write(ADDED_SCORES, content)
             self._added_scores = None
 
@@ -470,8 +470,8 @@ class Run:
         return self.task.compute_quality(self.deterministic_predictions, self.labels)
 
     def _select_quality(self, quality: str, which: int) -> np.ndarray | None:
-        found = self.quality_by_pass if self.task.quality_name == quality else None
-        return None if found is None else found[which]
+        by_way = self.quality_by_pass if self.task.quality_name == quality else None
+        return None if by_way is None else by_way[which]
 
     def _check_example(self, example: int) -> int:
         if isinstance(example, bool) or not isinstance(example, int | np.integer):
@@ -569,13 +569,13 @@ class Run:
             # One pass with that mean does as well, and is read at once.
             return score.compute(self._predictions(self.mean_predictions[None], 0, len(self))).astype(np.float32)
         derived = Derived(f"score-{score.name}", 1, {"values": "float32"})
-        kept = load_derived(self.path, self.digest, derived)
-        if kept is None or kept["values"].shape != (len(self),):
+        stored = load_derived(self.path, self.digest, derived)
+        if stored is None or stored["values"].shape != (len(self),):
             shards = [self.manifest.shard_range(shard) for shard in range(self.manifest.shards)]
             values = [score.compute(self._predictions(self.predictions_block(*shard), *shard)) for shard in shards]
-            kept = {"values": np.concatenate(values).astype(np.float32)}
-            save_derived(self.path, self.digest, derived, kept)
-        return kept["values"]
+            stored = {"values": np.concatenate(values).astype(np.float32)}
+            save_derived(self.path, self.digest, derived, stored)
+        return stored["values"]
 
     def _predictions(self, passes: np.ndarray, start: int, stop: int) -> Any:
         labels, deterministic = self.labels, self.deterministic_predictions
@@ -657,6 +657,6 @@ def _find_wrong_size(folder: Folder, manifest: Manifest) -> CorruptRunError | No
     sizes = folder.sizes(list(manifest.files))
     for name, file in manifest.files.items():
         if sizes.get(name) != file.bytes:
-            found = f"has {sizes[name]} bytes" if name in sizes else "is missing, or no regular file"
-            return corrupt(folder.address(name), f"{found}, and should have {file.bytes}")
+            problem = f"has {sizes[name]} bytes" if name in sizes else "is missing, or no regular file"
+            return corrupt(folder.address(name), f"{problem}, and should have {file.bytes}")
     return None

@@ -266,12 +266,12 @@ class RemoteFolder(Folder):
 
     @override
     def sizes(self, names: list[str] | None = None) -> dict[str, int]:
-        found: dict[str, Any] = {}
+        entries: dict[str, Any] = {}
         with suppress(*MISSING), _as_storage_error(f"{self.path} cannot be listed"):
             self._files.invalidate_cache()
-            found = self._files.find(self._root, detail=True)
+            entries = self._files.find(self._root, detail=True)
         prefix = len(self._root.rstrip("/")) + 1
-        sizes = {path[prefix:]: info["size"] for path, info in found.items()}
+        sizes = {path[prefix:]: info["size"] for path, info in entries.items()}
         return sizes if names is None else {name: sizes[name] for name in names if name in sizes}
 
     @override
@@ -324,11 +324,11 @@ def _open(file: str, flags: int) -> int:
 
 
 def _walk(folder: Path) -> list[tuple[str, int]]:
-    found: list[tuple[str, int]] = []
+    sizes: list[tuple[str, int]] = []
     waiting = [""]
     while waiting:
         inner = waiting.pop()
-        before = len(found) + len(waiting)
+        before = len(sizes) + len(waiting)
         with suppress(FileNotFoundError):  # a writer renames and removes files meanwhile
             try:
                 with os.scandir(folder / inner) as entries:
@@ -337,39 +337,39 @@ def _walk(folder: Path) -> list[tuple[str, int]]:
                             waiting.append(f"{inner}{entry.name}/")
                         else:
                             with suppress(FileNotFoundError):
-                                found.append((inner + entry.name, entry.stat(follow_symlinks=False).st_size))
+                                sizes.append((inner + entry.name, entry.stat(follow_symlinks=False).st_size))
             except OSError:
                 if not inner:
                     raise
-            if inner and len(found) + len(waiting) == before:
-                found.append((inner, 0))
-    return found
+            if inner and len(sizes) + len(waiting) == before:
+                sizes.append((inner, 0))
+    return sizes
 
 
 def _stats(folder: Path, names: list[str]) -> list[tuple[str, int]]:
     linked = tuple(f"{inner}/" for inner in _parents(names) if (folder / inner).is_symlink())
-    found = []
+    sizes = []
     for name in names:
         with suppress(*MISSING):
             status = os.lstat(f"{folder}/{name}")
             if stat.S_ISREG(status.st_mode) and not name.startswith(linked):
-                found.append((name, status.st_size))
-    return found
+                sizes.append((name, status.st_size))
+    return sizes
 
 
 def _parents(names: Iterable[str]) -> set[str]:
     """All folders above some files."""
-    found: set[str] = set()
+    synced: set[str] = set()
     while names := {name.rpartition("/")[0] for name in names} - {""}:
-        found |= names
-    return found
+        synced |= names
+    return synced
 
 
 def sync_with_parents(folder: Path) -> None:
     """Sync a folder and all its parents: a process that made one may have been killed before it was on disk."""
-    for made in (folder, *folder.resolve().parents):
+    for new in (folder, *folder.resolve().parents):
         with suppress(PermissionError):  # of a folder that may be entered and not listed
-            _sync(made)
+            _sync(new)
 
 
 def _sync(folder: Path) -> None:

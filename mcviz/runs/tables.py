@@ -104,14 +104,14 @@ def select_content(columns: "pd.DataFrame", names: tuple[str, ...], of: str) -> 
     missing = [name for name in names if name not in columns]
     if missing:
         raise ValueError(f"it has no column {missing[0]!r:.60}")
-    found = columns[list(names)]
+    texts = columns[list(names)]
     if of == "texts":
-        if not all(isinstance(text, str) for name in names for text in found[name]):
+        if not all(isinstance(text, str) for name in names for text in texts[name]):
             raise ValueError("it lacks texts")
-        return found
-    if not all(pd.api.types.is_numeric_dtype(found[name]) for name in names):
+        return texts
+    if not all(pd.api.types.is_numeric_dtype(texts[name]) for name in names):
         raise ValueError("it has texts in place of numbers")
-    numbers = found.astype("float32")
+    numbers = texts.astype("float32")
     if not np.isfinite(numbers.to_numpy()).all():
         raise ValueError("it lacks numbers")
     return numbers
@@ -141,7 +141,7 @@ def encode_table(
     for name, kind in columns.items():
         table[name] = pa.array(values[name]) if name in values else pa.nulls(count)
         table[name] = table[name].cast(kind)
-    table |= {name: pa.array(each) for name, each in values.items() if name not in columns}
+    table |= {name: pa.array(values_of_score) for name, values_of_score in values.items() if name not in columns}
     file = io.BytesIO()
     pq.write_table(pa.table(table, metadata=metadata), file, compression="zstd")
     return file.getvalue()
@@ -167,8 +167,8 @@ def decode_table(content: bytes, count: int, columns: dict[str, str], scores: tu
         with pq.ParquetFile(io.BytesIO(content)) as file:
             rows = file.metadata.num_rows
             if rows != count or not file.schema_arrow.equals(schema):  # before memory is taken for what it claims
-                found = ", ".join(f"{field.name} {field.type}" for field in file.schema_arrow)
-                raise ValueError(f"it has {rows} rows of {found}")
+                fields = ", ".join(f"{field.name} {field.type}" for field in file.schema_arrow)
+                raise ValueError(f"it has {rows} rows of {fields}")
             table = file.read()
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"it is no Parquet file ({error})") from error

@@ -126,35 +126,37 @@ def _collect_quality(run: Run, name: str) -> dict[str, float]:
     return known | {"mean single pass": single, "ensemble": float(ensembles[-1])}
 
 
-def _compare(run: Run, found: Aggregates) -> dict[str, bool]:
+def _compare(run: Run, aggregates: Aggregates) -> dict[str, bool]:
     """Whether the stored numbers are the recomputed ones, by the file that holds them."""
     manifest, table = run.manifest, run.scores()
-    quality = task_of(manifest).quality_of_totals(manifest, found.totals)
+    quality = task_of(manifest).quality_of_totals(manifest, aggregates.totals)
     ids_agree = run.columns is None or run.columns["id"].equals(table["id"])
     columns = [
-        name in found.columns or table[name].isna().all() for name in task_of(manifest).table_columns(run.targets)
+        name in aggregates.columns or table[name].isna().all() for name in task_of(manifest).table_columns(run.targets)
     ]
     agree = {manifest.table: ids_agree and all(columns)}
-    for name, values in found.columns.items():
+    for name, values in aggregates.columns.items():
         stored = table[name]
         agree[manifest.table] &= bool(stored.notna().all()) and _agrees(manifest, stored.to_numpy(values.dtype), values)
-    for name, rows in (found.arrays | found.totals).items():
+    for name, rows in (aggregates.arrays | aggregates.totals).items():
         agree[f"{manifest.store}/{name}"] = _agrees(manifest, run.array(name), rows)
     return agree | {NAME: _quality_agrees(manifest, quality)}
 
 
-def _quality_agrees(manifest: Manifest, found: float | None) -> bool:
+def _quality_agrees(manifest: Manifest, recomputed: float | None) -> bool:
     """Whether the quality in the manifest is the recomputed one; some manifests have none."""
     stored = manifest.quality
-    return stored is None or (found is not None and abs(stored - found) <= ROUNDING * abs(found))
+    return stored is None or (recomputed is not None and abs(stored - recomputed) <= ROUNDING * abs(recomputed))
 
 
-def _agrees(manifest: Manifest, stored: np.ndarray, found: np.ndarray) -> bool:
+def _agrees(manifest: Manifest, stored: np.ndarray, recomputed: np.ndarray) -> bool:
     """Whether numbers are equal, up to the rounding of fractions on another processor."""
-    if found.dtype.kind != "f":
-        return np.array_equal(stored, found)
-    largest = 1.0 if manifest.classes else np.abs(found).max(axis=0)  # of probabilities, or of each target in its unit
-    return bool(np.all(np.abs(stored - found) <= ROUNDING * largest))
+    if recomputed.dtype.kind != "f":
+        return np.array_equal(stored, recomputed)
+    largest = (
+        1.0 if manifest.classes else np.abs(recomputed).max(axis=0)
+    )  # of probabilities, or of each target in its unit
+    return bool(np.all(np.abs(stored - recomputed) <= ROUNDING * largest))
 
 
 def export_run(run: Run, file: str | os.PathLike[str]) -> None:
@@ -274,10 +276,10 @@ def as_xarray(run: Run) -> "xarray.Dataset":
     if "labels" in variables:
         variables["label"] = variables.pop("labels")
     predicted = [name for name in run.task.table_columns(run.targets) if name.startswith("prediction")]
-    shown = (*predicted, *run.manifest.scores, *run.added_scores)
-    variables |= {name: (("example",), scores[name].to_numpy()) for name in shown}
+    columns = (*predicted, *run.manifest.scores, *run.added_scores)
+    variables |= {name: (("example",), scores[name].to_numpy()) for name in columns}
     names = {"category": list(run.class_names), "target": list(run.targets)}
-    coordinates = {name: each for name, each in names.items() if each}
+    coordinates = {name: texts for name, texts in names.items() if texts}
     attributes = {"passes": run.passes, **run.manifest.settings, "digest": run.digest}
     return xarray.Dataset(variables, coordinates, attributes)
 
@@ -286,10 +288,10 @@ def _collect_arrays(run: Run) -> Arrays:
     """Dimensions and values of passes, deterministic predictions and labels, by their names in an .npz."""
     task, manifest, axis = run.task, run.manifest, "category" if run.class_names else "target"
     passes = task.split(manifest, run.predictions_block(0, None))
-    found: Arrays = {name: (("draw", "example", axis), part) for name, part in passes.items()}
+    arrays: Arrays = {name: (("draw", "example", axis), part) for name, part in passes.items()}
     if run.deterministic_predictions is not None:
         fixed = task.split_deterministic(manifest, run.deterministic_predictions)
-        found |= {name: (("example", axis), part) for name, part in fixed.items()}
+        arrays |= {name: (("example", axis), part) for name, part in fixed.items()}
     if run.labels is not None:
-        found["labels"] = (("example", axis)[: run.labels.ndim], run.labels)
-    return found
+        arrays["labels"] = (("example", axis)[: run.labels.ndim], run.labels)
+    return arrays

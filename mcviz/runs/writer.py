@@ -171,8 +171,8 @@ def trim_files(manifest: Manifest, start: int, stop: int) -> Manifest:
 
 def _check_passes(manifest: Manifest, passes: np.ndarray, shape: tuple[int, int, int]) -> None:
     if passes.shape != shape or passes.dtype != np.float32:
-        expected, found = f"float32 {shape}", f"{passes.dtype} {passes.shape}"
-        raise InvalidInputError(f"Passes to be kept should be {expected}. Received: {found}.")
+        expected, received = f"float32 {shape}", f"{passes.dtype} {passes.shape}"
+        raise InvalidInputError(f"Passes to be kept should be {expected}. Received: {received}.")
     task_of(manifest).check_passes(manifest, passes)
 
 
@@ -205,11 +205,11 @@ def check_resumable(folder: Folder, wanted: Manifest) -> None:
         require_own(folder.path)
     grows = differing == ["passes"] and there.state == "finished" and there.passes < wanted.passes
     if differing and not grows:
-        found = [
+        differences = [
             f"{name} ({_shorten(theirs.get(name))} there, {_shorten(ours.get(name))} asked for)" for name in differing
         ]
         raise RunExistsError(
-            f"Another {there.state} run is at {folder.path}, which differs in: {', '.join(found)}. "
+            f"Another {there.state} run is at {folder.path}, which differs in: {', '.join(differences)}. "
             f"Choose another folder, or remove it with `mcviz remove {folder.path}`."
         )
 
@@ -238,14 +238,14 @@ def leftover_files(folder: Folder, finished: Manifest, *, growing: bool = False)
         growing: whether to include files of more passes, whose writing could be resumed.
     """
     named = re.compile(r"(?:predictions|scores|manifest)-(\d{1,12})\.")
-    found = []
+    differences = []
     for name in own_files(folder):
         passes = named.match(name)
         beside = name == ADDED_SCORES or (name.startswith("derived/") and not is_temporary(name))
         needed = name in finished.files or beside
         if not needed and (growing or not passes or int(passes[1]) <= finished.passes):
-            found.append(name)
-    return found
+            differences.append(name)
+    return differences
 
 
 def is_being_removed(folder: Folder) -> bool:
@@ -423,8 +423,8 @@ class _Writer:
         try:
             self._start(resume)
             self._write_inputs()
-            made = dict(self._make_shards())
-            self._finish([made[shard] for shard in range(self.manifest.shards)])
+            results = dict(self._make_shards())
+            self._finish([results[shard] for shard in range(self.manifest.shards)])
         except BaseException:
             with suppress(StorageError):  # the error that ended the writing is the one to tell
                 self._save_or_discard()
@@ -500,19 +500,19 @@ class _Writer:
         if self.executor:
             old = self.old.manifest if self.old else None
             shards = Shards(self.folder, self.name, self.manifest, old, there)
-            made = self.executor.run(shards, partial(self._report, 0, 0))
+            results = self.executor.run(shards, partial(self._report, 0, 0))
         else:
-            made = self._make_locally(there)
-        with closing(made):
-            for shard, each in made:
-                self.manifest.files.update(each.files)
+            results = self._make_locally(there)
+        with closing(results):
+            for shard, result in results:
+                self.manifest.files.update(result.files)
                 if shard not in there:
                     self.done += self._count_predictions(shard)
                     self._record_if_due()
                     self._report(0, 0)
                 if self.seen:
-                    self.seen(manifest, manifest.shard_range(shard)[0], each.aggregates)
-                yield shard, each
+                    self.seen(manifest, manifest.shard_range(shard)[0], result.aggregates)
+                yield shard, result
 
     def _make_locally(self, there: frozenset[int]) -> Generator[tuple[int, ShardResult]]:
         run, contents = Run(self.folder, self.manifest), self.contents
@@ -547,12 +547,12 @@ class _Writer:
         if self.progress:
             self.progress(self.done + part, self._count_total())
 
-    def _finish(self, made: list[ShardResult]) -> None:
-        manifest, summary = self.manifest, join_aggregates([each.aggregates for each in made])
+    def _finish(self, results: list[ShardResult]) -> None:
+        manifest, summary = self.manifest, join_aggregates([result.aggregates for result in results])
         self._write(f"{manifest.store}/zarr.json", GROUP)
         arrays = summary.arrays | summary.totals
         if manifest.deterministic:
-            fixed = [each.deterministic for each in made if each.deterministic is not None]
+            fixed = [result.deterministic for result in results if result.deterministic is not None]
             arrays |= self.task.split_deterministic(manifest, np.concatenate(fixed))
         for name, rows in arrays.items():
             self._write_array(name, rows)

@@ -292,8 +292,8 @@ class RowAdapter(Adapter):
         if sampler.input_shape is not None and not fits_shape(rows.shape[1:], sampler.input_shape):
             names = ", ".join(map(str, examples.rows.columns[:5])) + (", …" if rows.shape[1] > 5 else "")
             advice = "Name the columns in the model's order (features, on the command line --feature-columns)."
-            found = f"{rows.shape[1]:,} columns: {names}"
-            raise invalid("data", f"of the shape {format_shape(sampler.input_shape)}", found, advice)
+            received = f"{rows.shape[1]:,} columns: {names}"
+            raise invalid("data", f"of the shape {format_shape(sampler.input_shape)}", received, advice)
         if preprocessing is None:
             return (cls(sampler) if sampler.network.transform is None else cls(sampler, BY_TRANSFORM)), rows
         if preprocessing.channel_order != "rgb":
@@ -319,8 +319,8 @@ class RowAdapter(Adapter):
         if set(wanted) <= set(examples.rows):
             return examples.rows[wanted].to_numpy(np.float32)
         if examples.rows.shape[1] != len(wanted):
-            found = f"{examples.rows.shape[1]:,} columns: {', '.join(map(str, examples.rows.columns[:5]))}"
-            raise invalid("data", f"with the run's {len(wanted):,} columns: {', '.join(wanted[:5])}, …", found)
+            received = f"{examples.rows.shape[1]:,} columns: {', '.join(map(str, examples.rows.columns[:5]))}"
+            raise invalid("data", f"with the run's {len(wanted):,} columns: {', '.join(wanted[:5])}, …", received)
         return examples.rows.to_numpy(np.float32)
 
     def describe(self, rows: np.ndarray) -> str:
@@ -390,8 +390,8 @@ def adapter_for_examples(
         raise invalid("preprocessing", expected, str(preprocessing), advice)
     adapter = InputsAdapter if examples.inputs is not None and not prepares else _find_adapter(find_kind(examples))
     if adapter is None:
-        found = "a data set without any" if examples.inputs is None else "arrays by name, which no transform takes"
-        raise invalid("data", "examples", found, "Give images, texts or rows of numbers.")
+        received = "a data set without any" if examples.inputs is None else "arrays by name, which no transform takes"
+        raise invalid("data", "examples", received, "Give images, texts or rows of numbers.")
     return adapter.for_examples(sampler, examples, preprocessing)
 
 

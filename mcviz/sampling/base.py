@@ -171,8 +171,8 @@ def check_same_width(chosen: Sequence[str], widths: Sequence[int | None]) -> Non
         UnsuitableModelError: they have.
     """
     if len(set(widths)) > 1:
-        found = ", ".join(f"{width} of {name}" for name, width in zip(chosen, widths, strict=True))
-        raise UnsuitableModelError(f"A mean and its spread should have as many columns. Received: {found}.")
+        received = ", ".join(f"{width} of {name}" for name, width in zip(chosen, widths, strict=True))
+        raise UnsuitableModelError(f"A mean and its spread should have as many columns. Received: {received}.")
 
 
 def guess_activation(values: np.ndarray) -> str:

@@ -340,9 +340,9 @@ class _Execution:
             for future, task in self._completed():
                 if task.shard is None:
                     self._admit(task, _collect_report(future))
-                elif made := self._collect_shard(task.shard, future):
+                elif result := self._collect_shard(task.shard, future):
                     missing -= 1
-                    yield task.shard, made
+                    yield task.shard, result
                 else:
                     self.waiting.appendleft(task.shard)
 
@@ -368,9 +368,9 @@ class _Execution:
                 (worker,) = task.workers
                 if report := _collect_report(future):
                     reports[worker] = report
-        bits = Counter(each.bits for each in reports.values() if not each.refusal)
+        bits = Counter(report.bits for report in reports.values() if not report.refusal)
         self.bits = bits.most_common(1)[0][0] if bits else None
-        refused = [text for worker, each in reports.items() if (text := self._refusal(worker, each))]
+        refused = [text for worker, report in reports.items() if (text := self._refusal(worker, report))]
         if refused:
             more = f" {len(refused) - 1:,} more workers cannot either." if len(refused) > 1 else ""
             raise ClusterError(f"{refused[0]}{more}")

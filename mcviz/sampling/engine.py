@@ -185,7 +185,7 @@ class SamplerCall:
         takes them.
         """
         plan = self.plan
-        drawn: dict[int, np.ndarray] = {}
+        masks: dict[int, np.ndarray] = {}
         for request in plan.random_requests:
             if self.per_example and not request.shared:
                 continue
@@ -193,12 +193,12 @@ class SamplerCall:
                 request, plan.passes_per_block, self.seed, block, None, draw=self._draw_bernoulli
             )
             if plan.masked_dense and request == plan.masked_dense.request:
-                drawn[request.number] = self._product.prepare_pass_mask(numbers.reshape(plan.passes_per_block, -1))
+                masks[request.number] = self._product.prepare_pass_mask(numbers.reshape(plan.passes_per_block, -1))
             else:
                 repeated = aligned_memory(numbers.nbytes * plan.examples_per_block).view(numbers.dtype)
-                drawn[request.number] = repeated.reshape(-1, *request.shape)
+                masks[request.number] = repeated.reshape(-1, *request.shape)
                 repeated.reshape(plan.examples_per_block, *numbers.shape)[:] = numbers
-        return drawn
+        return masks
 
     def _multiply(
         self,
@@ -232,9 +232,9 @@ class SamplerCall:
         blocks = [at for at in range(start, stop, size) if at < self._end and at + size > self.first_example]
         shared: list[np.ndarray] = []
         for at, computed in zip(blocks, pool.map(self._compute_shared_block, blocks), strict=True):
-            shared = shared or [np.zeros((stop - start, *each.shape[1:]), each.dtype) for each in computed]
-            for array, each in zip(shared, computed, strict=True):
-                array[at - start : at - start + size] = each
+            shared = shared or [np.zeros((stop - start, *array.shape[1:]), array.dtype) for array in computed]
+            for array, values in zip(shared, computed, strict=True):
+                array[at - start : at - start + size] = values
         return shared
 
     def _compute_shared_block(self, start: int) -> list[np.ndarray]:
@@ -257,7 +257,9 @@ class SamplerCall:
     def _draw_bernoulli(self) -> DrawBernoulli:
         """The way to draw masks. Both give the same bits, but numba takes most of a second to be imported."""
         passes, examples = self.result.shape[:2]
-        per_row = sum(math.prod(each.shape) for each in self.plan.random_requests if each.distribution == "bernoulli")
+        per_row = sum(
+            math.prod(request.shape) for request in self.plan.random_requests if request.distribution == "bernoulli"
+        )
         has_numba = "numba" in sys.modules or (self.plan.masked_dense and self.product == SUBSET_SUMS)
         many = self.per_example and passes * examples * per_row >= MANY
         if (has_numba or many) and not subset_sums_error():

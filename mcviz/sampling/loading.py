@@ -81,16 +81,18 @@ def _check_code(sampler: Sampler, run: Run) -> None:
         )
     examples = adapter_for_run(sampler, run).from_stored(load_stored(run)[:EXAMPLES_COMPARED])
     if run.deterministic_predictions is not None:
-        found, expected = sampler.deterministic(examples), run.deterministic_predictions[: len(examples)]
+        predictions, expected = sampler.deterministic(examples), run.deterministic_predictions[: len(examples)]
     else:
         assert manifest.seed is not None
         assert manifest.masks is not None
         expected = run.predictions_block(0, len(examples))[:PASSES_COMPARED]
-        found = sampler.sample(examples, passes=len(expected), seed=manifest.seed, masks=manifest.masks)
+        predictions = sampler.sample(examples, passes=len(expected), seed=manifest.seed, masks=manifest.masks)
     differs = ""
     if sampler.network.compute_digest() != manifest.model.sha256:
         differs = "it computes otherwise, or has other weights"
-    elif found.shape != expected.shape or not np.allclose(found, expected, CLOSE, CLOSE * np.abs(expected).max()):
+    elif predictions.shape != expected.shape or not np.allclose(
+        predictions, expected, CLOSE, CLOSE * np.abs(expected).max()
+    ):
         differs = f"it predicts otherwise for the first {len(examples)} examples"
     if differs:
         then, now = manifest.created.get("versions", {}).get("torch"), versions("torch")["torch"]
@@ -143,8 +145,8 @@ class SamplerSource:
 
 def versions(backend: Backend) -> dict[str, str]:
     """Those of Python, mcviz and the libraries that the numbers of a run depend on, by name."""
-    found = {library: _version(library) for library in (*LIBRARIES[backend], "numpy")}
-    return {"mcviz": mcviz.__version__, "python": platform.python_version(), **found}
+    versions = {library: _version(library) for library in (*LIBRARIES[backend], "numpy")}
+    return {"mcviz": mcviz.__version__, "python": platform.python_version(), **versions}
 
 
 def _version(library: str) -> str:

@@ -180,8 +180,8 @@ def compare(numbers: np.ndarray, at: int, byte: int) -> tuple[int, int]:
 @machine_code(compare, (types.Array, types.Integer, types.Integer), pair64)
 def _compare(context: Any, builder: Any, signature: Any, values: Any) -> Any:
     vector = builder.load(_vector_pointer(context, builder, signature, values, BYTES), align=1)
-    found = (builder.icmp_unsigned(how, vector, _broadcast(builder, values[2], IN_BITS)) for how in (">", "=="))
-    return context.make_tuple(builder, pair64, [builder.bitreverse(builder.bitcast(each, I64)) for each in found])
+    comparisons = (builder.icmp_unsigned(how, vector, _broadcast(builder, values[2], IN_BITS)) for how in (">", "=="))
+    return context.make_tuple(builder, pair64, [builder.bitreverse(builder.bitcast(bits, I64)) for bits in comparisons])
 
 
 def unpack(bools: np.ndarray, at: int, word: int) -> None:
@@ -218,8 +218,8 @@ def multiply_add(one: Pair64, other: Pair64, added: Pair64) -> Pair64:
 def _multiply_add(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
     halves = [[builder.zext(builder.extract_value(pair, k), I128) for k in range(2)] for pair in values]
     one, other, added = (builder.or_(builder.shl(high, I128(64)), low) for high, low in halves)
-    found = builder.add(builder.mul(one, other), added)
-    parts = builder.lshr(found, I128(64)), found
+    number = builder.add(builder.mul(one, other), added)
+    parts = builder.lshr(number, I128(64)), number
     return context.make_tuple(builder, pair64, [builder.trunc(part, I64) for part in parts])
 
 
@@ -281,24 +281,24 @@ def _draw(streams: np.ndarray, words: np.ndarray, operation: int) -> None:
 def _fill_by_digits(origin: np.ndarray, words: np.ndarray, share: int) -> None:
     """Fill words as `random_numbers.draw_packed_bits` does."""
     streams = _make_streams((origin[0], origin[1]), (origin[2], origin[3]))
-    drawn = False
+    is_first_drawn = False
     for k in range(8):
         digit = share >> k & 1
-        if digit or drawn:
-            _draw(streams, words, (OR if digit else AND) if drawn else SET)
-            drawn = True
+        if digit or is_first_drawn:
+            _draw(streams, words, (OR if digit else AND) if is_first_drawn else SET)
+            is_first_drawn = True
 
 
 @jit("void(uint64[::1], uint64[::1], int64, uint8, uint64)")
 def _fill_by_bytes(origin: np.ndarray, words: np.ndarray, size: int, byte: int, height: int) -> None:
     """Set the bits of the bytes above a threshold, and of those at it whose 32 bits, drawn after all bytes, are."""
     state, increment = (origin[0], origin[1]), (origin[2], origin[3])
-    streams, drawn = _make_streams(state, increment), -(-size // 8)
-    behind, other_half, halves = _advance(state, increment, drawn), np.uint64(0), 0
+    streams, count = _make_streams(state, increment), -(-size // 8)
+    behind, other_half, halves = _advance(state, increment, count), np.uint64(0), 0
     chunk = np.zeros(CHUNK, np.uint64)
     values = chunk.view(np.uint8)
-    for first in range(0, drawn, CHUNK):
-        _draw(streams, chunk[: min(CHUNK, drawn - first)], SET)
+    for first in range(0, count, CHUNK):
+        _draw(streams, chunk[: min(CHUNK, count - first)], SET)
         for start in range(0, min(8 * CHUNK, size - 8 * first), IN_BITS):
             left = size - 8 * first - start
             taken = ~np.uint64(0) << np.uint64(max(IN_BITS - left, 0))
@@ -352,20 +352,20 @@ def bernoulli(generator: np.random.Generator, size: int, rate: float, out: np.nd
     return result
 
 
-def sum_kept_rows(kernel: np.ndarray, activations: np.ndarray, kept: np.ndarray) -> np.ndarray:
+def sum_kept_rows(kernel: np.ndarray, activations: np.ndarray, masks: np.ndarray) -> np.ndarray:
     """Add up the rows of each pass in float32: the specification of `SubsetSums`, whose sums have these bits.
 
     Args:
         kernel: (n, units) float32.
         activations: (n,) float32; those that are zero take no part.
-        kept: (passes, n) bool, the masks.
+        masks: (passes, n) bool, the masks.
 
     Returns:
         (passes, units) float32.
     """
     active = np.flatnonzero(activations)
-    sums, nothing = np.zeros((len(kept), kernel.shape[1]), np.float32), np.zeros(kernel.shape[1], np.float32)
-    for total, mask in zip(sums, kept, strict=True):
+    sums, nothing = np.zeros((len(masks), kernel.shape[1]), np.float32), np.zeros(kernel.shape[1], np.float32)
+    for total, mask in zip(sums, masks, strict=True):
         rows = [activations[k] * kernel[k] if mask[k] else nothing for k in active]
         rows += [nothing] * (-len(rows) % IN_WORD)
         for word in range(0, len(rows), IN_WORD):
@@ -384,9 +384,9 @@ class SubsetSums:
         self._units = kernel.shape[1]
         self._kernel = np.pad(kernel, ((0, 1), (0, -self._units % LANES)))
 
-    def prepare_pass_mask(self, kept: np.ndarray) -> np.ndarray:
+    def prepare_pass_mask(self, mask: np.ndarray) -> np.ndarray:
         """Return (n + 1, passes / 32 rounded up) uint32: bit p of word w is of pass 32 w + p; the last row is zeros."""
-        padded = np.pad(kept, ((0, -len(kept) % IN_WORD), (0, 1)))
+        padded = np.pad(mask, ((0, -len(mask) % IN_WORD), (0, 1)))
         return np.packbits(padded, axis=0, bitorder="little").T.copy().view("<u4").astype(np.uint32, copy=False)
 
     def multiply_per_pass(
@@ -559,10 +559,10 @@ def _gather_example_mask(bits: np.ndarray, active: int, passes: int, mask: np.nd
         for at in range(passes):
             start = at * active + word * IN_WORD
             first, skipped = start >> 6, np.uint64(start & 63)
-            found = bits[first] << skipped
+            bits_of_column = bits[first] << skipped
             if skipped > 32:
-                found |= bits[first + 1] >> (np.uint64(64) - skipped)
-            column[at] = found >> np.uint64(32)
+                bits_of_column |= bits[first + 1] >> (np.uint64(64) - skipped)
+            column[at] = bits_of_column >> np.uint64(32)
 
 
 @jit("void(uint32[:, ::1], int64[::1], uint32[:, :])")

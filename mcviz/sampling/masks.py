@@ -154,7 +154,7 @@ class Product(Protocol):
     It works in memory of the thread, which computes one example at a time.
     """
 
-    def prepare_pass_mask(self, kept: np.ndarray) -> np.ndarray:
+    def prepare_pass_mask(self, mask: np.ndarray) -> np.ndarray:
         """Bring a mask that the examples share, (passes, n) bool, into the form for `multiply_per_pass`."""
 
     def multiply_per_pass(
@@ -197,9 +197,9 @@ class MatrixProduct:
     def __init__(self, kernel: np.ndarray, multiply: Multiply) -> None:
         self._kernel, self._multiply = kernel, multiply
 
-    def prepare_pass_mask(self, kept: np.ndarray) -> np.ndarray:
+    def prepare_pass_mask(self, mask: np.ndarray) -> np.ndarray:
         """(n, passes) bool."""
-        return np.ascontiguousarray(kept.T)
+        return np.ascontiguousarray(mask.T)
 
     def multiply_per_pass(
         self,

@@ -153,9 +153,9 @@ def find_neighbours(sampler: Sampler, run: Run, progress: Progress | None = None
     """
     stride = -(-len(run) // MOST_NEIGHBOURS)
     numbers = np.arange(0, len(run), stride)
-    kept = load_derived(run.path, run.digest, STORED_FEATURES)
-    if kept is not None and kept["features"].ndim == 2 and len(kept["features"]) == len(numbers):
-        return Neighbours(numbers, kept["features"].astype(np.float32))
+    earlier = load_derived(run.path, run.digest, STORED_FEATURES)
+    if earlier is not None and earlier["features"].ndim == 2 and len(earlier["features"]) == len(numbers):
+        return Neighbours(numbers, earlier["features"].astype(np.float32))
     adapter, stored, blocks = adapter_for_run(sampler, run), load_stored(run), []
     for start in range(0, len(numbers), EXAMPLES_AT_ONCE):
         stop = min(start + EXAMPLES_AT_ONCE, len(numbers))
@@ -206,8 +206,8 @@ def fit_ood_detector(sampler: Sampler, run: Run) -> OODDetector:
     """
     _check_enough(len(run), LEAST_OOD_EXAMPLES)
     fitted, calibrating = split_halves(np.arange(len(run)))
-    kept = load_derived(run.path, run.digest, FIT)
-    unexplained = kept["unexplained"] if kept and kept["unexplained"].shape == (len(calibrating),) else None
+    stored = load_derived(run.path, run.digest, FIT)
+    unexplained = stored["unexplained"] if stored and stored["unexplained"].shape == (len(calibrating),) else None
     detector = _calibrate(sampler, run, fit_class_subspaces(sampler, run, fitted), calibrating, unexplained)
     if unexplained is None:
         save_derived(run.path, run.digest, FIT, {"unexplained": detector.unexplained})
@@ -239,8 +239,8 @@ def split_halves(examples: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.nd
     Returns:
         At most 5,000 each; half of the examples, and at least 19, are to calibrate on.
     """
-    drawn = np.random.default_rng(seed).permutation(examples)[: 2 * MOST_EXAMPLES]
-    fitted, calibrating = np.split(drawn, [len(drawn) - max(LEAST_CALIBRATING, -(-len(drawn) // 2))])
+    order = np.random.default_rng(seed).permutation(examples)[: 2 * MOST_EXAMPLES]
+    fitted, calibrating = np.split(order, [len(order) - max(LEAST_CALIBRATING, -(-len(order) // 2))])
     return np.sort(fitted), np.sort(calibrating)
 
 
@@ -303,8 +303,8 @@ def ood_shift(sampler: Sampler, old: Run, new: Run, seed: int = 0) -> tuple[Shif
     spread = np.arange(0, len(new), max(1, -(-len(new) // MOST_EXAMPLES)))
     new_activations = activations_before_dropout(sampler, model_inputs(sampler, new, spread))
     verdict = detector.predict(new.mean_probs[spread], new_activations)
-    found = compare_scores(-np.log10(detector.calibration_combined), verdict.ood_score)
-    return found, detector.calibration_share, float(verdict.is_ood.mean())
+    comparison = compare_scores(-np.log10(detector.calibration_combined), verdict.ood_score)
+    return comparison, detector.calibration_share, float(verdict.is_ood.mean())
 
 
 def _check_enough(count: int, least: int) -> None:
@@ -357,18 +357,20 @@ def ood(
         MissingPackageError: the model's framework or a module is not there.
         McvizError: another run that cannot be opened, or sets that the model does not take.
     """
-    kept, paths = load_ood_scores(run), [against] if isinstance(against, str | Path) else against
-    if kept is not None and not paths:
-        return kept
+    stored, paths = load_ood_scores(run), [against] if isinstance(against, str | Path) else against
+    if stored is not None and not paths:
+        return stored
     if run.model_path is None:
         raise InvalidInputError(
             f"{run.path} was kept without its model, so nothing new can be predicted. Sample it again with the model "
             "kept."
         )
     sampler = load_run_sampler(run, modules)
-    found = compute_ood_scores(sampler, run, [read_set(sampler, run, path) for path in paths], kept=kept, stage=stage)
-    save_ood_scores(run, found)
-    return found
+    scores = compute_ood_scores(
+        sampler, run, [read_set(sampler, run, path) for path in paths], kept=stored, stage=stage
+    )
+    save_ood_scores(run, scores)
+    return scores
 
 
 def make_sets(run: Run, examples: np.ndarray) -> list[ExampleSet]:
@@ -382,8 +384,8 @@ def make_sets(run: Run, examples: np.ndarray) -> list[ExampleSet]:
     classes = _classes(run)[examples]
     others = contents[_draw_other_classes(classes)]
     return [
-        ExampleSet(name, each.label, each.make(contents, others, SEED + number))
-        for number, (name, each) in enumerate(run.kind.ood_sets.items(), 1)
+        ExampleSet(name, ood_set.label, ood_set.make(contents, others, SEED + number))
+        for number, (name, ood_set) in enumerate(run.kind.ood_sets.items(), 1)
     ]
 
 
@@ -459,9 +461,9 @@ def compute_ood_scores(
         kept = OODScores(detectors.labels, scores, (), detectors.fitted, len(detectors.verdict.unexplained), run.passes)
         given = [*make_sets(run, own[:MOST_OF_A_SET]), *given]
     sets = []
-    for number, each in enumerate(given):
+    for number, set_of_examples in enumerate(given):
         start = 0.35 + 0.6 * number / len(given)
-        sets.append(detectors.predict(each, partial(_report_part, report, start, 0.6 / len(given))))
+        sets.append(detectors.predict(set_of_examples, partial(_report_part, report, start, 0.6 / len(given))))
     report("Measuring", 0.95)
     return kept.with_sets(tuple(sets))
 
@@ -476,9 +478,9 @@ def split_held_out(count: int, seed: int = SEED) -> tuple[np.ndarray, np.ndarray
     Returns:
         Up to 1,000 and at most a third; and all others.
     """
-    drawn = np.random.default_rng(seed).permutation(count)
+    order = np.random.default_rng(seed).permutation(count)
     own = min(MOST_HELD_OUT, count // 3)
-    return np.sort(drawn[:own]), np.sort(drawn[own:])
+    return np.sort(order[:own]), np.sort(order[own:])
 
 
 @dataclass(frozen=True)
@@ -523,7 +525,7 @@ class _Detectors:
     @property
     def labels(self) -> dict[str, str]:
         """The labels of the detectors, by name."""
-        labels = {name: each.label for name, each in DETECTORS.items()} | {NO_NETWORK: self.run.kind.alone}
+        labels = {name: detector.label for name, detector in DETECTORS.items()} | {NO_NETWORK: self.run.kind.alone}
         if self.last is None:
             del labels[NEIGHBOURS_OF_LAST]
         return labels
@@ -549,7 +551,7 @@ class _Detectors:
             predictions = Predictions(probs)
             means.append(predictions.mean_probs)
             blocks.append({name: score.compute(predictions) for name, score in _passes_scores().items()})
-        scores = {name: np.concatenate([each[name] for each in blocks]) for name in _passes_scores()}
+        scores = {name: np.concatenate([block[name] for block in blocks]) for name in _passes_scores()}
         return self._score(given, examples, np.concatenate(means), scores, self.sampler.deterministic(examples))
 
     def _score(
@@ -602,8 +604,8 @@ def _summarize(run: Run, given: ExampleSet, scores: Values, verdict: OODPredicti
     confidence = mean_probs.max(axis=1)
     passing = np.flatnonzero(~verdict.is_ood)
     surest = passing[np.argsort(-confidence[passing], kind="stable")]
-    shown = np.array([0, *surest[: KEPT_EXAMPLES - 1]])
-    small = run.kind.shrink(given.contents[shown])
+    places = np.array([0, *surest[: KEPT_EXAMPLES - 1]])
+    small = run.kind.shrink(given.contents[places])
     return OODSet(
         given.key,
         given.label,
@@ -612,8 +614,8 @@ def _summarize(run: Run, given: ExampleSet, scores: Values, verdict: OODPredicti
         verdict.p_value.astype(np.float32),
         confidence.astype(np.float32),
         small,
-        shown,
-        mean_probs.argmax(axis=1)[shown],
+        places,
+        mean_probs.argmax(axis=1)[places],
     )
 
 
@@ -634,11 +636,11 @@ def _classes(run: Run) -> np.ndarray:
 def _draw_other_classes(classes: np.ndarray) -> np.ndarray:
     """Draw for each example the index of a random one of another class; of any, where all are of one class."""
     random = np.random.default_rng(SEED)
-    drawn = random.permutation(len(classes))
+    order = random.permutation(len(classes))
     indices = np.empty(len(classes), int)
     for index, own in enumerate(classes):
-        others = drawn[classes[drawn] != own]
-        indices[index] = random.choice(others if len(others) else drawn)
+        others = order[classes[order] != own]
+        indices[index] = random.choice(others if len(others) else order)
     return indices
 
 

@@ -162,8 +162,8 @@ def sample_run(
         examples = examples.with_target_names(target_names)
     names, targets = TASKS[sampler.task].names(examples, width, sampler.predicts)
     if not targets:
-        kept = existing.class_names if existing and existing.classes == width else None
-        names = names or kept or tuple(str(number) for number in range(width))
+        existing_names = existing.class_names if existing and existing.classes == width else None
+        names = names or existing_names or tuple(str(number) for number in range(width))
         if unit:
             raise invalid("unit", f"left out for a {sampler.task}", unit)
     inputs = examples.inputs if isinstance(adapter, InputsAdapter) else None
@@ -206,7 +206,7 @@ def sample_run(
             draw_scheme=DRAW_SCHEME,
             product=sampler.product,
             compiler=None if sampler.compiler == NO_COMPILER else sampler.compiler,
-            stochastic_layers=tuple(Layer(each.name, each.kind, each.rate) for each in sampler.stochastic_layers),
+            stochastic_layers=tuple(Layer(layer.name, layer.kind, layer.rate) for layer in sampler.stochastic_layers),
             inactive_layers=sampler.inactive_layers,
         ),
         scores=stored_scores(sampler.task, spread=sampler.predicts != "mean"),
@@ -269,14 +269,14 @@ def _stages(source: SamplerSource, wanted: Manifest, existing: Manifest | None) 
     """The runs that a run grows through, each with the number of passes that are finished before it; itself last."""
     at_least = existing.passes if existing else 0  # of a partial one, which is to be finished first
     finished = existing.passes if existing and existing.state == "finished" else 0
-    passes, found, before = source.passes_at_once, [], finished
+    passes, rounds, before = source.passes_at_once, [], finished
     while passes * 2 <= wanted.passes:
         if passes > finished and passes >= at_least:
             layout = layout_for(passes, wanted.width, wanted.images)
-            found.append((replace(wanted, passes=passes, layout=layout), before))
+            rounds.append((replace(wanted, passes=passes, layout=layout), before))
             before = passes
         passes *= STAGES_GROW
-    return [*found, (wanted, before)]
+    return [*rounds, (wanted, before)]
 
 
 def _as_part(progress: Progress | None, before: int, total: int) -> Progress | None:

@@ -266,9 +266,9 @@ class Sampler:
         if error := _find_obstacle(network, product or MATMUL, compiler or NO_COMPILER):
             raise MissingPackageError(error)
         self.network, self.model = network, network.model
-        said = network.settings
-        self.output, self.from_logits, self.rate = said.output, said.from_logits, said.rate
-        self.task, self.predicts = said.task, said.predicts
+        settings = network.settings
+        self.output, self.from_logits, self.rate = settings.output, settings.from_logits, settings.rate
+        self.task, self.predicts = settings.task, settings.predicts
         self.input_shape, self.input_dtype = network.input_shape, network.input_dtype
         self.takes_texts = network.takes_texts
         self.wanted_product, self.wanted_compiler = product, compiler
@@ -325,7 +325,7 @@ class Sampler:
     def product(self) -> str:
         """The way to compute a layer right behind dropout; "matmul" for a model without such a layer."""
         products = map(self._product_for, self._plans.values())
-        return next((each for each in products if each != MATMUL), MATMUL)
+        return next((product for product in products if product != MATMUL), MATMUL)
 
     def _product_for(self, plan: Plan) -> str:
         if plan.masked_dense:
@@ -502,7 +502,7 @@ class Sampler:
         try:
             channel_sums = self.wanted_product in (None, CHANNEL_SUMS)
             plan = self.network.make_plan(inputs, channel_sums=channel_sums, compiler=self.wanted_compiler)
-            examples = {each.name: make_random_examples(each.shape, each.dtype) for each in inputs}
+            examples = {spec.name: make_random_examples(spec.shape, spec.dtype) for spec in inputs}
             for passes in PASSES_TRIED:
                 result = np.empty((passes, count_examples(examples), plan.width), np.float32)
                 SamplerCall(plan, examples, result, 0, False, 0, 0, self._product_for(plan)).run(None)

@@ -145,8 +145,8 @@ class Changes:
 
     def of(self, kind: str) -> np.ndarray:
         """(n,) int64, the examples of a kind, those first whose predictions changed the most."""
-        found = np.flatnonzero(self.kind == self.kinds.index(kind))
-        return found[np.argsort(-np.abs(self.worse[found]), kind="stable")]
+        changed = np.flatnonzero(self.kind == self.kinds.index(kind))
+        return changed[np.argsort(-np.abs(self.worse[changed]), kind="stable")]
 
 
 def compare_unlabelled(distance: np.ndarray, same: np.ndarray) -> Changes:

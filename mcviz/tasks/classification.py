@@ -123,7 +123,7 @@ class Classification(Task):
         known, mean = Predictions(passes), passes.mean(axis=0, dtype=np.float64)
         prediction, arrays = mean.argmax(axis=-1), {"mean_probs": mean.astype(np.float32)}
         values = {name: self.scores[name].compute(known) for name in manifest.scores}
-        columns = {"prediction": prediction} | {name: each.astype(np.float32) for name, each in values.items()}
+        columns = {"prediction": prediction} | {name: array.astype(np.float32) for name, array in values.items()}
         if labels is None:
             return Aggregates(arrays, {}, columns)
         totals = {
@@ -225,9 +225,9 @@ class ProbabilityPasses(PassFormat):
         tolerance = max(SUM_TOLERANCE, epsilon * block.shape[-1])
         wrong = np.abs(sums - 1) > tolerance
         if wrong.any():
-            found = sums[tuple(np.argwhere(wrong)[0])]
+            total = sums[tuple(np.argwhere(wrong)[0])]
             raise InvalidInputError(
-                f"The probabilities of {locate(wrong, start)} sum to {found:.4g}, and should sum to 1 within "
+                f"The probabilities of {locate(wrong, start)} sum to {total:.4g}, and should sum to 1 within "
                 f"{tolerance:g}. {NOT_PROBABILITIES_ADVICE} If the axes are in another order, name them."
             )
 

@@ -182,10 +182,10 @@ def describe_excess(words: list[str]) -> str | None:
     return None
 
 
-def forbidden(found: str) -> UnsuitableModelError:
+def forbidden(received: str) -> UnsuitableModelError:
     """Make the error for a part of a file that no ordinary model has."""
     return UnsuitableModelError(
-        f"The file asks for what could run code, read files or is unknown. Received: {found}. {IF_TRUSTED}"
+        f"The file asks for what could run code, read files or is unknown. Received: {received}. {IF_TRUSTED}"
     )
 
 
@@ -206,7 +206,7 @@ class _Counts:
 def _count_calls(config: Any, counts: _Counts, *, inside_shared: bool = False) -> int:
     """Check an object and all within it, and count the calls of layers and operations when it is built."""
     if isinstance(config, list):
-        return sum(_count_calls(each, counts, inside_shared=inside_shared) for each in config)
+        return sum(_count_calls(part, counts, inside_shared=inside_shared) for part in config)
     if not isinstance(config, dict):
         return 0
     own = _check_object(config) if "class_name" in config else 0
@@ -324,18 +324,18 @@ def _find_unsafe_option(options: dict[str, Any]) -> str | None:
     if weights is not None and not _is_list_of(weights, int | float):
         return f"weights of words that are no list of numbers: {weights!r:.100}"
     for name, known in (("standardize", STANDARDIZE), ("split", SPLIT), ("encoding", ("utf-8",))):
-        if name in options and not any(options[name] == each for each in known):
+        if name in options and not any(options[name] == value for value in known):
             return f"{name}={options[name]!r:.100}"
     for name in SIZES:
         if not _is_size(options.get(name), MOST_WORDS):
             return f"{name}={options[name]!r:.100}"
-    if not all(_is_size(each, MOST_NGRAM) for each in (ngrams if isinstance(ngrams, list) else [ngrams])):
+    if not all(_is_size(size, MOST_NGRAM) for size in (ngrams if isinstance(ngrams, list) else [ngrams])):
         return f"ngrams={ngrams!r:.100}"
     return describe_excess([str(word) for word in words]) if words else None
 
 
 def _is_list_of(values: Any, kind: Any) -> bool:
-    return isinstance(values, list) and all(isinstance(each, kind) and not isinstance(each, bool) for each in values)
+    return isinstance(values, list) and all(isinstance(value, kind) and not isinstance(value, bool) for value in values)
 
 
 def _is_size(value: Any, most: int) -> bool:
@@ -554,21 +554,21 @@ def _walk_datasets(group: h5py.Group, seen: set[int]) -> Iterator[h5py.Dataset]:
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             raise forbidden(f"a link to elsewhere in {WEIGHTS}")
-        found = group[name]
-        address = h5py.h5o.get_info(found.id).addr
+        member = group[name]
+        address = h5py.h5o.get_info(member.id).addr
         if address in seen:
             raise forbidden(f"two names for one part of {WEIGHTS}")
         seen.add(address)
-        if isinstance(found, h5py.Group):
-            yield from _walk_datasets(found, seen)
-        elif isinstance(found, h5py.Dataset):
-            yield found
+        if isinstance(member, h5py.Group):
+            yield from _walk_datasets(member, seen)
+        elif isinstance(member, h5py.Dataset):
+            yield member
 
 
 def _make_reproducible(config: Any, numbers: dict[int, int]) -> None:
     """Remove the settings of training, and number shared objects from 0: Keras names them by their address."""
-    for each in config if isinstance(config, list) else config.values() if isinstance(config, dict) else ():
-        _make_reproducible(each, numbers)
+    for part in config if isinstance(config, list) else config.values() if isinstance(config, dict) else ():
+        _make_reproducible(part, numbers)
     if isinstance(config, dict):
         remove_training(config)
         if "shared_object_id" in config:

@@ -54,7 +54,7 @@ def read_input_spec(model: keras.Model) -> tuple[InputShape | None, str | None]:
         return (tuple(shape[1:]) if isinstance(shape, list | tuple) else None), None
     if len(inputs) > 1:
         raise UnsuitableModelError(
-            f"The model must take one array. Received: {len(inputs)} inputs: {', '.join(each.name for each in inputs)}."
+            f"The model must take one array. Received: {len(inputs)} inputs: {', '.join(one.name for one in inputs)}."
         )
     return tuple(inputs[0].shape[1:]), inputs[0].dtype
 

@@ -91,7 +91,7 @@ def pick_output(model: keras.Model, returned: Any, name: str | None, predicts: P
         values = list(returned) if isinstance(returned, list | tuple) else [returned]
         named = dict(zip(names if len(names) == len(values) else map(str, range(len(values))), values, strict=True))
     chosen = choose_outputs(list(named), name, predicts, ordered=not isinstance(returned, Mapping))
-    outputs = [named[each] for each in chosen]
+    outputs = [named[name] for name in chosen]
     for output in outputs:
         check_output(tuple(output.shape), output.dtype.name, floating=output.dtype.is_floating)
     check_same_width(chosen, [output.shape[1] for output in outputs])
@@ -155,7 +155,7 @@ def find_masked_dense(trace: Trace) -> TracedDense | None:
     if len(trace.boundary) != 1 or trace.boundary[0].dtype != tf.float32:
         return None
     dropout = only_consumer(trace, trace.boundary[0])
-    requests = [each for each in trace.requests if not each.shared and find_masked_array(trace, each) == 0]
+    requests = [request for request in trace.requests if not request.shared and find_masked_array(trace, request) == 0]
     if dropout is None or len(requests) != 1:
         return None
     tensor = dropout.outputs[0]
@@ -226,7 +226,7 @@ class MaskedConvolution:
 def find_masked_convolutions(trace: Trace) -> tuple[MaskedConvolution, ...]:
     """Find the convolutions right behind a dropout of whole channels, whose inputs are the same in every pass."""
     convolutions = (_find_convolution(trace, request) for request in trace.requests if not request.shared)
-    return tuple(each for each in convolutions if each)
+    return tuple(convolution for convolution in convolutions if convolution)
 
 
 def _find_convolution(trace: Trace, request: RandomRequest) -> MaskedConvolution | None:
@@ -406,7 +406,7 @@ def _choose_block(trace: Trace) -> tuple[int, int]:
 
 def _check_same_graph(small: Trace, large: Trace) -> None:
     """Compare two traces of one model, for batches of two sizes."""
-    boundaries = [[(tuple(tensor.shape[1:]), tensor.dtype) for tensor in each.boundary] for each in (small, large)]
+    boundaries = [[(tuple(tensor.shape[1:]), tensor.dtype) for tensor in plan.boundary] for plan in (small, large)]
     if boundaries[0] != boundaries[1] or len(small.requests) != len(large.requests):
         raise UntraceableError("a graph that changes with the size of the batch")
     _check_requests(small.requests, large.requests)
@@ -458,12 +458,13 @@ def _build_random_part(
     """Build `Plan.random_part`; without `masked_dense` it repeats the shared tensors of an example for each pass."""
     repeats = 1 if masked_dense else passes
     start: Sequence[tf.Tensor] = (masked_dense.product,) if masked_dense else trace.boundary
-    requests = [each for each in trace.requests if not masked_dense or each != masked_dense.request]
+    requests = [request for request in trace.requests if not masked_dense or request != masked_dense.request]
     numbers = [trace.numbers[request.number] for request in requests]
-    layers = {each.request.number: each for each in convolutions}
+    layers = {convolution.request.number: convolution for convolution in convolutions}
     others = [at for at, request in enumerate(requests) if request.number not in layers]
     part = trace.extract(
-        [*start, *(each.product for each in convolutions), *(numbers[at] for at in others)], [trace.output]
+        [*start, *(convolution.product for convolution in convolutions), *(numbers[at] for at in others)],
+        [trace.output],
     )
 
     def compute(*tensors: tf.Tensor) -> tf.Tensor:
@@ -474,7 +475,7 @@ def _build_random_part(
             if (layer := layers.get(request.number))
         ]
         if repeats > 1:
-            shared = tuple(tf.repeat(each, repeats, axis=0) for each in shared)
+            shared = tuple(tf.repeat(tensor, repeats, axis=0) for tensor in shared)
         return part(*shared, *convolved, *(given[at] for at in others))[0]
 
     inputs = [((trace.rows // repeats, *tensor.shape[1:]), tensor.dtype) for tensor in start]

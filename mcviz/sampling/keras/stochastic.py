@@ -112,7 +112,7 @@ class StochasticLayers:
         taking = _add_cells(random_layers or frozenset())
         for layer in _remove_parts(every_layer(self.model)):
             rates = self._rates(layer)
-            takes = any(each.rate != 0 for each in rates) if random_layers is None else layer in taking
+            takes = any(rate.rate != 0 for rate in rates) if random_layers is None else layer in taking
             (stochastic if takes else without_effect).extend(rates)
             if not rates and takes and taking.isdisjoint(every_layer(layer)):
                 always_random.append(layer.name)
@@ -156,7 +156,7 @@ class StochasticLayers:
     def with_changeable_rate(self) -> tuple[StochasticLayer, ...]:
         """The layers whose rate `rate` replaces."""
         layers = [layer for layer in _remove_parts(every_layer(self.model)) if self._takes_rate(layer)]
-        return tuple(each for layer in layers for each in self._rates(layer) if each.rate)
+        return tuple(rate for layer in layers for rate in self._rates(layer) if rate.rate)
 
     def _takes_rate(self, layer: keras.Layer) -> bool:
         return (isinstance(layer, tuple(STOCHASTIC_LAYERS)) or _has_dropout_cell(layer)) and not isinstance(
@@ -187,11 +187,11 @@ class StochasticLayers:
 
 def every_layer(model: keras.Layer) -> list[keras.Layer]:
     """Return the model's layers to any depth, each once, in order."""
-    found: dict[int, keras.Layer] = {}
+    layers_by_id: dict[int, keras.Layer] = {}
     for layer in direct_sublayers(model):
-        if id(layer) not in found:
-            found |= {id(each): each for each in [layer, *every_layer(layer)] if id(each) not in found}
-    return list(found.values())
+        if id(layer) not in layers_by_id:
+            layers_by_id |= {id(part): part for part in [layer, *every_layer(layer)] if id(part) not in layers_by_id}
+    return list(layers_by_id.values())
 
 
 def find_own_kinds(model: keras.Model, names: Iterable[str]) -> tuple[type[keras.Layer], ...]:

@@ -75,7 +75,7 @@ class TextLayer:
         if not tf.executing_eagerly():
             outputs = [output.ref() for output in keras.tree.flatten(returned)]
             used = texts.ref() in find_needed(outputs, list_inputs)
-            if used or not received or not all(_is_same(each, texts) for each in received):
+            if used or not received or not all(_is_same(value, texts) for value in received):
                 raise UnsuitableModelError(
                     "The text layer has to be the one and only layer that takes the model's input. "
                     f"Received: {self.layer.name} in model {self.model.name!r}, which is not. {IN_FRONT}"
@@ -178,7 +178,7 @@ def with_vocabulary(model: keras.Model, words: Sequence[str]) -> keras.Model:
 
 def layers_with_vocabulary(model: keras.Model) -> list[keras.Layer]:
     """Return the layers of a model that have a vocabulary, without the StringLookup inside a TextVectorization."""
-    layers = [each for each in every_layer(model) if isinstance(each, (*TEXT_LAYERS, keras.layers.IntegerLookup))]
+    layers = [part for part in every_layer(model) if isinstance(part, (*TEXT_LAYERS, keras.layers.IntegerLookup))]
     inside = {id(part) for layer in layers for part in every_layer(layer)}
     return [layer for layer in layers if id(layer) not in inside]
 
@@ -252,8 +252,8 @@ def _is_same(tensor: Any, original: tf.Tensor) -> bool:
     return tensor is original
 
 
-def _text_model_error(found: str) -> UnsuitableModelError:
+def _text_model_error(received: str) -> UnsuitableModelError:
     return UnsuitableModelError(
         "A model takes texts by one TextVectorization or StringLookup layer behind a keras.Input of one text an "
-        f"example, in a Sequential or functional model. Received: {found}. {IN_FRONT}"
+        f"example, in a Sequential or functional model. Received: {received}. {IN_FRONT}"
     )

@@ -227,11 +227,11 @@ def find_draws(
         ask((), 2, call)  # an output that cannot be used is said before one that only training has
         everything = {module for module in model.modules() if not isinstance(module, BatchNormalization)}
         wanted = ask(everything, 2, run)
-    drawing = frozenset(each.module for each in wanted)
+    drawing = frozenset(draw.module for draw in wanted)
     with keep_state(model) as changed:
         two = ask(drawing, 2, run)
         if two != wanted:  # some are drawn where a module around them is in training mode
-            drawing = frozenset(module for each in wanted for module in each.calls)
+            drawing = frozenset(module for draw in wanted for module in draw.calls)
             two = ask(drawing, 2, run)
         try:
             three = ask(drawing, 3, call)
@@ -246,7 +246,7 @@ def find_draws(
                 raise _varying_draws(number)
         names = {module: name for name, module in model.named_modules()}
         pairs = enumerate(zip(two, three, strict=True))
-        draws = tuple(_find_axis(number, *each, drawing, names) for number, each in pairs)
+        draws = tuple(_find_axis(number, *pair, drawing, names) for number, pair in pairs)
         _check_calls(model, call, draws, examples)
     if changed:
         raise UnsuitableModelError(
@@ -286,14 +286,14 @@ def find_unknown_draws(model: torch.nn.Module, call: Call, examples: Tensors) ->
 
     usual, asked = predict(supply_nothing)
     unknown = []
-    for number, each in enumerate(asked):
-        if each.distribution == "uniform":
-            found = not torch.equal(change(number, 0.0), usual)
-        elif each.distribution == "bernoulli":  # by its truth, not as a factor
-            found = torch.equal(change(number, 1.0), usual) and not torch.equal(change(number, 0.0), usual)
+    for number, request in enumerate(asked):
+        if request.distribution == "uniform":
+            reacts = not torch.equal(change(number, 0.0), usual)
+        elif request.distribution == "bernoulli":  # by its truth, not as a factor
+            reacts = torch.equal(change(number, 1.0), usual) and not torch.equal(change(number, 0.0), usual)
         else:
-            found = False
-        unknown += [each.module] if found else []
+            reacts = False
+        unknown += [request.module] if reacts else []
     names = {module: name or type(module).__name__ for name, module in model.named_modules()}
     return tuple(names.get(module, type(module).__name__) for module in dict.fromkeys(unknown))
 
@@ -315,11 +315,11 @@ def _find_axis(
             f"Received: numbers of shape {two.shape} for two examples in {name}. Draw them for each example."
         )
     (axis,), shape = axes, list(two.shape)
-    each = shape.pop(axis) // 2
-    inner = (each, *shape) if each > 1 else tuple(shape)
+    half = shape.pop(axis) // 2
+    inner = (half, *shape) if half > 1 else tuple(shape)
     rate = two.rate if two.distribution == "bernoulli" else None
     request = RandomRequest(number, two.distribution, two.rate, inner, shared=False)
-    return Draw(request, axis, each > 1, two.module, training, StochasticLayer(name, kind, rate))
+    return Draw(request, axis, half > 1, two.module, training, StochasticLayer(name, kind, rate))
 
 
 def _check_calls(model: torch.nn.Module, call: Call, draws: Sequence[Draw], examples: Tensors) -> None:
@@ -329,14 +329,14 @@ def _check_calls(model: torch.nn.Module, call: Call, draws: Sequence[Draw], exam
     states = [_read_global_generators()]
 
     def predict(rows: list[int]) -> torch.Tensor:
-        supply = supply_rows(draws, [each[rows] for each in numbers])
+        supply = supply_rows(draws, [array[rows] for array in numbers])
         with torch.no_grad(), supply_numbers(model, find_training(draws), supply):
-            predicted = call({name: tensor[rows] for name, tensor in shown.items()})
+            predicted = call({name: tensor[rows] for name, tensor in inputs.items()})
         states.append(_read_global_generators())
         return predicted
 
     # The last two are in the middle of the range, so that a batch has another largest and smallest number with others.
-    shown = {name: torch.cat([each[:4], _narrow(each[4:6])]) for name, each in examples.items()}
+    inputs = {name: torch.cat([tensor[:4], _narrow(tensor[4:6])]) for name, tensor in examples.items()}
     first, again, beside_others = predict([0, 1, 2]), predict([0, 1, 2]), predict([3, 1, 2])
     few, many = predict([4, 5]), predict([0, 4, 5, 1])
     if not torch.equal(first.nan_to_num(), again.nan_to_num()):
@@ -376,9 +376,9 @@ def borrow(model: torch.nn.Module) -> Iterator[None]:
     borrows any model: torch has one list of hooks and one tracing for all.
     """
     with _borrowing:
-        found = [each for _, each in _iterate_attributes(model)]
-        dicts = [(each, dict(each)) for each in found if isinstance(each, dict)]
-        lists = [(each, list(each)) for each in found if isinstance(each, list)]
+        values = [value for _, value in _iterate_attributes(model)]
+        dicts = [(value, dict(value)) for value in values if isinstance(value, dict)]
+        lists = [(value, list(value)) for value in values if isinstance(value, list)]
         try:
             yield
         finally:
@@ -388,15 +388,15 @@ def borrow(model: torch.nn.Module) -> Iterator[None]:
                 for name, value in before.items():
                     if name not in entries or entries[name] is not value:
                         entries[name] = value
-            for elements, kept in lists:
-                if list(map(id, elements)) != list(map(id, kept)):
-                    elements[:] = kept
+            for elements, copy in lists:
+                if list(map(id, elements)) != list(map(id, copy)):
+                    elements[:] = copy
 
 
 def find_plain_tensors(model: torch.nn.Module) -> list[torch.Tensor]:
     """Find the tensors that a model holds as neither weights nor buffers."""
     held = {id(tensor) for tensor in [*model.parameters(), *model.buffers()]}
-    return [each for _, each in _iterate_attributes(model) if type(each) in TENSORS and id(each) not in held]
+    return [value for _, value in _iterate_attributes(model) if type(value) in TENSORS and id(value) not in held]
 
 
 def _iterate_attributes(model: torch.nn.Module) -> Iterator[tuple[str, Any]]:
@@ -404,20 +404,20 @@ def _iterate_attributes(model: torch.nn.Module) -> Iterator[tuple[str, Any]]:
     waiting: list[tuple[str, Any]] = [("", vars(model))]
     seen = set[int]()
     while waiting:
-        name, each = waiting.pop()
-        if id(each) in seen:
+        name, attribute = waiting.pop()
+        if id(attribute) in seen:
             continue
-        seen.add(id(each))
-        yield name.lstrip("."), each
-        if isinstance(each, torch.nn.Module):
-            waiting.append((name, vars(each)))
-        elif isinstance(each, dict):
+        seen.add(id(attribute))
+        yield name.lstrip("."), attribute
+        if isinstance(attribute, torch.nn.Module):
+            waiting.append((name, vars(attribute)))
+        elif isinstance(attribute, dict):
             waiting += [
                 (name if key in ("_modules", "_parameters", "_buffers") else f"{name}.{key}", value)
-                for key, value in each.items()
+                for key, value in attribute.items()
             ]
-        elif isinstance(each, list | tuple):
-            waiting += [(f"{name}.{number}", value) for number, value in enumerate(each)]
+        elif isinstance(attribute, list | tuple):
+            waiting += [(f"{name}.{number}", value) for number, value in enumerate(attribute)]
 
 
 @contextmanager
@@ -428,15 +428,15 @@ def keep_state(model: torch.nn.Module) -> Iterator[list[str]]:
         for module in model.modules()
         for name, tensor in [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
     }
-    tensors = [(name, each) for name, each in _iterate_attributes(model) if type(each) in TENSORS]
-    kept = [(name, each, each.detach().clone()) for name, each in tensors]
+    tensors = [(name, value) for name, value in _iterate_attributes(model) if type(value) in TENSORS]
+    copies = [(name, tensor, tensor.detach().clone()) for name, tensor in tensors]
     changed: list[str] = []
     try:
         yield changed
     finally:
         replaced = {id(tensor) for (module, name), tensor in places.items() if getattr(module, name) is not tensor}
         with torch.no_grad():
-            for name, tensor, before in kept:
+            for name, tensor, before in copies:
                 same = torch.equal(tensor.nan_to_num(), before.nan_to_num())
                 if not same:
                     tensor.copy_(before)

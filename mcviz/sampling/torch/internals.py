@@ -45,11 +45,13 @@ class InterceptRandomness(TorchDispatchMode):
         """Call `draw`, or for any other operation the operation itself."""
         kwargs = kwargs or {}
         self.taken.update(map(id, tree_leaves((args, kwargs))))
-        self.operations.append(f"{func} {[each for each in args if isinstance(each, int | float)]}")
+        self.operations.append(f"{func} {[arg for arg in args if isinstance(arg, int | float)]}")
         if torch.Tag.nondeterministic_seeded not in func.tags:
             return func(*args, **kwargs)
-        defaults = {each.name: each.default_value for each in func._schema.arguments if each.has_default_value()}
-        given = dict(zip((each.name for each in func._schema.arguments), args, strict=False))
+        defaults = {
+            argument.name: argument.default_value for argument in func._schema.arguments if argument.has_default_value()
+        }
+        given = dict(zip((argument.name for argument in func._schema.arguments), args, strict=False))
         return self._draw(func, defaults | given | kwargs)
 
 

@@ -87,8 +87,8 @@ def named_functions(function: str, transform: str | None, modules: Sequence[str]
         transform: that makes its input of an example, or None.
         modules: as for `import_function`.
     """
-    found = import_function(transform, modules) if transform else None
-    return {"function": function, "transform": found, "transform_name": transform or ""}
+    transform_function = import_function(transform, modules) if transform else None
+    return {"function": function, "transform": transform_function, "transform_name": transform or ""}
 
 
 def build_module(
@@ -129,7 +129,7 @@ def write_weights(model: torch.nn.Module, network: Network) -> bytes:
     Raises:
         UnsuitableModelError: safetensors cannot save it.
     """
-    said = {
+    metadata = {
         "function": network.function,
         "transform": network.transform_name,
         "inputs": msgspec.json.encode(network.input_specs or ()).decode(),
@@ -138,7 +138,7 @@ def write_weights(model: torch.nn.Module, network: Network) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         try:
-            safetensors.torch.save_model(model, str(path), metadata=said)
+            safetensors.torch.save_model(model, str(path), metadata=metadata)
         except (AttributeError, RuntimeError, TypeError, ValueError) as error:
             raise UnsuitableModelError(
                 f"safetensors cannot save this model ({reason(error)}). Sample it without keeping the model."
@@ -157,17 +157,17 @@ def _load_weights(module: torch.nn.Module, weights: Weights) -> None:
         else:
             module.load_state_dict(_find_state_dict(weights, "a mapping") if path is None else _read_state_dict(path))
     except (RuntimeError, safetensors.SafetensorError) as error:
-        found = "; ".join(line.strip() for line in str(error).splitlines()[-3:])  # the first says nothing
+        reason = "; ".join(line.strip() for line in str(error).splitlines()[-3:])  # the first says nothing
         raise UnsuitableModelError(
             f"These are no weights of the module, which is a {type(module).__name__}. "
-            f"Received: {path or 'a state_dict'}: {found:.300}"
+            f"Received: {path or 'a state_dict'}: {reason:.300}"
         ) from error
 
 
 def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as file:
-            size = sum(each.file_size for each in file.infolist())
+            size = sum(entry.file_size for entry in file.infolist())
         if size > path.stat().st_size:  # torch.save compresses nothing
             raise UnsuitableModelError(
                 f"That file is compressed, to a {size // path.stat().st_size}th of what it would take in memory. "
@@ -188,15 +188,15 @@ def _find_state_dict(content: Any, source: str) -> Mapping[str, torch.Tensor]:
     if _is_state_dict(content):
         return content
     named = content if isinstance(content, Mapping) else {}
-    found = [name for name in CHECKPOINT_NAMES if _is_state_dict(named.get(name))]
-    if len(found) != 1:
+    names = [name for name in CHECKPOINT_NAMES if _is_state_dict(named.get(name))]
+    if len(names) != 1:
         there = f"{source}, with {list_names(named)}" if named else source
-        asked = f"Several of {' and '.join(found)} are one. " if found else ""
+        asked = f"Several of {' and '.join(names)} are one. " if names else ""
         raise UnsuitableModelError(
             "That is no state_dict of a module, and no checkpoint with one under the name "
             f"{' or '.join(CHECKPOINT_NAMES)}. Received: {there}. {asked}{SAVE_WEIGHTS}"
         )
-    return named[found[0]]
+    return named[names[0]]
 
 
 def _is_state_dict(content: Any) -> bool:
@@ -204,7 +204,7 @@ def _is_state_dict(content: Any) -> bool:
     return (
         isinstance(content, Mapping)
         and bool(content)
-        and all(isinstance(name, str) and isinstance(each, torch.Tensor) for name, each in content.items())
+        and all(isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items())
     )
 
 
@@ -220,19 +220,19 @@ def _check_file(path: Path) -> None:
 def _read_metadata(path: str) -> tuple[tuple[InputSpec, ...], float | None]:
     """Read what the weights of a run say: the form of the examples, before memory is taken for any, and the rate."""
     with safetensors.safe_open(path, "pt") as file:
-        said = file.metadata() or {}
+        metadata = file.metadata() or {}
     try:
-        found = msgspec.json.decode(said["inputs"], type=list[InputSpec])
-        if len(found) > MOST_INPUTS:
-            raise ValueError(f"they name {len(found):,} inputs, and at most {MOST_INPUTS:,} are taken")
-        values = sum(math.prod(spec.shape) for spec in found)
+        inputs = msgspec.json.decode(metadata["inputs"], type=list[InputSpec])
+        if len(inputs) > MOST_INPUTS:
+            raise ValueError(f"they name {len(inputs):,} inputs, and at most {MOST_INPUTS:,} are taken")
+        values = sum(math.prod(spec.shape) for spec in inputs)
         if values > MOST_VALUES:
             raise ValueError(f"an example has {values:,} values, and at most {MOST_VALUES:,} are taken")
-        fits = all(size > 0 for spec in found for size in spec.shape)
-        fits &= all(np.dtype(spec.dtype).kind in "biuf" for spec in found)
-        if not found or not fits:
+        fits = all(size > 0 for spec in inputs for size in spec.shape)
+        fits &= all(np.dtype(spec.dtype).kind in "biuf" for spec in inputs)
+        if not inputs or not fits:
             raise ValueError("no model takes examples of such forms")
-        return tuple(found), msgspec.json.decode(said["rate"], type=float | None)
+        return tuple(inputs), msgspec.json.decode(metadata["rate"], type=float | None)
     except (KeyError, ValueError, TypeError) as error:
         raise UnsuitableModelError(
             f"The weights do not say what the model takes. Received: {path}: {reason(error)}."

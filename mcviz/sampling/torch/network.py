@@ -186,12 +186,12 @@ class _Transformed:
         return self.examples.shape[0], *self.form
 
     def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
-        made = [_apply(self.transform, example) for example in self.examples[rows]]
-        for each in made:
-            if self.name not in each or each[self.name].shape != self.form:
+        arrays_of_examples = [_apply(self.transform, example) for example in self.examples[rows]]
+        for arrays in arrays_of_examples:
+            if self.name not in arrays or arrays[self.name].shape != self.form:
                 expected = f"the same inputs of every example, {describe_inputs({self.name: self})}"
-                raise invalid("transform", f"one that gives {expected}", describe_inputs(each), ONE_SIZE)
-        return np.array([each[self.name] for each in made], self.dtype).reshape(-1, *self.form)
+                raise invalid("transform", f"one that gives {expected}", describe_inputs(arrays), ONE_SIZE)
+        return np.array([arrays[self.name] for arrays in arrays_of_examples], self.dtype).reshape(-1, *self.form)
 
 
 def _apply(transform: Transform, example: Any) -> dict[str, np.ndarray]:
@@ -199,12 +199,12 @@ def _apply(transform: Transform, example: Any) -> dict[str, np.ndarray]:
     example = _as_picture(example) if getattr(example, "ndim", 0) == 3 else example
     try:
         with _transforming:
-            made = transform(example)
-        named = made if isinstance(made, Mapping) else {NAMELESS: made}
+            output = transform(example)
+        named = output if isinstance(output, Mapping) else {NAMELESS: output}
         arrays = {name: to_array(name, each) for name, each in named.items()}
     except Exception as error:  # of the user's own code
         raise InvalidInputError(f"The transform fails: {type(error).__name__}: {first_line(error):.200}") from error
-    if isinstance(made, Mapping) and all(each.ndim > 1 and len(each) == 1 for each in arrays.values()):
+    if isinstance(output, Mapping) and all(each.ndim > 1 and len(each) == 1 for each in arrays.values()):
         arrays = {name: each[0] for name, each in arrays.items()}  # a batch of one, as of return_tensors="pt"
     return {name: _check(f"{name} of the transform", each) for name, each in arrays.items()}
 
