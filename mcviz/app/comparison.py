@@ -16,7 +16,7 @@ from mcviz.app.components.chips import chips
 from mcviz.app.components.choosers import score_chooser
 from mcviz.app.components.example import render_example
 from mcviz.app.components.gallery import tiles
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import state_widget_args
 from mcviz.app.failures import refusal
 from mcviz.app.filters import ColumnFilter
 from mcviz.app.navigation import COMPARE, EXAMPLE, UNCERTAIN, open_page
@@ -122,7 +122,7 @@ def render_example_in_both(run: ComparedRun, state: PageState, score: str) -> No
     place = found.pairs.find(example)
     left, right = st.columns([1, 3], gap="large")
     with left:
-        st.number_input("Example", 0, len(run) - 1, width=140, **bind("example", example))
+        st.number_input("Example", 0, len(run) - 1, width=140, **state_widget_args("example", example))
         render_example(run, example, COMPARED_WIDTH)
         st.caption(
             f"{as_markdown(run.other.name)} does not have this example."
@@ -185,5 +185,5 @@ def _render_label_choice(found: Comparison, state: PageState) -> None:
         list(names),
         format_func=lambda each: f"{as_markdown(names[each])}, the {each}er run",
         horizontal=True,
-        **bind("labels_of", state.labels_of),
+        **state_widget_args("labels_of", state.labels_of),
     )

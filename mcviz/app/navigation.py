@@ -16,7 +16,7 @@ from mcviz.app.address_text import Offered
 from mcviz.app.columns import own_columns
 from mcviz.app.compared_run import ComparedRun
 from mcviz.app.components.copy_link import copy_link
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import state_widget_args
 from mcviz.app.failures import refusal
 from mcviz.app.layouts import computed_layouts
 from mcviz.app.needs import RunPart, check_needs, has
@@ -25,7 +25,7 @@ from mcviz.app.resources import join_runs, open_cached_run, run_numbers, run_pat
 from mcviz.app.state import (
     PageState,
     address,
-    go,
+    update_state,
     go_to_run,
     go_to_same_examples,
     is_open,
@@ -249,7 +249,7 @@ def choose_run(paths: Collection[str], name: str, change: Callable[[str], None] 
             format_func=one_line,
             width=240,
             label_visibility="collapsed",
-            **bind("run", name, change),
+            **state_widget_args("run", name, change),
         )
 
 
@@ -292,7 +292,7 @@ def _choose_other(paths: Collection[str], name: str) -> None:
         placeholder="Compare with …",
         label_visibility="collapsed",
         width=240,
-        **bind("other", other if other in others else None, lambda new: go(other=new or ""), may_be_empty=True),
+        **state_widget_args("other", other if other in others else None, lambda new: update_state(other=new or ""), may_be_empty=True),
     )
 
 

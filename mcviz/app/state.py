@@ -198,7 +198,7 @@ def latest_state() -> PageState:
     return latest
 
 
-def go(*, parts: Collection[str] = (), **changes: Any) -> None:
+def update_state(*, parts: Collection[str] = (), **changes: Any) -> None:
     """Change the state, in a callback: the rerun that follows shows it, and the address says it.
 
     What changes is the state that was shown or gone to last, whatever the page was drawn with.
@@ -212,7 +212,7 @@ def go(*, parts: Collection[str] = (), **changes: Any) -> None:
 
 def change_filters(change: Callable[[Filters], Filters]) -> None:
     """Change the filters as they are by now, in a callback: the page may have been drawn before a newer one."""
-    go(filters=change(latest_state().filters))
+    update_state(filters=change(latest_state().filters))
 
 
 def go_to_run(name: str) -> None:

@@ -5,7 +5,7 @@ import streamlit as st
 from mcviz.app.filters import Filters
 from mcviz.app.resources import class_names, run_numbers
 from mcviz.app.selection import Selection
-from mcviz.app.state import change_filters, go
+from mcviz.app.state import change_filters, update_state
 from mcviz.app.wording import as_markdown
 
 
@@ -29,8 +29,8 @@ def chips(selection: Selection) -> None:
                 f"Show the {len(flagged)} flagged",
                 icon=":material/flag:",
                 type="tertiary",
-                on_click=go,
+                on_click=update_state,
                 kwargs={"filters": Filters(selected=flagged)},
             )
         if len(removable) > 1:
-            st.button("Clear all", type="tertiary", key="clear", on_click=go, kwargs={"filters": Filters()})
+            st.button("Clear all", type="tertiary", key="clear", on_click=update_state, kwargs={"filters": Filters()})

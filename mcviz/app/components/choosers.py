@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import state_widget_args
 from mcviz.app.failures import refusal
 from mcviz.app.resources import columns_as_scores, run_scores, table, target_names
 from mcviz.app.session import mark_dirty, queue_toast, session_store
-from mcviz.app.state import PageState, go
+from mcviz.app.state import PageState, update_state
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
 from mcviz.permission import may_write
@@ -30,7 +30,7 @@ def score_chooser(label: str, run: Run, state: PageState) -> None:
     def choose(name: str) -> None:
         session_store()[COLUMN] = name
         if name in scores:
-            go(score=name)
+            update_state(score=name)
         else:
             mark_dirty()
 
@@ -40,7 +40,7 @@ def score_chooser(label: str, run: Run, state: PageState) -> None:
             [*scores, *columns],
             format_func=labels.__getitem__,
             help="\n\n".join(f"**{score.label}**: {as_markdown(score.meaning)}" for score in scores.values()),
-            **bind("score", state.score, choose),
+            **state_widget_args("score", state.score, choose),
         )
         column = session_store().get(COLUMN)
         if column in columns:
@@ -58,7 +58,7 @@ def _ask_for_end(run: Run, column: str, name: str) -> None:
         except McvizError as error:
             queue_toast(refusal(error, "Rank by"), ":material/error:")
         else:
-            go(score=name)
+            update_state(score=name)
 
     label = f"Which end of **{as_markdown(column)}** is uncertain?"
     st.caption(label)
@@ -72,5 +72,5 @@ def target_chooser(run: Run, state: PageState) -> None:
     names = target_names(run)
     if len(names) > 1:
         st.selectbox(
-            "Target", range(len(names)), format_func=names.__getitem__, width=320, **bind("target", state.target)
+            "Target", range(len(names)), format_func=names.__getitem__, width=320, **state_widget_args("target", state.target)
         )

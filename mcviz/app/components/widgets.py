@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 import streamlit as st
 
 from mcviz.app.session import session_store, widget_value
-from mcviz.app.state import go
+from mcviz.app.state import update_state
 
 T = TypeVar("T")
 VERSIONS = "widgets-shown"
@@ -26,7 +26,7 @@ class WidgetVersion:
     value: object
 
 
-def bind(
+def state_widget_args(
     name: str, value: T, change: Callable[[T], None] | None = None, *, may_be_empty: bool = False
 ) -> dict[str, Any]:
     """Return keyword arguments for a widget that shows a value of the state, and puts a new one there.
@@ -61,7 +61,7 @@ def bind(
         if change:
             change(new)
         else:
-            go(**{name: new})
+            update_state(**{name: new})
 
     return {"key": key, "on_change": changed}
 
@@ -75,7 +75,7 @@ def choose_segment(
     *,
     label_visibility: Literal["visible", "collapsed"] = "visible",
 ) -> None:
-    """Render a choice of one of some values, side by side; see `bind`.
+    """Render a choice of one of some values, side by side; see `state_widget_args`.
 
     Args:
         label: of the choice.
@@ -91,5 +91,5 @@ def choose_segment(
         format_func=labels.__getitem__,
         required=True,
         label_visibility=label_visibility,
-        **bind(name, value, change),
+        **state_widget_args(name, value, change),
     )

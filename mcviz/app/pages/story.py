@@ -14,7 +14,7 @@ from mcviz.app.navigation import STORY, begin
 from mcviz.app.needs import has
 from mcviz.app.probe.predictions import import_ahead, predict
 from mcviz.app.probe.verdict import detector_for, less_usual_examples, render_reasons
-from mcviz.app.state import go
+from mcviz.app.state import update_state
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.story import Step, side_by_side
 from mcviz.measures.ood import OOD_P_VALUE
@@ -58,7 +58,7 @@ with st.container(horizontal=True, key="story-steps"):
         key="story-back",
         icon=":material/arrow_back:",
         disabled=step == 1,
-        on_click=go,
+        on_click=update_state,
         kwargs={"step": step - 1},
         shortcut="Left",
     )
@@ -68,18 +68,18 @@ with st.container(horizontal=True, key="story-steps"):
             key="story-next",
             type="primary",
             icon=":material/arrow_forward:",
-            on_click=go,
+            on_click=update_state,
             kwargs={"step": step + 1},
             shortcut="Right",
         )
     else:
-        st.button("Start again", icon=":material/replay:", on_click=go, kwargs={"step": 1})
+        st.button("Start again", icon=":material/replay:", on_click=update_state, kwargs={"step": 1})
     st.button(
         "Leave" if state.present else "Present",
         key="story-present",
         icon=":material/close_fullscreen:" if state.present else ":material/open_in_full:",
         type="tertiary",
-        on_click=go,
+        on_click=update_state,
         kwargs={"present": not state.present},
         help="Large, without the navigation. Keys: ← and → or Page up and Page down step, P begins and ends it, "
         "Escape ends it; F11 fills the screen.",

@@ -7,7 +7,7 @@ import streamlit as st
 
 from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.drawing_pad import drawing_pad
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import state_widget_args
 from mcviz.app.inputs import MOST_INPUTS, ProbeInput, SweepInputs
 from mcviz.app.probe.distortion import MIX, NONE_IS_CORRECT, Distorter, DistortionSettings, choose_noise
 from mcviz.app.resources import model_inputs, sampler
@@ -44,7 +44,7 @@ def choose_image_noise(run: Run, state: PageState) -> ProbeInput:
     kind, seed, strength = choose_name(state.noise, NOISES), state.seed, state.strength
     choose_noise(NOISES, kind, seed, "Another noise image")
     st.slider(
-        "Strength", 0.0, 1.0, step=0.05, format="percent", help="0 is an even grey.", **bind("strength", strength)
+        "Strength", 0.0, 1.0, step=0.05, format="percent", help="0 is an even grey.", **state_widget_args("strength", strength)
     )
     image = NOISES[kind].draw(1, run.image_shape, seed, strength)[0]
     return ProbeInput(image, f"{NOISES[kind].label} of seed {seed} at {percent(strength, 0)} strength", NONE_IS_CORRECT)

@@ -4,10 +4,10 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.columns import row_names, row_values, usual_values
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import state_widget_args
 from mcviz.app.inputs import MOST_INPUTS, Along, ProbeInput, SweepInputs
 from mcviz.app.probe.distortion import choose_example, choose_seed
-from mcviz.app.state import LARGEST_VALUE, PageState, choose_name, go
+from mcviz.app.state import LARGEST_VALUE, PageState, choose_name, update_state
 from mcviz.app.wording import as_markdown, counted
 from mcviz.data import most_unusual, shuffle_columns
 from mcviz.runs import Run
@@ -42,7 +42,7 @@ def edit_row(run: Run, state: PageState) -> ProbeInput:
         "Reset",
         icon=":material/restart_alt:",
         disabled=not changes,
-        on_click=go,
+        on_click=update_state,
         kwargs={"values": ()},
         help="Take the values of the example again",
     )
@@ -55,7 +55,7 @@ def row_along(run: Run, state: PageState) -> Along:
     row, columns = _edited_row(run, state), [str(name) for name in run.content]
     by_unusual = [columns[column] for column in _unusual_columns(run, state)]
     name = choose_name(state.column, by_unusual)
-    st.selectbox("Column", by_unusual, format_func=one_line, width=320, **bind("column", name))
+    st.selectbox("Column", by_unusual, format_func=one_line, width=320, **state_widget_args("column", name))
     column = columns.index(name)
     low, high, _ = slider_range(row_values(run)[:, column], float(row[column]))
     amounts = np.linspace(low, high, POSITIONS, dtype=np.float32)
@@ -119,7 +119,7 @@ def _slider(run: Run, state: PageState, column: int, start: float) -> None:
     def put(new: float) -> None:
         others = {other: kept for other, kept in changes.items() if other != column}
         is_own = np.float32(new) == np.float32(start)
-        go(values=tuple((others if is_own else {**others, column: new}).items()))
+        update_state(values=tuple((others if is_own else {**others, column: new}).items()))
 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.slider(
@@ -128,7 +128,7 @@ def _slider(run: Run, state: PageState, column: int, start: float) -> None:
             high,
             step=step,
             format="%.4g",
-            **bind(f"slider-{column}", value, put),
+            **state_widget_args(f"slider-{column}", value, put),
         )
         st.number_input(
             f"{label}, exactly",
@@ -138,7 +138,7 @@ def _slider(run: Run, state: PageState, column: int, start: float) -> None:
             format="%.6g",
             label_visibility="collapsed",
             width=116,
-            **bind(f"exactly-{column}", value, put),
+            **state_widget_args(f"exactly-{column}", value, put),
         )
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from mcviz.app.components.charts import chart
 from mcviz.app.components.choosers import score_chooser
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import state_widget_args
 from mcviz.app.failures import refusal
 from mcviz.app.inputs import MOST_INPUTS, SweepInputs
 from mcviz.app.navigation import PROBE, load_state
@@ -105,7 +105,7 @@ def render_sweep(run: Run, state: PageState, choose: Callable[[Run, PageState], 
     if sweep and (sweep.inputs.digest, sweep.inputs.kind) != (now.digest, now.kind):
         sweep = None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        number = bind("sweep", count)
+        number = state_widget_args("sweep", count)
         st.number_input("How many", 1, most, step=10, width=150, **number)
         buttons = st.empty()
     if sweep and sweep.running:

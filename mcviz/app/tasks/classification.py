@@ -14,7 +14,7 @@ from mcviz.analysis.pairing import class_order
 from mcviz.app.components.charts import chart, class_charts, class_table
 from mcviz.app.components.explanation import Explanation, render_explanation
 from mcviz.app.components.histograms import pass_histograms
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import state_widget_args
 from mcviz.app.filters import Filters, two_classes
 from mcviz.app.inputs import Along
 from mcviz.app.kinds import kind_renderer
@@ -177,7 +177,7 @@ class ClassificationRenderer(TaskRenderer):
             range(len(names)),
             format_func=names.__getitem__,
             width=220,
-            **bind("first_class", chosen),
+            **state_widget_args("first_class", chosen),
         )
         return Evidence(
             chosen, names[chosen], f"the probability of **{as_markdown(names[chosen])}**", 100, "percentage points"
@@ -298,7 +298,7 @@ def _render_two_classes(context: ExampleContext) -> None:
         ):
             named = getattr(context.state, key)
             chosen.append(default if named is None else named)
-            st.selectbox(label, range(len(names)), format_func=names.__getitem__, width=220, **bind(key, chosen[-1]))
+            st.selectbox(label, range(len(names)), format_func=names.__getitem__, width=220, **state_widget_args(key, chosen[-1]))
     st.caption("One point a pass. Points in two corners: two groups of passes that disagree. One cloud: a wide spread.")
     chart(
         two_classes_figure(probs, chosen[0], chosen[1], names),

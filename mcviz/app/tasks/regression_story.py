@@ -18,7 +18,7 @@ from mcviz.measures.registry import format_with_unit
 from mcviz.measures.regression import single_pass_rmse
 from mcviz.runs import Run
 
-DOUBT = "predictive_std"
+DOUBT = "predictive_std"  # which every run has: what the passes add, whether variances are predicted or not
 
 
 class RegressionStory(Story):

@@ -22,7 +22,7 @@ from mcviz.app.caching import cached_for_run, numbers_key, table_key
 from mcviz.app.columns import grouping_columns
 from mcviz.app.columns import groups as own_groups
 from mcviz.app.components.charts import chart, table_height
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import state_widget_args
 from mcviz.app.resources import progress_bar
 from mcviz.app.state import PageState, choose_name
 from mcviz.app.trust.grouping import chosen_group
@@ -122,7 +122,7 @@ def render_groups(run: Run, state: PageState) -> None:
     """Render the accuracy and the calibration of each group of a column."""
     columns = _group_columns(run)
     column = choose_name(state.column, columns)
-    st.selectbox("Group by", columns, format_func=one_line, width=250, **bind("column", column))
+    st.selectbox("Group by", columns, format_func=one_line, width=250, **state_widget_args("column", column))
     groups = _load_groups(run, column)
     counts = np.bincount(groups.members, minlength=len(groups.names))
     largest = np.argsort(-counts, kind="stable")[:MOST_GROUPS]

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.components.charts import chart
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import state_widget_args
 from mcviz.app.failures import refusal
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import TRUST
@@ -14,7 +14,7 @@ from mcviz.app.needs import check_needs
 from mcviz.app.probe.distortion import Distorter, DistortionSettings
 from mcviz.app.resources import masks, model_inputs, progress_bar, sampler
 from mcviz.app.session import session_store
-from mcviz.app.state import PageState, choose_name, go
+from mcviz.app.state import PageState, choose_name, update_state
 from mcviz.app.wording import counted
 from mcviz.data.distortions import Distortion
 from mcviz.errors import McvizError
@@ -45,7 +45,7 @@ def render_degradation(run: Run, state: PageState) -> None:
         list(offered),
         format_func=lambda each: offered[each].label,
         width=250,
-        **bind("distortion", name, lambda new: go(distortion=new, amount=None)),
+        **state_widget_args("distortion", name, lambda new: update_state(distortion=new, amount=None)),
     )
     cache, key = _cache(), (run.digest, name)
     if key not in cache and (steps := load_steps(run, name, offered[name])) is not None:

@@ -5,8 +5,8 @@ from functools import partial
 
 import streamlit as st
 
-from mcviz.app.components.widgets import bind
-from mcviz.app.state import PageState, go, latest_state
+from mcviz.app.components.widgets import state_widget_args
+from mcviz.app.state import PageState, update_state, latest_state
 from mcviz.app.trust.calibration import render_convergence, render_figures, render_groups
 from mcviz.app.trust.degradation import render_degradation
 from mcviz.app.trust.referral import render_costs, render_missed_mistakes, render_prediction_sets, render_scores
@@ -28,7 +28,7 @@ def render_details(run: Run, state: PageState) -> None:
     """Render a question each, with its answer where it is open."""
     with st.container(gap="xsmall"):
         for name, (question, render) in DETAILS.items():
-            expander = st.expander(question, **bind(f"details-{name}", name in state.details, partial(_show, name)))
+            expander = st.expander(question, **state_widget_args(f"details-{name}", name in state.details, partial(_show, name)))
             if expander.open:
                 with expander:
                     render(run, state)
@@ -37,4 +37,4 @@ def render_details(run: Run, state: PageState) -> None:
 def _show(name: str, is_shown: bool) -> None:
     """Open or close one of the details, in a callback."""
     others = tuple(each for each in latest_state().details if each != name)
-    go(details=(*others, name) if is_shown else others)
+    update_state(details=(*others, name) if is_shown else others)

@@ -5,7 +5,7 @@ import streamlit as st
 from mcviz.analysis.base import group_sentence
 from mcviz.app.columns import details
 from mcviz.app.compared_run import ComparedRun
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import state_widget_args
 from mcviz.app.state import PageState
 from mcviz.app.wording import as_markdown
 from mcviz.runs import Run
@@ -29,7 +29,7 @@ def render_group_choice(run: Run, state: PageState) -> None:
                 ["", *columns],
                 format_func=lambda name: one_line(name) if name else INDEPENDENT,
                 width=400,
-                **bind("group", group or ""),
+                **state_widget_args("group", group or ""),
             )
         st.caption(as_markdown(group_sentence(run, group)), width="content")
 

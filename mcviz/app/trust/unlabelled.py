@@ -7,7 +7,7 @@ from mcviz.analysis.referral import check_same_model
 from mcviz.analysis.unlabelled import SHIFTED, RunEstimate, estimate_accuracy
 from mcviz.app.caching import cached_for_run, names_key
 from mcviz.app.components.charts import table_height
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import state_widget_args
 from mcviz.app.needs import MISSING, has, missing
 from mcviz.app.resources import open_cached_run, run_paths
 from mcviz.app.state import PageState, choose_name
@@ -28,7 +28,7 @@ def render_estimate(run: Run, state: PageState) -> None:
     name = choose_name(state.calibrated_on, offered)
     st.selectbox(
         "Estimate the accuracy by the labels of", list(offered), format_func=one_line, width=340,
-        **bind("calibrated_on", name),
+        **state_widget_args("calibrated_on", name),
     )  # fmt: skip
     found = _estimate(run, offered[name])
     accuracy, *others = map(as_markdown, found.sentences)

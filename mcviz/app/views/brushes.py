@@ -17,7 +17,7 @@ from mcviz.app.filters import CLASSES, ColumnFilter, Filters
 from mcviz.app.needs import has
 from mcviz.app.resources import class_names, run_numbers, table
 from mcviz.app.selection import Selection, filter_mask
-from mcviz.app.state import BRUSHES, PageState, change_filters, go
+from mcviz.app.state import BRUSHES, PageState, change_filters, update_state
 from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown
 from mcviz.runs import Run
@@ -98,7 +98,7 @@ def _render_brush(selection: Selection, name: str, place: int) -> None:
         marks_mistakes=marked,
         put=put,
         clear=lambda: change_filters(column.without),
-        remove=None if name == selection.score else lambda: go(brushes=_others(selection.state, name)),
+        remove=None if name == selection.score else lambda: update_state(brushes=_others(selection.state, name)),
     )
 
 
@@ -109,7 +109,7 @@ def _render_add(state: PageState, more: dict[str, str]) -> None:
                 as_markdown(label),
                 key=f"add-brush-{name}",
                 type="tertiary",
-                on_click=go,
+                on_click=update_state,
                 kwargs={"brushes": (*state.brushes, name)[-BRUSHES:]},
             )
 

@@ -10,7 +10,7 @@ from mcviz import plot
 from mcviz.analysis.base import summarise_classes
 from mcviz.app.components.charts import chart
 from mcviz.app.components.gallery import tiles
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import state_widget_args
 from mcviz.app.resources import class_names, run_scores, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import change_filters
@@ -38,7 +38,7 @@ def render_classes(selection: Selection) -> None:
         _render_table(summary, selection)
     filters = selection.filters
     chosen = filters.label[0] if len(filters.label) == 1 else worst
-    changed = bind("class", chosen, _put_class)
+    changed = state_widget_args("class", chosen, _put_class)
     classes = range(len(names))
     if len(names) <= NAMED_CLASSES:
         st.segmented_control("One class in detail", classes, format_func=all_as_markdown(names).__getitem__, **changed)

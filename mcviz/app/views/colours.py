@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz.app.columns import all_grouping_columns, groups, own_columns
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import state_widget_args
 from mcviz.app.needs import Need, available
 from mcviz.app.resources import class_names, run_scores, table
 from mcviz.app.state import PageState, choose_name
@@ -46,7 +46,7 @@ def colouring_chooser(run: Run, state: PageState, default: str | None = None) ->
     """Render the choice of what the colours show, and return it: one of `COLOURINGS` or of `all_grouping_columns`."""
     colourings = [*available(COLOURINGS, run), *all_grouping_columns(run)]
     colouring = choose_name(state.colour, colourings, default)
-    st.selectbox("Colour", colourings, format_func=colour_label, width=250, **bind("colour", colouring))
+    st.selectbox("Colour", colourings, format_func=colour_label, width=250, **state_widget_args("colour", colouring))
     return colouring
 
 

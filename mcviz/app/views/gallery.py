@@ -5,7 +5,7 @@ import streamlit as st
 
 from mcviz.app.components.charts import render_empty_selection
 from mcviz.app.components.gallery import tiles
-from mcviz.app.components.widgets import bind, choose_segment
+from mcviz.app.components.widgets import state_widget_args, choose_segment
 from mcviz.app.selection import Selection
 from mcviz.app.state import PAGE_SIZES, TILE_SIZES, add_examples
 from mcviz.app.views.look_panel import tick_examples
@@ -31,7 +31,7 @@ def render_gallery(selection: Selection) -> None:
         looks=True,
     )
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.pagination(pages, width="stretch", **bind("page", page))
+        st.pagination(pages, width="stretch", **state_widget_args("page", page))
         sizes = {each: str(each) for each in PAGE_SIZES}
         choose_segment("Examples a page", "page_size", size, sizes, label_visibility="collapsed")
 

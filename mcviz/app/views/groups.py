@@ -4,7 +4,7 @@ import streamlit as st
 
 from mcviz.app.columns import all_grouping_columns, groups
 from mcviz.app.components.charts import render_empty_selection, table_height
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import state_widget_args
 from mcviz.app.needs import has
 from mcviz.app.resources import run_scores, table
 from mcviz.app.selection import Selection
@@ -22,7 +22,7 @@ def render_groups(selection: Selection) -> None:
     )
     offered = all_grouping_columns(run)
     name = choose_name(selection.state.column, offered)
-    st.selectbox("Group by", offered, format_func=one_line, width=250, **bind("column", name))
+    st.selectbox("Group by", offered, format_func=one_line, width=250, **state_widget_args("column", name))
     if len(selection.examples) == 0:
         render_empty_selection()
         return

@@ -14,7 +14,7 @@ from mcviz.app.filters import Area, Filters
 from mcviz.app.layouts import LAYOUTS, available_layouts, compute_tsne, positions
 from mcviz.app.resources import run_scores, table
 from mcviz.app.selection import Selection, filter_mask
-from mcviz.app.state import TICKS, choose_name, go
+from mcviz.app.state import TICKS, choose_name, update_state
 from mcviz.app.views.colours import colour_label, colouring_chooser, draw_points
 from mcviz.app.views.linked import render_lasso_chart
 from mcviz.app.wording import extremes
@@ -97,7 +97,7 @@ def _render_around_example(selection: Selection, plane: np.ndarray, shown: np.nd
                 return
             distances = np.linalg.norm(plane[shown] - plane[example], axis=1)
             nearest = shown[np.argsort(distances, kind="stable")[:count]]
-            go(filters=replace(selection.filters, area=None, selected=tuple(nearest.tolist())))
+            update_state(filters=replace(selection.filters, area=None, selected=tuple(nearest.tolist())))
             st.rerun()
 
 

@@ -19,7 +19,7 @@ from mcviz.app.needs import has
 from mcviz.app.resources import run_numbers
 from mcviz.app.selection import filter_mask
 from mcviz.app.session import mark_dirty, mark_rendered, queue_toast, session_store, widget_value
-from mcviz.app.state import go, latest_state
+from mcviz.app.state import update_state, latest_state
 from mcviz.app.views.look_panel import MOST_PICTURES, PICTURED, POINTS
 from mcviz.figures import Window
 from mcviz.figures.scores import MOST_DRAWN_POINTS
@@ -194,7 +194,7 @@ def _apply_lasso(key: str, run: Run, plane: P) -> None:
     if not filter_mask(run, changed).any():
         queue_toast("No point lies within what was drawn, so nothing changes.", ":material/lasso_select:")
     else:
-        go(filters=changed)
+        update_state(filters=changed)
 
 
 def _read_lasso(key: str, plane: P) -> P | None:

@@ -15,7 +15,7 @@ from mcviz.app.navigation import EXAMPLE, open_page
 from mcviz.app.needs import has
 from mcviz.app.selection import Selection, find_rank, select
 from mcviz.app.session import mark_rendered, queue_toast, rerun_fragments, session_store
-from mcviz.app.state import PINS, TICKS, PageState, add_examples, go, latest_state, toggle_example
+from mcviz.app.state import PINS, TICKS, PageState, add_examples, update_state, latest_state, toggle_example
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
 from mcviz.app.wording import counted
@@ -48,16 +48,16 @@ def look_at_example(run: Run, example: int, paged: bool) -> None:
     at = find_rank(example, select(run, state).examples)
     page = at // state.page_size + 1 if at >= 0 and paged else state.page
     if page != state.page:
-        go(example=example, page=page)
+        update_state(example=example, page=page)
         return
-    go(example=example, parts=(PANEL,))
+    update_state(example=example, parts=(PANEL,))
 
 
 def tick_examples(examples: tuple[int, ...]) -> None:
     """Tick these examples and no others, in a callback, as far as an address can carry them."""
     if len(examples) > TICKS:
         queue_toast(f"Only {TICKS} examples can be ticked at a time.", ":material/select_check_box:")
-    go(ticked=examples[:TICKS])
+    update_state(ticked=examples[:TICKS])
 
 
 def render_ticked_bar(selection: Selection) -> None:
@@ -82,7 +82,7 @@ def render_ticked_bar(selection: Selection) -> None:
                 key=f"ticked-{label}",
                 disabled=label == "Pin them" and len(pinned) > PINS,
                 help=f"Only {PINS} examples fit side by side." if label == "Pin them" else None,
-                on_click=go,
+                on_click=update_state,
                 kwargs=changes,
             )
 
@@ -161,7 +161,7 @@ def _handle_request(run: Run, paged: bool, asked: Any) -> None:
             rerun_fragments(POINTS)
             return
         case "close":
-            go(example=None, parts=(PANEL,))
+            update_state(example=None, parts=(PANEL,))
         case "range":
             wanted = [each for each in asked.get("examples", ()) if _is_example(run, each)]
             tick_examples(add_examples(state.ticked, wanted))
@@ -179,7 +179,7 @@ def _toggle_mark(what: str, state: PageState, example: int) -> None:
         tick_examples(changed)
     else:
         marked: dict[str, Any] = {MARKS[what]: changed}
-        go(**marked)
+        update_state(**marked)
 
 
 def _is_example(run: Run, example: object) -> bool:

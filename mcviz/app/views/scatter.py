@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.caching import cached_for_run, names_key, table_key
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.widgets import state_widget_args
 from mcviz.app.filters import Filters, Lasso
 from mcviz.app.resources import run_numbers, table
 from mcviz.app.selection import Selection, filter_mask
@@ -24,7 +24,7 @@ def render_scatter(selection: Selection) -> None:
     x, y = state.x, state.y
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for axis, chosen in (("x", x), ("y", y)):
-            st.selectbox(f"{axis} axis", list(labels), format_func=labels.__getitem__, **bind(axis, chosen))
+            st.selectbox(f"{axis} axis", list(labels), format_func=labels.__getitem__, **state_widget_args(axis, chosen))
         colouring = colouring_chooser(run, state)
 
     render_scatter_chart(selection, x, y, colouring)
