@@ -9,26 +9,29 @@ import streamlit as st
 
 from mcviz.analysis.comparison import OTHER_PREFIX, Comparison, check_comparable, compare
 from mcviz.analysis.pairing import LabelChoice
-from mcviz.app.caching import cached_for_run, names_key
-from mcviz.app.columns import all_grouping_columns
-from mcviz.app.compared_run import ComparedRun
-from mcviz.app.components.chips import chips
-from mcviz.app.components.choosers import score_chooser
-from mcviz.app.components.example import render_example
+from mcviz.app.components.choosers import chips, score_chooser
 from mcviz.app.components.gallery import tiles
-from mcviz.app.components.widgets import state_widget_args
 from mcviz.app.failures import refusal
 from mcviz.app.filters import ColumnFilter
+from mcviz.app.kinds import render_example
 from mcviz.app.navigation import COMPARE, EXAMPLE, UNCERTAIN, open_page
-from mcviz.app.needs import available
-from mcviz.app.resources import open_cached_run, run_numbers, run_paths, run_scores
+from mcviz.app.resources import (
+    ComparedRun,
+    all_grouping_columns,
+    available,
+    cached_for_run,
+    names_key,
+    open_cached_run,
+    run_numbers,
+    run_paths,
+    run_scores,
+)
 from mcviz.app.selection import filter_mask, select
-from mcviz.app.state import PageState, choose_name, quote
+from mcviz.app.state import PageState, choose_name, quote, state_widget_args
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
-from mcviz.app.views.colours import COLOURINGS
-from mcviz.app.views.gallery import render_gallery
-from mcviz.app.views.scatter import render_scatter_chart
+from mcviz.app.views.look_panel import render_gallery
+from mcviz.app.views.scatter import COLOURINGS, render_scatter_chart
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
 from mcviz.runs import Run

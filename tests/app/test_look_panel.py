@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mcviz import Run
-from mcviz.app import session
+from mcviz.app import state as session
 from mcviz.app.state import PINS, TICKS, PageState
 from mcviz.app.views import look_panel
 from mcviz.app.views.look_panel import MOST_PICTURES, PICTURED

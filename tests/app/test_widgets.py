@@ -5,24 +5,24 @@ from typing import Any
 
 import pytest
 
-from mcviz.app.components import widgets
-from mcviz.app.components.widgets import state_widget_args
+from mcviz.app import state
+from mcviz.app.state import state_widget_args
 
 
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     states: dict[str, Any] = {}
     kept: dict[str, Any] = {}
-    monkeypatch.setattr(widgets, "st", SimpleNamespace(session_state=states))
-    monkeypatch.setattr(widgets, "widget_value", states.get)
-    monkeypatch.setattr(widgets, "session_store", lambda: kept)
+    monkeypatch.setattr(state, "st", SimpleNamespace(session_state=states))
+    monkeypatch.setattr(state, "widget_value", states.get)
+    monkeypatch.setattr(state, "session_store", lambda: kept)
     return states
 
 
 @pytest.fixture
 def changes(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
-    monkeypatch.setattr(widgets, "go", lambda **change: made.append(change))
+    monkeypatch.setattr(state, "update_state", lambda **change: made.append(change))
     return made
 
 

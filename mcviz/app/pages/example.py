@@ -7,25 +7,31 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.base import similarity_basis
-from mcviz.app.columns import details, format_facts
-from mcviz.app.components.chips import chips
-from mcviz.app.components.choosers import score_chooser
-from mcviz.app.components.example import render_example
-from mcviz.app.components.explanation import PICTURE
+from mcviz.app.components.charts import PICTURE
+from mcviz.app.components.choosers import chips, score_chooser
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.keys import arrow_keys, keys
-from mcviz.app.components.widgets import state_widget_args, choose_segment
 from mcviz.app.filters import Filters
+from mcviz.app.kinds import render_example
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
-from mcviz.app.needs import available
 from mcviz.app.probe.explanations import explanations_for
-from mcviz.app.resources import ranking, run_scores
-from mcviz.app.selection import Selection, find_rank, select
-from mcviz.app.similar import components
-from mcviz.app.state import CONFIDENT_FIRST, PINS, PageState, choose_name, update_state, latest_state, quote, toggle_example
+from mcviz.app.resources import available, details, format_facts, ranking, run_scores
+from mcviz.app.selection import Selection, components, find_rank, select
+from mcviz.app.state import (
+    CONFIDENT_FIRST,
+    PINS,
+    PageState,
+    choose_name,
+    choose_segment,
+    latest_state,
+    quote,
+    state_widget_args,
+    toggle_example,
+    update_state,
+)
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import CloserLook, ExampleContext, load_example
-from mcviz.app.views.ahead import explain_example, send_steps_ahead
+from mcviz.app.views.look_panel import explain_example, send_steps_ahead
 from mcviz.app.wording import all_as_markdown, as_markdown, extremes
 from mcviz.measures.similarity import most_similar
 from mcviz.runs import Run

@@ -8,15 +8,14 @@ import streamlit as st
 
 from mcviz.app.components.charts import for_an_audience
 from mcviz.app.components.keys import keys
-from mcviz.app.inputs import as_batch
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import STORY, begin
-from mcviz.app.needs import has
-from mcviz.app.probe.predictions import import_ahead, predict
+from mcviz.app.probe.parts import as_batch, import_ahead, predict
 from mcviz.app.probe.verdict import detector_for, less_usual_examples, render_reasons
+from mcviz.app.resources import has
 from mcviz.app.state import update_state
 from mcviz.app.tasks import task_renderer
-from mcviz.app.tasks.story import Step, side_by_side
+from mcviz.app.tasks.base import Step, side_by_side
 from mcviz.measures.ood import OOD_P_VALUE
 from mcviz.runs import Run
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 
-from mcviz.app.components.widgets import state_widget_args
-from mcviz.app.inputs import Along, ProbeInput, SweepInputs
-from mcviz.app.needs import has
-from mcviz.app.state import HIGHEST_SEED, PageState, choose_name, update_state
+from mcviz.app.probe.parts import Along, ProbeInput, SweepInputs
+from mcviz.app.resources import has
+from mcviz.app.state import HIGHEST_SEED, PageState, choose_name, state_widget_args, update_state
 from mcviz.app.wording import as_markdown
 from mcviz.data.distortions import Distortion, Noise, TextNoise
 from mcviz.measures import percent
@@ -89,13 +88,17 @@ class Distorter:
             float(distortion.high),
             step=float(distortion.step),
             format="percent" if _is_share(distortion) else "%g",
-            **state_widget_args(f"amount-{settings.name}", settings.amount, lambda new: update_state(amount=round(new, 6))),
+            **state_widget_args(
+                f"amount-{settings.name}", settings.amount, lambda new: update_state(amount=round(new, 6))
+            ),
         )
         if settings.name == MIX:
             other = state_widget_args("other_example", settings.other_example)
             st.number_input("The other example", 0, len(run) - 1, width=150, **other)
         if distortion.seeded:
-            st.button("Another seed", icon=":material/casino:", on_click=update_state, kwargs={"seed": settings.seed + 1})
+            st.button(
+                "Another seed", icon=":material/casino:", on_click=update_state, kwargs={"seed": settings.seed + 1}
+            )
         content = self.distort(run, settings, self._example(run, settings), [settings.amount])[0]
         labels = _class_labels(run)
         label = None if labels is None else int(labels[settings.example])
@@ -164,7 +167,9 @@ def choose_seed(label: str, seed: int, another: str) -> None:
 
 def choose_noise(noises: Mapping[str, Noise] | Mapping[str, TextNoise], kind: str, seed: int, another: str) -> None:
     """Render a choice of the kind of noise, by name, and of its seed."""
-    st.selectbox("Kind of noise", list(noises), format_func=lambda name: noises[name].label, **state_widget_args("noise", kind))
+    st.selectbox(
+        "Kind of noise", list(noises), format_func=lambda name: noises[name].label, **state_widget_args("noise", kind)
+    )
     st.caption(noises[kind].meaning)
     choose_seed("Seed of the noise", seed, another)
 

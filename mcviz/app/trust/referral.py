@@ -20,15 +20,13 @@ from mcviz.analysis.referral import (
     rank_by_all_scores,
     refer,
 )
-from mcviz.app.caching import cached_for_run, numbers_key, scores_key
 from mcviz.app.components.charts import chart
 from mcviz.app.components.gallery import tiles
-from mcviz.app.components.widgets import state_widget_args, choose_segment
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import REVIEW, UNCERTAIN, open_page
-from mcviz.app.resources import ranking, run_scores, table
-from mcviz.app.state import COVERAGES, PageState, choose_name, update_state
-from mcviz.app.trust.grouping import chosen_group
+from mcviz.app.resources import cached_for_run, numbers_key, ranking, run_scores, scores_key, table
+from mcviz.app.state import COVERAGES, PageState, choose_name, choose_segment, state_widget_args, update_state
+from mcviz.app.trust.calibration import chosen_group
 from mcviz.app.wording import as_markdown, counted
 from mcviz.choices import METHODS, Method
 from mcviz.figures.trust import mark_share
@@ -79,10 +77,10 @@ def choose_referral(run: Run, state: PageState, *, with_score: bool = False) -> 
     choose_segment("Target", "referral", name, TARGETS, lambda new: update_state(referral=new, wanted=None))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if name in USUAL_SHARES:
-            st.number_input(
-                "percent", 0.0, 100.0, step=0.1, format="%.4g", width=130,
-                **state_widget_args(f"wanted-{name}", round(100 * value, 6), lambda new: update_state(wanted=round(new / 100, 8))),
-            )  # fmt: skip
+            share = state_widget_args(
+                f"wanted-{name}", round(100 * value, 6), lambda new: update_state(wanted=round(new / 100, 8))
+            )
+            st.number_input("percent", 0.0, 100.0, step=0.1, format="%.4g", width=130, **share)
         else:
             st.number_input(
                 "examples", 0, len(run), step=10, width=130,
@@ -293,7 +291,13 @@ def render_costs(run: Run, state: PageState) -> None:
             **state_widget_args("mistake_costs", state.mistake_costs),
         )  # fmt: skip
         look = st.number_input(
-            "a look costs", 0.0, 1e9, step=1.0, format="%.6g", width=200, **state_widget_args("look_costs", state.look_costs)
+            "a look costs",
+            0.0,
+            1e9,
+            step=1.0,
+            format="%.6g",
+            width=200,
+            **state_widget_args("look_costs", state.look_costs),
         )
     found = find_cheapest_referral(run, mistake, look, _score(run, state))
     st.markdown(as_markdown(found.in_words))
