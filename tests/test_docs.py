@@ -24,7 +24,7 @@ import mcviz
 from mcviz import extras
 from mcviz.analysis.requirements import REQUIREMENT_FORM, parse_non_inferiority, parse_requirement
 from mcviz.app.navigation import PAGES
-from mcviz.app.startup import OPEN_FILES
+from mcviz.app.server import OPEN_FILES
 from mcviz.app.wording import as_markdown
 from mcviz.cli import commands
 from mcviz.cli.usage import review

@@ -58,7 +58,7 @@ def test_runs_named_as_packages_do_not_run_at_the_first_page(tmp_path: Path) -> 
     for name in ("pyarrow", "numba", "fsspec", "plotly"):
         make_package(tmp_path, name)
     code = (
-        "import os, sys; from mcviz.extras import find_modules; from mcviz.app.startup import prepare_server; "
+        "import os, sys; from mcviz.extras import find_modules; from mcviz.app.server import prepare_server; "
         "find_modules(['json']); prepare_server(); from streamlit.testing.v1 import AppTest; "
         f"app = AppTest.from_file({str(ROOT / 'dashboard.py')!r}, default_timeout=120).run(); assert app.title, app"
     )

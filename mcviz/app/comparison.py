@@ -9,26 +9,29 @@ import streamlit as st
 
 from mcviz.analysis.comparison import OTHER_PREFIX, Comparison, check_comparable, compare
 from mcviz.analysis.pairing import LabelChoice
-from mcviz.app.caching import cached_for_run, names_key
-from mcviz.app.columns import all_grouping_columns
-from mcviz.app.compared_run import ComparedRun
-from mcviz.app.components.chips import chips
-from mcviz.app.components.choosers import score_chooser
-from mcviz.app.components.example import render_example
+from mcviz.app.components.choosers import chips, score_chooser
 from mcviz.app.components.gallery import tiles
-from mcviz.app.components.widgets import bind
 from mcviz.app.failures import refusal
 from mcviz.app.filters import ColumnFilter
+from mcviz.app.kinds import render_example
 from mcviz.app.navigation import COMPARE, EXAMPLE, UNCERTAIN, open_page
-from mcviz.app.needs import available
-from mcviz.app.resources import open_cached_run, run_numbers, run_paths, run_scores
+from mcviz.app.resources import (
+    ComparedRun,
+    all_grouping_columns,
+    available,
+    cached_for_run,
+    names_key,
+    open_cached_run,
+    run_numbers,
+    run_paths,
+    run_scores,
+)
 from mcviz.app.selection import filter_mask, select
-from mcviz.app.state import PageState, choose_name, quote
+from mcviz.app.state import PageState, choose_name, quote, state_widget_args
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
-from mcviz.app.views.colours import COLOURINGS
-from mcviz.app.views.gallery import render_gallery
-from mcviz.app.views.scatter import render_scatter_chart
+from mcviz.app.views.look_panel import render_gallery
+from mcviz.app.views.scatter import COLOURINGS, render_scatter_chart
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
 from mcviz.runs import Run
@@ -122,7 +125,7 @@ def render_example_in_both(run: ComparedRun, state: PageState, score: str) -> No
     place = found.pairs.find(example)
     left, right = st.columns([1, 3], gap="large")
     with left:
-        st.number_input("Example", 0, len(run) - 1, width=140, **bind("example", example))
+        st.number_input("Example", 0, len(run) - 1, width=140, **state_widget_args("example", example))
         render_example(run, example, COMPARED_WIDTH)
         st.caption(
             f"{as_markdown(run.other.name)} does not have this example."
@@ -185,5 +188,5 @@ def _render_label_choice(found: Comparison, state: PageState) -> None:
         list(names),
         format_func=lambda each: f"{as_markdown(names[each])}, the {each}er run",
         horizontal=True,
-        **bind("labels_of", state.labels_of),
+        **state_widget_args("labels_of", state.labels_of),
     )

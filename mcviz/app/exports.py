@@ -9,10 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from mcviz.app.columns import details, format_facts
 from mcviz.app.kinds import kind_renderer
-from mcviz.app.needs import Need, has
-from mcviz.app.resources import class_names, run_numbers, run_scores
+from mcviz.app.resources import Need, class_names, details, format_facts, has, run_numbers, run_scores
 from mcviz.app.selection import Selection
 from mcviz.app.state import ORDERS
 from mcviz.app.tasks import task_renderer

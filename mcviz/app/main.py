@@ -5,13 +5,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from mcviz.app.components.page_listeners import page_listeners
+from mcviz.app.components.keys import page_listeners
 from mcviz.app.failures import refusal, show_failures
-from mcviz.app.navigation import PAGES, render_navigation
-from mcviz.app.person import current_person
-from mcviz.app.session import finish_page, start_page
-from mcviz.app.startup import prepare_server
-from mcviz.app.state import sync_from_url
+from mcviz.app.navigation import PAGES, current_person, render_navigation
+from mcviz.app.server import prepare_server
+from mcviz.app.state import finish_page, start_page, sync_from_url
 from mcviz.errors import InvalidInputError
 from mcviz.permission import identify_users
 

@@ -1,7 +1,7 @@
 """The pages: their titles and needs of a run, how one is opened, and what all of them begin with."""
 
 import shlex
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,19 +13,24 @@ from streamlit.delta_generator import DeltaGenerator
 from mcviz.analysis.comparison import check_comparable
 from mcviz.analysis.pairing import same_examples
 from mcviz.app.address_text import Offered
-from mcviz.app.columns import own_columns
-from mcviz.app.compared_run import ComparedRun
-from mcviz.app.components.copy_link import copy_link
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.assets import load_assets
 from mcviz.app.failures import refusal
-from mcviz.app.layouts import computed_layouts
-from mcviz.app.needs import RunPart, check_needs, has
-from mcviz.app.person import render_login
-from mcviz.app.resources import join_runs, open_cached_run, run_numbers, run_paths, run_scores
+from mcviz.app.resources import (
+    ComparedRun,
+    RunPart,
+    check_needs,
+    has,
+    join_runs,
+    open_cached_run,
+    own_columns,
+    run_numbers,
+    run_paths,
+    run_scores,
+)
+from mcviz.app.selection import computed_layouts
 from mcviz.app.state import (
     PageState,
     address,
-    go,
     go_to_run,
     go_to_same_examples,
     is_open,
@@ -34,16 +39,69 @@ from mcviz.app.state import (
     quote,
     read_state,
     resolve_run,
+    state_widget_args,
+    update_state,
 )
+from mcviz.app.streamlit_internals import current_visit
 from mcviz.app.wording import as_markdown, counted, information
 from mcviz.errors import CorruptRunError, McvizError
+from mcviz.permission import may_write
 from mcviz.runs import Run
 from mcviz.runs.folder import cache_folder
 from mcviz.text import one_line
 
+_mounted = st.components.v2.component(
+    "mcviz_copy_link", css=load_assets("copy_link.css"), js=load_assets("copy_link.js")
+)
+
 PageGroup = Literal["explore", "decide", "test", "manage", "present"]
 OF_THE_STORY = "step", "present"  # keys of the address that mean nothing on other pages
 MOST_QUOTED = 4  # parts of an address that were not understood
+GROUPS: tuple[PageGroup, ...] = get_args(PageGroup)
+
+
+def current_person() -> str | None:
+    """Return the address of a person: by Streamlit's login, or in a header that the operator trusts.
+
+    None where nobody is, where the login gives no address or says that it was not verified, and in a thread of its own.
+    """
+    if current_visit() is None:
+        return None
+    user = st.user.to_dict()
+    known = user.get("is_logged_in") is True or bool(st.get_option("server.trustedUserHeaders"))
+    address = user.get("email")
+    if not known or not isinstance(address, str) or user.get("email_verified") is False:
+        return None
+    return address.strip() or None
+
+
+def render_login() -> None:
+    """Render what somebody may do here, if not everything; and buttons to log in or out, if there is a login."""
+    user = st.user.to_dict()
+    if not may_write():
+        st.badge("read-only", icon=":material/lock:", color="gray")
+    if "is_logged_in" not in user:  # there is no login
+        return
+    if user["is_logged_in"]:
+        name = as_markdown(current_person() or "without an address")
+        st.button("Log out", icon=":material/logout:", key="log-out", help=name, type="tertiary", on_click=st.logout)
+        return
+    for provider in _providers() or [""]:
+        words = f"Log in with {as_markdown(provider)}" if provider else "Log in"
+        st.button(
+            words, icon=":material/login:", key=f"log-in-{provider}", type="tertiary", on_click=st.login,
+            args=(provider,) if provider else (),
+        )  # fmt: skip
+
+
+def _providers() -> list[str]:
+    """Return the names of the login's providers, where there are several to choose from."""
+    return [name for name, each in st.secrets["auth"].items() if isinstance(each, Mapping)]
+
+
+def copy_link() -> None:
+    """Render the button."""
+    _mounted(key="copy-link", width="content")
 
 
 @dataclass(frozen=True)
@@ -72,7 +130,6 @@ class Page:
         return Path(__file__).parent / "pages" / self.file
 
 
-GROUPS: tuple[PageGroup, ...] = get_args(PageGroup)
 OVERVIEW = Page("overview.py", "Overview", ":material/monitoring:")
 UNCERTAIN = Page("uncertain.py", "Uncertain examples", ":material/grid_view:")
 EXAMPLE = Page("example.py", "One example", ":material/image_search:")
@@ -249,7 +306,7 @@ def choose_run(paths: Collection[str], name: str, change: Callable[[str], None] 
             format_func=one_line,
             width=240,
             label_visibility="collapsed",
-            **bind("run", name, change),
+            **state_widget_args("run", name, change),
         )
 
 
@@ -292,7 +349,9 @@ def _choose_other(paths: Collection[str], name: str) -> None:
         placeholder="Compare with …",
         label_visibility="collapsed",
         width=240,
-        **bind("other", other if other in others else None, lambda new: go(other=new or ""), may_be_empty=True),
+        **state_widget_args(
+            "other", other if other in others else None, lambda new: update_state(other=new or ""), may_be_empty=True
+        ),
     )
 
 

@@ -11,11 +11,9 @@ from mcviz.app.components.charts import chart
 from mcviz.app.failures import refusal
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import OUT_OF_DISTRIBUTION
-from mcviz.app.needs import RunPart, check_needs
 from mcviz.app.places import finished_runs, offered_data
-from mcviz.app.resources import class_names, sampler
-from mcviz.app.session import session_store, widget_value
-from mcviz.app.state import PageState, choose_name, go, quote
+from mcviz.app.resources import RunPart, check_needs, class_names, sampler
+from mcviz.app.state import PageState, choose_name, quote, session_store, update_state, widget_value
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
 from mcviz.figures.trust import auroc_of_sets, ood_score_distributions, roc_curve, shade_cells
@@ -162,7 +160,9 @@ def _render_dots(run: Run, found: OODScores) -> None:
     def open_point() -> None:
         points = widget_value("ood-dots")["selection"]["points"]
         if points:
-            go(ood_set=sets[points[0]["point_index"]].key, detector=list(chart_labels)[points[0]["curve_number"]])
+            update_state(
+                ood_set=sets[points[0]["point_index"]].key, detector=list(chart_labels)[points[0]["curve_number"]]
+            )
 
     st.plotly_chart(
         figure,
@@ -196,7 +196,7 @@ def _render_table(found: OODScores) -> None:
         """Show the details of a cell; one beside the AUROCs is on the verdict."""
         cells = widget_value("ood-table")["selection"]["cells"]
         if cells:
-            go(ood_set=sets[cells[0][0]].key, detector=names.get(cells[0][1], VERDICT))
+            update_state(ood_set=sets[cells[0][0]].key, detector=names.get(cells[0][1], VERDICT))
 
     st.dataframe(
         shown.style.format("{:.3f}", subset=list(names)).apply(lambda _: colours, axis=None),

@@ -1,4 +1,4 @@
-"""Resources of all pages: the runs, the open one, its table and rankings, and the model behind it.
+"""Resources of all pages: the runs, the open one, its columns and rankings, what it has, and the model behind it.
 
 Each is made once for all sessions. What is shared is read-only.
 """
@@ -7,11 +7,12 @@ import gc
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from functools import update_wrapper, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,23 +20,346 @@ import streamlit as st
 
 from mcviz.analysis.comparison import OTHER_PREFIX, join_comparison
 from mcviz.analysis.pairing import LabelChoice, Pairs, pair_examples
-from mcviz.app.caching import cached_for_run, names_key, numbers_key, scores_key, table_key
-from mcviz.app.columns import details
-from mcviz.app.compared_run import ComparedRun
-from mcviz.app.needs import missing
+from mcviz.analysis.trust import MOST_GROUPS_OF_COLUMN
+from mcviz.app.filters import Area, Filters, Lasso
 from mcviz.choices import Masks
+from mcviz.data import ColumnStats, column_stats
 from mcviz.errors import McvizError
+from mcviz.extras import named_modules
 from mcviz.measures import Score, most_uncertain_first
 from mcviz.measures.registry import format_with_unit
 from mcviz.runs import Run, open_run, run_names
+from mcviz.runs.columns import (
+    UNKNOWN,
+    ColumnKind,
+    Groups,
+    column_groups,
+    column_kinds,
+    has_few_values,
+    select_grouping,
+)
 from mcviz.runs.folder import cache_folder, require_folder
+from mcviz.runs.manifest_file import explain_closed_model
 from mcviz.runs.storage import shipped_runs
 from mcviz.text import one_line
 
 if TYPE_CHECKING:
     from mcviz.sampling import Sampler
 
+
+P = ParamSpec("P")
+R = TypeVar("R")
+RunKey = Callable[[Run], str]
+
+LONGEST = 200  # characters of a value that is shown
+
+RunPart = Literal["labels", "examples", "images", "model"]
+Need = RunPart | Literal["examples or features", "groups", "classes", "targets"]
+MISSING: dict[RunPart, tuple[str, str]] = {
+    "labels": (
+        ":material/label_off:",
+        "This run has no labels. {ways}To see how good its predictions are, sample it again with labels.",
+    ),
+    "examples": (
+        ":material/hide_image:",
+        "This run was kept without its {examples}. Sample it again with the {examples} kept to see them here.",
+    ),
+    "images": (
+        ":material/hide_image:",
+        "This run was kept without its images. Sample it again with the images kept to see them here.",
+    ),
+    "model": (
+        ":material/no_sim:",
+        "This run was kept without its model, so nothing new can be predicted. Sample it again with the model kept.",
+    ),
+}
+WITHOUT_LABELS = (
+    "Trust estimates its accuracy by a labelled run of the same model, and on Review people give examples labels. "
+)
+NOT_IMPORTED: dict[RunPart, str] = {
+    "labels": "These passes were imported without labels. {ways}To see how good they are, import them again with "
+    "labels.",
+    "examples": "These passes were imported without {examples}. Import them again with {examples} to see them here.",
+    "images": "These passes were imported without images. Import them again with images to see them here.",
+    "model": "These passes were imported, so there is no model to ask. Sample a model of Keras or PyTorch itself with "
+    "`mcviz sample` to probe it.",
+}
+
 NOTICEABLE = 0.5  # seconds
+
+
+class ComparedRun(Run):
+    """A run whose table has what another run says of the same examples; otherwise it is as it was.
+
+    How the prediction changed is one of its columns by which examples are filtered, grouped and coloured; the other
+    run's scores are numbers, as its own are.
+
+    Attributes:
+        other: the other run.
+        pairs: the examples that both have, and the labels that both are measured by.
+        change: the name of the column that says how each example changed.
+        numbers: a row an example, the other run's numbers, missing where that lacks the example.
+    """
+
+    __slots__ = ("_columns", "change", "numbers", "other", "pairs")
+
+    def __init__(
+        self, run: Run, other: Run, pairs: Pairs, change: str, columns: pd.DataFrame, numbers: pd.DataFrame
+    ) -> None:
+        """Put a run beside another.
+
+        Args:
+            run: that is shown.
+            other: the other.
+            pairs: the examples that both have.
+            change: the name of the column that says how each example changed.
+            columns: the ids, the user's own columns, and how each example changed.
+            numbers: a row an example, the other run's numbers.
+        """
+        self.__dict__ = run.__dict__  # what one of them reads, the other has
+        self.other, self.pairs = other, pairs
+        self.change, self._columns, self.numbers = change, columns, numbers
+
+    @property
+    def columns(self) -> pd.DataFrame:
+        """The ids and the user's own columns, and how the prediction changed."""
+        return self._columns
+
+    def table(self) -> pd.DataFrame:
+        """Return the run's table, with how the prediction changed and the other run's numbers behind it."""
+        return super().table().join(self.numbers)
+
+
+def numbers_key(run: Run) -> str:
+    """Return the key of what follows from a run's own numbers, targets, examples and model."""
+    return run.digest
+
+
+def scores_key(run: Run) -> str:
+    """Return the key of what follows from a run's scores, of which some may be added or replaced."""
+    return run.scores_version
+
+
+def table_key(run: Run) -> str:
+    """Return the key of what follows from a run's table, in which there may be another run beside it."""
+    if not isinstance(run, ComparedRun):
+        return scores_key(run)
+    labels_of = run.pairs.labels_of
+    beside = scores_key(run.other), *_names(run.other), labels_of and labels_of.digest
+    return repr((scores_key(run), run.class_names, *beside))
+
+
+def names_key(run: Run) -> str:
+    """Return the key of what also says the names of the run and of its classes."""
+    return repr((table_key(run), *_names(run)))
+
+
+def cached_for_run(
+    key: RunKey,
+    *,
+    max_entries: int,
+    show_spinner: bool | str = False,
+    validate: Callable[[Any], bool] | None = None,
+) -> Callable[[Callable[P, R]], "CachedForRun[P, R]"]:
+    """Cache a function of runs, and of other arguments, which count by their values.
+
+    Arguments whose names begin with an underscore do not count: they have to follow from the others.
+
+    Args:
+        key: of a run: `numbers_key`, `scores_key`, `table_key` or `names_key`. Runs of one key share what is computed.
+        max_entries: results that are kept.
+        show_spinner: words that are shown meanwhile, if any.
+        validate: tells whether a result still holds.
+    """
+    options = {"max_entries": max_entries, "show_spinner": show_spinner, "validate": validate}
+    return lambda function: CachedForRun(function, key, options)
+
+
+class CachedForRun(Generic[P, R]):
+    """A function whose results are kept under the keys of the runs that it is given; see `cached_for_run`."""
+
+    def __init__(self, function: Callable[P, R], key: RunKey, options: dict[str, Any]) -> None:
+        @st.cache_resource(**options, hash_funcs=HASHED)
+        @wraps(function)
+        def computed(*args: Any, **kwargs: Any) -> R:
+            return function(*map(_run_of, args), **{name: _run_of(each) for name, each in kwargs.items()})
+
+        self._computed, self._key = computed, key
+        update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return the result for these arguments."""
+        return self._computed(*map(self._keyed, args), **{name: self._keyed(each) for name, each in kwargs.items()})
+
+    def _keyed(self, value: object) -> object:
+        return _Keyed(value, self._key(value)) if isinstance(value, Run) else value
+
+    def clear(self) -> None:
+        """Forget all results."""
+        self._computed.clear()
+
+
+@dataclass(frozen=True)
+class _Keyed:
+    """A run and its key: to Streamlit, a run that stands alone and the same beside another never have one key."""
+
+    run: Run
+    key: str
+
+
+HASHED: dict[str | type, Callable[[Any], str]] = {_Keyed: lambda of: of.key, Filters: repr, Lasso: repr, Area: repr}
+
+
+def _run_of(value: Any) -> Any:
+    return value.run if isinstance(value, _Keyed) else value
+
+
+def _names(run: Run) -> tuple[str, str, tuple[str, ...]]:
+    return run.digest, run.name, run.class_names
+
+
+@cached_for_run(table_key, max_entries=8)
+def own_columns(run: Run) -> dict[str, ColumnKind]:
+    """Return the kind of each of the user's own columns, by its name.
+
+    `id` is first, where ids say more than numbers, and those that are the example itself are last.
+    """
+    return {} if run.columns is None else column_kinds(run)
+
+
+def details(run: Run) -> list[str]:
+    """Return those of `own_columns` that are not the example itself."""
+    content = set(run.manifest.examples.content)
+    return [name for name in own_columns(run) if name not in content]
+
+
+def searched_columns(run: Run) -> dict[str, str]:
+    """Return the columns that “Find” searches, each with a word for its values: ids, then texts."""
+    texts = run.manifest.examples.content if run.kind.column_values == "texts" else ()
+    called = {"id": "id", **dict.fromkeys(texts, "text")}
+    return {name: each for name, each in called.items() if name in own_columns(run)}
+
+
+def grouping_columns(run: Run) -> list[str]:
+    """Return the columns that make groups: those of few different values, and of numbers."""
+    return select_grouping(own_columns(run))
+
+
+@cached_for_run(table_key, max_entries=8)
+def all_grouping_columns(run: Run) -> list[str]:
+    """Return the columns that make groups, also those of up to 1,000 different values, such as names of places."""
+    columns = run.columns
+    if columns is None:
+        return []
+    more = {name for name in details(run) if has_few_values(columns[name], MOST_GROUPS_OF_COLUMN)}
+    return [name for name in own_columns(run) if name in {*grouping_columns(run), *more}]
+
+
+@cached_for_run(table_key, max_entries=64)
+def groups(run: Run, name: str) -> Groups:
+    """Return the groups of one of `all_grouping_columns`: a value each, or for many numbers a range each."""
+    assert run.columns is not None
+    return column_groups(run.columns[name], own_columns(run)[name])
+
+
+def find_example(run: Run, wanted: str) -> int | None:
+    """Return the number of the example of an id, or None where none has it."""
+    if run.columns is None:
+        return None
+    found = np.flatnonzero(run.columns["id"] == wanted.strip())
+    return int(found[0]) if len(found) else None
+
+
+def format_facts(own: Iterable[str], row: Any) -> list[tuple[str, str]]:
+    """Return an example's values of columns by their names, each as one line.
+
+    Args:
+        own: names of columns, as `own_columns` gives them.
+        row: of the run's table, or what has the same keys.
+    """
+    return [(one_line(name), format_value(row[name])) for name in own]
+
+
+def format_value(value: Any) -> str:
+    """Write a value of a column as one line that is not too long."""
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return UNKNOWN
+    text = f"{value:.6g}" if isinstance(value, float) else one_line(str(value)).removesuffix(" 00:00:00")
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+@cached_for_run(numbers_key, max_entries=4)
+def row_values(run: Run) -> np.ndarray:
+    """Return (N, D) float32: the rows of a run; shared, so not to be written to."""
+    rows = run.content.to_numpy(np.float32)
+    rows.setflags(write=False)
+    return rows
+
+
+def row_names(run: Run) -> list[str]:
+    """Return the names of a run's columns, each as one line."""
+    return [one_line(str(name)) for name in run.content]
+
+
+@cached_for_run(numbers_key, max_entries=4)
+def usual_values(run: Run) -> ColumnStats:
+    """Return the usual values of each column of a run."""
+    return column_stats(row_values(run))
+
+
+class Needing(Protocol):
+    """Something that is shown only where a run has what it needs."""
+
+    @property
+    def needs(self) -> Collection[Need]:
+        """The parts that the run must have."""
+
+
+def has(run: Run, need: Need) -> bool:
+    """Return whether a run has something."""
+    match need:
+        case "labels":
+            return run.labels is not None
+        case "images":
+            return run.has_images
+        case "model":
+            return run.model_path is not None and not explain_closed_model(run.manifest, named_modules())
+        case "examples":
+            return run.manifest.has_examples
+        case "examples or features":
+            return has(run, "examples") or run.manifest.features is not None
+        case "classes":
+            return bool(run.class_names)
+        case "targets":
+            return bool(run.targets)
+        case "groups":
+            return bool(all_grouping_columns(run))
+
+
+def missing(run: Run, part: RunPart) -> str:
+    """Say what a run does not have, and how to make one that has it; or why its model cannot be opened here."""
+    of_model = part == "model" and run.manifest.has_model
+    if of_model and (closed := explain_closed_model(run.manifest, named_modules())):
+        return closed
+    sentence = NOT_IMPORTED[part] if run.manifest.origin.kind == "imported" else MISSING[part][1]
+    if part == "labels":
+        return sentence.format(ways=WITHOUT_LABELS if has(run, "classes") else "")
+    if part == "examples":  # texts and rows are in every run of them
+        return sentence.format(examples="examples" if run.manifest.images is None else "images")
+    return sentence
+
+
+def check_needs(run: Run, needs: Collection[RunPart]) -> bool:
+    """Return whether a run has all that is needed; otherwise the page says what is missing and what to do."""
+    lacking = [part for part in MISSING if part in needs and not has(run, part)]
+    for part in lacking[:1]:
+        st.info(missing(run, part), icon=MISSING[part][0])
+    return not lacking
+
+
+def available(registry: Mapping[str, Needing], run: Run) -> list[str]:
+    """Return the names of all whose needs a run meets."""
+    return [name for name, each in registry.items() if all(has(run, need) for need in each.needs)]
 
 
 @dataclass(frozen=True)

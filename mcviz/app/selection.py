@@ -1,21 +1,25 @@
-"""The selection: the examples of a run that pass the filters, ranked. Every view is given one."""
+"""The selection: the examples of a run that pass the filters, ranked, and where they lie on a map."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import pandas as pd
+import streamlit as st
 
-from mcviz.analysis.base import LEAST_LABELLED
+from mcviz.analysis.base import LEAST_LABELLED, components_plane, load_components
 from mcviz.analysis.labelling import OUT_OF_FOLD, count_label_errors, label_errors_sentence
-from mcviz.app.caching import cached_for_run, numbers_key, table_key
 from mcviz.app.filters import Filters
-from mcviz.app.layouts import positions
-from mcviz.app.resources import ranking, table
+from mcviz.app.resources import cached_for_run, has, numbers_key, progress_bar, ranking, table, table_key
 from mcviz.app.state import CONFIDENT_FIRST, UNCERTAIN_FIRST, PageState
-from mcviz.runs import Run
+from mcviz.measures.similarity import FEWEST_MAPPED, tsne
+from mcviz.runs import Derived, Run, load_derived, save_derived
 
 LABEL_ERRORS = {"score": "self_confidence", "order": UNCERTAIN_FIRST}  # of the state that ranks them first
+
+LAYOUTS = {"pca": "PCA", "tsne": "t-SNE"}
+TSNE = Derived("t-sne", 1, {"positions": "float32"})
 
 
 @dataclass(frozen=True)
@@ -84,3 +88,48 @@ def ranked_examples(run: Run, state: PageState) -> np.ndarray:
     """Return (N,) int64: all examples of a run, in a state's order."""
     order = ranking(run, state.score)
     return order[::-1] if state.order == CONFIDENT_FIRST else order
+
+
+def available_layouts(run: Run) -> list[str]:
+    """Return the names of the layouts that a run can have."""
+    if not has(run, "examples or features"):
+        return []
+    return [name for name in LAYOUTS if name != "tsne" or len(run) >= FEWEST_MAPPED]
+
+
+def computed_layouts(run: Run) -> list[str]:
+    """Return the names of those that need not be asked for first."""
+    return [name for name in available_layouts(run) if name != "tsne" or _load_tsne(run) is not None]
+
+
+def positions(run: Run, layout: str) -> np.ndarray | None:
+    """Return (N, 2) float32: where each example lies, NaN where it does not; None if not computed yet."""
+    return _load_tsne(run) if layout == "tsne" else components_plane(components(run))
+
+
+def compute_tsne(run: Run, progress: Callable[[int, int], object]) -> None:
+    """Compute the t-SNE layout of a run, which takes minutes, and keep it; what `progress` raises ends it."""
+    found = _tsne_layouts()[run.digest] = tsne(components(run), progress)
+    save_derived(run.path, run.digest, TSNE, {"positions": found})
+
+
+def _load_tsne(run: Run) -> np.ndarray | None:
+    layouts = _tsne_layouts()
+    if run.digest not in layouts:
+        stored = load_derived(run.path, run.digest, TSNE)
+        if stored and stored["positions"].shape == (len(run), 2):
+            layouts[run.digest] = stored["positions"]
+    return layouts.get(run.digest)
+
+
+@st.cache_resource(show_spinner=False)
+def _tsne_layouts() -> dict[str, np.ndarray]:
+    """Return those of runs by digest, shared by all sessions."""
+    return {}
+
+
+@cached_for_run(numbers_key, max_entries=4, show_spinner="Comparing the examples …")
+def components(run: Run) -> np.ndarray:
+    """Return (N, K) float32 by which a run's examples are alike."""
+    with progress_bar("examples compared") as progress:
+        return load_components(run, progress)

@@ -1,14 +1,18 @@
 """The state of a page, all of it in its address: a link opens what its sender saw, and back and forward work.
 
+`st.session_state` must not be used in a callback: where something newer was clicked meanwhile, it ends the callback at
+once, and what was clicked before is lost. A copy of it does not.
+
 The address is read and written in this file and nowhere else. What Streamlit says it is, is what the browser had when
 somebody clicked: where clicks come fast, one that is out of date.
 """
 
 import dataclasses
+import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 from urllib.parse import unquote, urlencode
 
 import streamlit as st
@@ -41,9 +45,12 @@ from mcviz.app.address_text import (
     write_fields,
 )
 from mcviz.app.filters import CLASSES, Filters
-from mcviz.app.session import mark_dirty, rerun_fragments, session_store
-from mcviz.app.streamlit_internals import is_history_navigation
+from mcviz.app.streamlit_internals import current_visit, draw_at_top, draws_fragments, is_history_navigation
 from mcviz.app.wording import as_markdown
+
+KEPT = "kept"
+LEFT, TOLD = "left-to-draw", "told-in-passing"  # names of what a visit keeps
+_of_thread = threading.local()  # the last visit that it worked for, and what that keeps: a copy takes long to make
 
 UNCERTAIN_FIRST, CONFIDENT_FIRST = "uncertain_first", "confident_first"
 ORDERS = UNCERTAIN_FIRST, CONFIDENT_FIRST
@@ -55,12 +62,90 @@ HIGHEST_SEED = 10**9
 BRUSHES = 2  # histograms beside that of the ranking's score
 TILE_SIZES = ("small", "medium", "large")
 LARGEST_VALUE = 3.4028234663852886e38  # of float32
+
 # Names of what a visit keeps.
 LATEST, ADDRESS, ADDRESSES, PAGE, LINKED = "latest-state", "address", "addresses-shown", "page", "links"
 MOST_SHOWN = 200  # addresses, of which a browser may still have an earlier one
 BACK_TO_FIRST_PAGE = {"filters", "order", "page_size", "score"}  # a change of these lists other examples
 TOLD_ELSEWHERE = {"run", "example"}
 NOT_OURS = ("embed", "utm_")  # Streamlit's own, and what mail programs add
+
+T = TypeVar("T")
+VERSIONS = "widgets-shown"
+
+
+def session_store() -> dict[str, Any]:
+    """Return the memory of this visit, from one drawing to the next, by names."""
+    visit = current_visit()
+    before, found = getattr(_of_thread, "visit", (None, {}))
+    if visit is None or visit is not before:
+        found = st.session_state.to_dict().get(KEPT)
+        if found is None:
+            found = st.session_state[KEPT] = {}
+        _of_thread.visit = visit, found
+    return found
+
+
+def widget_value(key: str) -> Any:
+    """Return the value of a widget; None where it is gone, since somebody left the page meanwhile."""
+    return st.session_state.to_dict().get(key)
+
+
+def mark_dirty(*keys: str) -> None:
+    """Note in a callback what it changes on the page, whatever comes in between: these fragments, or else all of it."""
+    left = _left()
+    if not keys:
+        session_store()[LEFT] = None
+    elif left is not None:
+        left.update(dict.fromkeys(keys))
+
+
+def rerun_fragments(*keys: str) -> None:
+    """Draw only these fragments anew, one after the other, in a callback, and what earlier ones left undrawn.
+
+    Where all of the page is left, that is drawn.
+    """
+    mark_dirty(*keys)
+    left = _left()
+    if not draws_fragments(left):
+        st.rerun("app" if left is None else list(left))
+
+
+def mark_rendered(key: str) -> None:
+    """Note that all of a fragment was drawn."""
+    left = _left()
+    if left is not None:
+        left.pop(key, None)
+
+
+def start_page() -> None:
+    """Begin to draw all of the page at its top; after a fragment, Streamlit would draw it in the fragment's place."""
+    draw_at_top()
+    mark_dirty()
+
+
+def finish_page() -> None:
+    """Note that all of the page was drawn, and say what callbacks had to say."""
+    session_store()[LEFT] = {}
+    for words, icon in session_store().get(TOLD, ()):
+        st.toast(words, icon=icon)
+    session_store().pop(TOLD, None)  # where none of them was cut short
+
+
+def queue_toast(words: str, icon: str) -> None:
+    """Say something in passing, in a callback, once the page is drawn: before that, Streamlit may drop it.
+
+    Args:
+        words: a sentence in Markdown.
+        icon: a Material symbol.
+    """
+    session_store().setdefault(TOLD, []).append((words, icon))
+
+
+def _left() -> dict[str, None] | None:
+    """Return the keys of the fragments that are left to be drawn, in their order; None for all of the page."""
+    found: dict[str, None] | None = session_store().get(LEFT)
+    return found
 
 
 class _Columns(LenientText[tuple[str, ...]]):
@@ -198,7 +283,7 @@ def latest_state() -> PageState:
     return latest
 
 
-def go(*, parts: Collection[str] = (), **changes: Any) -> None:
+def update_state(*, parts: Collection[str] = (), **changes: Any) -> None:
     """Change the state, in a callback: the rerun that follows shows it, and the address says it.
 
     What changes is the state that was shown or gone to last, whatever the page was drawn with.
@@ -212,7 +297,7 @@ def go(*, parts: Collection[str] = (), **changes: Any) -> None:
 
 def change_filters(change: Callable[[Filters], Filters]) -> None:
     """Change the filters as they are by now, in a callback: the page may have been drawn before a newer one."""
-    go(filters=change(latest_state().filters))
+    update_state(filters=change(latest_state().filters))
 
 
 def go_to_run(name: str) -> None:
@@ -360,3 +445,85 @@ def _find_ignored(query: Mapping[str, str], understood: Mapping[str, str]) -> tu
         if not (key in TOLD_ELSEWHERE or key.startswith(NOT_OURS) or text.is_complete(written, all_of_it)):
             found.append(f"{key}={written}")
     return tuple(found)
+
+
+@dataclass(frozen=True)
+class WidgetVersion:
+    """A version of a widget.
+
+    Attributes:
+        number: of its key, which goes up whenever the state changes from elsewhere.
+        value: that it shows.
+    """
+
+    number: int
+    value: object
+
+
+def state_widget_args(
+    name: str, value: T, change: Callable[[T], None] | None = None, *, may_be_empty: bool = False
+) -> dict[str, Any]:
+    """Return keyword arguments for a widget that shows a value of the state, and puts a new one there.
+
+    A button or a link that changes the value replaces the widget by a new one of another key. So what a browser that is
+    a moment behind still sends for the old one is known for that, and cannot undo the change.
+
+    Args:
+        name: of the value in `PageState`; the widget's key is the name and a number.
+        value: what the state says now.
+        change: what to do with a new value; without it, it is put under the name.
+        may_be_empty: whether a person can empty the widget. Otherwise what it says where it is empty is passed over:
+            Streamlit reports that of a drawing that was cut short before the widget.
+    """
+    shown: dict[str, WidgetVersion] = session_store().setdefault(VERSIONS, {})
+    before = shown.get(name, WidgetVersion(0, value))
+    number = before.number + (before.value != value)
+    shown[name], key = WidgetVersion(number, value), f"{name}-{number}"
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+
+    def changed() -> None:
+        shown, new = session_store()[VERSIONS], widget_value(key)
+        # A browser that is a moment behind also reports what the widget shows, as if somebody had chosen it.
+        if (
+            shown[name] == WidgetVersion(number, new)
+            or shown[name].number != number
+            or (new is None and not may_be_empty)
+        ):
+            return
+        shown[name] = WidgetVersion(number, new)
+        if change:
+            change(new)
+        else:
+            update_state(**{name: new})
+
+    return {"key": key, "on_change": changed}
+
+
+def choose_segment(
+    label: str,
+    name: str,
+    value: T,
+    labels: Mapping[T, str],
+    change: Callable[[T], None] | None = None,
+    *,
+    label_visibility: Literal["visible", "collapsed"] = "visible",
+) -> None:
+    """Render a choice of one of some values, side by side; see `state_widget_args`.
+
+    Args:
+        label: of the choice.
+        name: of the value in `PageState`.
+        value: of the state now.
+        labels: of the values to choose from.
+        change: what to do with a new value; without it, it is put under the name.
+        label_visibility: whether the label is seen or only spoken.
+    """
+    st.segmented_control(
+        label,
+        list(labels),
+        format_func=labels.__getitem__,
+        required=True,
+        label_visibility=label_visibility,
+        **state_widget_args(name, value, change),
+    )

@@ -13,7 +13,7 @@ from mcviz.analysis.base import find_groups
 from mcviz.analysis.slices import Slices, compare_slices
 from mcviz.app.address_text import Offered
 from mcviz.app.filters import Filters
-from mcviz.app.trust.slices import slice_filters
+from mcviz.app.trust.calibration import slice_filters
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
 from tests.analysis.commands import output_of, refusal_of

@@ -4,7 +4,7 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from mcviz.app.session import KEPT
+from mcviz.app.state import KEPT
 
 
 def kept_of(app: AppTest) -> dict[str, Any]:

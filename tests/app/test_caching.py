@@ -12,9 +12,8 @@ import pytest
 
 import mcviz.app
 from mcviz import Run
-from mcviz.app.caching import CachedForRun, cached_for_run, names_key, numbers_key, table_key
 from mcviz.app.filters import Area, ColumnFilter, Filters, Lasso
-from mcviz.app.resources import join_runs
+from mcviz.app.resources import CachedForRun, cached_for_run, join_runs, names_key, numbers_key, table_key
 from tests.runs.making import make
 
 CORNERS = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))

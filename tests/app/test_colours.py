@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 import pytest
 
 import mcviz
-from mcviz.app import columns
-from mcviz.app.views.colours import draw_points
+from mcviz.app import resources
+from mcviz.app.views.scatter import draw_points
 from mcviz.figures.style import CLASSES, NEUTRAL
 from tests.app.opening import opened_page
 from tests.cases import only
@@ -40,9 +40,9 @@ def draw(run: mcviz.Run, colouring: str) -> go.Figure:
 
 
 def test_up_to_a_thousand_values_make_groups_and_no_more_are_a_choice_than_before(run: mcviz.Run) -> None:
-    assert columns.all_grouping_columns(run) == ["place", "few", "most", "age"]
-    assert columns.grouping_columns(run) == ["age"]
-    assert len(columns.groups(run, "most").names) == 1000
+    assert resources.all_grouping_columns(run) == ["place", "few", "most", "age"]
+    assert resources.grouping_columns(run) == ["age"]
+    assert len(resources.groups(run, "most").names) == 1000
 
 
 def test_the_ten_largest_groups_have_a_colour_each_and_the_rest_is_grey(run: mcviz.Run) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mcviz
-from mcviz.app import columns
+from mcviz.app import resources
 from mcviz.app.wording import information
 from mcviz.runs.columns import RANGES, UNKNOWN, _ranges
 
@@ -44,10 +44,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> mcviz.Run:
 @pytest.mark.parametrize("name", COLUMNS)
 def test_the_values_of_a_column_say_its_kind_and_its_groups(run: mcviz.Run, name: str) -> None:
     values, kind, names = COLUMNS[name]
-    assert columns.own_columns(run)[name] == kind
-    assert (name in columns.grouping_columns(run)) == bool(names)
+    assert resources.own_columns(run)[name] == kind
+    assert (name in resources.grouping_columns(run)) == bool(names)
     if names:
-        found = columns.groups(run, name)
+        found = resources.groups(run, name)
         assert found.names == names
         if kind == "category":
             texts = [UNKNOWN if pd.isna(value) else f"{value}".removesuffix(".0") for value in values]
@@ -55,11 +55,11 @@ def test_the_values_of_a_column_say_its_kind_and_its_groups(run: mcviz.Run, name
 
 
 def test_ids_that_are_numbers_are_no_column_and_a_run_without_columns_has_none(run: mcviz.Run, tmp_path: Path) -> None:
-    assert "id" not in columns.own_columns(run)
+    assert "id" not in resources.own_columns(run)
     bare = mcviz.write_run(tmp_path / "bare", np.random.default_rng(0).dirichlet(np.ones(3), (4, 5)))
-    assert columns.own_columns(bare) == {}
-    assert columns.find_example(bare, "3") is None
-    assert columns.find_example(run, " 3 ") == 3
+    assert resources.own_columns(bare) == {}
+    assert resources.find_example(bare, "3") is None
+    assert resources.find_example(run, " 3 ") == 3
 
 
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=40))

@@ -13,9 +13,8 @@ import mcviz
 from mcviz import Run
 from mcviz.analysis.comparison import compare
 from mcviz.app.address_text import Offered
-from mcviz.app.columns import own_columns
 from mcviz.app.filters import Filters
-from mcviz.app.resources import join_runs, run_numbers, table
+from mcviz.app.resources import join_runs, own_columns, run_numbers, table
 from tests.app.opening import opened_page
 from tests.app.probing import widget
 

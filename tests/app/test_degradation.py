@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.app.kinds import KIND_RENDERERS, kind_renderer
-from mcviz.app.trust import degradation
-from mcviz.app.trust.degradation import STEPS, step_amounts
+from mcviz.app.trust import details as degradation
+from mcviz.app.trust.details import STEPS, step_amounts
 from mcviz.data import DataSet
 from mcviz.data.distortions import add_noise
 from mcviz.errors import UnsuitableModelError

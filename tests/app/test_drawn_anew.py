@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 from mcviz.app import state
 from mcviz.app.filters import Area, Filters, Lasso
 from mcviz.app.state import PageState
-from mcviz.app.views import confusion, linked
+from mcviz.app.views import linked
+from mcviz.app.views import scatter as confusion
 
 RUN: Any = None  # whose table is `ONE`
 ONE = pd.DataFrame({"label": [4], "prediction": [3], "correct": [False], "margin": [0.5], "max_probability": [0.5]})
@@ -28,8 +29,8 @@ def filtered_by(view: str, event: dict[str, Any], monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "widget_value", {view: {"selection": event}}.get)
     monkeypatch.setattr(state, "latest_state", lambda: PageState(filters=FILTERS))
     monkeypatch.setattr(linked, "latest_state", lambda: PageState(filters=FILTERS))
-    monkeypatch.setattr(state, "go", lambda filters: found.append(filters))
-    monkeypatch.setattr(linked, "go", lambda filters: found.append(filters))
+    monkeypatch.setattr(state, "update_state", lambda filters: found.append(filters))
+    monkeypatch.setattr(linked, "update_state", lambda filters: found.append(filters))
     monkeypatch.setattr(linked, "filter_mask", lambda _, filters: filters.mask(ONE))
     callback()
     return found

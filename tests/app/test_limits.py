@@ -16,9 +16,8 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.web.server.starlette import starlette_routes
 
-from mcviz.app import limits
-from mcviz.app.limits import A_SESSION, ALL_SESSIONS, LEAST, REFUSAL, SECONDS_TO_RETURN, Limits
-from mcviz.app.server import STREAMLIT_OPTIONS
+from mcviz.app import server as limits
+from mcviz.app.server import A_SESSION, ALL_SESSIONS, LEAST, REFUSAL, SECONDS_TO_RETURN, STREAMLIT_OPTIONS, Limits
 
 LARGEST = 2**20
 T = TypeVar("T")

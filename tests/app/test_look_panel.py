@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mcviz import Run
-from mcviz.app import session
+from mcviz.app import state as session
 from mcviz.app.state import PINS, TICKS, PageState
 from mcviz.app.views import look_panel
 from mcviz.app.views.look_panel import MOST_PICTURES, PICTURED
@@ -27,7 +27,7 @@ def asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> Any:
             found.append(found[-1].replace(**changes))
 
         monkeypatch.setattr(look_panel, "latest_state", lambda: found[-1])
-        monkeypatch.setattr(look_panel, "go", gone)
+        monkeypatch.setattr(look_panel, "update_state", gone)
         monkeypatch.setattr(look_panel, "rerun_fragments", lambda *_: None)
         monkeypatch.setattr(look_panel, "queue_toast", lambda words, _: told.append(words))
         monkeypatch.setattr(look_panel, "session_store", lambda: kept)

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
-from mcviz.app import needs
+from mcviz.app import resources
 from mcviz.app.exports import EXPORTS
 from mcviz.app.navigation import PAGES, PROBE
-from mcviz.app.needs import MISSING, WITHOUT_LABELS, available, check_needs, has
+from mcviz.app.resources import MISSING, WITHOUT_LABELS, available, check_needs, has
 from mcviz.app.views import VIEWS
 from mcviz.extras import INSTALL_TORCH
 from mcviz.manifest import Model
@@ -46,7 +46,7 @@ class Kept:
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
-    monkeypatch.setattr(needs, "st", SimpleNamespace(info=lambda words, icon: found.append(words)))  # noqa: ARG005
+    monkeypatch.setattr(resources, "st", SimpleNamespace(info=lambda words, icon: found.append(words)))  # noqa: ARG005
     return found
 
 

@@ -14,7 +14,7 @@ from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.app.session import LEFT
+from mcviz.app.state import LEFT
 from mcviz.figures import png
 from mcviz.measures import most_uncertain_first
 from mcviz.reviews import open_reviews

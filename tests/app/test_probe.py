@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run, data
-from mcviz.app.probe import predictions
+from mcviz.app.probe import parts
 from mcviz.app.probe.distortion import DistortionSettings
 from mcviz.app.probe.images import IMAGE_DISTORTER, background_brightness, load_images
 from mcviz.data.drawing import Stroke, center_digit, render_strokes
@@ -63,16 +63,14 @@ def test_predictions_are_cached_up_to_a_number_of_bytes(run: Run, monkeypatch: p
         return np.zeros((1, 1, 10), np.float32)
 
     kept: dict[str, object] = {}
-    monkeypatch.setattr(predictions, "session_store", lambda: kept)
-    monkeypatch.setattr(predictions, "predict_live", passes)
-    monkeypatch.setattr(predictions, "MOST_CACHED_BYTES", 2 * 40)
+    monkeypatch.setattr(parts, "session_store", lambda: kept)
+    monkeypatch.setattr(parts, "predict_live", passes)
+    monkeypatch.setattr(parts, "MOST_CACHED_BYTES", 2 * 40)
     for number in (1, 2, 1, 3, 2, 1):
-        predictions.predict(run, np.full((1, 2, 2, 1), number, np.float32))
+        parts.predict(run, np.full((1, 2, 2, 1), number, np.float32))
     assert predicted == [1, 2, 3, 1], "the third takes the place of the first"
-    monkeypatch.setattr(predictions, "MOST_CACHED_BYTES", 39)
-    assert len(predictions.predict(run, np.full((1, 2, 2, 1), 4, np.float32))) == 1, (
-        "what is too large is shown as well"
-    )
+    monkeypatch.setattr(parts, "MOST_CACHED_BYTES", 39)
+    assert len(parts.predict(run, np.full((1, 2, 2, 1), 4, np.float32))) == 1, "what is too large is shown as well"
 
 
 @pytest.mark.parametrize("name", one_in(6, ["fgsm", *data.DISTORTIONS]))

@@ -22,7 +22,7 @@ from mcviz.app import exports
 from mcviz.app.filters import Lasso
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
-from mcviz.app.tasks import regression_results
+from mcviz.app.tasks import regression as regression_results
 from mcviz.measures import significant
 from mcviz.measures.regression import FEWEST_FOR_RMSE
 from tests.app.kinds import EXAMPLES, REGRESSIONS

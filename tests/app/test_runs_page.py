@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mcviz.app.runs.words import describe_manifest
+from mcviz.app.runs.chosen import describe_manifest
 from mcviz.cli import main
 from mcviz.reviews import open_reviews
 from mcviz.runs import Derived, list_runs, open_run, save_derived

@@ -13,7 +13,7 @@ import streamlit.config
 from streamlit.logger import get_logger
 
 from mcviz.app import server
-from mcviz.app.limits import Limits
+from mcviz.app.server import Limits
 from mcviz.cli import main
 from mcviz.errors import InvalidInputError, MissingPackageError
 from mcviz.permission import may_write

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mcviz.app import session
+from mcviz.app import state as session
 
 
 class State(dict[str, Any]):

@@ -8,7 +8,7 @@ import pytest
 
 import mcviz
 from mcviz.analysis.base import SIMILARITY
-from mcviz.app import layouts, similar
+from mcviz.app import selection
 from mcviz.measures.similarity import most_similar
 from mcviz.runs import save_derived
 from tests.runs.making import make
@@ -23,7 +23,7 @@ def copied(run: mcviz.Run, tmp_path: Path) -> mcviz.Run:
 
 def test_similar_images_are_near_in_their_pixels(copied: mcviz.Run) -> None:
     pixels = np.asarray(copied.images[:]).reshape(len(copied), -1).astype(np.float64)
-    components = similar.components.__wrapped__(copied)
+    components = selection.components.__wrapped__(copied)
     for example in (0, 247, 9999):
         nearest = most_similar(components, example, 6)
         assert example not in nearest
@@ -33,13 +33,13 @@ def test_similar_images_are_near_in_their_pixels(copied: mcviz.Run) -> None:
 
 def test_components_are_computed_once_for_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make(tmp_path / "run")
-    first = similar.components.__wrapped__(run)
+    first = selection.components.__wrapped__(run)
 
     def refuse(*_: object) -> None:
         raise AssertionError("computed again")
 
     monkeypatch.setattr("mcviz.measures.similarity.principal_components", refuse)
-    again = similar.components.__wrapped__(mcviz.open_run(run.path))
+    again = selection.components.__wrapped__(mcviz.open_run(run.path))
     np.testing.assert_array_equal(again, first)
     assert not again.flags.writeable
 
@@ -47,26 +47,26 @@ def test_components_are_computed_once_for_a_run(tmp_path: Path, monkeypatch: pyt
 def test_components_of_another_number_of_images_are_computed_again(tmp_path: Path) -> None:
     run = make(tmp_path / "run")
     save_derived(run.path, run.digest, SIMILARITY, {"components": np.zeros((len(run) + 1, 3), np.float32)})
-    assert len(similar.components.__wrapped__(run)) == len(run)
+    assert len(selection.components.__wrapped__(run)) == len(run)
 
 
 def test_a_kept_layout_is_read_back_and_one_that_does_not_fit_is_not(tmp_path: Path) -> None:
     run = make(tmp_path / "run")
     positions = np.random.default_rng(0).random((len(run), 2), dtype=np.float32)
     for wrong in (positions[1:], positions[:, :1]):
-        save_derived(run.path, run.digest, layouts.TSNE, {"positions": wrong})
-        assert layouts.positions(run, "tsne") is None
-        assert layouts.computed_layouts(run) == ["pca"]
-    save_derived(run.path, run.digest, layouts.TSNE, {"positions": positions})
-    np.testing.assert_array_equal(layouts.positions(run, "tsne"), positions)
-    assert layouts.computed_layouts(run) == ["pca", "tsne"]
+        save_derived(run.path, run.digest, selection.TSNE, {"positions": wrong})
+        assert selection.positions(run, "tsne") is None
+        assert selection.computed_layouts(run) == ["pca"]
+    save_derived(run.path, run.digest, selection.TSNE, {"positions": positions})
+    np.testing.assert_array_equal(selection.positions(run, "tsne"), positions)
+    assert selection.computed_layouts(run) == ["pca", "tsne"]
 
 
 @pytest.mark.parametrize("count", [1, 2, 6])
 def test_no_example_is_similar_to_itself_in_a_small_run(tmp_path: Path, count: int) -> None:
     images = np.random.default_rng(0).random((count, 8, 8, 1), dtype=np.float32)
     small = mcviz.sample_run(mcviz.reference_network((8, 8, 1), classes=4), images, tmp_path / "small", passes=3)
-    components = similar.components.__wrapped__(small)
+    components = selection.components.__wrapped__(small)
     for example in range(count):
         others = sorted(set(range(count)) - {example})
         assert sorted(most_similar(components, example, 6)) == others

@@ -6,7 +6,7 @@ import sys
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mcviz.app.startup import prepare_server
+from mcviz.app.server import prepare_server
 from tests.browsing import ROOT
 
 resource = pytest.importorskip("resource")
@@ -40,7 +40,7 @@ def test_the_soft_limit_on_open_files_becomes_the_hard_one() -> None:
     code = (
         "import resource; _, hard = resource.getrlimit(resource.RLIMIT_NOFILE); "
         "resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard)); "
-        "from mcviz.app.startup import raise_file_limit; raise_file_limit(); "
+        "from mcviz.app.server import raise_file_limit; raise_file_limit(); "
         "print(*resource.getrlimit(resource.RLIMIT_NOFILE))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,9 +10,9 @@ from streamlit.testing.v1 import AppTest
 import mcviz
 from mcviz import data
 from mcviz.app import exports
-from mcviz.app.columns import details, grouping_columns
 from mcviz.app.filters import ColumnFilter, Filters
-from mcviz.app.probe import predictions
+from mcviz.app.probe import parts
+from mcviz.app.resources import details, grouping_columns
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
 from mcviz.app.views import VIEWS
@@ -228,10 +228,10 @@ def test_predictions_of_texts_are_kept_by_their_words(live: Path, monkeypatch: p
         return np.zeros((1, len(texts), 3), np.float32)
 
     kept: dict[str, object] = {}
-    monkeypatch.setattr(predictions, "session_store", lambda: kept)
-    monkeypatch.setattr(predictions, "predict_live", passes)
+    monkeypatch.setattr(parts, "session_store", lambda: kept)
+    monkeypatch.setattr(parts, "predict_live", passes)
     run, held = mcviz.open_run(live / RUN), np.empty(1, object)
     for text in ("a", "bc", "a\0", "bc", "a"):
         held[0] = text
-        predictions.predict(run, held)
+        parts.predict(run, held)
     assert predicted == ["a", "bc", "a\0"]

@@ -11,12 +11,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mcviz import Run
-from mcviz.app.caching import table_key
-from mcviz.app.components import zoom
 from mcviz.app.filters import Area, Filters, Lasso
-from mcviz.app.layouts import positions
-from mcviz.app.selection import filter_mask
-from mcviz.app.views import layout_map, scatter
+from mcviz.app.resources import table_key
+from mcviz.app.selection import filter_mask, positions
+from mcviz.app.views import linked, scatter
+from mcviz.app.views import scatter as layout_map
 from mcviz.figures import Window, scores
 from mcviz.figures import scores as cells
 from tests.app.keeping import kept_of
@@ -115,5 +114,5 @@ def test_an_area_of_a_layout_that_is_not_there_is_told_of(run: Run) -> None:
     ],
 )
 def test_what_is_no_part_of_a_plane_is_passed_over(told: object) -> None:
-    assert zoom._window(told) is None
-    assert zoom._window({"x": [0, 1], "y": [-1, 0.5]}) == Window((0.0, 1.0), (-1.0, 0.5))
+    assert linked._zoom_window(told) is None
+    assert linked._zoom_window({"x": [0, 1], "y": [-1, 0.5]}) == Window((0.0, 1.0), (-1.0, 0.5))

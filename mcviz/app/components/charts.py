@@ -1,25 +1,143 @@
-"""Charts, pictures and tables that several pages show in the same way."""
+"""Charts, pictures, histograms and explanations that several pages show in the same way.
 
-from collections.abc import Iterator, Sequence
+A plotly chart of ten pairs of axes is taken down and built up at each step to another example,
+for a quarter of a second.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Literal
+from itertools import count
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from mcviz.app.components.explanation import render_explanation
-from mcviz.app.components.histograms import pass_histograms
-from mcviz.app.wording import all_as_markdown, counted, prediction_and_votes
-from mcviz.figures import enlarge_letters, picture_url, select_classes
-from mcviz.measures import PassSummary
+from mcviz.app.components.assets import load_assets
+from mcviz.app.wording import abbreviated, all_as_markdown, counted, prediction_and_votes
+from mcviz.figures import enlarge_letters, group_by_role, picture_url, select_classes
+from mcviz.figures.passes import OTHER_CLASSES
+from mcviz.measures import PassSummary, percent
+
+TICKS = (1, 2, 5, 10, 25, 50, 250, 500, 1000, 2500, 5000, 10000)  # passes
+LOWEST_TICK = 1 / 12  # of the passes: lower ones would stand too close together
+
+PICTURE = "picture-of-example"  # the key of the container in which steps find the picture of the example
+_mounted = st.components.v2.component(
+    "mcviz_explanation",
+    css=load_assets("histograms.css", "explanation.css"),
+    js=load_assets("hearing.js", "element.js", "histograms.js", "latest_data.js", "explanation.js"),
+)
+_ahead = st.components.v2.component(
+    "mcviz_ahead", js=load_assets("internals.js", "hearing.js", "latest_data.js", "ahead.js")
+)
+_turns = count()  # in the data, or else the browser would keep what it drew where the server says the same as before
 
 PICTURE_WIDTH = 280
 MOST_TABLE_ROWS = 12  # above which a table scrolls
 TABLE_HEIGHT = 460  # pixels, of one that scrolls
 _FOR_AN_AUDIENCE = ContextVar("for_an_audience", default=False)
+
+
+def pass_histograms(summary: PassSummary, class_names: Sequence[str], label: int | None = None) -> dict[str, Any]:
+    """Return a small histogram a class of its probability in each pass: 100 bins over 0 to 1, shared axes.
+
+    The counts are drawn on a square-root scale, so that a few passes of another prediction stay visible beside
+    hundreds.
+
+    Args:
+        summary: of the passes of one example.
+        class_names: C names.
+        label: its index, where it is known.
+
+    Returns:
+        As `Explanation.histograms`.
+    """
+    return {
+        "passes": summary.passes,
+        "ticks": ticks(summary.passes),
+        "spoken": f"Histograms of the passes: {prediction_and_votes(summary, class_names)}",
+        "panels": class_panels(summary, class_names, label),
+    }
+
+
+def ticks(passes: int) -> list[int]:
+    """Return counts for the height of a histogram: 0, and a few up to all passes."""
+    return [0, *(count for count in TICKS if LOWEST_TICK * passes <= count <= passes)]
+
+
+def class_panels(summary: PassSummary, class_names: Sequence[str], label: int | None) -> list[dict[str, object]]:
+    """Return the data from which the browser draws each class.
+
+    Args:
+        summary: of the passes of one example.
+        class_names: C names.
+        label: its index, where it is known.
+
+    Returns:
+        For each of `select_classes` its name, its role and the role's colour, the hundredths into which passes fall and
+        how many do, and the mean and the standard deviation, also as a sentence.
+    """
+    mean, std = summary.mean, summary.std
+    panels: dict[int, dict[str, object]] = {}
+    shown = select_classes(mean, label)
+    for role, colour, members in group_by_role(summary.prediction, label, shown):
+        for c in members:
+            counts = summary.histograms[c]
+            bins = np.flatnonzero(counts)
+            most, value = int(counts.argmax()), f"{percent(mean[c])} ± {percent(std[c])}"
+            panels[c] = {
+                "name": class_names[c],
+                "role": "" if role == OTHER_CLASSES else role,
+                "colour": colour,
+                "bins": bins.tolist(),
+                "counts": counts[bins].tolist(),
+                "value": abbreviated(value),
+                "spoken": f"{class_names[c]}, {role}: {value}; most often {most}% to {most + 1}%, "
+                f"in {counts[most]} of {summary.passes} passes.",
+            }
+    return [panels[c] for c in shown]
+
+
+class Explanation(TypedDict, total=False):
+    """The prediction for one example, as the browser takes it.
+
+    Attributes:
+        sentences: in Markdown with nothing but bold words; one that begins with "- " is a point of a list.
+        histograms: as `pass_histograms` returns them.
+        picture: the example's `sheet` of one tile, as `KindRenderer.tiles` gives it; for steps only.
+    """
+
+    sentences: list[str]
+    histograms: dict[str, Any]
+    picture: Mapping[str, object]
+
+
+def render_explanation(key: str, explanation: Explanation, example: int | None = None) -> None:
+    """Render an explanation; where another example is looked at and its own came ahead, the browser draws that.
+
+    Args:
+        key: of the component.
+        explanation: what is drawn.
+        example: its number, where it is one of a run.
+    """
+    _mounted(key=key, data={"example": example, "explanation": explanation, "turn": next(_turns)})
+
+
+def send_ahead(explanations: Mapping[int, Explanation], steps: Mapping[str, int] | None = None) -> None:
+    """Send explanations of examples that may be looked at next, to be drawn without a delay.
+
+    Args:
+        explanations: by the numbers of the examples.
+        steps: the example to which a button leads, by what its key begins with; where the page itself steps.
+    """
+    data: dict[str, Any] = {"explanations": {str(example): each for example, each in explanations.items()}}
+    if steps is not None:
+        data |= {"steps": steps, "turn": next(_turns)}
+    with st.container(key="ahead"):
+        _ahead(key="explanations-ahead", data=data, height=1)
 
 
 def chart(figure: go.Figure, key: str, spoken: str) -> None:

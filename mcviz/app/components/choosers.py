@@ -1,12 +1,20 @@
-"""Choices that several pages share: of the score that examples are ranked by, and of the target that charts show."""
+"""Choices that several pages share: of the score that ranks, of the target, and of the filters to take off."""
 
 import streamlit as st
 
-from mcviz.app.components.widgets import bind
 from mcviz.app.failures import refusal
-from mcviz.app.resources import columns_as_scores, run_scores, table, target_names
-from mcviz.app.session import mark_dirty, queue_toast, session_store
-from mcviz.app.state import PageState, go
+from mcviz.app.filters import Filters
+from mcviz.app.resources import class_names, columns_as_scores, run_numbers, run_scores, table, target_names
+from mcviz.app.selection import Selection
+from mcviz.app.state import (
+    PageState,
+    change_filters,
+    mark_dirty,
+    queue_toast,
+    session_store,
+    state_widget_args,
+    update_state,
+)
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
 from mcviz.permission import may_write
@@ -30,7 +38,7 @@ def score_chooser(label: str, run: Run, state: PageState) -> None:
     def choose(name: str) -> None:
         session_store()[COLUMN] = name
         if name in scores:
-            go(score=name)
+            update_state(score=name)
         else:
             mark_dirty()
 
@@ -40,7 +48,7 @@ def score_chooser(label: str, run: Run, state: PageState) -> None:
             [*scores, *columns],
             format_func=labels.__getitem__,
             help="\n\n".join(f"**{score.label}**: {as_markdown(score.meaning)}" for score in scores.values()),
-            **bind("score", state.score, choose),
+            **state_widget_args("score", state.score, choose),
         )
         column = session_store().get(COLUMN)
         if column in columns:
@@ -58,7 +66,7 @@ def _ask_for_end(run: Run, column: str, name: str) -> None:
         except McvizError as error:
             queue_toast(refusal(error, "Rank by"), ":material/error:")
         else:
-            go(score=name)
+            update_state(score=name)
 
     label = f"Which end of **{as_markdown(column)}** is uncertain?"
     st.caption(label)
@@ -72,5 +80,36 @@ def target_chooser(run: Run, state: PageState) -> None:
     names = target_names(run)
     if len(names) > 1:
         st.selectbox(
-            "Target", range(len(names)), format_func=names.__getitem__, width=320, **bind("target", state.target)
+            "Target",
+            range(len(names)),
+            format_func=names.__getitem__,
+            width=320,
+            **state_widget_args("target", state.target),
         )
+
+
+def chips(selection: Selection) -> None:
+    """Render how many examples are selected, a button that takes off each filter, and one for the flagged."""
+    filters, flagged = selection.filters, selection.state.flagged
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content", key="chips"):
+        st.markdown(f"**{len(selection.examples):,}** of {len(selection.run):,} examples", width="content")
+        removable = filters.chips(class_names(selection.run), run_numbers(selection.run))
+        for index, (label, take_off) in enumerate(removable):
+            st.button(
+                as_markdown(label),
+                icon=":material/close:",
+                key=f"chip-{index}",
+                help="Take this filter off",
+                on_click=change_filters,
+                args=(take_off,),
+            )
+        if flagged and filters.selected != flagged:
+            st.button(
+                f"Show the {len(flagged)} flagged",
+                icon=":material/flag:",
+                type="tertiary",
+                on_click=update_state,
+                kwargs={"filters": Filters(selected=flagged)},
+            )
+        if len(removable) > 1:
+            st.button("Clear all", type="tertiary", key="clear", on_click=update_state, kwargs={"filters": Filters()})

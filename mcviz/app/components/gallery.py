@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from mcviz.app.columns import details, format_facts, format_value
 from mcviz.app.components.assets import load_assets
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.kinds.base import TILE
 from mcviz.app.navigation import EXAMPLE, Page, open_page
-from mcviz.app.resources import run_scores, table
+from mcviz.app.resources import details, format_facts, format_value, run_scores, table
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import TileText

@@ -8,15 +8,19 @@ from collections.abc import Callable
 import streamlit as st
 
 from mcviz.app.components.assets import load_assets
-from mcviz.app.session import session_store, widget_value
+from mcviz.app.state import session_store, widget_value
 
 ARROW_KEYS = "arrow-keys"
 TAKEN = "arrow-keys-taken"  # of the session: the steps that were made, and the page that counted them
-
 _keys = st.components.v2.component(
     "mcviz_keys", js=load_assets("internals.js", "hearing.js", "latest_data.js", "keys.js")
 )
 _arrow_keys = st.components.v2.component("mcviz_arrow_keys", js=load_assets("hearing.js", "arrow_keys.js"))
+
+_mounted = st.components.v2.component(
+    "mcviz_page_listeners",
+    js=load_assets("internals.js", "going_back.js", "page_listeners.js"),
+)
 
 
 def keys(**widgets: str) -> None:
@@ -47,3 +51,13 @@ def arrow_keys(move: Callable[[int], None]) -> None:
         move(steps - (taken if before == since else 0))
 
     _arrow_keys(key=ARROW_KEYS, default={"counted": None}, on_counted_change=changed, height=1)
+
+
+def page_listeners() -> None:
+    """Let a finger scroll the page from every chart, whose toolbar has what selects with a finger.
+
+    And let the page be where it was, with the focus, when somebody goes back to it, which is one step from an example;
+    let it be drawn anew where the server was started anew; and let the link that skips lead behind the navigation.
+    """
+    with st.container(key="page-listeners"):
+        _mounted(key="listeners-of-the-page", height=1, on_reconnected_change=lambda: None)

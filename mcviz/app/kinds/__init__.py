@@ -1,12 +1,15 @@
 """How pages show the kinds of examples: a renderer for each."""
 
 from mcviz import kinds
-from mcviz.app.kinds.base import KindRenderer
+from mcviz.app.components.charts import PICTURE_WIDTH
+from mcviz.app.kinds.base import KindRenderer, NothingRenderer
 from mcviz.app.kinds.image import ImageRenderer
-from mcviz.app.kinds.none import NothingRenderer
 from mcviz.app.kinds.row import RowRenderer
 from mcviz.app.kinds.text import TextRenderer
+from mcviz.app.resources import check_needs
 from mcviz.runs import Run
+
+EXAMPLE_WIDTH = 360  # pixels, of an example beside what is predicted for it
 
 # The first is taken that a kind is or derives from.
 KIND_RENDERERS: dict[type[kinds.Kind], KindRenderer] = {
@@ -15,6 +18,12 @@ KIND_RENDERERS: dict[type[kinds.Kind], KindRenderer] = {
     kinds.Row: RowRenderer(),
     kinds.Nothing: NothingRenderer(),
 }
+
+
+def render_example(run: Run, example: int, width: int = PICTURE_WIDTH) -> None:
+    """Render one example, a picture at most so many pixels wide, or why it cannot be shown."""
+    if check_needs(run, {"examples"}):
+        kind_renderer(run).render_example(run, example, width)
 
 
 def kind_renderer(run: Run) -> KindRenderer:

@@ -1,15 +1,15 @@
-"""Render a kind of examples: one of the run, an input to the model, small and large, and what can be made like it."""
+"""How pages show a kind of examples, and examples that are not in the run."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
-from mcviz.app.inputs import InputKind, ProbeInput
 from mcviz.app.probe.distortion import Distorter
-from mcviz.app.probe.parts import Parts
+from mcviz.app.probe.parts import InputKind, Parts, ProbeInput
+from mcviz.errors import McvizError
 from mcviz.runs import Run
 
 TILE = 208  # pixels that a larger image is scaled down to: the smallest tile on a screen of twice the usual sharpness
@@ -80,3 +80,20 @@ class KindRenderer(ABC):
     def parts(self, run: Run, content: Any) -> Parts:
         """Return the parts of an input, which can be hidden one after the other."""
         raise NotImplementedError
+
+
+class NothingRenderer(KindRenderer):
+    """Examples that are not in the run."""
+
+    def render_example(self, run: Run, example: int, width: int) -> NoReturn:
+        raise _missing(run)
+
+    def render_input(self, run: Run, content: Any, spoken: str) -> NoReturn:
+        raise _missing(run)
+
+    def contents(self, run: Run, examples: np.ndarray) -> NoReturn:
+        raise _missing(run)
+
+
+def _missing(run: Run) -> McvizError:
+    return McvizError(f"The examples of {run.path} are not in it.")

@@ -6,9 +6,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.components.charts import picture
-from mcviz.app.inputs import InputKind, ProbeInput
 from mcviz.app.kinds.base import TILE, KindRenderer, Tiles
-from mcviz.app.needs import has
 from mcviz.app.probe.images import (
     IMAGE_DISTORTER,
     choose_image_noise,
@@ -17,7 +15,8 @@ from mcviz.app.probe.images import (
     load_images,
     upload_image,
 )
-from mcviz.app.probe.parts import Parts, image_parts
+from mcviz.app.probe.parts import InputKind, Parts, ProbeInput, image_parts
+from mcviz.app.resources import has
 from mcviz.data import uniform_noise
 from mcviz.figures import CRISP_BELOW, png_url, sheet_url
 from mcviz.runs import Run

@@ -6,13 +6,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.columns import row_names, row_values, usual_values
 from mcviz.app.components.charts import chart
-from mcviz.app.inputs import InputKind, ProbeInput
 from mcviz.app.kinds.base import TILE, KindRenderer, Tiles
 from mcviz.app.probe.distortion import Distorter
-from mcviz.app.probe.parts import Parts, row_parts
+from mcviz.app.probe.parts import InputKind, Parts, ProbeInput, row_parts
 from mcviz.app.probe.rows import choose_shuffled_row, edit_row, row_along, shuffled_row, shuffled_sweep
+from mcviz.app.resources import row_names, row_values, usual_values
 from mcviz.app.wording import all_as_markdown
 from mcviz.data import ROW_DISTORTIONS, most_unusual
 from mcviz.figures import unusual_values

@@ -5,11 +5,10 @@ from typing import Any, ClassVar
 import numpy as np
 import streamlit as st
 
-from mcviz.app.components.text_box import text_box
-from mcviz.app.inputs import InputKind, ProbeInput
+from mcviz.app.components.assets import load_assets
 from mcviz.app.kinds.base import TILE, KindRenderer, Tiles
-from mcviz.app.probe.parts import Parts, text_parts
-from mcviz.app.probe.texts import (
+from mcviz.app.probe.parts import InputKind, Parts, ProbeInput, text_parts
+from mcviz.app.probe.rows import (
     TEXT_DISTORTER,
     choose_text_noise,
     load_texts,
@@ -21,8 +20,30 @@ from mcviz.data import noise_of_words
 from mcviz.runs import Run
 from mcviz.text import one_line
 
+MOST_CHARACTERS = 100_000  # more than that is slow to send and to draw, and nobody scrolls through it
+HEIGHT = 320  # pixels
+_mounted = st.components.v2.component(
+    "mcviz_text_box", css=load_assets("text_box.css"), js=load_assets("latest_data.js", "text_box.js")
+)
+
 ON_A_TILE = 400  # characters; what does not fit is cut by the browser
 IN_A_TABLE = 200
+
+
+def text_box(text: str, spoken: str, height: int = HEIGHT) -> None:
+    """Render a text with its lines and its white space, in a box in which a long one scrolls.
+
+    Args:
+        text: of any length and content; of a very long one the beginning is shown.
+        spoken: what it is, for those who cannot see it.
+        height: of the box in pixels, at most.
+    """
+    if not text.strip():
+        st.caption("A text of white space alone." if text else "An empty text.")
+        return
+    _mounted(key=f"text-{spoken}", data={"text": text[:MOST_CHARACTERS], "spoken": spoken, "height": height})
+    if len(text) > MOST_CHARACTERS:
+        st.caption(f"The first {MOST_CHARACTERS:,} of {len(text):,} characters.")
 
 
 class TextRenderer(KindRenderer):

@@ -3,10 +3,9 @@
 import streamlit as st
 
 from mcviz.analysis.comparison import scores_to_compare
-from mcviz.app.compared_run import ComparedRun
 from mcviz.app.comparison import load_other, render_changes, render_doubt, render_example_in_both, render_verdict
 from mcviz.app.navigation import COMPARE, begin
-from mcviz.app.resources import run_scores
+from mcviz.app.resources import ComparedRun, run_scores
 from mcviz.app.state import choose_name
 
 run, state = begin(COMPARE, "What differs between two runs?")

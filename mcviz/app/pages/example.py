@@ -7,25 +7,31 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.base import similarity_basis
-from mcviz.app.columns import details, format_facts
-from mcviz.app.components.chips import chips
-from mcviz.app.components.choosers import score_chooser
-from mcviz.app.components.example import render_example
-from mcviz.app.components.explanation import PICTURE
+from mcviz.app.components.charts import PICTURE
+from mcviz.app.components.choosers import chips, score_chooser
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.keys import arrow_keys, keys
-from mcviz.app.components.widgets import bind, choose_segment
 from mcviz.app.filters import Filters
+from mcviz.app.kinds import render_example
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
-from mcviz.app.needs import available
 from mcviz.app.probe.explanations import explanations_for
-from mcviz.app.resources import ranking, run_scores
-from mcviz.app.selection import Selection, find_rank, select
-from mcviz.app.similar import components
-from mcviz.app.state import CONFIDENT_FIRST, PINS, PageState, choose_name, go, latest_state, quote, toggle_example
+from mcviz.app.resources import available, details, format_facts, ranking, run_scores
+from mcviz.app.selection import Selection, components, find_rank, select
+from mcviz.app.state import (
+    CONFIDENT_FIRST,
+    PINS,
+    PageState,
+    choose_name,
+    choose_segment,
+    latest_state,
+    quote,
+    state_widget_args,
+    toggle_example,
+    update_state,
+)
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import CloserLook, ExampleContext, load_example
-from mcviz.app.views.ahead import explain_example, send_steps_ahead
+from mcviz.app.views.look_panel import explain_example, send_steps_ahead
 from mcviz.app.wording import all_as_markdown, as_markdown, extremes
 from mcviz.measures.similarity import most_similar
 from mcviz.runs import Run
@@ -41,7 +47,7 @@ def render_stepper(selection: Selection, example: int) -> None:
     examples = selection.examples
     rank = find_rank(example, examples)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.number_input("Example", 0, len(selection.run) - 1, width=140, **bind("example", example))
+        st.number_input("Example", 0, len(selection.run) - 1, width=140, **state_widget_args("example", example))
         score_chooser("Ranked by", selection.run, selection.state)
         for label, icon, step in (
             ("Previous", ":material/arrow_back:", -1),
@@ -93,12 +99,12 @@ def step_through(examples: np.ndarray, first: int, steps: int) -> None:
     if len(examples):
         opened = latest_state().example
         rank = find_rank(first if opened is None else opened, examples)
-        go(example=int(examples[np.clip(rank + steps, 0, len(examples) - 1)]))
+        update_state(example=int(examples[np.clip(rank + steps, 0, len(examples) - 1)]))
 
 
 def go_to_random(examples: np.ndarray) -> None:
     """Open one of these examples at random."""
-    go(example=int(np.random.default_rng().choice(examples)))
+    update_state(example=int(np.random.default_rng().choice(examples)))
 
 
 def render_marks(state: PageState, example: int) -> None:
@@ -111,7 +117,7 @@ def render_marks(state: PageState, example: int) -> None:
             icon=":material/flag:",
             shortcut="F",
             type="primary" if example in flagged else "secondary",
-            on_click=go,
+            on_click=update_state,
             kwargs={"flagged": toggle_example(flagged, example)},
             help="Flags are kept in the address, and listed under the filters.",
         )
@@ -121,7 +127,7 @@ def render_marks(state: PageState, example: int) -> None:
             key="pin",
             icon=":material/keep:",
             disabled=full,
-            on_click=go,
+            on_click=update_state,
             kwargs={"pinned": toggle_example(pinned, example)},
             help=f"Only {PINS} examples fit side by side." if full else "Pin examples to compare them side by side.",
         )

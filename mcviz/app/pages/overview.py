@@ -4,8 +4,7 @@ import streamlit as st
 
 from mcviz.app.components.gallery import tiles
 from mcviz.app.navigation import OVERVIEW, UNCERTAIN, begin, link_to
-from mcviz.app.needs import check_needs, has
-from mcviz.app.resources import ranking, run_scores
+from mcviz.app.resources import check_needs, has, ranking, run_scores
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import counted

@@ -4,18 +4,20 @@ from pathlib import Path
 
 import streamlit as st
 
-from mcviz.app.components.widgets import bind, choose_segment
 from mcviz.app.failures import show_failures
-from mcviz.app.inputs import InputKind, ProbeInput, as_batch
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import PROBE, begin, load_state
-from mcviz.app.needs import available, check_needs
 from mcviz.app.probe.explanations import InputContext, explanations
-from mcviz.app.probe.predictions import import_ahead, predict
-from mcviz.app.probe.sweep import render_sweep
-from mcviz.app.probe.verdict import is_detector_ready, render_headline, render_reasons, render_score_comparison
-from mcviz.app.session import session_store
-from mcviz.app.state import PageState, choose_name, go
+from mcviz.app.probe.parts import InputKind, ProbeInput, as_batch, import_ahead, predict
+from mcviz.app.probe.verdict import (
+    is_detector_ready,
+    render_headline,
+    render_reasons,
+    render_score_comparison,
+    render_sweep,
+)
+from mcviz.app.resources import available, check_needs
+from mcviz.app.state import PageState, choose_name, choose_segment, session_store, state_widget_args, update_state
 from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown
 from mcviz.errors import InvalidInputError
@@ -91,7 +93,7 @@ def render_explanations(context: InputContext) -> None:
         list(offered),
         format_func=lambda each: offered[each][0],
         label_visibility="collapsed",
-        **bind("closer_look", name or None, lambda new: go(closer_look=new or "")),
+        **state_widget_args("closer_look", name or None, lambda new: update_state(closer_look=new or "")),
     )
     if name:
         offered[name][1](context)

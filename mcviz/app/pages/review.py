@@ -4,17 +4,14 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.components.charts import render_empty_selection
-from mcviz.app.components.chips import chips
-from mcviz.app.components.widgets import choose_segment
+from mcviz.app.components.choosers import chips
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import REVIEW, UNCERTAIN, begin, link_to, require_classes
-from mcviz.app.person import current_person
+from mcviz.app.navigation import REVIEW, UNCERTAIN, begin, current_person, link_to, require_classes
 from mcviz.app.resources import run_scores
 from mcviz.app.review.decisions import render_queue
 from mcviz.app.review.results import render_results
 from mcviz.app.selection import LABEL_ERRORS, Selection, label_error_words, ranked_examples, select
-from mcviz.app.session import session_store
-from mcviz.app.state import ORDERS, choose_name
+from mcviz.app.state import ORDERS, choose_name, choose_segment, session_store
 from mcviz.app.wording import as_markdown, extremes
 from mcviz.permission import may_write, refusal
 from mcviz.reviews import open_reviews, summarise_reviews

@@ -4,9 +4,8 @@ import streamlit as st
 
 from mcviz.app.navigation import RUNS, render_no_runs
 from mcviz.app.resources import run_paths
-from mcviz.app.runs.chosen import render_run
+from mcviz.app.runs.chosen import render_run, render_runs
 from mcviz.app.runs.jobs import render_jobs
-from mcviz.app.runs.listing import render_runs
 from mcviz.app.runs.new_run import new_run
 from mcviz.app.state import address
 from mcviz.permission import may_write

@@ -5,12 +5,11 @@ from collections.abc import Iterable
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.columns import details, format_facts
 from mcviz.app.components.choosers import target_chooser
-from mcviz.app.components.example import render_example
+from mcviz.app.kinds import render_example
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
-from mcviz.app.resources import run_scores, table
-from mcviz.app.state import PINS, PageState, go
+from mcviz.app.resources import details, format_facts, run_scores, table
+from mcviz.app.state import PINS, PageState, update_state
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
 from mcviz.app.wording import as_markdown
@@ -26,7 +25,9 @@ def render_pinned(run: Run, state: PageState, example: int) -> None:
         if st.button(f"Example {example}", key=f"open-{example}", icon=":material/open_in_new:"):
             open_page(EXAMPLE, state, example=example)
         rest = tuple(other for other in state.pinned if other != example)
-        st.button("Unpin", key=f"unpin-{example}", icon=":material/keep_off:", on_click=go, kwargs={"pinned": rest})
+        st.button(
+            "Unpin", key=f"unpin-{example}", icon=":material/keep_off:", on_click=update_state, kwargs={"pinned": rest}
+        )
     task_renderer(run).render_pinned(load_example(run, state, example))
 
 

@@ -8,15 +8,14 @@ import streamlit as st
 
 from mcviz.app.components.charts import for_an_audience
 from mcviz.app.components.keys import keys
-from mcviz.app.inputs import as_batch
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import STORY, begin
-from mcviz.app.needs import has
-from mcviz.app.probe.predictions import import_ahead, predict
+from mcviz.app.probe.parts import as_batch, import_ahead, predict
 from mcviz.app.probe.verdict import detector_for, less_usual_examples, render_reasons
-from mcviz.app.state import go
+from mcviz.app.resources import has
+from mcviz.app.state import update_state
 from mcviz.app.tasks import task_renderer
-from mcviz.app.tasks.story import Step, side_by_side
+from mcviz.app.tasks.base import Step, side_by_side
 from mcviz.measures.ood import OOD_P_VALUE
 from mcviz.runs import Run
 
@@ -58,7 +57,7 @@ with st.container(horizontal=True, key="story-steps"):
         key="story-back",
         icon=":material/arrow_back:",
         disabled=step == 1,
-        on_click=go,
+        on_click=update_state,
         kwargs={"step": step - 1},
         shortcut="Left",
     )
@@ -68,18 +67,18 @@ with st.container(horizontal=True, key="story-steps"):
             key="story-next",
             type="primary",
             icon=":material/arrow_forward:",
-            on_click=go,
+            on_click=update_state,
             kwargs={"step": step + 1},
             shortcut="Right",
         )
     else:
-        st.button("Start again", icon=":material/replay:", on_click=go, kwargs={"step": 1})
+        st.button("Start again", icon=":material/replay:", on_click=update_state, kwargs={"step": 1})
     st.button(
         "Leave" if state.present else "Present",
         key="story-present",
         icon=":material/close_fullscreen:" if state.present else ":material/open_in_full:",
         type="tertiary",
-        on_click=go,
+        on_click=update_state,
         kwargs={"present": not state.present},
         help="Large, without the navigation. Keys: ← and → or Page up and Page down step, P begins and ends it, "
         "Escape ends it; F11 fills the screen.",

@@ -3,13 +3,16 @@
 import streamlit as st
 
 from mcviz.app.navigation import TRUST, UNCERTAIN, begin, require_classes
-from mcviz.app.needs import has
-from mcviz.app.trust.calibration import render_reliability, render_verdict
+from mcviz.app.resources import has
+from mcviz.app.trust.calibration import (
+    render_estimate,
+    render_group_choice,
+    render_reliability,
+    render_verdict,
+    render_worst_slice,
+)
 from mcviz.app.trust.details import render_details
-from mcviz.app.trust.grouping import render_group_choice
 from mcviz.app.trust.referral import render_referral, render_referred
-from mcviz.app.trust.slices import render_worst_slice
-from mcviz.app.trust.unlabelled import render_estimate
 
 run, state = begin(TRUST, "Can these numbers be trusted?")
 require_classes(

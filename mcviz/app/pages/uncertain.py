@@ -2,19 +2,22 @@
 
 import streamlit as st
 
-from mcviz.app.columns import find_example, own_columns
 from mcviz.app.components.charts import render_empty_selection
-from mcviz.app.components.widgets import choose_segment
 from mcviz.app.navigation import EXAMPLE, UNCERTAIN, begin, open_page
-from mcviz.app.needs import available
+from mcviz.app.resources import available, find_example, own_columns
 from mcviz.app.selection import filter_mask
-from mcviz.app.state import choose_name, quote
+from mcviz.app.state import choose_name, choose_segment, quote
 from mcviz.app.views import VIEWS
-from mcviz.app.views.ahead import send_examples_ahead
 from mcviz.app.views.brushes import render_brushes
 from mcviz.app.views.filter_bar import render_filter_bar
-from mcviz.app.views.gallery import page_examples, render_gallery, render_gallery_controls
-from mcviz.app.views.look_panel import render_look_panel, render_ticked_bar
+from mcviz.app.views.look_panel import (
+    page_examples,
+    render_gallery,
+    render_gallery_controls,
+    render_look_panel,
+    render_ticked_bar,
+    send_examples_ahead,
+)
 
 run, state = begin(UNCERTAIN)
 selection = render_filter_bar(run, state)

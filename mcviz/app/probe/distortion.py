@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 
-from mcviz.app.components.widgets import bind
-from mcviz.app.inputs import Along, ProbeInput, SweepInputs
-from mcviz.app.needs import has
-from mcviz.app.state import HIGHEST_SEED, PageState, choose_name, go
+from mcviz.app.probe.parts import Along, ProbeInput, SweepInputs
+from mcviz.app.resources import has
+from mcviz.app.state import HIGHEST_SEED, PageState, choose_name, state_widget_args, update_state
 from mcviz.app.wording import as_markdown
 from mcviz.data.distortions import Distortion, Noise, TextNoise
 from mcviz.measures import percent
@@ -81,7 +80,7 @@ class Distorter:
             "Distortion",
             list(self.distortions),
             format_func=lambda name: self.distortions[name].label,
-            **bind("distortion", settings.name, lambda new: go(distortion=new, amount=None)),
+            **state_widget_args("distortion", settings.name, lambda new: update_state(distortion=new, amount=None)),
         )
         st.slider(
             f"{distortion.label}, {distortion.unit}",
@@ -89,13 +88,17 @@ class Distorter:
             float(distortion.high),
             step=float(distortion.step),
             format="percent" if _is_share(distortion) else "%g",
-            **bind(f"amount-{settings.name}", settings.amount, lambda new: go(amount=round(new, 6))),
+            **state_widget_args(
+                f"amount-{settings.name}", settings.amount, lambda new: update_state(amount=round(new, 6))
+            ),
         )
         if settings.name == MIX:
-            other = bind("other_example", settings.other_example)
+            other = state_widget_args("other_example", settings.other_example)
             st.number_input("The other example", 0, len(run) - 1, width=150, **other)
         if distortion.seeded:
-            st.button("Another seed", icon=":material/casino:", on_click=go, kwargs={"seed": settings.seed + 1})
+            st.button(
+                "Another seed", icon=":material/casino:", on_click=update_state, kwargs={"seed": settings.seed + 1}
+            )
         content = self.distort(run, settings, self._example(run, settings), [settings.amount])[0]
         labels = _class_labels(run)
         label = None if labels is None else int(labels[settings.example])
@@ -151,20 +154,22 @@ def choose_example(run: Run, example: int) -> None:
     """Render a choice of the example that an input starts from."""
     last = len(run) - 1
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input("Example", 0, last, width=150, **bind("example", example))
+        st.number_input("Example", 0, last, width=150, **state_widget_args("example", example))
         st.button("Random example", icon=":material/shuffle:", on_click=_go_to_random_example, args=(last,))
 
 
 def choose_seed(label: str, seed: int, another: str) -> None:
     """Render a choice of the seed, with a button for the next one."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input(label, 0, HIGHEST_SEED, width=140, **bind("seed", seed))
-        st.button(another, icon=":material/casino:", on_click=go, kwargs={"seed": seed + 1})
+        st.number_input(label, 0, HIGHEST_SEED, width=140, **state_widget_args("seed", seed))
+        st.button(another, icon=":material/casino:", on_click=update_state, kwargs={"seed": seed + 1})
 
 
 def choose_noise(noises: Mapping[str, Noise] | Mapping[str, TextNoise], kind: str, seed: int, another: str) -> None:
     """Render a choice of the kind of noise, by name, and of its seed."""
-    st.selectbox("Kind of noise", list(noises), format_func=lambda name: noises[name].label, **bind("noise", kind))
+    st.selectbox(
+        "Kind of noise", list(noises), format_func=lambda name: noises[name].label, **state_widget_args("noise", kind)
+    )
     st.caption(noises[kind].meaning)
     choose_seed("Seed of the noise", seed, another)
 
@@ -179,4 +184,4 @@ def _is_share(distortion: Distortion) -> bool:
 
 
 def _go_to_random_example(last: int) -> None:
-    go(example=int(np.random.default_rng().integers(last + 1)))
+    update_state(example=int(np.random.default_rng().integers(last + 1)))

@@ -11,16 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from mcviz.app.caching import cached_for_run, numbers_key
 from mcviz.app.components.gallery import tiles
-from mcviz.app.inputs import as_batch
 from mcviz.app.kinds import kind_renderer
-from mcviz.app.needs import Need, has
-from mcviz.app.probe.parts import Contributions, Parts
-from mcviz.app.probe.predictions import digest_contents
-from mcviz.app.resources import model_inputs, progress_bar, sampler, seed
-from mcviz.app.session import session_store
-from mcviz.app.state import PageState
+from mcviz.app.probe.parts import Contributions, Parts, as_batch, digest_contents
+from mcviz.app.resources import Need, cached_for_run, has, model_inputs, numbers_key, progress_bar, sampler, seed
+from mcviz.app.state import PageState, session_store
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import CloserLook, ExampleContext
 from mcviz.app.wording import counted

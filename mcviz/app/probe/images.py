@@ -1,21 +1,19 @@
 """Images as inputs: noise, drawings, uploaded pictures and distorted images of the run."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from mcviz.app.caching import cached_for_run, numbers_key
-from mcviz.app.components.drawing_pad import drawing_pad
-from mcviz.app.components.widgets import bind
-from mcviz.app.inputs import MOST_INPUTS, ProbeInput, SweepInputs
+from mcviz.app.components.assets import load_assets
 from mcviz.app.probe.distortion import MIX, NONE_IS_CORRECT, Distorter, DistortionSettings, choose_noise
-from mcviz.app.resources import model_inputs, sampler
-from mcviz.app.session import session_store, widget_value
-from mcviz.app.state import PageState, choose_name
+from mcviz.app.probe.parts import MOST_INPUTS, ProbeInput, SweepInputs
+from mcviz.app.resources import cached_for_run, model_inputs, numbers_key, sampler
+from mcviz.app.state import PageState, choose_name, session_store, state_widget_args, widget_value
 from mcviz.app.streamlit_internals import UploadedFile
 from mcviz.data.distortions import DISTORTIONS, NOISES, Distortion
-from mcviz.data.drawing import LUMA, center_digit, render_strokes
+from mcviz.data.drawing import LUMA, Stroke, center_digit, render_strokes
 from mcviz.data.pictures import (
     LARGEST_SIDE,
     MOST_UPLOAD_BYTES,
@@ -28,6 +26,11 @@ from mcviz.measures import percent
 from mcviz.runs import Run
 from mcviz.text import one_line
 
+DRAWING = "drawing"  # in the session: what was drawn last, so that it is still there when the pad is shown again
+_mounted = st.components.v2.component(
+    "mcviz_drawing_pad", css=load_assets("drawing_pad.css"), js=load_assets("drawing_pad.js")
+)
+
 FGSM = "fgsm"
 OVERSAMPLING = 8  # pixels drawn for each one of the image, before the ink is cut out and scaled
 MOST_TO_SEND = 50  # megabytes, as the server takes: more than is read, so that a larger file is refused in our words
@@ -39,12 +42,39 @@ BRIGHTNESS_TOLERANCE = 0.2  # of full brightness
 CENTRED_WITHIN = 0.1  # of full brightness, by which centring again changes such images: MNIST 0.06, Fashion-MNIST 0.18
 
 
+def drawing_pad(aspect: float) -> list[Stroke]:
+    """Render the pad, and return the strokes that are drawn on it.
+
+    Args:
+        aspect: its width in heights.
+    """
+    found = session_store().get(DRAWING, [])
+    pad = _mounted(
+        key="pad",
+        data={"strokes": found, "aspect": aspect},
+        default={"strokes": found},
+        on_strokes_change=lambda: None,
+    )
+    session_store()[DRAWING] = pad.strokes
+    return [_stroke(sent) for sent in pad.strokes]
+
+
+def _stroke(sent: dict[str, Any]) -> Stroke:
+    return Stroke(float(sent["width"]), tuple((float(x), float(y)) for x, y in sent["points"]))
+
+
 def choose_image_noise(run: Run, state: PageState) -> ProbeInput:
     """Render the controls of one noise image."""
     kind, seed, strength = choose_name(state.noise, NOISES), state.seed, state.strength
     choose_noise(NOISES, kind, seed, "Another noise image")
     st.slider(
-        "Strength", 0.0, 1.0, step=0.05, format="percent", help="0 is an even grey.", **bind("strength", strength)
+        "Strength",
+        0.0,
+        1.0,
+        step=0.05,
+        format="percent",
+        help="0 is an even grey.",
+        **state_widget_args("strength", strength),
     )
     image = NOISES[kind].draw(1, run.image_shape, seed, strength)[0]
     return ProbeInput(image, f"{NOISES[kind].label} of seed {seed} at {percent(strength, 0)} strength", NONE_IS_CORRECT)

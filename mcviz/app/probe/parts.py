@@ -1,21 +1,168 @@
-"""The parts of an input that are hidden one after the other, and charts of how much each adds to a prediction."""
+"""Inputs that a model is asked about: their predictions, parts that are hidden one by one, and charts of these."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import hashlib
+import importlib
+import json
+import sys
+import threading
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from mcviz.app.components.charts import chart
+from mcviz.app.resources import RunPart, predict_live
+from mcviz.app.state import PageState, session_store
 from mcviz.app.wording import as_markdown
 from mcviz.data.drawing import Windows, drop_each_group, groups_of_words, replace_each_by_median
 from mcviz.figures.passes import effect_bars, map_over_picture
+from mcviz.runs import Run
+
+MOST_INPUTS = 2000  # of a sweep
+
+MOST_CACHED = 16  # predictions in a session, so that going back to an input costs nothing
+MOST_CACHED_BYTES = 2**26  # of these; the latest is kept in any case
 
 MOST_WORDS = 8  # in the table of words
 LONGEST = 40  # characters of one there
 BLUE, ORANGE = "0, 114, 178", "213, 94, 0"
+
+
+@dataclass(frozen=True)
+class ProbeInput:
+    """An input for the model.
+
+    Attributes:
+        content: as the kind has it: (height, width, channels) float32 in 0..1, a text, or (D,) float32.
+        name: what it is, such as "Uniform noise of seed 3".
+        note: one sentence on what a correct prediction would be.
+        label: its class, where it is known.
+    """
+
+    content: Any
+    name: str
+    note: str = ""
+    label: int | None = None
+
+
+def as_batch(content: Any) -> np.ndarray:
+    """Return (1, …): one `ProbeInput.content` in an array, of dtype object for a text."""
+    return np.array([content], object if isinstance(content, str) else None)
+
+
+@dataclass(frozen=True)
+class SweepInputs:
+    """Inputs of a sweep.
+
+    Attributes:
+        kind: what the inputs are called, such as "noise images".
+        name: what exactly they are, such as "uniform noise at 80% strength".
+        available: how many there are.
+        load: (start, stop) to stop - start contents in one array.
+        digest: of the run whose model predicts.
+        labels: (available,) int, or None where no prediction is correct.
+    """
+
+    kind: str
+    name: str
+    available: int
+    load: Callable[[int, int], np.ndarray]
+    digest: str
+    labels: np.ndarray | None = None
+
+    def same_as(self, other: "SweepInputs") -> bool:
+        """Return whether the inputs of both are the same."""
+        return (self.digest, self.kind, self.name) == (other.digest, other.kind, other.name)
+
+
+@dataclass(frozen=True)
+class Along:
+    """An input at every position of a slider that changes it.
+
+    Attributes:
+        amounts: (P,) positions of the slider, ascending.
+        contents: the input at each of them, as `ProbeInput.content`, in one array.
+        title: of the slider.
+        tick_format: d3's format of its numbers; empty for as they are.
+        current: the slider's position now.
+        are_pictures: whether the contents are images, which can be shown beside what is predicted.
+    """
+
+    amounts: np.ndarray
+    contents: np.ndarray
+    title: str
+    tick_format: str
+    current: float
+    are_pictures: bool
+
+
+@dataclass(frozen=True)
+class InputKind:
+    """A kind of input for the model.
+
+    Attributes:
+        label: what it is called.
+        choose: its controls, and the input that they give.
+        nothing_yet: an icon, and what to do where there is no input yet.
+        sweep: many inputs of the kind, where that makes sense.
+        along: the input along its slider, where it has one.
+        needs: what a run has to have.
+        seen_in_its_controls: whether the controls show the input, so that it need not be drawn beside them.
+    """
+
+    label: str
+    choose: Callable[[Run, PageState], ProbeInput | None]
+    nothing_yet: tuple[str, str] = ("", "")
+    sweep: Callable[[Run, PageState], SweepInputs] | None = None
+    along: Callable[[Run, PageState], Along] | None = None
+    needs: Collection[RunPart] = field(default_factory=frozenset)
+    seen_in_its_controls: bool = False
+
+
+def predict(run: Run, contents: np.ndarray) -> np.ndarray:
+    """Predict new inputs with the run's model, in as many passes as the run has.
+
+    Args:
+        run: whose model predicts.
+        contents: N inputs, each as `ProbeInput.content`.
+
+    Returns:
+        (T, N, K) float32 predictions.
+    """
+    cached: dict[tuple[str, str], np.ndarray] = session_store().setdefault("cached-predictions", {})
+    key = run.digest, digest_contents(contents)
+    if key not in cached:
+        predictions = predict_live(run, contents)
+        while cached and (
+            len(cached) == MOST_CACHED
+            or sum(each.nbytes for each in cached.values()) + predictions.nbytes > MOST_CACHED_BYTES
+        ):
+            cached.pop(next(iter(cached)))
+        cached[key] = predictions
+    return cached[key]
+
+
+def import_ahead(run: Run) -> None:
+    """Import the framework of a run's model before there is an input, so that the first one is answered sooner."""
+    module = f"mcviz.sampling.{run.manifest.model.backend}.network" if run.manifest.model else ""
+
+    def work() -> None:
+        with suppress(ImportError):  # the first prediction will tell what is missing
+            importlib.import_module(module)
+
+    if module and module not in sys.modules:
+        threading.Thread(target=work).start()
+
+
+def digest_contents(contents: np.ndarray) -> str:
+    """Return the SHA-256 of contents; the bytes of an array of texts are only where they lie in memory."""
+    is_text = contents.dtype == object
+    return hashlib.sha256(json.dumps(contents.tolist()).encode() if is_text else contents.tobytes()).hexdigest()
 
 
 @dataclass(frozen=True)

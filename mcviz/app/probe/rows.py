@@ -1,15 +1,14 @@
-"""Rows of a table as inputs: an example whose values can be changed, and shuffled columns."""
+"""Rows and texts as inputs: an example that can be changed, shuffled columns, and text that is typed."""
 
 import numpy as np
 import streamlit as st
 
-from mcviz.app.columns import row_names, row_values, usual_values
-from mcviz.app.components.widgets import bind
-from mcviz.app.inputs import MOST_INPUTS, Along, ProbeInput, SweepInputs
-from mcviz.app.probe.distortion import choose_example, choose_seed
-from mcviz.app.state import LARGEST_VALUE, PageState, choose_name, go
+from mcviz.app.probe.distortion import NONE_IS_CORRECT, Distorter, choose_example, choose_noise, choose_seed
+from mcviz.app.probe.parts import MOST_INPUTS, Along, ProbeInput, SweepInputs
+from mcviz.app.resources import row_names, row_values, usual_values
+from mcviz.app.state import LARGEST_VALUE, PageState, choose_name, session_store, state_widget_args, update_state
 from mcviz.app.wording import as_markdown, counted
-from mcviz.data import most_unusual, shuffle_columns
+from mcviz.data import TEXT_DISTORTIONS, TEXT_NOISES, most_unusual, shuffle_columns
 from mcviz.runs import Run
 from mcviz.text import one_line
 
@@ -18,6 +17,11 @@ POSITIONS = 25  # of a column, in the curves
 BEYOND = 0.1  # of a column's range, that its slider goes beyond
 FEWEST_STEPS = 50  # of a slider
 LONGEST = 40  # characters of a column's name above its slider
+
+TYPED = "typed-text"  # of the session: the text, also while another input is shown
+AREA = "text-area"
+SAMPLE = 1000  # texts of the run, evenly spread, that words are drawn from
+HEIGHT = 240  # pixels
 
 
 def edit_row(run: Run, state: PageState) -> ProbeInput:
@@ -42,7 +46,7 @@ def edit_row(run: Run, state: PageState) -> ProbeInput:
         "Reset",
         icon=":material/restart_alt:",
         disabled=not changes,
-        on_click=go,
+        on_click=update_state,
         kwargs={"values": ()},
         help="Take the values of the example again",
     )
@@ -55,7 +59,7 @@ def row_along(run: Run, state: PageState) -> Along:
     row, columns = _edited_row(run, state), [str(name) for name in run.content]
     by_unusual = [columns[column] for column in _unusual_columns(run, state)]
     name = choose_name(state.column, by_unusual)
-    st.selectbox("Column", by_unusual, format_func=one_line, width=320, **bind("column", name))
+    st.selectbox("Column", by_unusual, format_func=one_line, width=320, **state_widget_args("column", name))
     column = columns.index(name)
     low, high, _ = slider_range(row_values(run)[:, column], float(row[column]))
     amounts = np.linspace(low, high, POSITIONS, dtype=np.float32)
@@ -119,7 +123,7 @@ def _slider(run: Run, state: PageState, column: int, start: float) -> None:
     def put(new: float) -> None:
         others = {other: kept for other, kept in changes.items() if other != column}
         is_own = np.float32(new) == np.float32(start)
-        go(values=tuple((others if is_own else {**others, column: new}).items()))
+        update_state(values=tuple((others if is_own else {**others, column: new}).items()))
 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.slider(
@@ -128,7 +132,7 @@ def _slider(run: Run, state: PageState, column: int, start: float) -> None:
             high,
             step=step,
             format="%.4g",
-            **bind(f"slider-{column}", value, put),
+            **state_widget_args(f"slider-{column}", value, put),
         )
         st.number_input(
             f"{label}, exactly",
@@ -138,7 +142,7 @@ def _slider(run: Run, state: PageState, column: int, start: float) -> None:
             format="%.6g",
             label_visibility="collapsed",
             width=116,
-            **bind(f"exactly-{column}", value, put),
+            **state_widget_args(f"exactly-{column}", value, put),
         )
 
 
@@ -159,3 +163,41 @@ def _edited_row(run: Run, state: PageState) -> np.ndarray:
     for column, value in _changes(run, state).items():
         row[column] = value
     return row
+
+
+def load_texts(run: Run, examples: np.ndarray) -> np.ndarray:
+    """Load the texts of some examples, (n,) of dtype object."""
+    return run.content.iloc[examples, 0].to_numpy(object)
+
+
+def sample_texts(run: Run) -> np.ndarray:
+    """Load some texts of the run, for their words, (n,) of dtype object."""
+    return load_texts(run, np.arange(0, len(run), -(-len(run) // SAMPLE)))
+
+
+def type_text(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG001 (the text is not in the address)
+    """Render a field for a text; the input is None while it is empty."""
+    st.session_state.setdefault(AREA, session_store().get(TYPED, ""))
+    text = session_store()[TYPED] = st.text_area("Your text", height=HEIGHT, key=AREA)
+    return ProbeInput(text, "The text that was typed") if text.strip() else None
+
+
+def choose_text_noise(run: Run, state: PageState) -> ProbeInput:
+    """Render the controls of one text of noise."""
+    noise, seed = choose_name(state.noise, TEXT_NOISES), state.seed
+    choose_noise(TEXT_NOISES, noise, seed, "Another text")
+    text = TEXT_NOISES[noise].draw(1, sample_texts(run), seed)[0]
+    return ProbeInput(text, f"{TEXT_NOISES[noise].label} of seed {seed}", NONE_IS_CORRECT)
+
+
+def text_noise_sweep(run: Run, state: PageState) -> SweepInputs:
+    """Return texts of noise of the chosen kind."""
+    noise = TEXT_NOISES[choose_name(state.noise, TEXT_NOISES)]
+
+    def load(start: int, stop: int) -> np.ndarray:
+        return noise.draw(stop - start, sample_texts(run), start)
+
+    return SweepInputs("noise texts", noise.label.lower(), MOST_INPUTS, load, run.digest)
+
+
+TEXT_DISTORTER = Distorter(TEXT_DISTORTIONS, load_texts, others=lambda run, *_: sample_texts(run), gradual="drop_words")

@@ -1,9 +1,11 @@
-"""The decisions of a reviewer: one example after the other, by a key or a click."""
+"""The decisions of a reviewer: one example of the queue after the other, by a key or a click."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, partial
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -11,21 +13,16 @@ import streamlit as st
 
 from mcviz import plot
 from mcviz.analysis.base import similarity_basis
-from mcviz.app.columns import own_columns
-from mcviz.app.components.charts import chart
-from mcviz.app.components.example import EXAMPLE_WIDTH, render_example
-from mcviz.app.components.explanation import PICTURE, Explanation, render_explanation
+from mcviz.app.components.charts import PICTURE, Explanation, chart, render_explanation
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.keys import keys
 from mcviz.app.failures import refusal, show_failures
+from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.navigation import REVIEW
-from mcviz.app.needs import has
-from mcviz.app.resources import class_names, table
-from mcviz.app.review.queue import BUTTONS, key_label, next_open, pace, review_keys
-from mcviz.app.selection import Selection, find_rank
-from mcviz.app.session import queue_toast, session_store, widget_value
-from mcviz.app.similar import components
-from mcviz.app.views.ahead import send_steps_ahead
+from mcviz.app.resources import class_names, has, own_columns, table
+from mcviz.app.selection import Selection, components, find_rank
+from mcviz.app.state import queue_toast, session_store, widget_value
+from mcviz.app.views.look_panel import send_steps_ahead
 from mcviz.app.wording import as_markdown, counted, predicted, votes
 from mcviz.errors import McvizError
 from mcviz.measures import summarise
@@ -33,6 +30,17 @@ from mcviz.reviews import Decision, Reviews, ReviewSummary, summarise_reviews
 from mcviz.reviews.store import LONGEST_NOTE, DecisionKind
 from mcviz.runs import Run
 from mcviz.text import format_duration
+
+BUTTONS = 10  # classes that have a key each; more are typed
+DIGITS = "0123456789"
+LETTERS = "wnmabdefghijklopqstuvxyz-+.,;"  # C and R are Streamlit's own
+ANSWER_KEYS = {"label": "l", "prediction": "p", "wrong_label": "w", "none": "n", "note": "m"}
+LABEL_ANSWERS = "label", "wrong_label"  # answers about the given label
+MOVE_KEYS = {"skip": " ", "undo": "backspace", "back": "arrowleft", "forward": "arrowright"}
+KEY_LABELS = {" ": "Space", "backspace": "⌫", "arrowleft": "←", "arrowright": "→"}
+PAUSE = 120  # seconds; whoever needs longer for one example was away
+RECENT = 20  # decisions that the pace is taken from
+FEWEST = 3
 
 # Of the session. AT is None where the next example is still to be found, after that which was decided LAST.
 AT, LAST, QUEUE, TROUBLE, PRESSES = "review-at", "review-last", "review-queue", "review-trouble", "review-presses"
@@ -45,6 +53,81 @@ ANSWERS = {
     "wrong_label": "The given label is wrong",
     "none": "No class fits",
 }
+
+
+def class_keys(class_names: Sequence[str]) -> dict[str, int]:
+    """Return up to ten classes by their keys: the digit that is the name, or else one that is no other's name."""
+    if len(class_names) > BUTTONS:
+        return {}
+    named = {name: index for index, name in enumerate(class_names) if len(name) == 1 and name in DIGITS}
+    left = iter([digit for digit in DIGITS if digit not in named])
+    return {name if name in named else next(left): index for index, name in enumerate(class_names)}
+
+
+def action_keys(class_names: Sequence[str]) -> dict[str, str]:
+    """Return the key of each answer; another one where the usual is the name of a class, or ""."""
+    taken = {name.lower() for name in class_names}
+    free = [letter for letter in LETTERS if letter not in taken]
+    found: dict[str, str] = {}
+    for action, usual in ANSWER_KEYS.items():
+        left = [letter for letter in free if letter not in found.values()]
+        others = (letter for letter in left if letter not in ANSWER_KEYS.values())
+        found[action] = usual if usual in left else next(others, "")
+    return found
+
+
+def review_keys(class_names: Sequence[str], labelled: bool) -> dict[str, str]:
+    """Return the key of each action; "" for none.
+
+    Args:
+        class_names: C names.
+        labelled: whether there are labels that can be wrong.
+
+    Returns:
+        Of `class-0`, `class-1`, … or, of more than ten, of `class`, the field that one is typed in; then of answers and
+        moves.
+    """
+    answers = action_keys(class_names).items()
+    others = {name: key for name, key in answers if labelled or name not in LABEL_ANSWERS} | MOVE_KEYS
+    taken = {*(name.lower() for name in class_names), *others.values()}
+    free = (key for key in ("/", *DIGITS, *LETTERS) if key not in taken)
+    classes = {f"class-{index}": key for key, index in class_keys(class_names).items()} or {"class": next(free, "")}
+    return classes | others
+
+
+def key_label(key: str) -> str:
+    """Return the name of a key on the screen."""
+    return KEY_LABELS.get(key, key.upper())
+
+
+def next_open(
+    queue: np.ndarray, done: Collection[int], skipped: Collection[int] = (), after: int | None = None
+) -> int | None:
+    """Return the next example: one that is neither done nor skipped, or else one that was skipped.
+
+    Args:
+        queue: (n,) int64 examples in their order.
+        done: examples that are done.
+        skipped: examples that were skipped.
+        after: the example that the next one is to follow, in a circle; None for the first.
+
+    Returns:
+        Its number, or None where all are done.
+    """
+    at = np.flatnonzero(queue == after)
+    start = int(at[0]) + 1 if len(at) else 0
+    circle = [int(each) for each in np.roll(queue, -start)]
+    left = (each for each in circle if each not in done and each not in skipped)
+    again = (each for each in circle if each in skipped and each != after)
+    return next(chain(left, again), None)
+
+
+def pace(times: Collection[datetime]) -> float | None:
+    """Return decisions a minute, by the latest ones without pauses; None while there are too few."""
+    recent = sorted(times)[-RECENT - 1 :]
+    seconds = [(later - earlier).total_seconds() for earlier, later in pairwise(recent)]
+    worked = [each for each in seconds if each <= PAUSE]
+    return 60 * len(worked) / sum(worked) if len(worked) >= FEWEST and sum(worked) > 0 else None
 
 
 @dataclass(frozen=True)
@@ -280,8 +363,6 @@ def _render_similar(review: Review, example: int) -> None:
 
 
 # Callbacks
-
-
 def _decide(review: Review, example: int, verdict: DecisionKind, class_index: int | None = None) -> None:
     """Store a decision and go on to the next example."""
     class_name = None if class_index is None else review.run.class_names[class_index]

@@ -8,8 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.navigation import RUNS, UNCERTAIN
-from mcviz.app.needs import check_needs
-from mcviz.app.resources import open_cached_run, run_scores, table
+from mcviz.app.resources import check_needs, open_cached_run, run_scores, table
 from mcviz.app.runs.jobs import HIGHEST_SEED, change_jobs, open_jobs, render_buttons, render_job, render_live_jobs
 from mcviz.app.selection import Selection
 from mcviz.app.wording import counted, extremes

@@ -1,34 +1,188 @@
-"""Render one run of the list: its state, its manifest, and buttons to open, grow, rename or remove it."""
+"""The list of runs, and one of them: its state, its manifest, and buttons to open, grow, rename or remove it."""
 
-from collections.abc import Collection
+import hashlib
+from collections.abc import Collection, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from mcviz.app.failures import hide_folders, refusal
 from mcviz.app.navigation import COMPARE, OVERVIEW, RUNS, choose_run
-from mcviz.app.needs import check_needs
-from mcviz.app.resources import open_cached_run
+from mcviz.app.resources import check_needs, open_cached_run, progress_bar
 from mcviz.app.runs.jobs import MOST_PASSES, change_jobs
-from mcviz.app.runs.verification import render_verification
-from mcviz.app.runs.words import describe_manifest, describe_quality
-from mcviz.app.session import session_store, widget_value
-from mcviz.app.state import address, go_to_run
+from mcviz.app.state import address, go_to_run, session_store, widget_value
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.errors import McvizError
 from mcviz.jobs import Jobs
 from mcviz.jobs.of_run import can_be_sampled, options_of_more
+from mcviz.kinds import kind_of
 from mcviz.options import format_arguments
 from mcviz.permission import may_write
 from mcviz.reviews.store import locate_reviews
-from mcviz.runs import ListedRun, Run, preview_removal, remove_run, rename_run
-from mcviz.runs.folder import LONGEST_NAME
+from mcviz.runs import Layer, ListedRun, Manifest, Run, preview_removal, remove_run, rename_run, verify_run
+from mcviz.runs.folder import LONGEST_NAME, read_figures
 from mcviz.runs.storage import is_shipped
+from mcviz.tasks import task_of
+from mcviz.text import format_bytes, one_line
+
+MOST_NAMES = 12  # of classes, targets or layers
+BEGINNING = 12  # characters of a digest
+STATES = {"finished": "finished", "partial": "partial", "damaged": "damaged", "unreadable": "cannot be read"}
+
+REQUESTED, RESULT = (
+    "verifying",
+    "verified",
+)  # in the session: the run's path and digest; these, whether it is whole, and a sentence
 
 PATIENCE = 2.0  # seconds that a click waits for a writer of the run
 ASKED, SAID, TROUBLE = "runs-asked", "runs-said", "runs-trouble"  # in the session
+
+COLUMNS = {
+    "NLL": st.column_config.NumberColumn("NLL, nats", format="%.4f"),
+    "ECE": st.column_config.NumberColumn("ECE", format="percent"),
+    "passes": st.column_config.NumberColumn("passes", format="localized"),
+    "size": st.column_config.NumberColumn("size", format="bytes"),
+    "made": st.column_config.DatetimeColumn("made, UTC", format="YYYY-MM-DD HH:mm"),
+}
+
+
+def describe_state(run: ListedRun) -> str:
+    """The state of a run, with the share of its examples that a partial one has."""
+    if run.state != "partial" or run.manifest is None:
+        return STATES[run.state]
+    return f"partial, {run.examples_done / run.manifest.examples.count:.0%}"
+
+
+def describe_quality(run: ListedRun) -> str:
+    """The quality of the ensemble, such as "accuracy 99.41%"; empty where it is not known."""
+    manifest = run.manifest
+    if manifest is None or manifest.quality is None:
+        return ""
+    task = task_of(manifest)
+    return one_line(f"{task.quality_name} {task.format_quality(manifest.quality, manifest.unit)}")
+
+
+def describe_examples(manifest: Manifest) -> str:
+    """The number and kind of the examples, such as "10,000 images"."""
+    plural = kind_of(manifest).plural or "examples"
+    return f"{manifest.examples.count:,} {plural if manifest.examples.count != 1 else plural.removesuffix('s')}"
+
+
+def time_made(manifest: Manifest) -> datetime | None:
+    """The time at which a run was finished, or else begun, in UTC; None where it is not known."""
+    return manifest.time("finished") or manifest.time("started")
+
+
+def describe_manifest(manifest: Manifest) -> dict[str, str]:
+    """The facts of a manifest by their titles, each text on one line."""
+    model, origin, made = manifest.model, manifest.origin, time_made(manifest)
+    found = {
+        "Predicts": _describe_outputs(manifest),
+        "Examples": _describe_content(manifest),
+        "Labels": "none" if manifest.labels_sha256 is None else "one for each example",
+        "Passes": _describe_passes(manifest),
+        "Random layers": _join([f"{each.name} ({_describe_layer(each)})" for each in origin.stochastic_layers]),
+        "Layers that stayed off": _join(origin.inactive_layers),
+        "Model": "not known" if model is None else f"{model.name}, {'kept' if model.stored else 'not kept'} in the run",
+        "Built by": model.function if model else "",
+        "Transform": model.transform if model else "",
+        "Output": model.output or "" if model else "",
+        "Preprocessing": f"{manifest.preprocessing}. {manifest.preprocessing.reason}".strip(". ") + ".",
+        "Also kept": _list_kept(manifest),
+        **{f"About: {key}": str(value) for key, value in manifest.about.items()},
+        "Made": "" if made is None else f"{made.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        "By": ", ".join(f"{name} {version}" for name, version in manifest.created.get("versions", {}).items()),
+        "Digest of the run": f"{manifest.digest[:BEGINNING]}…",
+        "Digest of its examples": f"{manifest.examples.sha256[:BEGINNING]}…",
+    }
+    return {one_line(title): one_line(text) for title, text in found.items() if text}
+
+
+def _describe_outputs(manifest: Manifest) -> str:
+    names = _join(manifest.class_names or manifest.targets)
+    what = f"{counted(manifest.classes, 'class')}: {names}" if manifest.classes else f"the values of {names}"
+    return f"{what}, in {manifest.unit}" if manifest.unit else what
+
+
+def _describe_content(manifest: Manifest) -> str:
+    found, images = describe_examples(manifest), manifest.images
+    if images is not None:
+        height, width, channels = images.shape
+        found += f" of {height} × {width} pixels, {counted(channels, 'channel')}"
+        return found if images.stored else f"{found}, which are not kept in the run"
+    return f"{found}, in the columns {_join(manifest.examples.content)}" if manifest.examples.content else found
+
+
+def _describe_passes(manifest: Manifest) -> str:
+    if manifest.origin.kind == "imported":
+        source = manifest.origin.source
+        return f"{manifest.passes:,}, imported{f' from {source}' if source else ''}"
+    settings = " and ".join(f"{name} {value}" for name, value in manifest.settings.items())
+    return f"{manifest.passes:,}, sampled by mcviz with {settings}"
+
+
+def _describe_layer(layer: Layer) -> str:
+    return layer.kind if layer.rate is None else f"{layer.kind}, rate {layer.rate:g}"
+
+
+def _list_kept(manifest: Manifest) -> str:
+    kept = {
+        "predictions with dropout off": manifest.deterministic,
+        f"{manifest.features or 0:,} features by which examples are alike": manifest.features is not None,
+        "ids and columns of the examples": manifest.examples.columns_sha256 is not None,
+    }
+    return ", ".join(what for what, there in kept.items() if there)
+
+
+def _join(names: "tuple[str, ...] | list[str]") -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(map(one_line, names[:MOST_NAMES])) + (f" and {more:,} more" if more > 0 else "")
+
+
+def render_verification(run: ListedRun, path: Path, place: Any) -> None:
+    """Render the button, the bar and the result.
+
+    Args:
+        run: as the list has it.
+        path: its folder.
+        place: of the button.
+    """
+    assert run.manifest is not None
+    key = str(path), run.manifest.digest
+    # One button with one key: of two, that which was clicked keeps its room until the next click, and that goes astray.
+    if session_store().get(REQUESTED) == key:
+        place.button("Stop", icon=":material/stop_circle:", key="verify", on_click=_request, args=(None,))
+        _verify(path, key)
+        return
+    place.button(
+        "Verify", icon=":material/fact_check:", key="verify", on_click=_request, args=(key,),
+        help="Reads every byte, compares it with its checksum, and computes scores and accuracies again.",
+    )  # fmt: skip
+    verified, is_valid, words = session_store().get(RESULT, (None, False, ""))
+    if verified == key:
+        (st.success if is_valid else st.error)(words, icon=":material/verified:" if is_valid else ":material/error:")
+
+
+def _verify(path: Path, key: tuple[str, str]) -> None:
+    try:
+        with progress_bar("files and groups of examples") as progress:
+            found = verify_run(path, progress)
+    except McvizError as error:
+        session_store()[RESULT] = key, False, refusal(error, RUNS.title)
+    else:
+        read = f"{counted(found.files, 'file')}, {format_bytes(found.bytes)}"
+        words = f"All is as it was written: {read}. The stored scores and sums are those of the passes."
+        session_store()[RESULT] = key, True, words
+    _request(None)
+    st.rerun()
+
+
+def _request(key: tuple[str, str] | None) -> None:
+    session_store()[REQUESTED] = key
 
 
 def render_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
@@ -159,3 +313,69 @@ def _remove(name: str, path: Path, another: str) -> None:
     stays = f" Files that are not part of the run stay: {as_markdown(', '.join(left))}." if left else ""
     session_store()[SAID] = f"{as_markdown(name)} is removed.{stays}"
     go_to_run(another)
+
+
+def render_runs(runs: Sequence[ListedRun], name: str, folder: str) -> None:
+    """Render a row for each run; a click on one opens it.
+
+    Args:
+        runs: all of them.
+        name: of the one that is open.
+        folder: of the runs, unless they came with mcviz, as visitors may know it.
+    """
+    whole = format_bytes(sum(run.bytes for run in runs))
+    place = "that came with mcviz" if all(run.is_shipped for run in runs) else f"in **{as_markdown(folder)}**"
+    st.caption(f"{counted(len(runs), 'run')} {place}, {whole}. Click one to see its details.")
+    names = [run.name for run in runs]
+    key = f"runs-{hashlib.sha256(repr(names).encode()).hexdigest()[:16]}"  # of other runs, a row stands for another one
+    open_rows = [names.index(name)] if name in names else []
+    wanted = {"rows": open_rows, "columns": [], "cells": []}
+    if key not in st.session_state or st.session_state[key]["selection"] != wanted:
+        st.session_state[key] = {"selection": wanted}
+
+    def open_row() -> None:
+        selection = widget_value(key)["selection"]
+        rows = [row for row, _ in selection["cells"]] or selection["rows"]
+        if rows:
+            go_to_run(names[rows[0]])
+
+    st.dataframe(
+        _table(runs),
+        key=key,
+        hide_index=True,
+        on_select=open_row,
+        selection_mode=("single-row", "single-cell"),
+        column_config=COLUMNS,
+        placeholder="",
+        alt=f"Table of {counted(len(runs), 'run')}",
+    )
+
+
+@st.cache_resource(max_entries=1000, show_spinner="Reading how good the runs are …")
+def _figures(path: str, digest: str, _manifest: Manifest | None) -> dict[str, float]:  # noqa: ARG001 (a key)
+    return read_figures(path, _manifest)
+
+
+def _table(runs: Sequence[ListedRun]) -> pd.DataFrame:
+    known = [run.manifest for run in runs]
+    figures = [_figures(run.path, run.manifest.digest if run.manifest else "", run.manifest) for run in runs]
+    rows = pd.DataFrame(
+        {
+            "run": [one_line(run.name) for run in runs],
+            "state": [describe_state(run) for run in runs],
+            "model": [one_line(each.model.name) if each and each.model else "" for each in known],
+            "data": [describe_examples(each) if each else "" for each in known],
+            "task": [each.task if each else "" for each in known],
+            "passes": pd.array([each.passes if each else None for each in known], "Int64"),
+            "rate": [each.rates if each else "" for each in known],
+            "masks": [each.masks or each.origin.kind if each else "" for each in known],
+            "how good": [describe_quality(run) for run in runs],
+            "NLL": [each.get("nll") for each in figures],
+            "ECE": [each.get("ece") for each in figures],
+            "size": [run.bytes for run in runs],
+            "made": pd.Series([time_made(each) if each else None for each in known], dtype="datetime64[s, UTC]"),
+        }
+    )
+    if any(run.message for run in runs):
+        rows["what is wrong"] = [hide_folders(run.message) for run in runs]
+    return rows

@@ -16,11 +16,19 @@ from mcviz.app.filters import Filters
 from mcviz.app.navigation import UNCERTAIN, link_to, load_state
 from mcviz.app.places import DATA, MODELS, folders
 from mcviz.app.resources import open_cached_run, run_paths
-from mcviz.app.runs.jobs import HIGHEST_SEED, MOST_PASSES, SECONDS, change_jobs, open_jobs
-from mcviz.app.runs.sources import InputSource, data_sets, models, without_folders
+from mcviz.app.runs.jobs import (
+    HIGHEST_SEED,
+    MOST_PASSES,
+    SECONDS,
+    InputSource,
+    change_jobs,
+    data_sets,
+    models,
+    open_jobs,
+    without_folders,
+)
 from mcviz.app.selection import select
-from mcviz.app.session import session_store
-from mcviz.app.state import address
+from mcviz.app.state import address, session_store
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.errors import McvizError
 from mcviz.jobs import FoundJob, JobProgress, Jobs

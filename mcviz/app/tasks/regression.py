@@ -1,39 +1,52 @@
 """Show regression on pages: numbers, intervals and standard deviations of targets."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.base import as_predictions, column
+from mcviz.analysis.base import REVIEWED_SHARE, Figures, as_predictions, column, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
-from mcviz.app.components.charts import chart
+from mcviz.analysis.trust import compute_figures
+from mcviz.app.components.charts import Explanation, chart, render_explanation
 from mcviz.app.components.choosers import target_chooser
-from mcviz.app.components.explanation import Explanation, render_explanation
-from mcviz.app.inputs import Along
-from mcviz.app.kinds import kind_renderer
+from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
 from mcviz.app.navigation import load_state
-from mcviz.app.needs import has
-from mcviz.app.resources import run_numbers, run_scores, table, target_names
+from mcviz.app.probe.parts import Along
+from mcviz.app.resources import (
+    cached_for_run,
+    has,
+    missing,
+    numbers_key,
+    ranking,
+    run_numbers,
+    run_scores,
+    table,
+    target_names,
+)
 from mcviz.app.selection import Selection
-from mcviz.app.state import PageState
+from mcviz.app.state import COVERAGES, PageState
 from mcviz.app.tasks.base import (
     CloserLook,
     Evidence,
     ExampleContext,
     GroupMeasure,
     QualityWords,
+    Step,
+    Story,
     SweepFindings,
     TaskRenderer,
     TileText,
+    review_step,
+    side_by_side,
 )
-from mcviz.app.tasks.regression_prediction import Prediction, first_targets, predict_example
-from mcviz.app.tasks.regression_results import render_measures
-from mcviz.app.tasks.regression_story import RegressionStory
-from mcviz.app.wording import as_markdown, counted
+from mcviz.app.wording import all_as_markdown, as_markdown, counted, ways_to_predict
+from mcviz.errors import McvizError
 from mcviz.figures import (
     Curve,
     curves_along,
@@ -41,14 +54,388 @@ from mcviz.figures import (
 )
 from mcviz.figures.style import ENSEMBLE
 from mcviz.figures.sweeps import score_comparison
-from mcviz.measures import regression_scores, significant
+from mcviz.measures import RegressionPredictions, percent, regression_scores, significant
+from mcviz.measures.conformal import PredictionIntervals, conformal_intervals, pass_intervals
+from mcviz.measures.intervals import Interval
 from mcviz.measures.registry import format_with_unit
-from mcviz.measures.regression import predictive_variance
-from mcviz.runs import Run
+from mcviz.measures.regression import (
+    FEWEST_FOR_RMSE,
+    TERMS,
+    predictive_variance,
+    regression_terms,
+    single_pass_rmse,
+)
+from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.text import one_line
 
+FEWEST = 20  # examples, from which on a difference is judged
+PREDICTORS = ("deterministic", "single_pass", "ensemble")
+REGRESSION_TERMS = Derived("regression-terms", 1, {"terms": "float64"})
+MEASURES = {"rmse": "RMSE", "mae": "MAE", "nll": "NLL", "crps": "CRPS"}
+
+NAMED_TARGETS = 3  # of an example, where there is room for a line
+
 DOUBT = "predictive_std"  # which every run has: what the passes add, whether variances are predicted or not
+
 SMALL_CHART_HEIGHT = 260  # pixels, of a chart among others
+
+
+# Prediction intervals
+@dataclass(frozen=True)
+class IntervalCoverage:
+    """The coverage of the intervals of one method.
+
+    Attributes:
+        shares: D shares of the labels that are within.
+        widths: (D,) mean widths, in the unit of the targets.
+    """
+
+    shares: list[Interval]
+    widths: np.ndarray
+
+
+@cached_for_run(numbers_key, max_entries=24, show_spinner="Comparing intervals with the labels …")
+def interval_coverages(run: Run, coverage: int) -> dict[str, IntervalCoverage]:
+    """Return the coverage of intervals of `coverage` percent by each method, of a run with labels.
+
+    Of a run with one example there is only the first method.
+    """
+    predictions, share = _all_predictions(run), coverage / 100
+    labels = predictions.labels
+    assert labels is not None
+    methods: dict[str, PredictionIntervals] = {"by the passes": pass_intervals(predictions, share)}
+    if len(labels) > 1:  # one half of the examples calibrates the other
+        methods["split-conformal, of one width"] = conformal_intervals(predictions, share)
+        methods["split-conformal, in proportion to the std"] = conformal_intervals(predictions, share, normalised=True)
+    return {name: IntervalCoverage(each.coverage(labels), each.width) for name, each in methods.items()}
+
+
+# Errors
+@cached_for_run(numbers_key, max_entries=8, show_spinner="Computing the intervals …")
+def error_figures(run: Run) -> tuple[Figures, Figures]:
+    """Return all measures of a run with labels, and the ensemble's less the others'; the terms are kept beside it."""
+    return compute_figures(run, _terms(run), 0.95)
+
+
+def describe_gain(run: Run, differences: Figures) -> str:
+    """Say whether the ensemble's error is lower by more than chance, in a sentence or two in Markdown."""
+    if len(run) < FEWEST:
+        return f"With fewer than {FEWEST} examples, a gain of the ensemble cannot be told from chance."
+    sentences = [_describe_difference(run, differences["single_pass"]["rmse"], "that of a single pass")]
+    if "deterministic" in differences:
+        rmse = differences["deterministic"]["rmse"]
+        sentences.append(_describe_difference(run, rmse, "that of the deterministic model"))
+    return " ".join(sentences)
+
+
+def render_measures(run: Run) -> None:
+    """Render all measures with intervals, and whether the ensemble gains by more than chance."""
+    st.header("How wrong it is, by other measures", anchor=False)
+    figures, differences = error_figures(run)
+    st.markdown(describe_gain(run, differences))
+    unit = f", {as_markdown(run.manifest.unit)}" if run.manifest.unit else ""
+    rows = {
+        label: [_with_ends(figures[name].get(measure)) for measure in MEASURES]
+        for label, name in zip(ways_to_predict(run.manifest), PREDICTORS, strict=True)
+        if name in figures
+    }
+    titles = [f"{title}, nats" if name == "nll" else f"{title}{unit}" for name, title in MEASURES.items()]
+    st.table(pd.DataFrame.from_dict(rows, orient="index", columns=titles).rename_axis("prediction by"))
+    few = f"Fewer than {FEWEST_FOR_RMSE} are too few for that of an RMSE. " if len(run) < FEWEST_FOR_RMSE else ""
+    st.caption(
+        f"Lower is better; in brackets the 95% interval over other examples of the same kind. {few}RMSE weighs "
+        "large errors most, MAE all alike. NLL (negative log likelihood) and CRPS compare the whole predicted "
+        "distribution with the label. They are low where a model is both right and honest."
+    )
+
+
+def _describe_difference(run: Run, rmse: Interval, other: str) -> str:
+    unit = run.manifest.unit
+    size = as_markdown(format_with_unit(abs(rmse.value), unit))
+    if rmse.low <= 0 <= rmse.high:
+        ends = as_markdown(f"{significant(rmse.low)} to {format_with_unit(rmse.high, unit)}")
+        return f"The ensemble's RMSE differs from {other} by no more than chance (95% interval {ends})."
+    low, high = sorted((abs(rmse.low), abs(rmse.high)))
+    ends = as_markdown(f"{significant(low)} to {format_with_unit(high, unit)}")
+    word = "lower" if rmse.value < 0 else "higher"
+    return f"The ensemble's RMSE is **{size} {word}** than {other} (95% interval {ends}): more than chance."
+
+
+def _with_ends(measure: Interval | None) -> str:
+    return "–" if measure is None else measure.format(significant)
+
+
+def _terms(run: Run) -> Mapping[str, Mapping[str, np.ndarray]]:
+    """Return the terms that the measures are means of, as `regression_terms` does, from beside the run if there."""
+    kept = load_derived(run.path, run.digest, REGRESSION_TERMS)
+    if kept is None or kept["terms"].shape != (len(PREDICTORS), len(TERMS), len(run)):
+        bar = st.empty()
+
+        def progress(done: int, total: int) -> None:
+            bar.progress(done / total, f"Measuring {done:,} of {total:,} examples …")
+
+        blocks = [_as_array(regression_terms(block)) for block in _blocks(run, progress)]
+        bar.empty()
+        kept = {"terms": np.concatenate(blocks, axis=2)}
+        save_derived(run.path, run.digest, REGRESSION_TERMS, kept)
+    known = {
+        row: {name: values for name, values in zip(TERMS, of_row, strict=True) if not np.isnan(values).any()}
+        for row, of_row in zip(PREDICTORS, kept["terms"], strict=True)
+    }
+    return {row: terms for row, terms in known.items() if terms}
+
+
+def _as_array(terms: Mapping[str, Mapping[str, np.ndarray]]) -> np.ndarray:
+    """Return (3, 4, n) float64, NaN where nothing is known."""
+    unknown = np.full(len(terms["ensemble"]["crps"]), np.nan)
+    return np.array([[terms.get(row, {}).get(name, unknown) for name in TERMS] for row in PREDICTORS])
+
+
+def _all_predictions(run: Run) -> RegressionPredictions:
+    return as_predictions(run, run.predictions_block(0, None), run.labels, run.deterministic_predictions)
+
+
+def _blocks(run: Run, progress: Callable[[int, int], None] = lambda *_: None) -> Iterator[RegressionPredictions]:
+    """Yield all passes of a run, a block of examples after the other; `progress` is told (done, total) before each."""
+    labels, deterministic = run.labels, run.deterministic_predictions
+    for shard in range(run.manifest.shards):
+        start, stop = run.manifest.shard_range(shard)
+        progress(start, len(run))
+        yield as_predictions(
+            run,
+            run.predictions_block(start, stop),
+            None if labels is None else labels[start:stop],
+            None if deterministic is None else deterministic[start:stop],
+        )
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The prediction for one example, (D,) each, in the unit of the targets.
+
+    Attributes:
+        run: whose model predicts.
+        predictions: (T, K) of the passes.
+        outputs: (T, D) the mean that each pass predicts.
+        variances: (T, D) the variance that each pass predicts, or None.
+        mean: of the predictive distribution.
+        std: of it: what the passes differ by, and what they expect.
+        model_std: what the passes differ by: model (epistemic) uncertainty.
+        data_std: what they expect: data (aleatoric) uncertainty; None where no variance is predicted.
+        low: lower ends of its central interval.
+        high: upper ends.
+        coverage: of the interval, in percent.
+    """
+
+    run: Run
+    predictions: np.ndarray
+    outputs: np.ndarray
+    variances: np.ndarray | None
+    mean: np.ndarray
+    std: np.ndarray
+    model_std: np.ndarray
+    data_std: np.ndarray | None
+    low: np.ndarray
+    high: np.ndarray
+    coverage: int
+
+    def describe(self) -> str:
+        """Say what the ensemble predicts, in a sentence in Markdown."""
+        unit = self.run.manifest.unit
+        values = [f"**{as_markdown(with_std(*each, unit))}**" for each in zip(self.mean, self.std, strict=True)]
+        if len(values) > 1:
+            names = all_as_markdown(target_names(self.run))
+            values = [f"{value} for {name}" for value, name in zip(values, names, strict=True)]
+        more = f" and {len(values) - NAMED_TARGETS} more targets" if len(values) > NAMED_TARGETS else ""
+        return f"The ensemble predicts {', '.join(values[:NAMED_TARGETS])}{more}."
+
+    def describe_interval(self, target: int, label: float | None) -> str:
+        """Give the interval of a target, and say whether it holds the label where that is known, in Markdown."""
+        run, unit, low, high = self.run, self.run.manifest.unit, self.low[target], self.high[target]
+        ends = as_markdown(f"{significant(low)} to {format_with_unit(high, unit)}")
+        interval = f"{self.coverage}% interval of the predictive distribution"
+        of = f" of {as_markdown(target_names(run)[target])}" if len(run.targets) > 1 else ""
+        if label is None:
+            return f"The {interval}{of} is {ends}."
+        holds = "holds it" if low <= label <= high else "does **not** hold it"
+        away = as_markdown(format_with_unit(abs(self.mean[target] - label), unit))
+        known = as_markdown(format_with_unit(label, unit))
+        return f"The label{of} is **{known}**, {away} away: the {interval}, {ends}, {holds}."
+
+    def describe_uncertainty(self, target: int) -> str:
+        """List how much of a target's uncertainty is the model's and how much is in the data, in Markdown."""
+        unit, model = self.run.manifest.unit, float(self.model_std[target])
+        differ = "- **Model (epistemic) uncertainty**: " + (
+            f"± {as_markdown(format_with_unit(float(f'{model:.3g}'), unit))}, by which the passes differ."
+            if model > 0
+            else "none, all passes predict the same."
+        )
+        if self.data_std is None:
+            return f"{differ} This model predicts no variance: how far labels scatter by themselves is not in it."
+        data = float(self.data_std[target])
+        scatter = as_markdown(format_with_unit(float(f"{data:.3g}"), unit))
+        share = data**2 / (data**2 + model**2)
+        return (
+            f"{differ}\n"
+            f"- **Data (aleatoric) uncertainty**: ± {scatter}, which the passes expect on average.\n"
+            f"- The model puts {percent(share, 0)} of the variance down to the data and the rest to itself. That is "
+            "its own guess: with more training examples it may turn out otherwise."
+        )
+
+    def render_table(self, labels: np.ndarray | None = None) -> None:
+        """Render a row a target: mean, standard deviation, interval, and the label where it is known."""
+        rows = {
+            "target": all_as_markdown(target_names(self.run)),
+            "prediction": list(map(significant, self.mean)),
+            "std": [significant(float(f"{std:.3g}")) for std in self.std],
+            f"{self.coverage}% interval": [
+                f"{significant(low)} to {significant(high)}" for low, high in zip(self.low, self.high, strict=True)
+            ],
+        }
+        if labels is not None:
+            rows["label"] = list(map(significant, labels))
+        unit = f", in {as_markdown(self.run.manifest.unit)}" if self.run.manifest.unit else ""
+        st.markdown(f"**{'Each target' if len(self.mean) > 1 else 'The target'}, over all passes{unit}**")
+        st.table(pd.DataFrame(rows).set_index("target"))
+
+    def render_histogram(
+        self,
+        target: int,
+        key: str,
+        *,
+        deterministic: float | None = None,
+        label: float | None = None,
+        height: int | None = None,
+    ) -> None:
+        """Render the passes of a target with the interval; one of `height` pixels stands among others."""
+        figure = plot.passes(
+            self.run,
+            self.predictions,
+            label=label,
+            deterministic=deterministic,
+            target=target,
+            coverage=self.coverage / 100,
+        )
+        if height:
+            figure.update_layout(height=height, showlegend=False)
+        chart(figure, key, f"Histogram of {counted(len(self.outputs), 'pass')}. {self.describe()}")
+
+    def render_caption(self) -> None:
+        """Render what the histogram shows."""
+        curve = " The line is the predictive distribution: the passes with their spread."
+        st.caption(
+            f"One histogram of {counted(len(self.outputs), 'pass')}. The band is the {self.coverage}% interval of the "
+            f"predictive distribution.{'' if self.variances is None else curve}"
+        )
+
+
+def predict_example(run: Run, predictions: np.ndarray, coverage: int) -> Prediction:
+    """Summarise (T, K) passes over an example of a run or a new one, with an interval of `coverage` percent."""
+    given = as_predictions(run, predictions[:, None])
+    interval = pass_intervals(given, coverage / 100)
+    outputs, variances = given.outputs[:, 0], None if given.variances is None else given.variances[:, 0]
+    return Prediction(
+        run,
+        predictions,
+        outputs,
+        variances,
+        mean=outputs.mean(axis=0, dtype=np.float64),
+        std=np.sqrt(predictive_variance(given.outputs, given.variances)[0]),
+        model_std=np.sqrt(predictive_variance(given.outputs)[0]),
+        data_std=None if variances is None else np.sqrt(variances.mean(axis=0, dtype=np.float64)),
+        low=interval.low[0],
+        high=interval.high[0],
+        coverage=coverage,
+    )
+
+
+def first_targets(values: Sequence[float], unit: str = "") -> str:
+    """Write a number for each of the first targets, as one line."""
+    digits = 4 if len(values) == 1 else 3
+    shown = [significant(float(f"{value:.{digits}g}")) for value in values[:NAMED_TARGETS]]
+    return f"{', '.join(shown)}{' …' if len(values) > NAMED_TARGETS else ''} {unit}".rstrip()
+
+
+def with_std(mean: float, std: float, unit: str) -> str:
+    """Write a mean and a standard deviation, such as "152.3 ± 24.1 mg/dl"."""
+    return format_with_unit(mean, f"± {format_with_unit(float(f'{std:.3g}'), unit)}")
+
+
+class RegressionStory(Story):
+    """See `Story`."""
+
+    no_answer = "there is nothing to be predicted."
+
+    def one_prediction(self, run: Run) -> Step:
+        example = int(ranking(run, DOUBT)[-1])
+        return (
+            f"A regression gives a number: {_number(run, example)}. How far it can be trusted, it does not say.",
+            lambda: render_example(run, example, EXAMPLE_WIDTH),
+        )
+
+    def all_passes(self, run: Run) -> Step:
+        """Return the step on the example, and its target, about which the passes differ the most."""
+        example = int(ranking(run, DOUBT)[0])
+        prediction = predict_example(run, run.predictions(example), COVERAGES[0])
+        target = int(prediction.model_std.argmax())
+        outputs, number = prediction.outputs[:, target], f"Here it gives one too: {_number(run, example, target)}."
+        draw = side_by_side(
+            lambda: render_example(run, example, EXAMPLE_WIDTH), lambda: _render_passes(prediction, target, "again")
+        )
+        if outputs.min() == outputs.max():
+            return f"{number} Each pass predicts the same, for every example of this run.", draw
+        imported = run.manifest.origin.kind == "imported"
+        each_time = f"{len(outputs)} times over" if imported else "each time with other units dropped"
+        ends = as_markdown(f"{significant(outputs.min())} to {format_with_unit(outputs.max(), run.manifest.unit)}")
+        return f"{number} But predict it again, {each_time}, and you get **{ends}**.", draw
+
+    def review(self, run: Run) -> Step:
+        """Return the step on how many of the largest errors are among the examples of the most uncertainty.
+
+        That is the whole uncertainty where it is known.
+        """
+        score = run_scores(run)[run.first_score]
+        order = ranking(run, score.name)
+        large = mistakes_in_order(run, order)
+        largest = f"the {counted(max(1, int(REVIEWED_SHARE * len(order))), 'largest error')}"
+        return review_step(run, score.name, order, large, "largest error", largest, f" by {score.inline_label}")
+
+    def ensemble(self, run: Run) -> Step:
+        """Return the step on the errors of single passes and of their mean, whose being lower is no achievement."""
+        single, by_size, off = run.pass_rmse, run.ensemble_rmse, run.deterministic_rmse
+        if single is None or by_size is None:
+            raise McvizError(missing(run, "labels"))
+        together, unit = float(by_size[-1]), run.manifest.unit
+        words = [as_markdown(format_with_unit(value, unit)) for value in (together, single_pass_rmse(single))]
+        sentence = (
+            "The mean of the passes is never worse than they are on average, whatever the model. Its root mean squared "
+            f"error (RMSE) is **{words[0]}**; that of one pass is **{words[1]}** on average."
+        )
+        if off is not None:
+            sentence += f" The deterministic model's is **{as_markdown(format_with_unit(off, unit))}**."
+        return sentence, lambda: chart(plot.accuracy(run), "together", sentence)
+
+    def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
+        prediction = predict_example(run, predictions, COVERAGES[0])
+        less = float(np.mean(table(run)[DOUBT].to_numpy() < np.sqrt((prediction.model_std**2).sum())))
+        value = as_markdown(with_std(prediction.mean[0], prediction.std[0], run.manifest.unit))
+        return (
+            f"This is noise, where nothing is there to be predicted, and the model predicts **{value}**: its passes "
+            f"differ more than for {percent(less, 0)} of the examples.",
+            lambda: _render_passes(prediction, 0, "noise"),
+        )
+
+
+def _render_passes(prediction: Prediction, target: int, key: str) -> None:
+    prediction.render_caption()
+    prediction.render_histogram(target, key)
+
+
+def _number(run: Run, example: int, target: int = 0) -> str:
+    """Write the prediction of the deterministic model, or the mean of the passes where the run has none."""
+    given = run.mean_predictions if run.deterministic_predictions is None else run.deterministic_predictions
+    of = f" for {as_markdown(target_names(run)[target])}" if len(run.targets) > 1 else ""
+    return f"**{as_markdown(format_with_unit(float(given[example, target]), run.manifest.unit))}**{of}"
 
 
 class RegressionRenderer(TaskRenderer):

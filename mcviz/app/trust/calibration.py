@@ -1,4 +1,4 @@
-"""Calibration of the deterministic model, a single pass and the ensemble, in all and by group."""
+"""Calibration in all, by group and in the worst slice, and the accuracy of a run without labels."""
 
 from dataclasses import fields
 
@@ -8,7 +8,9 @@ import streamlit as st
 from plotly.graph_objects import Figure
 
 from mcviz import plot
-from mcviz.analysis.base import convergence_score, find_groups
+from mcviz.analysis.base import convergence_score, find_groups, group_sentence
+from mcviz.analysis.referral import check_same_model
+from mcviz.analysis.slices import Slice, Slices, slices
 from mcviz.analysis.trust import (
     CLASS_COLUMNS,
     Convergence,
@@ -18,16 +20,30 @@ from mcviz.analysis.trust import (
     other_predictors,
     verdict_sentences,
 )
-from mcviz.app.caching import cached_for_run, numbers_key, table_key
-from mcviz.app.columns import grouping_columns
-from mcviz.app.columns import groups as own_groups
+from mcviz.analysis.unlabelled import SHIFTED, RunEstimate, estimate_accuracy
 from mcviz.app.components.charts import chart, table_height
-from mcviz.app.components.widgets import bind
-from mcviz.app.resources import progress_bar
-from mcviz.app.state import PageState, choose_name
-from mcviz.app.trust.grouping import chosen_group
-from mcviz.app.trust.slices import find_slices
-from mcviz.app.wording import counted
+from mcviz.app.filters import ColumnFilter, Filters
+from mcviz.app.navigation import UNCERTAIN
+from mcviz.app.resources import (
+    MISSING,
+    ComparedRun,
+    cached_for_run,
+    details,
+    grouping_columns,
+    has,
+    missing,
+    names_key,
+    numbers_key,
+    open_cached_run,
+    progress_bar,
+    run_numbers,
+    run_paths,
+    table_key,
+)
+from mcviz.app.resources import groups as own_groups
+from mcviz.app.state import PageState, choose_name, state_widget_args
+from mcviz.app.wording import as_markdown, counted
+from mcviz.errors import McvizError
 from mcviz.measures import SCORES, percent
 from mcviz.measures.calibration import (
     Calibration,
@@ -45,9 +61,74 @@ from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.columns import Groups
 from mcviz.text import one_line
 
+INDEPENDENT = "none: all are independent"
+
 MOST_GROUPS = 50
 WORSE = {"mistakes": "less accurate", "overconfidence": "over-confident"}  # measures of slices
 SHARDS_READ = "groups of examples read"
+
+
+def chosen_group(run: Run, state: PageState) -> str | None:
+    """Return the column that the state names, or None where no such column is there."""
+    return state.group if state.group in _columns_of_groups(run) else None
+
+
+def render_group_choice(run: Run, state: PageState) -> None:
+    """Render the choice where the run has own columns, and say what is taken as independent."""
+    columns, group = _columns_of_groups(run), chosen_group(run, state)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if columns:
+            st.selectbox(
+                "Groups that belong together, such as the images of a patient",
+                ["", *columns],
+                format_func=lambda name: one_line(name) if name else INDEPENDENT,
+                width=400,
+                **state_widget_args("group", group or ""),
+            )
+        st.caption(as_markdown(group_sentence(run, group)), width="content")
+
+
+def _columns_of_groups(run: Run) -> list[str]:
+    own = details(run)
+    return [name for name in own if name != run.change] if isinstance(run, ComparedRun) else own
+
+
+def render_worst_slice(run: Run, state: PageState) -> None:
+    """Render the worst slice in one line, with a link that selects its examples; or say that there is none."""
+    found = find_slices(run, chosen_group(run, state))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(as_markdown(found.in_words), width="content")
+        if found.slices:
+            worst = found.slices[0]
+            st.page_link(
+                UNCERTAIN.script,
+                label=f"Select these {len(worst.examples):,}",
+                icon=":material/filter_list:",
+                query_params=state.link(filters=slice_filters(run, worst), view=""),
+            )
+
+
+def slice_filters(run: Run, found: Slice) -> Filters:
+    """Return the filters that select the examples of a slice."""
+    filters = Filters()
+    for each in found.conditions:
+        match each.value:
+            case int():
+                filters = filters.put(each.column, (each.value,))
+            case (low, high) if each.column in run_numbers(run):
+                filters = filters.with_range(each.column, low, high)
+            case (low, high):
+                filters = filters.with_column(ColumnFilter(each.column, low=low, high=high))
+            case text:
+                filters = filters.with_column(ColumnFilter(each.column, (text,)))
+    return filters
+
+
+@cached_for_run(names_key, max_entries=4)
+def find_slices(run: Run, group: str | None) -> Slices:
+    """Find the slices that the model is worse on, with progress."""
+    with progress_bar("permutations") as progress:
+        return slices(run, group=group, progress=progress)
 
 
 def render_verdict(run: Run, state: PageState) -> None:
@@ -122,7 +203,7 @@ def render_groups(run: Run, state: PageState) -> None:
     """Render the accuracy and the calibration of each group of a column."""
     columns = _group_columns(run)
     column = choose_name(state.column, columns)
-    st.selectbox("Group by", columns, format_func=one_line, width=250, **bind("column", column))
+    st.selectbox("Group by", columns, format_func=one_line, width=250, **state_widget_args("column", column))
     groups = _load_groups(run, column)
     counts = np.bincount(groups.members, minlength=len(groups.names))
     largest = np.argsort(-counts, kind="stable")[:MOST_GROUPS]
@@ -214,3 +295,63 @@ def _convergence(run: Run, score: str) -> Convergence:
         found = compute_convergence(run, score, progress)
     save_derived(run.path, run.digest, derived, {name: getattr(found, name) for name in names})
     return found
+
+
+def render_estimate(run: Run, state: PageState) -> None:
+    """Render the accuracy that a chosen labelled run lets expect, and what is distributed otherwise than there."""
+    st.info(missing(run, "labels"), icon=MISSING["labels"][0])
+    offered = _find_labelled_runs(run)
+    if not offered:
+        st.caption("There is no run of the same model with labels here. With one, the accuracy can be estimated.")
+        return
+    name = choose_name(state.calibrated_on, offered)
+    st.selectbox(
+        "Estimate the accuracy by the labels of", list(offered), format_func=one_line, width=340,
+        **state_widget_args("calibrated_on", name),
+    )  # fmt: skip
+    found = _estimate(run, offered[name])
+    accuracy, *others = map(as_markdown, found.sentences)
+    st.markdown(f"**{accuracy}** {' '.join(others)}")
+    for warning in (*found.shift_sentences, *found.warnings):
+        st.warning(as_markdown(warning), icon=":material/warning:")
+    estimated = found.estimated
+    st.caption(
+        f"Temperature {estimated.temperature:.3f}, mean confidence at it {percent(estimated.mean_confidence, 2)}. "
+        f"Shifted: a p-value below {SHIFTED:g}, corrected for {len(found.columns):,} tests. `mcviz trust` with "
+        "`--calibrated-on` asks the model for the OOD score as well."
+    )
+    rows = pd.DataFrame(
+        [
+            (one_line(each.name), each.test, each.statistic, each.p_value, each.corrected, each.is_shifted)
+            for each in found.columns
+        ],
+        columns=["column or score", "test", "statistic", "p", "corrected p", "shifted"],
+    )
+    numbers = {"statistic": "%.3f", "p": "%.2g", "corrected p": "%.2g"}
+    st.dataframe(
+        rows,
+        key="shifts",
+        hide_index=True,
+        height=table_height(len(rows)),
+        column_config={name: st.column_config.NumberColumn(format=form) for name, form in numbers.items()},
+        alt=f"Table of {len(rows)} columns and scores, and whether they are distributed otherwise",
+    )
+
+
+def _find_labelled_runs(run: Run) -> dict[str, Run]:
+    """Return the labelled runs of the same model, by name."""
+    found = {}
+    for name, path in run_paths().items():
+        try:
+            other = open_cached_run(path)
+            check_same_model(run, other)
+        except McvizError:  # it is damaged, or of another model
+            continue
+        if has(other, "labels") and len(other) > 1:
+            found[name] = other
+    return found
+
+
+@cached_for_run(names_key, max_entries=4, show_spinner="Comparing the runs …")
+def _estimate(run: Run, calibrated_on: Run) -> RunEstimate:
+    return estimate_accuracy(run, calibrated_on)

@@ -20,15 +20,13 @@ from mcviz.analysis.referral import (
     rank_by_all_scores,
     refer,
 )
-from mcviz.app.caching import cached_for_run, numbers_key, scores_key
 from mcviz.app.components.charts import chart
 from mcviz.app.components.gallery import tiles
-from mcviz.app.components.widgets import bind, choose_segment
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import REVIEW, UNCERTAIN, open_page
-from mcviz.app.resources import ranking, run_scores, table
-from mcviz.app.state import COVERAGES, PageState, choose_name, go
-from mcviz.app.trust.grouping import chosen_group
+from mcviz.app.resources import cached_for_run, numbers_key, ranking, run_scores, scores_key, table
+from mcviz.app.state import COVERAGES, PageState, choose_name, choose_segment, state_widget_args, update_state
+from mcviz.app.trust.calibration import chosen_group
 from mcviz.app.wording import as_markdown, counted
 from mcviz.choices import METHODS, Method
 from mcviz.figures.trust import mark_share
@@ -76,23 +74,23 @@ def find_referral(run: Run, state: PageState) -> RunReferral:
 def choose_referral(run: Run, state: PageState, *, with_score: bool = False) -> RunReferral:
     """Render a choice of the target of a referral, and of the score that ranks, and return the referral."""
     name, value = _target(run, state)
-    choose_segment("Target", "referral", name, TARGETS, lambda new: go(referral=new, wanted=None))
+    choose_segment("Target", "referral", name, TARGETS, lambda new: update_state(referral=new, wanted=None))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if name in USUAL_SHARES:
-            st.number_input(
-                "percent", 0.0, 100.0, step=0.1, format="%.4g", width=130,
-                **bind(f"wanted-{name}", round(100 * value, 6), lambda new: go(wanted=round(new / 100, 8))),
-            )  # fmt: skip
+            share = state_widget_args(
+                f"wanted-{name}", round(100 * value, 6), lambda new: update_state(wanted=round(new / 100, 8))
+            )
+            st.number_input("percent", 0.0, 100.0, step=0.1, format="%.4g", width=130, **share)
         else:
             st.number_input(
                 "examples", 0, len(run), step=10, width=130,
-                **bind(f"wanted-{name}", int(value), lambda new: go(wanted=float(new))),
+                **state_widget_args(f"wanted-{name}", int(value), lambda new: update_state(wanted=float(new))),
             )  # fmt: skip
         if with_score:
             labels = {each: run_scores(run)[each].label for each in ranking_scores(run)}
             st.selectbox(
                 "Ranked by", list(labels), format_func=labels.__getitem__, width=200,
-                **bind("score", _score(run, state)),
+                **state_widget_args("score", _score(run, state)),
             )  # fmt: skip
     return find_referral(run, state)
 
@@ -121,7 +119,7 @@ def render_referral_popover(run: Run, state: PageState) -> None:
         icon=":material/filter_list:",
         key="select-referred",
         disabled=len(on.referred) == 0,
-        on_click=go,
+        on_click=update_state,
         kwargs={"filters": referral_filters(found), "score": found.score.name},
     )
 
@@ -290,10 +288,16 @@ def render_costs(run: Run, state: PageState) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         mistake = st.number_input(
             "An unseen mistake costs", 0.0, 1e9, step=1.0, format="%.6g", width=200,
-            **bind("mistake_costs", state.mistake_costs),
+            **state_widget_args("mistake_costs", state.mistake_costs),
         )  # fmt: skip
         look = st.number_input(
-            "a look costs", 0.0, 1e9, step=1.0, format="%.6g", width=200, **bind("look_costs", state.look_costs)
+            "a look costs",
+            0.0,
+            1e9,
+            step=1.0,
+            format="%.6g",
+            width=200,
+            **state_widget_args("look_costs", state.look_costs),
         )
     found = find_cheapest_referral(run, mistake, look, _score(run, state))
     st.markdown(as_markdown(found.in_words))
@@ -309,7 +313,7 @@ def render_costs(run: Run, state: PageState) -> None:
         ).set_index("looking at")
     )
     if st.button("Take that as the budget", icon=":material/check:", disabled=not found.pays):
-        go(referral="budget", wanted=float(looks))
+        update_state(referral="budget", wanted=float(looks))
         st.rerun()
 
 

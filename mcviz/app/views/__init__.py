@@ -3,18 +3,11 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from mcviz.app.needs import Need
+from mcviz.app.resources import Need
 from mcviz.app.selection import Selection
-from mcviz.app.views.classes import render_classes
-from mcviz.app.views.confusion import render_confusion
-from mcviz.app.views.errors import render_errors
-from mcviz.app.views.gallery import render_gallery
-from mcviz.app.views.groups import render_groups
-from mcviz.app.views.intervals import render_intervals
-from mcviz.app.views.layout_map import render_map
-from mcviz.app.views.predicted import render_predicted
-from mcviz.app.views.scatter import render_scatter
-from mcviz.app.views.table import render_table
+from mcviz.app.views.look_panel import render_gallery
+from mcviz.app.views.scatter import render_confusion, render_errors, render_map, render_predicted, render_scatter
+from mcviz.app.views.tables import render_classes, render_groups, render_intervals, render_table
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Slim histograms over the views, on which a brush filters: the score of the ranking, and up to two more columns."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from math import inf
 from typing import Any, Literal
@@ -10,22 +10,96 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.caching import cached_for_run, table_key
-from mcviz.app.columns import grouping_columns, own_columns
-from mcviz.app.components.brush import Bin, brush
+from mcviz.app.components.assets import load_assets
 from mcviz.app.filters import CLASSES, ColumnFilter, Filters
-from mcviz.app.needs import has
-from mcviz.app.resources import class_names, run_numbers, table
+from mcviz.app.resources import (
+    cached_for_run,
+    class_names,
+    grouping_columns,
+    has,
+    own_columns,
+    run_numbers,
+    table,
+    table_key,
+)
 from mcviz.app.selection import Selection, filter_mask
-from mcviz.app.state import BRUSHES, PageState, change_filters, go
+from mcviz.app.state import BRUSHES, PageState, change_filters, update_state, widget_value
 from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown
 from mcviz.runs import Run
 from mcviz.runs.columns import as_texts
 from mcviz.text import one_line
 
+_mounted = st.components.v2.component(
+    "mcviz_brush", css=load_assets("brush.css"), js=load_assets("element.js", "latest_data.js", "brush.js")
+)
+
 BINS = 40  # at most
 STEPS = (1, 2, 2.5, 5, 10)  # times a power of ten: how wide a bin is, so that its ends are short numbers
+
+
+@dataclass(frozen=True)
+class Bin:
+    """A bar of a histogram.
+
+    Attributes:
+        name: which values it holds.
+        all: how many examples there are.
+        left: how many of them are left by other filters.
+        wrong: how many of these are wrong.
+    """
+
+    name: str
+    all: int
+    left: int
+    wrong: int
+
+
+def brush(
+    key: str,
+    label: str,
+    bins: Sequence[Bin],
+    places: Sequence[tuple[float, float]],
+    *,
+    marks_mistakes: bool,
+    put: Callable[[int, int], None],
+    clear: Callable[[], None],
+    remove: Callable[[], None] | None = None,
+) -> None:
+    """Render a histogram: grey for all examples, coloured for those that are left.
+
+    Args:
+        key: of the component.
+        label: what the bins are of.
+        bins: from left to right.
+        places: what is chosen now, from where to where, in bins from 0; empty for all.
+        marks_mistakes: whether the wrong ones have a colour of their own.
+        put: takes the first and the last of the bins that were chosen.
+        clear: chooses all.
+        remove: takes the histogram off, where that can be done.
+    """
+
+    def changed() -> None:
+        component = widget_value(key)  # which is gone where somebody left the page meanwhile
+        match component.asked if component else None:
+            case {"what": "range", "first": int(first), "last": int(last)} if 0 <= first <= last < len(bins):
+                put(first, last)
+            case {"what": "clear"}:
+                clear()
+            case {"what": "remove"} if remove:
+                remove()
+
+    _mounted(
+        key=key,
+        data={
+            "label": label,
+            "bins": [asdict(each) for each in bins],
+            "places": [list(place) for place in places],
+            "marksMistakes": marks_mistakes,
+            "removable": remove is not None,
+        },
+        on_asked_change=changed,
+    )
 
 
 @dataclass(frozen=True)
@@ -98,7 +172,7 @@ def _render_brush(selection: Selection, name: str, place: int) -> None:
         marks_mistakes=marked,
         put=put,
         clear=lambda: change_filters(column.without),
-        remove=None if name == selection.score else lambda: go(brushes=_others(selection.state, name)),
+        remove=None if name == selection.score else lambda: update_state(brushes=_others(selection.state, name)),
     )
 
 
@@ -109,7 +183,7 @@ def _render_add(state: PageState, more: dict[str, str]) -> None:
                 as_markdown(label),
                 key=f"add-brush-{name}",
                 type="tertiary",
-                on_click=go,
+                on_click=update_state,
                 kwargs={"brushes": (*state.brushes, name)[-BRUSHES:]},
             )
 

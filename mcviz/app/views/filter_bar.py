@@ -7,19 +7,33 @@ from typing import Any, TypeVar
 import numpy as np
 import streamlit as st
 
-from mcviz.app.columns import own_columns, searched_columns
-from mcviz.app.components.chips import chips
-from mcviz.app.components.choosers import score_chooser
-from mcviz.app.components.widgets import bind
+from mcviz.app.components.choosers import chips, score_chooser
 from mcviz.app.exports import EXPORTS
 from mcviz.app.filters import ColumnFilter, FilterControl, Filters, Names
 from mcviz.app.navigation import REVIEW, link_to
-from mcviz.app.needs import available, has
-from mcviz.app.resources import class_names, run_numbers, run_scores, table
+from mcviz.app.resources import (
+    available,
+    class_names,
+    has,
+    own_columns,
+    run_numbers,
+    run_scores,
+    searched_columns,
+    table,
+)
 from mcviz.app.runs.again import can_resample, render_resample_popover, render_resample_status
 from mcviz.app.selection import LABEL_ERRORS, Selection, filter_mask, label_error_words, select
-from mcviz.app.session import queue_toast, session_store, widget_value
-from mcviz.app.state import ORDERS, PageState, change_filters, go, page_url
+from mcviz.app.state import (
+    ORDERS,
+    PageState,
+    change_filters,
+    page_url,
+    queue_toast,
+    session_store,
+    state_widget_args,
+    update_state,
+    widget_value,
+)
 from mcviz.app.tasks import task_renderer
 from mcviz.app.trust.referral import render_acquisition, render_referral_popover
 from mcviz.app.wording import as_markdown, counted, extremes
@@ -39,7 +53,11 @@ def render_filter_bar(run: Run, state: PageState) -> Selection:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filter-bar"):
         score_chooser("Rank by", run, state)
         st.selectbox(
-            "Order", ORDERS, format_func=lambda each: f"{orders[each]} first", width=230, **bind("order", state.order)
+            "Order",
+            ORDERS,
+            format_func=lambda each: f"{orders[each]} first",
+            width=230,
+            **state_widget_args("order", state.order),
         )
         if task_renderer(run).filter_words(run) or searched_columns(run):
             _render_find(run)
@@ -93,7 +111,7 @@ def _render_label_errors(there: bool) -> None:
         key="label-errors",
         type="tertiary",
         disabled=there,
-        on_click=go,
+        on_click=update_state,
         kwargs=LABEL_ERRORS,
         help="The examples whose given label the ensemble finds least probable",
     )
@@ -156,7 +174,7 @@ def _bind(
     def put(new: S) -> None:
         change_filters(lambda filters: filters.put(name, change(new, getattr(filters, name))))
 
-    return bind(key, shown, put, may_be_empty=may_be_empty)
+    return state_widget_args(key, shown, put, may_be_empty=may_be_empty)
 
 
 def _render_exports(selection: Selection) -> None:

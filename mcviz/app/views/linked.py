@@ -1,7 +1,8 @@
-"""Charts that both show the selection and make it."""
+"""Charts that both show the selection and make it, with pictures of the points in view."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
+from math import isfinite
 from typing import Any, TypeVar
 
 import numpy as np
@@ -9,27 +10,81 @@ import pandas as pd
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from mcviz.app.caching import table_key
+from mcviz.app.components.assets import load_assets
 from mcviz.app.components.gallery import tile_data
-from mcviz.app.components.points import points
-from mcviz.app.components.zoom import zoom
 from mcviz.app.filters import Area, Lasso, round_corners
 from mcviz.app.kinds.base import TILE
-from mcviz.app.needs import has
-from mcviz.app.resources import run_numbers
+from mcviz.app.resources import has, run_numbers, table_key
 from mcviz.app.selection import filter_mask
-from mcviz.app.session import mark_dirty, mark_rendered, queue_toast, session_store, widget_value
-from mcviz.app.state import go, latest_state
+from mcviz.app.state import (
+    latest_state,
+    mark_dirty,
+    mark_rendered,
+    queue_toast,
+    session_store,
+    update_state,
+    widget_value,
+)
 from mcviz.app.views.look_panel import MOST_PICTURES, PICTURED, POINTS
 from mcviz.figures import Window
 from mcviz.figures.scores import MOST_DRAWN_POINTS
 from mcviz.figures.style import escape_label
 from mcviz.runs import Run
 
+_mounted = st.components.v2.component(
+    "mcviz_points",
+    css=load_assets("tile.css", "points.css"),
+    js=load_assets("internals.js", "hearing.js", "element.js", "tile.js", "latest_data.js", "points.js"),
+)
+
+_mounted_zoom = st.components.v2.component("mcviz_zoom", js=load_assets("internals.js", "zoom.js"))
+
 T = TypeVar("T")
 P = TypeVar("P", Lasso, Area)
 CORNERS = 40  # of a lasso in the address
 THUMBNAIL = 128  # pixels, of a photograph among many in a chart
+
+
+def points(key: str, container: str, current: int | None, shown: dict[str, Any], version: str, most: int) -> None:
+    """Let the points of a chart be looked at by a click, and show the pictures that were asked for.
+
+    Args:
+        key: of the component.
+        container: the key of the container of the chart, whose points carry the numbers of examples as `customdata`.
+        current: the number of the example that is looked at, or None.
+        shown: the examples that were asked for last, as `tile_data` gives them.
+        version: decides whether pictures from before still hold.
+        most: points in view, up to which they are pictures; 0 for none.
+    """
+    data = {**shown, "container": container, "current": current, "version": version, "most": most}
+    _mounted(key=key, height=1, data=data)
+
+
+def zoom(key: str, container: str, change: Callable[[Window], None]) -> None:
+    """Hear of the part of a chart's plane that somebody zoomed in on, or moved to.
+
+    Args:
+        key: of the component.
+        container: the key of the container of the chart.
+        change: takes the part, in a callback.
+    """
+
+    def changed() -> None:
+        component = widget_value(key)  # which is gone where somebody left the page meanwhile
+        window = _zoom_window(component.window) if component else None
+        if window:
+            change(window)
+
+    _mounted_zoom(key=key, height=1, data={"container": container}, on_window_change=changed)
+
+
+def _zoom_window(told: Any) -> Window | None:
+    """Return the part that the browser sent, where it is one."""
+    match told:
+        case {"x": [float() | int(), float() | int()] as x, "y": [float() | int(), float() | int()] as y}:
+            if all(isfinite(low) and isfinite(high) and low < high for low, high in (x, y)):
+                return Window((float(x[0]), float(x[1])), (float(y[0]), float(y[1])))
+    return None
 
 
 def chart_key(
@@ -194,7 +249,7 @@ def _apply_lasso(key: str, run: Run, plane: P) -> None:
     if not filter_mask(run, changed).any():
         queue_toast("No point lies within what was drawn, so nothing changes.", ":material/lasso_select:")
     else:
-        go(filters=changed)
+        update_state(filters=changed)
 
 
 def _read_lasso(key: str, plane: P) -> P | None:
