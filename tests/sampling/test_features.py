@@ -9,10 +9,8 @@ from keras import layers
 from sklearn.neighbors import NearestNeighbors
 
 import mcviz
-from mcviz.errors import UnsuitableModelError
 from mcviz.runs import load_derived
 from mcviz.sampling import Sampler, ood
-from mcviz.sampling.keras.network import penultimate_activations, penultimate_model
 from mcviz.sampling.keras.training import reference_network
 from mcviz.sampling.ood import MOST_COMPARED, MOST_FEATURES, activations_before_dropout, find_neighbours, unit_features
 from tests.sampling.keras.zoo import Untraceable
@@ -73,26 +71,6 @@ def test_a_model_that_cannot_be_taken_apart_gives_its_input() -> None:
     np.testing.assert_array_equal(activations_before_dropout(Sampler(model), images), images.reshape(5, -1))
 
 
-def last_logits(model: keras.Model, activations: np.ndarray) -> np.ndarray:
-    kernel, bias = model.layers[-1].get_weights()
-    return (activations @ kernel + bias).astype(float)
-
-
-def test_penultimate_activations_and_their_logits_give_the_model_s_probabilities(model: keras.Model) -> None:
-    hidden = penultimate_activations(model, IMAGES)
-    assert hidden.shape == (37, 128)
-    logits = last_logits(model, hidden)
-    probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(probs, model(IMAGES, training=False).numpy(), atol=1e-5)
-
-
-def test_passes_of_the_penultimate_layer_are_those_of_the_model(model: keras.Model) -> None:
-    hidden = Sampler(penultimate_model(model), task="regression").sample(IMAGES, passes=7, seed=3)
-    logits = last_logits(model, hidden)
-    probs = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
-    np.testing.assert_allclose(probs, Sampler(model).sample(IMAGES, passes=7, seed=3), atol=1e-5)
-
-
 def test_small_maps_stay_as_they_are_and_long_vectors_are_summed_up() -> None:
     keras.utils.set_random_seed(0)
     vectors = np.random.default_rng(0).random((3, MOST_FEATURES + 1000), dtype=np.float32)
@@ -102,13 +80,6 @@ def test_small_maps_stay_as_they_are_and_long_vectors_are_summed_up() -> None:
     assert found.shape == (3, MOST_FEATURES)
     ratio = found.sum(axis=1) / vectors.sum(axis=1)
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-4)
-
-
-def test_a_model_without_a_last_dense_layer_is_refused() -> None:
-    image = keras.Input((4,))
-    model = keras.Model(image, layers.Softmax()(layers.Dense(3)(layers.Dropout(0.5)(image))))
-    with pytest.raises(UnsuitableModelError, match="ends in a dense layer"):
-        penultimate_model(model)
 
 
 def network(ends_dense: bool = True, width: int = 16) -> keras.Model:
