@@ -117,8 +117,8 @@ NOT_TAKEN = {
 
 @pytest.mark.parametrize("name", NOT_TAKEN)
 def test_what_cannot_be_prepared_is_told_in_one_line(name: str) -> None:
-    examples, transform, told = NOT_TAKEN[name]
-    with pytest.raises(InvalidInputError, match=told) as caught:
+    examples, transform, message = NOT_TAKEN[name]
+    with pytest.raises(InvalidInputError, match=message) as caught:
         _ = [rows[:] for rows in prepare_inputs(examples, transform).values()]
     assert "\n" not in str(caught.value)
 

@@ -86,9 +86,9 @@ ROWS = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 4)).astype(np.floa
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder_of_a_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a package `birds` of the user's, weights, a table, and a run of a model with a transform."""
-    folder = tmp_path_factory.mktemp("made")
+    folder = tmp_path_factory.mktemp("folder_of_a_run")
     (folder / "birds").mkdir()
     for name, source in (("__init__", ""), ("models", MODELS), ("data", DATA)):
         (folder / "birds" / f"{name}.py").write_text(source)
@@ -105,9 +105,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def package(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def package(folder_of_a_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The package, which nobody has imported yet, in a copy of that folder, which is the working directory."""
-    shutil.copytree(made, tmp_path / "copy")
+    shutil.copytree(folder_of_a_run, tmp_path / "copy")
     use(tmp_path / "copy", monkeypatch)
     yield tmp_path / "copy/birds"
     forget()
@@ -316,9 +316,9 @@ def test_the_weights_in_a_checkpoint_are_found(package: Path, name: str) -> None
 @pytest.mark.exhaustive
 def test_the_file_of_a_run_has_the_same_bytes_each_time_and_loads_as_weights(run: Run) -> None:
     content = Path(run.model_path).read_bytes()
-    made = load(transform="birds.data:scale")
-    mcviz.Sampler(made).deterministic(ROWS.to_numpy())
-    assert made.save() == content
+    network = load(transform="birds.data:scale")
+    mcviz.Sampler(network).deterministic(ROWS.to_numpy())
+    assert network.save() == content
     again = mcviz.load_torch("birds.models:build", weights=run.model_path).model.state_dict()
     for name, tensor in load().model.state_dict().items():
         assert torch.equal(again[name], tensor), name
