@@ -129,13 +129,13 @@ def test_new_examples_reach_the_model_as_those_of_the_run_do(tmp_path: Path, nam
     from_data, content = adapter_for_examples(sampler(name), data_of(name), CASES[name][3])
     from_run, stored = adapter_for_run(sampler(name), run), load_stored(run)
     expected = np.asarray(taken(name), object if CASES[name][3] is None else np.float32)
-    for found in (
+    for prepared in (
         from_data.from_stored(content[:]),
         from_run.from_stored(stored[:]),
         from_run.from_inputs(stored[:]),
     ):
-        assert found.dtype == expected.dtype
-        np.testing.assert_array_equal(found, expected)
+        assert prepared.dtype == expected.dtype
+        np.testing.assert_array_equal(prepared, expected)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_a_check_says_what_there_is(name: str, lines: tuple[str, ...]) -> None:
     check = check_model(sampler(name), data_of(name), preprocessing=CASES[name][3])
     printed = check.lines(100)
     for line in lines:
-        assert [found for found in printed if found.startswith(line)], (line, printed)
+        assert any(text.startswith(line) for text in printed), (line, printed)
     fixed, labels = sampler(name).deterministic(taken(name)), data_of(name).labels
     if "classes" in name:
         assert check.quality == (fixed.argmax(axis=1) == labels).mean()

@@ -196,18 +196,18 @@ def test_the_command_prints_a_table_of_photographs_and_all_as_json(
         assert label in printed
     assert printed.startswith("The verdict stops ")
     assert main(["ood", photos.path, "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    report = json.loads(capsys.readouterr().out)
     kept = load_ood_scores(photos)
-    assert len(found["in_words"]) == 3
-    (others,) = (each for each in found["sets"] if each["label"] == "others")
+    assert len(report["in_words"]) == 3
+    (others,) = (each for each in report["sets"] if each["label"] == "others")
     assert others["source"] == str(tmp_path / "others.npz")
     assert set(others["figures"]) == set(DETECTORS)
-    assert found["held_out_stopped"]["value"] == kept.own.stopped.value
-    assert tuple(found["held_out_stopped"]["by_chance"].values()) == kept.stopped_by_chance
-    assert found["passes"] == PASSES
+    assert report["held_out_stopped"]["value"] == kept.own.stopped.value
+    assert tuple(report["held_out_stopped"]["by_chance"].values()) == kept.stopped_by_chance
+    assert report["passes"] == PASSES
     of_python = mcviz.ood(photos)
-    assert {"run": photos.path, **json.loads(orjson.dumps(of_python.as_dict()))} == found
-    assert " ".join(found["in_words"]) == of_python.in_words
+    assert {"run": photos.path, **json.loads(orjson.dumps(of_python.as_dict()))} == report
+    assert " ".join(report["in_words"]) == of_python.in_words
 
 
 def test_ood_gives_a_row_a_set_and_computes_those_that_are_added(
@@ -216,19 +216,19 @@ def test_ood_gives_a_row_a_set_and_computes_those_that_are_added(
     assert save_ood_scores(photos, of_photos)
     np.savez(tmp_path / "black.npz", images=np.zeros((20, SIDE, SIDE, 3), np.uint8))
     stages: list[float] = []
-    found = mcviz.ood(photos, tmp_path / "black.npz", stage=lambda _, done: stages.append(done))
+    comparison = mcviz.ood(photos, tmp_path / "black.npz", stage=lambda _, done: stages.append(done))
     assert stages == sorted(stages) != []
-    table = found.table
-    assert list(table.index) == [*(each.label for each in found.hardest_first()), found.own.label]
-    assert set(table.index) == {*(each.label for each in of_photos.sets), "black", found.own.label}
-    assert table.loc["black", ["examples", "stopped"]].tolist() == [20, found.sets[-1].stopped.value]
+    table = comparison.table
+    assert list(table.index) == [*(each.label for each in comparison.hardest_first()), comparison.own.label]
+    assert set(table.index) == {*(each.label for each in of_photos.sets), "black", comparison.own.label}
+    assert table.loc["black", ["examples", "stopped"]].tolist() == [20, comparison.sets[-1].stopped.value]
     assert table.loc["black", [VERDICT, f"{VERDICT}_low"]].tolist() == [
-        found.sets[-1].interval(VERDICT).value,
-        found.sets[-1].interval(VERDICT).low,
+        comparison.sets[-1].interval(VERDICT).value,
+        comparison.sets[-1].interval(VERDICT).low,
     ]
-    assert table.loc[found.own.label, "stopped"] == found.own.stopped.value
-    assert table[list(found.labels)].iloc[-1].isna().all()
-    assert "<td>black</td><td>20</td>" in found._repr_html_()
+    assert table.loc[comparison.own.label, "stopped"] == comparison.own.stopped.value
+    assert table[list(comparison.labels)].iloc[-1].isna().all()
+    assert "<td>black</td><td>20</td>" in comparison._repr_html_()
 
 
 def test_the_command_says_what_a_run_lacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

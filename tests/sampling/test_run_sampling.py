@@ -182,7 +182,7 @@ def test_in_stages_it_is_the_run_that_was_sampled_in_one_go_wherever_it_is_stopp
     tmp_path: Path, network: FakeNetwork, data: DataSet, monkeypatch: pytest.MonkeyPatch, share: float
 ) -> None:
     monkeypatch.setattr(run_sampling.SamplerSource, "passes_at_once", 3)
-    told: list[tuple[int, int]] = []
+    counts: list[tuple[int, int]] = []
     known = np.zeros(21, int)
     seen: dict[int, np.ndarray] = {}
 
@@ -194,7 +194,7 @@ def test_in_stages_it_is_the_run_that_was_sampled_in_one_go_wherever_it_is_stopp
             seen[manifest.passes] = known.copy()
 
     def progress(done: int, total: int) -> None:
-        told.append((done, total))
+        counts.append((done, total))
 
     out = tmp_path / "run"
     if share:
@@ -207,9 +207,9 @@ def test_in_stages_it_is_the_run_that_was_sampled_in_one_go_wherever_it_is_stopp
     assert max(seen) == 30
     if not share:
         assert list(seen) == [3, 12, 30]
-    done = [each for each, _ in told]
+    done = [each for each, _ in counts]
     assert done == sorted(done)
-    assert told[-1] == (21 * 30, 21 * 30)
+    assert counts[-1] == (21 * 30, 21 * 30)
 
 
 def test_a_model_is_the_same_in_memory_saved_and_loaded(tmp_path: Path, keras_network: keras.Model) -> None:

@@ -65,11 +65,13 @@ def applications() -> dict[str, Callable[..., keras.Model]]:
 @contextmanager
 def resolved_by_keras() -> Iterator[list[Any]]:
     """All that Keras looks up by name within the block."""
-    library, found = keras.src.saving.serialization_lib, []
+    library, resolved = keras.src.saving.serialization_lib, []
     look_up = library._retrieve_class_or_fn
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(library, "_retrieve_class_or_fn", lambda *a, **k: found.append(look_up(*a, **k)) or found[-1])
-        yield found
+        patch.setattr(
+            library, "_retrieve_class_or_fn", lambda *a, **k: resolved.append(look_up(*a, **k)) or resolved[-1]
+        )
+        yield resolved
 
 
 @cache
@@ -129,7 +131,7 @@ def test_these_files_do_run_code_where_nobody_checks_them(tmp_path: Path, monkey
 
 def public_names() -> list[tuple[str, str]]:
     """All that Keras exports, as (module, name)."""
-    modules, found, waiting = set(), set(), [keras]
+    modules, names, waiting = set(), set(), [keras]
     while waiting:
         module = waiting.pop()
         modules.add(module)
@@ -138,8 +140,8 @@ def public_names() -> list[tuple[str, str]]:
                 waiting.append(value)
             elif callable(value) and not name.startswith("_") and ".src" not in module.__name__:
                 place = module.__name__.replace("keras._tf_keras.", "").replace("keras.api", "keras")
-                found |= {(place, name), (value.__module__, name)}
-    return sorted((place, name) for place, name in found if place)
+                names |= {(place, name), (value.__module__, name)}
+    return sorted((place, name) for place, name in names if place)
 
 
 def test_of_all_that_keras_has_only_what_is_on_the_list_can_be_named() -> None:
@@ -224,9 +226,9 @@ def test_whatever_name_is_put_into_a_file_keras_finds_nothing_that_is_not_on_the
         changed.update(data.draw(st.sampled_from(changes)))
     if not accepted(config):
         return
-    with resolved_by_keras() as found, suppress(Exception):  # it need not be a model
+    with resolved_by_keras() as resolved, suppress(Exception):  # it need not be a model
         keras.saving.deserialize_keras_object(config, safe_mode=True)
-    assert set(found) <= known
+    assert set(resolved) <= known
 
 
 # Memory and time
@@ -385,9 +387,9 @@ def test_no_name_of_a_vocabulary_leads_out_of_the_folder(parts: list[str], separ
 def test_some_networks_of_keras_are_accepted(name: str, tmp_path: Path) -> None:
     model = applications()[name](weights=None)
     model.save(tmp_path / "model.keras")
-    with resolved_by_keras() as found:
+    with resolved_by_keras() as resolved:
         assert load_model(tmp_path / "model.keras").count_params() == model.count_params()
-    assert set(found) <= known_objects()
+    assert set(resolved) <= known_objects()
 
 
 def test_a_network_of_every_family_of_keras_is_looked_at() -> None:
@@ -429,9 +431,9 @@ def test_a_compiled_model_inside_another_is_loaded_without_what_it_was_trained_w
 
 
 def test_what_a_model_inside_another_is_to_be_compiled_with_is_not_looked_at(tmp_path: Path) -> None:
-    with resolved_by_keras() as found:
+    with resolved_by_keras() as resolved:
         load_model(hostile.nested_compile_config(tmp_path))
-    assert set(found) <= known_objects()
+    assert set(resolved) <= known_objects()
     assert not (tmp_path / "ran").exists()
 
 

@@ -497,11 +497,11 @@ def test_a_digest_is_the_same_in_another_process() -> None:
         "from tests.sampling.torch.twins import *; from tests.sampling.fake import make_arrays;"
         "print(make_twin(make_arrays(), 'classification').compute_digest())"
     )
-    found = {
+    digests = {
         subprocess.check_output([sys.executable, "-c", program], text=True, cwd=Path(__file__).parents[3])
         for _ in range(2)
     }
-    assert len(found) == 1
+    assert len(digests) == 1
 
 
 def test_features_are_the_inputs_of_the_last_dense_layer() -> None:
