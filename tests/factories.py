@@ -3,7 +3,7 @@
 import io
 import json
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import mcviz
 from mcviz.runs import Run
 
 if TYPE_CHECKING:
+    import keras
     import pandas as pd
 
 # Arrays of predictions
@@ -135,3 +136,43 @@ def write_saved_dataset(
     (folder / "state.json").write_text(json.dumps(state))
     (folder / "dataset_info.json").write_text(json.dumps({"features": features or {}}))
     return folder
+
+
+# Networks
+
+
+def dropout_network(
+    shape: tuple[int | None, ...],
+    *front: "keras.Layer",
+    classes: int = 4,
+    hidden: int = 0,
+    rate: float = 0.5,
+    activation: str | None = "softmax",
+    dtype: str = "float32",
+    seed: int = 0,
+) -> "keras.Model":
+    """A Keras model of `front`, a dense layer where `hidden` has units for it, dropout and a dense layer."""
+    import keras
+
+    layers = keras.layers
+    keras.utils.set_random_seed(seed)
+    dense = [layers.Dense(hidden, "relu", name="hidden")] if hidden else []
+    last = [layers.Dropout(rate, seed=1, name="dropped"), layers.Dense(classes, activation, name="classes")]
+    return keras.Sequential([keras.Input(shape, dtype=dtype), *front, layers.Flatten(), *dense, *last], name="small")
+
+
+# Stopping
+
+
+class Stop(BaseException):
+    """What Streamlit raises to leave a page, and no `Exception`."""
+
+
+def stop_after(share: float) -> Callable[[int, int], None]:
+    """A progress that raises `Stop` when more than a share is done."""
+
+    def progress(done: int, total: int) -> None:
+        if done > share * total:
+            raise Stop
+
+    return progress

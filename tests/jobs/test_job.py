@@ -33,7 +33,8 @@ def test_a_job_may_have_these_options_and_no_other() -> None:
     "argument",
     [
         *(f"{each}3" if each.endswith("=") else each for each in sorted(CLOSED)),
-        "--model=os:system", "--model=mypackage.models:build", "--import=antigravity",
+        "--model=os:system", "--model=mypackage.models:build", "model.keras", "--out=/elsewhere",
+        "--about=a=b", "--import=antigravity",
         "--resume", "--keep-images", "--axes=a,b", "--crop=1", "--passes",
         "--pass=3", "-passes=3", "passes=3", "--", "", "=", "--=", " --passes=3", "--Passes=3", "--passes =3", "-h",
     ],

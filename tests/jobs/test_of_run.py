@@ -20,6 +20,7 @@ from mcviz.runs import Preprocessing, data_set
 from mcviz.runs.arrays import ArrayReader
 from mcviz.runs.data_set import data_set_of
 from tests.cases import one_in
+from tests.factories import dropout_network
 from tests.runs.making import contents
 from tests.sampling.fake import FakeNetwork, make_arrays
 
@@ -34,23 +35,17 @@ LABELS = np.arange(COUNT) % 3
 NORMALISED = Preprocessing(127.5, (1.0, 0.9, 1.1), (0.5, 0.6, 0.7), "bgr", reason="As asked for.")
 
 
-def network(start: list[keras.Layer], *, width: int = 3, activation: str | None = "softmax") -> keras.Model:
-    keras.utils.set_random_seed(0)
-    layers = [keras.layers.Dense(8, activation="relu"), keras.layers.Dropout(0.5)]
-    return keras.Sequential([*start, *layers, keras.layers.Dense(width, activation=activation)])
-
-
 def of_images() -> keras.Model:
-    return network([keras.Input((6, 5, 3)), keras.layers.Flatten()])
+    return dropout_network((6, 5, 3), hidden=8, classes=3)
 
 
 def of_texts() -> keras.Model:
     words = keras.layers.TextVectorization(vocabulary=["good", "film", "number"], output_mode="multi_hot")
-    return network([keras.Input((), dtype="string"), words])
+    return dropout_network((), words, hidden=8, classes=3, dtype="string")
 
 
-def of_rows(**options) -> keras.Model:
-    return network([keras.Input((4,))], **options)
+def of_rows(classes: int = 3, activation: str | None = "softmax") -> keras.Model:
+    return dropout_network((4,), hidden=8, classes=classes, activation=activation)
 
 
 def fake(**options) -> FakeNetwork:
@@ -77,7 +72,7 @@ CASES = {
     "columns that come back otherwise": (of_rows, DataSet(None, LABELS, rows=ROWS, columns=UNUSUAL), {}),
     "at another rate": (of_rows, DataSet(None, LABELS, rows=ROWS), {"rate": 0.2}),
     "a regression": (
-        lambda: of_rows(width=4, activation=None),
+        lambda: of_rows(4, None),
         DataSet(None, RNG.normal(size=(COUNT, 2)), rows=ROWS, target_names=("high", "low")),
         {"task": "regression", "predicts": "mean,log_variance", "unit": "mg/dl"},
     ),
@@ -110,9 +105,9 @@ def test_new_examples_are_read_for_the_task_of_the_run_whose_model_is_taken(tmp_
     np.savez(tmp_path / "new.npz", x=ROWS.to_numpy()[:5], y=RNG.normal(size=(5, 2)))
     again = ["sample", f"--model={run.path}", f"--data={tmp_path / 'new.npz'}", "--passes=3"]
     assert main([*again, f"--out={tmp_path / 'new'}"]) == 0
-    found = mcviz.open_run(tmp_path / "new")
-    assert (found.manifest.task, found.manifest.predicts) == ("regression", "mean,log_variance")
-    assert found.labels.shape == (5, 2)
+    sampled = mcviz.open_run(tmp_path / "new")
+    assert (sampled.manifest.task, sampled.manifest.predicts) == ("regression", "mean,log_variance")
+    assert sampled.labels.shape == (5, 2)
 
 
 def test_some_of_a_run_s_examples_keep_what_is_known_of_them(tmp_path: Path) -> None:
@@ -122,14 +117,14 @@ def test_some_of_a_run_s_examples_keep_what_is_known_of_them(tmp_path: Path) -> 
     command = ["sample", *format_arguments(*options_of_model(run), options_of_data(run)), "--passes=3"]
     for only, out in ((f"{tmp_path}/these.txt", "by file"), ("7,2,5", "by number")):
         assert main([*command, f"--only={only}", f"--out={tmp_path / out}"]) == 0
-        found = mcviz.open_run(tmp_path / out)
-        assert found.columns.to_dict("list") == run.columns.iloc[[7, 2, 5]].to_dict("list")
-        assert found.labels.tolist() == run.labels[[7, 2, 5]].tolist()
-        assert found.scores()["id"].tolist() == ["h", "c", "f"]
+        sampled = mcviz.open_run(tmp_path / out)
+        assert sampled.columns.to_dict("list") == run.columns.iloc[[7, 2, 5]].to_dict("list")
+        assert sampled.labels.tolist() == run.labels[[7, 2, 5]].tolist()
+        assert sampled.scores()["id"].tolist() == ["h", "c", "f"]
 
 
 @pytest.mark.parametrize(
-    ("only", "told"),
+    ("only", "message"),
     [
         ("12", "--only should name some of the 12 examples, counted from 0. Received: 12."),
         ("1,1", "at least one number, each once"),
@@ -137,13 +132,15 @@ def test_some_of_a_run_s_examples_keep_what_is_known_of_them(tmp_path: Path) -> 
         ("nowhere.txt", "expected numbers such as 3,1,4, or a file with one a line, received 'nowhere.txt'"),
     ],
 )
-def test_examples_that_are_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str], only: str, told: str) -> None:
+def test_examples_that_are_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], only: str, message: str
+) -> None:
     rows = tmp_path / "rows.npz"
     np.savez(rows, x=ROWS.to_numpy())
     of_rows().save(tmp_path / "model.keras")
     arguments = ["sample", f"--model={tmp_path}/model.keras", f"--data={rows}", f"--out={tmp_path}/run"]
     assert main([*arguments, f"--only={only}"]) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_what_was_not_kept_cannot_be_sampled_again(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from mcviz.sampling.keras.model_files import load_model
 from mcviz.sampling.keras.network import model_digest
 from mcviz.sampling.keras.training import save_trained, train
 from mcviz.sampling.sampler import Sampler
-from tests.cases import one_in, only
+from tests.cases import only
 
 IMAGES = DataSet(np.arange(64 * 12 * 12, dtype=np.uint8).reshape(64, 12, 12, 1), np.arange(64) % 2)
 
@@ -52,7 +52,7 @@ def stopped_at(calls: int, action: Callable[[], object]) -> str:
     return stopped.traceback[-1].path.name
 
 
-@pytest.mark.parametrize("calls", one_in(3, [1, 1000, 20_000, 200_000]))
+@pytest.mark.parametrize("calls", only([1, 200_000], [1, 20_000, 200_000]))
 def test_in_training(calls):
     assert stopped_at(calls, lambda: train(IMAGES, IMAGES, epochs=1000)) == "interrupts.py"
 

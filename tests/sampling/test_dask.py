@@ -38,9 +38,9 @@ from mcviz.sampling.loading import load_sampler
 from mcviz.sampling.run_sampling import sample_run
 from mcviz.sampling.sampler import Sampler
 from tests.cases import only
+from tests.factories import Stop, dropout_network
 from tests.runs.making import contents, numbers
 from tests.sampling.fake import FakeNetwork, make_arrays
-from tests.sampling.test_run_sampling import Stop, small_network
 
 pytestmark = [
     pytest.mark.lowest,
@@ -49,6 +49,7 @@ pytestmark = [
 ]
 EXAMPLES = 64
 LONG = 4000  # passes: a shard takes a moment
+start_workers = partial(LocalCluster, threads_per_worker=1, memory_limit=0, dashboard_address="127.0.0.1:0")
 
 
 def small_shards(patch: pytest.MonkeyPatch) -> None:
@@ -96,8 +97,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def workers(environment: None) -> Iterator[LocalCluster]:
-    with LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=0, dashboard_address="127.0.0.1:0") as found:
-        yield found
+    with start_workers(n_workers=2) as workers:
+        yield workers
 
 
 def write_model(folder: Path, **options: Any) -> None:
@@ -143,26 +144,21 @@ def pids(workers: LocalCluster) -> dict[str, int]:
 def test_the_bits_are_those_of_one_process_and_a_run_grows_and_goes_on(
     workers: LocalCluster, shared: Path, alone: dict[int, Path], tmp_path: Path
 ) -> None:
-    told: list[int] = []
-    progress = lambda done, _: told.append(done)  # noqa: E731
-    run = sampled(shared, tmp_path / "run", scheduler=workers.scheduler_address, progress=progress)
+    counts: list[int] = []
+    run = sampled(
+        shared,
+        tmp_path / "run",
+        scheduler=workers.scheduler_address,
+        progress=lambda done, _: counts.append(done),
+    )
     assert contents(Path(run.path)) == contents(alone[12])
     assert verify_run(run.path)
-    assert told == sorted(told)
-    assert len(set(told)) == 17  # nothing, and each shard
+    assert counts == sorted(counts)
+    assert len(set(counts)) == 17  # nothing, and each shard
     with pytest.raises(Stop):
         sampled(shared, run.path, scheduler=workers.scheduler_address, passes=LONG, progress=at(0.3, stop))
     grown = sampled(shared, run.path, scheduler=workers.scheduler_address, passes=LONG)
     assert contents(Path(grown.path)) == contents(alone[LONG])
-
-
-@pytest.mark.exhaustive
-def test_a_process_of_this_machine_loads_a_model_of_keras(shared: Path, tmp_path: Path) -> None:
-    model, data = tmp_path / "model.keras", shared / "data.npz"
-    small_network().save(model)
-    sample_run(model, data, tmp_path / "one", passes=12)
-    sample_run(model, data, tmp_path / "run", passes=12, scheduler="local:1")
-    assert contents(tmp_path / "run") == contents(tmp_path / "one")
 
 
 @pytest.mark.exhaustive
@@ -272,8 +268,8 @@ def test_an_object_store_is_shared_ground(workers: LocalCluster, shared: Path, a
     s3fs.S3FileSystem().mkdir("s3://dask")
     run = sampled(shared, "s3://dask/run", scheduler=workers.scheduler_address)
     folder = folder_at("s3://dask/run")
-    found = {name: folder.read(name) for name in folder.sizes() if name != "manifest.json"}
-    assert found == contents(alone[12])
+    files = {name: folder.read(name) for name in folder.sizes() if name != "manifest.json"}
+    assert files == contents(alone[12])
     assert numbers(run) == numbers(open_run(alone[12]))
 
 
@@ -294,16 +290,15 @@ def test_a_shard_that_kills_workers_stops_the_command(
     shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counted: str
 ) -> None:
     monkeypatch.setattr(cluster, "MOST_SUBMISSIONS", 1)
+    monkeypatch.setattr(cluster, "SECONDS_TO_END", 1)  # a worker that is gone answers nobody
     data = read_data(shared / "x.npy")
     object.__setattr__(data.images, "read", Deadly(data.images.read))
-    with LocalCluster(n_workers=1, threads_per_worker=1, memory_limit=0, dashboard_address="127.0.0.1:0") as found:
+    message = r"^Several workers were lost while they made examples 3[26] to 3[59]\..* goes on with what is finished"
+    with start_workers(n_workers=1) as workers:
         if counted == "by Dask":
-            found.scheduler.allowed_failures = 0
-        message = (
-            r"^Several workers were lost while they made examples 3[26] to 3[59]\..* goes on with what is finished"
-        )
+            workers.scheduler.allowed_failures = 0
         with pytest.raises(ClusterError, match=message):
-            sampled(shared, tmp_path / "run", data=data, scheduler=found.scheduler_address)
+            sampled(shared, tmp_path / "run", data=data, scheduler=workers.scheduler_address)
     with pytest.raises(PartialRunError):
         open_run(tmp_path / "run")
 
@@ -405,8 +400,8 @@ def test_the_scheduler_is_gone_and_the_same_command_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(logging.getLogger("distributed.client"), "propagate", True)  # so that it is heard here
-    with LocalCluster(n_workers=1, threads_per_worker=1, memory_limit=0, dashboard_address="127.0.0.1:0") as found:
-        options = {"scheduler": found.scheduler_address, "progress": at(0.2, found.close)}
+    with start_workers(n_workers=1) as workers:
+        options = {"scheduler": workers.scheduler_address, "progress": at(0.2, workers.close)}
         with pytest.raises(ClusterError, match=r"scheduler is gone.*the same command goes on"):
             sampled(shared, tmp_path / "run", passes=LONG, **options)
     assert [record.getMessage() for record in caplog.records if record.name == "distributed.client"] == []
@@ -416,9 +411,14 @@ def test_the_scheduler_is_gone_and_the_same_command_goes_on(
 
 
 @pytest.mark.exhaustive
-def test_the_command(shared: Path, alone: dict[int, Path], tmp_path: Path, capsys, monkeypatch) -> None:
-    command = ["sample", f"--model={shared / 'model.fake'}", f"--data={shared / 'data.npz'}", "--passes=12"]
-    command += ["--import=tests.sampling.fake", "--seed=3", f"--out={tmp_path / 'run'}", "--scheduler"]
+def test_the_command_with_a_model_of_keras_and_a_process_of_this_machine(
+    shared: Path, tmp_path: Path, capsys, monkeypatch
+) -> None:
+    monkeypatch.setattr(cluster, "SECONDS_TO_CONNECT", 1)
+    model, data = tmp_path / "model.keras", shared / "data.npz"
+    dropout_network((6, 5, 1), hidden=16).save(model)
+    command = ["sample", f"--model={model}", f"--data={data}", "--passes=12"]
+    command += ["--seed=3", f"--out={tmp_path / 'run'}", "--scheduler"]
     began = time.monotonic()
     assert main([*command, "tcp://127.0.0.1:9"]) == 2
     assert time.monotonic() - began < 30
@@ -431,7 +431,8 @@ def test_the_command(shared: Path, alone: dict[int, Path], tmp_path: Path, capsy
     assert INSTALL_DASK in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
     assert main([*command, "local:1"]) == 0
-    assert contents(tmp_path / "run") == contents(alone[12])
+    sample_run(model, data, tmp_path / "one", passes=12, seed=3)
+    assert contents(tmp_path / "run") == contents(tmp_path / "one")
 
 
 def test_nothing_imports_dask_where_no_scheduler_is_named() -> None:

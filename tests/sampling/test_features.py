@@ -9,10 +9,8 @@ from keras import layers
 from sklearn.neighbors import NearestNeighbors
 
 import mcviz
-from mcviz.errors import UnsuitableModelError
 from mcviz.runs import load_derived
 from mcviz.sampling import Sampler, ood
-from mcviz.sampling.keras.network import penultimate_activations, penultimate_model
 from mcviz.sampling.keras.training import reference_network
 from mcviz.sampling.ood import MOST_COMPARED, MOST_FEATURES, activations_before_dropout, find_neighbours, unit_features
 from tests.sampling.keras.zoo import Untraceable
@@ -28,10 +26,10 @@ def model() -> keras.Model:
 def test_what_is_activations_before_dropout_is_what_the_first_dropout_layer_gets(model: keras.Model) -> None:
     dropout = next(layer for layer in model.layers if isinstance(layer, layers.Dropout))
     expected = keras.Model(model.inputs[0], dropout.input)(IMAGES).numpy().reshape(len(IMAGES), -1)
-    found = activations_before_dropout(Sampler(model), IMAGES)
-    assert found.dtype == np.float32
-    scale = found.sum() / expected.sum()  # dropout's own 1 / (1 - rate) may lie on either side of the cut
-    np.testing.assert_allclose(found, scale * expected, rtol=1e-4, atol=1e-5)
+    features = activations_before_dropout(Sampler(model), IMAGES)
+    assert features.dtype == np.float32
+    scale = features.sum() / expected.sum()  # dropout's own 1 / (1 - rate) may lie on either side of the cut
+    np.testing.assert_allclose(features, scale * expected, rtol=1e-4, atol=1e-5)
     assert scale == pytest.approx(1, abs=0.5)
 
 
@@ -50,11 +48,11 @@ def test_large_maps_are_averaged_over_blocks_of_pixels() -> None:
     output = layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(hidden))
     sampler = Sampler(keras.Model(image, output))
     images = np.random.default_rng(1).random((3, 70, 70, 3), dtype=np.float32)
-    found = activations_before_dropout(sampler, images)
-    assert MOST_FEATURES / 4 < found.shape[1] <= MOST_FEATURES
+    features = activations_before_dropout(sampler, images)
+    assert MOST_FEATURES / 4 < features.shape[1] <= MOST_FEATURES
     halved = images_of_blocks(keras.Model(image, convolved)(images).numpy())
-    scale = found.sum() / halved.sum()  # dropout's own 1 / (1 - rate) may lie on either side of the cut
-    np.testing.assert_allclose(found, scale * halved, rtol=1e-3, atol=1e-5)
+    scale = features.sum() / halved.sum()  # dropout's own 1 / (1 - rate) may lie on either side of the cut
+    np.testing.assert_allclose(features, scale * halved, rtol=1e-3, atol=1e-5)
 
 
 def images_of_blocks(maps: np.ndarray) -> np.ndarray:
@@ -73,42 +71,15 @@ def test_a_model_that_cannot_be_taken_apart_gives_its_input() -> None:
     np.testing.assert_array_equal(activations_before_dropout(Sampler(model), images), images.reshape(5, -1))
 
 
-def last_logits(model: keras.Model, activations: np.ndarray) -> np.ndarray:
-    kernel, bias = model.layers[-1].get_weights()
-    return (activations @ kernel + bias).astype(float)
-
-
-def test_penultimate_activations_and_their_logits_give_the_model_s_probabilities(model: keras.Model) -> None:
-    hidden = penultimate_activations(model, IMAGES)
-    assert hidden.shape == (37, 128)
-    logits = last_logits(model, hidden)
-    probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(probs, model(IMAGES, training=False).numpy(), atol=1e-5)
-
-
-def test_passes_of_the_penultimate_layer_are_those_of_the_model(model: keras.Model) -> None:
-    hidden = Sampler(penultimate_model(model), task="regression").sample(IMAGES, passes=7, seed=3)
-    logits = last_logits(model, hidden)
-    probs = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
-    np.testing.assert_allclose(probs, Sampler(model).sample(IMAGES, passes=7, seed=3), atol=1e-5)
-
-
 def test_small_maps_stay_as_they_are_and_long_vectors_are_summed_up() -> None:
     keras.utils.set_random_seed(0)
     vectors = np.random.default_rng(0).random((3, MOST_FEATURES + 1000), dtype=np.float32)
     image = keras.Input(vectors.shape[1:])
     model = keras.Model(image, layers.Dense(2, activation="softmax")(layers.Dropout(0.5)(image)))
-    found = activations_before_dropout(Sampler(model), vectors)
-    assert found.shape == (3, MOST_FEATURES)
-    ratio = found.sum(axis=1) / vectors.sum(axis=1)
+    features = activations_before_dropout(Sampler(model), vectors)
+    assert features.shape == (3, MOST_FEATURES)
+    ratio = features.sum(axis=1) / vectors.sum(axis=1)
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-4)
-
-
-def test_a_model_without_a_last_dense_layer_is_refused() -> None:
-    image = keras.Input((4,))
-    model = keras.Model(image, layers.Softmax()(layers.Dense(3)(layers.Dropout(0.5)(image))))
-    with pytest.raises(UnsuitableModelError, match="ends in a dense layer"):
-        penultimate_model(model)
 
 
 def network(ends_dense: bool = True, width: int = 16) -> keras.Model:
@@ -133,20 +104,22 @@ def test_nearest_are_the_nearest_by_cosine(
     monkeypatch.setattr(ood, "EXAMPLES_AT_ONCE", 7)
     model = network()
     run = mcviz.sample_run(model, images, tmp_path / "run", passes=3)
-    sampler, said = Sampler(model), []
-    found = find_neighbours(sampler, run, lambda done, total: said.append((done, total)))
+    sampler, counts = Sampler(model), []
+    neighbours = find_neighbours(sampler, run, lambda done, total: counts.append((done, total)))
     compared = np.arange(0, 50, -(-50 // most))
-    assert found.examples.tolist() == compared.tolist()
-    assert said[-1] == (len(compared), len(compared))
+    assert neighbours.examples.tolist() == compared.tolist()
+    assert counts[-1] == (len(compared), len(compared))
     hidden = keras.Model(model.inputs[0], model.layers[-1].input)(images[compared] / np.float32(255)).numpy()
     oracle = NearestNeighbors(n_neighbors=6, metric="cosine").fit(hidden)
     _, places = oracle.kneighbors(hidden[[4]])
-    nearest, cosines = found.nearest(unit_features(sampler, images[compared[[4]]] / np.float32(255))[0], 5, compared[4])
+    nearest, cosines = neighbours.nearest(
+        unit_features(sampler, images[compared[[4]]] / np.float32(255))[0], 5, compared[4]
+    )
     assert nearest.tolist() == compared[places[0, 1:]].tolist()
     assert (np.diff(cosines) <= 0).all()
     assert load_derived(run.path, run.digest, ood.STORED_FEATURES) is not None
     kept = find_neighbours(sampler, run, lambda *_: pytest.fail("they are kept"))
-    np.testing.assert_allclose(kept.features, found.features, atol=1e-3)
+    np.testing.assert_allclose(kept.features, neighbours.features, atol=1e-3)
 
 
 @pytest.mark.parametrize(("ends_dense", "width"), [(False, 16), (True, 3 * MOST_COMPARED)])
@@ -155,9 +128,9 @@ def test_features_of_any_model_are_directions_that_keep_angles(
 ) -> None:
     model = network(ends_dense, width)
     given = images / np.float32(255)
-    found = unit_features(Sampler(model), given)
-    assert found.shape[1] <= MOST_COMPARED
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    features = unit_features(Sampler(model), given)
+    assert features.shape[1] <= MOST_COMPARED
+    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, atol=1e-5)
     hidden = keras.Model(model.inputs[0], model.layers[1].output)(given).numpy()
     hidden /= np.linalg.norm(hidden, axis=1, keepdims=True)
-    np.testing.assert_allclose(found @ found.T, hidden @ hidden.T, atol=0.2)
+    np.testing.assert_allclose(features @ features.T, hidden @ hidden.T, atol=0.2)

@@ -1,6 +1,6 @@
 """What people hold in Python is taken by `sample`, `Sampler` and `sample_run` alike, and gives the same numbers."""
 
-import io
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +17,7 @@ from mcviz.data import DataSet, as_data_set
 from mcviz.errors import McvizError
 from mcviz.sampling.sampler import Sampler, sample
 from tests.cases import one_in
+from tests.factories import dropout_network, encode_picture
 
 layers = keras.layers
 RNG = np.random.default_rng(0)
@@ -25,13 +26,14 @@ UNIT = IMAGES.astype(np.float32) / np.float32(255)
 LABELS = np.arange(12) % 4
 
 
-def network(*first: keras.Layer) -> keras.Model:
-    keras.utils.set_random_seed(0)
-    tail = [layers.BatchNormalization(), layers.Flatten(), layers.Dropout(0.5), layers.Dense(4, "softmax")]
-    return keras.Sequential([keras.Input((6, 5, 3)), *first, *tail])
+@cache
+def network(*front: keras.Layer) -> keras.Model:
+    return dropout_network((6, 5, 3), *front, layers.BatchNormalization())
 
 
-MODEL = network()
+@cache
+def expected_passes() -> np.ndarray:
+    return sample(network(), UNIT, passes=4)
 
 
 class HuggingFace:
@@ -53,15 +55,9 @@ class HuggingFace:
         return self._table[rows]
 
 
-def encoded(image: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "PNG")
-    return file.getvalue()
-
-
 def hugging_face(folder: Path, how: str) -> HuggingFace:
     if how == "bytes":
-        return HuggingFace([{"bytes": encoded(image), "path": None} for image in IMAGES])
+        return HuggingFace([{"bytes": encode_picture(image), "path": None} for image in IMAGES])
     paths = [folder / f"{number}.png" for number in range(12)]
     for path, image in zip(paths, IMAGES, strict=True):
         Image.fromarray(image).save(path)
@@ -102,14 +98,13 @@ HELD = [
     "Hugging Face with paths", "path",
 ]  # fmt: skip
 WITH_LABELS = [how for how in HELD if "pair" in how or "batches" in how or how in ("DataSet", "path")]
-EXPECTED = sample(MODEL, UNIT, passes=4)
 
 
 @pytest.mark.parametrize("how", one_in(2, HELD))
 def test_all_that_people_hold_gives_the_same_passes(how: str, tmp_path: Path) -> None:
-    np.testing.assert_array_equal(mcviz.sample(MODEL, held(how, tmp_path), passes=4), EXPECTED)
-    run = mcviz.sample_run(MODEL, held(how, tmp_path), tmp_path / "run", passes=4)
-    np.testing.assert_allclose(run.probs_block(0, None), EXPECTED, atol=1 / 65535)
+    np.testing.assert_array_equal(mcviz.sample(network(), held(how, tmp_path), passes=4), expected_passes())
+    run = mcviz.sample_run(network(), held(how, tmp_path), tmp_path / "run", passes=4)
+    np.testing.assert_allclose(run.probs_block(0, None), expected_passes(), atol=1 / 65535)
     if how in WITH_LABELS or how.startswith("Hugging"):
         np.testing.assert_array_equal(run.labels, LABELS)
     else:
@@ -130,9 +125,7 @@ def test_both_leave_bytes_to_a_model_that_scales_them(first: keras.Layer, tmp_pa
 
 
 def test_numbers_of_words_are_not_scaled() -> None:
-    model = keras.Sequential(
-        [keras.Input((7,)), layers.Embedding(200, 3), layers.Flatten(), layers.Dropout(0.5), layers.Dense(4, "softmax")]
-    )
+    model = dropout_network((7,), layers.Embedding(200, 3))
     words = RNG.integers(0, 200, (5, 7), dtype=np.uint8)
     np.testing.assert_array_equal(
         mcviz.sample(model, words, passes=3), mcviz.sample(model, words.astype(np.float32), passes=3)
@@ -142,7 +135,7 @@ def test_numbers_of_words_are_not_scaled() -> None:
 @pytest.mark.parametrize("shape", [(4,), (4, 6)])
 def test_examples_that_are_no_images_come_in_pairs_and_as_tf_data_too(shape: tuple[int, ...]) -> None:
     rows = RNG.normal(size=(8, *shape)).astype(np.float32)
-    model = keras.Sequential([keras.Input(shape), layers.Flatten(), layers.Dropout(0.5), layers.Dense(4, "softmax")])
+    model = dropout_network(shape)
     expected = mcviz.sample(model, rows, passes=3)
     data = tf.data.Dataset.from_tensor_slices((rows, LABELS[:8]))
     for given in ((rows, LABELS[:8]), data.batch(3), data if len(shape) == 1 else rows):
@@ -188,13 +181,13 @@ NOT_TAKEN = {
 
 @pytest.mark.parametrize("name", one_in(6, NOT_TAKEN))
 def test_what_is_not_taken_is_told_in_one_line(name: str, tmp_path: Path) -> None:
-    given, told = NOT_TAKEN[name]
+    given, message = NOT_TAKEN[name]
     for call in (
-        lambda: mcviz.sample(MODEL, given, passes=2),
-        lambda: Sampler(MODEL).deterministic(given),
-        lambda: mcviz.sample_run(MODEL, given, tmp_path / "run", passes=2),
+        lambda: mcviz.sample(network(), given, passes=2),
+        lambda: Sampler(network()).deterministic(given),
+        lambda: mcviz.sample_run(network(), given, tmp_path / "run", passes=2),
     ):
-        with pytest.raises(McvizError, match=told) as caught:
+        with pytest.raises(McvizError, match=message) as caught:
             call()
         assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []

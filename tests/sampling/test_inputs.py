@@ -1,5 +1,6 @@
 """Any classifier is handed images as it takes them, into a run and live: without channels, flat, or in 0..255."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -11,6 +12,7 @@ from mcviz.sampling.adapters import ImageAdapter
 from mcviz.sampling.ood import fit_ood_detector
 from mcviz.sampling.run_sampling import sample_run
 from mcviz.sampling.sampler import Sampler, sample
+from tests.factories import dropout_network
 
 layers = keras.layers
 IMAGES = np.random.default_rng(0).integers(0, 256, (24, 6, 5, 1), dtype=np.uint8)
@@ -18,10 +20,8 @@ UNIT = IMAGES.astype(np.float32) / np.float32(255)
 BYTES = IMAGES.astype(np.float32)
 
 
-def network(*first: keras.Layer, shape: tuple[int | None, ...] = (6, 5, 1), dtype: str = "float32") -> keras.Model:
-    keras.utils.set_random_seed(0)
-    tail = [layers.Flatten(), layers.Dropout(0.5), layers.Dense(4, activation="softmax")]
-    return keras.Sequential([keras.Input(shape, dtype=dtype), *first, *tail])
+def network(*front: keras.Layer, shape: tuple[int, ...] = (6, 5, 1), dtype: str = "float32") -> keras.Model:
+    return dropout_network(shape, *front, dtype=dtype)
 
 
 def functional() -> keras.Model:
@@ -35,22 +35,27 @@ def augmented() -> keras.Model:
 
 
 @pytest.mark.parametrize(
-    ("model", "taken", "white"),
+    ("make", "taken", "white"),
     [
-        (network(), UNIT, 1),
-        (network(shape=(6, 5)), UNIT[..., 0], 1),
-        (network(shape=(30,)), UNIT.reshape(24, 30), 1),
-        (network(layers.Rescaling(1 / 255)), BYTES, 255),
-        (network(layers.Rescaling(2.0)), UNIT, 1),
-        (functional(), BYTES, 255),
-        (augmented(), BYTES, 255),
-        (network(layers.Rescaling(1 / 255), dtype="uint8"), IMAGES, 255),
-        (network(layers.Rescaling(1 / 255), dtype="int32", shape=(6, 5)), IMAGES[..., 0].astype(np.int32), 255),
+        (network, UNIT, 1),
+        (lambda: network(shape=(6, 5)), UNIT[..., 0], 1),
+        (lambda: network(shape=(30,)), UNIT.reshape(24, 30), 1),
+        (lambda: network(layers.Rescaling(1 / 255)), BYTES, 255),
+        (lambda: network(layers.Rescaling(2.0)), UNIT, 1),
+        (functional, BYTES, 255),
+        (augmented, BYTES, 255),
+        (lambda: network(layers.Rescaling(1 / 255), dtype="uint8"), IMAGES, 255),
+        (
+            lambda: network(layers.Rescaling(1 / 255), dtype="int32", shape=(6, 5)),
+            IMAGES[..., 0].astype(np.int32),
+            255,
+        ),
     ],
 )
 def test_a_run_holds_the_passes_over_images_as_the_model_takes_them(
-    tmp_path: Path, model: keras.Model, taken: np.ndarray, white: int
+    tmp_path: Path, make: Callable[[], keras.Model], taken: np.ndarray, white: int
 ) -> None:
+    model = make()
     run = sample_run(model, IMAGES, tmp_path / "run", passes=4)
     np.testing.assert_allclose(run.probs_block(0, 24), sample(model, taken, passes=4), atol=1 / 65535)
     np.testing.assert_array_equal(run.images, IMAGES)

@@ -13,17 +13,17 @@ from msgspec.structs import replace
 
 from mcviz.data import DataSet, as_data_set
 from mcviz.errors import InvalidInputError
-from mcviz.runs import Layout, Preprocessing, Run, open_run, verify_run
-from mcviz.sampling import Sampler, run_sampling
+from mcviz.runs import Preprocessing, Run, open_run, verify_run
+from mcviz.sampling import Sampler
 from mcviz.sampling.adapters import adapter_for_examples, adapter_for_run, load_stored
 from mcviz.sampling.checking import check_model
 from mcviz.sampling.keras.model_files import load_model
 from mcviz.sampling.run_sampling import sample_run
 from tests.cases import one_in
-from tests.runs.making import contents, numbers
 from tests.sampling.keras.zoo import WORDS, sequential, text_layer
-from tests.sampling.trying import try_on
+from tests.sampling.test_checking import try_on
 
+pytestmark = pytest.mark.usefixtures("small_blocks")
 N = 21
 RNG = np.random.default_rng(0)
 TEXTS = [" ".join(RNG.choice([*WORDS, "unheard"], size)) for size in RNG.integers(0, 9, N)]
@@ -86,18 +86,7 @@ def taken(name: str) -> object:
     return TEXTS if CASES[name][3] is None else SCALED
 
 
-@pytest.fixture(autouse=True)
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several blocks in few examples."""
-    layout = run_sampling.layout_for
-
-    def small(*sizes) -> Layout:
-        return replace(layout(*sizes), examples_per_shard=8, examples_per_chunk=4)
-
-    monkeypatch.setattr(run_sampling, "layout_for", small)
-
-
-def made(name: str, out: Path, passes: int = 6, **settings) -> Run:
+def sample_case(name: str, out: Path, passes: int = 6, **settings) -> Run:
     return sample_run(
         sampler(name), data_of(name), out, passes=passes, seed=3, preprocessing=CASES[name][3], **settings
     )
@@ -108,7 +97,7 @@ some_cases = pytest.mark.parametrize("name", one_in(3, CASES))
 
 @pytest.mark.parametrize(("name", "masks"), one_in(3, product(CASES, ("per_pass", "per_example"))))
 def test_a_run_holds_what_the_sampler_gives_and_the_examples(tmp_path: Path, name: str, masks: str) -> None:
-    run = open_run(made(name, tmp_path / "run", masks=masks).path)
+    run = open_run(sample_case(name, tmp_path / "run", masks=masks).path)
     passes = sampler(name).sample(taken(name), passes=6, seed=3, masks=masks)
     fixed = sampler(name).deterministic(taken(name))
     tolerance = {"rtol": 1e-6} if run.targets else {"atol": 1 / 131068 + 1e-7}
@@ -124,29 +113,9 @@ def test_a_run_holds_what_the_sampler_gives_and_the_examples(tmp_path: Path, nam
     verify_run(run.path)
 
 
-class Stop(BaseException):
-    pass
-
-
-@some_cases
-def test_stopped_gone_on_with_and_grown_it_is_the_run_that_was_never_stopped(tmp_path: Path, name: str) -> None:
-    def stop(done: int, total: int) -> None:
-        if done > 0.5 * total:
-            raise Stop
-
-    with pytest.raises(Stop):
-        made(name, tmp_path / "run", progress=stop)
-    made(name, tmp_path / "run")
-    with pytest.raises(Stop):
-        made(name, tmp_path / "run", 10, progress=stop)
-    run, whole = made(name, tmp_path / "run", 10), made(name, tmp_path / "whole", 10)
-    assert contents(tmp_path / "run") == contents(tmp_path / "whole")
-    assert (numbers(run), run.digest) == (numbers(whole), whole.digest)
-
-
 @some_cases
 def test_the_kept_model_of_a_run_gives_its_numbers_again(tmp_path: Path, name: str) -> None:
-    run = made(name, tmp_path / "run")
+    run = sample_case(name, tmp_path / "run")
     again = Sampler.for_run(load_model(run.model_path), run)
     assert (again.task, again.predicts) == (run.manifest.task, run.manifest.predicts)
     adapter, stored = adapter_for_run(again, run), load_stored(run)
@@ -156,21 +125,21 @@ def test_the_kept_model_of_a_run_gives_its_numbers_again(tmp_path: Path, name: s
 
 @some_cases
 def test_new_examples_reach_the_model_as_those_of_the_run_do(tmp_path: Path, name: str) -> None:
-    run = made(name, tmp_path / "run")
+    run = sample_case(name, tmp_path / "run")
     from_data, content = adapter_for_examples(sampler(name), data_of(name), CASES[name][3])
     from_run, stored = adapter_for_run(sampler(name), run), load_stored(run)
     expected = np.asarray(taken(name), object if CASES[name][3] is None else np.float32)
-    for found in (
+    for prepared in (
         from_data.from_stored(content[:]),
         from_run.from_stored(stored[:]),
         from_run.from_inputs(stored[:]),
     ):
-        assert found.dtype == expected.dtype
-        np.testing.assert_array_equal(found, expected)
+        assert prepared.dtype == expected.dtype
+        np.testing.assert_array_equal(prepared, expected)
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "how", "told"),
+    ("name", "data", "how", "message"),
     [
         ("classes of texts", ROWS, None, "`data` should be texts, as the model takes them. Received: rows of numbers"),
         ("classes of texts", TEXTS, SCALER, "`preprocessing` should be left out for texts"),
@@ -181,8 +150,8 @@ def test_new_examples_reach_the_model_as_those_of_the_run_do(tmp_path: Path, nam
         ("classes of rows with a scaler", DataSet(None).with_labels(LABELS), None, "a data set without any"),
     ],
 )
-def test_examples_that_do_not_fit_are_refused_and_nothing_is_written(tmp_path: Path, name, data, how, told) -> None:
-    with pytest.raises(InvalidInputError, match=told) as caught:
+def test_examples_that_do_not_fit_are_refused_and_nothing_is_written(tmp_path: Path, name, data, how, message) -> None:
+    with pytest.raises(InvalidInputError, match=message) as caught:
         sample_run(sampler(name), data, tmp_path / "run", passes=2, preprocessing=how)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -198,15 +167,15 @@ def test_classes_have_no_unit_and_no_names_of_targets(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "told"),
+    ("labels", "message"),
     [
         (TRUE[:, 0], "of 2 targets, as are predicted. Received: 1"),
         (np.array(["a"] * N), "numbers, which a regression predicts"),
         (np.where(np.arange(N) == 4, np.nan, TRUE[:, 0]), "1 of 21 labels are missing or not finite"),
     ],
 )
-def test_labels_that_are_not_those_of_the_targets_are_refused(tmp_path: Path, labels, told) -> None:
-    with pytest.raises(InvalidInputError, match=told):
+def test_labels_that_are_not_those_of_the_targets_are_refused(tmp_path: Path, labels, message) -> None:
+    with pytest.raises(InvalidInputError, match=message):
         sample_run(sampler("targets of rows with variances"), (ROWS, labels), tmp_path / "run", passes=2)
     assert list(tmp_path.iterdir()) == []
 
@@ -244,7 +213,7 @@ def test_a_check_says_what_there_is(name: str, lines: tuple[str, ...]) -> None:
     check = check_model(sampler(name), data_of(name), preprocessing=CASES[name][3])
     printed = check.lines(100)
     for line in lines:
-        assert [found for found in printed if found.startswith(line)], (line, printed)
+        assert any(text.startswith(line) for text in printed), (line, printed)
     fixed, labels = sampler(name).deterministic(taken(name)), data_of(name).labels
     if "classes" in name:
         assert check.quality == (fixed.argmax(axis=1) == labels).mean()

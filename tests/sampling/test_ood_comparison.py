@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,19 +25,42 @@ from tests.sampling.ood_runs import EXAMPLES, PASSES, SIDE, photograph_run, phot
 MAKE = {"image": photograph_run, "row": row_run, "text": text_run}
 
 
+class Study:
+    """Runs of every kind of examples, and what detectors find in sets; each is made once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.run = cache(lambda kind: MAKE[kind](folder / kind))
+        self.scores = cache(lambda kind: compute_ood_scores(sampler_of(self.run(kind)), self.run(kind)))
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return Study(tmp_path_factory.mktemp("runs"))
+
+
 @pytest.fixture(scope="module", params=only(["row"], MAKE))
-def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return MAKE[request.param](tmp_path_factory.mktemp("runs") / request.param)
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return photograph_run(tmp_path_factory.mktemp("photos") / "photos")
+def run(study: Study, kind: str) -> Run:
+    return study.run(kind)
 
 
 @pytest.fixture(scope="module")
-def of_photos(photos: Run) -> OODScores:
-    return compute_ood_scores(sampler_of(photos), photos)
+def compared(study: Study, kind: str) -> OODScores:
+    return study.scores(kind)
+
+
+@pytest.fixture(scope="module")
+def photos(study: Study) -> Run:
+    return study.run("image")
+
+
+@pytest.fixture(scope="module")
+def of_photos(study: Study) -> OODScores:
+    return study.scores("image")
 
 
 def sampler_of(run: Run) -> Sampler:
@@ -44,15 +68,10 @@ def sampler_of(run: Run) -> Sampler:
     return Sampler.for_run(mcviz.load_model(run.model_path), run)
 
 
-@pytest.fixture(scope="module")
-def compared(run: Run) -> OODScores:
-    return compute_ood_scores(sampler_of(run), run)
-
-
 def test_every_set_of_the_kind_is_judged_by_every_detector(run: Run, compared: OODScores) -> None:
-    made = KINDS[run.manifest.examples.kind].ood_sets
-    assert len(made) >= 5
-    assert [each.key for each in compared.sets] == list(made)
+    sets = KINDS[run.manifest.examples.kind].ood_sets
+    assert len(sets) >= 5
+    assert [each.key for each in compared.sets] == list(sets)
     assert set(compared.labels) == set(DETECTORS)
     for each in compared.sets:
         assert len(each) == len(compared.own) == EXAMPLES // 3
@@ -97,8 +116,7 @@ def test_the_own_examples_are_judged_by_what_never_saw_them_and_by_the_run_s_own
 def test_a_detector_of_the_passes_asks_the_same_masks_of_a_set_as_of_the_run(photos: Run, of_photos: OODScores) -> None:
     """The run's own images, given as a set: what passes say of them is what the run holds."""
     given = read_set(sampler_of(photos), photos, photos.path)
-    found = compute_ood_scores(sampler_of(photos), photos, [given], kept=of_photos)
-    of_itself = found.sets[-1]
+    of_itself = compute_ood_scores(sampler_of(photos), photos, [given], kept=of_photos).sets[-1]
     places = np.sort(np.random.default_rng(0).permutation(len(photos))[:500])
     expected = photos.scores()["mutual_information"].to_numpy()[places]
     np.testing.assert_allclose(of_itself.scores["mutual_information"], expected, atol=2e-4)
@@ -138,22 +156,23 @@ def test_a_given_set_is_added_and_comes_once(photos: Run, of_photos: OODScores, 
     assert again.sets[-1].source == str(tmp_path / "mine.npz")
 
 
-def test_how_far_it_is_only_goes_up_and_what_is_stopped_is_not_kept(photos: Run, tmp_path: Path) -> None:
-    shutil.copytree(photos.path, tmp_path / "copy", ignore=shutil.ignore_patterns("derived"))
-    copy, told = mcviz.open_run(tmp_path / "copy"), []
+def test_how_far_it_is_only_goes_up_and_what_is_stopped_is_not_kept(study: Study, tmp_path: Path) -> None:
+    shutil.copytree(study.run("row").path, tmp_path / "copy", ignore=shutil.ignore_patterns("derived"))
+    copy, stages = mcviz.open_run(tmp_path / "copy"), []
 
     def stop(what: str, done: float) -> None:
-        told.append((what, done))
+        stages.append((what, done))
         if done > 0.6:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         compute_ood_scores(sampler_of(copy), copy, stage=stop)
     assert load_ood_scores(copy) is None
-    compute_ood_scores(sampler_of(copy), copy, stage=lambda what, done: told.append((what, done)))
-    shares = [done for _, done in told[len(told) // 2 :]]
-    assert len({what for what, _ in told}) > 8
-    assert 0 <= min(done for _, done in told) <= max(done for _, done in told) <= 1
+    stopped = len(stages)
+    compute_ood_scores(sampler_of(copy), copy, stage=lambda what, done: stages.append((what, done)))
+    shares = [done for _, done in stages[stopped:]]
+    assert len({what for what, _ in stages}) > 8
+    assert 0 <= min(done for _, done in stages) <= max(done for _, done in stages) <= 1
     assert shares == sorted(shares)
 
 
@@ -177,18 +196,18 @@ def test_the_command_prints_a_table_of_photographs_and_all_as_json(
         assert label in printed
     assert printed.startswith("The verdict stops ")
     assert main(["ood", photos.path, "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    report = json.loads(capsys.readouterr().out)
     kept = load_ood_scores(photos)
-    assert len(found["in_words"]) == 3
-    (others,) = (each for each in found["sets"] if each["label"] == "others")
+    assert len(report["in_words"]) == 3
+    (others,) = (each for each in report["sets"] if each["label"] == "others")
     assert others["source"] == str(tmp_path / "others.npz")
     assert set(others["figures"]) == set(DETECTORS)
-    assert found["held_out_stopped"]["value"] == kept.own.stopped.value
-    assert tuple(found["held_out_stopped"]["by_chance"].values()) == kept.stopped_by_chance
-    assert found["passes"] == PASSES
+    assert report["held_out_stopped"]["value"] == kept.own.stopped.value
+    assert tuple(report["held_out_stopped"]["by_chance"].values()) == kept.stopped_by_chance
+    assert report["passes"] == PASSES
     of_python = mcviz.ood(photos)
-    assert {"run": photos.path, **json.loads(orjson.dumps(of_python.as_dict()))} == found
-    assert " ".join(found["in_words"]) == of_python.in_words
+    assert {"run": photos.path, **json.loads(orjson.dumps(of_python.as_dict()))} == report
+    assert " ".join(report["in_words"]) == of_python.in_words
 
 
 def test_ood_gives_a_row_a_set_and_computes_those_that_are_added(
@@ -197,19 +216,19 @@ def test_ood_gives_a_row_a_set_and_computes_those_that_are_added(
     assert save_ood_scores(photos, of_photos)
     np.savez(tmp_path / "black.npz", images=np.zeros((20, SIDE, SIDE, 3), np.uint8))
     stages: list[float] = []
-    found = mcviz.ood(photos, tmp_path / "black.npz", stage=lambda _, done: stages.append(done))
+    comparison = mcviz.ood(photos, tmp_path / "black.npz", stage=lambda _, done: stages.append(done))
     assert stages == sorted(stages) != []
-    table = found.table
-    assert list(table.index) == [*(each.label for each in found.hardest_first()), found.own.label]
-    assert set(table.index) == {*(each.label for each in of_photos.sets), "black", found.own.label}
-    assert table.loc["black", ["examples", "stopped"]].tolist() == [20, found.sets[-1].stopped.value]
+    table = comparison.table
+    assert list(table.index) == [*(each.label for each in comparison.hardest_first()), comparison.own.label]
+    assert set(table.index) == {*(each.label for each in of_photos.sets), "black", comparison.own.label}
+    assert table.loc["black", ["examples", "stopped"]].tolist() == [20, comparison.sets[-1].stopped.value]
     assert table.loc["black", [VERDICT, f"{VERDICT}_low"]].tolist() == [
-        found.sets[-1].interval(VERDICT).value,
-        found.sets[-1].interval(VERDICT).low,
+        comparison.sets[-1].interval(VERDICT).value,
+        comparison.sets[-1].interval(VERDICT).low,
     ]
-    assert table.loc[found.own.label, "stopped"] == found.own.stopped.value
-    assert table[list(found.labels)].iloc[-1].isna().all()
-    assert "<td>black</td><td>20</td>" in found._repr_html_()
+    assert table.loc[comparison.own.label, "stopped"] == comparison.own.stopped.value
+    assert table[list(comparison.labels)].iloc[-1].isna().all()
+    assert "<td>black</td><td>20</td>" in comparison._repr_html_()
 
 
 def test_the_command_says_what_a_run_lacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -218,13 +237,14 @@ def test_the_command_says_what_a_run_lacks(tmp_path: Path, capsys: pytest.Captur
     assert "was kept without its model" in capsys.readouterr().err
 
 
-def test_a_model_that_does_not_end_in_a_dense_layer_has_all_detectors_but_one(photos: Run, monkeypatch) -> None:
+def test_a_model_that_does_not_end_in_a_dense_layer_has_all_detectors_but_one(study: Study, monkeypatch) -> None:
     from mcviz.errors import UnsuitableModelError
 
     def refuse(*_: object) -> None:
         raise UnsuitableModelError("no dense layer")
 
     monkeypatch.setattr("mcviz.sampling.keras.network.penultimate_activations", refuse)
-    found = compute_ood_scores(sampler_of(photos), photos)
-    assert set(DETECTORS) - set(found.labels) == {NEIGHBOURS_OF_LAST}
-    assert set(found.sets[0].scores) == set(found.labels)
+    run = study.run("row")
+    scores = compute_ood_scores(sampler_of(run), run)
+    assert set(DETECTORS) - set(scores.labels) == {NEIGHBOURS_OF_LAST}
+    assert set(scores.sets[0].scores) == set(scores.labels)

@@ -57,18 +57,18 @@ def test_noise_is_distributed_otherwise_and_examples_drawn_alike_are_not(
     assert np.median(p_values) > 0.01
 
 
-def told(capsys: pytest.CaptureFixture[str], old: Run, new: Run) -> tuple[list[str], dict]:
+def refer(capsys: pytest.CaptureFixture[str], old: Run, new: Run) -> tuple[list[str], dict]:
     assert main(["refer", new.path, "--calibrated-on", old.path, "--budget", "30", "--json"]) == 0
     printed = capsys.readouterr()
     return [line for line in printed.err.splitlines() if "OOD" in line], json.loads(printed.out)
 
 
 def test_a_referral_warns_of_examples_that_are_not_alike(capsys, runs: dict[str, Run]) -> None:
-    (warning,), found = told(capsys, runs["old"], runs["noise"])
+    (warning,), report = refer(capsys, runs["old"], runs["noise"])
     assert "The OOD score is distributed otherwise" in warning
-    assert any("The OOD score" in each for each in found["warnings"])
-    assert not told(capsys, runs["old"], runs["alike"])[0]
-    assert not told(capsys, runs["old"], runs["old"])[0], "the same examples are alike"
+    assert any("The OOD score" in each for each in report["warnings"])
+    assert not refer(capsys, runs["old"], runs["alike"])[0]
+    assert not refer(capsys, runs["old"], runs["old"])[0], "the same examples are alike"
 
 
 def test_too_few_examples_to_compare_are_said_and_the_referral_is_made(
@@ -78,16 +78,16 @@ def test_too_few_examples_to_compare_are_said_and_the_referral_is_made(
     few = sample_run(model, DataSet(bars(labels, 4), labels), tmp_path / "few", passes=10)
     with pytest.raises(InvalidInputError, match="Sample at least 40"):
         ood_shift(Sampler(model), few, runs["noise"])
-    (warning,), found = told(capsys, few, runs["noise"])
+    (warning,), report = refer(capsys, few, runs["noise"])
     assert "not compared by the OOD score" in warning
-    assert found["examples"] == 300
+    assert report["examples"] == 300
 
 
 def test_without_tensorflow_or_without_examples_it_is_left_out(
     capsys, runs: dict[str, Run], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("mcviz.extras.find_spec", {"tensorflow": None}.get)
-    assert not told(capsys, runs["old"], runs["noise"])[0]
+    assert not refer(capsys, runs["old"], runs["noise"])[0]
     monkeypatch.undo()
     probs = [runs[name].probs_block(0, None) for name in ("old", "noise")]
     old = mcviz.write_run(tmp_path / "old", probs[0], labels=runs["old"].labels)

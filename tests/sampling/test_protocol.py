@@ -5,34 +5,31 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from msgspec.structs import replace
 
 from mcviz.choices import MASKS
 from mcviz.data import as_model_input
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
-from mcviz.sampling import Sampler, engine, run_sampling
+from mcviz.sampling import Sampler, engine
 from mcviz.sampling.adapters import adapter_for_run
 from mcviz.sampling.base import ModelSettings, Network
 from mcviz.sampling.masks import draw_active_mask, draw_random_numbers
 from mcviz.sampling.ood import find_neighbours, fit_ood_detector, ood_verdict, unit_features
 from mcviz.sampling.run_sampling import sample_run
+from tests.factories import Stop, stop_after
 from tests.requiring import require_torch
 from tests.runs.making import contents
 from tests.sampling.fake import Arrays, FakeNetwork, make_arrays
 from tests.test_no_tensorflow import imported_by
 
+pytestmark = pytest.mark.usefixtures("small_blocks")
 TWO_INPUTS = pytest.param("PyTorch of two inputs", marks=pytest.mark.exhaustive)
 CLASSIFICATIONS = [
     "fake", "fake, factored", "fake of two inputs", "Keras", "Keras, factored", "PyTorch", "PyTorch, factored",
 ]  # fmt: skip
 BACKENDS = [*CLASSIFICATIONS, "fake regression", TWO_INPUTS]
 IMAGES = np.random.default_rng(0).integers(0, 256, (37, 6, 5, 1), dtype=np.uint8)
-
-
-class Stop(BaseException):
-    pass
 
 
 def keras_network(arrays: Arrays, factored: bool) -> Network:
@@ -77,26 +74,9 @@ def sampler(request: pytest.FixtureRequest, samplers: dict[str, Sampler]) -> Sam
     return samplers[request.param]
 
 
-@pytest.fixture(autouse=True)
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several shards in few images."""
-    layout = run_sampling.layout_for
-    monkeypatch.setattr(
-        run_sampling, "layout_for", lambda *sizes: replace(layout(*sizes), examples_per_shard=8, examples_per_chunk=4)
-    )
-
-
 every_backend = pytest.mark.parametrize("sampler", BACKENDS, indirect=True)
 every_classification = pytest.mark.parametrize("sampler", [*CLASSIFICATIONS, TWO_INPUTS], indirect=True)
 both_masks = pytest.mark.parametrize("masks", MASKS)
-
-
-def stop_after(share: float):
-    def progress(done: int, total: int) -> None:
-        if done > share * total:
-            raise Stop
-
-    return progress
 
 
 def expected_passes(sampler: Sampler, count: int, passes: int, seed: int, masks: str | None) -> np.ndarray:
@@ -182,7 +162,10 @@ def test_a_run_that_is_stopped_and_one_that_grows_are_the_run_that_was_made_in_o
     for share in (0.3, 0.7):
         with pytest.raises(Stop):
             sample_run(sampler, IMAGES, tmp_path / "run", passes=9, masks=masks, progress=stop_after(share))
-    sample_run(sampler, IMAGES, tmp_path / "run", passes=9, masks=masks)
+    counts: list[tuple[int, int]] = []
+    sample_run(sampler, IMAGES, tmp_path / "run", passes=9, masks=masks, progress=lambda *each: counts.append(each))
+    assert counts[0] == (24 * 9, 37 * 9)  # three shards of eight were finished
+    assert counts[-1] == (37 * 9, 37 * 9)
     with pytest.raises(Stop):
         sample_run(sampler, IMAGES, tmp_path / "run", passes=20, masks=masks, progress=stop_after(0.5))
     grown = sample_run(sampler, IMAGES, tmp_path / "run", passes=20, masks=masks)
@@ -291,6 +274,8 @@ def test_a_progress_that_raises_ends_the_work(sampler: Sampler, monkeypatch: pyt
     assert 0.3 * total < done < total
     calls.clear()
     whole = sampler.sample(images, passes=300, progress=lambda *counts: calls.append(counts))
+    assert len(calls) > 2
+    assert calls == sorted(calls)
     assert calls[-1] == (total, total)
     np.testing.assert_array_equal(sampler.sample(images, passes=300), whole)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from msgspec.structs import replace
 
 from mcviz.cli import main
 from mcviz.data import DataSet, as_model_input
@@ -17,37 +16,24 @@ from mcviz.errors import (
     RunExistsError,
     UnsuitableModelError,
 )
-from mcviz.runs import Layout, open_run, runs_table, verify_run
+from mcviz.runs import open_run, runs_table, verify_run
 from mcviz.sampling import run_sampling
 from mcviz.sampling.keras.model_files import load_model
 from mcviz.sampling.keras.network import model_digest
 from mcviz.sampling.run_sampling import sample_run
 from mcviz.sampling.sampler import Sampler, sample
 from tests.cases import only
+from tests.factories import Stop, dropout_network, stop_after
 from tests.runs.making import contents, numbers
 from tests.sampling.fake import FakeNetwork, make_arrays
 
+pytestmark = pytest.mark.usefixtures("small_blocks")
 HALF_A_STEP = 0.5 / 65534 + 2**-24
-
-
-def small_network(seed: int = 0, rate: float = 0.5) -> keras.Model:
-    keras.utils.set_random_seed(seed)
-    layers = keras.layers
-    return keras.Sequential(
-        [
-            keras.Input((6, 5, 1)),
-            layers.Flatten(name="flat"),
-            layers.Dense(16, activation="relu", name="hidden"),
-            layers.Dropout(rate, seed=1, name="dropped"),
-            layers.Dense(4, activation="softmax", name="classes"),
-        ],
-        name="small",
-    )
 
 
 @pytest.fixture(scope="module")
 def keras_network() -> keras.Model:
-    return small_network()
+    return dropout_network((6, 5, 1), hidden=16)
 
 
 @pytest.fixture
@@ -61,29 +47,6 @@ def data() -> DataSet:
     return DataSet(
         numbers_.integers(0, 256, (21, 6, 5, 1), dtype=np.uint8), numbers_.integers(0, 4, 21, dtype=np.int64)
     )
-
-
-@pytest.fixture(autouse=True)
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several blocks in few images."""
-    layout = run_sampling.layout_for
-
-    def small(*sizes) -> Layout:
-        return replace(layout(*sizes), examples_per_shard=8, examples_per_chunk=4)
-
-    monkeypatch.setattr(run_sampling, "layout_for", small)
-
-
-class Stop(BaseException):
-    pass
-
-
-def stop_after(share: float):
-    def progress(done: int, total: int) -> None:
-        if done > share * total:
-            raise Stop
-
-    return progress
 
 
 @pytest.mark.parametrize("masks", ["per_pass", "per_example"])
@@ -107,6 +70,7 @@ def test_a_run_is_sampled_again_at_another_rate_by_its_own_examples_and_its_own_
     again = sample_run(keras_network, trained, tmp_path / "again", passes=4, rate=0.2)
     by_path = sample_run(trained.model_path, trained.path, tmp_path / "by-path", passes=4, rate=0.2)
     typed = ["--model", trained.path, "--data", trained.path, "--out", str(tmp_path / "typed"), "--passes", "4"]
+    assert main(["sample", *typed, "--rate", "1.2"]) == 2
     assert main(["sample", *typed, "--rate", "0.2"]) == 0
     assert {run.digest for run in (again, by_path, open_run(tmp_path / "typed"))} == {expected.digest}
     assert (trained.manifest.rates, again.manifest.rates) == ("0.5", "0.2")
@@ -145,31 +109,6 @@ def test_the_manifest_says_how_it_was_made(tmp_path: Path, keras_network: keras.
     assert set(manifest.created) == {"started", "finished", "versions"}
     assert (manifest.images.lowest, manifest.images.highest) == (data.images.min(), data.images.max())
     assert manifest.model.name == "small"
-
-
-def test_stopped_and_gone_on_with_it_is_the_run_that_was_never_stopped(
-    tmp_path: Path, network: FakeNetwork, data: DataSet
-) -> None:
-    whole = sample_run(network, data, tmp_path / "whole", passes=9)
-    for share in (0.5, 0.8):
-        with pytest.raises(Stop):
-            sample_run(network, data, tmp_path / "stopped", passes=9, progress=stop_after(share))
-    done: list[tuple[int, int]] = []
-    resumed = sample_run(network, data, tmp_path / "stopped", passes=9, progress=lambda *counts: done.append(counts))
-    assert done[0] == (16 * 9, 21 * 9)
-    assert done[-1] == (21 * 9, 21 * 9)
-    assert numbers(resumed) == numbers(whole)
-    assert resumed.digest == whole.digest
-
-
-@pytest.mark.parametrize("masks", ["per_pass", "per_example"])
-def test_more_passes_are_the_run_that_had_them_from_the_start(
-    tmp_path: Path, network: FakeNetwork, data: DataSet, masks: str
-) -> None:
-    sample_run(network, data, tmp_path / "grown", passes=7, masks=masks)
-    sample_run(network, data, tmp_path / "grown", passes=11, masks=masks)
-    sample_run(network, data, tmp_path / "whole", passes=11, masks=masks)
-    assert contents(tmp_path / "grown") == contents(tmp_path / "whole")
 
 
 def test_a_run_of_a_product_that_is_missing_is_opened_and_not_gone_on_with(
@@ -243,7 +182,7 @@ def test_in_stages_it_is_the_run_that_was_sampled_in_one_go_wherever_it_is_stopp
     tmp_path: Path, network: FakeNetwork, data: DataSet, monkeypatch: pytest.MonkeyPatch, share: float
 ) -> None:
     monkeypatch.setattr(run_sampling.SamplerSource, "passes_at_once", 3)
-    told: list[tuple[int, int]] = []
+    counts: list[tuple[int, int]] = []
     known = np.zeros(21, int)
     seen: dict[int, np.ndarray] = {}
 
@@ -255,7 +194,7 @@ def test_in_stages_it_is_the_run_that_was_sampled_in_one_go_wherever_it_is_stopp
             seen[manifest.passes] = known.copy()
 
     def progress(done: int, total: int) -> None:
-        told.append((done, total))
+        counts.append((done, total))
 
     out = tmp_path / "run"
     if share:
@@ -268,9 +207,9 @@ def test_in_stages_it_is_the_run_that_was_sampled_in_one_go_wherever_it_is_stopp
     assert max(seen) == 30
     if not share:
         assert list(seen) == [3, 12, 30]
-    done = [each for each, _ in told]
+    done = [each for each, _ in counts]
     assert done == sorted(done)
-    assert told[-1] == (21 * 30, 21 * 30)
+    assert counts[-1] == (21 * 30, 21 * 30)
 
 
 def test_a_model_is_the_same_in_memory_saved_and_loaded(tmp_path: Path, keras_network: keras.Model) -> None:
@@ -279,8 +218,8 @@ def test_a_model_is_the_same_in_memory_saved_and_loaded(tmp_path: Path, keras_ne
     assert model_digest(loaded) == model_digest(keras_network)
     loaded.compile("adam", "categorical_crossentropy")
     assert model_digest(loaded) == model_digest(keras_network)
-    assert model_digest(small_network(seed=1)) != model_digest(keras_network)
-    assert model_digest(small_network(rate=0.25)) != model_digest(keras_network)
+    assert model_digest(dropout_network((6, 5, 1), hidden=16, seed=1)) != model_digest(keras_network)
+    assert model_digest(dropout_network((6, 5, 1), hidden=16, rate=0.25)) != model_digest(keras_network)
     loaded.layers[-1].bias.assign_add([0, 0, 0, 1e-7])
     assert model_digest(loaded) != model_digest(keras_network)
 
@@ -294,7 +233,7 @@ def test_sampling_does_not_change_what_a_model_is(tmp_path: Path, keras_network:
 
 
 def test_the_kept_model_has_no_optimizer_and_gives_the_same_passes(tmp_path: Path, data: DataSet) -> None:
-    network = small_network()
+    network = dropout_network((6, 5, 1), hidden=16)
     network.compile("adam", "sparse_categorical_crossentropy")
     network.fit(as_model_input(data.images), data.labels, verbose=0)
     run = sample_run(network, data, tmp_path / "run", passes=5)
@@ -412,7 +351,7 @@ def test_what_is_not_there(tmp_path: Path, keras_network: keras.Model, data: Dat
     with pytest.raises(DataNotFoundError, match=r"no\.npz"):
         sample_run(keras_network, tmp_path / "no.npz", tmp_path / "run")
     with pytest.raises(UnsuitableModelError, match="rate of every stochastic layer is 0"):
-        sample_run(small_network(rate=0.0), data, tmp_path / "run")
+        sample_run(dropout_network((6, 5, 1), rate=0.0), data, tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -422,17 +361,16 @@ def test_a_memory_address(network: FakeNetwork, data: DataSet, tmp_path: Path) -
     assert open_run(address).probs(20).shape == (3, 4)
 
 
-def test_memory_stays_flat_while_blocks_finish(tmp_path: Path, keras_network: keras.Model) -> None:
+def test_memory_stays_flat_while_blocks_finish(tmp_path: Path, network: FakeNetwork) -> None:
     """The most that is allocated at once is the same for three times the blocks, but for what grows with the images."""
     import tracemalloc
 
     peaks = []
+    sample_run(network, np.zeros((8, 6, 5, 1), np.uint8), tmp_path / "warm", passes=2000)
     for blocks in (4, 12):
         images = np.zeros((8 * blocks, 6, 5, 1), np.uint8)
-        sample_run(keras_network, images, tmp_path / "warm", passes=2000, resume=False)
         tracemalloc.start()
-        sample_run(keras_network, images, tmp_path / f"run-{blocks}", passes=2000)
+        sample_run(network, images, tmp_path / f"run-{blocks}", passes=2000)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-        (tmp_path / "warm").rename(tmp_path / f"warm-{blocks}")
     assert peaks[1] < 1.2 * peaks[0]

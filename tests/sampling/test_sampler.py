@@ -1,7 +1,5 @@
 """What `sample` takes and refuses, and what it says."""
 
-import threading
-
 import keras
 import numpy as np
 import pytest
@@ -9,21 +7,16 @@ from keras import layers
 
 from mcviz import load_model
 from mcviz.errors import DataNotFoundError, InvalidInputError, UnsuitableModelError
-from mcviz.sampling import Sampler, StochasticLayer, engine, sample
+from mcviz.sampling import Sampler, StochasticLayer, sample
 from tests.sampling.keras.zoo import CLASSES, AlwaysOn, Subclassed, images_for, make, outputs_while_prepared, sequential
 
-pytestmark = pytest.mark.lowest
+pytestmark = [pytest.mark.lowest, pytest.mark.usefixtures("same_weights_every_time")]
 
 
 def dense_model(last: keras.Layer | None = None, rate: float = 0.5) -> keras.Model:
     keras.utils.set_random_seed(1)
     last = last or layers.Dense(CLASSES, activation="softmax")
     return sequential((4,), layers.Dense(8, activation="relu"), layers.Dropout(rate), last)
-
-
-@pytest.fixture(autouse=True)
-def _same_weights_every_time() -> None:
-    keras.utils.set_random_seed(1)
 
 
 IMAGES = np.random.default_rng(0).random((5, 4), dtype=np.float32)
@@ -248,30 +241,6 @@ def test_randomness_that_does_not_come_from_keras_is_refused():
 
     with pytest.raises(UnsuitableModelError, match="do not come from Keras"):
         Sampler(sequential((4,), Foreign(0.5), layers.Dense(3)))
-
-
-def test_progress_counts_predictions_up_to_all(monkeypatch):
-    monkeypatch.setattr(engine, "_thread_limit", 1)  # at most three pieces of work finish between two calls
-    seen: list[tuple[int, int]] = []
-    sample(dense_model(), np.repeat(IMAGES, 100, axis=0), passes=300, progress=lambda *counts: seen.append(counts))
-    assert len(seen) > 2
-    assert seen == sorted(seen)
-    assert seen[-1] == (150_000, 150_000)
-
-
-class Stopped(BaseException):
-    pass
-
-
-def test_what_progress_raises_ends_the_sampling_and_leaves_no_thread():
-    def stop(done: int, total: int) -> None:
-        raise Stopped
-
-    sampler, before = Sampler(dense_model()), threading.active_count()
-    with pytest.raises(Stopped):
-        sampler.sample(np.repeat(IMAGES, 100, axis=0), passes=500, progress=stop)
-    assert threading.active_count() == before
-    assert sampler.sample(IMAGES, passes=2).shape == (2, 5, CLASSES)
 
 
 def test_a_model_from_a_file_is_the_model_that_was_saved(tmp_path):

@@ -198,14 +198,14 @@ def lambda_of_tfsm_layer(folder: Path) -> Path:
         "config": "TFSMLayer",
         "registered_name": "TFSMLayer",
     }
-    made = {
+    call = {
         **NOBODYS,
         "class_name": "Lambda",
         "name": "made",
         "config": {"name": "made", "function": function, "arguments": {"call_endpoint": "serve"}},
         "inbound_nodes": [{"args": [], "kwargs": {"inputs": str(saved_model(folder))}}],
     }
-    config["config"]["layers"].append(made)
+    config["config"]["layers"].append(call)
     return with_config(path, config)
 
 

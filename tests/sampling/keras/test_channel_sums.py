@@ -1,5 +1,6 @@
 """SpatialDropout → convolution, factored: the same numbers as anew in every pass, and as a slow sum in float64."""
 
+from itertools import cycle
 from types import SimpleNamespace
 
 import keras
@@ -18,10 +19,7 @@ from tests.sampling.keras.zoo import (
     sequential,
 )
 
-
-@pytest.fixture(autouse=True)
-def _same_weights_every_time() -> None:
-    keras.utils.set_random_seed(1)
+pytestmark = pytest.mark.usefixtures("same_weights_every_time")
 
 
 def network(*stack: keras.Layer, item: tuple[int, ...] = (9, 9, 4)) -> keras.Model:
@@ -45,8 +43,7 @@ STACKS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("masks", MASKS)
-@pytest.mark.parametrize("name", STACKS)
+@pytest.mark.parametrize(("name", "masks"), [*zip(STACKS, cycle(MASKS)), ("another dropout behind", "per_example")])
 def test_a_convolution_in_every_pass_agrees_on_the_same_masks(name, masks):
     model = STACKS[name]()
     fast, slow = Sampler(model), Sampler(model, product="matmul")

@@ -47,12 +47,12 @@ def is_private(name: str) -> bool:
 
 
 def test_no_other_file_touches_what_is_private_in_a_framework() -> None:
-    found = {
+    uses_by_file = {
         path.name: uses
         for path in (PACKAGE / "sampling").rglob("*.py")
         if path not in (THE_ONE_FILE, THAT_OF_TORCH) and (uses := list(private_uses(ast.parse(path.read_text()))))
     }
-    assert found == {}
+    assert uses_by_file == {}
 
 
 def test_the_check_sees_what_it_looks_for() -> None:
@@ -92,7 +92,7 @@ def test_another_backend_is_refused() -> None:
 def test_a_backend_that_is_not_installed_is_told_at_the_first_use() -> None:
     """The first use of a model, in a process of its own: by then Keras has read the setting for good."""
     code = "import mcviz\ntry: mcviz.sample(None, [[1.0]])\nexcept mcviz.McvizError as error: print(error)"
-    told = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"KERAS_BACKEND": "no-such-backend"},
         cwd=PACKAGE.parent,
@@ -100,5 +100,5 @@ def test_a_backend_that_is_not_installed_is_told_at_the_first_use() -> None:
         text=True,
         check=True,
     )
-    assert "TensorFlow backend. Received: " in told.stdout
-    assert "Set KERAS_BACKEND=tensorflow" in told.stdout
+    assert "TensorFlow backend. Received: " in completed.stdout
+    assert "Set KERAS_BACKEND=tensorflow" in completed.stdout

@@ -3,6 +3,7 @@
 import threading
 from functools import cache
 from itertools import cycle, product
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -25,15 +26,32 @@ every_model_and_mode = pytest.mark.parametrize(
 )
 
 
+class Prepared(NamedTuple):
+    """A sampler of a model that was compiled and trained for a step, and what that model was before it was prepared."""
+
+    sampler: Sampler
+    state: list[bytes]
+    attributes: list[set[str]]
+
+
 @cache
+def prepare(name: str) -> Prepared:
+    model = make(name)
+    model.compile("adam", "sparse_categorical_crossentropy", run_eagerly=True)
+    model.train_on_batch(images_for(model, 8), np.arange(8) % CLASSES)
+    state, attributes = state_of(model), attributes_of(model)
+    return Prepared(Sampler(model), state, attributes)
+
+
 def sampler(name: str) -> Sampler:
-    return Sampler(make(name))
+    return prepare(name).sampler
 
 
 @cache
 def passes_of_the_loop(name: str) -> np.ndarray:
     """(PASSES, 3, C) by Keras's own layers with `training=True`, BatchNormalization frozen, a draw for each row."""
     model = make(name)
+    model.set_weights(sampler(name).model.get_weights())
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False
@@ -110,22 +128,23 @@ def test_threads_get_the_serial_result(name):
 
 @every_model
 def test_the_model_stays_byte_for_byte_what_it_was(name):
-    model = make(name)
-    model.compile("adam", "sparse_categorical_crossentropy", run_eagerly=True)
+    (fresh, state, attributes), model = prepare(name), sampler(name).model
     images = images_for(model, 8)
-    model.train_on_batch(images, np.arange(8) % CLASSES)
-    before, attributes = state_of(model), [set(vars(layer)) for layer in model._flatten_layers()]
-    fresh = Sampler(model)
     fresh.sample(images, passes=3)
     fresh.sample(images, passes=3, masks="per_example")
     fresh.deterministic(images)
-    assert state_of(model) == before
-    assert [set(vars(layer)) for layer in model._flatten_layers()] == attributes
+    assert state_of(model) == state
+    assert attributes_of(model) == attributes
     taken = tf.constant(images) if images.dtype == object else images  # Keras predicts no numpy array of texts
     predicted = model.predict(taken, verbose=0)
     if name != "own layer, always on":
         np.testing.assert_allclose(fresh.deterministic(images), predicted, atol=1e-6)
         np.testing.assert_array_equal(model.predict(taken, verbose=0), predicted)
+
+
+def attributes_of(model: keras.Model) -> list[set[str]]:
+    """The names of what its layers hold."""
+    return [set(vars(layer)) for layer in model._flatten_layers()]
 
 
 def state_of(model: keras.Model) -> list[bytes]:

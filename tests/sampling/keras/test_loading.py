@@ -31,10 +31,10 @@ def test_a_class_of_one_s_own_is_named_and_the_remedy_too(tmp_path: Path, make, 
     model = make()
     model(np.zeros((1, 4), np.float32))
     model.save(tmp_path / "m.keras")
-    told = (
+    message = (
         rf"'{name}' is none of Keras's\. .* @keras\.saving\.register_keras_serializable\(\), and use mcviz\.sample_run"
     )
-    with pytest.raises(UnsuitableModelError, match=told):
+    with pytest.raises(UnsuitableModelError, match=message):
         load_model(tmp_path / "m.keras")
 
 
@@ -45,10 +45,10 @@ def test_a_file_of_pytorch_is_told_what_is_missing_and_nothing_else(tmp_path: Pa
     with zipfile.ZipFile(tmp_path / name, "w") as archive:  # as torch.save writes it
         for member in ("m/data.pkl", "m/byteorder", "m/data/0", "m/version"):
             archive.writestr(member, "3")
-    with pytest.raises(UnsuitableModelError, match=r"--model package\.module:function --weights FILE") as told:
+    with pytest.raises(UnsuitableModelError, match=r"--model package\.module:function --weights FILE") as refused:
         load_model(tmp_path / name, trust=trust)
     for wrong in ("--trust-model", "--import", "model.save", "Keras cannot"):
-        assert wrong not in str(told.value)
+        assert wrong not in str(refused.value)
 
 
 def test_what_is_no_model_at_all(tmp_path: Path) -> None:

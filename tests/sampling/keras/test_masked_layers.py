@@ -30,10 +30,7 @@ from tests.sampling.keras.zoo import (
     sequential,
 )
 
-
-@pytest.fixture(autouse=True)
-def _same_weights_every_time() -> None:
-    keras.utils.set_random_seed(1)
+pytestmark = pytest.mark.usefixtures("same_weights_every_time")
 
 
 def plan_of(sampler: Sampler):
@@ -57,8 +54,15 @@ def unfactored(monkeypatch: pytest.MonkeyPatch) -> Callable[[keras.Model], Sampl
     return make_sampler
 
 
-@pytest.mark.parametrize("masks", MASKS)
-@pytest.mark.parametrize("name", ["small reference network", "nested models", "Dropout", "Dropout on the images"])
+@pytest.mark.parametrize(
+    ("name", "masks"),
+    [
+        *(("small reference network", masks) for masks in MASKS),
+        ("nested models", "per_pass"),
+        ("Dropout", "per_example"),
+        ("Dropout on the images", "per_pass"),
+    ],
+)
 def test_row_by_row_agrees_on_the_same_masks(name, masks, unfactored):
     model = make(name)
     fast, slow = Sampler(model), unfactored(model)
@@ -150,12 +154,11 @@ def test_sums_of_subsets_have_the_same_bits_whatever_passes_are_asked_for(size, 
 
 
 @pytest.mark.parametrize("masks", MASKS)
-@pytest.mark.parametrize("product", PRODUCTS)
-def test_any_split_of_images_and_passes_gives_the_same_bits(product, masks):
+def test_any_split_of_images_and_passes_gives_the_same_bits_by_matrix_products_too(masks):
     model = make("small reference network")
-    sampler, images = Sampler(model, product=product), images_for(model, 37)
+    sampler, images = Sampler(model, product="matmul"), images_for(model, 37)
     whole = sampler.sample(images, passes=700, seed=4, masks=masks)
-    assert sampler.product == product
+    assert sampler.product == "matmul"
     parts = (slice(0, 3), slice(0, 1)), (slice(250, 520), slice(5, 37)), (slice(512, 700), slice(15, 17))
     assert_parts_have_the_bits_of(whole, sampler, images, parts, seed=4, masks=masks)
 
@@ -186,7 +189,7 @@ def test_without_numba_it_is_the_matrix_product_and_the_description_says_so(with
     sampler = Sampler(make("small reference network"))
     assert sampler.product == "matmul"
     assert "numba cannot be imported (No module named 'numba'), so the passes take" in sampler.description()
-    assert "numba" not in Sampler(make("LSTM")).description()
+    assert "numba" not in Sampler(make("AlphaDropout")).description()
     with pytest.raises(MissingPackageError, match=r"need numba.*No module named 'numba'.*Type: pip install"):
         Sampler(make("small reference network"), product="subset_sums")
 

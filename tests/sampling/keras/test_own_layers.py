@@ -43,16 +43,16 @@ def model(kind: str, way: str) -> keras.Model:
     if way == "functional":
         first, last = layers.Dense(8, activation="relu"), layers.Dense(CLASSES, activation="softmax")
         return sequential((6,), first, own, last)
-    made = OwnModel(own, eager=way == "eager")
-    made(IMAGES)
-    return made
+    built = OwnModel(own, eager=way == "eager")
+    built(IMAGES)
+    return built
 
 
 @cache
 def sampler(kind: str, way: str) -> Sampler:
-    made = Sampler(model(kind, way), stochastic=(OWN[kind],))
-    made.deterministic(IMAGES)
-    return made
+    prepared = Sampler(model(kind, way), stochastic=(OWN[kind],))
+    prepared.deterministic(IMAGES)
+    return prepared
 
 
 WAYS = ("functional", "subclassed", "eager")

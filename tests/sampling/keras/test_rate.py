@@ -8,7 +8,6 @@ import pytest
 from keras import layers
 
 import mcviz
-from mcviz.cli import main
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.sampling import Sampler
 from tests.cases import one_in
@@ -94,14 +93,3 @@ def test_a_run_at_another_rate_says_so_and_its_model_is_sampled_at_it_again(tmp_
     assert again.rate == 0.3
     probs = run.predictions_block(0, None)
     np.testing.assert_allclose(again.sample(examples, passes=8, seed=2), probs, atol=1e-4)
-
-
-def test_the_command_samples_at_the_rate_that_is_asked_for(tmp_path) -> None:
-    model, data = BUILDERS["Dropout"](0.5), tmp_path / "data.npy"
-    model.save(tmp_path / "model.keras")
-    np.save(data, some_examples(model))
-    command = ["sample", "--model", str(tmp_path / "model.keras"), "--data", str(data), "--passes", "8"]
-    command += ["--out", str(tmp_path / "run")]
-    assert main([*command, "--rate", "0.2"]) == 0
-    assert [layer.rate for layer in mcviz.open_run(tmp_path / "run").manifest.origin.stochastic_layers] == [0.2]
-    assert main([*command, "--rate", "1.2"]) == 2

@@ -27,6 +27,11 @@ def on_texts(front: keras.Layer | None = None, *, item: tuple[int, ...] = (1,)) 
     return sequential(item, front, *stack, dtype="string")
 
 
+@cache
+def sampler_of_texts(item: tuple[int, ...] = (1,)) -> Sampler:
+    return Sampler(on_texts(item=item))
+
+
 def on_numbers(rows: int = 9, dtype: str = "int32", length: int | None = 6, first: keras.Layer | None = None):
     keras.utils.set_random_seed(1)
     pooling, dense = layers.GlobalAveragePooling1D(), layers.Dense(3, activation="softmax")
@@ -49,13 +54,11 @@ def on_numbers(rows: int = 9, dtype: str = "int32", length: int | None = 6, firs
 )
 @pytest.mark.parametrize("item", [pytest.param((1,), marks=pytest.mark.exhaustive), ()])
 def test_texts_are_taken_in_every_form(given, item):
-    model = on_texts(item=item)
-    sampler = Sampler(model)
+    sampler = sampler_of_texts(item)
     assert sampler.takes_texts
-    assert sampler.model is model
-    expected = model(tf.reshape(tf.constant(TEXTS), (-1, *item)), training=False)
+    expected = sampler.model(tf.reshape(tf.constant(TEXTS), (-1, *item)), training=False)
     np.testing.assert_allclose(sampler.deterministic(given), expected, atol=1e-6)
-    np.testing.assert_array_equal(sample(model, given, passes=3), sampler.sample(TEXTS, passes=3))
+    np.testing.assert_array_equal(sampler.sample(given, passes=3), sampler.sample(TEXTS, passes=3))
 
 
 @pytest.mark.parametrize(
@@ -74,8 +77,10 @@ def test_every_text_layer_gives_what_the_model_computes(front, texts, item):
     keras.utils.set_random_seed(1)
     model = sequential(item, front(), layers.Dropout(0.5), layers.Dense(3, activation="softmax"), dtype="string")
     expected = model(tf.reshape(tf.constant(texts), (-1, *item)), training=False)
-    np.testing.assert_allclose(Sampler(model).deterministic(texts), expected, atol=1e-6)
-    assert np.std(sample(model, texts, passes=50), axis=0).max() > 0
+    sampler = Sampler(model)
+    assert sampler.model is model
+    np.testing.assert_allclose(sampler.deterministic(texts), expected, atol=1e-6)
+    assert np.std(sampler.sample(texts, passes=50), axis=0).max() > 0
 
 
 @cache
@@ -106,7 +111,7 @@ def test_texts_are_one_model_s_and_another_thread_sees_it_as_it_is():
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ([], r"`examples` should be \(N,\) texts, at least one\. Received: shape \(0,\)"),
         ("good film", "should be texts, since the model takes texts. Received: 'good film'. Give a list of str"),
@@ -120,10 +125,11 @@ def test_texts_are_one_model_s_and_another_thread_sees_it_as_it_is():
         ([["good"], ["bad", "film"]], r"Received: \['good'\] at position 0"),
     ],
 )
-def test_what_is_no_texts_is_refused_in_one_line(given, told):
-    for run in (lambda: sample(on_texts(), given, passes=2), lambda: Sampler(on_texts()).deterministic(given)):
-        with pytest.raises(InvalidInputError, match=told) as caught:
-            run()
+def test_what_is_no_texts_is_refused_in_one_line(given, message):
+    sampler = sampler_of_texts()
+    for predict in (lambda: sampler.sample(given, passes=2), lambda: sampler.deterministic(given)):
+        with pytest.raises(InvalidInputError, match=message) as caught:
+            predict()
         assert "\n" not in str(caught.value)
 
 
@@ -186,7 +192,7 @@ def own_model() -> keras.Model:
 
 
 @pytest.mark.parametrize(
-    ("model", "told"),
+    ("model", "message"),
     [
         (two_text_layers, "A model takes texts by one TextVectorization or StringLookup layer .* keras.Sequential"),
         (own_model, "Received: model 'own_model.*', a class of its own. Make one model of the text layer"),
@@ -202,8 +208,8 @@ def own_model() -> keras.Model:
         ),
     ],
 )  # fmt: skip
-def test_a_model_that_takes_texts_in_another_way_is_refused_with_what_to_do(model, told):
-    with pytest.raises(UnsuitableModelError, match=told) as caught:
+def test_a_model_that_takes_texts_in_another_way_is_refused_with_what_to_do(model, message):
+    with pytest.raises(UnsuitableModelError, match=message) as caught:
         Sampler(model())
     assert "\n" not in str(caught.value)
 
@@ -268,7 +274,7 @@ def test_the_names_of_several_outputs_stay():
 
 
 @pytest.mark.parametrize(
-    ("model", "words", "told"),
+    ("model", "words", "message"),
     [
         (on_numbers, WORDS[:-1], r"of 7 words, since the model's of_words has 9 rows, 2 of them .* Received: 6 words"),
         (on_numbers, [*WORDS, "more"], "Received: 8 words"),
@@ -285,8 +291,8 @@ def test_the_names_of_several_outputs_stay():
         (on_texts, WORDS, "gives them to an Embedding"),
     ],
 )
-def test_a_vocabulary_that_does_not_fit_is_refused_in_one_line(model, words, told):
-    with pytest.raises((InvalidInputError, UnsuitableModelError), match=told) as caught:
+def test_a_vocabulary_that_does_not_fit_is_refused_in_one_line(model, words, message):
+    with pytest.raises((InvalidInputError, UnsuitableModelError), match=message) as caught:
         with_vocabulary(model(), words)
     assert "\n" not in str(caught.value)
 

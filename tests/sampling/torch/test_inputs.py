@@ -65,10 +65,10 @@ def test_each_example_is_given_to_the_transform_as_it_is(examples: Any, transfor
 @pytest.mark.parametrize("of", ["lists", "tensors", "batches of one"])
 def test_a_dict_gives_inputs_by_name_with_the_axis_of_a_batch_or_without(of: str) -> None:
     def transform(text: str) -> dict[str, Any]:
-        found = package.text_transform(text)
+        inputs = package.text_transform(text)
         if of == "lists":
-            return found
-        return {name: torch.tensor([each] if of == "batches of one" else each) for name, each in found.items()}
+            return inputs
+        return {name: torch.tensor([each] if of == "batches of one" else each) for name, each in inputs.items()}
 
     prepared = prepare_inputs(TEXTS, transform)
     assert {name: rows[:].tolist() for name, rows in prepared.items()} == ENCODED
@@ -117,8 +117,8 @@ NOT_TAKEN = {
 
 @pytest.mark.parametrize("name", NOT_TAKEN)
 def test_what_cannot_be_prepared_is_told_in_one_line(name: str) -> None:
-    examples, transform, told = NOT_TAKEN[name]
-    with pytest.raises(InvalidInputError, match=told) as caught:
+    examples, transform, message = NOT_TAKEN[name]
+    with pytest.raises(InvalidInputError, match=message) as caught:
         _ = [rows[:] for rows in prepare_inputs(examples, transform).values()]
     assert "\n" not in str(caught.value)
 
@@ -181,10 +181,10 @@ def test_a_check_says_what_reaches_the_model_and_a_transform_leaves_no_other_pre
 ) -> None:
     monkeypatch.setattr(checking, "SECONDS", 0)
     sampler = mcviz.Sampler(package.picture_model(), transform=package.picture_transform)
-    found = checking.check_model(sampler, (PICTURES, LABELS)).findings(100)
-    assert found["images"] == "16 × 16 × 3, uint8, 0 to 255"
-    assert found["inputs"] == "examples (3, 8, 8) float32"
-    assert found["preprocessing"] == "as they are. The transform is given them, and makes what the model takes."
+    findings = checking.check_model(sampler, (PICTURES, LABELS)).findings(100)
+    assert findings["images"] == "16 × 16 × 3, uint8, 0 to 255"
+    assert findings["inputs"] == "examples (3, 8, 8) float32"
+    assert findings["preprocessing"] == "as they are. The transform is given them, and makes what the model takes."
     with pytest.raises(InvalidInputError, match="left out beside a transform"):
         mcviz.sample_run(sampler, PICTURES, tmp_path / "run", preprocessing=Preprocessing(255.0))
     with pytest.raises(InvalidInputError, match="uint8 images or pictures, which the transform takes"):

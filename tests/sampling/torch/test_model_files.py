@@ -86,9 +86,9 @@ ROWS = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 4)).astype(np.floa
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder_of_a_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a package `birds` of the user's, weights, a table, and a run of a model with a transform."""
-    folder = tmp_path_factory.mktemp("made")
+    folder = tmp_path_factory.mktemp("folder_of_a_run")
     (folder / "birds").mkdir()
     for name, source in (("__init__", ""), ("models", MODELS), ("data", DATA)):
         (folder / "birds" / f"{name}.py").write_text(source)
@@ -105,9 +105,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def package(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def package(folder_of_a_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The package, which nobody has imported yet, in a copy of that folder, which is the working directory."""
-    shutil.copytree(made, tmp_path / "copy")
+    shutil.copytree(folder_of_a_run, tmp_path / "copy")
     use(tmp_path / "copy", monkeypatch)
     yield tmp_path / "copy/birds"
     forget()
@@ -139,9 +139,9 @@ def load(**options: object) -> Network:
 
 def refused(path: str, modules: str = "birds") -> str:
     os.environ["MCVIZ_IMPORT"] = modules
-    with pytest.raises(UnsuitableModelError) as told:
+    with pytest.raises(UnsuitableModelError) as refusal:
         load_run_sampler(mcviz.open_run(path))
-    return str(told.value)
+    return str(refusal.value)
 
 
 def test_what_was_sampled_is_opened_again_where_its_package_is_named(run: Run, monkeypatch) -> None:
@@ -157,8 +157,8 @@ def test_what_was_sampled_is_opened_again_where_its_package_is_named(run: Run, m
 @pytest.mark.parametrize("modules", ["", "bird", "birdsong", "birds.data", "birds.models", "birds.models:build", "os"])
 def test_nothing_is_imported_that_the_operator_has_not_named(run: Run, monkeypatch, modules: str) -> None:
     monkeypatch.setattr("mcviz.sampling.loading.import_modules", lambda _: None)  # which some of these are not
-    told = refused(run.path, modules)
-    assert "`--import birds`, or with `MCVIZ_IMPORT='birds'`" in told
+    refusal = refused(run.path, modules)
+    assert "`--import birds`, or with `MCVIZ_IMPORT='birds'`" in refusal
     assert not any(name.startswith("birds") for name in sys.modules)
 
 
@@ -272,8 +272,8 @@ def test_weights_that_say_more_than_a_model_takes_are_refused_before_memory_is(
 @pytest.mark.exhaustive
 def test_a_run_without_its_examples_cannot_be_compared(package: Path) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (12, 2, 2, 1), np.uint8)
-    found = mcviz.sample_run(mcviz.load_torch("birds.models:flat"), pictures, "bare", passes=6, keep_images=False)
-    assert "kept without its examples" in refused(found.path)
+    bare = mcviz.sample_run(mcviz.load_torch("birds.models:flat"), pictures, "bare", passes=6, keep_images=False)
+    assert "kept without its examples" in refused(bare.path)
 
 
 def test_a_model_that_was_given_other_arrays_than_the_run_has_is_not_asked(run: Run) -> None:
@@ -296,11 +296,11 @@ def test_a_file_that_lies_elsewhere_is_damage(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_module_without_a_function_is_kept_and_the_remedy_told(package: Path) -> None:
-    found = mcviz.sample_run(load().model, "rows.csv", "in-memory", passes=6)
-    assert "mcviz.load_torch('package.module:function'" in refused(found.path)
+    kept = mcviz.sample_run(load().model, "rows.csv", "in-memory", passes=6)
+    assert "mcviz.load_torch('package.module:function'" in refused(kept.path)
     state = load().model.state_dict()
     again = mcviz.load_torch("birds.models:build", weights=state)
-    np.testing.assert_array_equal(mcviz.Sampler(again).deterministic(ROWS.to_numpy()), found.deterministic_predictions)
+    np.testing.assert_array_equal(mcviz.Sampler(again).deterministic(ROWS.to_numpy()), kept.deterministic_predictions)
 
 
 @pytest.mark.parametrize("name", ["model", "state_dict"])
@@ -316,9 +316,9 @@ def test_the_weights_in_a_checkpoint_are_found(package: Path, name: str) -> None
 @pytest.mark.exhaustive
 def test_the_file_of_a_run_has_the_same_bytes_each_time_and_loads_as_weights(run: Run) -> None:
     content = Path(run.model_path).read_bytes()
-    made = load(transform="birds.data:scale")
-    mcviz.Sampler(made).deterministic(ROWS.to_numpy())
-    assert made.save() == content
+    network = load(transform="birds.data:scale")
+    mcviz.Sampler(network).deterministic(ROWS.to_numpy())
+    assert network.save() == content
     again = mcviz.load_torch("birds.models:build", weights=run.model_path).model.state_dict()
     for name, tensor in load().model.state_dict().items():
         assert torch.equal(again[name], tensor), name
@@ -402,9 +402,9 @@ def test_what_is_wrong_with_a_function_is_said(package: Path, function: str, err
 @pytest.mark.parametrize("name", ["birds.safetensors", "birds.pt"])
 def test_a_file_of_weights_alone_says_what_is_missing(package: Path, name: str, capsys) -> None:
     assert main(["sample", "--model", name, "--data", "rows.csv", "--out", "run"]) == 2
-    told = capsys.readouterr().err
-    assert "the function that builds the model is missing: give --model package.module:function --weights" in told
-    assert told.count("\n") == 1
+    errors = capsys.readouterr().err
+    assert "the function that builds the model is missing: give --model package.module:function --weights" in errors
+    assert errors.count("\n") == 1
 
 
 def test_a_function_that_ends_the_process_ends_no_command_with_success(package: Path, capsys) -> None:
@@ -438,9 +438,9 @@ def test_by_commands_a_run_is_sampled_grown_and_checked(package: Path, monkeypat
     assert main(["check", "--model", "grown", "--data", "rows.csv"]) == 0
     assert "Dropout" in capsys.readouterr().out
     assert main([*more, "--import", "birds", "--weights", "birds.pt"]) == 2
-    told = capsys.readouterr().err
-    assert "--weights is left out where the model is that of a run" in told
-    assert f"--model birds.models:build --weights {grown.model_path}" in told
+    errors = capsys.readouterr().err
+    assert "--weights is left out where the model is that of a run" in errors
+    assert f"--model birds.models:build --weights {grown.model_path}" in errors
     rated = ["sample", "--model", "grown", "--data", "grown", "--out", "rated", "--rate", "0.2", "--import", "birds"]
     assert main([*rated, "--passes", "6"]) == 0
     forget()

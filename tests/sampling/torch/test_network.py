@@ -341,7 +341,7 @@ def test_classes_come_as_logits_or_probabilities(finish: Any, options: dict[str,
 
 @pytest.mark.parametrize("from_logits", [None, True, False])
 @pytest.mark.parametrize(
-    ("finish", "told"),
+    ("finish", "message"),
     [
         (torch.sigmoid, "Several sigmoid outputs .* Several labels an example are not supported yet"),
         (lambda x: x / 9 + 0.4, "lie in 0 to 1 and do not sum to 1.* several labels an example are not supported yet"),
@@ -352,10 +352,10 @@ def test_classes_come_as_logits_or_probabilities(finish: Any, options: dict[str,
     ],
 )
 def test_outputs_that_are_no_classes_which_exclude_each_other_are_refused(
-    finish: Any, told: str, from_logits: bool | None
+    finish: Any, message: str, from_logits: bool | None
 ) -> None:
     model = model_with(finish=lambda _, x: finish(x))
-    with pytest.raises(UnsuitableModelError, match=told) as refused:
+    with pytest.raises(UnsuitableModelError, match=message) as refused:
         Sampler(model, from_logits=from_logits).deterministic(ROWS)
     assert "from_logits" not in str(refused.value)
 
@@ -497,11 +497,11 @@ def test_a_digest_is_the_same_in_another_process() -> None:
         "from tests.sampling.torch.twins import *; from tests.sampling.fake import make_arrays;"
         "print(make_twin(make_arrays(), 'classification').compute_digest())"
     )
-    found = {
+    digests = {
         subprocess.check_output([sys.executable, "-c", program], text=True, cwd=Path(__file__).parents[3])
         for _ in range(2)
     }
-    assert len(found) == 1
+    assert len(digests) == 1
 
 
 def test_features_are_the_inputs_of_the_last_dense_layer() -> None:

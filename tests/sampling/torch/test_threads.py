@@ -80,10 +80,10 @@ def test_threads_that_open_runs_get_the_bits_of_one(
         return sampler.sample(given[number], passes=5), sampler.network.compute_features(given[number])
 
     alone = [open_again(0), open_again(1)]
-    for number, found in enumerate(
+    for number, outcomes in enumerate(
         run_together(threads, [lambda number=number: open_again(number % 2) for number in range(threads)])
     ):
-        for one, other in zip(alone[number % 2], found, strict=True):
+        for one, other in zip(alone[number % 2], outcomes, strict=True):
             np.testing.assert_array_equal(one, other)
 
 
@@ -92,7 +92,7 @@ def use_torch_elsewhere() -> Iterator[list[Any]]:
     """Call and train a module in another thread; the list then has its predictions and what it raised."""
     torch.manual_seed(1)
     module, x = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2)), torch.ones(3, 4)
-    found: list[Any] = []
+    outcomes: list[Any] = []
     ended = threading.Event()
 
     def use() -> None:
@@ -100,14 +100,14 @@ def use_torch_elsewhere() -> Iterator[list[Any]]:
             while not ended.is_set():
                 predicted = module(x)
                 predicted.sum().backward()
-                found.append(predicted.detach())
+                outcomes.append(predicted.detach())
         except Exception as error:  # noqa: BLE001 (of any kind: the test shows it)
-            found.append(error)
+            outcomes.append(error)
 
     thread = threading.Thread(target=use)
     thread.start()
     try:
-        yield found
+        yield outcomes
     finally:
         ended.set()
         thread.join()
@@ -116,9 +116,9 @@ def use_torch_elsewhere() -> Iterator[list[Any]]:
 def test_another_thread_that_uses_torch_is_left_alone_and_changes_nothing() -> None:
     model, images = CASES["functional"].make()
     alone = mcviz.sample(model, images, passes=5)
-    with use_torch_elsewhere() as found:
+    with use_torch_elsewhere() as outcomes:
         for each in (model, model_with(change=branch)):
             passes = mcviz.sample(each, images if each is model else ROWS, passes=5)
             np.testing.assert_array_equal(passes, alone) if each is model else None
-    assert len(found) > 10
-    assert all(isinstance(each, torch.Tensor) and torch.equal(each, found[0]) for each in found), found[-1]
+    assert len(outcomes) > 10
+    assert all(isinstance(each, torch.Tensor) and torch.equal(each, outcomes[0]) for each in outcomes), outcomes[-1]

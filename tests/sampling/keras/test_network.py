@@ -1,4 +1,4 @@
-"""Gradients against finite differences, and terms along a distortion against predicting each step by itself."""
+"""What a Keras model gives besides passes: gradients against finite differences, and its last hidden layer."""
 
 import keras
 import numpy as np
@@ -6,15 +6,11 @@ import pytest
 from keras import layers
 
 from mcviz.errors import UnsuitableModelError
-from mcviz.measures.calibration import calibration_terms
 from mcviz.sampling import Sampler
-from mcviz.sampling.checking import sweep_calibration
-from mcviz.sampling.keras.network import gradient_sign
+from mcviz.sampling.keras.network import gradient_sign, penultimate_activations, penultimate_model
 from mcviz.sampling.keras.training import reference_network
 
 IMAGES = np.random.default_rng(0).random((37, 12, 12, 1), dtype=np.float32)
-AMOUNTS = [0.0, 0.5, 1.0]
-EXAMPLES, PASSES = 30, 7
 
 
 @pytest.fixture(scope="module")
@@ -71,58 +67,28 @@ def test_logits_and_probabilities_have_the_same_signs() -> None:
     )
 
 
-@pytest.fixture(scope="module")
-def sampler() -> Sampler:
-    keras.utils.set_random_seed(0)
-    layers = [keras.Input((6,)), keras.layers.Dropout(0.5), keras.layers.Dense(3, activation="softmax")]
-    return Sampler(keras.Sequential(layers))
+def last_logits(model: keras.Model, activations: np.ndarray) -> np.ndarray:
+    kernel, bias = model.layers[-1].get_weights()
+    return (activations @ kernel + bias).astype(float)
 
 
-@pytest.fixture(scope="module")
-def examples() -> np.ndarray:
-    return np.random.default_rng(0).normal(size=(EXAMPLES, 6)).astype(np.float32)
+def test_penultimate_activations_and_their_logits_give_the_model_s_probabilities(model: keras.Model) -> None:
+    hidden = penultimate_activations(model, IMAGES)
+    assert hidden.shape == (37, 128)
+    logits = last_logits(model, hidden)
+    probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(probs, model(IMAGES, training=False).numpy(), atol=1e-5)
 
 
-def test_each_step_is_predicted_in_the_three_ways(sampler: Sampler, examples: np.ndarray) -> None:
-    labels, done = np.arange(EXAMPLES) % 3, []
-    found = sweep_calibration(
-        sampler,
-        lambda amount: examples * np.float32(1 - amount),
-        AMOUNTS,
-        labels,
-        passes=PASSES,
-        seed=4,
-        progress=lambda *counts: done.append(counts),
-    )
-    for amount, step in zip(AMOUNTS, found, strict=True):
-        distorted = examples * np.float32(1 - amount)
-        probs = sampler.sample(distorted, passes=PASSES, seed=4)
-        ways = {
-            "deterministic": sampler.model.predict(distorted, verbose=0)[None],
-            "single_pass": probs,
-            "ensemble": probs.mean(axis=0)[None],
-        }
-        for name, of_way in ways.items():
-            expected = calibration_terms(of_way, labels)
-            np.testing.assert_array_equal(step[name]["correct"], expected["correct"])
-            for field in ("confidence", "nll", "brier"):
-                np.testing.assert_allclose(step[name][field], expected[field], rtol=1e-4, atol=1e-6)
-    shares = [part / total for part, total in done]
-    assert shares == sorted(shares)
-    assert shares[-1] == 1
-    assert {total for _, total in done} == {len(AMOUNTS) * PASSES * EXAMPLES}
+def test_passes_of_the_penultimate_layer_are_those_of_the_model(model: keras.Model) -> None:
+    hidden = Sampler(penultimate_model(model), task="regression").sample(IMAGES, passes=7, seed=3)
+    logits = last_logits(model, hidden)
+    probs = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(probs, Sampler(model).sample(IMAGES, passes=7, seed=3), atol=1e-5)
 
 
-def test_what_progress_raises_ends_it(sampler: Sampler, examples: np.ndarray) -> None:
-    steps = []
-
-    def distorted(amount: float) -> np.ndarray:
-        steps.append(amount)
-        return examples
-
-    def stop(done: int, total: int) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        sweep_calibration(sampler, distorted, AMOUNTS, np.zeros(EXAMPLES, int), passes=PASSES, progress=stop)
-    assert steps == AMOUNTS[:1]
+def test_a_model_without_a_last_dense_layer_is_refused() -> None:
+    image = keras.Input((4,))
+    model = keras.Model(image, layers.Softmax()(layers.Dense(3)(layers.Dropout(0.5)(image))))
+    with pytest.raises(UnsuitableModelError, match="ends in a dense layer"):
+        penultimate_model(model)
