@@ -21,6 +21,7 @@ from mcviz.kinds import KINDS
 from mcviz.runs import Examples, Images, Layer, Layout, Manifest, Model, Origin, Run, open_run
 from mcviz.runs.tables import Contents, describe_examples, stored_scores
 from mcviz.runs.writer import write
+from tests.factories import Stop
 
 MODEL_FILE = b"not a model, but the bytes of one" * 3
 FORMS: dict[str, dict[str, Any]] = {
@@ -170,10 +171,6 @@ def make(
         source, images if kind == "image" else None, labels, columns=columns, model=model_file if keep else None
     )
     return write(out, manifest, contents, resume=resume, progress=progress)
-
-
-class Stop(BaseException):
-    """What Streamlit raises to leave a page, and no `Exception`."""
 
 
 def make_partial(out: str | Path, *, predictions: int = 50, **options: Any) -> None:

@@ -38,7 +38,8 @@ from mcviz.errors import (
 from mcviz.runs import Derived, Run, list_runs, load_derived, open_run, remove_run, rename_run, save_derived, verify_run
 from mcviz.runs.storage import folder_at, write_lock
 from mcviz.runs.writer import discard_growth, rename_classes
-from tests.runs.making import FORMS, MadeUpSource, Stop, files_below, made_up, make, some_labels, some_targets
+from tests.factories import Stop
+from tests.runs.making import FORMS, MadeUpSource, files_below, made_up, make, some_labels, some_targets
 
 EXAMPLES, SHARD = 11, 4
 SHARDS = [(start, min(start + SHARD, EXAMPLES)) for start in range(0, EXAMPLES, SHARD)]
