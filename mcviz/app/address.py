@@ -165,12 +165,12 @@ class AddressField:
 
     def _convert(self, text: str, kind: Any, run: RunLimits) -> Any:
         """Return a text, or the number that it is, as a value of a type that the run allows; None if it is none."""
-        for value in (text, parse_whole(text), parse_number(text, -inf, inf)):
-            try:
-                found = convert(value, kind)
-            except ValidationError:
-                continue
-            if found is not None:
+        for value in (parse_whole(text), text, parse_number(text, -inf, inf)):
+            if value is not None:
+                try:
+                    found = convert(value, kind)
+                except ValidationError:
+                    continue
                 return found if self.in_run is None or self.in_run.allows(found, run) else None
         return None
 
