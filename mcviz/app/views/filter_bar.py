@@ -187,19 +187,19 @@ def render_filter(run: Run, filters: Filters, name: str) -> None:
         filters: that are on.
         name: of the filter's field.
     """
-    label, value = FILTERS[name].label, getattr(filters, name)
-    kind = next(each.kind for each in address_fields(Filters) if each.name == name)
+    label, kind = FILTERS[name].label, next(each.kind for each in address_fields(Filters) if each.name == name)
     if not label or not all(has(run, need) for need in FILTERS[name].needs):
+        return
+    if name in CLASSES:
+        _render_values(table(run)[name], dict(enumerate(class_names(run))), label, run, filters, name)
         return
 
     def with_count(choice: object, words: str) -> str:
         changes: dict[str, Any] = {name: choice}
         return leaving(words, int(filter_mask(run, replace(filters, **changes)).sum()))
 
-    changed = state_widget_args(name, value)
-    if name in CLASSES:
-        _render_values(table(run)[name], dict(enumerate(class_names(run))), label, run, filters, name)
-    elif kind is bool:
+    changed = state_widget_args(name, getattr(filters, name))
+    if kind is bool:
         st.toggle(with_count(True, label), **changed)
     elif get_origin(kind) is Literal:
         choices = {each: with_count(each, each) for each in get_args(kind)}
@@ -280,7 +280,7 @@ def _render_range(column: "pd.Series[Any]", label: str, on: ColumnFilter, field:
     if not len(values) or values.min() == values.max():
         return
     lowest, highest = float(values.min()), float(values.max())
-    digits = _digits(highest - lowest)
+    digits = _digits(highest - lowest) if pd.api.types.is_float_dtype(column) else 0
     low, high = _round_outwards(lowest, highest, digits)
     kept_low, kept_high = (float(np.clip(end, low, high)) for end in (on.low, on.high))
 
