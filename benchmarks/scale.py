@@ -45,7 +45,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.g
 from benchmarks.memory import own_memory  # noqa: E402 (mcviz need not be installed)
 from mcviz import plot, write_run  # noqa: E402
 from mcviz.analysis.trust import main_predictors, other_predictors  # noqa: E402
-from mcviz.app.filters import Filters  # noqa: E402
+from mcviz.app.filters import ColumnFilter, Filters  # noqa: E402
 from mcviz.data import DataSet  # noqa: E402
 from mcviz.measures import most_uncertain_first  # noqa: E402
 from mcviz.measures.calibration import (  # noqa: E402
@@ -71,7 +71,7 @@ QUESTIONS = {  # in words, as the dashboard asks, and as a condition
     "all examples": (Filters(), "true"),
     "wrong predictions": (Filters(correct="wrong"), "not correct"),
     "label 4, predictive entropy from 0.5 on": (
-        Filters(label=(4,), ranges=(("predictive_entropy", 0.5, np.inf),)),
+        Filters(label=(4,), ranges=(ColumnFilter("predictive_entropy", low=0.5),)),
         "label = 4 and predictive_entropy >= 0.5",
     ),
 }
@@ -272,8 +272,8 @@ def by_pyarrow(path: Path, filters: Filters) -> np.ndarray:
         condition &= ~field("correct")
     if filters.label:
         condition &= field("label").isin(filters.label)
-    for name, low, _ in filters.ranges:
-        condition &= field(name) >= low
+    for each in filters.ranges:
+        condition &= field(each.name) >= each.low
     found = pyarrow.dataset.dataset(path).to_table(columns=["example", RANKED_BY], filter=condition)
     return found.sort_by([(RANKED_BY, "descending")])["example"].to_numpy()
 

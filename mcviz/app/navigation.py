@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from mcviz.analysis.comparison import check_comparable
 from mcviz.analysis.pairing import same_examples
-from mcviz.app.address_text import Offered
+from mcviz.app.address import RunLimits
 from mcviz.app.components.assets import load_assets
 from mcviz.app.failures import refusal
 from mcviz.app.resources import (
@@ -257,7 +257,7 @@ def begin(page: Page, heading: str = "", extra: Callable[[Run], None] | None = N
 def load_state(run: Run) -> PageState:
     """Load the state that the address names for a run; once a rerun, and once a rerun of a fragment."""
     return read_state(
-        Offered(
+        RunLimits(
             examples=len(run),
             classes=len(run.class_names),
             targets=len(run.targets),

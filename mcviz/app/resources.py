@@ -21,7 +21,7 @@ import streamlit as st
 from mcviz.analysis.comparison import OTHER_PREFIX, join_comparison
 from mcviz.analysis.pairing import LabelChoice, Pairs, pair_examples
 from mcviz.analysis.trust import MOST_GROUPS_OF_COLUMN
-from mcviz.app.filters import Area, Filters, Lasso
+from mcviz.app.filters import Filters, Lasso
 from mcviz.choices import Masks
 from mcviz.data import ColumnStats, column_stats
 from mcviz.errors import McvizError
@@ -207,7 +207,7 @@ class _Keyed:
     key: str
 
 
-HASHED: dict[str | type, Callable[[Any], str]] = {_Keyed: lambda of: of.key, Filters: repr, Lasso: repr, Area: repr}
+HASHED: dict[str | type, Callable[[Any], str]] = {_Keyed: lambda of: of.key, Filters: repr, Lasso: repr}
 
 
 def _run_of(value: Any) -> Any:

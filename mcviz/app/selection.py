@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -65,7 +64,10 @@ def select(run: Run, state: PageState) -> Selection:
 @cached_for_run(table_key, max_entries=32)
 def filter_mask(run: Run, filters: Filters) -> np.ndarray:
     """Return (N,) bool: the examples of a run that pass every filter; shared, so not to be written to."""
-    mask = filters.mask(table(run), partial(positions, run))
+    columns, area = table(run), filters.area
+    if area and (plane := positions(run, area.layout)) is not None:
+        columns = columns.assign(**{area.x: plane[:, 0], area.y: plane[:, 1]})
+    mask = filters.mask(columns)
     mask.setflags(write=False)
     return mask
 

@@ -12,63 +12,60 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 from urllib.parse import unquote, urlencode
 
 import streamlit as st
+from msgspec import Meta
 
 from mcviz.analysis.pairing import LabelChoice
-from mcviz.app.address_text import (
-    ALL_OFFERED,
-    AddressText,
-    Choice,
-    ClassIndex,
-    ExampleIndex,
-    ExampleIndices,
-    Index,
-    LenientText,
+from mcviz.app.address import (
+    ANY_RUN,
+    ELSEWHERE,
+    Count,
+    InRun,
     Name,
-    Names,
-    Number,
-    Offered,
-    OfferedName,
-    WholeNumber,
-    Words,
-    YesOrNo,
-    address_field,
+    OwnText,
+    RunLimits,
+    Whole,
     address_fields,
-    defaults_about,
+    defaults_referring_to,
     escape,
+    format_value,
     parse_number,
     parse_whole,
     read_fields,
     write_fields,
 )
-from mcviz.app.filters import CLASSES, Filters
+from mcviz.app.filters import CLASSES, FILTERS, Filters
 from mcviz.app.streamlit_internals import current_visit, draw_at_top, draws_fragments, is_history_navigation
 from mcviz.app.wording import as_markdown
 
 KEPT = "kept"
-LEFT, TOLD = "left-to-draw", "told-in-passing"  # names of what a visit keeps
+PENDING_FRAGMENTS, PENDING_TOASTS = "fragments-to-draw", "toasts-to-show"  # names of what a visit keeps
 _of_thread = threading.local()  # the last visit that it worked for, and what that keeps: a copy takes long to make
 
-UNCERTAIN_FIRST, CONFIDENT_FIRST = "uncertain_first", "confident_first"
-ORDERS = UNCERTAIN_FIRST, CONFIDENT_FIRST
-PAGE_SIZES = (24, 48, 96)
+Order = Literal["uncertain_first", "confident_first"]
+PageSize = Literal[24, 48, 96]
+TileSize = Literal["small", "medium", "large"]
+Coverage = Literal[90, 80, 95]  # percent, the usual one first
+ORDERS: tuple[Order, ...] = get_args(Order)
+UNCERTAIN_FIRST, CONFIDENT_FIRST = ORDERS
+PAGE_SIZES: tuple[int, ...] = get_args(PageSize)
+TILE_SIZES: tuple[str, ...] = get_args(TileSize)
+COVERAGES: tuple[int, ...] = get_args(Coverage)
 PINS = 4  # examples that fit side by side
 TICKS = 400  # examples that an address can carry
-COVERAGES = (90, 80, 95)  # percent, the usual one first
 HIGHEST_SEED = 10**9
 BRUSHES = 2  # histograms beside that of the ranking's score
-TILE_SIZES = ("small", "medium", "large")
 LARGEST_VALUE = 3.4028234663852886e38  # of float32
 
 # Names of what a visit keeps.
 LATEST, ADDRESS, ADDRESSES, PAGE, LINKED = "latest-state", "address", "addresses-shown", "page", "links"
 MOST_SHOWN = 200  # addresses, of which a browser may still have an earlier one
 BACK_TO_FIRST_PAGE = {"filters", "order", "page_size", "score"}  # a change of these lists other examples
-TOLD_ELSEWHERE = {"run", "example"}
-NOT_OURS = ("embed", "utm_")  # Streamlit's own, and what mail programs add
+KEYS_WITH_OWN_WARNING = {"run", "example"}
+FOREIGN_KEYS = ("embed", "utm_")  # Streamlit's own, and what mail programs add
 
 T = TypeVar("T")
 VERSIONS = "widgets-shown"
@@ -93,9 +90,9 @@ def widget_value(key: str) -> Any:
 
 def mark_dirty(*keys: str) -> None:
     """Note in a callback what it changes on the page, whatever comes in between: these fragments, or else all of it."""
-    left = _left()
+    left = _pending_fragments()
     if not keys:
-        session_store()[LEFT] = None
+        session_store()[PENDING_FRAGMENTS] = None
     elif left is not None:
         left.update(dict.fromkeys(keys))
 
@@ -106,14 +103,14 @@ def rerun_fragments(*keys: str) -> None:
     Where all of the page is left, that is drawn.
     """
     mark_dirty(*keys)
-    left = _left()
+    left = _pending_fragments()
     if not draws_fragments(left):
         st.rerun("app" if left is None else list(left))
 
 
 def mark_rendered(key: str) -> None:
     """Note that all of a fragment was drawn."""
-    left = _left()
+    left = _pending_fragments()
     if left is not None:
         left.pop(key, None)
 
@@ -126,10 +123,10 @@ def start_page() -> None:
 
 def finish_page() -> None:
     """Note that all of the page was drawn, and say what callbacks had to say."""
-    session_store()[LEFT] = {}
-    for words, icon in session_store().get(TOLD, ()):
+    session_store()[PENDING_FRAGMENTS] = {}
+    for words, icon in session_store().get(PENDING_TOASTS, ()):
         st.toast(words, icon=icon)
-    session_store().pop(TOLD, None)  # where none of them was cut short
+    session_store().pop(PENDING_TOASTS, None)  # where none of them was cut short
 
 
 def queue_toast(words: str, icon: str) -> None:
@@ -139,116 +136,129 @@ def queue_toast(words: str, icon: str) -> None:
         words: a sentence in Markdown.
         icon: a Material symbol.
     """
-    session_store().setdefault(TOLD, []).append((words, icon))
+    session_store().setdefault(PENDING_TOASTS, []).append((words, icon))
 
 
-def _left() -> dict[str, None] | None:
-    """Return the keys of the fragments that are left to be drawn, in their order; None for all of the page."""
-    found: dict[str, None] | None = session_store().get(LEFT)
+def _pending_fragments() -> dict[str, None] | None:
+    """Return the keys of the fragments that are still to be drawn, in their order; None for all of the page."""
+    found: dict[str, None] | None = session_store().get(PENDING_FRAGMENTS)
     return found
 
 
-class _Columns(LenientText[tuple[str, ...]]):
-    """Names of columns that can be brushed, each once, as far as they are there."""
-
-    def parse(self, text: str, offered: Offered) -> tuple[str, ...]:
-        known = {*offered.numbers, *(offered.columns or ()), *CLASSES}
-        found = (unquote(name) for name in text.split("~"))
-        return tuple(dict.fromkeys(name for name in found if name in known))[:BRUSHES]
-
-    def format(self, value: tuple[str, ...]) -> str:
-        return "~".join(map(escape, value))
+def _read_brushes(text: str, run: RunLimits) -> tuple[str, ...]:
+    """Read names of columns that can be brushed, each once, as far as they are there."""
+    known = {*run.numbers, *(run.columns or ()), *CLASSES}
+    found = (unquote(name) for name in text.split("~"))
+    return tuple(dict.fromkeys(name for name in found if name in known))[:BRUSHES]
 
 
-class _RowValues(LenientText[tuple[tuple[int, float], ...]]):
-    """Columns and their values, as "3:1.5,0:-2" lists them."""
+def _read_row_values(text: str) -> tuple[tuple[int, float], ...]:
+    """Read columns and their values, as "3:1.5,0:-2" lists them."""
+    found = {}
+    for column, _, value in (part.partition(":") for part in text.split(",")):
+        place, amount = parse_whole(column), parse_number(value, -LARGEST_VALUE, LARGEST_VALUE)
+        if place is not None and amount is not None:
+            found[place] = amount
+    return tuple(found.items())
 
-    about = "examples"
 
-    def parse(self, text: str, offered: Offered) -> tuple[tuple[int, float], ...]:
-        found = {}
-        for column, _, value in (part.partition(":") for part in text.split(",")):
-            place, amount = parse_whole(column), parse_number(value, -LARGEST_VALUE, LARGEST_VALUE)
-            if place is not None and amount is not None:
-                found[place] = amount
-        return tuple(found.items())
+def _write_row_values(values: tuple[tuple[int, float], ...]) -> str:
+    return ",".join(f"{column}:{format_value(amount)}" for column, amount in values)
 
-    def format(self, value: tuple[tuple[int, float], ...]) -> str:
-        amounts = AddressText[float]()
-        return ",".join(f"{column}:{amounts.format(amount)}" for column, amount in value)
+
+def _first(names: Collection[str]) -> str:
+    return next(iter(names))
+
+
+def _errors_or_last(numbers: Collection[str]) -> str:
+    return "absolute_error" if "absolute_error" in numbers else list(numbers)[-1]
+
+
+_EXAMPLE = InRun(lambda run: run.examples, "examples")
+_PINS = InRun(lambda run: run.examples, "examples", most=PINS)
+_TICKS = InRun(lambda run: run.examples, "examples", most=TICKS)
+_CLASS = InRun(lambda run: run.classes, "classes")
+_SCORE = InRun(lambda run: run.scores, otherwise=_first)
+_X = InRun(lambda run: run.numbers, otherwise=_first)
+_Y = InRun(lambda run: run.numbers, otherwise=_errors_or_last)
+_TARGET = InRun(lambda run: run.targets)
+_BRUSHES = OwnText(_read_brushes, lambda names: "~".join(map(escape, names)))
+_ROW_VALUES = OwnText(lambda text, _: _read_row_values(text), _write_row_values, refers_to="examples")
+_PRESENT = OwnText(lambda text, _: text == "yes", lambda _: "yes")
 
 
 @dataclass(frozen=True)
 class PageState:
     """The state of a page, parsed once a rerun and passed down.
 
-    A field of the address is declared once, with its default and how its text is read and written. Names of what is
-    offered only by some runs (`view`, `layout`, …) are kept as they are: `choose_name` says which holds.
+    A field of the address is declared once, with its default and its type. Names of what is offered only by some runs
+    (`view`, `layout`, …) are kept as they are: `choose_name` says which holds.
     """
 
-    run: str = address_field("", Words())  # its name; empty where there is only one
-    other: str = address_field("", Words())  # the name of the run that it is compared with; empty for none
-    labels_of: LabelChoice = address_field("new", Choice(get_args(LabelChoice)))  # that both are measured by
-    example: int | None = address_field(None, ExampleIndex())  # that was looked at or opened last
-    score: str = address_field("max_probability", OfferedName(lambda run: run.scores, "max_probability"))  # that ranks
-    order: str = address_field(UNCERTAIN_FIRST, Choice(ORDERS))
-    filters: Filters = Filters()  # which examples are selected
-    flagged: tuple[int, ...] = address_field((), ExampleIndices())  # to come back to
-    pinned: tuple[int, ...] = address_field((), ExampleIndices(PINS))  # to compare
-    ticked: tuple[int, ...] = address_field((), ExampleIndices(TICKS))  # chosen to do something with
-    page: int = address_field(1, WholeNumber(1))  # of the gallery
-    page_size: int = address_field(PAGE_SIZES[0], Choice(PAGE_SIZES))
-    tile_size: str = address_field("medium", Choice(TILE_SIZES))
-    brushes: tuple[str, ...] = address_field((), _Columns())  # whose histograms stand beside that of the score
-    view: str = address_field("", Name())  # of the selection
-    x: str = address_field("predictive_entropy", OfferedName(lambda run: run.numbers, "predictive_entropy"))  # an axis
-    y: str = address_field(  # the same
-        "mutual_information", OfferedName(lambda run: run.numbers, "mutual_information", "absolute_error", or_last=True)
-    )
-    colour: str = address_field("", Words())  # what the colours of Scatter and Map show
-    cells: str = address_field("", Name())  # what the cells of the confusion matrix show
-    layout: str = address_field("", Name())  # of the map
-    column: str = address_field("", Words())  # one of the user's own, by whose values examples are grouped
-    group: str = address_field("", Words())  # one of the user's own, whose values are groups that belong together
-    target: int = address_field(0, Index(lambda run: run.targets))  # that is shown, of a regression of several
-    coverage: int = address_field(COVERAGES[0], Choice(COVERAGES))  # of prediction intervals
-    details: tuple[str, ...] = address_field((), Names())  # that are open on Trust
-    calibrated_on: str = address_field("", Words())  # the name of a labelled run, of a run without labels on Trust
-    referral: str = address_field("", Name())  # what a person asks of a referral
-    wanted: float | None = address_field(None, Number(0, 1e12))  # how much of that; None for the usual
-    mistake_costs: float = address_field(100.0, Number(0, 1e9))  # that nobody sees
-    look_costs: float = address_field(1.0, Number(0, 1e9))  # of an example, in the same unit
-    part: str = address_field("", Name())  # of the page Review
-    closer_look: str = address_field("", Name())  # at one example
-    first_class: int | None = address_field(None, ClassIndex())  # None for the likeliest
-    second_class: int | None = address_field(None, ClassIndex())  # None for the next
-    input: str = address_field("", Name())  # kind of the probe's input
-    noise: str = address_field("", Name())  # kind of it
-    seed: int = address_field(0, WholeNumber(0, HIGHEST_SEED))  # of what is random in the input
-    strength: float = address_field(1.0, Number(0, 1))  # of the noise
-    distortion: str = address_field("", Name())  # of an example
-    amount: float | None = address_field(None, Number(-1e6, 1e6))  # of the distortion; None for none
-    other_example: int | None = address_field(None, ExampleIndex())  # that is mixed in; None for any
-    values: tuple[tuple[int, float], ...] = address_field((), _RowValues())  # in the probe's row, by number of column
-    sweep: int | None = address_field(None, WholeNumber(1))  # number of its inputs; None for the usual one
-    ood_set: str = address_field("", Name())  # its key
-    detector: str = address_field("", Name())  # of what is out of distribution
-    step: int = address_field(1, WholeNumber(1))  # of the story
-    present: bool = address_field(False, YesOrNo())  # to an audience: large, and without the navigation
-    unknown_example: str = field(default="", compare=False)  # that the address names and this run does not have
-    ignored: tuple[str, ...] = field(default=(), compare=False)  # what else means nothing for this run, as `key=text`
+    run: str = ""  # its name; empty where there is only one
+    other: str = ""  # the name of the run that it is compared with; empty for none
+    labels_of: LabelChoice = "new"  # that both are measured by
+    example: Annotated[Whole | None, _EXAMPLE] = None  # that was looked at or opened last
+    score: Annotated[str, _SCORE] = "max_probability"  # that ranks
+    order: Order = UNCERTAIN_FIRST
+    filters: Annotated[Filters, ELSEWHERE] = Filters()  # which examples are selected
+    flagged: Annotated[tuple[Whole, ...], _EXAMPLE] = ()  # to come back to
+    pinned: Annotated[tuple[Whole, ...], _PINS] = ()  # to compare
+    ticked: Annotated[tuple[Whole, ...], _TICKS] = ()  # chosen to do something with
+    page: Count = 1  # of the gallery
+    page_size: PageSize = 24
+    tile_size: TileSize = "medium"
+    brushes: Annotated[tuple[str, ...], _BRUSHES] = ()  # columns whose histograms stand beside that of the score
+    view: Name = ""  # of the selection
+    x: Annotated[str, _X] = "predictive_entropy"  # an axis
+    y: Annotated[str, _Y] = "mutual_information"  # the same
+    colour: str = ""  # what the colours of Scatter and Map show
+    cells: Name = ""  # what the cells of the confusion matrix show
+    layout: Name = ""  # of the map
+    column: str = ""  # one of the user's own, by whose values examples are grouped
+    group: str = ""  # one of the user's own, whose values are groups that belong together
+    target: Annotated[Whole, _TARGET] = 0  # that is shown, of a regression of several
+    coverage: Coverage = 90  # of prediction intervals
+    details: tuple[Name, ...] = ()  # that are open on Trust
+    calibrated_on: str = ""  # the name of a labelled run, of a run without labels on Trust
+    referral: Name = ""  # what a person asks of a referral
+    wanted: Annotated[float, Meta(ge=0, le=1e12)] | None = None  # how much of that; None for the usual
+    mistake_costs: Annotated[float, Meta(ge=0, le=1e9)] = 100.0  # that nobody sees
+    look_costs: Annotated[float, Meta(ge=0, le=1e9)] = 1.0  # of an example, in the same unit
+    part: Name = ""  # of the page Review
+    closer_look: Name = ""  # at one example
+    first_class: Annotated[Whole | None, _CLASS] = None  # None for the likeliest
+    second_class: Annotated[Whole | None, _CLASS] = None  # None for the next
+    input: Name = ""  # kind of the probe's input
+    noise: Name = ""  # kind of it
+    seed: Annotated[int, Meta(ge=0, le=HIGHEST_SEED)] = 0  # of what is random in the input
+    strength: Annotated[float, Meta(ge=0, le=1)] = 1.0  # of the noise
+    distortion: Name = ""  # of an example
+    amount: Annotated[float, Meta(ge=-1e6, le=1e6)] | None = None  # of the distortion; None for none
+    other_example: Annotated[Whole | None, _EXAMPLE] = None  # that is mixed in; None for any
+    values: Annotated[tuple[tuple[int, float], ...], _ROW_VALUES] = ()  # in the probe's row, by number of column
+    sweep: Count | None = None  # number of its inputs; None for the usual one
+    ood_set: Name = ""  # its key
+    detector: Name = ""  # of what is out of distribution
+    step: Count = 1  # of the story
+    present: Annotated[bool, _PRESENT] = False  # to an audience: large, and without the navigation
+    unknown_example: Annotated[str, ELSEWHERE] = field(
+        default="", compare=False
+    )  # that the address names and this run does not have
+    # What else means nothing for this run, as `key=text`.
+    ignored: Annotated[tuple[str, ...], ELSEWHERE] = field(default=(), compare=False)
 
     @classmethod
-    def from_query(cls, query: Mapping[str, str], offered: Offered = ALL_OFFERED) -> "PageState":
+    def from_query(cls, query: Mapping[str, str], run: RunLimits = ANY_RUN) -> "PageState":
         """Read the state from an address. What means nothing for this run is passed over.
 
         Args:
             query: the address's keys and their texts; other keys are left alone.
-            offered: what the run has.
+            run: what it has.
         """
-        values = read_fields(cls, query, offered)
+        values = read_fields(cls, query, run)
         unknown = query.get("example", "") if values["example"] is None else ""
-        state = cls(**values, filters=Filters.from_query(query, offered), unknown_example=unknown)
+        state = cls(**values, filters=Filters.from_query(query, run), unknown_example=unknown)
         return dataclasses.replace(state, ignored=_find_ignored(query, state.to_query()))
 
     def to_query(self) -> dict[str, str]:
@@ -256,7 +266,17 @@ class PageState:
         return self.filters.to_query() | write_fields(self)
 
     def replace(self, **changes: Any) -> "PageState":
-        """Return the state with other values; other examples are listed from their first page on, and as they are."""
+        """Return the state with other values; other examples are listed from their first page on, and as they are.
+
+        Args:
+            changes: new values by the names of fields, also of those of `Filters`; what makes the filters of those that
+                are there, where `filters` is a function.
+        """
+        on = {name: changes.pop(name) for name in FILTERS.keys() & changes.keys()}
+        if callable(change := changes.get("filters")):
+            changes["filters"] = change(self.filters)
+        if on:
+            changes["filters"] = dataclasses.replace(changes.get("filters", self.filters), **on)
         page = {"page": 1} if changes.keys() & BACK_TO_FIRST_PAGE else {}
         own: dict[str, Any] = {"values": ()} if "example" in changes else {}
         return dataclasses.replace(self, **{**page, **own, **changes})
@@ -265,15 +285,14 @@ class PageState:
         """Return the address of the state with other values."""
         return self.replace(**changes).to_query()
 
-    def without_all(self, about: Literal["examples", "classes"]) -> "PageState":
-        """Return the state without what is about examples, or about classes, of its run."""
-        filters = dataclasses.replace(self.filters, **defaults_about(Filters, about))
-        return self.replace(**defaults_about(PageState, about), filters=filters)
+    def without_all(self, refers_to: Literal["examples", "classes"]) -> "PageState":
+        """Return the state without what refers to examples, or to classes, of its run."""
+        return self.replace(**defaults_referring_to(refers_to, Filters, PageState))
 
 
-def read_state(offered: Offered) -> PageState:
-    """Read the state from the address, for a run that offers this."""
-    state = session_store()[LATEST] = PageState.from_query(address(), offered)
+def read_state(run: RunLimits) -> PageState:
+    """Read the state from the address, for a run that has this."""
+    state = session_store()[LATEST] = PageState.from_query(address(), run)
     return state
 
 
@@ -290,14 +309,12 @@ def update_state(*, parts: Collection[str] = (), **changes: Any) -> None:
 
     Args:
         parts: the keys of the fragments that show what changes; all of the page, without them.
-        changes: new values of attributes of `PageState`.
+        changes: as `PageState.replace` takes them.
     """
-    _go_to(latest_state().replace(**changes), parts)
-
-
-def change_filters(change: Callable[[Filters], Filters]) -> None:
-    """Change the filters as they are by now, in a callback: the page may have been drawn before a newer one."""
-    update_state(filters=change(latest_state().filters))
+    state = session_store()[LATEST] = latest_state().replace(**changes)
+    _show_address(state.to_query(), parts)
+    if parts:
+        rerun_fragments(*parts)
 
 
 def go_to_run(name: str) -> None:
@@ -313,9 +330,9 @@ def go_to_same_examples(name: str, now: str, *, same_classes: bool) -> None:
         now: name of the run that is shown.
         same_classes: whether a number of a class means the same; otherwise nothing is filtered by classes.
     """
-    state = latest_state()
-    other = now if state.other == name else state.other
-    _go_to((state if same_classes else state.without_all("classes")).replace(run=name, other=other))
+    other = now if latest_state().other == name else latest_state().other
+    changes = {} if same_classes else defaults_referring_to("classes", Filters, PageState)
+    update_state(run=name, other=other, **changes)
 
 
 def toggle_example(examples: tuple[int, ...], example: int) -> tuple[int, ...]:
@@ -391,13 +408,6 @@ def address() -> dict[str, str]:
     return st.query_params.to_dict() if found is None else dict(found)
 
 
-def _go_to(state: PageState, parts: Collection[str] = ()) -> None:
-    session_store()[LATEST] = state
-    _show_address(state.to_query(), parts)
-    if parts:
-        rerun_fragments(*parts)
-
-
 def _show_address(query: dict[str, str], parts: Collection[str] = ()) -> None:
     """Make this the address; it is also where the browser cannot be told, since something newer was clicked.
 
@@ -433,17 +443,13 @@ def quote(text: str) -> str:
 
 def _find_ignored(query: Mapping[str, str], understood: Mapping[str, str]) -> tuple[str, ...]:
     """Return the parts of an address that are not, or not wholly, in the state that was read from it."""
-    known = {
-        key: (text, understood.get(key, "" if each.default is None else text.format(each.default)))
-        for of in (Filters, PageState)
-        for each, key, text in address_fields(of)
-    }
-    nothing = AddressText[str](), ""
+    known = {each.key: each for of in (Filters, PageState) for each in address_fields(of)}
     found = []
-    for key, written in query.items():
-        text, all_of_it = known.get(key, nothing)
-        if not (key in TOLD_ELSEWHERE or key.startswith(NOT_OURS) or text.is_complete(written, all_of_it)):
-            found.append(f"{key}={written}")
+    for key, text in query.items():
+        if key in KEYS_WITH_OWN_WARNING or key.startswith(FOREIGN_KEYS):
+            continue
+        if text and not (key in known and known[key].was_fully_read(text, understood.get(key))):
+            found.append(f"{key}={text}")
     return tuple(found)
 
 

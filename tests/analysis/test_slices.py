@@ -11,7 +11,7 @@ import pytest
 import mcviz
 from mcviz.analysis.base import find_groups
 from mcviz.analysis.slices import Slices, compare_slices
-from mcviz.app.address_text import Offered
+from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
 from mcviz.app.trust.calibration import slice_filters
 from mcviz.errors import InvalidInputError
@@ -94,7 +94,7 @@ def test_the_slice_that_is_worse_is_named_with_its_examples_and_its_share(
 def all_filters(run: Run, found: Slices) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The examples of each slice, and those of its filters after they were in an address."""
     table, columns = run.table(), ["site", "age"]
-    offered = Offered(columns=columns, numbers=["label", "prediction"])
+    offered = RunLimits(columns=columns, numbers=["label", "prediction"])
     for each in found.slices:
         query = slice_filters(run, each).to_query()
         yield each.examples, np.flatnonzero(Filters.from_query(query, offered).mask(table))

@@ -13,10 +13,10 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
-from mcviz.app.address_text import Offered
+from mcviz.app.address import RunLimits
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.state import PageState
-from mcviz.app.views.brushes import BINS, _bins, brush_column, brush_labels
+from mcviz.app.views.brushes import BINS, BrushColumn, brush_column, brush_labels, cut
 
 ROOT = Path(__file__).parents[2]
 NUMBERS = st.lists(
@@ -28,12 +28,12 @@ NUMBERS = st.lists(
 @given(NUMBERS)
 def test_every_number_lies_between_the_ends_of_its_bin_and_there_are_not_too_many(numbers: list[float]) -> None:
     values = np.array(numbers)
-    found = _bins(values)
-    edges, finite = np.array(found.edges), np.isfinite(values)
+    edges, members = cut(values)
+    edges, finite = np.array(edges), np.isfinite(values)
     assert (np.diff(edges) > 0).all()
     assert len(edges) - 1 <= BINS + 1
-    assert (found.members[~finite] == -1).all()
-    bins = found.members[finite]
+    assert (members[~finite] == -1).all()
+    bins = members[finite]
     slack = 1e-9 * np.abs(edges).max()
     assert (edges[bins] - slack <= values[finite]).all()
     assert (values[finite] <= edges[bins + 1] + slack).all()
@@ -44,14 +44,20 @@ def test_the_range_of_some_bins_lets_all_of_them_through_and_lies_where_they_lie
     numbers: list[float], data: st.DataObject
 ) -> None:
     values = np.array(numbers)
-    found = _bins(values)
-    last = data.draw(st.integers(0, len(found.edges) - 2))
+    edges, members = cut(values)
+    column = BrushColumn("", "ranges", "margin", ("",) * (len(edges) - 1), members, edges=edges)
+    last = data.draw(st.integers(0, len(edges) - 2))
     first = data.draw(st.integers(0, last))
-    low, high = found.ends(first, last)
-    within = (found.members >= first) & (found.members <= last)
-    slack = 1e-9 * np.abs(found.edges).max()
-    assert ((values >= low - slack) & (values <= high + slack))[within].all()
-    assert found.place(low, high) == pytest.approx((first, last + 1))
+    filters = column.put(Filters(), first, last)
+    on = filters.on_column("margin", "ranges")
+    within = (members >= first) & (members <= last)
+    slack = 1e-9 * np.abs(edges).max()
+    assert ((values >= on.low - slack) & (values <= on.high + slack))[within].all()
+    if filters == Filters():
+        assert (first, last) == (0, len(edges) - 2)
+    else:
+        assert column.places(filters)[0] == pytest.approx((first, last + 1))
+    assert column.without(filters) == Filters()
 
 
 def opened(run: str = "", **query: str) -> AppTest:
@@ -70,10 +76,10 @@ def histograms(app: AppTest) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("values", [[-1e308, 1.7e308], [1e15, 1e15 + 1, 1e15 + 3], [1e-300, 2e-300, 4e-300]])
 def test_numbers_at_the_ends_of_what_there_is_are_cut_as_others_are(values: list[float]) -> None:
-    found = _bins(np.array(values))
-    assert np.isfinite(found.edges).all()
-    assert (np.diff(found.edges) >= 0).all()
-    assert len(set(found.members.tolist())) > 1
+    edges, members = cut(np.array(values))
+    assert np.isfinite(edges).all()
+    assert (np.diff(edges) >= 0).all()
+    assert len(set(members.tolist())) > 1
 
 
 def test_each_histogram_counts_what_the_brushes_of_the_others_leave(run: Run) -> None:
@@ -128,8 +134,8 @@ def test_columns_of_the_users_own_are_brushed_by_ranges_and_by_values(
 def test_an_address_names_the_columns_that_were_added(name: str) -> None:
     state = PageState(brushes=(name, "label"))
     query = state.to_query()
-    assert PageState.from_query(query, Offered(columns=[name])) == state
-    gone = PageState.from_query({"brushes": f"{query['brushes']}~gone"}, Offered(columns=[name]))
+    assert PageState.from_query(query, RunLimits(columns=[name])) == state
+    gone = PageState.from_query({"brushes": f"{query['brushes']}~gone"}, RunLimits(columns=[name]))
     assert gone.brushes == (name, "label")
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import mcviz.app
 from mcviz import Run
-from mcviz.app.filters import Area, ColumnFilter, Filters, Lasso
+from mcviz.app.filters import ColumnFilter, Filters, Lasso, lasso_on_map
 from mcviz.app.resources import CachedForRun, cached_for_run, join_runs, names_key, numbers_key, table_key
 from tests.runs.making import make
 
@@ -78,10 +78,11 @@ def test_other_filters_have_another_result(runs: dict[str, Run]) -> None:
 
     plane, turned = Lasso("a", "b", CORNERS), Lasso("b", "a", CORNERS)
     different = [
-        None, plane, turned, Area("a", CORNERS), Area("b", CORNERS), Filters(), Filters(label=(1,)),
-        Filters(prediction=(1,)), Filters(selected=(1,)), Filters(lasso=plane), Filters(area=Area("a", CORNERS)),
+        None, plane, turned, lasso_on_map("a", CORNERS), lasso_on_map("b", CORNERS), Filters(), Filters(label=(1,)),
+        Filters(prediction=(1,)), Filters(selected=(1,)), Filters(lasso=plane),
+        Filters(area=lasso_on_map("a", CORNERS)),
         Filters(columns=(ColumnFilter("a", values=("b",)),)), Filters(columns=(ColumnFilter("a", contains="b"),)),
-        Filters(ranges=(("margin", 0.0, 1.0),)), Filters(ranges=(("margin", 0.0, 1.0 + 1e-15),)),
+        Filters(ranges=(ColumnFilter("margin", low=1.0),)), Filters(ranges=(ColumnFilter("margin", low=1.0 + 1e-15),)),
     ]  # fmt: skip
     assert [written(runs["run"], each) for each in different] == [repr(each) for each in different]
 

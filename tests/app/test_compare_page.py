@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 import mcviz
 from mcviz import Run
 from mcviz.analysis.comparison import compare
-from mcviz.app.address_text import Offered
+from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
 from mcviz.app.resources import join_runs, own_columns, run_numbers, table
 from tests.app.opening import opened_page
@@ -266,5 +266,5 @@ def test_choosing_the_other_run_puts_it_in_the_address(open_page: OpenPage) -> N
 
 def test_filters_know_nothing_of_a_run_that_is_gone(run: Run) -> None:
     query = {"columns": '{"change":["right to wrong"]}', "lasso": "margin:other_margin:0,0,1,0,1,1"}
-    found = Filters.from_query(query, Offered(len(run), 10, columns=own_columns(run), numbers=run_numbers(run)))
+    found = Filters.from_query(query, RunLimits(len(run), 10, columns=own_columns(run), numbers=run_numbers(run)))
     assert found == Filters()

@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mcviz.app import state
-from mcviz.app.filters import Area, Filters, Lasso
+from mcviz.app.filters import Filters, Lasso, lasso_on_map
 from mcviz.app.state import PageState
 from mcviz.app.views import linked
 from mcviz.app.views import scatter as confusion
@@ -19,7 +18,7 @@ FILTERS = Filters(label=(4,), correct="wrong")
 CALLBACKS: dict[str, tuple[Any, Callable[[], None]]] = {
     "scatter-0": (linked, lambda: linked._apply_lasso("scatter-0", RUN, Lasso("margin", "max_probability", ()))),
     "confusion-images": (confusion, lambda: confusion._apply_cell("confusion-images", 10)),
-    "map-0": (linked, lambda: linked._apply_lasso("map-0", RUN, Area("pca", ()))),
+    "map-0": (linked, lambda: linked._apply_lasso("map-0", RUN, lasso_on_map("pca"))),
 }
 
 
@@ -27,10 +26,10 @@ def filtered_by(view: str, event: dict[str, Any], monkeypatch: pytest.MonkeyPatc
     module, callback = CALLBACKS[view]
     found: list[Filters] = []
     monkeypatch.setattr(module, "widget_value", {view: {"selection": event}}.get)
-    monkeypatch.setattr(state, "latest_state", lambda: PageState(filters=FILTERS))
     monkeypatch.setattr(linked, "latest_state", lambda: PageState(filters=FILTERS))
-    monkeypatch.setattr(state, "update_state", lambda filters: found.append(filters))
-    monkeypatch.setattr(linked, "update_state", lambda filters: found.append(filters))
+    monkeypatch.setattr(
+        module, "update_state", lambda **changes: found.append(PageState(filters=FILTERS).replace(**changes).filters)
+    )
     monkeypatch.setattr(linked, "filter_mask", lambda _, filters: filters.mask(ONE))
     callback()
     return found

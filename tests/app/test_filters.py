@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcviz.app.address_text import Offered
-from mcviz.app.filters import CORRECT, Area, ColumnFilter, FilterControl, Filters, Lasso, Names, surrounded
+from mcviz.app.address import RunLimits
+from mcviz.app.filters import CORRECT, FILTERS, ColumnFilter, Filters, Lasso, lasso_on_map, surrounded
+from mcviz.app.state import PageState
+from mcviz.app.views import filter_bar
 from mcviz.measures import SCORES
 from tests.polygons import surrounded_by_a_loop
 
@@ -25,12 +27,21 @@ ranges = st.dictionaries(
     st.sampled_from(list(SCORES)),
     st.tuples(st.just(-inf) | st.floats(0, 3), st.just(inf) | st.floats(0, 3)).filter(lambda ends: ends != (-inf, inf)),
     max_size=3,
-).map(lambda found: tuple((name, min(ends), max(ends)) for name, ends in found.items()))
+).map(lambda found: tuple(ColumnFilter(name, low=min(ends), high=max(ends)) for name, ends in found.items()))
 lassos = st.builds(
     Lasso,
     st.sampled_from(list(SCORES)),
     st.sampled_from(list(SCORES)),
     st.lists(st.tuples(numbers, numbers), min_size=3, max_size=9).map(tuple),
+)
+ends = st.tuples(st.just(-inf) | st.floats(-1e300, 1e300), st.just(inf) | st.floats(-1e300, 1e300)).map(sorted)
+conditions = (
+    st.lists(st.text(), min_size=1, unique=True, max_size=3).map(lambda values: {"values": tuple(values)})
+    | st.text(min_size=1).map(lambda part: {"contains": part})
+    | ends.filter(lambda ends: ends != [-inf, inf]).map(lambda ends: {"low": ends[0], "high": ends[1]})
+)
+own_columns = st.dictionaries(st.text(), conditions, max_size=3).map(
+    lambda found: tuple(ColumnFilter(name, **on) for name, on in found.items())
 )
 filters_of_all_kinds = st.builds(
     Filters,
@@ -39,6 +50,7 @@ filters_of_all_kinds = st.builds(
     correct=st.sampled_from(CORRECT),
     disagree=st.booleans(),
     ranges=ranges,
+    columns=own_columns,
     lasso=st.none() | lassos,
     selected=st.lists(st.integers(0, EXAMPLES - 1), unique=True, max_size=5).map(tuple),
 )
@@ -57,7 +69,34 @@ def scores() -> pd.DataFrame:
 
 @given(filters_of_all_kinds)
 def test_an_address_gives_back_the_filters(filters: Filters) -> None:
-    assert Filters.from_query(filters.to_query(), Offered(EXAMPLES, len(NAMES))) == filters
+    assert Filters.from_query(filters.to_query(), RunLimits(EXAMPLES, len(NAMES))) == filters
+
+
+def test_a_link_that_was_sent_before_means_the_same_and_is_written_the_same() -> None:
+    written = {
+        "label": "1,2",
+        "prediction": "0",
+        "correct": "wrong",
+        "disagree": "1",
+        "range": "margin:0.25:~max_probability::0.5",
+        "columns": '{"age":{"low":3.0},"source":["a","b"],"note":"x"}',
+        "lasso": "margin:max_probability:0,0,1,0,1,0.5",
+        "area": "pca:-1,0,1,0,0,2.5",
+        "selected": "3,1",
+    }
+    filters = Filters.from_query(written, RunLimits(EXAMPLES, len(NAMES), layouts=["pca"]))
+    assert filters == Filters(
+        label=(1, 2),
+        prediction=(0,),
+        correct="wrong",
+        disagree=True,
+        ranges=(ColumnFilter("margin", low=0.25), ColumnFilter("max_probability", high=0.5)),
+        columns=(ColumnFilter("age", low=3), ColumnFilter("source", ("a", "b")), ColumnFilter("note", contains="x")),
+        lasso=Lasso("margin", "max_probability", ((0, 0), (1, 0), (1, 0.5))),
+        area=lasso_on_map("pca", ((-1, 0), (1, 0), (0, 2.5))),
+        selected=(3, 1),
+    )
+    assert filters.to_query() == written
 
 
 @given(st.lists(st.text(alphabet=":~%a2F5 é", min_size=1), min_size=1, unique=True), st.floats(-3, 3))
@@ -65,7 +104,7 @@ def test_a_name_that_others_wrote_is_read_as_it_was_written(names: list[str], lo
     filters = Filters(lasso=Lasso(names[0], names[-1], ((0, 0), (1, 0), (1, 1))))
     for name in names:
         filters = filters.with_range(name, low, inf)
-    assert Filters.from_query(filters.to_query(), Offered(EXAMPLES, 4, numbers=names)) == filters
+    assert Filters.from_query(filters.to_query(), RunLimits(EXAMPLES, 4, numbers=names)) == filters
 
 
 @given(st.sampled_from(list(SCORES)), st.lists(st.floats(0, 3, width=32), min_size=2, max_size=20))
@@ -75,7 +114,7 @@ def test_an_address_loses_no_example_at_an_end_of_a_range(name: str, values: lis
     assert Filters().with_range(name, low, high).mask(table)[:2].all()
     for ends in ((low, high), (low, inf), (-inf, high)):
         filters = Filters().with_range(name, *ends)
-        again = Filters.from_query(filters.to_query(), Offered(EXAMPLES, len(NAMES)))
+        again = Filters.from_query(filters.to_query(), RunLimits(EXAMPLES, len(NAMES)))
         assert (again.mask(table) == filters.mask(table)).all()
 
 
@@ -95,8 +134,8 @@ def test_an_end_that_is_open_is_not_written_and_a_chip_says_so() -> None:
     )
 )
 def test_any_address_gives_filters_that_can_be_used(query: dict[str, str]) -> None:
-    filters = Filters.from_query(query, Offered(EXAMPLES, len(NAMES)))
-    assert Filters.from_query(filters.to_query(), Offered(EXAMPLES, len(NAMES))) == filters
+    filters = Filters.from_query(query, RunLimits(EXAMPLES, len(NAMES)))
+    assert Filters.from_query(filters.to_query(), RunLimits(EXAMPLES, len(NAMES))) == filters
     filters.chips(NAMES, SCORES)
 
 
@@ -137,18 +176,19 @@ def test_every_filter_has_a_mask_a_chip_and_a_text(scores: pd.DataFrame) -> None
         prediction=(2,),
         correct="wrong",
         disagree=True,
-        ranges=(("margin", 0.2, 0.8),),
+        ranges=(ColumnFilter("margin", low=0.2, high=0.8),),
         columns=(ColumnFilter("margin", low=0.1),),
         lasso=Lasso("margin", "max_probability", corners),
-        area=Area("pca", corners),
+        area=lasso_on_map("pca", corners),
         selected=(3,),
     )
-    offered = Offered(EXAMPLES, len(NAMES), layouts=["pca"])
+    offered = RunLimits(EXAMPLES, len(NAMES), layouts=["pca"])
     positions = np.random.default_rng(0).random((EXAMPLES, 2))
+    on_map = scores.assign(**{on.area.x: positions[:, 0], on.area.y: positions[:, 1]})
     for each in fields(Filters):
         alone = replace(Filters(), **{each.name: getattr(on, each.name)})
         assert alone != Filters()
-        assert not alone.mask(scores, lambda layout: positions if layout == "pca" else None).all()
+        assert not alone.mask(on_map).all()
         ((label, take_off),) = alone.chips(NAMES, SCORES)
         assert label
         assert take_off(on) == on.without(each.name)
@@ -158,27 +198,46 @@ def test_every_filter_has_a_mask_a_chip_and_a_text(scores: pd.DataFrame) -> None
     assert Filters.from_query(on.to_query(), offered) == on
 
 
-def test_a_control_changes_its_filter_as_it_is_by_then(scores: pd.DataFrame) -> None:
+def test_a_control_changes_its_filter_as_it_is_by_then(scores: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     changes: dict[str, Any] = {}
+    state = PageState()
 
-    def bind(key: str, shown: object, change: Any, *, may_be_empty: bool = False) -> dict[str, Any]:
-        changes[key] = change
+    def bind(key: str, shown: object, change: Any = None, *, may_be_empty: bool = False) -> dict[str, Any]:
+        changes[key] = change or (lambda new: update(**{key: new}))
         return {"key": f"by-then-{key}"}
 
-    names, columns = Names(NAMES, {"margin": SCORES["margin"]}), {"age": "number"}
-    run, table = SimpleNamespace(labels=None, digest=""), scores.assign(age=np.arange(EXAMPLES))
-    control = FilterControl(run, table, names, columns, lambda _: np.ones(EXAMPLES, bool), bind)
-    for _, each, value in Filters().fields():
-        each.render(value, control)
-    assert changes.keys() >= {"prediction", "disagree", "range-margin", "range-to-margin", "column-low-age"}
-    assert not changes.keys() & {"label", "correct"}, "without labels nothing is filtered by them"
+    def update(**named: Any) -> None:
+        nonlocal state
+        state = state.replace(**named)
+
+    numbers, own = {"margin": SCORES["margin"]}, {"age": "number"}
+    table, run = scores.assign(age=np.arange(EXAMPLES)), SimpleNamespace(labels=None, class_names=NAMES)
+    for name, value in (
+        ("state_widget_args", bind), ("update_state", update), ("table", lambda _: table),
+        ("run_numbers", lambda _: numbers), ("own_columns", lambda _: own),
+        ("filter_mask", lambda _, filters: filters.mask(table)),
+    ):  # fmt: skip
+        monkeypatch.setattr(filter_bar, name, value)
+    for name in FILTERS:
+        filter_bar.render_filter(run, Filters(), name)
+    for column in ("margin", "age"):
+        filter_bar.render_column_filter(run, Filters(), column)
+    assert changes.keys() >= {"values-prediction", "disagree", "range-margin", "high-margin", "low-age"}
+    assert not changes.keys() & {"values-label", "correct"}, "without labels nothing is filtered by them"
     by_then = Filters().with_range("margin", 0.2, inf).with_range("max_probability", 0.1, 0.5)
-    narrowed = changes["range-to-margin"](0.8, by_then.ranges)
-    assert narrowed == by_then.with_range("margin", 0.2, 0.8).ranges
-    assert changes["range-from-margin"](None, narrowed) == by_then.with_range("margin", -inf, 0.8).ranges
-    aged = (ColumnFilter("id", contains="a"), ColumnFilter("age", low=3))
-    assert changes["column-high-age"](9, aged) == (aged[0], ColumnFilter("age", low=3, high=9))
-    assert changes["column-low-age"](None, aged) == aged[:1]
+    by_then = by_then.with_column(ColumnFilter("id", contains="a")).with_column(ColumnFilter("age", low=3))
+    update(filters=by_then)
+    changes["high-margin"](0.8)
+    assert state.filters == by_then.with_range("margin", 0.2, 0.8)
+    changes["low-margin"](None)
+    assert state.filters == by_then.with_range("margin", -inf, 0.8)
+    changes["high-age"](9)
+    assert state.filters.columns == (ColumnFilter("id", contains="a"), ColumnFilter("age", low=3, high=9))
+    changes["low-age"](20)
+    assert state.filters.on_column("age") == ColumnFilter("age", low=9, high=20), "whichever end is the lower one"
+    changes["values-prediction"]([2, 0])
+    changes["disagree"](True)
+    assert (state.filters.prediction, state.filters.disagree) == ((2, 0), True)
 
 
 def test_each_filter_keeps_what_a_plain_loop_keeps(scores: pd.DataFrame) -> None:
@@ -213,11 +272,11 @@ polygons = st.lists(st.tuples(st.floats(-2, 2), st.floats(-2, 2)), min_size=3, m
 def test_an_area_of_the_map_is_in_the_address_where_its_layout_is_there(
     corners: tuple[tuple[float, float], ...],
 ) -> None:
-    filters = Filters(area=Area("pca", corners))
-    area = Filters.from_query(filters.to_query(), Offered(EXAMPLES, 4, layouts=["pca"])).area
+    filters = Filters(area=lasso_on_map("pca", corners))
+    area = Filters.from_query(filters.to_query(), RunLimits(EXAMPLES, 4, layouts=["pca"])).area
     assert area is not None
     np.testing.assert_allclose(area.corners, corners, rtol=1e-7)
-    assert Filters.from_query(filters.to_query(), Offered(EXAMPLES, 4, layouts=["tsne"])) == Filters()
+    assert Filters.from_query(filters.to_query(), RunLimits(EXAMPLES, 4, layouts=["tsne"])) == Filters()
 
 
 @given(polygons, st.integers(0, 2**32 - 1))
@@ -232,7 +291,7 @@ def test_a_polygon_surrounds_what_a_ray_leaves_through_an_odd_number_of_edges(
 def test_a_lasso_keeps_what_lies_inside_a_triangle(scores: pd.DataFrame) -> None:
     triangle = Lasso("margin", "max_probability", ((0, 0), (1, 0), (0, 1)))
     inside = scores["margin"] + scores["max_probability"] < 1
-    assert (triangle.contains(scores) == inside.to_numpy()).all()
+    assert (triangle.mask(scores) == inside.to_numpy()).all()
 
 
 @pytest.mark.parametrize(

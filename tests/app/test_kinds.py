@@ -14,12 +14,12 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.app import exports
-from mcviz.app.address_text import Offered
-from mcviz.app.filters import ColumnFilter, Filters, columns
+from mcviz.app.address import RunLimits
+from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
 from mcviz.app.trust import referral
-from mcviz.app.views import VIEWS
+from mcviz.app.views import VIEWS, filter_bar
 from mcviz.reviews import open_reviews
 from tests.app.kinds import EXAMPLES, KINDS, REGRESSIONS
 from tests.app.opening import open_popovers, opened_page
@@ -208,7 +208,7 @@ def test_a_column_is_filtered_by_values_by_a_range_and_by_a_part_of_its_text(
     table = mcviz.open_run(kinds / "columns").table()
     filters = Filters().with_column(wanted)
     assert filters.mask(table).tolist() == expected(table).tolist()
-    assert Filters.from_query(filters.to_query(), Offered(EXAMPLES, 5)) == filters
+    assert Filters.from_query(filters.to_query(), RunLimits(EXAMPLES, 5)) == filters
     app = opened("uncertain", "columns", **filters.to_query())
     assert f"**{expected(table).sum():,}** of {EXAMPLES} examples" in words(app)
     assert [each.key for each in app.button if each.key == "chip-0"] == ["chip-0"] * (wanted.name in table)
@@ -219,11 +219,11 @@ def test_each_kind_of_column_has_its_own_widget_and_the_address_says_what_was_ch
     column = chooser(app)
     assert column.options == ["id", "source", "age", "taken", "*note*", "label_name", "image"]
     column.select("source").run()
-    widget(app.multiselect, "column-source").set_value(["clinic B"]).run()
+    widget(app.multiselect, "values-source").set_value(["clinic B"]).run()
     chooser(app).select("age").run()
-    widget(app.number_input, "column-low-age").set_value(40.5).run()
+    widget(app.number_input, "low-age").set_value(40.5).run()
     chooser(app).select("*note*").run()
-    widget(app.text_input, "column-*note*").set_value("note").run()
+    widget(app.text_input, "contains-*note*").set_value("note").run()
     assert json.loads(app.query_params["columns"]) == {
         "source": ["clinic B"],
         "age": {"low": 40.5},
@@ -240,7 +240,7 @@ def test_a_closed_popover_computes_nothing_and_keeps_the_choice_of_a_column(monk
         function = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *given, **named: called.append(name) or function(*given, **named))
 
-    counted(columns, "as_texts")
+    counted(filter_bar, "as_texts")
     counted(referral, "choose_referral")
     app = opened("uncertain", "columns")
     chooser(app).select("source").run()
@@ -262,7 +262,7 @@ def chooser(app: AppTest):
     "address", ["[]", "{", "[" * 10_000, '{"age": {"low": NaN}}', '{"age": {"low": 1e999}}', "1", '{"a": [[1]]}']
 )
 def test_an_address_whose_columns_mean_nothing_filters_nothing(address: str) -> None:
-    assert Filters.from_query({"columns": address}, Offered(EXAMPLES, 5)) == Filters()
+    assert Filters.from_query({"columns": address}, RunLimits(EXAMPLES, 5)) == Filters()
 
 
 @pytest.mark.parametrize(("words_", "query"), [("picture_013", {"id": "picture_013"}), ("1 as 2", None)])

@@ -14,7 +14,7 @@ from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.app.state import LEFT
+from mcviz.app.state import PENDING_FRAGMENTS
 from mcviz.figures import png
 from mcviz.measures import most_uncertain_first
 from mcviz.reviews import open_reviews
@@ -96,10 +96,10 @@ def test_a_click_that_is_followed_by_a_look_at_a_point_is_drawn(newer: list[bool
     newer.append(True)
     app.run()
     newer.clear()
-    assert kept_of(app)[LEFT] is None  # so that the point's picture alone is not drawn instead
+    assert kept_of(app)[PENDING_FRAGMENTS] is None  # so that the point's picture alone is not drawn instead
     app.run()
     assert "**10,000** of 10,000 examples" in words(app)
-    assert kept_of(app)[LEFT] == {}
+    assert kept_of(app)[PENDING_FRAGMENTS] == {}
 
 
 def test_a_chosen_score_is_kept(newer: list[bool]) -> None:

@@ -175,8 +175,10 @@ def test_each_choice_of_a_filter_says_how_many_examples_it_leaves_with_all_other
     def options(name: str) -> list[str]:
         return list(widget([*app.multiselect, *app.segmented_control], name).options)
 
-    assert options("label") == [f"{c} ({(low & (scores['label'] == c)).sum():,})" for c in range(10)]
-    assert options("prediction") == [f"{c} ({(low & fours & (scores['prediction'] == c)).sum():,})" for c in range(10)]
+    assert options("values-label") == [f"{c} ({(low & (scores['label'] == c)).sum():,})" for c in range(10)]
+    assert options("values-prediction") == [
+        f"{c} ({(low & fours & (scores['prediction'] == c)).sum():,})" for c in range(10)
+    ]
     among = low & fours
     counts = [among.sum(), (among & ~wrong).sum(), (among & wrong).sum()]
     assert options("correct") == [
@@ -565,12 +567,12 @@ def test_what_an_address_says_for_nothing_is_told_on_the_page(open_page: OpenPag
 
 def test_a_range_takes_exact_numbers(open_page: OpenPage, run: Run) -> None:
     app = open_page("uncertain")
-    widget(app.number_input, "range-to-max_probability").set_value(0.41237).run()
+    widget(app.number_input, "high-max_probability").set_value(0.41237).run()
     few = int((run.scores()["max_probability"] <= 0.41237).sum())
     assert f"**{few:,}** of 10,000 examples" in words(app)
-    widget(app.number_input, "range-from-max_probability").set_value(0.3).run()
+    widget(app.number_input, "low-max_probability").set_value(0.3).run()
     assert f"**{few - 1:,}** of 10,000 examples" in words(app)
-    widget(app.number_input, "range-to-max_probability").set_value(None).run()
+    widget(app.number_input, "high-max_probability").set_value(None).run()
     assert "**9,999** of 10,000 examples" in words(app)
 
 

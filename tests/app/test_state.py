@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcviz.app import state as state_file
-from mcviz.app.address_text import Offered, address_fields
-from mcviz.app.filters import Filters
+from mcviz.app.address import RunLimits, address_fields
+from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.state import (
     COVERAGES,
     HIGHEST_SEED,
@@ -17,9 +17,9 @@ from mcviz.app.state import (
     PAGE_SIZES,
     PINS,
     PageState,
-    change_filters,
     latest_state,
     resolve_run,
+    update_state,
 )
 from mcviz.measures import SCORES
 from tests.app.test_filters import EXAMPLES, NAMES, filters_of_all_kinds
@@ -60,7 +60,7 @@ states = st.builds(
 
 
 def read(query: dict[str, str]) -> PageState:
-    return PageState.from_query(query, Offered(examples=EXAMPLES, classes=len(NAMES), targets=TARGETS))
+    return PageState.from_query(query, RunLimits(examples=EXAMPLES, classes=len(NAMES), targets=TARGETS))
 
 
 @given(states)
@@ -102,7 +102,7 @@ def test_what_an_address_says_for_nothing_is_told(key: str, bad: str, good: str)
 
 
 def test_no_two_fields_have_one_key_and_no_text_is_the_default() -> None:
-    keys = [key for of in (Filters, PageState) for _, key, _ in address_fields(of)]
+    keys = [each.key for of in (Filters, PageState) for each in address_fields(of)]
     assert len(set(keys)) == len(keys)
     assert PageState.from_query({}) == PageState.from_query(dict.fromkeys(keys, "")) == PageState()
     assert PageState.from_query(dict.fromkeys(keys, "")).ignored == ()
@@ -111,7 +111,7 @@ def test_no_two_fields_have_one_key_and_no_text_is_the_default() -> None:
 def test_in_another_run_there_are_other_examples() -> None:
     address = {"example": "1", "flagged": "1", "pinned": "1", "ticked": "1", "other_example": "1", "values": "1:2"}
     of_a_run = {"selected": "1", "area": "pca:0,0,1,0,1,1"}
-    state = PageState.from_query({**address, **of_a_run, "label": "1", "score": "margin"}, Offered(layouts=["pca"]))
+    state = PageState.from_query({**address, **of_a_run, "label": "1", "score": "margin"}, RunLimits(layouts=["pca"]))
     assert len(state.to_query()) == len(address) + len(of_a_run) + 2
     assert state.without_all("examples").to_query() == {"label": "1", "score": "margin"}
 
@@ -134,7 +134,7 @@ def test_other_examples_are_listed_from_their_first_page_on(change: dict[str, ob
 
 def test_without_labels_nothing_is_filtered_by_them() -> None:
     query = Filters(label=(1,), correct="wrong", prediction=(2,)).with_range("margin", -inf, 0.5).to_query()
-    state = PageState.from_query(query, Offered(examples=EXAMPLES, classes=len(NAMES), labels=False))
+    state = PageState.from_query(query, RunLimits(examples=EXAMPLES, classes=len(NAMES), labels=False))
     assert state.filters == Filters(prediction=(2,)).with_range("margin", -inf, 0.5)
 
 
@@ -185,9 +185,12 @@ def test_two_filters_that_are_set_before_the_page_is_drawn_are_both_kept(monkeyp
     kept: dict[str, object] = {state_file.LATEST: PageState()}
     monkeypatch.setattr(state_file, "session_store", lambda: kept)
     monkeypatch.setattr(state_file, "mark_dirty", lambda *_: None)
-    change_filters(lambda filters: filters.with_range("margin", 0.2, inf))
-    change_filters(lambda filters: filters.with_range("max_probability", -inf, 0.9))
-    assert latest_state().filters.ranges == (("margin", 0.2, inf), ("max_probability", -inf, 0.9))
+    update_state(filters=lambda filters: filters.with_range("margin", 0.2, inf))
+    update_state(filters=lambda filters: filters.with_range("max_probability", -inf, 0.9))
+    update_state(label=(3,))
+    assert latest_state().filters == Filters(
+        label=(3,), ranges=(ColumnFilter("margin", low=0.2), ColumnFilter("max_probability", high=0.9))
+    )
 
 
 def test_the_address_is_read_and_written_in_one_file() -> None:

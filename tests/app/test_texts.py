@@ -94,7 +94,7 @@ def test_a_text_is_no_fact_and_makes_no_group(kinds: Path) -> None:
 def test_texts_are_filtered_by_a_part_of_them_however_few_there_are(run: str) -> None:
     app = opened("uncertain", run)
     widget(app.selectbox, "filtered-column").select("text").run()
-    widget(app.text_input, "column-text").set_value("FILM").run()
+    widget(app.text_input, "contains-text").set_value("FILM").run()
     assert json.loads(app.query_params["columns"]) == {"text": "FILM"}
     given = FEW_TEXTS if run == "few-texts" else (TEXTS * 2)[:EXAMPLES]
     assert sorted(tiles(app)) == [example for example, text in enumerate(given) if "film" in text.lower()]

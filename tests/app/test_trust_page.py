@@ -12,7 +12,7 @@ import mcviz
 from mcviz.analysis.referral import find_cheapest_referral, refer
 from mcviz.analysis.trust import compute_convergence
 from mcviz.analysis.unlabelled import estimate_accuracy
-from mcviz.app.address_text import Offered
+from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
 from mcviz.app.trust import details
 from mcviz.app.trust.details import DETAILS
@@ -128,7 +128,7 @@ def test_what_is_referred_is_a_selection(cache: Path) -> None:
     app.button(key="select-referred").click().run()
     assert not app.exception
     query = {key: app.query_params[key] for key in app.query_params}
-    kept = Filters.from_query(query, Offered(EXAMPLES, 3))
+    kept = Filters.from_query(query, RunLimits(EXAMPLES, 3))
     table = mcviz.open_run(cache / "labelled").scores()
     assert set(np.flatnonzero(kept.mask(table))) == set(refer(mcviz.open_run(cache / "labelled"), budget=17).examples)
 

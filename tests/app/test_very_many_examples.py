@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mcviz import Run
-from mcviz.app.filters import Area, Filters, Lasso
+from mcviz.app.filters import Filters, Lasso, lasso_on_map
 from mcviz.app.resources import table_key
 from mcviz.app.selection import filter_mask, positions
 from mcviz.app.views import linked, scatter
@@ -56,13 +56,13 @@ def chart_of(app: AppTest) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("view", "plane"), [("scatter", Lasso("margin", "max_probability", ())), ("map", Area("pca", ()))]
+    ("view", "plane"), [("scatter", Lasso("margin", "max_probability", ())), ("map", lasso_on_map("pca"))]
 )
-def test_a_part_with_few_examples_shows_each_and_a_button_leads_back(run: Run, view: str, plane: Lasso | Area) -> None:
+def test_a_part_with_few_examples_shows_each_and_a_button_leads_back(run: Run, view: str, plane: Lasso) -> None:
     app = opened(view=view, x="margin", y="max_probability")
     assert len(chart_of(app)["layout"]["images"]) == 1
     assert any("Each cell counts examples" in caption.value for caption in app.caption)
-    if isinstance(plane, Area):
+    if plane.layout:
         x, y = positions(run, "pca").T
     else:
         x, y = (run.scores()[name].to_numpy() for name in (plane.x, plane.y))
@@ -85,7 +85,7 @@ def test_a_part_with_few_examples_shows_each_and_a_button_leads_back(run: Run, v
 
 def test_an_area_of_the_map_selects_exactly_what_it_surrounds(run: Run) -> None:
     corners = ((-500.0, -300.0), (900.0, -400.0), (100.0, 50.0), (800.0, 600.0))
-    found = filter_mask(run, Filters(area=Area("pca", corners)))
+    found = filter_mask(run, Filters(area=lasso_on_map("pca", corners)))
     plane = positions(run, "pca")
     assert plane is not None
     np.testing.assert_array_equal(found[:2000], surrounded_by_a_loop(corners, plane[:2000].tolist()))

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 import mcviz
 from mcviz import Run
-from mcviz.app.address_text import Offered
+from mcviz.app.address import RunLimits
 from mcviz.app.exports import report
 from mcviz.app.filters import Filters
 from mcviz.app.selection import Selection
@@ -49,7 +49,7 @@ def chart(page: Page) -> Locator:
 
 
 def filters_of(page: Page) -> Filters:
-    return Filters.from_query(dict(parse_qsl(urlsplit(page.url).query)), Offered(10_000, 10))
+    return Filters.from_query(dict(parse_qsl(urlsplit(page.url).query)), RunLimits(10_000, 10))
 
 
 def box_around(page: Page, drawn: Locator, low: float, high: float) -> None:
@@ -296,7 +296,7 @@ def test_of_very_many_examples_a_zoom_shows_each_and_a_lasso_over_cells_is_exact
         box_around(page, drawn, 0.5, 0.9)
         expect(page.get_by_role("button", name=re.compile("^lasso "))).to_be_visible()
         written = dict(parse_qsl(urlsplit(page.url).query))
-        filters = Filters.from_query(written, Offered(len(run), 3, layouts=["pca"]))
+        filters = Filters.from_query(written, RunLimits(len(run), 3, layouts=["pca"]))
         drawn_around = filters.lasso if kind == "lasso" else filters.area
         assert drawn_around is not None
         if kind == "lasso":

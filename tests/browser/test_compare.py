@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 import mcviz
 from mcviz.analysis.comparison import compare
-from mcviz.app.address_text import Offered
+from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
 from tests.browser.conftest import MILLISECONDS_TO_APPEAR, settle
 from tests.browser.test_charts import box_around
@@ -84,7 +84,7 @@ def test_a_lasso_over_both_runs_is_a_selection(page: Page, cache: Path) -> None:
     expect(page.get_by_role("button", name="lasso in Max probability × Max probability in after")).to_be_visible()
     settle(page)
     known = ("max_probability", "other_max_probability")
-    lasso = Filters.from_query(query(page), Offered(EXAMPLES, 3, numbers=known)).lasso
+    lasso = Filters.from_query(query(page), RunLimits(EXAMPLES, 3, numbers=known)).lasso
     assert lasso is not None
     one, other = (mcviz.open_run(cache / name).scores()["max_probability"] for name in ("before", "after"))
     inside = lasso.contains(one.to_frame("max_probability").assign(other_max_probability=other)).sum()

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, WebSocketRoute, expect
 
 import mcviz
-from mcviz.app.address_text import Offered
+from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
 from mcviz.measures import SCORES, most_uncertain_first
 from tests.browser.conftest import settle
@@ -157,7 +157,7 @@ def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path
     assert 2 <= outlined < wrong_fours
 
     query = dict(parse_qsl(urlsplit(page.url).query))
-    selected = scores[Filters.from_query(query, Offered(len(scores), 10)).mask(scores)]
+    selected = scores[Filters.from_query(query, RunLimits(len(scores), 10)).mask(scores)]
     assert len(selected) == outlined
     first, second = (str(image) for image in selected["max_probability"].sort_values(kind="stable").index[:2])
     shown_example = page.get_by_role("spinbutton", name="Example", exact=True)

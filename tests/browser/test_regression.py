@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 import mcviz
-from mcviz.app.address_text import Offered
+from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
 from tests.app.kinds import EXAMPLES, REGRESSIONS
 from tests.browser.conftest import settle
@@ -61,7 +61,7 @@ def test_a_lasso_selects_what_it_surrounds_and_one_of_it_is_opened(
     expect(page.get_by_role("button", name=re.compile("^lasso in "))).to_be_visible()
     rows = opened.table()
     query = dict(parse_qsl(urlsplit(page.url).query))
-    inside = Filters.from_query(query, Offered(len(rows), 0, numbers=list(rows))).mask(rows)
+    inside = Filters.from_query(query, RunLimits(len(rows), 0, numbers=list(rows))).mask(rows)
     assert 0 < inside.sum() < EXAMPLES
     expect(page.get_by_text(f"{inside.sum()} of {EXAMPLES} examples")).to_be_visible()
     first = rows[inside]["predictive_std"].idxmax()

@@ -8,7 +8,6 @@ from mcviz.app.resources import class_names, columns_as_scores, run_numbers, run
 from mcviz.app.selection import Selection
 from mcviz.app.state import (
     PageState,
-    change_filters,
     mark_dirty,
     queue_toast,
     session_store,
@@ -100,8 +99,8 @@ def chips(selection: Selection) -> None:
                 icon=":material/close:",
                 key=f"chip-{index}",
                 help="Take this filter off",
-                on_click=change_filters,
-                args=(take_off,),
+                on_click=update_state,
+                kwargs={"filters": take_off},
             )
         if flagged and filters.selected != flagged:
             st.button(

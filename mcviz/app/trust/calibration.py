@@ -114,7 +114,7 @@ def slice_filters(run: Run, found: Slice) -> Filters:
     for each in found.conditions:
         match each.value:
             case int():
-                filters = filters.put(each.column, (each.value,))
+                filters = filters.with_column(ColumnFilter(each.column, (each.value,)), each.column)
             case (low, high) if each.column in run_numbers(run):
                 filters = filters.with_range(each.column, low, high)
             case (low, high):

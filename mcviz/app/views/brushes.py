@@ -1,10 +1,10 @@
 """Slim histograms over the views, on which a brush filters: the score of the ranking, and up to two more columns."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from math import inf
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,13 +17,13 @@ from mcviz.app.resources import (
     class_names,
     grouping_columns,
     has,
+    names_key,
     own_columns,
     run_numbers,
     table,
-    table_key,
 )
 from mcviz.app.selection import Selection, filter_mask
-from mcviz.app.state import BRUSHES, PageState, change_filters, update_state, widget_value
+from mcviz.app.state import BRUSHES, PageState, update_state, widget_value
 from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown
 from mcviz.runs import Run
@@ -104,23 +104,49 @@ def brush(
 
 @dataclass(frozen=True)
 class BrushColumn:
-    """A column of a run's table, cut into bins.
+    """A column of a run's table, cut into bins: of a range of numbers each, or of one value each.
 
     Attributes:
         label: what it is called, as plain text.
+        field: of `Filters`, which has the filter on it.
+        name: of the column.
         names: of the bins, as plain text.
         members: (N,) int64, the bin of each example; -1 for none.
-        without: gives filters without the one on this column.
-        places: gives where the filter on this column lets examples through: from where to where, in bins from 0.
-        put: gives filters with one from the first to the last of these bins.
+        values: of the bins, where each has one.
+        edges: the ends of the bins, one more than there are, where they are ranges.
     """
 
     label: str
+    field: str
+    name: str
     names: tuple[str, ...]
     members: np.ndarray
-    without: Callable[[Filters], Filters]
-    places: Callable[[Filters], list[tuple[float, float]]]
-    put: Callable[[Filters, int, int], Filters]
+    values: tuple[Any, ...] = ()
+    edges: tuple[float, ...] = ()
+
+    def without(self, filters: Filters) -> Filters:
+        """Return filters without the one on this column."""
+        return filters.with_column(ColumnFilter(self.name), self.field)
+
+    def put(self, filters: Filters, first: int, last: int) -> Filters:
+        """Return filters with one from the first to the last of some bins; an end is open where no bin lies beyond."""
+        if self.values:
+            all_of_them = (first, last) == (0, len(self.values) - 1)
+            on = ColumnFilter(self.name, () if all_of_them else self.values[first : last + 1])
+        else:
+            low = self.edges[first] if first > 0 else -inf
+            on = ColumnFilter(self.name, low=low, high=self.edges[last + 1] if last < len(self.names) - 1 else inf)
+        return filters.with_column(on, self.field)
+
+    def places(self, filters: Filters) -> list[tuple[float, float]]:
+        """Return where the filter on this column lets examples through: from where to where, in bins from 0."""
+        on = filters.on_column(self.name, self.field)
+        if self.values:
+            return _stretches(self.values.index(value) for value in on.values if value in self.values)
+        if (on.low, on.high) == (-inf, inf):
+            return []
+        low, high = np.interp([on.low, on.high], self.edges, np.arange(len(self.edges)))
+        return [(float(low), float(high))]
 
 
 def render_brushes(selection: Selection) -> None:
@@ -144,14 +170,26 @@ def brush_labels(run: Run) -> dict[str, str]:
     return own | found | {name: name for name in known}
 
 
+@cached_for_run(names_key, max_entries=64)
 def brush_column(run: Run, name: str) -> BrushColumn:
     """Cut a column into bins."""
-    if name in run_numbers(run):
-        return _number_column(run, name)
-    for kind in CLASSES:
-        if kind == name and has(run, "classes"):
-            return _class_column(run, kind)
-    return _own_column(run, name)
+    column, numbers = table(run)[name], run_numbers(run)
+    if name in numbers or own_columns(run).get(name) == "number":
+        number = numbers.get(name)
+        field, label = ("ranges", number.label) if number else ("columns", one_line(name))
+        write = number.format if number else "{:g}".format
+        edges, members = cut(column.to_numpy(np.float64, na_value=np.nan))
+        names = tuple(f"{write(low)} to {write(high)}" for low, high in pairwise(edges))
+        return BrushColumn(label, field, name, names, members, edges=edges)
+    if name in CLASSES and has(run, "classes"):
+        classes = class_names(run)
+        members, values = column.to_numpy(np.int64), tuple(range(len(classes)))
+        return BrushColumn(name.capitalize(), name, name, classes, members, values)
+    found = pd.Categorical(as_texts(column))
+    texts = tuple(map(str, found.categories))
+    return BrushColumn(
+        one_line(name), "columns", name, tuple(map(one_line, texts)), found.codes.astype(np.int64), texts
+    )
 
 
 def _render_brush(selection: Selection, name: str, place: int) -> None:
@@ -161,17 +199,14 @@ def _render_brush(selection: Selection, name: str, place: int) -> None:
     left = filter_mask(run, column.without(filters))
     counts = [_counts(column, members) for members in (np.ones(len(run), bool), left, left & wrong)]
 
-    def put(first: int, last: int) -> None:
-        change_filters(lambda filters: column.put(column.without(filters), first, last))
-
     brush(
         f"brush-{place}",  # so that another column is drawn in its place, which is quicker than a new component
         column.label,
         [Bin(*each) for each in zip(column.names, *counts, strict=True)],
         column.places(filters),
         marks_mistakes=marked,
-        put=put,
-        clear=lambda: change_filters(column.without),
+        put=lambda first, last: update_state(filters=lambda filters: column.put(filters, first, last)),
+        clear=lambda: update_state(filters=column.without),
         remove=None if name == selection.score else lambda: update_state(brushes=_others(selection.state, name)),
     )
 
@@ -197,99 +232,15 @@ def _counts(column: BrushColumn, members: np.ndarray) -> list[int]:
     return np.bincount(within[within >= 0], minlength=len(column.names)).tolist()
 
 
-@cached_for_run(table_key, max_entries=64)
-def _number_column(run: Run, name: str) -> BrushColumn:
-    number = run_numbers(run)[name]
+def cut(values: np.ndarray) -> tuple[tuple[float, ...], np.ndarray]:
+    """Cut numbers into bins of one width.
 
-    def places(filters: Filters) -> list[tuple[float, float]]:
-        return [bins.place(low, high) for kept, low, high in filters.ranges if kept == name]
+    Args:
+        values: (N,) float64.
 
-    bins = _bins(table(run)[name].to_numpy(np.float64))
-    return BrushColumn(
-        number.label,
-        tuple(f"{number.format(low)} to {number.format(high)}" for low, high in pairwise(bins.edges)),
-        bins.members,
-        lambda filters: filters.with_range(name, -inf, inf),
-        places,
-        lambda filters, first, last: filters.with_range(name, *bins.ends(first, last)),
-    )
-
-
-@cached_for_run(table_key, max_entries=64)
-def _own_column(run: Run, name: str) -> BrushColumn:
-    column = table(run)[name]
-
-    def without(filters: Filters) -> Filters:
-        return filters.with_column(ColumnFilter(name))
-
-    def on_column(filters: Filters) -> list[ColumnFilter]:
-        return [each for each in filters.columns if each.name == name]
-
-    if own_columns(run)[name] == "number":
-        bins = _bins(column.to_numpy(np.float64, na_value=np.nan))
-        return BrushColumn(
-            one_line(name),
-            tuple(f"{low:g} to {high:g}" for low, high in pairwise(bins.edges)),
-            bins.members,
-            without,
-            lambda filters: [bins.place(each.low, each.high) for each in on_column(filters)],
-            lambda filters, first, last: filters.with_column(ColumnFilter(name, (), *bins.ends(first, last))),
-        )
-    found = pd.Categorical(as_texts(column))
-    texts = tuple(map(str, found.categories))
-    return BrushColumn(
-        one_line(name),
-        tuple(map(one_line, texts)),
-        found.codes.astype(np.int64),
-        without,
-        lambda filters: _stretches(
-            texts.index(value) for each in on_column(filters) for value in each.values if value in texts
-        ),
-        lambda filters, first, last: filters.with_column(ColumnFilter(name, texts[first : last + 1])),
-    )
-
-
-def _class_column(run: Run, name: Literal["label", "prediction"]) -> BrushColumn:
-    names = class_names(run)
-
-    def put(filters: Filters, first: int, last: int) -> Filters:
-        changes: dict[str, Any] = {name: () if (first, last) == (0, len(names) - 1) else tuple(range(first, last + 1))}
-        return replace(filters, **changes)
-
-    return BrushColumn(
-        name.capitalize(),
-        names,
-        table(run)[name].to_numpy(np.int64),
-        lambda filters: filters.without(name),
-        lambda filters: _stretches(getattr(filters, name)),
-        put,
-    )
-
-
-@dataclass(frozen=True)
-class _Bins:
-    """Numbers cut into bins of one width.
-
-    Attributes:
-        edges: the bins' ends, one more than there are bins.
-        members: (N,) int64, the bin of each number; -1 for what is no number.
+    Returns:
+        The bins' ends, one more than there are bins; and (N,) int64, the bin of each number, -1 for what is no number.
     """
-
-    edges: tuple[float, ...]
-    members: np.ndarray
-
-    def place(self, low: float, high: float) -> tuple[float, float]:
-        """Return where a range begins and ends, in bins from 0."""
-        at = np.interp([low, high], self.edges, np.arange(len(self.edges)))
-        return float(at[0]), float(at[1])
-
-    def ends(self, first: int, last: int) -> tuple[float, float]:
-        """Return the range from the first to the last of some bins; open where no bin lies beyond."""
-        low = -inf if first == 0 else self.edges[first]
-        return low, inf if last == len(self.edges) - 2 else self.edges[last + 1]
-
-
-def _bins(values: np.ndarray) -> _Bins:
     finite = np.isfinite(values)
     low, high = (float(values[finite].min()), float(values[finite].max())) if finite.any() else (0.0, 0.0)
     step = _step(high / BINS - low / BINS) or 1.0
@@ -298,7 +249,7 @@ def _bins(values: np.ndarray) -> _Bins:
     digits = 2 - int(np.floor(np.log10(step)))  # more than the ends of a bin have
     edges = tuple(round(float((start + edge) * step), digits) for edge in range(count + 1))
     within = np.clip(np.searchsorted(edges, np.where(finite, values, low), side="right") - 1, 0, count - 1)
-    return _Bins(edges, np.where(finite, within, -1))
+    return edges, np.where(finite, within, -1)
 
 
 def _step(least: float) -> float:

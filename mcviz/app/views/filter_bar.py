@@ -1,15 +1,19 @@
 """The bar above the views: the ranking, the filters and the export of what they leave."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from math import inf, isfinite
+from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
+from mcviz.app.address import address_fields
 from mcviz.app.components.choosers import chips, score_chooser
 from mcviz.app.exports import EXPORTS
-from mcviz.app.filters import ColumnFilter, FilterControl, Filters, Names
+from mcviz.app.filters import CLASSES, FILTERS, ColumnFilter, Filters
 from mcviz.app.navigation import REVIEW, link_to
 from mcviz.app.resources import (
     available,
@@ -26,7 +30,6 @@ from mcviz.app.selection import LABEL_ERRORS, Selection, filter_mask, label_erro
 from mcviz.app.state import (
     ORDERS,
     PageState,
-    change_filters,
     page_url,
     queue_toast,
     session_store,
@@ -36,14 +39,16 @@ from mcviz.app.state import (
 )
 from mcviz.app.tasks import task_renderer
 from mcviz.app.trust.referral import render_acquisition, render_referral_popover
-from mcviz.app.wording import as_markdown, counted, extremes
+from mcviz.app.wording import as_markdown, counted, extremes, leaving
 from mcviz.measures import Score
 from mcviz.permission import may_write
 from mcviz.runs import Run
+from mcviz.runs.columns import as_texts
 from mcviz.text import one_line
 
-S = TypeVar("S")
 FIND, EMPTY = "find", "find-empty"  # keys: of the field; in the session, whether it is to be emptied
+DIGITS = 3  # of a score, after the point, on its slider
+MOST_DIGITS = 12
 
 
 def render_filter_bar(run: Run, state: PageState) -> Selection:
@@ -126,7 +131,7 @@ def _render_find(run: Run) -> None:
         words = widget_value(FIND)
         session_store()[EMPTY] = True
         try:
-            change_filters(lambda filters: _narrow(run, filters, words))
+            update_state(filters=lambda filters: _narrow(run, filters, words))
         except ValueError as error:
             queue_toast(as_markdown(str(error)), ":material/help:")
 
@@ -155,26 +160,173 @@ def _narrow(run: Run, filters: Filters, words: str) -> Filters:
 
 
 def _render_filters(run: Run, filters: Filters) -> None:
-    """Render the control of every filter that has one, in the order of the fields of `Filters`."""
-    names = Names(class_names(run), run_numbers(run))
-    for name, each, value in filters.fields():
-        mask = partial(_mask_with, run, filters, name)
-        each.render(value, FilterControl(run, table(run), names, own_columns(run), mask, partial(_bind, name)))
+    """Render the control of every filter that has one, and those of a number and a column of the user's own."""
+    for name in FILTERS:
+        render_filter(run, filters, name)
+    numbers, own = run_numbers(run), own_columns(run)
+    number = st.selectbox(
+        "Range of", list(numbers), format_func=lambda name: numbers[name].label, key="ranged", persist_state="page"
+    )
+    render_column_filter(run, filters, number)
+    if own:
+        column = st.selectbox(
+            "Your columns",
+            list(own),
+            format_func=one_line,
+            key=f"filtered-column-{run.digest}",
+            persist_state="page",
+        )
+        render_column_filter(run, filters, column)
 
 
-def _mask_with(run: Run, filters: Filters, name: str, value: object) -> np.ndarray:
-    return filter_mask(run, filters.put(name, value))
+def render_filter(run: Run, filters: Filters, name: str) -> None:
+    """Render the control of a filter, which follows from its type, with how many examples each choice leaves.
+
+    Args:
+        run: whose examples are filtered; nothing is rendered where it lacks what the filter needs.
+        filters: that are on.
+        name: of the filter's field.
+    """
+    label, kind = FILTERS[name].label, next(each.kind for each in address_fields(Filters) if each.name == name)
+    if not label or not all(has(run, need) for need in FILTERS[name].needs):
+        return
+    if name in CLASSES:
+        _render_values(table(run)[name], dict(enumerate(class_names(run))), label, run, filters, name)
+        return
+
+    def with_count(choice: object, words: str) -> str:
+        changes: dict[str, Any] = {name: choice}
+        return leaving(words, int(filter_mask(run, replace(filters, **changes)).sum()))
+
+    changed = state_widget_args(name, getattr(filters, name))
+    if kind is bool:
+        st.toggle(with_count(True, label), **changed)
+    elif get_origin(kind) is Literal:
+        choices = {each: with_count(each, each) for each in get_args(kind)}
+        st.segmented_control(label, list(choices), format_func=choices.__getitem__, required=True, **changed)
+    else:
+        (bounds,) = kind.__metadata__
+        st.number_input(label, bounds.ge, bounds.le, **changed)
 
 
-def _bind(
-    name: str, key: str, shown: S, change: Callable[[S, Any], Any], *, may_be_empty: bool = False
-) -> dict[str, Any]:
-    """Bind a widget to a filter; see `FilterControl`."""
+def render_column_filter(run: Run, filters: Filters, name: str) -> None:
+    """Render the control of a column of numbers, of few values, or of texts, with how many examples a value leaves.
 
-    def put(new: S) -> None:
-        change_filters(lambda filters: filters.put(name, change(new, getattr(filters, name))))
+    Args:
+        run: whose examples are filtered.
+        filters: that are on.
+        name: of the column: a score, another number of the run, or one of the user's own.
+    """
+    column, numbers = table(run)[name], run_numbers(run)
+    if name in numbers:
+        number = numbers[name]
+        label = f"{number.label}, {number.unit}" if number.unit else number.label
+        _render_range(column, label, filters.on_column(name, "ranges"), "ranges")
+        return
+    on, label = filters.on_column(name), one_line(name)
+    match own_columns(run)[name]:
+        case "number":
+            _render_range(column, label, on, "columns")
+        case "category":
+            texts = as_texts(column)
+            choices = {each: one_line(each) for each in sorted({*texts.unique(), *on.values})}
+            _render_values(texts, choices, label, run, filters, "columns")
+        case "text":
+            st.text_input(
+                f"{as_markdown(label)} contains",
+                **state_widget_args(
+                    f"contains-{name}", on.contains, lambda new: update_state(filters=_put(on, "columns", contains=new))
+                ),
+            )
 
-    return state_widget_args(key, shown, put, may_be_empty=may_be_empty)
+
+def _put(on: ColumnFilter, field: str, **changes: Any) -> Callable[[Filters], Filters]:
+    """Return what changes attributes of the filter on a column, as it is by then."""
+
+    def put(filters: Filters) -> Filters:
+        changed = replace(filters.on_column(on.name, field), **changes)
+        low, high = sorted((changed.low, changed.high))
+        return filters.with_column(replace(changed, low=low, high=high), field)
+
+    return put
+
+
+def _render_values(
+    column: "pd.Series[Any]", choices: Mapping[Any, str], label: str, run: Run, filters: Filters, field: str
+) -> None:
+    """Render a choice of values of a column."""
+    on = filters.on_column(str(column.name), field)
+    others = filters.with_column(ColumnFilter(on.name), field)
+    left = column[filter_mask(run, others)].value_counts()
+    st.multiselect(
+        as_markdown(label),
+        list(choices),
+        format_func=lambda each: leaving(choices[each], int(left.get(each, 0))),
+        **state_widget_args(
+            f"values-{on.name}",
+            list(on.values),
+            lambda new: update_state(filters=_put(on, field, values=tuple(new))),
+        ),
+    )
+
+
+def _render_range(column: "pd.Series[Any]", label: str, on: ColumnFilter, field: str) -> None:
+    """Render a slider over the numbers of a column, and both ends as fields; a field that is empty leaves one open.
+
+    The ends of the slider are whole steps, as the browser rounds to them and Streamlit then compares.
+    """
+    values = column.to_numpy(np.float64, na_value=np.nan)
+    values = values[np.isfinite(values)]
+    if not len(values) or values.min() == values.max():
+        return
+    lowest, highest = float(values.min()), float(values.max())
+    digits = _digits(highest - lowest) if pd.api.types.is_float_dtype(column) else 0
+    low, high = _round_outwards(lowest, highest, digits)
+    kept_low, kept_high = (float(np.clip(end, low, high)) for end in (on.low, on.high))
+
+    def slide(new: tuple[float, float]) -> None:
+        ends = {"low": -inf if new[0] <= low else new[0], "high": inf if new[1] >= high else new[1]}
+        update_state(filters=_put(on, field, **ends))
+
+    st.slider(
+        as_markdown(label),
+        low,
+        high,
+        step=10.0**-digits,
+        format=f"%.{digits}f",
+        **state_widget_args(f"range-{on.name}", _round_outwards(kept_low, kept_high, digits), slide),
+    )
+    with st.container(horizontal=True):
+        for end, word, value, nearest in (("low", "from", on.low, lowest), ("high", "to", on.high, highest)):
+            _render_end(end, word, value if isfinite(value) else None, nearest, on, field)
+
+
+def _render_end(end: str, word: str, value: float | None, nearest: float, on: ColumnFilter, field: str) -> None:
+    def change(new: float | None) -> None:
+        unbounded = -inf if end == "low" else inf
+        update_state(filters=_put(on, field, **{end: unbounded if new is None else new}))
+
+    st.number_input(
+        word,
+        value=None,
+        placeholder=f"{nearest:.4g}",
+        format="%g",
+        **state_widget_args(f"{end}-{on.name}", value, change, may_be_empty=True),
+    )
+
+
+def _digits(span: float) -> int:
+    """Return how many digits after the point the steps of a slider have."""
+    return DIGITS if 0.01 <= span <= 10 else int(np.clip(DIGITS - np.floor(np.log10(span)), 0, MOST_DIGITS))
+
+
+def _round_outwards(low: float, high: float, digits: int) -> tuple[float, float]:
+    """Round to whole steps below and above, so that what is between stays between."""
+    below, above, step = round(low, digits), round(high, digits), 10.0**-digits
+    return (
+        below if below <= low else round(below - step, digits),
+        above if above >= high else round(above + step, digits),
+    )
 
 
 def _render_exports(selection: Selection) -> None:

@@ -12,7 +12,7 @@ from plotly.graph_objects import Figure
 
 from mcviz.app.components.assets import load_assets
 from mcviz.app.components.gallery import tile_data
-from mcviz.app.filters import Area, Lasso, round_corners
+from mcviz.app.filters import Lasso, round_corners
 from mcviz.app.kinds.base import TILE
 from mcviz.app.resources import has, run_numbers, table_key
 from mcviz.app.selection import filter_mask
@@ -40,7 +40,6 @@ _mounted = st.components.v2.component(
 _mounted_zoom = st.components.v2.component("mcviz_zoom", js=load_assets("internals.js", "zoom.js"))
 
 T = TypeVar("T")
-P = TypeVar("P", Lasso, Area)
 CORNERS = 40  # of a lasso in the address
 THUMBNAIL = 128  # pixels, of a photograph among many in a chart
 
@@ -114,10 +113,10 @@ def chart_key(
 def render_lasso_chart(
     name: str,
     run: Run,
-    plane: P,
-    lasso: P | None,
+    plane: Lasso,
+    lasso: Lasso | None,
     points_key: Hashable,
-    figure: Callable[[P | None, Window | None], Figure],
+    figure: Callable[[Lasso | None, Window | None], Figure],
     spoken: str,
     *,
     looks: bool = True,
@@ -155,14 +154,14 @@ def render_lasso_chart(
     pictures = (
         f" Zoom in: up to {MOST_PICTURES} points in view become pictures." if looks and has(run, "images") else ""
     )
-    without = "“Select around an example” below" if isinstance(plane, Area) else "under Filters, “Range of”"
+    without = "“Select around an example” below" if plane.layout else "under Filters, “Range of”"
     st.caption(
         "Draw around points with the lasso, or choose the box at the top right: the examples inside are selected. "
         f"Without a pointer: {without}.{pictures}"
     )
 
 
-def _render_zoom(name: str, run: Run, plane: Lasso | Area, chart: Figure, window: Window | None) -> None:
+def _render_zoom(name: str, run: Run, plane: Lasso, chart: Figure, window: Window | None) -> None:
     """Render the meaning of the cells of a chart, and the way into the plane and back."""
 
     def show(part: Window | None) -> None:
@@ -183,7 +182,7 @@ def _render_zoom(name: str, run: Run, plane: Lasso | Area, chart: Figure, window
             )
 
 
-def _window(name: str, run: Run, plane: Lasso | Area) -> Window | None:
+def _window(name: str, run: Run, plane: Lasso) -> Window | None:
     """Return the part of a chart's plane that is in view; None for all."""
     of, on, part = session_store().get(f"{name}-window", (None, None, None))
     return part if (of, on) == (table_key(run), plane) else None
@@ -224,7 +223,7 @@ def lasso_marks(lasso: Lasso | None, x: str, y: str, scores: pd.DataFrame) -> di
     """
     return {
         "outline": lasso.corners if lasso and (lasso.x, lasso.y) == (x, y) else (),
-        "selected": lasso.contains(scores) if lasso else None,
+        "selected": lasso.mask(scores) if lasso else None,
     }
 
 
@@ -235,7 +234,7 @@ def axis_title(run: Run, name: str) -> str:
     return escape_label(f"{number.label}, {unit}" if unit else number.label)
 
 
-def _apply_lasso(key: str, run: Run, plane: P) -> None:
+def _apply_lasso(key: str, run: Run, plane: Lasso) -> None:
     """Filter by the lasso that was just drawn.
 
     A chart that is drawn anew reports that nothing is selected, so that changes nothing: the chip takes it off. Nor
@@ -244,15 +243,14 @@ def _apply_lasso(key: str, run: Run, plane: P) -> None:
     lasso = _read_lasso(key, plane)
     if lasso is None:
         return
-    filters = latest_state().filters
-    changed = replace(filters, area=lasso, selected=()) if isinstance(lasso, Area) else replace(filters, lasso=lasso)
-    if not filter_mask(run, changed).any():
+    changes: dict[str, Any] = {"area": lasso, "selected": ()} if lasso.layout else {"lasso": lasso}
+    if not filter_mask(run, latest_state().replace(**changes).filters).any():
         queue_toast("No point lies within what was drawn, so nothing changes.", ":material/lasso_select:")
     else:
-        update_state(filters=changed)
+        update_state(**changes)
 
 
-def _read_lasso(key: str, plane: P) -> P | None:
+def _read_lasso(key: str, plane: Lasso) -> Lasso | None:
     """Return the lasso that the browser shows, with as many digits and corners as the address carries."""
     event = widget_value(key)
     corners: Sequence[tuple[float, float]] = ()

@@ -1,7 +1,7 @@
 """Views of points and cells: any score against any other, errors, predictions, the map, and the confusion matrix."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import streamlit as st
 from mcviz import plot
 from mcviz.analysis.base import column, similarity_basis
 from mcviz.app.components.choosers import target_chooser
-from mcviz.app.filters import Area, Filters, Lasso
+from mcviz.app.filters import Filters, Lasso, lasso_on_map
 from mcviz.app.resources import (
     Need,
     all_grouping_columns,
@@ -30,7 +30,6 @@ from mcviz.app.selection import LAYOUTS, Selection, available_layouts, compute_t
 from mcviz.app.state import (
     TICKS,
     PageState,
-    change_filters,
     choose_name,
     choose_segment,
     state_widget_args,
@@ -314,7 +313,7 @@ def render_map(selection: Selection) -> None:
     render_lasso_chart(
         "map",
         run,
-        Area(layout, ()),
+        lasso_on_map(layout),
         filters.area,
         (others, filters.selected, colouring, ranked_by, table_key(run)),
         lambda lasso, window: _map_figure(
@@ -367,7 +366,7 @@ def _render_around_example(selection: Selection, plane: np.ndarray, shown: np.nd
                 return
             distances = np.linalg.norm(plane[shown] - plane[example], axis=1)
             nearest = shown[np.argsort(distances, kind="stable")[:count]]
-            update_state(filters=replace(selection.filters, area=None, selected=tuple(nearest.tolist())))
+            update_state(area=None, selected=tuple(nearest.tolist()))
             st.rerun()
 
 
@@ -426,4 +425,4 @@ def _apply_cell(key: str, classes: int) -> None:
     cell = _read_cell(key, classes)
     if cell:  # none when the chart is drawn anew, which changes nothing
         label, prediction = cell
-        change_filters(lambda filters: replace(filters, label=(label,), prediction=(prediction,)))
+        update_state(label=(label,), prediction=(prediction,))

@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -32,11 +31,11 @@ from mcviz.app.selection import Selection
 from mcviz.app.state import (
     COVERAGES,
     add_examples,
-    change_filters,
     choose_name,
     choose_segment,
     latest_state,
     state_widget_args,
+    update_state,
     widget_value,
 )
 from mcviz.app.tasks import task_renderer
@@ -198,17 +197,13 @@ def render_classes(selection: Selection) -> None:
         _render_table(summary, selection)
     filters = selection.filters
     chosen = filters.label[0] if len(filters.label) == 1 else worst
-    changed = state_widget_args("class", chosen, _put_class)
+    changed = state_widget_args("class", chosen, lambda new: update_state(label=(new,)))
     classes = range(len(names))
     if len(names) <= NAMED_CLASSES:
         st.segmented_control("One class in detail", classes, format_func=all_as_markdown(names).__getitem__, **changed)
     else:
         st.selectbox("One class in detail", classes, format_func=names.__getitem__, width=320, **changed)
     _render_one_class(selection, chosen)
-
-
-def _put_class(new: int | None) -> None:
-    change_filters(lambda filters: replace(filters, label=() if new is None else (new,)))
 
 
 def _describe_worst(class_name: str, accuracy: float) -> str:

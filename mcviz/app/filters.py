@@ -1,0 +1,441 @@
+"""Filters: which examples of a run are selected, in a form that fits into an address.
+
+A filter is one field of `Filters`. Its type says how it is read and written (`app/address.py`) and which control it
+has; the `Filter` beside the type, which examples it keeps and what it is called.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from math import inf, isfinite
+from operator import methodcaller
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+from urllib.parse import unquote
+
+import numpy as np
+import pandas as pd
+
+from mcviz.app.address import (
+    ANY_RUN,
+    InRun,
+    OwnText,
+    RunLimits,
+    Whole,
+    escape,
+    parse_finite,
+    read_fields,
+    write_fields,
+)
+from mcviz.app.wording import counted
+from mcviz.measures import Score
+from mcviz.runs.columns import as_texts
+
+Correct = Literal["all", "correct", "wrong"]
+CORRECT: tuple[Correct, ...] = get_args(Correct)
+CLASSES: tuple[Literal["label", "prediction"], ...] = ("label", "prediction")  # of an example
+MOST_NAMED = 20  # classes that a message lists
+CORNER_DIGITS = 8  # of the place of a corner: as many as tell points of a plane apart that is zoomed in on
+Corners = tuple[tuple[float, float], ...]  # of a closed polygon, three at least
+Numbers = Mapping[str, Score]  # what ranges and lassos are of, by name
+
+
+@dataclass(frozen=True)
+class ColumnFilter:
+    """A filter on one column of a run's table: by values, by a range, or by a part of the text.
+
+    Attributes:
+        name: of the column.
+        values: one of which is the value: texts, or of a column of classes their indices; empty for any.
+        low: the lowest number; infinite where that end is open.
+        high: the highest number; infinite where that end is open.
+        contains: a part of the value, in large or small letters; empty for any.
+    """
+
+    name: str
+    values: tuple[Any, ...] = ()
+    low: float = -inf
+    high: float = inf
+    contains: str = ""
+
+    def mask(self, table: pd.DataFrame) -> np.ndarray:
+        """(N,) bool: the examples that pass. A column that is not there, or no numbers, is passed over."""
+        kept = np.ones(len(table), dtype=bool)
+        if self.name not in table:
+            return kept
+        column = table[self.name]
+        if self.values:
+            kept &= as_texts(column).isin(self.values).to_numpy(bool)
+        if (self.low, self.high) != (-inf, inf) and pd.api.types.is_numeric_dtype(column):
+            kept &= column.between(self.low, self.high).fillna(False).to_numpy(bool)
+        if self.contains:
+            kept &= as_texts(column).str.contains(self.contains, case=False, regex=False).to_numpy(bool)
+        return kept
+
+    def words(self, numbers: Numbers) -> str:
+        """Return the words of its chip; a number is called and written as it is elsewhere."""
+        number = numbers.get(self.name)
+        name, write = (number.label, number.format) if number else (self.name, "{:g}".format)
+        if self.values:
+            return f"{name} {' or '.join(self.values)}"
+        if self.contains:
+            return f"{name} contains {self.contains}"
+        if self.low == -inf:
+            return f"{name} up to {write(self.high)}"
+        return (
+            f"{name} from {write(self.low)}" if self.high == inf else f"{name} {write(self.low)} to {write(self.high)}"
+        )
+
+
+@dataclass(frozen=True)
+class Lasso:
+    """A closed polygon drawn on the plane of two columns. It is kept as its corners, so that a link stays short.
+
+    Attributes:
+        x: name of the column along the x axis.
+        y: name of the column along the y axis.
+        corners: ((x, y), …), three at least.
+        layout: of the map, whose columns these are; empty where they are the table's own.
+    """
+
+    x: str
+    y: str
+    corners: Corners
+    layout: str = ""
+
+    def mask(self, table: pd.DataFrame) -> np.ndarray:
+        """(N,) bool: the examples inside; all, where the columns of its layout are not there."""
+        if self.layout and self.x not in table:
+            return np.ones(len(table), dtype=bool)
+        return surrounded(self.corners, table[self.x].to_numpy(), table[self.y].to_numpy())
+
+
+def lasso_on_map(layout: str, corners: Corners = ()) -> Lasso:
+    """Return a lasso on the columns that a layout of the map would have in a table."""
+    return Lasso(f"{layout} layout: x", f"{layout} layout: y", corners, layout)
+
+
+def surrounded(corners: Corners, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Find the points inside a closed polygon, by the even-odd rule.
+
+    Args:
+        corners: of the polygon.
+        x: (N,) floating point.
+        y: (N,) floating point.
+
+    Returns:
+        (N,) bool.
+    """
+    (left, bottom), (right, top) = np.min(corners, axis=0), np.max(corners, axis=0)
+    near = np.flatnonzero((x >= left) & (x <= right) & (y >= bottom) & (y <= top))
+    found, inside = np.zeros(len(x), dtype=bool), np.zeros(len(near), dtype=bool)
+    x, y = x[near].astype(np.float64), y[near].astype(np.float64)
+    previous = corners[-1]
+    for corner in corners:
+        (x0, y0), (x1, y1) = previous, corner
+        crosses = (y0 > y) != (y1 > y)
+        # The side of the edge on which a point lies, without a division that nearly level edges would overflow.
+        side = (x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)
+        inside ^= crosses & ((side > 0) == (y1 > y0))
+        previous = corner
+    found[near] = inside
+    return found
+
+
+def round_corners(corners: Corners) -> Corners:
+    """Round corners to the digits that an address carries; none, where they are no polygon."""
+    return _read_corners(_write_corners(corners))
+
+
+def _read_corners(text: str) -> Corners:
+    values = parse_finite(text.split(","))
+    return () if len(values) < 6 or len(values) % 2 else tuple(zip(values[::2], values[1::2], strict=True))
+
+
+def _write_corners(corners: Corners) -> str:
+    return ",".join(f"{value:.{CORNER_DIGITS}g}" for corner in corners for value in corner)
+
+
+def _read_lasso(text: str, run: RunLimits) -> Lasso | None:
+    x, _, rest = text.partition(":")
+    y, _, written = rest.partition(":")
+    x, y, corners = unquote(x), unquote(y), _read_corners(written)
+    return Lasso(x, y, corners) if x in run.numbers and y in run.numbers and corners else None
+
+
+def _read_area(text: str, run: RunLimits) -> Lasso | None:
+    layout, _, written = text.partition(":")
+    corners = _read_corners(written)
+    return lasso_on_map(layout, corners) if layout in run.layouts and corners else None
+
+
+def _write_lasso(lasso: Lasso) -> str:
+    return f"{escape(lasso.x)}:{escape(lasso.y)}:{_write_corners(lasso.corners)}"
+
+
+def _write_area(lasso: Lasso) -> str:
+    return f"{lasso.layout}:{_write_corners(lasso.corners)}"
+
+
+def _read_ranges(text: str, run: RunLimits) -> tuple[ColumnFilter, ...]:
+    found: dict[str, ColumnFilter] = {}
+    for part in text.split("~"):
+        name, *ends = part.split(":")
+        name = unquote(name)
+        values = parse_finite([end for end in ends if end])
+        if name in run.numbers and len(ends) == 2 and values:
+            low, high = min(values) if ends[0] else -inf, max(values) if ends[1] else inf
+            found[name] = ColumnFilter(name, low=low, high=high)
+    return tuple(found.values())
+
+
+def _write_ranges(value: tuple[ColumnFilter, ...]) -> str:
+    """Write ends exactly, so that no example at an end is lost; nothing where one is open."""
+    ends = (
+        (each.name, *(repr(float(end)) if isfinite(end) else "" for end in (each.low, each.high))) for each in value
+    )
+    return "~".join(f"{escape(name)}:{low}:{high}" for name, low, high in ends)
+
+
+def _read_columns(text: str, run: RunLimits) -> tuple[ColumnFilter, ...]:
+    """Read JSON: a list of values, a text to be contained, or the ends of a range for each column."""
+    try:
+        content = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        return ()
+    items = content.items() if isinstance(content, dict) else ()
+    found = [_read_column(name, wanted) for name, wanted in items if run.columns is None or name in run.columns]
+    return tuple(each for each in found if each != ColumnFilter(each.name))
+
+
+def _read_column(name: str, wanted: object) -> ColumnFilter:
+    if isinstance(wanted, str):
+        return ColumnFilter(name, contains=wanted)
+    if isinstance(wanted, list):
+        return ColumnFilter(name, values=tuple(dict.fromkeys(value for value in wanted if isinstance(value, str))))
+    ends = wanted if isinstance(wanted, dict) else {}
+    low, high = (_read_end(ends.get(key), unbounded) for key, unbounded in (("low", -inf), ("high", inf)))
+    return ColumnFilter(name, low=min(low, high), high=max(low, high))
+
+
+def _read_end(value: object, unbounded: float) -> float:
+    found = parse_finite([str(value)]) if isinstance(value, int | float) and not isinstance(value, bool) else []
+    return found[0] if found else unbounded
+
+
+def _write_columns(value: tuple[ColumnFilter, ...]) -> str:
+    content: dict[str, Any] = {}
+    for each in value:
+        ends = {end: value for end, value in (("low", each.low), ("high", each.high)) if isfinite(value)}
+        content[each.name] = list(each.values) or each.contains or ends
+    return json.dumps(content, separators=(",", ":"))
+
+
+Chip = tuple[str, Callable[["Filters"], "Filters"]]  # its words, and what takes its filter off
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A filter of examples, as it stands beside the type of a field of `Filters`.
+
+    Attributes:
+        mask: gives (N,) bool, the examples that pass, of a value that is on and the table of a run.
+        words: gives what a value is called on its chip, of the names of C classes and the numbers by name.
+        label: of its control, which follows from the type; empty where it has none.
+        needs: what a run has to have for the control.
+    """
+
+    mask: Callable[[Any, pd.DataFrame], np.ndarray]
+    words: Callable[[Any, tuple[str, ...], Numbers], str]
+    label: str = ""
+    needs: frozenset[Literal["labels", "classes"]] = frozenset()
+
+
+def _of_class(column: Literal["label", "prediction"], called: str) -> Filter:
+    """Return the filter of class indices, one of which is the label, or the ensemble's prediction."""
+    return Filter(
+        lambda value, table: table[column].isin(value).to_numpy(dtype=bool),
+        lambda value, names, _: f"{called} {' or '.join(names[index] for index in value)}",
+        label=column.capitalize(),
+        needs=frozenset({"labels", "classes"} if column == "label" else {"classes"}),
+    )
+
+
+_LABEL = InRun(lambda run: run.classes if run.labels else 0, refers_to="classes")
+_PREDICTION = InRun(lambda run: run.classes, refers_to="classes")
+_CORRECT = InRun(lambda run: CORRECT if run.classes and run.labels else ())
+_SELECTED = InRun(lambda run: run.examples, refers_to="examples")
+_DISAGREE = OwnText(lambda text, run: text == "1" and run.classes > 0, lambda _: "1")
+_RANGES, _COLUMNS = OwnText(_read_ranges, _write_ranges, key="range"), OwnText(_read_columns, _write_columns)
+_LASSO, _AREA = OwnText(_read_lasso, _write_lasso), OwnText(_read_area, _write_area, refers_to="examples")
+BY_COLUMN = ("ranges", "columns")  # the fields of several filters: at most one a column, none of them open
+_by_column = Filter(
+    lambda value, table: np.logical_and.reduce([each.mask(table) for each in value]),
+    lambda one, _, numbers: one.words(numbers),
+)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Filters that all have to hold; without any, every example is selected.
+
+    Attributes:
+        label: class indices, one of which is the label; empty for any.
+        prediction: the same of the ensemble's prediction.
+        correct: which predictions are kept.
+        disagree: whether only examples are kept whose passes do not all vote alike.
+        ranges: of scores and of other numbers of the run.
+        columns: on the ids, on texts and on the user's own columns.
+        lasso: drawn on the plane of two numbers.
+        area: a lasso that is drawn on the map.
+        selected: example numbers, chosen one by one; empty for any.
+    """
+
+    label: Annotated[tuple[Whole, ...], _LABEL, _of_class("label", "label")] = ()
+    prediction: Annotated[tuple[Whole, ...], _PREDICTION, _of_class("prediction", "predicted")] = ()
+    correct: Annotated[Correct, _CORRECT, Filter(
+        lambda value, table: (table["correct"] == (value == "correct")).fillna(False).to_numpy(dtype=bool),
+        lambda value, *_: f"{value} predictions",
+        label="Predictions that are",
+        needs=frozenset({"labels", "classes"}),
+    )] = "all"  # fmt: skip
+    disagree: Annotated[bool, _DISAGREE, Filter(
+        lambda _, table: table["variation_ratio"].to_numpy() > 0,
+        lambda *_: "passes disagree",
+        label="Passes disagree",
+        needs=frozenset({"classes"}),
+    )] = False  # fmt: skip
+    ranges: Annotated[tuple[ColumnFilter, ...], _RANGES, _by_column] = ()
+    columns: Annotated[tuple[ColumnFilter, ...], _COLUMNS, _by_column] = ()
+    lasso: Annotated[Lasso | None, _LASSO, Filter(
+        lambda lasso, table: lasso.mask(table),
+        lambda lasso, _, numbers: f"lasso in {numbers[lasso.x].label} × {numbers[lasso.y].label}",
+    )] = None  # fmt: skip
+    area: Annotated[Lasso | None, _AREA, Filter(
+        lambda lasso, table: lasso.mask(table),
+        lambda *_: "lasso on the map",
+    )] = None  # fmt: skip
+    selected: Annotated[tuple[Whole, ...], _SELECTED, Filter(
+        lambda value, table: np.isin(np.arange(len(table)), value),
+        lambda value, *_: counted(len(value), "selected example"),
+    )] = ()  # fmt: skip
+
+    def mask(self, table: pd.DataFrame) -> np.ndarray:
+        """Find the examples that pass every filter.
+
+        Args:
+            table: of a run: scores, one row an example, with the user's own columns; and those of the area's layout,
+                without which it keeps all.
+
+        Returns:
+            (N,) bool.
+        """
+        kept = np.ones(len(table), dtype=bool)
+        for name in filter(self.is_on, FILTERS):
+            kept &= FILTERS[name].mask(getattr(self, name), table)
+        return kept
+
+    def is_on(self, name: str) -> bool:
+        """Return whether a filter keeps not all examples."""
+        return bool(getattr(self, name) != getattr(Filters, name))
+
+    def without(self, *names: str) -> "Filters":
+        """Return the same filters, without those of these names."""
+        return replace(self, **{name: getattr(Filters, name) for name in names})
+
+    def on_column(self, name: str, field: str = "columns") -> ColumnFilter:
+        """Return the filter on a column, of those of a field; an open one, where there is none."""
+        if field in CLASSES:
+            return ColumnFilter(name, values=getattr(self, field))
+        return next((each for each in getattr(self, field) if each.name == name), ColumnFilter(name))
+
+    def with_column(self, wanted: ColumnFilter, field: str = "columns") -> "Filters":
+        """Return the same filters, with this one for its column in place of an earlier one; with none, if open."""
+        others = tuple(each for each in getattr(self, field) if field in BY_COLUMN and each.name != wanted.name)
+        on = (
+            wanted.values
+            if field in CLASSES
+            else (*others, *((wanted,) if wanted != ColumnFilter(wanted.name) else ()))
+        )
+        changes: dict[str, Any] = {field: on}
+        return replace(self, **changes)
+
+    def with_range(self, number: str, low: float, high: float) -> "Filters":
+        """Return the same filters, with this range of a number in place of an earlier one; with none, if open."""
+        return self.with_column(ColumnFilter(number, low=low, high=high), "ranges")
+
+    def narrow(self, words: str, class_names: tuple[str, ...]) -> "Filters":
+        """Narrow the filters by words that a person types; see `parse_words`.
+
+        Raises:
+            ValueError: the words are no filter.
+        """
+        return replace(self, **parse_words(words, class_names))
+
+    def chips(self, class_names: tuple[str, ...], numbers: Numbers) -> list[Chip]:
+        """Return the words of each filter, and what takes it off filters, which may be others by then.
+
+        Args:
+            class_names: C names.
+            numbers: what ranges and lassos are of, by name.
+        """
+        found: list[Chip] = []
+        for name in filter(self.is_on, FILTERS):
+            words, value = FILTERS[name].words, getattr(self, name)
+            if name in BY_COLUMN:
+                take_off = {each: methodcaller("with_column", ColumnFilter(each.name), name) for each in value}
+            else:
+                take_off = {value: methodcaller("without", name)}
+            found += [(words(each, class_names, numbers), change) for each, change in take_off.items()]
+        return found
+
+    def to_query(self) -> dict[str, str]:
+        """Return the filters as part of an address; what is not filtered is left out."""
+        return write_fields(self)
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str], run: RunLimits = ANY_RUN) -> "Filters":
+        """Read filters from an address. A part that means nothing for this run is passed over."""
+        return cls(**read_fields(cls, query, run))
+
+
+FILTERS: dict[str, Filter] = {
+    name: beside
+    for name, hint in get_type_hints(Filters, include_extras=True).items()
+    for beside in get_args(hint)
+    if isinstance(beside, Filter)
+}
+
+
+def parse_words(words: str, class_names: tuple[str, ...]) -> dict[str, Any]:
+    """Read filters as a person types them, such as "cat as dog", "cat", "as dog", "wrong" or "correct".
+
+    Returns:
+        Values of `Filters` by the names of their fields: label cat, predicted dog.
+
+    Raises:
+        ValueError: the words are none of these, or name a class that is not there.
+    """
+    text = words.strip()
+    if text.lower() in ("correct", "wrong"):
+        return {"correct": text.lower()}
+    parts = re.split(r"\sas\s", f" {text} ", maxsplit=1, flags=re.IGNORECASE)
+    names = {kind: part.strip() for kind, part in zip(CLASSES, parts, strict=False) if part.strip()}
+    if not names:
+        raise ValueError(f"Type a class, or two as in “{two_classes(class_names)}”.")
+    return {kind: (_class_index(name, class_names),) for kind, name in names.items()}
+
+
+def two_classes(class_names: tuple[str, ...]) -> str:
+    """Return words that find one class predicted as another, such as "cat as dog"."""
+    return f"{class_names[0]} as {class_names[-1]}"
+
+
+def _class_index(name: str, class_names: tuple[str, ...]) -> int:
+    exact = {each: c for c, each in enumerate(class_names)}
+    by_name = {each.lower(): c for each, c in reversed(exact.items())} | exact
+    for written in (name, name.lower()):
+        if written in by_name:
+            return by_name[written]
+    known = ", ".join(class_names) if len(class_names) <= MOST_NAMED else f"{len(class_names):,} there are"
+    raise ValueError(f"“{name}” is none of the classes {known}. Type “{two_classes(class_names)}”, say.")
