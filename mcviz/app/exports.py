@@ -14,7 +14,7 @@ from mcviz.app.resources import Need, class_names, details, format_facts, has, r
 from mcviz.app.selection import Selection
 from mcviz.app.state import ORDERS
 from mcviz.app.tasks import task_renderer
-from mcviz.app.wording import counted, extremes
+from mcviz.app.wording import counted, ranking_end_labels
 from mcviz.figures import CRISP_BELOW, contact_sheet, png, sheet_url, thumbnails
 from mcviz.runs import Run
 from mcviz.text import as_html
@@ -83,7 +83,7 @@ def report(selection: Selection, link: str = "") -> str:
     run = selection.run
     name, score = as_html(run.name), run_scores(run)[selection.score]
     heading = f"How well the labels of {name} fit" if score.needs_labels else f"What {name} is uncertain about"
-    order = extremes(score)[ORDERS.index(selection.state.order)]
+    order = ranking_end_labels(score)[ORDERS.index(selection.state.order)]
     filters = ", ".join(label for label, _ in selection.filters.chips(class_names(run), run_numbers(run))) or "none"
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">

@@ -36,7 +36,7 @@ def came_ahead(page: Page) -> None:
     """Wait until the browser has the examples that are sent ahead, last of all, and hears clicks and keys."""
     page.wait_for_function(
         """() => {
-            const hears = (place) => place.querySelector("[data-testid=stBidiComponentIsolated]")?.shadowRoot?.hearing;
+            const hears = (place) => place.querySelector("[data-testid=stBidiComponentIsolated]")?.shadowRoot?.listening;
             const all = ".st-key-explanations-ahead, .st-key-keys, .st-key-arrow-keys";
             const places = [...document.querySelectorAll(all)];
             return places.some((place) => place.matches(".st-key-explanations-ahead")) && places.every(hears);

@@ -28,10 +28,10 @@ PICTURE = "picture-of-example"  # the key of the container in which steps find t
 _mounted = st.components.v2.component(
     "mcviz_explanation",
     css=load_assets("histograms.css", "explanation.css"),
-    js=load_assets("hearing.js", "element.js", "histograms.js", "latest_data.js", "explanation.js"),
+    js=load_assets("listening.js", "element.js", "histograms.js", "latest_data.js", "explanation.js"),
 )
 _ahead = st.components.v2.component(
-    "mcviz_ahead", js=load_assets("internals.js", "hearing.js", "latest_data.js", "ahead.js")
+    "mcviz_ahead", js=load_assets("internals.js", "listening.js", "latest_data.js", "ahead.js")
 )
 _turns = count()  # in the data, or else the browser would keep what it drew where the server says the same as before
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from mcviz.app.address_text import Indices, Offered, parse_indices
 from mcviz.app.filters.base import Filter, FilterControl, Names, Positions
-from mcviz.app.wording import leaving
+from mcviz.app.wording import with_count
 
 CORRECT = ("all", "correct", "wrong")
 CLASSES: tuple[Literal["label", "prediction"], ...] = ("label", "prediction")  # of an example
@@ -43,7 +43,7 @@ class ClassFilter(Indices, Filter[tuple[int, ...]]):
         st.multiselect(
             self.column.capitalize(),
             range(len(names)),
-            format_func=lambda each: leaving(names[each], int(left.get(each, 0))),
+            format_func=lambda each: with_count(names[each], int(left.get(each, 0))),
             **control.bind(self.column, list(value), lambda new, _: tuple(new)),
         )
 
@@ -70,7 +70,7 @@ class CorrectFilter(Filter[str]):
         st.segmented_control(
             "Predictions that are",
             CORRECT,
-            format_func=lambda each: leaving(each, left[each]),
+            format_func=lambda each: with_count(each, left[each]),
             required=True,
             **control.bind("correct", value, lambda new, _: new),
         )
@@ -96,7 +96,7 @@ class DisagreeFilter(Filter[bool]):
     def render(self, value: bool, control: FilterControl[bool]) -> None:
         """Render a switch, with how many examples it leaves."""
         if control.names.classes:
-            label = leaving("Passes disagree", int(control.mask(True).sum()))
+            label = with_count("Passes disagree", int(control.mask(True).sum()))
             st.toggle(label, **control.bind("disagree", value, lambda new, _: new))
 
 

@@ -13,7 +13,7 @@ import streamlit as st
 
 from mcviz.app.address_text import LenientText, Offered, parse_finite
 from mcviz.app.filters.base import Chip, Filter, FilterControl, Names, Positions, range_words
-from mcviz.app.wording import as_markdown, leaving
+from mcviz.app.wording import as_markdown, with_count
 from mcviz.runs.columns import as_texts
 from mcviz.text import one_line
 
@@ -139,7 +139,7 @@ def _render_choice(shown: ColumnFilter, columns: Columns, control: FilterControl
     st.multiselect(
         as_markdown(shown.name),
         sorted({*texts.unique(), *shown.values}),
-        format_func=lambda each: leaving(one_line(each), int(left.get(each, 0))),
+        format_func=lambda each: with_count(one_line(each), int(left.get(each, 0))),
         **control.bind(
             f"column-{shown.name}",
             list(shown.values),

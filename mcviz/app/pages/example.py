@@ -32,7 +32,7 @@ from mcviz.app.state import (
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import CloserLook, ExampleContext, load_example
 from mcviz.app.views.look_panel import explain_example, send_steps_ahead
-from mcviz.app.wording import all_as_markdown, as_markdown, extremes
+from mcviz.app.wording import all_as_markdown, as_markdown, ranking_end_labels
 from mcviz.measures.similarity import most_similar
 from mcviz.runs import Run
 
@@ -80,7 +80,7 @@ def describe_rank(selection: Selection, rank: int) -> str:
     if len(selection.examples) == 0:
         return "No example passes all of these filters, so there is none to step through. Take one off."
     score = run_scores(selection.run)[selection.score]
-    order = f", {extremes(score)[1]} first" if selection.state.order == CONFIDENT_FIRST else ""
+    order = f", {ranking_end_labels(score)[1]} first" if selection.state.order == CONFIDENT_FIRST else ""
     by = f"by {score.inline_label}{order}"
     if rank < 0:
         return f"This example is not among the selected ones; Next goes to the first of those {by}."

@@ -81,7 +81,7 @@ class SweepInputs:
 
 
 @dataclass(frozen=True)
-class Along:
+class SliderSeries:
     """An input at every position of a slider that changes it.
 
     Attributes:
@@ -119,7 +119,7 @@ class InputKind:
     choose: Callable[[Run, PageState], ProbeInput | None]
     nothing_yet: tuple[str, str] = ("", "")
     sweep: Callable[[Run, PageState], SweepInputs] | None = None
-    along: Callable[[Run, PageState], Along] | None = None
+    along: Callable[[Run, PageState], SliderSeries] | None = None
     needs: Collection[RunPart] = field(default_factory=frozenset)
     seen_in_its_controls: bool = False
 

@@ -16,7 +16,7 @@ from mcviz.analysis.comparison import Comparison
 from mcviz.app.components.charts import Explanation, chart, headed_chart
 from mcviz.app.filters import Filters
 from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
-from mcviz.app.probe.parts import Along, SweepInputs, as_batch, predict
+from mcviz.app.probe.parts import SliderSeries, SweepInputs, as_batch, predict
 from mcviz.app.resources import Need, cached_for_run, has, missing, numbers_key, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
@@ -436,7 +436,7 @@ class TaskRenderer(ABC):
         """Render (T, K) predictions as a table."""
 
     @abstractmethod
-    def render_curves(self, run: Run, along: Along, predictions: np.ndarray) -> None:
+    def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
         """Render (T, P, K) predictions along a slider."""
 
     @abstractmethod

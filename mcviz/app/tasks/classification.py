@@ -22,7 +22,7 @@ from mcviz.app.components.charts import (
 )
 from mcviz.app.filters import Filters, two_classes
 from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
-from mcviz.app.probe.parts import Along
+from mcviz.app.probe.parts import SliderSeries
 from mcviz.app.resources import class_names, has, missing, ranking, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState, state_widget_args
@@ -46,10 +46,10 @@ from mcviz.app.wording import (
     as_markdown,
     as_sentence,
     confidence,
+    correctness_sentence,
     counted,
-    judged,
-    predicted,
-    reasons,
+    doubt_sentences,
+    prediction_sentence,
     votes,
 )
 from mcviz.errors import McvizError
@@ -245,7 +245,7 @@ class ClassificationRenderer(TaskRenderer):
     # New inputs
 
     def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
-        return predicted(summarise(predictions), class_names(run))
+        return prediction_sentence(summarise(predictions), class_names(run))
 
     def render_probe(self, run: Run, predictions: np.ndarray, label: int | None, key: str) -> None:
         figure = plot.passes(run, predictions, label=label)
@@ -254,7 +254,7 @@ class ClassificationRenderer(TaskRenderer):
     def render_prediction_table(self, run: Run, predictions: np.ndarray) -> None:
         class_table(summarise(predictions), class_names(run))
 
-    def render_curves(self, run: Run, along: Along, predictions: np.ndarray) -> None:
+    def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
         """Render the probabilities of the classes and the entropies along the slider."""
         st.caption(
             "What the ensemble predicts at each position. Where the probability falls and the entropy rises, it is "
@@ -392,9 +392,9 @@ def _label(context: ExampleContext) -> int | None:
 def _sentences(context: ExampleContext, summary: PassSummary) -> list[str]:
     """Say what is predicted, whether that is correct, and in a list why it is uncertain."""
     names, label = class_names(context.run), _label(context)
-    judgement = judged(summary.prediction, label, names)
-    doubts = reasons(summary, context.row, names, label)
-    return [f"{predicted(summary, names)} {judgement}", *(f"- {doubt}" for doubt in doubts)]
+    judgement = correctness_sentence(summary.prediction, label, names)
+    doubts = doubt_sentences(summary, context.row, names, label)
+    return [f"{prediction_sentence(summary, names)} {judgement}", *(f"- {doubt}" for doubt in doubts)]
 
 
 def _render_two_classes(context: ExampleContext) -> None:

@@ -17,7 +17,7 @@ from mcviz.app.components.charts import Explanation, chart, render_explanation
 from mcviz.app.components.choosers import target_chooser
 from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
 from mcviz.app.navigation import load_state
-from mcviz.app.probe.parts import Along
+from mcviz.app.probe.parts import SliderSeries
 from mcviz.app.resources import (
     cached_for_run,
     has,
@@ -532,7 +532,7 @@ class RegressionRenderer(TaskRenderer):
     def render_prediction_table(self, run: Run, predictions: np.ndarray) -> None:
         self._predict(run, predictions).render_table()
 
-    def render_curves(self, run: Run, along: Along, predictions: np.ndarray) -> None:
+    def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
         """Render the predictive mean of a target with the std of the predictive distribution."""
         given, target, unit = as_predictions(run, predictions), load_state(run).target, run.manifest.unit
         mean = given.outputs.mean(axis=0, dtype=np.float64)[:, target]

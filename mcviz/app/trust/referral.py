@@ -71,7 +71,7 @@ def find_referral(run: Run, state: PageState) -> RunReferral:
     return _refer(run, _score(run, state), *_target(run, state), chosen_group(run, state))
 
 
-def choose_referral(run: Run, state: PageState, *, with_score: bool = False) -> RunReferral:
+def referral_controls(run: Run, state: PageState, *, with_score: bool = False) -> RunReferral:
     """Render a choice of the target of a referral, and of the score that ranks, and return the referral."""
     name, value = _target(run, state)
     choose_segment("Target", "referral", name, TARGETS, lambda new: update_state(referral=new, wanted=None))
@@ -106,7 +106,7 @@ def referral_filters(found: RunReferral) -> Filters:
 
 def render_referral_popover(run: Run, state: PageState) -> None:
     """Render a referral beside the filters of Uncertain examples, with a button to select its examples."""
-    found = choose_referral(run, state)
+    found = referral_controls(run, state)
     on = found.on_labels
     assert on is not None
     rest = "no rest" if on.accuracy_of_rest is None else f"{percent(on.accuracy_of_rest, 2)} of the rest right"
@@ -149,9 +149,9 @@ def acquisition_csv(run: Run, method: Method, batch: int) -> bytes:
     return acquire(run, method, batch).to_csv(index=False).encode()
 
 
-def render_referral(run: Run, state: PageState) -> None:
+def referral_summary(run: Run, state: PageState) -> None:
     """Render a choice of the referral on Trust, its figures and its guarantee."""
-    found = choose_referral(run, state, with_score=True)
+    found = referral_controls(run, state, with_score=True)
     assert found.on_labels is not None
     _render_cards(run, found.on_labels)
     _render_guarantee(found)
@@ -204,7 +204,7 @@ def _explain_guarantee(given: Guarantee, labels: int) -> str:
     )
 
 
-def render_referred(run: Run, state: PageState) -> None:
+def referred_gallery(run: Run, state: PageState) -> None:
     """Render the first examples that go to a person, with a way to select or review all of them."""
     found = find_referral(run, state)
     assert found.on_labels is not None

@@ -36,7 +36,7 @@ from mcviz.app.state import (
 )
 from mcviz.app.tasks import task_renderer
 from mcviz.app.trust.referral import render_acquisition, render_referral_popover
-from mcviz.app.wording import as_markdown, counted, extremes
+from mcviz.app.wording import as_markdown, counted, ranking_end_labels
 from mcviz.measures import Score
 from mcviz.permission import may_write
 from mcviz.runs import Run
@@ -49,7 +49,7 @@ FIND, EMPTY = "find", "find-empty"  # keys: of the field; in the session, whethe
 def render_filter_bar(run: Run, state: PageState) -> Selection:
     """Render the controls of the ranking and the filters, and return the selection."""
     selection, score = select(run, state), run_scores(run)[state.score]
-    orders = dict(zip(ORDERS, extremes(score), strict=True))
+    orders = dict(zip(ORDERS, ranking_end_labels(score), strict=True))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filter-bar"):
         score_chooser("Rank by", run, state)
         st.selectbox(

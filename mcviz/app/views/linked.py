@@ -34,7 +34,7 @@ from mcviz.runs import Run
 _mounted = st.components.v2.component(
     "mcviz_points",
     css=load_assets("tile.css", "points.css"),
-    js=load_assets("internals.js", "hearing.js", "element.js", "tile.js", "latest_data.js", "points.js"),
+    js=load_assets("internals.js", "listening.js", "element.js", "tile.js", "latest_data.js", "points.js"),
 )
 
 _mounted_zoom = st.components.v2.component("mcviz_zoom", js=load_assets("internals.js", "zoom.js"))

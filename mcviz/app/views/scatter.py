@@ -38,7 +38,7 @@ from mcviz.app.state import (
     widget_value,
 )
 from mcviz.app.views.linked import axis_title, chart_key, lasso_marks, render_lasso_chart
-from mcviz.app.wording import extremes
+from mcviz.app.wording import ranking_end_labels
 from mcviz.figures import CORRECT, WRONG, Window, class_colour, coloured_map, scatter
 from mcviz.figures.style import CLASSES, NEUTRAL, diagonal, escape_label
 from mcviz.measures import percent
@@ -323,7 +323,7 @@ def render_map(selection: Selection) -> None:
         f"Map of {len(shown):,} examples by similarity of their {basis}, coloured by "
         f"{score.inline_label if ranked_by else colour_label(colouring)}.",
     )
-    brightest = f"; the brightest are {extremes(score)[0]}" if ranked_by else ""
+    brightest = f"; the brightest are {ranking_end_labels(score)[0]}" if ranked_by else ""
     st.caption(f"Examples with similar {basis} are near each other{brightest}.")
     _render_around_example(selection, plane, shown)
 

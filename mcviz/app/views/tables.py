@@ -42,7 +42,7 @@ from mcviz.app.state import (
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.regression import interval_coverages
 from mcviz.app.views.look_panel import look_at_example, tick_examples
-from mcviz.app.wording import all_as_markdown, as_markdown, counted, extremes
+from mcviz.app.wording import all_as_markdown, as_markdown, counted, ranking_end_labels
 from mcviz.figures.style import NAMED_CLASSES
 from mcviz.measures import percent
 from mcviz.measures.conformal import coverage_sentence
@@ -273,7 +273,7 @@ def _render_one_class(selection: Selection, chosen: int) -> None:
         order = members[np.argsort(scores[score].to_numpy(), kind="stable")]
         if ranked_by.uncertain_when == "high":
             order = order[::-1]
-        first, last = extremes(ranked_by)
+        first, last = ranking_end_labels(ranked_by)
         st.markdown(f"**The two {first} and the two {last}**")
         tiles(
             run, selection.state, order[[0, 1, -2, -1]] if len(order) > 3 else order, None, score, key="class-extremes"
