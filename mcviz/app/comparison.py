@@ -4,11 +4,11 @@ from dataclasses import replace
 from typing import get_args
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.comparison import OTHER_PREFIX, Comparison, check_comparable, compare
 from mcviz.analysis.pairing import LabelChoice
+from mcviz.app.components.charts import text_table
 from mcviz.app.components.choosers import chips, score_chooser
 from mcviz.app.components.gallery import tiles
 from mcviz.app.failures import refusal
@@ -32,7 +32,7 @@ from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
 from mcviz.app.views.look_panel import render_gallery
 from mcviz.app.views.scatter import COLOURINGS, render_scatter_chart
-from mcviz.app.wording import as_markdown
+from mcviz.app.wording import all_as_markdown, as_markdown
 from mcviz.errors import McvizError
 from mcviz.runs import Run
 
@@ -80,7 +80,7 @@ def render_verdict(run: Run, other: Run, state: PageState, score: str) -> None:
     st.markdown(as_markdown(found.in_words))
     columns = "measure", as_markdown(run.name), as_markdown(other.name), "difference", ""
     with st.container(key="figures"):
-        st.table(pd.DataFrame(found.text_rows, columns=columns).map(as_markdown).set_index("measure"))
+        text_table(columns, map(all_as_markdown, found.text_rows))
     if found.paired:
         st.caption(
             f"The difference is {as_markdown(other.name)} − {as_markdown(run.name)}, with "

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mcviz.app.components.charts import chart
+from mcviz.app.components.charts import chart, text_table
 from mcviz.app.components.choosers import score_chooser
 from mcviz.app.failures import refusal, unforeseen
 from mcviz.app.navigation import PROBE, load_state
@@ -244,8 +243,7 @@ def render_reasons(verdict: OODVerdict) -> None:
     st.markdown("**Does it look like this run's examples?**")
     if verdict.by:
         st.caption(verdict.by)
-    figures = pd.DataFrame(verdict.figures.items(), columns=["this input, against this run's examples", "figure"])
-    st.table(figures.set_index(figures.columns[0]), width="content")
+    text_table(("this input, against this run's examples", "figure"), verdict.figures.items(), width="content")
 
 
 def less_usual_examples(share: float) -> str:
@@ -279,7 +277,7 @@ def render_score_comparison(run: Run, predictions: np.ndarray) -> None:
             above = 1 - np.searchsorted(of_run, value, side="right") / len(of_run)
             less_uncertain = percent(float(below if score.uncertain_when == "high" else above))
             rows.append((score.label, as_markdown(score.format(float(value))), less_uncertain))
-    st.table(pd.DataFrame(rows, columns=["score", "value", "more uncertain than"]).set_index("score"))
+    text_table(("score", "value", "more uncertain than"), rows)
 
 
 @cached_for_run(numbers_key, max_entries=2, validate=lambda fit: fit.is_valid)

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from mcviz.app.components.charts import text_table
 from mcviz.app.failures import hide_folders, refusal
 from mcviz.app.navigation import COMPARE, OVERVIEW, RUNS, choose_run
 from mcviz.app.resources import check_needs, open_cached_run, progress_bar
@@ -216,9 +217,7 @@ def render_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
         _render_removal(run, path, next((name for name in names if name != run.name), ""))
     if run.manifest is not None:
         with st.expander("How it was made, and what is in it", icon=":material/description:"):
-            what = describe_manifest(run.manifest)
-            rows = pd.DataFrame({"what": all_as_markdown(list(what)), "said": all_as_markdown(list(what.values()))})
-            st.table(rows.set_index("what"))
+            text_table(("what", "said"), map(all_as_markdown, describe_manifest(run.manifest).items()))
 
 
 def _render_state(run: ListedRun) -> None:

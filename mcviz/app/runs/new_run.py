@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
+from mcviz.app.components.charts import text_table
 from mcviz.app.failures import hide_folders, show_failures
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import UNCERTAIN, link_to, load_state
@@ -293,6 +293,7 @@ def _find_check() -> FoundJob | None:
 
 
 def render_check_result(page: str, wanted: NewRun, name: str, was_open: bool) -> None:
+    """Render what the check found, with a button to start the sampling; or that it goes on, was stopped, or failed."""
     with show_failures(page):
         found = _find_check()
         if found is None:  # the sampling was started, and stands among the jobs
@@ -307,16 +308,15 @@ def render_check_result(page: str, wanted: NewRun, name: str, was_open: bool) ->
             told = hide_folders(without_folders(found.message)) or "The check was stopped. Check again."
             st.error(as_markdown(told), icon=":material/error:")
             return
-        _findings_table(found.progress)
+        _result_table(found.progress)
         st.button(
             "Start sampling", type="primary", icon=":material/play_arrow:", key="new-run-start", on_click=change_jobs,
             args=(partial(_start, wanted, name),),
         )  # fmt: skip
 
 
-def _findings_table(progress: JobProgress) -> None:
-    names, found = list(progress.found), list(progress.found.values())
-    st.table(pd.DataFrame({"found": all_as_markdown(found)}, index=all_as_markdown(names)))
+def _result_table(progress: JobProgress) -> None:
+    text_table(("", "found"), map(all_as_markdown, progress.found.items()))
     if progress.advice:
         st.warning(as_markdown(progress.advice), icon=":material/warning:")
     cache = cache_folder().absolute()

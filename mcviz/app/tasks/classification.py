@@ -21,7 +21,7 @@ from mcviz.app.components.charts import (
     render_explanation,
 )
 from mcviz.app.filters import Filters, two_classes
-from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
+from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.probe.parts import SliderSeries
 from mcviz.app.resources import class_names, has, missing, ranking, table
 from mcviz.app.selection import Selection
@@ -30,8 +30,6 @@ from mcviz.app.tasks.base import (
     CloserLook,
     Evidence,
     ExampleContext,
-    GroupMeasure,
-    QualityWords,
     Step,
     Story,
     SweepFindings,
@@ -167,9 +165,14 @@ class ClassificationRenderer(TaskRenderer):
     ood_score = "expected_entropy"
     fits_detector = True
     marks_mistakes = True
-    group_measure = GroupMeasure("correct", "correct", is_share=True, low_is_bad=True)
-    quality_words = QualityWords("accuracy", "disagree", "The ensemble beats {}.", "0.05 percentage points")
+    group_column = group_label = "correct"
+    disagreement_verb = "disagree"
+    beats = "The ensemble beats {}."
+    tolerance_label = "0.05 percentage points"
     sweep_subject = "which classes are predicted, how confidently"
+    worst_heading = "Most confident wrong prediction"
+    no_worst = "There is none: every prediction is correct."
+    worst_clause = "the most confident wrong prediction"
     story = ClassificationStory()
 
     # The whole run
@@ -302,24 +305,14 @@ class ClassificationRenderer(TaskRenderer):
         """Return how confident each wrong prediction is; 0 for a correct one."""
         return np.where(correct, 0, scores["max_probability"])
 
-    def render_sweep(self, run: Run, state: PageState, sweep: SweepFindings) -> None:
-        """Render the most confident wrong prediction, and which classes are predicted."""
-        predictions, kind, names = sweep.scores["prediction"], sweep.inputs.kind, class_names(run)
-        left, right = st.columns([2, 3], gap="large")
-        with left:
-            st.markdown("**Most confident wrong prediction**")
-            if sweep.worst < 0:
-                st.caption("There is none: every prediction is correct.")
-            else:
-                spoken = f"The one of the {kind} with the most confident wrong prediction"
-                kind_renderer(run).render_input(run, sweep.worst_content, spoken)
-                confidence = percent(float(sweep.scores["max_probability"][sweep.worst]))
-                st.caption(
-                    f"The ensemble predicts **{as_markdown(names[predictions[sweep.worst]])}** with {confidence}."
-                )
-        with right:
-            st.markdown("**Predictions of the ensemble**")
-            chart(class_counts(predictions, names), "sweep-classes", " ".join(self.describe_sweep(run, sweep)))
+    def describe_worst(self, run: Run, sweep: SweepFindings) -> str:
+        name = class_names(run)[sweep.scores["prediction"][sweep.worst]]
+        confidence = percent(float(sweep.scores["max_probability"][sweep.worst]))
+        return f"The ensemble predicts **{as_markdown(name)}** with {confidence}."
+
+    def sweep_figure(self, run: Run, state: PageState, sweep: SweepFindings) -> go.Figure:
+        """Return how often each class is predicted."""
+        return class_counts(sweep.scores["prediction"], class_names(run))
 
     def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
         """Name the class that is predicted most often, and count the correct predictions where that is known."""

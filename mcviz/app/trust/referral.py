@@ -5,7 +5,6 @@ from math import inf
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 from plotly.graph_objects import Figure
 
@@ -20,7 +19,7 @@ from mcviz.analysis.referral import (
     rank_by_all_scores,
     refer,
 )
-from mcviz.app.components.charts import chart
+from mcviz.app.components.charts import chart, text_table
 from mcviz.app.components.gallery import tiles
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import REVIEW, UNCERTAIN, open_page
@@ -268,19 +267,18 @@ def _render_score_table(run: Run, group: str | None) -> None:
         )
     else:
         st.caption(f"Low is good. {names[tied[0]]} is the best by more than noise.{takes}")
-    rows = sorted(figures.items(), key=lambda each: each[1].augrc.value)
-    with st.container(key="orders"):
-        st.table(
-            pd.DataFrame(
-                {
-                    "score": [names[name] for name, _ in rows],
-                    "AURC, ‰": [f"{1000 * each.aurc.value:.2f}" for _, each in rows],
-                    "E-AURC, ‰": [f"{1000 * each.e_aurc.value:.2f}" for _, each in rows],
-                    "AUGRC, ‰": [each.augrc.format(lambda value: f"{1000 * value:.2f}") for _, each in rows],
-                    "ties": ["yes" if each.ties_with_best else "no" for _, each in rows],
-                }
-            ).set_index("score")
+    rows = [
+        (
+            names[name],
+            f"{1000 * of_score.aurc.value:.2f}",
+            f"{1000 * of_score.e_aurc.value:.2f}",
+            of_score.augrc.format(lambda value: f"{1000 * value:.2f}"),
+            "yes" if of_score.ties_with_best else "no",
         )
+        for name, of_score in sorted(figures.items(), key=lambda figure: figure[1].augrc.value)
+    ]
+    with st.container(key="orders"):
+        text_table(("score", "AURC, ‰", "E-AURC, ‰", "AUGRC, ‰", "ties"), rows)
 
 
 def render_costs(run: Run, state: PageState) -> None:
@@ -302,16 +300,12 @@ def render_costs(run: Run, state: PageState) -> None:
     found = find_cheapest_referral(run, mistake, look, _score(run, state))
     st.markdown(as_markdown(found.in_words))
     costs, looks = found.costs, found.looks
-    st.table(
-        pd.DataFrame(
-            {
-                "looking at": [counted(len(costs.on_others.referred), "example"), "none", "all"],
-                f"costs, of {counted(found.judged, 'example')} that judge it": [
-                    f"{cost:,.6g}" for cost in (costs.cost, costs.of_none, costs.of_all)
-                ],
-            }
-        ).set_index("looking at")
-    )
+    rows = [
+        (counted(len(costs.on_others.referred), "example"), f"{costs.cost:,.6g}"),
+        ("none", f"{costs.of_none:,.6g}"),
+        ("all", f"{costs.of_all:,.6g}"),
+    ]
+    text_table(("looking at", f"costs, of {counted(found.judged, 'example')} that judge it"), rows)
     if st.button("Take that as the budget", icon=":material/check:", disabled=not found.pays):
         update_state(referral="budget", wanted=float(looks))
         st.rerun()
@@ -325,24 +319,13 @@ def render_prediction_sets(run: Run, state: PageState) -> None:
     figures = _set_figures(run, coverage, chosen_group(run, state))
     st.caption("Class-conditional conformal sets. Those of each half of the examples are calibrated on the other half.")
     size, held = figures.size, figures.coverage
-    st.table(
-        pd.DataFrame(
-            {
-                "sets": [
-                    "classes in a set, on average",
-                    "hold the label",
-                    "are one class alone",
-                    "are empty: none fits",
-                ],
-                "figure": [
-                    size.format("{:.2f}".format),
-                    held.format(lambda share: f"{100 * share:.2f}", "%"),
-                    percent(figures.single),
-                    percent(figures.empty),
-                ],
-            }
-        ).set_index("sets")
-    )
+    rows = [
+        ("classes in a set, on average", size.format("{:.2f}".format)),
+        ("hold the label", held.format(lambda share: f"{100 * share:.2f}", "%")),
+        ("are one class alone", percent(figures.single)),
+        ("are empty: none fits", percent(figures.empty)),
+    ]
+    text_table(("sets", "figure"), rows)
 
 
 def _target(run: Run, state: PageState) -> tuple[str, float]:
