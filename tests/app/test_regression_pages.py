@@ -111,10 +111,10 @@ def test_the_cards_and_the_table_are_what_the_passes_give(
         return
     (measures,) = (each.value for each in app.table)
     labels_of = {"deterministic": "Deterministic", "single pass": "One pass, on average", "ensemble": "Ensemble"}
-    assert {labels_of[name] for name in measures.index} == set(rows)
-    for name in measures.index:
+    assert {labels_of[name] for name in measures} == set(rows)
+    for name in measures:
         errors, label = rows[labels_of[name]], labels_of[name]
-        squared, absolute = (plain(cell).replace("(no interval)", "") for cell in measures.loc[name].iloc[:2])
+        squared, absolute = (plain(cell).replace("(no interval)", "") for cell in measures[name].loc[["RMSE", "MAE"]])
         assert numbers(squared)[0] == pytest.approx(rmse[label], rel=1e-3, abs=1e-9)
         assert numbers(absolute)[0] == pytest.approx(np.abs(errors).mean(), rel=1e-3, abs=1e-9)
         for cell, fewest in ((squared, FEWEST_FOR_RMSE), (absolute, 2)):
@@ -130,7 +130,7 @@ def test_the_crps_of_the_table_is_that_of_the_passes_by_its_definition(
     outputs, _, labels = arrays(mcviz.open_run(cache / name))
     apart = np.abs(outputs[:, None] - outputs[None]).mean(axis=(0, 1)) / 2
     crps = (np.abs(outputs - labels).mean(axis=0) - apart).mean()
-    cell = table(open_page("overview", name), "NLL").loc["ensemble"].iloc[3]
+    cell = table(open_page("overview", name), "ensemble").loc["CRPS", "ensemble"]
     assert numbers(plain(cell))[0] == pytest.approx(crps, rel=1e-3)
 
 
@@ -140,10 +140,10 @@ def test_page_and_command_line_say_the_same_of_errors_and_intervals(
     trusted = mcviz.trust(mcviz.open_run(cache / "regression-of-rows"))
     app = open_page("overview", "regression-of-rows")
     assert trusted.in_words in plain(words(app)).replace("**", "")
-    heads, *rows = trusted.text_rows
-    measures = table(app, "NLL")
-    assert [measures.index.name, *measures] == list(heads)
-    assert [[plain(cell) for cell in row] for row in measures.itertuples()] == [list(row) for row in rows]
+    (_, *predictors), *rows = zip(*trusted.text_rows, strict=True)
+    measures = table(app, "ensemble")
+    assert list(measures) == predictors
+    assert [tuple(plain(cell) for cell in row) for row in measures.itertuples()] == rows
 
 
 def test_without_labels_the_most_uncertain_are_shown_and_what_labels_would_give(

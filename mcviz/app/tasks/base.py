@@ -116,11 +116,11 @@ def review_step(
         return sentence, first
     inspected = max(1, int(REVIEWED_SHARE * len(mistakes)))
     reviewed = f"the **{percent(inspected / len(mistakes), 0)}** most uncertain examples{by}"
-    found = f"**{mistakes[:inspected].sum():,}** of {which}"
+    of_them = f"**{mistakes[:inspected].sum():,}** of {which}"
     if finds_more_than_chance(mistakes, inspected):
-        sentence = f"The uncertainty is useful: review {reviewed}, and you find {found}."
+        sentence = f"The uncertainty is useful: review {reviewed}, and you find {of_them}."
     else:
-        sentence = f"The uncertainty is not shown to be useful here: {reviewed} hold {found}, which may be chance."
+        sentence = f"The uncertainty is not shown to be useful here: {reviewed} hold {of_them}, which may be chance."
     if len(mistakes) * REVIEWED_SHARE < 1:  # too few examples for a curve
         return sentence, first
     return sentence, lambda: chart(plot.ranking(run, score), "found", sentence)
@@ -477,11 +477,11 @@ class TaskRenderer(ABC):
 
     # Two runs, and files to take away
 
-    def render_comparison(self, found: Comparison) -> None:  # noqa: B027
+    def render_comparison(self, comparison: Comparison) -> None:  # noqa: B027
         """Render charts of how good two runs are, where labels are known."""
 
     @abstractmethod
-    def render_example_of_both(self, context: ExampleContext, found: Comparison) -> None:
+    def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:
         """Render an example that two runs share as both predict it."""
 
     @abstractmethod

@@ -144,12 +144,12 @@ def _compare_with_alone(run: Run, gain: float) -> str:
     """Say what Trust's test says of the ensemble's gain in accuracy over a single pass."""
     if gain == 0:
         return "But together the passes are no better than alone"
-    found = Interval(gain)
+    interval = Interval(gain)
     if len(run) >= LEAST_LABELLED:
-        found = find_calibration(run).differences["single_pass"]["accuracy"]
-    if found.low > 0:
+        interval = find_calibration(run).differences["single_pass"]["accuracy"]
+    if interval.low > 0:
         return "And together the passes are better than alone"
-    if found.high < 0:
+    if interval.high < 0:
         return "But together the passes are worse than alone"
     return "But together the passes are not shown to be better than alone"
 
@@ -331,33 +331,37 @@ class ClassificationRenderer(TaskRenderer):
 
     # Two runs, and files to take away
 
-    def render_comparison(self, found: Comparison) -> None:
+    def render_comparison(self, comparison: Comparison) -> None:
         """Render the reliability diagram of both runs, and what referring uncertain examples gains in each."""
-        if found.terms is None:
+        if comparison.terms is None:
             return
         left, right = st.columns(2, gap="large")
         with left:
             st.subheader("Are the probabilities calibrated?", anchor=False)
             st.caption("Accuracy − confidence by confidence, with 95% intervals.")
-            chart(plot.reliability(found), "reliability-of-both", "Accuracy − confidence by confidence, of both runs.")
+            chart(
+                plot.reliability(comparison),
+                "reliability-of-both",
+                "Accuracy − confidence by confidence, of both runs.",
+            )
         with right:
             st.subheader("What is a look worth?", anchor=False)
             st.caption("Accuracy of the rest when the most uncertain share goes to a person.")
             spoken = "Accuracy of the rest against the share referred, of both runs."
-            chart(plot.risk_coverage(found), "referral-in-both", spoken)
+            chart(plot.risk_coverage(comparison), "referral-in-both", spoken)
 
-    def render_example_of_both(self, context: ExampleContext, found: Comparison) -> None:
+    def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:
         """Render each run's prediction in a sentence, and histograms of the classes that they say most of."""
-        run, other, shown = found.one, found.other, all_as_markdown(class_names(context.run))
-        place = found.pairs.find(context.example)
-        labels, there = found.pairs.labels, other.summary(int(found.pairs.other[place]))
+        run, other, names = comparison.one, comparison.other, all_as_markdown(class_names(context.run))
+        place = comparison.pairs.find(context.example)
+        labels, there = comparison.pairs.labels, other.summary(int(comparison.pairs.other[place]))
         both = {run.name: run.summary(context.example), other.name: there.reorder(class_order(run, other))}
         for name, summary in both.items():
             mark = "" if labels is None or labels[place] == summary.prediction else "✗ "
-            prediction = f"**{shown[summary.prediction]}** with {percent(summary.mean[summary.prediction])}"
-            st.markdown(f"**{as_markdown(name)}**: {mark}{prediction}. {as_sentence(votes(summary, shown))}")
+            prediction = f"**{names[summary.prediction]}** with {percent(summary.mean[summary.prediction])}"
+            st.markdown(f"**{as_markdown(name)}**: {mark}{prediction}. {as_sentence(votes(summary, names))}")
         spoken = "Histograms of the passes of both runs for the classes that they say most of."
-        chart(plot.example(found, context.example), "example-in-both", spoken)
+        chart(plot.example(comparison, context.example), "example-in-both", spoken)
 
     def summary_figures(self, selection: Selection) -> list[go.Figure]:
         run, rows = selection.run, selection.table

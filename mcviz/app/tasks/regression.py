@@ -15,13 +15,13 @@ from mcviz.app.components.charts import Explanation, chart, render_explanation, 
 from mcviz.app.components.choosers import target_chooser
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.navigation import load_state
+from mcviz.app.on_request import progress_bar
 from mcviz.app.probe.parts import SliderSeries
 from mcviz.app.resources import (
     cached_for_run,
     has,
     missing,
     numbers_key,
-    progress_bar,
     ranking,
     run_numbers,
     run_scores,
@@ -312,11 +312,11 @@ class RegressionRenderer(TaskRenderer):
         if len(run) < LEAST_LABELLED:
             st.caption("One example is too few to tell how wrong the model is.")
             return
-        found = regression_trust(run)
-        intervals, *gains = map(as_markdown, found.sentences)
+        trust = regression_trust(run)
+        intervals, *gains = map(as_markdown, trust.sentences)
         st.markdown(f"**{intervals}** {' '.join(gains)}")
-        names, *rows = (all_as_markdown(row) for row in found.text_rows)
-        text_table(names, rows)
+        (_, *predictors), *rows = zip(*trust.text_rows, strict=True)
+        text_table(("measure", *predictors), map(all_as_markdown, rows))
         few = f"Fewer than {FEWEST_FOR_RMSE} are too few for that of an RMSE. " if len(run) < FEWEST_FOR_RMSE else ""
         st.caption(
             f"Lower errors are better; in brackets the 95% interval over other examples of the same kind. {few}RMSE "
@@ -460,14 +460,17 @@ class RegressionRenderer(TaskRenderer):
 
     # Two runs, and files to take away
 
-    def render_example_of_both(self, context: ExampleContext, found: Comparison) -> None:
+    def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:
         """Render each run's prediction in a sentence, and the passes of a target."""
-        state, there = context.state, found.pairs.other[found.pairs.find(context.example)]
+        state, there = context.state, comparison.pairs.other[comparison.pairs.find(context.example)]
         target_chooser(context.run, state)
-        for run, passes in ((found.one, context.predictions), (found.other, found.other.predictions(int(there)))):
+        for run, passes in (
+            (comparison.one, context.predictions),
+            (comparison.other, comparison.other.predictions(int(there))),
+        ):
             prediction = Prediction(run, passes, state.coverage)
             st.markdown(f"**{as_markdown(run.name)}**: {prediction.describe()}")
-        figure = plot.example(found, context.example, target=state.target)
+        figure = plot.example(comparison, context.example, target=state.target)
         chart(figure, "example-in-both", "Histograms of the passes of both runs.")
 
     def summary_figures(self, selection: Selection) -> list[go.Figure]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
@@ -51,6 +50,9 @@ from mcviz.runs import Run
 from mcviz.text import one_line
 
 MOST_ROWS = 500  # a table of thumbnails beyond that is slow to send, and nobody scrolls through it
+cached_intervals = cached_for_run(numbers_key, max_entries=24, show_spinner="Comparing intervals with the labels …")(
+    plot.intervals
+)
 
 
 def render_table(selection: Selection) -> None:
@@ -292,7 +294,7 @@ def render_intervals(selection: Selection) -> None:
             f"{spoken} Below the dotted line they are too narrow, above it too wide. The band is what chance leaves "
             "open at each share."
         )
-        chart(_figure(run, target), "coverage", spoken)
+        chart(cached_intervals(run, target), "coverage", spoken)
     with right:
         shares = {each: f"{each}%" for each in sorted(COVERAGES)}
         choose_segment("Intervals for this share of the labels", "coverage", coverage, shares)
@@ -334,8 +336,3 @@ def _interval_coverages(run: Run, coverage: int) -> dict[str, tuple[list[Interva
         methods["split-conformal, of one width"] = conformal_intervals(predictions, share)
         methods["split-conformal, in proportion to the std"] = conformal_intervals(predictions, share, normalised=True)
     return {name: (intervals.coverage(run.labels), intervals.width) for name, intervals in methods.items()}
-
-
-@cached_for_run(numbers_key, max_entries=24, show_spinner="Comparing intervals with the labels …")
-def _figure(run: Run, target: int) -> go.Figure:
-    return plot.intervals(run, target)
