@@ -99,11 +99,11 @@ class ScoreDetector:
         return run_scores(self.run)[task_renderer(self.run).ood_score]
 
     def is_ood(self, contents: np.ndarray, predictions: np.ndarray) -> np.ndarray:  # noqa: ARG002 (passes are enough)
-        """See `Detector`."""
+        """Return (n,) bool: whose score is above the limit."""
         return self._values(predictions) > self._limit
 
     def verdict(self, content: Any, predictions: np.ndarray) -> OODVerdict:  # noqa: ARG002
-        """See `Detector`."""
+        """Compare the score of one input with those of the run's examples."""
         values = sorted_scores(self.run, self.score.name)
         value = float(self._values(predictions[:, None])[0])
         less_usual = 1 - float(np.searchsorted(values, value, side="right")) / len(values)
@@ -141,13 +141,13 @@ class FittedDetector:
     detector: OODDetector
 
     def is_ood(self, contents: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-        """See `Detector`."""
+        """Return (n,) bool, by both p-values together."""
         from mcviz.sampling.ood import ood_verdict
 
         return ood_verdict(self.detector, sampler(self.run), model_inputs(self.run, contents), predictions).is_ood
 
     def verdict(self, content: Any, predictions: np.ndarray) -> OODVerdict:
-        """See `Detector`."""
+        """Compare one input with the run's examples by both p-values."""
         from mcviz.sampling.ood import ood_verdict
 
         model_input = model_inputs(self.run, as_batch(content))

@@ -70,7 +70,7 @@ CONFIDENT = 0.7  # a probability from which on a prediction sounds confident
 
 
 class ClassificationStory(Story):
-    """See `Story`."""
+    """The steps of a classification: a number, the votes, the mistakes, the mean of the passes, and noise."""
 
     no_answer = "no prediction is correct."
 
@@ -160,7 +160,7 @@ def classifier_probs(run: Run) -> np.ndarray:
 
 
 class ClassificationRenderer(TaskRenderer):
-    """See `TaskRenderer`; K is the number of classes C, and predictions are probabilities."""
+    """How pages show a classification; K is the number of classes C, and predictions are probabilities."""
 
     ood_score = "expected_entropy"
     fits_detector = True

@@ -83,6 +83,8 @@ class Prediction:
         run: whose model predicts.
         predictions: (T, K) of the passes.
         coverage: of the interval, in percent.
+        labels: the true values, where the example is one of the run and they are known.
+        deterministic: the prediction of the deterministic model, where it is one of the run and that is known.
         outputs: (T, D) the mean that each pass predicts.
         variances: (T, D) the variance that each pass predicts, or None.
         mean: of the predictive distribution.
@@ -93,8 +95,11 @@ class Prediction:
         high: upper ends.
     """
 
-    def __init__(self, run: Run, predictions: np.ndarray, coverage: int) -> None:
+    def __init__(self, run: Run, predictions: np.ndarray, coverage: int, example: int | None = None) -> None:
         self.run, self.predictions, self.coverage = run, predictions, coverage
+        labels, deterministic = run.labels, run.deterministic_predictions
+        self.labels = None if example is None or labels is None else labels[example].astype(np.float64)
+        self.deterministic = None if example is None or deterministic is None else deterministic[example]
         given = as_predictions(run, predictions[:, None])
         interval = pass_intervals(given, coverage / 100)
         self.outputs = given.outputs[:, 0]
@@ -115,14 +120,15 @@ class Prediction:
         more = f" and {len(values) - NAMED_TARGETS} more targets" if len(values) > NAMED_TARGETS else ""
         return f"The ensemble predicts {', '.join(values[:NAMED_TARGETS])}{more}."
 
-    def describe_interval(self, target: int, label: float | None) -> str:
+    def describe_interval(self, target: int) -> str:
         """Give the interval of a target, and say whether it holds the label where that is known, in Markdown."""
         run, unit, low, high = self.run, self.run.manifest.unit, self.low[target], self.high[target]
         ends = as_markdown(f"{significant(low)} to {format_with_unit(high, unit)}")
         interval = f"{self.coverage}% interval of the predictive distribution"
         of = f" of {as_markdown(target_names(run)[target])}" if len(run.targets) > 1 else ""
-        if label is None:
+        if self.labels is None:
             return f"The {interval}{of} is {ends}."
+        label = float(self.labels[target])
         holds = "holds it" if low <= label <= high else "does **not** hold it"
         away = as_markdown(format_with_unit(abs(self.mean[target] - label), unit))
         known = as_markdown(format_with_unit(label, unit))
@@ -148,7 +154,12 @@ class Prediction:
             "its own guess: with more training examples it may turn out otherwise."
         )
 
-    def render_table(self, labels: np.ndarray | None = None) -> None:
+    def sentences(self, target: int) -> list[str]:
+        """Say what is predicted, and of a target the interval and the parts of the uncertainty, in Markdown."""
+        uncertainty = self.describe_uncertainty(target).splitlines()
+        return [self.describe(), self.describe_interval(target), *uncertainty]
+
+    def render_table(self) -> None:
         """Render a row a target: mean, standard deviation, interval, and the label where it is known."""
         columns = {
             "target": all_as_markdown(target_names(self.run)),
@@ -158,27 +169,19 @@ class Prediction:
                 f"{significant(low)} to {significant(high)}" for low, high in zip(self.low, self.high, strict=True)
             ],
         }
-        if labels is not None:
-            columns["label"] = list(map(significant, labels))
+        if self.labels is not None:
+            columns["label"] = list(map(significant, self.labels))
         unit = f", in {as_markdown(self.run.manifest.unit)}" if self.run.manifest.unit else ""
         st.markdown(f"**{'Each target' if len(self.mean) > 1 else 'The target'}, over all passes{unit}**")
         text_table(list(columns), zip(*columns.values(), strict=True))
 
-    def render_histogram(
-        self,
-        target: int,
-        key: str,
-        *,
-        deterministic: float | None = None,
-        label: float | None = None,
-        height: int | None = None,
-    ) -> None:
+    def render_histogram(self, target: int, key: str, height: int | None = None) -> None:
         """Render the passes of a target with the interval; one of `height` pixels stands among others."""
         figure = plot.passes(
             self.run,
             self.predictions,
-            label=label,
-            deterministic=deterministic,
+            label=None if self.labels is None else float(self.labels[target]),
+            deterministic=None if self.deterministic is None else float(self.deterministic[target]),
             target=target,
             coverage=self.coverage / 100,
         )
@@ -208,7 +211,7 @@ def with_std(mean: float, std: float, unit: str) -> str:
 
 
 class RegressionStory(Story):
-    """See `Story`."""
+    """The steps of a regression: a number, its spread, the largest errors, the mean of the passes, and noise."""
 
     no_answer = "there is nothing to be predicted."
 
@@ -285,7 +288,7 @@ def _number(run: Run, example: int, target: int = 0) -> str:
 
 
 class RegressionRenderer(TaskRenderer):
-    """See `TaskRenderer`; K is what a pass predicts of D targets."""
+    """How pages show a regression; K is what a pass predicts of D targets."""
 
     ood_score = DOUBT
     group_column, group_label = "absolute_error", "mean absolute error"
@@ -351,8 +354,8 @@ class RegressionRenderer(TaskRenderer):
     def render_summary(self, context: ExampleContext) -> None:
         """Render prediction, label and interval in words, the parts of the uncertainty, and all targets in a table."""
         prediction = _prediction(context)
-        render_explanation("explanation-sentences", {"sentences": _sentences(context, prediction)})
-        prediction.render_table(_labels(context))
+        render_explanation("explanation-sentences", {"sentences": prediction.sentences(context.state.target)})
+        prediction.render_table()
 
     def render_charts(self, context: ExampleContext) -> None:
         """Render the passes of a target as a histogram, with interval and label."""
@@ -360,22 +363,22 @@ class RegressionRenderer(TaskRenderer):
         st.header("What the passes predict", anchor=False)
         target_chooser(context.run, context.state)
         prediction.render_caption()
-        _render_histogram(context, prediction, "example-passes")
+        prediction.render_histogram(context.state.target, "example-passes")
 
     def explain(self, context: ExampleContext) -> Explanation:
         """Return the same words."""
-        return {"sentences": _sentences(context, _prediction(context))}
+        return {"sentences": _prediction(context).sentences(context.state.target)}
 
     def render_preview(self, context: ExampleContext) -> None:
         """Render the passes of a target."""
-        _render_histogram(context, _prediction(context), "look-passes", SMALL_CHART_HEIGHT)
+        _prediction(context).render_histogram(context.state.target, "look-passes", SMALL_CHART_HEIGHT)
 
     def render_pinned(self, context: ExampleContext) -> None:
         """Render the prediction in words, and the passes of a target."""
-        prediction = _prediction(context)
+        prediction, target = _prediction(context), context.state.target
         st.markdown(prediction.describe())
-        st.caption(prediction.describe_interval(context.state.target, _label(context)))
-        _render_histogram(context, prediction, f"passes-{context.example}", SMALL_CHART_HEIGHT)
+        st.caption(prediction.describe_interval(target))
+        prediction.render_histogram(target, f"passes-{context.example}", SMALL_CHART_HEIGHT)
 
     def closer_looks(self) -> dict[str, CloserLook]:
         return {"passes": CloserLook("Enough passes?", _render_convergence)}
@@ -486,42 +489,13 @@ class RegressionRenderer(TaskRenderer):
 
 
 def _prediction(context: ExampleContext) -> Prediction:
-    return Prediction(context.run, context.predictions, context.state.coverage)
-
-
-def _labels(context: ExampleContext) -> np.ndarray | None:
-    """Return (D,) the true values, or None."""
-    if not has(context.run, "labels"):
-        return None
-    names = [column(context.run, "label", target) for target in range(len(context.run.targets))]
-    return context.row[names].to_numpy(np.float64)
-
-
-def _label(context: ExampleContext) -> float | None:
-    labels = _labels(context)
-    return None if labels is None else float(labels[context.state.target])
-
-
-def _sentences(context: ExampleContext, prediction: Prediction) -> list[str]:
-    target = context.state.target
-    interval, uncertainty = prediction.describe_interval, prediction.describe_uncertainty
-    return [prediction.describe(), interval(target, _label(context)), *uncertainty(target).splitlines()]
-
-
-def _render_histogram(context: ExampleContext, prediction: Prediction, key: str, height: int | None = None) -> None:
-    target, deterministic = context.state.target, context.run.deterministic_predictions
-    prediction.render_histogram(
-        target,
-        key,
-        deterministic=None if deterministic is None else float(deterministic[context.example, target]),
-        label=_label(context),
-        height=height,
-    )
+    return Prediction(context.run, context.predictions, context.state.coverage, context.example)
 
 
 def _render_convergence(context: ExampleContext) -> None:
     """Render how the mean changes as passes are added."""
     st.caption("The mean of the first 1, 2, … passes, with two standard errors. A flat line: there are enough passes.")
-    outputs = _prediction(context).outputs[:, context.state.target]
-    figure = output_by_passes(outputs, _label(context), context.run.manifest.unit)
+    prediction, target = _prediction(context), context.state.target
+    outputs, label = prediction.outputs[:, target], None if prediction.labels is None else prediction.labels[target]
+    figure = output_by_passes(outputs, label, context.run.manifest.unit)
     chart(figure, "estimate", f"The predictive mean over {counted(len(outputs), 'pass')}.")
