@@ -381,6 +381,16 @@ def measure_prediction_sets(run: Run, coverage: float = SET_COVERAGE, *, group: 
     return set_figures(cross_fit_sets(run.mean_probs, labels, coverage, groups=groups), labels, groups=groups)
 
 
+def set_rows(found: SetFigures) -> list[tuple[str, str]]:
+    """The figures of prediction sets as text, a row each."""
+    return [
+        ("classes in a set, on average", found.size.format("{:.2f}".format)),
+        ("hold the label", found.coverage.format(lambda share: f"{100 * share:.2f}", "%")),
+        ("are one class alone", percent(found.single)),
+        ("are empty: none fits", percent(found.empty)),
+    ]
+
+
 def referral_sentences(found: RunReferral) -> list[str]:
     """Describe a referral: a sentence for the labels, and one for the guarantee."""
     lines = []

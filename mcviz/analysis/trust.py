@@ -34,7 +34,7 @@ from mcviz.measures.calibration import (
     reliability,
 )
 from mcviz.measures.conformal import coverage_sentence
-from mcviz.measures.intervals import Interval, largest_design_effect
+from mcviz.measures.intervals import Interval, count_groups, largest_design_effect
 from mcviz.measures.quality import (
     INTERVAL,
     Measure,
@@ -45,8 +45,8 @@ from mcviz.measures.quality import (
     terms_by_size,
 )
 from mcviz.measures.registry import Terms, join_terms
-from mcviz.measures.regression import regression_differences, regression_terms
-from mcviz.runs import Run
+from mcviz.measures.regression import MEASURED_BY, TERMS, regression_differences, regression_terms
+from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.tables import Progress
 from mcviz.tasks.regression import Regression
 from mcviz.text import one_line
@@ -60,6 +60,12 @@ MOST_GROUPS_OF_COLUMN = 1000
 CLASS_COLUMNS = "label", "prediction"  # columns of every labelled run
 TOLERANCES = 0.0005, 0.001, 0.001  # of accuracy, of NLL in nats, and of ECE
 MOST_THREADS = 4  # each holds the passes of a shard
+FEWEST_FOR_GAIN = 20  # examples or groups, from which on a gain of the ensemble is judged
+REGRESSION_TERMS = Derived("regression-terms", 2, {"terms": "float64"})
+TERM_ROWS = (  # of the array that is kept: the predictor and the name of the term
+    *(("ensemble", name) for name in MEASURED_BY.values()),
+    *((predictor, name) for predictor in ("deterministic", "single_pass") for name in TERMS),
+)
 Result = TypeVar("Result")
 
 
@@ -309,7 +315,12 @@ class RegressionTrust(RunTrust):
 
 
 def measure_regression(
-    run: Run, confidence: float = 0.95, *, group: str | None = None, score: str | None = None
+    run: Run,
+    confidence: float = 0.95,
+    *,
+    group: str | None = None,
+    score: str | None = None,
+    progress: Progress | None = None,
 ) -> RegressionTrust:
     """Measure how wrong a regression is, and how many labels its intervals hold.
 
@@ -318,6 +329,7 @@ def measure_regression(
         confidence: above 0 and below 1, of the intervals.
         group: one of the user's own columns, whose values are groups of examples that belong together.
         score: that ranks its examples; the first that it has without it.
+        progress: called with (done, total) shards; an exception from it stops the reading.
 
     Raises:
         InvalidInputError: the run has no labels, one example, or no such column or score.
@@ -325,18 +337,23 @@ def measure_regression(
     offered = [name for name in run.score_names if not run.score_registry[name].needs_labels]
     score = run.first_score if score is None else validate.choice("score", score, offered)
     groups = find_groups(run, group)
-    figures, differences = compute_figures(run, load_terms(run), confidence, groups)
+    figures, differences = compute_figures(run, load_terms(run, progress), confidence, groups)
     effect = largest_design_effect(groups)
     sentences = [coverage_sentence(figures["ensemble"]["coverage"], INTERVAL, len(run), confidence, effect)]
-    sentences += [_gain_sentence(run, each["rmse"], PREDICTOR_WORDS[name]) for name, each in differences.items()]
+    if count_groups(len(run), groups) < FEWEST_FOR_GAIN:
+        few = f"fewer than {FEWEST_FOR_GAIN} {'examples' if groups is None else 'groups of examples'}"
+        sentences.append(f"With {few}, a gain of the ensemble cannot be told from chance.")
+    else:
+        sentences += [_gain_sentence(run, each["rmse"], PREDICTOR_WORDS[name]) for name, each in differences.items()]
     return RegressionTrust(run, score, group, confidence, figures, sentences, differences)
 
 
-def load_terms(run: Run) -> dict[str, Terms]:
-    """Compute the terms of each predictor of a regression, shard by shard.
+def load_terms(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
+    """Compute the terms of each predictor of a regression, shard by shard; from beside the run if they are there.
 
     Args:
         run: as for `measure_regression`.
+        progress: as for `measure_regression`.
 
     Returns:
         By predictor: of the `ensemble` those of all its measures, of the others those of `regression_terms`.
@@ -344,17 +361,32 @@ def load_terms(run: Run) -> dict[str, Terms]:
     Raises:
         InvalidInputError: as for `measure_regression`.
     """
-    labels, fixed = require_known_labels(run), run.deterministic_predictions
-    blocks: dict[str, list[Terms]] = {}
+    labels = require_known_labels(run)
+    stored = load_derived(run.path, run.digest, REGRESSION_TERMS)
+    if stored is None or stored["terms"].shape != (len(TERM_ROWS), len(run)):
+        stored = {"terms": _compute_terms(run, labels, progress)}
+        save_derived(run.path, run.digest, REGRESSION_TERMS, stored)
+    terms: dict[str, dict[str, Array]] = {}
+    for (predictor, name), values in zip(TERM_ROWS, stored["terms"], strict=True):
+        if predictor == "ensemble" or not np.isnan(values).any():
+            terms.setdefault(predictor, {})[name] = values
+    return dict(terms)
+
+
+def _compute_terms(run: Run, labels: Array, progress: Progress | None) -> Array:
+    """Compute (R, N) float64 with the rows of `TERM_ROWS`, NaN where nothing is known."""
+    fixed, blocks = run.deterministic_predictions, []
     for shard in range(run.manifest.shards):
         start, stop = run.manifest.shard_range(shard)
         deterministic = None if fixed is None else fixed[start:stop]
         passes = run.predictions_block(start, stop)
         predictions = Regression().predictions(passes, labels[start:stop], deterministic, targets=len(run.targets))
         terms = regression_terms(predictions) | {"ensemble": run.task.quality.terms(predictions)}
-        for predictor, each in terms.items():
-            blocks.setdefault(predictor, []).append(each)
-    return {predictor: join_terms(each) for predictor, each in blocks.items()}
+        unknown = np.full(len(passes[0]), np.nan)
+        blocks.append([terms.get(predictor, {}).get(name, unknown) for predictor, name in TERM_ROWS])
+        if progress:
+            progress(shard + 1, run.manifest.shards)
+    return np.concatenate(blocks, axis=1, dtype=np.float64)
 
 
 def compute_figures(

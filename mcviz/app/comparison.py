@@ -4,11 +4,11 @@ from dataclasses import replace
 from typing import get_args
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.comparison import OTHER_PREFIX, Comparison, check_comparable, compare
 from mcviz.analysis.pairing import LabelChoice
+from mcviz.app.components.charts import text_table
 from mcviz.app.components.choosers import chips, score_chooser
 from mcviz.app.components.gallery import tiles
 from mcviz.app.failures import refusal
@@ -32,7 +32,7 @@ from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
 from mcviz.app.views.look_panel import render_gallery
 from mcviz.app.views.scatter import COLOURINGS, render_scatter_chart
-from mcviz.app.wording import as_markdown
+from mcviz.app.wording import all_as_markdown, as_markdown
 from mcviz.errors import McvizError
 from mcviz.runs import Run
 
@@ -69,39 +69,39 @@ def load_other(run: Run, state: PageState) -> Run:
 
 def render_verdict(run: Run, other: Run, state: PageState, score: str) -> None:
     """Render a verdict in words, and the measures of both runs with their differences."""
-    found = compare_cached(run, other, score, state.labels_of)
-    st.markdown(found.examples_in_words)
-    if found.pairs.labels_differ:
-        _render_label_choice(found, state)
-    for note in found.notes:
+    comparison = compare_cached(run, other, score, state.labels_of)
+    st.markdown(comparison.examples_in_words)
+    if comparison.pairs.labels_differ:
+        _render_label_choice(comparison, state)
+    for note in comparison.notes:
         st.caption(f":material/info: {note}")
-    if not found.measures:
+    if not comparison.measures:
         return
-    st.markdown(as_markdown(found.in_words))
+    st.markdown(as_markdown(comparison.in_words))
     columns = "measure", as_markdown(run.name), as_markdown(other.name), "difference", ""
     with st.container(key="figures"):
-        st.table(pd.DataFrame(found.text_rows, columns=columns).map(as_markdown).set_index("measure"))
-    if found.paired:
+        text_table(columns, map(all_as_markdown, comparison.text_rows))
+    if comparison.paired:
         st.caption(
             f"The difference is {as_markdown(other.name)} − {as_markdown(run.name)}, with "
-            f"{100 * found.confidence:.6g}% intervals; without 0, it is more than noise. Each row is judged by itself, "
-            "the sentence above by its measures together. Examples are ranked by "
+            f"{100 * comparison.confidence:.6g}% intervals; without 0, it is more than noise. Each row is judged by "
+            "itself, the sentence above by its measures together. Examples are ranked by "
             f"{run_scores(run)[score].inline_label}."
         )
-    task_renderer(run).render_comparison(found)
+    task_renderer(run).render_comparison(comparison)
 
 
 def render_changes(run: ComparedRun, state: PageState, score: str) -> None:
     """Render how many examples changed, the first of those that got worse or better, and links to all."""
-    compared = compare_cached(run, run.other, score, state.labels_of)
-    found = compared.changes
-    assert found is not None  # they share examples
-    told = ", ".join(f"**{count:,}** {kind}" for kind, count in found.counts.items())
-    st.markdown(f"From {as_markdown(run.name)} to {as_markdown(run.other.name)}: {told}.")
-    for column, kind in zip(st.columns(len(found.moved), gap="large"), found.moved, strict=True):
+    comparison = compare_cached(run, run.other, score, state.labels_of)
+    changes = comparison.changes
+    assert changes is not None  # they share examples
+    counts = ", ".join(f"**{count:,}** {kind}" for kind, count in changes.counts.items())
+    st.markdown(f"From {as_markdown(run.name)} to {as_markdown(run.other.name)}: {counts}.")
+    for column, kind in zip(st.columns(len(changes.moved), gap="large"), changes.moved, strict=True):
         with column:
             st.subheader(kind.capitalize(), anchor=False)
-            examples = compared.changed(kind)
+            examples = comparison.changed(kind)
             if not len(examples):
                 st.caption("No example.")
                 continue
@@ -118,11 +118,11 @@ def render_changes(run: ComparedRun, state: PageState, score: str) -> None:
 
 def render_example_in_both(run: ComparedRun, state: PageState, score: str) -> None:
     """Render one example, and the passes of each run over it, on the same axes."""
-    found = compare_cached(run, run.other, score, state.labels_of)
-    changes = found.changes
+    comparison = compare_cached(run, run.other, score, state.labels_of)
+    changes = comparison.changes
     assert changes is not None
-    example = int(found.pairs.one[np.abs(changes.worse).argmax()]) if state.example is None else state.example
-    place = found.pairs.find(example)
+    example = int(comparison.pairs.one[np.abs(changes.worse).argmax()]) if state.example is None else state.example
+    place = comparison.pairs.find(example)
     left, right = st.columns([1, 3], gap="large")
     with left:
         st.number_input("Example", 0, len(run) - 1, width=140, **state_widget_args("example", example))
@@ -136,17 +136,17 @@ def render_example_in_both(run: ComparedRun, state: PageState, score: str) -> No
             open_page(EXAMPLE, state, example=example)
     if place is not None:
         with right:
-            task_renderer(run).render_example_of_both(load_example(run, state, example), found)
+            task_renderer(run).render_example_of_both(load_example(run, state, example), comparison)
 
 
 def render_doubt(run: ComparedRun, state: PageState, score: str) -> None:
     """Render a score in one run against the same in the other, with a lasso that selects."""
-    found, numbers = compare_cached(run, run.other, score, state.labels_of), run_numbers(run)
-    shown = choose_name(state.score, [name for name in run_scores(run) if OTHER_PREFIX + name in numbers], score)
-    if found.shared_top is not None:
+    comparison, numbers = compare_cached(run, run.other, score, state.labels_of), run_numbers(run)
+    axis_score = choose_name(state.score, [name for name in run_scores(run) if OTHER_PREFIX + name in numbers], score)
+    if comparison.shared_top is not None:
         st.markdown(
             f"Of the 100 examples that each is most uncertain about, by {run_scores(run)[score].inline_label}, "
-            f"**{100 * found.shared_top:.0f}** are the same."
+            f"**{100 * comparison.shared_top:.0f}** are the same."
         )
     colourings = [*all_grouping_columns(run), *available(COLOURINGS, run)]
     colouring = choose_name(state.colour, colourings, choose_name(run.change, colourings))
@@ -159,7 +159,9 @@ def render_doubt(run: ComparedRun, state: PageState, score: str) -> None:
         return
     left, right = st.columns([3, 2], gap="large")
     with left:
-        render_scatter_chart(selection, shown, OTHER_PREFIX + shown, colouring, name="both", line=True, looks=False)
+        render_scatter_chart(
+            selection, axis_score, OTHER_PREFIX + axis_score, colouring, name="both", line=True, looks=False
+        )
     with right:
         render_gallery(selection)
 
@@ -178,15 +180,15 @@ def compare_cached(run: Run, other: Run, score: str, labels: LabelChoice) -> Com
         bar.empty()
 
 
-def _render_label_choice(found: Comparison, state: PageState) -> None:
+def _render_label_choice(comparison: Comparison, state: PageState) -> None:
     """Render the choice of the run whose labels both are measured by."""
-    newer_is_other = (found.pairs.labels_of is found.other) == (state.labels_of == "new")
-    runs = (found.other, found.one) if newer_is_other else (found.one, found.other)
-    names = {each: run.name for each, run in zip(get_args(LabelChoice), runs, strict=True)}
+    newer_is_other = (comparison.pairs.labels_of is comparison.other) == (state.labels_of == "new")
+    runs = (comparison.other, comparison.one) if newer_is_other else (comparison.one, comparison.other)
+    names = {choice: run.name for choice, run in zip(get_args(LabelChoice), runs, strict=True)}
     st.radio(
         "Measure both by the labels of",
         list(names),
-        format_func=lambda each: f"{as_markdown(names[each])}, the {each}er run",
+        format_func=lambda choice: f"{as_markdown(names[choice])}, the {choice}er run",
         horizontal=True,
         **state_widget_args("labels_of", state.labels_of),
     )

@@ -6,16 +6,15 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import numpy as np
-import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.resources import Need, class_names, details, format_facts, has, run_numbers, run_scores
 from mcviz.app.selection import Selection
 from mcviz.app.state import ORDERS
 from mcviz.app.tasks import task_renderer
-from mcviz.app.wording import counted, extremes
+from mcviz.app.wording import counted, ranking_end_labels
 from mcviz.figures import CRISP_BELOW, contact_sheet, png, sheet_url, thumbnails
+from mcviz.figures.report import draw_in_page, web_page
 from mcviz.runs import Run
 from mcviz.text import as_html
 
@@ -29,10 +28,7 @@ REPORT_TILE_HEIGHT = 160  # pixels, at most
 REPORT_TILE = 112  # pixels that a larger image is scaled down to, about as wide as it is shown
 # Charts are drawn one by one while the page is read: `auto-fit` would give the first of them the width of all columns.
 STYLE = """
-html { scrollbar-gutter: stable; }
-body { font: 16px/1.5 system-ui, sans-serif; color: #1c2733; background: #fff; max-width: 1080px; margin: 32px auto;
-  padding: 0 16px; }
-h1, h2 { line-height: 1.2; } .quiet { color: #566371; }
+.quiet { color: #566371; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(420px, 100%), 1fr)); gap: 16px; }
 .charts > * { min-width: 0; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 10px; }
@@ -43,9 +39,7 @@ h1, h2 { line-height: 1.2; } .quiet { color: #566371; }
 .tiles.texts { grid-template-columns: repeat(auto-fill, minmax(min(240px, 100%), 1fr)); }
 .tile .text { margin: 8px 8px 0; font-size: 15px; overflow: hidden; overflow-wrap: anywhere; unicode-bidi: plaintext;
   display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 6; }
-.own { overflow-wrap: anywhere; }
 .tile div { margin: 0 auto; background-repeat: no-repeat; } .crisp { image-rendering: pixelated; }
-table { border-collapse: collapse; } td, th { padding: 4px 12px 4px 0; text-align: left; }
 """
 
 
@@ -83,29 +77,28 @@ def report(selection: Selection, link: str = "") -> str:
     run = selection.run
     name, score = as_html(run.name), run_scores(run)[selection.score]
     heading = f"How well the labels of {name} fit" if score.needs_labels else f"What {name} is uncertain about"
-    order = extremes(score)[ORDERS.index(selection.state.order)]
+    order = ranking_end_labels(score)[ORDERS.index(selection.state.order)]
     filters = ", ".join(label for label, _ in selection.filters.chips(class_names(run), run_numbers(run))) or "none"
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{name}: {len(selection.examples):,} examples</title><style>{STYLE}</style>
-<script>{get_plotlyjs()}</script></head><body>
-<h1>{heading}</h1>
-<p class="quiet">{counted(run.passes, "pass")} over {counted(len(run), "example")}{_describe_passes(run)}.
-Run {run.digest[:12]}.</p>
-{_accuracies(run)}
-<h2>The selection</h2>
-<p>{len(selection.examples):,} of {len(run):,} examples. Filters: {html.escape(filters)}.
-Ranked by {score.inline_label}, {order} first. {html.escape(score.meaning)}</p>
-{_link(link)}
-<div class="charts">{"".join(_chart(figure) for figure in _charts(selection))}</div>
-<h2>The first {min(len(selection.examples), REPORT_EXAMPLES)} examples</h2>
-{_tiles(selection)}
-</body></html>"""
+    figures = task_renderer(run).summary_figures(selection) if len(selection.examples) else []
+    parts = [
+        f"<h1>{heading}</h1>",
+        f'<p class="quiet">{counted(run.passes, "pass")} over {counted(len(run), "example")}{_describe_passes(run)}. '
+        f"Run {run.digest[:12]}.</p>",
+        _qualities(run),
+        "<h2>The selection</h2>",
+        f"<p>{len(selection.examples):,} of {len(run):,} examples. Filters: {html.escape(filters)}. "
+        f"Ranked by {score.inline_label}, {order} first. {html.escape(score.meaning)}</p>",
+        _link(link),
+        f'<div class="charts">{"".join(draw_in_page(figures, CHART_HEIGHT))}</div>',
+        f"<h2>The first {min(len(selection.examples), REPORT_EXAMPLES)} examples</h2>",
+        _tiles(selection),
+    ]
+    return web_page(f"{run.name}: {len(selection.examples):,} examples", parts, STYLE)
 
 
 def _link(link: str) -> str:
     address = html.escape(link)
-    return f'<p class="own">In the dashboard: <a href="{address}">{address}</a></p>' if link else ""
+    return f'<p>In the dashboard: <a href="{address}">{address}</a></p>' if link else ""
 
 
 def _describe_passes(run: Run) -> str:
@@ -115,23 +108,12 @@ def _describe_passes(run: Run) -> str:
     return f", with Monte Carlo dropout, {run.manifest.sampling_summary}"
 
 
-def _accuracies(run: Run) -> str:
+def _qualities(run: Run) -> str:
     rows = task_renderer(run).quality_rows(run)
     if not rows:
         return "<p>The examples have no labels, so it is not known how good the predictions are.</p>"
     cells = "".join(f"<tr><td>{name}</td><td><b>{html.escape(value)}</b></td></tr>" for name, value in rows.items())
     return f"<table>{cells}</table>"
-
-
-def _charts(selection: Selection) -> list[go.Figure]:
-    return task_renderer(selection.run).summary_figures(selection) if len(selection.examples) else []
-
-
-def _chart(figure: go.Figure) -> str:
-    figure.update_layout(template="plotly_white", height=CHART_HEIGHT)
-    return str(
-        figure.to_html(full_html=False, include_plotlyjs=False, config={"displayModeBar": False, "responsive": True})
-    )
 
 
 def _tiles(selection: Selection) -> str:

@@ -1,6 +1,7 @@
 """The OOD scores of a run: a dot plot, a table and its details; computed on demand, with progress and a way to stop."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.components.charts import chart
-from mcviz.app.failures import refusal
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import OUT_OF_DISTRIBUTION
+from mcviz.app.on_request import compute_on_request, request
 from mcviz.app.places import finished_runs, offered_data
 from mcviz.app.resources import RunPart, check_needs, class_names, sampler
-from mcviz.app.state import PageState, choose_name, quote, session_store, update_state, widget_value
+from mcviz.app.state import PageState, choose_name, quote, update_state, widget_value
 from mcviz.app.wording import as_markdown
-from mcviz.errors import McvizError
 from mcviz.figures.trust import auroc_of_sets, ood_score_distributions, roc_curve, shade_cells
 from mcviz.measures import percent
 from mcviz.measures.ood import DROPOUT_OFF, VERDICT, roc_points
@@ -24,15 +24,15 @@ from mcviz.runs import Run
 from mcviz.runs.ood_scores import OODScores, OODSet, load_ood_scores, save_ood_scores
 from mcviz.text import one_line
 
-REQUESTED = "ood-asked"  # in the session: the run's digest and the set, "" for those of its own examples
+WORK = "ood"  # of which the subject is the run's digest and the set, "" for those of its own examples
 NEEDED: tuple[RunPart, ...] = "examples", "model"
 FEW = 100  # examples for calibration, of which one in twenty is a handful
 BINS = 40
 RATES = np.linspace(0, 1, 101) ** 2
 VERDICT_COLUMNS: dict[str, Callable[[OODSet], str]] = {
-    "stopped": lambda each: percent(each.stopped.value),
-    "sure": lambda each: percent(each.sure),
-    "stopped of sure": lambda each: "–" if each.stopped_of_sure is None else percent(each.stopped_of_sure.value),
+    "stopped": lambda others: percent(others.stopped.value),
+    "sure": lambda others: percent(others.sure),
+    "stopped of sure": lambda others: "–" if others.stopped_of_sure is None else percent(others.stopped_of_sure.value),
 }
 
 
@@ -45,52 +45,51 @@ def render_first_comparison(run: Run) -> None:
     """Offer to compare the run's examples with sets made from them."""
     if not check_needs(run, NEEDED):
         return
-    if session_store().get(REQUESTED) == (run.digest, ""):
-        _compute(run, "")
+    subject = run.digest, ""
+    compute_on_request(WORK, subject, partial(_compute, run, None), OUT_OF_DISTRIBUTION.title)
     st.info(
         "Nothing is computed yet. Sets are made from this run's own examples, such as noise, mixed or shuffled ones, "
         f"and the model predicts each in {run.passes:,} passes. It takes up to a few minutes, and the result is kept.",
         icon=":material/rule:",
     )
     st.button(
-        "Compare", type="primary", icon=":material/play_arrow:", key="ood", on_click=_request, args=(run.digest, "")
+        "Compare", type="primary", icon=":material/play_arrow:", key="ood", on_click=request, args=(WORK, subject)
     )
 
 
-def render_given_sets(run: Run, found: OODScores) -> None:
+def render_given_sets(run: Run, scores: OODScores) -> None:
     """Render a choice of one's own set to compare with, and a button to remove each that was added."""
-    offered = _offered_sets(run)
     st.subheader("Your own sets", anchor=False)
     if not check_needs(run, NEEDED):
         return
-    requested = session_store().get(REQUESTED)
-    if requested and requested[0] == run.digest and requested[1] in offered:
-        _compute(run, requested[1])
+    offered = _offered_sets(run)
+    for name, path in offered.items():
+        compute_on_request(WORK, (run.digest, name), partial(_compute, run, path), OUT_OF_DISTRIBUTION.title)
     if offered:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             chosen = st.selectbox("Compare also with", list(offered), format_func=one_line, width=320, key="ood-given")
-            wanted = run.digest, chosen or ""
-            st.button("Compare", icon=":material/add:", key="ood-add", on_click=_request, args=wanted)
+            subject = run.digest, chosen
+            st.button("Compare", icon=":material/add:", key="ood-add", on_click=request, args=(WORK, subject))
     else:
         st.caption(
             "There is no other run of such examples here, and no folder that visitors may read. Name folders in the "
             "variable `MCVIZ_DATA`, or type `mcviz ood RUN --against FOLDER`."
         )
-    added = [each for each in found.sets if each.source] if may_write() else []
+    added = [ood_set for ood_set in scores.sets if ood_set.source] if may_write() else []
     with st.container(horizontal=True):
-        for each in added:
-            label = f"Remove {quote(each.label)}"
-            st.button(label, icon=":material/close:", key=f"remove-{each.key}", on_click=_remove, args=(run, each.key))
+        for ood_set in added:
+            label, key = f"Remove {quote(ood_set.label)}", ood_set.key
+            st.button(label, icon=":material/close:", key=f"remove-{key}", on_click=_remove, args=(run, key))
 
 
-def render_findings(run: Run, found: OODScores, state: PageState) -> None:
+def render_findings(run: Run, scores: OODScores, state: PageState) -> None:
     """Render the findings: sentences, the AUROC of a few detectors, the table of all, and the details of one cell."""
-    first, *others = map(as_markdown, found.sentences)
+    first, *others = map(as_markdown, scores.sentences)
     st.markdown(f"**{first}** {' '.join(others)}")
-    _render_dots(run, found)
+    _render_dots(run, scores)
     st.header("Every detector", anchor=False)
-    _render_table(found)
-    _render_details(run, found, state)
+    _render_table(scores)
+    _render_details(run, scores, state)
 
 
 def _offered_sets(run: Run) -> dict[str, Path]:
@@ -103,9 +102,8 @@ def _offered_sets(run: Run) -> dict[str, Path]:
     return runs | offered_data()
 
 
-def _compute(run: Run, name: str) -> None:
-    """Compute the scores, with a button to stop, and render the page again; an error is shown, and the page goes on."""
-    st.button("Stop", icon=":material/stop_circle:", key="ood-stop", on_click=_request, args=(None,))
+def _compute(run: Run, path: Path | None) -> None:
+    """Compute the scores of the sets made from the run's own examples, or add those of one's own."""
     bar = st.empty()
     try:
         bar.progress(0.0, "Loading the model")
@@ -115,33 +113,23 @@ def _compute(run: Run, name: str) -> None:
         def stage(words: str, done: float) -> None:
             bar.progress(min(done, 1.0), as_markdown(words))
 
-        given = [read_set(prepared, run, _offered_sets(run)[name])] if name else []
+        given = [] if path is None else [read_set(prepared, run, path)]
         _store(run, compute_ood_scores(prepared, run, given, kept=load_scores(run), stage=stage))
-    except McvizError as error:
-        _request(None)
-        st.error(refusal(error, OUT_OF_DISTRIBUTION.title), icon=":material/error:")
-    else:
-        _request(None)
-        st.rerun()
     finally:
         bar.empty()
 
 
-def _request(digest: str | None, name: str = "") -> None:
-    session_store()[REQUESTED] = None if digest is None else (digest, name)
-
-
 def _remove(run: Run, key: str) -> None:
-    found = load_scores(run)
-    if found is not None:
-        _store(run, found.without(key))
+    scores = load_scores(run)
+    if scores is not None:
+        _store(run, scores.without(key))
 
 
-def _store(run: Run, found: OODScores) -> None:
-    if save_ood_scores(run, found):
+def _store(run: Run, scores: OODScores) -> None:
+    if save_ood_scores(run, scores):
         _unsaved().pop(run.digest, None)
     else:
-        _unsaved()[run.digest] = found
+        _unsaved()[run.digest] = scores
 
 
 @st.cache_resource(show_spinner=False)
@@ -150,12 +138,13 @@ def _unsaved() -> dict[str, OODScores]:
     return {}
 
 
-def _render_dots(run: Run, found: OODScores) -> None:
-    sets, chart_labels = found.hardest_first(), found.chart_labels()
-    values = {label: np.array([_ends(each, name) for each in sets]) for name, label in chart_labels.items()}
+def _render_dots(run: Run, scores: OODScores) -> None:
+    sets, chart_labels = scores.hardest_first(), scores.chart_labels()
+    values = {label: np.array([_ends(ood_set, name) for ood_set in sets]) for name, label in chart_labels.items()}
     thumbnail = kind_renderer(run).thumbnail
-    figure = auroc_of_sets([each.label for each in sets], values, [thumbnail(each.shown[0]) for each in sets])
-    spoken = "; ".join(f"{each.label} {each.figures[VERDICT][0].auroc:.3f}" for each in sets)
+    thumbnails = [thumbnail(ood_set.shown[0]) for ood_set in sets]
+    figure = auroc_of_sets([ood_set.label for ood_set in sets], values, thumbnails)
+    spoken = "; ".join(f"{ood_set.label} {ood_set.figures[VERDICT][0].auroc:.3f}" for ood_set in sets)
 
     def open_point() -> None:
         points = widget_value("ood-dots")["selection"]["points"]
@@ -172,24 +161,24 @@ def _render_dots(run: Run, found: OODScores) -> None:
         on_select=open_point,
         selection_mode="points",
     )
-    low, high = map(percent, found.stopped_by_chance)
+    low, high = map(percent, scores.stopped_by_chance)
     st.caption(
         "1 is perfect, 0.5 guessing, with 95% intervals. Of held-out examples "
-        f"{percent(found.own.stopped.value)} are stopped; chance explains {low} to {high}."
+        f"{percent(scores.own.stopped.value)} are stopped; chance explains {low} to {high}."
     )
-    if found.calibrated < FEW:
+    if scores.calibrated < FEW:
         st.caption(
-            f"The verdict is calibrated on {found.calibrated:,} examples: too few to stop much. Sample more "
+            f"The verdict is calibrated on {scores.calibrated:,} examples: too few to stop much. Sample more "
             "examples for a sharper one."
         )
 
 
-def _render_table(found: OODScores) -> None:
-    sets, names = found.hardest_first(), {label: name for name, label in found.labels.items()}
-    aurocs = np.array([[each.figures[name][0].auroc for name in found.labels] for each in sets])
+def _render_table(scores: OODScores) -> None:
+    sets, names = scores.hardest_first(), {label: name for name, label in scores.labels.items()}
+    aurocs = np.array([[ood_set.figures[name][0].auroc for name in scores.labels] for ood_set in sets])
     columns = {name: list(map(of_set, sets)) for name, of_set in VERDICT_COLUMNS.items()}
-    shown = pd.DataFrame(columns | dict(zip(names, aurocs.T, strict=True)))
-    shown.index = pd.Index(_number_repeats([one_line(each.label) for each in sets]), name="set")
+    cells = pd.DataFrame(columns | dict(zip(names, aurocs.T, strict=True)))
+    cells.index = pd.Index(_number_repeats([one_line(each.label) for each in sets]), name="set")
     colours = np.hstack([np.full((len(sets), len(VERDICT_COLUMNS)), "", object), shade_cells(aurocs)])
 
     def open_cell() -> None:
@@ -199,7 +188,7 @@ def _render_table(found: OODScores) -> None:
             update_state(ood_set=sets[cells[0][0]].key, detector=names.get(cells[0][1], VERDICT))
 
     st.dataframe(
-        shown.style.format("{:.3f}", subset=list(names)).apply(lambda _: colours, axis=None),
+        cells.style.format("{:.3f}", subset=list(names)).apply(lambda _: colours, axis=None),
         key="ood-table",
         height="content",
         column_config={"_index": st.column_config.Column(width=180)}
@@ -214,54 +203,55 @@ def _render_table(found: OODScores) -> None:
     )
 
 
-def _render_details(run: Run, found: OODScores, state: PageState) -> None:
+def _render_details(run: Run, scores: OODScores, state: PageState) -> None:
     """Render the distributions of an OOD score, its ROC curve, and the surest inputs that are not stopped."""
-    sets = {each.key: each for each in found.hardest_first()}
-    each = sets[choose_name(state.ood_set, sets)]
-    name = choose_name(state.detector, found.labels)
-    label, auroc = found.labels[name], each.interval(name)
-    st.subheader(f"{as_markdown(label)}: {as_markdown(each.label)}", anchor=False)
+    sets = {ood_set.key: ood_set for ood_set in scores.hardest_first()}
+    ood_set = sets[choose_name(state.ood_set, sets)]
+    name = choose_name(state.detector, scores.labels)
+    label, auroc = scores.labels[name], ood_set.interval(name)
+    st.subheader(f"{as_markdown(label)}: {as_markdown(ood_set.label)}", anchor=False)
     st.markdown(f"AUROC **{auroc.value:.3f}**, 95% interval {auroc.low:.3f} to {auroc.high:.3f}.")
-    own, of_set = found.own.scores[name], each.scores[name]
+    own, of_set = scores.own.scores[name], ood_set.scores[name]
     left, right = st.columns(2, gap="large")
     with left:
         low, high = _range(own, of_set)
         edges = np.linspace(low, high, BINS + 1)
         of_own, of_others = (np.histogram(np.clip(values, low, high), edges)[0] for values in (own, of_set))
-        names = "this run's examples", one_line(each.label)
-        spoken = f"Distributions of the OOD score of this run's examples and of {each.label}."
+        names = "this run's examples", one_line(ood_set.label)
+        spoken = f"Distributions of the OOD score of this run's examples and of {ood_set.label}."
         chart(ood_score_distributions(edges, of_own, of_others, names), "ood-distributions", spoken)
     with right:
         other = VERDICT if name == DROPOUT_OFF else DROPOUT_OFF
-        curves = [roc_points(found.own.scores[which], each.scores[which], RATES) for which in (name, other)]
-        figure = roc_curve(RATES, curves[0], label, curves[1], found.labels[other], "this run's examples")
-        chart(figure, "ood-roc", f"ROC curve of {label} beside that of {found.labels[other]}.")
-    _render_surest(run, each)
+        curves = [roc_points(scores.own.scores[which], ood_set.scores[which], RATES) for which in (name, other)]
+        figure = roc_curve(RATES, curves[0], label, curves[1], scores.labels[other], "this run's examples")
+        chart(figure, "ood-roc", f"ROC curve of {label} beside that of {scores.labels[other]}.")
+    _render_surest(run, ood_set)
 
 
-def _render_surest(run: Run, each: OODSet) -> None:
+def _render_surest(run: Run, ood_set: OODSet) -> None:
     classes, renderer = class_names(run), kind_renderer(run)
     most, columns = (3, 3) if renderer.fits_column else (1, 2)
-    shown = list(zip(each.shown, each.shown_numbers, each.predictions, strict=True))[1 : most + 1]
-    if shown:
+    listed = list(zip(ood_set.shown, ood_set.shown_numbers, ood_set.predictions, strict=True))[1 : most + 1]
+    if listed:
         st.markdown("**Not stopped: those that the model is surest of**")
-    for column, (content, example, prediction) in zip(st.columns(columns), shown, strict=False):
+    for column, (content, example, prediction) in zip(st.columns(columns), listed, strict=False):
         with column:
-            renderer.render_small(run, content, f"{each.label}, number {example}, predicted as {classes[prediction]}")
-            probability = percent(float(each.confidence[example]))
+            spoken = f"{ood_set.label}, number {example}, predicted as {classes[prediction]}"
+            renderer.render_small(run, content, spoken)
+            probability = percent(float(ood_set.confidence[example]))
             st.caption(f"predicted: {as_markdown(classes[prediction])}, {probability}")
 
 
 def _number_repeats(labels: list[str]) -> list[str]:
     """Return labels with a number at each that was there before."""
     return [
-        f"{each} ({labels[:place].count(each) + 1})" if each in labels[:place] else each
-        for place, each in enumerate(labels)
+        f"{label} ({labels[:place].count(label) + 1})" if label in labels[:place] else label
+        for place, label in enumerate(labels)
     ]
 
 
-def _ends(each: OODSet, name: str) -> tuple[float, float, float]:
-    interval = each.interval(name)
+def _ends(ood_set: OODSet, name: str) -> tuple[float, float, float]:
+    interval = ood_set.interval(name)
     return interval.value, interval.low, interval.high
 
 

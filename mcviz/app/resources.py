@@ -6,9 +6,7 @@ Each is made once for all sessions. What is shared is read-only.
 import gc
 import os
 import re
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import update_wrapper, wraps
 from pathlib import Path
@@ -22,6 +20,7 @@ from mcviz.analysis.comparison import OTHER_PREFIX, join_comparison
 from mcviz.analysis.pairing import LabelChoice, Pairs, pair_examples
 from mcviz.analysis.trust import MOST_GROUPS_OF_COLUMN
 from mcviz.app.filters import Filters, Lasso
+from mcviz.app.on_request import progress_bar
 from mcviz.choices import Masks
 from mcviz.data import ColumnStats, column_stats
 from mcviz.errors import McvizError
@@ -84,8 +83,6 @@ NOT_IMPORTED: dict[RunPart, str] = {
     "model": "These passes were imported, so there is no model to ask. Sample a model of Keras or PyTorch itself with "
     "`mcviz sample` to probe it.",
 }
-
-NOTICEABLE = 0.5  # seconds
 
 
 class ComparedRun(Run):
@@ -482,21 +479,6 @@ def predict_live(run: Run, contents: np.ndarray) -> np.ndarray:
         return prepared.sample(
             model_inputs(run, contents), passes=run.passes, seed=seed(run), masks=masks(run), progress=progress
         )
-
-
-@contextmanager
-def progress_bar(things: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar of how many things are done, where that takes long enough to be noticed."""
-    bar, started = st.empty(), time.monotonic()
-
-    def progress(done: int, total: int) -> None:
-        if time.monotonic() > started + NOTICEABLE:
-            bar.progress(done / total, f"{done:,} of {total:,} {things}")
-
-    try:
-        yield progress
-    finally:
-        bar.empty()
 
 
 def masks(run: Run) -> Masks:

@@ -10,7 +10,8 @@ import streamlit as st
 from mcviz.analysis.base import LEAST_LABELLED, components_plane, load_components
 from mcviz.analysis.labelling import OUT_OF_FOLD, count_label_errors, label_errors_sentence
 from mcviz.app.filters import Filters
-from mcviz.app.resources import cached_for_run, has, numbers_key, progress_bar, ranking, table, table_key
+from mcviz.app.on_request import progress_bar
+from mcviz.app.resources import cached_for_run, has, numbers_key, ranking, table, table_key
 from mcviz.app.state import CONFIDENT_FIRST, UNCERTAIN_FIRST, PageState
 from mcviz.measures.similarity import FEWEST_MAPPED, tsne
 from mcviz.runs import Derived, Run, load_derived, save_derived

@@ -100,12 +100,12 @@ def as_sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def leaving(choice: str, examples: int) -> str:
+def with_count(choice: str, examples: int) -> str:
     """A choice of a filter, with how many examples it leaves."""
     return f"{choice} ({examples:,})"
 
 
-def extremes(score: Score) -> tuple[str, str]:
+def ranking_end_labels(score: Score) -> tuple[str, str]:
     """The words for the first examples of a ranking, and for the last ones."""
     if score.needs_labels:
         return "worst fitting the label", "best fitting the label"
@@ -152,7 +152,7 @@ def prediction_and_votes(summary: PassSummary, class_names: Sequence[str]) -> st
     return f"{percent(summary.mean[likeliest])} for {class_names[likeliest]}; {votes(summary, class_names)}."
 
 
-def predicted(summary: PassSummary, class_names: Sequence[str]) -> str:
+def prediction_sentence(summary: PassSummary, class_names: Sequence[str]) -> str:
     """Say what the ensemble predicts for an example, and how confident it is, in a sentence in Markdown."""
     probability, names = summary.mean[summary.prediction], all_as_markdown(class_names)
     return (
@@ -161,7 +161,7 @@ def predicted(summary: PassSummary, class_names: Sequence[str]) -> str:
     )
 
 
-def judged(prediction: int, label: int | None, class_names: Sequence[str]) -> str:
+def correctness_sentence(prediction: int, label: int | None, class_names: Sequence[str]) -> str:
     """Whether a prediction is correct, in one short sentence in Markdown; nothing where there is no label."""
     if label is None:
         return ""
@@ -170,7 +170,7 @@ def judged(prediction: int, label: int | None, class_names: Sequence[str]) -> st
     return f"That is wrong: the label is **{as_markdown(class_names[label])}**."
 
 
-def reasons(
+def doubt_sentences(
     summary: PassSummary,
     row: "Mapping[str, float] | pd.Series[float]",
     class_names: Sequence[str],

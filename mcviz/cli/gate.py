@@ -18,6 +18,7 @@ from mcviz.analysis.requirements import Judgement
 from mcviz.app.wording import as_inline_markdown, as_markdown
 from mcviz.cli.base import print_json, say, tell
 from mcviz.errors import InvalidInputError
+from mcviz.figures.report import draw_in_page, web_page
 from mcviz.measures import most_uncertain_first, significant
 from mcviz.plot import draw_contact_sheet
 from mcviz.runs import Run
@@ -37,14 +38,9 @@ LONGEST = 200  # characters of a text
 OUTCOMES = {True: "met", False: "not met"}
 PICTURE = "examples.png"
 PICTURE_LABEL = "The most uncertain examples; a line under a picture marks a wrong prediction"
-# Nothing is asked of any network, whatever a name says.
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1c2733; background: #fff; max-width: 1080px; margin: 32px auto;
-  padding: 0 16px; }
-h1, h2 { line-height: 1.2; } h1, h2, p { overflow-wrap: anywhere; }
-.table { overflow-x: auto; } table { border-collapse: collapse; font-size: 14px; }
-td, th { padding: 4px 16px 4px 0; text-align: left; vertical-align: top; border-bottom: 1px solid #d5dde5; }
+.table { overflow-x: auto; } table { font-size: 14px; }
+td, th { vertical-align: top; border-bottom: 1px solid #d5dde5; }
 td { max-width: 32em; overflow-wrap: break-word; unicode-bidi: plaintext; } img { max-width: 100%; }
 """
 
@@ -156,7 +152,7 @@ def write_summary(folder: Path, findings: Findings, judgements: Sequence[Judgeme
     folder.mkdir(parents=True, exist_ok=True)
     files = {
         "summary.md": "\n\n".join(_markdown(title, findings.sentences, sections)).encode() + b"\n",
-        "report.html": "\n".join(_html(title, findings.sentences, sections)).encode(),
+        "report.html": web_page(title, _html(title, findings.sentences, sections), STYLE).encode(),
         PICTURE: picture,
     }
     for name, content in files.items():
@@ -181,13 +177,9 @@ def _markdown(title: str, sentences: Sequence[str], sections: "Sequence[Section]
 
 def _html(title: str, sentences: Sequence[str], sections: "Sequence[Section]") -> Iterator[str]:
     """Yield the parts of the web page."""
-    yield f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<title>{as_html(title)}</title><style>{STYLE}</style></head><body>
-<h1>{as_html(title)}</h1>
-<p>{as_html(" ".join(sentences))}</p>"""
-    plotlyjs = True  # with the first chart
+    yield f"<h1>{as_html(title)}</h1>"
+    yield f"<p>{as_html(' '.join(sentences))}</p>"
+    charts = draw_in_page(content for _, content in sections if not isinstance(content, bytes | list))
     for heading, content in sections:
         yield f"<h2>{as_html(heading)}</h2>"
         if isinstance(content, bytes):
@@ -198,11 +190,7 @@ def _html(title: str, sentences: Sequence[str], sections: "Sequence[Section]") -
             yield from (f"<tr>{''.join(f'<td>{as_html(cell)}</td>' for cell in row)}</tr>" for row in body)
             yield "</table></div>"
         else:
-            content.update_layout(template="plotly_white")
-            options = {"displayModeBar": False, "responsive": True}
-            yield content.to_html(full_html=False, include_plotlyjs=plotlyjs, config=options)
-            plotlyjs = False
-    yield "</body></html>"
+            yield next(charts)
 
 
 def _example_rows(run: Run, examples: np.ndarray, score: str) -> Rows:

@@ -11,7 +11,7 @@ import click
 
 import mcviz
 from mcviz.analysis.base import check_arguments_of_classes, describe_run, group_sentence
-from mcviz.analysis.referral import SET_COVERAGE, CheapestReferral, find_cheapest_referral
+from mcviz.analysis.referral import SET_COVERAGE, CheapestReferral, find_cheapest_referral, set_rows
 from mcviz.analysis.requirements import parse_requirement
 from mcviz.analysis.run_trust import ClassificationTrust
 from mcviz.analysis.trust import RegressionTrust
@@ -271,15 +271,8 @@ def _convergence_lines(trusted: ClassificationTrust) -> list[str]:
 
 
 def _set_lines(found: SetFigures) -> list[str]:
-    held, size = found.coverage, found.size
-    rows = [
-        ("  classes in a set", f"{size.value:.2f}", f"  ({size.low:.2f} to {size.high:.2f})"),
-        ("  hold the label", f"{100 * held.value:.2f}%", f"  ({100 * held.low:.2f} to {100 * held.high:.2f})"),
-        ("  are one class alone", f"{100 * found.single:.1f}%", ""),
-        ("  are empty: no class fits", f"{100 * found.empty:.1f}%", ""),
-    ]
     title = f"Prediction sets that are to hold the label for {100 * SET_COVERAGE:.0f}% of each class"
-    return ["", title, *table_lines(rows, "<36", ">9", "")]
+    return ["", title, *table_lines([(f"  {name}", figure) for name, figure in set_rows(found)], "<36", "")]
 
 
 def _cost_lines(found: CheapestReferral | None) -> list[str]:

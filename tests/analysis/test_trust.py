@@ -270,3 +270,42 @@ def test_that_no_group_fares_worse_and_how_far_the_accuracy_is_from_guessing_are
     said, *_ = output_of(capsys, "trust", in_groups(tmp_path / "run", 0.9).path).splitlines()
     assert "No slice is worse than chance explains, of 47 that were looked at." in said
     assert "Always answering the most frequent label would be right in 50.00% of the examples." in said
+
+
+@pytest.mark.parametrize("worse", [False, True])
+def test_the_gain_of_a_regression_is_that_of_its_paired_errors(tmp_path: Path, worse: bool) -> None:
+    rng = np.random.default_rng(int(worse))  # or else the passes would be the same, and the run
+    labels = rng.normal(0, 1, (200, 1))
+    outputs = labels + rng.normal(0, 1, (10, 200, 1))
+    deterministic = labels + rng.normal(0, 0.01 if worse else 0.32, (200, 1))
+    run = mcviz.write_run(
+        tmp_path / "run", outputs, task="regression", labels=labels, deterministic=deterministic, unit="m"
+    )
+    _, fixed, single = mcviz.trust(run).sentences
+    ensemble = np.sqrt(((outputs.mean(axis=0) - labels) ** 2).mean())
+    gain = np.sqrt(((outputs - labels) ** 2).mean()) - ensemble
+    loss = ensemble - np.sqrt(((deterministic - labels) ** 2).mean())
+    assert re.fullmatch(
+        r"Its RMSE is better than that of a single pass by (\S+) m \((\S+) to (\S+)\): more than noise\.", single
+    )
+    assert float(single.split(" by ")[1].split()[0]) == pytest.approx(gain, rel=1e-3)
+    value, low, high = (float(each) for each in re.findall(r"[-+]?\d+\.\d+(?:e-\d+)?", fixed))
+    assert value == pytest.approx(loss, rel=1e-3)
+    assert low < value < high
+    if worse:
+        assert "worse than that of the deterministic model" in fixed
+        assert "more than noise" in fixed
+    else:
+        assert "within noise" in fixed
+        assert low < 0 < high
+
+
+def test_of_few_examples_no_gain_of_a_regression_is_claimed(tmp_path: Path) -> None:
+    labels = np.random.default_rng(0).normal(0, 1, (20, 1))
+    passes = labels + np.random.default_rng(1).normal(0, 1, (10, 20, 1))
+    columns = pd.DataFrame({"source": list("abcdefghij") * 2})
+    run = mcviz.write_run(tmp_path / "run", passes, task="regression", labels=labels, columns=columns)
+    few = mcviz.write_run(tmp_path / "few", passes[:, :19], task="regression", labels=labels[:19])
+    assert "more than noise" in mcviz.trust(run).in_words
+    assert "fewer than 20 examples, a gain of the ensemble cannot be told from chance" in mcviz.trust(few).in_words
+    assert "fewer than 20 groups of examples, a gain of the ensemble" in mcviz.trust(run, group="source").in_words

@@ -66,7 +66,7 @@ def test_a_map_says_how_much_less_probable_the_class_is_without_each_place(run: 
 
 def test_an_explanation_is_stopped_and_goes_on() -> None:
     app = opened("example", example="115", closer_look="similar")
-    kept_of(app)[explanations.STOPPED] = True
+    kept_of(app)[explanations.WORK] = False
     widget(app.segmented_control, "closer_look").set_value("evidence").run()
     assert "The explanation was stopped." in words(app)
     button(app, "Go on").click().run()

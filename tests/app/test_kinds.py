@@ -241,10 +241,10 @@ def test_a_closed_popover_computes_nothing_and_keeps_the_choice_of_a_column(monk
         monkeypatch.setattr(module, name, lambda *given, **named: called.append(name) or function(*given, **named))
 
     counted(filter_bar, "as_texts")
-    counted(referral, "choose_referral")
+    counted(referral, "referral_controls")
     app = opened("uncertain", "columns")
     chooser(app).select("source").run()
-    assert {*called} == {"as_texts", "choose_referral"}
+    assert {*called} == {"as_texts", "referral_controls"}
     called.clear()
     open_popovers(app, False)
     app.run()

@@ -13,7 +13,7 @@ from mcviz.analysis.labelling import label_errors_sentence, label_issues
 from mcviz.app import exports
 from mcviz.app.selection import select
 from mcviz.app.state import CONFIDENT_FIRST, PageState
-from mcviz.app.wording import extremes
+from mcviz.app.wording import ranking_end_labels
 from mcviz.measures import REGRESSION_SCORES, SCORES
 from tests.app.opening import opened_page
 from tests.app.probing import widget, words
@@ -102,7 +102,7 @@ def test_an_example_without_a_label_has_none_to_check(open_page: Open) -> None:
 
 @pytest.mark.parametrize("score", [*SCORES.values(), *REGRESSION_SCORES.values()], ids=lambda score: score.name)
 def test_a_score_that_looks_at_labels_ranks_by_their_fit_and_any_other_by_uncertainty(score) -> None:
-    said = " ".join(extremes(score))
+    said = " ".join(ranking_end_labels(score))
     assert ("label" in said) == ("labels" in score.needs)
     assert ("uncertain" in said) == ("labels" not in score.needs)
 
@@ -117,7 +117,7 @@ def test_the_words_of_a_list_are_those_of_its_score(open_page: Open, name: str, 
 
 @pytest.mark.parametrize("name", [*LOOKING_AT_LABELS, "margin"])
 def test_one_example_and_the_report_name_the_end_that_they_begin_at(cache: Path, open_page: Open, name: str) -> None:
-    run, (first, last) = mcviz.open_run(cache / "labelled"), extremes(SCORES[name])
+    run, (first, last) = mcviz.open_run(cache / "labelled"), ranking_end_labels(SCORES[name])
     assert f"{last} first" in words(open_page("example", run="labelled", score=name, order=CONFIDENT_FIRST))
     state = PageState(score=name)
     ends = {f"{first} first": state, f"{last} first": dataclasses.replace(state, order=CONFIDENT_FIRST)}

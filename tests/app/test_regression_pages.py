@@ -12,17 +12,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import streamlit as st
 from scipy import stats
 from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
+from mcviz.analysis import trust
 from mcviz.app import exports
 from mcviz.app.filters import Lasso
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
-from mcviz.app.tasks import regression as regression_results
 from mcviz.measures import significant
 from mcviz.measures.regression import FEWEST_FOR_RMSE
 from tests.app.kinds import EXAMPLES, REGRESSIONS
@@ -107,10 +106,15 @@ def test_the_cards_and_the_table_are_what_the_passes_give(
     rmse = {label: float(np.sqrt((errors**2).mean())) for label, errors in rows.items()}
     assert [each.label for each in app.metric] == [f"{label}: RMSE" for label in rows]
     assert [plain(each.value) for each in app.metric] == [f"{significant(value)}{unit}" for value in rmse.values()]
-    (shown,) = (each.value for each in app.table)
-    assert list(shown.index) == list(rows)
-    for label, errors in rows.items():
-        squared, absolute = (plain(cell) for cell in shown.loc[label].iloc[:2])
+    if len(run) == 1:
+        assert "One example is too few to tell how wrong the model is." in words(app)
+        return
+    (measures,) = (each.value for each in app.table)
+    labels_of = {"deterministic": "Deterministic", "single pass": "One pass, on average", "ensemble": "Ensemble"}
+    assert {labels_of[name] for name in measures} == set(rows)
+    for name in measures:
+        errors, label = rows[labels_of[name]], labels_of[name]
+        squared, absolute = (plain(cell).replace("(no interval)", "") for cell in measures[name].loc[["RMSE", "MAE"]])
         assert numbers(squared)[0] == pytest.approx(rmse[label], rel=1e-3, abs=1e-9)
         assert numbers(absolute)[0] == pytest.approx(np.abs(errors).mean(), rel=1e-3, abs=1e-9)
         for cell, fewest in ((squared, FEWEST_FOR_RMSE), (absolute, 2)):
@@ -126,38 +130,20 @@ def test_the_crps_of_the_table_is_that_of_the_passes_by_its_definition(
     outputs, _, labels = arrays(mcviz.open_run(cache / name))
     apart = np.abs(outputs[:, None] - outputs[None]).mean(axis=(0, 1)) / 2
     crps = (np.abs(outputs - labels).mean(axis=0) - apart).mean()
-    cell = table(open_page("overview", name), "NLL, nats").loc["Ensemble"].iloc[3]
-    assert numbers(cell)[0] == pytest.approx(crps, rel=1e-3)
+    cell = table(open_page("overview", name), "ensemble").loc["CRPS", "ensemble"]
+    assert numbers(plain(cell))[0] == pytest.approx(crps, rel=1e-3)
 
 
-@pytest.mark.parametrize("worse", [False, True])
-def test_what_is_said_of_the_gain_is_what_the_paired_errors_say(cache: Path, tmp_path: Path, worse: bool) -> None:
-    rng = np.random.default_rng(int(worse))  # or else the passes would be the same, and the run
-    labels = rng.normal(0, 1, (200, 1))
-    outputs = labels + rng.normal(0, 1, (10, 200, 1))
-    deterministic = labels + rng.normal(0, 0.01 if worse else 0.32, (200, 1))
-    run = mcviz.write_run(
-        tmp_path / "run", outputs, task="regression", labels=labels, deterministic=deterministic, unit="*m*"
-    )
-    single, fixed = regression_results.describe_gain(run, regression_results.error_figures(run)[1]).split(". The")
-    ensemble = np.sqrt(((outputs.mean(axis=0) - labels) ** 2).mean())
-    assert "lower" in single
-    assert "more than chance" in single
-    assert numbers(plain(single))[0] == pytest.approx(np.sqrt(((outputs - labels) ** 2).mean()) - ensemble, rel=1e-3)
-    if worse:
-        assert "higher** than that of the deterministic model" in fixed
-        assert numbers(plain(fixed))[0] == pytest.approx(
-            ensemble - np.sqrt(((deterministic - labels) ** 2).mean()), rel=1e-3
-        )
-    else:
-        assert "by no more than chance" in fixed
-        assert numbers(plain(fixed).replace(" to ", " ; "))[1] < 0 < numbers(plain(fixed).replace(" to ", " ; "))[2]
-
-
-def test_of_few_examples_no_gain_is_claimed(open_page: Callable[..., AppTest]) -> None:
-    said = words(open_page("overview", "regression-of-one-example"))
-    assert "cannot be told from chance" in said
-    assert "more than chance" not in said
+def test_page_and_command_line_say_the_same_of_errors_and_intervals(
+    cache: Path, open_page: Callable[..., AppTest]
+) -> None:
+    trusted = mcviz.trust(mcviz.open_run(cache / "regression-of-rows"))
+    app = open_page("overview", "regression-of-rows")
+    assert trusted.in_words in plain(words(app)).replace("**", "")
+    (_, *predictors), *rows = zip(*trusted.text_rows, strict=True)
+    measures = table(app, "ensemble")
+    assert list(measures) == predictors
+    assert [tuple(plain(cell) for cell in row) for row in measures.itertuples()] == rows
 
 
 def test_without_labels_the_most_uncertain_are_shown_and_what_labels_would_give(
@@ -175,10 +161,10 @@ def test_what_takes_long_is_computed_once_and_kept_beside_the_run(
 ) -> None:
     given = REGRESSIONS["regression-of-three-targets"](np.random.default_rng(2))
     mcviz.write_run(tmp_path / "run", given.pop("passes"), task="regression", **given)
-    first = regression_results.error_figures(mcviz.open_run(tmp_path / "run"))
-    st.cache_resource.clear()  # as in another process
-    monkeypatch.setattr(regression_results, "regression_terms", None)
-    assert regression_results.error_figures(mcviz.open_run(tmp_path / "run")) == first
+    first = mcviz.trust(mcviz.open_run(tmp_path / "run"))
+    monkeypatch.setattr(trust, "regression_terms", None)
+    again = mcviz.trust(mcviz.open_run(tmp_path / "run"))
+    assert (again.figures, again.differences, again.sentences) == (first.figures, first.differences, first.sentences)
 
 
 @pytest.mark.parametrize("name", LABELLED)
@@ -288,14 +274,14 @@ def test_the_intervals_hold_what_is_counted(
     assert app.query_params.get("coverage", ["95"]) in (["95"], "95")
 
 
-def test_intervals_of_too_few_examples_say_so(tmp_path: Path) -> None:
+def test_intervals_of_too_few_examples_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     outputs, labels = rng.normal(size=(5, 6, 1)), rng.normal(size=(6, 1))
     run = mcviz.write_run(tmp_path / "run", outputs, task="regression", labels=labels)
-    held = regression_results.interval_coverages(run, 95)
-    assert len(held) == 3
-    assert np.isinf(held["split-conformal, of one width"].widths).all()
-    assert np.isfinite(held["by the passes"].widths).all()
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    widths = table(opened_page("uncertain", {"run": run.name, "view": "intervals", "coverage": "95"}), "mean width")
+    assert widths.loc["split-conformal, of one width", "mean width"] == "unbounded: too few examples"
+    assert numbers(widths.loc["by the passes", "mean width"])
 
 
 @pytest.mark.parametrize("score", ["predictive_std", None, "absolute_error"])

@@ -9,7 +9,7 @@ import pytest
 import mcviz
 from mcviz import Run, data
 from mcviz.app.probe.parts import SweepInputs
-from mcviz.app.probe.verdict import STILL_FITTING, ScoreDetector, Sweep, summarize
+from mcviz.app.probe.verdict import STILL_FITTING, WORK, ScoreDetector, Sweep, summarize
 from mcviz.errors import CorruptRunError
 from tests.app.keeping import kept_of
 from tests.app.probing import OpenProbe, button, widget, words
@@ -72,7 +72,7 @@ def test_a_stopped_sweep_keeps_what_it_has_and_one_interrupted_goes_on(open_prob
     button(app, "Run the sweep").click().run()
     whole = words(app)
     sweep: Sweep = kept_of(app)["sweep"]
-    cut = Sweep(sweep.inputs, 60, sweep.detector, running=False)
+    cut = Sweep(sweep.inputs, 60, sweep.detector)
     cut.scores = {name: values[:20] for name, values in sweep.scores.items()}
     cut.is_ood, cut.correct, cut.worst, cut.worst_content = (
         sweep.is_ood[:20],
@@ -116,7 +116,8 @@ def test_an_error_ends_a_sweep_and_what_it_has_stays(open_probe: OpenProbe) -> N
     def damaged(start: int, stop: int) -> np.ndarray:
         raise CorruptRunError(f"images {start} to {stop} are damaged")
 
-    kept_of(app)["sweep"] = replace(sweep, inputs=replace(sweep.inputs, load=damaged), total=60, running=True)
+    kept_of(app)["sweep"] = replace(sweep, inputs=replace(sweep.inputs, load=damaged), total=60)
+    kept_of(app)[WORK] = sweep.inputs.digest
     app.run()
     assert not app.exception
     assert [each.value for each in app.error] == ["images 40 to 60 are damaged"]

@@ -14,8 +14,7 @@ from mcviz import Run
 from mcviz.app.filters import Filters, Lasso, lasso_on_map
 from mcviz.app.resources import table_key
 from mcviz.app.selection import filter_mask, positions
-from mcviz.app.views import linked, scatter
-from mcviz.app.views import scatter as layout_map
+from mcviz.app.views import linked
 from mcviz.figures import Window, scores
 from mcviz.figures import scores as cells
 from tests.app.keeping import kept_of
@@ -30,15 +29,9 @@ ALL = "10,000 of 10,000 examples"
 def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for module in (cells, scores):
         monkeypatch.setattr(module, "MOST_DRAWN_POINTS", FEW)
-    _forget_figures()
+    linked._figure.clear()  # those of other tests, which drew the same examples one by one
     yield
-    _forget_figures()
-
-
-def _forget_figures() -> None:
-    """Those of other tests, which drew the same examples one by one."""
-    layout_map._figure.clear()
-    scatter._figure.clear()
+    linked._figure.clear()
 
 
 def opened(**query: str) -> AppTest:

@@ -52,21 +52,21 @@ def test_the_rest_of_the_votes_is_counted() -> None:
 
 
 def test_a_prediction_names_class_probability_and_votes() -> None:
-    words = wording.predicted(summarise(passes(1, 1, 0, 1)), NAMES)
+    words = wording.prediction_sentence(summarise(passes(1, 1, 0, 1)), NAMES)
     assert words == (
         "The ensemble predicts **dog** with 62.5% and is uncertain: 3 of 4 passes predict dog, 1 predicts cat."
     )
 
 
 def test_a_prediction_is_judged_only_where_the_label_is_known() -> None:
-    assert wording.judged(1, None, NAMES) == ""
-    assert wording.judged(1, 1, NAMES) == "That is correct."
-    assert "**cat**" in wording.judged(1, 0, NAMES)
+    assert wording.correctness_sentence(1, None, NAMES) == ""
+    assert wording.correctness_sentence(1, 1, NAMES) == "That is correct."
+    assert "**cat**" in wording.correctness_sentence(1, 0, NAMES)
 
 
 def test_a_confident_prediction_has_no_reasons_for_uncertainty() -> None:
     confident = np.tile([0.98, 0.01, 0.01], (20, 1)).astype(np.float32)
-    assert wording.reasons(summarise(confident), described(confident), NAMES) == [
+    assert wording.doubt_sentences(summarise(confident), described(confident), NAMES) == [
         "No sign of uncertainty: the passes agree on the class, and together they are confident of it."
     ]
 
@@ -95,7 +95,10 @@ def check_what_is_said_of_agreement(probs: np.ndarray, table: pd.DataFrame, labe
         votes = probs[:, example].argmax(axis=1)
         others = int((votes != summary.mean.argmax()).sum())
         said = " ".join(
-            [*wording.reasons(summary, row, names, int(labels[example])), wording.predicted(summary, names)]
+            [
+                *wording.doubt_sentences(summary, row, names, int(labels[example])),
+                wording.prediction_sentence(summary, names),
+            ]
         )
         assert ("agree on the class" not in said) or others == 0
         assert (f"all {len(votes)} passes" in said or "the one pass" in said) == (len(set(votes)) == 1)
@@ -110,7 +113,7 @@ def test_two_groups_of_passes_are_told_from_one_spread_and_model_from_data_uncer
     groups = np.array([[0.98, 0.01, 0.01]] * 11 + [[0.01, 0.98, 0.01]] * 9, dtype=np.float32)
     ambiguous = np.tile([0.4, 0.35, 0.25], (20, 1)).astype(np.float32)
     of_groups, of_ambiguous = (
-        " ".join(wording.reasons(summarise(probs), described(probs), NAMES)) for probs in (groups, ambiguous)
+        " ".join(wording.doubt_sentences(summarise(probs), described(probs), NAMES)) for probs in (groups, ambiguous)
     )
     assert "Two groups of passes" in of_groups
     assert "Model (epistemic) uncertainty" in of_groups
@@ -125,7 +128,7 @@ def test_a_prediction_that_sounds_confident_is_not_between_classes(shares: list[
     mean = np.array(shares) / sum(shares)
     probs, names = np.tile(mean, (passes, 1)), [f"class {c}" for c in range(len(mean))]
     summary = summarise(probs)
-    said = wording.reasons(summary, described(probs), names)[0]
+    said = wording.doubt_sentences(summary, described(probs), names)[0]
     if "confident" in wording.confidence(mean.max()):
         assert "Between" not in said
     assert ("Between two" in said) == (mean.max() < 0.95 and (mean >= mean.max() / 2).sum() == 2)

@@ -36,9 +36,10 @@ def came_ahead(page: Page) -> None:
     """Wait until the browser has the examples that are sent ahead, last of all, and hears clicks and keys."""
     page.wait_for_function(
         """() => {
-            const hears = (place) => place.querySelector("[data-testid=stBidiComponentIsolated]")?.shadowRoot?.hearing;
+            const component = "[data-testid=stBidiComponentIsolated]";
+            const listens = (place) => place.querySelector(component)?.shadowRoot?.listening;
             const all = ".st-key-explanations-ahead, .st-key-keys, .st-key-arrow-keys";
             const places = [...document.querySelectorAll(all)];
-            return places.some((place) => place.matches(".st-key-explanations-ahead")) && places.every(hears);
+            return places.some((place) => place.matches(".st-key-explanations-ahead")) && places.every(listens);
         }"""
     )

@@ -48,7 +48,7 @@ class Ahead {
 export default withLatestData(({ data, parentElement }) => {
   const ahead = (parentElement.ahead ??= new Ahead());
   ahead.show(data);
-  const deafen = hear(
+  const unlisten = listen(
     parentElement,
     {
       "mcviz-looked": ({ detail: { example, draw } }) => draw && ahead.send(example),
@@ -62,7 +62,7 @@ export default withLatestData(({ data, parentElement }) => {
     },
   );
   return () => {
-    deafen();
+    unlisten();
     setTimeout(() => parentElement.host.isConnected || ahead.end());
   };
 });

@@ -11,5 +11,5 @@ export default function (component) {
     document.dispatchEvent(new CustomEvent("mcviz-stepped", { detail: step < 0 ? "step-back" : "step-forward" }));
     setStateValue("counted", { ...counted });
   };
-  return hear(parentElement, { keydown: pressed });
+  return listen(parentElement, { keydown: pressed });
 }

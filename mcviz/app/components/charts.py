@@ -4,7 +4,7 @@ A plotly chart of ten pairs of axes is taken down and built up at each step to a
 for a quarter of a second.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import count
@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz.app.components.assets import load_assets
-from mcviz.app.wording import abbreviated, all_as_markdown, counted, prediction_and_votes
+from mcviz.app.wording import abbreviated, as_markdown, counted, prediction_and_votes
 from mcviz.figures import enlarge_letters, group_by_role, picture_url, select_classes
 from mcviz.figures.passes import OTHER_CLASSES
 from mcviz.measures import PassSummary, percent
@@ -28,10 +28,10 @@ PICTURE = "picture-of-example"  # the key of the container in which steps find t
 _mounted = st.components.v2.component(
     "mcviz_explanation",
     css=load_assets("histograms.css", "explanation.css"),
-    js=load_assets("hearing.js", "element.js", "histograms.js", "latest_data.js", "explanation.js"),
+    js=load_assets("listening.js", "element.js", "histograms.js", "latest_data.js", "explanation.js"),
 )
 _ahead = st.components.v2.component(
-    "mcviz_ahead", js=load_assets("internals.js", "hearing.js", "latest_data.js", "ahead.js")
+    "mcviz_ahead", js=load_assets("internals.js", "listening.js", "latest_data.js", "ahead.js")
 )
 _turns = count()  # in the data, or else the browser would keep what it drew where the server says the same as before
 
@@ -171,6 +171,20 @@ def table_height(rows: int) -> int | Literal["content"]:
     return "content" if rows <= MOST_TABLE_ROWS else TABLE_HEIGHT
 
 
+def text_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], width: Literal["stretch", "content"] = "stretch"
+) -> None:
+    """Render a small table of texts in Markdown; the first column names the rows."""
+    st.table(pd.DataFrame(list(rows), columns=list(columns)).set_index(columns[0]), width=width)
+
+
+def cards(figures: Sequence[tuple[str, str, str]]) -> None:
+    """Render figures side by side, each with its label above and a sentence on it below."""
+    for column, (label, value, meaning) in zip(st.columns(len(figures)), figures, strict=True):
+        column.metric(label, value, border=True)
+        column.caption(meaning)
+
+
 def picture(image: np.ndarray, spoken: str, width: int = PICTURE_WIDTH) -> None:
     """Render one image, small ones enlarged to crisp squares.
 
@@ -191,20 +205,14 @@ def render_empty_selection() -> None:
 
 def class_table(summary: PassSummary, class_names: Sequence[str]) -> None:
     """Render mean and std of the classes' probabilities over the passes, in percent; of many classes a few."""
-    shown = select_classes(summary.mean)
-    rows = pd.DataFrame(
-        {
-            "class": all_as_markdown([class_names[c] for c in shown]),
-            "mean": [f"{100 * mean:.2f} %" for mean in summary.mean[shown]],
-            "std": [f"{100 * std:.2f} %" for std in summary.std[shown]],
-        }
-    ).set_index("class")
-    st.markdown(f"**{_all_or_likeliest(len(shown), class_names)} over all passes**")
-    st.table(rows)
-
-
-def _all_or_likeliest(shown: int, class_names: Sequence[str]) -> str:
-    return "Each class" if shown == len(class_names) else f"The likeliest {shown} of {len(class_names):,} classes"
+    listed = select_classes(summary.mean)
+    are_all = len(listed) == len(class_names)
+    which = "Each class" if are_all else f"The likeliest {len(listed)} of {len(class_names):,} classes"
+    st.markdown(f"**{which} over all passes**")
+    rows = [
+        (as_markdown(class_names[c]), f"{100 * summary.mean[c]:.2f} %", f"{100 * summary.std[c]:.2f} %") for c in listed
+    ]
+    text_table(("class", "mean", "std"), rows)
 
 
 def class_charts(

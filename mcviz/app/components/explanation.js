@@ -66,7 +66,7 @@ class Explanation {
 export default withLatestData(({ data, parentElement }) => {
   const explanation = (parentElement.explanation ??= new Explanation(parentElement));
   explanation.show(data);
-  return hear(parentElement, {
+  return listen(parentElement, {
     "mcviz-looked": ({ detail }) => detail.draw && explanation.look(detail.example),
     "mcviz-came-ahead": ({ detail }) => explanation.cameAhead(detail),
   });

@@ -95,5 +95,5 @@ export default withLatestData(({ data, parentElement, setTriggerValue }) => {
   const gallery = (parentElement.gallery ??= new Gallery(parentElement));
   gallery.open = (example) => setTriggerValue("clicked", example);
   gallery.show(data);
-  return hear(parentElement, { "mcviz-looked": (event) => gallery.mark(event.detail) });
+  return listen(parentElement, { "mcviz-looked": (event) => gallery.mark(event.detail) });
 });

@@ -22,7 +22,7 @@ MOST_FACTS = 12  # columns, that a tile's tooltip lists
 _mounted = st.components.v2.component(
     "mcviz_gallery",
     css=load_assets("tile.css", "acts.css", "gallery.css"),
-    js=load_assets("hearing.js", "element.js", "tile.js", "acts.js", "latest_data.js", "gallery.js"),
+    js=load_assets("listening.js", "element.js", "tile.js", "acts.js", "latest_data.js", "gallery.js"),
 )
 
 

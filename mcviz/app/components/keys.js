@@ -51,5 +51,5 @@ export default withLatestData((component) => {
   const active = document.activeElement;
   const isOurs = Object.values(component.data).some((name) => active?.closest(`[class*="st-key-${name}"]`));
   if (isField(active) && !isOurs) active.blur(); // what was typed there brought the buttons
-  return hear(component.parentElement, { keydown: pressed }, { keydown: typed });
+  return listen(component.parentElement, { keydown: pressed }, { keydown: typed });
 });

@@ -13,9 +13,9 @@ from mcviz.app.state import session_store, widget_value
 ARROW_KEYS = "arrow-keys"
 TAKEN = "arrow-keys-taken"  # of the session: the steps that were made, and the page that counted them
 _keys = st.components.v2.component(
-    "mcviz_keys", js=load_assets("internals.js", "hearing.js", "latest_data.js", "keys.js")
+    "mcviz_keys", js=load_assets("internals.js", "listening.js", "latest_data.js", "keys.js")
 )
-_arrow_keys = st.components.v2.component("mcviz_arrow_keys", js=load_assets("hearing.js", "arrow_keys.js"))
+_arrow_keys = st.components.v2.component("mcviz_arrow_keys", js=load_assets("listening.js", "arrow_keys.js"))
 
 _mounted = st.components.v2.component(
     "mcviz_page_listeners",

@@ -162,7 +162,7 @@ export default withLatestData(({ data, parentElement, setTriggerValue }) => {
   const look = (parentElement.look ??= new Look(parentElement));
   look.sender.send = (asked) => setTriggerValue("asked", asked);
   look.show(data);
-  return hear(
+  return listen(
     parentElement,
     {
       "mcviz-asked": (event) => look.asked(event.detail),

@@ -158,10 +158,10 @@ export default withLatestData(({ data, parentElement }) => {
   const points = (parentElement.points ??= new Points(parentElement));
   points.show(data);
   const unwatch = watchChart(data.container, (chart) => points.attach(chart));
-  const deafen = hear(parentElement, { "mcviz-looked": (event) => points.looked(event.detail.example) });
+  const unlisten = listen(parentElement, { "mcviz-looked": (event) => points.looked(event.detail.example) });
   return () => {
     unwatch();
     points.end();
-    deafen();
+    unlisten();
   };
 });

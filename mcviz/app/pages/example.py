@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.base import similarity_basis
-from mcviz.app.components.charts import PICTURE
+from mcviz.app.components.charts import PICTURE, text_table
 from mcviz.app.components.choosers import chips, score_chooser
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.keys import arrow_keys, keys
@@ -32,7 +32,7 @@ from mcviz.app.state import (
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import CloserLook, ExampleContext, load_example
 from mcviz.app.views.look_panel import explain_example, send_steps_ahead
-from mcviz.app.wording import all_as_markdown, as_markdown, extremes
+from mcviz.app.wording import all_as_markdown, as_markdown, ranking_end_labels
 from mcviz.measures.similarity import most_similar
 from mcviz.runs import Run
 
@@ -80,7 +80,7 @@ def describe_rank(selection: Selection, rank: int) -> str:
     if len(selection.examples) == 0:
         return "No example passes all of these filters, so there is none to step through. Take one off."
     score = run_scores(selection.run)[selection.score]
-    order = f", {extremes(score)[1]} first" if selection.state.order == CONFIDENT_FIRST else ""
+    order = f", {ranking_end_labels(score)[1]} first" if selection.state.order == CONFIDENT_FIRST else ""
     by = f"by {score.inline_label}{order}"
     if rank < 0:
         return f"This example is not among the selected ones; Next goes to the first of those {by}."
@@ -138,23 +138,19 @@ def render_marks(state: PageState, example: int) -> None:
 def render_scores(run: Run, row: "pd.Series[float]", example: int) -> None:
     """Render every score of the example, and its rank by it."""
     scores = run_scores(run)
-    rows = pd.DataFrame(
-        {
-            "score": [score.label for score in scores.values()],
-            "value": [as_markdown(score.format(row[name])) for name, score in scores.items()],
-            "rank": [f"{find_rank(example, ranking(run, name)) + 1:,}" for name in scores],
-        }
-    ).set_index("score")
-    st.table(rows)
+    rows = [
+        (score.label, as_markdown(score.format(row[name])), f"{find_rank(example, ranking(run, name)) + 1:,}")
+        for name, score in scores.items()
+    ]
+    text_table(("score", "value", "rank"), rows)
 
 
 def render_columns(run: Run, row: "pd.Series[float]") -> None:
     """Render the example's id and its values of the user's own columns, where there are any."""
     facts = format_facts(details(run), row)
     if facts:
-        names, values = (all_as_markdown(texts) for texts in zip(*facts, strict=True))
         with st.container(height=FACTS_HEIGHT if len(facts) > MOST_FACTS else "content", border=False):
-            st.table(pd.DataFrame({"column": names, "value": values}).set_index("column"))
+            text_table(("column", "value"), map(all_as_markdown, facts))
 
 
 def render_similar(context: ExampleContext) -> None:

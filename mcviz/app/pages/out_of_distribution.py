@@ -10,10 +10,10 @@ require_classes(
     "the spread of its passes.",
     PROBE,
 )
-found = load_scores(run)
-if found is None:
+scores = load_scores(run)
+if scores is None:
     render_first_comparison(run)
 else:
-    if found.sets:
-        render_findings(run, found, state)
-    render_given_sets(run, found)
+    if scores.sets:
+        render_findings(run, scores, state)
+    render_given_sets(run, scores)

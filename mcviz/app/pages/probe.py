@@ -7,6 +7,7 @@ import streamlit as st
 from mcviz.app.failures import show_failures
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import PROBE, begin, load_state
+from mcviz.app.on_request import is_stopped, offer_to_go_on, stop_work
 from mcviz.app.probe.explanations import InputContext, explanations
 from mcviz.app.probe.parts import InputKind, ProbeInput, as_batch, import_ahead, predict
 from mcviz.app.probe.verdict import (
@@ -17,13 +18,13 @@ from mcviz.app.probe.verdict import (
     render_sweep,
 )
 from mcviz.app.resources import available, check_needs
-from mcviz.app.state import PageState, choose_name, choose_segment, session_store, state_widget_args, update_state
+from mcviz.app.state import PageState, choose_name, choose_segment, state_widget_args, update_state
 from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
 
-PREDICTING = "predicting"  # of the session: False once it was stopped
+WORK = "predicting"
 
 
 @st.fragment
@@ -49,8 +50,14 @@ def render_input(run: Run, state: PageState, kind: InputKind) -> None:
             import_ahead(run)
             icon, words = kind.nothing_yet
             st.info(words, icon=icon)
-        elif not session_store().get(PREDICTING, True):
-            offer_to_predict(run)
+        elif is_stopped(WORK):
+            offer_to_go_on(
+                WORK,
+                "Predictions are stopped. Start again to predict this input, and every change of it, in "
+                f"{run.passes:,} passes with dropout left on.",
+                f"Predict in {run.passes:,} passes",
+                type="primary",
+            )
         else:
             render_predictions(run, state, kind, chosen)
 
@@ -99,23 +106,6 @@ def render_explanations(context: InputContext) -> None:
         offered[name][1](context)
 
 
-def offer_to_predict(run: Run) -> None:
-    """Say that predictions are stopped, with a button to go on."""
-    st.info(
-        f"Predictions are stopped. Start again to predict this input, and every change of it, in {run.passes:,} passes "
-        "with dropout left on.",
-        icon=":material/pause_circle:",
-    )
-    if st.button(f"Predict in {run.passes:,} passes", type="primary", icon=":material/play_arrow:"):
-        session_store()[PREDICTING] = True
-        st.rerun()  # of the whole page, which has a button to stop from then on
-
-
-def stop_predicting() -> None:
-    """Stop the passes that are running, and predict nothing until a visitor starts again."""
-    session_store()[PREDICTING] = False
-
-
 st.html(Path(__file__).parents[1] / "probe" / "probe.css")
 run, state = begin(PROBE, "What does the model make of other inputs?")
 inputs = kind_renderer(run).inputs
@@ -126,14 +116,15 @@ name = choose_name(state.input, inputs)
 with st.container(horizontal=True, vertical_alignment="center"):
     labels = {each: kind.label for each, kind in inputs.items()}
     choose_segment("Input", "input", name, labels, label_visibility="collapsed")
-    if session_store().get(PREDICTING, True) and name in available(inputs, run):
+    if not is_stopped(WORK) and name in available(inputs, run):
         # Not in a fragment: a button in one waits until the fragment is done, this one interrupts it.
         st.button(
             "Stop predicting",
             icon=":material/stop_circle:",
             type="tertiary",
             help="Stops the passes that are running. Changes are not predicted until you start again.",
-            on_click=stop_predicting,
+            on_click=stop_work,
+            args=(WORK,),
         )
 kind = inputs[name]
 if check_needs(run, kind.needs):

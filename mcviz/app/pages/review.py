@@ -12,7 +12,7 @@ from mcviz.app.review.decisions import render_queue
 from mcviz.app.review.results import render_results
 from mcviz.app.selection import LABEL_ERRORS, Selection, label_error_words, ranked_examples, select
 from mcviz.app.state import ORDERS, choose_name, choose_segment, session_store
-from mcviz.app.wording import as_markdown, extremes
+from mcviz.app.wording import as_markdown, ranking_end_labels
 from mcviz.permission import may_write, refusal
 from mcviz.reviews import open_reviews, summarise_reviews
 from mcviz.reviews.store import LONGEST_REVIEWER
@@ -73,7 +73,7 @@ else:
         chips(selection)
     with st.container(horizontal=True, vertical_alignment="center"):
         score = run_scores(run)[state.score]
-        first = extremes(score)[ORDERS.index(state.order)]
+        first = ranking_end_labels(score)[ORDERS.index(state.order)]
         st.caption(f"By {score.inline_label}, {first} first.", width="content")
         link_to(UNCERTAIN, "Choose other examples")
     if part == "label_errors":

@@ -6,7 +6,7 @@ from mcviz.app.navigation import RUNS, render_no_runs
 from mcviz.app.resources import run_paths
 from mcviz.app.runs.chosen import render_run, render_runs
 from mcviz.app.runs.jobs import render_jobs
-from mcviz.app.runs.new_run import new_run
+from mcviz.app.runs.new_run import render_form
 from mcviz.app.state import address
 from mcviz.permission import may_write
 from mcviz.runs import list_runs
@@ -25,4 +25,4 @@ if runs:
             render_run(run, paths.get(name, folder / name), paths)
 render_jobs(RUNS.title)
 if may_write():
-    new_run(RUNS.title)
+    render_form(RUNS.title)

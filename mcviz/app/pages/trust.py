@@ -12,7 +12,7 @@ from mcviz.app.trust.calibration import (
     render_worst_slice,
 )
 from mcviz.app.trust.details import render_details
-from mcviz.app.trust.referral import render_referral, render_referred
+from mcviz.app.trust.referral import referral_summary, referred_gallery
 
 run, state = begin(TRUST, "Can these numbers be trusted?")
 require_classes(
@@ -34,8 +34,8 @@ with left:
     render_reliability(run, state)
 with right:
     st.header("Who looks at what?", anchor=False)
-    render_referral(run, state)
-render_referred(run, state)
+    referral_summary(run, state)
+referred_gallery(run, state)
 worst = st.container()
 render_details(run, state)
 with worst:

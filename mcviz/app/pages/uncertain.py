@@ -12,11 +12,11 @@ from mcviz.app.views.brushes import render_brushes
 from mcviz.app.views.filter_bar import render_filter_bar
 from mcviz.app.views.look_panel import (
     page_examples,
+    prefetch_explanations,
     render_gallery,
     render_gallery_controls,
     render_look_panel,
     render_ticked_bar,
-    send_examples_ahead,
 )
 
 run, state = begin(UNCERTAIN)
@@ -62,4 +62,4 @@ with st.form("open", border=False), st.container(horizontal=True, vertical_align
             open_page(EXAMPLE, state, example=found)
 
 if with_gallery:
-    send_examples_ahead(run, state, page_examples(selection))
+    prefetch_explanations(run, state, page_examples(selection))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 
-from mcviz.app.probe.parts import Along, ProbeInput, SweepInputs
+from mcviz.app.probe.parts import ProbeInput, SliderSeries, SweepInputs
 from mcviz.app.resources import has
 from mcviz.app.state import HIGHEST_SEED, PageState, choose_name, state_widget_args, update_state
 from mcviz.app.wording import as_markdown
@@ -105,14 +105,14 @@ class Distorter:
         note = "" if label is None else f"The label of the example is **{as_markdown(run.class_names[label])}**."
         return ProbeInput(content, f"Example {settings.example}, {self.describe(settings)}", note, label)
 
-    def along(self, run: Run, state: PageState) -> Along:
+    def along(self, run: Run, state: PageState) -> SliderSeries:
         """Return the example at positions over the whole range of the slider."""
         settings = self.settings(run, state)
         distortion, example = self.distortions[settings.name], self._example(run, settings)
         steps = round((distortion.high - distortion.low) / distortion.step)
         amounts = distortion.low + distortion.step * np.arange(0, steps + 1, -(-(steps + 1) // MOST_POSITIONS))
         amounts = np.clip(amounts.round(6), distortion.low, distortion.high)
-        return Along(
+        return SliderSeries(
             amounts,
             self.distort(run, settings, example, amounts.tolist()),
             title=f"{distortion.label}, {distortion.unit}",

@@ -13,8 +13,9 @@ import streamlit as st
 
 from mcviz.app.components.gallery import tiles
 from mcviz.app.kinds import kind_renderer
+from mcviz.app.on_request import is_stopped, offer_to_go_on, progress_bar, stop_work
 from mcviz.app.probe.parts import Contributions, Parts, as_batch, digest_contents
-from mcviz.app.resources import Need, cached_for_run, has, model_inputs, numbers_key, progress_bar, sampler, seed
+from mcviz.app.resources import Need, cached_for_run, has, model_inputs, numbers_key, sampler, seed
 from mcviz.app.state import PageState, session_store
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import CloserLook, ExampleContext
@@ -30,7 +31,8 @@ PASSES = 100  # of each input with a part hidden
 BLOCK_BYTES = 2**25  # of such inputs at once
 MOST_AT_ONCE = 64
 MOST_EFFECTS = 8  # in a session, so that another class costs nothing
-EFFECTS, STOPPED = "explanations", "explanation-stopped"  # of the session
+EFFECTS = "explanations"  # of the session
+WORK = "explaining"
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,7 @@ def render_evidence(context: InputContext) -> None:
     )
     effects = _load_effects(run, content, parts, stoppable=context.example is not None)
     if effects is None:
-        if st.button("Go on", icon=":material/play_arrow:", key="explain-again"):
-            session_store()[STOPPED] = False
-            st.rerun(scope="app")
+        offer_to_go_on(WORK, "The explanation was stopped.", "Go on", key="explain-again")
         return
     mean, std = (asked.scale * each[:, asked.column] for each in (effects.mean, effects.std))
     parts.render(Contributions(mean, std, asked.unit, asked.name))
@@ -133,22 +133,19 @@ def _load_effects(run: Run, content: Any, parts: Parts, stoppable: bool) -> Occl
     key = run.digest, digest_contents(as_batch(content))
     if key in cached:
         return cached[key]
-    if session_store().get(STOPPED):
-        st.info("The explanation was stopped.", icon=":material/pause_circle:")
+    if is_stopped(WORK):
         return None
     place = st.empty()
     if stoppable:
-        place.button("Stop explaining", icon=":material/stop_circle:", key="stop-explaining", on_click=_stop)
+        place.button(
+            "Stop explaining", icon=":material/stop_circle:", key="stop-explaining", on_click=stop_work, args=(WORK,)
+        )
     effects = _compute_effects(run, content, parts)
     place.empty()
     while len(cached) >= MOST_EFFECTS:
         cached.pop(next(iter(cached)))
     cached[key] = effects
     return effects
-
-
-def _stop() -> None:
-    session_store()[STOPPED] = True
 
 
 def _compute_effects(run: Run, content: Any, parts: Parts) -> OcclusionEffects:

@@ -12,10 +12,9 @@ from html import escape
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
-from mcviz.app.components.charts import chart
+from mcviz.app.components.charts import chart, text_table
 from mcviz.app.resources import RunPart, predict_live
 from mcviz.app.state import PageState, session_store
 from mcviz.app.wording import as_markdown
@@ -81,7 +80,7 @@ class SweepInputs:
 
 
 @dataclass(frozen=True)
-class Along:
+class SliderSeries:
     """An input at every position of a slider that changes it.
 
     Attributes:
@@ -119,7 +118,7 @@ class InputKind:
     choose: Callable[[Run, PageState], ProbeInput | None]
     nothing_yet: tuple[str, str] = ("", "")
     sweep: Callable[[Run, PageState], SweepInputs] | None = None
-    along: Callable[[Run, PageState], Along] | None = None
+    along: Callable[[Run, PageState], SliderSeries] | None = None
     needs: Collection[RunPart] = field(default_factory=frozenset)
     seen_in_its_controls: bool = False
 
@@ -249,7 +248,16 @@ def text_parts(text: str) -> Parts:
             f"Blue: without it the prediction is lower, so it speaks for {as_markdown(added.name)}. Orange: it speaks "
             "against it."
         )
-        st.table(_strongest_words(text, groups, added), width="content")
+        order = np.argsort(-np.abs(added.mean), kind="stable")[:MOST_WORDS]
+        words = [text[groups[at][0] : groups[at][1]] for at in order]
+        rows = [
+            (
+                as_markdown(word if len(word) <= LONGEST else f"{word[: LONGEST - 1]}…"),
+                f"{added.mean[at]:+.3g} ± {added.std[at]:.3g}",
+            )
+            for word, at in zip(words, order, strict=True)
+        ]
+        text_table(("words", f"adds, {as_markdown(added.unit)}"), rows, width="content")
 
     return Parts(
         len(groups),
@@ -282,13 +290,3 @@ def row_parts(row: np.ndarray, names: Sequence[str], medians: np.ndarray) -> Par
         "together are not found in this way.",
         render,
     )
-
-
-def _strongest_words(text: str, groups: Sequence[tuple[int, int]], added: Contributions) -> pd.DataFrame:
-    order = np.argsort(-np.abs(added.mean), kind="stable")[:MOST_WORDS]
-    words = [text[groups[at][0] : groups[at][1]] for at in order]
-    rows = {
-        "words": [as_markdown(word if len(word) <= LONGEST else f"{word[: LONGEST - 1]}…") for word in words],
-        f"adds, {as_markdown(added.unit)}": [f"{added.mean[at]:+.3g} ± {added.std[at]:.3g}" for at in order],
-    }
-    return pd.DataFrame(rows).set_index("words")

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.probe.distortion import NONE_IS_CORRECT, Distorter, choose_example, choose_noise, choose_seed
-from mcviz.app.probe.parts import MOST_INPUTS, Along, ProbeInput, SweepInputs
+from mcviz.app.probe.parts import MOST_INPUTS, ProbeInput, SliderSeries, SweepInputs
 from mcviz.app.resources import row_names, row_values, usual_values
 from mcviz.app.state import LARGEST_VALUE, PageState, choose_name, session_store, state_widget_args, update_state
 from mcviz.app.wording import as_markdown, counted
@@ -54,7 +54,7 @@ def edit_row(run: Run, state: PageState) -> ProbeInput:
     return ProbeInput(_edited_row(run, state), name)
 
 
-def row_along(run: Run, state: PageState) -> Along:
+def row_along(run: Run, state: PageState) -> SliderSeries:
     """Render a choice of a column, and return the row with other values in it."""
     row, columns = _edited_row(run, state), [str(name) for name in run.content]
     by_unusual = [columns[column] for column in _unusual_columns(run, state)]
@@ -65,7 +65,7 @@ def row_along(run: Run, state: PageState) -> Along:
     amounts = np.linspace(low, high, POSITIONS, dtype=np.float32)
     varied = np.repeat(row[None], POSITIONS, axis=0)
     varied[:, column] = amounts
-    return Along(amounts, varied, title=name, tick_format="", current=float(row[column]), are_pictures=False)
+    return SliderSeries(amounts, varied, title=name, tick_format="", current=float(row[column]), are_pictures=False)
 
 
 def choose_shuffled_row(run: Run, state: PageState) -> ProbeInput:

@@ -5,17 +5,18 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mcviz.app.components.charts import chart
+from mcviz.app.components.charts import chart, text_table
 from mcviz.app.components.choosers import score_chooser
 from mcviz.app.failures import refusal, unforeseen
 from mcviz.app.navigation import PROBE, load_state
+from mcviz.app.on_request import compute_on_request, request
 from mcviz.app.probe.parts import MOST_INPUTS, SweepInputs, as_batch
 from mcviz.app.resources import (
     cached_for_run,
@@ -49,6 +50,7 @@ STILL_FITTING = (
 )
 
 DEFAULT_INPUTS = 100
+WORK = "sweeping"  # of which the subject is the run's digest
 BLOCK = 20  # inputs that are predicted at a time; one that is stopped amid a block loses it
 
 
@@ -97,11 +99,11 @@ class ScoreDetector:
         return run_scores(self.run)[task_renderer(self.run).ood_score]
 
     def is_ood(self, contents: np.ndarray, predictions: np.ndarray) -> np.ndarray:  # noqa: ARG002 (passes are enough)
-        """See `Detector`."""
+        """Return (n,) bool: whose score is above the limit."""
         return self._values(predictions) > self._limit
 
     def verdict(self, content: Any, predictions: np.ndarray) -> OODVerdict:  # noqa: ARG002
-        """See `Detector`."""
+        """Compare the score of one input with those of the run's examples."""
         values = sorted_scores(self.run, self.score.name)
         value = float(self._values(predictions[:, None])[0])
         less_usual = 1 - float(np.searchsorted(values, value, side="right")) / len(values)
@@ -139,26 +141,26 @@ class FittedDetector:
     detector: OODDetector
 
     def is_ood(self, contents: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-        """See `Detector`."""
+        """Return (n,) bool, by both p-values together."""
         from mcviz.sampling.ood import ood_verdict
 
         return ood_verdict(self.detector, sampler(self.run), model_inputs(self.run, contents), predictions).is_ood
 
     def verdict(self, content: Any, predictions: np.ndarray) -> OODVerdict:
-        """See `Detector`."""
+        """Compare one input with the run's examples by both p-values."""
         from mcviz.sampling.ood import ood_verdict
 
         model_input = model_inputs(self.run, as_batch(content))
-        found = ood_verdict(self.detector, sampler(self.run), model_input, predictions[:, None])
+        verdict = ood_verdict(self.detector, sampler(self.run), model_input, predictions[:, None])
         figures = {
-            "Examples as uncertain, by max probability": self._share_of_examples(found.p_uncertainty[0]),
+            "Examples as uncertain, by max probability": self._share_of_examples(verdict.p_uncertainty[0]),
             "Examples with activations as unusual for their prediction": self._share_of_examples(
-                found.p_unexplained[0]
+                verdict.p_unexplained[0]
             ),
-            "Examples less usual by both together": _share(found.percentile[0]),
+            "Examples less usual by both together": _share(verdict.percentile[0]),
             "Out of distribution if that is at most": f"{OOD_P_VALUE:.0%}",
         }
-        return OODVerdict(bool(found.is_ood[0]), float(found.percentile[0]), figures)
+        return OODVerdict(bool(verdict.is_ood[0]), float(verdict.percentile[0]), figures)
 
     def _share_of_examples(self, p_value: float) -> str:
         """Return the share of the run's examples; a p-value also counts the input itself."""
@@ -244,8 +246,7 @@ def render_reasons(verdict: OODVerdict) -> None:
     st.markdown("**Does it look like this run's examples?**")
     if verdict.by:
         st.caption(verdict.by)
-    figures = pd.DataFrame(verdict.figures.items(), columns=["this input, against this run's examples", "figure"])
-    st.table(figures.set_index(figures.columns[0]), width="content")
+    text_table(("this input, against this run's examples", "figure"), verdict.figures.items(), width="content")
 
 
 def less_usual_examples(share: float) -> str:
@@ -279,7 +280,7 @@ def render_score_comparison(run: Run, predictions: np.ndarray) -> None:
             above = 1 - np.searchsorted(of_run, value, side="right") / len(of_run)
             less_uncertain = percent(float(below if score.uncertain_when == "high" else above))
             rows.append((score.label, as_markdown(score.format(float(value))), less_uncertain))
-    st.table(pd.DataFrame(rows, columns=["score", "value", "more uncertain than"]).set_index("score"))
+    text_table(("score", "value", "more uncertain than"), rows)
 
 
 @cached_for_run(numbers_key, max_entries=2, validate=lambda fit: fit.is_valid)
@@ -313,7 +314,6 @@ class Sweep:
         inputs: that are predicted.
         total: how many of them are to be predicted.
         detector: finds out which of them are out of distribution.
-        running: whether it goes on.
         scores: name to (done,) arrays, as `TaskRenderer.compute_scores` gives them.
         is_ood: (done,) bool, by the detector.
         correct: (done,) bool: whether the prediction is the label; never, where that is not known.
@@ -325,7 +325,6 @@ class Sweep:
     inputs: SweepInputs
     total: int
     detector: Detector | None = None
-    running: bool = True
     scores: dict[str, np.ndarray] = field(default_factory=dict)
     is_ood: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     correct: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
@@ -349,15 +348,15 @@ class Sweep:
         """
         self.detector = self.detector or detector_for(run)
         renderer = task_renderer(run)
-        is_ood, found = self.detector.is_ood(contents, predictions), renderer.compute_scores(run, predictions)
-        correct = np.zeros(len(contents), bool) if labels is None else found["prediction"] == labels
-        prominence = renderer.prominence(found, correct)
+        is_ood, scores = self.detector.is_ood(contents, predictions), renderer.compute_scores(run, predictions)
+        correct = np.zeros(len(contents), bool) if labels is None else scores["prediction"] == labels
+        prominence = renderer.prominence(scores, correct)
         worst = int(prominence.argmax())
         if prominence[worst] > self.prominence:
             self.prominence = float(prominence[worst])
             self.worst, self.worst_content = self.done + worst, contents[worst]
         self.scores = {
-            name: np.concatenate([self.scores.get(name, values[:0]), values]) for name, values in found.items()
+            name: np.concatenate([self.scores.get(name, values[:0]), values]) for name, values in scores.items()
         }
         self.correct = np.concatenate([self.correct, correct])
         self.is_ood = np.concatenate([self.is_ood, is_ood])
@@ -386,12 +385,12 @@ def render_sweep(run: Run, state: PageState, choose: Callable[[Run, PageState], 
         number = state_widget_args("sweep", count)
         st.number_input("How many", 1, most, step=10, width=150, **number)
         buttons = st.empty()
-    if sweep and sweep.running:
-        buttons.button("Stop the sweep", icon=":material/stop_circle:", on_click=_stop)
-        _continue(run, sweep)
+    if sweep:
+        go_on = partial(_continue, run, sweep)
+        compute_on_request(WORK, run.digest, go_on, PROBE.title, stop="Stop the sweep", place=buttons)
     with buttons.container(horizontal=True):
         if sweep and sweep.done < sweep.total and sweep.inputs.same_as(now):
-            st.button("Go on", icon=":material/resume:", on_click=_resume)
+            st.button("Go on", icon=":material/resume:", on_click=request, args=(WORK, run.digest))
         st.button("Run the sweep", icon=":material/grain:", on_click=_start, args=(run, choose, number["key"]))
     if sweep and sweep.done:
         _render_findings(run, state, sweep)
@@ -400,18 +399,11 @@ def render_sweep(run: Run, state: PageState, choose: Callable[[Run, PageState], 
 def _start(run: Run, choose: Callable[[Run, PageState], SweepInputs], count_key: str) -> None:
     """Begin a sweep by the state of now, which also has a number that was typed just before the click."""
     session_store()["sweep"] = Sweep(choose(run, load_state(run)), widget_value(count_key))
-
-
-def _stop() -> None:
-    session_store()["sweep"].running = False
-
-
-def _resume() -> None:
-    session_store()["sweep"].running = True
+    request(WORK, run.digest)
 
 
 def _continue(run: Run, sweep: Sweep) -> None:
-    """Predict all inputs that are left; a block that is done is kept, and an error ends the sweep."""
+    """Predict all inputs that are left; a block that is done is kept."""
     bar, inputs, total = st.empty(), sweep.inputs, run.passes * sweep.total
 
     def progress(predictions: int, _: int) -> None:
@@ -434,17 +426,13 @@ def _continue(run: Run, sweep: Sweep) -> None:
                 progress=progress,
             )
             sweep.add(run, contents, labels, predictions)
-        sweep.running = False
-    except McvizError as error:
-        sweep.running = False
-        st.error(refusal(error, PROBE.title), icon=":material/error:")
     finally:
         bar.empty()
 
 
 def _render_findings(run: Run, state: PageState, sweep: Sweep) -> None:
-    found, kind = summarize(run, sweep), sweep.inputs.kind
-    st.markdown(f"**{sweep.inputs.name[:1].upper()}{sweep.inputs.name[1:]}**: {as_markdown(found)}")
+    summary, kind = summarize(run, sweep), sweep.inputs.kind
+    st.markdown(f"**{sweep.inputs.name[:1].upper()}{sweep.inputs.name[1:]}**: {as_markdown(summary)}")
     left, right = st.columns([5, 3], gap="large")
     with left:
         task_renderer(run).render_sweep(run, state, sweep)
@@ -456,14 +444,16 @@ def _render_findings(run: Run, state: PageState, sweep: Sweep) -> None:
             st.caption(f"{score.label} {why}, and these inputs have none. Choose another score.")
             return
         figure = score_comparison(sorted_scores(run, score.name), sweep.scores[score.name], score.label, kind)
-        chart(figure, "sweep-scores", f"Histograms of {score.label} of this run's examples and of the {kind}. {found}")
+        chart(
+            figure, "sweep-scores", f"Histograms of {score.label} of this run's examples and of the {kind}. {summary}"
+        )
 
 
 def summarize(run: Run, sweep: Sweep) -> str:
     """Describe the findings of a sweep in short sentences."""
-    found = task_renderer(run).describe_sweep(run, sweep)
+    sentences = task_renderer(run).describe_sweep(run, sweep)
     by = f", by {sweep.detector.score.inline_label} alone" if isinstance(sweep.detector, ScoreDetector) else ""
-    found.append(f"Out of distribution{by}: {sweep.is_ood.sum():,} of {sweep.done:,}.")
+    sentences.append(f"Out of distribution{by}: {sweep.is_ood.sum():,} of {sweep.done:,}.")
     if sweep.done < sweep.total:
-        found.append(f"Stopped after {sweep.done:,} of {sweep.total:,}.")
-    return " ".join(found)
+        sentences.append(f"Stopped after {sweep.done:,} of {sweep.total:,}.")
+    return " ".join(sentences)

@@ -23,7 +23,7 @@ from mcviz.app.resources import class_names, has, own_columns, table
 from mcviz.app.selection import Selection, components, find_rank
 from mcviz.app.state import queue_toast, session_store, widget_value
 from mcviz.app.views.look_panel import send_steps_ahead
-from mcviz.app.wording import as_markdown, counted, predicted, votes
+from mcviz.app.wording import as_markdown, counted, prediction_sentence, votes
 from mcviz.errors import McvizError
 from mcviz.measures import summarise
 from mcviz.reviews import Decision, Reviews, ReviewSummary, summarise_reviews
@@ -166,7 +166,7 @@ class Review:
         """Say what the given label is, and what the ensemble predicts."""
         names, label = class_names(self.run), self.given_label(example)
         given = "" if label is None else f"The given label is **{as_markdown(names[label])}**. "
-        return {"sentences": [given + predicted(summarise(self.run.predictions(example)), names)]}
+        return {"sentences": [given + prediction_sentence(summarise(self.run.predictions(example)), names)]}
 
     def keyboard(self) -> dict[str, str]:
         """Return the key of each action; "" for each where keys are switched off."""

@@ -6,6 +6,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from mcviz.app.components.charts import cards
 from mcviz.app.failures import refusal
 from mcviz.app.navigation import REVIEW
 from mcviz.app.resources import class_names
@@ -64,16 +65,14 @@ def render_results(run: Run, reviews: Reviews) -> None:
 def _render_cards(run: Run, found: Outcome) -> None:
     errors = f"{found.label_errors.sum():,}" if run.labels is not None else "–"
     before = f"{_share(found.accuracy_before)} before" if run.labels is not None else "of those with a class"
-    shown = (
+    figures = (
         ("Decided", f"{found.settled.sum():,}", f"of {counted(len(run), 'example')}; {found.disagreements:,} disputed"),
         ("Label errors found", errors, "as all their reviewers say"),
         ("Labels confirmed", _share(found.agreement_with_labels), "of those that reviewers agree about"),
         ("Model confirmed", _share(found.agreement_with_model), "of those that were given a class"),
         ("Accuracy", _share(found.accuracy_after), before),
     )
-    for column, (label, value, meaning) in zip(st.columns(len(shown)), shown, strict=True):
-        column.metric(label, value, border=True)
-        column.caption(meaning)
+    cards(figures)
 
 
 def _share(value: float | None) -> str:

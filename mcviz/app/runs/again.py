@@ -11,7 +11,7 @@ from mcviz.app.navigation import RUNS, UNCERTAIN
 from mcviz.app.resources import check_needs, open_cached_run, run_scores, table
 from mcviz.app.runs.jobs import HIGHEST_SEED, change_jobs, open_jobs, render_buttons, render_job, render_live_jobs
 from mcviz.app.selection import Selection
-from mcviz.app.wording import counted, extremes
+from mcviz.app.wording import counted, ranking_end_labels
 from mcviz.errors import McvizError
 from mcviz.jobs import FoundJob, Job, Jobs
 from mcviz.jobs.of_run import can_be_sampled, options_of_more
@@ -99,7 +99,7 @@ def _result(selection: Selection, found: FoundJob) -> None:
     sizes = _sizes(len(examples))
     name = selection.score if selection.score in names else names[0]
     orders, score = _orders(run, first, fresh, name), run_scores(run)[name]
-    kept, first_ones = count_shared(*orders, sizes[0]), f"{sizes[0]:,} {extremes(score)[0]}"
+    kept, first_ones = count_shared(*orders, sizes[0]), f"{sizes[0]:,} {ranking_end_labels(score)[0]}"
     st.markdown(
         f"**Sampled again: {kept:,} of the {first_ones} are again among the {first_ones}** by {score.inline_label}, "
         f"in {counted(again.passes, 'pass')} with seed {again.manifest.seed}."

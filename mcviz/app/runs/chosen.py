@@ -4,15 +4,18 @@ import hashlib
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from mcviz.app.components.charts import text_table
 from mcviz.app.failures import hide_folders, refusal
 from mcviz.app.navigation import COMPARE, OVERVIEW, RUNS, choose_run
-from mcviz.app.resources import check_needs, open_cached_run, progress_bar
+from mcviz.app.on_request import compute_on_request, progress_bar, request
+from mcviz.app.resources import check_needs, open_cached_run
 from mcviz.app.runs.jobs import MOST_PASSES, change_jobs
 from mcviz.app.state import address, go_to_run, session_store, widget_value
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
@@ -33,10 +36,8 @@ MOST_NAMES = 12  # of classes, targets or layers
 BEGINNING = 12  # characters of a digest
 STATES = {"finished": "finished", "partial": "partial", "damaged": "damaged", "unreadable": "cannot be read"}
 
-REQUESTED, RESULT = (
-    "verifying",
-    "verified",
-)  # in the session: the run's path and digest; these, whether it is whole, and a sentence
+WORK = "verifying"  # of which the subject is the run's path and digest
+RESULT = "verified"  # in the session: that subject, whether it is whole, and a sentence
 
 PATIENCE = 2.0  # seconds that a click waits for a writer of the run
 ASKED, SAID, TROUBLE = "runs-asked", "runs-said", "runs-trouble"  # in the session
@@ -154,12 +155,9 @@ def render_verification(run: ListedRun, path: Path, place: Any) -> None:
     assert run.manifest is not None
     key = str(path), run.manifest.digest
     # One button with one key: of two, that which was clicked keeps its room until the next click, and that goes astray.
-    if session_store().get(REQUESTED) == key:
-        place.button("Stop", icon=":material/stop_circle:", key="verify", on_click=_request, args=(None,))
-        _verify(path, key)
-        return
+    compute_on_request(WORK, key, partial(_verify, path, key), RUNS.title, place=place, key="verify")
     place.button(
-        "Verify", icon=":material/fact_check:", key="verify", on_click=_request, args=(key,),
+        "Verify", icon=":material/fact_check:", key="verify", on_click=request, args=(WORK, key),
         help="Reads every byte, compares it with its checksum, and computes scores and accuracies again.",
     )  # fmt: skip
     verified, is_valid, words = session_store().get(RESULT, (None, False, ""))
@@ -177,12 +175,6 @@ def _verify(path: Path, key: tuple[str, str]) -> None:
         read = f"{counted(found.files, 'file')}, {format_bytes(found.bytes)}"
         words = f"All is as it was written: {read}. The stored scores and sums are those of the passes."
         session_store()[RESULT] = key, True, words
-    _request(None)
-    st.rerun()
-
-
-def _request(key: tuple[str, str] | None) -> None:
-    session_store()[REQUESTED] = key
 
 
 def render_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
@@ -216,9 +208,7 @@ def render_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
         _render_removal(run, path, next((name for name in names if name != run.name), ""))
     if run.manifest is not None:
         with st.expander("How it was made, and what is in it", icon=":material/description:"):
-            what = describe_manifest(run.manifest)
-            rows = pd.DataFrame({"what": all_as_markdown(list(what)), "said": all_as_markdown(list(what.values()))})
-            st.table(rows.set_index("what"))
+            text_table(("what", "said"), map(all_as_markdown, describe_manifest(run.manifest).items()))
 
 
 def _render_state(run: ListedRun) -> None:

@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
+from mcviz.app.components.charts import text_table
 from mcviz.app.failures import hide_folders, show_failures
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import UNCERTAIN, link_to, load_state
@@ -95,7 +95,7 @@ class NewRun:
         return [list(self.options), None if self.examples is None else self.examples.tolist()]
 
 
-def new_run(page: str) -> None:
+def render_form(page: str) -> None:
     """The form, what a check finds, and the button that starts the sampling.
 
     Args:
@@ -117,7 +117,7 @@ def new_run(page: str) -> None:
     name = _name(wanted)
     st.button(
         "Check", icon=":material/fact_check:", key="new-run-check-button",
-        on_click=change_jobs, args=(partial(_check, wanted),),
+        on_click=change_jobs, args=(partial(start_check, wanted),),
         help="Checks whether model and data fit, and estimates how long the passes take",
     )  # fmt: skip
     _render_check(page, wanted, name)
@@ -256,7 +256,7 @@ def _free(base: str) -> str:
     return next(name for name in names if name not in taken)
 
 
-def _check(wanted: NewRun, jobs: Jobs) -> None:
+def start_check(wanted: NewRun, jobs: Jobs) -> None:
     """Start a check, in a callback, and forget the one before."""
     if wanted.model.of_run:
         check_kept_model(open_cached_run(wanted.model.path))
@@ -280,7 +280,9 @@ def _render_check(page: str, wanted: NewRun, name: str) -> None:
     found = _find_check()
     if found is None or found.job.about.get("key") != wanted.key:
         return
-    st.fragment(partial(_findings, page, wanted, name, found.is_open), run_every=SECONDS if found.is_open else None)()
+    st.fragment(
+        partial(render_check_result, page, wanted, name, found.is_open), run_every=SECONDS if found.is_open else None
+    )()
 
 
 def _find_check() -> FoundJob | None:
@@ -290,7 +292,8 @@ def _find_check() -> FoundJob | None:
         return None
 
 
-def _findings(page: str, wanted: NewRun, name: str, was_open: bool) -> None:
+def render_check_result(page: str, wanted: NewRun, name: str, was_open: bool) -> None:
+    """Render what the check found, with a button to start the sampling; or that it goes on, was stopped, or failed."""
     with show_failures(page):
         found = _find_check()
         if found is None:  # the sampling was started, and stands among the jobs
@@ -305,16 +308,15 @@ def _findings(page: str, wanted: NewRun, name: str, was_open: bool) -> None:
             told = hide_folders(without_folders(found.message)) or "The check was stopped. Check again."
             st.error(as_markdown(told), icon=":material/error:")
             return
-        _findings_table(found.progress)
+        _result_table(found.progress)
         st.button(
             "Start sampling", type="primary", icon=":material/play_arrow:", key="new-run-start", on_click=change_jobs,
             args=(partial(_start, wanted, name),),
         )  # fmt: skip
 
 
-def _findings_table(progress: JobProgress) -> None:
-    names, found = list(progress.found), list(progress.found.values())
-    st.table(pd.DataFrame({"found": all_as_markdown(found)}, index=all_as_markdown(names)))
+def _result_table(progress: JobProgress) -> None:
+    text_table(("", "found"), map(all_as_markdown, progress.found.items()))
     if progress.advice:
         st.warning(as_markdown(progress.advice), icon=":material/warning:")
     cache = cache_folder().absolute()

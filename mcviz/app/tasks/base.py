@@ -13,10 +13,10 @@ import streamlit as st
 from mcviz import plot
 from mcviz.analysis.base import REVIEWED_SHARE
 from mcviz.analysis.comparison import Comparison
-from mcviz.app.components.charts import Explanation, chart, headed_chart
+from mcviz.app.components.charts import Explanation, cards, chart, headed_chart
 from mcviz.app.filters import Filters
 from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
-from mcviz.app.probe.parts import Along, SweepInputs, as_batch, predict
+from mcviz.app.probe.parts import SliderSeries, SweepInputs, as_batch, predict
 from mcviz.app.resources import Need, cached_for_run, has, missing, numbers_key, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
@@ -116,11 +116,11 @@ def review_step(
         return sentence, first
     inspected = max(1, int(REVIEWED_SHARE * len(mistakes)))
     reviewed = f"the **{percent(inspected / len(mistakes), 0)}** most uncertain examples{by}"
-    found = f"**{mistakes[:inspected].sum():,}** of {which}"
+    of_them = f"**{mistakes[:inspected].sum():,}** of {which}"
     if finds_more_than_chance(mistakes, inspected):
-        sentence = f"The uncertainty is useful: review {reviewed}, and you find {found}."
+        sentence = f"The uncertainty is useful: review {reviewed}, and you find {of_them}."
     else:
-        sentence = f"The uncertainty is not shown to be useful here: {reviewed} hold {found}, which may be chance."
+        sentence = f"The uncertainty is not shown to be useful here: {reviewed} hold {of_them}, which may be chance."
     if len(mistakes) * REVIEWED_SHARE < 1:  # too few examples for a curve
         return sentence, first
     return sentence, lambda: chart(plot.ranking(run, score), "found", sentence)
@@ -200,40 +200,6 @@ class TileText:
 
 
 @dataclass(frozen=True)
-class GroupMeasure:
-    """A column of a run's table that says how good predictions are, averaged over groups of examples.
-
-    Attributes:
-        column: of the table.
-        label: what its mean is called.
-        is_share: whether it is a part of a whole, which is shown in percent.
-        low_is_bad: whether groups of a low mean come first.
-    """
-
-    column: str
-    label: str
-    is_share: bool
-    low_is_bad: bool
-
-
-@dataclass(frozen=True)
-class QualityWords:
-    """How people speak of the quality of passes.
-
-    Attributes:
-        name: of the measure, such as "accuracy".
-        vary: what passes do that are not the same, as a verb.
-        beats: a sentence on what the ensemble beats, with a place for the passes.
-        tolerance: `PassQuality.tolerance`, such as "1%".
-    """
-
-    name: str
-    vary: str
-    beats: str
-    tolerance: str
-
-
-@dataclass(frozen=True)
 class PassQuality:
     """How good the passes of a run are, alone and together.
 
@@ -289,18 +255,30 @@ class TaskRenderer(ABC):
         ood_score: the score by which a new input is compared with the run's examples where nothing better is known.
         fits_detector: whether an OOD detector can be fitted to the run's examples, which is better.
         marks_mistakes: whether a prediction is either right or wrong, and a wrong one is marked in lists.
-        group_measure: how good the predictions of a group of examples are.
-        quality_words: how people speak of `pass_quality`.
+        group_column: the column of a run's table whose mean says how good the predictions of a group of examples are.
+        group_label: what that mean is called.
+        disagreement_verb: what passes do that are not the same, as a verb.
+        beats: a sentence on what the ensemble beats, with a place for the passes.
+        tolerance_label: `PassQuality.tolerance`, such as "1%".
         sweep_subject: what a sweep over many inputs shows of their predictions, as the end of a sentence.
+        worst_heading: what the most prominent input of a sweep is.
+        no_worst: a sentence for where there is none.
+        worst_clause: its prediction, such as "the most uncertain prediction".
         story: the demo's steps.
     """
 
     ood_score: str
     fits_detector = False
     marks_mistakes = False
-    group_measure: GroupMeasure
-    quality_words: QualityWords
+    group_column: str
+    group_label: str
+    disagreement_verb: str
+    beats: str
+    tolerance_label: str
     sweep_subject: str
+    worst_heading: str
+    no_worst: str
+    worst_clause: str
     story: Story
 
     # The whole run
@@ -310,7 +288,8 @@ class TaskRenderer(ABC):
         if run.quality_by_pass is None:
             return None
         single, ensembles = run.quality_by_pass
-        worse = single < ensembles[-1] if self.group_measure.low_is_bad else single > ensembles[-1]
+        high_is_better = run.task.quality.measures[0].better == "high"
+        worse = single < ensembles[-1] if high_is_better else single > ensembles[-1]
         return PassQuality(
             run.deterministic_quality,
             single,
@@ -330,20 +309,21 @@ class TaskRenderer(ABC):
 
     def render_overview(self, run: Run) -> None:
         """Render how good the passes are, alone and together, of a run with labels."""
-        quality, words = self.pass_quality(run), self.quality_words
+        quality, name = self.pass_quality(run), f"{run.task.quality_name[:1].upper()}{run.task.quality_name[1:]}"
         assert quality is not None
         self._render_cards(run, quality)
         against_ensemble, by_size = _quality_figures(run)
         left, right = st.columns(2, gap="large")
-        name = f"{words.name[0].upper()}{words.name[1:]}"
         with left:
-            headed_chart(f"{name} versus ensemble", against_ensemble, "single-passes", _describe_beaten(quality, words))
+            headed_chart(f"{name} versus ensemble", against_ensemble, "single-passes", self._describe_beaten(quality))
         with right:
             spoken = f"{name} of the mean of the first 1, 2, … passes."
             if quality.enough < len(quality.passes):
-                spoken += f" From {counted(quality.enough, 'pass')} on it stays within {words.tolerance} of the end."
+                spoken += (
+                    f" From {counted(quality.enough, 'pass')} on it stays within {self.tolerance_label} of the end."
+                )
             elif quality.enough > 1:
-                spoken += f" It still changes by more than {words.tolerance} with the last pass."
+                spoken += f" It still changes by more than {self.tolerance_label} with the last pass."
             headed_chart("How many passes it takes", by_size, "ensemble-size", spoken)
 
     def quality_rows(self, run: Run) -> dict[str, str]:
@@ -358,21 +338,32 @@ class TaskRenderer(ABC):
         return {name: self.format_quality(value, run.manifest.unit) for name, value in rows if value is not None}
 
     def _render_cards(self, run: Run, quality: PassQuality) -> None:
-        unit, passes, words = as_markdown(run.manifest.unit), quality.passes, self.quality_words
+        unit, passes = as_markdown(run.manifest.unit), quality.passes
         off, on = ("", "") if run.manifest.origin.kind == "imported" else ("Dropout off: ", "Dropout on: ")
         least, most = self.format_quality(passes.min(), unit), self.format_quality(passes.max(), unit)
         ends = f"{most} in every pass" if least == most else f"{self.format_quality(passes.min(), '')} to {most}"
-        mean = f"The mean of {counted(len(passes), 'pass')}. How far they {words.vary} is the uncertainty."
+        mean = f"The mean of {counted(len(passes), 'pass')}. How far they {self.disagreement_verb} is the uncertainty."
         values = (
             (quality.deterministic, as_sentence(f"{off}one prediction, no uncertainty")),
             (quality.one_pass, as_sentence(f"{on}{ends}")),
             (quality.ensembles[-1], mean),
         )
         named = zip(ways_to_predict(run.manifest), values, strict=True)
-        cards = [(label, value, meaning) for label, (value, meaning) in named if value is not None]
-        for column, (label, value, meaning) in zip(st.columns(len(cards)), cards, strict=True):
-            column.metric(f"{label}: {words.name}", self.format_quality(value, unit), border=True)
-            column.caption(meaning)
+        cards(
+            [
+                (f"{label}: {run.task.quality_name}", self.format_quality(value, unit), meaning)
+                for label, (value, meaning) in named
+                if value is not None
+            ]
+        )
+
+    def _describe_beaten(self, quality: PassQuality) -> str:
+        """Say how many of the passes the ensemble beats."""
+        if (quality.passes == quality.ensembles[-1]).all():
+            return "Every single pass is as good as the ensemble."
+        if quality.beaten in (0, 1):
+            return self.beats.format("every single pass" if quality.beaten else "none of the single passes")
+        return self.beats.format(f"{percent(quality.beaten)} of the single passes")
 
     # Lists and filters
 
@@ -436,7 +427,7 @@ class TaskRenderer(ABC):
         """Render (T, K) predictions as a table."""
 
     @abstractmethod
-    def render_curves(self, run: Run, along: Along, predictions: np.ndarray) -> None:
+    def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
         """Render (T, P, K) predictions along a slider."""
 
     @abstractmethod
@@ -456,9 +447,29 @@ class TaskRenderer(ABC):
             correct: (n,) bool, which predictions are correct.
         """
 
-    @abstractmethod
     def render_sweep(self, run: Run, state: PageState, sweep: SweepFindings) -> None:
-        """Render what a sweep found."""
+        """Render the most prominent input of a sweep, and what the ensemble predicts for all."""
+        left, right = st.columns([2, 3], gap="large")
+        with left:
+            st.markdown(f"**{self.worst_heading}**")
+            if sweep.worst < 0:
+                st.caption(self.no_worst)
+            else:
+                spoken = f"The one of the {sweep.inputs.kind} with {self.worst_clause}"
+                kind_renderer(run).render_input(run, sweep.worst_content, spoken)
+                st.caption(self.describe_worst(run, sweep))
+        with right:
+            st.markdown("**Predictions of the ensemble**")
+            figure = self.sweep_figure(run, state, sweep)
+            chart(figure, "sweep-predictions", " ".join(self.describe_sweep(run, sweep)))
+
+    @abstractmethod
+    def describe_worst(self, run: Run, sweep: SweepFindings) -> str:
+        """Say what is predicted for the most prominent input of a sweep, in a sentence in Markdown."""
+
+    @abstractmethod
+    def sweep_figure(self, run: Run, state: PageState, sweep: SweepFindings) -> go.Figure:
+        """Return a figure of what the ensemble predicts for the inputs of a sweep."""
 
     @abstractmethod
     def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
@@ -466,11 +477,11 @@ class TaskRenderer(ABC):
 
     # Two runs, and files to take away
 
-    def render_comparison(self, found: Comparison) -> None:  # noqa: B027
+    def render_comparison(self, comparison: Comparison) -> None:  # noqa: B027
         """Render charts of how good two runs are, where labels are known."""
 
     @abstractmethod
-    def render_example_of_both(self, context: ExampleContext, found: Comparison) -> None:
+    def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:
         """Render an example that two runs share as both predict it."""
 
     @abstractmethod
@@ -485,12 +496,3 @@ class TaskRenderer(ABC):
 @cached_for_run(numbers_key, max_entries=8)
 def _quality_figures(run: Run) -> list[go.Figure]:
     return [plot.accuracy(run), plot.ensemble_size(run)]
-
-
-def _describe_beaten(quality: PassQuality, words: QualityWords) -> str:
-    """Say how many of the passes the ensemble beats."""
-    if (quality.passes == quality.ensembles[-1]).all():
-        return "Every single pass is as good as the ensemble."
-    if quality.beaten in (0, 1):
-        return words.beats.format("every single pass" if quality.beaten else "none of the single passes")
-    return words.beats.format(f"{percent(quality.beaten)} of the single passes")

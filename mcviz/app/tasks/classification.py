@@ -21,8 +21,8 @@ from mcviz.app.components.charts import (
     render_explanation,
 )
 from mcviz.app.filters import Filters, two_classes
-from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
-from mcviz.app.probe.parts import Along
+from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
+from mcviz.app.probe.parts import SliderSeries
 from mcviz.app.resources import class_names, has, missing, ranking, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState, state_widget_args
@@ -30,8 +30,6 @@ from mcviz.app.tasks.base import (
     CloserLook,
     Evidence,
     ExampleContext,
-    GroupMeasure,
-    QualityWords,
     Step,
     Story,
     SweepFindings,
@@ -46,10 +44,10 @@ from mcviz.app.wording import (
     as_markdown,
     as_sentence,
     confidence,
+    correctness_sentence,
     counted,
-    judged,
-    predicted,
-    reasons,
+    doubt_sentences,
+    prediction_sentence,
     votes,
 )
 from mcviz.errors import McvizError
@@ -72,7 +70,7 @@ CONFIDENT = 0.7  # a probability from which on a prediction sounds confident
 
 
 class ClassificationStory(Story):
-    """See `Story`."""
+    """The steps of a classification: a number, the votes, the mistakes, the mean of the passes, and noise."""
 
     no_answer = "no prediction is correct."
 
@@ -146,12 +144,12 @@ def _compare_with_alone(run: Run, gain: float) -> str:
     """Say what Trust's test says of the ensemble's gain in accuracy over a single pass."""
     if gain == 0:
         return "But together the passes are no better than alone"
-    found = Interval(gain)
+    interval = Interval(gain)
     if len(run) >= LEAST_LABELLED:
-        found = find_calibration(run).differences["single_pass"]["accuracy"]
-    if found.low > 0:
+        interval = find_calibration(run).differences["single_pass"]["accuracy"]
+    if interval.low > 0:
         return "And together the passes are better than alone"
-    if found.high < 0:
+    if interval.high < 0:
         return "But together the passes are worse than alone"
     return "But together the passes are not shown to be better than alone"
 
@@ -162,14 +160,19 @@ def classifier_probs(run: Run) -> np.ndarray:
 
 
 class ClassificationRenderer(TaskRenderer):
-    """See `TaskRenderer`; K is the number of classes C, and predictions are probabilities."""
+    """How pages show a classification; K is the number of classes C, and predictions are probabilities."""
 
     ood_score = "expected_entropy"
     fits_detector = True
     marks_mistakes = True
-    group_measure = GroupMeasure("correct", "correct", is_share=True, low_is_bad=True)
-    quality_words = QualityWords("accuracy", "disagree", "The ensemble beats {}.", "0.05 percentage points")
+    group_column = group_label = "correct"
+    disagreement_verb = "disagree"
+    beats = "The ensemble beats {}."
+    tolerance_label = "0.05 percentage points"
     sweep_subject = "which classes are predicted, how confidently"
+    worst_heading = "Most confident wrong prediction"
+    no_worst = "There is none: every prediction is correct."
+    worst_clause = "the most confident wrong prediction"
     story = ClassificationStory()
 
     # The whole run
@@ -245,7 +248,7 @@ class ClassificationRenderer(TaskRenderer):
     # New inputs
 
     def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
-        return predicted(summarise(predictions), class_names(run))
+        return prediction_sentence(summarise(predictions), class_names(run))
 
     def render_probe(self, run: Run, predictions: np.ndarray, label: int | None, key: str) -> None:
         figure = plot.passes(run, predictions, label=label)
@@ -254,7 +257,7 @@ class ClassificationRenderer(TaskRenderer):
     def render_prediction_table(self, run: Run, predictions: np.ndarray) -> None:
         class_table(summarise(predictions), class_names(run))
 
-    def render_curves(self, run: Run, along: Along, predictions: np.ndarray) -> None:
+    def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
         """Render the probabilities of the classes and the entropies along the slider."""
         st.caption(
             "What the ensemble predicts at each position. Where the probability falls and the entropy rises, it is "
@@ -302,24 +305,14 @@ class ClassificationRenderer(TaskRenderer):
         """Return how confident each wrong prediction is; 0 for a correct one."""
         return np.where(correct, 0, scores["max_probability"])
 
-    def render_sweep(self, run: Run, state: PageState, sweep: SweepFindings) -> None:
-        """Render the most confident wrong prediction, and which classes are predicted."""
-        predictions, kind, names = sweep.scores["prediction"], sweep.inputs.kind, class_names(run)
-        left, right = st.columns([2, 3], gap="large")
-        with left:
-            st.markdown("**Most confident wrong prediction**")
-            if sweep.worst < 0:
-                st.caption("There is none: every prediction is correct.")
-            else:
-                spoken = f"The one of the {kind} with the most confident wrong prediction"
-                kind_renderer(run).render_input(run, sweep.worst_content, spoken)
-                confidence = percent(float(sweep.scores["max_probability"][sweep.worst]))
-                st.caption(
-                    f"The ensemble predicts **{as_markdown(names[predictions[sweep.worst]])}** with {confidence}."
-                )
-        with right:
-            st.markdown("**Predictions of the ensemble**")
-            chart(class_counts(predictions, names), "sweep-classes", " ".join(self.describe_sweep(run, sweep)))
+    def describe_worst(self, run: Run, sweep: SweepFindings) -> str:
+        name = class_names(run)[sweep.scores["prediction"][sweep.worst]]
+        confidence = percent(float(sweep.scores["max_probability"][sweep.worst]))
+        return f"The ensemble predicts **{as_markdown(name)}** with {confidence}."
+
+    def sweep_figure(self, run: Run, state: PageState, sweep: SweepFindings) -> go.Figure:
+        """Return how often each class is predicted."""
+        return class_counts(sweep.scores["prediction"], class_names(run))
 
     def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
         """Name the class that is predicted most often, and count the correct predictions where that is known."""
@@ -338,33 +331,37 @@ class ClassificationRenderer(TaskRenderer):
 
     # Two runs, and files to take away
 
-    def render_comparison(self, found: Comparison) -> None:
+    def render_comparison(self, comparison: Comparison) -> None:
         """Render the reliability diagram of both runs, and what referring uncertain examples gains in each."""
-        if found.terms is None:
+        if comparison.terms is None:
             return
         left, right = st.columns(2, gap="large")
         with left:
             st.subheader("Are the probabilities calibrated?", anchor=False)
             st.caption("Accuracy − confidence by confidence, with 95% intervals.")
-            chart(plot.reliability(found), "reliability-of-both", "Accuracy − confidence by confidence, of both runs.")
+            chart(
+                plot.reliability(comparison),
+                "reliability-of-both",
+                "Accuracy − confidence by confidence, of both runs.",
+            )
         with right:
             st.subheader("What is a look worth?", anchor=False)
             st.caption("Accuracy of the rest when the most uncertain share goes to a person.")
             spoken = "Accuracy of the rest against the share referred, of both runs."
-            chart(plot.risk_coverage(found), "referral-in-both", spoken)
+            chart(plot.risk_coverage(comparison), "referral-in-both", spoken)
 
-    def render_example_of_both(self, context: ExampleContext, found: Comparison) -> None:
+    def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:
         """Render each run's prediction in a sentence, and histograms of the classes that they say most of."""
-        run, other, shown = found.one, found.other, all_as_markdown(class_names(context.run))
-        place = found.pairs.find(context.example)
-        labels, there = found.pairs.labels, other.summary(int(found.pairs.other[place]))
+        run, other, names = comparison.one, comparison.other, all_as_markdown(class_names(context.run))
+        place = comparison.pairs.find(context.example)
+        labels, there = comparison.pairs.labels, other.summary(int(comparison.pairs.other[place]))
         both = {run.name: run.summary(context.example), other.name: there.reorder(class_order(run, other))}
         for name, summary in both.items():
             mark = "" if labels is None or labels[place] == summary.prediction else "✗ "
-            prediction = f"**{shown[summary.prediction]}** with {percent(summary.mean[summary.prediction])}"
-            st.markdown(f"**{as_markdown(name)}**: {mark}{prediction}. {as_sentence(votes(summary, shown))}")
+            prediction = f"**{names[summary.prediction]}** with {percent(summary.mean[summary.prediction])}"
+            st.markdown(f"**{as_markdown(name)}**: {mark}{prediction}. {as_sentence(votes(summary, names))}")
         spoken = "Histograms of the passes of both runs for the classes that they say most of."
-        chart(plot.example(found, context.example), "example-in-both", spoken)
+        chart(plot.example(comparison, context.example), "example-in-both", spoken)
 
     def summary_figures(self, selection: Selection) -> list[go.Figure]:
         run, rows = selection.run, selection.table
@@ -392,9 +389,9 @@ def _label(context: ExampleContext) -> int | None:
 def _sentences(context: ExampleContext, summary: PassSummary) -> list[str]:
     """Say what is predicted, whether that is correct, and in a list why it is uncertain."""
     names, label = class_names(context.run), _label(context)
-    judgement = judged(summary.prediction, label, names)
-    doubts = reasons(summary, context.row, names, label)
-    return [f"{predicted(summary, names)} {judgement}", *(f"- {doubt}" for doubt in doubts)]
+    judgement = correctness_sentence(summary.prediction, label, names)
+    doubts = doubt_sentences(summary, context.row, names, label)
+    return [f"{prediction_sentence(summary, names)} {judgement}", *(f"- {doubt}" for doubt in doubts)]
 
 
 def _render_two_classes(context: ExampleContext) -> None:

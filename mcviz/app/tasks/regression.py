@@ -1,23 +1,22 @@
 """Show regression on pages: numbers, intervals and standard deviations of targets."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.base import REVIEWED_SHARE, Figures, as_predictions, column, mistakes_in_order
+from mcviz.analysis.base import LEAST_LABELLED, REVIEWED_SHARE, as_predictions, column, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
-from mcviz.analysis.trust import compute_figures
-from mcviz.app.components.charts import Explanation, chart, render_explanation
+from mcviz.analysis.trust import RegressionTrust, measure_regression
+from mcviz.app.components.charts import Explanation, chart, render_explanation, text_table
 from mcviz.app.components.choosers import target_chooser
-from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
+from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.navigation import load_state
-from mcviz.app.probe.parts import Along
+from mcviz.app.on_request import progress_bar
+from mcviz.app.probe.parts import SliderSeries
 from mcviz.app.resources import (
     cached_for_run,
     has,
@@ -35,8 +34,6 @@ from mcviz.app.tasks.base import (
     CloserLook,
     Evidence,
     ExampleContext,
-    GroupMeasure,
-    QualityWords,
     Step,
     Story,
     SweepFindings,
@@ -45,7 +42,7 @@ from mcviz.app.tasks.base import (
     review_step,
     side_by_side,
 )
-from mcviz.app.wording import all_as_markdown, as_markdown, counted, ways_to_predict
+from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.errors import McvizError
 from mcviz.figures import (
     Curve,
@@ -54,24 +51,16 @@ from mcviz.figures import (
 )
 from mcviz.figures.style import ENSEMBLE
 from mcviz.figures.sweeps import score_comparison
-from mcviz.measures import RegressionPredictions, percent, regression_scores, significant
-from mcviz.measures.conformal import PredictionIntervals, conformal_intervals, pass_intervals
-from mcviz.measures.intervals import Interval
+from mcviz.measures import percent, regression_scores, significant
+from mcviz.measures.conformal import pass_intervals
 from mcviz.measures.registry import format_with_unit
 from mcviz.measures.regression import (
     FEWEST_FOR_RMSE,
-    TERMS,
     predictive_variance,
-    regression_terms,
     single_pass_rmse,
 )
-from mcviz.runs import Derived, Run, load_derived, save_derived
+from mcviz.runs import Run
 from mcviz.text import one_line
-
-FEWEST = 20  # examples, from which on a difference is judged
-PREDICTORS = ("deterministic", "single_pass", "ensemble")
-REGRESSION_TERMS = Derived("regression-terms", 1, {"terms": "float64"})
-MEASURES = {"rmse": "RMSE", "mae": "MAE", "nll": "NLL", "crps": "CRPS"}
 
 NAMED_TARGETS = 3  # of an example, where there is room for a line
 
@@ -80,142 +69,22 @@ DOUBT = "predictive_std"  # which every run has: what the passes add, whether va
 SMALL_CHART_HEIGHT = 260  # pixels, of a chart among others
 
 
-# Prediction intervals
-@dataclass(frozen=True)
-class IntervalCoverage:
-    """The coverage of the intervals of one method.
-
-    Attributes:
-        shares: D shares of the labels that are within.
-        widths: (D,) mean widths, in the unit of the targets.
-    """
-
-    shares: list[Interval]
-    widths: np.ndarray
-
-
-@cached_for_run(numbers_key, max_entries=24, show_spinner="Comparing intervals with the labels …")
-def interval_coverages(run: Run, coverage: int) -> dict[str, IntervalCoverage]:
-    """Return the coverage of intervals of `coverage` percent by each method, of a run with labels.
-
-    Of a run with one example there is only the first method.
-    """
-    predictions, share = _all_predictions(run), coverage / 100
-    labels = predictions.labels
-    assert labels is not None
-    methods: dict[str, PredictionIntervals] = {"by the passes": pass_intervals(predictions, share)}
-    if len(labels) > 1:  # one half of the examples calibrates the other
-        methods["split-conformal, of one width"] = conformal_intervals(predictions, share)
-        methods["split-conformal, in proportion to the std"] = conformal_intervals(predictions, share, normalised=True)
-    return {name: IntervalCoverage(each.coverage(labels), each.width) for name, each in methods.items()}
-
-
-# Errors
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Computing the intervals …")
-def error_figures(run: Run) -> tuple[Figures, Figures]:
-    """Return all measures of a run with labels, and the ensemble's less the others'; the terms are kept beside it."""
-    return compute_figures(run, _terms(run), 0.95)
+def regression_trust(run: Run) -> RegressionTrust:
+    """Measure what `mcviz trust` prints of a run with labels."""
+    with progress_bar("groups of examples measured") as progress:
+        return measure_regression(run, progress=progress)
 
 
-def describe_gain(run: Run, differences: Figures) -> str:
-    """Say whether the ensemble's error is lower by more than chance, in a sentence or two in Markdown."""
-    if len(run) < FEWEST:
-        return f"With fewer than {FEWEST} examples, a gain of the ensemble cannot be told from chance."
-    sentences = [_describe_difference(run, differences["single_pass"]["rmse"], "that of a single pass")]
-    if "deterministic" in differences:
-        rmse = differences["deterministic"]["rmse"]
-        sentences.append(_describe_difference(run, rmse, "that of the deterministic model"))
-    return " ".join(sentences)
-
-
-def render_measures(run: Run) -> None:
-    """Render all measures with intervals, and whether the ensemble gains by more than chance."""
-    st.header("How wrong it is, by other measures", anchor=False)
-    figures, differences = error_figures(run)
-    st.markdown(describe_gain(run, differences))
-    unit = f", {as_markdown(run.manifest.unit)}" if run.manifest.unit else ""
-    rows = {
-        label: [_with_ends(figures[name].get(measure)) for measure in MEASURES]
-        for label, name in zip(ways_to_predict(run.manifest), PREDICTORS, strict=True)
-        if name in figures
-    }
-    titles = [f"{title}, nats" if name == "nll" else f"{title}{unit}" for name, title in MEASURES.items()]
-    st.table(pd.DataFrame.from_dict(rows, orient="index", columns=titles).rename_axis("prediction by"))
-    few = f"Fewer than {FEWEST_FOR_RMSE} are too few for that of an RMSE. " if len(run) < FEWEST_FOR_RMSE else ""
-    st.caption(
-        f"Lower is better; in brackets the 95% interval over other examples of the same kind. {few}RMSE weighs "
-        "large errors most, MAE all alike. NLL (negative log likelihood) and CRPS compare the whole predicted "
-        "distribution with the label. They are low where a model is both right and honest."
-    )
-
-
-def _describe_difference(run: Run, rmse: Interval, other: str) -> str:
-    unit = run.manifest.unit
-    size = as_markdown(format_with_unit(abs(rmse.value), unit))
-    if rmse.low <= 0 <= rmse.high:
-        ends = as_markdown(f"{significant(rmse.low)} to {format_with_unit(rmse.high, unit)}")
-        return f"The ensemble's RMSE differs from {other} by no more than chance (95% interval {ends})."
-    low, high = sorted((abs(rmse.low), abs(rmse.high)))
-    ends = as_markdown(f"{significant(low)} to {format_with_unit(high, unit)}")
-    word = "lower" if rmse.value < 0 else "higher"
-    return f"The ensemble's RMSE is **{size} {word}** than {other} (95% interval {ends}): more than chance."
-
-
-def _with_ends(measure: Interval | None) -> str:
-    return "–" if measure is None else measure.format(significant)
-
-
-def _terms(run: Run) -> Mapping[str, Mapping[str, np.ndarray]]:
-    """Return the terms that the measures are means of, as `regression_terms` does, from beside the run if there."""
-    kept = load_derived(run.path, run.digest, REGRESSION_TERMS)
-    if kept is None or kept["terms"].shape != (len(PREDICTORS), len(TERMS), len(run)):
-        bar = st.empty()
-
-        def progress(done: int, total: int) -> None:
-            bar.progress(done / total, f"Measuring {done:,} of {total:,} examples …")
-
-        blocks = [_as_array(regression_terms(block)) for block in _blocks(run, progress)]
-        bar.empty()
-        kept = {"terms": np.concatenate(blocks, axis=2)}
-        save_derived(run.path, run.digest, REGRESSION_TERMS, kept)
-    known = {
-        row: {name: values for name, values in zip(TERMS, of_row, strict=True) if not np.isnan(values).any()}
-        for row, of_row in zip(PREDICTORS, kept["terms"], strict=True)
-    }
-    return {row: terms for row, terms in known.items() if terms}
-
-
-def _as_array(terms: Mapping[str, Mapping[str, np.ndarray]]) -> np.ndarray:
-    """Return (3, 4, n) float64, NaN where nothing is known."""
-    unknown = np.full(len(terms["ensemble"]["crps"]), np.nan)
-    return np.array([[terms.get(row, {}).get(name, unknown) for name in TERMS] for row in PREDICTORS])
-
-
-def _all_predictions(run: Run) -> RegressionPredictions:
-    return as_predictions(run, run.predictions_block(0, None), run.labels, run.deterministic_predictions)
-
-
-def _blocks(run: Run, progress: Callable[[int, int], None] = lambda *_: None) -> Iterator[RegressionPredictions]:
-    """Yield all passes of a run, a block of examples after the other; `progress` is told (done, total) before each."""
-    labels, deterministic = run.labels, run.deterministic_predictions
-    for shard in range(run.manifest.shards):
-        start, stop = run.manifest.shard_range(shard)
-        progress(start, len(run))
-        yield as_predictions(
-            run,
-            run.predictions_block(start, stop),
-            None if labels is None else labels[start:stop],
-            None if deterministic is None else deterministic[start:stop],
-        )
-
-
-@dataclass(frozen=True)
 class Prediction:
-    """The prediction for one example, (D,) each, in the unit of the targets.
+    """The prediction for one example of a run or a new one, (D,) each, in the unit of the targets.
 
     Attributes:
         run: whose model predicts.
         predictions: (T, K) of the passes.
+        coverage: of the interval, in percent.
+        labels: the true values, where the example is one of the run and they are known.
+        deterministic: the prediction of the deterministic model, where it is one of the run and that is known.
         outputs: (T, D) the mean that each pass predicts.
         variances: (T, D) the variance that each pass predicts, or None.
         mean: of the predictive distribution.
@@ -224,20 +93,22 @@ class Prediction:
         data_std: what they expect: data (aleatoric) uncertainty; None where no variance is predicted.
         low: lower ends of its central interval.
         high: upper ends.
-        coverage: of the interval, in percent.
     """
 
-    run: Run
-    predictions: np.ndarray
-    outputs: np.ndarray
-    variances: np.ndarray | None
-    mean: np.ndarray
-    std: np.ndarray
-    model_std: np.ndarray
-    data_std: np.ndarray | None
-    low: np.ndarray
-    high: np.ndarray
-    coverage: int
+    def __init__(self, run: Run, predictions: np.ndarray, coverage: int, example: int | None = None) -> None:
+        self.run, self.predictions, self.coverage = run, predictions, coverage
+        labels, deterministic = run.labels, run.deterministic_predictions
+        self.labels = None if example is None or labels is None else labels[example].astype(np.float64)
+        self.deterministic = None if example is None or deterministic is None else deterministic[example]
+        given = as_predictions(run, predictions[:, None])
+        interval = pass_intervals(given, coverage / 100)
+        self.outputs = given.outputs[:, 0]
+        self.variances = None if given.variances is None else given.variances[:, 0]
+        self.mean = self.outputs.mean(axis=0, dtype=np.float64)
+        self.std = np.sqrt(predictive_variance(given.outputs, given.variances)[0])
+        self.model_std = np.sqrt(predictive_variance(given.outputs)[0])
+        self.data_std = None if self.variances is None else np.sqrt(self.variances.mean(axis=0, dtype=np.float64))
+        self.low, self.high = interval.low[0], interval.high[0]
 
     def describe(self) -> str:
         """Say what the ensemble predicts, in a sentence in Markdown."""
@@ -249,14 +120,15 @@ class Prediction:
         more = f" and {len(values) - NAMED_TARGETS} more targets" if len(values) > NAMED_TARGETS else ""
         return f"The ensemble predicts {', '.join(values[:NAMED_TARGETS])}{more}."
 
-    def describe_interval(self, target: int, label: float | None) -> str:
+    def describe_interval(self, target: int) -> str:
         """Give the interval of a target, and say whether it holds the label where that is known, in Markdown."""
         run, unit, low, high = self.run, self.run.manifest.unit, self.low[target], self.high[target]
         ends = as_markdown(f"{significant(low)} to {format_with_unit(high, unit)}")
         interval = f"{self.coverage}% interval of the predictive distribution"
         of = f" of {as_markdown(target_names(run)[target])}" if len(run.targets) > 1 else ""
-        if label is None:
+        if self.labels is None:
             return f"The {interval}{of} is {ends}."
+        label = float(self.labels[target])
         holds = "holds it" if low <= label <= high else "does **not** hold it"
         away = as_markdown(format_with_unit(abs(self.mean[target] - label), unit))
         known = as_markdown(format_with_unit(label, unit))
@@ -282,9 +154,14 @@ class Prediction:
             "its own guess: with more training examples it may turn out otherwise."
         )
 
-    def render_table(self, labels: np.ndarray | None = None) -> None:
+    def sentences(self, target: int) -> list[str]:
+        """Say what is predicted, and of a target the interval and the parts of the uncertainty, in Markdown."""
+        uncertainty = self.describe_uncertainty(target).splitlines()
+        return [self.describe(), self.describe_interval(target), *uncertainty]
+
+    def render_table(self) -> None:
         """Render a row a target: mean, standard deviation, interval, and the label where it is known."""
-        rows = {
+        columns = {
             "target": all_as_markdown(target_names(self.run)),
             "prediction": list(map(significant, self.mean)),
             "std": [significant(float(f"{std:.3g}")) for std in self.std],
@@ -292,27 +169,19 @@ class Prediction:
                 f"{significant(low)} to {significant(high)}" for low, high in zip(self.low, self.high, strict=True)
             ],
         }
-        if labels is not None:
-            rows["label"] = list(map(significant, labels))
+        if self.labels is not None:
+            columns["label"] = list(map(significant, self.labels))
         unit = f", in {as_markdown(self.run.manifest.unit)}" if self.run.manifest.unit else ""
         st.markdown(f"**{'Each target' if len(self.mean) > 1 else 'The target'}, over all passes{unit}**")
-        st.table(pd.DataFrame(rows).set_index("target"))
+        text_table(list(columns), zip(*columns.values(), strict=True))
 
-    def render_histogram(
-        self,
-        target: int,
-        key: str,
-        *,
-        deterministic: float | None = None,
-        label: float | None = None,
-        height: int | None = None,
-    ) -> None:
+    def render_histogram(self, target: int, key: str, height: int | None = None) -> None:
         """Render the passes of a target with the interval; one of `height` pixels stands among others."""
         figure = plot.passes(
             self.run,
             self.predictions,
-            label=label,
-            deterministic=deterministic,
+            label=None if self.labels is None else float(self.labels[target]),
+            deterministic=None if self.deterministic is None else float(self.deterministic[target]),
             target=target,
             coverage=self.coverage / 100,
         )
@@ -329,26 +198,6 @@ class Prediction:
         )
 
 
-def predict_example(run: Run, predictions: np.ndarray, coverage: int) -> Prediction:
-    """Summarise (T, K) passes over an example of a run or a new one, with an interval of `coverage` percent."""
-    given = as_predictions(run, predictions[:, None])
-    interval = pass_intervals(given, coverage / 100)
-    outputs, variances = given.outputs[:, 0], None if given.variances is None else given.variances[:, 0]
-    return Prediction(
-        run,
-        predictions,
-        outputs,
-        variances,
-        mean=outputs.mean(axis=0, dtype=np.float64),
-        std=np.sqrt(predictive_variance(given.outputs, given.variances)[0]),
-        model_std=np.sqrt(predictive_variance(given.outputs)[0]),
-        data_std=None if variances is None else np.sqrt(variances.mean(axis=0, dtype=np.float64)),
-        low=interval.low[0],
-        high=interval.high[0],
-        coverage=coverage,
-    )
-
-
 def first_targets(values: Sequence[float], unit: str = "") -> str:
     """Write a number for each of the first targets, as one line."""
     digits = 4 if len(values) == 1 else 3
@@ -362,7 +211,7 @@ def with_std(mean: float, std: float, unit: str) -> str:
 
 
 class RegressionStory(Story):
-    """See `Story`."""
+    """The steps of a regression: a number, its spread, the largest errors, the mean of the passes, and noise."""
 
     no_answer = "there is nothing to be predicted."
 
@@ -376,7 +225,7 @@ class RegressionStory(Story):
     def all_passes(self, run: Run) -> Step:
         """Return the step on the example, and its target, about which the passes differ the most."""
         example = int(ranking(run, DOUBT)[0])
-        prediction = predict_example(run, run.predictions(example), COVERAGES[0])
+        prediction = Prediction(run, run.predictions(example), COVERAGES[0])
         target = int(prediction.model_std.argmax())
         outputs, number = prediction.outputs[:, target], f"Here it gives one too: {_number(run, example, target)}."
         draw = side_by_side(
@@ -416,7 +265,7 @@ class RegressionStory(Story):
         return sentence, lambda: chart(plot.accuracy(run), "together", sentence)
 
     def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
-        prediction = predict_example(run, predictions, COVERAGES[0])
+        prediction = Prediction(run, predictions, COVERAGES[0])
         less = float(np.mean(table(run)[DOUBT].to_numpy() < np.sqrt((prediction.model_std**2).sum())))
         value = as_markdown(with_std(prediction.mean[0], prediction.std[0], run.manifest.unit))
         return (
@@ -439,12 +288,17 @@ def _number(run: Run, example: int, target: int = 0) -> str:
 
 
 class RegressionRenderer(TaskRenderer):
-    """See `TaskRenderer`; K is what a pass predicts of D targets."""
+    """How pages show a regression; K is what a pass predicts of D targets."""
 
     ood_score = DOUBT
-    group_measure = GroupMeasure("absolute_error", "mean absolute error", is_share=False, low_is_bad=False)
-    quality_words = QualityWords("RMSE", "differ", "The error of the ensemble is lower than that of {}.", "1%")
+    group_column, group_label = "absolute_error", "mean absolute error"
+    disagreement_verb = "differ"
+    beats = "The error of the ensemble is lower than that of {}."
+    tolerance_label = "1%"
     sweep_subject = "what is predicted, how far the passes differ"
+    worst_heading = "Where the passes differ the most"
+    no_worst = "Nowhere: all passes predict the same."
+    worst_clause = "the most uncertain prediction"
     story = RegressionStory()
 
     # The whole run
@@ -457,7 +311,21 @@ class RegressionRenderer(TaskRenderer):
 
     def render_overview(self, run: Run) -> None:
         super().render_overview(run)
-        render_measures(run)
+        st.header("How wrong it is, by other measures", anchor=False)
+        if len(run) < LEAST_LABELLED:
+            st.caption("One example is too few to tell how wrong the model is.")
+            return
+        trust = regression_trust(run)
+        intervals, *gains = map(as_markdown, trust.sentences)
+        st.markdown(f"**{intervals}** {' '.join(gains)}")
+        (_, *predictors), *rows = zip(*trust.text_rows, strict=True)
+        text_table(("measure", *predictors), map(all_as_markdown, rows))
+        few = f"Fewer than {FEWEST_FOR_RMSE} are too few for that of an RMSE. " if len(run) < FEWEST_FOR_RMSE else ""
+        st.caption(
+            f"Lower errors are better; in brackets the 95% interval over other examples of the same kind. {few}RMSE "
+            "weighs large errors most, MAE all alike. NLL (negative log likelihood) and CRPS compare the whole "
+            "predicted distribution with the label. They are low where a model is both right and honest."
+        )
 
     def quality_rows(self, run: Run) -> dict[str, str]:
         return {name: f"RMSE {value}" for name, value in super().quality_rows(run).items()}
@@ -486,8 +354,8 @@ class RegressionRenderer(TaskRenderer):
     def render_summary(self, context: ExampleContext) -> None:
         """Render prediction, label and interval in words, the parts of the uncertainty, and all targets in a table."""
         prediction = _prediction(context)
-        render_explanation("explanation-sentences", {"sentences": _sentences(context, prediction)})
-        prediction.render_table(_labels(context))
+        render_explanation("explanation-sentences", {"sentences": prediction.sentences(context.state.target)})
+        prediction.render_table()
 
     def render_charts(self, context: ExampleContext) -> None:
         """Render the passes of a target as a histogram, with interval and label."""
@@ -495,22 +363,22 @@ class RegressionRenderer(TaskRenderer):
         st.header("What the passes predict", anchor=False)
         target_chooser(context.run, context.state)
         prediction.render_caption()
-        _render_histogram(context, prediction, "example-passes")
+        prediction.render_histogram(context.state.target, "example-passes")
 
     def explain(self, context: ExampleContext) -> Explanation:
         """Return the same words."""
-        return {"sentences": _sentences(context, _prediction(context))}
+        return {"sentences": _prediction(context).sentences(context.state.target)}
 
     def render_preview(self, context: ExampleContext) -> None:
         """Render the passes of a target."""
-        _render_histogram(context, _prediction(context), "look-passes", SMALL_CHART_HEIGHT)
+        _prediction(context).render_histogram(context.state.target, "look-passes", SMALL_CHART_HEIGHT)
 
     def render_pinned(self, context: ExampleContext) -> None:
         """Render the prediction in words, and the passes of a target."""
-        prediction = _prediction(context)
+        prediction, target = _prediction(context), context.state.target
         st.markdown(prediction.describe())
-        st.caption(prediction.describe_interval(context.state.target, _label(context)))
-        _render_histogram(context, prediction, f"passes-{context.example}", SMALL_CHART_HEIGHT)
+        st.caption(prediction.describe_interval(target))
+        prediction.render_histogram(target, f"passes-{context.example}", SMALL_CHART_HEIGHT)
 
     def closer_looks(self) -> dict[str, CloserLook]:
         return {"passes": CloserLook("Enough passes?", _render_convergence)}
@@ -532,7 +400,7 @@ class RegressionRenderer(TaskRenderer):
     def render_prediction_table(self, run: Run, predictions: np.ndarray) -> None:
         self._predict(run, predictions).render_table()
 
-    def render_curves(self, run: Run, along: Along, predictions: np.ndarray) -> None:
+    def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
         """Render the predictive mean of a target with the std of the predictive distribution."""
         given, target, unit = as_predictions(run, predictions), load_state(run).target, run.manifest.unit
         mean = given.outputs.mean(axis=0, dtype=np.float64)[:, target]
@@ -568,28 +436,19 @@ class RegressionRenderer(TaskRenderer):
         """Return how far the passes differ."""
         return scores[DOUBT]
 
-    def render_sweep(self, run: Run, state: PageState, sweep: SweepFindings) -> None:
-        """Render the input whose passes differ the most, and the predictions beside those of the run's examples."""
-        name, kind = column(run, "prediction", state.target), sweep.inputs.kind
-        left, right = st.columns([2, 3], gap="large")
-        with left:
-            st.markdown("**Where the passes differ the most**")
-            if sweep.worst < 0:
-                st.caption("Nowhere: all passes predict the same.")
-            else:
-                spoken = f"The one of the {kind} with the most uncertain prediction"
-                kind_renderer(run).render_input(run, sweep.worst_content, spoken)
-                score = run_scores(run)[DOUBT]
-                values = [sweep.scores[column(run, "prediction", t)][sweep.worst] for t in range(len(run.targets))]
-                st.caption(
-                    f"The ensemble predicts **{as_markdown(first_targets(values, run.manifest.unit))}**, with a "
-                    f"predictive std of {as_markdown(score.format(float(sweep.scores[DOUBT][sweep.worst])))}."
-                )
-        with right:
-            st.markdown("**Predictions of the ensemble**")
-            own, label = table(run)[name].to_numpy(), run_numbers(run)[name].label
-            figure = score_comparison(own, sweep.scores[name], label, kind)
-            chart(figure, "sweep-predictions", " ".join(self.describe_sweep(run, sweep)))
+    def describe_worst(self, run: Run, sweep: SweepFindings) -> str:
+        values = [sweep.scores[column(run, "prediction", t)][sweep.worst] for t in range(len(run.targets))]
+        std = run_scores(run)[DOUBT].format(float(sweep.scores[DOUBT][sweep.worst]))
+        return (
+            f"The ensemble predicts **{as_markdown(first_targets(values, run.manifest.unit))}**, with a predictive std "
+            f"of {as_markdown(std)}."
+        )
+
+    def sweep_figure(self, run: Run, state: PageState, sweep: SweepFindings) -> go.Figure:
+        """Return the predictions beside those of the run's examples."""
+        name = column(run, "prediction", state.target)
+        own, label = table(run)[name].to_numpy(), run_numbers(run)[name].label
+        return score_comparison(own, sweep.scores[name], label, sweep.inputs.kind)
 
     def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
         """Say between which ends the predictions of the first target lie."""
@@ -604,14 +463,17 @@ class RegressionRenderer(TaskRenderer):
 
     # Two runs, and files to take away
 
-    def render_example_of_both(self, context: ExampleContext, found: Comparison) -> None:
+    def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:
         """Render each run's prediction in a sentence, and the passes of a target."""
-        state, there = context.state, found.pairs.other[found.pairs.find(context.example)]
+        state, there = context.state, comparison.pairs.other[comparison.pairs.find(context.example)]
         target_chooser(context.run, state)
-        for run, passes in ((found.one, context.predictions), (found.other, found.other.predictions(int(there)))):
-            prediction = predict_example(run, passes, state.coverage)
+        for run, passes in (
+            (comparison.one, context.predictions),
+            (comparison.other, comparison.other.predictions(int(there))),
+        ):
+            prediction = Prediction(run, passes, state.coverage)
             st.markdown(f"**{as_markdown(run.name)}**: {prediction.describe()}")
-        figure = plot.example(found, context.example, target=state.target)
+        figure = plot.example(comparison, context.example, target=state.target)
         chart(figure, "example-in-both", "Histograms of the passes of both runs.")
 
     def summary_figures(self, selection: Selection) -> list[go.Figure]:
@@ -623,46 +485,17 @@ class RegressionRenderer(TaskRenderer):
         return [plot.accuracy(run), plot.ensemble_size(run), distribution, coverage]
 
     def _predict(self, run: Run, predictions: np.ndarray) -> Prediction:
-        return predict_example(run, predictions, load_state(run).coverage)
+        return Prediction(run, predictions, load_state(run).coverage)
 
 
 def _prediction(context: ExampleContext) -> Prediction:
-    return predict_example(context.run, context.predictions, context.state.coverage)
-
-
-def _labels(context: ExampleContext) -> np.ndarray | None:
-    """Return (D,) the true values, or None."""
-    if not has(context.run, "labels"):
-        return None
-    names = [column(context.run, "label", target) for target in range(len(context.run.targets))]
-    return context.row[names].to_numpy(np.float64)
-
-
-def _label(context: ExampleContext) -> float | None:
-    labels = _labels(context)
-    return None if labels is None else float(labels[context.state.target])
-
-
-def _sentences(context: ExampleContext, prediction: Prediction) -> list[str]:
-    target = context.state.target
-    interval, uncertainty = prediction.describe_interval, prediction.describe_uncertainty
-    return [prediction.describe(), interval(target, _label(context)), *uncertainty(target).splitlines()]
-
-
-def _render_histogram(context: ExampleContext, prediction: Prediction, key: str, height: int | None = None) -> None:
-    target, deterministic = context.state.target, context.run.deterministic_predictions
-    prediction.render_histogram(
-        target,
-        key,
-        deterministic=None if deterministic is None else float(deterministic[context.example, target]),
-        label=_label(context),
-        height=height,
-    )
+    return Prediction(context.run, context.predictions, context.state.coverage, context.example)
 
 
 def _render_convergence(context: ExampleContext) -> None:
     """Render how the mean changes as passes are added."""
     st.caption("The mean of the first 1, 2, … passes, with two standard errors. A flat line: there are enough passes.")
-    outputs = _prediction(context).outputs[:, context.state.target]
-    figure = output_by_passes(outputs, _label(context), context.run.manifest.unit)
+    prediction, target = _prediction(context), context.state.target
+    outputs, label = prediction.outputs[:, target], None if prediction.labels is None else prediction.labels[target]
+    figure = output_by_passes(outputs, label, context.run.manifest.unit)
     chart(figure, "estimate", f"The predictive mean over {counted(len(outputs), 'pass')}.")

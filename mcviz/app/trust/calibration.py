@@ -20,10 +20,11 @@ from mcviz.analysis.trust import (
     other_predictors,
     verdict_sentences,
 )
-from mcviz.analysis.unlabelled import SHIFTED, RunEstimate, estimate_accuracy
+from mcviz.analysis.unlabelled import SHIFTED, estimate_accuracy
 from mcviz.app.components.charts import chart, table_height
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.navigation import UNCERTAIN
+from mcviz.app.on_request import progress_bar
 from mcviz.app.resources import (
     MISSING,
     ComparedRun,
@@ -35,7 +36,6 @@ from mcviz.app.resources import (
     names_key,
     numbers_key,
     open_cached_run,
-    progress_bar,
     run_numbers,
     run_paths,
     table_key,
@@ -66,6 +66,7 @@ INDEPENDENT = "none: all are independent"
 MOST_GROUPS = 50
 WORSE = {"mistakes": "less accurate", "overconfidence": "over-confident"}  # measures of slices
 SHARDS_READ = "groups of examples read"
+cached_estimate = cached_for_run(names_key, max_entries=4, show_spinner="Comparing the runs …")(estimate_accuracy)
 
 
 def chosen_group(run: Run, state: PageState) -> str | None:
@@ -309,7 +310,7 @@ def render_estimate(run: Run, state: PageState) -> None:
         "Estimate the accuracy by the labels of", list(offered), format_func=one_line, width=340,
         **state_widget_args("calibrated_on", name),
     )  # fmt: skip
-    found = _estimate(run, offered[name])
+    found = cached_estimate(run, offered[name])
     accuracy, *others = map(as_markdown, found.sentences)
     st.markdown(f"**{accuracy}** {' '.join(others)}")
     for warning in (*found.shift_sentences, *found.warnings):
@@ -350,8 +351,3 @@ def _find_labelled_runs(run: Run) -> dict[str, Run]:
         if has(other, "labels") and len(other) > 1:
             found[name] = other
     return found
-
-
-@cached_for_run(names_key, max_entries=4, show_spinner="Comparing the runs …")
-def _estimate(run: Run, calibrated_on: Run) -> RunEstimate:
-    return estimate_accuracy(run, calibrated_on)

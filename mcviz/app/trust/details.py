@@ -7,17 +7,16 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.components.charts import chart
-from mcviz.app.failures import refusal
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import TRUST
+from mcviz.app.on_request import compute_on_request, progress_bar, request
 from mcviz.app.probe.distortion import Distorter, DistortionSettings
-from mcviz.app.resources import check_needs, masks, model_inputs, progress_bar, sampler
-from mcviz.app.state import PageState, choose_name, latest_state, session_store, state_widget_args, update_state
+from mcviz.app.resources import check_needs, masks, model_inputs, sampler
+from mcviz.app.state import PageState, choose_name, latest_state, state_widget_args, update_state
 from mcviz.app.trust.calibration import render_convergence, render_figures, render_groups
 from mcviz.app.trust.referral import render_costs, render_missed_mistakes, render_prediction_sets, render_scores
 from mcviz.app.wording import counted
 from mcviz.data.distortions import Distortion
-from mcviz.errors import McvizError
 from mcviz.figures.trust import PREDICTOR_LABELS, calibration_along
 from mcviz.measures.calibration import Calibration, calibration, degradation_sentences
 from mcviz.measures.intervals import Interval
@@ -25,7 +24,7 @@ from mcviz.measures.registry import Terms
 from mcviz.runs import Derived, Run, load_derived, save_derived
 
 EXAMPLES, STEPS, PASSES = 200, 6, 50  # at most
-REQUESTED = "distorting"  # in the session: the run and the distortion
+WORK = "distorting"  # of which the subject is the run and the distortion
 TERMS = "correct", "confidence", "nll", "brier"
 Steps = list[dict[str, Terms]]
 
@@ -75,32 +74,24 @@ def load_steps(run: Run, name: str, distortion: Distortion) -> Steps | None:
 
 
 def _compute_on_request(run: Run, name: str, distorter: Distorter) -> None:
-    key, plural = (run.digest, name), run.kind.plural
-    if session_store().get(REQUESTED) != key:
-        st.caption(
-            f"{_count(run)} of this run, {STEPS} steps, "
-            f"{counted(min(PASSES, run.passes), 'pass')}. It takes up to a minute, and the result is kept."
-        )
-        st.button(f"Distort the {plural}", icon=":material/play_arrow:", key="distort", on_click=_request, args=(key,))
-        return
-    st.button("Stop", icon=":material/stop_circle:", key="stop-distorting", on_click=_request, args=(None,))
-    try:
+    key = run.digest, name
+
+    def compute() -> None:
         steps = _compute(run, name, distorter)
-    except McvizError as error:
-        _request(None)
-        st.error(refusal(error, TRUST.title), icon=":material/error:")
+        arrays = {
+            f"{way}_{name}": np.stack([step[way][name] for step in steps]) for way in PREDICTOR_LABELS for name in TERMS
+        }
+        save_derived(run.path, run.digest, _derived(name), arrays)
+        _cache()[key] = list(map(calibration, steps))
+
+    if compute_on_request(WORK, key, compute, TRUST.title):
         return
-    arrays = {
-        f"{way}_{name}": np.stack([step[way][name] for step in steps]) for way in PREDICTOR_LABELS for name in TERMS
-    }
-    save_derived(run.path, run.digest, _derived(name), arrays)
-    _cache()[key] = list(map(calibration, steps))
-    _request(None)
-    st.rerun()
-
-
-def _request(key: tuple[str, str] | None) -> None:
-    session_store()[REQUESTED] = key
+    st.caption(
+        f"{_count(run)} of this run, {STEPS} steps, "
+        f"{counted(min(PASSES, run.passes), 'pass')}. It takes up to a minute, and the result is kept."
+    )
+    label = f"Distort the {run.kind.plural}"
+    st.button(label, icon=":material/play_arrow:", key="distort", on_click=request, args=(WORK, key))
 
 
 def _count(run: Run) -> str:

@@ -5,9 +5,7 @@ from math import inf
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
-from plotly.graph_objects import Figure
 
 from mcviz import plot
 from mcviz.analysis.base import ranking_scores
@@ -19,8 +17,9 @@ from mcviz.analysis.referral import (
     measure_prediction_sets,
     rank_by_all_scores,
     refer,
+    set_rows,
 )
-from mcviz.app.components.charts import chart
+from mcviz.app.components.charts import chart, text_table
 from mcviz.app.components.gallery import tiles
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import REVIEW, UNCERTAIN, open_page
@@ -32,11 +31,9 @@ from mcviz.choices import METHODS, Method
 from mcviz.figures.trust import mark_share
 from mcviz.measures import percent
 from mcviz.measures.calibration import ENOUGH
-from mcviz.measures.conformal import SetFigures
 from mcviz.measures.registry import percent_at_least
 from mcviz.measures.selective import (
     Guarantee,
-    Ranking,
     Referral,
     SelectiveFigures,
     find_ties_with_best,
@@ -64,14 +61,21 @@ METHOD_LABELS: dict[Method, str] = {
     "entropy": "entropy",
     "random": "at random",
 }
+cached_referral = cached_for_run(scores_key, max_entries=64)(refer)
+cached_risk_coverage = cached_for_run(scores_key, max_entries=32)(plot.risk_coverage)
+cached_set_figures = cached_for_run(numbers_key, max_entries=8, show_spinner="Calibrating the sets …")(
+    measure_prediction_sets
+)
 
 
 def find_referral(run: Run, state: PageState) -> RunReferral:
     """Find the referral that a state asks for; cached."""
-    return _refer(run, _score(run, state), *_target(run, state), chosen_group(run, state))
+    name, value = _target(run, state)
+    target: dict[str, Any] = {name: value}
+    return cached_referral(run, score=_score(run, state), group=chosen_group(run, state), **target)
 
 
-def choose_referral(run: Run, state: PageState, *, with_score: bool = False) -> RunReferral:
+def referral_controls(run: Run, state: PageState, *, with_score: bool = False) -> RunReferral:
     """Render a choice of the target of a referral, and of the score that ranks, and return the referral."""
     name, value = _target(run, state)
     choose_segment("Target", "referral", name, TARGETS, lambda new: update_state(referral=new, wanted=None))
@@ -95,19 +99,19 @@ def choose_referral(run: Run, state: PageState, *, with_score: bool = False) -> 
     return find_referral(run, state)
 
 
-def referral_filters(found: RunReferral) -> Filters:
+def referral_filters(referral: RunReferral) -> Filters:
     """Return the filters that select the referred examples: a range of the score."""
-    if found.threshold is None:
+    if referral.threshold is None:
         return Filters()
-    low_is_uncertain = found.score.uncertain_when == "low"
-    ends = (-inf, found.threshold) if low_is_uncertain else (found.threshold, inf)
-    return Filters().with_range(found.score.name, *ends)
+    low_is_uncertain = referral.score.uncertain_when == "low"
+    ends = (-inf, referral.threshold) if low_is_uncertain else (referral.threshold, inf)
+    return Filters().with_range(referral.score.name, *ends)
 
 
 def render_referral_popover(run: Run, state: PageState) -> None:
     """Render a referral beside the filters of Uncertain examples, with a button to select its examples."""
-    found = choose_referral(run, state)
-    on = found.on_labels
+    referral = referral_controls(run, state)
+    on = referral.on_labels
     assert on is not None
     rest = "no rest" if on.accuracy_of_rest is None else f"{percent(on.accuracy_of_rest, 2)} of the rest right"
     st.caption(
@@ -120,7 +124,7 @@ def render_referral_popover(run: Run, state: PageState) -> None:
         key="select-referred",
         disabled=len(on.referred) == 0,
         on_click=update_state,
-        kwargs={"filters": referral_filters(found), "score": found.score.name},
+        kwargs={"filters": referral_filters(referral), "score": referral.score.name},
     )
 
 
@@ -149,12 +153,12 @@ def acquisition_csv(run: Run, method: Method, batch: int) -> bytes:
     return acquire(run, method, batch).to_csv(index=False).encode()
 
 
-def render_referral(run: Run, state: PageState) -> None:
+def referral_summary(run: Run, state: PageState) -> None:
     """Render a choice of the referral on Trust, its figures and its guarantee."""
-    found = choose_referral(run, state, with_score=True)
-    assert found.on_labels is not None
-    _render_cards(run, found.on_labels)
-    _render_guarantee(found)
+    referral = referral_controls(run, state, with_score=True)
+    assert referral.on_labels is not None
+    _render_cards(run, referral.on_labels)
+    _render_guarantee(referral)
 
 
 def _render_cards(run: Run, on: Referral) -> None:
@@ -173,22 +177,22 @@ def _render_cards(run: Run, on: Referral) -> None:
                 st.caption(meaning)
 
 
-def _render_guarantee(found: RunReferral) -> None:
+def _render_guarantee(referral: RunReferral) -> None:
     """Render the guarantee for new examples, and why it is lower than the figures on the cards."""
-    given, examples = found.guarantee, found.guaranteed_examples
+    given, examples = referral.guarantee, referral.guaranteed_examples
     if given is None or examples is None:
         st.markdown("**For new examples** nothing is guaranteed: there are too few labels, or too many mistakes.")
         return
     looked_at = (
         "nobody looks at any"
-        if found.guaranteed_threshold is None
-        else f"a person looks at those with {found.score.inline_label} "
-        f"{describe_threshold(found.score, given.threshold, 4)}, here {len(examples):,}"
+        if referral.guaranteed_threshold is None
+        else f"a person looks at those with {referral.score.inline_label} "
+        f"{describe_threshold(referral.score, given.threshold, 4)}, here {len(examples):,}"
     )
     st.markdown(
         f"**For new examples** from the same source, with {100 * given.confidence:.6g}% confidence at least "
         f"{percent_at_least(given.accuracy, 2)} of the rest are right, where {looked_at}.",
-        help=_explain_guarantee(given, len(found.run)),
+        help=_explain_guarantee(given, len(referral.run)),
     )
 
 
@@ -204,32 +208,32 @@ def _explain_guarantee(given: Guarantee, labels: int) -> str:
     )
 
 
-def render_referred(run: Run, state: PageState) -> None:
+def referred_gallery(run: Run, state: PageState) -> None:
     """Render the first examples that go to a person, with a way to select or review all of them."""
-    found = find_referral(run, state)
-    assert found.on_labels is not None
-    referred, score = found.on_labels.referred, found.score.name
+    referral = find_referral(run, state)
+    assert referral.on_labels is not None
+    referred, score = referral.on_labels.referred, referral.score.name
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**The first to look at**", width="content")
         if len(referred) == 0:
             st.caption("Nobody has to look at any example for this.")
             return
         if st.button("Select all", icon=":material/filter_list:", key="select-referred"):
-            open_page(UNCERTAIN, state, filters=referral_filters(found), score=score, view="")
+            open_page(UNCERTAIN, state, filters=referral_filters(referral), score=score, view="")
         if st.button("Review all", icon=REVIEW.icon, key="review-referred"):
-            open_page(REVIEW, state, filters=referral_filters(found), score=score, part="")
+            open_page(REVIEW, state, filters=referral_filters(referral), score=score, part="")
     tiles(run, state, referred[:TILES], 1, score, key="referred")
 
 
 def render_missed_mistakes(run: Run, state: PageState) -> None:
     """Render the mistakes that a referral leaves to nobody, the least certain first."""
-    found = find_referral(run, state)
-    assert found.on_labels is not None
-    score, order = found.score.name, ranking(run, found.score.name)
-    left = order[~np.isin(order, found.on_labels.referred)]
+    referral = find_referral(run, state)
+    assert referral.on_labels is not None
+    score, order = referral.score.name, ranking(run, referral.score.name)
+    left = order[~np.isin(order, referral.on_labels.referred)]
     missed = left[~table(run)["correct"].iloc[left].to_numpy(bool)]
     if len(missed) == 0:
-        st.caption("Every mistake goes to a person." if found.on_labels.caught else "Every prediction is correct.")
+        st.caption("Every mistake goes to a person." if referral.on_labels.caught else "Every prediction is correct.")
         return
     st.caption(
         f"The model is wrong about these {len(missed):,} and yet among the most certain. The least certain come first."
@@ -239,23 +243,27 @@ def render_missed_mistakes(run: Run, state: PageState) -> None:
 
 def render_scores(run: Run, state: PageState) -> None:
     """Render what a look is worth by the score that ranks, and how well each score finds the mistakes."""
-    found = find_referral(run, state)
-    assert found.on_labels is not None
+    referral = find_referral(run, state)
+    assert referral.on_labels is not None
     left, right = st.columns(2, gap="large")
     with left:
-        _render_curves(run, found, len(found.on_labels.referred) / len(run), chosen_group(run, state))
+        _render_curves(run, referral, len(referral.on_labels.referred) / len(run), chosen_group(run, state))
     with right:
         _render_score_table(run, chosen_group(run, state))
 
 
-def _render_curves(run: Run, found: RunReferral, share: float, group: str | None) -> None:
-    figure = mark_share(_risk_coverage(run, found.score.name, group), share)
+def _render_curves(run: Run, referral: RunReferral, share: float, group: str | None) -> None:
+    figure = mark_share(cached_risk_coverage(run, referral.score.name, group=group), share)
     st.caption("Accuracy of the rest when the most uncertain share goes to a person, with a 95% band.")
-    chart(figure, "what-a-look-is-worth", f"Accuracy of the rest against the share referred, by {found.score.label}.")
+    chart(
+        figure, "what-a-look-is-worth", f"Accuracy of the rest against the share referred, by {referral.score.label}."
+    )
 
 
 def _render_score_table(run: Run, group: str | None) -> None:
-    figures, names = _selective(run, group), _score_labels(run)
+    figures = _selective_figures(run, group)
+    names = {name: score.label for name, score in run_scores(run).items()}
+    names[DETERMINISTIC] = "Deterministic max probability"
     if not any(each.augrc.value for each in figures.values()):
         st.caption("Every prediction is correct, so there are no mistakes by which scores could be ranked.")
         return
@@ -268,19 +276,18 @@ def _render_score_table(run: Run, group: str | None) -> None:
         )
     else:
         st.caption(f"Low is good. {names[tied[0]]} is the best by more than noise.{takes}")
-    rows = sorted(figures.items(), key=lambda each: each[1].augrc.value)
-    with st.container(key="orders"):
-        st.table(
-            pd.DataFrame(
-                {
-                    "score": [names[name] for name, _ in rows],
-                    "AURC, ‰": [f"{1000 * each.aurc.value:.2f}" for _, each in rows],
-                    "E-AURC, ‰": [f"{1000 * each.e_aurc.value:.2f}" for _, each in rows],
-                    "AUGRC, ‰": [each.augrc.format(lambda value: f"{1000 * value:.2f}") for _, each in rows],
-                    "ties": ["yes" if each.ties_with_best else "no" for _, each in rows],
-                }
-            ).set_index("score")
+    rows = [
+        (
+            names[name],
+            f"{1000 * of_score.aurc.value:.2f}",
+            f"{1000 * of_score.e_aurc.value:.2f}",
+            of_score.augrc.format(lambda value: f"{1000 * value:.2f}"),
+            "yes" if of_score.ties_with_best else "no",
         )
+        for name, of_score in sorted(figures.items(), key=lambda figure: figure[1].augrc.value)
+    ]
+    with st.container(key="orders"):
+        text_table(("score", "AURC, ‰", "E-AURC, ‰", "AUGRC, ‰", "ties"), rows)
 
 
 def render_costs(run: Run, state: PageState) -> None:
@@ -299,20 +306,16 @@ def render_costs(run: Run, state: PageState) -> None:
             width=200,
             **state_widget_args("look_costs", state.look_costs),
         )
-    found = find_cheapest_referral(run, mistake, look, _score(run, state))
-    st.markdown(as_markdown(found.in_words))
-    costs, looks = found.costs, found.looks
-    st.table(
-        pd.DataFrame(
-            {
-                "looking at": [counted(len(costs.on_others.referred), "example"), "none", "all"],
-                f"costs, of {counted(found.judged, 'example')} that judge it": [
-                    f"{cost:,.6g}" for cost in (costs.cost, costs.of_none, costs.of_all)
-                ],
-            }
-        ).set_index("looking at")
-    )
-    if st.button("Take that as the budget", icon=":material/check:", disabled=not found.pays):
+    cheapest = find_cheapest_referral(run, mistake, look, _score(run, state))
+    st.markdown(as_markdown(cheapest.in_words))
+    costs, looks = cheapest.costs, cheapest.looks
+    rows = [
+        (counted(len(costs.on_others.referred), "example"), f"{costs.cost:,.6g}"),
+        ("none", f"{costs.of_none:,.6g}"),
+        ("all", f"{costs.of_all:,.6g}"),
+    ]
+    text_table(("looking at", f"costs, of {counted(cheapest.judged, 'example')} that judge it"), rows)
+    if st.button("Take that as the budget", icon=":material/check:", disabled=not cheapest.pays):
         update_state(referral="budget", wanted=float(looks))
         st.rerun()
 
@@ -322,27 +325,9 @@ def render_prediction_sets(run: Run, state: PageState) -> None:
     coverage = state.coverage
     labels = {each: f"{each}%" for each in sorted(COVERAGES)}
     choose_segment("The set holds the label for", "coverage", coverage, labels)
-    figures = _set_figures(run, coverage, chosen_group(run, state))
+    figures = cached_set_figures(run, coverage / 100, group=chosen_group(run, state))
     st.caption("Class-conditional conformal sets. Those of each half of the examples are calibrated on the other half.")
-    size, held = figures.size, figures.coverage
-    st.table(
-        pd.DataFrame(
-            {
-                "sets": [
-                    "classes in a set, on average",
-                    "hold the label",
-                    "are one class alone",
-                    "are empty: none fits",
-                ],
-                "figure": [
-                    size.format("{:.2f}".format),
-                    held.format(lambda share: f"{100 * share:.2f}", "%"),
-                    percent(figures.single),
-                    percent(figures.empty),
-                ],
-            }
-        ).set_index("sets")
-    )
+    text_table(("sets", "figure"), set_rows(figures))
 
 
 def _target(run: Run, state: PageState) -> tuple[str, float]:
@@ -358,32 +343,6 @@ def _score(run: Run, state: PageState) -> str:
     return choose_name(state.score, ranking_scores(run), "max_probability")
 
 
-def _score_labels(run: Run) -> dict[str, str]:
-    found = {name: score.label for name, score in run_scores(run).items()}
-    return {**found, DETERMINISTIC: "Deterministic max probability"}
-
-
-@cached_for_run(scores_key, max_entries=64)
-def _refer(run: Run, score: str, name: str, value: float, group: str | None) -> RunReferral:
-    target: dict[str, Any] = {name: value}
-    return refer(run, score=score, group=group, **target)
-
-
-@cached_for_run(scores_key, max_entries=4)
-def _rankings(run: Run, group: str | None) -> dict[str, Ranking]:
-    return rank_by_all_scores(run, group)
-
-
 @cached_for_run(scores_key, max_entries=4, show_spinner="Comparing the scores …")
-def _selective(run: Run, group: str | None) -> dict[str, SelectiveFigures]:
-    return selective_figures(_rankings(run, group))
-
-
-@cached_for_run(scores_key, max_entries=32)
-def _risk_coverage(run: Run, score: str, group: str | None) -> Figure:
-    return plot.risk_coverage(run, score, group=group)
-
-
-@cached_for_run(numbers_key, max_entries=8, show_spinner="Calibrating the sets …")
-def _set_figures(run: Run, coverage: int, group: str | None) -> SetFigures:
-    return measure_prediction_sets(run, coverage / 100, group=group)
+def _selective_figures(run: Run, group: str | None) -> dict[str, SelectiveFigures]:
+    return selective_figures(rank_by_all_scores(run, group))

@@ -39,7 +39,7 @@ from mcviz.app.state import (
 )
 from mcviz.app.tasks import task_renderer
 from mcviz.app.trust.referral import render_acquisition, render_referral_popover
-from mcviz.app.wording import as_markdown, counted, extremes, leaving
+from mcviz.app.wording import as_markdown, counted, ranking_end_labels, with_count
 from mcviz.measures import Score
 from mcviz.permission import may_write
 from mcviz.runs import Run
@@ -54,7 +54,7 @@ MOST_DIGITS = 12
 def render_filter_bar(run: Run, state: PageState) -> Selection:
     """Render the controls of the ranking and the filters, and return the selection."""
     selection, score = select(run, state), run_scores(run)[state.score]
-    orders = dict(zip(ORDERS, extremes(score), strict=True))
+    orders = dict(zip(ORDERS, ranking_end_labels(score), strict=True))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filter-bar"):
         score_chooser("Rank by", run, state)
         st.selectbox(
@@ -194,15 +194,15 @@ def render_filter(run: Run, filters: Filters, name: str) -> None:
         _render_values(table(run)[name], dict(enumerate(class_names(run))), label, run, filters, name)
         return
 
-    def with_count(choice: object, words: str) -> str:
+    def label_choice(choice: object, words: str) -> str:
         changes: dict[str, Any] = {name: choice}
-        return leaving(words, int(filter_mask(run, replace(filters, **changes)).sum()))
+        return with_count(words, int(filter_mask(run, replace(filters, **changes)).sum()))
 
     changed = state_widget_args(name, getattr(filters, name))
     if kind is bool:
-        st.toggle(with_count(True, label), **changed)
+        st.toggle(label_choice(True, label), **changed)
     elif get_origin(kind) is Literal:
-        choices = {each: with_count(each, each) for each in get_args(kind)}
+        choices = {each: label_choice(each, each) for each in get_args(kind)}
         st.segmented_control(label, list(choices), format_func=choices.__getitem__, required=True, **changed)
     else:
         (bounds,) = kind.__metadata__
@@ -261,7 +261,7 @@ def _render_values(
     st.multiselect(
         as_markdown(label),
         list(choices),
-        format_func=lambda each: leaving(choices[each], int(left.get(each, 0))),
+        format_func=lambda each: with_count(choices[each], int(left.get(each, 0))),
         **state_widget_args(
             f"values-{on.name}",
             list(on.values),

@@ -14,7 +14,7 @@ from mcviz.app.components.assets import load_assets
 from mcviz.app.components.gallery import tile_data
 from mcviz.app.filters import Lasso, round_corners
 from mcviz.app.kinds.base import TILE
-from mcviz.app.resources import has, run_numbers, table_key
+from mcviz.app.resources import cached_for_run, has, names_key, run_numbers, table_key
 from mcviz.app.selection import filter_mask
 from mcviz.app.state import (
     latest_state,
@@ -34,7 +34,7 @@ from mcviz.runs import Run
 _mounted = st.components.v2.component(
     "mcviz_points",
     css=load_assets("tile.css", "points.css"),
-    js=load_assets("internals.js", "hearing.js", "element.js", "tile.js", "latest_data.js", "points.js"),
+    js=load_assets("internals.js", "listening.js", "element.js", "tile.js", "latest_data.js", "points.js"),
 )
 
 _mounted_zoom = st.components.v2.component("mcviz_zoom", js=load_assets("internals.js", "zoom.js"))
@@ -116,7 +116,7 @@ def render_lasso_chart(
     plane: Lasso,
     lasso: Lasso | None,
     points_key: Hashable,
-    figure: Callable[[Lasso | None, Window | None], Figure],
+    draw: Callable[[Lasso | None, Window | None], Figure],
     spoken: str,
     *,
     looks: bool = True,
@@ -128,14 +128,15 @@ def render_lasso_chart(
         run: whose examples they are.
         plane: the numbers along its axes, or the layout, as a lasso without corners.
         lasso: that is on.
-        points_key: decides which points the chart has.
-        figure: gives the chart, with a lasso that it has to show by itself, and of a part of the plane alone.
+        points_key: decides which points the chart has, and all else of it that does not follow from its name, from
+            `run` and `plane`.
+        draw: draws the chart, with a lasso that it has to show by itself, and of a part of the plane alone.
         spoken: what it shows, for those who cannot see it.
         looks: whether there is a panel beside, in which a point can be looked at.
     """
     window = _window(name, run, plane)
     key, shows_it = chart_key(name, (points_key, window), lambda key: _read_lasso(key, plane), lasso)
-    chart = figure(None if shows_it else lasso, window)
+    chart = _figure(run, name, points_key, plane, None if shows_it else lasso, window, draw)
     zoomable = window is not None or bool(chart.layout.images)
     hidden = ["toImage", "autoScale2d", "resetScale2d"] if zoomable else ["toImage"]
     with st.container(key=name):
@@ -159,6 +160,19 @@ def render_lasso_chart(
         "Draw around points with the lasso, or choose the box at the top right: the examples inside are selected. "
         f"Without a pointer: {without}.{pictures}"
     )
+
+
+@cached_for_run(names_key, max_entries=32)  # a copy would be another chart to the browser
+def _figure(
+    run: Run,  # noqa: ARG001 (the key)
+    name: str,  # noqa: ARG001
+    points_key: Hashable,  # noqa: ARG001
+    plane: Lasso,  # noqa: ARG001
+    lasso: Lasso | None,
+    window: Window | None,
+    _draw: Callable[[Lasso | None, Window | None], Figure],
+) -> Figure:
+    return _draw(lasso, window)
 
 
 def _render_zoom(name: str, run: Run, plane: Lasso, chart: Figure, window: Window | None) -> None:

@@ -46,7 +46,7 @@ from mcviz.errors import McvizError
 from mcviz.figures import sheet_url
 from mcviz.runs import Run
 
-SCRIPTS = "internals.js", "hearing.js", "element.js", "tile.js", "acts.js", "latest_data.js", "sender.js", "look.js"
+SCRIPTS = "internals.js", "listening.js", "element.js", "tile.js", "acts.js", "latest_data.js", "sender.js", "look.js"
 _mounted = st.components.v2.component(
     "mcviz_look", css=load_assets("tile.css", "acts.css", "look.css"), js=load_assets(*SCRIPTS)
 )
@@ -292,7 +292,7 @@ def _pages(selection: Selection) -> tuple[int, int]:
     return pages, selection.state.page if selection.state.page <= pages else 1
 
 
-def send_examples_ahead(run: Run, state: PageState, examples: Collection[int]) -> None:
+def prefetch_explanations(run: Run, state: PageState, examples: Collection[int]) -> None:
     """Send the explanations of examples."""
     send_ahead(_explain_all(run, examples, partial(explain_example, run, state)))
 

@@ -12,6 +12,8 @@ from mcviz import plot
 from mcviz.analysis.base import column, similarity_basis
 from mcviz.app.components.choosers import target_chooser
 from mcviz.app.filters import Filters, Lasso, lasso_on_map
+from mcviz.app.navigation import UNCERTAIN
+from mcviz.app.on_request import compute_on_request, request
 from mcviz.app.resources import (
     Need,
     all_grouping_columns,
@@ -37,7 +39,7 @@ from mcviz.app.state import (
     widget_value,
 )
 from mcviz.app.views.linked import axis_title, chart_key, lasso_marks, render_lasso_chart
-from mcviz.app.wording import extremes
+from mcviz.app.wording import ranking_end_labels
 from mcviz.figures import CORRECT, WRONG, Window, class_colour, coloured_map, scatter
 from mcviz.figures.style import CLASSES, NEUTRAL, diagonal, escape_label
 from mcviz.measures import percent
@@ -177,41 +179,28 @@ def render_scatter_chart(
     labels = {each: number.label for each, number in run_numbers(run).items()}
     others = filters.without("lasso")
     ranked_by = state.score if colouring == "score" else ""
+
+    def draw(lasso: Lasso | None, window: Window | None) -> go.Figure:
+        rows = table(run)[list(labels)][filter_mask(run, others)].dropna(subset=[x, y])  # which another run may lack
+        along, marks = (rows[x].to_numpy(), rows[y].to_numpy()), lasso_marks(lasso, x, y, rows)
+        axes, examples = (axis_title(run, x), axis_title(run, y)), rows.index.to_numpy()
+        figure = draw_points(run, colouring, ranked_by, *along, examples, axes=axes, window=window, **marks)
+        if line and len(rows):
+            both = np.concatenate(along)
+            figure.add_shape(**diagonal(float(both.min()), float(both.max())))
+        return figure
+
     render_lasso_chart(
         name,
         run,
         Lasso(x, y, ()),
         filters.lasso,
         (others, x, y, colouring, ranked_by, table_key(run)),
-        lambda lasso, window: _figure(run, others, x, y, colouring, ranked_by, lasso, line, window),
+        draw,
         f"Scatter chart of {filter_mask(run, others).sum():,} examples: {labels[x]} against {labels[y]}, "
         f"coloured by {colour_label(colouring)}. The table view lists the same numbers.",
         looks=looks,
     )
-
-
-@cached_for_run(names_key, max_entries=8)  # a copy would be another chart to the browser
-def _figure(
-    run: Run,
-    others: Filters,
-    x: str,
-    y: str,
-    colouring: str,
-    ranked_by: str,
-    lasso: Lasso | None,
-    line: bool,
-    window: Window | None,
-) -> Any:
-    shown = filter_mask(run, others)
-    scores = table(run)[list(run_numbers(run))][shown].dropna(subset=[x, y])  # which another run may lack
-    along = scores[x].to_numpy(), scores[y].to_numpy()
-    axes = axis_title(run, x), axis_title(run, y)
-    marks = lasso_marks(lasso, x, y, scores)
-    figure = draw_points(run, colouring, ranked_by, *along, scores.index.to_numpy(), axes=axes, window=window, **marks)
-    if line and len(scores):
-        both = np.concatenate(along)
-        figure.add_shape(**diagonal(float(both.min()), float(both.max())))
-    return figure
 
 
 def render_errors(selection: Selection) -> None:
@@ -224,13 +213,18 @@ def render_errors(selection: Selection) -> None:
             f"{ranked_by.label} looks at the label itself, so the errors are shown against the "
             f"{score.inline_label}. Rank by another score to see them against that one."
         )
+
+    def draw(lasso: Lasso | None, window: Window | None) -> go.Figure:
+        rows = table(run)[filter_mask(run, others)]
+        return plot.errors(run, score.name, rows=rows, **lasso_marks(lasso, score.name, ERROR, rows), window=window)
+
     render_lasso_chart(
         "errors",
         run,
         Lasso(score.name, ERROR, ()),
         filters.lasso,
         (others, score.name, table_key(run)),
-        lambda lasso, window: _error_figure(run, others, score.name, lasso, window),
+        draw,
         f"Scatter chart of {filter_mask(run, others).sum():,} examples: absolute error against {score.inline_label}. "
         "The table view lists the same numbers.",
     )
@@ -252,26 +246,25 @@ def correlation(run: Run, others: Filters, score: str) -> str:
     )
 
 
-@cached_for_run(names_key, max_entries=8)
-def _error_figure(run: Run, others: Filters, score: str, lasso: Lasso | None, window: Window | None) -> Any:
-    rows = table(run)[filter_mask(run, others)]
-    return plot.errors(run, score, rows=rows, **lasso_marks(lasso, score, ERROR, rows), window=window)
-
-
 def render_predicted(selection: Selection) -> None:
     """Render the chart of a target, coloured by the ranking's score; a lasso selects."""
     run, state, filters = selection.run, selection.state, selection.filters
     target_chooser(run, state)
-    plane = Lasso(column(run, "label", state.target), column(run, "prediction", state.target), ())
-    others = filters.without("lasso")
-    score = run_scores(run)[state.score]
+    x, y = column(run, "label", state.target), column(run, "prediction", state.target)
+    others, score = filters.without("lasso"), run_scores(run)[state.score]
+
+    def draw(lasso: Lasso | None, window: Window | None) -> go.Figure:
+        rows = table(run)[filter_mask(run, others)]
+        marks = lasso_marks(lasso, x, y, rows)
+        return plot.predicted(run, state.score, target=state.target, rows=rows, **marks, window=window)
+
     render_lasso_chart(
         "predicted",
         run,
-        plane,
+        Lasso(x, y, ()),
         filters.lasso,
         (others, state.target, state.score, table_key(run)),
-        lambda lasso, window: _predicted_figure(run, others, state.target, state.score, lasso, window),
+        draw,
         f"Scatter chart of {filter_mask(run, others).sum():,} examples: prediction against label, coloured by "
         f"{score.inline_label}. The table view lists the same numbers.",
     )
@@ -280,15 +273,6 @@ def render_predicted(selection: Selection) -> None:
         "it and dark: one that it does not see. Of up to 300 examples, bars show one standard deviation of the "
         "prediction to either side."
     )
-
-
-@cached_for_run(names_key, max_entries=8)
-def _predicted_figure(
-    run: Run, others: Filters, target: int, ranked_by: str, lasso: Lasso | None, window: Window | None
-) -> Any:
-    rows = table(run)[filter_mask(run, others)]
-    marks = lasso_marks(lasso, column(run, "label", target), column(run, "prediction", target), rows)
-    return plot.predicted(run, ranked_by, target=target, rows=rows, **marks, window=window)
 
 
 def render_map(selection: Selection) -> None:
@@ -302,7 +286,7 @@ def render_map(selection: Selection) -> None:
         colouring = colouring_chooser(run, selection.state, "score")
     plane = positions(run, layout)
     if plane is None:
-        _offer_to_compute(run)
+        _compute_tsne_on_request(run)
         return
     others, basis = filters.without("area", "selected"), similarity_basis(run)
     ranked_by = selection.score if colouring == "score" else ""
@@ -310,45 +294,30 @@ def render_map(selection: Selection) -> None:
     if len(shown) == 0:
         st.info("No example in this layout passes the filters. Take one off above.", icon=":material/filter_alt_off:")
         return
+    x, y = plane[shown].T
+
+    def draw(area: Lasso | None, window: Window | None) -> go.Figure:
+        chosen = Filters(area=area, selected=filters.selected)
+        marks: dict[str, Any] = {
+            "outline": area.corners if area and area.layout == layout else (),
+            "selected": None if chosen == Filters() else filter_mask(run, chosen)[shown],
+            "window": window,
+        }
+        return draw_points(run, colouring, ranked_by, x, y, shown, axes=None, **marks)
+
     render_lasso_chart(
         "map",
         run,
         lasso_on_map(layout),
         filters.area,
         (others, filters.selected, colouring, ranked_by, table_key(run)),
-        lambda lasso, window: _map_figure(
-            run, others, layout, colouring, ranked_by, Filters(area=lasso, selected=filters.selected), window
-        ),
+        draw,
         f"Map of {len(shown):,} examples by similarity of their {basis}, coloured by "
         f"{score.inline_label if ranked_by else colour_label(colouring)}.",
     )
-    brightest = f"; the brightest are {extremes(score)[0]}" if ranked_by else ""
+    brightest = f"; the brightest are {ranking_end_labels(score)[0]}" if ranked_by else ""
     st.caption(f"Examples with similar {basis} are near each other{brightest}.")
     _render_around_example(selection, plane, shown)
-
-
-@cached_for_run(names_key, max_entries=8)
-def _map_figure(
-    run: Run,
-    others: Filters,
-    layout: str,
-    colouring: str,
-    ranked_by: str,
-    chosen: Filters,
-    window: Window | None,
-) -> Any:
-    plane = positions(run, layout)
-    assert plane is not None
-    shown = np.flatnonzero(filter_mask(run, others) & np.isfinite(plane[:, 0]))
-    marks: dict[str, Any] = {
-        "outline": chosen.area.corners if chosen.area and chosen.area.layout == layout else (),
-        "selected": None if chosen == Filters() else filter_mask(run, chosen)[shown],
-        "window": window,
-    }
-    if ranked_by:
-        return plot.map(run, ranked_by, positions=plane, rows=table(run).iloc[shown], **marks)
-    x, y = plane[shown].T
-    return draw_points(run, colouring, ranked_by, x, y, shown, axes=None, **marks)
 
 
 def _render_around_example(selection: Selection, plane: np.ndarray, shown: np.ndarray) -> None:
@@ -370,18 +339,21 @@ def _render_around_example(selection: Selection, plane: np.ndarray, shown: np.nd
             st.rerun()
 
 
-def _offer_to_compute(run: Run) -> None:
-    st.info(
-        "This layout is computed once, in a minute or two for 10,000 examples, and kept. Stop it at any time.",
-        icon=":material/hourglass:",
-    )
-    if st.button("Compute the t-SNE layout", type="primary", icon=":material/play_arrow:"):
+def _compute_tsne_on_request(run: Run) -> None:
+    def compute() -> None:
         bar = st.progress(0.0, "Finding each example's neighbours …")
         try:
             compute_tsne(run, lambda done, total: bar.progress(done / total, f"Iteration {done} of {total}"))
         finally:
             bar.empty()
-        st.rerun()
+
+    compute_on_request("t-sne", run.digest, compute, UNCERTAIN.title)
+    st.info(
+        "This layout is computed once, in a minute or two for 10,000 examples, and kept. Stop it at any time.",
+        icon=":material/hourglass:",
+    )
+    label, subject = "Compute the t-SNE layout", ("t-sne", run.digest)
+    st.button(label, type="primary", icon=":material/play_arrow:", on_click=request, args=subject)
 
 
 def render_confusion(selection: Selection) -> None:

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.base import summarise_classes
-from mcviz.app.components.charts import chart, render_empty_selection, table_height
+from mcviz.analysis.base import as_predictions, summarise_classes
+from mcviz.app.components.charts import chart, render_empty_selection, table_height, text_table
 from mcviz.app.components.choosers import target_chooser
 from mcviz.app.components.gallery import tiles
 from mcviz.app.kinds import kind_renderer
@@ -39,17 +38,20 @@ from mcviz.app.state import (
     widget_value,
 )
 from mcviz.app.tasks import task_renderer
-from mcviz.app.tasks.regression import interval_coverages
 from mcviz.app.views.look_panel import look_at_example, tick_examples
-from mcviz.app.wording import all_as_markdown, as_markdown, counted, extremes
+from mcviz.app.wording import all_as_markdown, as_markdown, counted, ranking_end_labels
 from mcviz.figures.style import NAMED_CLASSES
 from mcviz.measures import percent
-from mcviz.measures.conformal import coverage_sentence
+from mcviz.measures.conformal import conformal_intervals, coverage_sentence, pass_intervals
+from mcviz.measures.intervals import Interval
 from mcviz.measures.registry import format_with_unit
 from mcviz.runs import Run
 from mcviz.text import one_line
 
 MOST_ROWS = 500  # a table of thumbnails beyond that is slow to send, and nobody scrolls through it
+cached_intervals = cached_for_run(numbers_key, max_entries=24, show_spinner="Comparing intervals with the labels …")(
+    plot.intervals
+)
 
 
 def render_table(selection: Selection) -> None:
@@ -121,11 +123,9 @@ def _rows(selection: Selection, small: dict[str, list[Any]]) -> pd.DataFrame:
 
 def render_groups(selection: Selection) -> None:
     """Render a row a group of the selection, the worst predicted first, or the most uncertain without labels."""
-    run, score, quality = (
-        selection.run,
-        run_scores(selection.run)[selection.score],
-        task_renderer(selection.run).group_measure,
-    )
+    run, score = selection.run, run_scores(selection.run)[selection.score]
+    column, label = task_renderer(run).group_column, task_renderer(run).group_label
+    quality = run.task.quality.measures[0]
     offered = all_grouping_columns(run)
     name = choose_name(selection.state.column, offered)
     st.selectbox("Group by", offered, format_func=one_line, width=250, **state_widget_args("column", name))
@@ -134,12 +134,12 @@ def render_groups(selection: Selection) -> None:
         return
     found, known = groups(run, name), has(run, "labels")
     rows = table(run)[[score.name]].iloc[selection.examples]
-    measured = table(run)[quality.column].iloc[selection.examples].astype("Float64") if known else None
-    members = rows.assign(**{quality.column: measured}).groupby(found.members[selection.examples])
+    measured = table(run)[column].iloc[selection.examples].astype("Float64") if known else None
+    members = rows.assign(**{column: measured}).groupby(found.members[selection.examples])
     summary = members.agg(
         **{
             "examples": (score.name, "size"),
-            quality.column: (quality.column, "mean"),
+            column: (column, "mean"),
             "score": (score.name, "mean"),
         }
     )
@@ -147,18 +147,19 @@ def render_groups(selection: Selection) -> None:
     summary["group"] = [found.names[group] for group in summary["group"]]
     ordered = summary.sort_values("score", ascending=score.uncertain_when == "low", kind="stable")
     if known:
-        ordered = ordered.sort_values(quality.column, ascending=quality.low_is_bad, kind="stable")
+        ordered = ordered.sort_values(column, ascending=quality.better == "high", kind="stable")
     else:
-        ordered = ordered.drop(columns=quality.column)
-    unit = "" if quality.is_share else one_line(run.manifest.unit)
+        ordered = ordered.drop(columns=column)
+    is_share = quality.unit == "share"
+    unit = "" if is_share else one_line(run.manifest.unit)
     columns = {
         "group": st.column_config.TextColumn(one_line(name)),
         "examples": st.column_config.NumberColumn("examples", format="localized"),
-        quality.column: st.column_config.ProgressColumn(
-            f"{quality.label}, {unit}" if unit else quality.label,
-            format="percent" if quality.is_share else "%.4g",
+        column: st.column_config.ProgressColumn(
+            f"{label}, {unit}" if unit else label,
+            format="percent" if is_share else "%.4g",
             min_value=0,
-            max_value=1 if quality.is_share else max(float(summary[quality.column].max()), 1e-6) if known else 1,
+            max_value=1 if is_share else max(float(summary[column].max()), 1e-6) if known else 1,
         ),
         "score": st.column_config.ProgressColumn(
             f"mean {score.inline_label}",
@@ -268,7 +269,7 @@ def _render_one_class(selection: Selection, chosen: int) -> None:
         order = members[np.argsort(scores[score].to_numpy(), kind="stable")]
         if ranked_by.uncertain_when == "high":
             order = order[::-1]
-        first, last = extremes(ranked_by)
+        first, last = ranking_end_labels(ranked_by)
         st.markdown(f"**The two {first} and the two {last}**")
         tiles(
             run, selection.state, order[[0, 1, -2, -1]] if len(order) > 3 else order, None, score, key="class-extremes"
@@ -288,16 +289,21 @@ def render_intervals(selection: Selection) -> None:
             f"{spoken} Below the dotted line they are too narrow, above it too wide. The band is what chance leaves "
             "open at each share."
         )
-        chart(_figure(run, target), "coverage", spoken)
+        chart(cached_intervals(run, target), "coverage", spoken)
     with right:
         shares = {each: f"{each}%" for each in sorted(COVERAGES)}
         choose_segment("Intervals for this share of the labels", "coverage", coverage, shares)
-        share, bare = interval_coverages(run, coverage)["by the passes"].shares[target], run.manifest.predicts == "mean"
+        coverages, bare = _interval_coverages(run, coverage), run.manifest.predicts == "mean"
+        share = coverages["by the passes"][0][target]
         verdict = coverage_sentence(share, coverage / 100, len(run))
         fewest = math.ceil((100 + coverage) / (100 - coverage))  # of fewer, they cannot be as wide
         few = f" They take at least {fewest} passes, and this run has {run.passes}."
         st.markdown(f"**{verdict}**{few if bare and run.passes < fewest else ''}")
-        st.table(_interval_rows(run, coverage, target))
+        rows = [
+            (method, shares[target].format(percent), _format_width(float(widths[target]), run.manifest.unit))
+            for method, (shares, widths) in coverages.items()
+        ]
+        text_table(("interval", "hold", "mean width"), rows)
         normal = "" if bare else ", as of a normal one with its mean and variance"
         st.caption(
             f"By the passes: the central interval of the predictive distribution{normal}. Split-conformal: the "
@@ -307,17 +313,21 @@ def render_intervals(selection: Selection) -> None:
         )
 
 
-def _interval_rows(run: Run, coverage: int, target: int) -> pd.DataFrame:
-    rows = {}
-    for method, each in interval_coverages(run, coverage).items():
-        share, width = each.shares[target], float(each.widths[target])
-        wide = "unbounded: too few examples"
-        if width < float("inf"):
-            wide = as_markdown(format_with_unit(width, run.manifest.unit))
-        rows[method] = (share.format(percent), wide)
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["hold", "mean width"]).rename_axis("interval")
+def _format_width(width: float, unit: str) -> str:
+    return as_markdown(format_with_unit(width, unit)) if math.isfinite(width) else "unbounded: too few examples"
 
 
 @cached_for_run(numbers_key, max_entries=24, show_spinner="Comparing intervals with the labels …")
-def _figure(run: Run, target: int) -> go.Figure:
-    return plot.intervals(run, target)
+def _interval_coverages(run: Run, coverage: int) -> dict[str, tuple[list[Interval], np.ndarray]]:
+    """Return (D,) shares of labels within intervals of `coverage` percent, and their (D,) mean widths, by method.
+
+    Of a run with one example there is only the first method.
+    """
+    passes, share = run.predictions_block(0, None), coverage / 100
+    predictions = as_predictions(run, passes, run.labels, run.deterministic_predictions)
+    assert run.labels is not None
+    methods = {"by the passes": pass_intervals(predictions, share)}
+    if len(run) > 1:  # one half of the examples calibrates the other
+        methods["split-conformal, of one width"] = conformal_intervals(predictions, share)
+        methods["split-conformal, in proportion to the std"] = conformal_intervals(predictions, share, normalised=True)
+    return {name: (intervals.coverage(run.labels), intervals.width) for name, intervals in methods.items()}
