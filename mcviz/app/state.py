@@ -218,7 +218,7 @@ class PageState:
     wanted: float | None = address_field(None, Number(0, 1e12))  # how much of that; None for the usual
     mistake_costs: float = address_field(100.0, Number(0, 1e9))  # that nobody sees
     look_costs: float = address_field(1.0, Number(0, 1e9))  # of an example, in the same unit
-    part: str = address_field("", Name())  # of the page Review
+    part: str = address_field("", Name())  # of the page Label
     closer_look: str = address_field("", Name())  # at one example
     first_class: int | None = address_field(None, ClassIndex())  # None for the likeliest
     second_class: int | None = address_field(None, ClassIndex())  # None for the next

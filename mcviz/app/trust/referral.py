@@ -105,7 +105,7 @@ def referral_filters(found: RunReferral) -> Filters:
 
 
 def render_referral_popover(run: Run, state: PageState) -> None:
-    """Render a referral beside the filters of Uncertain examples, with a button to select its examples."""
+    """Render a referral beside the filters of Explore, with a button to select its examples."""
     found = choose_referral(run, state)
     on = found.on_labels
     assert on is not None
