@@ -12,6 +12,7 @@ from mcviz.analysis.pairing import same_examples
 from mcviz.app.components.assets import load_assets
 from mcviz.app.navigation import ENTRIES, OVERVIEW, STORY, link_to, open_entry, open_named_run, run_name
 from mcviz.app.resources import ComparedRun, open_cached_run, run_paths
+from mcviz.app.runs.chosen import describe_examples
 from mcviz.app.state import go_to_run, go_to_same_examples, quote, resolve_run, state_widget_args
 from mcviz.app.streamlit_internals import current_visit
 from mcviz.app.wording import as_markdown, counted, information
@@ -107,7 +108,8 @@ def _describe_run(paths: dict[str, Path]) -> str:
         for name, each in run.manifest.settings.items()
     ]
     facts += [f"compared with **{as_markdown(run.other.name)}**"] if isinstance(run, ComparedRun) else []
-    paragraphs = [" · ".join(facts)]
+    labels = "without labels" if run.labels is None else "with labels"
+    paragraphs = [" · ".join(facts), f"**Data**: {describe_examples(manifest)}, {labels}."]
     if model is not None:
         paragraphs.append(f"**Model**: {as_markdown(model.name)}, {'kept' if model.stored else 'not kept'} in the run.")
     paragraphs.append(information(manifest, manifest.images is not None and run.value_scale.stretched))

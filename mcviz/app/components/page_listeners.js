@@ -36,18 +36,23 @@ const skipping = {
 /* The menus of the bar close at a click elsewhere, and at Escape. What opens above one, such as a list, is a part of it. */
 const menus = {
   click: ({ target }) => {
-    const above = target.closest?.(`.st-key-bar-about, .st-key-copy-link, ${TAKES_KEYS}`);
+    const above = target.closest?.(`.st-key-bar-about, .st-key-copy-link, ${POPOVER}`);
     for (const menu of above ? [] : document.querySelectorAll(MENUS)) {
       if (!menu.contains(target)) menu.open = false;
     }
   },
   keydown: ({ key }) => {
     const menu = key === "Escape" && document.querySelector(MENUS);
-    if (!menu) return;
+    if (!menu || document.querySelector(POPOVER)) return;
     menu.open = false;
     menu.querySelector("summary").focus();
   },
 };
+
+/* The sidebar holds the filters of a page, and what opens and closes it is called so. */
+function nameSidebar() {
+  document.querySelectorAll(SIDEBAR).forEach((button) => button.setAttribute("aria-label", "Filters"));
+}
 
 export default function ({ setTriggerValue }) {
   shortenHistory();
@@ -59,9 +64,9 @@ export default function ({ setTriggerValue }) {
   }
   // A server that was started anew knows nothing of the page, and would pass over the first click on it: it draws the
   // page again before that.
-  const watching = onReconnect(() => setTriggerValue("reconnected", true));
+  const watching = [onReconnect(() => setTriggerValue("reconnected", true)), onNewPage(nameSidebar)];
   return () => {
     listening.abort();
-    watching.disconnect();
+    watching.forEach((each) => each.disconnect());
   };
 }

@@ -18,7 +18,7 @@ from mcviz.app.views.look_panel import (
     render_ticked_bar,
     send_examples_ahead,
 )
-from mcviz.app.wording import as_markdown, counted, extremes, mistakes_sentence
+from mcviz.app.wording import as_markdown, extremes, mistakes_sentence
 from mcviz.runs import Run
 
 
@@ -27,7 +27,7 @@ def describe_selection(run: Run, state: PageState) -> str:
     selection = select(run, state)
     score, wrong = run_scores(run)[state.score], mistakes(run)
     matching, first = len(selection.examples), extremes(score)[ORDERS.index(state.order)]
-    which = "examples" if matching == len(run) else f"of {counted(len(run), 'example')} match"
+    which = "examples" if matching == len(run) else f"of {len(run):,} match"
     said = f"{matching:,} {which}, the {first} by {as_markdown(score.inline_label)} first."
     if wrong is None or not matching:
         return said
