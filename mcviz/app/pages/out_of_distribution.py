@@ -4,23 +4,19 @@ from mcviz.app.navigation import OUT_OF_DISTRIBUTION, PROBE, begin, require_clas
 from mcviz.app.ood import load_scores, render_findings, render_first_comparison, render_given_sets
 from mcviz.app.resources import has
 from mcviz.app.state import PageState
-from mcviz.app.wording import counted
+from mcviz.app.wording import as_markdown
 from mcviz.runs import Run
 
 
-def describe_sets(run: Run, _state: PageState) -> str:
-    """Say of how many sets the scores are known."""
+def describe_verdict(run: Run, _state: PageState) -> str:
+    """Say how many inputs of other kinds the verdict stops, where that is known."""
     found = load_scores(run) if has(run, "classes") else None
     if found is None or not found.sets:
         return f"How many inputs that the model was not made for are stopped, and how many like the run's {len(run):,}."
-    inputs = sum(len(each.confidence) for each in found.sets)
-    return (
-        f"{counted(inputs, 'input')} that the model was not made for, in {counted(len(found.sets), 'set')}, are "
-        f"compared with the run's {counted(len(run), 'example')}."
-    )
+    return as_markdown(found.sentences[0])
 
 
-run, state = begin(OUT_OF_DISTRIBUTION, describe_sets)
+run, state = begin(OUT_OF_DISTRIBUTION, describe_verdict)
 require_classes(
     run,
     "This page is about probabilities of classes. How unusual an input is to a regression is shown on Probe, by "
