@@ -152,7 +152,7 @@ def test_a_page_begins_with_a_sentence_of_the_run_s_own_figures(open_page: OpenP
 def test_the_bar_has_every_entry_also_for_a_run_of_which_a_page_has_little_to_say(
     open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mcviz.write_run(tmp_path / "values", np.zeros((2, 5, 1)), task="regression")
+    mcviz.write_run(tmp_path / "values", np.arange(10.0).reshape(2, 5, 1), task="regression")
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     for page in ("overview", "trust", "review", "probe", "out_of_distribution", "side_by_side", "story", "compare"):
         app = open_page(page)

@@ -17,7 +17,7 @@ PHONE = {"width": 390, "height": 844}
 BOXES = """() => [...document.querySelectorAll(".st-key-bar, .st-key-bar :is(a, input, button), .st-key-copy-link")]
   .filter((each) => each.checkVisibility()).map((each) => {
     const {x, y, width, height} = each.getBoundingClientRect();
-    return [each.textContent || each.className, x, y, width, height];
+    return [each.matches(".st-key-bar") ? "the bar" : each.textContent, x, y, width, height];
   })"""
 IS_ON_TOP = """link => {
   const {x, y} = link.getBoundingClientRect();
@@ -68,7 +68,7 @@ def test_the_menus_of_a_phone_hold_all_pages_and_the_rest(page: Page) -> None:
     links = page.locator(".st-key-bar-pages").get_by_role("link")
     expect(links).to_have_count(0)
     pages.press("Enter")
-    assert links.all_inner_texts() == [entry.title for entry in ENTRIES]
+    expect(links).to_have_text([entry.title for entry in ENTRIES])
     page.keyboard.press("Escape")
     expect(links).to_have_count(0)
     expect(pages).to_be_focused()
@@ -117,13 +117,12 @@ def test_what_has_the_focus_is_never_under_the_bar(page: Page) -> None:
         assert not page.evaluate(IS_HIDDEN_BY_BAR), page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
 
 
-def test_a_chart_in_full_screen_lies_above_the_bar(page: Page) -> None:
-    opened(page, "/overview")
-    chart = page.get_by_test_id("stFullScreenFrame").filter(has=page.locator(".js-plotly-plot")).first
-    chart.hover()
-    chart.get_by_role("button", name="Fullscreen").click()
+def test_what_is_in_full_screen_lies_above_the_bar(page: Page) -> None:
+    opened(page, "/runs")
+    page.get_by_test_id("stDataFrame").hover()
+    page.get_by_role("button", name="Fullscreen").click()
     page.wait_for_function("() => !document.elementFromPoint(30, 20).closest('.st-key-bar')")
-    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Close fullscreen").click()
     page.wait_for_function("() => document.elementFromPoint(30, 20).closest('.st-key-bar')")
 
 

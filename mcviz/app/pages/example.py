@@ -32,7 +32,7 @@ from mcviz.app.state import (
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import CloserLook, ExampleContext, load_example
 from mcviz.app.views.look_panel import explain_example, send_steps_ahead
-from mcviz.app.wording import all_as_markdown, as_markdown, extremes
+from mcviz.app.wording import all_as_markdown, as_inline_markdown, as_markdown, extremes
 from mcviz.measures.similarity import most_similar
 from mcviz.runs import Run
 
@@ -198,7 +198,7 @@ def describe_example(run: Run, state: PageState) -> str:
     label = f"; its label is **{as_markdown(text.label)}**" if text.label else ""
     return (
         f"Example {example:,} is predicted as **{as_markdown(text.prediction)}**{label}. Its {score.inline_label} is "
-        f"{as_markdown(score.format(row[state.score]))}."
+        f"{as_inline_markdown(score.format(row[state.score]))}."
     )
 
 

@@ -8,7 +8,7 @@ from mcviz.app.resources import check_needs, has, ranking, run_scores, table
 from mcviz.app.selection import mistakes
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
-from mcviz.app.wording import as_markdown, counted, mistakes_sentence
+from mcviz.app.wording import as_inline_markdown, counted, mistakes_sentence
 from mcviz.runs import Run
 
 TILES = 8
@@ -58,7 +58,7 @@ def describe_run(run: Run, _state: PageState) -> str:
     examples = counted(len(run), "example")
     if run.manifest.quality is not None:
         quality = run.task.format_quality(run.manifest.quality, run.manifest.unit)
-        measured = f"On {examples} the ensemble's {run.task.quality_name} is {as_markdown(quality)}."
+        measured = f"On {examples} the ensemble's {run.task.quality_name} is {as_inline_markdown(quality)}."
         wrong = mistakes(run)
         if wrong is None:
             return measured

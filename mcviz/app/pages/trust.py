@@ -22,9 +22,11 @@ from mcviz.runs import Run
 
 def describe_trust(run: Run, state: PageState) -> str:
     """Say whether the ensemble is calibrated, where labels tell it."""
-    if has(run, "classes") and has(run, "labels") and len(run) >= LEAST_LABELLED:
-        return calibration_verdict(run, state)
-    return f"How far the probabilities of {counted(len(run), 'example')} can be trusted."
+    if has(run, "classes") and has(run, "labels"):
+        return calibration_verdict(run, state) if len(run) >= LEAST_LABELLED else "There is one example."
+    if has(run, "classes"):
+        return f"Without labels, how good the predictions of {counted(len(run), 'example')} are can only be estimated."
+    return f"This run predicts numbers for {counted(len(run), 'example')}, and no probabilities."
 
 
 run, state = begin(TRUST, describe_trust)
