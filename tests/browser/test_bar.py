@@ -76,7 +76,7 @@ def test_the_menus_of_a_phone_hold_all_pages_and_the_rest(page: Page) -> None:
     for role, name in (("button", "About this run"), ("button", "Copy link"), ("link", "Present")):
         expect(page.get_by_role(role, name=name)).to_be_in_viewport(ratio=1)
     page.get_by_role("button", name="About this run").click()
-    expect(page.get_by_text("500 passes")).to_be_visible()
+    expect(page.get_by_text("10,000 images, with labels")).to_be_visible()
     page.keyboard.press("Escape")
     pages.click()  # one menu at a time
     expect(page.get_by_role("button", name="Copy link")).to_be_hidden()
