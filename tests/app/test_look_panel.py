@@ -27,7 +27,7 @@ def asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> Any:
             found.append(found[-1].replace(**changes))
 
         monkeypatch.setattr(look_panel, "latest_state", lambda: found[-1])
-        monkeypatch.setattr(look_panel, "go", gone)
+        monkeypatch.setattr(look_panel, "update_state", gone)
         monkeypatch.setattr(look_panel, "rerun_fragments", lambda *_: None)
         monkeypatch.setattr(look_panel, "queue_toast", lambda words, _: told.append(words))
         monkeypatch.setattr(look_panel, "session_store", lambda: kept)
