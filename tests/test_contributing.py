@@ -49,7 +49,7 @@ from mcviz.app.navigation import PAGES
 assert "Labels" in [page.title for page in PAGES]
 app = open_page("labels")
 assert app.title[0].value == "Labels"
-assert "Labels" in [link.proto.label for link in app.get("page_link")]
+assert "Labels" in [link.proto.label for link in opened("trust").get("page_link")]
 """,
     "A filter": """
 from tests.app.opening import open_popovers

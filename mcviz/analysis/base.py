@@ -26,7 +26,7 @@ LEAST_LABELLED = 2  # examples, one half of which calibrates the other
 REVIEWED_SHARE = 0.05  # of the examples, that a person might look at again
 REGRESSION_ADVICE = (
     "Of a regression, the dashboard shows how wrong it is, on Overview; and whether its scores find the errors and its "
-    "intervals hold the labels, on Uncertain examples under Errors and Intervals. On the command line, `mcviz trust` "
+    "intervals hold the labels, on Explore under Errors and Intervals. On the command line, `mcviz trust` "
     "prints these figures, and `mcviz compare` compares two."
 )
 

@@ -27,7 +27,7 @@ from mcviz.app.resources import (
     run_scores,
 )
 from mcviz.app.selection import filter_mask, select
-from mcviz.app.state import PageState, choose_name, quote, state_widget_args
+from mcviz.app.state import PageState, choose_name, quote, state_widget_args, update_state
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
 from mcviz.app.views.look_panel import render_gallery
@@ -35,9 +35,29 @@ from mcviz.app.views.scatter import COLOURINGS, render_scatter_chart
 from mcviz.app.wording import all_as_markdown, as_markdown
 from mcviz.errors import McvizError
 from mcviz.runs import Run
+from mcviz.text import one_line
 
 MOST_CHANGED = 5  # examples that changed, of each kind: a row
 COMPARED_WIDTH = 220  # pixels, of an example in both runs
+
+
+def choose_other(run: Run, state: PageState) -> None:
+    """Render the choice of the run that is compared with, where there are several."""
+    others = [name for name in run_paths() if name != run.name]
+    if others:
+        st.selectbox(
+            "Compare with",
+            others,
+            format_func=one_line,
+            placeholder="Choose a run",
+            width=320,
+            **state_widget_args(
+                "other",
+                state.other if state.other in others else None,
+                lambda new: update_state(other=new or ""),
+                may_be_empty=True,
+            ),
+        )
 
 
 def load_other(run: Run, state: PageState) -> Run:

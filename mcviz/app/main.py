@@ -5,9 +5,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from mcviz.app.bar import current_person, render_bar
 from mcviz.app.components.keys import page_listeners
 from mcviz.app.failures import refusal, show_failures
-from mcviz.app.navigation import PAGES, current_person, render_navigation
+from mcviz.app.navigation import OVERVIEW, PAGES
 from mcviz.app.server import prepare_server
 from mcviz.app.state import finish_page, start_page, sync_from_url
 from mcviz.errors import InvalidInputError
@@ -30,14 +31,12 @@ def main() -> None:
     # Before the navigation: or else the browser asks a font server for the icon of the page.
     st.set_page_config(page_icon=ICON, layout="wide")
     st.html(HERE / "page.css")
+    st.html(HERE / "bar.css")
     page_listeners()
-    page = st.navigation(
-        [st.Page(each.script, title=each.title, icon=each.icon, default=each is PAGES[0]) for each in PAGES],
-        position="hidden",
-    )
+    page = st.navigation([OVERVIEW.declare(root=True), *(each.declare() for each in PAGES)], position="hidden")
     st.set_page_config(page_title=f"{page.title} · mcviz")
     sync_from_url(page.title)
     with show_failures(page.title):
-        render_navigation()
+        render_bar()
         page.run()
     finish_page()

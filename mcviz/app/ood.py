@@ -84,8 +84,7 @@ def render_given_sets(run: Run, scores: OODScores) -> None:
 
 def render_findings(run: Run, scores: OODScores, state: PageState) -> None:
     """Render the findings: sentences, the AUROC of a few detectors, the table of all, and the details of one cell."""
-    first, *others = map(as_markdown, scores.sentences)
-    st.markdown(f"**{first}** {' '.join(others)}")
+    st.markdown(" ".join(map(as_markdown, scores.sentences[1:])))  # the first stands below the title
     _render_dots(run, scores)
     st.header("Every detector", anchor=False)
     _render_table(scores)

@@ -73,7 +73,7 @@ MISSING: dict[RunPart, tuple[str, str]] = {
     ),
 }
 WITHOUT_LABELS = (
-    "Trust estimates its accuracy by a labelled run of the same model, and on Review people give examples labels. "
+    "Trust estimates its accuracy by a labelled run of the same model, and on Label people give examples labels. "
 )
 NOT_IMPORTED: dict[RunPart, str] = {
     "labels": "These passes were imported without labels. {ways}To see how good they are, import them again with "

@@ -62,6 +62,14 @@ def select(run: Run, state: PageState) -> Selection:
     return Selection(run, state, order[filter_mask(run, state.filters)[order]])
 
 
+@cached_for_run(table_key, max_entries=8)
+def mistakes(run: Run) -> np.ndarray | None:
+    """Return (N,) bool: which predictions are wrong; None where nobody knows, or none is right or wrong."""
+    if not has(run, "labels") or not has(run, "classes"):
+        return None
+    return ~table(run)["correct"].to_numpy(bool)
+
+
 @cached_for_run(table_key, max_entries=32)
 def filter_mask(run: Run, filters: Filters) -> np.ndarray:
     """Return (N,) bool: the examples of a run that pass every filter; shared, so not to be written to."""
@@ -74,11 +82,14 @@ def filter_mask(run: Run, filters: Filters) -> np.ndarray:
 
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Counting probable label errors …")
+def probable_label_errors(run: Run) -> str:
+    """Say how many labels of a run are expected to be wrong; "" of one example."""
+    return label_errors_sentence(count_label_errors(run), len(run)) if len(run) >= LEAST_LABELLED else ""
+
+
 def label_error_words(run: Run) -> str:
     """Say how many labels of a run are expected to be wrong, and what that takes; "" of one example."""
-    if len(run) < LEAST_LABELLED:
-        return ""
-    return f"{label_errors_sentence(count_label_errors(run), len(run))} {OUT_OF_FOLD}"
+    return f"{probable_label_errors(run)} {OUT_OF_FOLD}" if len(run) >= LEAST_LABELLED else ""
 
 
 def find_rank(example: int, order: np.ndarray) -> int:

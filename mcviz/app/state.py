@@ -225,7 +225,7 @@ class PageState:
     wanted: Annotated[float, Meta(ge=0, le=1e12)] | None = None  # how much of that; None for the usual
     mistake_costs: Annotated[float, Meta(ge=0, le=1e9)] = 100.0  # that nobody sees
     look_costs: Annotated[float, Meta(ge=0, le=1e9)] = 1.0  # of an example, in the same unit
-    part: Name = ""  # of the page Review
+    part: Name = ""  # of the page Label
     closer_look: Name = ""  # at one example
     first_class: Annotated[Whole | None, _CLASS] = None  # None for the likeliest
     second_class: Annotated[Whole | None, _CLASS] = None  # None for the next

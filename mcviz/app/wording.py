@@ -18,6 +18,7 @@ MASKS = {
     "network. Single passes then differ less in quality than members of an ensemble would.",
 }
 MOST_LISTED = 4  # numbers of a mean
+MOST_FIRST = 200  # examples, among which mistakes are counted; of few examples a fifth
 MOST_VOTED = 3  # classes of the votes that are named; the rest is counted
 RIVAL = 0.5  # of the likeliest class's mean probability, from which on a class is one that the ensemble is torn by
 CONFIDENT = 0.95  # a mean probability above which, with as many votes, there is no uncertainty to explain
@@ -93,6 +94,22 @@ def counted(count: int, noun: str) -> str:
     """A number of things, such as "1 pass" or "10,000 examples"."""
     plural = "es" if noun.endswith("s") else "s"
     return f"{count:,} {noun}{'' if count == 1 else plural}"
+
+
+def mistakes_sentence(wrong: np.ndarray, first: str) -> str:
+    """Say how many predictions are wrong, and how many of these come first.
+
+    Args:
+        wrong: (n,) bool: whether each prediction is wrong, in an order.
+        first: what the first ones of the order are, with a place for their number.
+    """
+    count, most = int(wrong.sum()), min(MOST_FIRST, len(wrong) // 5)
+    if not count:
+        return "No prediction is wrong."
+    said, early = f"{counted(count, 'prediction')} {'is' if count == 1 else 'are'} wrong", int(wrong[:most].sum())
+    if not most:
+        return f"{said}."
+    return f"{said}; {early:,} of these {'is' if early == 1 else 'are'} among {first.format(f'{most:,}')}."
 
 
 def as_sentence(text: str) -> str:

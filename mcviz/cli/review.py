@@ -37,4 +37,4 @@ def export(run: str, to: str | None, to_folders: str | None, yes: bool) -> None:
     if without:
         say(f"Left out, since nobody named their class: {without:,}.")
     if disputed := len(known.disagreements()):
-        say(f"Disputed, to be settled on the page Review: {disputed:,}.")
+        say(f"Disputed, to be settled on the page Label: {disputed:,}.")

@@ -302,9 +302,9 @@ def acquire() -> None:
     """Write the examples of RUN whose labels would tell the model most, the first to be labelled first."""
 
 
-@commands.group(short_help="Take away what people decided on the page Review.")
+@commands.group(short_help="Take away what people decided on the page Label.")
 def review() -> None:
-    """Take away what people decided on the page Review."""
+    """Take away what people decided on the page Label."""
 
 
 @review.command("export", short_help="Write corrected labels, or move files to their classes.")

@@ -11,7 +11,7 @@ SECONDS = 120  # that a page may take
 
 
 def open_popovers(app: AppTest, are_open: bool = True) -> None:
-    """Let the popovers of Uncertain examples be open when it is drawn, since closed ones have no content."""
+    """Let the popovers of Explore be open when it is drawn, since closed ones have no content."""
     for label in ("Filters", "Refer", "Sample again"):
         app.session_state[f"popover-{label}"] = are_open
 

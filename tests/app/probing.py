@@ -34,6 +34,20 @@ def words(app: AppTest) -> str:
     return "\n".join([*(str(element.value) for kind in kinds for element in kind), *sentences(app)])
 
 
+def about_run(app: AppTest) -> str:
+    """What the bar says of the run."""
+    elements = list(app.main)
+    titles = [place for place, each in enumerate(elements) if each.type == "title"]
+    return "\n".join(each.value for each in elements[: titles[0]] if each.type == "markdown")
+
+
+def paragraphs(app: AppTest) -> list[str]:
+    """What the page says in Markdown: first the sentence below its title."""
+    elements = list(app.main)
+    titles = [place for place, each in enumerate(elements) if each.type == "title"]
+    return [each.value for each in elements[titles[0] :] if each.type == "markdown"]
+
+
 def button(app: AppTest, label: str):
     return next(each for each in app.button if each.label.startswith(label))
 

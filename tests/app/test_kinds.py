@@ -23,7 +23,7 @@ from mcviz.app.views import VIEWS, filter_bar
 from mcviz.reviews import open_reviews
 from tests.app.kinds import EXAMPLES, KINDS, REGRESSIONS
 from tests.app.opening import open_popovers, opened_page
-from tests.app.probing import widget, words
+from tests.app.probing import about_run, widget, words
 from tests.cases import one_in
 
 PAGES = [
@@ -156,7 +156,7 @@ def test_a_class_of_very_many_is_found_by_typing() -> None:
 
 @pytest.mark.parametrize(("run", "said_so"), [("icons-features", True), ("wide-standardised", False)])
 def test_stretched_colours_and_known_preprocessing_are_in_the_runs_information(run: str, said_so: bool) -> None:
-    information = opened("overview", run).caption[0].help
+    information = about_run(opened("overview", run))
     assert ("stretched from the lowest value" in information) == said_so
     assert ("divided by 255 and less the mean 0.485, 0.456, 0.406" in information) == (not said_so)
 

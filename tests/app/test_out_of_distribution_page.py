@@ -17,7 +17,7 @@ from mcviz.measures.ood import DETECTORS, VERDICT
 from mcviz.runs.ood_scores import OODScores, load_ood_scores, save_ood_scores
 from mcviz.sampling import Sampler
 from mcviz.sampling.ood import compute_ood_scores
-from tests.app.probing import button, words
+from tests.app.probing import button, paragraphs, words
 from tests.sampling.ood_runs import CLASSES, photograph_run, photographs, row_run, text_run
 
 ROOT = Path(__file__).parents[2]
@@ -76,9 +76,9 @@ def shipped(monkeypatch: pytest.MonkeyPatch, open_page: OpenPage) -> OpenPage:
 def test_the_shipped_run_comes_with_its_figures_and_says_three_sentences(shipped: OpenPage) -> None:
     app, found = shipped(), load_ood_scores(mcviz.open_run(ROOT / "cache" / "mnist-cnn"))
     assert found is not None
-    assert app.title[0].value == "Does the model notice what it was not made for?"
+    assert app.title[0].value == "Out of distribution"
     for sentence in found.sentences:
-        assert sentence in app.markdown[0].value.replace("\\", "").replace("**", "")
+        assert sentence in " ".join(paragraphs(app)[:2]).replace("\\", "")
     low, high = found.stopped_by_chance
     assert f"held-out examples {100 * found.own.stopped.value:.1f}% are stopped" in words(app)
     assert f"chance explains {100 * low:.1f}% to {100 * high:.1f}%" in words(app)
@@ -104,7 +104,7 @@ def test_what_is_asked_for_is_computed_kept_and_shown(open_page: OpenPage, cache
     assert not app.dataframe
     button(app, "Compare").click().run()
     assert not app.exception
-    assert app.markdown[0].value.startswith("**The verdict stops ")
+    assert paragraphs(app)[0].startswith("The verdict stops ")
     assert load_ood_scores(mcviz.open_run(cache / "photos")) is not None
     assert "Turned by 90°" in app.dataframe[0].value.index
     assert set(CLASSES) & set(re.findall(r"predicted: (\w+)", words(app))), "classes by their names"

@@ -14,7 +14,7 @@ from mcviz import Run
 from mcviz.measures import SCORES, most_uncertain_first
 from tests.app.keeping import kept_of
 from tests.app.opening import open_popovers
-from tests.app.probing import widget
+from tests.app.probing import about_run, paragraphs, widget
 from tests.cases import one_in
 from tests.runs.making import make, some_images
 
@@ -130,6 +130,45 @@ def test_overview_shows_the_accuracies_that_the_passes_give(open_page: OpenPage,
         "One MC pass, on average: accuracy": f"{correct.mean() / len(labels):.2%}",
         "MC ensemble: accuracy": f"{right_together / len(labels):.2%}",
     }
+
+
+def test_a_page_begins_with_a_sentence_of_the_run_s_own_figures(open_page: OpenPage, run: Run) -> None:
+    scores = run.scores()
+    wrong = ~scores["correct"].astype(bool)
+    first = int(wrong.iloc[most_uncertain_first("max_probability", scores["max_probability"].to_numpy())[:200]].sum())
+    said = f"{wrong.sum()} predictions are wrong; {first} of these are among the"
+    overview = paragraphs(open_page("overview"))[0]
+    assert overview.startswith("On 10,000 examples the ensemble's accuracy is 99.30%. ")
+    assert said in overview
+    explore = paragraphs(open_page("uncertain"))[0]
+    assert explore == f"10,000 examples, the most uncertain by max probability first. {said} first 200."
+    fours = int(((scores["label"] == 4) & wrong).sum())
+    explore = paragraphs(open_page("uncertain", label="4", correct="wrong"))[0]
+    assert explore.startswith(
+        f"{fours} of 10,000 match, the most uncertain by max probability first. {fours} predictions"
+    )
+
+
+def test_the_bar_has_every_entry_also_for_a_run_of_which_a_page_has_little_to_say(
+    open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mcviz.write_run(tmp_path / "values", np.arange(10.0).reshape(2, 5, 1), task="regression")
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    for page in ("overview", "trust", "review", "probe", "out_of_distribution", "side_by_side", "story", "compare"):
+        app = open_page(page)
+        assert not app.exception
+        links = [each.proto.label for each in app.get("page_link")]
+        assert links[:8] == ["mcviz", "Overview", "Explore", "Trust", "Label", "Probe", "Runs", "Present"]
+    for page, link in (("uncertain", "Side by side"), ("uncertain", "One example"), ("probe", "Out of distribution")):
+        assert link in [each.proto.label for each in open_page(page).get("page_link")]
+
+
+def test_the_path_of_overview_shows_what_the_root_shows(open_page: OpenPage) -> None:
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120).run()
+    assert app.title[0].value == "Overview"
+    overview = next(each.proto for each in app.get("page_link") if each.proto.label == "Overview")
+    assert overview.page == "overview"
+    assert paragraphs(open_page("overview")) == paragraphs(app)
 
 
 @pytest.mark.parametrize("score", SCORES)
@@ -344,9 +383,11 @@ def test_where_nothing_passes_a_chart_view_says_so_once(open_page: OpenPage, vie
 
 
 def test_the_run_s_information_says_how_its_masks_were_drawn(open_page: OpenPage) -> None:
-    caption = open_page("overview").caption[0]
-    assert caption.value == "**mnist-cnn** · 10,000 examples · 500 passes · masks `per_pass` · seed 0"
-    assert "share one draw" in caption.help
+    said = about_run(open_page("overview"))
+    assert "**mnist-cnn** · 10,000 examples · 500 passes · masks `per_pass` · seed 0" in said
+    assert "**Data**: 10,000 images, with labels." in said
+    assert "**Model**: reference\\_network, kept in the run." in said
+    assert "share one draw" in said
 
 
 @pytest.mark.parametrize("view", ["table", "scatter", "gallery"])

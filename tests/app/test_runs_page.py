@@ -128,7 +128,7 @@ def test_how_a_run_was_made_is_said_in_words(cache: Path) -> None:
 def test_an_opened_run_is_shown_on_the_overview(cache: Path) -> None:
     app = opened("values")
     press(app, "open")
-    assert app.title[0].value == "What is this model uncertain about?"
+    assert app.title[0].value == "Overview"
     assert app.query_params["run"] in ("values", ["values"])
 
 

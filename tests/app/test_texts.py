@@ -20,7 +20,7 @@ from mcviz.text import one_line
 from tests.app.hostile import HOSTILE
 from tests.app.kinds import EXAMPLES, FEW_TEXTS, TEXTS
 from tests.app.live_texts import CLASSES, RUN, live_texts
-from tests.app.probing import OpenProbe, button, table, verdict_figures, widget, words
+from tests.app.probing import OpenProbe, about_run, button, table, verdict_figures, widget, words
 from tests.app.test_kinds import OF_IMAGES, opened, said
 from tests.cases import one_in
 
@@ -155,7 +155,7 @@ def test_no_page_of_a_live_run_of_texts_says_anything_of_images(
 
 @pytest.mark.usefixtures("_live")
 def test_the_information_of_a_run_of_texts_says_nothing_of_images() -> None:
-    information = opened("overview", RUN).caption[0].help
+    information = about_run(opened("overview", RUN))
     assert "**Preprocessing**: taken as they are. The model makes numbers of the words by itself." in information
     assert not OF_IMAGES.search(information)
 

@@ -14,7 +14,7 @@ from mcviz.analysis.trust import compute_convergence
 from mcviz.app.trust.details import DETAILS
 from tests.app.kinds import passes
 from tests.app.opening import opened_page
-from tests.app.probing import calibration_figures, words
+from tests.app.probing import calibration_figures, paragraphs, words
 from tests.cases import one_in
 
 Made = tuple[np.ndarray, dict]
@@ -144,21 +144,21 @@ def test_ways_to_predict_are_those_of_the_run(shown: tuple[mcviz.Run, AppTest]) 
     mistakes = not run.scores()["correct"].all()
     assert ("Deterministic max probability" in said) == (run.deterministic_probs is not None and mistakes)
     assert ("that of the deterministic model" in said) == (run.deterministic_probs is not None)
-    verdict = app.markdown[0].value
+    verdict = paragraphs(app)[0]
     gap = run.mean_probs.max(axis=1).mean() - run.scores()["correct"].mean()
     assert "over-confident by" not in verdict or gap > 0
     assert "under-confident by" not in verdict or gap < 0
 
 
 def test_what_a_certain_and_half_wrong_model_is_worth_is_said(cache: Path) -> None:
-    assert "over-confident by" in opened(cache, "certain").markdown[0].value
-    assert "under-confident by" in opened(cache, "all-right").markdown[0].value
-    assert "over-confident by" in opened(cache, "all-wrong").markdown[0].value
+    assert "over-confident by" in paragraphs(opened(cache, "certain"))[0]
+    assert "under-confident by" in paragraphs(opened(cache, "all-right"))[0]
+    assert "over-confident by" in paragraphs(opened(cache, "all-wrong"))[0]
 
 
 def test_two_examples_are_no_verdict_and_the_interval_of_their_nll_allows_for_unseen_mistakes(cache: Path) -> None:
     app = opened(cache, "two-examples")
-    assert app.markdown[0].value.startswith("**There are too few ")
+    assert paragraphs(app)[0].startswith("There are too few ")
     assert "Of so few mistakes, those of NLL and Brier score hold whatever unseen mistakes cost." in words(app)
     figures = calibration_figures(app)
     has_interval = figures[["NLL, nats", "Brier score"]].apply(lambda column: column.str.contains(" to "))

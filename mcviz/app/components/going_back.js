@@ -2,7 +2,7 @@
    and on the same tile or field. */
 const PATIENCE = 10_000; // milliseconds until a page that does not get as long as it was is left as it is
 const AT_REST = 300; // milliseconds that a place has to hold
-const TITLE = ".st-key-page-title"; // of the page, which is gone before the address where another page comes
+const HEAD = ".st-key-page-head"; // of the page, which is gone before the address where another page comes
 const places = (window.mcvizPlaces ??= {}); // where somebody was, by page
 
 function keyOf(found) {
@@ -36,7 +36,7 @@ class GoingBack {
   }
 
   note() {
-    if (this.wanted || !document.querySelector(TITLE)) return;
+    if (this.wanted || !document.querySelector(HEAD)) return;
     this.noteWhere();
     places[this.page] = { top: scroller()?.scrollTop ?? 0, ...focused() };
   }

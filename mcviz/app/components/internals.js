@@ -3,11 +3,13 @@
 
 // Streamlit's page. Its classes `st-key-…` are not among these: they are offered.
 
-const TAKES_KEYS = '[data-testid="stDataFrame"], [data-testid="stPopoverBody"]'; // widgets with keys of their own
+const POPOVER = '[data-testid="stPopoverBody"]';
+const TAKES_KEYS = `[data-testid="stDataFrame"], ${POPOVER}`; // widgets with keys of their own
 const SKIP_LINK = '[data-testid="stSkipToContent"]'; // to the main content
+const SIDEBAR = ':is([data-testid="stExpandSidebarButton"], [data-testid="stSidebarCollapseButton"] button)'; // opens it, closes it
 const PICTURE = "picture-of-example"; // the key of its container
 const WAITING = "mcviz-waiting"; // a class of the main block: the example is another one, and the rest is to come
-const LINKS = ":is(.st-key-navigation, .st-key-filter-bar) a"; // to other pages, which carry the address along
+const LINKS = ":is(.st-key-bar, .st-key-page-head, .st-key-filter-bar) a"; // to other pages, which carry the address along
 const BUTTON = '[data-testid="stButton"] button'; // not one that is a part of another widget
 const STALE = "[data-stale=true]"; // a widget that was replaced, until the new one is drawn
 const RETAINED = "[data-retained]"; // and a moment longer, hidden
@@ -19,6 +21,15 @@ function appRoot() {
 /* "running" while a page is drawn, "notRunning" once it is, and others before that. */
 function scriptState() {
   return appRoot()?.dataset.testScriptState;
+}
+
+/* Calls `call` now, whenever a page begins to be drawn or is drawn, and whenever the sidebar was opened or closed. */
+function onNewPage(call) {
+  const watching = new MutationObserver(call);
+  watching.observe(appRoot(), { attributeFilter: ["data-test-script-state"] });
+  watching.observe(document.querySelector('[data-testid="stHeader"]'), { childList: true, subtree: true });
+  call();
+  return watching;
 }
 
 function mainBlock() {

@@ -151,7 +151,7 @@ class Look {
     const act = Object.keys(ACTS).find((name) => ACTS[name].key === event.key.toLowerCase());
     if (event.key === "ArrowRight") this.step(1);
     else if (event.key === "ArrowLeft") this.step(-1);
-    else if (event.key === "Enter" && (tile || !target.closest("button, a"))) this.act("open", example);
+    else if (event.key === "Enter" && (tile || !target.closest("button, a, summary"))) this.act("open", example);
     else if (act && !event.repeat) this.act(act, example);
     else return;
     event.preventDefault();

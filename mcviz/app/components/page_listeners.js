@@ -2,6 +2,7 @@
    them, and the browser scrolls; of a tap it makes a click, which plotly hears. One finger selects on a chart once its
    toolbar's lasso or box was tapped, and then the page scrolls again. */
 const SELECTING = "mcvizSelecting";
+const MENUS = ".st-key-bar details[open]";
 
 function chartOf(event) {
   return event.target instanceof Element ? event.target.closest(CHART) : null;
@@ -22,29 +23,50 @@ const touching = {
   },
 };
 
-/* Streamlit's link to the main content leads to where the links to all pages are: on to what is behind them. */
+/* Streamlit's link to the main content leads to where the bar is: on to what is behind it. */
 const skipping = {
   click: (event) => {
-    const title = event.target.closest?.(SKIP_LINK) && document.querySelector(".st-key-page-title");
-    if (!title) return;
-    title.tabIndex = -1;
-    setTimeout(() => title.focus()); // after Streamlit has done so elsewhere
+    const head = event.target.closest?.(SKIP_LINK) && document.querySelector(".st-key-page-head");
+    if (!head) return;
+    head.tabIndex = -1;
+    setTimeout(() => head.focus()); // after Streamlit has done so elsewhere
   },
 };
+
+/* The menus of the bar close at a click elsewhere, and at Escape. What opens above one, such as a list, is a part of it. */
+const menus = {
+  click: ({ target }) => {
+    const above = target.closest?.(`.st-key-bar-about, .st-key-copy-link, ${POPOVER}`);
+    for (const menu of above ? [] : document.querySelectorAll(MENUS)) {
+      if (!menu.contains(target)) menu.open = false;
+    }
+  },
+  keydown: ({ key }) => {
+    const menu = key === "Escape" && document.querySelector(MENUS);
+    if (!menu || document.querySelector(POPOVER)) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  },
+};
+
+/* The sidebar holds the filters of a page, and what opens and closes it is called so. */
+function nameSidebar() {
+  document.querySelectorAll(SIDEBAR).forEach((button) => button.setAttribute("aria-label", "Filters"));
+}
 
 export default function ({ setTriggerValue }) {
   shortenHistory();
   const listening = new AbortController();
-  for (const listeners of [touching, goingBack(), skipping]) {
+  for (const listeners of [touching, goingBack(), skipping, menus]) {
     for (const [kind, listener] of Object.entries(listeners)) {
       window.addEventListener(kind, listener, { capture: true, passive: true, signal: listening.signal });
     }
   }
   // A server that was started anew knows nothing of the page, and would pass over the first click on it: it draws the
   // page again before that.
-  const watching = onReconnect(() => setTriggerValue("reconnected", true));
+  const watching = [onReconnect(() => setTriggerValue("reconnected", true)), onNewPage(nameSidebar)];
   return () => {
     listening.abort();
-    watching.disconnect();
+    watching.forEach((each) => each.disconnect());
   };
 }

@@ -15,7 +15,7 @@ from mcviz.app.filters import Filters
 from mcviz.app.kinds import render_example
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
 from mcviz.app.probe.explanations import explanations_for
-from mcviz.app.resources import available, details, format_facts, ranking, run_scores
+from mcviz.app.resources import available, details, format_facts, ranking, run_scores, table
 from mcviz.app.selection import Selection, components, find_rank, select
 from mcviz.app.state import (
     CONFIDENT_FIRST,
@@ -32,7 +32,7 @@ from mcviz.app.state import (
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import CloserLook, ExampleContext, load_example
 from mcviz.app.views.look_panel import explain_example, send_steps_ahead
-from mcviz.app.wording import all_as_markdown, as_markdown, ranking_end_labels
+from mcviz.app.wording import all_as_markdown, as_inline_markdown, as_markdown, ranking_end_labels
 from mcviz.measures.similarity import most_similar
 from mcviz.runs import Run
 
@@ -181,9 +181,26 @@ def steps_from(example: int, examples: np.ndarray) -> dict[str, int]:
     return {key: int(examples[rank + step]) for step, key in STEPS.items() if 0 <= rank + step < len(examples)}
 
 
-run, state = begin(EXAMPLE)
+def open_example(run: Run, state: PageState) -> int:
+    """Return the example that the address names, or else the most uncertain one."""
+    return int(ranking(run, run.first_score)[0]) if state.example is None else state.example
+
+
+def describe_example(run: Run, state: PageState) -> str:
+    """Say what is predicted for the example, and how uncertain that is."""
+    example, score = open_example(run, state), run_scores(run)[state.score]
+    row = table(run).iloc[example]
+    text = task_renderer(run).tile_text(run, row.to_dict())
+    label = f"; its label is **{as_markdown(text.label)}**" if text.label else ""
+    return (
+        f"Example {example:,} is predicted as **{as_markdown(text.prediction)}**{label}. Its {score.inline_label} is "
+        f"{as_inline_markdown(score.format(row[state.score]))}."
+    )
+
+
+run, state = begin(EXAMPLE, describe_example)
 renderer = task_renderer(run)
-example = int(ranking(run, run.first_score)[0]) if state.example is None else state.example
+example = open_example(run, state)
 selection = select(run, state)
 render_stepper(selection, example)
 context = load_example(run, state, example)

@@ -2,8 +2,21 @@
 
 from mcviz.app.navigation import OUT_OF_DISTRIBUTION, PROBE, begin, require_classes
 from mcviz.app.ood import load_scores, render_findings, render_first_comparison, render_given_sets
+from mcviz.app.resources import has
+from mcviz.app.state import PageState
+from mcviz.app.wording import as_markdown
+from mcviz.runs import Run
 
-run, state = begin(OUT_OF_DISTRIBUTION, "Does the model notice what it was not made for?")
+
+def describe_verdict(run: Run, _state: PageState) -> str:
+    """Say how many inputs of other kinds the verdict stops, where that is known."""
+    found = load_scores(run) if has(run, "classes") else None
+    if found is None or not found.sets:
+        return f"How many inputs that the model was not made for are stopped, and how many like the run's {len(run):,}."
+    return as_markdown(found.sentences[0])
+
+
+run, state = begin(OUT_OF_DISTRIBUTION, describe_verdict)
 require_classes(
     run,
     "This page is about probabilities of classes. How unusual an input is to a regression is shown on Probe, by "

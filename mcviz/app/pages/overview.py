@@ -4,10 +4,11 @@ import streamlit as st
 
 from mcviz.app.components.gallery import tiles
 from mcviz.app.navigation import OVERVIEW, UNCERTAIN, begin, link_to
-from mcviz.app.resources import check_needs, has, ranking, run_scores
+from mcviz.app.resources import check_needs, has, ranking, run_scores, table
+from mcviz.app.selection import mistakes
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
-from mcviz.app.wording import counted
+from mcviz.app.wording import as_inline_markdown, counted, mistakes_sentence
 from mcviz.runs import Run
 
 TILES = 8
@@ -36,7 +37,9 @@ def render_most_uncertain(run: Run, state: PageState) -> None:
     marked = "✗ marks a wrong prediction." if has(run, "labels") and task_renderer(run).marks_mistakes else ""
     st.caption(f"The examples with the {end} {score.inline_label}. {marked} Click one to open it.")
     tiles(run, state, ranking(run, score.name)[:TILES], 1, score.name, key="most-uncertain")
-    link_to(UNCERTAIN, "All examples, ranked", ":material/arrow_forward:")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        link_to(UNCERTAIN, "All examples, ranked", ":material/arrow_forward:")
+        render_help(run)
 
 
 def render_help(run: Run) -> None:
@@ -50,12 +53,24 @@ def is_imported(run: Run) -> bool:
     return run.manifest.origin.kind == "imported"
 
 
-run, state = begin(OVERVIEW, "What is this model uncertain about?", render_help)
+def describe_run(run: Run, _state: PageState) -> str:
+    """Say how good the ensemble is and whether it is uncertain of its mistakes; or how often the passes disagree."""
+    examples = counted(len(run), "example")
+    if run.manifest.quality is not None:
+        quality = run.task.format_quality(run.manifest.quality, run.manifest.unit)
+        measured = f"On {examples} the ensemble's {run.task.quality_name} is {as_inline_markdown(quality)}."
+        wrong = mistakes(run)
+        if wrong is None:
+            return measured
+        return f"{measured} {mistakes_sentence(wrong[ranking(run, run.first_score)], 'the {} most uncertain examples')}"
+    if "variation_ratio" in run_scores(run):
+        disagree = int((table(run)["variation_ratio"] > 0).sum())
+        return f"The passes disagree on {disagree:,} of {examples}, of which no labels are known."
+    return f"{examples} in {counted(run.passes, 'pass')}, of which no labels are known."
+
+
+run, state = begin(OVERVIEW, describe_run)
 labelled = check_needs(run, {"labels"})
-parts = "" if is_imported(run) else ", each with other parts of the model switched off"
-st.markdown(
-    f"Each example has {counted(run.passes, 'prediction')}{parts}. Where they disagree, the model is uncertain."
-)
 render_most_uncertain(run, state)
 if labelled:
     task_renderer(run).render_overview(run)

@@ -20,7 +20,7 @@ from mcviz.app.probe.verdict import (
 from mcviz.app.resources import available, check_needs
 from mcviz.app.state import PageState, choose_name, choose_segment, state_widget_args, update_state
 from mcviz.app.tasks import task_renderer
-from mcviz.app.wording import as_markdown
+from mcviz.app.wording import as_markdown, counted
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
 
@@ -107,7 +107,17 @@ def render_explanations(context: InputContext) -> None:
 
 
 st.html(Path(__file__).parents[1] / "probe" / "probe.css")
-run, state = begin(PROBE, "What does the model make of other inputs?")
+
+
+def describe_passes(run: Run, _state: PageState) -> str:
+    """Say how an input is predicted."""
+    return (
+        f"Each input is predicted in {counted(run.passes, 'pass')}, as the run's own {counted(len(run), 'example')} "
+        "were, and compared with them."
+    )
+
+
+run, state = begin(PROBE, describe_passes)
 inputs = kind_renderer(run).inputs
 if not inputs:
     st.info("The examples of this run are not in it, so nothing new can be made like them.", icon=":material/inbox:")

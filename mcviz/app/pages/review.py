@@ -3,19 +3,22 @@
 import numpy as np
 import streamlit as st
 
+from mcviz.analysis.labelling import OUT_OF_FOLD
+from mcviz.app.bar import current_person
 from mcviz.app.components.charts import render_empty_selection
 from mcviz.app.components.choosers import chips
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import REVIEW, UNCERTAIN, begin, current_person, link_to, require_classes
-from mcviz.app.resources import run_scores
+from mcviz.app.navigation import REVIEW, UNCERTAIN, begin, link_to, require_classes
+from mcviz.app.resources import has, run_scores
 from mcviz.app.review.decisions import render_queue
 from mcviz.app.review.results import render_results
-from mcviz.app.selection import LABEL_ERRORS, Selection, label_error_words, ranked_examples, select
-from mcviz.app.state import ORDERS, choose_name, choose_segment, session_store
-from mcviz.app.wording import as_markdown, ranking_end_labels
+from mcviz.app.selection import LABEL_ERRORS, Selection, probable_label_errors, ranked_examples, select
+from mcviz.app.state import ORDERS, PageState, choose_name, choose_segment, session_store
+from mcviz.app.wording import as_markdown, counted, ranking_end_labels
 from mcviz.permission import may_write, refusal
 from mcviz.reviews import open_reviews, summarise_reviews
 from mcviz.reviews.store import LONGEST_REVIEWER
+from mcviz.runs import Run
 from mcviz.text import printable
 
 REVIEWER = "reviewer"  # of the session
@@ -26,11 +29,20 @@ PARTS = {
     "results": "What came of it",
 }
 
-run, state = begin(REVIEW)
+
+def describe_queue(run: Run, _state: PageState) -> str:
+    """Say how many labels are probably wrong, or how many there are to give."""
+    if not has(run, "classes"):
+        return f"{counted(len(run), 'example')}, none of which has a class."
+    if has(run, "labels"):
+        return probable_label_errors(run)
+    return f"{counted(len(run), 'example')} without labels: say of the most uncertain ones first which class each is."
+
+
+run, state = begin(REVIEW, describe_queue)
 require_classes(
     run,
-    "This page is for runs whose model chooses among classes. The largest errors of a regression are on Uncertain "
-    "examples.",
+    "This page is for runs whose model chooses among classes. The largest errors of a regression are on Explore.",
     UNCERTAIN,
 )
 login = current_person()
@@ -77,7 +89,7 @@ else:
         st.caption(f"By {score.inline_label}, {first} first.", width="content")
         link_to(UNCERTAIN, "Choose other examples")
     if part == "label_errors":
-        st.caption(label_error_words(run))
+        st.caption(OUT_OF_FOLD)
 if len(selection.examples) == 0:
     render_empty_selection()
 elif not reviewer:

@@ -12,7 +12,7 @@ from mcviz.app.resources import details, format_facts, run_scores, table
 from mcviz.app.state import PINS, PageState, update_state
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
-from mcviz.app.wording import as_markdown
+from mcviz.app.wording import as_markdown, counted
 from mcviz.runs import Run
 
 PINNED_WIDTH = 180  # pixels, of an example
@@ -58,7 +58,12 @@ def embolden(marked: Iterable[bool], texts: Iterable[str]) -> list[str]:
     return [f"**{text}**" if bold and text else text for bold, text in pairs]
 
 
-run, state = begin(SIDE_BY_SIDE)
+def count_pinned(run: Run, state: PageState) -> str:
+    """Say how many examples are pinned."""
+    return f"{len(state.pinned)} of {counted(len(run), 'example')} {'is' if len(state.pinned) == 1 else 'are'} pinned."
+
+
+run, state = begin(SIDE_BY_SIDE, count_pinned)
 if not state.pinned:
     st.info(
         f"Nothing is pinned yet. Open an example and press Pin to compare up to {PINS} here.",

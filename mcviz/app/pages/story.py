@@ -13,9 +13,10 @@ from mcviz.app.navigation import STORY, begin
 from mcviz.app.probe.parts import as_batch, import_ahead, predict
 from mcviz.app.probe.verdict import detector_for, less_usual_examples, render_reasons
 from mcviz.app.resources import has
-from mcviz.app.state import update_state
+from mcviz.app.state import PageState, update_state
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import Step, side_by_side
+from mcviz.app.wording import as_markdown, counted
 from mcviz.measures.ood import OOD_P_VALUE
 from mcviz.runs import Run
 
@@ -38,7 +39,13 @@ def noise_verdict(run: Run) -> Step:
     return f"This noise is not stopped: the detector cannot tell it from the run's examples. {usual}", render
 
 
-run, state = begin(STORY)
+def name_run(run: Run, _state: PageState) -> str:
+    """Say what the demo is made from."""
+    made_from = f"{counted(len(run), 'example')} in {counted(run.passes, 'pass')}"
+    return f"A demo made from **{as_markdown(run.name)}**, {made_from}."
+
+
+run, state = begin(STORY, name_run)
 steps: list[Callable[[Run], Step]] = task_renderer(run).story.steps(run)
 if kind_renderer(run).has_noise and has(run, "model"):
     steps.append(noise_verdict)

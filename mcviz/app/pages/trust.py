@@ -2,32 +2,47 @@
 
 import streamlit as st
 
+from mcviz.analysis.base import LEAST_LABELLED
 from mcviz.app.navigation import TRUST, UNCERTAIN, begin, require_classes
 from mcviz.app.resources import has
+from mcviz.app.state import PageState
 from mcviz.app.trust.calibration import (
+    calibration_verdict,
     render_estimate,
+    render_gain,
     render_group_choice,
     render_reliability,
-    render_verdict,
     render_worst_slice,
 )
 from mcviz.app.trust.details import render_details
 from mcviz.app.trust.referral import referral_summary, referred_gallery
+from mcviz.app.wording import counted
+from mcviz.runs import Run
 
-run, state = begin(TRUST, "Can these numbers be trusted?")
+
+def describe_trust(run: Run, state: PageState) -> str:
+    """Say whether the ensemble is calibrated, where labels tell it."""
+    if has(run, "classes") and has(run, "labels"):
+        return calibration_verdict(run, state) if len(run) >= LEAST_LABELLED else "There is one example."
+    if has(run, "classes"):
+        return f"Without labels, how good the predictions of {counted(len(run), 'example')} are can only be estimated."
+    return f"This run predicts numbers for {counted(len(run), 'example')}, and no probabilities."
+
+
+run, state = begin(TRUST, describe_trust)
 require_classes(
     run,
     "This page is about probabilities of classes. How far the intervals of a regression can be trusted is shown on "
-    "Uncertain examples, in the view Intervals.",
+    "Explore, in the view Intervals.",
     UNCERTAIN,
 )
 if not has(run, "labels"):
     render_estimate(run, state)
     st.stop()
-if len(run) < 2:
+if len(run) < LEAST_LABELLED:
     st.info("One example is too few to tell how far a run can be trusted.", icon=":material/inbox:")
     st.stop()
-render_verdict(run, state)
+render_gain(run, state)
 render_group_choice(run, state)
 left, right = st.columns(2, gap="large")
 with left:

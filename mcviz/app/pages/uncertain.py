@@ -4,9 +4,9 @@ import streamlit as st
 
 from mcviz.app.components.charts import render_empty_selection
 from mcviz.app.navigation import EXAMPLE, UNCERTAIN, begin, open_page
-from mcviz.app.resources import available, find_example, own_columns
-from mcviz.app.selection import filter_mask
-from mcviz.app.state import choose_name, choose_segment, quote
+from mcviz.app.resources import available, find_example, own_columns, run_scores
+from mcviz.app.selection import filter_mask, mistakes, select
+from mcviz.app.state import ORDERS, PageState, choose_name, choose_segment, quote
 from mcviz.app.views import VIEWS
 from mcviz.app.views.brushes import render_brushes
 from mcviz.app.views.filter_bar import render_filter_bar
@@ -18,8 +18,23 @@ from mcviz.app.views.look_panel import (
     render_look_panel,
     render_ticked_bar,
 )
+from mcviz.app.wording import as_markdown, mistakes_sentence, ranking_end_labels
+from mcviz.runs import Run
 
-run, state = begin(UNCERTAIN)
+
+def describe_selection(run: Run, state: PageState) -> str:
+    """Say how many examples match, how they are ranked, and how many are wrong."""
+    selection = select(run, state)
+    score, wrong = run_scores(run)[state.score], mistakes(run)
+    matching, first = len(selection.examples), ranking_end_labels(score)[ORDERS.index(state.order)]
+    which = "examples" if matching == len(run) else f"of {len(run):,} match"
+    said = f"{matching:,} {which}, the {first} by {as_markdown(score.inline_label)} first."
+    if wrong is None or not matching:
+        return said
+    return f"{said} {mistakes_sentence(wrong[selection.examples], 'the first {}')}"
+
+
+run, state = begin(UNCERTAIN, describe_selection)
 selection = render_filter_bar(run, state)
 names = available(VIEWS, run)
 name = choose_name(state.view, names)

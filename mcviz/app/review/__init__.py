@@ -1,1 +1,1 @@
-"""The parts of the page Review: its queue, decisions and results."""
+"""The parts of the page Label: its queue, decisions and results."""

@@ -26,7 +26,7 @@ LISTED = 25
 
 
 def render_resample_popover(selection: Selection) -> None:
-    """The control beside the others of Uncertain examples."""
+    """The control beside the others of Explore."""
     count = len(selection.examples)
     st.markdown(f"**{counted(count, 'selected example')}**")
     st.caption(

@@ -13,7 +13,7 @@ import streamlit as st
 
 from mcviz.app.components.charts import text_table
 from mcviz.app.failures import hide_folders, refusal
-from mcviz.app.navigation import COMPARE, OVERVIEW, RUNS, choose_run
+from mcviz.app.navigation import COMPARE, OVERVIEW, RUNS
 from mcviz.app.on_request import compute_on_request, progress_bar, request
 from mcviz.app.resources import check_needs, open_cached_run
 from mcviz.app.runs.jobs import MOST_PASSES, change_jobs
@@ -187,12 +187,11 @@ def render_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
     """
     may_change = may_write() and (path.is_symlink() or not run.is_shipped)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        choose_run(names, run.name)
         if run.state == "finished":
             if st.button("Open", icon=":material/open_in_new:", key="open", type="primary"):
-                st.switch_page(OVERVIEW.script, query_params=address())
+                st.switch_page(OVERVIEW.declare(), query_params=address())
             if len(names) > 1 and st.button("Compare", icon=":material/compare_arrows:", key="compare"):
-                st.switch_page(COMPARE.script, query_params=address())
+                st.switch_page(COMPARE.declare(), query_params=address())
             verify = st.container(width="content")
         if may_change:
             if run.state == "finished":
@@ -305,17 +304,25 @@ def _remove(name: str, path: Path, another: str) -> None:
     go_to_run(another)
 
 
-def render_runs(runs: Sequence[ListedRun], name: str, folder: str) -> None:
+def describe_runs(runs: Sequence[ListedRun], folder: str) -> str:
+    """Say how many runs there are.
+
+    Args:
+        runs: all of them.
+        folder: of the runs, unless they came with mcviz, as visitors may know it.
+    """
+    whole = format_bytes(sum(run.bytes for run in runs))
+    place = "that came with mcviz" if all(run.is_shipped for run in runs) else f"in **{as_markdown(folder)}**"
+    return f"{counted(len(runs), 'run')} {place}, {whole}. Click one to see its details."
+
+
+def render_runs(runs: Sequence[ListedRun], name: str) -> None:
     """Render a row for each run; a click on one opens it.
 
     Args:
         runs: all of them.
         name: of the one that is open.
-        folder: of the runs, unless they came with mcviz, as visitors may know it.
     """
-    whole = format_bytes(sum(run.bytes for run in runs))
-    place = "that came with mcviz" if all(run.is_shipped for run in runs) else f"in **{as_markdown(folder)}**"
-    st.caption(f"{counted(len(runs), 'run')} {place}, {whole}. Click one to see its details.")
     names = [run.name for run in runs]
     key = f"runs-{hashlib.sha256(repr(names).encode()).hexdigest()[:16]}"  # of other runs, a row stands for another one
     open_rows = [names.index(name)] if name in names else []

@@ -132,14 +132,19 @@ def find_slices(run: Run, group: str | None) -> Slices:
         return slices(run, group=group, progress=progress)
 
 
-def render_verdict(run: Run, state: PageState) -> None:
-    """Render whether the ensemble is calibrated, and what it gains over the deterministic model or a single pass."""
+def calibration_verdict(run: Run, state: PageState) -> str:
+    """Say whether the ensemble is calibrated."""
+    return calibration_sentences(_main_calibration(run, chosen_group(run, state)))[0]
+
+
+def render_gain(run: Run, state: PageState) -> None:
+    """Render what the ensemble gains over the deterministic model or a single pass."""
     found = _main_calibration(run, chosen_group(run, state))
-    verdict, *others = calibration_sentences(found)
+    others = calibration_sentences(found)[1:]
     if run.deterministic_probs is None:
         assert run.pass_accuracy is not None
         others.append(pass_gain_sentence(found.figures["ensemble"]["accuracy"].value, run.pass_accuracy))
-    st.markdown(f"**{verdict}** {' '.join(others)}")
+    st.markdown(" ".join(others))
 
 
 def render_reliability(run: Run, state: PageState) -> None:

@@ -109,7 +109,7 @@ def referral_filters(referral: RunReferral) -> Filters:
 
 
 def render_referral_popover(run: Run, state: PageState) -> None:
-    """Render a referral beside the filters of Uncertain examples, with a button to select its examples."""
+    """Render a referral beside the filters of Explore, with a button to select its examples."""
     referral = referral_controls(run, state)
     on = referral.on_labels
     assert on is not None

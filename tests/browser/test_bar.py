@@ -1,0 +1,134 @@
+"""The bar: the same on every page, usable with keys and on a phone, and never over what has the focus."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from mcviz.app.navigation import ENTRIES, PAGES
+from mcviz.app.navigation import Page as DashboardPage
+from tests.browser.conftest import settle
+from tests.browser.test_accessible import AXE, FOUND, of_streamlit
+from tests.cases import only
+
+PATHS = ["/", *(f"/{Path(page.file).stem}" for page in PAGES)]
+TAKEN = [page for page in PAGES if page not in ENTRIES]
+PHONE = {"width": 390, "height": 844}
+BOXES = """() => [...document.querySelectorAll(".st-key-bar, .st-key-bar :is(a, input, button), .st-key-copy-link")]
+  .filter((each) => each.checkVisibility()).map((each) => {
+    const {x, y, width, height} = each.getBoundingClientRect();
+    return [each.matches(".st-key-bar") ? "the bar" : each.textContent, x, y, width, height];
+  })"""
+IS_ON_TOP = """link => {
+  const {x, y} = link.getBoundingClientRect();
+  return document.elementFromPoint(x + 9, y + 9) === link;
+}"""
+IS_HIDDEN_BY_BAR = """() => {
+  const at = document.activeElement;
+  const bar = document.querySelector(".st-key-bar");
+  return !bar.contains(at) && at.getBoundingClientRect().bottom <= bar.getBoundingClientRect().bottom;
+}"""
+
+
+def opened(page: Page, address: str) -> None:
+    page.goto(address)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_role("button", name="Copy link", include_hidden=True)).to_have_count(1)
+    settle(page)
+
+
+@pytest.mark.parametrize("address", only(["/uncertain", "/example"], PATHS[1:]))
+def test_the_bar_is_the_same_to_the_pixel_on_every_page(page: Page, address: str) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    opened(page, PATHS[0])
+    boxes = page.evaluate(BOXES)
+    assert boxes[0][1:] == [0, 0, 1440, 56]
+    names = " ".join(str(name) for name, *_ in boxes)
+    assert all(entry.title in names for entry in ENTRIES)
+    assert "Present" in names
+    opened(page, address)
+    assert page.evaluate(BOXES) == boxes
+
+
+@pytest.mark.parametrize("address", only(["/uncertain"], PATHS))
+def test_on_a_phone_the_bar_is_one_row_and_nothing_scrolls_sideways(page: Page, address: str) -> None:
+    page.set_viewport_size(PHONE)
+    opened(page, address)
+    whole, *parts = page.evaluate(BOXES)
+    assert whole[1:] == [0, 0, 390, 48]
+    assert all(y >= 0 and y + height <= 48 and x >= 0 and x + width <= 390 for _, x, y, width, height in parts)
+    assert page.get_by_test_id("stMain").evaluate("main => main.scrollWidth <= main.clientWidth")
+
+
+def test_the_menus_of_a_phone_hold_all_pages_and_the_rest(page: Page) -> None:
+    page.set_viewport_size(PHONE)
+    opened(page, "/uncertain")
+    pages, rest = page.locator(".st-key-bar summary").all()
+    expect(pages).to_have_text("Explore")
+    links = page.locator(".st-key-bar-pages").get_by_role("link")
+    expect(links).to_have_count(0)
+    pages.press("Enter")
+    expect(links).to_have_text([entry.title for entry in ENTRIES])
+    page.keyboard.press("Escape")
+    expect(links).to_have_count(0)
+    expect(pages).to_be_focused()
+    rest.click()
+    for role, name in (("button", "About this run"), ("button", "Copy link"), ("link", "Present")):
+        expect(page.get_by_role(role, name=name)).to_be_in_viewport(ratio=1)
+    page.get_by_role("button", name="About this run").click()
+    expect(page.get_by_text("10,000 images, with labels")).to_be_visible()
+    page.keyboard.press("Escape")
+    pages.click()  # one menu at a time
+    expect(page.get_by_role("button", name="Copy link")).to_be_hidden()
+    page.evaluate(AXE)
+    assert not [each for each in page.evaluate(FOUND) if not of_streamlit(each)]
+    links.filter(has_text="Trust").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Trust")
+    expect(pages).to_have_text("Trust")
+    expect(links).to_have_count(0)
+
+
+@pytest.mark.parametrize("taken", only(TAKEN[:1], TAKEN))
+def test_the_bar_marks_the_page_that_took_another_one(page: Page, taken: DashboardPage) -> None:
+    opened(page, f"/{Path(taken.file).stem}")
+    assert page.locator(".st-key-bar-open").all_inner_texts() == ([taken.entry] if taken.entry else [])
+
+
+def test_a_middle_click_on_overview_opens_overview(page: Page) -> None:
+    opened(page, "/uncertain?correct=wrong")
+    with page.context.expect_page() as other:
+        page.locator(".st-key-bar-pages").get_by_role("link", name="Overview").click(button="middle")
+    expect(other.value.get_by_role("heading", level=1)).to_have_text("Overview")
+    assert "/overview?" in other.value.url
+    assert "correct=wrong" in other.value.url
+    other.value.close()
+
+
+def test_what_has_the_focus_is_never_under_the_bar(page: Page) -> None:
+    opened(page, "/overview")
+    page.keyboard.press("Tab")
+    skip = page.get_by_text("Skip to main content")
+    expect(skip).to_be_focused()
+    assert skip.evaluate(IS_ON_TOP)
+    page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, main.scrollHeight)")
+    page.get_by_role("heading", level=2).last.evaluate("heading => { heading.tabIndex = -1; heading.focus(); }")
+    for _ in range(12):
+        page.keyboard.press("Shift+Tab")
+        assert not page.evaluate(IS_HIDDEN_BY_BAR), page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
+
+
+def test_what_is_in_full_screen_lies_above_the_bar(page: Page) -> None:
+    opened(page, "/runs")
+    page.get_by_test_id("stDataFrame").hover()
+    page.get_by_role("button", name="Fullscreen").click()
+    page.wait_for_function("() => !document.elementFromPoint(30, 20).closest('.st-key-bar')")
+    page.get_by_role("button", name="Close fullscreen").click()
+    page.wait_for_function("() => document.elementFromPoint(30, 20).closest('.st-key-bar')")
+
+
+def test_the_bar_tells_that_a_page_is_being_drawn(page: Page) -> None:
+    opened(page, "/overview")
+    sign = "() => getComputedStyle(document.querySelector('.st-key-bar'), '::after').animationName"
+    assert page.evaluate(sign) == "none"
+    page.get_by_test_id("stApp").evaluate("app => { app.dataset.testScriptState = 'running'; }")
+    assert page.evaluate(sign) == "mcviz-running"
