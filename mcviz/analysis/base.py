@@ -139,7 +139,9 @@ def describe_run(run: Run, sentences: Sequence[str]) -> dict[str, Any]:
 def interval_columns(figures: Mapping[str, Interval]) -> dict[str, float]:
     """Return each figure by its name, followed by its ends, such as `accuracy_low` and `accuracy_high`."""
     ends = {"": "value", "_low": "low", "_high": "high"}
-    return {f"{name}{end}": getattr(each, field) for name, each in figures.items() for end, field in ends.items()}
+    return {
+        f"{name}{end}": getattr(interval, field) for name, interval in figures.items() for end, field in ends.items()
+    }
 
 
 @dataclass(frozen=True, repr=False)
@@ -233,8 +235,10 @@ def summarise_classes(rows: "pd.DataFrame", score: str, classes: int) -> "pd.Dat
         classes: the number of classes; one without examples has missing values.
     """
     by_class = rows[["label", score]].assign(correct=rows["correct"].astype(float)).groupby("label")
-    found = by_class.agg(examples=("correct", "size"), accuracy=("correct", "mean"), score=(score, "mean"))
-    return found.reindex(range(classes))
+    classes_with_examples = by_class.agg(
+        examples=("correct", "size"), accuracy=("correct", "mean"), score=(score, "mean")
+    )
+    return classes_with_examples.reindex(range(classes))
 
 
 def example_rows(run: Run, examples: Array) -> "pd.DataFrame":
@@ -272,9 +276,9 @@ def load_components(run: Run, progress: Progress | None = None) -> np.ndarray:
     if stored is None or stored["components"].ndim != 2 or len(stored["components"]) != len(run):
         stored = {"components": _compute_components(run, progress)}
         save_derived(run.path, run.digest, SIMILARITY, stored)
-    found = stored["components"]
-    found.setflags(write=False)
-    return found
+    components = stored["components"]
+    components.setflags(write=False)
+    return components
 
 
 def components_plane(components: np.ndarray) -> np.ndarray:

@@ -114,8 +114,10 @@ class Comparison:
             return "It is not known which run is better, since they share no example."
         if "unknown" in self.verdicts.values() and not set(self.verdicts.values()) - {"unknown", "same"}:
             return f"It is not known which run is better: {len(self.pairs)} examples tell too little."
-        told = [each for each in self.measures if self.verdicts.get(each.measure.name, "unknown") != "unknown"]
-        return " ".join(map(self._measure_sentence, told))
+        known = [
+            measure for measure in self.measures if self.verdicts.get(measure.measure.name, "unknown") != "unknown"
+        ]
+        return " ".join(map(self._measure_sentence, known))
 
     def changed(self, kind: str) -> Array:
         """(n,) int64, the numbers in the first run of the examples of a kind of change, the largest changes first.
@@ -127,21 +129,21 @@ class Comparison:
             raise ValueError(f"{self.one.path} and {self.other.path} share no example.")
         return self.pairs.one[self.changes.of(kind)]
 
-    def _measure_sentence(self, each: MeasureComparison) -> str:
-        name, difference, verdict = each.measure.label, each.difference, self.verdicts[each.measure.name]
+    def _measure_sentence(self, measured: MeasureComparison) -> str:
+        name, difference, verdict = measured.measure.label, measured.difference, self.verdicts[measured.measure.name]
         if difference.value == 0:
             same = f"The {name} is the same on these {len(self.pairs):,} examples"
             if verdict == "same":
                 return f"{same}."
             most = max(-difference.low, difference.high)
-            return f"{same}; on others it may differ by up to {self._format(each, most)}."
-        by = self._format(each, abs(difference.value))
+            return f"{same}; on others it may differ by up to {self._format(measured, most)}."
+        by = self._format(measured, abs(difference.value))
         if verdict == "noise":
             return f"The {name} differs by {by}, which is within noise."
         return f"{name_apart(self.one, self.other)[1]} has the {verdict} {name}, by {by}: more than noise."
 
-    def _format(self, each: MeasureComparison, value: float) -> str:
-        return each.measure.format(value, self.one.manifest.unit, sign="-")
+    def _format(self, measured: MeasureComparison, value: float) -> str:
+        return measured.measure.format(value, self.one.manifest.unit, sign="-")
 
     @property
     def table(self) -> "pd.DataFrame":
@@ -154,17 +156,21 @@ class Comparison:
         import pandas as pd  # here, because it takes time to import
 
         rows = [
-            interval_columns({of: getattr(each, of) for of in INTERVALS}) | {"verdict": each.verdict}
-            for each in self.measures
+            interval_columns({of: getattr(measured, of) for of in INTERVALS}) | {"verdict": measured.verdict}
+            for measured in self.measures
         ]
         columns = [*interval_columns(dict.fromkeys(INTERVALS, Interval(np.nan))), "verdict"]
-        return pd.DataFrame(rows, pd.Index([each.measure.name for each in self.measures], name="measure"), columns)
+        return pd.DataFrame(
+            rows, pd.Index([measured.measure.name for measured in self.measures], name="measure"), columns
+        )
 
     @property
     def text_rows(self) -> list[tuple[str, ...]]:
         """A row a measure, as people read it: its name, of both runs, the difference, and the verdict in words."""
         unit = self.one.manifest.unit
-        return [(each.measure.label, *each.format(unit), VERDICTS[each.verdict]) for each in self.measures]
+        return [
+            (measured.measure.label, *measured.format(unit), VERDICTS[measured.verdict]) for measured in self.measures
+        ]
 
     def _repr_html_(self) -> str:
         """The comparison as a notebook shows it."""
@@ -197,21 +203,21 @@ class Comparison:
             "group": self.group,
             "in_words": self.in_words,
             "verdicts": self.verdicts,
-            "measures": {each.measure.name: measure_dict(each) for each in self.measures},
+            "measures": {measured.measure.name: measure_dict(measured) for measured in self.measures},
             "changes": changes,
             "shared_of_most_uncertain": self.shared_top,
             "notes": self.notes,
         }
 
 
-def measure_dict(found: MeasureComparison) -> dict[str, Any]:
+def measure_dict(measured: MeasureComparison) -> dict[str, Any]:
     """Return the comparison of a measure for JSON."""
     return {
-        "unit": found.measure.unit,
-        "one": found.one,
-        "other": found.other,
-        "other_less_one": found.difference,
-        "other_is": found.verdict,
+        "unit": measured.measure.unit,
+        "one": measured.one,
+        "other": measured.other,
+        "other_less_one": measured.difference,
+        "other_is": measured.verdict,
     }
 
 
@@ -303,17 +309,17 @@ def compare(
     top = None
     if len(pairs) > TOP_UNCERTAIN:
         top = shared_top(_uncertainty(one, pairs.one, score), _uncertainty(other, pairs.other, score), TOP_UNCERTAIN)
-    found = tuple(measures), changes, top, tuple(notes), terms, verdicts
-    return Comparison(one, other, pairs, score, confidence, *found, group)
+    parts = tuple(measures), changes, top, tuple(notes), terms, verdicts
+    return Comparison(one, other, pairs, score, confidence, *parts, group)
 
 
-def compare_groups(found: Comparison, column: str) -> dict[str, tuple[int, MeasureComparison]]:
+def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, MeasureComparison]]:
     """Compare two runs on each group of examples: by the accuracy, or by the mean absolute error of a regression.
 
     The intervals of the differences hold for all groups together (Bonferroni).
 
     Args:
-        found: the comparison.
+        comparison: the comparison.
         column: by which examples are grouped, as `group_by_column` takes it.
 
     Returns:
@@ -322,30 +328,30 @@ def compare_groups(found: Comparison, column: str) -> dict[str, tuple[int, Measu
     Raises:
         InvalidInputError: the runs are over other examples, labels are missing, or there is no such column.
     """
-    if found.terms is None or not found.paired:
+    if comparison.terms is None or not comparison.paired:
         raise InvalidInputError(
             "Groups are compared where both runs are over the same examples, with labels. Received: "
-            f"{found.one.path} and {found.other.path}. Leave the column out."
+            f"{comparison.one.path} and {comparison.other.path}. Leave the column out."
         )
-    groups, dependent = group_by_column(found.one, column), found.groups
-    members = groups.members[found.pairs.one]
-    if column == "label" and found.pairs.labels is not None:
-        members = found.pairs.labels
+    groups, dependent = group_by_column(comparison.one, column), comparison.groups
+    members = groups.members[comparison.pairs.one]
+    if column == "label" and comparison.pairs.labels is not None:
+        members = comparison.pairs.labels
     sizes = np.bincount(members, minlength=len(groups.names))
     large = np.flatnonzero(sizes >= FEWEST_IN_GROUP).tolist()
-    together = 1 - (1 - found.confidence) / max(1, len(large))
-    quality, compared = found.one.task.quality, {}
+    together = 1 - (1 - comparison.confidence) / max(1, len(large))
+    quality, compared = comparison.one.task.quality, {}
     for group in large:
         chosen = members == group
-        terms = [select_terms(each, chosen) for each in found.terms]
+        terms = [select_terms(terms_of_run, chosen) for terms_of_run in comparison.terms]
         within = None if dependent is None else dependent[chosen]
-        if found.one.class_names:
-            measure, (before, after) = "accuracy", [each["correct"] for each in terms]
-            one, other = (share_interval(each, within, found.confidence) for each in (before, after))
+        if comparison.one.class_names:
+            measure, (before, after) = "accuracy", [terms_of_run["correct"] for terms_of_run in terms]
+            one, other = (share_interval(correct, within, comparison.confidence) for correct in (before, after))
             difference = accuracy_difference(before, after, within, together)
         else:
-            measure, errors = "mae", np.stack([each["absolute_error"] for each in terms], axis=1)
-            one, other = mean_intervals(errors, groups=within, confidence=found.confidence)
+            measure, errors = "mae", np.stack([terms_of_run["absolute_error"] for terms_of_run in terms], axis=1)
+            one, other = mean_intervals(errors, groups=within, confidence=comparison.confidence)
             (difference,) = mean_intervals(np.diff(errors, axis=1), groups=within, confidence=together)
         named = quality.measures[quality.place[measure]]
         compared[groups.names[group]] = int(sizes[group]), MeasureComparison(named, one, other, difference)
@@ -375,25 +381,25 @@ def join_comparison(one: Run, other: Run, pairs: Pairs) -> "pd.DataFrame":
         or (name in scores and not (pairs.labels_differ and scores[str(name)].needs_labels))
     ]
     taken = set(one.table())
-    found = table[known].add_prefix(OTHER_PREFIX).iloc[pairs.other]
-    found = found[[name for name in found if name not in taken]].set_axis(pairs.one)
+    columns = table[known].add_prefix(OTHER_PREFIX).iloc[pairs.other]
+    columns = columns[[name for name in columns if name not in taken]].set_axis(pairs.one)
     change = CHANGE_COLUMN
     while change in taken:
         change += "_"
-    found.insert(0, change, np.array(changes.kinds, object)[changes.kind])
-    return found.reindex(one.scores().index).fillna({change: UNSHARED})
+    columns.insert(0, change, np.array(changes.kinds, object)[changes.kind])
+    return columns.reindex(one.scores().index).fillna({change: UNSHARED})
 
 
-def change_table(found: Comparison) -> "pd.DataFrame":
+def change_table(comparison: Comparison) -> "pd.DataFrame":
     """Return the rows of `Run.table` of the first run with `join_comparison`; those that got worse the most come first.
 
     Raises:
         InvalidInputError: the runs share no example.
     """
-    if found.changes is None:
+    if comparison.changes is None:
         raise InvalidInputError("Examples are listed where both runs have them. Leave the file out.")
-    table = found.one.table().join(join_comparison(found.one, found.other, found.pairs))
-    first = found.pairs.one[np.argsort(-found.changes.worse, kind="stable")]
+    table = comparison.one.table().join(join_comparison(comparison.one, comparison.other, comparison.pairs))
+    first = comparison.pairs.one[np.argsort(-comparison.changes.worse, kind="stable")]
     return table.iloc[np.concatenate([first, np.setdiff1d(np.arange(len(table)), first)])]
 
 
@@ -413,11 +419,11 @@ def _compare_terms(
     if paired:
         return compare_measures(quality, *terms, groups=groups[0], confidence=confidence)
     one, other = (
-        compute_measures(quality, each, groups=members, confidence=confidence)
-        for each, members in zip(terms, groups, strict=True)
+        compute_measures(quality, terms_of_run, groups=members, confidence=confidence)
+        for terms_of_run, members in zip(terms, groups, strict=True)
     )
     unknown = Interval(np.nan, np.nan, np.nan)
-    return [MeasureComparison(each, one[each.name], other[each.name], unknown) for each in quality.measures]
+    return [MeasureComparison(measure, one[measure.name], other[measure.name], unknown) for measure in quality.measures]
 
 
 def _compute_terms(run: Run, examples: Array, labels: Array, score: str, progress: Progress | None) -> dict[str, Array]:

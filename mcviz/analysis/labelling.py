@@ -67,11 +67,11 @@ def count_label_errors(run: Run, confidence: float = 0.95, seed: int = 0) -> Int
     return estimate_label_errors(run.mean_probs, labels, confidence=confidence, seed=seed)
 
 
-def label_errors_sentence(found: Interval, examples: int, confidence: float = 0.95) -> str:
+def label_errors_sentence(errors: Interval, examples: int, confidence: float = 0.95) -> str:
     """Say how many labels are estimated to be wrong."""
-    low, high = math.floor(found.low), math.ceil(found.high)
+    low, high = math.floor(errors.low), math.ceil(errors.high)
     return (
-        f"About {round(found.value):,} of {examples:,} labels are estimated to be wrong "
+        f"About {round(errors.value):,} of {examples:,} labels are estimated to be wrong "
         f"({100 * confidence:.6g}% interval {low:,} to {high:,})."
     )
 

@@ -74,7 +74,7 @@ def pair_examples(one: Run, other: Run, labels: LabelChoice = "new") -> Pairs:
     known = [one.labels, other.labels]
     if known[1] is not None and one.class_names:
         known[1] = np.argsort(class_order(one, other))[known[1]]
-    both = [None if each is None else each[of] for each, of in zip(known, (first, second), strict=True)]
+    both = [None if ids is None else ids[of] for ids, of in zip(known, (first, second), strict=True)]
     differ, chosen = 0, 0 if both[1] is None else 1
     if both[0] is not None and both[1] is not None:
         unequal = both[0] != both[1]
@@ -128,7 +128,7 @@ def _find_pairs(one: Run, other: Run) -> tuple[Array, tuple[str, ...], list[str]
     pairs = np.empty((2, 0), np.int64) if ids[0] is None or ids[1] is None else _match(ids[0], ids[1])
     if digests is None:
         return pairs, ("ids",) if pairs.size else (), notes
-    contents = [each[of] for each, of in zip(digests, pairs, strict=True)]
+    contents = [digests_of_run[of] for digests_of_run, of in zip(digests, pairs, strict=True)]
     differ = contents[0] != contents[1]
     moved = differ & (np.isin(contents[0], digests[1]) | np.isin(contents[1], digests[0]))
     pairs = pairs[:, ~moved]
@@ -137,16 +137,16 @@ def _find_pairs(one: Run, other: Run) -> tuple[Array, tuple[str, ...], list[str]
             f"{count:,} of the examples that have the same id in both runs differ in content. Check that an id names "
             "the same example in both."
         )
-    left = [np.delete(np.arange(len(each)), of) for each, of in zip(digests, pairs, strict=True)]
-    contents = [each[of] for each, of in zip(digests, left, strict=True)]
-    found = _match(*contents)
-    if count := int(np.isin(np.delete(contents[0], found[0]), contents[1]).sum()):
+    left = [np.delete(np.arange(len(digests_of_run)), of) for digests_of_run, of in zip(digests, pairs, strict=True)]
+    contents = [digests_of_run[of] for digests_of_run, of in zip(digests, left, strict=True)]
+    by_content = _match(*contents)
+    if count := int(np.isin(np.delete(contents[0], by_content[0]), contents[1]).sum()):
         notes.append(
             f"{count:,} examples of the first run are left out: the second has others of the same content, but not as "
             "many, and nothing says which is which."
         )
-    by = tuple(word for word, of in (("ids", pairs), ("contents", found)) if of.size)
-    pairs = np.concatenate([pairs, [left[0][found[0]], left[1][found[1]]]], axis=1)
+    by = tuple(word for word, of in (("ids", pairs), ("contents", by_content)) if of.size)
+    pairs = np.concatenate([pairs, [left[0][by_content[0]], left[1][by_content[1]]]], axis=1)
     return pairs[:, pairs[0].argsort()], by, notes
 
 
@@ -171,10 +171,10 @@ def _match(one: "pd.Series | Array", other: "pd.Series | Array") -> Array:
     codes, unique = pd.factorize(np.concatenate([one, other]))
     places = []
     sides = codes[: len(one)], codes[len(one) :]
-    counts = [np.bincount(each, minlength=len(unique)) for each in sides]
-    for each in sides:
-        kept = np.flatnonzero((counts[0] == counts[1])[each])
-        places.append(kept[each[kept].argsort(kind="stable")])
+    counts = [np.bincount(side, minlength=len(unique)) for side in sides]
+    for side in sides:
+        as_often = np.flatnonzero((counts[0] == counts[1])[side])
+        places.append(as_often[side[as_often].argsort(kind="stable")])
     return np.stack(places)
 
 
@@ -194,12 +194,12 @@ def _describe_form(manifest: Manifest) -> Any:
 
 def _load_digests(run: Run) -> Array:
     """Return (N,) uint64, a digest of each example; it is computed once and kept beside the run."""
-    kept = load_derived(run.path, run.digest, DIGESTS)
-    if kept is None or kept["digests"].shape != (len(run),):
-        digests = b"".join(hashlib.blake2b(each, digest_size=8).digest() for each in _read_contents(run))
-        kept = {"digests": np.frombuffer(digests, np.uint64)}
-        save_derived(run.path, run.digest, DIGESTS, kept)
-    return kept["digests"]
+    stored = load_derived(run.path, run.digest, DIGESTS)
+    if stored is None or stored["digests"].shape != (len(run),):
+        digests = b"".join(hashlib.blake2b(content, digest_size=8).digest() for content in _read_contents(run))
+        stored = {"digests": np.frombuffer(digests, np.uint64)}
+        save_derived(run.path, run.digest, DIGESTS, stored)
+    return stored["digests"]
 
 
 def _read_contents(run: Run) -> Iterator[Any]:

@@ -60,15 +60,15 @@ def find_groups(run: Run, column: str, value: str | None) -> list[Part]:
 
 def find_worst_slices(run: Run) -> tuple[list[Part], int]:
     """Find the slices that are worse than chance explains, or else all examples, and how many were looked at."""
-    found, numbers = slices(run), np.arange(len(run))
-    if not found.slices:
+    worst, numbers = slices(run), np.arange(len(run))
+    if not worst.slices:
         return [Part(WHOLE, numbers >= 0)], 1
     names = [
-        " and ".join(f"{quote(condition.column)}={quote(condition.name)}" for condition in each.conditions)
-        for each in found.slices
+        " and ".join(f"{quote(condition.column)}={quote(condition.name)}" for condition in part.conditions)
+        for part in worst.slices
     ]
-    parts = {name: np.isin(numbers, each.examples) for name, each in zip(names, found.slices, strict=True)}
-    return [Part(f"in {name}", within) for name, within in parts.items()], max(found.counts.values())
+    parts = {name: np.isin(numbers, part.examples) for name, part in zip(names, worst.slices, strict=True)}
+    return [Part(f"in {name}", within) for name, within in parts.items()], max(worst.counts.values())
 
 
 def split_by_class(run: Run, parts: Sequence[Part], name: str | None) -> list[Part]:

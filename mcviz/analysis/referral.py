@@ -73,11 +73,11 @@ def rank_by_all_scores(run: Run, group: str | None = None) -> dict[str, Ranking]
         InvalidInputError: the run has no labels, or no such column.
     """
     labels, probs = require_labels(run), run.deterministic_probs
-    found = {name: rank_by_score(run, name, group) for name in ranking_scores(run)}
+    rankings = {name: rank_by_score(run, name, group) for name in ranking_scores(run)}
     if probs is not None:
         correct = probs.argmax(axis=1) == labels
-        found["deterministic"] = Ranking(-probs.max(axis=1), correct, find_groups(run, group))
-    return found
+        rankings["deterministic"] = Ranking(-probs.max(axis=1), correct, find_groups(run, group))
+    return rankings
 
 
 def score_uncertainty(run: Run, score: str) -> Array:
@@ -148,17 +148,17 @@ class RunReferral:
     @property
     def accuracy_of_rest(self) -> float | None:
         """The accuracy of the other examples; None where there are none, or no labels."""
-        found = self._evaluate(self._cutoff)
-        return None if found is None else found.accuracy_of_rest
+        outcome = self._evaluate(self._cutoff)
+        return None if outcome is None else outcome.accuracy_of_rest
 
     def as_dict(self) -> dict[str, Any]:
         """Return the referral for JSON: numbers, and the ids of the examples that are referred."""
-        found: dict[str, Any] = {"run": self.run.path, "score": self.score.name, "target": self.target}
-        found |= self._figures_as_dict(self._cutoff)
-        found["guaranteed"] = self._guarantee_as_dict()
+        content: dict[str, Any] = {"run": self.run.path, "score": self.score.name, "target": self.target}
+        content |= self._figures_as_dict(self._cutoff)
+        content["guaranteed"] = self._guarantee_as_dict()
         if self.shift is not None:
-            found["shift"] = self.shift
-        return found | {"warnings": self.warnings}
+            content["shift"] = self.shift
+        return content | {"warnings": self.warnings}
 
     @property
     def _cutoff(self) -> float:
@@ -171,16 +171,16 @@ class RunReferral:
         return None if self.run.labels is None else evaluate_threshold(rank_by_score(self.run, self.score.name), rule)
 
     def _figures_as_dict(self, rule: float) -> dict[str, Any]:
-        uncertainty, found = score_uncertainty(self.run, self.score.name), self._evaluate(rule)
+        uncertainty, outcome = score_uncertainty(self.run, self.score.name), self._evaluate(rule)
         examples = select_referred(uncertainty, rule)
         return {
             "referred": len(examples),
             "examples": len(self.run),
             "threshold": _to_score(self.score, rule),
             "referred_when": "at or below" if self.score.uncertain_when == "low" else "at or above",
-            "accuracy_of_rest": None if found is None else found.accuracy_of_rest,
-            "caught": None if found is None else found.caught,
-            "missed": None if found is None else found.missed,
+            "accuracy_of_rest": None if outcome is None else outcome.accuracy_of_rest,
+            "caught": None if outcome is None else outcome.caught,
+            "missed": None if outcome is None else outcome.missed,
             "ids": self.run.scores()["id"].iloc[examples].tolist(),
         }
 
@@ -356,14 +356,14 @@ def refer(
             f"The {len(calibrated_on):,} labels of {calibrated_on.path} guarantee no threshold for this target. "
             "Ask for less, or for a lower confidence."
         )
-    found = compare_scores(ranking.uncertainty, uncertainty)
-    if found.p_value < SHIFT_P_VALUE:
+    shift = compare_scores(ranking.uncertainty, uncertainty)
+    if shift.p_value < SHIFT_P_VALUE:
         warnings.append(
             f"The {run.score_registry[score].inline_label} is distributed otherwise than in {calibrated_on.path} "
-            f"(Kolmogorov–Smirnov {found.statistic:.3f}, p = {found.p_value:.2g}), and the guarantee is for examples "
+            f"(Kolmogorov–Smirnov {shift.statistic:.3f}, p = {shift.p_value:.2g}), and the guarantee is for examples "
             "that are alike."
         )
-    return RunReferral(run, run.score_registry[score], target, None, guarantee, found, tuple(warnings))
+    return RunReferral(run, run.score_registry[score], target, None, guarantee, shift, tuple(warnings))
 
 
 def measure_prediction_sets(run: Run, coverage: float = SET_COVERAGE, *, group: str | None = None) -> SetFigures:
@@ -381,40 +381,40 @@ def measure_prediction_sets(run: Run, coverage: float = SET_COVERAGE, *, group: 
     return set_figures(cross_fit_sets(run.mean_probs, labels, coverage, groups=groups), labels, groups=groups)
 
 
-def set_rows(found: SetFigures) -> list[tuple[str, str]]:
+def set_rows(figures: SetFigures) -> list[tuple[str, str]]:
     """The figures of prediction sets as text, a row each."""
     return [
-        ("classes in a set, on average", found.size.format("{:.2f}".format)),
-        ("hold the label", found.coverage.format(lambda share: f"{100 * share:.2f}", "%")),
-        ("are one class alone", percent(found.single)),
-        ("are empty: none fits", percent(found.empty)),
+        ("classes in a set, on average", figures.size.format("{:.2f}".format)),
+        ("hold the label", figures.coverage.format(lambda share: f"{100 * share:.2f}", "%")),
+        ("are one class alone", percent(figures.single)),
+        ("are empty: none fits", percent(figures.empty)),
     ]
 
 
-def referral_sentences(found: RunReferral) -> list[str]:
+def referral_sentences(referral: RunReferral) -> list[str]:
     """Describe a referral: a sentence for the labels, and one for the guarantee."""
     lines = []
-    if found.on_labels is not None:
-        lines.append(f"For {found.target} {_look_clause(found, found.on_labels.threshold)}.")
-    given = found.guarantee
+    if referral.on_labels is not None:
+        lines.append(f"For {referral.target} {_look_clause(referral, referral.on_labels.threshold)}.")
+    given = referral.guarantee
     if given is None:
         return [*lines, "Nothing is guaranteed for new examples: there are too few labels, or too many mistakes."]
     least = percent_at_least(given.accuracy, 2)
     promise = f"With {100 * given.confidence:.6g}% confidence at least {least} of the rest are right"
-    if found.on_labels is not None and len(given.others) == len(found.run):
+    if referral.on_labels is not None and len(given.others) == len(referral.run):
         return [*lines, f"{promise}: the threshold of a budget takes no labels, so all of them test it."]
-    return [*lines, f"{promise} where {_look_clause(found, given.threshold)}."]
+    return [*lines, f"{promise} where {_look_clause(referral, given.threshold)}."]
 
 
-def referral_rows(found: RunReferral) -> list[tuple[str, ...]]:
+def referral_rows(referral: RunReferral) -> list[tuple[str, ...]]:
     """The figures of a referral as text: the heads of a table, then a row for each of its two thresholds."""
-    score, run, given = found.score, found.run, found.guarantee
+    score, run, given = referral.score, referral.run, referral.guarantee
     parts = {}
-    if found.on_labels is not None:
-        parts["these labels"] = found.on_labels, len(run)
-    if given is not None and not (found.on_labels is not None and len(given.others) == len(run)):
+    if referral.on_labels is not None:
+        parts["these labels"] = referral.on_labels, len(run)
+    if given is not None and not (referral.on_labels is not None and len(given.others) == len(run)):
         parts["the labels that tested the guarantee"] = given.on_others, len(given.others)
-        if found.on_labels is None and run.labels is not None:
+        if referral.on_labels is None and run.labels is not None:
             parts["this run's labels"] = evaluate_threshold(rank_by_score(run, score.name), given.threshold), len(run)
     rows = [
         (
@@ -429,9 +429,9 @@ def referral_rows(found: RunReferral) -> list[tuple[str, ...]]:
     return [("on", score.inline_label, "to a person", "mistakes caught", "accuracy of the rest"), *rows] if rows else []
 
 
-def _look_clause(found: RunReferral, rule: float) -> str:
-    count = len(select_referred(score_uncertainty(found.run, found.score.name), rule))
-    return f"a person looks at {f'{count:,}' if count else 'none'} of {len(found.run):,} examples"
+def _look_clause(referral: RunReferral, rule: float) -> str:
+    count = len(select_referred(score_uncertainty(referral.run, referral.score.name), rule))
+    return f"a person looks at {f'{count:,}' if count else 'none'} of {len(referral.run):,} examples"
 
 
 def _parse_target(

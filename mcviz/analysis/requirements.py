@@ -152,7 +152,7 @@ class Requirement:
     def names_parts(self) -> bool:
         """Whether it is of some of the examples, of a class, or of so many examples."""
         parts = self.class_name, self.column, self.fewest
-        return self.every_class or self.worst_slice or any(each is not None for each in parts)
+        return self.every_class or self.worst_slice or any(part is not None for part in parts)
 
     def judge(self, figures: Figures, run: Run | None = None, confidence: float = 0.95) -> Judgement:
         """Hold it against the figures of a run.
@@ -176,10 +176,10 @@ class Requirement:
         _check_percent(self, measure)
         _check_bounds(self, measure)
         if self.measure in measures and not self.names_parts:
-            found = measures[self.measure]
-            return Judgement(str(self), found, self._describe(found, measure), self._is_met_by(found))
+            interval = measures[self.measure]
+            return Judgement(str(self), interval, self._describe(interval, measure), self._is_met_by(interval))
         parts = self._judge_parts(measure, run, confidence)
-        worst, failed = parts[0], [each.part for each in parts if not each.met]
+        worst, failed = parts[0], [judgement.part for judgement in parts if not judgement.met]
         words = f"{worst.in_words} {worst.part}".rstrip()
         if len(failed) > 1:
             more = f", and {len(failed) - NAMED_AT_MOST:,} more" if len(failed) > NAMED_AT_MOST else ""
@@ -209,12 +209,12 @@ class Requirement:
         together = 1 - (1 - confidence) / max(looked_at, len(parts))
         compute, judged = prepare_figures(run, self.predictor, self.measure), []
         for part in parts:
-            found = compute(part, together)
-            met = self._is_met_by(found, part.name)
-            words = self._describe(found, measure)
-            judged.append(PartJudgement(part.name, count_examples(run, part), found, words, met))
+            interval = compute(part, together)
+            met = self._is_met_by(interval, part.name)
+            words = self._describe(interval, measure)
+            judged.append(PartJudgement(part.name, count_examples(run, part), interval, words, met))
         lowest_first = self.comparison.startswith(">")
-        return sorted(judged, key=lambda each: self._value(each.found) * (1 if lowest_first else -1))
+        return sorted(judged, key=lambda part_judged: self._value(part_judged.found) * (1 if lowest_first else -1))
 
     def _select_large(self, run: Run, parts: list[Part]) -> list[Part]:
         """Leave out parts of too few examples where the requirement says so, and refuse them where it does not."""
@@ -231,14 +231,14 @@ class Requirement:
             raise _meaningless(self, f"has {f'{count:,} {what} {name}'.rstrip()}, and it takes {fewest:,}{advice}")
         return large
 
-    def _value(self, found: Interval) -> float:
-        return getattr(found, self.end or "value")
+    def _value(self, interval: Interval) -> float:
+        return getattr(interval, self.end or "value")
 
-    def _describe(self, found: Interval, measure: Measure) -> str:
-        return f"{measure.label} is {_format_figure(found, self.percent, '%')}"
+    def _describe(self, interval: Interval, measure: Measure) -> str:
+        return f"{measure.label} is {_format_figure(interval, self.percent, '%')}"
 
-    def _is_met_by(self, found: Interval, where: str = "") -> bool:
-        value = self._value(found)
+    def _is_met_by(self, interval: Interval, where: str = "") -> bool:
+        value = self._value(interval)
         if math.isnan(value):
             raise _meaningless(self, f"has no {'interval' if self.end else 'value'} of {self.measure} {where}".rstrip())
         return OPERATORS[self.comparison](value, _bound(self.number, self.percent))
@@ -271,8 +271,10 @@ class NonInferiority:
             InvalidInputError: it means nothing of these runs: there is no such measure, or no interval of its
                 difference; labels are missing; or the examples are not the same.
         """
-        by_name = {each.name: each for each in comparison.one.task.quality.measures}
-        offered = [name for name, each in by_name.items() if (each.better and each.has_interval) or name == MAGNITUDE]
+        by_name = {measure.name: measure for measure in comparison.one.task.quality.measures}
+        offered = [
+            name for name, measure in by_name.items() if (measure.better and measure.has_interval) or name == MAGNITUDE
+        ]
         if self.measure in by_name and not by_name[self.measure].has_interval:
             raise _meaningless(
                 self,
@@ -296,7 +298,9 @@ class NonInferiority:
             difference = overconfidence_growth(one, other, groups=comparison.groups, confidence=comparison.confidence)
         else:
             figure = measure.label
-            (difference,) = (each.difference for each in comparison.measures if each.measure.name == self.measure)
+            (difference,) = (
+                measured.difference for measured in comparison.measures if measured.measure.name == self.measure
+            )
         worst = difference.low if measure.better == "high" else -difference.high
         if math.isnan(worst):
             raise _meaningless(self, f"has too few examples, changes or mistakes for an interval of the {self.measure}")
@@ -313,26 +317,26 @@ def parse_requirement(text: str) -> Requirement:
     Raises:
         InvalidInputError: it is none.
     """
-    found = REQUIREMENT.fullmatch(text)
+    match = REQUIREMENT.fullmatch(text)
     try:
-        if found is None or not math.isfinite(float(found["number"])):
+        if match is None or not math.isfinite(float(match["number"])):
             raise ValueError(text)
-        class_name, every, column, value = map(_unquote, found.group("class_name", "every", "column", "value"))
+        class_name, every, column, value = map(_unquote, match.group("class_name", "every", "column", "value"))
     except ValueError:
         raise _not_understood(text, REQUIREMENT_FORM, "accuracy >= 99%") from None
     return Requirement(
-        found["measure"],
-        found["comparison"],
-        Decimal(found["number"]),
-        bool(found["percent"]),
-        found["predictor"] or "ensemble",
-        found["end"] or "",
+        match["measure"],
+        match["comparison"],
+        Decimal(match["number"]),
+        bool(match["percent"]),
+        match["predictor"] or "ensemble",
+        match["end"] or "",
         class_name,
-        found["every_class"] is not None,
+        match["every_class"] is not None,
         every if every is not None else column,
         value,
-        found["worst_slice"] is not None,
-        None if found["fewest"] is None else int(found["fewest"]),
+        match["worst_slice"] is not None,
+        None if match["fewest"] is None else int(match["fewest"]),
     )
 
 
@@ -342,11 +346,11 @@ def parse_non_inferiority(text: str) -> NonInferiority:
     Raises:
         InvalidInputError: it is none.
     """
-    found = NON_INFERIORITY.fullmatch(text)
-    number = float(found["number"] or 0) if found else -1
-    if found is None or not 0 <= number < math.inf:
+    match = NON_INFERIORITY.fullmatch(text)
+    number = float(match["number"] or 0) if match else -1
+    if match is None or not 0 <= number < math.inf:
         raise _not_understood(text, NON_INFERIORITY_FORM, "accuracy not worse by 0.5%")
-    return NonInferiority(found["measure"], Decimal(found["number"] or 0), bool(found["percent"]))
+    return NonInferiority(match["measure"], Decimal(match["number"] or 0), bool(match["percent"]))
 
 
 def _bound(number: Decimal, percent: bool) -> float:
@@ -357,9 +361,9 @@ def _format_bound(number: Decimal, percent: bool) -> str:
     return f"{number}{'%' if percent else ''}"
 
 
-def _format_figure(found: Interval, percent: bool, unit: str, sign: str = "") -> str:
+def _format_figure(interval: Interval, percent: bool, unit: str, sign: str = "") -> str:
     scale = 100 if percent else 1
-    return found.format(lambda value: f"{scale * value:{sign}.6g}", unit if percent else "")
+    return interval.format(lambda value: f"{scale * value:{sign}.6g}", unit if percent else "")
 
 
 def _unquote(name: str | None) -> str | None:
@@ -368,10 +372,10 @@ def _unquote(name: str | None) -> str | None:
 
 def _find_measures(known: Mapping[str, Interval]) -> dict[str, Measure]:
     """Find what is declared of known measures, and of those of a class where there are classes."""
-    of_classes = {each.name: each for each in (*CLASSIFICATION.measures, ECE_EQUAL_MASS)}
+    of_classes = {measure.name: measure for measure in (*CLASSIFICATION.measures, ECE_EQUAL_MASS)}
     if known.keys() <= of_classes.keys():
         return {name: of_classes[name] for name in known} | CLASS_MEASURES
-    return {each.name: each for each in REGRESSION.measures if each.name in known}
+    return {measure.name: measure for measure in REGRESSION.measures if measure.name in known}
 
 
 def _check_percent(requirement: Requirement | NonInferiority, measure: Measure) -> None:

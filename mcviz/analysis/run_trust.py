@@ -79,7 +79,9 @@ class ClassificationTrust(RunTrust):
             **_calibration_dict(self.calibration),
             "scores": self.scores,
             "by": self.by,
-            "groups": {name: _calibration_dict(each) for name, each in self.by_group.items()},
+            "groups": {
+                name: _calibration_dict(calibration_of_group) for name, calibration_of_group in self.by_group.items()
+            },
             "slices": self.slices.as_dict(),
             "score": self.score,
             "convergence": self.convergence.as_dict(),
@@ -119,20 +121,20 @@ def trust(
     score = validate.choice("score", score or run.first_score, ranking_scores(run))
     groups, dependent = group_by_column(run, by) if by else None, find_groups(run, group)
     ways = predictors(run, group=group)
-    found = calibration(ways, groups=dependent, confidence=confidence)
+    result = calibration(ways, groups=dependent, confidence=confidence)
     slices = find_slices(run, group=group, progress=progress)
     by_group = {}
     if groups is not None:
         by_number = calibration_by_group(ways, groups.members, groups=dependent, confidence=confidence)
-        by_group = {groups.names[number]: each for number, each in by_number.items()}
+        by_group = {groups.names[number]: calibration_of_group for number, calibration_of_group in by_number.items()}
     return ClassificationTrust(
         run,
         score,
         group,
         confidence,
-        found.figures,
-        [*verdict_sentences(run, found), *slices.sentences],
-        found,
+        result.figures,
+        [*verdict_sentences(run, result), *slices.sentences],
+        result,
         by,
         by_group,
         slices,
@@ -142,16 +144,17 @@ def trust(
     )
 
 
-def _calibration_dict(found: Calibration) -> dict[str, Any]:
+def _calibration_dict(result: Calibration) -> dict[str, Any]:
     return {
-        "confidence": found.confidence,
+        "confidence": result.confidence,
         "figures": {
-            way: {**each, **{f"{ece}_by_chance": most for ece, most in found.eces_by_chance[way].items()}}
-            for way, each in found.figures.items()
+            way: {**figures, **{f"{ece}_by_chance": most for ece, most in result.eces_by_chance[way].items()}}
+            for way, figures in result.figures.items()
         },
         "ensemble_less": {
-            way: {**each, **{f"{ece}_by_chance": None for ece in ECES}} for way, each in found.differences.items()
+            way: {**differences, **{f"{ece}_by_chance": None for ece in ECES}}
+            for way, differences in result.differences.items()
         },
-        "bins": found.bins,
-        "equal_mass_bins": found.equal_mass_bins,
+        "bins": result.bins,
+        "equal_mass_bins": result.equal_mass_bins,
     }

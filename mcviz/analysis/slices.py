@@ -86,11 +86,13 @@ class Slice:
     def as_dict(self) -> dict[str, Any]:
         """Return the slice for JSON."""
         where = {
-            each.column: {"low": each.value[0], "high": each.value[1]} if isinstance(each.value, tuple) else each.name
-            for each in self.conditions
+            condition.column: {"low": condition.value[0], "high": condition.value[1]}
+            if isinstance(condition.value, tuple)
+            else condition.name
+            for condition in self.conditions
         }
-        told = {"measure": self.measure, "where": where, "examples": len(self.examples), "value": self.value}
-        return told | {"of_rest": self.of_rest, "z": self.z}
+        content = {"measure": self.measure, "where": where, "examples": len(self.examples), "value": self.value}
+        return content | {"of_rest": self.of_rest, "z": self.z}
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,8 @@ class Slices:
     def sentences(self) -> list[str]:
         """The worst slice, and where it is worst by its mistakes the worst by calibration; or that there is none."""
         worst: dict[str, str] = {}
-        for each in self.slices:
-            worst.setdefault(each.measure, each.in_words)
+        for worse in self.slices:
+            worst.setdefault(worse.measure, worse.in_words)
         if worst:
             first, *others = worst.values()
             return [f"The worst slice is {first}", *(f"The worst slice by calibration is {other}" for other in others)]
@@ -132,13 +134,13 @@ class Slices:
 
     def of_column(self, column: str) -> tuple[Slice, ...]:
         """Return the slices whose only condition is on a column."""
-        return tuple(each for each in self.slices if [one.column for one in each.conditions] == [column])
+        return tuple(worse for worse in self.slices if [one.column for one in worse.conditions] == [column])
 
     def as_dict(self) -> dict[str, Any]:
         """Return the slices for JSON."""
         return {
             "in_words": self.in_words,
-            "slices": [each.as_dict() for each in self.slices],
+            "slices": [worse.as_dict() for worse in self.slices],
             "looked_at": dict(self.counts),
             "thresholds": dict(self.thresholds),
             "notes": self.notes,
@@ -192,11 +194,11 @@ def slices(run: Run, *, group: str | None = None, progress: Progress | None = No
         ),
     }
     terms = np.stack([mistakes, np.clip(1 - confidence, SMALLEST_PROBABILITY, 1)])
-    found = _search(columns, same, terms, measures, notes=notes, groups=groups, progress=progress)
-    return replace(found, notes=(*found.notes, *_describe_power(mistakes, found.thresholds["mistakes"])))
+    result = _search(columns, same, terms, measures, notes=notes, groups=groups, progress=progress)
+    return replace(result, notes=(*result.notes, *_describe_power(mistakes, result.thresholds["mistakes"])))
 
 
-def compare_slices(found: Comparison, *, progress: Progress | None = None) -> Slices | None:
+def compare_slices(comparison: Comparison, *, progress: Progress | None = None) -> Slices | None:
     """Find the slices that the second of two runs is worse on, and more so than on the other examples.
 
     Of each slice, what was right and is wrong now, less what was wrong and is right now, is compared with the same of
@@ -210,32 +212,32 @@ def compare_slices(found: Comparison, *, progress: Progress | None = None) -> Sl
     Returns:
         The slices; None where the runs share no example, or labels are missing.
     """
-    if found.terms is None or not found.paired:
+    if comparison.terms is None or not comparison.paired:
         return None
     columns: dict[str, _Column] = {}
     notes: list[str] = []
-    for name, each in _load_columns(found.one).items():
-        if each.of != "prediction" and name != found.group:
-            members = each.members[found.pairs.one]
-            if each.of == "label" and found.one.class_names and found.pairs.labels is not None:
-                members = found.pairs.labels
-            columns[name] = replace(each, members=members)
+    for name, column in _load_columns(comparison.one).items():
+        if column.of != "prediction" and name != comparison.group:
+            members = column.members[comparison.pairs.one]
+            if column.of == "label" and comparison.one.class_names and comparison.pairs.labels is not None:
+                members = comparison.pairs.labels
+            columns[name] = replace(column, members=members)
     describe: Callable[[Array, Array], str]
-    if found.one.class_names:
+    if comparison.one.class_names:
         name, describe = "mistakes", _describe_changes
-        before, after = (~terms["correct"] for terms in found.terms)
+        before, after = (~terms["correct"] for terms in comparison.terms)
         for mistakes in (before, after):
             columns, more = _leave_out(columns, mistakes)
             notes += more
     else:
-        name, describe = "absolute_error", _describe_larger_errors(found.one.manifest.unit)
-        before, after = (terms["absolute_error"] for terms in found.terms)
+        name, describe = "absolute_error", _describe_larger_errors(comparison.one.manifest.unit)
+        before, after = (terms["absolute_error"] for terms in comparison.terms)
     worse = after.astype(np.float64) - before
     measures = {name: _Measure(Scan(change_z, LEVEL, alone=paired_z), worse, describe)}
     terms = np.stack([worse, np.square(worse)])
-    searched = _search(columns, (), terms, measures, notes=notes, groups=found.groups, progress=progress)
+    searched = _search(columns, (), terms, measures, notes=notes, groups=comparison.groups, progress=progress)
     none = "No slice got worse than the rest, beyond chance"
-    if found.verdicts[found.measures[0].measure.name] == "worse":
+    if comparison.verdicts[comparison.measures[0].measure.name] == "worse":
         none = "Everywhere alike: no slice got worse than the rest, beyond chance"
     return replace(searched, none_in_words=none)
 
@@ -274,17 +276,17 @@ def _load_columns(run: Run) -> dict[str, _Column]:
     """Group the examples by label and prediction, and by each of the user's own columns but texts."""
     from mcviz.runs.columns import column_kinds, select_grouping  # here, because pandas takes time to import
 
-    table, kinds, found = run.table(), column_kinds(run), {}
+    table, kinds, columns = run.table(), column_kinds(run), {}
     names = tuple(map(one_line, run.class_names))
     for name in run.task.table_columns(run.targets):
-        of: Any = next((each for each in CLASS_COLUMNS if name.startswith(each)), "")
+        of: Any = next((class_column for class_column in CLASS_COLUMNS if name.startswith(class_column)), "")
         if of and table[name].notna().all():
-            found[name] = (
+            columns[name] = (
                 _Column(table[name].to_numpy(np.int64), _class_conditions(name, names), of)
                 if names
                 else replace(_group_values(table[name], "number"), of=of)
             )
-    return found | {name: _group_values(table[name], kinds[name]) for name in select_grouping(kinds)}
+    return columns | {name: _group_values(table[name], kinds[name]) for name in select_grouping(kinds)}
 
 
 def _class_conditions(column: str, names: Sequence[str]) -> tuple[Condition, ...]:
@@ -336,9 +338,11 @@ def _search(
     partitions = make_partitions({name: column.members for name, column in columns.items()}, pairs)
     scans = {name: measure.scan for name, measure in measures.items()}
     results = scan_slices(terms, partitions, scans, groups=groups, progress=progress)
-    found = [_describe_slice(name, each, columns, measures[name]) for name in measures for each in results[name].slices]
+    slices_ = [
+        _describe_slice(name, scanned, columns, measures[name]) for name in measures for scanned in results[name].slices
+    ]
     return Slices(
-        tuple(found),
+        tuple(slices_),
         {name: result.count for name, result in results.items()},
         {name: result.threshold for name, result in results.items()},
         tuple(notes),
@@ -350,12 +354,12 @@ def _are_apart(pair: tuple[str, str], apart: Sequence[Collection[str]]) -> bool:
     return bool(apart) and any(first in apart[0] and second in apart[1] for first, second in (pair, (other, one)))
 
 
-def _describe_slice(name: str, found: FoundSlice, columns: Mapping[str, _Column], measure: _Measure) -> Slice:
-    within = np.logical_and.reduce([columns[column].members == group for column, group in found.key])
-    conditions = tuple(columns[column].conditions[group] for column, group in found.key)
+def _describe_slice(name: str, scanned: FoundSlice, columns: Mapping[str, _Column], measure: _Measure) -> Slice:
+    within = np.logical_and.reduce([columns[column].members == group for column, group in scanned.key])
+    conditions = tuple(columns[column].conditions[group] for column, group in scanned.key)
     inside, rest = measure.values[within], measure.values[~within]
-    told = f"{' and '.join(map(str, conditions))}: {measure.describe(inside, rest)}"
-    return Slice(name, conditions, np.flatnonzero(within), float(inside.mean()), float(rest.mean()), found.z, told)
+    words = f"{' and '.join(map(str, conditions))}: {measure.describe(inside, rest)}"
+    return Slice(name, conditions, np.flatnonzero(within), float(inside.mean()), float(rest.mean()), scanned.z, words)
 
 
 def _describe_mistakes(inside: Array, rest: Array) -> str:
@@ -370,7 +374,7 @@ def _describe_confidence(inside: Array, rest: Array) -> str:
 
 
 def _describe_changes(inside: Array, rest: Array) -> str:
-    worse, better = (int(np.count_nonzero(each)) for each in (inside > 0, inside < 0))
+    worse, better = (int(np.count_nonzero(differs)) for differs in (inside > 0, inside < 0))
     return (
         f"of {len(inside):,} examples {worse:,} were right and are wrong now, {better:,} the other way round; the "
         f"accuracy of the rest changed by {-100 * rest.mean():+z.1f} points."
@@ -395,5 +399,5 @@ def _describe_power(mistakes: Array, threshold: float) -> list[str]:
     """Say how many mistakes slices of some sizes are named by."""
     count, wrong = len(mistakes), int(mistakes.sum())
     fewest = {size: fewest_mistakes(size, count, wrong, threshold) for size in SIZES_SAID if 2 * size <= count}
-    told = [f"of {size:,} examples {least:,}" for size, least in fewest.items() if least is not None]
-    return [f"To be named, so many have to be wrong: {', '.join(told)}."] if told else []
+    counts = [f"of {size:,} examples {least:,}" for size, least in fewest.items() if least is not None]
+    return [f"To be named, so many have to be wrong: {', '.join(counts)}."] if counts else []

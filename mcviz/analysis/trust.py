@@ -185,15 +185,15 @@ def compute_convergence(run: Run, score: str = "max_probability", progress: Prog
             halves = halves_by_size(probs, lambda passes: ranked_by.compute(Predictions(passes)), sizes[1:])
         return terms_by_size(probs, labels[examples], sizes), halves
 
-    found = _map_shards(run, compute_block, progress)
-    ensembles = [join_terms(terms) for terms in zip(*(block for block, _ in found), strict=True)]
-    halves = [each for _, each in found if each is not None]
+    blocks = _map_shards(run, compute_block, progress)
+    ensembles = [join_terms(terms) for terms in zip(*(block for block, _ in blocks), strict=True)]
+    halves = [half for _, half in blocks if half is not None]
     pairs: Iterable[Array] = ranked_by.uncertainty(np.concatenate(halves, axis=2)) if halves else []
     return Convergence(
         np.array(sizes),
-        np.array([each["correct"].mean() for each in ensembles]),
-        np.array([each["nll"].mean() for each in ensembles]),
-        np.array([reliability(each, equal_width_edges()).ece for each in ensembles]),
+        np.array([terms["correct"].mean() for terms in ensembles]),
+        np.array([terms["nll"].mean() for terms in ensembles]),
+        np.array([reliability(terms, equal_width_edges()).ece for terms in ensembles]),
         np.array([np.nan, *(shared_top(one, other) for one, other in pairs)]),
     )
 
@@ -217,13 +217,13 @@ def group_by_column(run: Run, column: str) -> "Groups":
     if columns is None or column not in offered:
         there = ", ".join([*CLASS_COLUMNS, *offered])
         raise InvalidInputError(f"Examples are grouped by one of the columns {there}. Received: {column}.")
-    found = column_groups(columns[column], kinds[column])
-    if len(found.names) > MOST_GROUPS_OF_COLUMN:
+    groups = column_groups(columns[column], kinds[column])
+    if len(groups.names) > MOST_GROUPS_OF_COLUMN:
         raise InvalidInputError(
             f"Examples are grouped into at most {MOST_GROUPS_OF_COLUMN:,} groups. Received: {column}, with "
-            f"{len(found.names):,} values."
+            f"{len(groups.names):,} values."
         )
-    return found
+    return groups
 
 
 def _group_by_class(run: Run, column: str) -> "Groups":
@@ -234,18 +234,18 @@ def _group_by_class(run: Run, column: str) -> "Groups":
     return Groups(tuple(map(one_line, run.class_names)), numbers.astype(np.int64))
 
 
-def verdict_sentences(run: Run, found: Calibration) -> list[str]:
+def verdict_sentences(run: Run, result: Calibration) -> list[str]:
     """Say whether a run is calibrated, and what its ensemble gains.
 
     Args:
         run: a classification with labels.
-        found: of its predictors.
+        result: of its predictors.
 
     Returns:
         The verdict; the mean confidence and accuracy; what guessing would come to; then a sentence for each other
         predictor.
     """
-    verdict, confidence, *gains = calibration_sentences(found)
+    verdict, confidence, *gains = calibration_sentences(result)
     most = float(np.bincount(require_labels(run)).max() / len(run))
     guessing = f"Always answering the most frequent label would be right in {percent(most, 2)} of the examples."
     return [verdict, confidence, guessing, *gains]
@@ -262,12 +262,12 @@ def _map_shards(run: Run, work: Callable[[Array, slice], Result], progress: Prog
     shards = [slice(*run.manifest.shard_range(shard)) for shard in range(run.manifest.shards)]
     pool = ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1))  # numpy lets go of the interpreter's lock
     try:
-        found = []
-        for each in pool.map(lambda examples: work(run.probs_block(examples.start, examples.stop), examples), shards):
-            found.append(each)
+        results = []
+        for result in pool.map(lambda examples: work(run.probs_block(examples.start, examples.stop), examples), shards):
+            results.append(result)
             if progress:
-                progress(len(found), len(shards))
-        return found
+                progress(len(results), len(shards))
+        return results
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -291,10 +291,10 @@ class RegressionTrust(RunTrust):
         """As for `RunTrust`."""
         measures = self.run.task.quality.measures
         rows = [
-            [PREDICTOR_NAMES[way], *(self.format(figures, each) for each in measures)]
+            [PREDICTOR_NAMES[way], *(self.format(figures, measure) for measure in measures)]
             for way, figures in self.figures.items()
         ]
-        return [["predictor", *(each.label for each in measures)], *rows]
+        return [["predictor", *(measure.label for measure in measures)], *rows]
 
     def format(self, figures: Mapping[str, Interval], measure: Measure, sign: str = "") -> str:
         """Format the figure of a measure among those of a predictor, with its unit; "" where there is none."""
@@ -344,7 +344,7 @@ def measure_regression(
         few = f"fewer than {FEWEST_FOR_GAIN} {'examples' if groups is None else 'groups of examples'}"
         sentences.append(f"With {few}, a gain of the ensemble cannot be told from chance.")
     else:
-        sentences += [_gain_sentence(run, each["rmse"], PREDICTOR_WORDS[name]) for name, each in differences.items()]
+        sentences += [_gain_sentence(run, gains["rmse"], PREDICTOR_WORDS[name]) for name, gains in differences.items()]
     return RegressionTrust(run, score, group, confidence, figures, sentences, differences)
 
 

@@ -74,31 +74,33 @@ class RunEstimate:
         """The estimate, what it assumes, and that nothing speaks against it where that is so."""
         accuracy, on = self.estimated.accuracy, self.calibrated_on
         low, high = percent(accuracy.low, 2), percent(accuracy.high, 2)
-        found = [
+        sentences = [
             f"The accuracy is estimated at {percent(accuracy.value, 2)} ({100 * self.confidence:.6g}% interval {low} "
             f"to {high}), by the {len(on):,} labels of {on.name}.",
             ASSUMPTION,
         ]
         if not self.shift_sentences:
-            found.append(f"No shift is found in max probability, nor in the {len(self.columns):,} columns and scores.")
-        return found
+            sentences.append(
+                f"No shift is found in max probability, nor in the {len(self.columns):,} columns and scores."
+            )
+        return sentences
 
     @property
     def shift_sentences(self) -> list[str]:
         """What is distributed otherwise than in the labelled run."""
-        found, shifted = [], [each.name for each in self.columns if each.is_shifted]
+        sentences, shifted = [], [column.name for column in self.columns if column.is_shifted]
         if self.shift.p_value < SHIFT_P_VALUE:
-            found.append(
+            sentences.append(
                 f"Max probability is distributed otherwise than in {self.calibrated_on.name} (Kolmogorov–Smirnov "
                 f"{self.shift.statistic:.3f}, p = {self.shift.p_value:.2g}). That speaks against the estimate: on "
                 "other examples than it knows, a model is mostly less accurate than its confidence says."
             )
         if shifted:
-            found.append(
+            sentences.append(
                 f"{len(shifted):,} of {len(self.columns):,} columns and scores are distributed otherwise than in "
                 f"{self.calibrated_on.name}, first of all {shifted[0]}. The estimate is for examples that are alike."
             )
-        return found
+        return sentences
 
     def as_dict(self) -> dict[str, Any]:
         """Return the estimate for JSON."""
@@ -107,7 +109,7 @@ class RunEstimate:
             "confidence": self.confidence,
             **vars(self.estimated),
             "shift": self.shift,
-            "columns": [{**vars(each), "is_shifted": each.is_shifted} for each in self.columns],
+            "columns": [{**vars(column), "is_shifted": column.is_shifted} for column in self.columns],
             "warnings": [*self.warnings, *self.shift_sentences],
         }
 
@@ -135,7 +137,7 @@ def estimate_accuracy(run: Run, calibrated_on: Run, confidence: float = 0.95) ->
         calibrated_on,
         confidence,
         estimate(calibrated_on.mean_probs, labels, run.mean_probs, confidence),
-        compare_scores(*(score_uncertainty(each, "max_probability") for each in (calibrated_on, run))),
+        compare_scores(*(score_uncertainty(of_run, "max_probability") for of_run in (calibrated_on, run))),
         find_shifts(calibrated_on, run),
         tuple(warnings),
     )
@@ -158,14 +160,14 @@ def find_shifts(old: Run, new: Run) -> tuple[ColumnShift, ...]:
     own = [name for name in kinds if name != "id" and "text" not in (kinds[name], others.get(name, "text"))]
     tested: dict[str, tuple[Test, Shift]] = {}
     for name in ("prediction", *(score for score in ranking_scores(old) if score in ranking_scores(new)), *own):
-        pair = [each[name] for each in tables]
+        pair = [table[name] for table in tables]
         is_category = name == "prediction" or "category" in (kinds.get(name), others.get(name))
-        if is_category or not all(each.dtype.kind in "iuf" for each in pair):
-            tested[name] = "chi-square", compare_categories(*(as_texts(each).to_numpy(str) for each in pair))
+        if is_category or not all(values.dtype.kind in "iuf" for values in pair):
+            tested[name] = "chi-square", compare_categories(*(as_texts(values).to_numpy(str) for values in pair))
         else:  # a missing value is lower than all others
-            numbers = (each.astype(float).fillna(-np.inf).to_numpy() for each in pair)
+            numbers = (values.astype(float).fillna(-np.inf).to_numpy() for values in pair)
             tested[name] = "Kolmogorov–Smirnov", compare_scores(*numbers)
-    corrected = adjust_p_values({name: found.p_value for name, (_, found) in tested.items()})
+    corrected = adjust_p_values({name: shift.p_value for name, (_, shift) in tested.items()})
     return tuple(
         ColumnShift(name, tested[name][0], tested[name][1].statistic, tested[name][1].p_value, p_value)
         for name, p_value in corrected.items()

@@ -29,10 +29,10 @@ def say(line: str, *, err: bool = False) -> None:
     click.echo(" " * (len(line) - len(line.lstrip(" "))) + one_line(line), err=err)
 
 
-def print_json(found: Any) -> None:
+def print_json(content: Any) -> None:
     """Print results as JSON."""
     # What is not a number or not finite is null.
-    click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY).decode())
+    click.echo(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY).decode())
 
 
 def table_lines(rows: Sequence[Sequence[str]], *formats: str) -> list[str]:

@@ -43,116 +43,130 @@ def compare(
     as_json: bool,
 ) -> None:
     """Print the comparison of two runs; fail where a requirement is not met."""
-    required = [parse_non_inferiority(each) for each in requirements]
+    required = [parse_non_inferiority(text) for text in requirements]
     if summary is not None:
         check_summary_folder(summary)
     if to:
         check_table_file(to)
     opened = open_run(one), open_run(other)
-    found = mcviz.compare(*opened, score=score, group=group, labels=labels, confidence=confidence)
-    groups = compare_groups(found, by) if by else {}
+    comparison = mcviz.compare(*opened, score=score, group=group, labels=labels, confidence=confidence)
+    groups = compare_groups(comparison, by) if by else {}
     with count_progress("permutations") as progress:
-        slices = compare_slices(found, progress=progress)
-    for note in found.notes:
+        slices = compare_slices(comparison, progress=progress)
+    for note in comparison.notes:
         tell(f"note: {note}")
-    if found.pairs.labels_differ:
+    if comparison.pairs.labels_differ:
         tell(f"note: The other labels are taken with --labels {'old' if labels == 'new' else 'new'}.")
-    judgements = [each.judge(found) for each in required]
+    judgements = [requirement.judge(comparison) for requirement in required]
     if to:
-        write_table(change_table(found), to)
-    written = [f"{len(found.one):,} examples are written to {to}."] if to else []
-    told = {name: {"examples": count, **measure_dict(each)} for name, (count, each) in groups.items()}
+        write_table(change_table(comparison), to)
+    written = [f"{len(comparison.one):,} examples are written to {to}."] if to else []
+    by_group = {name: {"examples": count, **measure_dict(measured)} for name, (count, measured) in groups.items()}
     findings = Findings(
-        found.other,
-        found.score,
-        [found.examples_in_words, found.in_words, *([f"Is it worse on anything? {slices.in_words}"] if slices else [])],
+        comparison.other,
+        comparison.score,
+        [
+            comparison.examples_in_words,
+            comparison.in_words,
+            *([f"Is it worse on anything? {slices.in_words}"] if slices else []),
+        ],
         lines=[
-            *_measure_lines(found),
-            *_group_lines(found, by, groups),
-            *_change_lines(found),
+            *_measure_lines(comparison),
+            *_group_lines(comparison, by, groups),
+            *_change_lines(comparison),
             *(slice_lines(slices, SLICE_TITLES) if slices else []),
             *written,
             "",
-            group_sentence(found.one, group),
+            group_sentence(comparison.one, group),
         ],
-        as_dict={**found.as_dict(), "by": by, "groups": told, "worse_on": slices and slices.as_dict()},
-        tables=_summary_tables(found),
-        draw_charts=lambda: _draw_charts(found),
+        as_dict={**comparison.as_dict(), "by": by, "groups": by_group, "worse_on": slices and slices.as_dict()},
+        tables=_summary_tables(comparison),
+        draw_charts=lambda: _draw_charts(comparison),
     )
     finish(findings, judgements, as_json=as_json, folder=summary)
 
 
-def _summary_tables(found: Comparison) -> dict[str, Rows]:
+def _summary_tables(comparison: Comparison) -> dict[str, Rows]:
     """Return the tables of a summary, by heading: both runs, their measures, and the examples that changed."""
-    both = {"RUN": found.one, "OTHER": found.other}
+    both = {"RUN": comparison.one, "OTHER": comparison.other}
     runs = [(name, run.path, f"{run.passes:,}", f"{len(run):,}") for name, run in both.items()]
-    counts = found.changes.counts if found.changes else {}
-    changes = [(kind, f"{count:,}", _list_ids(found, kind)) for kind, count in counts.items()]
+    counts = comparison.changes.counts if comparison.changes else {}
+    changes = [(kind, f"{count:,}", _list_ids(comparison, kind)) for kind, count in counts.items()]
     tables: dict[str, Rows] = {
         "Which runs?": [("", "run", "passes", "examples"), *runs],
-        "Is OTHER better?": [("measure", "RUN", "OTHER", "OTHER less RUN", ""), *found.text_rows],
+        "Is OTHER better?": [("measure", "RUN", "OTHER", "OTHER less RUN", ""), *comparison.text_rows],
         "Which examples changed?": [("change", "examples", "ids"), *changes],
     }
     return {heading: rows for heading, rows in tables.items() if len(rows) > 1}
 
 
-def _draw_charts(found: Comparison) -> "dict[str, go.Figure]":
+def _draw_charts(comparison: Comparison) -> "dict[str, go.Figure]":
     """Draw the reliability of both runs, where they are of classes and have labels."""
-    if found.terms is None or not found.one.task.predicts_classes:
+    if comparison.terms is None or not comparison.one.task.predicts_classes:
         return {}
-    bins = reliability_near_one(dict(zip(("RUN", "OTHER"), found.terms, strict=True)))
+    bins = reliability_near_one(dict(zip(("RUN", "OTHER"), comparison.terms, strict=True)))
     return {"Are the probabilities calibrated?": reliability_diagram(bins)}
 
 
-def _measure_lines(found: Comparison) -> list[str]:
-    if not found.measures:
+def _measure_lines(comparison: Comparison) -> list[str]:
+    if not comparison.measures:
         return []
-    level = f"{100 * found.confidence:.6g}%"
+    level = f"{100 * comparison.confidence:.6g}%"
     return [
-        *_comparison_lines(f"{level} intervals", [(each.measure.label, each) for each in found.measures], found),
-        f"Each row is judged by itself, so one of them is wrong more often than {100 - 100 * found.confidence:.6g}%.",
+        *_comparison_lines(
+            f"{level} intervals", [(measured.measure.label, measured) for measured in comparison.measures], comparison
+        ),
+        "Each row is judged by itself, so one of them is wrong more often than "
+        f"{100 - 100 * comparison.confidence:.6g}%.",
     ]
 
 
-def _group_lines(found: Comparison, by: str | None, groups: Mapping[str, tuple[int, MeasureComparison]]) -> list[str]:
+def _group_lines(
+    comparison: Comparison, by: str | None, groups: Mapping[str, tuple[int, MeasureComparison]]
+) -> list[str]:
     """Lines on each group, those first on which the second run is worst."""
     if not by:
         return []
     if not groups:
         return ["", f"No group by {by} has 20 examples."]
-    compared = [(f"{name:.16} ({count:,})", each) for name, (count, each) in groups.items()]
+    compared = [(f"{name:.16} ({count:,})", measured) for name, (count, measured) in groups.items()]
     better = 1 if compared[0][1].measure.better == "high" else -1
     compared.sort(key=lambda pair: better * pair[1].difference.value)
     return [
-        *_comparison_lines(f"{compared[0][1].measure.label} by {by}", compared, found),
-        f"The intervals of OTHER less RUN hold for all groups together, {100 * found.confidence:.6g}% of the time.",
+        *_comparison_lines(f"{compared[0][1].measure.label} by {by}", compared, comparison),
+        "The intervals of OTHER less RUN hold for all groups together, "
+        f"{100 * comparison.confidence:.6g}% of the time.",
     ]
 
 
-def _comparison_lines(title: str, rows: Iterable[tuple[str, MeasureComparison]], found: Comparison) -> list[str]:
-    unit = found.one.manifest.unit
+def _comparison_lines(title: str, rows: Iterable[tuple[str, MeasureComparison]], comparison: Comparison) -> list[str]:
+    unit = comparison.one.manifest.unit
     cells = [[f"{title:.25}", "RUN", "OTHER", "OTHER less RUN", ""]]
-    cells += [[name, *each.format(unit), VERDICTS[each.verdict]] for name, each in rows]
+    cells += [[name, *measured.format(unit), VERDICTS[measured.verdict]] for name, measured in rows]
     return ["", *table_lines(cells, *(f"<{max(map(len, column)) + GAP}" for column in zip(*cells, strict=True)))]
 
 
-def _change_lines(found: Comparison) -> list[str]:
-    if found.changes is None:
+def _change_lines(comparison: Comparison) -> list[str]:
+    if comparison.changes is None:
         return []
-    rows = [(f"  {kind}", f"{count:,}", f"   {_list_ids(found, kind)}") for kind, count in found.changes.counts.items()]
+    rows = [
+        (f"  {kind}", f"{count:,}", f"   {_list_ids(comparison, kind)}")
+        for kind, count in comparison.changes.counts.items()
+    ]
     lines = ["", "examples", *table_lines(rows, "<26", ">9", "")]
-    if found.shared_top is not None:
+    if comparison.shared_top is not None:
         lines += [
             "",
-            f"Of the 100 most uncertain examples by {found.score}, {100 * found.shared_top:.0f} are the same.",
+            f"Of the 100 most uncertain examples by {comparison.score}, "
+            f"{100 * comparison.shared_top:.0f} are the same.",
         ]
     return lines
 
 
-def _list_ids(found: Comparison, kind: str) -> str:
+def _list_ids(comparison: Comparison, kind: str) -> str:
     """List the ids of the examples of a change that moved the most."""
-    if found.changes is None or kind not in found.changes.moved:
+    if comparison.changes is None or kind not in comparison.changes.moved:
         return ""
-    examples = found.changed(kind)
-    ids = found.one.scores()["id"].iloc[examples[:IDS_SHOWN]]
+    examples = comparison.changed(kind)
+    ids = comparison.one.scores()["id"].iloc[examples[:IDS_SHOWN]]
     return f"{', '.join(map(str, ids))}{' …' if len(examples) > len(ids) else ''}"

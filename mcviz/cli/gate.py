@@ -130,15 +130,15 @@ def write_summary(folder: Path, findings: Findings, judgements: Sequence[Judgeme
     run, scores = findings.run, findings.run.score_registry
     score = scores[findings.score]
     uncertain = most_uncertain_first(score.name, run.scores()[score.name].to_numpy(), scores)[:MOST_EXAMPLES]
-    failed = sum(not each.met for each in judgements)
+    failed = sum(not judgement.met for judgement in judgements)
     outcome = f"{failed} of {len(judgements)} requirements not met" if failed else "all requirements met"
     title = f"{run.name}: {outcome}" if judgements else run.name
     sections: list[Section] = list(findings.tables.items())
     if judgements:
-        rows = [(each.requirement, each.in_words, OUTCOMES[each.met]) for each in judgements]
+        rows = [(judgement.requirement, judgement.in_words, OUTCOMES[judgement.met]) for judgement in judgements]
         sections.insert(0, ("Requirements", [("requirement", "found", ""), *rows]))
-        for place, judgement in enumerate((each for each in judgements if len(each.parts) > 1), 1):
-            parts = [(each.part, f"{each.examples:,}", each.in_words, OUTCOMES[each.met]) for each in judgement.parts]
+        for place, judgement in enumerate((judged for judged in judgements if len(judged.parts) > 1), 1):
+            parts = [(part.part, f"{part.examples:,}", part.in_words, OUTCOMES[part.met]) for part in judgement.parts]
             sections.insert(place, (judgement.requirement, [("part", "examples", "found", ""), *parts]))
     sections += findings.draw_charts().items()
     heading, picture = f"The {len(uncertain)} most uncertain examples, by {score.inline_label}", b""
@@ -196,9 +196,11 @@ def _html(title: str, sentences: Sequence[str], sections: "Sequence[Section]") -
 def _example_rows(run: Run, examples: np.ndarray, score: str) -> Rows:
     """The rows of a table of examples, with texts and rows of numbers themselves."""
     table, names = run.scores().iloc[examples], dict(enumerate(run.class_names))
-    shown = [name for name in run.task.table_columns(run.targets) if name != "correct" and table[name].notna().all()]
+    columns_of_task = [
+        name for name in run.task.table_columns(run.targets) if name != "correct" and table[name].notna().all()
+    ]
     columns = [["example", *map(str, examples)], ["id", *table["id"]]]
-    columns += [[name, *(names.get(value) or significant(value) for value in table[name])] for name in shown]
+    columns += [[name, *(names.get(value) or significant(value) for value in table[name])] for name in columns_of_task]
     columns += [[score, *(run.score_registry[score].format(value, run.manifest.unit) for value in table[score])]]
     if run.manifest.examples.content:
         content = run.content.iloc[examples, :MOST_COLUMNS]

@@ -20,25 +20,26 @@ def ood(run: str, against: tuple[str, ...], modules: tuple[str, ...], as_json: b
         with loading():
             find_backend(opened.model_path)  # which imports the framework
     with stage_progress() as progress:
-        found = mcviz.ood(opened, against, modules=modules, stage=progress)
+        scores = mcviz.ood(opened, against, modules=modules, stage=progress)
     if as_json:
-        print_json({"run": opened.path, **found.as_dict()})
+        print_json({"run": opened.path, **scores.as_dict()})
         return
-    for line in (*found.sentences, "", *_ood_table(found)):
+    for line in (*scores.sentences, "", *_ood_table(scores)):
         say(line.rstrip())
 
 
-def _ood_table(found: OODScores) -> list[str]:
+def _ood_table(scores: OODScores) -> list[str]:
     """The table of the verdict, then that of the AUROC of a few detectors."""
-    (low, high), drawn = found.stopped_by_chance, found.chart_labels()
+    (low, high), detectors = scores.stopped_by_chance, scores.chart_labels()
     hardest = [
-        (each.label, *(f"{each.figures[name][0].auroc:.3f}" for name in drawn)) for each in found.hardest_first()
+        (ood_set.label, *(f"{ood_set.figures[name][0].auroc:.3f}" for name in detectors))
+        for ood_set in scores.hardest_first()
     ]
     return [
-        *table_lines(found.text_rows, LABEL, ">10", ">10", ">10", ">18"),
+        *table_lines(scores.text_rows, LABEL, ">10", ">10", ">10", ">18"),
         "Sure is a max probability above 90%. The run's own examples were held out, and at most 5% of such are to be "
         f"stopped on average, {percent(low)} to {percent(high)} in 95 of 100 splits as large as this one.",
         "",
-        *table_lines([("AUROC", *drawn.values()), *hardest], LABEL, *[">19"] * len(drawn)),
-        f"--json prints all {len(found.labels)} detectors, with 95% intervals.",
+        *table_lines([("AUROC", *detectors.values()), *hardest], LABEL, *[">19"] * len(detectors)),
+        f"--json prints all {len(scores.labels)} detectors, with 95% intervals.",
     ]

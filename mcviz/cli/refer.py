@@ -47,21 +47,21 @@ def refer(
         check_table_file(to)
     old = open_run(calibrated_on) if calibrated_on else None
     new = open_run(run)
-    found = mcviz.refer(new, calibrated_on=old, group=group, **target)
+    referral = mcviz.refer(new, calibrated_on=old, group=group, **target)
     if old is not None:
-        found = replace(found, warnings=(*found.warnings, *ood_warnings(old, new, modules, "the guarantee")))
-    for warning in found.warnings:
+        referral = replace(referral, warnings=(*referral.warnings, *ood_warnings(old, new, modules, "the guarantee")))
+    for warning in referral.warnings:
         tell(f"warning: {warning}")
     if to:
-        write_table(found.table, to)
+        write_table(referral.table, to)
     if as_json:
-        print_json(found.as_dict() | {"group": group})
+        print_json(referral.as_dict() | {"group": group})
         return
-    lines = table_lines(referral_rows(found))
-    lines = [*referral_sentences(found), *(["", *lines, ""] if lines else []), group_sentence(old or new, group)]
+    lines = table_lines(referral_rows(referral))
+    lines = [*referral_sentences(referral), *(["", *lines, ""] if lines else []), group_sentence(old or new, group)]
     for line in lines:
         say(line)
-    _say_examples("To look at, the most uncertain first", found.table, to)
+    _say_examples("To look at, the most uncertain first", referral.table, to)
 
 
 def label_issues(run: str, first: int, confidence: float, seed: int, to: str | None, as_json: bool) -> None:
@@ -155,12 +155,12 @@ def _read_values(file: Path, name: str, run: Run) -> pd.Series | np.ndarray:
         frame = frame.reset_index(names=frame.index.name or f"{UNNAMED_PREFIX}0")
     try:
         check_columns(frame, ColumnNames())
-        unnamed = [each for each in frame.columns[:1] if str(each).startswith(UNNAMED_PREFIX)]
+        unnamed = [column for column in frame.columns[:1] if str(column).startswith(UNNAMED_PREFIX)]
         key = find_usual_column(frame, (*ID_COLUMNS, NUMBER, *unnamed, *map(str.lower, unnamed)))
         others = [str(column) for column in frame if column not in (key, NUMBER, *unnamed)]
         if name not in others and len(others) != 1:
-            found = ", ".join(others) or "none"
-            raise InvalidInputError(f"it should have a column {name}, or one column besides id. Received: {found}.")
+            columns = ", ".join(others) or "none"
+            raise InvalidInputError(f"it should have a column {name}, or one column besides id. Received: {columns}.")
         column = name if name in others else others[0]
         if key is not None:
             keys = require_complete(frame[key])

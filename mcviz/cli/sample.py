@@ -96,7 +96,7 @@ def name_classes(
         return examples if names is None else examples.with_class_names(names)
     if known := held & new.keys():
         examples = examples.with_class_names({name: new[name] for name in known})
-    renamed = rename_classes(own, {name: each for name, each in new.items() if name in own or name not in held})
+    renamed = rename_classes(own, {name: new_name for name, new_name in new.items() if name in own or name not in held})
     if names is not None and set(names) != set(renamed):
         expected = f"the names that the passes have, {list_names(renamed)}"
         raise InvalidInputError(
@@ -108,9 +108,9 @@ def name_classes(
 def say_classes(examples: DataSet) -> None:
     """Print which number stands for which class, where the data or the options say it, and how labels met them."""
     if examples.class_names:
-        shown = ", ".join(f"{number} {name}" for number, name in enumerate(examples.class_names[:MOST_NAMES_SHOWN]))
+        listed = ", ".join(f"{number} {name}" for number, name in enumerate(examples.class_names[:MOST_NAMES_SHOWN]))
         more = len(examples.class_names) - MOST_NAMES_SHOWN
-        say(f"classes: {shown}" + (f" and {more:,} more" if more > 0 else ""))
+        say(f"classes: {listed}" + (f" and {more:,} more" if more > 0 else ""))
     if examples.labels is not None and examples.target_names is None:
         say(f"labels: {MATCHES[examples.matched_by]}")
 
@@ -282,13 +282,13 @@ def _sample(options: SampleOptions, cluster: "Client | None") -> None:
 def check(options: CheckOptions) -> None:
     """Print what a model makes of some of the data."""
     sampler, examples, preprocessing = _load_model_and_data(options)
-    found = check_model(sampler, examples, masks=options.masks, preprocessing=preprocessing)
+    check = check_model(sampler, examples, masks=options.masks, preprocessing=preprocessing)
     if watcher := click.get_current_context().find_object(Watcher):
-        watcher.checked(found, options.passes)
-    for line in found.lines(options.passes):
+        watcher.checked(check, options.passes)
+    for line in check.lines(options.passes):
         say(line)
-    if found.advice:
-        tell(f"warning: {found.advice}")
+    if check.advice:
+        tell(f"warning: {check.advice}")
 
 
 def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Preprocessing | None]:
@@ -325,8 +325,8 @@ def _find_preprocessing(options: PreprocessingOptions, sampler: Sampler, example
     """Find the preprocessing for the crop and the order of colours of the options; return None without these."""
     if examples.images is None or not (options.crop or options.channel_order):
         return None
-    found = default_preprocessing(sampler.network, examples.images.dtype)
-    return msgspec.structs.replace(found, crop=options.crop, channel_order=options.channel_order or "rgb")
+    preprocessing = default_preprocessing(sampler.network, examples.images.dtype)
+    return msgspec.structs.replace(preprocessing, crop=options.crop, channel_order=options.channel_order or "rgb")
 
 
 def _find_model(options: ModelOptions) -> tuple[str, Run | None]:

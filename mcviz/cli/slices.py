@@ -19,26 +19,26 @@ def slices(run: str, group: str | None, as_json: bool) -> None:
     """Print the slices of a run that its model is worse on than chance explains."""
     opened = open_run(run)
     with count_progress("permutations") as progress:
-        found = mcviz.slices(opened, group=group, progress=progress)
+        result = mcviz.slices(opened, group=group, progress=progress)
     if as_json:
-        print_json({"run": opened.path, "examples": len(opened), "group": group, **found.as_dict()})
+        print_json({"run": opened.path, "examples": len(opened), "group": group, **result.as_dict()})
         return
-    say(found.in_words)
-    for line in [*slice_lines(found, TITLES), "", group_sentence(opened, group)]:
+    say(result.in_words)
+    for line in [*slice_lines(result, TITLES), "", group_sentence(opened, group)]:
         say(line)
 
 
-def slice_lines(found: Slices, titles: dict[str, str]) -> list[str]:
+def slice_lines(result: Slices, titles: dict[str, str]) -> list[str]:
     """Return a sentence for each slice, under a title for each measure, and the notes."""
     lines = []
     for measure, title in titles.items():
-        named = [each for each in found.slices if each.measure == measure]
+        named = [worse for worse in result.slices if worse.measure == measure]
         if named:
             lines += [
                 "",
-                f"{title}, of {found.counts[measure]:,} slices",
-                *(each.in_words for each in named[:MOST_SHOWN]),
+                f"{title}, of {result.counts[measure]:,} slices",
+                *(worse.in_words for worse in named[:MOST_SHOWN]),
             ]
         if len(named) > MOST_SHOWN:
             lines.append(f"and {len(named) - MOST_SHOWN:,} more; --json prints all")
-    return [*lines, "", *found.notes] if found.notes else lines
+    return [*lines, "", *result.notes] if result.notes else lines

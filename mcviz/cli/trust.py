@@ -38,28 +38,28 @@ if TYPE_CHECKING:
 IN_PERCENT = "accuracy", *ECES, "overconfidence"
 
 
-def regression_lines(found: RegressionTrust) -> list[str]:
+def regression_lines(result: RegressionTrust) -> list[str]:
     """Return lines on each measure of each way to predict."""
-    lines = [line for measure in found.run.task.quality.measures for line in _measure_lines(measure, found)]
-    if len(found.run) < FEWEST_FOR_RMSE:
+    lines = [line for measure in result.run.task.quality.measures for line in _measure_lines(measure, result)]
+    if len(result.run) < FEWEST_FOR_RMSE:
         lines += ["", f"Fewer than {FEWEST_FOR_RMSE} examples are too few for the interval of an RMSE."]
     return lines
 
 
-def draw_coverage(found: RegressionTrust) -> "dict[str, go.Figure]":
+def draw_coverage(result: RegressionTrust) -> "dict[str, go.Figure]":
     """Draw how often intervals of each target hold the label."""
     return {
-        f"Do intervals of {target} hold what they promise?": intervals(found.run, place)
-        for place, target in enumerate(found.run.targets)
+        f"Do intervals of {target} hold what they promise?": intervals(result.run, place)
+        for place, target in enumerate(result.run.targets)
     }
 
 
-def _measure_lines(measure: Measure, found: RegressionTrust) -> list[str]:
-    rows = [(measure.label, f"{100 * found.confidence:.6g}% interval", "ensemble − this")]
-    for way, figures in found.figures.items():
+def _measure_lines(measure: Measure, result: RegressionTrust) -> list[str]:
+    rows = [(measure.label, f"{100 * result.confidence:.6g}% interval", "ensemble − this")]
+    for way, figures in result.figures.items():
         if measure.name in figures:
-            less = found.format(found.differences.get(way, {}), measure, sign="+")
-            rows.append((f"  {PREDICTOR_NAMES[way]}", found.format(figures, measure), less))
+            less = result.format(result.differences.get(way, {}), measure, sign="+")
+            rows.append((f"  {PREDICTOR_NAMES[way]}", result.format(figures, measure), less))
     return ["", *table_lines(rows, "<36", "<40", "")]
 
 
@@ -72,34 +72,34 @@ def find_estimate(run: Run, calibrated_on: Run, confidence: float, modules: tupl
         confidence: of the interval.
         modules: to import for the runs' model, which is asked for the OOD score.
     """
-    found = estimate_accuracy(run, calibrated_on, confidence)
+    estimate = estimate_accuracy(run, calibrated_on, confidence)
     ood = ood_warnings(calibrated_on, run, modules, "the estimate")
-    sentences = [*found.sentences, *found.shift_sentences, *ood]
+    sentences = [*estimate.sentences, *estimate.shift_sentences, *ood]
     rows: Rows = [("column or score", "test", "statistic", "p", "corrected p", "")]
     rows += [
         (
-            each.name,
-            each.test,
-            f"{each.statistic:.3f}",
-            f"{each.p_value:.2g}",
-            f"{each.corrected:.2g}",
-            "shifted" if each.is_shifted else "",
+            column.name,
+            column.test,
+            f"{column.statistic:.3f}",
+            f"{column.p_value:.2g}",
+            f"{column.corrected:.2g}",
+            "shifted" if column.is_shifted else "",
         )
-        for each in found.columns
+        for column in estimate.columns
     ]
-    estimated = found.estimated
+    estimated = estimate.estimated
     lines = [
-        *found.warnings,
+        *estimate.warnings,
         f"Temperature {estimated.temperature:.3f}; mean confidence at it {percent(estimated.mean_confidence, 2)}.",
         "",
         *table_lines(rows),
         "",
-        f"Shifted is a p-value below {SHIFTED:g}, corrected for {len(found.columns)} tests.",
+        f"Shifted is a p-value below {SHIFTED:g}, corrected for {len(estimate.columns)} tests.",
     ]
     if run.labels is not None:
         accuracy = float((run.mean_probs.argmax(axis=1) == run.labels).mean())
         lines.append(f"By the run's own labels, the accuracy is {percent(accuracy, 2)}.")
-    as_dict = {**describe_run(run, sentences), **found.as_dict()}
+    as_dict = {**describe_run(run, sentences), **estimate.as_dict()}
     as_dict["warnings"] += ood
     return Findings(
         run,
@@ -127,7 +127,7 @@ def trust(
     as_json: bool,
 ) -> None:
     """Print the trust in a run, or its estimated accuracy; fail where a requirement is not met."""
-    required = [parse_requirement(each) for each in requirements]
+    required = [parse_requirement(text) for text in requirements]
     if summary is not None:
         check_summary_folder(summary)
     if (mistake_cost is None) != (look_cost is None):
@@ -154,37 +154,37 @@ def trust(
         return
     check_arguments_of_classes(opened, {"--by": by, "--mistake-cost": mistake_cost, "--look-cost": look_cost})
     with count_progress("permutations") as progress:
-        found = mcviz.trust(opened, by=by, group=group, score=score, confidence=confidence, progress=progress)
+        result = mcviz.trust(opened, by=by, group=group, score=score, confidence=confidence, progress=progress)
     finish(
-        _describe(found, mistake_cost, look_cost),
-        [each.judge(found.figures, opened, confidence) for each in required],
+        _describe(result, mistake_cost, look_cost),
+        [requirement.judge(result.figures, opened, confidence) for requirement in required],
         as_json=as_json,
         folder=summary,
     )
 
 
 def _describe(
-    found: ClassificationTrust | RegressionTrust, mistake_cost: float | None, look_cost: float | None
+    result: ClassificationTrust | RegressionTrust, mistake_cost: float | None, look_cost: float | None
 ) -> Findings:
-    as_dict, together = found.as_dict(), group_sentence(found.run, found.group)
-    if isinstance(found, RegressionTrust):
-        lines, rows, draw_charts = regression_lines(found), found.text_rows, partial(draw_coverage, found)
+    as_dict, together = result.as_dict(), group_sentence(result.run, result.group)
+    if isinstance(result, RegressionTrust):
+        lines, rows, draw_charts = regression_lines(result), result.text_rows, partial(draw_coverage, result)
     else:
-        costs = _find_costs(found, mistake_cost, look_cost)
+        costs = _find_costs(result, mistake_cost, look_cost)
         as_dict["cheapest"] = costs and costs.as_dict()
         lines = [
-            *_calibration_lines(found.calibration),
-            *_group_lines(found.by, found.by_group),
-            *_score_lines(found.scores),
-            *_convergence_lines(found),
-            *_set_lines(found.prediction_sets),
+            *_calibration_lines(result.calibration),
+            *_group_lines(result.by, result.by_group),
+            *_score_lines(result.scores),
+            *_convergence_lines(result),
+            *_set_lines(result.prediction_sets),
             *_cost_lines(costs),
         ]
-        rows, draw_charts = _calibration_rows(found.calibration), partial(_draw_reliability, found)
+        rows, draw_charts = _calibration_rows(result.calibration), partial(_draw_reliability, result)
     return Findings(
-        found.run,
-        found.score,
-        found.sentences,
+        result.run,
+        result.score,
+        result.sentences,
         [*lines, "", together],
         as_dict,
         tables={"How good is each way to predict?": rows},
@@ -193,37 +193,37 @@ def _describe(
 
 
 def _find_costs(
-    found: ClassificationTrust, mistake_cost: float | None, look_cost: float | None
+    result: ClassificationTrust, mistake_cost: float | None, look_cost: float | None
 ) -> CheapestReferral | None:
     if mistake_cost is None or look_cost is None:
         return None
-    return find_cheapest_referral(found.run, mistake_cost, look_cost, found.score, confidence=found.confidence)
+    return find_cheapest_referral(result.run, mistake_cost, look_cost, result.score, confidence=result.confidence)
 
 
-def _draw_reliability(found: ClassificationTrust) -> "dict[str, go.Figure]":
+def _draw_reliability(result: ClassificationTrust) -> "dict[str, go.Figure]":
     return {
-        "Are the probabilities calibrated?": reliability(found.run, found.calibration.predictors, group=found.group)
+        "Are the probabilities calibrated?": reliability(result.run, result.calibration.predictors, group=result.group)
     }
 
 
-def _calibration_rows(found: Calibration) -> Rows:
+def _calibration_rows(result: Calibration) -> Rows:
     rows: Rows = [["predictor", *MEASURE_NAMES.values()]]
     rows += [
-        [PREDICTOR_NAMES[way], *(" ".join(_format_figure(found, way, measure).split()) for measure in MEASURE_NAMES)]
-        for way in found.figures
+        [PREDICTOR_NAMES[way], *(" ".join(_format_figure(result, way, measure).split()) for measure in MEASURE_NAMES)]
+        for way in result.figures
     ]
     return rows
 
 
-def _calibration_lines(found: Calibration) -> list[str]:
+def _calibration_lines(result: Calibration) -> list[str]:
     lines = []
     for measure, label in MEASURE_NAMES.items():
-        beside = "by chance" if measure in ECES else f"{100 * found.confidence:.6g}% interval"
+        beside = "by chance" if measure in ECES else f"{100 * result.confidence:.6g}% interval"
         lines += ["", f"{label:<47}{beside:<22}ensemble − this"]
-        for way in found.figures:
-            line = f"  {PREDICTOR_NAMES[way]:<34}{_format_figure(found, way, measure)}"
-            if way in found.differences:
-                line += f"   {_format_with_ends(found.differences[way][measure], measure, sign='+')}"
+        for way in result.figures:
+            line = f"  {PREDICTOR_NAMES[way]:<34}{_format_figure(result, way, measure)}"
+            if way in result.differences:
+                line += f"   {_format_with_ends(result.differences[way][measure], measure, sign='+')}"
             lines.append(line)
     return lines
 
@@ -234,69 +234,71 @@ def _group_lines(by: str | None, groups: Mapping[str, Calibration]) -> list[str]
     ordered = sorted(groups.items(), key=lambda pair: pair[1].figures["ensemble"]["accuracy"].value)
     for measure in ("accuracy", "overconfidence") if groups else ():
         lines += ["", f"{MEASURE_NAMES[measure]} of the ensemble, by {by}"]
-        for name, found in ordered:
-            count = len(found.predictors["ensemble"]["correct"])
-            lines.append(f"  {name:<24.24}{count:>9,} {_format_figure(found, 'ensemble', measure)}")
+        for name, calibration_of_group in ordered:
+            count = len(calibration_of_group.predictors["ensemble"]["correct"])
+            lines.append(f"  {name:<24.24}{count:>9,} {_format_figure(calibration_of_group, 'ensemble', measure)}")
     return lines
 
 
 def _score_lines(figures: Mapping[str, SelectiveFigures]) -> list[str]:
     """Lines on the scores by which mistakes are found, the best first."""
-    if not any(found.augrc.value for found in figures.values()):
+    if not any(areas.augrc.value for areas in figures.values()):
         return ["", "Every prediction is correct, so there are no mistakes by which scores could be ranked."]
     lines = ["", "AUGRC, in millionths: how well an order finds mistakes; low is good"]
-    for name, found in sorted(figures.items(), key=lambda pair: pair[1].augrc.value):
-        value, low, high = (1e6 * each for each in astuple(found.augrc))
-        tie = "ties with the best" if found.ties_with_best else ""
+    for name, areas in sorted(figures.items(), key=lambda pair: pair[1].augrc.value):
+        value, low, high = (1e6 * end for end in astuple(areas.augrc))
+        tie = "ties with the best" if areas.ties_with_best else ""
         ends = "" if math.isnan(low) else f"({low:.1f} to {high:.1f})"
         lines.append(f"  {name:<34}{value:>9.1f}  {ends}".ljust(70) + tie)
-    if any(math.isnan(found.augrc.low) for found in figures.values()):
+    if any(math.isnan(areas.augrc.low) for areas in figures.values()):
         lines.append(f"Without an interval: that takes {ENOUGH}.")
     return lines
 
 
 def _convergence_lines(trusted: ClassificationTrust) -> list[str]:
     """Lines on the ensemble of the first passes, size by size, and on how many are enough."""
-    found, score = trusted.convergence, trusted.convergence_score
+    convergence, score = trusted.convergence, trusted.convergence_score
     rows = [("passes", "accuracy", "NLL", "ECE", "top 100 shared")]
-    columns = zip(found.sizes, found.accuracy, found.nll, found.ece, found.shared_top, strict=True)
+    columns = zip(
+        convergence.sizes, convergence.accuracy, convergence.nll, convergence.ece, convergence.shared_top, strict=True
+    )
     for size, accuracy, nll, ece, shared in columns:
         top = f"{100 * shared:.0f}%" if size > 1 else ""
         rows.append((f"{size:,}", f"{100 * accuracy:.2f}%", f"{nll:.4f}", f"{100 * ece:.2f}%", top))
     lines = ["", *table_lines(rows, "<8", ">11", ">10", ">9", ">17")]
     top = f"Top 100 shared: the part of the 100 most uncertain by {score} that two halves of the passes agree on."
-    if found.enough == trusted.run.passes:
+    if convergence.enough == trusted.run.passes:
         return [*lines, f"The figures still move up to the last pass. {top}"]
-    return [*lines, f"From {found.enough:,} passes on, more passes change nothing that matters. {top}"]
+    return [*lines, f"From {convergence.enough:,} passes on, more passes change nothing that matters. {top}"]
 
 
-def _set_lines(found: SetFigures) -> list[str]:
+def _set_lines(figures: SetFigures) -> list[str]:
     title = f"Prediction sets that are to hold the label for {100 * SET_COVERAGE:.0f}% of each class"
-    return ["", title, *table_lines([(f"  {name}", figure) for name, figure in set_rows(found)], "<36", "")]
+    return ["", title, *table_lines([(f"  {name}", figure) for name, figure in set_rows(figures)], "<36", "")]
 
 
-def _cost_lines(found: CheapestReferral | None) -> list[str]:
-    if found is None:
+def _cost_lines(referral: CheapestReferral | None) -> list[str]:
+    if referral is None:
         return []
-    costs = found.costs
+    costs = referral.costs
     rows = [
-        (f"  looking at, of {found.judged:,} examples that judge it", "costs"),
+        (f"  looking at, of {referral.judged:,} examples that judge it", "costs"),
         (f"  {len(costs.on_others.referred):,}", f"{costs.cost:,.6g}"),
         ("  none", f"{costs.of_none:,.6g}"),
         ("  all", f"{costs.of_all:,.6g}"),
     ]
-    return ["", found.in_words, *table_lines(rows, "<49", ">12")]
+    return ["", referral.in_words, *table_lines(rows, "<49", ">12")]
 
 
-def _format_figure(found: Calibration, way: str, measure: str) -> str:
+def _format_figure(result: Calibration, way: str, measure: str) -> str:
     """Format a figure of a predictor with the ends of its interval, or an ECE with the bound by chance."""
-    return _format_with_ends(found.figures[way][measure], measure, by_chance=found.eces_by_chance[way].get(measure))
+    return _format_with_ends(result.figures[way][measure], measure, by_chance=result.eces_by_chance[way].get(measure))
 
 
 def _format_with_ends(interval: Interval, measure: str, sign: str = "", by_chance: float | None = None) -> str:
     scale, end, digits = (100, "%", 2) if measure in IN_PERCENT else (1, "", 4)
     beside = ""
-    value, low, high = (fixed(scale * each, digits, sign) for each in astuple(interval))
+    value, low, high = (fixed(scale * end, digits, sign) for end in astuple(interval))
     if by_chance is not None:
         beside = f"(up to {scale * by_chance:.{digits}f}%)"
     elif not math.isnan(interval.low):

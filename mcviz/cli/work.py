@@ -92,14 +92,14 @@ class Watcher:
         )
         self._manifest = manifest
 
-    def checked(self, found: Check, passes: int) -> None:
+    def checked(self, check: Check, passes: int) -> None:
         """Take in what a check found."""
         self._change(
-            found=found.findings(passes),
-            seconds=passes * found.seconds_per_pass,
-            bytes=passes * found.bytes_per_pass,
-            advice=found.advice,
-            examples=found.examples,
+            found=check.findings(passes),
+            seconds=passes * check.seconds_per_pass,
+            bytes=passes * check.bytes_per_pass,
+            advice=check.advice,
+            examples=check.examples,
         )
 
     def tell(self, **changes: Any) -> None:
@@ -164,13 +164,15 @@ def work(folder: Path, lock: int) -> None:
 
 def _work(jobs: Jobs, name: str) -> None:
     watcher = Watcher(jobs, name)
-    found = jobs.find(name)
-    if found is None:
+    state_of_job = jobs.find(name)
+    if state_of_job is None:
         return
-    if found.progress is not None:  # of an earlier start, to be shown until there is more
-        watcher.news = replace(found.progress, process=os.getpid(), started=time.time(), sampling=None, ending=None)
+    if state_of_job.progress is not None:  # of an earlier start, to be shown until there is more
+        watcher.news = replace(
+            state_of_job.progress, process=os.getpid(), started=time.time(), sampling=None, ending=None
+        )
     watcher.tell()
-    job, commands = found.job, click.get_current_context().find_root().command
+    job, commands = state_of_job.job, click.get_current_context().find_root().command
     assert isinstance(commands, click.Group)
     command = commands.commands["check" if job.kind == "check" else "sample"]
     out = [] if job.kind == "check" else [f"--out={jobs.run_of(job)}"]
