@@ -206,7 +206,7 @@ def compare_slices(comparison: Comparison, *, progress: Progress | None = None) 
     and `in_words` says so. The slices are those of `slices`, but for the prediction, which the runs do not share.
 
     Args:
-        found: the comparison.
+        comparison: of two runs.
         progress: as for `slices`.
 
     Returns:
