@@ -54,7 +54,7 @@ _of_thread = threading.local()  # the last visit that it worked for, and what th
 
 UNCERTAIN_FIRST, CONFIDENT_FIRST = "uncertain_first", "confident_first"
 ORDERS = UNCERTAIN_FIRST, CONFIDENT_FIRST
-PAGE_SIZES = (24, 48, 96)
+PAGE_SIZES = (48, 24, 96)  # the usual one first
 PINS = 4  # examples that fit side by side
 TICKS = 400  # examples that an address can carry
 COVERAGES = (90, 80, 95)  # percent, the usual one first

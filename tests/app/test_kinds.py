@@ -18,8 +18,7 @@ from mcviz.app.address_text import Offered
 from mcviz.app.filters import ColumnFilter, Filters, columns
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
-from mcviz.app.trust import referral
-from mcviz.app.views import VIEWS
+from mcviz.app.views import VIEWS, actions
 from mcviz.reviews import open_reviews
 from tests.app.kinds import EXAMPLES, KINDS, REGRESSIONS
 from tests.app.opening import open_popovers, opened_page
@@ -241,10 +240,10 @@ def test_a_closed_popover_computes_nothing_and_keeps_the_choice_of_a_column(monk
         monkeypatch.setattr(module, name, lambda *given, **named: called.append(name) or function(*given, **named))
 
     counted(columns, "as_texts")
-    counted(referral, "choose_referral")
+    counted(actions, "page_url")
     app = opened("uncertain", "columns")
     chooser(app).select("source").run()
-    assert {*called} == {"as_texts", "choose_referral"}
+    assert {*called} == {"as_texts", "page_url"}
     called.clear()
     open_popovers(app, False)
     app.run()
@@ -276,14 +275,15 @@ def test_find_finds_ids_and_still_classes(words_: str, query: dict[str, str] | N
         assert f"**1** of {EXAMPLES} examples" in words(app)
 
 
-def test_an_example_is_opened_by_its_id() -> None:
+@pytest.mark.parametrize(("words_", "example"), [("#21", "21"), ("#scans/2024/picture_021.png", "21")])
+def test_find_looks_at_the_example_of_a_number_or_an_id(words_: str, example: str) -> None:
     app = opened("uncertain", "columns")
-    app.text_input(key="id").set_value("scans/2024/picture_999.png")
-    next(each for each in app.button if each.label == "Open example").click().run()
-    assert "No example has the id" in app.error[0].value
-    app.text_input(key="id").set_value(" scans/2024/picture_021.png")
-    next(each for each in app.button if each.label == "Open example").click().run()
-    assert widget(app.number_input, "example").value == 21
+    app.text_input(key="find").set_value(words_).run()
+    assert app.query_params["example"] == example
+    assert "columns" not in app.query_params
+    app.text_input(key="find").set_value("#scans/2024/picture_999.png").run()
+    assert "No example has the number or the id" in app.toast[0].value
+    assert app.query_params["example"] == example
 
 
 @pytest.mark.parametrize("name", ["source", "age"])

@@ -143,7 +143,7 @@ def test_the_report_asks_nobody_and_shows_names_as_they_were_typed(
     named_page: Page, browser: Browser, tmp_path: Path
 ) -> None:
     shown(named_page, "uncertain", HOSTILE_RUN)
-    named_page.get_by_role("button", name="Export").click()
+    named_page.get_by_role("button", name="Actions", exact=True).click()
     with named_page.expect_download() as download:
         named_page.get_by_role("button", name="Report as HTML").click()
     report = tmp_path / "report.html"
