@@ -26,7 +26,7 @@ FEWEST = 3  # examples, of which a ranking says something
 LISTED = 25
 
 
-def render_resample_form(selection: Selection, leave: Callable[..., object]) -> None:
+def render_resample_form(selection: Selection, leave: Callable[..., None]) -> None:
     """Render what sampling again is for, and its button.
 
     Args:

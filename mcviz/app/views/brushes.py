@@ -157,8 +157,9 @@ def render_more_brushes(selection: Selection) -> None:
         )
 
 
-def _add_brush(name: str) -> None:
-    update_state(brushes=(*latest_state().brushes, name)[-BRUSHES:])
+def _add_brush(name: str | None) -> None:
+    if name is not None:
+        update_state(brushes=(*latest_state().brushes, name)[-BRUSHES:])
 
 
 def _brushed(selection: Selection) -> list[str]:

@@ -105,7 +105,7 @@ def _render_find(run: Run) -> None:
     """Render a field for filters in words, ids and texts, and for one example; empty again once it was read."""
     typed, searched = task_renderer(run).filter_words(run), list(searched_columns(run).values())
     more = ["a word" if "text" in searched else "an id"] if searched else typed[1:]
-    examples = [*typed[:1], *more, "#12"]
+    examples = ["#12", *more, *typed[:1]]
 
     def understood() -> None:
         words = widget_value(FIND).strip()
