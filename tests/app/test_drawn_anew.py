@@ -30,7 +30,7 @@ def filtered_by(view: str, event: dict[str, Any], monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(state, "latest_state", lambda: PageState(filters=FILTERS))
     monkeypatch.setattr(linked, "latest_state", lambda: PageState(filters=FILTERS))
     monkeypatch.setattr(state, "update_state", lambda filters: found.append(filters))
-    monkeypatch.setattr(linked, "go", lambda filters: found.append(filters))
+    monkeypatch.setattr(linked, "update_state", lambda filters: found.append(filters))
     monkeypatch.setattr(linked, "filter_mask", lambda _, filters: filters.mask(ONE))
     callback()
     return found

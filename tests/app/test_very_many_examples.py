@@ -114,5 +114,5 @@ def test_an_area_of_a_layout_that_is_not_there_is_told_of(run: Run) -> None:
     ],
 )
 def test_what_is_no_part_of_a_plane_is_passed_over(told: object) -> None:
-    assert linked._window(told) is None
-    assert linked._window({"x": [0, 1], "y": [-1, 0.5]}) == Window((0.0, 1.0), (-1.0, 0.5))
+    assert linked._zoom_window(told) is None
+    assert linked._zoom_window({"x": [0, 1], "y": [-1, 0.5]}) == Window((0.0, 1.0), (-1.0, 0.5))
