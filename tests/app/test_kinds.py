@@ -139,10 +139,11 @@ def test_an_accuracy_that_is_not_known_has_no_card(run: str, cards: int) -> None
 @pytest.mark.parametrize(("run", "shown"), [("thousand", 10), ("long-names", 12)])
 def test_of_very_many_classes_the_likeliest_ten_are_shown_and_that_is_said(kinds: Path, run: str, shown: int) -> None:
     app, mean = opened("example", run, example="3"), mcviz.open_run(kinds / run).mean_probs[3]
-    (rows,) = (each.value for each in app.table if "std" in each.value)
+    sent = [json.loads(each.proto.json) for each in app.get("bidi_component") if "panels" in each.proto.json]
+    (panels,) = (each["explanation"]["histograms"]["panels"] for each in sent if "explanation" in each)
     expected = sorted(mean, reverse=True)[:10] if run == "thousand" else mean
-    assert rows["mean"].tolist() == [f"{100 * value:.2f} %" for value in expected]
-    assert len(rows) == shown
+    assert [panel["mean"] for panel in panels[:shown]] == pytest.approx(expected, abs=1e-6)
+    assert len(panels) - shown in (0, 1), "and the label"
     assert ("The likeliest 10 of 1,000 classes" in words(app)) == (run == "thousand")
 
 
