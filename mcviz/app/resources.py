@@ -261,7 +261,7 @@ def groups(run: Run, name: str) -> Groups:
 
 def find_example(run: Run, wanted: str) -> int | None:
     """Return the number of the example of an id, or None where none has it."""
-    if run.columns is None:
+    if run.columns is None or "id" not in run.columns:
         return None
     found = np.flatnonzero(run.columns["id"] == wanted.strip())
     return int(found[0]) if len(found) else None

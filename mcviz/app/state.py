@@ -46,7 +46,7 @@ PENDING_FRAGMENTS, PENDING_TOASTS = "fragments-to-draw", "toasts-to-show"  # nam
 _of_thread = threading.local()  # the last visit that it worked for, and what that keeps: a copy takes long to make
 
 Order = Literal["uncertain_first", "confident_first"]
-PageSize = Literal[24, 48, 96]
+PageSize = Literal[48, 24, 96]  # the usual one first
 TileSize = Literal["small", "medium", "large"]
 Coverage = Literal[90, 80, 95]  # percent, the usual one first
 ORDERS: tuple[Order, ...] = get_args(Order)

@@ -231,10 +231,7 @@ def doubt_sentences(
             f"**Two groups of passes**: {percent(for_it)} give {leader} 80% or more, {percent(against)} less than 20%."
         )
     elif row["predictive_std"] > 0.15:
-        found.append(
-            f"**One wide spread**: the probability of {leader} has a standard deviation of "
-            f"{_points(row['predictive_std'])}, without two groups of passes."
-        )
+        found.append(f"**One wide spread** of the probability of {leader}, without two groups of passes.")
     return found
 
 
@@ -249,9 +246,9 @@ def _between(summary: PassSummary, class_names: Sequence[str]) -> str:
         return f"**Mostly one class**: {first} leads {second} by {lead}{f', but {others}' if others else ''}."
     if len(rivals) == 2:
         return f"**Between two classes**: {first} leads {second} by {lead}."
-    named = [f"{as_markdown(class_names[c])} ({percent(summary.mean[c])})" for c in rivals[:MOST_LISTED]]
-    more = [f"{len(rivals) - MOST_LISTED} more"] if len(rivals) > MOST_LISTED else []
-    return f"**Between {len(rivals)} classes**: {', '.join([*named, *more])}."
+    named = all_as_markdown([class_names[c] for c in rivals[:MOST_LISTED]])
+    last = named.pop() if len(rivals) <= MOST_LISTED else f"{len(rivals) - MOST_LISTED} more"
+    return f"**Between {len(rivals)} classes**: {', '.join(named)} and {last}."
 
 
 def _voting_for_others(summary: PassSummary, first: int) -> str:

@@ -12,7 +12,7 @@ SECONDS = 120  # that a page may take
 
 def open_popovers(app: AppTest, are_open: bool = True) -> None:
     """Let the popovers of Explore be open when it is drawn, since closed ones have no content."""
-    for label in ("Filters", "Refer", "Sample again"):
+    for label in ("Filters", "View", "Actions"):
         app.session_state[f"popover-{label}"] = are_open
 
 

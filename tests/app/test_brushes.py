@@ -17,6 +17,8 @@ from mcviz.app.address import RunLimits
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.state import PageState
 from mcviz.app.views.brushes import BINS, BrushColumn, brush_column, brush_labels, cut
+from tests.app.opening import open_popovers
+from tests.app.probing import widget
 
 ROOT = Path(__file__).parents[2]
 NUMBERS = st.lists(
@@ -62,6 +64,7 @@ def test_the_range_of_some_bins_lets_all_of_them_through_and_lies_where_they_lie
 
 def opened(run: str = "", **query: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120).run()
+    open_popovers(app)
     for key, value in {**query, **({"run": run} if run else {})}.items():
         app.query_params[key] = value
     app.switch_page("mcviz/app/pages/uncertain.py").run()
@@ -141,8 +144,8 @@ def test_an_address_names_the_columns_that_were_added(name: str) -> None:
 
 def test_a_column_is_added_and_the_address_says_so() -> None:
     app = opened()
-    next(each for each in app.button if each.key == "add-brush-margin").click().run()
+    widget(app.selectbox, "histogram").select("margin").run()
     assert list(histograms(app)) == ["Max probability", "Margin"]
-    next(each for each in app.button if each.key == "add-brush-prediction").click().run()
+    widget(app.selectbox, "histogram").select("prediction").run()
     assert app.query_params["brushes"] == "margin~prediction"
-    assert not [each for each in app.button if each.key == "add-brush-margin"]
+    assert not [each for each in app.selectbox if each.label == "Add a histogram of"], "there is room for two"

@@ -19,7 +19,7 @@ CASES: list[tuple[str, str, dict[str, str], list[Callable[[Run], go.Figure]]]] =
     ("classes", "uncertain", {"view": "map"}, [plot.map]),
     ("classes", "uncertain", {"view": "confusion"}, [plot.confusion]),
     ("classes", "uncertain", {"view": "classes"}, [plot.classes]),
-    ("classes", "example", {"example": "3"}, [lambda run: plot.example(run, 3)]),
+    ("classes", "side_by_side", {"pinned": "3"}, [lambda run: plot.example(run, 3)]),
     ("classes", "story", {"step": "4"}, [plot.accuracy]),
     (
         "classes",

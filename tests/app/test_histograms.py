@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcviz.app.components.charts import class_panels, ticks
+from mcviz.app.components.charts import class_panels, strips, ticks
 from mcviz.measures import summarise
 
 NAMES = [str(c) for c in range(10)]
@@ -81,3 +81,15 @@ def test_a_histogram_is_told_to_those_who_cannot_see_it() -> None:
     probs = np.array([[0.905, 0.095], [0.905, 0.095], [0.505, 0.495]])
     spoken = panels_of(probs, ["cat", "dog"], label=1)[1]["spoken"]
     assert spoken == "dog, label: 22.8% ± 18.9%; most often 9% to 10%, in 2 of 3 passes."
+
+
+def test_a_narrow_column_has_the_classes_of_two_percent_and_the_label_and_says_how_little_the_others_get() -> None:
+    mean = np.array([0.012, 0.6, 0.02, 0.3, 0.019, 0.049])
+    summary = summarise(np.tile(mean, (4, 1)))
+    assert strips(summary, None) == {"strips": [1, 3, 5, 2], "rest": "2 more classes below 1.9%."}
+    assert strips(summary, 0) == {"strips": [1, 3, 5, 2, 0], "rest": "1 more class below 1.9%."}
+    certain = summarise(np.array([[0.9999, 0.0001], [1, 0]]))
+    assert strips(certain, None) == {"strips": [0], "rest": "1 more class below 0.1%."}
+    many = summarise(np.tile(np.full(30, 1 / 30), (2, 1)))
+    assert len(strips(many, 29)["strips"]) == 9
+    assert strips(many, 29)["rest"] == "21 more classes below 3.4%."

@@ -188,7 +188,9 @@ def test_names_are_shown_as_they_were_typed(
     truths = mcviz.open_run(cache / run).labels
     for example in range(0, len(names), stride):
         app = opened("example", run, {"example": str(example)})
-        assert [rendered(text).words for text in app.table[0].value.index] == names
+        sent = [json.loads(each.proto.json) for each in app.get("bidi_component") if "panels" in each.proto.json]
+        (shown,) = (each["explanation"]["histograms"] for each in sent if "explanation" in each)
+        assert [panel["name"] for panel in shown["panels"]] == names
         words = " ".join(rendered(text).words for text in sentences(app))
         assert f"the label is {names[truths[example]]}." in words or "That is correct." in words
         assert any(f"The ensemble predicts {shown} with " in words for shown in names)

@@ -18,8 +18,7 @@ from mcviz.app.address import RunLimits
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
-from mcviz.app.trust import referral
-from mcviz.app.views import VIEWS, filter_bar
+from mcviz.app.views import VIEWS, actions, filter_bar
 from mcviz.reviews import open_reviews
 from tests.app.kinds import EXAMPLES, KINDS, REGRESSIONS
 from tests.app.opening import open_popovers, opened_page
@@ -140,10 +139,11 @@ def test_an_accuracy_that_is_not_known_has_no_card(run: str, cards: int) -> None
 @pytest.mark.parametrize(("run", "shown"), [("thousand", 10), ("long-names", 12)])
 def test_of_very_many_classes_the_likeliest_ten_are_shown_and_that_is_said(kinds: Path, run: str, shown: int) -> None:
     app, mean = opened("example", run, example="3"), mcviz.open_run(kinds / run).mean_probs[3]
-    (rows,) = (each.value for each in app.table if "std" in each.value)
+    sent = [json.loads(each.proto.json) for each in app.get("bidi_component") if "panels" in each.proto.json]
+    (panels,) = (each["explanation"]["histograms"]["panels"] for each in sent if "explanation" in each)
     expected = sorted(mean, reverse=True)[:10] if run == "thousand" else mean
-    assert rows["mean"].tolist() == [f"{100 * value:.2f} %" for value in expected]
-    assert len(rows) == shown
+    assert [panel["mean"] for panel in panels[:shown]] == pytest.approx(expected, abs=1e-6)
+    assert len(panels) - shown in (0, 1), "and the label"
     assert ("The likeliest 10 of 1,000 classes" in words(app)) == (run == "thousand")
 
 
@@ -241,10 +241,10 @@ def test_a_closed_popover_computes_nothing_and_keeps_the_choice_of_a_column(monk
         monkeypatch.setattr(module, name, lambda *given, **named: called.append(name) or function(*given, **named))
 
     counted(filter_bar, "as_texts")
-    counted(referral, "referral_controls")
+    counted(actions, "page_url")
     app = opened("uncertain", "columns")
     chooser(app).select("source").run()
-    assert {*called} == {"as_texts", "referral_controls"}
+    assert {*called} == {"as_texts", "page_url"}
     called.clear()
     open_popovers(app, False)
     app.run()
@@ -276,14 +276,15 @@ def test_find_finds_ids_and_still_classes(words_: str, query: dict[str, str] | N
         assert f"**1** of {EXAMPLES} examples" in words(app)
 
 
-def test_an_example_is_opened_by_its_id() -> None:
+@pytest.mark.parametrize(("words_", "example"), [("#21", "21"), ("#scans/2024/picture_021.png", "21")])
+def test_find_looks_at_the_example_of_a_number_or_an_id(words_: str, example: str) -> None:
     app = opened("uncertain", "columns")
-    app.text_input(key="id").set_value("scans/2024/picture_999.png")
-    next(each for each in app.button if each.label == "Open example").click().run()
-    assert "No example has the id" in app.error[0].value
-    app.text_input(key="id").set_value(" scans/2024/picture_021.png")
-    next(each for each in app.button if each.label == "Open example").click().run()
-    assert widget(app.number_input, "example").value == 21
+    app.text_input(key="find").set_value(words_).run()
+    assert app.query_params["example"] == example
+    assert "columns" not in app.query_params
+    app.text_input(key="find").set_value("#scans/2024/picture_999.png").run()
+    assert "No example has the number or the id" in app.toast[0].value
+    assert app.query_params["example"] == example
 
 
 @pytest.mark.parametrize("name", ["source", "age"])

@@ -1,4 +1,4 @@
-"""What to label next is a list that the popover Export gives, with or without labels."""
+"""What to label next is a list that Actions gives, with or without labels."""
 
 import io
 from pathlib import Path
@@ -11,7 +11,9 @@ from streamlit.testing.v1 import AppTest
 import mcviz
 from mcviz.analysis.labelling import acquire
 from mcviz.app.trust.referral import METHOD_LABELS, acquisition_csv
+from mcviz.app.views.actions import DIALOG
 from mcviz.choices import METHODS
+from tests.app.keeping import kept_of
 from tests.app.opening import opened_page
 
 
@@ -22,13 +24,19 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> mcviz.Run:
 
 
 def opened() -> AppTest:
-    return opened_page("uncertain", {})
+    """The page with the dialog, where there is a way to it."""
+    app = opened_page("uncertain", {})
+    for button in app.button:
+        if button.key == "action-acquire":
+            button.click().run()
+    return app
 
 
 def test_every_method_is_offered_and_no_more_than_there_are() -> None:
     app = opened()
     assert app.selectbox(key="acquire-method").options == [METHOD_LABELS[method] for method in METHODS]
     assert (app.number_input(key="acquire-batch").value, app.number_input(key="acquire-batch").max) == (30, 30)
+    kept_of(app)[DIALOG] = "acquire"  # or else the test's rerun, which is one of all of the page, closes it
     app.selectbox(key="acquire-method").set_value("batch-bald").run()
     assert any("takes some seconds" in each.value for each in app.caption)
 

@@ -1,5 +1,6 @@
 """Every page on the shipped run, and on caches that hold nothing to show."""
 
+import json
 import sys
 from collections.abc import Callable
 from itertools import product
@@ -11,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
-from mcviz.measures import SCORES, most_uncertain_first
+from mcviz.app.wording import abbreviated
+from mcviz.measures import SCORES, most_uncertain_first, percent
 from tests.app.keeping import kept_of
 from tests.app.opening import open_popovers
 from tests.app.probing import about_run, paragraphs, widget
@@ -185,14 +187,16 @@ def test_example_steps_through_the_ranking_of_any_score(open_page: OpenPage, run
     assert widget(app.number_input, "example").value == order[3]
 
 
-def test_example_tables_hold_mean_and_std_of_every_class(open_page: OpenPage, run: Run) -> None:
+def test_mean_and_std_of_every_class_stand_once_on_the_page_of_an_example(open_page: OpenPage, run: Run) -> None:
     image = 1247
     app = open_page("example")
     widget(app.number_input, "example").set_value(image).run()
-    table = app.table[0].value
+    sent = [json.loads(each.proto.json) for each in app.get("bidi_component") if "panels" in each.proto.json]
+    (shown,) = (each["explanation"]["histograms"] for each in sent if "explanation" in each)
     probs = run.probs(image).astype(float)
-    assert table["mean"].tolist() == [f"{100 * value:.2f} %" for value in probs.mean(axis=0)]
-    assert table["std"].tolist() == [f"{100 * value:.2f} %" for value in probs.std(axis=0)]
+    expected = [f"{percent(mean)} ± {percent(std)}" for mean, std in zip(probs.mean(0), probs.std(0), strict=True)]
+    assert [panel["value"] for panel in shown["panels"]] == [abbreviated(value) for value in expected]
+    assert not [table for table in app.table if "std" in table.value]
 
 
 def test_uncertain_examples_can_be_filtered_to_the_wrong_ones(open_page: OpenPage, run: Run) -> None:
@@ -601,7 +605,7 @@ def test_no_more_pins_are_counted_than_stand_side_by_side(open_page: OpenPage) -
 def test_what_an_address_says_for_nothing_is_told_on_the_page(open_page: OpenPage) -> None:
     app = open_page("uncertain", score="certainty", pinned="1,2,3,4,5", page="9999")
     assert "“score=certainty”, “pinned=1,2,3,4,5”" in app.warning[0].value
-    assert "There is no page 9,999: these examples fill 417 pages." in words(app)
+    assert "There is no page 9,999: these examples fill 209 pages." in words(app)
     assert "There is no step 9: this is the first of" in words(open_page("story", step="9"))
     assert not open_page("uncertain", score="margin", pinned="1,2", page="2").warning
 

@@ -268,6 +268,7 @@ def test_more_passes_are_of_the_run_s_own_model_seed_and_masks(cache: Path) -> N
 
 def test_sampled_again_the_first_of_the_ranking_are_counted_as_by_hand(cache: Path) -> None:
     app = opened("uncertain", run="few", score="predictive_entropy")
+    button(app, "Sample again").click().run()
     button(app, "Sample these again").click().run()
     jobs, run = Jobs(cache), mcviz.open_run(cache / "few")
     (found,) = jobs.found()

@@ -120,7 +120,7 @@ def test_two_groups_of_passes_are_told_from_one_spread_and_model_from_data_uncer
     assert "Two groups of passes" not in of_ambiguous
     assert "Data (aleatoric) uncertainty" in of_ambiguous
     assert "cat leads dog by 9.7 percentage points" in of_groups
-    assert "**Between 3 classes**: cat (40.0%), dog (35.0%), owl (25.0%)." in of_ambiguous
+    assert "**Between 3 classes**: cat, dog and owl." in of_ambiguous
 
 
 @given(shares=st.lists(st.floats(0.001, 1), min_size=3, max_size=8), passes=st.integers(1, 9))

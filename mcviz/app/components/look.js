@@ -1,4 +1,5 @@
 const PATIENCE = 3000; // milliseconds, in which the server should have answered what was asked last
+const HIGHEST = 180; // pixels, of a text
 const WORDS = { open: "Open its page, key Enter", close: "Close", previous: "Previous, key ←", next: "Next, key →" };
 const PATHS = {
   open: "M14 4h6v6M20 4l-9 9M18 14v6H4V6h6",
@@ -15,12 +16,17 @@ class Look {
   constructor(root) {
     this.panel = root.host.closest(".st-key-look");
     this.place = element("div", "look");
-    this.shown = element("div", "shown");
+    this.shown = element("div", "shown"); // the example, and beside it what is said of it
+    this.words = element("div", "explanation");
     this.acts = Object.fromEntries(Object.keys(ACTS).map((name) => [name, actOf(name, "")]));
     const buttons = Object.fromEntries(Object.keys(WORDS).map((name) => [name, buttonOf(name)]));
+    this.which = element("b", "which");
     this.rank = element("span", "of");
+    const title = element("div", "title");
+    title.append(this.which, this.rank);
     const bar = element("div", "bar");
-    bar.append(buttons.previous, buttons.next, this.rank, ...Object.values(this.acts), buttons.open, buttons.close);
+    const { previous, next, open, close } = buttons;
+    bar.append(title, previous, next, ...Object.values(this.acts), open, close);
     this.said = element("div", "said");
     this.said.setAttribute("role", "status");
     this.place.append(bar, this.shown, this.said);
@@ -48,15 +54,18 @@ class Look {
     this.panel.dataset.chosen = String(data.chosen);
     delete this.panel.dataset.waiting;
     this.at = data.near.indexOf(data.tile.example);
-    this.draw(data.tile, data.alone && data.sheet ? this.large(data) : undefined, data.alone);
+    this.draw(data.tile, data.alone ? this.contents(data) : undefined);
+    this.explain(data.explanation);
     this.rank.textContent = data.rank;
     this.ends();
     document.dispatchEvent(new CustomEvent("mcviz-looked", { detail: { example: data.tile.example } }));
     this.follow();
   }
 
-  /* The picture as the server made it, as large as there is room for. */
-  large({ tile, sheet, aspect, crisp }) {
+  /* The picture as the server made it, or all of a text. */
+  contents({ tile, sheet, text, aspect, crisp }) {
+    if (text) return textBoxOf({ text, spoken: `Example ${tile.example}`, height: HIGHEST });
+    if (!sheet) return undefined;
     const picture = element("img", crisp ? "large crisp" : "large");
     picture.src = sheet;
     picture.alt = `Example ${tile.example}`;
@@ -64,15 +73,25 @@ class Look {
     return picture;
   }
 
-  draw(tile, picture, alone = true) {
-    const head = element("div", tile.wrong ? "head wrong" : "head");
-    head.append(element("b", "which", tile.name), linesOf(tile));
-    this.shown.replaceChildren(...(picture ? [picture] : []), ...(alone ? [head] : []));
+  draw(tile, contents) {
+    this.which.textContent = tile.name;
+    this.shown.replaceChildren(...(contents ? [contents] : []), this.words);
     for (const [name, act] of Object.entries(this.acts)) {
       act.setAttribute("aria-label", `${ACTS[name].words} example ${tile.example}`);
       act.disabled = name === "pin" && !tile.marks.pin && this.data.pinsFull;
       act.setAttribute("aria-pressed", tile.marks[name]);
     }
+  }
+
+  /* Nothing is said of several side by side. */
+  explain({ sentences = [], histograms } = {}) {
+    this.words.classList.remove("waiting");
+    this.words.replaceChildren(...sentencesOf(sentences), ...(histograms ? [stripsOf(histograms)] : []));
+  }
+
+  /* What is said is of the example before, unless its own came ahead. */
+  cameAhead({ example, explanation }) {
+    if (example === this.example) this.explain(explanation);
   }
 
   /* Show another example: what the page has of it at once, all else when the server answers. */
@@ -84,10 +103,11 @@ class Look {
     this.panel.dataset.chosen = "true";
     this.panel.dataset.waiting = "true";
     this.rank.textContent = "";
+    this.words.classList.add("waiting");
     this.ends();
     const draw = (tile, index, data) => {
       const picture = data.sheet && pictureOf(index, tile, data);
-      if (picture) Object.assign(picture.style, { maxWidth: "" });
+      if (picture) Object.assign(picture.style, { maxWidth: `${HIGHEST * data.aspect}px` });
       picture?.classList.add("large");
       this.draw(tile, picture || (tile.text !== undefined ? wordsOf(tile) : undefined));
       this.said.textContent = `${tile.name}, predicted ${tile.prediction}${tile.wrong ? ", wrong" : ""}`;
@@ -167,6 +187,7 @@ export default withLatestData(({ data, parentElement, setTriggerValue }) => {
     {
       "mcviz-asked": (event) => look.asked(event.detail),
       "mcviz-sent": (event) => look.ask(event.detail),
+      "mcviz-came-ahead": (event) => look.cameAhead(event.detail),
       keydown: (event) => look.pressed(event),
     },
     { click: (event) => look.clicked(event) },

@@ -14,17 +14,20 @@ function factsOf(tile) {
   return facts;
 }
 
-/* What is written of an example: its rank and score, its label and prediction. */
-function linesOf(tile) {
-  const lines = element("div", "lines");
-  lines.append(
-    line(element("span", "rank", tile.rank), element("span", "value", tile.value)),
-    line(
-      element("span", "label", tile.label ? `label ${tile.label}` : ""),
-      element("span", "prediction", `predicted ${tile.prediction}`),
-    ),
-  );
-  return lines;
+/* One line: what is predicted, behind the label where that is another, and the score. */
+function verdictOf(tile) {
+  const prediction = element("span", "prediction");
+  const differs = tile.label && tile.label !== tile.prediction;
+  if (differs) {
+    const arrow = element("span", "arrow", "→");
+    arrow.setAttribute("aria-hidden", "true");
+    prediction.append(element("span", "spoken", "label "), element("span", "class", tile.label), arrow);
+  }
+  const spoken = differs ? ", predicted " : tile.label ? "label and prediction " : "predicted ";
+  prediction.append(element("span", "spoken", spoken), element("span", "class", tile.prediction));
+  const verdict = line(prediction, element("span", "value", tile.value));
+  verdict.classList.add("verdict");
+  return verdict;
 }
 
 /* One of the pictures of a sheet. */
@@ -53,5 +56,5 @@ function wordsOf(tile) {
 function contentsOf(tile, index, data) {
   const name = () => line(element("span", "name", tile.name));
   const shown = data.sheet ? pictureOf(index, tile, data) : tile.text !== undefined ? wordsOf(tile) : name();
-  return tile.facts ? [shown, factsOf(tile), linesOf(tile)] : [shown, linesOf(tile)];
+  return tile.facts ? [shown, factsOf(tile), verdictOf(tile)] : [shown, verdictOf(tile)];
 }

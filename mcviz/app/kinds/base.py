@@ -57,6 +57,10 @@ class KindRenderer(ABC):
     def contents(self, run: Run, examples: np.ndarray) -> np.ndarray:
         """Return some examples in the form of `ProbeInput.content`, in one array."""
 
+    def text(self, run: Run, example: int) -> str:
+        """Return the text that an example of a run is; "" where it is none."""
+        return ""
+
     def render_small(self, run: Run, content: Any, spoken: str) -> None:
         """Render an example that is kept beside a run, as small as the kind can be."""
         self.render_input(run, content, spoken)

@@ -23,7 +23,9 @@ from mcviz.text import one_line
 MOST_CHARACTERS = 100_000  # more than that is slow to send and to draw, and nobody scrolls through it
 HEIGHT = 320  # pixels
 _mounted = st.components.v2.component(
-    "mcviz_text_box", css=load_assets("text_box.css"), js=load_assets("latest_data.js", "text_box.js")
+    "mcviz_text_box",
+    css=load_assets("text_box.css"),
+    js=load_assets("element.js", "text.js", "latest_data.js", "text_box.js"),
 )
 
 ON_A_TILE = 400  # characters; what does not fit is cut by the browser
@@ -75,6 +77,9 @@ class TextRenderer(KindRenderer):
 
     def render_input(self, run: Run, content: str, spoken: str) -> None:
         text_box(content, spoken)
+
+    def text(self, run: Run, example: int) -> str:
+        return str(load_texts(run, np.array([example]))[0])[:MOST_CHARACTERS]
 
     def contents(self, run: Run, examples: np.ndarray) -> np.ndarray:
         return load_texts(run, examples)

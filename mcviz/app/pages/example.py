@@ -210,8 +210,8 @@ with left:
     with st.container(key=PICTURE):
         render_example(run, example)
     render_marks(state, example)
-    render_columns(run, context.row)
     renderer.render_summary(context)
+    render_columns(run, context.row)
     st.markdown("**Each score, and the example's rank by it**")
     render_scores(run, context.row, example)
 with right:

@@ -1,4 +1,4 @@
-"""The pinned examples, side by side."""
+"""The pinned examples, side by side; the most uncertain ones where none is pinned."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ import streamlit as st
 from mcviz.app.components.choosers import target_chooser
 from mcviz.app.kinds import render_example
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
-from mcviz.app.resources import details, format_facts, run_scores, table
+from mcviz.app.resources import details, format_facts, ranking, run_scores, table
 from mcviz.app.state import PINS, PageState, update_state
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
@@ -16,18 +16,24 @@ from mcviz.app.wording import as_markdown, counted
 from mcviz.runs import Run
 
 PINNED_WIDTH = 180  # pixels, of an example
+FIRST = 2  # of the ranking, where none is pinned
 
 
 def render_pinned(run: Run, state: PageState, example: int) -> None:
-    """Render one pinned example, with buttons to open and to unpin it."""
+    """Render an example, with buttons to open it and, if it is pinned, to unpin it."""
     render_example(run, example, PINNED_WIDTH)
     with st.container(horizontal=True, gap="xsmall"):
         if st.button(f"Example {example}", key=f"open-{example}", icon=":material/open_in_new:"):
             open_page(EXAMPLE, state, example=example)
         rest = tuple(other for other in state.pinned if other != example)
-        st.button(
-            "Unpin", key=f"unpin-{example}", icon=":material/keep_off:", on_click=update_state, kwargs={"pinned": rest}
-        )
+        if state.pinned:
+            st.button(
+                "Unpin",
+                key=f"unpin-{example}",
+                icon=":material/keep_off:",
+                on_click=update_state,
+                kwargs={"pinned": rest},
+            )
     task_renderer(run).render_pinned(load_example(run, state, example))
 
 
@@ -64,18 +70,18 @@ def count_pinned(run: Run, state: PageState) -> str:
 
 
 run, state = begin(SIDE_BY_SIDE, count_pinned)
+shown = state.pinned or tuple(ranking(run, run.first_score)[:FIRST].tolist())
 if not state.pinned:
     st.info(
-        f"Nothing is pinned yet. Open an example and press Pin to compare up to {PINS} here.",
+        f"Nothing is pinned yet. Up to {PINS} pinned examples stand here side by side, as the most uncertain ones do "
+        "now. Pin others in Explore or on their own page.",
         icon=":material/keep:",
     )
-    if st.button("Open the most uncertain example", icon=":material/arrow_forward:"):
-        open_page(EXAMPLE, state)
-else:
-    target_chooser(run, state)
-    with st.container(key="side-by-side"):
-        columns = st.columns(len(state.pinned), gap="medium")
-    for column, example in zip(columns, state.pinned, strict=True):
-        with column:
-            render_pinned(run, state, example)
-    render_differences(run, state.pinned)
+    st.button("Pin these", icon=":material/keep:", key="pin-these", on_click=update_state, kwargs={"pinned": shown})
+target_chooser(run, state)
+with st.container(key="side-by-side"):
+    columns = st.columns(len(shown), gap="medium")
+for column, example in zip(columns, shown, strict=True):
+    with column:
+        render_pinned(run, state, example)
+render_differences(run, shown)

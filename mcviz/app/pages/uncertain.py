@@ -3,20 +3,20 @@
 import streamlit as st
 
 from mcviz.app.components.charts import render_empty_selection
-from mcviz.app.navigation import EXAMPLE, UNCERTAIN, begin, open_page
-from mcviz.app.resources import available, find_example, own_columns, run_scores
+from mcviz.app.navigation import UNCERTAIN, begin
+from mcviz.app.resources import available, run_scores
 from mcviz.app.selection import filter_mask, mistakes, select
-from mcviz.app.state import ORDERS, PageState, choose_name, choose_segment, quote
+from mcviz.app.state import ORDERS, PageState, choose_name, choose_segment
 from mcviz.app.views import VIEWS
+from mcviz.app.views.actions import render_menus
 from mcviz.app.views.brushes import render_brushes
 from mcviz.app.views.filter_bar import render_filter_bar
 from mcviz.app.views.look_panel import (
     page_examples,
     prefetch_explanations,
     render_gallery,
-    render_gallery_controls,
     render_look_panel,
-    render_ticked_bar,
+    render_marked_bar,
 )
 from mcviz.app.wording import as_markdown, mistakes_sentence, ranking_end_labels
 from mcviz.runs import Run
@@ -36,20 +36,18 @@ def describe_selection(run: Run, state: PageState) -> str:
 
 run, state = begin(UNCERTAIN, describe_selection)
 selection = render_filter_bar(run, state)
+render_brushes(selection)
 names = available(VIEWS, run)
 name = choose_name(state.view, names)
 view = VIEWS[name]
 with_gallery = name == "gallery" or bool(view.own_filters)
-with st.container(horizontal=True, vertical_alignment="center", gap="small", key="views"):
-    labels = {each: VIEWS[each].label for each in names}
-    choose_segment("View", "view", name, labels, label_visibility="collapsed")
-    render_brushes(selection)
-    if with_gallery:
-        render_gallery_controls(selection)
-with st.container():
-    render_ticked_bar(selection)
 beside, panel = st.columns([5, 2], gap="small")
 with beside:
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="views"):
+        labels = {each: VIEWS[each].label for each in names}
+        choose_segment("View", "view", name, labels, label_visibility="collapsed")
+        st.space("stretch")
+        render_menus(selection, with_gallery=with_gallery)
     if not view.own_filters:
         view.show(selection)
     elif not filter_mask(run, selection.filters.without(*view.own_filters)).any():
@@ -60,21 +58,9 @@ with beside:
             view.show(selection)
         with right:
             render_gallery(selection)
+    render_marked_bar(selection)
 with panel:
     render_look_panel(run, paged=name == "gallery")
-
-with st.form("open", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-    wanted: str | int
-    if "id" in own_columns(run):
-        wanted = st.text_input("Or open an example by its id", key="id", width=320)
-    else:
-        wanted = st.number_input("Or open an example by its number", 0, len(run) - 1, key="number", width=240)
-    if st.form_submit_button("Open example", icon=":material/open_in_new:"):
-        found = find_example(run, wanted) if isinstance(wanted, str) else wanted
-        if found is None:
-            st.error(f"No example has the id {quote(str(wanted))}.", icon=":material/link_off:")
-        else:
-            open_page(EXAMPLE, state, example=found)
 
 if with_gallery:
     prefetch_explanations(run, state, page_examples(selection))

@@ -1,6 +1,7 @@
 """Examples that are sampled again with another seed, to see whether their ranking holds."""
 
 import hashlib
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -25,10 +26,14 @@ FEWEST = 3  # examples, of which a ranking says something
 LISTED = 25
 
 
-def render_resample_popover(selection: Selection) -> None:
-    """The control beside the others of Explore."""
+def render_resample_form(selection: Selection, leave: Callable[..., None]) -> None:
+    """Render what sampling again is for, and its button.
+
+    Args:
+        selection: the examples.
+        leave: calls what it is given, in a callback, and closes the form.
+    """
     count = len(selection.examples)
-    st.markdown(f"**{counted(count, 'selected example')}**")
     st.caption(
         "As many fresh passes of the run's own model, with the next seed, show how much of the ranking is chance. For "
         f"another seed or other passes, make a run of these examples on {RUNS.title}."
@@ -36,12 +41,12 @@ def render_resample_popover(selection: Selection) -> None:
     if not check_needs(selection.run, {"model"}):
         return
     if count < FEWEST:
-        st.caption(f"Select {FEWEST} examples at least.")
+        st.caption(f"It takes {FEWEST} examples at least.")
         return
     is_open = any(each.is_open for each in open_jobs().found(partial(_is_of, selection)))
     st.button(
-        "Sample these again", icon=":material/replay:", key="again", on_click=change_jobs, disabled=is_open,
-        args=(partial(_start, selection),),
+        "Sample these again", icon=":material/replay:", key="again", type="primary", on_click=leave, disabled=is_open,
+        args=(change_jobs, partial(_start, selection)),
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from mcviz.app.components.charts import (
     class_table,
     pass_histograms,
     render_explanation,
+    render_histograms,
 )
 from mcviz.app.filters import Filters, two_classes
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
@@ -211,14 +212,13 @@ class ClassificationRenderer(TaskRenderer):
     # One example
 
     def render_summary(self, context: ExampleContext) -> None:
-        """Render prediction and label in a sentence, the reasons for doubt, and the classes in a table."""
-        summary = summarise(context.predictions)
-        render_explanation("explanation-sentences", {"sentences": _sentences(context, summary)})
-        class_table(summary, class_names(context.run))
+        """Render prediction and label in a sentence, and the reasons for doubt."""
+        sentences = _sentences(context, summarise(context.predictions))
+        render_explanation("explanation-sentences", {"sentences": sentences})
 
     def render_charts(self, context: ExampleContext) -> None:
-        """Render the predictive mean with its spread, and one histogram a class."""
-        self.render_probe(context.run, context.predictions, _label(context), "example")
+        """Render one histogram a class, with its mean."""
+        render_histograms(summarise(context.predictions), class_names(context.run), _label(context), "example")
 
     def explain(self, context: ExampleContext) -> Explanation:
         """Return the sentences, and one histogram a class with its mean."""

@@ -108,30 +108,9 @@ def referral_filters(referral: RunReferral) -> Filters:
     return Filters().with_range(referral.score.name, *ends)
 
 
-def render_referral_popover(run: Run, state: PageState) -> None:
-    """Render a referral beside the filters of Explore, with a button to select its examples."""
-    referral = referral_controls(run, state)
-    on = referral.on_labels
-    assert on is not None
-    rest = "no rest" if on.accuracy_of_rest is None else f"{percent(on.accuracy_of_rest, 2)} of the rest right"
-    st.caption(
-        f"{counted(len(on.referred), 'example')} to a person: {on.caught:,} of "
-        f"{counted(on.caught + on.missed, 'mistake')} caught, {rest}."
-    )
-    st.button(
-        "Select these",
-        icon=":material/filter_list:",
-        key="select-referred",
-        disabled=len(on.referred) == 0,
-        on_click=update_state,
-        kwargs={"filters": referral_filters(referral), "score": referral.score.name},
-    )
-
-
 def render_acquisition(run: Run) -> None:
     """Render a choice of the method and the number of examples to label next; the list is made on demand."""
     methods = [method for method in METHODS if method != "batch-bald" or run.manifest.masks != "per_example"]
-    st.markdown("**To label next**")
     method = st.selectbox("Method", methods, format_func=METHOD_LABELS.__getitem__, key="acquire-method")
     batch = st.number_input("How many examples", 1, len(run), min(USUAL_BATCH, len(run)), key="acquire-batch")
     if method == "batch-bald":

@@ -23,9 +23,8 @@ from mcviz.app.resources import (
     table,
 )
 from mcviz.app.selection import Selection, filter_mask
-from mcviz.app.state import BRUSHES, PageState, update_state, widget_value
+from mcviz.app.state import BRUSHES, PageState, latest_state, state_widget_args, update_state, widget_value
 from mcviz.app.tasks import task_renderer
-from mcviz.app.wording import as_markdown
 from mcviz.runs import Run
 from mcviz.runs.columns import as_texts
 from mcviz.text import one_line
@@ -150,16 +149,41 @@ class BrushColumn:
 
 
 def render_brushes(selection: Selection) -> None:
-    """Render a histogram of the score of the ranking and of each column that was added, and a choice of more."""
-    run, state = selection.run, selection.state
-    offered = brush_labels(run)
-    names = [state.score, *(name for name in state.brushes if name in offered and name != state.score)]
+    """Render a histogram of the score of the ranking and of each column that was added."""
+    names = _brushed(selection)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="brushes"):
         for place, name in enumerate(names):
             _render_brush(selection, name, place)
-        more = {name: label for name, label in offered.items() if name not in names}
-        if more and len(names) <= BRUSHES:
-            _render_add(state, more)
+
+
+def more_brushes(selection: Selection) -> dict[str, str]:
+    """Return the labels of the columns whose histogram can be added; none where there is no room for one."""
+    names = _brushed(selection)
+    offered = brush_labels(selection.run) if len(names) <= BRUSHES else {}
+    return {name: label for name, label in offered.items() if name not in names}
+
+
+def render_more_brushes(selection: Selection) -> None:
+    """Render a choice of a column, whose histogram is added."""
+    if more := more_brushes(selection):
+        st.selectbox(
+            "Add a histogram of",
+            list(more),
+            index=None,
+            format_func=more.__getitem__,
+            **state_widget_args("histogram", None, _add_brush),
+        )
+
+
+def _add_brush(name: str | None) -> None:
+    if name is not None:
+        update_state(brushes=(*latest_state().brushes, name)[-BRUSHES:])
+
+
+def _brushed(selection: Selection) -> list[str]:
+    """Return the names of the columns that have a histogram."""
+    state, offered = selection.state, brush_labels(selection.run)
+    return [state.score, *(name for name in state.brushes if name in offered and name != state.score)]
 
 
 def brush_labels(run: Run) -> dict[str, str]:
@@ -209,18 +233,6 @@ def _render_brush(selection: Selection, name: str, place: int) -> None:
         clear=lambda: update_state(filters=column.without),
         remove=None if name == selection.score else lambda: update_state(brushes=_others(selection.state, name)),
     )
-
-
-def _render_add(state: PageState, more: dict[str, str]) -> None:
-    with st.popover("Add", icon=":material/add_chart:", help="Add the histogram of another column", key="add-a-brush"):
-        for name, label in more.items():
-            st.button(
-                as_markdown(label),
-                key=f"add-brush-{name}",
-                type="tertiary",
-                on_click=update_state,
-                kwargs={"brushes": (*state.brushes, name)[-BRUSHES:]},
-            )
 
 
 def _others(state: PageState, name: str) -> tuple[str, ...]:

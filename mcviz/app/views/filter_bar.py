@@ -1,8 +1,7 @@
-"""The bar above the views: the ranking, the filters and the export of what they leave."""
+"""The bar above the views: the ranking and the filters."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from math import inf, isfinite
 from typing import Any, Literal, get_args, get_origin
 
@@ -10,14 +9,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.address import address_fields
+from mcviz.app.address import address_fields, parse_whole
 from mcviz.app.components.choosers import chips, score_chooser
-from mcviz.app.exports import EXPORTS
 from mcviz.app.filters import CLASSES, FILTERS, ColumnFilter, Filters
-from mcviz.app.navigation import REVIEW, link_to
 from mcviz.app.resources import (
-    available,
     class_names,
+    find_example,
     has,
     own_columns,
     run_numbers,
@@ -25,12 +22,12 @@ from mcviz.app.resources import (
     searched_columns,
     table,
 )
-from mcviz.app.runs.again import can_resample, render_resample_popover, render_resample_status
-from mcviz.app.selection import LABEL_ERRORS, Selection, filter_mask, label_error_words, select
+from mcviz.app.runs.again import render_resample_status
+from mcviz.app.selection import LABEL_ERRORS, Selection, filter_mask, find_rank, label_error_words, select
 from mcviz.app.state import (
     ORDERS,
     PageState,
-    page_url,
+    latest_state,
     queue_toast,
     session_store,
     state_widget_args,
@@ -38,10 +35,8 @@ from mcviz.app.state import (
     widget_value,
 )
 from mcviz.app.tasks import task_renderer
-from mcviz.app.trust.referral import render_acquisition, render_referral_popover
-from mcviz.app.wording import as_markdown, counted, ranking_end_labels, with_count
+from mcviz.app.wording import as_markdown, ranking_end_labels, with_count
 from mcviz.measures import Score
-from mcviz.permission import may_write
 from mcviz.runs import Run
 from mcviz.runs.columns import as_texts
 from mcviz.text import one_line
@@ -64,15 +59,8 @@ def render_filter_bar(run: Run, state: PageState) -> Selection:
             width=230,
             **state_widget_args("order", state.order),
         )
-        if task_renderer(run).filter_words(run) or searched_columns(run):
-            _render_find(run)
+        _render_find(run)
         _render_popover("Filters", ":material/filter_list:", lambda: _render_filters(run, state.filters))
-        if has(run, "labels") and has(run, "classes") and len(run) > 1:
-            _render_popover("Refer", ":material/person_search:", lambda: render_referral_popover(run, state))
-        with st.popover("Export", icon=":material/download:"):
-            _render_exports(selection)
-        if has(run, "classes"):
-            link_to(REVIEW, "Review these")
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="filter-meaning"):
         chips(selection)
         _render_meaning(selection, score)
@@ -84,17 +72,13 @@ def render_filter_bar(run: Run, state: PageState) -> Selection:
 
 
 def _render_meaning(selection: Selection, score: Score) -> None:
-    """Render the meaning of the ranking, and buttons that rank by label errors and sample again."""
+    """Render the meaning of the ranking, and a button that ranks by label errors."""
     run, state = selection.run, selection.state
     there = _ranks_label_errors(state)
     meaning = as_markdown(score.meaning)
     st.caption(f"**Probable label errors first.** {meaning}" if there else meaning, width="content")
     if LABEL_ERRORS["score"] in run_scores(run):
         _render_label_errors(there)
-    if may_write() and can_resample(run):
-        _render_popover(
-            "Sample again", ":material/replay:", lambda: render_resample_popover(selection), type="tertiary"
-        )
 
 
 def _ranks_label_errors(state: PageState) -> bool:
@@ -123,21 +107,41 @@ def _render_label_errors(there: bool) -> None:
 
 
 def _render_find(run: Run) -> None:
-    """Render a field for filters as words, ids and texts, which is empty again once it was understood."""
+    """Render a field for filters in words, ids and texts, and for one example; empty again once it was read."""
     typed, searched = task_renderer(run).filter_words(run), list(searched_columns(run).values())
-    examples = [*typed[:1], "a word" if "text" in searched else "an id"] if searched else typed
+    more = ["a word" if "text" in searched else "an id"] if searched else typed[1:]
+    examples = ["#12", *more, *typed[:1]]
 
     def understood() -> None:
-        words = widget_value(FIND)
+        words = widget_value(FIND).strip()
         session_store()[EMPTY] = True
         try:
+            if words.startswith("#"):
+                raise ValueError(f"No example has the number or the id “{words[1:]}”.")
             update_state(filters=lambda filters: _narrow(run, filters, words))
         except ValueError as error:
-            queue_toast(as_markdown(str(error)), ":material/help:")
+            example = _find_one(run, words.removeprefix("#"))
+            if example is None:
+                queue_toast(as_markdown(str(error)), ":material/help:")
+            else:
+                _look_at(run, example)
 
     if session_store().pop(EMPTY, False):
         st.session_state[FIND] = ""
     st.text_input("Find", placeholder=", or ".join(examples), width=240, key=FIND, on_change=understood)
+
+
+def _find_one(run: Run, words: str) -> int | None:
+    """Return the example of a number, or else of an id; None where there is none."""
+    number = parse_whole(words)
+    return number if number is not None and 0 <= number < len(run) else find_example(run, words)
+
+
+def _look_at(run: Run, example: int) -> None:
+    """Look at an example, on its page of the gallery where it is selected, in a callback."""
+    state = latest_state()
+    at = find_rank(example, select(run, state).examples)
+    update_state(example=example, page=at // state.page_size + 1 if at >= 0 else state.page)
 
 
 def _narrow(run: Run, filters: Filters, words: str) -> Filters:
@@ -148,7 +152,7 @@ def _narrow(run: Run, filters: Filters, words: str) -> Filters:
     """
     searched = searched_columns(run)
     try:
-        if not task_renderer(run).filter_words(run):
+        if searched and not task_renderer(run).filter_words(run):
             raise ValueError(f"No {' and no '.join(searched.values())} contains “{words}”.")
         return task_renderer(run).narrow_filters(run, filters, words)
     except ValueError:
@@ -327,24 +331,3 @@ def _round_outwards(low: float, high: float, digits: int) -> tuple[float, float]
         below if below <= low else round(below - step, digits),
         above if above >= high else round(above + step, digits),
     )
-
-
-def _render_exports(selection: Selection) -> None:
-    """Render a button a file, which is made of the selection when it is asked for."""
-    st.markdown(f"**{counted(len(selection.examples), 'selected example')}**")
-    for name in available(EXPORTS, selection.run):
-        export = EXPORTS[name]
-        more = {"link": page_url(selection.state)} if export.linked else {}
-        st.download_button(
-            export.label,
-            partial(export.make, selection, **more),
-            file_name=f"{one_line(selection.run.name)}-{len(selection.examples)}.{name}",
-            mime=export.mime,
-            key=f"export-{name}",
-            on_click="ignore",
-            disabled=len(selection.examples) == 0,
-            width="stretch",
-        )
-    if has(selection.run, "classes"):
-        st.divider()
-        render_acquisition(selection.run)

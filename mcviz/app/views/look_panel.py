@@ -11,24 +11,21 @@ import streamlit as st
 from mcviz.app.components.assets import load_assets
 from mcviz.app.components.charts import (
     PICTURE_WIDTH,
+    TURNS,
     Explanation,
     render_empty_selection,
-    render_explanation,
     send_ahead,
 )
 from mcviz.app.components.gallery import marks, tile_data, tiles
 from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
-from mcviz.app.navigation import EXAMPLE, open_page
+from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, open_page
 from mcviz.app.resources import cached_for_run, has, names_key
 from mcviz.app.selection import Selection, find_rank, select
 from mcviz.app.state import (
-    PAGE_SIZES,
     PINS,
     TICKS,
-    TILE_SIZES,
     PageState,
     add_examples,
-    choose_segment,
     latest_state,
     mark_rendered,
     queue_toast,
@@ -40,22 +37,36 @@ from mcviz.app.state import (
     widget_value,
 )
 from mcviz.app.tasks import task_renderer
-from mcviz.app.tasks.base import load_example
+from mcviz.app.tasks.base import ExampleContext, load_example
 from mcviz.app.wording import counted
 from mcviz.errors import McvizError
 from mcviz.figures import sheet_url
 from mcviz.runs import Run
 
-SCRIPTS = "internals.js", "listening.js", "element.js", "tile.js", "acts.js", "latest_data.js", "sender.js", "look.js"
 _mounted = st.components.v2.component(
-    "mcviz_look", css=load_assets("tile.css", "acts.css", "look.css"), js=load_assets(*SCRIPTS)
+    "mcviz_look",
+    css=load_assets("tile.css", "acts.css", "text_box.css", "sentences.css", "strips.css", "look.css"),
+    js=load_assets(
+        "internals.js",
+        "listening.js",
+        "element.js",
+        "tile.js",
+        "acts.js",
+        "text.js",
+        "sentences.js",
+        "histograms.js",
+        "strips.js",
+        "latest_data.js",
+        "sender.js",
+        "look.js",
+    ),
 )
 
 POINTS, PICTURED = "points", "pictured"  # the fragment of a chart's pictures, and its examples, in the session
 MOST_PICTURES = 150  # points in view, up to which they are pictures
 PANEL = "look"  # the key of the fragment, of its container and of its head
 AROUND = 100  # examples before and after the one that is looked at, through which keys go without asking
-LARGE = 900  # pixels, of a picture in the panel on a screen of twice the usual sharpness
+LARGE = 360  # pixels, of a picture in the panel on a screen of twice the usual sharpness
 SMALL_WIDTH = 170  # pixels, of one example among others in the panel
 MARKS = {"tick": "ticked", "pin": "pinned", "flag": "flagged"}  # the attribute of the state that each changes
 
@@ -69,8 +80,8 @@ def look_head(key: str, data: dict[str, Any], act: Callable[[Any], None]) -> Any
 
     Args:
         key: of the component.
-        data: the example's tile and picture as `tile_data` gives them, its rank, and the numbers of those around it;
-            only the latter where no example is shown.
+        data: the example's tile and picture as `tile_data` gives them, its rank, what is said of it, and the numbers
+            of those around it; only the latter where no example is shown.
         act: called with what is asked, as a callback.
 
     Returns:
@@ -113,31 +124,34 @@ def tick_examples(examples: tuple[int, ...]) -> None:
     update_state(ticked=examples[:TICKS])
 
 
-def render_ticked_bar(selection: Selection) -> None:
-    """Render buttons for the examples that are ticked; nothing where none is."""
-    state, ticked = selection.state, selection.state.ticked
-    if not ticked:
+def render_marked_bar(selection: Selection) -> None:
+    """Render buttons for the examples that are ticked, and for those that are pinned; nothing where none are."""
+    state, ticked, pinned = selection.state, selection.state.ticked, selection.state.pinned
+    if not ticked and len(pinned) < 2:
         return
-    flagged, pinned = (add_examples(marked, ticked) for marked in (state.flagged, state.pinned))
+    all_pinned = add_examples(pinned, ticked)
     acts: dict[str, tuple[str, dict[str, Any]]] = {
-        "Keep only these": (":material/filter_alt:", {"filters": replace(state.filters, selected=ticked)}),
-        "Flag them": (":material/flag:", {"flagged": flagged}),
-        "Pin them": (":material/keep:", {"pinned": pinned}),
+        "Filter to these": (":material/filter_alt:", {"filters": replace(state.filters, selected=ticked)}),
+        "Flag": (":material/flag:", {"flagged": add_examples(state.flagged, ticked)}),
+        "Pin": (":material/keep:", {"pinned": all_pinned}),
         "Untick": (":material/close:", {"ticked": ()}),
     }
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="ticked"):
-        st.markdown(f"**{counted(len(ticked), 'example')}** ticked", width="content")
-        for label, (icon, changes) in acts.items():
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="marked"):
+        if ticked:
+            st.markdown(f"**{counted(len(ticked), 'example')}** ticked", width="content")
+        for label, (icon, changes) in acts.items() if ticked else ():
             st.button(
                 label,
                 icon=icon,
                 type="tertiary",
                 key=f"ticked-{label}",
-                disabled=label == "Pin them" and len(pinned) > PINS,
-                help=f"Only {PINS} examples fit side by side." if label == "Pin them" else None,
+                disabled=label == "Pin" and len(all_pinned) > PINS,
+                help=f"Only {PINS} examples fit side by side." if label == "Pin" else None,
                 on_click=update_state,
                 kwargs=changes,
             )
+        if len(pinned) > 1 and st.button(f"Compare {len(pinned)} pinned", icon=SIDE_BY_SIDE.icon, key="compare-pinned"):
+            open_page(SIDE_BY_SIDE, latest_state())
 
 
 @st.fragment(key=PANEL)
@@ -149,12 +163,13 @@ def _render_panel(run: Run, paged: bool) -> None:
     if example is None and len(selection.examples):
         example = int(selection.examples[0])
     alone = example not in state.ticked or len(state.ticked) == 1
-    head = {**_head_data(selection, example), "alone": alone}
+    context = load_example(run, state, example) if example is not None and alone else None
+    head = {**_head_data(selection, example), **_explanation_data(context), "turn": next(TURNS)}
     asked = look_head("look-head", head, partial(_handle_request, run, paged))
     if isinstance(asked, dict) and asked.get("what") == "open" and _is_example(run, asked.get("example")):
         open_page(EXAMPLE, state, example=asked["example"])
-    if example is not None and alone:
-        _render_one(run, state, example)
+    if context is not None:
+        _render_below(context)
     elif example is not None:
         _render_side_by_side(run, state, example)
     mark_rendered(PANEL)
@@ -178,12 +193,21 @@ def _head_data(selection: Selection, example: int | None) -> dict[str, Any]:
     }
 
 
-def _render_one(run: Run, state: PageState, example: int) -> None:
-    if has(run, "examples") and not has(run, "images"):
+def _explanation_data(context: ExampleContext | None) -> dict[str, Any]:
+    """Return what an example is and what is said of it, unless it is one of several side by side."""
+    if context is None:
+        return {"alone": False}
+    run, example = context.run, context.example
+    text = kind_renderer(run).text(run, example) if has(run, "examples") else ""
+    return {"alone": True, "text": text, "explanation": task_renderer(run).explain(context)}
+
+
+def _render_below(context: ExampleContext) -> None:
+    """Render what has no place beside the sentences: a chart of the passes, and a row's values."""
+    run, example = context.run, context.example
+    task_renderer(run).render_preview(context)
+    if has(run, "examples") and not has(run, "images") and not kind_renderer(run).text(run, example):
         render_example(run, example, EXAMPLE_WIDTH)
-    context, renderer = load_example(run, state, example), task_renderer(run)
-    render_explanation("look-explanation", renderer.explain(context), example)
-    renderer.render_preview(context)
 
 
 def _render_side_by_side(run: Run, state: PageState, example: int) -> None:
@@ -240,7 +264,7 @@ def _is_example(run: Run, example: object) -> bool:
 
 
 def render_gallery(selection: Selection) -> None:
-    """Render a page of the selected examples, with a choice of page and of its size."""
+    """Render a page of the selected examples, with a choice of page."""
     state, size = selection.state, selection.state.page_size
     pages, page = _pages(selection)
     if len(selection.examples) == 0:
@@ -257,27 +281,7 @@ def render_gallery(selection: Selection) -> None:
         key="gallery",
         looks=True,
     )
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.pagination(pages, width="stretch", **state_widget_args("page", page))
-        sizes = {each: str(each) for each in PAGE_SIZES}
-        choose_segment("Examples a page", "page_size", size, sizes, label_visibility="collapsed")
-
-
-def render_gallery_controls(selection: Selection) -> None:
-    """Render the size of the tiles, and a button that ticks all that are shown."""
-    state = selection.state
-    sizes = {each: each[0].upper() for each in TILE_SIZES}
-    choose_segment("Size of the tiles", "tile_size", state.tile_size, sizes, label_visibility="collapsed")
-    shown = page_examples(selection).tolist()
-    st.button(
-        "Tick all",
-        key="tick-all",
-        icon=":material/select_all:",
-        help="Tick all examples that are shown",
-        disabled=set(shown) <= set(state.ticked),
-        on_click=tick_examples,
-        args=(add_examples(state.ticked, shown),),
-    )
+    st.pagination(pages, width="stretch", **state_widget_args("page", page))
 
 
 def page_examples(selection: Selection) -> np.ndarray:

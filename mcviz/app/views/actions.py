@@ -1,0 +1,193 @@
+"""The two menus over the views: how examples are shown, and what can be done with them."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from mcviz.app.exports import EXPORTS
+from mcviz.app.filters import Filters
+from mcviz.app.navigation import REVIEW, open_page
+from mcviz.app.resources import available, has
+from mcviz.app.runs.again import can_resample, render_resample_form
+from mcviz.app.selection import Selection, select
+from mcviz.app.state import (
+    PAGE_SIZES,
+    TILE_SIZES,
+    add_examples,
+    choose_segment,
+    latest_state,
+    page_url,
+    rerun_fragments,
+    session_store,
+    update_state,
+)
+from mcviz.app.trust.referral import referral_controls, referral_filters, render_acquisition
+from mcviz.app.views.brushes import more_brushes, render_more_brushes
+from mcviz.app.views.look_panel import page_examples, tick_examples
+from mcviz.app.wording import counted
+from mcviz.measures import percent
+from mcviz.permission import may_write
+from mcviz.text import one_line
+
+DIALOG = "dialog"  # the name in the session of the one that is to be opened
+
+
+def render_menus(selection: Selection, *, with_gallery: bool) -> None:
+    """Render the menus, and the dialog that an action opens.
+
+    Args:
+        selection: that is shown.
+        with_gallery: whether tiles are, too.
+    """
+    dialog = session_store().get(DIALOG)
+    if dialog:
+        st.session_state["popover-Actions"] = False
+    if with_gallery or more_brushes(selection):
+        _render_menu("View", ":material/tune:", lambda: _render_view(selection, with_gallery))
+    _render_menu("Actions", ":material/more_horiz:", lambda: _render_actions(selection, with_gallery))
+    if dialog:
+        DIALOGS[dialog](_chosen(selection))
+        session_store().pop(DIALOG)
+
+
+def _render_menu(label: str, icon: str, draw: Callable[[], None]) -> None:
+    """Render a popover whose content is computed and drawn only while it is open."""
+    popover = st.popover(label, icon=icon, key=f"popover-{label}", on_change="rerun", type="tertiary")
+    if popover.open:
+        with popover, st.container(key=f"menu-{label}", gap="xxsmall"):
+            draw()
+
+
+def _render_view(selection: Selection, with_gallery: bool) -> None:
+    state = selection.state
+    if with_gallery:
+        choose_segment("Tile size", "tile_size", state.tile_size, {each: each.capitalize() for each in TILE_SIZES})
+        sizes = {each: str(each) for each in sorted(PAGE_SIZES)}
+        choose_segment("Examples a page", "page_size", state.page_size, sizes)
+    render_more_brushes(selection)
+
+
+def _render_actions(selection: Selection, with_gallery: bool) -> None:
+    """Render what can be done with the ticked examples or all that match, and with the whole run."""
+    run, state = selection.run, selection.state
+    if with_gallery:
+        shown = page_examples(selection).tolist()
+        st.button(
+            "Tick this page",
+            key="tick-page",
+            icon=":material/select_all:",
+            disabled=set(shown) <= set(state.ticked),
+            on_click=tick_examples,
+            args=(add_examples(state.ticked, shown),),
+            type="tertiary",
+        )
+    takes = _takes(selection)
+    if len(takes) > 1:
+        st.segmented_control(
+            "Take these", list(takes), format_func=takes.__getitem__, default="ticked", required=True, key="take"
+        )
+    else:
+        st.markdown(f"**{takes['matching'].capitalize()}**")
+    chosen = _chosen(selection)
+    _render_exports(chosen)
+    if has(run, "classes") and st.button("Review these …", icon=REVIEW.icon, key="action-review", type="tertiary"):
+        open_page(REVIEW, latest_state(), filters=chosen.filters)
+    if may_write() and can_resample(run):
+        _dialog_button("Sample again …", ":material/replay:", "again")
+    if has(run, "classes"):
+        st.markdown("**The whole run**")
+        if has(run, "labels") and len(run) > 1:
+            _dialog_button("Refer to a person …", ":material/person_search:", "refer")
+        _dialog_button("List what to label next …", ":material/new_label:", "acquire")
+
+
+def _takes(selection: Selection) -> dict[str, str]:
+    """Return which examples an action can take, and how these are called."""
+    matching, ticked = len(selection.examples), len(selection.state.ticked)
+    of_ticked = {"ticked": f"{ticked:,} ticked"} if ticked else {}
+    return {**of_ticked, "matching": f"all {matching:,} matching"}
+
+
+def _chosen(selection: Selection) -> Selection:
+    """Return the ticked examples as a selection, or all that match where these are taken."""
+    state = selection.state
+    if not state.ticked or st.session_state.get("take") == "matching":
+        return selection
+    return select(selection.run, state.replace(filters=Filters(selected=state.ticked)))
+
+
+def _render_exports(chosen: Selection) -> None:
+    """Render a button a file, which is made of the examples when it is asked for."""
+    for name in available(EXPORTS, chosen.run):
+        export = EXPORTS[name]
+        more = {"link": page_url(chosen.state)} if export.linked else {}
+        st.download_button(
+            export.label,
+            partial(export.make, chosen, **more),
+            file_name=f"{one_line(chosen.run.name)}-{len(chosen.examples)}.{name}",
+            mime=export.mime,
+            icon=":material/download:",
+            key=f"export-{name}",
+            on_click="ignore",
+            disabled=len(chosen.examples) == 0,
+            type="tertiary",
+        )
+
+
+def _dialog_button(label: str, icon: str, dialog: str) -> None:
+    st.button(
+        label,
+        icon=icon,
+        key=f"action-{dialog}",
+        on_click=session_store().__setitem__,
+        args=(DIALOG, dialog),
+        type="tertiary",
+    )
+
+
+def _leave_dialog(act: Callable[..., object], *args: Any, **changes: Any) -> None:
+    """Do something in a callback of a dialog, which is closed by the drawing of all of the page."""
+    act(*args, **changes)
+    rerun_fragments()
+
+
+@st.dialog("Refer to a person", icon=":material/person_search:")
+def _refer(chosen: Selection) -> None:
+    run = chosen.run
+    st.caption(f"Of the whole run, {counted(len(run), 'example')}; the filters do not apply.")
+    found = referral_controls(run, latest_state())
+    on = found.on_labels
+    assert on is not None
+    rest = "no rest" if on.accuracy_of_rest is None else f"{percent(on.accuracy_of_rest, 2)} of the rest right"
+    st.markdown(
+        f"{counted(len(on.referred), 'example')} to a person: {on.caught:,} of "
+        f"{counted(on.caught + on.missed, 'mistake')} caught, {rest}."
+    )
+    st.button(
+        "Filter to these",
+        icon=":material/filter_list:",
+        key="select-referred",
+        type="primary",
+        disabled=len(on.referred) == 0,
+        on_click=_leave_dialog,
+        args=(update_state,),
+        kwargs={"filters": referral_filters(found), "score": found.score.name},
+    )
+
+
+@st.dialog("What to label next", icon=":material/new_label:")
+def _acquire(chosen: Selection) -> None:
+    st.caption(f"Of the whole run, {counted(len(chosen.run), 'example')}; the filters do not apply.")
+    render_acquisition(chosen.run)
+
+
+@st.dialog("Sample again", icon=":material/replay:")
+def _sample_again(chosen: Selection) -> None:
+    of = "ticked" if chosen.state.ticked == chosen.filters.selected else "matching"
+    st.markdown(f"**{counted(len(chosen.examples), f'{of} example')}**")
+    render_resample_form(chosen, _leave_dialog)
+
+
+DIALOGS = {"refer": _refer, "acquire": _acquire, "again": _sample_again}
