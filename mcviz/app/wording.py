@@ -129,6 +129,11 @@ def ranking_end_labels(score: Score) -> tuple[str, str]:
     return "most uncertain", "most confident"
 
 
+def direction(score: Score, order: str) -> str:
+    """The end of a score that comes first in an order of a ranking: lowest or highest."""
+    return "lowest" if (score.uncertain_when == "low") == (order == "uncertain_first") else "highest"
+
+
 def abbreviated(value: str) -> str:
     """A value with its unit, in few characters: ">99.9%" for "over 99.9%"."""
     return value.replace("over ", ">").replace("under ", "<")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mcviz.app.address import RunLimits
 from mcviz.app.filters import CORRECT, FILTERS, ColumnFilter, Filters, Lasso, lasso_on_map, surrounded
 from mcviz.app.state import PageState
-from mcviz.app.views import filter_bar
+from mcviz.app.views import rail
 from mcviz.measures import SCORES
 from tests.polygons import surrounded_by_a_loop
 
@@ -217,11 +217,11 @@ def test_a_control_changes_its_filter_as_it_is_by_then(scores: pd.DataFrame, mon
         ("run_numbers", lambda _: numbers), ("own_columns", lambda _: own),
         ("filter_mask", lambda _, filters: filters.mask(table)),
     ):  # fmt: skip
-        monkeypatch.setattr(filter_bar, name, value)
+        monkeypatch.setattr(rail, name, value)
     for name in FILTERS:
-        filter_bar.render_filter(run, Filters(), name)
+        rail.render_filter(run, Filters(), name)
     for column in ("margin", "age"):
-        filter_bar.render_column_filter(run, Filters(), column)
+        rail.render_column_filter(run, Filters(), column)
     assert changes.keys() >= {"values-prediction", "disagree", "range-margin", "high-margin", "low-age"}
     assert not changes.keys() & {"values-label", "correct"}, "without labels nothing is filtered by them"
     by_then = Filters().with_range("margin", 0.2, inf).with_range("max_probability", 0.1, 0.5)

@@ -18,7 +18,7 @@ from mcviz.app.address import RunLimits
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
-from mcviz.app.views import VIEWS, actions, filter_bar
+from mcviz.app.views import VIEWS, actions, rail
 from mcviz.reviews import open_reviews
 from tests.app.kinds import EXAMPLES, KINDS, REGRESSIONS
 from tests.app.opening import open_popovers, opened_page
@@ -240,7 +240,7 @@ def test_a_closed_popover_computes_nothing_and_keeps_the_choice_of_a_column(monk
         function = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *given, **named: called.append(name) or function(*given, **named))
 
-    counted(filter_bar, "as_texts")
+    counted(rail, "as_texts")
     counted(actions, "page_url")
     app = opened("uncertain", "columns")
     chooser(app).select("source").run()

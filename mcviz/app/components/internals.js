@@ -9,7 +9,7 @@ const SKIP_LINK = '[data-testid="stSkipToContent"]'; // to the main content
 const SIDEBAR = ':is([data-testid="stExpandSidebarButton"], [data-testid="stSidebarCollapseButton"] button)'; // opens it, closes it
 const PICTURE = "picture-of-example"; // the key of its container
 const WAITING = "mcviz-waiting"; // a class of the main block: the example is another one, and the rest is to come
-const LINKS = ":is(.st-key-bar, .st-key-page-head, .st-key-filter-bar) a"; // to other pages, which carry the address along
+const LINKS = ":is(.st-key-bar, .st-key-page-head) a"; // to other pages, which carry the address along
 const BUTTON = '[data-testid="stButton"] button'; // not one that is a part of another widget
 const STALE = "[data-stale=true]"; // a widget that was replaced, until the new one is drawn
 const RETAINED = "[data-retained]"; // and a moment longer, hidden

@@ -3,14 +3,15 @@
 import streamlit as st
 
 from mcviz.app.components.charts import render_empty_selection
+from mcviz.app.components.choosers import chips
+from mcviz.app.filters import Filters
 from mcviz.app.navigation import UNCERTAIN, begin
 from mcviz.app.resources import available, run_scores
-from mcviz.app.selection import filter_mask, mistakes, select
-from mcviz.app.state import ORDERS, PageState, choose_name, choose_segment
+from mcviz.app.runs.again import render_resample_status
+from mcviz.app.selection import LABEL_ERRORS, filter_mask, label_error_words, mistakes, select
+from mcviz.app.state import PageState, choose_name, choose_segment
 from mcviz.app.views import VIEWS
 from mcviz.app.views.actions import render_menus
-from mcviz.app.views.brushes import render_brushes
-from mcviz.app.views.filter_bar import render_filter_bar
 from mcviz.app.views.look_panel import (
     page_examples,
     prefetch_explanations,
@@ -18,7 +19,8 @@ from mcviz.app.views.look_panel import (
     render_look_panel,
     render_marked_bar,
 )
-from mcviz.app.wording import as_markdown, mistakes_sentence, ranking_end_labels
+from mcviz.app.views.rail import render_rail
+from mcviz.app.wording import as_markdown, direction, mistakes_sentence
 from mcviz.runs import Run
 
 
@@ -26,17 +28,23 @@ def describe_selection(run: Run, state: PageState) -> str:
     """Say how many examples match, how they are ranked, and how many are wrong."""
     selection = select(run, state)
     score, wrong = run_scores(run)[state.score], mistakes(run)
-    matching, first = len(selection.examples), ranking_end_labels(score)[ORDERS.index(state.order)]
+    matching, first = len(selection.examples), direction(score, state.order)
     which = "examples" if matching == len(run) else f"of {len(run):,} match"
-    said = f"{matching:,} {which}, the {first} by {as_markdown(score.inline_label)} first."
+    ranked = f"{matching:,} {which}, ranked by {as_markdown(score.inline_label)}, {first} first."
     if wrong is None or not matching:
-        return said
-    return f"{said} {mistakes_sentence(wrong[selection.examples], 'the first {}')}"
+        return ranked
+    return f"{ranked} {mistakes_sentence(wrong[selection.examples], 'the first {}')}"
 
 
 run, state = begin(UNCERTAIN, describe_selection)
-selection = render_filter_bar(run, state)
-render_brushes(selection)
+selection = select(run, state)
+render_rail(selection)
+with st.container(key="above-views"):
+    if selection.filters != Filters() or state.flagged:
+        chips(selection)
+    if all(getattr(state, name) == value for name, value in LABEL_ERRORS.items()):
+        st.caption(label_error_words(run))
+    render_resample_status(selection)
 names = available(VIEWS, run)
 name = choose_name(state.view, names)
 view = VIEWS[name]

@@ -1,4 +1,4 @@
-"""The bar above the views: the ranking and the filters."""
+"""The rail beside the views: the ranking, its distribution, and the filters, each choice with its count."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -10,10 +10,11 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.address import address_fields, parse_whole
-from mcviz.app.components.choosers import chips, score_chooser
+from mcviz.app.failures import refusal
 from mcviz.app.filters import CLASSES, FILTERS, ColumnFilter, Filters
 from mcviz.app.resources import (
     class_names,
+    columns_as_scores,
     find_example,
     has,
     own_columns,
@@ -22,10 +23,10 @@ from mcviz.app.resources import (
     searched_columns,
     table,
 )
-from mcviz.app.runs.again import render_resample_status
-from mcviz.app.selection import LABEL_ERRORS, Selection, filter_mask, find_rank, label_error_words, select
+from mcviz.app.selection import LABEL_ERRORS, Selection, filter_mask, find_rank, select
 from mcviz.app.state import (
     ORDERS,
+    UNCERTAIN_FIRST,
     PageState,
     latest_state,
     queue_toast,
@@ -35,75 +36,99 @@ from mcviz.app.state import (
     widget_value,
 )
 from mcviz.app.tasks import task_renderer
-from mcviz.app.wording import as_markdown, ranking_end_labels, with_count
-from mcviz.measures import Score
+from mcviz.app.views.brushes import render_brushes
+from mcviz.app.wording import as_markdown, counted, direction, with_count
+from mcviz.errors import McvizError
+from mcviz.permission import may_write
 from mcviz.runs import Run
 from mcviz.runs.columns import as_texts
+from mcviz.runs.storage import is_shipped
 from mcviz.text import one_line
 
+COLUMN_ENDS = "high", "low"  # of a column that becomes a score: the uncertain one
 FIND, EMPTY = "find", "find-empty"  # keys: of the field; in the session, whether it is to be emptied
 DIGITS = 3  # of a score, after the point, on its slider
 MOST_DIGITS = 12
 
 
-def render_filter_bar(run: Run, state: PageState) -> Selection:
-    """Render the controls of the ranking and the filters, and return the selection."""
-    selection, score = select(run, state), run_scores(run)[state.score]
-    orders = dict(zip(ORDERS, ranking_end_labels(score), strict=True))
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filter-bar"):
-        score_chooser("Rank by", run, state)
-        st.selectbox(
-            "Order",
-            ORDERS,
-            format_func=lambda each: f"{orders[each]} first",
-            width=230,
-            **state_widget_args("order", state.order),
-        )
+def render_rail(selection: Selection) -> None:
+    """Render the ranking, its distribution, the filters, and what takes them all off, beside the page."""
+    run, filters = selection.run, selection.filters
+    with st.sidebar, st.container(key="rail", gap="small"):
+        _render_ranking(run, selection.state)
+        render_brushes(selection)
+        for name in sorted(FILTERS, key="correct".__ne__):
+            render_filter(run, filters, name)
         _render_find(run)
-        _render_popover("Filters", ":material/filter_list:", lambda: _render_filters(run, state.filters))
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="filter-meaning"):
-        chips(selection)
-        _render_meaning(selection, score)
-    with st.container():
-        if _ranks_label_errors(state):
-            st.caption(label_error_words(run))
-        render_resample_status(selection)
-    return selection
+        _render_more(run, filters)
+        st.button(
+            "Reset filters",
+            icon=":material/filter_alt_off:",
+            key="reset",
+            type="tertiary",
+            disabled=filters == Filters(),
+            on_click=update_state,
+            kwargs={"filters": Filters()},
+        )
 
 
-def _render_meaning(selection: Selection, score: Score) -> None:
-    """Render the meaning of the ranking, and a button that ranks by label errors."""
-    run, state = selection.run, selection.state
-    there = _ranks_label_errors(state)
-    meaning = as_markdown(score.meaning)
-    st.caption(f"**Probable label errors first.** {meaning}" if there else meaning, width="content")
-    if LABEL_ERRORS["score"] in run_scores(run):
-        _render_label_errors(there)
+def _render_ranking(run: Run, state: PageState) -> None:
+    """Render the choice of what ranks and of the end that comes first; a column of the user's own becomes a score."""
+    scores = run_scores(run)
+    columns = columns_as_scores(run) if may_write() and not is_shipped(run.path) else {}
+    labels: dict[tuple[str, str], str] = {
+        (name, order): f"{score.label}, {direction(score, order)} first"
+        for order in ORDERS
+        for name, score in scores.items()
+    }
+    if LABEL_ERRORS["score"] in scores:
+        labels[LABEL_ERRORS["score"], LABEL_ERRORS["order"]] = "Probable label errors"
+    ends = {(name, end): f"{one_line(name)}, a column: {end} is uncertain" for name in columns for end in COLUMN_ENDS}
+    labels |= ends
 
+    def choose(ranking: tuple[str, str]) -> None:
+        name, order = ranking
+        if order not in COLUMN_ENDS:
+            update_state(score=name, order=order)
+            return
+        meaning = f"Your column {one_line(name)[:100]}. {order.capitalize()}: uncertain."
+        try:
+            run.add_score(columns[name], table(run)[name], high_is_uncertain=order == "high", meaning=meaning)
+        except McvizError as error:
+            queue_toast(refusal(error, "Rank by"), ":material/error:")
+        else:
+            update_state(score=columns[name], order=UNCERTAIN_FIRST)
 
-def _ranks_label_errors(state: PageState) -> bool:
-    return all(getattr(state, name) == value for name, value in LABEL_ERRORS.items())
-
-
-def _render_popover(label: str, icon: str, draw: Callable[[], None], **looks: Any) -> None:
-    """Render a popover whose content is computed and drawn only while it is open."""
-    popover = st.popover(label, icon=icon, key=f"popover-{label}", on_change="rerun", **looks)
-    if popover.open:
-        with popover:
-            draw()
-
-
-def _render_label_errors(there: bool) -> None:
-    st.button(
-        "Probable label errors",
-        icon=":material/label_off:",
-        key="label-errors",
-        type="tertiary",
-        disabled=there,
-        on_click=update_state,
-        kwargs=LABEL_ERRORS,
-        help="The examples whose given label the ensemble finds least probable",
+    st.selectbox(
+        "Rank by",
+        list(labels),
+        format_func=labels.__getitem__,
+        help="\n\n".join(f"**{score.label}**: {as_markdown(score.meaning)}" for score in scores.values()),
+        **state_widget_args("ranking", (state.score, state.order), choose),
     )
+
+
+def _render_more(run: Run, filters: Filters) -> None:
+    """Render the controls of a number and of a column of the user's own, which are drawn while they are open."""
+    numbers, own = run_numbers(run), own_columns(run)
+    columns = f", {counted(len(own), 'column')} of your own" if own else ""
+    more = st.expander(f"More: {counted(len(numbers), 'score')}{columns}", key="more-filters", on_change="rerun")
+    if not more.open:
+        return
+    with more:
+        number = st.selectbox(
+            "Range of", list(numbers), format_func=lambda name: numbers[name].label, key="ranged", persist_state="page"
+        )
+        render_column_filter(run, filters, number)
+        if own:
+            column = st.selectbox(
+                "Your columns",
+                list(own),
+                format_func=one_line,
+                key=f"filtered-column-{run.digest}",
+                persist_state="page",
+            )
+            render_column_filter(run, filters, column)
 
 
 def _render_find(run: Run) -> None:
@@ -128,7 +153,7 @@ def _render_find(run: Run) -> None:
 
     if session_store().pop(EMPTY, False):
         st.session_state[FIND] = ""
-    st.text_input("Find", placeholder=", or ".join(examples), width=240, key=FIND, on_change=understood)
+    st.text_input("Find", placeholder=", or ".join(examples), key=FIND, on_change=understood)
 
 
 def _find_one(run: Run, words: str) -> int | None:
@@ -161,26 +186,6 @@ def _narrow(run: Run, filters: Filters, words: str) -> Filters:
             if by_column.contains and by_column.mask(table(run)).any():
                 return filters.with_column(by_column)
         raise
-
-
-def _render_filters(run: Run, filters: Filters) -> None:
-    """Render the control of every filter that has one, and those of a number and a column of the user's own."""
-    for name in FILTERS:
-        render_filter(run, filters, name)
-    numbers, own = run_numbers(run), own_columns(run)
-    number = st.selectbox(
-        "Range of", list(numbers), format_func=lambda name: numbers[name].label, key="ranged", persist_state="page"
-    )
-    render_column_filter(run, filters, number)
-    if own:
-        column = st.selectbox(
-            "Your columns",
-            list(own),
-            format_func=one_line,
-            key=f"filtered-column-{run.digest}",
-            persist_state="page",
-        )
-        render_column_filter(run, filters, column)
 
 
 def render_filter(run: Run, filters: Filters, name: str) -> None:
