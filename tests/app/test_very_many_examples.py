@@ -15,7 +15,6 @@ from mcviz.app.filters import Area, Filters, Lasso
 from mcviz.app.resources import table_key
 from mcviz.app.selection import filter_mask, positions
 from mcviz.app.views import linked, scatter
-from mcviz.app.views import scatter as layout_map
 from mcviz.figures import Window, scores
 from mcviz.figures import scores as cells
 from tests.app.keeping import kept_of
@@ -37,8 +36,8 @@ def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def _forget_figures() -> None:
     """Those of other tests, which drew the same examples one by one."""
-    layout_map._figure.clear()
     scatter._figure.clear()
+    scatter._map_figure.clear()
 
 
 def opened(**query: str) -> AppTest:

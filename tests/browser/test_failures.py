@@ -21,7 +21,7 @@ def fails(*_, **__):
     raise RuntimeError("nothing at /srv/secret/place")
 
 mcviz.figures.picture_url = fails
-mcviz.app.state.go = fails
+mcviz.app.state.update_state = fails
 """
 
 
