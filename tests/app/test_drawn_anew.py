@@ -10,8 +10,7 @@ from streamlit.testing.v1 import AppTest
 from mcviz.app import state
 from mcviz.app.filters import Area, Filters, Lasso
 from mcviz.app.state import PageState
-from mcviz.app.views import linked
-from mcviz.app.views import scatter
+from mcviz.app.views import linked, scatter
 
 RUN: Any = None  # whose table is `ONE`
 ONE = pd.DataFrame({"label": [4], "prediction": [3], "correct": [False], "margin": [0.5], "max_probability": [0.5]})
