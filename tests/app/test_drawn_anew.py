@@ -9,15 +9,14 @@ from streamlit.testing.v1 import AppTest
 
 from mcviz.app.filters import Filters, Lasso, lasso_on_map
 from mcviz.app.state import PageState
-from mcviz.app.views import linked
-from mcviz.app.views import scatter as confusion
+from mcviz.app.views import linked, scatter
 
 RUN: Any = None  # whose table is `ONE`
 ONE = pd.DataFrame({"label": [4], "prediction": [3], "correct": [False], "margin": [0.5], "max_probability": [0.5]})
 FILTERS = Filters(label=(4,), correct="wrong")
 CALLBACKS: dict[str, tuple[Any, Callable[[], None]]] = {
     "scatter-0": (linked, lambda: linked._apply_lasso("scatter-0", RUN, Lasso("margin", "max_probability", ()))),
-    "confusion-images": (confusion, lambda: confusion._apply_cell("confusion-images", 10)),
+    "confusion-images": (scatter, lambda: scatter._apply_cell("confusion-images", 10)),
     "map-0": (linked, lambda: linked._apply_lasso("map-0", RUN, lasso_on_map("pca"))),
 }
 

@@ -319,4 +319,4 @@ sampler = Sampler.for_run(sampler.network, run)
 ood_verdict(fit_ood_detector(sampler, run), sampler, images, sampler.sample(images, passes=9))
 find_neighbours(sampler, run)
 """
-    assert imported_by(program) == []
+    assert imported_by(program) == [[]]
