@@ -31,7 +31,7 @@ from mcviz.app.wording import counted
 from mcviz.measures import Score
 from mcviz.runs.columns import as_texts
 
-Correct = Literal["all", "correct", "wrong"]
+Correct = Literal["all", "wrong", "correct"]
 CORRECT: tuple[Correct, ...] = get_args(Correct)
 CLASSES: tuple[Literal["label", "prediction"], ...] = ("label", "prediction")  # of an example
 MOST_NAMED = 20  # classes that a message lists
@@ -296,7 +296,7 @@ class Filters:
     correct: Annotated[Correct, _CORRECT, Filter(
         lambda value, table: (table["correct"] == (value == "correct")).fillna(False).to_numpy(dtype=bool),
         lambda value, *_: f"{value} predictions",
-        label="Predictions that are",
+        label="Predictions",
         needs=frozenset({"labels", "classes"}),
     )] = "all"  # fmt: skip
     disagree: Annotated[bool, _DISAGREE, Filter(

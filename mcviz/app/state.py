@@ -206,7 +206,7 @@ class PageState:
     pinned: Annotated[tuple[Whole, ...], _PINS] = ()  # to compare
     ticked: Annotated[tuple[Whole, ...], _TICKS] = ()  # chosen to do something with
     page: Count = 1  # of the gallery
-    page_size: PageSize = 24
+    page_size: PageSize = 48
     tile_size: TileSize = "medium"
     brushes: Annotated[tuple[str, ...], _BRUSHES] = ()  # columns whose histograms stand beside that of the score
     view: Name = ""  # of the selection

@@ -22,10 +22,10 @@ HISTOGRAM_BINS = 100  # of a histogram of probabilities
 
 
 @register(
-    "Max probability",
+    "Confidence",
     "probability",
     "low",
-    "The ensemble's probability for its own prediction. Low: no class stands out.",
+    "The ensemble's probability for its own prediction, its max probability. Low: no class stands out.",
 )
 def max_probability(probs: Array) -> Array:
     """The largest entry of the predictive mean (Hendrycks & Gimpel 2017)."""

@@ -21,7 +21,8 @@ class Brush {
     this.plot.onpointerup = (event) => this.finish(event);
     this.plot.onpointercancel = () => this.stop();
     this.plot.onpointerleave = () => this.tell();
-    this.place.append(head, this.plot);
+    this.foot = element("div", "foot");
+    this.place.append(head, this.plot, this.foot);
     root.append(this.place);
   }
 
@@ -54,6 +55,8 @@ class Brush {
       "aria-label",
       `Histogram of ${data.label}, ${number(left)} examples. Its two sliders choose a range; Escape chooses all.`,
     );
+    const parts = [data.scale, data.marksMistakes && element("span", "mistakes", "wrong"), "drag to narrow"].filter(Boolean);
+    this.foot.replaceChildren(...parts.flatMap((part, at) => (at ? [" · ", part] : [part])));
     this.paint();
     this.tell();
   }

@@ -59,6 +59,7 @@ def brush(
     label: str,
     bins: Sequence[Bin],
     places: Sequence[tuple[float, float]],
+    scale: str,
     *,
     marks_mistakes: bool,
     put: Callable[[int, int], None],
@@ -72,6 +73,7 @@ def brush(
         label: what the bins are of.
         bins: from left to right.
         places: what is chosen now, from where to where, in bins from 0; empty for all.
+        scale: from which value to which the bins go.
         marks_mistakes: whether the wrong ones have a colour of their own.
         put: takes the first and the last of the bins that were chosen.
         clear: chooses all.
@@ -94,6 +96,7 @@ def brush(
             "label": label,
             "bins": [asdict(each) for each in bins],
             "places": [list(place) for place in places],
+            "scale": scale,
             "marksMistakes": marks_mistakes,
             "removable": remove is not None,
         },
@@ -113,6 +116,7 @@ class BrushColumn:
         members: (N,) int64, the bin of each example; -1 for none.
         values: of the bins, where each has one.
         edges: the ends of the bins, one more than there are, where they are ranges.
+        scale: from which value to which the bins go, as plain text, where they are ranges.
     """
 
     label: str
@@ -122,6 +126,7 @@ class BrushColumn:
     members: np.ndarray
     values: tuple[Any, ...] = ()
     edges: tuple[float, ...] = ()
+    scale: str = ""
 
     def without(self, filters: Filters) -> Filters:
         """Return filters without the one on this column."""
@@ -151,7 +156,7 @@ class BrushColumn:
 def render_brushes(selection: Selection) -> None:
     """Render a histogram of the score of the ranking and of each column that was added."""
     names = _brushed(selection)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="brushes"):
+    with st.container(gap="small", key="brushes"):
         for place, name in enumerate(names):
             _render_brush(selection, name, place)
 
@@ -204,7 +209,8 @@ def brush_column(run: Run, name: str) -> BrushColumn:
         write = number.format if number else "{:g}".format
         edges, members = cut(column.to_numpy(np.float64, na_value=np.nan))
         names = tuple(f"{write(low)} to {write(high)}" for low, high in pairwise(edges))
-        return BrushColumn(label, field, name, names, members, edges=edges)
+        scale = f"{write(edges[0])} to {write(edges[-1])}"
+        return BrushColumn(label, field, name, names, members, edges=edges, scale=scale)
     if name in CLASSES and has(run, "classes"):
         classes = class_names(run)
         members, values = column.to_numpy(np.int64), tuple(range(len(classes)))
@@ -228,6 +234,7 @@ def _render_brush(selection: Selection, name: str, place: int) -> None:
         column.label,
         [Bin(*each) for each in zip(column.names, *counts, strict=True)],
         column.places(filters),
+        column.scale,
         marks_mistakes=marked,
         put=lambda first, last: update_state(filters=lambda filters: column.put(filters, first, last)),
         clear=lambda: update_state(filters=column.without),

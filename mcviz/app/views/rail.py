@@ -203,15 +203,15 @@ def render_filter(run: Run, filters: Filters, name: str) -> None:
         _render_values(table(run)[name], dict(enumerate(class_names(run))), label, run, filters, name)
         return
 
-    def label_choice(choice: object, words: str) -> str:
+    def count(choice: object) -> int:
         changes: dict[str, Any] = {name: choice}
-        return with_count(words, int(filter_mask(run, replace(filters, **changes)).sum()))
+        return int(filter_mask(run, replace(filters, **changes)).sum())
 
     changed = state_widget_args(name, getattr(filters, name))
     if kind is bool:
-        st.toggle(label_choice(True, label), **changed)
+        st.toggle(with_count(label, count(True)), **changed)
     elif get_origin(kind) is Literal:
-        choices = {each: label_choice(each, each) for each in get_args(kind)}
+        choices = {choice: f"{choice.capitalize()} {count(choice):,}" for choice in get_args(kind)}
         st.segmented_control(label, list(choices), format_func=choices.__getitem__, required=True, **changed)
     else:
         (bounds,) = kind.__metadata__
@@ -271,6 +271,7 @@ def _render_values(
         as_markdown(label),
         list(choices),
         format_func=lambda each: with_count(choices[each], int(left.get(each, 0))),
+        placeholder=f"any of {len(choices):,}",
         **state_widget_args(
             f"values-{on.name}",
             list(on.values),
