@@ -203,7 +203,7 @@ def risk_coverage(run: Run | Comparison, score: str | None = None, *, group: str
     chosen, deterministic = rankings[ranked_by.name], rankings.get("deterministic")
     curves = {ranked_by.label: accuracy_of_rest(chosen)}
     if deterministic is not None:
-        curves["Deterministic max probability"] = accuracy_of_rest(deterministic)
+        curves["Deterministic confidence"] = accuracy_of_rest(deterministic)
     coverages = np.linspace(1, 1 / BAND_POINTS, BAND_POINTS)
     ends = risk_bands(chosen, coverages)
     shares = np.linspace(0, 1, len(chosen) + 1)

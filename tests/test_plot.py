@@ -203,7 +203,7 @@ def test_the_rest_is_as_accurate_as_it_is_without_the_most_uncertain(
     right = (mean.argmax(axis=1) == labels)[np.argsort((mean * np.log(mean)).sum(axis=1))]
     line = trace_named(figure, "Predictive entropy")
     assert list(line.y[:-1]) == pytest.approx([right[referred:].mean() for referred in range(COUNT - 1)])
-    assert {trace.name for trace in figure.data} >= {"Deterministic max probability", "perfect order", "random order"}
+    assert {trace.name for trace in figure.data} >= {"Deterministic confidence", "perfect order", "random order"}
 
 
 def test_a_confusion_matrix_and_a_distribution_are_of_the_rows_that_are_given(classes: Run) -> None:

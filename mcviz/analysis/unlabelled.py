@@ -80,9 +80,7 @@ class RunEstimate:
             ASSUMPTION,
         ]
         if not self.shift_sentences:
-            sentences.append(
-                f"No shift is found in max probability, nor in the {len(self.columns):,} columns and scores."
-            )
+            sentences.append(f"No shift is found in confidence, nor in the {len(self.columns):,} columns and scores.")
         return sentences
 
     @property
@@ -91,7 +89,7 @@ class RunEstimate:
         sentences, shifted = [], [column.name for column in self.columns if column.is_shifted]
         if self.shift.p_value < SHIFT_P_VALUE:
             sentences.append(
-                f"Max probability is distributed otherwise than in {self.calibrated_on.name} (Kolmogorov–Smirnov "
+                f"Confidence is distributed otherwise than in {self.calibrated_on.name} (Kolmogorov–Smirnov "
                 f"{self.shift.statistic:.3f}, p = {self.shift.p_value:.2g}). That speaks against the estimate: on "
                 "other examples than it knows, a model is mostly less accurate than its confidence says."
             )

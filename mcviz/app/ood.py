@@ -196,7 +196,7 @@ def _render_table(scores: OODScores) -> None:
         selection_mode="single-cell",
     )
     st.caption(
-        "Stopped: the verdict is out of distribution. Sure: the max probability is above 90%. The other columns are "
+        "Stopped: the verdict is out of distribution. Sure: the confidence is above 90%. The other columns are "
         "AUROC; click a cell to see its distributions below. What the detectors are: `docs/ood.md`. A study of many on "
         "MNIST: `docs/higher-moments.md`."
     )

@@ -37,7 +37,7 @@ def _ood_table(scores: OODScores) -> list[str]:
     ]
     return [
         *table_lines(scores.text_rows, LABEL, ">10", ">10", ">10", ">18"),
-        "Sure is a max probability above 90%. The run's own examples were held out, and at most 5% of such are to be "
+        "Sure is a confidence above 90%. The run's own examples were held out, and at most 5% of such are to be "
         f"stopped on average, {percent(low)} to {percent(high)} in 95 of 100 splits as large as this one.",
         "",
         *table_lines([("AUROC", *detectors.values()), *hardest], LABEL, *[">19"] * len(detectors)),

@@ -58,7 +58,7 @@ def predictions_along(
     """
     values = scores(probs)
     traces: list[dict[str, object]] = [
-        _line(amounts, values["max_probability"], "max probability", ENSEMBLE, "y2", ".1%"),
+        _line(amounts, values["max_probability"], "confidence", ENSEMBLE, "y2", ".1%"),
         *(_line(amounts, values[name], label, colour, "y", ".3f") for name, (label, colour) in SWEEP_SCORES.items()),
         *_prediction_bars(amounts, values["prediction"], class_names),
     ]

@@ -402,7 +402,7 @@ DETECTORS: dict[str, Detector] = {
         for name, score in SCORES.items()
         if score.needs == ("probs",)
     },
-    DROPOUT_OFF: Detector("Max probability, dropout off", drawn=True, short="Dropout off"),
+    DROPOUT_OFF: Detector("Confidence, dropout off", drawn=True, short="Dropout off"),
     "deterministic_entropy": Detector("Entropy, dropout off"),
     NO_NETWORK: Detector("No network", drawn=True),
 }

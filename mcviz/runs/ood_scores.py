@@ -272,7 +272,7 @@ def _sure_and_passing(set_: OODSet) -> int:
 def _describe_best(means: Mapping[str, float], labels: Mapping[str, str]) -> str:
     best = max((name for name in means if name != VERDICT), key=lambda name: means[name])
     if best == DROPOUT_OFF:
-        return f"The best single detector is max probability with dropout off: mean AUROC {means[best]:.3f}."
+        return f"The best single detector is confidence with dropout off: mean AUROC {means[best]:.3f}."
     return (
         f"The best single detector is {labels[best][:1].lower()}{labels[best][1:]}: mean AUROC {means[best]:.3f}; max "
         f"probability with dropout off has {means[DROPOUT_OFF]:.3f}."

@@ -50,7 +50,7 @@ def test_each_column_and_score_has_its_test_and_all_are_corrected_together(moved
     assert not by_name["source"].is_shifted, "which is missing at some examples of both"
     assert all(each.corrected >= each.p_value for each in found.columns)
     assert [each.p_value for each in found.columns] == sorted(each.p_value for each in found.columns)
-    assert "Max probability is distributed otherwise" in found.shift_sentences[0]
+    assert "Confidence is distributed otherwise" in found.shift_sentences[0]
 
 
 def test_numbers_that_are_missing_more_often_are_a_shift(tmp_path: Path) -> None:

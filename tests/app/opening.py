@@ -11,9 +11,9 @@ SECONDS = 120  # that a page may take
 
 
 def open_popovers(app: AppTest, are_open: bool = True) -> None:
-    """Let the popovers of Explore be open when it is drawn, since closed ones have no content."""
-    for label in ("Filters", "View", "Actions"):
-        app.session_state[f"popover-{label}"] = are_open
+    """Let the menus of Explore and the rest of its filters be open when it is drawn: closed ones have no content."""
+    for key in ("popover-View", "popover-Actions", "more-filters"):
+        app.session_state[key] = are_open
 
 
 def opened_page(page: str, query: dict[str, str], **kept: Any) -> AppTest:

@@ -21,7 +21,7 @@ def test_a_review_is_of_the_ticked_examples_or_of_all_that_match(take: str, quer
     app.session_state["take"] = take
     app.button(key="action-review").click().run()
     assert not app.exception
-    assert app.title[0].value == "Review"
+    assert app.title[0].value == "Label"
     found = {key: app.query_params[key] for key in ("selected", "correct") if key in app.query_params}
     assert found == query
 

@@ -88,7 +88,7 @@ def test_numbers_at_the_ends_of_what_there_is_are_cut_as_others_are(values: list
 def test_each_histogram_counts_what_the_brushes_of_the_others_leave(run: Run) -> None:
     filters = Filters(correct="wrong").with_range("max_probability", 0.4, 0.6)
     found = histograms(opened(brushes="mutual_information~label", **filters.to_query()))
-    assert list(found) == ["Max probability", "Mutual information (BALD)", "Label"]
+    assert list(found) == ["Confidence", "Mutual information (BALD)", "Label"]
     scores = run.scores()
     wrong = ~scores["correct"].astype(bool)
     in_range = scores["max_probability"].between(0.4, 0.6)
@@ -97,8 +97,8 @@ def test_each_histogram_counts_what_the_brushes_of_the_others_leave(run: Run) ->
     assert own["left"].sum() == own["wrong"].sum() == wrong.sum(), "its own brush hides nothing"
     assert other["left"].sum() == (wrong & in_range).sum()
     assert label["left"].tolist() == [(wrong & in_range & (scores["label"] == c)).sum() for c in range(10)]
-    edges = [each["name"].split(" to ")[0] for each in found["Max probability"]["bins"]]
-    chosen = [edges[round(place)] for place in found["Max probability"]["places"][0]]
+    edges = [each["name"].split(" to ")[0] for each in found["Confidence"]["bins"]]
+    chosen = [edges[round(place)] for place in found["Confidence"]["places"][0]]
     assert chosen == ["40.0%", "60.0%"]
 
 
@@ -145,7 +145,7 @@ def test_an_address_names_the_columns_that_were_added(name: str) -> None:
 def test_a_column_is_added_and_the_address_says_so() -> None:
     app = opened()
     widget(app.selectbox, "histogram").select("margin").run()
-    assert list(histograms(app)) == ["Max probability", "Margin"]
+    assert list(histograms(app)) == ["Confidence", "Margin"]
     widget(app.selectbox, "histogram").select("prediction").run()
     assert app.query_params["brushes"] == "margin~prediction"
     assert not [each for each in app.selectbox if each.label == "Add a histogram of"], "there is room for two"

@@ -121,10 +121,10 @@ def test_an_address_loses_no_example_at_an_end_of_a_range(name: str, values: lis
 def test_an_end_that_is_open_is_not_written_and_a_chip_says_so() -> None:
     most = Filters().with_range("max_probability", -inf, 0.5)
     assert most.to_query() == {"range": "max_probability::0.5"}
-    assert [label for label, _ in most.chips(NAMES, SCORES)] == ["Max probability up to 50.0%"]
+    assert [label for label, _ in most.chips(NAMES, SCORES)] == ["Confidence up to 50.0%"]
     least = Filters().with_range("max_probability", 0.25, inf)
     assert least.to_query() == {"range": "max_probability:0.25:"}
-    assert [label for label, _ in least.chips(NAMES, SCORES)] == ["Max probability from 25.0%"]
+    assert [label for label, _ in least.chips(NAMES, SCORES)] == ["Confidence from 25.0%"]
     assert most.with_range("max_probability", -inf, inf) == Filters()
 
 

@@ -143,11 +143,11 @@ def test_a_page_begins_with_a_sentence_of_the_run_s_own_figures(open_page: OpenP
     assert overview.startswith("On 10,000 examples the ensemble's accuracy is 99.30%. ")
     assert said in overview
     explore = paragraphs(open_page("uncertain"))[0]
-    assert explore == f"10,000 examples, the most uncertain by max probability first. {said} first 200."
+    assert explore == f"10,000 examples, ranked by confidence, lowest first. {said} first 200."
     fours = int(((scores["label"] == 4) & wrong).sum())
     explore = paragraphs(open_page("uncertain", label="4", correct="wrong"))[0]
     assert explore.startswith(
-        f"{fours} of 10,000 match, the most uncertain by max probability first. {fours} predictions"
+        f"**{fours}** of 10,000 examples match, ranked by confidence, lowest first. {fours} predictions"
     )
 
 
@@ -223,10 +223,8 @@ def test_each_choice_of_a_filter_says_how_many_examples_it_leaves_with_all_other
         f"{c} ({(low & fours & (scores['prediction'] == c)).sum():,})" for c in range(10)
     ]
     among = low & fours
-    counts = [among.sum(), (among & ~wrong).sum(), (among & wrong).sum()]
-    assert options("correct") == [
-        f"{name} ({n:,})" for name, n in zip(("all", "correct", "wrong"), counts, strict=True)
-    ]
+    counts = {"All": among.sum(), "Wrong": (among & wrong).sum(), "Correct": (among & ~wrong).sum()}
+    assert options("correct") == [f"{name} {count:,}" for name, count in counts.items()]
     disagree = (among & (scores["variation_ratio"] > 0)).sum()
     assert widget(app.toggle, "disagree").label == f"Passes disagree ({disagree:,})"
 
@@ -508,12 +506,12 @@ def test_an_example_that_is_not_there_is_named(open_page: OpenPage) -> None:
 def test_an_address_with_a_number_of_thousands_of_digits_is_no_exception(open_page: OpenPage) -> None:
     app = open_page("uncertain", selected="1" * 4400, page="1" * 4400)
     assert not app.exception
-    assert "**10,000** of 10,000 examples" in words(app)
+    assert "10,000 examples, ranked" in words(app)
 
 
 def test_filters_that_need_labels_do_nothing_without_labels(open_other: OpenPage) -> None:
     app = open_other("uncertain", run="unlabelled", correct="wrong", label="3")
-    assert "**5** of 5 examples" in words(app)
+    assert "5 examples, ranked" in words(app)
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ def test_a_job_that_runs_shows_how_far_it_is_and_what_it_found(cache: Path, monk
     (found,) = [each.value for each in app.dataframe if "text" in each.value]
     assert found.to_dict("list") == {
         "example": ["scan-17", "scan-3"], "label": ["*cat*", "*cat*"], "predicted": ["dog", "*cat*"],
-        "Max probability": ["41.0%", "50.0%"], "passes": [4, 4], "text": ["a text", "some text"],
+        "Confidence": ["41.0%", "50.0%"], "passes": [4, 4], "text": ["a text", "some text"],
     }  # fmt: skip
     button(app, "Pause").click().run()
     assert jobs.find(job.id).state == "pausing"

@@ -142,7 +142,7 @@ def test_ways_to_predict_are_those_of_the_run(shown: tuple[mcviz.Run, AppTest]) 
     said = all_said(app)
     assert ("ensemble − deterministic" in said) == (run.deterministic_probs is not None)
     mistakes = not run.scores()["correct"].all()
-    assert ("Deterministic max probability" in said) == (run.deterministic_probs is not None and mistakes)
+    assert ("Deterministic confidence" in said) == (run.deterministic_probs is not None and mistakes)
     assert ("that of the deterministic model" in said) == (run.deterministic_probs is not None)
     verdict = paragraphs(app)[0]
     gap = run.mean_probs.max(axis=1).mean() - run.scores()["correct"].mean()

@@ -81,7 +81,7 @@ def test_a_lasso_over_both_runs_is_a_selection(page: Page, cache: Path) -> None:
     expect(drawn.locator(".nsewdrag").first).to_be_visible()
     page.wait_for_timeout(1000)  # for its final width
     box_around(page, drawn, 0.2, 0.7)
-    expect(page.get_by_role("button", name="lasso in Max probability × Max probability in after")).to_be_visible()
+    expect(page.get_by_role("button", name="lasso in Confidence × Confidence in after")).to_be_visible()
     settle(page)
     known = ("max_probability", "other_max_probability")
     lasso = Filters.from_query(query(page), RunLimits(EXAMPLES, 3, numbers=known)).lasso

@@ -277,11 +277,11 @@ def test_a_brush_filters_by_drag_and_by_keys_and_its_chip_takes_it_off(page: Pag
     page.mouse.down()
     page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 10, steps=5)
     page.mouse.up()
-    chips = page.locator(".st-key-chips").get_by_role("button", name=re.compile("Max probability"))
+    chips = page.locator(".st-key-chips").get_by_role("button", name=re.compile("Confidence"))
     expect(chips).to_have_count(1)
     low, high = map(float, said(page)["range"].split(":")[1:])
     expect(page.get_by_text(f"{scores.between(low, high).sum()} of 10,000 examples")).to_be_visible()
-    page.get_by_role("slider", name="Max probability, to").press("ArrowRight")
+    page.get_by_role("slider", name="Confidence, to").press("ArrowRight")
     expect(page).not_to_have_url(re.compile(f"(:|%3A){high}(&|$)"))
     higher = float(said(page)["range"].split(":")[2])
     assert higher > high

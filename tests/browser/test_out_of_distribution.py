@@ -52,7 +52,7 @@ def test_a_click_on_a_dot_shows_what_is_behind_it(page: Page) -> None:
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    expect(page.get_by_role("heading", name="Max probability: ")).to_be_visible()
+    expect(page.get_by_role("heading", name="Confidence: ")).to_be_visible()
     assert "detector=max_probability" in page.url
 
 

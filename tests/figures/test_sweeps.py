@@ -30,7 +30,7 @@ def figure(probs: np.ndarray):
 def test_the_curves_are_the_scores_of_the_mean_at_each_position(figure, probs: np.ndarray) -> None:
     lines = {trace.name: np.asarray(trace.y) for trace in figure.data if trace.type == "scatter"}
     mean = probs.mean(axis=0, dtype=np.float64)
-    np.testing.assert_allclose(lines["max probability"], mean.max(axis=1), atol=1e-6)
+    np.testing.assert_allclose(lines["confidence"], mean.max(axis=1), atol=1e-6)
     np.testing.assert_allclose(lines["entropy"], entropy(mean, axis=1), atol=1e-5)
     expected = entropy(mean, axis=1) - entropy(probs.astype(np.float64), axis=2).mean(axis=0)
     np.testing.assert_allclose(lines["mutual information"], expected, atol=1e-5)

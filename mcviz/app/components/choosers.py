@@ -40,11 +40,12 @@ def target_chooser(run: Run, state: PageState) -> None:
         )
 
 
-def chips(selection: Selection) -> None:
+def chips(selection: Selection, *, with_count: bool = True) -> None:
     """Render how many examples are selected, a button that takes off each filter, and one for the flagged."""
     filters, flagged = selection.filters, selection.state.flagged
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content", key="chips"):
-        st.markdown(f"**{len(selection.examples):,}** of {len(selection.run):,} examples", width="content")
+        if with_count:
+            st.markdown(f"**{len(selection.examples):,}** of {len(selection.run):,} examples", width="content")
         removable = filters.chips(class_names(selection.run), run_numbers(selection.run))
         for index, (label, take_off) in enumerate(removable):
             st.button(

@@ -20,7 +20,7 @@ from mcviz.app.views.look_panel import (
     render_marked_bar,
 )
 from mcviz.app.views.rail import render_rail
-from mcviz.app.wording import as_markdown, direction, mistakes_sentence
+from mcviz.app.wording import as_markdown, counted, direction, mistakes_sentence
 from mcviz.runs import Run
 
 
@@ -29,8 +29,9 @@ def describe_selection(run: Run, state: PageState) -> str:
     selection = select(run, state)
     score, wrong = run_scores(run)[state.score], mistakes(run)
     matching, first = len(selection.examples), direction(score, state.order)
-    which = "examples" if matching == len(run) else f"of {len(run):,} match"
-    ranked = f"{matching:,} {which}, ranked by {as_markdown(score.inline_label)}, {first} first."
+    some = f"**{matching:,}** of {counted(len(run), 'example')} match"
+    which = counted(matching, "example") if matching == len(run) else some
+    ranked = f"{which}, ranked by {as_markdown(score.inline_label)}, {first} first."
     if wrong is None or not matching:
         return ranked
     return f"{ranked} {mistakes_sentence(wrong[selection.examples], 'the first {}')}"
@@ -41,7 +42,7 @@ selection = select(run, state)
 render_rail(selection)
 with st.container(key="above-views"):
     if selection.filters != Filters() or state.flagged:
-        chips(selection)
+        chips(selection, with_count=False)
     if all(getattr(state, name) == value for name, value in LABEL_ERRORS.items()):
         st.caption(label_error_words(run))
     render_resample_status(selection)

@@ -153,7 +153,7 @@ class FittedDetector:
         model_input = model_inputs(self.run, as_batch(content))
         verdict = ood_verdict(self.detector, sampler(self.run), model_input, predictions[:, None])
         figures = {
-            "Examples as uncertain, by max probability": self._share_of_examples(verdict.p_uncertainty[0]),
+            "Examples as uncertain, by confidence": self._share_of_examples(verdict.p_uncertainty[0]),
             "Examples with activations as unusual for their prediction": self._share_of_examples(
                 verdict.p_unexplained[0]
             ),

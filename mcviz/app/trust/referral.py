@@ -242,7 +242,7 @@ def _render_curves(run: Run, referral: RunReferral, share: float, group: str | N
 def _render_score_table(run: Run, group: str | None) -> None:
     figures = _selective_figures(run, group)
     names = {name: score.label for name, score in run_scores(run).items()}
-    names[DETERMINISTIC] = "Deterministic max probability"
+    names[DETERMINISTIC] = "Deterministic confidence"
     if not any(each.augrc.value for each in figures.values()):
         st.caption("Every prediction is correct, so there are no mistakes by which scores could be ranked.")
         return
