@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.app.resources import ranking, run_scores, table
@@ -12,8 +13,8 @@ from mcviz.app.wording import as_markdown
 from mcviz.runs import Run
 from mcviz.runs.derived import FILE
 from tests.app.opening import opened_page
-from tests.app.probing import button, widget, words
 from tests.app.probing import table as shown_table
+from tests.app.probing import widget, words
 
 N = 30
 ENERGY = np.random.default_rng(0).permutation(N) + 0.5
@@ -61,27 +62,26 @@ def test_a_score_is_among_those_that_find_the_mistakes(run: Run) -> None:
     assert shown_table(page, "AUGRC, ‰").index[0] == "Energy"
 
 
-@pytest.mark.parametrize("end", ["High", pytest.param("Low", marks=pytest.mark.exhaustive)])
-def test_a_column_asks_once_which_end_is_uncertain(run: Run, end: str) -> None:
+def ends(page: AppTest) -> list[str]:
+    """The columns of the user's own that can rank, each with the end that is uncertain."""
+    return [option for option in widget(page.selectbox, "ranking").options if ", a column" in option]
+
+
+@pytest.mark.parametrize("end", ["high", pytest.param("low", marks=pytest.mark.exhaustive)])
+def test_a_column_becomes_a_score_by_the_end_that_is_uncertain(run: Run, end: str) -> None:
     page = opened_page("uncertain", {})
-    options = widget(page.selectbox, "score").options
-    assert [each for each in options if each.endswith(", a column")] == [f"{COLUMN}, a column"]
-    widget(page.selectbox, "score").set_value(COLUMN).run()
-    assert not run.added_scores
-    assert widget(page.selectbox, "score").value == "max_probability"
-    button(page, end).click().run()
+    assert ends(page) == [f"{COLUMN}, a column: {uncertain} is uncertain" for uncertain in ("high", "low")]
+    widget(page.selectbox, "ranking").set_value((COLUMN, end)).run()
     assert not page.exception
     assert page.query_params["score"] == "column_loss_of_mine"
     assert run.scores()["column_loss_of_mine"].tolist() == ENERGY[::-1].tolist()
-    assert run_scores(run)["column_loss_of_mine"].uncertain_when == end.lower()
-    assert not [each for each in widget(page.selectbox, "score").options if each.endswith(", a column")]
-    assert not [each for each in page.button if each.label == end]
+    assert run_scores(run)["column_loss_of_mine"].uncertain_when == end
+    assert not ends(page)
 
 
-def test_nobody_who_may_only_look_is_asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_may_only_look_makes_no_score(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCVIZ_READ_ONLY", "1")
-    page = opened_page("uncertain", {})
-    assert not [each for each in widget(page.selectbox, "score").options if each.endswith(", a column")]
+    assert not ends(opened_page("uncertain", {}))
 
 
 @pytest.mark.filterwarnings("ignore:.*cannot be used")

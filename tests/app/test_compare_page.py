@@ -192,7 +192,7 @@ def test_a_lasso_over_two_runs_selects_on_every_page(open_page: OpenPage, cache:
     assert f"**{inside}** of {EXAMPLES} examples" in words(app)
     assert any("Margin in b" in button.label for button in app.button)
     alone = open_page("uncertain", run="a", lasso=lasso)  # which no other run gives a meaning
-    assert f"**{EXAMPLES}** of {EXAMPLES} examples" in words(alone)
+    assert f"{EXAMPLES} examples, ranked" in words(alone)
 
 
 def test_a_run_beside_another_is_itself_otherwise(cache: Path) -> None:

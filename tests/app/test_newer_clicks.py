@@ -98,7 +98,7 @@ def test_a_click_that_is_followed_by_a_look_at_a_point_is_drawn(newer: list[bool
     newer.clear()
     assert kept_of(app)[PENDING_FRAGMENTS] is None  # so that the point's picture alone is not drawn instead
     app.run()
-    assert "**10,000** of 10,000 examples" in words(app)
+    assert "10,000 examples, ranked" in words(app)
     assert kept_of(app)[PENDING_FRAGMENTS] == {}
 
 

@@ -347,7 +347,7 @@ def test_exports_hold_all_numbers_and_speak_of_no_classes(cache: Path, name: str
 
 def test_an_address_of_classes_filters_no_regression(open_page: Callable[..., AppTest]) -> None:
     app = open_page("uncertain", "regression-of-rows", correct="wrong", label="1", prediction="2", disagree="1")
-    assert f"**{EXAMPLES}** of {EXAMPLES} examples" in words(app)
+    assert f"{EXAMPLES} examples, ranked" in words(app)
 
 
 def test_groups_have_the_mean_absolute_error_of_their_examples_the_worst_first(

@@ -106,6 +106,7 @@ def _render_ranking(run: Run, state: PageState) -> None:
         help="\n\n".join(f"**{score.label}**: {as_markdown(score.meaning)}" for score in scores.values()),
         **state_widget_args("ranking", (state.score, state.order), choose),
     )
+    st.caption(as_markdown(scores[state.score].meaning))
 
 
 def _render_more(run: Run, filters: Filters) -> None:
