@@ -1,6 +1,7 @@
 """TensorFlow and torch take seconds and hundreds of megabytes: what only looks at a run never imports it."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,18 @@ def test_looking_imports_none_of_it(codes):
     *imported, seen = imported_by(*codes, "sys.modules['tensorflow'] = sys")
     assert not any(imported), dict(zip(codes, imported, strict=True))
     assert seen == ["tensorflow"], "an import would be seen"
+
+
+def test_the_first_page_waits_for_no_library_that_takes_long_to_import():
+    program = (
+        "import sys; from streamlit.testing.v1 import AppTest; "
+        "app = AppTest.from_file('dashboard.py', default_timeout=120).run(); assert not app.exception; "
+        "assert app.title; "
+        "print('sklearn' in sys.modules, 'scipy.stats' in sys.modules, 'tensorflow' in sys.modules)"
+    )
+    environment = {**os.environ, "MCVIZ_CACHE": str(ROOT / "cache")}
+    printed = subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, env=environment, text=True)
+    assert printed.splitlines()[-1] == "False False False"
 
 
 def test_the_probe_imports_it_before_there_is_an_input():

@@ -29,7 +29,6 @@ from functools import cached_property
 
 import numpy as np
 from scipy.linalg import eigh, solve_triangular
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from mcviz.measures.conformal import conformal_p_values, count_as_high
 from mcviz.measures.registry import SCORES
@@ -293,6 +292,8 @@ def detection(in_distribution: Array, out_of_distribution: Array) -> Detection:
         in_distribution: (N,) OOD scores, finite.
         out_of_distribution: (M,) OOD scores, finite.
     """
+    from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve  # here, as below: it takes long
+
     truth, ood_score = _pool(in_distribution, out_of_distribution)
     # All points: the one at 95% may lie on the straight line between its neighbours.
     false_positive_rate, true_positive_rate, _ = roc_curve(~truth, -ood_score, drop_intermediate=False)
@@ -341,6 +342,8 @@ def roc_points(in_distribution: Array, out_of_distribution: Array, false_positiv
     Returns:
         (P,) float64, the true positive rates; where examples tie, on the straight line that the AUROC counts too.
     """
+    from sklearn.metrics import roc_curve
+
     truth, ood_score = _pool(in_distribution, out_of_distribution)
     false_positives, true_positives, _ = roc_curve(truth, ood_score, drop_intermediate=False)
     return np.interp(false_positive_rates, false_positives, true_positives)

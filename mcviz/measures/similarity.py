@@ -9,11 +9,6 @@ from itertools import count
 from typing import Protocol
 
 import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.neighbors import NearestNeighbors
-from sklearn.preprocessing import normalize
-from sklearn.utils.extmath import randomized_svd
 
 COMPONENTS = 50
 MOST_VALUES = 4096  # of an image; larger ones are averaged over squares of pixels first
@@ -58,6 +53,8 @@ def principal_components(images: ImageSource, count: int = COMPONENTS, progress:
     Returns:
         (N, K) float32, the strongest component first; K is `count`, or N or the number of values where that is less.
     """
+    from sklearn.decomposition import PCA  # here, because scikit-learn takes most of a second to import
+
     total = images.shape[0]
 
     def blocks(walk: int) -> Iterator[slice]:
@@ -99,6 +96,12 @@ def word_components(texts: Sequence[str], count: int = COMPONENTS, progress: Pro
     Returns:
         (N, K) float32; K is `count`, or N or the number of different words where that is less.
     """
+    from sklearn.feature_extraction.text import (
+        TfidfVectorizer,  # here, because scikit-learn takes most of a second to import
+    )
+    from sklearn.preprocessing import normalize
+    from sklearn.utils.extmath import randomized_svd
+
     tf_idf = TfidfVectorizer(analyzer=_words, sublinear_tf=True, max_features=VOCABULARY_SIZE, dtype=np.float32)
 
     def read() -> Iterator[str]:
@@ -123,6 +126,8 @@ def most_similar(components: np.ndarray, example: int, count: int) -> np.ndarray
     Returns:
         (n,) int64 numbers of examples, the nearest first; n is `count`, or N - 1 where that is less.
     """
+    from sklearn.neighbors import NearestNeighbors  # here, because scikit-learn takes most of a second to import
+
     count = min(count, len(components) - 1)
     neighbours = NearestNeighbors(n_neighbors=count + 1, algorithm="brute").fit(components)
     nearest = neighbours.kneighbors(components[example : example + 1], return_distance=False)[0]

@@ -7,7 +7,6 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import cohen_kappa_score
 
 from mcviz.reviews.store import DecisionKind, Entry, ReviewRow
 from mcviz.runs import Run
@@ -103,6 +102,8 @@ class ReviewSummary:
 
     def agreements(self) -> list[Agreement]:
         """Compute the agreement of each two reviewers who decided about the same examples."""
+        from sklearn.metrics import cohen_kappa_score  # here, because scikit-learn takes most of a second to import
+
         by_reviewer: dict[str, dict[int, str]] = {}
         for decision in self.decisions:
             if decision.kind != "skip":

@@ -255,6 +255,7 @@ def test_a_finger_scrolls_the_page_from_a_chart_and_selects_once_the_toolbar_say
         lasso = drawn.locator('[data-val="lasso"]')
         if lasso.count():
             lasso.tap()
+            expect(lasso).to_have_class(re.compile(r"\bactive\b"))
             assert swipe() == 0
 
 
