@@ -14,11 +14,6 @@ from unittest.mock import patch
 CALLS = ("open", "mkdir", "rename", "replace", "unlink", "rmdir", "fsync")  # of the system, that change a folder
 
 
-def sync_without_wait(descriptor: int) -> None:
-    """Stand in for `os.fsync` where no power is lost: nothing waits for the disk."""
-    os.fstat(descriptor)
-
-
 @contextmanager
 def from_call(number: int, action: Callable[[], object], names: Iterable[str] = CALLS) -> Iterator[None]:
     """Do something else in place of the nth call of the functions of `os` with these names, and of all after it."""

@@ -16,6 +16,7 @@ from mcviz.cli import main
 from mcviz.cli.progress import sampling_progress
 from mcviz.extras import INSTALL_KERAS
 from tests.cases import one_in, only
+from tests.commands import output_of, refusal_of
 from tests.data.hostile import HOSTILE
 from tests.interrupting import interrupted, start
 
@@ -50,16 +51,6 @@ def run(folder) -> Path:
     return folder / "run"
 
 
-def refused(arguments: list[object], capsys) -> str:
-    """The one line that a refusal prints."""
-    assert main([str(argument) for argument in arguments]) == 2
-    printed = capsys.readouterr()
-    lines = printed.err.splitlines()
-    assert len(lines) == 1, printed.err
-    assert lines[0].startswith("mcviz: ")
-    return lines[0]
-
-
 def test_training_prints_each_epoch_and_keeps_model_and_history(folder, tmp_path, capsys):
     out = tmp_path / "new" / "m.keras"
     assert main(["train", "--data", f"{folder}/mnist.npz", "--out", str(out), "--epochs", "2", "--seed", "3"]) == 0
@@ -81,7 +72,10 @@ def test_training_prints_each_epoch_and_keeps_model_and_history(folder, tmp_path
     ],
 )
 def test_training_on_what_is_not_mnist_is_refused_in_one_line(folder, tmp_path, capsys, data, message):
-    assert message in refused(["train", "--data", folder / data, "--out", tmp_path / "m.keras"], capsys)
+    assert main(["train", "--data", f"{folder / data}", "--out", f"{tmp_path}/m.keras"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()  # what it has read of a file may be printed before
+    assert line.startswith("mcviz: ")
+    assert message in line
     assert list(tmp_path.iterdir()) == []
 
 
@@ -101,7 +95,7 @@ def test_hostile_data_are_refused_in_one_line(name, folder, tmp_path, capsys):
     path = tmp_path / "images.npz"
     HOSTILE[name](path)
     sampled = ["sample", "--model", folder / "model.keras", "--data", path, "--out", tmp_path / "run"]
-    assert "images.npz" in refused(sampled, capsys)
+    assert "images.npz" in refusal_of(capsys, *sampled)
     assert not (tmp_path / "run").exists()
 
 
@@ -116,7 +110,7 @@ def test_hostile_data_are_refused_in_one_line(name, folder, tmp_path, capsys):
 )
 def test_what_cannot_be_decoded_is_refused_in_one_line(arguments, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    line = refused(arguments, capsys)
+    line = refusal_of(capsys, *arguments)
     assert "should be Unicode. Received: '" in line
     assert "\\ud" in line
     assert line.isascii()
@@ -145,18 +139,18 @@ def test_training_without_a_network_is_refused_in_one_line(tmp_path, capsys, mon
         raise Exception("URL fetch failure:\nno route")
 
     monkeypatch.setattr(keras.datasets.mnist, "load_data", no_network)
-    line = refused(["train", "--out", tmp_path / "m.keras"], capsys)
+    line = refusal_of(capsys, "train", "--out", tmp_path / "m.keras")
     assert "(URL fetch failure: no route). Connect to the network, or give an .npz of MNIST with --data." in line
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_training(folder, tmp_path, capsys):
     (tmp_path / "file").touch()
-    line = refused(["train", "--data", folder / "mnist.npz", "--out", tmp_path / "file" / "m.keras"], capsys)
+    line = refusal_of(capsys, "train", "--data", folder / "mnist.npz", "--out", tmp_path / "file" / "m.keras")
     assert "cannot be written" in line
     (tmp_path / "folder.keras").mkdir()
-    line = refused(["train", "--data", folder / "mnist.npz", "--out", tmp_path / "folder.keras"], capsys)
+    line = refusal_of(capsys, "train", "--data", folder / "mnist.npz", "--out", tmp_path / "folder.keras")
     assert "folder.keras is a folder" in line
-    assert "--out should end in .keras" in refused(["train", "--out", tmp_path / "m.h5"], capsys)
+    assert "--out should end in .keras" in refusal_of(capsys, "train", "--out", tmp_path / "m.h5")
 
 
 def test_a_refusal_ends_the_process_with_code_2_and_no_traceback(folder, tmp_path):
@@ -208,7 +202,7 @@ def test_a_model_that_is_trusted_is_opened_with_a_warning(folder, tmp_path, caps
     stack = [keras.Input((28, 28, 1)), layers.Lambda(lambda x: 2 * x), layers.Flatten(), layers.Dropout(0.5)]
     keras.Sequential([*stack, layers.Dense(10, "softmax")]).save(model)
     sampled = ["sample", "--model", model, "--data", folder / "mnist.npz", "--out", tmp_path / "run", "--passes", 3]
-    refused(sampled, capsys)
+    refusal_of(capsys, *sampled)
     assert not (tmp_path / "run").exists()
     assert main([*map(str, sampled), "--trust-model"]) == 0
     assert capsys.readouterr().err.startswith(
@@ -256,7 +250,7 @@ def test_verify_prints_the_accuracies_of_the_kept_passes(run, capsys):
 
 
 def test_verify_of_nothing_is_refused(tmp_path, capsys):
-    assert "nothing-here" in refused(["verify", tmp_path / "nothing-here"], capsys)
+    assert "nothing-here" in refusal_of(capsys, "verify", tmp_path / "nothing-here")
 
 
 def test_list_names_the_runs_and_says_where_there_are_none(run, tmp_path, capsys, monkeypatch):
@@ -270,12 +264,12 @@ def test_list_names_the_runs_and_says_where_there_are_none(run, tmp_path, capsys
 
 
 def test_a_folder_that_is_not_there_cannot_be_listed(tmp_path, capsys):
-    assert f"There is no folder {tmp_path / 'nowhere'}." in refused(["list", tmp_path / "nowhere"], capsys)
+    assert f"There is no folder {tmp_path / 'nowhere'}." in refusal_of(capsys, "list", tmp_path / "nowhere")
 
 
 def test_remove_does_not_ask_about_a_run_that_is_not_there(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("builtins.input", lambda _: pytest.fail("it asked"))
-    assert f"There is no run at {tmp_path}" in refused(["remove", tmp_path], capsys)
+    assert f"There is no run at {tmp_path}" in refusal_of(capsys, "remove", tmp_path)
 
 
 @pytest.fixture
@@ -328,9 +322,9 @@ def test_nowhere_is_no_place_for_a_run(folder, tmp_path, capsys, monkeypatch):
 
 
 def test_export_writes_the_scores_as_parquet(run, tmp_path, capsys):
-    assert main(["export", str(run), "--to", f"{tmp_path}/scores.parquet"]) == 0
+    output_of(capsys, "export", run, "--to", tmp_path / "scores.parquet")
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "scores.parquet"), mcviz.open_run(run).scores())
-    assert "scores.txt" in refused(["export", run, "--to", tmp_path / "scores.txt"], capsys)
+    assert "scores.txt" in refusal_of(capsys, "export", run, "--to", tmp_path / "scores.txt")
 
 
 @pytest.mark.parametrize(
@@ -348,7 +342,7 @@ def test_export_writes_the_scores_as_parquet(run, tmp_path, capsys):
     ],
 )
 def test_a_command_that_cannot_be_read_is_refused_in_one_line(arguments, message, capsys):
-    assert message in refused(arguments, capsys)
+    assert message in refusal_of(capsys, *arguments)
 
 
 @pytest.mark.parametrize("command", ["train", "sample", "verify", "list", "remove", "export", "dashboard"])
@@ -412,7 +406,7 @@ def test_ctrl_c_at_any_moment_is_one_line(folder, tmp_path, command, seconds):
 def test_without_tensorflow_the_line_to_type_is_told(command, folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("mcviz.extras.find_spec", {"keras": None, "tensorflow": None}.get)
     options = {"train": [], "sample": ["--model", folder / "model.keras", "--data", folder / "mnist.npz"]}
-    line = refused([command, *options[command], "--out", tmp_path / "m.keras"], capsys)
+    line = refusal_of(capsys, command, *options[command], "--out", tmp_path / "m.keras")
     assert line.endswith(f"Type: {INSTALL_KERAS}")
     assert list(tmp_path.iterdir()) == []
 

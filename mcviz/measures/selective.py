@@ -445,14 +445,14 @@ def guarantee_accuracy(
     effect = design_effect(~first.correct, float((~first.correct).mean()), first.groups)
     rest = ((len(first) - referred) / effect).astype(np.int64)
     start = _likeliest_to_pass(rest, missed / effect, accuracy, confidence)
-    threshold_or_none = None
+    passing = None
     for threshold in thresholds[start::-1]:
         if not _passes(second, threshold, accuracy, confidence, seed):
             break
-        threshold_or_none = float(threshold)
-    if threshold_or_none is None:
+        passing = float(threshold)
+    if passing is None:
         return None
-    return Guarantee(threshold_or_none, confidence, accuracy, _evaluate_on(ranking, threshold_or_none, others), others)
+    return Guarantee(passing, confidence, accuracy, _evaluate_on(ranking, passing, others), others)
 
 
 def _likeliest_to_pass(rest: Array, missed: Array, accuracy: float, confidence: float) -> int:

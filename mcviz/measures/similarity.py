@@ -96,9 +96,8 @@ def word_components(texts: Sequence[str], count: int = COMPONENTS, progress: Pro
     Returns:
         (N, K) float32; K is `count`, or N or the number of different words where that is less.
     """
-    from sklearn.feature_extraction.text import (
-        TfidfVectorizer,  # here, because scikit-learn takes most of a second to import
-    )
+    # Here, because scikit-learn takes most of a second to import.
+    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.preprocessing import normalize
     from sklearn.utils.extmath import randomized_svd
 

@@ -24,7 +24,7 @@ from mcviz.analysis.pairing import class_order, pair_examples, same_examples
 from mcviz.analysis.slices import compare_slices
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
-from tests.analysis.commands import output_of, refusal_of
+from tests.commands import output_of, refusal_of
 from tests.factories import draw_probs
 
 EXAMPLES = 150

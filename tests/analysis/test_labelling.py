@@ -12,7 +12,7 @@ from mcviz.analysis.labelling import acquire, count_label_errors, label_issues
 from mcviz.choices import METHODS
 from mcviz.measures.labels import batch_bald, power_bald
 from mcviz.runs import Run
-from tests.analysis.commands import output_of, refusal_of
+from tests.commands import output_of, refusal_of
 from tests.runs.making import make
 
 

@@ -14,8 +14,8 @@ from mcviz.analysis.referral import rank_by_all_scores, refer
 from mcviz.cli import main
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
-from tests.analysis.commands import output_of, refusal_of
 from tests.analysis.conftest import CACHE, SHIPPED
+from tests.commands import output_of, refusal_of
 from tests.factories import make_doubtful_run
 from tests.runs.making import make
 

@@ -16,7 +16,7 @@ from mcviz.app.filters import Filters
 from mcviz.app.trust.calibration import slice_filters
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
-from tests.analysis.commands import output_of, refusal_of
+from tests.commands import output_of, refusal_of
 
 COUNT = 1000
 RANDOM = np.random.default_rng(3)

@@ -16,8 +16,8 @@ from mcviz.errors import InvalidInputError
 from mcviz.measures import margin
 from mcviz.measures.calibration import calibration, calibration_sentences, pass_gain_sentence
 from mcviz.runs import Run
-from tests.analysis.commands import output_of, refusal_of
 from tests.analysis.conftest import SHIPPED
+from tests.commands import output_of, refusal_of
 from tests.factories import make_doubtful_run
 
 ROOT = Path(__file__).parents[2]

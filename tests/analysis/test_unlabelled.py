@@ -12,8 +12,8 @@ import mcviz
 from mcviz.analysis.unlabelled import estimate_accuracy
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
-from tests.analysis.commands import output_of, refusal_of
 from tests.analysis.conftest import CACHE
+from tests.commands import output_of, refusal_of
 from tests.factories import make_doubtful_run
 
 

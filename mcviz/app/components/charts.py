@@ -1,7 +1,7 @@
 """Charts, pictures, histograms and explanations that several pages show in the same way.
 
-A plotly chart of ten pairs of axes is taken down and built up at each step to another example,
-for a quarter of a second.
+The histograms of an example are drawn by the browser: a plotly chart of ten pairs of axes would be taken down and built
+up at each step to another example, for a quarter of a second.
 """
 
 import math
