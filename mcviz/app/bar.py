@@ -10,7 +10,7 @@ import streamlit as st
 
 from mcviz.analysis.pairing import same_examples
 from mcviz.app.components.assets import load_assets
-from mcviz.app.navigation import ENTRIES, OVERVIEW, STORY, link_to, open_entry, open_named_run, run_name
+from mcviz.app.navigation import ENTRIES, OVERVIEW, PRESENT, link_to, open_entry, open_named_run, run_name
 from mcviz.app.resources import ComparedRun, open_cached_run, run_paths
 from mcviz.app.runs.chosen import describe_examples
 from mcviz.app.state import go_to_run, go_to_same_examples, quote, resolve_run, state_widget_args
@@ -32,7 +32,7 @@ def render_bar() -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="bar"):
         with st.container(key="bar-mark", width="content"):
             link_to(OVERVIEW, "mcviz", "")
-        _render_menu("pages", entry or STORY.title)
+        _render_menu("pages", entry or PRESENT.title)
         with st.container(horizontal=True, gap=None, width="content", key="bar-pages"):
             for page in ENTRIES:
                 with st.container(key="bar-open" if page.title == entry else f"bar-{page.title}", width="content"):
@@ -53,7 +53,7 @@ def render_bar() -> None:
             st.markdown(about)
         _copy_link(key="copy-link", width="content")
         with st.container(key="bar-present", width="content"):
-            link_to(STORY)
+            link_to(PRESENT)
         _render_login()
 
 

@@ -14,7 +14,7 @@ from mcviz.app.components.gallery import tiles
 from mcviz.app.failures import refusal
 from mcviz.app.filters import ColumnFilter
 from mcviz.app.kinds import render_example
-from mcviz.app.navigation import COMPARE, EXAMPLE, UNCERTAIN, open_page
+from mcviz.app.navigation import COMPARE, EXAMPLE, EXPLORE, open_page
 from mcviz.app.resources import (
     ComparedRun,
     all_grouping_columns,
@@ -128,7 +128,7 @@ def render_changes(run: ComparedRun, state: PageState, score: str) -> None:
             tiles(run, state, examples[:MOST_CHANGED], None, state.score, key=f"changed-{kind.split()[0]}", to=COMPARE)
             filters = replace(state.filters, columns=(ColumnFilter(run.change, (kind,)),))
             st.page_link(
-                UNCERTAIN.script,
+                EXPLORE.script,
                 label=f"Select {'this' if len(examples) == 1 else f'all {len(examples):,}'}",
                 icon=":material/arrow_forward:",
                 query_params=state.link(filters=filters.without("lasso", "area", "selected")),

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mcviz.app.components.gallery import tiles
-from mcviz.app.navigation import OVERVIEW, UNCERTAIN, begin, link_to
+from mcviz.app.navigation import EXPLORE, OVERVIEW, begin, link_to
 from mcviz.app.resources import check_needs, has, ranking, run_scores, table
 from mcviz.app.selection import mistakes
 from mcviz.app.state import PageState
@@ -38,7 +38,7 @@ def render_most_uncertain(run: Run, state: PageState) -> None:
     st.caption(f"The examples with the {end} {score.inline_label}. {marked} Click one to open it.")
     tiles(run, state, ranking(run, score.name)[:TILES], 1, score.name, key="most-uncertain")
     with st.container(horizontal=True, vertical_alignment="center"):
-        link_to(UNCERTAIN, "All examples, ranked", ":material/arrow_forward:")
+        link_to(EXPLORE, "All examples, ranked", ":material/arrow_forward:")
         render_help(run)
 
 

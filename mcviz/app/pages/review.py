@@ -8,7 +8,7 @@ from mcviz.app.bar import current_person
 from mcviz.app.components.charts import render_empty_selection
 from mcviz.app.components.choosers import chips
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import REVIEW, UNCERTAIN, begin, link_to, require_classes
+from mcviz.app.navigation import EXPLORE, LABELLING, begin, link_to, require_classes
 from mcviz.app.resources import has, run_scores
 from mcviz.app.review.decisions import render_queue
 from mcviz.app.review.results import render_results
@@ -39,11 +39,11 @@ def describe_queue(run: Run, _state: PageState) -> str:
     return f"{counted(len(run), 'example')} without labels: say of the most uncertain ones first which class each is."
 
 
-run, state = begin(REVIEW, describe_queue)
+run, state = begin(LABELLING, describe_queue)
 require_classes(
     run,
     "This page is for runs whose model chooses among classes. The largest errors of a regression are on Explore.",
-    UNCERTAIN,
+    EXPLORE,
 )
 login = current_person()
 if may_write():
@@ -87,7 +87,7 @@ else:
         score = run_scores(run)[state.score]
         first = ranking_end_labels(score)[ORDERS.index(state.order)]
         st.caption(f"By {score.inline_label}, {first} first.", width="content")
-        link_to(UNCERTAIN, "Choose other examples")
+        link_to(EXPLORE, "Choose other examples")
     if part == "label_errors":
         st.caption(OUT_OF_FOLD)
 if len(selection.examples) == 0:

@@ -9,7 +9,7 @@ import streamlit as st
 from mcviz.app.components.charts import for_an_audience
 from mcviz.app.components.keys import keys
 from mcviz.app.kinds import kind_renderer
-from mcviz.app.navigation import STORY, begin
+from mcviz.app.navigation import PRESENT, begin
 from mcviz.app.probe.parts import as_batch, import_ahead, predict
 from mcviz.app.probe.verdict import detector_for, less_usual_examples, render_reasons
 from mcviz.app.resources import has
@@ -45,7 +45,7 @@ def name_run(run: Run, _state: PageState) -> str:
     return f"A demo made from **{as_markdown(run.name)}**, {made_from}."
 
 
-run, state = begin(STORY, name_run)
+run, state = begin(PRESENT, name_run)
 steps: list[Callable[[Run], Step]] = task_renderer(run).story.steps(run)
 if kind_renderer(run).has_noise and has(run, "model"):
     steps.append(noise_verdict)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mcviz.analysis.base import LEAST_LABELLED
-from mcviz.app.navigation import TRUST, UNCERTAIN, begin, require_classes
+from mcviz.app.navigation import EXPLORE, TRUST, begin, require_classes
 from mcviz.app.resources import has
 from mcviz.app.state import PageState
 from mcviz.app.trust.calibration import (
@@ -34,7 +34,7 @@ require_classes(
     run,
     "This page is about probabilities of classes. How far the intervals of a regression can be trusted is shown on "
     "Explore, in the view Intervals.",
-    UNCERTAIN,
+    EXPLORE,
 )
 if not has(run, "labels"):
     render_estimate(run, state)

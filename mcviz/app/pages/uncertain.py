@@ -5,7 +5,7 @@ import streamlit as st
 from mcviz.app.components.charts import render_empty_selection
 from mcviz.app.components.choosers import chips
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import UNCERTAIN, begin
+from mcviz.app.navigation import EXPLORE, begin
 from mcviz.app.resources import available, run_scores
 from mcviz.app.runs.again import render_resample_status
 from mcviz.app.selection import LABEL_ERRORS, filter_mask, label_error_words, mistakes, select
@@ -37,7 +37,7 @@ def describe_selection(run: Run, state: PageState) -> str:
     return f"{ranked} {mistakes_sentence(wrong[selection.examples], 'the first {}')}"
 
 
-run, state = begin(UNCERTAIN, describe_selection)
+run, state = begin(EXPLORE, describe_selection)
 selection = select(run, state)
 render_rail(selection)
 with st.container(key="above-views"):

@@ -18,7 +18,7 @@ from mcviz.app.components.gallery import tiles
 from mcviz.app.components.keys import keys
 from mcviz.app.failures import refusal, show_failures
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
-from mcviz.app.navigation import REVIEW
+from mcviz.app.navigation import LABELLING
 from mcviz.app.resources import class_names, has, own_columns, table
 from mcviz.app.selection import Selection, components, find_rank
 from mcviz.app.state import queue_toast, session_store, widget_value
@@ -189,7 +189,7 @@ class Review:
 @st.fragment
 def render_queue(selection: Selection, store: Reviews, reviewer: str, *, disputed: bool = False) -> None:
     """Render one example of the queue, its prediction, and the decisions to choose from; see `Review`."""
-    with show_failures(REVIEW.title):
+    with show_failures(LABELLING.title):
         listening = st.container()  # at one place in all reruns, or else the keys are not heard while it moves
         review = Review(selection, store, reviewer, disputed, summarise_reviews(selection.run, store.rows()))
         session, queue = session_store(), selection.examples
@@ -198,7 +198,7 @@ def render_queue(selection: Selection, store: Reviews, reviewer: str, *, dispute
         done, skipped = _done(review)
         _render_progress(review, len(done), len(skipped))
         if trouble := session.pop(TROUBLE, None):
-            st.error(refusal(trouble, REVIEW.title), icon=":material/error:")
+            st.error(refusal(trouble, LABELLING.title), icon=":material/error:")
         if (last := session[LAST]) in review.mine:  # what others decided is shown only after one's own decision
             undo = as_markdown(key_label(review.keyboard()["undo"])) or "“Undo”"
             st.caption(f"Example {last}: {review.describe(last)}. {undo} undoes it.")

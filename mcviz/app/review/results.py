@@ -8,7 +8,7 @@ import streamlit as st
 
 from mcviz.app.components.charts import cards
 from mcviz.app.failures import refusal
-from mcviz.app.navigation import REVIEW
+from mcviz.app.navigation import LABELLING
 from mcviz.app.resources import class_names
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.errors import McvizError
@@ -141,7 +141,7 @@ def _render_import(run: Run, reviews: Reviews, known: ReviewSummary) -> None:
                 added = select_new_entries(entries, known, run.class_names)
                 reviews.add_all(added)
             except McvizError as error:
-                st.error(refusal(error, REVIEW.title), icon=":material/error:")
+                st.error(refusal(error, LABELLING.title), icon=":material/error:")
             else:
                 st.toast(as_markdown(f"{counted(len(added), 'line')} of {len(entries):,} were new."))
                 st.rerun()

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.navigation import RUNS, UNCERTAIN
+from mcviz.app.navigation import EXPLORE, RUNS
 from mcviz.app.resources import check_needs, open_cached_run, run_scores, table
 from mcviz.app.runs.jobs import HIGHEST_SEED, change_jobs, open_jobs, render_buttons, render_job, render_live_jobs
 from mcviz.app.selection import Selection
@@ -52,7 +52,7 @@ def render_resample_form(selection: Selection, leave: Callable[..., None]) -> No
 
 def render_resample_status(selection: Selection) -> None:
     """How far the sampling of this very selection is, or what came of it; nothing where it was not sampled again."""
-    render_live_jobs(UNCERTAIN.title, partial(_is_of, selection), partial(_shown, selection))
+    render_live_jobs(EXPLORE.title, partial(_is_of, selection), partial(_shown, selection))
 
 
 def can_resample(run: Run) -> bool:

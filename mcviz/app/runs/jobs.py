@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.failures import hide_folders, refusal, show_failures
-from mcviz.app.navigation import UNCERTAIN
+from mcviz.app.navigation import EXPLORE
 from mcviz.app.places import DATA, MODELS, finished_runs, folders, list_offered, offered_data
 from mcviz.app.state import go_to_run, mark_dirty, session_store
 from mcviz.app.wording import as_markdown, counted
@@ -197,7 +197,7 @@ def render_buttons(found: FoundJob, *, linked: bool = True) -> None:
             _open_button(found)
         if linked and found.job.address:
             label = "Open the result" if state == "finished" else "Open the selection"
-            st.page_link(UNCERTAIN.script, label=label, icon=":material/open_in_new:", query_params=found.job.address)
+            st.page_link(EXPLORE.script, label=label, icon=":material/open_in_new:", query_params=found.job.address)
         if state == "finished":
             label = "Take off the list" if linked else "Close"
             _button(label, ":material/done:", f"forget-{name}", lambda jobs: jobs.forget(name))

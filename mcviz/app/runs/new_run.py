@@ -13,7 +13,7 @@ import streamlit as st
 from mcviz.app.components.charts import text_table
 from mcviz.app.failures import hide_folders, show_failures
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import UNCERTAIN, link_to, load_state
+from mcviz.app.navigation import EXPLORE, link_to, load_state
 from mcviz.app.places import DATA, MODELS, folders
 from mcviz.app.resources import open_cached_run, run_paths
 from mcviz.app.runs.jobs import (
@@ -205,7 +205,7 @@ def _choose_examples(data: InputSource) -> tuple[np.ndarray | None, tuple[str, .
     selected = _selected(data)
     choices = {"all": "All", "first": "The first"}
     if selected is not None:
-        choices["selected"] = f"The {counted(len(selected), 'example')} selected on {UNCERTAIN.title}"
+        choices["selected"] = f"The {counted(len(selected), 'example')} selected on {EXPLORE.title}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.segmented_control(
             "Examples", list(choices), default="all", format_func=choices.__getitem__, required=True,
@@ -215,7 +215,7 @@ def _choose_examples(data: InputSource) -> tuple[np.ndarray | None, tuple[str, .
             count = st.number_input("How many", 1, MOST_EXAMPLES, 1000, key="new-run-first", width=160)
             return None, format_arguments(DataOptions(first=count))
         if data.of_run and selected is None and data.name == _open_run():
-            link_to(UNCERTAIN, "Select some", icon=":material/filter_list:")
+            link_to(EXPLORE, "Select some", icon=":material/filter_list:")
     return (selected, ()) if chosen == "selected" else (None, ())
 
 

@@ -23,7 +23,7 @@ from mcviz.analysis.trust import (
 from mcviz.analysis.unlabelled import SHIFTED, estimate_accuracy
 from mcviz.app.components.charts import chart, table_height
 from mcviz.app.filters import ColumnFilter, Filters
-from mcviz.app.navigation import UNCERTAIN
+from mcviz.app.navigation import EXPLORE
 from mcviz.app.on_request import progress_bar
 from mcviz.app.resources import (
     MISSING,
@@ -102,7 +102,7 @@ def render_worst_slice(run: Run, state: PageState) -> None:
         if found.slices:
             worst = found.slices[0]
             st.page_link(
-                UNCERTAIN.script,
+                EXPLORE.script,
                 label=f"Select these {len(worst.examples):,}",
                 icon=":material/filter_list:",
                 query_params=state.link(filters=slice_filters(run, worst), view=""),

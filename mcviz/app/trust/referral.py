@@ -22,7 +22,7 @@ from mcviz.analysis.referral import (
 from mcviz.app.components.charts import chart, text_table
 from mcviz.app.components.gallery import tiles
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import REVIEW, UNCERTAIN, open_page
+from mcviz.app.navigation import EXPLORE, LABELLING, open_page
 from mcviz.app.resources import cached_for_run, numbers_key, ranking, run_scores, scores_key, table
 from mcviz.app.state import COVERAGES, PageState, choose_name, choose_segment, state_widget_args, update_state
 from mcviz.app.trust.calibration import chosen_group
@@ -198,9 +198,9 @@ def referred_gallery(run: Run, state: PageState) -> None:
             st.caption("Nobody has to look at any example for this.")
             return
         if st.button("Select all", icon=":material/filter_list:", key="select-referred"):
-            open_page(UNCERTAIN, state, filters=referral_filters(referral), score=score, view="")
-        if st.button("Review all", icon=REVIEW.icon, key="review-referred"):
-            open_page(REVIEW, state, filters=referral_filters(referral), score=score, part="")
+            open_page(EXPLORE, state, filters=referral_filters(referral), score=score, view="")
+        if st.button("Review all", icon=LABELLING.icon, key="review-referred"):
+            open_page(LABELLING, state, filters=referral_filters(referral), score=score, part="")
     tiles(run, state, referred[:TILES], 1, score, key="referred")
 
 

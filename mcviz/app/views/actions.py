@@ -8,7 +8,7 @@ import streamlit as st
 
 from mcviz.app.exports import EXPORTS
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import REVIEW, open_page
+from mcviz.app.navigation import LABELLING, open_page
 from mcviz.app.resources import available, has
 from mcviz.app.runs.again import can_resample, render_resample_form
 from mcviz.app.selection import Selection, select
@@ -92,8 +92,8 @@ def _render_actions(selection: Selection, with_gallery: bool) -> None:
         st.markdown(f"**{takes['matching'].capitalize()}**")
     chosen = _chosen(selection)
     _render_exports(chosen)
-    if has(run, "classes") and st.button("Review these …", icon=REVIEW.icon, key="action-review", type="tertiary"):
-        open_page(REVIEW, latest_state(), filters=chosen.filters)
+    if has(run, "classes") and st.button("Review these …", icon=LABELLING.icon, key="action-review", type="tertiary"):
+        open_page(LABELLING, latest_state(), filters=chosen.filters)
     if may_write() and can_resample(run):
         _dialog_button("Sample again …", ":material/replay:", "again")
     if has(run, "classes"):

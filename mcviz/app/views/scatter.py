@@ -12,7 +12,7 @@ from mcviz import plot
 from mcviz.analysis.base import column, similarity_basis
 from mcviz.app.components.choosers import target_chooser
 from mcviz.app.filters import Filters, Lasso, lasso_on_map
-from mcviz.app.navigation import UNCERTAIN
+from mcviz.app.navigation import EXPLORE
 from mcviz.app.on_request import compute_on_request, request
 from mcviz.app.resources import (
     Need,
@@ -347,7 +347,7 @@ def _compute_tsne_on_request(run: Run) -> None:
         finally:
             bar.empty()
 
-    compute_on_request("t-sne", run.digest, compute, UNCERTAIN.title)
+    compute_on_request("t-sne", run.digest, compute, EXPLORE.title)
     st.info(
         "This layout is computed once, in a minute or two for 10,000 examples, and kept. Stop it at any time.",
         icon=":material/hourglass:",
