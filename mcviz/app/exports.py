@@ -10,9 +10,8 @@ import numpy as np
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.resources import Need, class_names, details, format_facts, has, run_numbers, run_scores
 from mcviz.app.selection import Selection
-from mcviz.app.state import ORDERS
 from mcviz.app.tasks import task_renderer
-from mcviz.app.wording import counted, ranking_end_labels
+from mcviz.app.wording import counted, direction
 from mcviz.figures import CRISP_BELOW, contact_sheet, png, sheet_url, thumbnails
 from mcviz.figures.report import draw_in_page, web_page
 from mcviz.runs import Run
@@ -77,7 +76,7 @@ def report(selection: Selection, link: str = "") -> str:
     run = selection.run
     name, score = as_html(run.name), run_scores(run)[selection.score]
     heading = f"How well the labels of {name} fit" if score.needs_labels else f"What {name} is uncertain about"
-    order = ranking_end_labels(score)[ORDERS.index(selection.state.order)]
+    end = direction(score, selection.state.order)
     filters = ", ".join(label for label, _ in selection.filters.chips(class_names(run), run_numbers(run))) or "none"
     figures = task_renderer(run).summary_figures(selection) if len(selection.examples) else []
     parts = [
@@ -85,9 +84,9 @@ def report(selection: Selection, link: str = "") -> str:
         f'<p class="quiet">{counted(run.passes, "pass")} over {counted(len(run), "example")}{_describe_passes(run)}. '
         f"Run {run.digest[:12]}.</p>",
         _qualities(run),
-        "<h2>The selection</h2>",
+        "<h2>The matching examples</h2>",
         f"<p>{len(selection.examples):,} of {len(run):,} examples. Filters: {html.escape(filters)}. "
-        f"Ranked by {score.inline_label}, {order} first. {html.escape(score.meaning)}</p>",
+        f"Ranked by {score.inline_label}, {end} first. {html.escape(score.meaning)}</p>",
         _link(link),
         f'<div class="charts">{"".join(draw_in_page(figures, CHART_HEIGHT))}</div>',
         f"<h2>The first {min(len(selection.examples), REPORT_EXAMPLES)} examples</h2>",
@@ -111,7 +110,7 @@ def _describe_passes(run: Run) -> str:
 def _qualities(run: Run) -> str:
     rows = task_renderer(run).quality_rows(run)
     if not rows:
-        return "<p>The examples have no labels, so it is not known how good the predictions are.</p>"
+        return "<p>The examples have no labels, so the accuracy of the predictions is not known.</p>"
     cells = "".join(f"<tr><td>{name}</td><td><b>{html.escape(value)}</b></td></tr>" for name, value in rows.items())
     return f"<table>{cells}</table>"
 
@@ -119,7 +118,7 @@ def _qualities(run: Run) -> str:
 def _tiles(selection: Selection) -> str:
     examples = selection.examples[:REPORT_EXAMPLES]
     if len(examples) == 0:
-        return "<p>No example passes all filters.</p>"
+        return "<p>No example matches all filters.</p>"
     run, rows, style, crisp = selection.run, -(-len(examples) // REPORT_COLUMNS), "", ""
     if has(run, "images"):
         shown = run.pictures[examples]

@@ -27,7 +27,6 @@ from mcviz.app.address import (
     read_fields,
     write_fields,
 )
-from mcviz.app.wording import counted
 from mcviz.measures import Score
 from mcviz.runs.columns import as_texts
 
@@ -317,7 +316,7 @@ class Filters:
     )] = None  # fmt: skip
     selected: Annotated[tuple[Whole, ...], _SELECTED, Filter(
         lambda value, table: np.isin(np.arange(len(table)), value),
-        lambda value, *_: counted(len(value), "selected example"),
+        lambda value, *_: "this example" if len(value) == 1 else f"these {len(value):,} examples",
     )] = ()  # fmt: skip
 
     def mask(self, table: pd.DataFrame) -> np.ndarray:

@@ -74,6 +74,7 @@ SIDE_BY_SIDE = Page("side_by_side.py", "Side by side", ":material/compare:", ent
 OUT_OF_DISTRIBUTION = Page("out_of_distribution.py", "Out of distribution", ":material/rule:", entry=PROBE.title)
 COMPARE = Page("compare.py", "Compare", ":material/compare_arrows:", entry=RUNS.title)
 PRESENT = Page("story.py", "Present", ":material/slideshow:", entry="")
+OPENED_IN_EXPLORE = EXAMPLE, SIDE_BY_SIDE  # by a look, and by Actions
 ENTRIES = OVERVIEW, EXPLORE, TRUST, LABELLING, PROBE, RUNS  # of the bar
 PAGES = *ENTRIES, EXAMPLE, SIDE_BY_SIDE, OUT_OF_DISTRIBUTION, COMPARE, PRESENT
 
@@ -118,7 +119,7 @@ def render_head(page: Page, answer: str = "") -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.title(page.title, anchor=False, width="content")
             for other in PAGES:
-                if other.entry == page.title:
+                if other.entry == page.title and other not in OPENED_IN_EXPLORE:
                     link_to(other)
         if answer:
             st.markdown(answer)
@@ -208,10 +209,10 @@ def open_named_run(paths: dict[str, Path]) -> Run:
 
 def render_no_runs(*, examples: bool = False) -> None:
     """Render what to do where there is no run, or none but examples, which came with mcviz."""
-    shown = " The runs below came with mcviz, as examples." if examples else ""
+    below = " The runs below came with mcviz, as examples." if examples else ""
     st.info(
         f"There is no run of your own in {quote(cache_folder().name)} yet. Make one with "
-        f"`mcviz sample --model MODEL --data FILE.npz --out {_new_run_folder()}`, then reload this page.{shown}",
+        f"`mcviz sample --model MODEL --data FILE.npz --out {_new_run_folder()}`, then reload this page.{below}",
         icon=":material/inbox:",
     )
 

@@ -57,7 +57,7 @@ Need = RunPart | Literal["examples or features", "groups", "classes", "targets"]
 MISSING: dict[RunPart, tuple[str, str]] = {
     "labels": (
         ":material/label_off:",
-        "This run has no labels. {ways}To see how good its predictions are, sample it again with labels.",
+        "This run has no labels. {ways}To measure its accuracy, sample it again with labels.",
     ),
     "examples": (
         ":material/hide_image:",
@@ -72,11 +72,9 @@ MISSING: dict[RunPart, tuple[str, str]] = {
         "This run was kept without its model, so nothing new can be predicted. Sample it again with the model kept.",
     ),
 }
-WITHOUT_LABELS = (
-    "Trust estimates its accuracy by a labelled run of the same model, and on Label people give examples labels. "
-)
+WITHOUT_LABELS = "Trust estimates the accuracy by a labelled run of the same model; on Label, people label examples. "
 NOT_IMPORTED: dict[RunPart, str] = {
-    "labels": "These passes were imported without labels. {ways}To see how good they are, import them again with "
+    "labels": "These passes were imported without labels. {ways}To measure their accuracy, import them again with "
     "labels.",
     "examples": "These passes were imported without {examples}. Import them again with {examples} to see them here.",
     "images": "These passes were imported without images. Import them again with images to see them here.",

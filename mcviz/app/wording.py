@@ -106,10 +106,13 @@ def mistakes_sentence(wrong: np.ndarray, first: str) -> str:
     count, most = int(wrong.sum()), min(MOST_FIRST, len(wrong) // 5)
     if not count:
         return "No prediction is wrong."
-    said, early = f"{counted(count, 'prediction')} {'is' if count == 1 else 'are'} wrong", int(wrong[:most].sum())
+    if count == len(wrong):
+        return "Every prediction is wrong."
+    sentence = f"{counted(count, 'prediction')} {'is' if count == 1 else 'are'} wrong"
     if not most:
-        return f"{said}."
-    return f"{said}; {early:,} of these {'is' if early == 1 else 'are'} among {first.format(f'{most:,}')}."
+        return f"{sentence}."
+    early = int(wrong[:most].sum())
+    return f"{sentence}; {early:,} of these {'is' if early == 1 else 'are'} among {first.format(f'{most:,}')}."
 
 
 def as_sentence(text: str) -> str:

@@ -269,7 +269,7 @@ def test_the_worst_slice_is_a_link_that_selects_it(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     app = opened("sites")
     assert "The worst slice is site \\*b\\*: " in words(app)
-    (link,) = (each.proto for each in app.get("page_link") if each.proto.label == "Select these 400")
+    (link,) = (each.proto for each in app.get("page_link") if each.proto.label == "Filter to these 400")
     query = {name: value for name, (value,) in parse_qs(link.query_string).items()}
     selected = Filters.from_query(query).mask(run.table())
     np.testing.assert_array_equal(selected, run.table()["site"] == "*b*")

@@ -65,7 +65,9 @@ def embolden(marked: Iterable[bool], texts: Iterable[str]) -> list[str]:
 
 
 def count_pinned(run: Run, state: PageState) -> str:
-    """Say how many examples are pinned."""
+    """Say how many examples are pinned, or which stand there where none is."""
+    if not state.pinned:
+        return "No example is pinned: these are the most uncertain ones."
     return f"{len(state.pinned)} of {counted(len(run), 'example')} {'is' if len(state.pinned) == 1 else 'are'} pinned."
 
 
@@ -73,8 +75,7 @@ run, state = begin(SIDE_BY_SIDE, count_pinned)
 shown = state.pinned or tuple(ranking(run, run.first_score)[:FIRST].tolist())
 if not state.pinned:
     st.info(
-        f"Nothing is pinned yet. Up to {PINS} pinned examples stand here side by side, as the most uncertain ones do "
-        "now. Pin others in Explore or on their own page.",
+        f"Up to {PINS} pinned examples stand here side by side. Pin them on Explore or on their own page.",
         icon=":material/keep:",
     )
     st.button("Pin these", icon=":material/keep:", key="pin-these", on_click=update_state, kwargs={"pinned": shown})

@@ -25,7 +25,7 @@ def describe_trust(run: Run, state: PageState) -> str:
     if has(run, "classes") and has(run, "labels"):
         return calibration_verdict(run, state) if len(run) >= LEAST_LABELLED else "There is one example."
     if has(run, "classes"):
-        return f"Without labels, how good the predictions of {counted(len(run), 'example')} are can only be estimated."
+        return f"Without labels, the accuracy on {counted(len(run), 'example')} can only be estimated."
     return f"This run predicts numbers for {counted(len(run), 'example')}, and no probabilities."
 
 

@@ -205,7 +205,7 @@ def render_queue(selection: Selection, store: Reviews, reviewer: str, *, dispute
         example = next_open(queue, done, skipped, last) if session[AT] is None else session[AT]
         if example is None:
             example = int(queue[-1])
-            all_done = "Every dispute is settled." if disputed else "Every example of this selection is decided."
+            all_done = "Every dispute is settled." if disputed else "Every example of this list is decided."
             st.success(all_done, icon=":material/done_all:")
         pressing = _render_example(review, example)
         with listening:
@@ -397,7 +397,7 @@ def _undo(review: Review) -> None:
     if example in review.selection.examples:
         session_store().update({LAST: None, AT: example})
     elif example is not None:
-        queue_toast(f"Undone about example {example}, which is not in this selection.", ":material/undo:")
+        queue_toast(f"Undone about example {example}, which is not in this list.", ":material/undo:")
 
 
 def _move(queue: np.ndarray, example: int, step: int) -> None:

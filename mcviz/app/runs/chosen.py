@@ -207,7 +207,7 @@ def render_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
         _render_removal(run, path, next((name for name in names if name != run.name), ""))
     if run.manifest is not None:
         with st.expander("How it was made, and what is in it", icon=":material/description:"):
-            text_table(("what", "said"), map(all_as_markdown, describe_manifest(run.manifest).items()))
+            text_table(("fact", "value"), map(all_as_markdown, describe_manifest(run.manifest).items()))
 
 
 def _render_state(run: ListedRun) -> None:
@@ -348,7 +348,7 @@ def render_runs(runs: Sequence[ListedRun], name: str) -> None:
     )
 
 
-@st.cache_resource(max_entries=1000, show_spinner="Reading how good the runs are …")
+@st.cache_resource(max_entries=1000, show_spinner="Reading the figures of the runs …")
 def _figures(path: str, digest: str, _manifest: Manifest | None) -> dict[str, float]:  # noqa: ARG001 (a key)
     return read_figures(path, _manifest)
 
@@ -366,7 +366,7 @@ def _table(runs: Sequence[ListedRun]) -> pd.DataFrame:
             "passes": pd.array([each.passes if each else None for each in known], "Int64"),
             "rate": [each.rates if each else "" for each in known],
             "masks": [each.masks or each.origin.kind if each else "" for each in known],
-            "how good": [describe_quality(run) for run in runs],
+            "accuracy": [describe_quality(run).removeprefix("accuracy ") for run in runs],
             "NLL": [each.get("nll") for each in figures],
             "ECE": [each.get("ece") for each in figures],
             "size": [run.bytes for run in runs],

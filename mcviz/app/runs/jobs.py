@@ -196,7 +196,7 @@ def render_buttons(found: FoundJob, *, linked: bool = True) -> None:
         if found.job.kind == "sample" and _finished_passes(found):
             _open_button(found)
         if linked and found.job.address:
-            label = "Open the result" if state == "finished" else "Open the selection"
+            label = "Open the result" if state == "finished" else "Open these examples"
             st.page_link(EXPLORE.script, label=label, icon=":material/open_in_new:", query_params=found.job.address)
         if state == "finished":
             label = "Take off the list" if linked else "Close"

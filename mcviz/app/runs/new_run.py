@@ -29,7 +29,7 @@ from mcviz.app.runs.jobs import (
 )
 from mcviz.app.selection import select
 from mcviz.app.state import address, session_store
-from mcviz.app.wording import all_as_markdown, as_markdown, counted
+from mcviz.app.wording import all_as_markdown, as_markdown
 from mcviz.errors import McvizError
 from mcviz.jobs import FoundJob, JobProgress, Jobs
 from mcviz.jobs.of_run import check_kept_model, options_of_data, options_of_model
@@ -135,7 +135,7 @@ def _form(known_models: dict[str, InputSource], known_data: dict[str, InputSourc
         options += [*which, *_render_fields(OF_CHECK)]
         more = _render_fields(OF_SAMPLE)
     if examples is not None and len(examples) == 0:
-        st.info("No example is selected. Take a filter off first.", icon=":material/filter_alt_off:")
+        st.info("No example matches. Take a filter off first.", icon=":material/filter_alt_off:")
         return None
     return NewRun(model, data, tuple(options), more, examples)
 
@@ -205,7 +205,7 @@ def _choose_examples(data: InputSource) -> tuple[np.ndarray | None, tuple[str, .
     selected = _selected(data)
     choices = {"all": "All", "first": "The first"}
     if selected is not None:
-        choices["selected"] = f"The {counted(len(selected), 'example')} selected on {EXPLORE.title}"
+        choices["selected"] = f"The {len(selected):,} matching on {EXPLORE.title}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.segmented_control(
             "Examples", list(choices), default="all", format_func=choices.__getitem__, required=True,
@@ -215,7 +215,7 @@ def _choose_examples(data: InputSource) -> tuple[np.ndarray | None, tuple[str, .
             count = st.number_input("How many", 1, MOST_EXAMPLES, 1000, key="new-run-first", width=160)
             return None, format_arguments(DataOptions(first=count))
         if data.of_run and selected is None and data.name == _open_run():
-            link_to(EXPLORE, "Select some", icon=":material/filter_list:")
+            link_to(EXPLORE, "Filter them", icon=":material/filter_list:")
     return (selected, ()) if chosen == "selected" else (None, ())
 
 
@@ -300,7 +300,7 @@ def render_check_result(page: str, wanted: NewRun, name: str, was_open: bool) ->
             st.rerun()
         if found.is_open:
             open_jobs().tend()
-            st.info("Model and data are being looked at. That takes some seconds.", icon=":material/hourglass_top:")
+            st.info("Model and data are being checked. That takes some seconds.", icon=":material/hourglass_top:")
             return
         if was_open:
             st.rerun()

@@ -345,9 +345,9 @@ class ClassificationRenderer(TaskRenderer):
                 "Accuracy − confidence by confidence, of both runs.",
             )
         with right:
-            st.subheader("What is a look worth?", anchor=False)
-            st.caption("Accuracy of the rest when the most uncertain share goes to a person.")
-            spoken = "Accuracy of the rest against the share referred, of both runs."
+            st.subheader("Accuracy left after review", anchor=False)
+            st.caption("When a person reviews the most uncertain share.")
+            spoken = "Accuracy left after review against the share reviewed, of both runs."
             chart(plot.risk_coverage(comparison), "referral-in-both", spoken)
 
     def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:

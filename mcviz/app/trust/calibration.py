@@ -22,6 +22,7 @@ from mcviz.analysis.trust import (
 )
 from mcviz.analysis.unlabelled import SHIFTED, estimate_accuracy
 from mcviz.app.components.charts import chart, table_height
+from mcviz.app.failures import hide_folders
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.navigation import EXPLORE
 from mcviz.app.on_request import progress_bar
@@ -95,7 +96,7 @@ def _columns_of_groups(run: Run) -> list[str]:
 
 
 def render_worst_slice(run: Run, state: PageState) -> None:
-    """Render the worst slice in one line, with a link that selects its examples; or say that there is none."""
+    """Render the worst slice in one line, with a link that filters to its examples; or say that there is none."""
     found = find_slices(run, chosen_group(run, state))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(as_markdown(found.in_words), width="content")
@@ -103,7 +104,7 @@ def render_worst_slice(run: Run, state: PageState) -> None:
             worst = found.slices[0]
             st.page_link(
                 EXPLORE.script,
-                label=f"Select these {len(worst.examples):,}",
+                label=f"Filter to these {len(worst.examples):,}",
                 icon=":material/filter_list:",
                 query_params=state.link(filters=slice_filters(run, worst), view=""),
             )
@@ -319,7 +320,7 @@ def render_estimate(run: Run, state: PageState) -> None:
     accuracy, *others = map(as_markdown, found.sentences)
     st.markdown(f"**{accuracy}** {' '.join(others)}")
     for warning in (*found.shift_sentences, *found.warnings):
-        st.warning(as_markdown(warning), icon=":material/warning:")
+        st.warning(as_markdown(hide_folders(warning)), icon=":material/warning:")
     estimated = found.estimated
     st.caption(
         f"Temperature {estimated.temperature:.3f}, mean confidence at it {percent(estimated.mean_confidence, 2)}. "

@@ -153,7 +153,7 @@ def _cache() -> dict[tuple[str, str], list[Calibration]]:
 
 
 DETAILS: dict[str, tuple[str, Callable[[Run, PageState], None]]] = {
-    "figures": ("How good is each way to predict?", render_figures),
+    "figures": ("How accurate is each way to predict?", render_figures),
     "groups": ("Does a group fare worse?", render_groups),
     "scores": ("Which score finds the mistakes?", render_scores),
     "mistakes": ("Which mistakes does nobody see?", render_missed_mistakes),

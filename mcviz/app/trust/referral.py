@@ -49,7 +49,7 @@ DETERMINISTIC = "deterministic"
 
 TARGETS = {  # labels of parameters of `mcviz.refer`
     "budget": "Budget",
-    "accuracy": "Accuracy of the rest, at least",
+    "accuracy": "Accuracy left after review, at least",
     "miss": "Mistakes missed, at most",
 }
 USUAL_SHARES = {"accuracy": 0.999, "miss": 0.1}
@@ -147,7 +147,7 @@ def _render_cards(run: Run, on: Referral) -> None:
         ("To a person", f"{len(on.referred):,}", f"of {len(run):,}"),
         ("Mistakes caught", f"{on.caught:,}", f"of {mistakes:,}"),
         ("Mistakes missed", f"{on.missed:,}", "which nobody sees"),
-        ("The rest is right", rest, f"{percent(1 - mistakes / len(run), 2)} before"),
+        ("Accuracy left after review", rest, f"{percent(1 - mistakes / len(run), 2)} before"),
     )
     with st.container(horizontal=True):
         for label, value, meaning in shown:
@@ -188,7 +188,7 @@ def _explain_guarantee(given: Guarantee, labels: int) -> str:
 
 
 def referred_gallery(run: Run, state: PageState) -> None:
-    """Render the first examples that go to a person, with a way to select or review all of them."""
+    """Render the first examples that go to a person, with a way to filter to them or to label them."""
     referral = find_referral(run, state)
     assert referral.on_labels is not None
     referred, score = referral.on_labels.referred, referral.score.name
@@ -197,9 +197,9 @@ def referred_gallery(run: Run, state: PageState) -> None:
         if len(referred) == 0:
             st.caption("Nobody has to look at any example for this.")
             return
-        if st.button("Select all", icon=":material/filter_list:", key="select-referred"):
+        if st.button("Filter to these", icon=":material/filter_list:", key="select-referred"):
             open_page(EXPLORE, state, filters=referral_filters(referral), score=score, view="")
-        if st.button("Review all", icon=LABELLING.icon, key="review-referred"):
+        if st.button("Label these", icon=LABELLING.icon, key="review-referred"):
             open_page(LABELLING, state, filters=referral_filters(referral), score=score, part="")
     tiles(run, state, referred[:TILES], 1, score, key="referred")
 
@@ -221,7 +221,7 @@ def render_missed_mistakes(run: Run, state: PageState) -> None:
 
 
 def render_scores(run: Run, state: PageState) -> None:
-    """Render what a look is worth by the score that ranks, and how well each score finds the mistakes."""
+    """Render the accuracy left after review, and how well each score finds the mistakes."""
     referral = find_referral(run, state)
     assert referral.on_labels is not None
     left, right = st.columns(2, gap="large")
@@ -233,9 +233,11 @@ def render_scores(run: Run, state: PageState) -> None:
 
 def _render_curves(run: Run, referral: RunReferral, share: float, group: str | None) -> None:
     figure = mark_share(cached_risk_coverage(run, referral.score.name, group=group), share)
-    st.caption("Accuracy of the rest when the most uncertain share goes to a person, with a 95% band.")
+    st.caption("Accuracy left after a person reviews the most uncertain share, with a 95% band.")
     chart(
-        figure, "what-a-look-is-worth", f"Accuracy of the rest against the share referred, by {referral.score.label}."
+        figure,
+        "accuracy-after-review",
+        f"Accuracy left after review against the share reviewed, by {referral.score.label}.",
     )
 
 
@@ -273,11 +275,11 @@ def render_costs(run: Run, state: PageState) -> None:
     """Render the cheapest threshold for the costs of a mistake and of a look."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         mistake = st.number_input(
-            "An unseen mistake costs", 0.0, 1e9, step=1.0, format="%.6g", width=200,
+            "A missed mistake costs", 0.0, 1e9, step=1.0, format="%.6g", width=200,
             **state_widget_args("mistake_costs", state.mistake_costs),
         )  # fmt: skip
         look = st.number_input(
-            "a look costs",
+            "a review costs",
             0.0,
             1e9,
             step=1.0,
@@ -293,7 +295,7 @@ def render_costs(run: Run, state: PageState) -> None:
         ("none", f"{costs.of_none:,.6g}"),
         ("all", f"{costs.of_all:,.6g}"),
     ]
-    text_table(("looking at", f"costs, of {counted(cheapest.judged, 'example')} that judge it"), rows)
+    text_table(("to a person", f"costs, of {counted(cheapest.judged, 'example')} that judge it"), rows)
     if st.button("Take that as the budget", icon=":material/check:", disabled=not cheapest.pays):
         update_state(referral="budget", wanted=float(looks))
         st.rerun()

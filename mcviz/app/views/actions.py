@@ -8,7 +8,7 @@ import streamlit as st
 
 from mcviz.app.exports import EXPORTS
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import LABELLING, open_page
+from mcviz.app.navigation import LABELLING, SIDE_BY_SIDE, link_to, open_page
 from mcviz.app.resources import available, has
 from mcviz.app.runs.again import can_resample, render_resample_form
 from mcviz.app.selection import Selection, select
@@ -92,8 +92,9 @@ def _render_actions(selection: Selection, with_gallery: bool) -> None:
         st.markdown(f"**{takes['matching'].capitalize()}**")
     chosen = _chosen(selection)
     _render_exports(chosen)
-    if has(run, "classes") and st.button("Review these …", icon=LABELLING.icon, key="action-review", type="tertiary"):
+    if has(run, "classes") and st.button("Label these …", icon=LABELLING.icon, key="action-review", type="tertiary"):
         open_page(LABELLING, latest_state(), filters=chosen.filters)
+    link_to(SIDE_BY_SIDE, "Compare pinned side by side")
     if may_write() and can_resample(run):
         _dialog_button("Sample again …", ":material/replay:", "again")
     if has(run, "classes"):
@@ -160,7 +161,7 @@ def _refer(chosen: Selection) -> None:
     found = referral_controls(run, latest_state())
     on = found.on_labels
     assert on is not None
-    rest = "no rest" if on.accuracy_of_rest is None else f"{percent(on.accuracy_of_rest, 2)} of the rest right"
+    rest = "no rest" if on.accuracy_of_rest is None else f"accuracy left after review {percent(on.accuracy_of_rest, 2)}"
     st.markdown(
         f"{counted(len(on.referred), 'example')} to a person: {on.caught:,} of "
         f"{counted(on.caught + on.missed, 'mistake')} caught, {rest}."

@@ -155,9 +155,9 @@ def render_lasso_chart(
     pictures = (
         f" Zoom in: up to {MOST_PICTURES} points in view become pictures." if looks and has(run, "images") else ""
     )
-    without = "“Select around an example” below" if plane.layout else "under Filters, “Range of”"
+    without = "“Filter around an example” below" if plane.layout else "“Range of”, under More in the filters"
     st.caption(
-        "Draw around points with the lasso, or choose the box at the top right: the examples inside are selected. "
+        "Draw around points with the lasso, or with the box at the top right, to filter to the examples inside. "
         f"Without a pointer: {without}.{pictures}"
     )
 

@@ -186,7 +186,7 @@ def _head_data(selection: Selection, example: int | None) -> dict[str, Any]:
         **data,
         "sheet": sheet_url(run.pictures[[example]], 1, LARGE) if has(run, "images") else "",
         "tile": tile,
-        "rank": "not among the selected" if at < 0 else f"{at + 1:,} of {len(examples):,}",
+        "rank": "does not match" if at < 0 else f"{at + 1:,} of {len(examples):,}",
         "near": examples[max(0, at - AROUND) : max(0, at) + AROUND + 1].tolist(),
         "chosen": state.example is not None,
         "pinsFull": len(state.pinned) >= PINS,

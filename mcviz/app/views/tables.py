@@ -176,7 +176,7 @@ def render_groups(selection: Selection) -> None:
         column_config=columns,
         alt=f"Table of {len(ordered)} groups with the number of their examples and the mean {score.inline_label}",
     )
-    st.caption("Figures of the selected examples. A click on a column sorts by it.")
+    st.caption("Figures of the matching examples. A click on a column sorts by it.")
 
 
 def render_classes(selection: Selection) -> None:
@@ -284,7 +284,7 @@ def render_intervals(selection: Selection) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         spoken = "How often intervals by the passes hold the label, against how often they should."
-        st.markdown("**Do intervals hold what they promise?**")
+        st.markdown("**Do the intervals hold the labels as often as they should?**")
         st.caption(
             f"{spoken} Below the dotted line they are too narrow, above it too wide. The band is what chance leaves "
             "open at each share."
