@@ -104,8 +104,8 @@ def _describe_run(paths: dict[str, Path]) -> str:
     facts = [f"**{as_markdown(run.name)}**", counted(len(run), "example"), counted(run.passes, "pass")]
     facts += [f"imported from {as_markdown(origin.source or 'elsewhere')}"] if origin.kind == "imported" else []
     facts += [
-        f"{name} `{each}`" if isinstance(each, str) else f"{name} {each}"
-        for name, each in run.manifest.settings.items()
+        f"{name} `{setting}`" if isinstance(setting, str) else f"{name} {setting}"
+        for name, setting in run.manifest.settings.items()
     ]
     facts += [f"compared with **{as_markdown(run.other.name)}**"] if isinstance(run, ComparedRun) else []
     labels = "without labels" if run.labels is None else "with labels"
@@ -152,4 +152,4 @@ def _render_login() -> None:
 
 def _providers() -> list[str]:
     """Return the names of the login's providers, where there are several to choose from."""
-    return [name for name, each in st.secrets["auth"].items() if isinstance(each, Mapping)]
+    return [name for name, section in st.secrets["auth"].items() if isinstance(section, Mapping)]

@@ -110,7 +110,7 @@ def _describe_passes(run: Run) -> str:
 def _qualities(run: Run) -> str:
     rows = task_renderer(run).quality_rows(run)
     if not rows:
-        return "<p>The examples have no labels, so the accuracy of the predictions is not known.</p>"
+        return f"<p>The examples have no labels, so the {run.task.quality_name} of the predictions is not known.</p>"
     cells = "".join(f"<tr><td>{name}</td><td><b>{html.escape(value)}</b></td></tr>" for name, value in rows.items())
     return f"<table>{cells}</table>"
 
@@ -121,21 +121,21 @@ def _tiles(selection: Selection) -> str:
         return "<p>No example matches all filters.</p>"
     run, rows, style, crisp = selection.run, -(-len(examples) // REPORT_COLUMNS), "", ""
     if has(run, "images"):
-        shown = run.pictures[examples]
-        height, width = shown.shape[1:3]
+        pictures = run.pictures[examples]
+        height, width = pictures.shape[1:3]
         crisp = "crisp" if max(height, width) < CRISP_BELOW else ""
         # One picture for all tiles; each shows its own part of it.
-        source = sheet_url(shown, REPORT_COLUMNS, REPORT_TILE)
+        source = sheet_url(pictures, REPORT_COLUMNS, REPORT_TILE)
         style = (
             f"<style>.tile div {{ aspect-ratio: {width / height}; background-image: url({source}); "
             f"background-size: {100 * REPORT_COLUMNS}% {100 * rows}%; "
             f"max-width: {REPORT_TILE_HEIGHT * width / height:.0f}px; }}</style>"
         )
     own, score = details(run)[:MOST_FACTS], run_scores(run)[selection.score]
-    each = () if style else kind_renderer(run).tiles(run, examples).each
-    each, tiles = each or ({},) * len(examples), []
+    contents = () if style else kind_renderer(run).tiles(run, examples).details
+    contents, tiles = contents or ({},) * len(examples), []
     for index, (example, row, more) in enumerate(
-        zip(examples, selection.table.iloc[: len(examples)].to_dict("records"), each, strict=True)
+        zip(examples, selection.table.iloc[: len(examples)].to_dict("records"), contents, strict=True)
     ):
         across = 100 * (index % REPORT_COLUMNS) / (REPORT_COLUMNS - 1)
         down = 100 * (index // REPORT_COLUMNS) / max(rows - 1, 1)
@@ -155,7 +155,7 @@ def _tiles(selection: Selection) -> str:
             f'<div class="tile{" wrong" if text.wrong else ""}">{picture if style else content}'
             f"<p>#{index + 1} · example&nbsp;{example}{lines}{value}</p></div>"
         )
-    size = " texts" if "text" in each[0] else " wide" if own or "facts" in each[0] else ""
+    size = " texts" if "text" in contents[0] else " wide" if own or "facts" in contents[0] else ""
     return style + f'<div class="tiles{size}">{"".join(tiles)}</div>'
 
 

@@ -89,8 +89,8 @@ def link_to(page: Page, label: str | None = None, icon: str | None = None) -> No
     """Render a link to a page, which carries the whole state along, but for the presentation's own; "" is no icon."""
     query = {key: text for key, text in address().items() if page is PRESENT or key not in PRESENT_KEYS}
     note_link(page.title, query)
-    shown = page.icon if icon is None else icon
-    st.page_link(page.declare(), label=label or page.title, icon=shown or None, query_params=query)
+    symbol = page.icon if icon is None else icon
+    st.page_link(page.declare(), label=label or page.title, icon=symbol or None, query_params=query)
 
 
 def require_classes(run: Run, words: str, instead: Page) -> None:

@@ -146,9 +146,8 @@ def test_a_page_begins_with_a_sentence_of_the_run_s_own_figures(open_page: OpenP
     assert explore == f"10,000 examples, ranked by confidence, lowest first. {said} first 200."
     fours = int(((scores["label"] == 4) & wrong).sum())
     explore = paragraphs(open_page("uncertain", label="4", correct="wrong"))[0]
-    assert explore.startswith(
-        f"**{fours}** of 10,000 examples match, ranked by confidence, lowest first. {fours} predictions"
-    )
+    sentence = "match, ranked by confidence, lowest first. Every prediction is wrong."
+    assert explore == f"**{fours}** of 10,000 examples {sentence}"
 
 
 def test_the_bar_has_every_entry_also_for_a_run_of_which_a_page_has_little_to_say(

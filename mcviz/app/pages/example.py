@@ -171,7 +171,7 @@ def render_closer_look(context: ExampleContext) -> None:
     if not names:
         return
     name = choose_name(context.state.closer_look, names)
-    choose_segment("A closer look", "closer_look", name, {each: looks[each].label for each in names})
+    choose_segment("A closer look", "closer_look", name, {look: looks[look].label for look in names})
     looks[name].show(context)
 
 

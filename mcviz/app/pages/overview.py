@@ -34,7 +34,11 @@ def render_most_uncertain(run: Run, state: PageState) -> None:
     score = run_scores(run)[run.first_score]
     end = "lowest" if score.uncertain_when == "low" else "highest"
     st.header("What it is most uncertain about", anchor=False)
-    marked = "Orange marks a wrong prediction: label → prediction." if has(run, "labels") and task_renderer(run).marks_mistakes else ""
+    marked = (
+        "Orange marks a wrong prediction: label → prediction."
+        if has(run, "labels") and task_renderer(run).marks_mistakes
+        else ""
+    )
     st.caption(f"The examples with the {end} {score.inline_label}. {marked} Click one to open it.")
     tiles(run, state, ranking(run, score.name)[:TILES], 1, score.name, key="most-uncertain")
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -48,7 +48,7 @@ require_classes(
 login = current_person()
 if may_write():
     has_label_errors = LABEL_ERRORS["score"] in run_scores(run)
-    parts = {each: label for each, label in PARTS.items() if each != "label_errors" or has_label_errors}
+    parts = {name: label for name, label in PARTS.items() if name != "label_errors" or has_label_errors}
     part = choose_name(state.part, parts)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         choose_segment("Part", "part", part, parts, label_visibility="collapsed")

@@ -31,8 +31,10 @@ def describe_selection(run: Run, state: PageState) -> str:
     matching, first = len(selection.examples), direction(score, state.order)
     some = f"**{matching:,}** of {counted(len(run), 'example')} match"
     which = counted(matching, "example") if matching == len(run) else some
+    if not matching:
+        return f"{some}."
     ranked = f"{which}, ranked by {as_markdown(score.inline_label)}, {first} first."
-    if wrong is None or not matching:
+    if wrong is None:
         return ranked
     return f"{ranked} {mistakes_sentence(wrong[selection.examples], 'the first {}')}"
 

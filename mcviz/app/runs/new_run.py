@@ -67,7 +67,7 @@ PREPARED = {
     "as Keras does for ImageNet, from -1 to 1": PreprocessingOptions(preprocess="tf"),
 }
 OF_CHECK = option_fields(CheckOptions)  # how many passes, under which masks
-OF_SAMPLE = [each for each in option_fields(SampleOptions) if each not in OF_CHECK]
+OF_SAMPLE = [field for field in option_fields(SampleOptions) if field not in OF_CHECK]
 ROOM = 2.2  # times the predictions: a run that grows is there twice, for a moment
 
 
@@ -142,19 +142,19 @@ def _form(known_models: dict[str, InputSource], known_data: dict[str, InputSourc
 
 def _render_fields(options: Iterable[OptionField]) -> tuple[str, ...]:
     """Render the fields of the options that have one, and return the arguments that say what is in them."""
-    filled = [(each, _render_field(each, each.option.choices)) for each in options if each.option.label]
-    return tuple(f"{each.argument}{text}" for each, text in filled if text)
+    filled = [(field, _render_field(field, field.option.choices)) for field in options if field.option.label]
+    return tuple(f"{field.argument}{text}" for field, text in filled if text)
 
 
-def _render_field(each: OptionField, choices: Sequence[str]) -> str:
+def _render_field(field: OptionField, choices: Sequence[str]) -> str:
     """Render the field of an option, and return the text in it."""
-    option, key = each.option, f"new-run-{each.name}"
-    width: Any = WIDTHS.get(each.name, "stretch")
+    option, key = field.option, f"new-run-{field.name}"
+    width: Any = WIDTHS.get(field.name, "stretch")
     if choices:
         return st.selectbox(option.label, choices, format_func=_describe_choice, key=key, width=width)
     if option.at_least is not None:
-        most = MOST.get(each.name)
-        number = st.number_input(option.label, option.at_least, most, each.default, key=key, width=width)
+        most = MOST.get(field.name)
+        number = st.number_input(option.label, option.at_least, most, field.default, key=key, width=width)
         return "" if number is None else str(number)
     return st.text_input(option.label, placeholder=option.placeholder, key=key, width=width).strip()
 
@@ -250,7 +250,7 @@ def _free(base: str) -> str:
     taken = {
         REVIEWS,
         *(path.name for path in cache_folder().glob("*")),
-        *(each.job.run for each in open_jobs().found()),
+        *(entry.job.run for entry in open_jobs().found()),
     }
     names = (base if number == 1 else f"{base}-{number}" for number in range(1, len(taken) + 2))
     return next(name for name in names if name not in taken)
@@ -269,19 +269,19 @@ def start_check(wanted: NewRun, jobs: Jobs) -> None:
 
 
 def _forget_check(jobs: Jobs) -> None:
-    found = _find_check()
+    check = _find_check()
     session_store().pop(CHECK, None)
-    if found is not None:
-        (jobs.stop if found.is_open else jobs.forget)(found.job.id)
+    if check is not None:
+        (jobs.stop if check.is_open else jobs.forget)(check.job.id)
 
 
 def _render_check(page: str, wanted: NewRun, name: str) -> None:
     """Render the findings of the check, if it was made for what is wanted now."""
-    found = _find_check()
-    if found is None or found.job.about.get("key") != wanted.key:
+    check = _find_check()
+    if check is None or check.job.about.get("key") != wanted.key:
         return
     st.fragment(
-        partial(render_check_result, page, wanted, name, found.is_open), run_every=SECONDS if found.is_open else None
+        partial(render_check_result, page, wanted, name, check.is_open), run_every=SECONDS if check.is_open else None
     )()
 
 
@@ -295,20 +295,20 @@ def _find_check() -> FoundJob | None:
 def render_check_result(page: str, wanted: NewRun, name: str, was_open: bool) -> None:
     """Render what the check found, with a button to start the sampling; or that it goes on, was stopped, or failed."""
     with show_failures(page):
-        found = _find_check()
-        if found is None:  # the sampling was started, and stands among the jobs
+        check = _find_check()
+        if check is None:  # the sampling was started, and stands among the jobs
             st.rerun()
-        if found.is_open:
+        if check.is_open:
             open_jobs().tend()
             st.info("Model and data are being checked. That takes some seconds.", icon=":material/hourglass_top:")
             return
         if was_open:
             st.rerun()
-        if found.state != "finished" or found.progress is None:
-            told = hide_folders(without_folders(found.message)) or "The check was stopped. Check again."
-            st.error(as_markdown(told), icon=":material/error:")
+        if check.state != "finished" or check.progress is None:
+            message = hide_folders(without_folders(check.message)) or "The check was stopped. Check again."
+            st.error(as_markdown(message), icon=":material/error:")
             return
-        _result_table(found.progress)
+        _result_table(check.progress)
         st.button(
             "Start sampling", type="primary", icon=":material/play_arrow:", key="new-run-start", on_click=change_jobs,
             args=(partial(_start, wanted, name),),
@@ -320,7 +320,7 @@ def _result_table(progress: JobProgress) -> None:
     if progress.advice:
         st.warning(as_markdown(progress.advice), icon=":material/warning:")
     cache = cache_folder().absolute()
-    free = shutil.disk_usage(next(each for each in (cache, *cache.parents) if each.exists())).free
+    free = shutil.disk_usage(next(folder for folder in (cache, *cache.parents) if folder.exists())).free
     if progress.bytes * ROOM > free:
         st.warning(
             f"There may be too little room: {free / 1e6:,.0f} MB are free, and about "

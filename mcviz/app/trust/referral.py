@@ -91,7 +91,7 @@ def referral_controls(run: Run, state: PageState, *, with_score: bool = False) -
                 **state_widget_args(f"wanted-{name}", int(value), lambda new: update_state(wanted=float(new))),
             )  # fmt: skip
         if with_score:
-            labels = {each: run_scores(run)[each].label for each in ranking_scores(run)}
+            labels = {name: run_scores(run)[name].label for name in ranking_scores(run)}
             st.selectbox(
                 "Ranked by", list(labels), format_func=labels.__getitem__, width=200,
                 **state_widget_args("score", _score(run, state)),
@@ -143,14 +143,14 @@ def referral_summary(run: Run, state: PageState) -> None:
 def _render_cards(run: Run, on: Referral) -> None:
     mistakes = on.caught + on.missed
     rest = "–" if on.accuracy_of_rest is None else percent(on.accuracy_of_rest, 2)
-    shown = (
+    cards = (
         ("To a person", f"{len(on.referred):,}", f"of {len(run):,}"),
         ("Mistakes caught", f"{on.caught:,}", f"of {mistakes:,}"),
         ("Mistakes missed", f"{on.missed:,}", "which nobody sees"),
         ("Accuracy left after review", rest, f"{percent(1 - mistakes / len(run), 2)} before"),
     )
     with st.container(horizontal=True):
-        for label, value, meaning in shown:
+        for label, value, meaning in cards:
             with st.container(width=CARD_WIDTH, gap=None):
                 st.metric(label, value)
                 st.caption(meaning)
@@ -215,7 +215,7 @@ def render_missed_mistakes(run: Run, state: PageState) -> None:
         st.caption("Every mistake goes to a person." if referral.on_labels.caught else "Every prediction is correct.")
         return
     st.caption(
-        f"The model is wrong about these {len(missed):,} and yet among the most certain. The least certain come first."
+        f"The model is wrong about these {len(missed):,}, which do not go to a person. The most uncertain come first."
     )
     tiles(run, state, missed[:TILES], None, score, key="missed")
 
@@ -245,18 +245,18 @@ def _render_score_table(run: Run, group: str | None) -> None:
     figures = _selective_figures(run, group)
     names = {name: score.label for name, score in run_scores(run).items()}
     names[DETERMINISTIC] = "Deterministic confidence"
-    if not any(each.augrc.value for each in figures.values()):
+    if not any(figure.augrc.value for figure in figures.values()):
         st.caption("Every prediction is correct, so there are no mistakes by which scores could be ranked.")
         return
     tied = find_ties_with_best(figures)
-    no_interval = any(np.isnan(each.augrc.low) for each in figures.values())
+    no_interval = any(np.isnan(figure.augrc.low) for figure in figures.values())
     takes = f" An AUGRC has an interval only from {ENOUGH} on." if no_interval else ""
     if len(tied) > 1:
         st.caption(
-            f"Low is good. {len(tied)} of {len(figures)} tie with the best: their difference may be chance.{takes}"
+            f"Lower is better. {len(tied)} of {len(figures)} tie with the best: their difference may be chance.{takes}"
         )
     else:
-        st.caption(f"Low is good. {names[tied[0]]} is the best by more than noise.{takes}")
+        st.caption(f"Lower is better. {names[tied[0]]} is the best by more than noise.{takes}")
     rows = [
         (
             names[name],
@@ -304,7 +304,7 @@ def render_costs(run: Run, state: PageState) -> None:
 def render_prediction_sets(run: Run, state: PageState) -> None:
     """Render how large a set of classes has to be to hold the label as often as wanted."""
     coverage = state.coverage
-    labels = {each: f"{each}%" for each in sorted(COVERAGES)}
+    labels = {share: f"{share}%" for share in sorted(COVERAGES)}
     choose_segment("The set holds the label for", "coverage", coverage, labels)
     figures = cached_set_figures(run, coverage / 100, group=chosen_group(run, state))
     st.caption("Class-conditional conformal sets. Those of each half of the examples are calibrated on the other half.")

@@ -63,8 +63,8 @@ def _render_menu(label: str, icon: str, draw: Callable[[], None]) -> None:
 def _render_view(selection: Selection, with_gallery: bool) -> None:
     state = selection.state
     if with_gallery:
-        choose_segment("Tile size", "tile_size", state.tile_size, {each: each.capitalize() for each in TILE_SIZES})
-        sizes = {each: str(each) for each in sorted(PAGE_SIZES)}
+        choose_segment("Tile size", "tile_size", state.tile_size, {size: size.capitalize() for size in TILE_SIZES})
+        sizes = {size: str(size) for size in sorted(PAGE_SIZES)}
         choose_segment("Examples a page", "page_size", state.page_size, sizes)
     render_more_brushes(selection)
 
@@ -73,14 +73,14 @@ def _render_actions(selection: Selection, with_gallery: bool) -> None:
     """Render what can be done with the ticked examples or all that match, and with the whole run."""
     run, state = selection.run, selection.state
     if with_gallery:
-        shown = page_examples(selection).tolist()
+        examples = page_examples(selection).tolist()
         st.button(
             "Tick this page",
             key="tick-page",
             icon=":material/select_all:",
-            disabled=set(shown) <= set(state.ticked),
+            disabled=set(examples) <= set(state.ticked),
             on_click=tick_examples,
-            args=(add_examples(state.ticked, shown),),
+            args=(add_examples(state.ticked, examples),),
             type="tertiary",
         )
     takes = _takes(selection)
@@ -158,8 +158,8 @@ def _leave_dialog(act: Callable[..., object], *args: Any, **changes: Any) -> Non
 def _refer(chosen: Selection) -> None:
     run = chosen.run
     st.caption(f"Of the whole run, {counted(len(run), 'example')}; the filters do not apply.")
-    found = referral_controls(run, latest_state())
-    on = found.on_labels
+    referral = referral_controls(run, latest_state())
+    on = referral.on_labels
     assert on is not None
     rest = "no rest" if on.accuracy_of_rest is None else f"accuracy left after review {percent(on.accuracy_of_rest, 2)}"
     st.markdown(
@@ -174,7 +174,7 @@ def _refer(chosen: Selection) -> None:
         disabled=len(on.referred) == 0,
         on_click=_leave_dialog,
         args=(update_state,),
-        kwargs={"filters": referral_filters(found), "score": found.score.name},
+        kwargs={"filters": referral_filters(referral), "score": referral.score.name},
     )
 
 
