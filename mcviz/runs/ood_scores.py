@@ -274,8 +274,8 @@ def _describe_best(means: Mapping[str, float], labels: Mapping[str, str]) -> str
     if best == DROPOUT_OFF:
         return f"The best single detector is confidence with dropout off: mean AUROC {means[best]:.3f}."
     return (
-        f"The best single detector is {labels[best][:1].lower()}{labels[best][1:]}: mean AUROC {means[best]:.3f}; max "
-        f"probability with dropout off has {means[DROPOUT_OFF]:.3f}."
+        f"The best single detector is {labels[best][:1].lower()}{labels[best][1:]}: mean AUROC {means[best]:.3f}; "
+        f"confidence with dropout off has {means[DROPOUT_OFF]:.3f}."
     )
 
 
