@@ -60,7 +60,7 @@ def render_bar() -> None:
 def _render_menu(name: str, label: str) -> None:
     """Render what opens a group of the bar as a menu, where the style of the page makes it one."""
     with st.container(key=f"bar-menu-{name}", width="content"):
-        st.markdown(f"<details><summary>{label}</summary></details>", unsafe_allow_html=True)
+        st.html(f"<details><summary>{label}</summary></details>")
 
 
 def _choose_run(paths: Collection[str]) -> None:

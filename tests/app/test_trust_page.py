@@ -148,10 +148,11 @@ def test_the_same_control_selects_on_uncertain_examples(cache: Path) -> None:
     for key, value in {"run": "labelled", "referral": "budget", "wanted": "17"}.items():
         app.query_params[key] = value
     app.switch_page("mcviz/app/pages/uncertain.py").run()
+    app.button(key="action-refer").click().run()
     app.button(key="select-referred").click().run()
     assert not app.exception
     count = len(refer(mcviz.open_run(cache / "labelled"), budget=17).examples)
-    assert f"**{count}** of {EXAMPLES} examples" in words(app)
+    assert f"**{count}** of {EXAMPLES} examples match" in words(app)
 
 
 def test_the_cheapest_threshold_becomes_the_budget_where_it_pays(
