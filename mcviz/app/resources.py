@@ -57,7 +57,7 @@ Need = RunPart | Literal["examples or features", "groups", "classes", "targets"]
 MISSING: dict[RunPart, tuple[str, str]] = {
     "labels": (
         ":material/label_off:",
-        "This run has no labels. {ways}To compare its predictions with labels, sample it again with them.",
+        "This run has no labels. {ways}To measure how right its predictions are, sample it again with labels.",
     ),
     "examples": (
         ":material/hide_image:",
@@ -74,8 +74,8 @@ MISSING: dict[RunPart, tuple[str, str]] = {
 }
 WITHOUT_LABELS = "Trust estimates the accuracy by a labelled run of the same model; on Label, people label examples. "
 NOT_IMPORTED: dict[RunPart, str] = {
-    "labels": "These passes were imported without labels. {ways}To compare them with labels, import them again "
-    "with these.",
+    "labels": "These passes were imported without labels. {ways}To measure how right they are, import them "
+    "again with labels.",
     "examples": "These passes were imported without {examples}. Import them again with {examples} to see them here.",
     "images": "These passes were imported without images. Import them again with images to see them here.",
     "model": "These passes were imported, so there is no model to ask. Sample a model of Keras or PyTorch itself with "

@@ -42,7 +42,7 @@ from mcviz.measures.selective import (
 from mcviz.runs import Run
 from mcviz.text import one_line
 
-CARD_WIDTH = 130  # pixels; two stand side by side on a phone
+CARD_WIDTH, WIDE_CARD = 130, 190  # pixels; two stand side by side on a phone
 TILES = 8  # examples, of those that are referred and of the mistakes that are missed
 DETERMINISTIC = "deterministic"
 
@@ -144,14 +144,14 @@ def _render_cards(run: Run, on: Referral) -> None:
     mistakes = on.caught + on.missed
     rest = "–" if on.accuracy_of_rest is None else percent(on.accuracy_of_rest, 2)
     cards = (
-        ("To a person", f"{len(on.referred):,}", f"of {len(run):,}"),
-        ("Mistakes caught", f"{on.caught:,}", f"of {mistakes:,}"),
-        ("Mistakes missed", f"{on.missed:,}", "which nobody sees"),
-        ("Accuracy left after review", rest, f"{percent(1 - mistakes / len(run), 2)} before"),
+        (CARD_WIDTH, "To a person", f"{len(on.referred):,}", f"of {len(run):,}"),
+        (CARD_WIDTH, "Mistakes caught", f"{on.caught:,}", f"of {mistakes:,}"),
+        (CARD_WIDTH, "Mistakes missed", f"{on.missed:,}", "which nobody sees"),
+        (WIDE_CARD, "Accuracy left after review", rest, f"{percent(1 - mistakes / len(run), 2)} before"),
     )
     with st.container(horizontal=True):
-        for label, value, meaning in cards:
-            with st.container(width=CARD_WIDTH, gap=None):
+        for width, label, value, meaning in cards:
+            with st.container(width=width, gap=None):
                 st.metric(label, value)
                 st.caption(meaning)
 
