@@ -280,7 +280,7 @@ def test_the_story_is_presented_without_what_steers_the_dashboard(open_page: Ope
     assert app.query_params["present"] == "yes"
     app.button(key="story-next").click().run()
     assert (app.query_params["present"], app.query_params["step"]) == ("yes", "2")
-    app.button(key="story-present").click().run()
+    app.button(key="story-leave").click().run()
     assert "present" not in app.query_params
     assert app.query_params["step"] == "2"
 

@@ -10,9 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.failures import hide_folders, refusal, show_failures
-from mcviz.app.navigation import EXPLORE
+from mcviz.app.navigation import EXPLORE, OVERVIEW, open_page
 from mcviz.app.places import DATA, MODELS, finished_runs, folders, list_offered, offered_data
-from mcviz.app.state import go_to_run, mark_dirty, session_store
+from mcviz.app.state import PageState, mark_dirty, session_store
 from mcviz.app.wording import as_markdown, counted
 from mcviz.errors import McvizError
 from mcviz.jobs import FoundJob, Job, JobProgress, Jobs, JobState
@@ -150,21 +150,24 @@ def render_live_jobs(
 
 
 def render_job(entry: FoundJob, *, linked: bool = True) -> None:
-    """Render one job: its name, progress, first findings and buttons; see `render_buttons`."""
+    """Render one job: its name, state and buttons; until it is finished its progress and first findings as well."""
     words, colour, icon = STATES[entry.state]
+    progress, samples = entry.progress, entry.job.kind == "sample"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{as_markdown(entry.job.title)}**", width="content")
         st.badge(words, icon=icon, color=colour)
+        if entry.state == "finished":
+            if progress is not None and progress.quality:
+                st.markdown(f"Ensemble {as_markdown(progress.quality)}", width="content")
+            render_buttons(entry, linked=linked)
+            return
     if entry.message:
         _render_error(entry.message)
-    if entry.progress is not None and entry.progress.total:
-        _render_progress(entry, entry.progress)
-    if entry.progress is not None and entry.job.kind == "sample":
-        _render_findings(entry.job.id, entry.progress)
-    if may_write():
-        render_buttons(entry, linked=linked)
-    elif entry.job.kind == "sample" and _finished_passes(entry):
-        _open_button(entry)
+    if progress is not None and progress.total:
+        _render_progress(entry, progress)
+    if progress is not None and samples:
+        _render_findings(entry.job.id, progress)
+    render_buttons(entry, linked=linked)
 
 
 def _render_error(message: str) -> None:
@@ -175,26 +178,29 @@ def _render_progress(entry: FoundJob, progress: JobProgress) -> None:
     words = f"{progress.done:,} of {progress.total:,} predictions"
     left = progress.seconds_left() if entry.state == "running" else None
     if left is not None:
-        since = time.time() - progress.updated
-        words += f" · about {format_duration(max(0.0, left - since))} left"
+        left -= time.time() - progress.updated
+        words += f" · about {format_duration(left)} left" if left >= 1 else " · nearly done"
     st.progress(min(1.0, progress.done / progress.total), words)
 
 
 def render_buttons(entry: FoundJob, *, linked: bool = True) -> None:
-    """Render the buttons that change a job in its state.
+    """Render the buttons that open what a job made and, for who may change runs, those that change the job.
 
     Args:
         entry: the job.
         linked: whether there is a link to the page that it was added on.
     """
     name, state = entry.job.id, entry.state
-    with st.container(horizontal=True):
-        if state in ("queued", "starting", "running"):
+    with st.container(horizontal=True, width="content" if state == "finished" else "stretch"):
+        if may_write() and state in ("queued", "starting", "running"):
             _button("Pause", ":material/pause:", f"pause-{name}", lambda jobs: jobs.pause(name))
-        if state in ("paused", "pausing", "failed", "died"):
+        if may_write() and state in ("paused", "pausing", "failed", "died"):
             _button("Go on", ":material/play_arrow:", f"go-on-{name}", lambda jobs: jobs.go_on(name))
-        if entry.job.kind == "sample" and _finished_passes(entry):
-            _open_button(entry)
+        has_run = entry.job.kind == "sample" and _finished_passes(entry)
+        if has_run and st.button("Open the run", icon=":material/open_in_new:", key=f"open-{name}"):
+            open_page(OVERVIEW, PageState(run=entry.job.run))
+        if not may_write():
+            return
         if linked and entry.job.address:
             label = "Open the result" if state == "finished" else "Open these examples"
             st.page_link(EXPLORE.script, label=label, icon=":material/open_in_new:", query_params=entry.job.address)
@@ -216,12 +222,6 @@ def _describe_loss(entry: FoundJob) -> str:
         return f"The run keeps its {counted(passes, 'finished pass')}. Later passes are deleted."
     pause = " To keep them, pause instead." if entry.job.kind != "again" and entry.is_open else ""
     return f"The passes that it has sampled are deleted.{pause}"
-
-
-def _open_button(entry: FoundJob) -> None:
-    key, run = f"open-{entry.job.id}", entry.job.run
-    if st.button("Open the run", icon=":material/open_in_new:", key=key, on_click=go_to_run, args=(run,)):
-        st.rerun()  # all of the page is about another run
 
 
 def _finished_passes(entry: FoundJob) -> int:
