@@ -35,6 +35,14 @@ def settle(page: Page, milliseconds: int = MILLISECONDS_TO_APPEAR) -> None:
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)  # for what the browser has not loaded yet
 
 
+def go_to(page: Page, title: str) -> None:
+    """Open another page by the bar, which by then has a menu of them where the window is narrow."""
+    menu = page.locator(".st-key-bar-menu-pages summary")
+    if menu.is_visible():
+        menu.click()
+    page.locator(".st-key-bar-pages").get_by_role("link", name=title, exact=True).click()
+
+
 def sentence(page: Page) -> Locator:
     """What the head of the page says of the run, below the title."""
     return page.locator(".st-key-page-head").get_by_test_id("stMarkdown")

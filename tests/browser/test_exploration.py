@@ -13,7 +13,7 @@ import mcviz
 from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
 from mcviz.measures import SCORES, most_uncertain_first
-from tests.browser.conftest import matching, said_to_match, settle
+from tests.browser.conftest import go_to, matching, said_to_match, settle
 from tests.browsing import ROOT, drag
 from tests.cases import one_in
 
@@ -31,10 +31,6 @@ def histograms(page: Page) -> Locator:
 
 def first_examples(page: Page, count: int) -> list[int]:
     return [int(tiles(page).nth(i).get_attribute("data-example") or -1) for i in range(count)]
-
-
-def go_to(page: Page, title: str) -> None:
-    page.get_by_role("link", name=title).first.click()
 
 
 def test_overview_shows_numbers_images_and_charts(page: Page) -> None:

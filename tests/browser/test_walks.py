@@ -16,7 +16,7 @@ from mcviz import Run
 from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
 from mcviz.measures import most_uncertain_first
-from tests.browser.conftest import said_to_match, settle
+from tests.browser.conftest import go_to, said_to_match, settle
 from tests.browser.test_exploration import first_examples, tiles
 from tests.browser.test_looking import words_of
 from tests.browsing import ROOT, drag, visited
@@ -54,7 +54,7 @@ def walk(page: Page, presses: int) -> Iterator[None]:
 def test_the_ten_most_uncertain_examples_and_why_the_first_is(page: Page, run: Run, ranked: list[int]) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
     with walk(page, presses=1):
-        page.get_by_role("link", name="Explore", exact=True).click()
+        go_to(page, "Explore")
         expect(tiles(page).first).to_have_attribute("data-example", str(ranked[0]))
         assert first_examples(page, 10) == ranked[:10]
         for tile in tiles(page).all()[:10]:
@@ -67,7 +67,7 @@ def test_the_ten_most_uncertain_examples_and_why_the_first_is(page: Page, run: R
 def test_a_lasso_around_doubtful_points_is_exported(page: Page, run: Run, tmp_path: Path) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
     with walk(page, presses=4 + 1):  # the drag
-        page.get_by_role("link", name="Explore", exact=True).click()
+        go_to(page, "Explore")
         page.get_by_role("radio", name="Scatter").click()
         points = page.locator(".st-key-scatter .nsewdrag").first
         expect(points).to_be_visible()
