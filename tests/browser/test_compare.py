@@ -87,7 +87,7 @@ def test_a_lasso_over_both_runs_is_a_selection(page: Page, cache: Path) -> None:
     lasso = Filters.from_query(query(page), RunLimits(EXAMPLES, 3, numbers=known)).lasso
     assert lasso is not None
     one, other = (mcviz.open_run(cache / name).scores()["max_probability"] for name in ("before", "after"))
-    inside = lasso.contains(one.to_frame("max_probability").assign(other_max_probability=other)).sum()
+    inside = lasso.mask(one.to_frame("max_probability").assign(other_max_probability=other)).sum()
     assert 0 < inside < EXAMPLES
     go_to(page, "Explore")
     matching(page, inside, EXAMPLES)
