@@ -57,7 +57,7 @@ def test_what_changed_is_clicked_selected_and_kept(page: Page, cache: Path) -> N
     runs = [mcviz.open_run(cache / name) for name in ("before", "after")]
     lost = compare(*runs).changes.of("right to wrong")
     page.goto("/compare?run=before&other=after")
-    expect(page.get_by_role("heading", name="Do they doubt the same examples?")).to_be_visible(timeout=FIRST)
+    expect(page.get_by_role("heading", name="Are they uncertain about the same examples?")).to_be_visible(timeout=FIRST)
     settle(page)
     wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth <= window.innerWidth")
     assert wide, "the page is wider than the window"
@@ -65,7 +65,7 @@ def test_what_changed_is_clicked_selected_and_kept(page: Page, cache: Path) -> N
     page.wait_for_url(re.compile(rf"[?&]example={lost[0]}(&|$)"))
     settle(page)
     expect(page.get_by_role("spinbutton", name="Example")).to_have_value(str(lost[0]))
-    page.get_by_role("link", name=f"Select all {len(lost)}").click()
+    page.get_by_role("link", name=f"Filter to these {len(lost)}").click()
     expect(page.get_by_role("button", name="change right to wrong")).to_be_visible()
     matching(page, len(lost), EXAMPLES)
     assert json.loads(query(page)["columns"]) == {"change": ["right to wrong"]}
@@ -74,7 +74,7 @@ def test_what_changed_is_clicked_selected_and_kept(page: Page, cache: Path) -> N
 @pytest.mark.exhaustive
 def test_a_lasso_over_both_runs_is_a_selection(page: Page, cache: Path) -> None:
     page.goto("/compare?run=before&other=after")
-    expect(page.get_by_role("heading", name="Do they doubt the same examples?")).to_be_visible(timeout=FIRST)
+    expect(page.get_by_role("heading", name="Are they uncertain about the same examples?")).to_be_visible(timeout=FIRST)
     settle(page)
     drawn = page.locator(".st-key-both .js-plotly-plot")
     drawn.scroll_into_view_if_needed()

@@ -161,7 +161,7 @@ def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path
 
     tiles(page).first.dblclick()
     expect(shown_example).to_have_value(first)
-    expect(page.get_by_text(f"Rank 1 of {outlined} selected")).to_be_visible()
+    expect(page.get_by_text(f"Rank 1 of {outlined} matching")).to_be_visible()
     page.locator("body").press("f")
     expect(page.get_by_role("button", name="Flagged (1)")).to_be_visible()
     page.locator("body").press("ArrowRight")

@@ -67,7 +67,7 @@ def test_a_lasso_selects_what_it_surrounds_and_one_of_it_is_opened(
     expect(tiles(page).first).to_have_attribute("data-example", str(first))
     tiles(page).first.dblclick()
     expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(first))
-    expect(page.get_by_text(f"Rank 1 of {inside.sum()} selected")).to_be_visible()
+    expect(page.get_by_text(f"Rank 1 of {inside.sum()} matching")).to_be_visible()
     expect(page.get_by_text("The ensemble predicts")).to_be_visible()
     assert ("target=1" in page.url) == (target == 1)
 

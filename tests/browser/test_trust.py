@@ -136,7 +136,7 @@ def test_a_budget_that_is_typed_changes_the_cards_and_all_of_them_are_a_selectio
         expect(card(page, "Mistakes missed")).to_have_text(str(found.missed))
         expect(page).to_have_url(re.compile(f"wanted={typed}"))
         settle(page)
-    page.get_by_role("button", name="Select all").click()
+    page.get_by_role("button", name="Filter to these").click()
     matching(page, len(found.referred))
     settle(page)
     page.go_back()
@@ -149,7 +149,7 @@ def test_a_budget_that_is_typed_changes_the_cards_and_all_of_them_are_a_selectio
 def test_another_score_and_another_target_answer_at_once(page: Page) -> None:
     run = mcviz.open_run(SHIPPED_RUNS[0])
     opened(page)
-    page.get_by_role("radio", name="Accuracy of the rest, at least").click()
+    page.get_by_role("radio", name="Accuracy left after review, at least").click()
     found = refer(run, accuracy=0.999).on_labels
     assert found is not None
     expect(card(page, "To a person")).to_have_text(f"{len(found.referred):,}")
