@@ -23,6 +23,7 @@ from mcviz.analysis.base import (
     components_plane,
     find_groups,
     load_components,
+    load_tsne,
     mistakes_in_order,
     require_any_labels,
     require_classes,
@@ -280,13 +281,15 @@ def map(  # noqa: A001 (what the page is called)
     Args:
         run: with its examples, or with features.
         score: of the colours.
-        positions: (N, 2) where each example lies, such as of a UMAP, NaN where it does not; the first two principal
-            components without it.
+        positions: (N, 2) where each example lies, such as of a UMAP, NaN where it does not; without it the t-SNE layout
+            that lies beside the run, or else the first two principal components.
         rows: of `Run.table`.
         marks: `outline`, `selected` and `window` of `figures.coloured_map`.
     """
     rows, coloured = _rows(run, rows), _score(run, score)
-    plane = components_plane(load_components(run)) if positions is None else positions
+    plane = load_tsne(run) if positions is None else positions
+    if plane is None:
+        plane = components_plane(load_components(run))
     examples = rows.index.to_numpy()
     there = np.isfinite(plane[examples, 0])
     examples = examples[there]

@@ -28,7 +28,15 @@ from mcviz.app.resources import (
     table,
     table_key,
 )
-from mcviz.app.selection import LAYOUTS, Selection, available_layouts, compute_tsne, filter_mask, positions
+from mcviz.app.selection import (
+    LAYOUTS,
+    Selection,
+    add_tsne,
+    available_layouts,
+    choose_layout,
+    filter_mask,
+    positions,
+)
 from mcviz.app.state import (
     TICKS,
     PageState,
@@ -279,7 +287,7 @@ def render_map(selection: Selection) -> None:
     """Render the map of all examples that the other filters leave; a lasso selects from it."""
     run, filters, score = selection.run, selection.filters, run_scores(selection.run)[selection.score]
     layouts = available_layouts(run)
-    layout = choose_name(selection.state.layout, layouts)
+    layout = choose_layout(run, selection.state)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(layouts) > 1:
             choose_segment("Layout", "layout", layout, {each: LAYOUTS[each] for each in layouts})
@@ -343,7 +351,7 @@ def _compute_tsne_on_request(run: Run) -> None:
     def compute() -> None:
         bar = st.progress(0.0, "Finding each example's neighbours …")
         try:
-            compute_tsne(run, lambda done, total: bar.progress(done / total, f"Iteration {done} of {total}"))
+            add_tsne(run, lambda done, total: bar.progress(done / total, f"Iteration {done} of {total}"))
         finally:
             bar.empty()
 
