@@ -38,6 +38,7 @@ from mcviz.figures import thumbnails
 from mcviz.figures.comparison import class_histograms, classes_to_compare, output_histograms
 from mcviz.figures.style import WRONG, axis_title
 from mcviz.figures.trust import (
+    DETERMINISTIC_CURVE,
     accuracy_against_referred,
     calibration_intervals,
     measures_by_passes,
@@ -204,7 +205,7 @@ def risk_coverage(run: Run | Comparison, score: str | None = None, *, group: str
     chosen, deterministic = rankings[ranked_by.name], rankings.get("deterministic")
     curves = {ranked_by.label: accuracy_of_rest(chosen)}
     if deterministic is not None:
-        curves["Deterministic confidence"] = accuracy_of_rest(deterministic)
+        curves[DETERMINISTIC_CURVE] = accuracy_of_rest(deterministic)
     coverages = np.linspace(1, 1 / BAND_POINTS, BAND_POINTS)
     ends = risk_bands(chosen, coverages)
     shares = np.linspace(0, 1, len(chosen) + 1)
@@ -300,8 +301,26 @@ def map(  # noqa: A001 (what the page is called)
         coloured.label,
         examples,
         uncertain_when=coloured.uncertain_when,
+        **map_marks(run, rows[there]),
         **marks,
     )
+
+
+def map_marks(run: Run, rows: "pd.DataFrame") -> dict[str, Any]:
+    """Return what marks the points of a map beside their colours, for `figures.scatter` and `figures.coloured_map`.
+
+    Confident examples are faded, and names stand in the middle of the classes: of labels, or else of predictions.
+
+    Args:
+        run: of any task.
+        rows: (n,) of `Run.table`, in the order of the points.
+    """
+    confidence = run.score_registry[run.first_score]
+    doubt = figures.measure_doubt(run.scores()[confidence.name].to_numpy(), confidence.uncertain_when)[rows.index]
+    if not run.class_names:
+        return {"doubt": doubt}
+    members = rows["prediction" if run.labels is None else "label"].to_numpy(int)
+    return {"doubt": doubt, "classes": (members, _class_names(run))}
 
 
 def predicted(

@@ -290,7 +290,7 @@ def components_plane(components: np.ndarray) -> np.ndarray:
 
 
 def load_tsne(run: Run) -> np.ndarray | None:
-    """Return (N, 2) float32: the t-SNE layout that lies beside a run, NaN for examples that it leaves out; None without."""
+    """Return (N, 2) float32: the t-SNE layout that lies beside a run, NaN for examples beyond it; None without."""
     stored = load_derived(run.path, run.digest, TSNE)
     return stored["positions"] if stored and stored["positions"].shape == (len(run), 2) else None
 

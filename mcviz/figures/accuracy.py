@@ -8,10 +8,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mcviz.figures.style import (
+    CORRECT,
     DARK_INK,
     DETERMINISTIC,
     ENSEMBLE,
-    LABEL,
     NAMED_CLASSES,
     NEUTRAL,
     NUMBER,
@@ -32,7 +32,7 @@ NARROWEST_MATRIX = 280  # pixels that all cells together have on a phone
 SMALLEST_CELL = 3  # pixels, a cell; with more than about a hundred classes cells cover each other
 EMPTY_CELLS = "rgba(128, 136, 148, 0.12)"  # of cells that hold nothing
 EDGE = "rgba(128, 136, 148, 0.35)"
-DIAGONAL = LABEL  # the colour of the diagonal, where prediction and label are the same
+DIAGONAL = "#C9D1DA"  # where prediction and label are the same: a grey that is not among those of mistakes
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def mistakes_by_reviewed(wrong: np.ndarray, share: float, mistakes: str = "mista
         mode="markers+text",
         text=[f"{share_of_mistakes[marked - 1]:.0%} of the {mistakes}"],
         textposition="top left" if share_of_mistakes[marked - 1] > share else "top right",
-        marker={"color": DETERMINISTIC, "size": 12},
+        marker={"color": ENSEMBLE, "size": 12},
         showlegend=False,
         hoverinfo="skip",
     )
@@ -284,7 +284,7 @@ def _bars(
 def _edge(classes: int, fill: dict[str, Any], *, outlined: bool) -> dict[str, Any]:
     """The line around each cell; of very many classes it makes the cell large enough to be seen."""
     if outlined:
-        return {"color": DIAGONAL, "width": 2 if classes <= NAMED_CLASSES else 1}
+        return {"color": CORRECT, "width": 2 if classes <= NAMED_CLASSES else 1}
     if classes <= NAMED_CLASSES:
         return {"color": EDGE, "width": 1}
     return {**fill, "width": max(0, SMALLEST_CELL - NARROWEST_MATRIX / classes)}

@@ -6,13 +6,15 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mcviz.figures.style import (
-    DETERMINISTIC,
     ENSEMBLE,
     LABEL,
+    LOWERS,
     NAMED_CLASSES,
     NEUTRAL,
     NUMBER,
+    RAISES,
     SPREAD,
+    UNCERTAIN,
     add_line,
     apply_layout,
     axis_title,
@@ -22,6 +24,7 @@ from mcviz.figures.style import (
     escape_labels,
     picture_url,
     to_pixels,
+    veil,
 )
 from mcviz.measures import PassSummary, significant
 
@@ -39,10 +42,8 @@ AROUND_BARS = 56  # pixels, above and below the bars
 TEXT_ROOM = 0.6  # of the bars' range, at their ends for the values that do not fit in
 LONGEST_COLUMN_NAME = 24  # characters of a column's name beside its bar; on hover it is whole
 MAP_SIDE = 340  # pixels, of the longer side of a map
-SIGNED_COLOURS = [
-    [0, "rgba(213, 94, 0, 0.9)"], [0.5, "rgba(160, 160, 160, 0.0)"], [1, "rgba(0, 114, 178, 0.9)"],
-]  # fmt: skip
-UNSIGNED_COLOURS = [[0, "rgba(138, 43, 226, 0.0)"], [1, "rgba(138, 43, 226, 0.9)"]]
+SIGNED_COLOURS = [[0, veil(LOWERS, 0.9)], [0.5, veil(NEUTRAL, 0)], [1, veil(RAISES, 0.9)]]
+UNSIGNED_COLOURS = [[0, veil(UNCERTAIN, 0)], [1, veil(UNCERTAIN, 0.9)]]
 
 
 def select_classes(values: np.ndarray, label: int | None = None) -> list[int]:
@@ -271,7 +272,7 @@ def effect_bars(names: Sequence[str], mean: np.ndarray, std: np.ndarray, unit: s
             x=mean[columns],
             y=np.arange(len(columns)),
             orientation="h",
-            marker_color=np.where(mean[columns] >= 0, ENSEMBLE, DETERMINISTIC),
+            marker_color=np.where(mean[columns] >= 0, RAISES, LOWERS),
             error_x={"type": "data", "array": std[columns], "color": SPREAD, "thickness": 1.5, "width": 3},
             customdata=np.array([escape_labels(shown_names), [f"{value:.3g}" for value in std[columns]]], object).T,
             hovertemplate="%{customdata[0]}: %{x:+.3~r} ± %{customdata[1]} " + escape_label(unit) + "<extra></extra>",

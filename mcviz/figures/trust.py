@@ -12,8 +12,8 @@ from mcviz.figures.style import (
     CLASSES,
     DETERMINISTIC,
     ENSEMBLE,
-    LABEL,
     NEUTRAL,
+    OTHERS,
     SHARES,
     SINGLE_PASS,
     add_line,
@@ -30,6 +30,7 @@ Array = np.ndarray
 PREDICTOR_COLOURS = {"deterministic": DETERMINISTIC, "single pass": SINGLE_PASS, "ensemble": ENSEMBLE}
 PREDICTOR_LABELS = {key: name for key, name in PREDICTOR_NAMES.items() if not key.endswith(SCALED)}
 ROW_HEIGHT, PANEL_GAP = 30, 56  # pixels, of a predictor in a panel, and between panels
+DETERMINISTIC_CURVE = "Deterministic confidence"  # the name of the curve of that model
 MOST_CURVE_POINTS = 400  # points of a curve
 SHORTEST_OF_ONE = 0.0003  # 1 − the highest confidence that is drawn
 WIDEST_BAR = 0.15  # tenfold steps of 1 − confidence
@@ -40,9 +41,8 @@ GUESSING = 0.5  # the AUROC of chance, and the lowest that is drawn
 THUMBNAILS = 0.09  # of the width of the plot
 SET_HEIGHT = 36  # pixels
 LONGEST_SET = 24  # characters of a name
-DETECTOR_COLOURS = (ENSEMBLE, LABEL, "#CC79A7", SINGLE_PASS, DETERMINISTIC, NEUTRAL)
 SYMBOLS = ("circle", "diamond", "square", "circle-open", "diamond-open", "x")
-LIGHT, DARK = (243, 246, 249), (0, 114, 178)
+LIGHT, DARK = (243, 246, 249), (68, 85, 102)
 
 
 def reliability_diagram(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> go.Figure:
@@ -330,6 +330,8 @@ def calibration_along(
 
 
 def _colour(name: str, curves: Mapping[str, np.ndarray]) -> str:
+    if name == DETERMINISTIC_CURVE:
+        return DETERMINISTIC
     return CLASSES[list(curves).index(name) % len(CLASSES)]
 
 
@@ -351,7 +353,7 @@ def shade_cells(shares: np.ndarray, *, perfect: float = 1, far: float = FAR_FROM
         red, green, blue = (
             round(light + depth[cell] * (dark - light)) for light, dark in zip(LIGHT, DARK, strict=True)
         )
-        text = "#FFFFFF" if depth[cell] > 0.93 else "#000000"
+        text = "#FFFFFF" if depth[cell] > 0.79 else "#000000"
         words[cell] = f"background-color: #{red:02X}{green:02X}{blue:02X}; color: {text}"
     return words
 
@@ -372,9 +374,7 @@ def auroc_of_sets(sets: Sequence[str], values: Mapping[str, np.ndarray], picture
     floor = max(GUESSING, np.floor(20 * lowest) / 20)
     room = THUMBNAILS * (1 - floor) if any(pictures) else 0.0
     offsets = np.linspace(0.32, -0.32, len(values)) if len(values) > 1 else np.zeros(1)
-    for (name, intervals), offset, colour, symbol in zip(
-        values.items(), offsets, DETECTOR_COLOURS, SYMBOLS, strict=False
-    ):
+    for (name, intervals), offset, colour, symbol in zip(values.items(), offsets, CLASSES, SYMBOLS, strict=False):
         value, low, high = np.maximum(intervals, floor).T
         figure.add_scatter(
             x=value,
@@ -438,7 +438,7 @@ def roc_curve(
     figure = go.Figure()
     for label, values, colour, dash in (
         (compared_with, compared, NEUTRAL, "dash"),
-        (name, true_positive_rates, ENSEMBLE, "solid"),
+        (name, true_positive_rates, CLASSES[0], "solid"),
     ):
         add_line(
             figure,
@@ -478,7 +478,7 @@ def ood_score_distributions(
     figure = go.Figure()
     centres = (edges[:-1] + edges[1:]) / 2
     both = (in_distribution, out_of_distribution)
-    for name, counts, colour in zip(names, both, (ENSEMBLE, DETERMINISTIC), strict=True):
+    for name, counts, colour in zip(names, both, (NEUTRAL, OTHERS), strict=True):
         add_line(
             figure,
             centres,

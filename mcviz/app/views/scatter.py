@@ -116,7 +116,8 @@ def draw_points(
         return coloured_map(x, y, values, score.label, examples, uncertain_when=uncertain_when, **more)
     if colouring not in COLOURINGS and own_columns(run)[colouring] == "number":
         values = table(run)[colouring].to_numpy(np.float64, na_value=np.nan)[examples]
-        return coloured_map(x, y, values, escape_label(colouring), examples, number=HOVERED_NUMBER, **more)
+        title = escape_label(colouring)
+        return coloured_map(x, y, values, title, examples, uncertain_when=None, number=HOVERED_NUMBER, **more)
     members, names, colours = _colour_groups(run, colouring)
     return scatter(x, y, members[examples], names, colours, examples, **more)
 
@@ -277,8 +278,8 @@ def render_predicted(selection: Selection) -> None:
         f"{score.inline_label}. The table view lists the same numbers.",
     )
     st.caption(
-        "On the dotted line predictions are right. Far from it and bright: an error that the score warns of. Far from "
-        "it and dark: one that it does not see. Of up to 300 examples, bars show one standard deviation of the "
+        "On the dotted line predictions are right. Far from it and violet: an error that the score warns of. Far from "
+        "it and grey: one that it does not see. Of up to 300 examples, bars show one standard deviation of the "
         "prediction to either side."
     )
 
@@ -310,6 +311,7 @@ def render_map(selection: Selection) -> None:
             "outline": area.corners if area and area.layout == layout else (),
             "selected": None if chosen == Filters() else filter_mask(run, chosen)[shown],
             "window": window,
+            **plot.map_marks(run, table(run).iloc[shown]),
         }
         return draw_points(run, colouring, ranked_by, x, y, shown, axes=None, **marks)
 
@@ -323,8 +325,8 @@ def render_map(selection: Selection) -> None:
         f"Map of {len(shown):,} examples by similarity of their {basis}, coloured by "
         f"{score.inline_label if ranked_by else colour_label(colouring)}.",
     )
-    brightest = f"; the brightest are {ranking_end_labels(score)[0]}" if ranked_by else ""
-    st.caption(f"Examples with similar {basis} are near each other{brightest}.")
+    strongest = f"; the violet ones are {ranking_end_labels(score)[0]}" if ranked_by else ""
+    st.caption(f"Examples with similar {basis} are near each other{strongest}. Confident ones are faded.")
     _render_around_example(selection, plane, shown)
 
 
