@@ -270,6 +270,32 @@ def test_a_line_around_no_point_changes_nothing_and_leaves_all_points_bright(pag
     assert "lasso=" not in page.url
 
 
+def test_the_lasso_stays_chosen_after_one_that_begins_on_the_toolbar_and_after_a_double_click(page: Page) -> None:
+    page.goto("/uncertain?view=scatter")
+    drawn = chart(page)
+    drawn.hover(force=True)
+    pan = drawn.locator('[data-val="pan"]')
+    on_pan = pan.bounding_box()
+    place = place_of(drawn)
+    assert on_pan is not None
+    assert place is not None
+    start = on_pan["x"] + on_pan["width"] / 2, on_pan["y"] + on_pan["height"] / 2
+    page.mouse.move(*start)
+    page.mouse.down()
+    for across, down in ((0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.2)):
+        page.mouse.move(place["x"] + across * place["width"], place["y"] + down * place["height"], steps=5)
+    page.mouse.move(*start, steps=5)
+    page.mouse.up()
+    expect(drawn.locator('[data-val="lasso"]')).to_have_class(re.compile(r"\bactive\b"))
+    page.mouse.dblclick(place["x"] + 0.7 * place["width"], place["y"] + 0.1 * place["height"])
+    box_around(page, drawn, 0.2, 0.9)
+    expect(page).to_have_url(re.compile("lasso="))
+    settle(page)
+    expect(chart(page).locator('[data-val="lasso"]')).to_have_class(re.compile(r"\bactive\b"))
+    pan.click(force=True)
+    expect(pan).to_have_class(re.compile(r"\bactive\b"))
+
+
 @pytest.fixture(scope="module")
 def very_many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Run]]:
     """The address of an app over a run of more examples than are drawn one by one, and the run."""
