@@ -21,15 +21,18 @@ from mcviz.figures.style import (
     apply_layout,
     axis_title,
     escape_labels,
+    label_lines,
     pad_range,
     pass_histogram,
     shorten_name,
     uncertainty_scale,
 )
-from mcviz.measures import significant
+from mcviz.measures import fixed, significant
 
 NARROWEST_MATRIX = 280  # pixels that all cells together have on a phone
+NEXT_TICK = 1.5  # times a tick on a logarithmic axis, before which the last one would cover it
 SMALLEST_CELL = 3  # pixels, a cell; with more than about a hundred classes cells cover each other
+SHORT_NAME = 3  # letters, which fit under a cell
 EMPTY_CELLS = "rgba(128, 136, 148, 0.12)"  # of cells that hold nothing
 EDGE = "rgba(128, 136, 148, 0.35)"
 DIAGONAL = "#C9D1DA"  # where prediction and label are the same: a grey that is not among those of mistakes
@@ -145,8 +148,16 @@ def _draw_by_ensemble_size(ensemble: np.ndarray, deterministic: float | None, me
         text, level = measure.format(deterministic), [deterministic, deterministic]
         name, hover = f"deterministic {text}", f"deterministic model {text}"
         add_line(figure, sizes[[0, -1]], level, DETERMINISTIC, width=3, dash="dash", name=name, hover=hover)
-    ticks = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if n <= len(sizes)]
-    figure.update_xaxes(title="passes in the ensemble", type="log", tickvals=ticks, ticktext=[str(n) for n in ticks])
+        label_lines(figure, {"ensemble": (len(sizes), ensemble[-1]), name: (len(sizes), deterministic)}, log=True)
+    ticks = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if NEXT_TICK * n <= len(sizes)]
+    ticks.append(len(sizes))
+    figure.update_xaxes(
+        title="passes in the ensemble",
+        type="log",
+        range=pad_range(np.log10(sizes)),
+        tickvals=ticks,
+        ticktext=[f"{n:,}" for n in ticks],
+    )
     figure.update_yaxes(title=measure.title, tickformat=measure.tick, autorangeoptions=measure.ends)
     return apply_layout(figure, 360)
 
@@ -170,6 +181,13 @@ def mistakes_by_reviewed(wrong: np.ndarray, share: float, mistakes: str = "mista
         go.Figure(), x, share_of_mistakes[places], ENSEMBLE, width=3, name="most uncertain first", hover=hover
     )
     add_line(figure, x, x, NEUTRAL, width=2, dash="dot", name="in random order")
+    most = int((share_of_mistakes[places] - x).argmax())
+    early = most // 2
+    names = {
+        "most uncertain first": (x[early], share_of_mistakes[places[early]]),
+        "in random order": (x[most], x[most]),
+    }
+    label_lines(figure, names, apart=True, log=True)
     marked = min(int(share * len(wrong)), len(wrong)) or 1
     figure.add_scatter(
         x=[share],
@@ -183,7 +201,11 @@ def mistakes_by_reviewed(wrong: np.ndarray, share: float, mistakes: str = "mista
     )
     ticks = [n for n in (0.0001, 0.001, 0.01, 0.05, 0.2, 1) if n >= 1 / len(wrong)]
     figure.update_xaxes(
-        title="examples reviewed", type="log", tickvals=ticks, ticktext=[f"{100 * n:g}%" for n in ticks]
+        title="examples reviewed",
+        type="log",
+        range=pad_range(np.log10(x)),
+        tickvals=ticks,
+        ticktext=[f"{100 * n:g}%" for n in ticks],
     )
     figure.update_yaxes(title=f"{mistakes} found", tickformat=".0%", range=[0, 1.08])
     return apply_layout(figure, 380)
@@ -232,7 +254,9 @@ def confusion_matrix(
     )
     every = -(-classes // NAMED_CLASSES)  # as many names as there is room for
     axis = {"tickvals": list(range(0, classes, every)), "ticktext": escape_labels(short[::every]), "showgrid": False}
-    figure.update_xaxes(title="prediction", range=[-0.5, classes - 0.5], zeroline=False, **axis)
+    # Names that lead to the left stay in the chart, which would drop one that does not.
+    angle = 0 if max(map(len, short)) <= SHORT_NAME else -45 if classes <= NAMED_CLASSES // 2 else -90
+    figure.update_xaxes(title="prediction", range=[-0.5, classes - 0.5], zeroline=False, tickangle=angle, **axis)
     figure.update_yaxes(title="label", range=[classes - 0.5, -0.5], zeroline=False, **axis)
     figure.update_layout(clickmode="event+select", barmode="overlay", plot_bgcolor=EMPTY_CELLS)
     return apply_layout(figure, 560).update_layout(bargap=0, showlegend=False)
@@ -319,7 +343,7 @@ def _cells(
     means = np.bincount(places, weights=values) / counts
     lowest = float(means.min())
     highest = max(float(means.max()), lowest + 1e-6)
-    return _Cells(numbers, counts, [f"{value:.2f}" for value in means], means, lowest, highest, low)
+    return _Cells(numbers, counts, [fixed(value, 2) for value in means], means, lowest, highest, low)
 
 
 def _count_cells(cells: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -335,9 +359,12 @@ def _count_cells(cells: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray, 
 
 def _colour_bar(title: str, longest_name: int) -> dict[str, object]:
     return {
-        "title": {"text": title},
+        "title": {"text": title, "side": "top"},
         "thickness": 12,
+        "len": 0.6,
         "orientation": "h",
+        "x": 0,
+        "xanchor": "left",
         "y": -0.16 - 0.015 * max(0, longest_name - 2),  # below names that stand upright for want of room
         "yanchor": "top",
     }

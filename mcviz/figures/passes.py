@@ -22,6 +22,8 @@ from mcviz.figures.style import (
     class_colour,
     escape_label,
     escape_labels,
+    label_lines,
+    pad_range,
     picture_url,
     to_pixels,
     veil,
@@ -169,13 +171,17 @@ def estimate_by_passes(probs: np.ndarray, classes: Sequence[int], class_names: S
         One line and one band a class over 1 … T passes.
     """
     figure, names = go.Figure(), escape_labels(class_names)
+    ends: dict[str, tuple[float, float]] = {}
     for c in classes:
         count, mean, error = _running_mean(probs[:, c])
         colour = class_colour(c)
         figure.add_trace(band(count, np.maximum(mean - error, 0), np.minimum(mean + error, 1), colour))
         hover = f"{names[c]} after %{{x}} passes: %{{y:.1%}}"
         add_line(figure, count, mean, colour, name=names[c], hover=hover)
-    figure.update_xaxes(title="passes")
+        ends[names[c]] = len(probs), mean[-1]
+    if len(ends) == 2:
+        label_lines(figure, ends)
+    figure.update_xaxes(title="passes", range=pad_range(np.array([1, len(probs)])))
     figure.update_yaxes(title="predictive mean", tickformat=".0%", range=[0, 1.02])
     return apply_layout(figure, 420)
 
@@ -198,7 +204,8 @@ def output_by_passes(outputs: np.ndarray, label: float | None = None, unit: str 
     if label is not None:
         text = f"label {significant(label)}"
         add_line(figure, count[[0, -1]], [label, label], LABEL, dash="dash", name=text, hover=text)
-    figure.update_xaxes(title="passes")
+        label_lines(figure, {"predictive mean": (len(outputs), mean[-1]), text: (len(outputs), label)})
+    figure.update_xaxes(title="passes", range=pad_range(count))
     figure.update_yaxes(title=axis_title("predictive mean", unit))
     return apply_layout(figure, 420)
 
@@ -278,7 +285,7 @@ def effect_bars(names: Sequence[str], mean: np.ndarray, std: np.ndarray, unit: s
             hovertemplate="%{customdata[0]}: %{x:+.3~r} ± %{customdata[1]} " + escape_label(unit) + "<extra></extra>",
         )
     )
-    figure.update_xaxes(title=escape_label(unit))
+    figure.update_xaxes(title=axis_title("effect", unit))
     return _name_bars(figure, shown_names)
 
 

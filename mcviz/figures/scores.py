@@ -24,6 +24,7 @@ from mcviz.figures.style import (
     shorten_name,
     value_colours,
 )
+from mcviz.text import true_minus
 
 MOST_DRAWN_POINTS = 20_000  # visible ones, above which they are drawn as cells: a browser draws more of them slowly
 CELLS_ALONG_AXIS = 160  # along each axis
@@ -413,7 +414,10 @@ def coloured_map(
         painted = scale_colours(means, low, high, ends)
         painted[counts == 0] = ImageColor.getrgb(NEUTRAL)
         shape = number.replace("~", "")  # which Python's formats do without
-        words = [f"mean {mean:{shape}}" if count else "no number" for mean, count in zip(means, counts, strict=True)]
+        words = [
+            f"mean {true_minus(f'{mean:{shape}}')}" if count else "no number"
+            for mean, count in zip(means, counts, strict=True)
+        ]
         figure = go.Figure(cells.hover_points(words, color=means, showscale=True, **colours))
         figure.add_layout_image(cells.layout_image(painted, selected))
     else:

@@ -8,7 +8,7 @@ blindness. All have a contrast of 3:1 on a light and on a dark page.
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -193,9 +193,39 @@ def add_line(
     )
 
 
+def label_lines(
+    figure: go.Figure, points: Mapping[str, tuple[float, float]], *, apart: bool = False, log: bool = False
+) -> go.Figure:
+    """Name two lines beside them, in place of a legend: the higher one above it, the lower one below.
+
+    Args:
+        figure: the figure, which is changed.
+        points: where each name stands, such as the right end of its line.
+        apart: whether the names lead away from each other, as in the middle of a chart, and not to the left.
+        log: whether the x axis is logarithmic.
+
+    Returns:
+        The same figure.
+    """
+    lower, higher = sorted(points, key=lambda name: points[name][1])
+    colours = {trace.name: trace.line.color for trace in figure.data if trace.name in points}
+    for name, side, shift in ((lower, "left" if apart else "right", -11), (higher, "right", 11)):
+        x, y = points[name]
+        figure.add_annotation(
+            x=np.log10(x) if log else x,
+            y=y,
+            text=f'<span style="color: {colours[name]}">━</span> {name}',
+            showarrow=False,
+            xanchor=side,
+            yshift=shift,
+            font_size=13,
+        )
+    return figure.update_layout(showlegend=False)
+
+
 def pad_range(values: np.ndarray) -> list[float]:
     """The range of an axis with a margin around all values, so that a line at its end is not cut in half."""
-    margin = 0.03 * np.ptp(values)
+    margin = 0.03 * np.ptp(values) or 0.5
     return [float(values.min() - margin), float(values.max() + margin)]
 
 

@@ -23,7 +23,7 @@ from mcviz.figures.style import (
     png_url,
     position_line,
 )
-from mcviz.measures import scores
+from mcviz.measures import scores, significant
 
 HIGH, LOW = 360, 240  # pixels
 MOST_PICTURES = 13
@@ -236,8 +236,8 @@ def _prediction_bars(
             "textangle": 0,
             "insidetextfont": {"size": 13},
             "showlegend": False,
-            "hovertemplate": f"{names[predictions[start]]} from {amounts[start]:g} to {amounts[stop - 1]:g}"
-            "<extra></extra>",
+            "hovertemplate": f"{names[predictions[start]]} from {significant(amounts[start])} to "
+            f"{significant(amounts[stop - 1])}<extra></extra>",
         }
         for start, stop in zip(starts, stops, strict=True)
     ]

@@ -20,9 +20,12 @@ from mcviz.figures.style import (
     apply_layout,
     band,
     escape_label,
+    label_lines,
+    pad_range,
     position_line,
     shorten_name,
 )
+from mcviz.measures import fixed
 from mcviz.measures.calibration import CONFIDENCE_EDGES, ECES, SCALED, Bins, Calibration, calibration_table
 from mcviz.measures.intervals import Interval
 
@@ -106,8 +109,15 @@ def reliability_diagram(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> 
         title="accuracy − confidence, points", range=[min(heights) - margin, max(heights) + margin], row=1, col=1
     )
     most = np.log10(max(counted.count.max() for counted, _ in bins.values()))
+    powers = range(int(most), -1, -1 if most <= 4 else -2)  # from the last one down
     figure.update_yaxes(
-        title="examples", type="log", range=[0, 1.05 * max(most, 1)], dtick=2 if most > 3 else 1, row=2, col=1
+        title="examples",
+        type="log",
+        range=[0, 1.05 * max(most, 1)],
+        tickvals=[10**power for power in powers],
+        ticktext=[f"{10**power:,}" for power in powers],
+        row=2,
+        col=1,
     )
     ticks = [
         share for share in CONFIDENCE_EDGES[1:-1] if share >= 0.5 or ends[-1] <= _nines(0.5)
@@ -128,11 +138,12 @@ def _nines(confidence: ArrayLike) -> Array:
 
 def _bin_texts(name: str, bins: Bins, gaps: Sequence[Interval]) -> list[str]:
     """What each bin holds, for a person who points at it."""
-    columns = zip(bins.edges, bins.edges[1:], bins.count, bins.confidence, bins.accuracy, gaps, strict=False)
+    points = [Interval(100 * gap.value, 100 * gap.low, 100 * gap.high) for gap in gaps]
+    columns = zip(bins.edges, bins.edges[1:], bins.count, bins.confidence, bins.accuracy, points, strict=False)
     return [
         f"{escape_label(name)}, confidence {100 * low:g}% to {100 * high:g}%<br>{count:,.0f} examples<br>"
         f"mean confidence {100 * confidence:.2f}%, accuracy {100 * accuracy:.2f}%<br>accuracy − confidence "
-        f"{Interval(100 * gap.value, 100 * gap.low, 100 * gap.high).format('{:+.2f}'.format, ' points')}"
+        f"{gap.format(lambda value: fixed(value, 2, '+'), ' points')}"
         for low, high, count, confidence, accuracy, gap in columns
     ]
 
@@ -286,7 +297,9 @@ def measures_by_passes(
         figure.update_yaxes(title=name, tickformat=formats[name], autorangeoptions=ends, row=row, col=1)
         if enough is not None:
             figure.add_vline(x=enough, line={"color": NEUTRAL, "width": 2, "dash": "dot"}, row=row, col=1)
-    figure.update_xaxes(type="log", tickvals=passes, ticktext=[f"{count:,}" for count in passes])
+    figure.update_xaxes(
+        type="log", range=pad_range(np.log10(passes)), tickvals=passes, ticktext=[f"{count:,}" for count in passes]
+    )
     figure.update_xaxes(title="passes in the ensemble", row=len(values), col=1)
     return apply_layout(figure, 150 * len(values) + 60)
 
@@ -450,6 +463,9 @@ def roc_curve(
             customdata=false_positive_rates,
             hover="%{customdata:.1%} flagged by mistake, %{y:.1%} found",
         )
+    gap = int(np.abs(true_positive_rates - compared).argmax())
+    x = float(np.sqrt(false_positive_rates[gap]))
+    label_lines(figure, {compared_with: (x, compared[gap]), name: (x, true_positive_rates[gap])}, apart=True)
     ticks = np.array([0, 0.01, 0.05, 0.2, 0.5, 1])
     figure.update_xaxes(
         title=f"false positive rate, among {in_distribution}",

@@ -43,11 +43,33 @@ def test_an_axis_of_accuracies_that_are_all_alike_ends_at_the_most_that_there_is
     assert bar == pytest.approx(1)
     by_size = figures.accuracy_by_ensemble_size(np.ones(3), deterministic=None)
     by_passes = measures_by_passes(
-        np.arange(3), {"accuracy": np.ones(3), "NLL": np.ones(3)}, {"accuracy": ".2%", "NLL": ""}
+        np.arange(1, 4), {"accuracy": np.ones(3), "NLL": np.ones(3)}, {"accuracy": ".2%", "NLL": ""}
     )
     for axis in (by_size.layout.yaxis, by_passes.layout.yaxis):
         assert (axis.range, axis.autorangeoptions.clipmax) == (None, 1.02)
     assert by_passes.layout.yaxis2.autorangeoptions.clipmax is None
+
+
+@pytest.mark.parametrize("passes", [1, 2, 100, 130, 500])
+def test_an_axis_of_passes_has_its_last_tick_and_lines_are_named_where_they_end(passes: int) -> None:
+    figure = figures.accuracy_by_ensemble_size(np.full(passes, 0.9), deterministic=0.91)
+    assert figure.layout.xaxis.ticktext[-1] == str(passes)
+    assert figure.layout.xaxis.range[1] > np.log10(passes)
+    assert not figure.layout.showlegend
+    below, above = figure.layout.annotations
+    assert below.text.endswith("> ensemble")
+    assert above.text.endswith("> deterministic 91.00%")
+    assert (below.yshift < 0, above.yshift > 0) == (True, True)
+    assert figures.accuracy_by_ensemble_size(np.full(passes, 0.9), None).layout.showlegend is None
+
+
+def test_no_name_of_a_class_is_dropped_below_a_confusion_matrix() -> None:
+    labels = np.arange(10)
+    names = [f"Ankle boot {c}" for c in range(10)]
+    axis = figures.confusion_matrix(labels, labels, names).layout.xaxis
+    assert len(axis.ticktext) == 10
+    assert axis.tickangle < 0, "so that a name ends below its cell, and not beyond the chart"
+    assert figures.confusion_matrix(labels, labels, [*"0123456789"]).layout.xaxis.tickangle == 0
 
 
 def test_ensemble_size_is_counted_from_one() -> None:

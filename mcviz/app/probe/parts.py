@@ -22,6 +22,7 @@ from mcviz.data.drawing import Windows, drop_each_group, groups_of_words, replac
 from mcviz.figures.passes import effect_bars, map_over_picture
 from mcviz.figures.style import LOWERS, RAISES
 from mcviz.runs import Run
+from mcviz.text import true_minus
 
 MOST_INPUTS = 2000  # of a sweep
 
@@ -236,10 +237,11 @@ def text_parts(text: str) -> Parts:
         most, pieces, at = float(np.abs(added.mean).max()) or 1.0, [], 0
         for (start, stop), mean, std in zip(groups, added.mean, added.std, strict=True):
             colour, strength = RAISES if mean >= 0 else LOWERS, round(140 * abs(mean) / most)
+            title = f"{true_minus(f'{mean:+.3g}')} ± {std:.3g} {escape(added.unit)}"
             pieces.append(escape(text[at:start]))
             pieces.append(
                 f'<span style="background: {colour}{strength:02x}; border-radius: 3px; padding: 1px 2px" '
-                f'title="{mean:+.3g} ± {std:.3g} {escape(added.unit)}">{escape(text[start:stop])}</span>'
+                f'title="{title}">{escape(text[start:stop])}</span>'
             )
             at = stop
         pieces.append(escape(text[at:]))
@@ -253,7 +255,7 @@ def text_parts(text: str) -> Parts:
         rows = [
             (
                 as_markdown(word if len(word) <= LONGEST else f"{word[: LONGEST - 1]}…"),
-                f"{added.mean[at]:+.3g} ± {added.std[at]:.3g}",
+                f"{true_minus(f'{added.mean[at]:+.3g}')} ± {added.std[at]:.3g}",
             )
             for word, at in zip(words, order, strict=True)
         ]

@@ -28,7 +28,7 @@ from mcviz.app.state import BRUSHES, PageState, latest_state, state_widget_args,
 from mcviz.app.tasks import task_renderer
 from mcviz.runs import Run
 from mcviz.runs.columns import as_texts
-from mcviz.text import one_line
+from mcviz.text import one_line, true_minus
 
 _mounted = st.components.v2.component(
     "mcviz_brush", css=load_assets("brush.css"), js=load_assets("element.js", "latest_data.js", "brush.js")
@@ -210,7 +210,7 @@ def brush_column(run: Run, name: str) -> BrushColumn:
     if name in numbers or own_columns(run).get(name) == "number":
         number = numbers.get(name)
         field, label = ("ranges", number.label) if number else ("columns", one_line(name))
-        write = number.format if number else "{:g}".format
+        write = number.format if number else lambda value: true_minus(f"{value:g}")
         edges, members = cut(column.to_numpy(np.float64, na_value=np.nan))
         names = tuple(f"{write(low)} to {write(high)}" for low, high in pairwise(edges))
         scale = f"{write(edges[0])} to {write(edges[-1])}"

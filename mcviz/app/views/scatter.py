@@ -50,7 +50,7 @@ from mcviz.app.views.linked import axis_title, chart_key, lasso_marks, render_la
 from mcviz.app.wording import ranking_end_labels
 from mcviz.figures import CORRECT, WRONG, Window, class_colour, coloured_map, scatter
 from mcviz.figures.style import CLASSES, NEUTRAL, diagonal, escape_label
-from mcviz.measures import percent
+from mcviz.measures import fixed, percent
 from mcviz.measures.quality import rank_correlation
 from mcviz.runs import Run
 from mcviz.text import one_line
@@ -250,8 +250,8 @@ def correlation(run: Run, others: Filters, score: str) -> str:
     if found is None:  # one of the two is the same everywhere
         return climbs
     return (
-        f"{climbs} The rank correlation of the two is {found:.2f}: 1 if the most uncertain examples have the largest "
-        "errors, 0 if the score says nothing of them."
+        f"{climbs} The rank correlation of the two is {fixed(found, 2)}: 1 if the most uncertain examples have the "
+        "largest errors, 0 if the score says nothing of them."
     )
 
 
