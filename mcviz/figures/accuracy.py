@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
+from PIL import ImageColor
+from plotly.colors import get_colorscale
 
 from mcviz.figures.style import (
     CORRECT,
@@ -243,6 +245,10 @@ def confusion_matrix(
     for members, on_diagonal in ((~right, False), (right, True)):
         if members.any():
             figure.add_trace(_bars(cells, members, names, selected, averaged=values is not None, right=on_diagonal))
+    if values is not None or not right.all():
+        # The bars have their colours themselves: plotly takes a number on a colour axis for a colour, and warns of it.
+        scale = {"color": [cells.lowest], "coloraxis": "coloraxis"}
+        figure.add_scatter(x=[None], y=[None], mode="markers", marker=scale, hoverinfo="skip")
     short = [shorten_name(name) for name in class_names]
     figure.update_layout(
         coloraxis={
@@ -272,14 +278,14 @@ def _bars(
     right: bool,
 ) -> go.Bar:
     """Cells of one kind: those off the diagonal, or those on it."""
-    classes, numbers, colours = len(names), cells.numbers[members], cells.colours[members]
+    classes, numbers = len(names), cells.numbers[members]
     rows, columns = np.divmod(numbers, classes)
-    brightness = (colours - cells.lowest) / (cells.highest - cells.lowest)
+    brightness = (cells.values[members] - cells.lowest) / (cells.highest - cells.lowest)
     plain = right and not averaged  # the diagonal has one colour of its own
     dark_ink = np.full(len(numbers), True) if plain else cells.is_bright(brightness)
     mean = ", mean %{text}" if averaged else ""
     few = classes <= NAMED_CLASSES
-    fill: dict[str, Any] = {"color": DIAGONAL} if plain else {"color": colours, "coloraxis": "coloraxis"}
+    fill: dict[str, Any] = {"color": DIAGONAL if plain else _colours(brightness, cells.low_is_bright)}
     return go.Bar(
         x=columns,
         y=np.ones(len(numbers)),
@@ -316,12 +322,12 @@ def _edge(classes: int, fill: dict[str, Any], *, outlined: bool) -> dict[str, An
 
 @dataclass(frozen=True)
 class _Cells:
-    """The cells that hold an example: their numbers, counts, texts and colours."""
+    """The cells that hold an example: their numbers, counts, texts and values."""
 
     numbers: np.ndarray
     counts: np.ndarray
     texts: list[str]
-    colours: np.ndarray
+    values: np.ndarray
     lowest: float
     highest: float
     low_is_bright: bool
@@ -344,6 +350,14 @@ def _cells(
     lowest = float(means.min())
     highest = max(float(means.max()), lowest + 1e-6)
     return _Cells(numbers, counts, [fixed(value, 2) for value in means], means, lowest, highest, low)
+
+
+def _colours(brightness: np.ndarray, low_is_bright: bool) -> list[str]:
+    """Colours on the scale of uncertainty, of values from 0 to 1."""
+    places, shades = zip(*get_colorscale(uncertainty_scale("low" if low_is_bright else "high")), strict=True)
+    parts = np.array([ImageColor.getrgb(shade) for shade in shades]).T
+    mixed = np.stack([np.interp(brightness, places, part) for part in parts], axis=-1).round().astype(int)
+    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in mixed]
 
 
 def _count_cells(cells: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -211,7 +211,8 @@ def test_charts_of_a_report_fit_their_places(browser: Browser, run: Run, tmp_pat
     page = report(Selection(run, state, np.flatnonzero(state.filters.mask(run.scores()))))
     (tmp_path / "report.html").write_text(page)
     with browser.new_context(offline=True, viewport={"width": width, "height": 900}) as context:
-        opened = context.new_page()
+        opened, said = context.new_page(), []
+        opened.on("console", lambda message: said.append(message.text))
         opened.goto((tmp_path / "report.html").as_uri())
         expect(opened.locator(".js-plotly-plot")).to_have_count(4)
         too_wide = opened.locator(".js-plotly-plot").evaluate_all(
@@ -221,6 +222,20 @@ def test_charts_of_a_report_fit_their_places(browser: Browser, run: Run, tmp_pat
         assert too_wide == 0
         for tile in opened.locator(".tile.wrong span", has_text="✗").all()[:4]:
             assert tile.evaluate("line => line.offsetHeight < 1.7 * parseFloat(getComputedStyle(line).fontSize)")
+        assert not [line for line in said if "color" in line]
+
+
+@pytest.mark.parametrize("width", [390, 1000, 1280])
+def test_the_title_of_a_histogram_is_whole_or_only_the_name_of_its_class(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/example?run=fashion-cnn&example=4924")
+    panels = page.locator(".panel .title")
+    expect(panels.first).to_be_visible()
+    cut = panels.evaluate_all(
+        """titles => titles.flatMap(title => [...title.children].filter(({ offsetTop, scrollWidth, clientWidth }) =>
+            offsetTop - title.offsetTop < title.clientHeight && scrollWidth > clientWidth + 1)).map(cut => cut.textContent)"""
+    )
+    assert cut == []
 
 
 @pytest.mark.parametrize("path", one_in(3, ["/example", "/uncertain?view=scatter", "/uncertain?view=confusion"]))
