@@ -40,7 +40,7 @@ from mcviz.runs.columns import (
 from mcviz.runs.folder import cache_folder, require_folder
 from mcviz.runs.manifest_file import explain_closed_model
 from mcviz.runs.storage import shipped_runs
-from mcviz.text import one_line
+from mcviz.text import one_line, true_minus
 
 if TYPE_CHECKING:
     from mcviz.sampling import Sampler
@@ -279,7 +279,7 @@ def format_value(value: Any) -> str:
     """Write a value of a column as one line that is not too long."""
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return UNKNOWN
-    text = f"{value:.6g}" if isinstance(value, float) else one_line(str(value)).removesuffix(" 00:00:00")
+    text = true_minus(f"{value:.6g}") if isinstance(value, float) else one_line(str(value)).removesuffix(" 00:00:00")
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 

@@ -28,7 +28,7 @@ from mcviz.app.state import COVERAGES, PageState, choose_name, choose_segment, s
 from mcviz.app.trust.calibration import chosen_group
 from mcviz.app.wording import as_markdown, counted
 from mcviz.choices import METHODS, Method
-from mcviz.figures.trust import mark_share
+from mcviz.figures.trust import DETERMINISTIC_CURVE, mark_share
 from mcviz.measures import percent
 from mcviz.measures.calibration import ENOUGH
 from mcviz.measures.registry import percent_at_least
@@ -244,7 +244,7 @@ def _render_curves(run: Run, referral: RunReferral, share: float, group: str | N
 def _render_score_table(run: Run, group: str | None) -> None:
     figures = _selective_figures(run, group)
     names = {name: score.label for name, score in run_scores(run).items()}
-    names[DETERMINISTIC] = "Deterministic confidence"
+    names[DETERMINISTIC] = DETERMINISTIC_CURVE
     if not any(figure.augrc.value for figure in figures.values()):
         st.caption("Every prediction is correct, so there are no mistakes by which scores could be ranked.")
         return
