@@ -93,8 +93,8 @@ def label_error_words(run: Run) -> str:
 
 def find_rank(example: int, order: np.ndarray) -> int:
     """Return where an example stands in an order of examples, counted from 0; -1 where it is not there."""
-    found = np.flatnonzero(order == example)
-    return int(found[0]) if len(found) else -1
+    places = np.flatnonzero(order == example)
+    return int(places[0]) if len(places) else -1
 
 
 def ranked_examples(run: Run, state: PageState) -> np.ndarray:

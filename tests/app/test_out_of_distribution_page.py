@@ -104,7 +104,7 @@ def test_what_is_asked_for_is_computed_kept_and_shown(open_page: OpenPage, cache
     assert not app.dataframe
     button(app, "Compare").click().run()
     assert not app.exception
-    assert paragraphs(app)[0].startswith("The verdict stops ")
+    assert "the verdict stops" in paragraphs(app)[0]
     assert load_ood_scores(mcviz.open_run(cache / "photos")) is not None
     assert "Turned by 90°" in app.dataframe[0].value.index
     assert set(CLASSES) & set(re.findall(r"predicted: (\w+)", words(app))), "classes by their names"
@@ -209,6 +209,7 @@ def test_the_document_says_what_the_shipped_run_says() -> None:
     found, text = load_ood_scores(mcviz.open_run(ROOT / "cache" / "mnist-cnn")), (ROOT / "docs" / "ood.md").read_text()
     assert found is not None
     assert "\n".join(f"> {sentence}" for sentence in found.sentences) in text
+    assert f"| set | stopped | sure | stopped of sure | {' | '.join(found.chart_labels().values())} |" in text
     for each in found.sets:
         (row,) = (line for line in text.splitlines() if line.startswith(f"| {each.label} |"))
         cells = [cell.strip() for cell in row.strip("|").split("|")]

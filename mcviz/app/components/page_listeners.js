@@ -63,22 +63,34 @@ const menus = {
   },
 };
 
-/* The sidebar holds the filters of a page, and what opens and closes it is called so. */
-function nameSidebar() {
-  document.querySelectorAll(SIDEBAR).forEach((button) => button.setAttribute("aria-label", "Filters"));
+/* The sidebar holds the filters of a page, and what opens and closes it is called so: two buttons that take each other's
+   place, and the focus. */
+let pressed = null;
+const sidebar = {
+  click: ({ target }) => {
+    pressed = target.closest?.(SIDEBAR) ?? pressed;
+  },
+};
+
+function followSidebar() {
+  const buttons = [...document.querySelectorAll(SIDEBAR)];
+  buttons.forEach((button) => button.setAttribute("aria-label", "Filters"));
+  if (!pressed || pressed.isConnected) return;
+  pressed = null;
+  buttons[0]?.focus();
 }
 
 export default function ({ setTriggerValue }) {
   shortenHistory();
   const listening = new AbortController();
-  for (const listeners of [drawing, touching, goingBack(), skipping, menus]) {
+  for (const listeners of [drawing, touching, goingBack(), skipping, menus, sidebar]) {
     for (const [kind, listener] of Object.entries(listeners)) {
       window.addEventListener(kind, listener, { capture: true, passive: true, signal: listening.signal });
     }
   }
   // A server that was started anew knows nothing of the page, and would pass over the first click on it: it draws the
   // page again before that.
-  const watching = [onReconnect(() => setTriggerValue("reconnected", true)), onNewPage(nameSidebar)];
+  const watching = [onReconnect(() => setTriggerValue("reconnected", true)), onNewPage(followSidebar)];
   return () => {
     listening.abort();
     watching.forEach((each) => each.disconnect());

@@ -5,7 +5,7 @@ import streamlit as st
 from mcviz.app.components.charts import render_empty_selection
 from mcviz.app.components.choosers import chips
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import UNCERTAIN, begin
+from mcviz.app.navigation import EXPLORE, begin
 from mcviz.app.resources import available, run_scores
 from mcviz.app.runs.again import render_resample_status
 from mcviz.app.selection import LABEL_ERRORS, filter_mask, label_error_words, mistakes, select
@@ -31,13 +31,15 @@ def describe_selection(run: Run, state: PageState) -> str:
     matching, first = len(selection.examples), direction(score, state.order)
     some = f"**{matching:,}** of {counted(len(run), 'example')} match"
     which = counted(matching, "example") if matching == len(run) else some
+    if not matching:
+        return f"{some}."
     ranked = f"{which}, ranked by {as_markdown(score.inline_label)}, {first} first."
-    if wrong is None or not matching:
+    if wrong is None:
         return ranked
     return f"{ranked} {mistakes_sentence(wrong[selection.examples], 'the first {}')}"
 
 
-run, state = begin(UNCERTAIN, describe_selection)
+run, state = begin(EXPLORE, describe_selection)
 selection = select(run, state)
 render_rail(selection)
 with st.container(key="above-views"):
