@@ -1,5 +1,6 @@
 """Every page on runs of all kinds, in a real browser: nothing in its console, no exception, nothing wider than it."""
 
+import re
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
@@ -51,7 +52,7 @@ def test_every_page_is_drawn_for_some_runs_and_for_every_run_one_page(kinds_page
         kinds_page.goto(f"/{path}?{urlencode({'run': run, **query})}")
         settle(kinds_page)
         kinds_page.get_by_role("button", name="About this run").click()
-        expect(kinds_page.get_by_text("imported from")).to_be_visible()
+        expect(kinds_page.get_by_text(re.compile(rf"^{re.escape(run)} · .* · imported from "))).to_be_visible()
         kinds_page.keyboard.press("Escape")
         for wrong in ("stException", "stAlertContentError"):
             assert kinds_page.get_by_test_id(wrong).count() == 0, (path, query)
