@@ -356,7 +356,7 @@ def _unpack(arrays: Mapping[str, np.ndarray]) -> OODScores:
     numbers = np.split(arrays["numbers"], np.cumsum([about_set["count"] for about_set in about["sets"]])[:-1], axis=1)
     encoded = np.split(arrays["shown"], np.cumsum([about_set["shown"][2] for about_set in about["sets"]])[:-1])
     own, *sets = map(partial(_read_set, list(about["labels"])), about["sets"], numbers, encoded)
-    # Detectors are called as they are now; what the one without a network looks at, the kind of the examples says.
+    # As detectors are called today; only that without a network is called by the kind of the examples.
     labels = {name: label if name == NO_NETWORK else DETECTORS[name].label for name, label in about["labels"].items()}
     return OODScores(labels, own, tuple(sets), about["fitted"], about["calibrated"], about["passes"])
 
