@@ -232,7 +232,8 @@ def test_the_title_of_a_histogram_is_whole_or_only_the_name_of_its_class(page: P
     expect(panels.first).to_be_visible()
     cut = panels.evaluate_all(
         """titles => titles.flatMap(title => [...title.children].filter(({ offsetTop, scrollWidth, clientWidth }) =>
-            offsetTop - title.offsetTop < title.clientHeight && scrollWidth > clientWidth + 1)).map(cut => cut.textContent)"""
+            offsetTop - title.offsetTop < title.clientHeight && scrollWidth > clientWidth + 1))
+            .map(cut => cut.textContent)"""
     )
     assert cut == []
 
