@@ -1,5 +1,6 @@
 """Every page on runs of all kinds, in a real browser: nothing in its console, no exception, nothing wider than it."""
 
+import re
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
@@ -50,7 +51,9 @@ def test_every_page_is_drawn_for_some_runs_and_for_every_run_one_page(kinds_page
     for path, query in [PAGES[number % len(PAGES)], *views]:
         kinds_page.goto(f"/{path}?{urlencode({'run': run, **query})}")
         settle(kinds_page)
-        expect(kinds_page.get_by_text("imported from")).to_be_visible()
+        kinds_page.get_by_role("button", name="About this run").click()
+        expect(kinds_page.get_by_text(re.compile(rf"^{re.escape(run)} · .* · imported from "))).to_be_visible()
+        kinds_page.keyboard.press("Escape")
         for wrong in ("stException", "stAlertContentError"):
             assert kinds_page.get_by_test_id(wrong).count() == 0, (path, query)
         for size in (LAPTOP, PHONE) if path in ("uncertain", "example") else (LAPTOP,):
