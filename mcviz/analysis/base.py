@@ -1,7 +1,7 @@
 """Helpers of all analyses: requirements on a run, its scores of uncertainty, and the similarity of its examples."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -295,7 +295,7 @@ def load_tsne(run: Run) -> np.ndarray | None:
     return stored["positions"] if stored and stored["positions"].shape == (len(run), 2) else None
 
 
-def compute_tsne(run: Run, components: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+def compute_tsne(run: Run, components: np.ndarray, progress: Callable[[int, int], object] | None = None) -> np.ndarray:
     """Compute the t-SNE layout of a run, which takes minutes, and keep it beside the run.
 
     Args:

@@ -28,7 +28,8 @@ from mcviz.figures.style import (
     to_pixels,
     veil,
 )
-from mcviz.measures import PassSummary, significant
+from mcviz.measures import PassSummary, fixed, significant
+from mcviz.text import true_minus
 
 OTHER_CLASSES = "other classes"
 LIKELIEST = 10  # classes of many that are shown of one example, or of a sweep
@@ -236,7 +237,7 @@ def map_over_picture(image: np.ndarray, cells: np.ndarray, step: int, unit: str,
     grey = to_pixels(image).mean(axis=-1, keepdims=True).round().astype(np.uint8)
     most = float(np.abs(cells).max()) or 1.0
     unit = escape_label(unit)
-    number = "+.3~r" if signed else ".3~r"
+    texts = [[true_minus(f"{value:+.3g}" if signed else f"{value:.3g}") for value in row] for row in cells]
     figure = go.Figure(
         go.Heatmap(
             z=cells,
@@ -248,7 +249,8 @@ def map_over_picture(image: np.ndarray, cells: np.ndarray, step: int, unit: str,
             zmax=most,
             colorscale=SIGNED_COLOURS if signed else UNSIGNED_COLOURS,
             colorbar={"title": {"text": unit, "side": "right"}, "thickness": 10, "tickformat": ".2~r"},
-            hovertemplate=f"%{{z:{number}}} {unit}<extra></extra>",
+            text=texts,
+            hovertemplate=f"%{{text}} {unit}<extra></extra>",
         )
     )
     figure.add_layout_image(
@@ -274,6 +276,7 @@ def effect_bars(names: Sequence[str], mean: np.ndarray, std: np.ndarray, unit: s
     """
     columns = np.argsort(-np.abs(mean), kind="stable")[:MOST_COLUMNS][::-1]
     shown_names = [names[column] for column in columns]
+    effects = [f"{true_minus(f'{mean[column]:+.3g}')} ± {std[column]:.3g}" for column in columns]
     figure = go.Figure(
         go.Bar(
             x=mean[columns],
@@ -281,8 +284,8 @@ def effect_bars(names: Sequence[str], mean: np.ndarray, std: np.ndarray, unit: s
             orientation="h",
             marker_color=np.where(mean[columns] >= 0, RAISES, LOWERS),
             error_x={"type": "data", "array": std[columns], "color": SPREAD, "thickness": 1.5, "width": 3},
-            customdata=np.array([escape_labels(shown_names), [f"{value:.3g}" for value in std[columns]]], object).T,
-            hovertemplate="%{customdata[0]}: %{x:+.3~r} ± %{customdata[1]} " + escape_label(unit) + "<extra></extra>",
+            customdata=np.array([escape_labels(shown_names), effects], object).T,
+            hovertemplate="%{customdata[0]}: %{customdata[1]} " + escape_label(unit) + "<extra></extra>",
         )
     )
     figure.update_xaxes(title=axis_title("effect", unit))
@@ -314,8 +317,9 @@ def unusual_values(names: Sequence[str], z: np.ndarray, texts: Sequence[str]) ->
             text=escape_labels([texts[column] for column in columns]),
             textposition="auto",
             textangle=0,
-            customdata=escape_labels(shown_names),
-            hovertemplate="%{customdata}: %{text}, %{x:+.1f} standard deviations from the median<extra></extra>",
+            customdata=np.array([escape_labels(shown_names), [fixed(value, 1, "+") for value in z[columns]]], object).T,
+            hovertemplate="%{customdata[0]}: %{text}, %{customdata[1]} standard deviations from the median"
+            "<extra></extra>",
         )
     )
     low, high = min([0.0, *z[columns]]), max([0.0, *z[columns]])

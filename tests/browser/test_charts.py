@@ -231,9 +231,10 @@ def test_the_title_of_a_histogram_is_whole_or_only_the_name_of_its_class(page: P
     panels = page.locator(".panel .title")
     expect(panels.first).to_be_visible()
     cut = panels.evaluate_all(
-        """titles => titles.flatMap(title => [...title.children].filter(({ offsetTop, scrollWidth, clientWidth }) =>
-            offsetTop - title.offsetTop < title.clientHeight && scrollWidth > clientWidth + 1))
-            .map(cut => cut.textContent)"""
+        """titles => titles.flatMap(title => [...title.children]
+            .filter((part) => part.offsetTop - title.offsetTop < title.clientHeight)
+            .filter((part) => part.scrollWidth > part.clientWidth + 1)
+            .map((part) => part.textContent))"""
     )
     assert cut == []
 
