@@ -57,14 +57,18 @@ function nameSidebar() {
 export default function ({ setTriggerValue }) {
   shortenHistory();
   const listening = new AbortController();
-  for (const listeners of [touching, goingBack(), skipping, menus]) {
+  for (const listeners of [touching, goingBack(), skipping, menus, { popstate: carryAddress }]) {
     for (const [kind, listener] of Object.entries(listeners)) {
       window.addEventListener(kind, listener, { capture: true, passive: true, signal: listening.signal });
     }
   }
   // A server that was started anew knows nothing of the page, and would pass over the first click on it: it draws the
   // page again before that.
-  const watching = [onReconnect(() => setTriggerValue("reconnected", true)), onNewPage(nameSidebar)];
+  const watching = [
+    onReconnect(() => setTriggerValue("reconnected", true)),
+    onNewPage(nameSidebar),
+    onNewPage(endArrival),
+  ];
   return () => {
     listening.abort();
     watching.forEach((each) => each.disconnect());
