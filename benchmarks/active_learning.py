@@ -107,8 +107,8 @@ class Network:
             variable.assign(value)
         for number, kernel in enumerate(self._network.trainable_variables[::2]):
             kernel.assign(self._initial(1000 * seed + number)(kernel.shape))
-        drawn = np.random.default_rng(seed).integers(len(labels), size=32 * self._steps)
-        self._network.fit(images[drawn], labels[drawn], batch_size=32, epochs=1, shuffle=False, verbose=0)
+        batch = np.random.default_rng(seed).integers(len(labels), size=32 * self._steps)
+        self._network.fit(images[batch], labels[batch], batch_size=32, epochs=1, shuffle=False, verbose=0)
 
     def passes(self, images: Array, seed: int) -> Array:
         """Return (T, N, C) float32 probabilities of (N, …) images, masks per pass."""
@@ -127,39 +127,39 @@ def learned(learner: Network, pool: Labelled, tests: Labelled, method: str, sett
         seed: of the first labels, the weights, the masks and the draws.
     """
     (images, labels), (test_images, test_labels) = pool, tests
-    known, found = first_labels(labels, setting.start, seed), []
+    known, accuracies = first_labels(labels, setting.start, seed), []
     for round_, _ in enumerate(setting.labels):
         now = 1000 * seed + round_
         learner.fit(images[known], labels[known], now)
         mean = learner.passes(test_images, now).mean(axis=0)
-        found.append(float((mean.argmax(axis=1) == test_labels).mean()))
+        accuracies.append(float((mean.argmax(axis=1) == test_labels).mean()))
         others = np.setdiff1d(np.arange(len(labels)), known)
         probs = learner.passes(images[others], now)
         known = np.concatenate([known, others[METHODS[method](probs, setting.batch, now)]])
-    return found
+    return accuracies
 
 
 def first_labels(labels: Array, count: int, seed: int) -> Array:
     """(count,) int64 numbers of examples, as many of each class."""
     generator, classes = np.random.default_rng(seed), np.unique(labels)
-    each = [generator.permutation(np.flatnonzero(labels == c))[: count // len(classes)] for c in classes]
-    return np.concatenate(each)
+    of_classes = [generator.permutation(np.flatnonzero(labels == c))[: count // len(classes)] for c in classes]
+    return np.concatenate(of_classes)
 
 
-def table(labels: Sequence[int], found: Mapping[str, Array]) -> str:
+def table(labels: Sequence[int], accuracies: Mapping[str, Array]) -> str:
     """A Markdown table.
 
     Args:
         labels: (R,) how many there are in each round.
-        found: (S, R) accuracies of each method, of S seeds.
+        accuracies: (S, R) of each method, of S seeds.
 
     Returns:
         A row every third round with the mean over the seeds and its standard error, and the labels until `TARGET`.
     """
-    lines = ["| labels | " + " | ".join(found) + " |", "|---|" + "---|" * len(found)]
+    lines = ["| labels | " + " | ".join(accuracies) + " |", "|---|" + "---|" * len(accuracies)]
     for at in sorted({*range(0, len(labels), 3), len(labels) - 1}):
-        lines.append(f"| {labels[at]} | " + " | ".join(_mean(each[:, at]) for each in found.values()) + " |")
-    reached = [_reached(labels, each.mean(axis=0)) for each in found.values()]
+        lines.append(f"| {labels[at]} | " + " | ".join(_mean(values[:, at]) for values in accuracies.values()) + " |")
+    reached = [_reached(labels, values.mean(axis=0)) for values in accuracies.values()]
     return "\n".join([*lines, f"| labels until {TARGET:.0%} | " + " | ".join(reached) + " |"])
 
 
@@ -173,12 +173,12 @@ def _reached(labels: Sequence[int], accuracy: Array) -> str:
     return str(labels[there[0]]) if len(there) else f"over {labels[-1]}"
 
 
-def figure(labels: Sequence[int], found: Mapping[str, Array]) -> go.Figure:
+def figure(labels: Sequence[int], accuracies: Mapping[str, Array]) -> go.Figure:
     """A line a method, of the mean over the seeds, with its standard error; arguments as of `table`."""
-    drawn = go.Figure()
-    for (name, values), colour in zip(found.items(), CLASSES, strict=False):
+    chart = go.Figure()
+    for (name, values), colour in zip(accuracies.items(), CLASSES, strict=False):
         error = values.std(axis=0) / np.sqrt(len(values))
-        drawn.add_scatter(
+        chart.add_scatter(
             x=list(labels),
             y=values.mean(axis=0),
             error_y={"array": error, "width": 2, "thickness": 1},
@@ -186,9 +186,9 @@ def figure(labels: Sequence[int], found: Mapping[str, Array]) -> go.Figure:
             line={"color": colour, "width": 2.5},
             name=name,
         )
-    drawn.update_xaxes(title="labels acquired")
-    drawn.update_yaxes(title="accuracy", tickformat=".0%")
-    return apply_layout(drawn, 480)
+    chart.update_xaxes(title="labels acquired")
+    chart.update_yaxes(title="accuracy", tickformat=".0%")
+    return apply_layout(chart, 480)
 
 
 def _first(data: DataSet, count: int) -> Labelled:
@@ -209,15 +209,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     train, test = read_mnist(options.data)
     pool, tests = _first(train, setting.pool), _first(test, setting.tests)
     learner = Network(setting.passes, setting.steps)
-    found: dict[str, Array] = {}
+    accuracies: dict[str, Array] = {}
     for name in METHODS:
-        each = []
+        curves = []
         for seed in range(setting.seeds):
-            each.append(learned(learner, pool, tests, name, setting, seed))
-            print(f"{name}, seed {seed}: {each[-1][-1]:.1%} with {setting.labels[-1]} labels", file=sys.stderr)
-        found[name] = np.array(each)
-    print(f"{setting}\n\n{table(setting.labels, found)}")
-    figure(setting.labels, found).write_html(options.figure, include_plotlyjs=True)
+            curves.append(learned(learner, pool, tests, name, setting, seed))
+            print(f"{name}, seed {seed}: {curves[-1][-1]:.1%} with {setting.labels[-1]} labels", file=sys.stderr)
+        accuracies[name] = np.array(curves)
+    print(f"{setting}\n\n{table(setting.labels, accuracies)}")
+    figure(setting.labels, accuracies).write_html(options.figure, include_plotlyjs=True)
 
 
 if __name__ == "__main__":

@@ -84,25 +84,25 @@ def charts_drawn(page: Page, count: int) -> None:
     )
 
 
-def timed(page: Page, act: Callable[[], None], drawn: str, *arguments: object, since: str = "any") -> float:
+def timed(page: Page, act: Callable[[], None], condition: str, *arguments: object, since: str = "any") -> float:
     """Seconds from what the browser hears of an act to the first frame in which nothing is greyed out and all is drawn.
 
     Args:
         page: where it is done.
         act: does it.
-        drawn: JavaScript of the arguments that tells whether what the act leads to is there.
+        condition: JavaScript of the arguments that tells whether what the act leads to is there.
         arguments: of that.
         since: the kind of event that the time runs from; the first one of the act, if it is not told.
     """
     page.evaluate("since => listen(since)", since)
     act()
-    found = page.wait_for_function(
+    seconds = page.wait_for_function(
         f"""arguments => heard() !== null && !document.querySelector("[data-stale=true]")
-            && ({drawn})(arguments) && performance.now() - heard()""",
+            && ({condition})(arguments) && performance.now() - heard()""",
         arg=list(arguments),
         polling="raf",
     )
-    return float(found.json_value()) / 1000
+    return float(seconds.json_value()) / 1000
 
 
 @dataclass(frozen=True)
@@ -122,21 +122,21 @@ class Answer:
     bytes: int
 
 
-def answered(page: Page, act: Callable[[], None], drawn: str, *arguments: object, since: str = "any") -> Answer:
+def answered(page: Page, act: Callable[[], None], condition: str, *arguments: object, since: str = "any") -> Answer:
     """How an act is answered; see `timed`."""
-    page.evaluate(f"([since, given]) => watch(since, {drawn}, given)", [since, list(arguments)])
+    page.evaluate(f"([since, given]) => watch(since, {condition}, given)", [since, list(arguments)])
     act()
-    found = page.wait_for_function("() => answered()").json_value()
+    answer = page.wait_for_function("() => answered()").json_value()
     page.wait_for_timeout(SILENCE)
     received = page.evaluate("received")
-    return Answer(found["seconds"], found["frames"], received["messages"], received["bytes"])
+    return Answer(answer["seconds"], answer["frames"], received["messages"], received["bytes"])
 
 
 def row_of_answers(name: str, answers: list[Answer], beside: list[Answer] | None = None) -> None:
     """Print one line of the table, and below it frames and messages."""
-    row(name, [each.seconds for each in answers], [each.seconds for each in beside] if beside else None)
+    row(name, [answer.seconds for answer in answers], [answer.seconds for answer in beside] if beside else None)
     frames, messages, size = (
-        statistics.median(getattr(each, of) for each in answers) for of in ("frames", "messages", "bytes")
+        statistics.median(getattr(answer, of) for answer in answers) for of in ("frames", "messages", "bytes")
     )
     print(f"{'':<8}{frames:.0f} frames, {messages:.0f} messages of {size / 1000:.0f} kB", flush=True)
 

@@ -87,17 +87,19 @@ def measure_aurocs(
     Returns:
         The AUROC by detector and set.
     """
-    known, *others = (observe(model, each, passes) for each in (images[::2], images[1::2], *sets.values()))
-    wrong = [predict(each) != truth for each, truth in ((known, labels[::2]), (others[0], labels[1::2]))]
+    known, *others = (observe(model, inputs, passes) for inputs in (images[::2], images[1::2], *sets.values()))
+    wrong = [predict(inputs) != truth for inputs, truth in ((known, labels[::2]), (others[0], labels[1::2]))]
     ends = {name: 1 if roc_auc_score(wrong[0], values) >= 0.5 else -1 for name, values in known["moments"].items()}
     fitted = fit_detectors(known, labels[::2])
     (own, *foreign) = (
-        each["scores"] | {name: ends[name] * values for name, values in each["moments"].items()} | fitted(each)
-        for each in others
+        features["scores"]
+        | {name: ends[name] * values for name, values in features["moments"].items()}
+        | fitted(features)
+        for features in others
     )
     return {
         detector: {
-            **{name: _auroc(own[detector], each[detector]) for name, each in zip(sets, foreign, strict=True)},
+            **{name: _auroc(own[detector], values[detector]) for name, values in zip(sets, foreign, strict=True)},
             MISTAKES: float(roc_auc_score(wrong[1], own[detector])),
         }
         for detector in own
@@ -163,9 +165,9 @@ def compute_moment(moment: Callable[[Array], Array], values: Array, of_normal: f
     """
     values = values.astype(np.float64)
     varies = values.std(axis=0) > FLAT
-    found = np.full(values.shape[1], float(of_normal))
-    found[varies] = moment(values[:, varies])
-    return found
+    moments = np.full(values.shape[1], float(of_normal))
+    moments[varies] = moment(values[:, varies])
+    return moments
 
 
 def compute_bimodality(values: Array) -> Array:

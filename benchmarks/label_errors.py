@@ -44,9 +44,9 @@ def main() -> None:
     for examples in SIZES:
         for strength in STRENGTHS:
             for share in CHANGED:
-                found = [simulate(examples, share, strength, seed) for seed in range(draws)]
-                accuracy, changed, estimated = (np.mean([each[at] for each in found]) for at in range(3))
-                held = np.mean([each[3] for each in found])
+                outcomes = [simulate(examples, share, strength, seed) for seed in range(draws)]
+                accuracy, changed, estimated = (np.mean([outcome[at] for outcome in outcomes]) for at in range(3))
+                held = np.mean([outcome[3] for outcome in outcomes])
                 print(f"| {examples:,} | {accuracy:.1%} | {changed:,.0f} | {estimated:,.0f} | {held:.0%} |", flush=True)
 
 
@@ -110,8 +110,13 @@ def simulate(examples: int, share: float, strength: float, seed: int) -> tuple[f
     true = (probs.cumsum(axis=1) > random.random((examples, 1))).argmax(axis=1)
     labels = change_labels(true, random.binomial(examples, share), CLASSES, random)
     of_given = (1 - share) * probs + share / (CLASSES - 1) * (1 - probs)  # as a model learns from such labels
-    found, changed = estimate_label_errors(of_given, labels), int((labels != true).sum())
-    return float((probs.argmax(axis=1) == true).mean()), changed, found.value, found.low <= changed <= found.high
+    estimate, changed = estimate_label_errors(of_given, labels), int((labels != true).sum())
+    return (
+        float((probs.argmax(axis=1) == true).mean()),
+        changed,
+        estimate.value,
+        estimate.low <= changed <= estimate.high,
+    )
 
 
 def change_labels(labels: Array, count: int, classes: int, random: np.random.Generator) -> Array:
@@ -121,9 +126,9 @@ def change_labels(labels: Array, count: int, classes: int, random: np.random.Gen
     return changed
 
 
-def format_count(found: Interval) -> str:
+def format_count(interval: Interval) -> str:
     """Write a number and the ends of its interval, as whole numbers."""
-    return found.format(lambda value: f"{value:,.0f}")
+    return interval.format(lambda value: f"{value:,.0f}")
 
 
 if __name__ == "__main__":

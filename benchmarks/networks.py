@@ -98,7 +98,7 @@ def wide_table() -> keras.Model:
     return _classifier(
         keras.Input((200,)),
         layers.GaussianNoise(0.1),
-        *(each for _ in range(3) for each in (layers.Dense(1024, activation="relu"), layers.Dropout(0.3))),
+        *(layer for _ in range(3) for layer in (layers.Dense(1024, activation="relu"), layers.Dropout(0.3))),
     )
 
 
@@ -130,7 +130,7 @@ def table() -> keras.Model:
     return _classifier(
         keras.Input((40,)),
         layers.GaussianNoise(0.1),
-        *(each for _ in range(3) for each in (layers.Dense(128, activation="relu"), layers.Dropout(0.3))),
+        *(layer for _ in range(3) for layer in (layers.Dense(128, activation="relu"), layers.Dropout(0.3))),
     )
 
 
@@ -138,7 +138,7 @@ def blocks() -> keras.Model:
     """Pairs of convolutions with pooling, and dropout behind each pair, as in many courses."""
     return _classifier(
         keras.Input((32, 32, 3)),
-        *(each for filters in (32, 64, 128) for each in _pair(filters)),
+        *(layer for filters in (32, 64, 128) for layer in _pair(filters)),
         layers.Flatten(),
         layers.Dense(128, activation="relu"),
         layers.Dropout(0.5),

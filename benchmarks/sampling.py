@@ -176,8 +176,8 @@ def print_reference(options: argparse.Namespace) -> None:
     for name, took in rows.items():
         of_clock = f"{took['wall']:8.1f} s{loop['wall'] / took['wall']:11.1f}×{took['wall'] / dense['wall']:13.2f}×"
         print(f"  {name:<30}{of_clock}{took['cpu']:12.1f} s{loop['cpu'] / took['cpu']:11.1f}×")
-    for masks, found in singles.items():
-        median = 1000 * statistics.median(each["wall"] for each in found)
+    for masks, measurements in singles.items():
+        median = 1000 * statistics.median(measurement["wall"] for measurement in measurements)
         print(f"  one image, {options.passes} passes, warm, {masks}: {median:.1f} ms, the median of 20")
     print(f"  peak memory of the two jobs, with TensorFlow and the images: {_memory(memory)}")
 
@@ -187,12 +187,12 @@ def print_stages(options: argparse.Namespace) -> None:
     with Process(options, cores=1) as process:
         for masks in MODES:  # once before, with what TensorFlow does at first
             process("stages", examples=256, passes=options.passes, masks=masks)
-        found = {m: process("stages", examples=options.images, passes=options.passes, masks=m) for m in MODES}
+        stages = {m: process("stages", examples=options.images, passes=options.passes, masks=m) for m in MODES}
     print(f"seconds of one core, {options.images:,} images × {options.passes} passes, the model prepared")
     print(f"{'':32}" + "".join(f"{masks:>14}" for masks in MODES))
-    for stage in found[MODES[0]]:
-        print(f"  {stage:<30}" + "".join(f"{found[masks][stage]:12.2f} s" for masks in MODES))
-    print(f"  {'all':<30}" + "".join(f"{sum(found[masks].values()):12.2f} s" for masks in MODES))
+    for stage in stages[MODES[0]]:
+        print(f"  {stage:<30}" + "".join(f"{stages[masks][stage]:12.2f} s" for masks in MODES))
+    print(f"  {'all':<30}" + "".join(f"{sum(stages[masks].values()):12.2f} s" for masks in MODES))
 
 
 def print_product(options: argparse.Namespace) -> None:
@@ -217,7 +217,7 @@ def print_passes(options: argparse.Namespace) -> None:
     with Process(options) as process:
         for passes in SOME_PASSES:
             took = (_sampled(process, examples, passes, "per_pass", product=product) for product in PRODUCTS)
-            print(f"{passes:8,}" + "".join(f"{each:14.2f} s" for each in took))
+            print(f"{passes:8,}" + "".join(f"{seconds:14.2f} s" for seconds in took))
 
 
 def print_images(options: argparse.Namespace) -> None:
@@ -239,7 +239,7 @@ def print_threads(options: argparse.Namespace) -> None:
     for cores in range(1, 1 + min(2, len(os.sched_getaffinity(0)))):
         with Process(options, cores=cores) as process:
             took = (_sampled(process, examples, options.passes, masks) for masks in MODES)
-            print(f"{cores:8}" + "".join(f"{each:14.2f} s" for each in took))
+            print(f"{cores:8}" + "".join(f"{seconds:14.2f} s" for seconds in took))
 
 
 def print_networks(options: argparse.Namespace) -> None:
@@ -253,9 +253,9 @@ def print_networks(options: argparse.Namespace) -> None:
             loop /= network["loop_passes"]
             prepared, line = [], ""
             for masks in MODES:
-                found = process("sample", network=name, **_size(network), masks=masks, options={})
-                prepared.append(found["prepared"])
-                took = (found["wall"] - found["prepared"]) / network["passes"]
+                measured = process("sample", network=name, **_size(network), masks=masks, options={})
+                prepared.append(measured["prepared"])
+                took = (measured["wall"] - measured["prepared"]) / network["passes"]
                 line += f"{1000 * took:9.1f} ms{loop / took:6.1f}×"
             print(
                 f"  {network['name']:<50}{network['examples']:8,}{min(prepared):11.1f} s{1000 * loop:9.1f} ms{line}",
@@ -277,10 +277,10 @@ def print_compiling(options: argparse.Namespace) -> None:
                 given = {"compiler": compiler, "product": chosen["product"]}
                 first = process("sample", **job, options=given)
                 warm = (process("sample", **job, options=given, whole=False) for _ in range(3))
-                spent.append(min(each["cpu"] for each in list(warm)[1:]))
+                spent.append(min(measurement["cpu"] for measurement in list(warm)[1:]))
                 line += f"{spent[-1]:10.2f} s{first['prepared cpu']:8.1f} s"
-            shown = f"{job['examples']:8,}{job['passes']:8,}{line}{spent[0] / spent[1]:7.2f}×  {chosen['compiler']}"
-            print(f"  {network['name']:<50}{shown}", flush=True)
+            figures = f"{job['examples']:8,}{job['passes']:8,}{line}{spent[0] / spent[1]:7.2f}×  {chosen['compiler']}"
+            print(f"  {network['name']:<50}{figures}", flush=True)
 
 
 def print_against(options: argparse.Namespace, other: Path) -> None:
@@ -312,13 +312,13 @@ def _jobs_against(options: argparse.Namespace, process: Process) -> Iterator[tup
 def _print_turns(name: str, turns: Sequence[dict[str, dict[str, float]]]) -> None:
     ratios = {clock: [turn["that"][clock] / turn["this"][clock] for turn in turns] for clock in ("wall", "cpu")}
     that, this = (statistics.median(turn[version]["wall"] for turn in turns) for version in ("that", "this"))
-    each = " ".join(f"{ratio:.2f}" for ratio in ratios["wall"])
+    each_turn = " ".join(f"{ratio:.2f}" for ratio in ratios["wall"])
     wall, processors = (statistics.median(ratios[clock]) for clock in ("wall", "cpu"))
-    print(f"  {name:<44}{that:7.2f} s{this:7.2f} s{wall:7.2f}×{processors:12.2f}×  {each}", flush=True)
+    print(f"  {name:<44}{that:7.2f} s{this:7.2f} s{wall:7.2f}×{processors:12.2f}×  {each_turn}", flush=True)
 
 
-def _memory(found: dict[str, int]) -> str:
-    return f"{found['all'] / 1e9:.2f} GB, of which without mapped files {found['own'] / 1e9:.2f} GB"
+def _memory(peak: dict[str, int]) -> str:
+    return f"{peak['all'] / 1e9:.2f} GB, of which without mapped files {peak['own'] / 1e9:.2f} GB"
 
 
 def _times(took: dict[str, float], factor: float) -> dict[str, float]:
@@ -330,7 +330,7 @@ def _networks(options: argparse.Namespace, process: Process) -> dict[str, Any]:
     there = process("networks")
     if unknown := set(options.networks or ()) - there.keys():
         raise SystemExit(f"There is no network {', '.join(sorted(unknown))}. There are {', '.join(there)}.")
-    return {name: each for name, each in there.items() if name in (options.networks or there)}
+    return {name: network for name, network in there.items() if name in (options.networks or there)}
 
 
 def _how(options: argparse.Namespace, masks: str) -> dict[str, Any]:

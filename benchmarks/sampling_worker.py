@@ -56,8 +56,8 @@ class Worker:
 
     def networks(self) -> dict[str, Any]:
         """Name the networks besides the reference network."""
-        kept = ("name", "examples", "passes", "loop_passes")
-        return {name: {key: getattr(each, key) for key in kept} for name, each in NETWORKS.items()}
+        names = ("name", "examples", "passes", "loop_passes")
+        return {name: {key: getattr(network, key) for key in names} for name, network in NETWORKS.items()}
 
     def sample(
         self, network: str, examples: int, passes: int, masks: Masks, options: dict[str, Any], whole: bool = True

@@ -122,9 +122,9 @@ def workers(run: Run, count: int, passes: int, tries: int) -> bool:
             for name, scheduler in WAYS.items():
                 out = Path(folder) / f"{number}-{scheduler or 'plain'}"
                 rates[name].append(rate(sampler, examples, out, passes, scheduler))
-                found = files(out)
-                first = first or found
-                if found != first:
+                now = files(out)
+                first = first or now
+                if now != first:
                     print(f"{name}: other bits", file=sys.stderr)
                     return False
     plain = statistics.median(rates[next(iter(WAYS))])
@@ -174,40 +174,41 @@ def sizes(run: Run, counts: list[int], passes: int, folder: Path) -> None:
     """Print what runs of that many examples take, and what is estimated from the largest ones."""
     print("\n| examples | passes | seconds | peak memory | bytes an example | files | manifest |")
     print("|---|---|---|---|---|---|---|")
-    made: list[Made] = []
+    measurements: list[Made] = []
     jobs = [(min(counts), run.passes), *((count, passes) for count in counts)]
-    for count, each in jobs:
+    for count, workers in jobs:
         data = examples_file(run, folder / f"examples-{count}.npy", count)
-        found = sampled(run, data, folder / f"passes-{count}-{each}" / "run", each)
-        if each == passes:
-            made.append(found)
+        measurement = sampled(run, data, folder / f"passes-{count}-{workers}" / "run", workers)
+        if workers == passes:
+            measurements.append(measurement)
         print(
-            f"| {count:,} | {each} | {found.seconds:,.0f} | {found.peak / MB:,.0f} MB "
-            f"| {found.bytes / count:,.0f} | {len(found.run.manifest.files):,} | {found.of_manifest / MB:.2f} MB |",
+            f"| {count:,} | {workers} | {measurement.seconds:,.0f} | {measurement.peak / MB:,.0f} MB "
+            f"| {measurement.bytes / count:,.0f} | {len(measurement.run.manifest.files):,} "
+            f"| {measurement.of_manifest / MB:.2f} MB |",
             flush=True,
         )
         data.unlink()
-    if len(made) > 1:
-        estimates(made, passes)
+    if len(measurements) > 1:
+        estimates(measurements, passes)
 
 
-def estimates(made: list[Made], passes: int) -> None:
+def estimates(measurements: list[Made], passes: int) -> None:
     """Print what more examples would take: in proportion to what the last step of the sizes added."""
     print(f"\nEstimated of the same model with {passes} passes:")
     print("\n| examples | on disk | " + " | ".join(f"{count} such machines" for count in MACHINES), end=" |\n")
     print("|---|---|" + "---|" * len(MACHINES))
-    seconds, size = (slope(made, name) for name in ("seconds", "bytes"))
+    seconds, size = (slope(measurements, name) for name in ("seconds", "bytes"))
     for count in WANTED:
         hours = [f"{count * seconds / among / 3600:,.1f} h" for among in MACHINES]
         print(f"| {count:,} | {count * size / GB:,.0f} GB | {' | '.join(hours)} |")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     print("\n| what ends first | at so many examples |\n|---|---|")
-    of_manifest = made[-1].of_manifest / made[-1].count
+    of_manifest = measurements[-1].of_manifest / measurements[-1].count
     ends = {
-        f"the memory of the first machine, {memory / GB:.0f} GB": memory / slope(made, "peak"),
+        f"the memory of the first machine, {memory / GB:.0f} GB": memory / slope(measurements, "peak"),
         f"the manifest, of at most {MAX_MANIFEST_BYTES / MB:.0f} MB": MAX_MANIFEST_BYTES / of_manifest,
     }
-    for what, most in sorted(ends.items(), key=lambda each: each[1]):
+    for what, most in sorted(ends.items(), key=lambda end: end[1]):
         print(f"| {what} | {most / 1e6:,.0f} million |")
 
 
@@ -251,11 +252,12 @@ def questions(run: Run, count: int, path: Path) -> None:
             "pyarrow": lambda filters=filters: by_pyarrow(path, filters),
             "duckdb": lambda condition=condition: by_duckdb(path, condition),
         }
-        found, seconds = zip(*(median_of(way) for way in ways.values()), strict=True)
-        if any(not np.array_equal(found[0], other) for other in found):
+        results, seconds = zip(*(median_of(way) for way in ways.values()), strict=True)
+        if any(not np.array_equal(results[0], other) for other in results):
             raise SystemExit(f"{words}: the ways do not agree")
         print(
-            f"| {words} | {len(found[0]):,} | {' | '.join(f'{1000 * each:,.0f} ms' for each in seconds)} |", flush=True
+            f"| {words} | {len(results[0]):,} | {' | '.join(f'{1000 * median:,.0f} ms' for median in seconds)} |",
+            flush=True,
         )
 
 
@@ -272,10 +274,10 @@ def by_pyarrow(path: Path, filters: Filters) -> np.ndarray:
         condition &= ~field("correct")
     if filters.label:
         condition &= field("label").isin(filters.label)
-    for each in filters.ranges:
-        condition &= field(each.name) >= each.low
-    found = pyarrow.dataset.dataset(path).to_table(columns=["example", RANKED_BY], filter=condition)
-    return found.sort_by([(RANKED_BY, "descending")])["example"].to_numpy()
+    for column in filters.ranges:
+        condition &= field(column.name) >= column.low
+    rows = pyarrow.dataset.dataset(path).to_table(columns=["example", RANKED_BY], filter=condition)
+    return rows.sort_by([(RANKED_BY, "descending")])["example"].to_numpy()
 
 
 def by_duckdb(path: Path, condition: str) -> np.ndarray:
@@ -286,12 +288,12 @@ def by_duckdb(path: Path, condition: str) -> np.ndarray:
 
 def median_of(way: Callable[[], np.ndarray]) -> tuple[np.ndarray, float]:
     """Return its result, and the median of its seconds."""
-    found, seconds = way(), []
+    result, seconds = way(), []
     for _ in range(TRIES):
         started = time.perf_counter()
         way()
         seconds.append(time.perf_counter() - started)
-    return found, statistics.median(seconds)
+    return result, statistics.median(seconds)
 
 
 def verdict(run: Run, path: Path) -> None:
@@ -316,14 +318,14 @@ def verdict(run: Run, path: Path) -> None:
     judged = open_run(path)
     known = main_predictors(judged)
     lap("ensemble and deterministic model are read")
-    found = calibration(known)
-    calibration_sentences(found)
+    calibrated = calibration(known)
+    calibration_sentences(calibrated)
     lap("the verdict stands")
     plot.reliability(judged, known)
     lap("reliability diagram")
     others = other_predictors(judged)
     lap("single passes are read, temperatures fitted")
-    add_predictors(found, others)
+    add_predictors(calibrated, others)
     lap("all figures stand")
 
 

@@ -75,10 +75,10 @@ def print_false(title: str, cases: Sequence[tuple[str, int, Once]], draws: int) 
 def print_planted(options: argparse.Namespace) -> bool:
     """Print how often a slice that is worse is found first; whether the bound holds."""
     print("| what is worse, of 10,000 examples | found first in |\n|---|---|")
-    found = [rate(options.planted, is_first, 10_000, once, key) for _, once, key in PLANTED]
-    for (name, _, _), share in zip(PLANTED, found, strict=True):
+    shares = [rate(options.planted, is_first, 10_000, once, key) for _, once, key in PLANTED]
+    for (name, _, _), share in zip(PLANTED, shares, strict=True):
         print(f"| {name} | {share:.0%} |")
-    return min(found) >= FOUND
+    return min(shares) >= FOUND
 
 
 def print_times(_options: argparse.Namespace) -> bool:
@@ -92,14 +92,14 @@ def print_times(_options: argparse.Namespace) -> bool:
 
 def rate(draws: int, once: Callable[..., ScanResult | bool], *given: object) -> float:
     """The share of the draws in which any slice is named, or something is true."""
-    found = [once(np.random.default_rng(seed), *given) for seed in range(draws)]
-    return float(np.mean([bool(each.slices) if isinstance(each, ScanResult) else each for each in found]))
+    results = [once(np.random.default_rng(seed), *given) for seed in range(draws)]
+    return float(np.mean([bool(result.slices) if isinstance(result, ScanResult) else result for result in results]))
 
 
 def is_first(random: Random, examples: int, once: Once, key: Key) -> bool:
     """Whether a slice is the first that is found."""
-    found = once(random, examples).slices
-    return bool(found) and found[0].key == key
+    slices = once(random, examples).slices
+    return bool(slices) and slices[0].key == key
 
 
 def draw_columns(random: Random, examples: int) -> dict[str, Array]:
@@ -109,8 +109,8 @@ def draw_columns(random: Random, examples: int) -> dict[str, Array]:
 
 def within(columns: Columns, key: Key) -> Array:
     """(N,) bool, the examples of a slice."""
-    found: Array = np.logical_and.reduce([columns[name] == group for name, group in key])
-    return found
+    mask: Array = np.logical_and.reduce([columns[name] == group for name, group in key])
+    return mask
 
 
 def scan(
@@ -123,7 +123,7 @@ def scan(
 def both(results: Mapping[str, ScanResult]) -> ScanResult:
     """The slices of all scans."""
     first, *others = results.values()
-    return ScanResult(sum((each.slices for each in others), first.slices), first.threshold, first.count)
+    return ScanResult(sum((scan.slices for scan in others), first.slices), first.threshold, first.count)
 
 
 def scan_classes(
@@ -167,8 +167,8 @@ def in_groups(constant: int) -> Once:
 
 def behind(random: Random, examples: int) -> ScanResult:
     """What is named beside a site with 30% of mistakes, where there are 5% elsewhere."""
-    found = planted_mistakes(SITE, 0.05, 0.3)(random, examples)
-    return replace(found, slices=tuple(each for each in found.slices if each.key != SITE))
+    scan = planted_mistakes(SITE, 0.05, 0.3)(random, examples)
+    return replace(scan, slices=tuple(slice_ for slice_ in scan.slices if slice_.key != SITE))
 
 
 def hard_site(random: Random, examples: int) -> ScanResult:
@@ -272,8 +272,8 @@ def measure_time(examples: int) -> tuple[int, float]:
     columns = {str(column): random.integers(6 + column % 2, size=examples) for column in range(10)}
     confidence = confidences(random, examples, 0.1)
     started = time.process_time()
-    found = scan_classes(columns, random.random(examples) >= confidence, confidence)
-    return found["mistakes"].count, time.process_time() - started
+    scans = scan_classes(columns, random.random(examples) >= confidence, confidence)
+    return scans["mistakes"].count, time.process_time() - started
 
 
 NOTHING: list[tuple[str, int, Once]] = [

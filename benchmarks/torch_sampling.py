@@ -153,9 +153,9 @@ def run_network(network: Network, turns: int, count: int) -> Sequence[str]:
     loops, ours = [], []
     for _ in range(turns):
         batches = [measure(partial(pass_by_torch, looped, examples, batch)) for batch in BATCHES]
-        loops.append([each * PASSES / LOOP_PASSES for each in min(batches)])
+        loops.append([seconds * PASSES / LOOP_PASSES for seconds in min(batches)])
         ours.append(measure(lambda: sampler.sample(examples, passes=PASSES)))
-    loop, own = ([statistics.median(each) for each in zip(*times, strict=True)] for times in (loops, ours))
+    loop, own = ([statistics.median(seconds) for seconds in zip(*times, strict=True)] for times in (loops, ours))
     return (
         network.name,
         f"{count:,}",

@@ -109,7 +109,7 @@ class Report:
 
     def print_false(
         self,
-        said: str,
+        statement: str,
         rates: list[list[Array]],
         columns: Sequence[str] = OF_CLASSES,
         *,
@@ -122,12 +122,12 @@ class Report:
         """
         most = stats.binom.isf(CHANCE, self.draws, bound) / self.draws
         promise = f": at most {bound:.1%}, {most:.1%} by chance" if bound < 1 else ""
-        print(f"\n{said}{promise}.\n\n| examples | {' | '.join(columns)} |")
+        print(f"\n{statement}{promise}.\n\n| examples | {' | '.join(columns)} |")
         print("|---" * (1 + len(columns)) + "|")
         for examples, row in zip(sizes, rates, strict=False):
-            print(f"| {examples:,} | {' | '.join(f'{each:.1%}' for each in row)} |", flush=True)
+            print(f"| {examples:,} | {' | '.join(f'{share:.1%}' for share in row)} |", flush=True)
         highest = [f"{max(row):.1%}" for row in rates] + ["–"] * (len(sizes) - len(rates))
-        self.false.setdefault(sizes, []).append(f"| {said} | {' | '.join(highest)} |")
+        self.false.setdefault(sizes, []).append(f"| {statement} | {' | '.join(highest)} |")
         self.holds &= bool(np.max(rates) <= most)
 
     def print_found(self, rates: dict[str, Array]) -> None:
@@ -155,14 +155,14 @@ def calibration(report: Report) -> None:
         [np.array([rate(report.draws, judged, examples, mean, *case) for case in cases]) for mean in CONFIDENCES]
         for examples in SIZES
     ]
-    false = [[each[:2, 0].max() for each in row] for row in cells]  # only the first two cases are calibrated
+    false = [[cell[:2, 0].max() for cell in row] for row in cells]  # only the first two cases are calibrated
     report.print_false("a calibrated model is called over- or under-confident", false)
     for at, name in enumerate(("confidence − accuracy", "the NLL", "the Brier score"), 1):
-        missed = [[each[:, at].max() for each in row] for row in cells]
+        missed = [[cell[:, at].max() for cell in row] for row in cells]
         report.print_false(f"the interval of {name} leaves it out", missed, bound=MISSED)
-    found = {f"{how} is 5 points too high": rate(report.draws, true_overconfidence, at) for at, how in CONFIDENT}
-    found["confidences are 10 points too low in places, as much too high in others"] = rate(report.draws, true_places)
-    report.print_found(found)
+    shares = {f"{how} is 5 points too high": rate(report.draws, true_overconfidence, at) for at, how in CONFIDENT}
+    shares["confidences are 10 points too low in places, as much too high in others"] = rate(report.draws, true_places)
+    report.print_found(shares)
 
 
 def coverage(report: Report) -> None:
@@ -176,9 +176,9 @@ def coverage(report: Report) -> None:
         ]
         for examples in SIZES
     ]
-    false = [[each[0, 0] for each in row] for row in cells]
+    false = [[cell[0, 0] for cell in row] for row in cells]
     report.print_false("true prediction intervals are called too narrow or too wide", false, columns)
-    missed = [[each[:, 1].max() for each in row] for row in cells]
+    missed = [[cell[:, 1].max() for cell in row] for row in cells]
     report.print_false(
         "the interval of the share of labels that they hold leaves it out", missed, columns, bound=MISSED
     )
@@ -191,16 +191,16 @@ def comparison(report: Report) -> None:
         [rate(report.draws, false_differences, examples, mean) for mean in (*CONFIDENCES, None)]
         for examples in report.compared
     ]
-    for said, bound, of in (
+    for statement, bound, of in (
         ("by any one measure", FALSE, slice(-2)),
         ("in any row of the table", 1.0, slice(-2, -1)),
         ("in the sentence", FALSE, slice(-1, None)),
     ):
-        rates = [[each[of].max() for each in row] for row in cells]
-        said = f"two exchangeable runs over the same examples differ, {said}"
-        report.print_false(said, rates, WITH_REGRESSION, bound=bound, sizes=report.compared)
-    found = rate(report.draws, true_differences)
-    report.print_found({f"over the same examples, {name}": share for name, share in zip(WORSE, found, strict=True)})
+        rates = [[cell[of].max() for cell in row] for row in cells]
+        statement = f"two exchangeable runs over the same examples differ, {statement}"
+        report.print_false(statement, rates, WITH_REGRESSION, bound=bound, sizes=report.compared)
+    shares = rate(report.draws, true_differences)
+    report.print_found({f"over the same examples, {name}": share for name, share in zip(WORSE, shares, strict=True)})
 
 
 def groups(report: Report) -> None:
@@ -208,21 +208,21 @@ def groups(report: Report) -> None:
     cells = [[rate(report.draws, judged_in_groups, examples, mean) for mean in CONFIDENCES] for examples in IN_GROUPS]
 
     def at(place: int) -> list[list[Array]]:
-        return [[each[place] for each in row] for row in cells]
+        return [[cell[place] for cell in row] for row in cells]
 
-    said = "in groups of ten, a calibrated model is called over- or under-confident"
-    report.print_false(said, at(0), sizes=IN_GROUPS)
+    statement = "in groups of ten, a calibrated model is called over- or under-confident"
+    report.print_false(statement, at(0), sizes=IN_GROUPS)
     for place, name in enumerate(("confidence − accuracy", "the NLL", "the Brier score"), 1):
         missed = f"in groups of ten, the interval of {name} leaves it out"
         report.print_false(missed, at(place), bound=MISSED, sizes=IN_GROUPS)
     report.print_false("in groups of ten, a guarantee is false", at(4), sizes=IN_GROUPS)
     rates = [[rate(report.draws, false_group_differences, n, mean).max() for mean in CONFIDENCES] for n in IN_GROUPS]
-    said = "in groups of ten, two exchangeable runs over the same examples differ, by any one measure"
-    report.print_false(said, rates, sizes=IN_GROUPS)
+    statement = "in groups of ten, two exchangeable runs over the same examples differ, by any one measure"
+    report.print_false(statement, rates, sizes=IN_GROUPS)
     print("\nWhere groups of ten are taken as independent, of 1,000 examples:\n\n| | said |\n|---|---|")
     row = cells[IN_GROUPS.index(1_000)]
     for place, name in ((5, "a calibrated model is called over- or under-confident"), (6, "a guarantee is false")):
-        print(f"| {name} | {max(each[place] for each in row):.1%} |", flush=True)
+        print(f"| {name} | {max(cell[place] for cell in row):.1%} |", flush=True)
 
 
 def difference(report: Report) -> None:
@@ -235,12 +235,12 @@ def difference(report: Report) -> None:
         for examples in report.compared
     ]
     for at, measure in enumerate(DIFFERENCES):
-        for said, bound, column in (
+        for statement, bound, column in (
             (f"the interval of the difference of {measure} leaves it out", MISSED, at),
             (f"a model passes whose {measure} is worse by more than the gate's number", PASSED, len(DIFFERENCES) + at),
         ):
-            rates = [[each[column] for each in row] for row in cells]
-            report.print_false(said, rates, list(CHANGED), bound=bound, sizes=report.compared)
+            rates = [[cell[column] for cell in row] for row in cells]
+            report.print_false(statement, rates, list(CHANGED), bound=bound, sizes=report.compared)
 
 
 def ranking(report: Report) -> None:
@@ -260,7 +260,7 @@ def story(report: Report) -> None:
 def costs(report: Report) -> None:
     """What the cheapest threshold saves, where a look costs what it finds."""
     cells = [[rate(report.draws, false_saving, examples, mean) for mean in CONFIDENCES] for examples in SIZES]
-    false, missed = ([[each[at] for each in row] for row in cells] for at in range(2))
+    false, missed = ([[cell[at] for cell in row] for row in cells] for at in range(2))
     report.print_false("a score that knows nothing saves at break-even", false)
     report.print_false("the interval of what it saves leaves it out", missed, bound=MISSED)
     report.print_found({"max probability saves at break-even": rate(report.draws, true_saving)})
@@ -280,11 +280,11 @@ def temperature(report: Report) -> None:
         for examples in SMALLER
     ]
     columns = [f"{name}, {how}" for name in OF_CLASSES for how in ("all alike", "varied")]
-    false = [[each[0] for each in row] for row in cells]
+    false = [[cell[0] for cell in row] for row in cells]
     report.print_false(
         "no miscalibration is found, and what is left open leaves out a temperature of 1.5", false, columns
     )
-    most = max(each[1] for row in cells for each in row)
+    most = max(cell[1] for row in cells for cell in row)
     print(f"\nNo miscalibration is found in up to {most:.1%} of the draws.")
 
 
@@ -292,7 +292,7 @@ def areas(report: Report) -> None:
     """The intervals of AURC, E-AURC, AUGRC and AUROC."""
     rates = [[rate(report.draws, missed_areas, examples, mean) for mean in CONFIDENCES] for examples in SMALLER]
     for at, name in enumerate(("AURC", "E-AURC", "AUGRC", "AUROC")):
-        missed = [[each[at] for each in row] for row in rates]
+        missed = [[cell[at] for cell in row] for row in rates]
         report.print_false(f"the interval of the {name} leaves it out", missed, bound=MISSED)
 
 
@@ -307,8 +307,8 @@ def ood(report: Report) -> None:
     rates = [[rate(report.draws, false_shift, examples, count) for count in CALIBRATING] for examples in SMALLER]
     columns = [f"calibrated on {count}" for count in CALIBRATING]
     report.print_false("more of the run's own examples are stopped than chance explains", rates, columns)
-    found = rate(report.draws, true_shift)
-    report.print_found({"examples of which 15% should be stopped": found})
+    shares = rate(report.draws, true_shift)
+    report.print_found({"examples of which 15% should be stopped": shares})
 
 
 def unlabelled(report: Report) -> None:
@@ -376,10 +376,10 @@ def judged(random: Random, examples: int, mean: float, varied: bool, temperature
     every = pool(mean, varied)
     probs = every[random.integers(POOL, size=examples)]
     truth = apply_temperature(probs, temperature)
-    words, found = on_calibration(random, probs, truth)
+    words, figures = on_calibration(random, probs, truth)
     over = (probs.max(axis=1) - np.take_along_axis(truth, probs.argmax(axis=1)[:, None], axis=1)[:, 0]).mean()
     true = over, *expected_scores(mean, varied, temperature)
-    pairs = zip((found["overconfidence"], found["nll"], found["brier"]), true, strict=True)
+    pairs = zip((figures["overconfidence"], figures["nll"], figures["brier"]), true, strict=True)
     return ["-confident" in words, *(misses(*pair) for pair in pairs)]
 
 
@@ -404,13 +404,13 @@ def judged_in_groups(random: Random, examples: int, mean: float) -> list[bool]:
     terms = calibration_terms(probs, (~correct).astype(int))
     expected, wanted = (0.0, *expected_scores(mean, True, 1)), (1 + mean) / 2
     verdicts, missed, false = [], [], []
-    for each in (members, None):
-        found = calibrated({"ensemble": terms}, groups=each, resamples=RESAMPLES)
-        verdicts.append("-confident" in calibration_sentences(found)[0])
-        figures = found.figures["ensemble"]
+    for groups in (members, None):
+        measured = calibrated({"ensemble": terms}, groups=groups, resamples=RESAMPLES)
+        verdicts.append("-confident" in calibration_sentences(measured)[0])
+        figures = measured.figures["ensemble"]
         intervals = figures["overconfidence"], figures["nll"], figures["brier"]
         missed.append([misses(*pair) for pair in zip(intervals, expected, strict=True)])
-        given = guarantee_accuracy(Ranking(-confidence, correct, each), wanted) if examples > GROUP else None
+        given = guarantee_accuracy(Ranking(-confidence, correct, groups), wanted) if examples > GROUP else None
         false.append(given is not None and bool(true[true > -given.threshold].mean() < wanted))
     return [verdicts[0], *missed[0], false[0], verdicts[1], false[1]]
 
@@ -433,8 +433,8 @@ def estimated_accuracy(random: Random, examples: int, mean: float, temperature: 
     truth = 0.5 + shrunk * (apply_temperature(probs, temperature) - 0.5)
     labels = (random.random(len(probs)) > truth[:, 0]).astype(int)
     old, new = slice(examples), slice(examples, None)
-    found = estimate_accuracy(probs[old], labels[old], probs[new])
-    return misses(found.accuracy, (probs[new].argmax(axis=1) == labels[new]).mean())
+    estimate = estimate_accuracy(probs[old], labels[old], probs[new])
+    return misses(estimate.accuracy, (probs[new].argmax(axis=1) == labels[new]).mean())
 
 
 @cache
@@ -450,13 +450,13 @@ def expected_scores(mean: float, varied: bool, temperature: float) -> Array:
 def on_calibration(random: Random, probs: Array, truth: Array) -> tuple[str, Mapping[str, Interval]]:
     """The verdict on (N, 2) probabilities with labels drawn from those of `truth`, and the figures."""
     labels = (random.random(len(probs)) >= truth[:, 0]).astype(int)
-    found = calibrated({"ensemble": calibration_terms(probs, labels)}, resamples=RESAMPLES)
-    return calibration_sentences(found)[0], found.figures["ensemble"]
+    measured = calibrated({"ensemble": calibration_terms(probs, labels)}, resamples=RESAMPLES)
+    return calibration_sentences(measured)[0], measured.figures["ensemble"]
 
 
-def misses(found: Interval, true: float) -> bool:
+def misses(interval: Interval, true: float) -> bool:
     """Whether there is an interval that misses the true value."""
-    return bool(found.low > true or found.high < true)
+    return bool(interval.low > true or interval.high < true)
 
 
 CONFIDENT = (0, "the confidence of each example"), (1, "the mean confidence")
@@ -487,9 +487,9 @@ def held_by_intervals(random: Random, examples: int, share: float, spread: float
         share: what the intervals are to hold.
         spread: of the labels, in units of the one that is predicted.
     """
-    words, found = on_coverage(random, examples, share, spread)
+    words, interval = on_coverage(random, examples, share, spread)
     true = 1 - 2 * stats.norm.sf(stats.norm.ppf((1 + share) / 2) / spread)
-    return ["too narrow" in words or "too wide" in words, misses(found, true)]
+    return ["too narrow" in words or "too wide" in words, misses(interval, true)]
 
 
 def on_coverage(random: Random, examples: int, share: float, spread: float) -> tuple[str, Interval]:
@@ -497,8 +497,8 @@ def on_coverage(random: Random, examples: int, share: float, spread: float) -> t
     outputs, variances = random.normal(size=(2, examples, 1)), random.gamma(2, size=(2, examples, 1))
     std = np.sqrt(outputs.var(axis=0) + variances.mean(axis=0))
     labels = random.normal(outputs.mean(axis=0), spread * std)
-    (found,) = pass_intervals(RegressionPredictions(outputs, variances), share).coverage(labels)
-    return coverage_sentence(found, share, examples), found
+    (interval,) = pass_intervals(RegressionPredictions(outputs, variances), share).coverage(labels)
+    return coverage_sentence(interval, share, examples), interval
 
 
 def true_narrowness(random: Random) -> bool:
@@ -528,8 +528,10 @@ def regression_terms(random: Random, scale: Array, times: float = 1.0) -> Terms:
 
 def differing(quality: Quality, one: Terms, other: Terms, groups: Array | None = None) -> dict[str, bool]:
     """The measures that differ by more than noise."""
-    found = compare_measures(quality, one, other, groups=groups, resamples=RESAMPLES)
-    return {each.measure.name: each.verdict not in ("noise", "same", "unknown") for each in found}
+    comparisons = compare_measures(quality, one, other, groups=groups, resamples=RESAMPLES)
+    return {
+        comparison.measure.name: comparison.verdict not in ("noise", "same", "unknown") for comparison in comparisons
+    }
 
 
 def false_differences(random: Random, examples: int, mean: float | None) -> list[bool]:
@@ -544,10 +546,14 @@ def false_differences(random: Random, examples: int, mean: float | None) -> list
     else:
         quality, (truth, labels) = CLASSIFICATION, probabilities(random, examples, mean)
         one, other = (class_terms(predicted(random, truth), labels) for _ in range(2))
-    found = list(differing(quality, one, other).values())
+    differences = list(differing(quality, one, other).values())
     both = quality.measures[0].name, quality.decides
     verdicts = judge_together(quality, one, other, both, resamples=RESAMPLES)
-    return [*found, any(found), any(each not in ("noise", "same", "unknown") for each in verdicts.values())]
+    return [
+        *differences,
+        any(differences),
+        any(verdict not in ("noise", "same", "unknown") for verdict in verdicts.values()),
+    ]
 
 
 DIFFERENCES = {
@@ -589,12 +595,12 @@ def two_models(random: Random, examples: int, mean: float, how: str) -> tuple[Te
 @cache
 def expected_differences(mean: float, how: str) -> dict[str, float]:
     """The differences that are to be expected, and how much larger the magnitude of confidence − accuracy is."""
-    found: list[dict[str, float]] = []
+    figures: list[dict[str, float]] = []
     for seed in range(20):
         before, after = map(values, two_models(np.random.default_rng(10**6 + seed), POOL, mean, how))
         more = {name: after[name] - before[name] for name in DIFFERENCES}
-        found.append(more | {"of one": before["overconfidence"]})
-    means = {name: float(np.mean([each[name] for each in found])) for name in found[0]}
+        figures.append(more | {"of one": before["overconfidence"]})
+    means = {name: float(np.mean([values[name] for values in figures])) for name in figures[0]}
     start = 0.0 if CHANGED[how][0] > 1 else means["of one"]
     return means | {"growth": abs(start + means["overconfidence"]) - abs(start)}
 
@@ -611,9 +617,11 @@ def missed_differences(random: Random, examples: int, mean: float, how: str) -> 
     """Whether the interval of each difference misses it, and whether a gate passes whose number is just too small."""
     one, other = two_models(random, examples, mean, how)
     true = expected_differences(mean, how)
-    found = difference_intervals(CLASSIFICATION, one, other, DIFFERENCES, confidence=0.95, resamples=RESAMPLES, seed=0)
-    missed = [name in found and misses(found[name], true[name]) for name in DIFFERENCES]
-    gated = found | {"overconfidence": overconfidence_growth(one, other)}
+    intervals = difference_intervals(
+        CLASSIFICATION, one, other, DIFFERENCES, confidence=0.95, resamples=RESAMPLES, seed=0
+    )
+    missed = [name in intervals and misses(intervals[name], true[name]) for name in DIFFERENCES]
+    gated = intervals | {"overconfidence": overconfidence_growth(one, other)}
     true = true | {"overconfidence": true["growth"]}
     passed = [
         name in gated and bool(gated[name].low > true[name] if better == "high" else gated[name].high < true[name])
@@ -628,7 +636,7 @@ def false_group_differences(random: Random, examples: int, mean: float) -> list[
     truth, labels = probabilities(random, examples, mean)
     logits = np.log(truth / (1 - truth))
     noise = [stats.norm.ppf(in_groups(random, members)) for _ in range(2)]
-    one, other = (class_terms(1 / (1 + np.exp(-logits - each / 2)), labels) for each in noise)
+    one, other = (class_terms(1 / (1 + np.exp(-logits - shift / 2)), labels) for shift in noise)
     return list(differing(CLASSIFICATION, one, other, members).values())
 
 
@@ -653,9 +661,9 @@ def true_differences(random: Random) -> list[bool]:
         "nll": class_terms(predicted(random, truth, 3.0), labels),
         "auroc": class_terms(first, labels, random.random(1000)),
     }
-    found = {name: differing(CLASSIFICATION, one, other)[name] for name, other in others.items()}
-    found["rmse"] = differing(REGRESSION, errors, regression_terms(random, scale, 1.5))["rmse"]
-    return [found[measure] for measure in WORSE.values()]
+    differences = {name: differing(CLASSIFICATION, one, other)[name] for name, other in others.items()}
+    differences["rmse"] = differing(REGRESSION, errors, regression_terms(random, scale, 1.5))["rmse"]
+    return [differences[measure] for measure in WORSE.values()]
 
 
 def false_ranks(random: Random, examples: int, mean: float) -> bool:
@@ -676,8 +684,8 @@ def true_rank(random: Random) -> bool:
 
 def ties(terms: Terms, scores: Array) -> list[bool]:
     """Whether each of (K, N) scores ties with the best."""
-    orders = {str(at): Ranking(each, terms["correct"]) for at, each in enumerate(scores)}
-    return [each.ties_with_best for each in selective_figures(orders, resamples=RESAMPLES).values()]
+    orders = {str(at): Ranking(score, terms["correct"]) for at, score in enumerate(scores)}
+    return [figure.ties_with_best for figure in selective_figures(orders, resamples=RESAMPLES).values()]
 
 
 def false_use(random: Random, examples: int, mean: float | None) -> bool:
@@ -702,8 +710,8 @@ def useful(wrong: Array) -> bool:
 
 def false_saving(random: Random, examples: int, mean: float) -> list[bool]:
     """Whether a random score saves where a look costs what it finds, and whether the interval leaves out 0."""
-    found = find_cheapest(Ranking(random.random(examples), random.random(examples) < mean), 1 / (1 - mean), 1)
-    return [found.saved.low > 0, misses(found.saved, 0)]
+    cheapest = find_cheapest(Ranking(random.random(examples), random.random(examples) < mean), 1 / (1 - mean), 1)
+    return [cheapest.saved.low > 0, misses(cheapest.saved, 0)]
 
 
 def true_saving(random: Random) -> bool:
@@ -733,7 +741,7 @@ def gains(first: Array, labels: Array) -> bool:
     """Whether Trust's test says that the mean of (T, N) probabilities of the first class is better than one of them."""
     probs = np.stack([first, 1 - first], axis=2)
     predictors = {"ensemble": probs.mean(axis=0), "single_pass": probs}
-    terms = {name: calibration_terms(each, labels) for name, each in predictors.items()}
+    terms = {name: calibration_terms(probabilities, labels) for name, probabilities in predictors.items()}
     return calibrated(terms, resamples=RESAMPLES).differences["single_pass"]["accuracy"].low > 0
 
 
@@ -748,10 +756,10 @@ def left_open(random: Random, examples: int, mean: float, varied: int) -> list[b
     """
     probs = pool(mean, bool(varied))[random.integers(POOL, size=examples)]
     truth = apply_temperature(probs, 1.5)
-    words, found = on_calibration(random, probs, truth)
+    words, figures = on_calibration(random, probs, truth)
     right = np.take_along_axis(truth, probs.argmax(axis=1)[:, None], axis=1)[:, 0]
     none = words.startswith("No miscalibration")
-    return [none and misses(found["overconfidence"], (probs.max(axis=1) - right).mean()), none]
+    return [none and misses(figures["overconfidence"], (probs.max(axis=1) - right).mean()), none]
 
 
 @cache
@@ -777,8 +785,8 @@ def missed_areas(random: Random, examples: int, mean: float) -> list[bool]:
         return lambda weights: compute_areas(some, weights)
 
     value, draws = resample(build_statistic, examples, resamples=RESAMPLES)
-    found = area_intervals(value, draws, ranking.correct, 0.95)
-    return [misses(*pair) for pair in zip(found, true.tolist(), strict=True)]
+    intervals = area_intervals(value, draws, ranking.correct, 0.95)
+    return [misses(*pair) for pair in zip(intervals, true.tolist(), strict=True)]
 
 
 ERRORS: dict[str, tuple[Callable[[Random, int], Array], float]] = {  # errors, and their mean square
@@ -817,8 +825,8 @@ def true_shift(random: Random) -> bool:
 def stopped_beyond_chance(scores: Array, calibrating: int) -> bool:
     """Whether the verdict stops more of the last of (2, M + N) scores than chance explains."""
     fitted, new = scores[:, :calibrating], scores[:, calibrating:]
-    found = OODDetector(ClassSubspaces(np.zeros(1), ()), *fitted).classify(*new)
-    return found.is_ood.mean() > share_by_chance(calibrating, new.shape[1], OOD_P_VALUE)[1]
+    verdict = OODDetector(ClassSubspaces(np.zeros(1), ()), *fitted).classify(*new)
+    return verdict.is_ood.mean() > share_by_chance(calibrating, new.shape[1], OOD_P_VALUE)[1]
 
 
 if __name__ == "__main__":

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 import mcviz
-from mcviz.cli import commands
-from mcviz.cli import sample as command_line
+from mcviz.cli import commands, sample
 from mcviz.cli.usage import add_options
 from mcviz.data import as_data_set
 from mcviz.options import (
@@ -114,13 +113,13 @@ def test_how_a_run_is_sampled_can_be_said_in_python_too() -> None:
 
 def test_the_command_gives_all_of_it_to_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, Any] = {}
-    monkeypatch.setattr(command_line, "sample_run", lambda *_, **options: given.update(options))
-    monkeypatch.setattr(command_line, "say_run", lambda _: None)
+    monkeypatch.setattr(sample, "sample_run", lambda *_, **options: given.update(options))
+    monkeypatch.setattr(sample, "say_run", lambda _: None)
     sampler, examples = SimpleNamespace(description=lambda: ""), as_data_set(np.zeros((1, 2, 2), np.uint8))
-    monkeypatch.setattr(command_line, "_load_model_and_data", lambda *_: (sampler, examples, None))
+    monkeypatch.setattr(sample, "_load_model_and_data", lambda *_: (sampler, examples, None))
     options = replace(OPTIONS, scheduler=None)
     with click.Context(commands):
-        command_line.sample(options)
+        sample.sample(options)
     own = [each.field for each in option_fields(SampleOptions)]
     assert {name: given[name] for name in own} == {name: getattr(options, name) for name in own}
     assert given["about"] == {"source": "a=b", "licence": "none"}

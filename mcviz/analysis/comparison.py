@@ -292,7 +292,7 @@ def compare(
         groups = [groups[0][pairs.one]] * 2
     terms = None
     if measured_by[0] is None or measured_by[1] is None:
-        notes.append("Labels are missing, so it is not known how good the predictions are.")
+        notes.append("Labels are missing, so the predictions cannot be compared with them.")
     else:
         reports = [_offset_progress(progress, place, len(one), len(other)) for place in range(2)]
         terms = (

@@ -426,7 +426,11 @@ def referral_rows(referral: RunReferral) -> list[tuple[str, ...]]:
         )
         for words, (on, count) in parts.items()
     ]
-    return [("on", score.inline_label, "to a person", "mistakes caught", "accuracy of the rest"), *rows] if rows else []
+    return (
+        [("on", score.inline_label, "to a person", "mistakes caught", "accuracy left after review"), *rows]
+        if rows
+        else []
+    )
 
 
 def _look_clause(referral: RunReferral, rule: float) -> str:
@@ -447,7 +451,7 @@ def _parse_target(
         return (
             partial(referral_for_accuracy, accuracy=accuracy),
             lambda ranking, confidence, seed: guarantee_accuracy(ranking, accuracy, confidence=confidence, seed=seed),
-            f"an accuracy of the rest of {100 * accuracy:.6g}%",
+            f"an accuracy of {100 * accuracy:.6g}% left after review",
         )
     if miss is not None:
         validate.fraction("miss", miss)

@@ -122,8 +122,8 @@ class AddressField:
             return self.own_text.read(text, run) or self.default
         if self._is_tuple:
             items = (self._convert(part, get_args(self.kind)[0], run) for part in text.split(",") if text)
-            found = tuple(dict.fromkeys(item for item in items if item is not None))
-            return found[: self.in_run.most] if self.in_run else found
+            values = tuple(dict.fromkeys(item for item in items if item is not None))
+            return values[: self.in_run.most] if self.in_run else values
         value = self._convert(text, self.kind, run) if text else None
         if value is not None:
             return value
@@ -168,45 +168,47 @@ class AddressField:
         for value in (parse_whole(text), text, parse_number(text, -inf, inf)):
             if value is not None:
                 try:
-                    found = convert(value, kind)
+                    converted = convert(value, kind)
                 except ValidationError:
                     continue
-                return found if self.in_run is None or self.in_run.allows(found, run) else None
+                return converted if self.in_run is None or self.in_run.allows(converted, run) else None
         return None
 
 
 @cache
 def address_fields(of: "type[DataclassInstance]") -> tuple[AddressField, ...]:
     """Return the fields of a dataclass that are in the address."""
-    hints, found = get_type_hints(of, include_extras=True), []
-    for each in fields(of):
-        kind, *beside = get_args(hints[each.name]) if get_origin(hints[each.name]) is Annotated else [hints[each.name]]
+    hints, in_address = get_type_hints(of, include_extras=True), []
+    for field in fields(of):
+        kind, *beside = (
+            get_args(hints[field.name]) if get_origin(hints[field.name]) is Annotated else [hints[field.name]]
+        )
         if ELSEWHERE in beside:
             continue
         in_run = next((one for one in beside if isinstance(one, InRun)), None)
         own_text = next((one for one in beside if isinstance(one, OwnText)), None)
         checks = tuple(one for one in beside if isinstance(one, Meta))
-        key = (own_text and own_text.key) or each.name
+        key = (own_text and own_text.key) or field.name
         kind = Annotated[(kind, *checks)] if checks else kind
-        found.append(AddressField(each.name, key, each.default, kind, in_run, own_text))
-    return tuple(found)
+        in_address.append(AddressField(field.name, key, field.default, kind, in_run, own_text))
+    return tuple(in_address)
 
 
 def read_fields(of: "type[DataclassInstance]", query: Mapping[str, str], run: RunLimits) -> dict[str, Any]:
     """Read the values of `address_fields`, by the fields' names, from an address."""
-    return {each.name: each.read(query.get(each.key, ""), run) for each in address_fields(of)}
+    return {field.name: field.read(query.get(field.key, ""), run) for field in address_fields(of)}
 
 
 def write_fields(of: "DataclassInstance") -> dict[str, str]:
     """Write the part of an address that `read_fields` reads; defaults are left out."""
-    values = ((each, getattr(of, each.name)) for each in address_fields(type(of)))
-    return {each.key: each.write(value) for each, value in values if value != each.default}
+    values = ((field, getattr(of, field.name)) for field in address_fields(type(of)))
+    return {field.key: field.write(value) for field, value in values if value != field.default}
 
 
 def defaults_referring_to(what: Literal["examples", "classes"], *of: "type[DataclassInstance]") -> dict[str, Any]:
     """Return the defaults of the `address_fields` that refer to these of a run, by the fields' names."""
-    found = (each for one in of for each in address_fields(one))
-    return {each.name: each.default for each in found if each.refers_to == what}
+    all_fields = (field for one in of for field in address_fields(one))
+    return {field.name: field.default for field in all_fields if field.refers_to == what}
 
 
 def format_value(value: object) -> str:
@@ -230,11 +232,11 @@ def parse_number(text: str, low: float, high: float) -> float | None:
 
 def parse_finite(texts: Iterable[str]) -> list[float]:
     """Read numbers; none, unless all of them are finite."""
-    found = [parse_number(text, -LARGEST, LARGEST) for text in texts]
-    values = [value for value in found if value is not None]
-    return values if len(values) == len(found) else []
+    numbers = [parse_number(text, -LARGEST, LARGEST) for text in texts]
+    values = [value for value in numbers if value is not None]
+    return values if len(values) == len(numbers) else []
 
 
 def escape(name: str) -> str:
     """Escape what separates a name, which others may have written, from what follows."""
-    return re.sub("[%:~]", lambda found: f"%{ord(found[0]):02X}", name)
+    return re.sub("[%:~]", lambda match: f"%{ord(match[0]):02X}", name)

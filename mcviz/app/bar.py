@@ -10,7 +10,7 @@ import streamlit as st
 
 from mcviz.analysis.pairing import same_examples
 from mcviz.app.components.assets import load_assets
-from mcviz.app.navigation import ENTRIES, OVERVIEW, STORY, link_to, open_entry, open_named_run, run_name
+from mcviz.app.navigation import ENTRIES, OVERVIEW, PRESENT, link_to, open_entry, open_named_run, run_name
 from mcviz.app.resources import ComparedRun, open_cached_run, run_paths
 from mcviz.app.runs.chosen import describe_examples
 from mcviz.app.state import go_to_run, go_to_same_examples, quote, resolve_run, state_widget_args
@@ -32,7 +32,7 @@ def render_bar() -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="bar"):
         with st.container(key="bar-mark", width="content"):
             link_to(OVERVIEW, "mcviz", "")
-        _render_menu("pages", entry or STORY.title)
+        _render_menu("pages", entry or PRESENT.title)
         with st.container(horizontal=True, gap=None, width="content", key="bar-pages"):
             for page in ENTRIES:
                 with st.container(key="bar-open" if page.title == entry else f"bar-{page.title}", width="content"):
@@ -53,14 +53,14 @@ def render_bar() -> None:
             st.markdown(about)
         _copy_link(key="copy-link", width="content")
         with st.container(key="bar-present", width="content"):
-            link_to(STORY)
+            link_to(PRESENT)
         _render_login()
 
 
 def _render_menu(name: str, label: str) -> None:
     """Render what opens a group of the bar as a menu, where the style of the page makes it one."""
     with st.container(key=f"bar-menu-{name}", width="content"):
-        st.markdown(f"<details><summary>{label}</summary></details>", unsafe_allow_html=True)
+        st.html(f"<details><summary>{label}</summary></details>")
 
 
 def _choose_run(paths: Collection[str]) -> None:
@@ -104,8 +104,8 @@ def _describe_run(paths: dict[str, Path]) -> str:
     facts = [f"**{as_markdown(run.name)}**", counted(len(run), "example"), counted(run.passes, "pass")]
     facts += [f"imported from {as_markdown(origin.source or 'elsewhere')}"] if origin.kind == "imported" else []
     facts += [
-        f"{name} `{each}`" if isinstance(each, str) else f"{name} {each}"
-        for name, each in run.manifest.settings.items()
+        f"{name} `{setting}`" if isinstance(setting, str) else f"{name} {setting}"
+        for name, setting in run.manifest.settings.items()
     ]
     facts += [f"compared with **{as_markdown(run.other.name)}**"] if isinstance(run, ComparedRun) else []
     labels = "without labels" if run.labels is None else "with labels"
@@ -152,4 +152,4 @@ def _render_login() -> None:
 
 def _providers() -> list[str]:
     """Return the names of the login's providers, where there are several to choose from."""
-    return [name for name, each in st.secrets["auth"].items() if isinstance(each, Mapping)]
+    return [name for name, section in st.secrets["auth"].items() if isinstance(section, Mapping)]

@@ -14,7 +14,7 @@ from mcviz.app.components.gallery import tiles
 from mcviz.app.failures import refusal
 from mcviz.app.filters import ColumnFilter
 from mcviz.app.kinds import render_example
-from mcviz.app.navigation import COMPARE, EXAMPLE, UNCERTAIN, open_page
+from mcviz.app.navigation import COMPARE, EXAMPLE, EXPLORE, open_page
 from mcviz.app.resources import (
     ComparedRun,
     all_grouping_columns,
@@ -128,8 +128,8 @@ def render_changes(run: ComparedRun, state: PageState, score: str) -> None:
             tiles(run, state, examples[:MOST_CHANGED], None, state.score, key=f"changed-{kind.split()[0]}", to=COMPARE)
             filters = replace(state.filters, columns=(ColumnFilter(run.change, (kind,)),))
             st.page_link(
-                UNCERTAIN.script,
-                label=f"Select {'this' if len(examples) == 1 else f'all {len(examples):,}'}",
+                EXPLORE.script,
+                label="Filter to this one" if len(examples) == 1 else f"Filter to these {len(examples):,}",
                 icon=":material/arrow_forward:",
                 query_params=state.link(filters=filters.without("lasso", "area", "selected")),
             )
@@ -160,7 +160,7 @@ def render_example_in_both(run: ComparedRun, state: PageState, score: str) -> No
 
 
 def render_doubt(run: ComparedRun, state: PageState, score: str) -> None:
-    """Render a score in one run against the same in the other, with a lasso that selects."""
+    """Render a score in one run against the same in the other, with a lasso that filters."""
     comparison, numbers = compare_cached(run, run.other, score, state.labels_of), run_numbers(run)
     axis_score = choose_name(state.score, [name for name in run_scores(run) if OTHER_PREFIX + name in numbers], score)
     if comparison.shared_top is not None:

@@ -10,9 +10,8 @@ import numpy as np
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.resources import Need, class_names, details, format_facts, has, run_numbers, run_scores
 from mcviz.app.selection import Selection
-from mcviz.app.state import ORDERS
 from mcviz.app.tasks import task_renderer
-from mcviz.app.wording import counted, ranking_end_labels
+from mcviz.app.wording import counted, direction
 from mcviz.figures import CRISP_BELOW, contact_sheet, png, sheet_url, thumbnails
 from mcviz.figures.report import draw_in_page, web_page
 from mcviz.runs import Run
@@ -77,7 +76,7 @@ def report(selection: Selection, link: str = "") -> str:
     run = selection.run
     name, score = as_html(run.name), run_scores(run)[selection.score]
     heading = f"How well the labels of {name} fit" if score.needs_labels else f"What {name} is uncertain about"
-    order = ranking_end_labels(score)[ORDERS.index(selection.state.order)]
+    end = direction(score, selection.state.order)
     filters = ", ".join(label for label, _ in selection.filters.chips(class_names(run), run_numbers(run))) or "none"
     figures = task_renderer(run).summary_figures(selection) if len(selection.examples) else []
     parts = [
@@ -85,9 +84,9 @@ def report(selection: Selection, link: str = "") -> str:
         f'<p class="quiet">{counted(run.passes, "pass")} over {counted(len(run), "example")}{_describe_passes(run)}. '
         f"Run {run.digest[:12]}.</p>",
         _qualities(run),
-        "<h2>The selection</h2>",
+        "<h2>The matching examples</h2>",
         f"<p>{len(selection.examples):,} of {len(run):,} examples. Filters: {html.escape(filters)}. "
-        f"Ranked by {score.inline_label}, {order} first. {html.escape(score.meaning)}</p>",
+        f"Ranked by {score.inline_label}, {end} first. {html.escape(score.meaning)}</p>",
         _link(link),
         f'<div class="charts">{"".join(draw_in_page(figures, CHART_HEIGHT))}</div>',
         f"<h2>The first {min(len(selection.examples), REPORT_EXAMPLES)} examples</h2>",
@@ -111,7 +110,7 @@ def _describe_passes(run: Run) -> str:
 def _qualities(run: Run) -> str:
     rows = task_renderer(run).quality_rows(run)
     if not rows:
-        return "<p>The examples have no labels, so it is not known how good the predictions are.</p>"
+        return f"<p>The examples have no labels, so the {run.task.quality_name} of the predictions is not known.</p>"
     cells = "".join(f"<tr><td>{name}</td><td><b>{html.escape(value)}</b></td></tr>" for name, value in rows.items())
     return f"<table>{cells}</table>"
 
@@ -119,24 +118,24 @@ def _qualities(run: Run) -> str:
 def _tiles(selection: Selection) -> str:
     examples = selection.examples[:REPORT_EXAMPLES]
     if len(examples) == 0:
-        return "<p>No example passes all filters.</p>"
+        return "<p>No example matches all filters.</p>"
     run, rows, style, crisp = selection.run, -(-len(examples) // REPORT_COLUMNS), "", ""
     if has(run, "images"):
-        shown = run.pictures[examples]
-        height, width = shown.shape[1:3]
+        pictures = run.pictures[examples]
+        height, width = pictures.shape[1:3]
         crisp = "crisp" if max(height, width) < CRISP_BELOW else ""
         # One picture for all tiles; each shows its own part of it.
-        source = sheet_url(shown, REPORT_COLUMNS, REPORT_TILE)
+        source = sheet_url(pictures, REPORT_COLUMNS, REPORT_TILE)
         style = (
             f"<style>.tile div {{ aspect-ratio: {width / height}; background-image: url({source}); "
             f"background-size: {100 * REPORT_COLUMNS}% {100 * rows}%; "
             f"max-width: {REPORT_TILE_HEIGHT * width / height:.0f}px; }}</style>"
         )
     own, score = details(run)[:MOST_FACTS], run_scores(run)[selection.score]
-    each = () if style else kind_renderer(run).tiles(run, examples).each
-    each, tiles = each or ({},) * len(examples), []
+    contents = () if style else kind_renderer(run).tiles(run, examples).details
+    contents, tiles = contents or ({},) * len(examples), []
     for index, (example, row, more) in enumerate(
-        zip(examples, selection.table.iloc[: len(examples)].to_dict("records"), each, strict=True)
+        zip(examples, selection.table.iloc[: len(examples)].to_dict("records"), contents, strict=True)
     ):
         across = 100 * (index % REPORT_COLUMNS) / (REPORT_COLUMNS - 1)
         down = 100 * (index // REPORT_COLUMNS) / max(rows - 1, 1)
@@ -156,7 +155,7 @@ def _tiles(selection: Selection) -> str:
             f'<div class="tile{" wrong" if text.wrong else ""}">{picture if style else content}'
             f"<p>#{index + 1} · example&nbsp;{example}{lines}{value}</p></div>"
         )
-    size = " texts" if "text" in each[0] else " wide" if own or "facts" in each[0] else ""
+    size = " texts" if "text" in contents[0] else " wide" if own or "facts" in contents[0] else ""
     return style + f'<div class="tiles{size}">{"".join(tiles)}</div>'
 
 

@@ -27,7 +27,6 @@ from mcviz.app.address import (
     read_fields,
     write_fields,
 )
-from mcviz.app.wording import counted
 from mcviz.measures import Score
 from mcviz.runs.columns import as_texts
 
@@ -60,17 +59,17 @@ class ColumnFilter:
 
     def mask(self, table: pd.DataFrame) -> np.ndarray:
         """(N,) bool: the examples that pass. A column that is not there, or no numbers, is passed over."""
-        kept = np.ones(len(table), dtype=bool)
+        mask = np.ones(len(table), dtype=bool)
         if self.name not in table:
-            return kept
+            return mask
         column = table[self.name]
         if self.values:
-            kept &= as_texts(column).isin(self.values).to_numpy(bool)
+            mask &= as_texts(column).isin(self.values).to_numpy(bool)
         if (self.low, self.high) != (-inf, inf) and pd.api.types.is_numeric_dtype(column):
-            kept &= column.between(self.low, self.high).fillna(False).to_numpy(bool)
+            mask &= column.between(self.low, self.high).fillna(False).to_numpy(bool)
         if self.contains:
-            kept &= as_texts(column).str.contains(self.contains, case=False, regex=False).to_numpy(bool)
-        return kept
+            mask &= as_texts(column).str.contains(self.contains, case=False, regex=False).to_numpy(bool)
+        return mask
 
     def words(self, numbers: Numbers) -> str:
         """Return the words of its chip; a number is called and written as it is elsewhere."""
@@ -128,7 +127,7 @@ def surrounded(corners: Corners, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """
     (left, bottom), (right, top) = np.min(corners, axis=0), np.max(corners, axis=0)
     near = np.flatnonzero((x >= left) & (x <= right) & (y >= bottom) & (y <= top))
-    found, inside = np.zeros(len(x), dtype=bool), np.zeros(len(near), dtype=bool)
+    mask, inside = np.zeros(len(x), dtype=bool), np.zeros(len(near), dtype=bool)
     x, y = x[near].astype(np.float64), y[near].astype(np.float64)
     previous = corners[-1]
     for corner in corners:
@@ -138,8 +137,8 @@ def surrounded(corners: Corners, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         side = (x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)
         inside ^= crosses & ((side > 0) == (y1 > y0))
         previous = corner
-    found[near] = inside
-    return found
+    mask[near] = inside
+    return mask
 
 
 def round_corners(corners: Corners) -> Corners:
@@ -178,21 +177,22 @@ def _write_area(lasso: Lasso) -> str:
 
 
 def _read_ranges(text: str, run: RunLimits) -> tuple[ColumnFilter, ...]:
-    found: dict[str, ColumnFilter] = {}
+    filters: dict[str, ColumnFilter] = {}
     for part in text.split("~"):
         name, *ends = part.split(":")
         name = unquote(name)
         values = parse_finite([end for end in ends if end])
         if name in run.numbers and len(ends) == 2 and values:
             low, high = min(values) if ends[0] else -inf, max(values) if ends[1] else inf
-            found[name] = ColumnFilter(name, low=low, high=high)
-    return tuple(found.values())
+            filters[name] = ColumnFilter(name, low=low, high=high)
+    return tuple(filters.values())
 
 
 def _write_ranges(value: tuple[ColumnFilter, ...]) -> str:
     """Write ends exactly, so that no example at an end is lost; nothing where one is open."""
     ends = (
-        (each.name, *(repr(float(end)) if isfinite(end) else "" for end in (each.low, each.high))) for each in value
+        (column.name, *(repr(float(end)) if isfinite(end) else "" for end in (column.low, column.high)))
+        for column in value
     )
     return "~".join(f"{escape(name)}:{low}:{high}" for name, low, high in ends)
 
@@ -204,8 +204,8 @@ def _read_columns(text: str, run: RunLimits) -> tuple[ColumnFilter, ...]:
     except (ValueError, RecursionError):
         return ()
     items = content.items() if isinstance(content, dict) else ()
-    found = [_read_column(name, wanted) for name, wanted in items if run.columns is None or name in run.columns]
-    return tuple(each for each in found if each != ColumnFilter(each.name))
+    filters = [_read_column(name, wanted) for name, wanted in items if run.columns is None or name in run.columns]
+    return tuple(column for column in filters if column != ColumnFilter(column.name))
 
 
 def _read_column(name: str, wanted: object) -> ColumnFilter:
@@ -219,15 +219,15 @@ def _read_column(name: str, wanted: object) -> ColumnFilter:
 
 
 def _read_end(value: object, unbounded: float) -> float:
-    found = parse_finite([str(value)]) if isinstance(value, int | float) and not isinstance(value, bool) else []
-    return found[0] if found else unbounded
+    numbers = parse_finite([str(value)]) if isinstance(value, int | float) and not isinstance(value, bool) else []
+    return numbers[0] if numbers else unbounded
 
 
 def _write_columns(value: tuple[ColumnFilter, ...]) -> str:
     content: dict[str, Any] = {}
-    for each in value:
-        ends = {end: value for end, value in (("low", each.low), ("high", each.high)) if isfinite(value)}
-        content[each.name] = list(each.values) or each.contains or ends
+    for column in value:
+        ends = {end: value for end, value in (("low", column.low), ("high", column.high)) if isfinite(value)}
+        content[column.name] = list(column.values) or column.contains or ends
     return json.dumps(content, separators=(",", ":"))
 
 
@@ -270,7 +270,7 @@ _RANGES, _COLUMNS = OwnText(_read_ranges, _write_ranges, key="range"), OwnText(_
 _LASSO, _AREA = OwnText(_read_lasso, _write_lasso), OwnText(_read_area, _write_area, refers_to="examples")
 BY_COLUMN = ("ranges", "columns")  # the fields of several filters: at most one a column, none of them open
 _by_column = Filter(
-    lambda value, table: np.logical_and.reduce([each.mask(table) for each in value]),
+    lambda value, table: np.logical_and.reduce([column.mask(table) for column in value]),
     lambda one, _, numbers: one.words(numbers),
 )
 
@@ -317,7 +317,7 @@ class Filters:
     )] = None  # fmt: skip
     selected: Annotated[tuple[Whole, ...], _SELECTED, Filter(
         lambda value, table: np.isin(np.arange(len(table)), value),
-        lambda value, *_: counted(len(value), "selected example"),
+        lambda value, *_: "this example" if len(value) == 1 else f"these {len(value):,} examples",
     )] = ()  # fmt: skip
 
     def mask(self, table: pd.DataFrame) -> np.ndarray:
@@ -330,10 +330,10 @@ class Filters:
         Returns:
             (N,) bool.
         """
-        kept = np.ones(len(table), dtype=bool)
+        mask = np.ones(len(table), dtype=bool)
         for name in filter(self.is_on, FILTERS):
-            kept &= FILTERS[name].mask(getattr(self, name), table)
-        return kept
+            mask &= FILTERS[name].mask(getattr(self, name), table)
+        return mask
 
     def is_on(self, name: str) -> bool:
         """Return whether a filter keeps not all examples."""
@@ -347,11 +347,11 @@ class Filters:
         """Return the filter on a column, of those of a field; an open one, where there is none."""
         if field in CLASSES:
             return ColumnFilter(name, values=getattr(self, field))
-        return next((each for each in getattr(self, field) if each.name == name), ColumnFilter(name))
+        return next((column for column in getattr(self, field) if column.name == name), ColumnFilter(name))
 
     def with_column(self, wanted: ColumnFilter, field: str = "columns") -> "Filters":
         """Return the same filters, with this one for its column in place of an earlier one; with none, if open."""
-        others = tuple(each for each in getattr(self, field) if field in BY_COLUMN and each.name != wanted.name)
+        others = tuple(column for column in getattr(self, field) if field in BY_COLUMN and column.name != wanted.name)
         on = (
             wanted.values
             if field in CLASSES
@@ -379,15 +379,15 @@ class Filters:
             class_names: C names.
             numbers: what ranges and lassos are of, by name.
         """
-        found: list[Chip] = []
+        chips: list[Chip] = []
         for name in filter(self.is_on, FILTERS):
             words, value = FILTERS[name].words, getattr(self, name)
             if name in BY_COLUMN:
-                take_off = {each: methodcaller("with_column", ColumnFilter(each.name), name) for each in value}
+                take_off = {part: methodcaller("with_column", ColumnFilter(part.name), name) for part in value}
             else:
                 take_off = {value: methodcaller("without", name)}
-            found += [(words(each, class_names, numbers), change) for each, change in take_off.items()]
-        return found
+            chips += [(words(part, class_names, numbers), change) for part, change in take_off.items()]
+        return chips
 
     def to_query(self) -> dict[str, str]:
         """Return the filters as part of an address; what is not filtered is left out."""
@@ -432,8 +432,8 @@ def two_classes(class_names: tuple[str, ...]) -> str:
 
 
 def _class_index(name: str, class_names: tuple[str, ...]) -> int:
-    exact = {each: c for c, each in enumerate(class_names)}
-    by_name = {each.lower(): c for each, c in reversed(exact.items())} | exact
+    exact = {class_name: c for c, class_name in enumerate(class_names)}
+    by_name = {class_name.lower(): c for class_name, c in reversed(exact.items())} | exact
     for written in (name, name.lower()):
         if written in by_name:
             return by_name[written]

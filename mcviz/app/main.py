@@ -33,7 +33,7 @@ def main() -> None:
     st.html(HERE / "page.css")
     st.html(HERE / "bar.css")
     page_listeners()
-    page = st.navigation([OVERVIEW.declare(root=True), *(each.declare() for each in PAGES)], position="hidden")
+    page = st.navigation([OVERVIEW.declare(root=True), *(page.declare() for page in PAGES)], position="hidden")
     st.set_page_config(page_title=f"{page.title} · mcviz")
     sync_from_url(page.title)
     with show_failures(page.title):

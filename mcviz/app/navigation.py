@@ -23,7 +23,7 @@ from mcviz.app.resources import (
     run_scores,
 )
 from mcviz.app.selection import computed_layouts
-from mcviz.app.state import OF_THE_STORY, PageState, address, is_open, note_address, note_link, quote, read_state
+from mcviz.app.state import PRESENT_KEYS, PageState, address, is_open, note_address, note_link, quote, read_state
 from mcviz.app.wording import as_markdown
 from mcviz.errors import CorruptRunError, McvizError
 from mcviz.runs import Run
@@ -63,18 +63,19 @@ class Page:
 
 
 OVERVIEW = Page("overview.py", "Overview", ":material/monitoring:")
-UNCERTAIN = Page("uncertain.py", "Explore", ":material/grid_view:")
+EXPLORE = Page("uncertain.py", "Explore", ":material/grid_view:")
 TRUST = Page("trust.py", "Trust", ":material/verified_user:")
-REVIEW = Page("review.py", "Label", ":material/rate_review:")
+LABELLING = Page("review.py", "Label", ":material/rate_review:")
 PROBE = Page("probe.py", "Probe", ":material/science:", needs={"model"})
 RUNS = Page("runs.py", "Runs", ":material/folder_open:")
-EXAMPLE = Page("example.py", "One example", ":material/image_search:", entry=UNCERTAIN.title)
-SIDE_BY_SIDE = Page("side_by_side.py", "Side by side", ":material/compare:", entry=UNCERTAIN.title)
+EXAMPLE = Page("example.py", "One example", ":material/image_search:", entry=EXPLORE.title)
+SIDE_BY_SIDE = Page("side_by_side.py", "Side by side", ":material/compare:", entry=EXPLORE.title)
 OUT_OF_DISTRIBUTION = Page("out_of_distribution.py", "Out of distribution", ":material/rule:", entry=PROBE.title)
 COMPARE = Page("compare.py", "Compare", ":material/compare_arrows:", entry=RUNS.title)
-STORY = Page("story.py", "Present", ":material/slideshow:", entry="")
-ENTRIES = OVERVIEW, UNCERTAIN, TRUST, REVIEW, PROBE, RUNS  # of the bar
-PAGES = *ENTRIES, EXAMPLE, SIDE_BY_SIDE, OUT_OF_DISTRIBUTION, COMPARE, STORY
+PRESENT = Page("story.py", "Present", ":material/slideshow:", entry="")
+OPENED_IN_EXPLORE = EXAMPLE, SIDE_BY_SIDE  # by a look, and by Actions
+ENTRIES = OVERVIEW, EXPLORE, TRUST, LABELLING, PROBE, RUNS  # of the bar
+PAGES = *ENTRIES, EXAMPLE, SIDE_BY_SIDE, OUT_OF_DISTRIBUTION, COMPARE, PRESENT
 
 
 def open_entry() -> str:
@@ -85,10 +86,10 @@ def open_entry() -> str:
 
 def link_to(page: Page, label: str | None = None, icon: str | None = None) -> None:
     """Render a link to a page, which carries the whole state along, but for the presentation's own; "" is no icon."""
-    query = {key: text for key, text in address().items() if page is STORY or key not in OF_THE_STORY}
+    query = {key: text for key, text in address().items() if page is PRESENT or key not in PRESENT_KEYS}
     note_link(page.title, query)
-    shown = page.icon if icon is None else icon
-    st.page_link(page.declare(), label=label or page.title, icon=shown or None, query_params=query)
+    symbol = page.icon if icon is None else icon
+    st.page_link(page.declare(), label=label or page.title, icon=symbol or None, query_params=query)
 
 
 def require_classes(run: Run, words: str, instead: Page) -> None:
@@ -117,7 +118,7 @@ def render_head(page: Page, answer: str = "") -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.title(page.title, anchor=False, width="content")
             for other in PAGES:
-                if other.entry == page.title:
+                if other.entry == page.title and other not in OPENED_IN_EXPLORE:
                     link_to(other)
         if answer:
             st.markdown(answer)
@@ -207,10 +208,10 @@ def open_named_run(paths: dict[str, Path]) -> Run:
 
 def render_no_runs(*, examples: bool = False) -> None:
     """Render what to do where there is no run, or none but examples, which came with mcviz."""
-    shown = " The runs below came with mcviz, as examples." if examples else ""
+    below = " The runs below came with mcviz, as examples." if examples else ""
     st.info(
         f"There is no run of your own in {quote(cache_folder().name)} yet. Make one with "
-        f"`mcviz sample --model MODEL --data FILE.npz --out {_new_run_folder()}`, then reload this page.{shown}",
+        f"`mcviz sample --model MODEL --data FILE.npz --out {_new_run_folder()}`, then reload this page.{below}",
         icon=":material/inbox:",
     )
 

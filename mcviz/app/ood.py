@@ -162,7 +162,7 @@ def _render_dots(run: Run, scores: OODScores) -> None:
     )
     low, high = map(percent, scores.stopped_by_chance)
     st.caption(
-        "1 is perfect, 0.5 guessing, with 95% intervals. Of held-out examples "
+        "AUROC, with 95% intervals: 1 is perfect, 0.5 is guessing. Of held-out examples "
         f"{percent(scores.own.stopped.value)} are stopped; chance explains {low} to {high}."
     )
     if scores.calibrated < FEW:
@@ -177,7 +177,7 @@ def _render_table(scores: OODScores) -> None:
     aurocs = np.array([[ood_set.figures[name][0].auroc for name in scores.labels] for ood_set in sets])
     columns = {name: list(map(of_set, sets)) for name, of_set in VERDICT_COLUMNS.items()}
     cells = pd.DataFrame(columns | dict(zip(names, aurocs.T, strict=True)))
-    cells.index = pd.Index(_number_repeats([one_line(each.label) for each in sets]), name="set")
+    cells.index = pd.Index(_number_repeats([one_line(ood_set.label) for ood_set in sets]), name="set")
     colours = np.hstack([np.full((len(sets), len(VERDICT_COLUMNS)), "", object), shade_cells(aurocs)])
 
     def open_cell() -> None:

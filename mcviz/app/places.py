@@ -32,7 +32,7 @@ def list_offered(variable: str, entries: Callable[[Path], Iterator[Path]]) -> di
         variable: `MODELS` or `DATA`.
         entries: those of a folder that are meant.
     """
-    found: dict[str, Path] = {}
+    offered: dict[str, Path] = {}
     for folder in folders(variable):
         try:
             paths = sorted(path for path in entries(folder) if not _hidden(path.relative_to(folder)))[:MOST]
@@ -40,8 +40,8 @@ def list_offered(variable: str, entries: Callable[[Path], Iterator[Path]]) -> di
             continue
         for path in paths:
             if path.resolve().is_relative_to(folder):
-                found.setdefault(str(path.relative_to(folder)), path)
-    return found
+                offered.setdefault(str(path.relative_to(folder)), path)
+    return offered
 
 
 def offered_data() -> dict[str, Path]:

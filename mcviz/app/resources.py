@@ -58,7 +58,7 @@ Need = RunPart | Literal["examples or features", "groups", "classes", "targets"]
 MISSING: dict[RunPart, tuple[str, str]] = {
     "labels": (
         ":material/label_off:",
-        "This run has no labels. {ways}To see how good its predictions are, sample it again with labels.",
+        "This run has no labels. {ways}To compare its predictions with labels, sample it again with them.",
     ),
     "examples": (
         ":material/hide_image:",
@@ -73,12 +73,10 @@ MISSING: dict[RunPart, tuple[str, str]] = {
         "This run was kept without its model, so nothing new can be predicted. Sample it again with the model kept.",
     ),
 }
-WITHOUT_LABELS = (
-    "Trust estimates its accuracy by a labelled run of the same model, and on Label people give examples labels. "
-)
+WITHOUT_LABELS = "Trust estimates the accuracy by a labelled run of the same model; on Label, people label examples. "
 NOT_IMPORTED: dict[RunPart, str] = {
-    "labels": "These passes were imported without labels. {ways}To see how good they are, import them again with "
-    "labels.",
+    "labels": "These passes were imported without labels. {ways}To compare them with labels, import them again "
+    "with these.",
     "examples": "These passes were imported without {examples}. Import them again with {examples} to see them here.",
     "images": "These passes were imported without images. Import them again with images to see them here.",
     "model": "These passes were imported, so there is no model to ask. Sample a model of Keras or PyTorch itself with "
@@ -182,7 +180,7 @@ class CachedForRun(Generic[P, R]):
         @st.cache_resource(**options, hash_funcs=HASHED)
         @wraps(function)
         def computed(**arguments: Any) -> R:
-            return by_name(**{name: _run_of(each) for name, each in arguments.items()})
+            return by_name(**{name: _run_of(value) for name, value in arguments.items()})
 
         self._computed, self._key, self._parameters = computed, key, tuple(signature(function).parameters)
         update_wrapper(self, function)
@@ -193,7 +191,7 @@ class CachedForRun(Generic[P, R]):
         They go by name: Streamlit takes longer to find out the name of one than for all else.
         """
         named = dict(zip(self._parameters, args, strict=False)) | kwargs
-        return self._computed(**{name: self._keyed(each) for name, each in named.items()})
+        return self._computed(**{name: self._keyed(value) for name, value in named.items()})
 
     def _keyed(self, value: object) -> object:
         return _Keyed(value, self._key(value)) if isinstance(value, Run) else value
@@ -241,7 +239,7 @@ def searched_columns(run: Run) -> dict[str, str]:
     """Return the columns that “Find” searches, each with a word for its values: ids, then texts."""
     texts = run.manifest.examples.content if run.kind.column_values == "texts" else ()
     called = {"id": "id", **dict.fromkeys(texts, "text")}
-    return {name: each for name, each in called.items() if name in own_columns(run)}
+    return {name: name_in_table for name, name_in_table in called.items() if name in own_columns(run)}
 
 
 def grouping_columns(run: Run) -> list[str]:
@@ -270,8 +268,8 @@ def find_example(run: Run, wanted: str) -> int | None:
     """Return the number of the example of an id, or None where none has it."""
     if run.columns is None or "id" not in run.columns:
         return None
-    found = np.flatnonzero(run.columns["id"] == wanted.strip())
-    return int(found[0]) if len(found) else None
+    places = np.flatnonzero(run.columns["id"] == wanted.strip())
+    return int(places[0]) if len(places) else None
 
 
 def format_facts(own: Iterable[str], row: Any) -> list[tuple[str, str]]:
@@ -363,7 +361,7 @@ def check_needs(run: Run, needs: Collection[RunPart]) -> bool:
 
 def available(registry: Mapping[str, Needing], run: Run) -> list[str]:
     """Return the names of all whose needs a run meets."""
-    return [name for name, each in registry.items() if all(has(run, need) for need in each.needs)]
+    return [name for name, item in registry.items() if all(has(run, need) for need in item.needs)]
 
 
 @dataclass(frozen=True)
@@ -432,26 +430,26 @@ def run_scores(run: Run) -> dict[str, Score]:
 @cached_for_run(table_key, max_entries=8)
 def columns_as_scores(run: Run) -> dict[str, str]:
     """Return the name that each numeric column of the user's own would have as a score; of those that are none yet."""
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     for column in details(run):
         values = table(run)[column]
         if values.dtype.kind in "iuf" and np.isfinite(values).all():
             name = f"column_{re.sub('[^a-z0-9]+', '_', column.lower()).strip('_')}"[:36]
-            found[column] = name if name not in found.values() else f"{name}_{len(found)}"
-    return {column: name for column, name in found.items() if name not in run.added_scores}
+            names[column] = name if name not in names.values() else f"{name}_{len(names)}"
+    return {column: name for column, name in names.items() if name not in run.added_scores}
 
 
 @cached_for_run(table_key, max_entries=8)
 def run_numbers(run: Run) -> dict[str, Score]:
     """Return scores and, of a regression, true and predicted values: all that is filtered and drawn by."""
-    found: dict[str, Score] = dict(run_scores(run))
+    numbers: dict[str, Score] = dict(run_scores(run))
     for target in run.targets:
         end = "" if len(run.targets) == 1 else f"_{target}"
         of = "" if len(run.targets) == 1 else f" of {one_line(target)}"
         for name, label in ((f"label{end}", f"True value{of}"), (f"prediction{end}", f"Prediction{of}")):
             if not table(run)[name].isna().all():
-                found[name] = TargetScore(name, label, run.manifest.unit, "high", "", np.asarray)
-    return found | (_other_numbers(run, found) if isinstance(run, ComparedRun) else {})
+                numbers[name] = TargetScore(name, label, run.manifest.unit, "high", "", np.asarray)
+    return numbers | (_other_numbers(run, numbers) if isinstance(run, ComparedRun) else {})
 
 
 @cached_for_run(scores_key, max_entries=64)
@@ -545,24 +543,24 @@ def _join_columns(run: Run, other: Run, labels: LabelChoice) -> tuple[Pairs, str
     pairs, own = pair_examples(run, other, labels), run.columns
     if not len(pairs):
         return None
-    found = join_comparison(run, other, pairs)
-    change = str(found.columns[0])
+    joined = join_comparison(run, other, pairs)
+    change = str(joined.columns[0])
     if own is None:
-        own = pd.DataFrame({"id": found.index.astype(str)}, index=found.index)
-    return pairs, change, own.assign(**{change: found[change]}), found.drop(columns=change)
+        own = pd.DataFrame({"id": joined.index.astype(str)}, index=joined.index)
+    return pairs, change, own.assign(**{change: joined[change]}), joined.drop(columns=change)
 
 
 def _other_numbers(run: ComparedRun, own: Mapping[str, Score]) -> dict[str, Score]:
     """Return the numbers of the other run, each as its own counterpart is."""
     there, of = map(str, run.numbers), one_line(run.other.name)
     named = {name: own[name.removeprefix(OTHER_PREFIX)] for name in there if name.removeprefix(OTHER_PREFIX) in own}
-    return {name: replace(each, name=name, label=f"{each.label} in {of}") for name, each in named.items()}
+    return {name: replace(number, name=name, label=f"{number.label} in {of}") for name, number in named.items()}
 
 
 def _in_unit(score: Score, unit: str) -> Score:
     if score.unit != "target":
         return score
-    return TargetScore(**{each.name: getattr(score, each.name) for each in fields(Score)} | {"unit": unit})
+    return TargetScore(**{field.name: getattr(score, field.name) for field in fields(Score)} | {"unit": unit})
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

@@ -96,8 +96,8 @@ class Limits:
         """Answer a request, or serve a session until its end."""
         if scope["type"] == "websocket":
             await self._serve_session(scope, receive, send)
-        elif scope["type"] == "http" and scope["method"] == "PUT" and (found := UPLOAD.fullmatch(scope["path"])):
-            await self._take_upload(found[1], scope, receive, send)
+        elif scope["type"] == "http" and scope["method"] == "PUT" and (match := UPLOAD.fullmatch(scope["path"])):
+            await self._take_upload(match[1], scope, receive, send)
         else:
             await self.app(scope, receive, send)
 

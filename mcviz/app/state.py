@@ -64,7 +64,7 @@ LARGEST_VALUE = 3.4028234663852886e38  # of float32
 LATEST, ADDRESS, ADDRESSES, PAGE, LINKED = "latest-state", "address", "addresses-shown", "page", "links"
 MOST_SHOWN = 200  # addresses, of which a browser may still have an earlier one
 BACK_TO_FIRST_PAGE = {"filters", "order", "page_size", "score"}  # a change of these lists other examples
-OF_THE_STORY = "step", "present"  # keys of the address that mean nothing on other pages
+PRESENT_KEYS = "step", "present"  # keys of the address that mean nothing on other pages
 KEYS_WITH_OWN_WARNING = {"run", "example"}
 FOREIGN_KEYS = ("embed", "utm_")  # Streamlit's own, and what mail programs add
 
@@ -75,13 +75,13 @@ VERSIONS = "widgets-shown"
 def session_store() -> dict[str, Any]:
     """Return the memory of this visit, from one drawing to the next, by names."""
     visit = current_visit()
-    before, found = getattr(_of_thread, "visit", (None, {}))
+    before, store = getattr(_of_thread, "visit", (None, {}))
     if visit is None or visit is not before:
-        found = st.session_state.to_dict().get(KEPT)
-        if found is None:
-            found = st.session_state[KEPT] = {}
-        _of_thread.visit = visit, found
-    return found
+        store = st.session_state.to_dict().get(KEPT)
+        if store is None:
+            store = st.session_state[KEPT] = {}
+        _of_thread.visit = visit, store
+    return store
 
 
 def widget_value(key: str) -> Any:
@@ -142,25 +142,25 @@ def queue_toast(words: str, icon: str) -> None:
 
 def _pending_fragments() -> dict[str, None] | None:
     """Return the keys of the fragments that are still to be drawn, in their order; None for all of the page."""
-    found: dict[str, None] | None = session_store().get(PENDING_FRAGMENTS)
-    return found
+    pending: dict[str, None] | None = session_store().get(PENDING_FRAGMENTS)
+    return pending
 
 
 def _read_brushes(text: str, run: RunLimits) -> tuple[str, ...]:
     """Read names of columns that can be brushed, each once, as far as they are there."""
     known = {*run.numbers, *(run.columns or ()), *CLASSES}
-    found = (unquote(name) for name in text.split("~"))
-    return tuple(dict.fromkeys(name for name in found if name in known))[:BRUSHES]
+    names = (unquote(name) for name in text.split("~"))
+    return tuple(dict.fromkeys(name for name in names if name in known))[:BRUSHES]
 
 
 def _read_row_values(text: str) -> tuple[tuple[int, float], ...]:
     """Read columns and their values, as "3:1.5,0:-2" lists them."""
-    found = {}
+    values = {}
     for column, _, value in (part.partition(":") for part in text.split(",")):
         place, amount = parse_whole(column), parse_number(value, -LARGEST_VALUE, LARGEST_VALUE)
         if place is not None and amount is not None:
-            found[place] = amount
-    return tuple(found.items())
+            values[place] = amount
+    return tuple(values.items())
 
 
 def _write_row_values(values: tuple[tuple[int, float], ...]) -> str:
@@ -379,7 +379,7 @@ def sync_from_url(page: str) -> None:
             st.query_params.from_dict(address())
         return
     if page in (linked := store.pop(LINKED, {})) and from_browser == linked[page] and not is_history_navigation():
-        latest = {key: text for key, text in address().items() if key in from_browser or key not in OF_THE_STORY}
+        latest = {key: text for key, text in address().items() if key in from_browser or key not in PRESENT_KEYS}
         if latest != from_browser:
             st.query_params.from_dict(latest)
             from_browser = latest
@@ -404,8 +404,8 @@ def is_open(page: str) -> bool:
 
 def address() -> dict[str, str]:
     """Return the address as it is, for links to other pages."""
-    found: dict[str, str] | None = session_store().get(ADDRESS)
-    return st.query_params.to_dict() if found is None else dict(found)
+    query: dict[str, str] | None = session_store().get(ADDRESS)
+    return st.query_params.to_dict() if query is None else dict(query)
 
 
 def _show_address(query: dict[str, str], parts: Collection[str] = ()) -> None:
@@ -443,14 +443,14 @@ def quote(text: str) -> str:
 
 def _find_ignored(query: Mapping[str, str], understood: Mapping[str, str]) -> tuple[str, ...]:
     """Return the parts of an address that are not, or not wholly, in the state that was read from it."""
-    known = {each.key: each for of in (Filters, PageState) for each in address_fields(of)}
-    found = []
+    known = {field.key: field for of in (Filters, PageState) for field in address_fields(of)}
+    ignored = []
     for key, text in query.items():
         if key in KEYS_WITH_OWN_WARNING or key.startswith(FOREIGN_KEYS):
             continue
         if text and not (key in known and known[key].was_fully_read(text, understood.get(key))):
-            found.append(f"{key}={text}")
-    return tuple(found)
+            ignored.append(f"{key}={text}")
+    return tuple(ignored)
 
 
 @dataclass(frozen=True)
@@ -481,23 +481,23 @@ def state_widget_args(
         may_be_empty: whether a person can empty the widget. Otherwise what it says where it is empty is passed over:
             Streamlit reports that of a drawing that was cut short before the widget.
     """
-    shown: dict[str, WidgetVersion] = session_store().setdefault(VERSIONS, {})
-    before = shown.get(name, WidgetVersion(0, value))
+    versions: dict[str, WidgetVersion] = session_store().setdefault(VERSIONS, {})
+    before = versions.get(name, WidgetVersion(0, value))
     number = before.number + (before.value != value)
-    shown[name], key = WidgetVersion(number, value), f"{name}-{number}"
+    versions[name], key = WidgetVersion(number, value), f"{name}-{number}"
     if key not in st.session_state or st.session_state[key] != value:
         st.session_state[key] = value
 
     def changed() -> None:
-        shown, new = session_store()[VERSIONS], widget_value(key)
+        versions, new = session_store()[VERSIONS], widget_value(key)
         # A browser that is a moment behind also reports what the widget shows, as if somebody had chosen it.
         if (
-            shown[name] == WidgetVersion(number, new)
-            or shown[name].number != number
+            versions[name] == WidgetVersion(number, new)
+            or versions[name].number != number
             or (new is None and not may_be_empty)
         ):
             return
-        shown[name] = WidgetVersion(number, new)
+        versions[name] = WidgetVersion(number, new)
         if change:
             change(new)
         else:

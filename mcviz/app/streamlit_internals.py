@@ -33,8 +33,8 @@ def is_history_navigation() -> bool:
 def draws_fragments(keys: Collection[str] | None) -> bool:
     """Return whether what follows a callback draws just these fragments; None for all of the page."""
     visit = get_script_run_ctx(suppress_warning=True)
-    drawn = (visit and visit.fragment_ids_this_run) or None
-    return drawn == (visit.fragment_storage.resolve_target(list(keys)) if visit and keys is not None else keys)
+    fragments = (visit and visit.fragment_ids_this_run) or None
+    return fragments == (visit.fragment_storage.resolve_target(list(keys)) if visit and keys is not None else keys)
 
 
 def join_visit(thread: Thread) -> None:

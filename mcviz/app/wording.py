@@ -55,25 +55,25 @@ def information(manifest: Manifest, stretched: bool) -> str:
         manifest: of the run.
         stretched: whether the range of the images was only taken from the images.
     """
-    origin, found = manifest.origin, []
+    origin, paragraphs = manifest.origin, []
     if origin.kind == "imported":
         source = f" from {as_markdown(origin.source)}" if origin.source else ""
-        found.append(f"**Passes**: imported{source}.")
+        paragraphs.append(f"**Passes**: imported{source}.")
     if manifest.masks is not None:
-        found.append(MASKS[manifest.masks])
+        paragraphs.append(MASKS[manifest.masks])
     done, steps, kind = manifest.preprocessing, _steps(manifest.preprocessing), manifest.examples.kind
-    told = manifest.images is not None or kind_of(manifest).column_values == "texts"
-    if steps or (done.reason and told):  # of examples that were imported it is often not known
+    is_known = manifest.images is not None or kind_of(manifest).column_values == "texts"
+    if steps or (done.reason and is_known):  # of examples that were imported it is often not known
         how, reason = " and ".join(steps) or "taken as they are", as_markdown(done.reason)
         when = f", before the {kind}s were stored" if steps and done.applied else ""
         because = f", by {reason.removeprefix('By ')}" if reason.startswith("By ") else f". {reason}".rstrip()
-        found.append(f"**Preprocessing**: {how}{when}{because}")
+        paragraphs.append(f"**Preprocessing**: {how}{when}{because}")
     if manifest.images is not None and stretched:
-        found.append(
+        paragraphs.append(
             "**Colours**: what stands for black and white is not known, so the pictures are stretched from the "
             f"lowest value, {manifest.images.lowest:.4g}, to the highest, {manifest.images.highest:.4g}."
         )
-    return "\n\n".join(found)
+    return "\n\n".join(paragraphs)
 
 
 def _steps(done: Preprocessing) -> list[str]:
@@ -106,10 +106,13 @@ def mistakes_sentence(wrong: np.ndarray, first: str) -> str:
     count, most = int(wrong.sum()), min(MOST_FIRST, len(wrong) // 5)
     if not count:
         return "No prediction is wrong."
-    said, early = f"{counted(count, 'prediction')} {'is' if count == 1 else 'are'} wrong", int(wrong[:most].sum())
+    if count == len(wrong):
+        return "Every prediction is wrong."
+    sentence = f"{counted(count, 'prediction')} {'is' if count == 1 else 'are'} wrong"
     if not most:
-        return f"{said}."
-    return f"{said}; {early:,} of these {'is' if early == 1 else 'are'} among {first.format(f'{most:,}')}."
+        return f"{sentence}."
+    early = int(wrong[:most].sum())
+    return f"{sentence}; {early:,} of these {'is' if early == 1 else 'are'} among {first.format(f'{most:,}')}."
 
 
 def as_sentence(text: str) -> str:
@@ -218,26 +221,26 @@ def doubt_sentences(
         if others := _voting_for_others(summary, first):
             return [f"**Hardly any uncertainty**: {others}."]
         return ["No sign of uncertainty: the passes agree on the class, and together they are confident of it."]
-    found = [_between(summary, class_names)]
+    sentences = [_between(summary, class_names)]
     if row["mutual_information"] > row["expected_entropy"]:
-        found.append(
+        sentences.append(
             "**Model (epistemic) uncertainty**: most of the entropy is disagreement between passes. More training "
             "examples like this one may reduce it."
         )
     else:
-        found.append(
+        sentences.append(
             "**Data (aleatoric) uncertainty**: most of the entropy is within the single passes, so the example itself "
             "is ambiguous to this model."
         )
     leading = summary.histograms[first] / summary.passes
     for_it, against = leading[80:].sum(), leading[:20].sum()  # hundredths
     if min(for_it, against) >= 0.1:
-        found.append(
+        sentences.append(
             f"**Two groups of passes**: {percent(for_it)} give {leader} 80% or more, {percent(against)} less than 20%."
         )
     elif row["predictive_std"] > 0.15:
-        found.append(f"**One wide spread** of the probability of {leader}, without two groups of passes.")
-    return found
+        sentences.append(f"**One wide spread** of the probability of {leader}, without two groups of passes.")
+    return sentences
 
 
 def _between(summary: PassSummary, class_names: Sequence[str]) -> str:

@@ -187,7 +187,7 @@ def _describe(
         result.sentences,
         [*lines, "", together],
         as_dict,
-        tables={"How good is each way to predict?": rows},
+        tables={"How accurate is each way to predict?": rows},
         draw_charts=draw_charts,
     )
 

@@ -253,7 +253,7 @@ def slices() -> None:
 @commands.command(short_help="Print which examples a person should look at.")
 @RUN
 @click.option(
-    "--accuracy", callback=parse_share, metavar="SHARE", help="The least accuracy of the rest, such as 0.999."
+    "--accuracy", callback=parse_share, metavar="SHARE", help="The least accuracy left after review, such as 0.999."
 )
 @click.option("--budget", type=click.IntRange(min=0), metavar="N", help="The most examples to look at.")
 @click.option("--miss", callback=parse_share, metavar="SHARE", help="The most mistakes to miss, such as 5%.")

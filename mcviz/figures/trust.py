@@ -237,13 +237,13 @@ def accuracy_against_referred(
     for name, (low, high) in (bands or {}).items():
         figure.add_trace(band(shares[places], low[places], high[places], _colour(name, curves)))
     for name, curve in curves.items():
-        hover = f"{escape_label(name)}: %{{x:.1%}} to a person, %{{y:.2%}} of the rest correct"
+        hover = f"{escape_label(name)}: %{{x:.1%}} to a person, accuracy left %{{y:.2%}}"
         add_line(figure, shares[places], curve[places], _colour(name, curves), name=name, hover=hover)
     random = np.full(len(perfect), accuracy)
     for name, values, dash in (("perfect order", perfect, "dash"), ("random order", random, "dot")):
         add_line(figure, shares[places], values[places], NEUTRAL, width=2, dash=dash, name=name)
     figure.update_xaxes(title="share of the examples to a person", tickformat=".0%", range=[0, 1])
-    figure.update_yaxes(title="accuracy of the rest", tickformat=".1%", autorangeoptions=SHARES)
+    figure.update_yaxes(title="accuracy left after review", tickformat=".1%", autorangeoptions=SHARES)
     return apply_layout(figure, 420)
 
 
@@ -448,7 +448,7 @@ def roc_curve(
             dash=dash,
             name=label,
             customdata=false_positive_rates,
-            hover="%{customdata:.1%} flagged by mistake, %{y:.1%} found",
+            hover="%{customdata:.1%} stopped by mistake, %{y:.1%} found",
         )
     ticks = np.array([0, 0.01, 0.05, 0.2, 0.5, 1])
     figure.update_xaxes(

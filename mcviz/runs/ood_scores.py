@@ -134,11 +134,8 @@ class OODScores:
         """
         if not self.sets:
             return []
-        mean = float(np.mean([set_.stopped.value for set_ in self.sets]))
-        hardest = min(self.sets, key=lambda set_: set_.stopped.value)
         return [
-            f"The verdict stops {percent(mean, 0)} of these inputs; of “{hardest.label}”, the hardest, "
-            f"{percent(hardest.stopped.value, 0)}.",
+            _describe_stopped(self.sets),
             _describe_sure(self.sets),
             _describe_best(self.means(), self.labels),
         ]
@@ -248,6 +245,18 @@ def _name_ends(name: str, interval: Interval | None) -> dict[str, float]:
     return {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
 
 
+def _describe_stopped(sets: tuple[OODSet, ...]) -> str:
+    share = percent(float(np.mean([set_.stopped.value for set_ in sets])), 0)
+    hardest, easiest = (end(sets, key=lambda set_: set_.stopped.value) for end in (min, max))
+    if len(sets) == 1:
+        return f"The verdict stops {share} of “{hardest.label}”."
+    return (
+        f"Over {len(sets)} sets of inputs that the model was not made for, the verdict stops {share}: from "
+        f"{percent(hardest.stopped.value, 0)} of “{hardest.label}” to {percent(easiest.stopped.value, 0)} of "
+        f"“{easiest.label}”."
+    )
+
+
 def _describe_sure(sets: tuple[OODSet, ...]) -> str:
     sure, passing = (sum(map(count, sets)) for count in (_sure, _sure_and_passing))
     if not sure:
@@ -256,7 +265,8 @@ def _describe_sure(sets: tuple[OODSet, ...]) -> str:
         return f"The verdict stops all that the model is sure of (above {SURE:.0%})."
     worst = max(sets, key=_sure_and_passing)
     return (
-        f"Where the model is sure (above {SURE:.0%}), {percent(passing / sure, 0)} pass; of “{worst.label}”, "
+        f"Of the inputs that the model is sure of (above {SURE:.0%}), {percent(passing / sure, 0)} pass; of "
+        f"“{worst.label}”, "
         f"{percent(_sure_and_passing(worst) / _sure(worst), 0)}."
     )
 
@@ -274,8 +284,8 @@ def _describe_best(means: Mapping[str, float], labels: Mapping[str, str]) -> str
     if best == DROPOUT_OFF:
         return f"The best single detector is confidence with dropout off: mean AUROC {means[best]:.3f}."
     return (
-        f"The best single detector is {labels[best][:1].lower()}{labels[best][1:]}: mean AUROC {means[best]:.3f}; max "
-        f"probability with dropout off has {means[DROPOUT_OFF]:.3f}."
+        f"The best single detector is {labels[best][:1].lower()}{labels[best][1:]}: mean AUROC {means[best]:.3f}; "
+        f"confidence with dropout off has {means[DROPOUT_OFF]:.3f}."
     )
 
 

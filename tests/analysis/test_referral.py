@@ -59,7 +59,7 @@ def test_the_referral_that_is_printed_for_the_shipped_run_is_that_of_its_table(c
     assert json.loads(output_of(capsys, "refer", SHIPPED, "--accuracy", "99.9%", "--json")) == found
     lines = output_of(capsys, "refer", SHIPPED, "--accuracy", "99.9%").splitlines()
     looked_at = f"{found['referred']:,} of 10,000"
-    assert lines[0] == f"For an accuracy of the rest of 99.9% a person looks at {looked_at} examples."
+    assert lines[0] == f"For an accuracy of 99.9% left after review a person looks at {looked_at} examples."
     guaranteed = f"{given['referred']:,} of 10,000 examples."
     assert lines[1] == f"With 95% confidence at least 99.90% of the rest are right where a person looks at {guaranteed}"
     (on_labels,) = (line.split("  ") for line in lines if line.startswith("these labels"))

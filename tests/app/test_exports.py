@@ -67,7 +67,7 @@ def test_a_report_of_photographs_is_small(tmp_path: Path) -> None:
 def test_a_report_writes_abbreviations_and_long_names_as_they_are(tmp_path: Path) -> None:
     run = make(tmp_path / "named", class_names=["a shoe with a very long name indeed", "BMW", "cat"])
     page = exports.report(Selection(run, PageState(score="mutual_information"), np.arange(len(run))))
-    assert "Ranked by mutual information (BALD), most uncertain first" in page
+    assert "Ranked by mutual information (BALD), highest first" in page
     assert "ellipsis" not in page[: page.index("<script")]
 
 
@@ -75,13 +75,13 @@ def test_a_report_names_the_address_that_shows_the_same(wrong: Selection) -> Non
     page = exports.report(wrong, "http://localhost/uncertain?correct=wrong&score=margin")
     address = "http://localhost/uncertain?correct=wrong&amp;score=margin"
     assert f'<a href="{address}">{address}</a>' in page
-    assert "Filters: wrong predictions. Ranked by margin, most uncertain first." in page
+    assert "Filters: wrong predictions. Ranked by margin, lowest first." in page
     assert "In the dashboard" not in exports.report(wrong)
 
 
 def test_a_report_of_nothing_says_so(wrong: Selection) -> None:
     empty = Selection(wrong.run, PageState(score="margin"), np.array([], dtype=int))
-    assert "No example passes all filters" in exports.report(empty)
+    assert "No example matches all filters" in exports.report(empty)
 
 
 def test_the_report_of_a_run_without_deterministic_outputs_has_the_other_accuracies(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def test_two_runs_are_compared_under_any_names(cache: Path, tmp_path: Path, monk
     assert not app.exception
     found = [rendered(text) for text in markdown_of(app)]
     assert not set().union(*(each.tags for each in found)) - OURS
-    assert any(each.words.endswith(f"compared with {SHOWN_RUN} again") for each in found)
+    assert any(f"{SHOWN_RUN} against {SHOWN_RUN} again, on " in each.words for each in found)
     assert [rendered(text).words for text in app.table[0].value.columns[:2]] == [SHOWN_RUN, f"{SHOWN_RUN} again"]
 
 
@@ -182,7 +182,8 @@ def test_names_are_shown_as_they_were_typed(
     monkeypatch.setenv("MCVIZ_CACHE", str(cache))
     app = opened("uncertain", run, {"view": "classes"})
     assert [rendered(text).words for text in app.table[0].value.index] == names
-    assert [rendered(text).words for text in app.segmented_control[-1].options] == names
+    (classes,) = (each for each in app.segmented_control if each.label == "One class in detail")
+    assert [rendered(text).words for text in classes.options] == names
     labels, predictions = ([option.rpartition(" (")[0] for option in each.options] for each in app.multiselect)
     assert labels == predictions == names
     truths = mcviz.open_run(cache / run).labels

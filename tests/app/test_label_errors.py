@@ -35,7 +35,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
         logits[:, example, labels[example]] += 12
     given = labels.copy()
     given[[3, 5]] = (labels[[3, 5]] + 1) % 3
-    mcviz.write_run(folder / "labelled", logits, labels=given, from_logits=True, class_names=["cat", "*dog*", "owl"])
+    mcviz.write_run(
+        folder / "labelled",
+        logits,
+        labels=given,
+        data=rng.random((EXAMPLES, 4, 4)),
+        from_logits=True,
+        class_names=["cat", "*dog*", "owl"],
+    )
     mcviz.write_run(folder / "unlabelled", logits, from_logits=True)
     values = rng.normal(size=(5, 40, 1))
     mcviz.write_run(folder / "values", values, labels=rng.normal(size=40), task="regression")

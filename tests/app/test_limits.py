@@ -16,7 +16,6 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.web.server.starlette import starlette_routes
 
-from mcviz.app import server as limits
 from mcviz.app.server import A_SESSION, ALL_SESSIONS, LEAST, REFUSAL, SECONDS_TO_RETURN, STREAMLIT_OPTIONS, Limits
 
 LARGEST = 2**20
@@ -139,7 +138,7 @@ def test_what_is_on_its_way_counts_too(server: Runtime, sized: bool) -> None:
 
 
 def test_files_go_when_their_session_does_not_come_back(server: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "SECONDS_TO_RETURN", 0.1)
+    monkeypatch.setattr("mcviz.app.server.SECONDS_TO_RETURN", 0.1)
 
     async def visit(client: Any) -> None:
         for session in SESSIONS[:3]:

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mcviz import Run
-from mcviz.app import state as session
+from mcviz.app import state
 from mcviz.app.state import PINS, TICKS, PageState
 from mcviz.app.views import look_panel
 from mcviz.app.views.look_panel import MOST_PICTURES, PICTURED
@@ -82,28 +82,28 @@ def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The fragments that are asked for, by a visit to a page of which all was drawn."""
     asked: list[list[str]] = []
     kept: dict[str, Any] = {}
-    monkeypatch.setattr(session, "session_store", lambda: kept)
-    monkeypatch.setattr(session, "st", SimpleNamespace(rerun=asked.append))
-    session.finish_page()
+    monkeypatch.setattr(state, "session_store", lambda: kept)
+    monkeypatch.setattr(state, "st", SimpleNamespace(rerun=asked.append))
+    state.finish_page()
     return asked
 
 
 def test_a_fragment_that_was_cut_short_is_drawn_with_the_next(asked_for: list[list[str]]) -> None:
-    session.rerun_fragments("look", "links")
-    session.mark_rendered("links")
-    session.rerun_fragments("points")  # before the look was drawn
+    state.rerun_fragments("look", "links")
+    state.mark_rendered("links")
+    state.rerun_fragments("points")  # before the look was drawn
     for key in ("look", "points"):
-        session.mark_rendered(key)
-    session.rerun_fragments("points")
+        state.mark_rendered(key)
+    state.rerun_fragments("points")
     assert asked_for == [["look", "links"], ["look", "points"], ["points"]]
 
 
 def test_a_page_of_which_a_drawing_was_cut_short_is_drawn_as_a_whole(asked_for: list[list[str]]) -> None:
-    session.mark_dirty()  # as it begins, and as a callback changes all of it
-    session.rerun_fragments("points")
+    state.mark_dirty()  # as it begins, and as a callback changes all of it
+    state.rerun_fragments("points")
     assert asked_for == []
-    session.finish_page()
-    session.rerun_fragments("points")
+    state.finish_page()
+    state.rerun_fragments("points")
     assert asked_for == [["points"]]
 
 

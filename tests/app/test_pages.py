@@ -146,9 +146,8 @@ def test_a_page_begins_with_a_sentence_of_the_run_s_own_figures(open_page: OpenP
     assert explore == f"10,000 examples, ranked by confidence, lowest first. {said} first 200."
     fours = int(((scores["label"] == 4) & wrong).sum())
     explore = paragraphs(open_page("uncertain", label="4", correct="wrong"))[0]
-    assert explore.startswith(
-        f"**{fours}** of 10,000 examples match, ranked by confidence, lowest first. {fours} predictions"
-    )
+    sentence = "match, ranked by confidence, lowest first. Every prediction is wrong."
+    assert explore == f"**{fours}** of 10,000 examples {sentence}"
 
 
 def test_the_bar_has_every_entry_also_for_a_run_of_which_a_page_has_little_to_say(
@@ -161,7 +160,11 @@ def test_the_bar_has_every_entry_also_for_a_run_of_which_a_page_has_little_to_sa
         assert not app.exception
         links = [each.proto.label for each in app.get("page_link")]
         assert links[:8] == ["mcviz", "Overview", "Explore", "Trust", "Label", "Probe", "Runs", "Present"]
-    for page, link in (("uncertain", "Side by side"), ("uncertain", "One example"), ("probe", "Out of distribution")):
+    for page, link in (
+        ("uncertain", "Compare pinned side by side"),
+        ("probe", "Out of distribution"),
+        ("runs", "Compare"),
+    ):
         assert link in [each.proto.label for each in open_page(page).get("page_link")]
 
 
@@ -281,14 +284,14 @@ def test_the_story_is_presented_without_what_steers_the_dashboard(open_page: Ope
     assert app.query_params["present"] == "yes"
     app.button(key="story-next").click().run()
     assert (app.query_params["present"], app.query_params["step"]) == ("yes", "2")
-    app.button(key="story-present").click().run()
+    app.button(key="story-leave").click().run()
     assert "present" not in app.query_params
     assert app.query_params["step"] == "2"
 
 
 def test_pins_stand_side_by_side(open_page: OpenPage, run: mcviz.Run) -> None:
     app = open_page("side_by_side")
-    assert "Nothing is pinned yet" in words(app)
+    assert "No example is pinned" in words(app)
     app.query_params["pinned"] = "247,18"
     app.run()
     assert [button.label for button in app.button if button.label.startswith("Example")] == [
@@ -622,6 +625,6 @@ def test_a_range_takes_exact_numbers(open_page: OpenPage, run: Run) -> None:
 def test_what_lies_around_an_example_is_selected_without_drawing(open_page: OpenPage) -> None:
     app = open_page("uncertain", view="map", example="7")
     app.number_input(key="around").set_value(5)
-    next(button for button in app.button if button.label == "Select").click().run()
+    next(button for button in app.button if button.label == "Filter").click().run()
     assert "**5** of 10,000 examples" in words(app)
     assert 7 in kept_of(app)["latest-state"].filters.selected

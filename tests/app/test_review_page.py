@@ -121,7 +121,7 @@ def test_the_queue_can_be_the_probable_label_errors(cache: Path) -> None:
     for example in (each for each in fit.argsort() if run.mean_probs[each].argmax() == 1):
         assert shown(app) == example
         press(app, "label")
-    assert "Every example of this selection is decided." in words(app)
+    assert "Every example of this list is decided." in words(app)
 
 
 def test_an_example_has_its_id_beside_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +136,7 @@ def test_an_example_has_its_id_beside_its_number(tmp_path: Path, monkeypatch: py
 def test_without_labels_there_is_no_queue_of_label_errors(cache: Path) -> None:
     app = opened("unlabelled", part="label_errors")
     (parts,) = (each.options for each in app.segmented_control if each.label == "Part")
-    assert parts == ["Selected examples", "Settle disputes", "What came of it"]
+    assert parts == ["Matching examples", "Settle disputes", "Results"]
     assert shown(app) == queue(cache, "unlabelled")[0]
 
 
@@ -217,7 +217,7 @@ def test_skipped_examples_come_again_and_then_the_queue_is_done(cache: Path) -> 
         press(app, action)
     assert shown(app) == order[0]
     press(app, "wrong_label")
-    assert "Every example of this selection is decided." in words(app)
+    assert "Every example of this list is decided." in words(app)
 
 
 def test_another_session_goes_on_where_the_first_one_ended(cache: Path) -> None:
@@ -300,14 +300,14 @@ def test_who_may_only_look_sees_what_came_of_it_and_decides_nothing(
     monkeypatch.setenv("MCVIZ_READ_ONLY", "1")
     for part in ("queue", "results", ""):
         app = opened("images", part=part)
-        assert "Nothing can be reviewed here" in words(app)
+        assert "Nothing can be labelled here" in words(app)
         assert app.metric[0].value == "1"
         assert len(app.get("download_button")) == 5
         assert not app.file_uploader
         assert not app.text_input
         assert not [each for each in app.button if each.key and each.key.startswith("review-")]
     named(old.button, "class-1").click().run()
-    assert "Nothing can be reviewed here" in words(old)
+    assert "Nothing can be labelled here" in words(old)
     assert answers(cache, "images") == {3: ("none", None)}
 
 
@@ -333,7 +333,7 @@ def test_keys_can_be_switched_off_for_the_whole_visit(run: str) -> None:
 
 
 def test_a_regression_says_that_this_is_for_classes(cache: Path) -> None:
-    assert "among classes" in words(opened("values"))
+    assert "the label of a class" in words(opened("values"))
 
 
 def test_what_came_of_it_is_computed_from_the_decisions(cache: Path) -> None:

@@ -136,7 +136,7 @@ def test_of_a_run_s_own_model_and_examples_all_is_known_and_a_selection_is_taken
     app.run()
     choice = next(each for each in app.segmented_control if each.label == "Examples")
     run = mcviz.open_run(cache / "few")
-    assert "The 3 examples selected on Explore" in choice.options
+    assert "The 3 matching on Explore" in choice.options
     choice.set_value("selected").run()
     button(app, "Check").click().run()
     (check,) = Jobs(cache).found()

@@ -79,11 +79,11 @@ def test_every_run_has_a_row_that_says_what_it_is(cache: Path) -> None:
     }  # fmt: skip
     run = open_run(cache / "whole")
     correct = int((run.mean_probs.argmax(axis=1) == run.labels).sum())
-    assert rows.loc["whole", "how good"] == f"accuracy {100 * correct / 11:.2f}%"
+    assert rows.loc["whole", "accuracy"] == f"{100 * correct / 11:.2f}%"
     regression = open_run(cache / "values")
     errors = regression.mean_predictions[:, :3].astype(float) - regression.labels
-    assert rows.loc["values", "how good"] == f"RMSE {np.sqrt((errors**2).mean()):.4g}"
-    assert rows.loc["stopped", "how good"] == ""
+    assert rows.loc["values", "accuracy"] == f"RMSE {np.sqrt((errors**2).mean()):.4g}"
+    assert rows.loc["stopped", "accuracy"] == ""
     assert rows["size"].to_dict() == {
         name: sum(path.stat().st_size for path in (cache / name).rglob("*") if path.is_file()) for name in NAMES
     }
@@ -114,7 +114,7 @@ def test_a_run_is_told_about_and_offered_what_can_be_done_with_it(
 
 
 def test_how_a_run_was_made_is_said_in_words(cache: Path) -> None:
-    said = app.table[0].value["said"].to_dict() if (app := opened("whole")).table else {}
+    said = app.table[0].value["value"].to_dict() if (app := opened("whole")).table else {}
     assert said["Predicts"].startswith("3 classes: ")
     assert said["Examples"].startswith("11 images of 4 × 3 pixels, 1 channel")
     assert said["Passes"] == "6, sampled by mcviz with masks per\\_pass and seed 5"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mcviz.app import state as session
+from mcviz.app.state import session_store
 
 
 class State(dict[str, Any]):
@@ -20,8 +20,8 @@ def working_for(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Let this thread work for a visit with a state, or for none."""
 
     def switch(visit: object, state: State) -> None:
-        monkeypatch.setattr(session, "current_visit", lambda: visit)
-        monkeypatch.setattr(session, "st", SimpleNamespace(session_state=state))
+        monkeypatch.setattr("mcviz.app.state.current_visit", lambda: visit)
+        monkeypatch.setattr("mcviz.app.state.st", SimpleNamespace(session_state=state))
 
     return switch
 
@@ -32,15 +32,15 @@ def test_two_visits_in_one_thread_keep_nothing_of_each_other(working_for: Any, v
     for turn in range(2):
         for number, (visit, state) in enumerate(zip(visits, states, strict=True)):
             working_for(visit, state)
-            kept = session.session_store()
+            kept = session_store()
             assert kept == ({} if turn == 0 else {"number": number})
             kept["number"] = number
-            assert session.session_store() is kept
+            assert session_store() is kept
 
 
 def test_another_drawing_finds_what_was_kept(working_for: Any) -> None:
     state = State()
     working_for(object(), state)
-    session.session_store()["page"] = 3
+    session_store()["page"] = 3
     working_for(object(), state)
-    assert session.session_store() == {"page": 3}
+    assert session_store() == {"page": 3}

@@ -148,10 +148,11 @@ def test_the_same_control_selects_on_uncertain_examples(cache: Path) -> None:
     for key, value in {"run": "labelled", "referral": "budget", "wanted": "17"}.items():
         app.query_params[key] = value
     app.switch_page("mcviz/app/pages/uncertain.py").run()
+    app.button(key="action-refer").click().run()
     app.button(key="select-referred").click().run()
     assert not app.exception
     count = len(refer(mcviz.open_run(cache / "labelled"), budget=17).examples)
-    assert f"**{count}** of {EXAMPLES} examples" in words(app)
+    assert f"**{count}** of {EXAMPLES} examples match" in words(app)
 
 
 def test_the_cheapest_threshold_becomes_the_budget_where_it_pays(
@@ -269,7 +270,7 @@ def test_the_worst_slice_is_a_link_that_selects_it(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     app = opened("sites")
     assert "The worst slice is site \\*b\\*: " in words(app)
-    (link,) = (each.proto for each in app.get("page_link") if each.proto.label == "Select these 400")
+    (link,) = (each.proto for each in app.get("page_link") if each.proto.label == "Filter to these 400")
     query = {name: value for name, (value,) in parse_qs(link.query_string).items()}
     selected = Filters.from_query(query).mask(run.table())
     np.testing.assert_array_equal(selected, run.table()["site"] == "*b*")

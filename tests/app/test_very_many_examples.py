@@ -16,7 +16,6 @@ from mcviz.app.resources import table_key
 from mcviz.app.selection import filter_mask, positions
 from mcviz.app.views import linked
 from mcviz.figures import Window, scores
-from mcviz.figures import scores as cells
 from tests.app.keeping import kept_of
 from tests.polygons import surrounded_by_a_loop
 
@@ -27,8 +26,7 @@ ALL = "10,000 of 10,000 examples"
 
 @pytest.fixture(autouse=True)
 def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for module in (cells, scores):
-        monkeypatch.setattr(module, "MOST_DRAWN_POINTS", FEW)
+    monkeypatch.setattr(scores, "MOST_DRAWN_POINTS", FEW)
     linked._figure.clear()  # those of other tests, which drew the same examples one by one
     yield
     linked._figure.clear()

@@ -73,7 +73,7 @@ def test_around_an_example_that_is_not_in_the_layout_nothing_is_selected(
     app.query_params["view"], app.query_params["layout"] = "map", "tsne"
     app.switch_page("mcviz/app/pages/uncertain.py").run()
     app.number_input(key="around-example").set_value(3)
-    next(button for button in app.button if button.label == "Select").click().run()
+    next(button for button in app.button if button.label == "Filter").click().run()
     assert "Example 3 is not in this layout, which has only some of the examples." in [each.value for each in app.info]
     assert "selected" not in app.query_params
 

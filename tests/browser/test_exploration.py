@@ -381,6 +381,21 @@ def test_a_story_is_presented_with_keys_alone_and_without_the_navigation(page: P
     expect(navigation).to_be_visible()
 
 
+def test_a_space_steps_through_what_a_button_began_to_present(page: Page) -> None:
+    page.add_init_script(LISTENERS)
+    page.goto("/story")
+    page.get_by_role("button", name="Present").click()
+    leave = page.get_by_role("button", name="Leave")
+    expect(leave).to_be_visible()
+    expect(leave).not_to_be_focused()
+    settle(page)
+    hears_keys(page, "listener(event)")
+    for step in (2, 3):
+        page.keyboard.press("Space")
+        expect(page.get_by_text(f"Step {step} of 6")).to_be_visible()
+    expect(leave).to_be_visible()
+
+
 SIZES_OF_LETTERS = """() => [...document.querySelectorAll('[data-testid="stMain"] *')]
   .filter((each) => [...each.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim()))
   .filter((each) => each.checkVisibility() && !each.closest(".st-key-page-head, kbd, style, [aria-hidden=true]"))

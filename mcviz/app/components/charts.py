@@ -224,7 +224,7 @@ def picture(image: np.ndarray, spoken: str, width: int = PICTURE_WIDTH) -> None:
 
 def render_empty_selection() -> None:
     """Render a hint in place of a view of a selection that is empty."""
-    st.info("No example passes all of these filters. Take one off above.", icon=":material/filter_alt_off:")
+    st.info("No example matches all of these filters. Take one off above.", icon=":material/filter_alt_off:")
 
 
 def class_table(summary: PassSummary, class_names: Sequence[str]) -> None:

@@ -63,10 +63,10 @@ def tile_data(
 ) -> dict[str, Any]:
     """Return the data from which the browser draws examples as tiles; see `tiles`, and `KindRenderer.tiles`."""
     rows, score_shown, own = table(run).iloc[examples].to_dict("records"), run_scores(run)[score], details(run)
-    found, tile_text = kind_renderer(run).tiles(run, examples, side), task_renderer(run).tile_text
-    each = found.each or ({},) * len(rows)
+    contents, tile_text = kind_renderer(run).tiles(run, examples, side), task_renderer(run).tile_text
+    more_of_tiles = contents.details or ({},) * len(rows)
     return {
-        **found.sheet,
+        **contents.sheet,
         "tiles": [
             _tile(row, tile_text(run, row), score_shown)
             | {
@@ -83,7 +83,7 @@ def tile_data(
                 ),
                 **more,
             }
-            for index, (example, row, more) in enumerate(zip(examples, rows, each, strict=True))
+            for index, (example, row, more) in enumerate(zip(examples, rows, more_of_tiles, strict=True))
         ],
     }
 

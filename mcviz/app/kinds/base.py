@@ -21,11 +21,11 @@ class Tiles:
 
     Attributes:
         sheet: the picture of all tiles and how the browser cuts it, as the component takes it; or nothing.
-        each: what else the component takes of each example, or nothing.
+        details: what else the component takes of each example, or nothing.
     """
 
     sheet: Mapping[str, object] = field(default_factory=dict)
-    each: tuple[Mapping[str, Any], ...] = ()
+    details: tuple[Mapping[str, Any], ...] = ()
 
 
 class KindRenderer(ABC):

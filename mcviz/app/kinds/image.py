@@ -81,8 +81,8 @@ class ImageRenderer(KindRenderer):
     def table_columns(self, run: Run, examples: np.ndarray) -> dict[str, tuple[list[Any], Any]]:
         if not has(run, "images"):  # a column of that name is the user's own, and nothing to be fetched
             return {}
-        shown = [self.thumbnail(run.pictures[example]) for example in examples]
-        return {"image": (shown, st.column_config.ImageColumn("image", width="small"))}
+        thumbnails = [self.thumbnail(run.pictures[example]) for example in examples]
+        return {"image": (thumbnails, st.column_config.ImageColumn("image", width="small"))}
 
     def thumbnail(self, content: np.ndarray) -> str:
         step = max(1, max(content.shape[:2]) // THUMBNAIL)

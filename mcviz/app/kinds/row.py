@@ -89,7 +89,7 @@ class RowRenderer(KindRenderer):
     def tiles(self, run: Run, examples: np.ndarray, side: int = TILE) -> Tiles:
         names, rows = row_names(run), row_values(run)[examples]
         return Tiles(
-            each=tuple(
+            details=tuple(
                 {"facts": [[names[column], f"{row[column]:.4g}"] for column in most_unusual(z)[:FACTS]]}
                 for row, z in zip(rows, usual_values(run).z(rows), strict=True)
             )

@@ -85,12 +85,12 @@ class TextRenderer(KindRenderer):
         return load_texts(run, examples)
 
     def tiles(self, run: Run, examples: np.ndarray, side: int = TILE) -> Tiles:
-        return Tiles(each=tuple({"text": _beginning(text, ON_A_TILE)} for text in load_texts(run, examples)))
+        return Tiles(details=tuple({"text": _beginning(text, ON_A_TILE)} for text in load_texts(run, examples)))
 
     def table_columns(self, run: Run, examples: np.ndarray) -> dict[str, tuple[list[Any], Any]]:
         (name,) = run.manifest.examples.content
-        shown = [_beginning(text, IN_A_TABLE) for text in load_texts(run, examples)]
-        return {name: (shown, st.column_config.TextColumn(width="large"))}
+        beginnings = [_beginning(text, IN_A_TABLE) for text in load_texts(run, examples)]
+        return {name: (beginnings, st.column_config.TextColumn(width="large"))}
 
     def noise(self, run: Run) -> ProbeInput:
         return ProbeInput(noise_of_words(1, sample_texts(run), seed=0)[0], "Random words")

@@ -36,5 +36,5 @@ if isinstance(run, ComparedRun):
     render_changes(run, state, score)
     st.header("One example in both", anchor=False)
     render_example_in_both(run, state, score)
-    st.header("Do they doubt the same examples?", anchor=False)
+    st.header("Are they uncertain about the same examples?", anchor=False)
     render_doubt(run, state, score)

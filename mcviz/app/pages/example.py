@@ -78,14 +78,14 @@ def render_stepper(selection: Selection, example: int) -> None:
 def describe_rank(selection: Selection, rank: int) -> str:
     """Describe the rank of the example in the selection; it is negative for an example that is not there."""
     if len(selection.examples) == 0:
-        return "No example passes all of these filters, so there is none to step through. Take one off."
+        return "No example matches all of these filters, so there is none to step through. Take one off."
     score = run_scores(selection.run)[selection.score]
     order = f", {ranking_end_labels(score)[1]} first" if selection.state.order == CONFIDENT_FIRST else ""
     by = f"by {score.inline_label}{order}"
     if rank < 0:
-        return f"This example is not among the selected ones; Next goes to the first of those {by}."
-    selected = " selected" if selection.filters != Filters() else ""
-    return f"Rank **{rank + 1:,}** of {len(selection.examples):,}{selected} {by}."
+        return f"This example does not match the filters; Next goes to the first that does, {by}."
+    matching = " matching" if selection.filters != Filters() else ""
+    return f"Rank **{rank + 1:,}** of {len(selection.examples):,}{matching} {by}."
 
 
 def step_through(examples: np.ndarray, first: int, steps: int) -> None:
@@ -119,7 +119,7 @@ def render_marks(state: PageState, example: int) -> None:
             type="primary" if example in flagged else "secondary",
             on_click=update_state,
             kwargs={"flagged": toggle_example(flagged, example)},
-            help="Flags are kept in the address, and listed under the filters.",
+            help="Flagged examples are kept in the address; Explore shows them on demand.",
         )
         full = example not in pinned and len(pinned) >= PINS
         st.button(
@@ -171,7 +171,7 @@ def render_closer_look(context: ExampleContext) -> None:
     if not names:
         return
     name = choose_name(context.state.closer_look, names)
-    choose_segment("A closer look", "closer_look", name, {each: looks[each].label for each in names})
+    choose_segment("A closer look", "closer_look", name, {look: looks[look].label for look in names})
     looks[name].show(context)
 
 

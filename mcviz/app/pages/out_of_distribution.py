@@ -10,10 +10,10 @@ from mcviz.runs import Run
 
 def describe_verdict(run: Run, _state: PageState) -> str:
     """Say how many inputs of other kinds the verdict stops, where that is known."""
-    found = load_scores(run) if has(run, "classes") else None
-    if found is None or not found.sets:
-        return f"How many inputs that the model was not made for are stopped, and how many like the run's {len(run):,}."
-    return as_markdown(found.sentences[0])
+    scores = load_scores(run) if has(run, "classes") else None
+    if scores is None or not scores.sets:
+        return "Does the model notice inputs that it was not made for?"
+    return as_markdown(scores.sentences[0])
 
 
 run, state = begin(OUT_OF_DISTRIBUTION, describe_verdict)

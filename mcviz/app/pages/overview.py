@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mcviz.app.components.gallery import tiles
-from mcviz.app.navigation import OVERVIEW, UNCERTAIN, begin, link_to
+from mcviz.app.navigation import EXPLORE, OVERVIEW, begin, link_to
 from mcviz.app.resources import check_needs, has, ranking, run_scores, table
 from mcviz.app.selection import mistakes
 from mcviz.app.state import PageState
@@ -34,11 +34,15 @@ def render_most_uncertain(run: Run, state: PageState) -> None:
     score = run_scores(run)[run.first_score]
     end = "lowest" if score.uncertain_when == "low" else "highest"
     st.header("What it is most uncertain about", anchor=False)
-    marked = "✗ marks a wrong prediction." if has(run, "labels") and task_renderer(run).marks_mistakes else ""
+    marked = (
+        "Orange marks a wrong prediction: label → prediction."
+        if has(run, "labels") and task_renderer(run).marks_mistakes
+        else ""
+    )
     st.caption(f"The examples with the {end} {score.inline_label}. {marked} Click one to open it.")
     tiles(run, state, ranking(run, score.name)[:TILES], 1, score.name, key="most-uncertain")
     with st.container(horizontal=True, vertical_alignment="center"):
-        link_to(UNCERTAIN, "All examples, ranked", ":material/arrow_forward:")
+        link_to(EXPLORE, "All examples, ranked", ":material/arrow_forward:")
         render_help(run)
 
 
@@ -54,7 +58,7 @@ def is_imported(run: Run) -> bool:
 
 
 def describe_run(run: Run, _state: PageState) -> str:
-    """Say how good the ensemble is and whether it is uncertain of its mistakes; or how often the passes disagree."""
+    """Say how accurate the ensemble is and how uncertain of its mistakes; or how often the passes disagree."""
     examples = counted(len(run), "example")
     if run.manifest.quality is not None:
         quality = run.task.format_quality(run.manifest.quality, run.manifest.unit)
@@ -65,8 +69,8 @@ def describe_run(run: Run, _state: PageState) -> str:
         return f"{measured} {mistakes_sentence(wrong[ranking(run, run.first_score)], 'the {} most uncertain examples')}"
     if "variation_ratio" in run_scores(run):
         disagree = int((table(run)["variation_ratio"] > 0).sum())
-        return f"The passes disagree on {disagree:,} of {examples}, of which no labels are known."
-    return f"{examples} in {counted(run.passes, 'pass')}, of which no labels are known."
+        return f"The passes disagree on {disagree:,} of {examples}. The run has no labels."
+    return f"{examples} in {counted(run.passes, 'pass')}, without labels."
 
 
 run, state = begin(OVERVIEW, describe_run)

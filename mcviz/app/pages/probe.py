@@ -98,7 +98,7 @@ def render_explanations(context: InputContext) -> None:
     st.segmented_control(
         "Why this prediction?",
         list(offered),
-        format_func=lambda each: offered[each][0],
+        format_func=lambda name: offered[name][0],
         label_visibility="collapsed",
         **state_widget_args("closer_look", name or None, lambda new: update_state(closer_look=new or "")),
     )
@@ -124,7 +124,7 @@ if not inputs:
     st.stop()
 name = choose_name(state.input, inputs)
 with st.container(horizontal=True, vertical_alignment="center"):
-    labels = {each: kind.label for each, kind in inputs.items()}
+    labels = {name: kind.label for name, kind in inputs.items()}
     choose_segment("Input", "input", name, labels, label_visibility="collapsed")
     if not is_stopped(WORK) and name in available(inputs, run):
         # Not in a fragment: a button in one waits until the fragment is done, this one interrupts it.

@@ -8,13 +8,13 @@ from mcviz.app.bar import current_person
 from mcviz.app.components.charts import render_empty_selection
 from mcviz.app.components.choosers import chips
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import REVIEW, UNCERTAIN, begin, link_to, require_classes
+from mcviz.app.navigation import EXPLORE, LABELLING, begin, link_to, require_classes
 from mcviz.app.resources import has, run_scores
 from mcviz.app.review.decisions import render_queue
 from mcviz.app.review.results import render_results
 from mcviz.app.selection import LABEL_ERRORS, Selection, probable_label_errors, ranked_examples, select
-from mcviz.app.state import ORDERS, PageState, choose_name, choose_segment, session_store
-from mcviz.app.wording import as_markdown, counted, ranking_end_labels
+from mcviz.app.state import PageState, choose_name, choose_segment, session_store
+from mcviz.app.wording import as_markdown, counted, direction
 from mcviz.permission import may_write, refusal
 from mcviz.reviews import open_reviews, summarise_reviews
 from mcviz.reviews.store import LONGEST_REVIEWER
@@ -23,32 +23,32 @@ from mcviz.text import printable
 
 REVIEWER = "reviewer"  # of the session
 PARTS = {
-    "queue": "Selected examples",
+    "queue": "Matching examples",
     "label_errors": "Probable label errors",
     "disputes": "Settle disputes",
-    "results": "What came of it",
+    "results": "Results",
 }
 
 
 def describe_queue(run: Run, _state: PageState) -> str:
     """Say how many labels are probably wrong, or how many there are to give."""
     if not has(run, "classes"):
-        return f"{counted(len(run), 'example')}, none of which has a class."
+        return f"This run predicts numbers for {counted(len(run), 'example')}, and no classes."
     if has(run, "labels"):
         return probable_label_errors(run)
-    return f"{counted(len(run), 'example')} without labels: say of the most uncertain ones first which class each is."
+    return f"{counted(len(run), 'example')} without labels: name the class of each, the most uncertain first."
 
 
-run, state = begin(REVIEW, describe_queue)
+run, state = begin(LABELLING, describe_queue)
 require_classes(
     run,
-    "This page is for runs whose model chooses among classes. The largest errors of a regression are on Explore.",
-    UNCERTAIN,
+    "This page gives examples the label of a class. The largest errors of a regression are on Explore.",
+    EXPLORE,
 )
 login = current_person()
 if may_write():
     has_label_errors = LABEL_ERRORS["score"] in run_scores(run)
-    parts = {each: label for each, label in PARTS.items() if each != "label_errors" or has_label_errors}
+    parts = {name: label for name, label in PARTS.items() if name != "label_errors" or has_label_errors}
     part = choose_name(state.part, parts)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         choose_segment("Part", "part", part, parts, label_visibility="collapsed")
@@ -62,7 +62,7 @@ if may_write():
             st.caption(f"Reviewer: **{as_markdown(login)}**", width="content")
 else:
     part = "results"
-    st.info(f"Nothing can be reviewed here: {as_markdown(refusal())}.", icon=":material/lock:")
+    st.info(f"Nothing can be labelled here: {as_markdown(refusal())}.", icon=":material/lock:")
 reviewer = login[:LONGEST_REVIEWER] if login else session_store().get(REVIEWER, "")
 reviews = open_reviews(run)
 if part == "results":
@@ -85,9 +85,9 @@ else:
         chips(selection)
     with st.container(horizontal=True, vertical_alignment="center"):
         score = run_scores(run)[state.score]
-        first = ranking_end_labels(score)[ORDERS.index(state.order)]
-        st.caption(f"By {score.inline_label}, {first} first.", width="content")
-        link_to(UNCERTAIN, "Choose other examples")
+        first = direction(score, state.order)
+        st.caption(f"Ranked by {as_markdown(score.inline_label)}, {first} first.", width="content")
+        link_to(EXPLORE, "Choose other examples")
     if part == "label_errors":
         st.caption(OUT_OF_FOLD)
 if len(selection.examples) == 0:

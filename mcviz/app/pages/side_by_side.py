@@ -45,9 +45,9 @@ def render_differences(run: Run, pinned: tuple[int, ...]) -> None:
         most = values.min() if score.uncertain_when == "low" else values.max()
         texts = [score.format(value) for value in values]
         rows[score.label] = embolden((values == most) & (len(set(texts)) > 1), texts)
-    each = [dict(format_facts(own, row)) for row in examples.to_dict("records")]
-    for name in each[0]:
-        texts = [facts[name] for facts in each]
+    facts_of_examples = [dict(format_facts(own, row)) for row in examples.to_dict("records")]
+    for name in facts_of_examples[0]:
+        texts = [facts[name] for facts in facts_of_examples]
         alone = [len(texts) > 1 and texts.count(text) == 1 for text in texts]
         rows[as_markdown(name)] = embolden(alone, texts)
     if len(pinned) > 1:
@@ -65,23 +65,24 @@ def embolden(marked: Iterable[bool], texts: Iterable[str]) -> list[str]:
 
 
 def count_pinned(run: Run, state: PageState) -> str:
-    """Say how many examples are pinned."""
+    """Say how many examples are pinned, or which stand there where none is."""
+    if not state.pinned:
+        return "No example is pinned: these are the most uncertain ones."
     return f"{len(state.pinned)} of {counted(len(run), 'example')} {'is' if len(state.pinned) == 1 else 'are'} pinned."
 
 
 run, state = begin(SIDE_BY_SIDE, count_pinned)
-shown = state.pinned or tuple(ranking(run, run.first_score)[:FIRST].tolist())
+examples = state.pinned or tuple(ranking(run, run.first_score)[:FIRST].tolist())
 if not state.pinned:
     st.info(
-        f"Nothing is pinned yet. Up to {PINS} pinned examples stand here side by side, as the most uncertain ones do "
-        "now. Pin others in Explore or on their own page.",
+        f"Up to {PINS} pinned examples stand here side by side. Pin them on Explore or on their own page.",
         icon=":material/keep:",
     )
-    st.button("Pin these", icon=":material/keep:", key="pin-these", on_click=update_state, kwargs={"pinned": shown})
+    st.button("Pin these", icon=":material/keep:", key="pin-these", on_click=update_state, kwargs={"pinned": examples})
 target_chooser(run, state)
 with st.container(key="side-by-side"):
-    columns = st.columns(len(shown), gap="medium")
-for column, example in zip(columns, shown, strict=True):
+    columns = st.columns(len(examples), gap="medium")
+for column, example in zip(columns, examples, strict=True):
     with column:
         render_pinned(run, state, example)
-render_differences(run, shown)
+render_differences(run, examples)

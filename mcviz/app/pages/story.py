@@ -9,7 +9,7 @@ import streamlit as st
 from mcviz.app.components.charts import for_an_audience
 from mcviz.app.components.keys import keys
 from mcviz.app.kinds import kind_renderer
-from mcviz.app.navigation import STORY, begin
+from mcviz.app.navigation import PRESENT, begin
 from mcviz.app.probe.parts import as_batch, import_ahead, predict
 from mcviz.app.probe.verdict import detector_for, less_usual_examples, render_reasons
 from mcviz.app.resources import has
@@ -45,7 +45,7 @@ def name_run(run: Run, _state: PageState) -> str:
     return f"A demo made from **{as_markdown(run.name)}**, {made_from}."
 
 
-run, state = begin(STORY, name_run)
+run, state = begin(PRESENT, name_run)
 steps: list[Callable[[Run], Step]] = task_renderer(run).story.steps(run)
 if kind_renderer(run).has_noise and has(run, "model"):
     steps.append(noise_verdict)
@@ -80,18 +80,19 @@ with st.container(horizontal=True, key="story-steps"):
         )
     else:
         st.button("Start again", icon=":material/replay:", on_click=update_state, kwargs={"step": 1})
+    # Two keys, so that the focus does not stay on what leaves: a space would press it.
     st.button(
         "Leave" if state.present else "Present",
-        key="story-present",
+        key="story-leave" if state.present else "story-present",
         icon=":material/close_fullscreen:" if state.present else ":material/open_in_full:",
         type="tertiary",
         on_click=update_state,
         kwargs={"present": not state.present},
-        help="Large, without the navigation. Keys: ← and → or Page up and Page down step, P begins and ends it, "
-        "Escape ends it; F11 fills the screen.",
+        help="Large, without the navigation. Keys: ← and →, Page up and Page down, or Space step; P begins and ends "
+        "it, Escape ends it; F11 fills the screen.",
     )
-leave = {"escape": "story-present"} if state.present else {}
-keys(pagedown="story-next", pageup="story-back", p="story-present", **leave)
+pressing = {"pagedown": "story-next", " ": "story-next", "pageup": "story-back"}
+keys(**pressing, **({"p": "story-leave", "escape": "story-leave"} if state.present else {"p": "story-present"}))
 if state.present:
     st.html(Path(__file__).parents[1] / "present.css")
 with st.container(key="story-drawn"), for_an_audience() if state.present else nullcontext():

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mcviz.analysis.base import LEAST_LABELLED
-from mcviz.app.navigation import TRUST, UNCERTAIN, begin, require_classes
+from mcviz.app.navigation import EXPLORE, TRUST, begin, require_classes
 from mcviz.app.resources import has
 from mcviz.app.state import PageState
 from mcviz.app.trust.calibration import (
@@ -25,7 +25,7 @@ def describe_trust(run: Run, state: PageState) -> str:
     if has(run, "classes") and has(run, "labels"):
         return calibration_verdict(run, state) if len(run) >= LEAST_LABELLED else "There is one example."
     if has(run, "classes"):
-        return f"Without labels, how good the predictions of {counted(len(run), 'example')} are can only be estimated."
+        return f"Without labels, the accuracy on {counted(len(run), 'example')} can only be estimated."
     return f"This run predicts numbers for {counted(len(run), 'example')}, and no probabilities."
 
 
@@ -34,7 +34,7 @@ require_classes(
     run,
     "This page is about probabilities of classes. How far the intervals of a regression can be trusted is shown on "
     "Explore, in the view Intervals.",
-    UNCERTAIN,
+    EXPLORE,
 )
 if not has(run, "labels"):
     render_estimate(run, state)

@@ -6,7 +6,7 @@ from mcviz.app.components.charts import render_empty_selection
 from mcviz.app.components.choosers import chips
 from mcviz.app.failures import show_failures
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import UNCERTAIN, begin
+from mcviz.app.navigation import EXPLORE, begin
 from mcviz.app.on_request import is_requested
 from mcviz.app.resources import available, run_scores
 from mcviz.app.runs.again import render_resample_status
@@ -34,8 +34,10 @@ def describe_selection(run: Run, state: PageState) -> str:
     matching, first = len(selection.examples), direction(score, state.order)
     some = f"**{matching:,}** of {counted(len(run), 'example')} match"
     which = counted(matching, "example") if matching == len(run) else some
+    if not matching:
+        return f"{some}."
     ranked = f"{which}, ranked by {as_markdown(score.inline_label)}, {first} first."
-    if wrong is None or not matching:
+    if wrong is None:
         return ranked
     return f"{ranked} {mistakes_sentence(wrong[selection.examples], 'the first {}')}"
 
@@ -65,7 +67,7 @@ def render_view(selection: Selection, view: View) -> None:
 
 def render_page() -> None:
     """Render the rail, and all of the page below the bar."""
-    run, state = begin(UNCERTAIN, describe_selection)
+    run, state = begin(EXPLORE, describe_selection)
     selection = select(run, state)
     render_rail(selection)
     with st.container(key="above-views"):
@@ -90,7 +92,7 @@ def render_page() -> None:
 
 def render_alone() -> None:
     """Render the page after a click on it, which changes nothing of the bar."""
-    with show_failures(UNCERTAIN.title):
+    with show_failures(EXPLORE.title):
         render_page()
     finish_page()
 

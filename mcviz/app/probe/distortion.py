@@ -137,7 +137,7 @@ class Distorter:
     @property
     def stepwise_distortions(self) -> dict[str, Distortion]:
         """The distortions that leave an example its label, by name: all but mixing with another example."""
-        return {name: each for name, each in self.distortions.items() if name != MIX}
+        return {name: distortion for name, distortion in self.distortions.items() if name != MIX}
 
     def describe(self, settings: DistortionSettings) -> str:
         """Name a distortion with its amount."""

@@ -93,18 +93,18 @@ def render_evidence(context: InputContext) -> None:
     if effects is None:
         offer_to_go_on(WORK, "The explanation was stopped.", "Go on", key="explain-again")
         return
-    mean, std = (asked.scale * each[:, asked.column] for each in (effects.mean, effects.std))
+    mean, std = (asked.scale * values[:, asked.column] for values in (effects.mean, effects.std))
     parts.render(Contributions(mean, std, asked.unit, asked.name))
 
 
 def explanations(run: Run) -> dict[str, tuple[str, Callable[[InputContext], None]]]:
     """Return the explanations that a run's kind of examples has, by name: a label, and the function that renders it."""
-    found: dict[str, tuple[str, Callable[[InputContext], None]]] = {
+    explanations: dict[str, tuple[str, Callable[[InputContext], None]]] = {
         "neighbours": ("Nearest to the model", render_neighbours)
     }
     if kind_renderer(run).has_parts:
-        found["evidence"] = ("Where the answer comes from", render_evidence)
-    return found
+        explanations["evidence"] = ("Where the answer comes from", render_evidence)
+    return explanations
 
 
 def explanations_for(run: Run) -> dict[str, CloserLook]:
@@ -165,7 +165,7 @@ def _compute_effects(run: Run, content: Any, parts: Parts) -> OcclusionEffects:
             blocks.append(occlusion_effects(whole, predict(parts.hidden(start, stop))))
             progress(stop, parts.count)
     return OcclusionEffects(
-        np.concatenate([each.mean for each in blocks]), np.concatenate([each.std for each in blocks])
+        np.concatenate([block.mean for block in blocks]), np.concatenate([block.std for block in blocks])
     )
 
 

@@ -48,11 +48,11 @@ def drawing_pad(aspect: float) -> list[Stroke]:
     Args:
         aspect: its width in heights.
     """
-    found = session_store().get(DRAWING, [])
+    strokes = session_store().get(DRAWING, [])
     pad = _mounted(
         key="pad",
-        data={"strokes": found, "aspect": aspect},
-        default={"strokes": found},
+        data={"strokes": strokes, "aspect": aspect},
+        default={"strokes": strokes},
         on_strokes_change=lambda: None,
     )
     session_store()[DRAWING] = pad.strokes
@@ -157,7 +157,7 @@ def background_brightness(run: Run) -> float | None:
     """Return the brightness of the edges of nearly all of a run's images, 0 to 1; None where they differ."""
     if not run.has_images:
         return None
-    edges = np.array([edge_brightness(each) for each in _sample_pictures(run)])
+    edges = np.array([edge_brightness(picture) for picture in _sample_pictures(run)])
     usual = float(np.median(edges))
     return usual if np.mean(np.abs(edges - usual) <= BRIGHTNESS_TOLERANCE) >= ALIKE_SHARE else None
 
@@ -198,7 +198,7 @@ def _has_centred_images(run: Run) -> bool:
     if not run.has_images:
         return False
     pictures = _sample_pictures(run)[..., 0].astype(np.float32) / 255
-    as_centred = np.stack([center_digit(each, *each.shape) for each in pictures])
+    as_centred = np.stack([center_digit(picture, *picture.shape) for picture in pictures])
     return float(np.abs(pictures - as_centred).mean()) <= CENTRED_WITHIN
 
 

@@ -139,7 +139,7 @@ def predict(run: Run, contents: np.ndarray) -> np.ndarray:
         predictions = predict_live(run, contents)
         while cached and (
             len(cached) == MOST_CACHED
-            or sum(each.nbytes for each in cached.values()) + predictions.nbytes > MOST_CACHED_BYTES
+            or sum(array.nbytes for array in cached.values()) + predictions.nbytes > MOST_CACHED_BYTES
         ):
             cached.pop(next(iter(cached)))
         cached[key] = predictions

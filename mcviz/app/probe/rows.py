@@ -121,7 +121,7 @@ def _slider(run: Run, state: PageState, column: int, start: float) -> None:
     label = as_markdown(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…")
 
     def put(new: float) -> None:
-        others = {other: kept for other, kept in changes.items() if other != column}
+        others = {other: amount for other, amount in changes.items() if other != column}
         is_own = np.float32(new) == np.float32(start)
         update_state(values=tuple((others if is_own else {**others, column: new}).items()))
 

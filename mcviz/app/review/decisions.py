@@ -18,7 +18,7 @@ from mcviz.app.components.gallery import tiles
 from mcviz.app.components.keys import keys
 from mcviz.app.failures import refusal, show_failures
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
-from mcviz.app.navigation import REVIEW
+from mcviz.app.navigation import LABELLING
 from mcviz.app.resources import class_names, has, own_columns, table
 from mcviz.app.selection import Selection, components, find_rank
 from mcviz.app.state import queue_toast, session_store, widget_value
@@ -68,12 +68,12 @@ def action_keys(class_names: Sequence[str]) -> dict[str, str]:
     """Return the key of each answer; another one where the usual is the name of a class, or ""."""
     taken = {name.lower() for name in class_names}
     free = [letter for letter in LETTERS if letter not in taken]
-    found: dict[str, str] = {}
+    keys: dict[str, str] = {}
     for action, usual in ANSWER_KEYS.items():
-        left = [letter for letter in free if letter not in found.values()]
+        left = [letter for letter in free if letter not in keys.values()]
         others = (letter for letter in left if letter not in ANSWER_KEYS.values())
-        found[action] = usual if usual in left else next(others, "")
-    return found
+        keys[action] = usual if usual in left else next(others, "")
+    return keys
 
 
 def review_keys(class_names: Sequence[str], labelled: bool) -> dict[str, str]:
@@ -116,9 +116,9 @@ def next_open(
     """
     at = np.flatnonzero(queue == after)
     start = int(at[0]) + 1 if len(at) else 0
-    circle = [int(each) for each in np.roll(queue, -start)]
-    left = (each for each in circle if each not in done and each not in skipped)
-    again = (each for each in circle if each in skipped and each != after)
+    circle = [int(example) for example in np.roll(queue, -start)]
+    left = (example for example in circle if example not in done and example not in skipped)
+    again = (example for example in circle if example in skipped and example != after)
     return next(chain(left, again), None)
 
 
@@ -126,7 +126,7 @@ def pace(times: Collection[datetime]) -> float | None:
     """Return decisions a minute, by the latest ones without pauses; None while there are too few."""
     recent = sorted(times)[-RECENT - 1 :]
     seconds = [(later - earlier).total_seconds() for earlier, later in pairwise(recent)]
-    worked = [each for each in seconds if each <= PAUSE]
+    worked = [pause for pause in seconds if pause <= PAUSE]
     return 60 * len(worked) / sum(worked) if len(worked) >= FEWEST and sum(worked) > 0 else None
 
 
@@ -170,42 +170,42 @@ class Review:
 
     def keyboard(self) -> dict[str, str]:
         """Return the key of each action; "" for each where keys are switched off."""
-        found = review_keys(class_names(self.run), has(self.run, "labels"))
-        return found if widget_value(KEYS) is not False else dict.fromkeys(found, "")
+        keys = review_keys(class_names(self.run), has(self.run, "labels"))
+        return keys if widget_value(KEYS) is not False else dict.fromkeys(keys, "")
 
     def describe(self, example: int) -> str:
         """Describe each reviewer's decision about an example, one's own first."""
-        found = sorted(
-            (each for each in self.known.decisions if each.example == example),
-            key=lambda each: (each.reviewer != self.reviewer, each.reviewer),
+        decisions = sorted(
+            (decision for decision in self.known.decisions if decision.example == example),
+            key=lambda decision: (decision.reviewer != self.reviewer, decision.reviewer),
         )
         return "; ".join(
-            f"{'you' if each.reviewer == self.reviewer else as_markdown(each.reviewer)}: "
-            f"**{as_markdown(each.in_words(class_names(self.run)))}**"
-            for each in found
+            f"{'you' if decision.reviewer == self.reviewer else as_markdown(decision.reviewer)}: "
+            f"**{as_markdown(decision.in_words(class_names(self.run)))}**"
+            for decision in decisions
         )
 
 
 @st.fragment
 def render_queue(selection: Selection, store: Reviews, reviewer: str, *, disputed: bool = False) -> None:
     """Render one example of the queue, its prediction, and the decisions to choose from; see `Review`."""
-    with show_failures(REVIEW.title):
+    with show_failures(LABELLING.title):
         listening = st.container()  # at one place in all reruns, or else the keys are not heard while it moves
         review = Review(selection, store, reviewer, disputed, summarise_reviews(selection.run, store.rows()))
         session, queue = session_store(), selection.examples
-        if session.get(QUEUE) != (found := (selection.run.digest, queue.tobytes())):
-            session.update({QUEUE: found, AT: None, LAST: None})
+        if session.get(QUEUE) != (wanted := (selection.run.digest, queue.tobytes())):
+            session.update({QUEUE: wanted, AT: None, LAST: None})
         done, skipped = _done(review)
         _render_progress(review, len(done), len(skipped))
         if trouble := session.pop(TROUBLE, None):
-            st.error(refusal(trouble, REVIEW.title), icon=":material/error:")
+            st.error(refusal(trouble, LABELLING.title), icon=":material/error:")
         if (last := session[LAST]) in review.mine:  # what others decided is shown only after one's own decision
             undo = as_markdown(key_label(review.keyboard()["undo"])) or "“Undo”"
             st.caption(f"Example {last}: {review.describe(last)}. {undo} undoes it.")
         example = next_open(queue, done, skipped, last) if session[AT] is None else session[AT]
         if example is None:
             example = int(queue[-1])
-            all_done = "Every dispute is settled." if disputed else "Every example of this selection is decided."
+            all_done = "Every dispute is settled." if disputed else "Every example of this list is decided."
             st.success(all_done, icon=":material/done_all:")
         pressing = _render_example(review, example)
         with listening:
@@ -218,10 +218,10 @@ def _steps(queue: np.ndarray, example: int, following: int | None) -> dict[str, 
     """Return the examples that follow this one, by what the keys of the buttons that lead there begin with."""
     rank = find_rank(example, queue)
     moves = {"review-back-": rank - 1, "review-forward-": rank + 1}
-    found = {name: int(queue[to]) for name, to in moves.items() if 0 <= to < len(queue)}
+    following_examples = {name: int(queue[to]) for name, to in moves.items() if 0 <= to < len(queue)}
     if following is not None:
-        found |= dict.fromkeys((f"review-{name}-" for name in (*ANSWERS, "class", "skip")), following)
-    return found
+        following_examples |= dict.fromkeys((f"review-{name}-" for name in (*ANSWERS, "class", "skip")), following)
+    return following_examples
 
 
 def _done(review: Review) -> tuple[set[int], set[int]]:
@@ -241,10 +241,10 @@ def _render_progress(review: Review, done: int, skipped: int) -> None:
     words = [f"**{done:,}** of {counted(count, 'example')} decided"]
     if skipped:
         words.append(f"{skipped:,} skipped")
-    if (speed := pace([each.time for each in review.mine.values()])) is not None:
+    if (speed := pace([answer.time for answer in review.mine.values()])) is not None:
         words.append(f"{speed:.0f} a minute")
         words.append(f"{format_duration(60 * (count - done - skipped) / speed)} left")
-    others = Counter(each.reviewer for each in review.known.decisions if each.reviewer != review.reviewer)
+    others = Counter(decision.reviewer for decision in review.known.decisions if decision.reviewer != review.reviewer)
     words += [f"{as_markdown(name)}: {number:,}" for name, number in others.items()]
     st.progress(done / count, " · ".join(words))
 
@@ -349,14 +349,15 @@ def _render_choices(review: Review, example: int) -> dict[str, str]:
 def _render_similar(review: Review, example: int) -> None:
     """Render the nearest of the examples that this reviewer decided about, with the decisions."""
     run, mine = review.run, review.mine
-    decided = np.array([each for each, of in mine.items() if each != example and of.kind != "skip"], int)
+    decided = np.array([other for other, of in mine.items() if other != example and of.kind != "skip"], int)
     if len(decided) == 0 or not has(run, "examples or features"):
         return
     vectors, names = components(run), class_names(run)
     distances = np.square(vectors[decided] - vectors[example]).sum(axis=1)
     nearest = decided[np.argsort(distances, kind="stable")[:SIMILAR]]
     words = " · ".join(
-        f"\\#{rank} {as_markdown(mine[each].in_words(names))}" for rank, each in enumerate(nearest.tolist(), 1)
+        f"\\#{rank} {as_markdown(mine[neighbour].in_words(names))}"
+        for rank, neighbour in enumerate(nearest.tolist(), 1)
     )
     st.caption(f"The examples with the nearest {similarity_basis(run)} that you decided about: {words}.")
     tiles(run, review.selection.state, nearest, 1, review.selection.score, key="review-similar")
@@ -397,7 +398,7 @@ def _undo(review: Review) -> None:
     if example in review.selection.examples:
         session_store().update({LAST: None, AT: example})
     elif example is not None:
-        queue_toast(f"Undone about example {example}, which is not in this selection.", ":material/undo:")
+        queue_toast(f"Undone about example {example}, which is not in this list.", ":material/undo:")
 
 
 def _move(queue: np.ndarray, example: int, step: int) -> None:

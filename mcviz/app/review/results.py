@@ -8,7 +8,7 @@ import streamlit as st
 
 from mcviz.app.components.charts import cards
 from mcviz.app.failures import refusal
-from mcviz.app.navigation import REVIEW
+from mcviz.app.navigation import LABELLING
 from mcviz.app.resources import class_names
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.errors import McvizError
@@ -41,14 +41,14 @@ EXPORTS: dict[str, tuple[str, str, Callable[[Run, ReviewSummary], bytes]]] = {
 def render_results(run: Run, reviews: Reviews) -> None:
     """Render the results of all reviewers, and files to export and import."""
     known = summarise_reviews(run, reviews.rows())
-    found = compute_outcome(run, known)
+    outcome = compute_outcome(run, known)
     if not known.decisions:
         st.info("Nothing is decided yet.", icon=":material/inbox:")
     else:
-        _render_cards(run, found)
+        _render_cards(run, outcome)
         left, right = st.columns(2, gap="large")
         with left:
-            _render_classes(run, found)
+            _render_classes(run, outcome)
         with right:
             _render_reviewers(run, known)
         _render_exports(run, known)
@@ -62,15 +62,19 @@ def render_results(run: Run, reviews: Reviews) -> None:
             _render_import(run, reviews, known)
 
 
-def _render_cards(run: Run, found: Outcome) -> None:
-    errors = f"{found.label_errors.sum():,}" if run.labels is not None else "–"
-    before = f"{_share(found.accuracy_before)} before" if run.labels is not None else "of those with a class"
+def _render_cards(run: Run, outcome: Outcome) -> None:
+    errors = f"{outcome.label_errors.sum():,}" if run.labels is not None else "–"
+    before = f"{_share(outcome.accuracy_before)} before" if run.labels is not None else "of those with a class"
     figures = (
-        ("Decided", f"{found.settled.sum():,}", f"of {counted(len(run), 'example')}; {found.disagreements:,} disputed"),
+        (
+            "Decided",
+            f"{outcome.settled.sum():,}",
+            f"of {counted(len(run), 'example')}; {outcome.disagreements:,} disputed",
+        ),
         ("Label errors found", errors, "as all their reviewers say"),
-        ("Labels confirmed", _share(found.agreement_with_labels), "of those that reviewers agree about"),
-        ("Model confirmed", _share(found.agreement_with_model), "of those that were given a class"),
-        ("Accuracy", _share(found.accuracy_after), before),
+        ("Labels confirmed", _share(outcome.agreement_with_labels), "of those that reviewers agree about"),
+        ("Model confirmed", _share(outcome.agreement_with_model), "of those that were given a class"),
+        ("Accuracy", _share(outcome.accuracy_after), before),
     )
     cards(figures)
 
@@ -79,9 +83,9 @@ def _share(value: float | None) -> str:
     return "–" if value is None else percent(value, 2)
 
 
-def _render_classes(run: Run, found: Outcome) -> None:
+def _render_classes(run: Run, outcome: Outcome) -> None:
     st.header("Classes", anchor=False)
-    rows = found.classes.assign(gain=found.classes["after"] - found.classes["before"])
+    rows = outcome.classes.assign(gain=outcome.classes["after"] - outcome.classes["before"])
     touched = rows[
         (rows["label_errors"] > 0) | (rows["gain"].abs() > 0) | (rows["before"].isna() & rows["after"].notna())
     ]
@@ -92,17 +96,17 @@ def _render_classes(run: Run, found: Outcome) -> None:
     touched = touched.sort_values("gain", ascending=False, kind="stable")[:MOST_SHOWN]
     st.dataframe(
         touched.rename(columns={"label_errors": "label errors"}).set_axis([names[c] for c in touched.index]),
-        column_config={each: st.column_config.NumberColumn(format="percent") for each in ("before", "after", "gain")},
+        column_config={name: st.column_config.NumberColumn(format="percent") for name in ("before", "after", "gain")},
         key="review-classes",
     )
 
 
 def _render_reviewers(run: Run, known: ReviewSummary) -> None:
     st.header("Reviewers", anchor=False)
-    for each in known.agreements():
-        one, other = all_as_markdown(each.reviewers)
-        kappa = "" if each.kappa is None else f"; Cohen's kappa {each.kappa:.2f}"
-        same = f"{each.same:,} of {counted(each.examples, 'example')}"
+    for agreement in known.agreements():
+        one, other = all_as_markdown(agreement.reviewers)
+        kappa = "" if agreement.kappa is None else f"; Cohen's kappa {agreement.kappa:.2f}"
+        same = f"{agreement.same:,} of {counted(agreement.examples, 'example')}"
         st.markdown(f"{one} and {other} gave the same answer to {same}{kappa}.")
     names, disputed = class_names(run), known.disagreements()
     if not disputed:
@@ -113,7 +117,7 @@ def _render_reviewers(run: Run, known: ReviewSummary) -> None:
             {
                 "example": list(disputed),
                 "decisions": [
-                    "; ".join(f"{one_line(each.reviewer)}: {each.in_words(names)}" for each in decisions)
+                    "; ".join(f"{one_line(decision.reviewer)}: {decision.in_words(names)}" for decision in decisions)
                     for decisions in disputed.values()
                 ],
             }
@@ -141,7 +145,7 @@ def _render_import(run: Run, reviews: Reviews, known: ReviewSummary) -> None:
                 added = select_new_entries(entries, known, run.class_names)
                 reviews.add_all(added)
             except McvizError as error:
-                st.error(refusal(error, REVIEW.title), icon=":material/error:")
+                st.error(refusal(error, LABELLING.title), icon=":material/error:")
             else:
                 st.toast(as_markdown(f"{counted(len(added), 'line')} of {len(entries):,} were new."))
                 st.rerun()

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.navigation import RUNS, UNCERTAIN
+from mcviz.app.navigation import EXPLORE, RUNS
 from mcviz.app.resources import check_needs, open_cached_run, run_scores, table
 from mcviz.app.runs.jobs import HIGHEST_SEED, change_jobs, open_jobs, render_buttons, render_job, render_live_jobs
 from mcviz.app.selection import Selection
@@ -43,7 +43,7 @@ def render_resample_form(selection: Selection, leave: Callable[..., None]) -> No
     if count < FEWEST:
         st.caption(f"It takes {FEWEST} examples at least.")
         return
-    is_open = any(each.is_open for each in open_jobs().found(partial(_is_of, selection)))
+    is_open = any(entry.is_open for entry in open_jobs().found(partial(_is_of, selection)))
     st.button(
         "Sample these again", icon=":material/replay:", key="again", type="primary", on_click=leave, disabled=is_open,
         args=(change_jobs, partial(_start, selection)),
@@ -52,7 +52,7 @@ def render_resample_form(selection: Selection, leave: Callable[..., None]) -> No
 
 def render_resample_status(selection: Selection) -> None:
     """How far the sampling of this very selection is, or what came of it; nothing where it was not sampled again."""
-    render_live_jobs(UNCERTAIN.title, partial(_is_of, selection), partial(_shown, selection))
+    render_live_jobs(EXPLORE.title, partial(_is_of, selection), partial(_shown, selection))
 
 
 def can_resample(run: Run) -> bool:
@@ -60,12 +60,12 @@ def can_resample(run: Run) -> bool:
     return run.manifest.seed is not None and can_be_sampled(run)
 
 
-def _shown(selection: Selection, found: FoundJob) -> None:
-    if found.state == "finished":
-        _result(selection, found)
-        render_buttons(found, linked=False)
+def _shown(selection: Selection, entry: FoundJob) -> None:
+    if entry.state == "finished":
+        _result(selection, entry)
+        render_buttons(entry, linked=False)
     else:
-        render_job(found, linked=False)
+        render_job(entry, linked=False)
 
 
 def _start(selection: Selection, jobs: Jobs) -> None:
@@ -90,11 +90,11 @@ def _digest(examples: np.ndarray) -> str:
     return hashlib.sha256(examples.astype(np.int64).tobytes()).hexdigest()[:32]
 
 
-def _result(selection: Selection, found: FoundJob) -> None:
+def _result(selection: Selection, entry: FoundJob) -> None:
     """Whether the ranking holds: in a sentence, by every score, and example by example."""
     examples, run = np.sort(selection.examples), selection.run
     try:
-        again = open_cached_run(open_jobs().run_of(found.job))
+        again = open_cached_run(open_jobs().run_of(entry.job))
         fresh = again.scores()
     except McvizError:
         st.error("What was sampled is not there any more. Take it off the list, and sample again.")
@@ -104,9 +104,9 @@ def _result(selection: Selection, found: FoundJob) -> None:
     sizes = _sizes(len(examples))
     name = selection.score if selection.score in names else names[0]
     orders, score = _orders(run, first, fresh, name), run_scores(run)[name]
-    kept, first_ones = count_shared(*orders, sizes[0]), f"{sizes[0]:,} {ranking_end_labels(score)[0]}"
+    shared, first_ones = count_shared(*orders, sizes[0]), f"{sizes[0]:,} {ranking_end_labels(score)[0]}"
     st.markdown(
-        f"**Sampled again: {kept:,} of the {first_ones} are again among the {first_ones}** by {score.inline_label}, "
+        f"**Sampled again: {shared:,} of the {first_ones} are again among the {first_ones}** by {score.inline_label}, "
         f"in {counted(again.passes, 'pass')} with seed {again.manifest.seed}."
     )
     details = st.expander("By every score, and example by example", key="again-details", on_change="rerun")
@@ -118,7 +118,7 @@ def _result(selection: Selection, found: FoundJob) -> None:
 
 def _orders(run: Run, first: pd.DataFrame, fresh: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
     """The examples by a score, most uncertain first, of the run and of the fresh passes."""
-    one, other = (most_uncertain_first(name, each[name].to_numpy(), run.score_registry) for each in (first, fresh))
+    one, other = (most_uncertain_first(name, scores[name].to_numpy(), run.score_registry) for scores in (first, fresh))
     return one, other
 
 
@@ -129,19 +129,19 @@ def _sizes(count: int) -> list[int]:
 
 
 def _by_score(run: Run, first: pd.DataFrame, fresh: pd.DataFrame, names: list[str], sizes: list[int]) -> None:
-    found: dict[str, dict[str, str]] = {}
+    rows: dict[str, dict[str, str]] = {}
     for name in names:
         orders = _orders(run, first, fresh, name)
         correlation = rank_correlation(first[name].to_numpy(), fresh[name].to_numpy())
-        found[run_scores(run)[name].label] = {
+        rows[run_scores(run)[name].label] = {
             **{f"of the first {size:,}, again": f"{count_shared(*orders, size):,}" for size in sizes},
             "rank correlation": "–" if correlation is None else f"{correlation:.3f}",
         }
-    found["by chance"] = {
+    rows["by chance"] = {
         **{f"of the first {size:,}, again": f"{size * size / len(first):.1f}" for size in sizes},
         "rank correlation": "0",
     }
-    st.table(pd.DataFrame.from_dict(found, orient="index"))
+    st.table(pd.DataFrame.from_dict(rows, orient="index"))
 
 
 def _by_example(

@@ -80,13 +80,13 @@ def time_made(manifest: Manifest) -> datetime | None:
 
 def describe_manifest(manifest: Manifest) -> dict[str, str]:
     """The facts of a manifest by their titles, each text on one line."""
-    model, origin, made = manifest.model, manifest.origin, time_made(manifest)
-    found = {
+    model, origin, time = manifest.model, manifest.origin, time_made(manifest)
+    facts = {
         "Predicts": _describe_outputs(manifest),
         "Examples": _describe_content(manifest),
         "Labels": "none" if manifest.labels_sha256 is None else "one for each example",
         "Passes": _describe_passes(manifest),
-        "Random layers": _join([f"{each.name} ({_describe_layer(each)})" for each in origin.stochastic_layers]),
+        "Random layers": _join([f"{layer.name} ({_describe_layer(layer)})" for layer in origin.stochastic_layers]),
         "Layers that stayed off": _join(origin.inactive_layers),
         "Model": "not known" if model is None else f"{model.name}, {'kept' if model.stored else 'not kept'} in the run",
         "Built by": model.function if model else "",
@@ -95,12 +95,12 @@ def describe_manifest(manifest: Manifest) -> dict[str, str]:
         "Preprocessing": f"{manifest.preprocessing}. {manifest.preprocessing.reason}".strip(". ") + ".",
         "Also kept": _list_kept(manifest),
         **{f"About: {key}": str(value) for key, value in manifest.about.items()},
-        "Made": "" if made is None else f"{made.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        "Made": "" if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         "By": ", ".join(f"{name} {version}" for name, version in manifest.created.get("versions", {}).items()),
         "Digest of the run": f"{manifest.digest[:BEGINNING]}…",
         "Digest of its examples": f"{manifest.examples.sha256[:BEGINNING]}…",
     }
-    return {one_line(title): one_line(text) for title, text in found.items() if text}
+    return {one_line(title): one_line(text) for title, text in facts.items() if text}
 
 
 def _describe_outputs(manifest: Manifest) -> str:
@@ -110,12 +110,16 @@ def _describe_outputs(manifest: Manifest) -> str:
 
 
 def _describe_content(manifest: Manifest) -> str:
-    found, images = describe_examples(manifest), manifest.images
+    description, images = describe_examples(manifest), manifest.images
     if images is not None:
         height, width, channels = images.shape
-        found += f" of {height} × {width} pixels, {counted(channels, 'channel')}"
-        return found if images.stored else f"{found}, which are not kept in the run"
-    return f"{found}, in the columns {_join(manifest.examples.content)}" if manifest.examples.content else found
+        description += f" of {height} × {width} pixels, {counted(channels, 'channel')}"
+        return description if images.stored else f"{description}, which are not kept in the run"
+    return (
+        f"{description}, in the columns {_join(manifest.examples.content)}"
+        if manifest.examples.content
+        else description
+    )
 
 
 def _describe_passes(manifest: Manifest) -> str:
@@ -131,12 +135,12 @@ def _describe_layer(layer: Layer) -> str:
 
 
 def _list_kept(manifest: Manifest) -> str:
-    kept = {
+    parts = {
         "predictions with dropout off": manifest.deterministic,
         f"{manifest.features or 0:,} features by which examples are alike": manifest.features is not None,
         "ids and columns of the examples": manifest.examples.columns_sha256 is not None,
     }
-    return ", ".join(what for what, there in kept.items() if there)
+    return ", ".join(what for what, there in parts.items() if there)
 
 
 def _join(names: "tuple[str, ...] | list[str]") -> str:
@@ -168,11 +172,11 @@ def render_verification(run: ListedRun, path: Path, place: Any) -> None:
 def _verify(path: Path, key: tuple[str, str]) -> None:
     try:
         with progress_bar("files and groups of examples") as progress:
-            found = verify_run(path, progress)
+            verified = verify_run(path, progress)
     except McvizError as error:
         session_store()[RESULT] = key, False, refusal(error, RUNS.title)
     else:
-        read = f"{counted(found.files, 'file')}, {format_bytes(found.bytes)}"
+        read = f"{counted(verified.files, 'file')}, {format_bytes(verified.bytes)}"
         words = f"All is as it was written: {read}. The stored scores and sums are those of the passes."
         session_store()[RESULT] = key, True, words
 
@@ -207,7 +211,7 @@ def render_run(run: ListedRun, path: Path, names: Collection[str]) -> None:
         _render_removal(run, path, next((name for name in names if name != run.name), ""))
     if run.manifest is not None:
         with st.expander("How it was made, and what is in it", icon=":material/description:"):
-            text_table(("what", "said"), map(all_as_markdown, describe_manifest(run.manifest).items()))
+            text_table(("fact", "value"), map(all_as_markdown, describe_manifest(run.manifest).items()))
 
 
 def _render_state(run: ListedRun) -> None:
@@ -348,7 +352,7 @@ def render_runs(runs: Sequence[ListedRun], name: str) -> None:
     )
 
 
-@st.cache_resource(max_entries=1000, show_spinner="Reading how good the runs are …")
+@st.cache_resource(max_entries=1000, show_spinner="Reading the figures of the runs …")
 def _figures(path: str, digest: str, _manifest: Manifest | None) -> dict[str, float]:  # noqa: ARG001 (a key)
     return read_figures(path, _manifest)
 
@@ -360,17 +364,19 @@ def _table(runs: Sequence[ListedRun]) -> pd.DataFrame:
         {
             "run": [one_line(run.name) for run in runs],
             "state": [describe_state(run) for run in runs],
-            "model": [one_line(each.model.name) if each and each.model else "" for each in known],
-            "data": [describe_examples(each) if each else "" for each in known],
-            "task": [each.task if each else "" for each in known],
-            "passes": pd.array([each.passes if each else None for each in known], "Int64"),
-            "rate": [each.rates if each else "" for each in known],
-            "masks": [each.masks or each.origin.kind if each else "" for each in known],
-            "how good": [describe_quality(run) for run in runs],
-            "NLL": [each.get("nll") for each in figures],
-            "ECE": [each.get("ece") for each in figures],
+            "model": [one_line(manifest.model.name) if manifest and manifest.model else "" for manifest in known],
+            "data": [describe_examples(manifest) if manifest else "" for manifest in known],
+            "task": [manifest.task if manifest else "" for manifest in known],
+            "passes": pd.array([manifest.passes if manifest else None for manifest in known], "Int64"),
+            "rate": [manifest.rates if manifest else "" for manifest in known],
+            "masks": [manifest.masks or manifest.origin.kind if manifest else "" for manifest in known],
+            "accuracy": [describe_quality(run).removeprefix("accuracy ") for run in runs],
+            "NLL": [values.get("nll") for values in figures],
+            "ECE": [values.get("ece") for values in figures],
             "size": [run.bytes for run in runs],
-            "made": pd.Series([time_made(each) if each else None for each in known], dtype="datetime64[s, UTC]"),
+            "made": pd.Series(
+                [time_made(manifest) if manifest else None for manifest in known], dtype="datetime64[s, UTC]"
+            ),
         }
     )
     if any(run.message for run in runs):

@@ -10,9 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.failures import hide_folders, refusal, show_failures
-from mcviz.app.navigation import UNCERTAIN
+from mcviz.app.navigation import EXPLORE, OVERVIEW, open_page
 from mcviz.app.places import DATA, MODELS, finished_runs, folders, list_offered, offered_data
-from mcviz.app.state import go_to_run, mark_dirty, session_store
+from mcviz.app.state import PageState, mark_dirty, session_store
 from mcviz.app.wording import as_markdown, counted
 from mcviz.errors import McvizError
 from mcviz.jobs import FoundJob, Job, JobProgress, Jobs, JobState
@@ -58,29 +58,29 @@ class InputSource:
 def models() -> dict[str, InputSource]:
     """The models by their names: files of the operator's folders, and then those that runs have kept."""
     files = list_offered(MODELS, lambda folder: folder.rglob("*.keras"))
-    kept = {
+    of_runs = {
         f"model of the run {name}": InputSource(name, path, of_run=True)
         for name, path, manifest in finished_runs()
         if manifest.has_model
     }
-    return _named(files) | kept
+    return _named(files) | of_runs
 
 
 def data_sets() -> dict[str, InputSource]:
     """The data sets by their names: what is in the operator's folders, and then the examples of runs."""
-    kept = {
+    of_runs = {
         f"examples of the run {name}": InputSource(name, path, of_run=True)
         for name, path, manifest in finished_runs()
         if manifest.has_examples
     }
-    return _named(offered_data()) | kept
+    return _named(offered_data()) | of_runs
 
 
-def without_folders(told: str) -> str:
+def without_folders(message: str) -> str:
     """Leave out the folders above those of models and data, which are the operator's affair."""
     for folder in (*folders(MODELS), *folders(DATA)):
-        told = told.replace(f"{folder}/", "")
-    return told
+        message = message.replace(f"{folder}/", "")
+    return message
 
 
 def _named(files: dict[str, Path]) -> dict[str, InputSource]:
@@ -127,12 +127,12 @@ def render_live_jobs(
     """
     _render_last_error(page)
     with show_failures(page):
-        found = open_jobs().found(matches)
-        if not found:
+        entries = open_jobs().found(matches)
+        if not entries:
             return
         if heading:
             st.header(heading, anchor=False)
-        is_open = any(each.is_open for each in found)
+        is_open = any(entry.is_open for entry in entries)
 
         def render_now() -> None:
             _render_last_error(page)
@@ -140,70 +140,76 @@ def render_live_jobs(
                 open_jobs().tend()
             with show_failures(page):
                 now = open_jobs().found(matches)
-                if not now or is_open != any(each.is_open for each in now):
+                if not now or is_open != any(entry.is_open for entry in now):
                     st.rerun()  # there may be another run, and another need to look again
-                for each in now:
-                    with st.container(border=True, key=f"job-{each.job.id}"), show_failures(page):
-                        render(each)
+                for entry in now:
+                    with st.container(border=True, key=f"job-{entry.job.id}"), show_failures(page):
+                        render(entry)
 
         st.fragment(render_now, run_every=SECONDS if is_open else None)()
 
 
-def render_job(found: FoundJob, *, linked: bool = True) -> None:
-    """Render one job: its name, progress, first findings and buttons; see `render_buttons`."""
-    words, colour, icon = STATES[found.state]
+def render_job(entry: FoundJob, *, linked: bool = True) -> None:
+    """Render one job: its name, state and buttons; until it is finished its progress and first findings as well."""
+    words, colour, icon = STATES[entry.state]
+    progress, samples = entry.progress, entry.job.kind == "sample"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{as_markdown(found.job.title)}**", width="content")
+        st.markdown(f"**{as_markdown(entry.job.title)}**", width="content")
         st.badge(words, icon=icon, color=colour)
-    if found.message:
-        _render_error(found.message)
-    if found.progress is not None and found.progress.total:
-        _render_progress(found, found.progress)
-    if found.progress is not None and found.job.kind == "sample":
-        _render_findings(found.job.id, found.progress)
-    if may_write():
-        render_buttons(found, linked=linked)
-    elif found.job.kind == "sample" and _finished_passes(found):
-        _open_button(found)
+        if entry.state == "finished":
+            if progress is not None and progress.quality:
+                st.markdown(f"Ensemble {as_markdown(progress.quality)}", width="content")
+            render_buttons(entry, linked=linked)
+            return
+    if entry.message:
+        _render_error(entry.message)
+    if progress is not None and progress.total:
+        _render_progress(entry, progress)
+    if progress is not None and samples:
+        _render_findings(entry.job.id, progress)
+    render_buttons(entry, linked=linked)
 
 
 def _render_error(message: str) -> None:
     st.error(as_markdown(hide_folders(without_folders(message))), icon=":material/error:")
 
 
-def _render_progress(found: FoundJob, progress: JobProgress) -> None:
+def _render_progress(entry: FoundJob, progress: JobProgress) -> None:
     words = f"{progress.done:,} of {progress.total:,} predictions"
-    left = progress.seconds_left() if found.state == "running" else None
+    left = progress.seconds_left() if entry.state == "running" else None
     if left is not None:
-        since = time.time() - progress.updated
-        words += f" · about {format_duration(max(0.0, left - since))} left"
+        left -= time.time() - progress.updated
+        words += f" · about {format_duration(left)} left" if left >= 1 else " · nearly done"
     st.progress(min(1.0, progress.done / progress.total), words)
 
 
-def render_buttons(found: FoundJob, *, linked: bool = True) -> None:
-    """Render the buttons that change a job in its state.
+def render_buttons(entry: FoundJob, *, linked: bool = True) -> None:
+    """Render the buttons that open what a job made and, for who may change runs, those that change the job.
 
     Args:
-        found: the job.
+        entry: the job.
         linked: whether there is a link to the page that it was added on.
     """
-    name, state = found.job.id, found.state
-    with st.container(horizontal=True):
-        if state in ("queued", "starting", "running"):
+    name, state = entry.job.id, entry.state
+    with st.container(horizontal=True, width="content" if state == "finished" else "stretch"):
+        if may_write() and state in ("queued", "starting", "running"):
             _button("Pause", ":material/pause:", f"pause-{name}", lambda jobs: jobs.pause(name))
-        if state in ("paused", "pausing", "failed", "died"):
+        if may_write() and state in ("paused", "pausing", "failed", "died"):
             _button("Go on", ":material/play_arrow:", f"go-on-{name}", lambda jobs: jobs.go_on(name))
-        if found.job.kind == "sample" and _finished_passes(found):
-            _open_button(found)
-        if linked and found.job.address:
-            label = "Open the result" if state == "finished" else "Open the selection"
-            st.page_link(UNCERTAIN.script, label=label, icon=":material/open_in_new:", query_params=found.job.address)
+        has_run = entry.job.kind == "sample" and _finished_passes(entry)
+        if has_run and st.button("Open the run", icon=":material/open_in_new:", key=f"open-{name}"):
+            open_page(OVERVIEW, PageState(run=entry.job.run))
+        if not may_write():
+            return
+        if linked and entry.job.address:
+            label = "Open the result" if state == "finished" else "Open these examples"
+            st.page_link(EXPLORE.script, label=label, icon=":material/open_in_new:", query_params=entry.job.address)
         if state == "finished":
             label = "Take off the list" if linked else "Close"
             _button(label, ":material/done:", f"forget-{name}", lambda jobs: jobs.forget(name))
         elif state != "stopping":
             with st.popover("Stop", icon=":material/stop:"):
-                st.markdown(_describe_loss(found))
+                st.markdown(_describe_loss(entry))
                 _button("Stop it", ":material/delete:", f"stop-{name}", lambda jobs: jobs.stop(name))
 
 
@@ -211,22 +217,16 @@ def _button(label: str, icon: str, key: str, change: Callable[[Jobs], object]) -
     st.button(label, icon=icon, key=key, on_click=change_jobs, args=(change,))
 
 
-def _describe_loss(found: FoundJob) -> str:
-    if found.job.kind != "again" and (passes := _finished_passes(found)):
+def _describe_loss(entry: FoundJob) -> str:
+    if entry.job.kind != "again" and (passes := _finished_passes(entry)):
         return f"The run keeps its {counted(passes, 'finished pass')}. Later passes are deleted."
-    pause = " To keep them, pause instead." if found.job.kind != "again" and found.is_open else ""
+    pause = " To keep them, pause instead." if entry.job.kind != "again" and entry.is_open else ""
     return f"The passes that it has sampled are deleted.{pause}"
 
 
-def _open_button(found: FoundJob) -> None:
-    key, run = f"open-{found.job.id}", found.job.run
-    if st.button("Open the run", icon=":material/open_in_new:", key=key, on_click=go_to_run, args=(run,)):
-        st.rerun()  # all of the page is about another run
-
-
-def _finished_passes(found: FoundJob) -> int:
+def _finished_passes(entry: FoundJob) -> int:
     try:
-        manifest = read_manifest(folder_at(open_jobs().run_of(found.job)))
+        manifest = read_manifest(folder_at(open_jobs().run_of(entry.job)))
     except McvizError:
         return 0
     return manifest.passes if manifest.state == "finished" else 0
@@ -254,13 +254,13 @@ def _table(progress: JobProgress) -> pd.DataFrame:
             return ""
         return one_line(progress.names[int(value)]) if progress.names else format_with_unit(value, progress.unit)
 
-    columns = {"example": [one_line(each.id) or str(each.example) for each in top]}
-    if all(each.shown.startswith("data:") for each in top):
-        columns = {"shown": [each.shown for each in top], **columns}
-    elif any(each.shown for each in top):
-        columns["text"] = [one_line(each.shown) for each in top]
-    if any(each.label is not None for each in top):
-        columns["label"] = [in_words(each.label) for each in top]
-    columns["predicted"] = [in_words(each.prediction) for each in top]
-    columns[score.label] = [score.format(each.score, progress.unit) for each in top]
-    return pd.DataFrame({**columns, "passes": [each.passes for each in top]})
+    columns = {"example": [one_line(example.id) or str(example.example) for example in top]}
+    if all(example.shown.startswith("data:") for example in top):
+        columns = {"shown": [example.shown for example in top], **columns}
+    elif any(example.shown for example in top):
+        columns["text"] = [one_line(example.shown) for example in top]
+    if any(example.label is not None for example in top):
+        columns["label"] = [in_words(example.label) for example in top]
+    columns["predicted"] = [in_words(example.prediction) for example in top]
+    columns[score.label] = [score.format(example.score, progress.unit) for example in top]
+    return pd.DataFrame({**columns, "passes": [example.passes for example in top]})

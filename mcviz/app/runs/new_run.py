@@ -13,7 +13,7 @@ import streamlit as st
 from mcviz.app.components.charts import text_table
 from mcviz.app.failures import hide_folders, show_failures
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import UNCERTAIN, link_to, load_state
+from mcviz.app.navigation import EXPLORE, link_to, load_state
 from mcviz.app.places import DATA, MODELS, folders
 from mcviz.app.resources import open_cached_run, run_paths
 from mcviz.app.runs.jobs import (
@@ -29,7 +29,7 @@ from mcviz.app.runs.jobs import (
 )
 from mcviz.app.selection import select
 from mcviz.app.state import address, session_store
-from mcviz.app.wording import all_as_markdown, as_markdown, counted
+from mcviz.app.wording import all_as_markdown, as_markdown
 from mcviz.errors import McvizError
 from mcviz.jobs import FoundJob, JobProgress, Jobs
 from mcviz.jobs.of_run import check_kept_model, options_of_data, options_of_model
@@ -67,7 +67,7 @@ PREPARED = {
     "as Keras does for ImageNet, from -1 to 1": PreprocessingOptions(preprocess="tf"),
 }
 OF_CHECK = option_fields(CheckOptions)  # how many passes, under which masks
-OF_SAMPLE = [each for each in option_fields(SampleOptions) if each not in OF_CHECK]
+OF_SAMPLE = [field for field in option_fields(SampleOptions) if field not in OF_CHECK]
 ROOM = 2.2  # times the predictions: a run that grows is there twice, for a moment
 
 
@@ -135,26 +135,26 @@ def _form(known_models: dict[str, InputSource], known_data: dict[str, InputSourc
         options += [*which, *_render_fields(OF_CHECK)]
         more = _render_fields(OF_SAMPLE)
     if examples is not None and len(examples) == 0:
-        st.info("No example is selected. Take a filter off first.", icon=":material/filter_alt_off:")
+        st.info("No example matches. Take a filter off first.", icon=":material/filter_alt_off:")
         return None
     return NewRun(model, data, tuple(options), more, examples)
 
 
 def _render_fields(options: Iterable[OptionField]) -> tuple[str, ...]:
     """Render the fields of the options that have one, and return the arguments that say what is in them."""
-    filled = [(each, _render_field(each, each.option.choices)) for each in options if each.option.label]
-    return tuple(f"{each.argument}{text}" for each, text in filled if text)
+    filled = [(field, _render_field(field, field.option.choices)) for field in options if field.option.label]
+    return tuple(f"{field.argument}{text}" for field, text in filled if text)
 
 
-def _render_field(each: OptionField, choices: Sequence[str]) -> str:
+def _render_field(field: OptionField, choices: Sequence[str]) -> str:
     """Render the field of an option, and return the text in it."""
-    option, key = each.option, f"new-run-{each.name}"
-    width: Any = WIDTHS.get(each.name, "stretch")
+    option, key = field.option, f"new-run-{field.name}"
+    width: Any = WIDTHS.get(field.name, "stretch")
     if choices:
         return st.selectbox(option.label, choices, format_func=_describe_choice, key=key, width=width)
     if option.at_least is not None:
-        most = MOST.get(each.name)
-        number = st.number_input(option.label, option.at_least, most, each.default, key=key, width=width)
+        most = MOST.get(field.name)
+        number = st.number_input(option.label, option.at_least, most, field.default, key=key, width=width)
         return "" if number is None else str(number)
     return st.text_input(option.label, placeholder=option.placeholder, key=key, width=width).strip()
 
@@ -205,7 +205,7 @@ def _choose_examples(data: InputSource) -> tuple[np.ndarray | None, tuple[str, .
     selected = _selected(data)
     choices = {"all": "All", "first": "The first"}
     if selected is not None:
-        choices["selected"] = f"The {counted(len(selected), 'example')} selected on {UNCERTAIN.title}"
+        choices["selected"] = f"The {len(selected):,} matching on {EXPLORE.title}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.segmented_control(
             "Examples", list(choices), default="all", format_func=choices.__getitem__, required=True,
@@ -215,7 +215,7 @@ def _choose_examples(data: InputSource) -> tuple[np.ndarray | None, tuple[str, .
             count = st.number_input("How many", 1, MOST_EXAMPLES, 1000, key="new-run-first", width=160)
             return None, format_arguments(DataOptions(first=count))
         if data.of_run and selected is None and data.name == _open_run():
-            link_to(UNCERTAIN, "Select some", icon=":material/filter_list:")
+            link_to(EXPLORE, "Filter them", icon=":material/filter_list:")
     return (selected, ()) if chosen == "selected" else (None, ())
 
 
@@ -250,7 +250,7 @@ def _free(base: str) -> str:
     taken = {
         REVIEWS,
         *(path.name for path in cache_folder().glob("*")),
-        *(each.job.run for each in open_jobs().found()),
+        *(entry.job.run for entry in open_jobs().found()),
     }
     names = (base if number == 1 else f"{base}-{number}" for number in range(1, len(taken) + 2))
     return next(name for name in names if name not in taken)
@@ -269,19 +269,19 @@ def start_check(wanted: NewRun, jobs: Jobs) -> None:
 
 
 def _forget_check(jobs: Jobs) -> None:
-    found = _find_check()
+    check = _find_check()
     session_store().pop(CHECK, None)
-    if found is not None:
-        (jobs.stop if found.is_open else jobs.forget)(found.job.id)
+    if check is not None:
+        (jobs.stop if check.is_open else jobs.forget)(check.job.id)
 
 
 def _render_check(page: str, wanted: NewRun, name: str) -> None:
     """Render the findings of the check, if it was made for what is wanted now."""
-    found = _find_check()
-    if found is None or found.job.about.get("key") != wanted.key:
+    check = _find_check()
+    if check is None or check.job.about.get("key") != wanted.key:
         return
     st.fragment(
-        partial(render_check_result, page, wanted, name, found.is_open), run_every=SECONDS if found.is_open else None
+        partial(render_check_result, page, wanted, name, check.is_open), run_every=SECONDS if check.is_open else None
     )()
 
 
@@ -295,20 +295,20 @@ def _find_check() -> FoundJob | None:
 def render_check_result(page: str, wanted: NewRun, name: str, was_open: bool) -> None:
     """Render what the check found, with a button to start the sampling; or that it goes on, was stopped, or failed."""
     with show_failures(page):
-        found = _find_check()
-        if found is None:  # the sampling was started, and stands among the jobs
+        check = _find_check()
+        if check is None:  # the sampling was started, and stands among the jobs
             st.rerun()
-        if found.is_open:
+        if check.is_open:
             open_jobs().tend()
-            st.info("Model and data are being looked at. That takes some seconds.", icon=":material/hourglass_top:")
+            st.info("Model and data are being checked. That takes some seconds.", icon=":material/hourglass_top:")
             return
         if was_open:
             st.rerun()
-        if found.state != "finished" or found.progress is None:
-            told = hide_folders(without_folders(found.message)) or "The check was stopped. Check again."
-            st.error(as_markdown(told), icon=":material/error:")
+        if check.state != "finished" or check.progress is None:
+            message = hide_folders(without_folders(check.message)) or "The check was stopped. Check again."
+            st.error(as_markdown(message), icon=":material/error:")
             return
-        _result_table(found.progress)
+        _result_table(check.progress)
         st.button(
             "Start sampling", type="primary", icon=":material/play_arrow:", key="new-run-start", on_click=change_jobs,
             args=(partial(_start, wanted, name),),
@@ -320,7 +320,7 @@ def _result_table(progress: JobProgress) -> None:
     if progress.advice:
         st.warning(as_markdown(progress.advice), icon=":material/warning:")
     cache = cache_folder().absolute()
-    free = shutil.disk_usage(next(each for each in (cache, *cache.parents) if each.exists())).free
+    free = shutil.disk_usage(next(folder for folder in (cache, *cache.parents) if folder.exists())).free
     if progress.bytes * ROOM > free:
         st.warning(
             f"There may be too little room: {free / 1e6:,.0f} MB are free, and about "

@@ -385,7 +385,7 @@ class TaskRenderer(ABC):
         Raises:
             ValueError: the words are no filter; with what may be typed.
         """
-        raise ValueError(f"“{words}” is no filter. Choose ranges under Filters.")
+        raise ValueError(f"“{words}” is no filter. Ranges are under More.")
 
     # One example
 

@@ -229,15 +229,17 @@ class ClassificationRenderer(TaskRenderer):
         """Render label, prediction, the mean of each class, and the votes."""
         summary, label, names = summarise(context.predictions), _label(context), class_names(context.run)
         # One line, short enough that what follows is level in all columns.
-        shown, mark = all_as_markdown(names), "" if label in (None, summary.prediction) else "✗ "
-        prediction = f"{mark}predicted **{shown[summary.prediction]}**, {percent(summary.mean[summary.prediction])}"
-        st.markdown(prediction if label is None else f"label **{shown[label]}** · {prediction}")
+        shown_names, mark = all_as_markdown(names), "" if label in (None, summary.prediction) else "✗ "
+        prediction = (
+            f"{mark}predicted **{shown_names[summary.prediction]}**, {percent(summary.mean[summary.prediction])}"
+        )
+        st.markdown(prediction if label is None else f"label **{shown_names[label]}** · {prediction}")
         chart(
             plot.passes(context.run, context.predictions, label=label).update_layout(showlegend=False, height=260),
             f"classes-{context.example}",
             f"Bar chart of the mean of each class: {votes(summary, names)}.",
         )
-        st.caption(as_sentence(votes(summary, shown)))
+        st.caption(as_sentence(votes(summary, shown_names)))
 
     def closer_looks(self) -> dict[str, CloserLook]:
         return {
@@ -345,9 +347,9 @@ class ClassificationRenderer(TaskRenderer):
                 "Accuracy − confidence by confidence, of both runs.",
             )
         with right:
-            st.subheader("What is a look worth?", anchor=False)
-            st.caption("Accuracy of the rest when the most uncertain share goes to a person.")
-            spoken = "Accuracy of the rest against the share referred, of both runs."
+            st.subheader("Accuracy left after review", anchor=False)
+            st.caption("When a person reviews the most uncertain share.")
+            spoken = "Accuracy left after review against the share reviewed, of both runs."
             chart(plot.risk_coverage(comparison), "referral-in-both", spoken)
 
     def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:

@@ -113,7 +113,10 @@ class Prediction:
     def describe(self) -> str:
         """Say what the ensemble predicts, in a sentence in Markdown."""
         unit = self.run.manifest.unit
-        values = [f"**{as_markdown(with_std(*each, unit))}**" for each in zip(self.mean, self.std, strict=True)]
+        values = [
+            f"**{as_markdown(with_std(*mean_and_std, unit))}**"
+            for mean_and_std in zip(self.mean, self.std, strict=True)
+        ]
         if len(values) > 1:
             names = all_as_markdown(target_names(self.run))
             values = [f"{value} for {name}" for value, name in zip(values, names, strict=True)]
@@ -201,8 +204,8 @@ class Prediction:
 def first_targets(values: Sequence[float], unit: str = "") -> str:
     """Write a number for each of the first targets, as one line."""
     digits = 4 if len(values) == 1 else 3
-    shown = [significant(float(f"{value:.{digits}g}")) for value in values[:NAMED_TARGETS]]
-    return f"{', '.join(shown)}{' …' if len(values) > NAMED_TARGETS else ''} {unit}".rstrip()
+    texts = [significant(float(f"{value:.{digits}g}")) for value in values[:NAMED_TARGETS]]
+    return f"{', '.join(texts)}{' …' if len(values) > NAMED_TARGETS else ''} {unit}".rstrip()
 
 
 def with_std(mean: float, std: float, unit: str) -> str:

@@ -22,8 +22,9 @@ from mcviz.analysis.trust import (
 )
 from mcviz.analysis.unlabelled import SHIFTED, estimate_accuracy
 from mcviz.app.components.charts import chart, table_height
+from mcviz.app.failures import hide_folders
 from mcviz.app.filters import ColumnFilter, Filters
-from mcviz.app.navigation import UNCERTAIN
+from mcviz.app.navigation import EXPLORE
 from mcviz.app.on_request import progress_bar
 from mcviz.app.resources import (
     MISSING,
@@ -95,33 +96,33 @@ def _columns_of_groups(run: Run) -> list[str]:
 
 
 def render_worst_slice(run: Run, state: PageState) -> None:
-    """Render the worst slice in one line, with a link that selects its examples; or say that there is none."""
-    found = find_slices(run, chosen_group(run, state))
+    """Render the worst slice in one line, with a link that filters to its examples; or say that there is none."""
+    all_slices = find_slices(run, chosen_group(run, state))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(as_markdown(found.in_words), width="content")
-        if found.slices:
-            worst = found.slices[0]
+        st.markdown(as_markdown(all_slices.in_words), width="content")
+        if all_slices.slices:
+            worst = all_slices.slices[0]
             st.page_link(
-                UNCERTAIN.script,
-                label=f"Select these {len(worst.examples):,}",
+                EXPLORE.script,
+                label=f"Filter to these {len(worst.examples):,}",
                 icon=":material/filter_list:",
                 query_params=state.link(filters=slice_filters(run, worst), view=""),
             )
 
 
-def slice_filters(run: Run, found: Slice) -> Filters:
+def slice_filters(run: Run, worst: Slice) -> Filters:
     """Return the filters that select the examples of a slice."""
     filters = Filters()
-    for each in found.conditions:
-        match each.value:
+    for condition in worst.conditions:
+        match condition.value:
             case int():
-                filters = filters.with_column(ColumnFilter(each.column, (each.value,)), each.column)
-            case (low, high) if each.column in run_numbers(run):
-                filters = filters.with_range(each.column, low, high)
+                filters = filters.with_column(ColumnFilter(condition.column, (condition.value,)), condition.column)
+            case (low, high) if condition.column in run_numbers(run):
+                filters = filters.with_range(condition.column, low, high)
             case (low, high):
-                filters = filters.with_column(ColumnFilter(each.column, low=low, high=high))
+                filters = filters.with_column(ColumnFilter(condition.column, low=low, high=high))
             case text:
-                filters = filters.with_column(ColumnFilter(each.column, (text,)))
+                filters = filters.with_column(ColumnFilter(condition.column, (text,)))
     return filters
 
 
@@ -139,11 +140,11 @@ def calibration_verdict(run: Run, state: PageState) -> str:
 
 def render_gain(run: Run, state: PageState) -> None:
     """Render what the ensemble gains over the deterministic model or a single pass."""
-    found = _main_calibration(run, chosen_group(run, state))
-    others = calibration_sentences(found)[1:]
+    measured = _main_calibration(run, chosen_group(run, state))
+    others = calibration_sentences(measured)[1:]
     if run.deterministic_probs is None:
         assert run.pass_accuracy is not None
-        others.append(pass_gain_sentence(found.figures["ensemble"]["accuracy"].value, run.pass_accuracy))
+        others.append(pass_gain_sentence(measured.figures["ensemble"]["accuracy"].value, run.pass_accuracy))
     st.markdown(" ".join(others))
 
 
@@ -166,12 +167,14 @@ def find_calibration(run: Run, group: str | None = None) -> Calibration:
 
 def render_figures(run: Run, state: PageState) -> None:
     """Render the figures of each way to predict, and what the ensemble gains over each."""
-    found = find_calibration(run, chosen_group(run, state))
-    st.markdown(" ".join(verdict_sentences(run, found)[2:]))
-    chart(plot.calibration(run, found), "figures", calibration_text(found))
-    enough = has_enough_mistakes(*found.predictors.values(), groups=found.groups)
+    measured = find_calibration(run, chosen_group(run, state))
+    st.markdown(" ".join(verdict_sentences(run, measured)[2:]))
+    chart(plot.calibration(run, measured), "figures", calibration_text(measured))
+    enough = has_enough_mistakes(*measured.predictors.values(), groups=measured.groups)
     few = (
-        "those of NLL and Brier score hold whatever unseen mistakes cost" if found.groups is None else "there are none"
+        "those of NLL and Brier score hold whatever unseen mistakes cost"
+        if measured.groups is None
+        else "there are none"
     )
     least = "" if enough else f" Of so few mistakes, {few}."
     st.caption(
@@ -184,22 +187,22 @@ def render_figures(run: Run, state: PageState) -> None:
 def render_convergence(run: Run, state: PageState) -> None:
     """Render how the figures and the ranking change as passes are added."""
     score = convergence_score(state.score)
-    found = _convergence(run, score)
-    settled = found.enough < run.passes
+    convergence = _convergence(run, score)
+    settled = convergence.enough < run.passes
     steps = "0.05 points of accuracy, 0.001 nats of NLL and 0.1 points of ECE"
     sentences = [
-        f"From {counted(found.enough, 'pass')} on, more passes change the figures by less than {steps}."
+        f"From {counted(convergence.enough, 'pass')} on, more passes change the figures by less than {steps}."
         if settled
         else f"The figures still change by more than {steps} up to the last of the {counted(run.passes, 'pass')}."
     ]
     if run.passes > 1 and len(run) > plot.TOP_UNCERTAIN:
         sentences.append(
-            f"Two halves of the passes share {percent(float(found.shared_top[-1]), 0)} of the "
+            f"Two halves of the passes share {percent(float(convergence.shared_top[-1]), 0)} of the "
             f"{plot.TOP_UNCERTAIN} most uncertain examples by {SCORES[score].inline_label}."
         )
     st.caption(" ".join(sentences))
     chart(
-        plot.convergence(run, score, found),
+        plot.convergence(run, score, convergence),
         "by-passes",
         f"Accuracy, NLL and ECE by number of passes. {' '.join(sentences)}",
     )
@@ -213,8 +216,8 @@ def render_groups(run: Run, state: PageState) -> None:
     groups = _load_groups(run, column)
     counts = np.bincount(groups.members, minlength=len(groups.names))
     largest = np.argsort(-counts, kind="stable")[:MOST_GROUPS]
-    shown = [int(group) for group in largest if counts[group] >= FEWEST_IN_GROUP]
-    if not shown:
+    large_groups = [int(group) for group in largest if counts[group] >= FEWEST_IN_GROUP]
+    if not large_groups:
         st.info(
             f"No group has {FEWEST_IN_GROUP} examples, so no difference can be told from chance.",
             icon=":material/inbox:",
@@ -222,21 +225,21 @@ def render_groups(run: Run, state: PageState) -> None:
         return
     beyond: dict[int, list[str]] = {}
     group_of_examples = chosen_group(run, state)
-    for each in find_slices(run, group_of_examples).of_column(column):
-        beyond.setdefault(int(groups.members[each.examples[0]]), []).append(WORSE[each.measure])
+    for worse_slice in find_slices(run, group_of_examples).of_column(column):
+        beyond.setdefault(int(groups.members[worse_slice.examples[0]]), []).append(WORSE[worse_slice.measure])
     rows = pd.DataFrame(
         [
             {
                 "group": groups.names[group],
                 "examples": int(counts[group]),
-                "accuracy": each.figures["ensemble"]["accuracy"].value,
-                "interval": _ends(each.figures["ensemble"]["accuracy"]),
-                "confidence − accuracy": 100 * each.figures["ensemble"]["overconfidence"].value,
-                "its interval": _ends(each.figures["ensemble"]["overconfidence"]),
+                "accuracy": measured.figures["ensemble"]["accuracy"].value,
+                "interval": _ends(measured.figures["ensemble"]["accuracy"]),
+                "confidence − accuracy": 100 * measured.figures["ensemble"]["overconfidence"].value,
+                "its interval": _ends(measured.figures["ensemble"]["overconfidence"]),
                 "beyond chance": ", ".join(beyond.get(group, [])),
             }
-            for group, each in _group_calibrations(run, column, group_of_examples).items()
-            if group in shown
+            for group, measured in _group_calibrations(run, column, group_of_examples).items()
+            if group in large_groups
         ]
     ).sort_values("accuracy", kind="stable")
     st.caption(
@@ -285,22 +288,22 @@ def _reliability(run: Run, group: str | None) -> Figure:
 
 @cached_for_run(table_key, max_entries=8, show_spinner="Resampling the groups …")
 def _group_calibrations(run: Run, column: str, group: str | None) -> dict[int, Calibration]:
-    found = _main_calibration(run, group)
-    ensemble = {"ensemble": found.predictors["ensemble"]}
-    return calibration_by_group(ensemble, _load_groups(run, column).members, groups=found.groups)
+    measured = _main_calibration(run, group)
+    ensemble = {"ensemble": measured.predictors["ensemble"]}
+    return calibration_by_group(ensemble, _load_groups(run, column).members, groups=measured.groups)
 
 
 @cached_for_run(numbers_key, max_entries=16)
 def _convergence(run: Run, score: str) -> Convergence:
     names = [field.name for field in fields(Convergence)]
     derived = Derived(f"convergence-{score.replace('_', '-')}", 1, dict.fromkeys(names, "float64"))
-    kept = load_derived(run.path, run.digest, derived)
-    if kept is not None and len({len(kept[name]) for name in names}) == 1 and kept["sizes"][-1:] == run.passes:
-        return Convergence(**{**kept, "sizes": kept["sizes"].astype(np.int64)})
+    stored = load_derived(run.path, run.digest, derived)
+    if stored is not None and len({len(stored[name]) for name in names}) == 1 and stored["sizes"][-1:] == run.passes:
+        return Convergence(**{**stored, "sizes": stored["sizes"].astype(np.int64)})
     with progress_bar(SHARDS_READ) as progress:
-        found = compute_convergence(run, score, progress)
-    save_derived(run.path, run.digest, derived, {name: getattr(found, name) for name in names})
-    return found
+        convergence = compute_convergence(run, score, progress)
+    save_derived(run.path, run.digest, derived, {name: getattr(convergence, name) for name in names})
+    return convergence
 
 
 def render_estimate(run: Run, state: PageState) -> None:
@@ -315,21 +318,21 @@ def render_estimate(run: Run, state: PageState) -> None:
         "Estimate the accuracy by the labels of", list(offered), format_func=one_line, width=340,
         **state_widget_args("calibrated_on", name),
     )  # fmt: skip
-    found = cached_estimate(run, offered[name])
-    accuracy, *others = map(as_markdown, found.sentences)
+    estimate = cached_estimate(run, offered[name])
+    accuracy, *others = map(as_markdown, estimate.sentences)
     st.markdown(f"**{accuracy}** {' '.join(others)}")
-    for warning in (*found.shift_sentences, *found.warnings):
-        st.warning(as_markdown(warning), icon=":material/warning:")
-    estimated = found.estimated
+    for warning in (*estimate.shift_sentences, *estimate.warnings):
+        st.warning(as_markdown(hide_folders(warning)), icon=":material/warning:")
+    estimated = estimate.estimated
     st.caption(
         f"Temperature {estimated.temperature:.3f}, mean confidence at it {percent(estimated.mean_confidence, 2)}. "
-        f"Shifted: a p-value below {SHIFTED:g}, corrected for {len(found.columns):,} tests. `mcviz trust` with "
+        f"Shifted: a p-value below {SHIFTED:g}, corrected for {len(estimate.columns):,} tests. `mcviz trust` with "
         "`--calibrated-on` asks the model for the OOD score as well."
     )
     rows = pd.DataFrame(
         [
-            (one_line(each.name), each.test, each.statistic, each.p_value, each.corrected, each.is_shifted)
-            for each in found.columns
+            (one_line(column.name), column.test, column.statistic, column.p_value, column.corrected, column.is_shifted)
+            for column in estimate.columns
         ],
         columns=["column or score", "test", "statistic", "p", "corrected p", "shifted"],
     )
@@ -346,7 +349,7 @@ def render_estimate(run: Run, state: PageState) -> None:
 
 def _find_labelled_runs(run: Run) -> dict[str, Run]:
     """Return the labelled runs of the same model, by name."""
-    found = {}
+    labelled = {}
     for name, path in run_paths().items():
         try:
             other = open_cached_run(path)
@@ -354,5 +357,5 @@ def _find_labelled_runs(run: Run) -> dict[str, Run]:
         except McvizError:  # it is damaged, or of another model
             continue
         if has(other, "labels") and len(other) > 1:
-            found[name] = other
-    return found
+            labelled[name] = other
+    return labelled

@@ -40,9 +40,9 @@ def render_degradation(run: Run, state: PageState) -> None:
     offered = distorter.stepwise_distortions
     name = choose_name(state.distortion, offered, distorter.gradual)
     st.selectbox(
-        f"As the {plural} are distorted",
+        f"Distortion of the {plural}",
         list(offered),
-        format_func=lambda each: offered[each].label,
+        format_func=lambda name: offered[name].label,
         width=250,
         **state_widget_args("distortion", name, lambda new: update_state(distortion=new, amount=None)),
     )
@@ -137,12 +137,12 @@ def _render_steps(run: Run, name: str, distortion: Distortion, calibrations: Seq
 
 def _line(values: Sequence[Interval]) -> np.ndarray:
     """Return (S, 3) float64 values with the ends of their intervals."""
-    return np.array([(each.value, each.low, each.high) for each in values])
+    return np.array([(interval.value, interval.low, interval.high) for interval in values])
 
 
 def _derived(name: str) -> Derived:
     names = [f"{way}_{name}" for way in PREDICTOR_LABELS for name in TERMS]
-    dtypes = {each: "bool" if each.endswith("_correct") else "float32" for each in names}
+    dtypes = {name: "bool" if name.endswith("_correct") else "float32" for name in names}
     return Derived(f"distorted-{name.replace('_', '-')}", 1, dtypes)
 
 
@@ -153,7 +153,7 @@ def _cache() -> dict[tuple[str, str], list[Calibration]]:
 
 
 DETAILS: dict[str, tuple[str, Callable[[Run, PageState], None]]] = {
-    "figures": ("How good is each way to predict?", render_figures),
+    "figures": ("How accurate is each way to predict?", render_figures),
     "groups": ("Does a group fare worse?", render_groups),
     "scores": ("Which score finds the mistakes?", render_scores),
     "mistakes": ("Which mistakes does nobody see?", render_missed_mistakes),
@@ -178,5 +178,5 @@ def render_details(run: Run, state: PageState) -> None:
 
 def _show(name: str, is_shown: bool) -> None:
     """Open or close one of the details, in a callback."""
-    others = tuple(each for each in latest_state().details if each != name)
+    others = tuple(detail for detail in latest_state().details if detail != name)
     update_state(details=(*others, name) if is_shown else others)

@@ -22,7 +22,7 @@ from mcviz.analysis.referral import (
 from mcviz.app.components.charts import chart, text_table
 from mcviz.app.components.gallery import tiles
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import REVIEW, UNCERTAIN, open_page
+from mcviz.app.navigation import EXPLORE, LABELLING, open_page
 from mcviz.app.resources import cached_for_run, numbers_key, ranking, run_scores, scores_key, table
 from mcviz.app.state import COVERAGES, PageState, choose_name, choose_segment, state_widget_args, update_state
 from mcviz.app.trust.calibration import chosen_group
@@ -49,7 +49,7 @@ DETERMINISTIC = "deterministic"
 
 TARGETS = {  # labels of parameters of `mcviz.refer`
     "budget": "Budget",
-    "accuracy": "Accuracy of the rest, at least",
+    "accuracy": "Accuracy left after review, at least",
     "miss": "Mistakes missed, at most",
 }
 USUAL_SHARES = {"accuracy": 0.999, "miss": 0.1}
@@ -91,7 +91,7 @@ def referral_controls(run: Run, state: PageState, *, with_score: bool = False) -
                 **state_widget_args(f"wanted-{name}", int(value), lambda new: update_state(wanted=float(new))),
             )  # fmt: skip
         if with_score:
-            labels = {each: run_scores(run)[each].label for each in ranking_scores(run)}
+            labels = {name: run_scores(run)[name].label for name in ranking_scores(run)}
             st.selectbox(
                 "Ranked by", list(labels), format_func=labels.__getitem__, width=200,
                 **state_widget_args("score", _score(run, state)),
@@ -143,14 +143,14 @@ def referral_summary(run: Run, state: PageState) -> None:
 def _render_cards(run: Run, on: Referral) -> None:
     mistakes = on.caught + on.missed
     rest = "–" if on.accuracy_of_rest is None else percent(on.accuracy_of_rest, 2)
-    shown = (
+    cards = (
         ("To a person", f"{len(on.referred):,}", f"of {len(run):,}"),
         ("Mistakes caught", f"{on.caught:,}", f"of {mistakes:,}"),
         ("Mistakes missed", f"{on.missed:,}", "which nobody sees"),
-        ("The rest is right", rest, f"{percent(1 - mistakes / len(run), 2)} before"),
+        ("Accuracy left after review", rest, f"{percent(1 - mistakes / len(run), 2)} before"),
     )
     with st.container(horizontal=True):
-        for label, value, meaning in shown:
+        for label, value, meaning in cards:
             with st.container(width=CARD_WIDTH, gap=None):
                 st.metric(label, value)
                 st.caption(meaning)
@@ -188,7 +188,7 @@ def _explain_guarantee(given: Guarantee, labels: int) -> str:
 
 
 def referred_gallery(run: Run, state: PageState) -> None:
-    """Render the first examples that go to a person, with a way to select or review all of them."""
+    """Render the first examples that go to a person, with a way to filter to them or to label them."""
     referral = find_referral(run, state)
     assert referral.on_labels is not None
     referred, score = referral.on_labels.referred, referral.score.name
@@ -197,10 +197,10 @@ def referred_gallery(run: Run, state: PageState) -> None:
         if len(referred) == 0:
             st.caption("Nobody has to look at any example for this.")
             return
-        if st.button("Select all", icon=":material/filter_list:", key="select-referred"):
-            open_page(UNCERTAIN, state, filters=referral_filters(referral), score=score, view="")
-        if st.button("Review all", icon=REVIEW.icon, key="review-referred"):
-            open_page(REVIEW, state, filters=referral_filters(referral), score=score, part="")
+        if st.button("Filter to these", icon=":material/filter_list:", key="select-referred"):
+            open_page(EXPLORE, state, filters=referral_filters(referral), score=score, view="")
+        if st.button("Label these", icon=LABELLING.icon, key="review-referred"):
+            open_page(LABELLING, state, filters=referral_filters(referral), score=score, part="")
     tiles(run, state, referred[:TILES], 1, score, key="referred")
 
 
@@ -215,13 +215,13 @@ def render_missed_mistakes(run: Run, state: PageState) -> None:
         st.caption("Every mistake goes to a person." if referral.on_labels.caught else "Every prediction is correct.")
         return
     st.caption(
-        f"The model is wrong about these {len(missed):,} and yet among the most certain. The least certain come first."
+        f"The model is wrong about these {len(missed):,}, which do not go to a person. The most uncertain come first."
     )
     tiles(run, state, missed[:TILES], None, score, key="missed")
 
 
 def render_scores(run: Run, state: PageState) -> None:
-    """Render what a look is worth by the score that ranks, and how well each score finds the mistakes."""
+    """Render the accuracy left after review, and how well each score finds the mistakes."""
     referral = find_referral(run, state)
     assert referral.on_labels is not None
     left, right = st.columns(2, gap="large")
@@ -233,9 +233,11 @@ def render_scores(run: Run, state: PageState) -> None:
 
 def _render_curves(run: Run, referral: RunReferral, share: float, group: str | None) -> None:
     figure = mark_share(cached_risk_coverage(run, referral.score.name, group=group), share)
-    st.caption("Accuracy of the rest when the most uncertain share goes to a person, with a 95% band.")
+    st.caption("Accuracy left after a person reviews the most uncertain share, with a 95% band.")
     chart(
-        figure, "what-a-look-is-worth", f"Accuracy of the rest against the share referred, by {referral.score.label}."
+        figure,
+        "accuracy-after-review",
+        f"Accuracy left after review against the share reviewed, by {referral.score.label}.",
     )
 
 
@@ -243,18 +245,18 @@ def _render_score_table(run: Run, group: str | None) -> None:
     figures = _selective_figures(run, group)
     names = {name: score.label for name, score in run_scores(run).items()}
     names[DETERMINISTIC] = "Deterministic confidence"
-    if not any(each.augrc.value for each in figures.values()):
+    if not any(figure.augrc.value for figure in figures.values()):
         st.caption("Every prediction is correct, so there are no mistakes by which scores could be ranked.")
         return
     tied = find_ties_with_best(figures)
-    no_interval = any(np.isnan(each.augrc.low) for each in figures.values())
+    no_interval = any(np.isnan(figure.augrc.low) for figure in figures.values())
     takes = f" An AUGRC has an interval only from {ENOUGH} on." if no_interval else ""
     if len(tied) > 1:
         st.caption(
-            f"Low is good. {len(tied)} of {len(figures)} tie with the best: their difference may be chance.{takes}"
+            f"Lower is better. {len(tied)} of {len(figures)} tie with the best: their difference may be chance.{takes}"
         )
     else:
-        st.caption(f"Low is good. {names[tied[0]]} is the best by more than noise.{takes}")
+        st.caption(f"Lower is better. {names[tied[0]]} is the best by more than noise.{takes}")
     rows = [
         (
             names[name],
@@ -273,11 +275,11 @@ def render_costs(run: Run, state: PageState) -> None:
     """Render the cheapest threshold for the costs of a mistake and of a look."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         mistake = st.number_input(
-            "An unseen mistake costs", 0.0, 1e9, step=1.0, format="%.6g", width=200,
+            "A missed mistake costs", 0.0, 1e9, step=1.0, format="%.6g", width=200,
             **state_widget_args("mistake_costs", state.mistake_costs),
         )  # fmt: skip
         look = st.number_input(
-            "a look costs",
+            "a review costs",
             0.0,
             1e9,
             step=1.0,
@@ -293,7 +295,7 @@ def render_costs(run: Run, state: PageState) -> None:
         ("none", f"{costs.of_none:,.6g}"),
         ("all", f"{costs.of_all:,.6g}"),
     ]
-    text_table(("looking at", f"costs, of {counted(cheapest.judged, 'example')} that judge it"), rows)
+    text_table(("to a person", f"costs, of {counted(cheapest.judged, 'example')} that judge it"), rows)
     if st.button("Take that as the budget", icon=":material/check:", disabled=not cheapest.pays):
         update_state(referral="budget", wanted=float(looks))
         st.rerun()
@@ -302,7 +304,7 @@ def render_costs(run: Run, state: PageState) -> None:
 def render_prediction_sets(run: Run, state: PageState) -> None:
     """Render how large a set of classes has to be to hold the label as often as wanted."""
     coverage = state.coverage
-    labels = {each: f"{each}%" for each in sorted(COVERAGES)}
+    labels = {share: f"{share}%" for share in sorted(COVERAGES)}
     choose_segment("The set holds the label for", "coverage", coverage, labels)
     figures = cached_set_figures(run, coverage / 100, group=chosen_group(run, state))
     st.caption("Class-conditional conformal sets. Those of each half of the examples are calibrated on the other half.")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from mcviz.app.exports import EXPORTS
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import REVIEW, open_page
+from mcviz.app.navigation import LABELLING, SIDE_BY_SIDE, link_to, open_page
 from mcviz.app.resources import available, has
 from mcviz.app.runs.again import can_resample, render_resample_form
 from mcviz.app.selection import Selection, select
@@ -63,8 +63,8 @@ def _render_menu(label: str, icon: str, draw: Callable[[], None]) -> None:
 def _render_view(selection: Selection, with_gallery: bool) -> None:
     state = selection.state
     if with_gallery:
-        choose_segment("Tile size", "tile_size", state.tile_size, {each: each.capitalize() for each in TILE_SIZES})
-        sizes = {each: str(each) for each in sorted(PAGE_SIZES)}
+        choose_segment("Tile size", "tile_size", state.tile_size, {size: size.capitalize() for size in TILE_SIZES})
+        sizes = {size: str(size) for size in sorted(PAGE_SIZES)}
         choose_segment("Examples a page", "page_size", state.page_size, sizes)
     render_more_brushes(selection)
 
@@ -73,14 +73,14 @@ def _render_actions(selection: Selection, with_gallery: bool) -> None:
     """Render what can be done with the ticked examples or all that match, and with the whole run."""
     run, state = selection.run, selection.state
     if with_gallery:
-        shown = page_examples(selection).tolist()
+        examples = page_examples(selection).tolist()
         st.button(
             "Tick this page",
             key="tick-page",
             icon=":material/select_all:",
-            disabled=set(shown) <= set(state.ticked),
+            disabled=set(examples) <= set(state.ticked),
             on_click=tick_examples,
-            args=(add_examples(state.ticked, shown),),
+            args=(add_examples(state.ticked, examples),),
             type="tertiary",
         )
     takes = _takes(selection)
@@ -92,8 +92,9 @@ def _render_actions(selection: Selection, with_gallery: bool) -> None:
         st.markdown(f"**{takes['matching'].capitalize()}**")
     chosen = _chosen(selection)
     _render_exports(chosen)
-    if has(run, "classes") and st.button("Review these …", icon=REVIEW.icon, key="action-review", type="tertiary"):
-        open_page(REVIEW, latest_state(), filters=chosen.filters)
+    if has(run, "classes") and st.button("Label these …", icon=LABELLING.icon, key="action-review", type="tertiary"):
+        open_page(LABELLING, latest_state(), filters=chosen.filters)
+    link_to(SIDE_BY_SIDE, "Compare pinned side by side")
     if may_write() and can_resample(run):
         _dialog_button("Sample again …", ":material/replay:", "again")
     if has(run, "classes"):
@@ -157,10 +158,10 @@ def _leave_dialog(act: Callable[..., object], *args: Any, **changes: Any) -> Non
 def _refer(chosen: Selection) -> None:
     run = chosen.run
     st.caption(f"Of the whole run, {counted(len(run), 'example')}; the filters do not apply.")
-    found = referral_controls(run, latest_state())
-    on = found.on_labels
+    referral = referral_controls(run, latest_state())
+    on = referral.on_labels
     assert on is not None
-    rest = "no rest" if on.accuracy_of_rest is None else f"{percent(on.accuracy_of_rest, 2)} of the rest right"
+    rest = "no rest" if on.accuracy_of_rest is None else f"accuracy left after review {percent(on.accuracy_of_rest, 2)}"
     st.markdown(
         f"{counted(len(on.referred), 'example')} to a person: {on.caught:,} of "
         f"{counted(on.caught + on.missed, 'mistake')} caught, {rest}."
@@ -173,7 +174,7 @@ def _refer(chosen: Selection) -> None:
         disabled=len(on.referred) == 0,
         on_click=_leave_dialog,
         args=(update_state,),
-        kwargs={"filters": referral_filters(found), "score": found.score.name},
+        kwargs={"filters": referral_filters(referral), "score": referral.score.name},
     )
 
 

@@ -94,7 +94,7 @@ def brush(
         key=key,
         data={
             "label": label,
-            "bins": [asdict(each) for each in bins],
+            "bins": [asdict(bin_) for bin_ in bins],
             "places": [list(place) for place in places],
             "scale": scale,
             "marksMistakes": marks_mistakes,
@@ -194,9 +194,9 @@ def _brushed(selection: Selection) -> list[str]:
 def brush_labels(run: Run) -> dict[str, str]:
     """Return the label of each column that can be brushed: scores and numbers, classes, and the user's own."""
     known = [name for name in CLASSES if has(run, "classes") and (name == "prediction" or has(run, "labels"))]
-    found = {name: number.label for name, number in run_numbers(run).items()}
+    numbers = {name: number.label for name, number in run_numbers(run).items()}
     own = {name: one_line(name) for name in grouping_columns(run)}
-    return own | found | {name: name for name in known}
+    return own | numbers | {name: name for name in known}
 
 
 @cached_for_run(names_key, max_entries=64)
@@ -215,10 +215,10 @@ def brush_column(run: Run, name: str) -> BrushColumn:
         classes = class_names(run)
         members, values = column.to_numpy(np.int64), tuple(range(len(classes)))
         return BrushColumn(name.capitalize(), name, name, classes, members, values)
-    found = pd.Categorical(as_texts(column))
-    texts = tuple(map(str, found.categories))
+    categories = pd.Categorical(as_texts(column))
+    texts = tuple(map(str, categories.categories))
     return BrushColumn(
-        one_line(name), "columns", name, tuple(map(one_line, texts)), found.codes.astype(np.int64), texts
+        one_line(name), "columns", name, tuple(map(one_line, texts)), categories.codes.astype(np.int64), texts
     )
 
 
@@ -232,7 +232,7 @@ def _render_brush(selection: Selection, name: str, place: int) -> None:
     brush(
         f"brush-{place}",  # so that another column is drawn in its place, which is quicker than a new component
         column.label,
-        [Bin(*each) for each in zip(column.names, *counts, strict=True)],
+        [Bin(*values) for values in zip(column.names, *counts, strict=True)],
         column.places(filters),
         column.scale,
         marks_mistakes=marked,
@@ -281,10 +281,10 @@ def _step(least: float) -> float:
 
 def _stretches(bins: Iterable[int]) -> list[tuple[float, float]]:
     """Return the stretches that bins fill, from where to where."""
-    found: list[tuple[float, float]] = []
-    for each in sorted(set(bins)):
-        if found and found[-1][1] == each:
-            found[-1] = found[-1][0], each + 1.0
+    stretches: list[tuple[float, float]] = []
+    for place in sorted(set(bins)):
+        if stretches and stretches[-1][1] == place:
+            stretches[-1] = stretches[-1][0], place + 1.0
         else:
-            found.append((float(each), each + 1.0))
-    return found
+            stretches.append((float(place), place + 1.0))
+    return stretches

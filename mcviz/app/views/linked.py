@@ -44,18 +44,18 @@ CORNERS = 40  # of a lasso in the address
 THUMBNAIL = 128  # pixels, of a photograph among many in a chart
 
 
-def points(key: str, container: str, current: int | None, shown: dict[str, Any], version: str, most: int) -> None:
+def points(key: str, container: str, current: int | None, content: dict[str, Any], version: str, most: int) -> None:
     """Let the points of a chart be looked at by a click, and show the pictures that were asked for.
 
     Args:
         key: of the component.
         container: the key of the container of the chart, whose points carry the numbers of examples as `customdata`.
         current: the number of the example that is looked at, or None.
-        shown: the examples that were asked for last, as `tile_data` gives them.
+        content: the examples that were asked for last, as `tile_data` gives them.
         version: decides whether pictures from before still hold.
         most: points in view, up to which they are pictures; 0 for none.
     """
-    data = {**shown, "container": container, "current": current, "version": version, "most": most}
+    data = {**content, "container": container, "current": current, "version": version, "most": most}
     _mounted(key=key, height=1, data=data)
 
 
@@ -77,9 +77,9 @@ def zoom(key: str, container: str, change: Callable[[Window], None]) -> None:
     _mounted_zoom(key=key, height=1, data={"container": container}, on_window_change=changed)
 
 
-def _zoom_window(told: Any) -> Window | None:
+def _zoom_window(window: Any) -> Window | None:
     """Return the part that the browser sent, where it is one."""
-    match told:
+    match window:
         case {"x": [float() | int(), float() | int()] as x, "y": [float() | int(), float() | int()] as y}:
             if all(isfinite(low) and isfinite(high) and low < high for low, high in (x, y)):
                 return Window((float(x[0]), float(x[1])), (float(y[0]), float(y[1])))
@@ -102,10 +102,10 @@ def chart_key(
         selected: the selection as the state has it.
     """
     before, number, came_with_one = session_store().get(f"{name}-chart", (points_key, 0, False))
-    shown = read_selection(f"{name}-{number}")
-    anew = points_key != before or bool(shown and (came_with_one or shown != selected))
+    inside = read_selection(f"{name}-{number}")
+    anew = points_key != before or bool(inside and (came_with_one or inside != selected))
     number += anew
-    shows_it = bool(shown) and not anew
+    shows_it = bool(inside) and not anew
     session_store()[f"{name}-chart"] = points_key, number, bool(selected) and not shows_it
     return f"{name}-{number}", shows_it
 
@@ -155,9 +155,9 @@ def render_lasso_chart(
     pictures = (
         f" Zoom in: up to {MOST_PICTURES} points in view become pictures." if looks and has(run, "images") else ""
     )
-    without = "“Select around an example” below" if plane.layout else "under Filters, “Range of”"
+    without = "“Filter around an example” below" if plane.layout else "“Range of”, under More in the filters"
     st.caption(
-        "Draw around points with the lasso, or choose the box at the top right: the examples inside are selected. "
+        "Draw around points with the lasso, or with the box at the top right, to filter to the examples inside. "
         f"Without a pointer: {without}.{pictures}"
     )
 
@@ -211,15 +211,17 @@ def render_point_pictures(run: Run, container: str) -> None:
         container: the key of the container of the chart.
     """
     state = latest_state()
-    asked = [each for each in session_store().get(PICTURED, ()) if each < len(run)]  # or of a run that was open before
+    asked = [
+        example for example in session_store().get(PICTURED, ()) if example < len(run)
+    ]  # or of a run that was open before
     side = TILE if len(asked) == 1 else THUMBNAIL
-    shown = tile_data(run, state, np.array(asked, int), None, state.score, side) if asked else {"tiles": []}
+    pictures = tile_data(run, state, np.array(asked, int), None, state.score, side) if asked else {"tiles": []}
     with st.container(key="points"):
         points(
             f"points-{container}",
             container,
             state.example,
-            shown,
+            pictures,
             f"{run.digest} {state.score}",
             MOST_PICTURES if has(run, "images") else 0,
         )
@@ -269,8 +271,8 @@ def _read_lasso(key: str, plane: Lasso) -> Lasso | None:
     event = widget_value(key)
     corners: Sequence[tuple[float, float]] = ()
     if event and event["selection"]["lasso"]:
-        drawn = event["selection"]["lasso"][-1]
-        corners = list(zip(drawn["x"], drawn["y"], strict=True))
+        lasso = event["selection"]["lasso"][-1]
+        corners = list(zip(lasso["x"], lasso["y"], strict=True))
     elif event and event["selection"]["box"]:
         (x0, x1), (y0, y1) = (event["selection"]["box"][-1][axis] for axis in "xy")
         corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]

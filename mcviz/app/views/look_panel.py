@@ -186,7 +186,7 @@ def _head_data(selection: Selection, example: int | None) -> dict[str, Any]:
         **data,
         "sheet": sheet_url(run.pictures[[example]], 1, LARGE) if has(run, "images") else "",
         "tile": tile,
-        "rank": "not among the selected" if at < 0 else f"{at + 1:,} of {len(examples):,}",
+        "rank": "does not match" if at < 0 else f"{at + 1:,} of {len(examples):,}",
         "near": examples[max(0, at - AROUND) : max(0, at) + AROUND + 1].tolist(),
         "chosen": state.example is not None,
         "pinsFull": len(state.pinned) >= PINS,
@@ -212,15 +212,15 @@ def _render_below(context: ExampleContext) -> None:
 
 def _render_side_by_side(run: Run, state: PageState, example: int) -> None:
     others = [other for other in state.ticked if other != example]
-    shown = [example, *others[: PINS - 1]]
+    compared = [example, *others[: PINS - 1]]
     those = f", {PINS} of them" if len(others) >= PINS else ""
     st.markdown(f"**{counted(len(state.ticked), 'ticked example')}**{those} side by side")
-    for pair in (shown[:2], shown[2:]):
-        for column, each in zip(st.columns(2, gap="small"), pair, strict=False):
+    for pair in (compared[:2], compared[2:]):
+        for column, member in zip(st.columns(2, gap="small"), pair, strict=False):
             with column:
-                render_example(run, each, SMALL_WIDTH)
-                st.caption(f"Example {each}")
-                task_renderer(run).render_pinned(load_example(run, state, each))
+                render_example(run, member, SMALL_WIDTH)
+                st.caption(f"Example {member}")
+                task_renderer(run).render_pinned(load_example(run, state, member))
 
 
 def _handle_request(run: Run, paged: bool, asked: Any) -> None:
@@ -233,14 +233,14 @@ def _handle_request(run: Run, paged: bool, asked: Any) -> None:
         case "look":
             look_at_example(run, example, paged)
         case "hover" | "pictures":
-            wanted = [each for each in asked.get("examples", (example,)) if _is_example(run, each)]
+            wanted = [near for near in asked.get("examples", (example,)) if _is_example(run, near)]
             session_store()[PICTURED] = wanted[:MOST_PICTURES]
             rerun_fragments(POINTS)
             return
         case "close":
             update_state(example=None, parts=(PANEL,))
         case "range":
-            wanted = [each for each in asked.get("examples", ()) if _is_example(run, each)]
+            wanted = [near for near in asked.get("examples", ()) if _is_example(run, near)]
             tick_examples(add_examples(state.ticked, wanted))
         case "tick" | "pin" | "flag" as what:
             _toggle_mark(what, state, example)
@@ -309,11 +309,11 @@ def send_steps_ahead(run: Run, steps: Mapping[str, int], explain: Callable[[int]
         steps: the examples, by what the keys of the buttons begin with.
         explain: an example by its number.
     """
-    found, renderer = _explain_all(run, dict.fromkeys(steps.values()), explain), kind_renderer(run)
-    for example, explanation in found.items():
+    explanations, renderer = _explain_all(run, dict.fromkeys(steps.values()), explain), kind_renderer(run)
+    for example, explanation in explanations.items():
         picture = renderer.tiles(run, np.array([example]), 2 * PICTURE_WIDTH).sheet
-        found[example] = {**explanation, "picture": picture}
-    send_ahead(found, steps)
+        explanations[example] = {**explanation, "picture": picture}
+    send_ahead(explanations, steps)
 
 
 def explain_example(run: Run, state: PageState, example: int) -> Explanation:
@@ -323,13 +323,13 @@ def explain_example(run: Run, state: PageState, example: int) -> Explanation:
 
 def _explain_all(run: Run, examples: Collection[int], explain: Callable[[int], Explanation]) -> dict[int, Explanation]:
     """Explain examples; only the first ones, where all are too much to read."""
-    found, most = {}, MOST_AHEAD // (run.passes * len(run.class_names or run.targets))
+    explanations, most = {}, MOST_AHEAD // (run.passes * len(run.class_names or run.targets))
     for example in map(int, list(examples)[:most]):
         try:
-            found[example] = explain(example)
+            explanations[example] = explain(example)
         except McvizError:  # which a look at it will tell
             continue
-    return found
+    return explanations
 
 
 @cached_for_run(names_key, max_entries=2_000)

@@ -12,7 +12,7 @@ from mcviz import plot
 from mcviz.analysis.base import column, similarity_basis
 from mcviz.app.components.choosers import target_chooser
 from mcviz.app.filters import Filters, Lasso, lasso_on_map
-from mcviz.app.navigation import UNCERTAIN
+from mcviz.app.navigation import EXPLORE
 from mcviz.app.on_request import compute_on_request, request
 from mcviz.app.resources import (
     Need,
@@ -293,7 +293,7 @@ def render_map(selection: Selection) -> None:
     ranked_by = selection.score if colouring == "score" else ""
     shown = np.flatnonzero(filter_mask(run, others) & np.isfinite(plane[:, 0]))
     if len(shown) == 0:
-        st.info("No example in this layout passes the filters. Take one off above.", icon=":material/filter_alt_off:")
+        st.info("No example in this layout matches the filters. Take one off above.", icon=":material/filter_alt_off:")
         return
     x, y = plane[shown].T
 
@@ -322,15 +322,15 @@ def render_map(selection: Selection) -> None:
 
 
 def _render_around_example(selection: Selection, plane: np.ndarray, shown: np.ndarray) -> None:
-    """Render fields that select the examples around one, for those who cannot draw."""
+    """Render fields that filter to the examples around one, for those who cannot draw."""
     state = selection.state
     with (
-        st.popover("Select around an example", icon=":material/near_me:"),
+        st.popover("Filter around an example", icon=":material/near_me:"),
         st.form("around", border=False),
     ):
         example = st.number_input("Example", 0, len(selection.run) - 1, int(state.example or 0), key="around-example")
         count = st.number_input("How many nearest", 1, min(TICKS, len(shown)), min(24, len(shown)), key="around")
-        if st.form_submit_button("Select", icon=":material/filter_list:"):
+        if st.form_submit_button("Filter", icon=":material/filter_list:"):
             if not np.isfinite(plane[example]).all():
                 st.info(f"Example {example} is not in this layout, which has only some of the examples.")
                 return
@@ -348,7 +348,7 @@ def _compute_tsne_on_request(run: Run) -> None:
         finally:
             bar.empty()
 
-    compute_on_request(LAYOUT_WORK, run.digest, compute, UNCERTAIN.title)
+    compute_on_request(LAYOUT_WORK, run.digest, compute, EXPLORE.title)
     st.info(
         "This layout is computed once, in a minute or two for 10,000 examples, and kept. Stop it at any time.",
         icon=":material/hourglass:",
@@ -381,7 +381,7 @@ def render_confusion(selection: Selection) -> None:
         "diagonal. The table view lists label and prediction of each.",
     )
     st.caption(
-        "Click a cell to select its examples, or choose label and prediction under Filters. The diagonal holds the "
+        "Click a cell to filter to its examples, or choose label and prediction in the filters. The diagonal holds the "
         "correct predictions."
     )
 

@@ -88,9 +88,9 @@ def render_table(selection: Selection) -> None:
 
 def _show_ticks(key: str, examples: np.ndarray, ticked: tuple[int, ...]) -> None:
     """Let the browser tick the rows of the examples that are ticked, and no others."""
-    rows, shown = np.flatnonzero(np.isin(examples, ticked)).tolist(), st.session_state.get(key)
-    if shown is None or sorted(shown["selection"]["rows"]) != rows:
-        cells = shown["selection"]["cells"] if shown else []
+    rows, selection_state = np.flatnonzero(np.isin(examples, ticked)).tolist(), st.session_state.get(key)
+    if selection_state is None or sorted(selection_state["selection"]["rows"]) != rows:
+        cells = selection_state["selection"]["cells"] if selection_state else []
         st.session_state[key] = {"selection": {"rows": rows, "columns": [], "cells": cells}}
 
 
@@ -98,9 +98,9 @@ def _apply_selection(key: str, run: Run, examples: np.ndarray) -> None:
     """Tick the examples whose rows are; or look at the one of the row that was clicked."""
     chosen, ticked = widget_value(key)["selection"], latest_state().ticked
     rows = [int(examples[row]) for row in chosen["rows"]]
-    kept = [example for example in ticked if example in rows or example not in examples]
-    if {*kept, *rows} != set(ticked):
-        tick_examples(add_examples(kept, rows))
+    still_ticked = [example for example in ticked if example in rows or example not in examples]
+    if {*still_ticked, *rows} != set(ticked):
+        tick_examples(add_examples(still_ticked, rows))
     elif chosen["cells"]:
         look_at_example(run, int(examples[chosen["cells"][0][0]]), paged=False)
 
@@ -132,10 +132,10 @@ def render_groups(selection: Selection) -> None:
     if len(selection.examples) == 0:
         render_empty_selection()
         return
-    found, known = groups(run, name), has(run, "labels")
+    found_groups, known = groups(run, name), has(run, "labels")
     rows = table(run)[[score.name]].iloc[selection.examples]
     measured = table(run)[column].iloc[selection.examples].astype("Float64") if known else None
-    members = rows.assign(**{column: measured}).groupby(found.members[selection.examples])
+    members = rows.assign(**{column: measured}).groupby(found_groups.members[selection.examples])
     summary = members.agg(
         **{
             "examples": (score.name, "size"),
@@ -144,7 +144,7 @@ def render_groups(selection: Selection) -> None:
         }
     )
     summary = summary.reset_index(names="group")
-    summary["group"] = [found.names[group] for group in summary["group"]]
+    summary["group"] = [found_groups.names[group] for group in summary["group"]]
     ordered = summary.sort_values("score", ascending=score.uncertain_when == "low", kind="stable")
     if known:
         ordered = ordered.sort_values(column, ascending=quality.better == "high", kind="stable")
@@ -176,7 +176,7 @@ def render_groups(selection: Selection) -> None:
         column_config=columns,
         alt=f"Table of {len(ordered)} groups with the number of their examples and the mean {score.inline_label}",
     )
-    st.caption("Figures of the selected examples. A click on a column sorts by it.")
+    st.caption("Figures of the matching examples. A click on a column sorts by it.")
 
 
 def render_classes(selection: Selection) -> None:
@@ -284,14 +284,14 @@ def render_intervals(selection: Selection) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         spoken = "How often intervals by the passes hold the label, against how often they should."
-        st.markdown("**Do intervals hold what they promise?**")
+        st.markdown("**Do the intervals hold the labels as often as they should?**")
         st.caption(
             f"{spoken} Below the dotted line they are too narrow, above it too wide. The band is what chance leaves "
             "open at each share."
         )
         chart(cached_intervals(run, target), "coverage", spoken)
     with right:
-        shares = {each: f"{each}%" for each in sorted(COVERAGES)}
+        shares = {share: f"{share}%" for share in sorted(COVERAGES)}
         choose_segment("Intervals for this share of the labels", "coverage", coverage, shares)
         coverages, bare = _interval_coverages(run, coverage), run.manifest.predicts == "mean"
         share = coverages["by the passes"][0][target]

@@ -15,12 +15,19 @@ from scipy import stats
 from mcviz.choices import MASKS
 from mcviz.errors import InvalidInputError, MissingPackageError
 from mcviz.sampling import Sampler
-from mcviz.sampling import masks as products
 from mcviz.sampling.base import SHARED_BLOCK
 from mcviz.sampling.keras import plan
 from mcviz.sampling.keras.plan import as_tensor, multiply
 from mcviz.sampling.machine_code import SubsetSums, sum_kept_rows
-from mcviz.sampling.masks import PRODUCTS, bernoulli, draw_active_mask, draw_random_numbers
+from mcviz.sampling.masks import (
+    PRODUCTS,
+    MatrixProduct,
+    bernoulli,
+    draw_active_mask,
+    draw_random_numbers,
+    subset_sums_error,
+    thread_memory,
+)
 from tests.sampling.keras.zoo import (
     CLASSES,
     assert_follows_weights,
@@ -98,7 +105,7 @@ def test_a_slow_loop_in_float64_gives_the_same_probabilities(masks):
     np.testing.assert_allclose(sampler.sample(images, passes=5, seed=9, masks=masks), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("product", [partial(products.MatrixProduct, multiply=multiply), SubsetSums])
+@pytest.mark.parametrize("product", [partial(MatrixProduct, multiply=multiply), SubsetSums])
 @given(
     st.integers(0, 140), st.integers(1, 300), st.floats(0, 1), st.integers(1, 3), st.sampled_from([2, 16, 40, 64]),
     st.sampled_from([0.5, 0.25, 0.1, 0.9]), st.integers(0, 2**32),
@@ -179,10 +186,10 @@ def without_numba(monkeypatch):
     def fails(_name):
         raise ImportError("No module named 'numba'")
 
-    monkeypatch.setattr(products, "import_module", fails)
-    products.subset_sums_error.cache_clear()
+    monkeypatch.setattr("mcviz.sampling.masks.import_module", fails)
+    subset_sums_error.cache_clear()
     yield
-    products.subset_sums_error.cache_clear()
+    subset_sums_error.cache_clear()
 
 
 def test_without_numba_it_is_the_matrix_product_and_the_description_says_so(without_numba):
@@ -196,7 +203,7 @@ def test_without_numba_it_is_the_matrix_product_and_the_description_says_so(with
 
 @pytest.mark.parametrize("dtype", [np.float32, np.bool_])
 def test_aligned_memory_becomes_a_tensor_without_a_copy_and_other_memory_by_one(dtype):
-    memory = products.thread_memory("test", (2, 24), dtype)
+    memory = thread_memory("test", (2, 24), dtype)
     memory[:] = 1
     for array, is_shared in ((memory, True), (memory.reshape(-1)[1:], False), (memory[:0], False)):
         tensor = as_tensor(array)
