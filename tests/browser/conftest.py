@@ -1,13 +1,16 @@
 """A real Chromium on the real app, which serves the runs of `cache/`."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browsing import MILLISECONDS_TO_APPEAR, check_log, serving, visited
 
 expect.set_options(timeout=MILLISECONDS_TO_APPEAR)
+# Nothing scrolls sideways.
+FITS = "() => { const m = document.querySelector('[data-testid=stMain]'); return m.scrollWidth <= m.clientWidth; }"
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +33,32 @@ def settle(page: Page, milliseconds: int = MILLISECONDS_TO_APPEAR) -> None:
     app = page.get_by_test_id("stApp")
     expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=milliseconds)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)  # for what the browser has not loaded yet
+
+
+def go_to(page: Page, title: str) -> None:
+    """Open another page by the bar, which by then has a menu of them where the window is narrow."""
+    menu = page.locator(".st-key-bar-menu-pages summary")
+    if menu.is_visible():
+        menu.click()
+    page.locator(".st-key-bar-pages").get_by_role("link", name=title, exact=True).click()
+
+
+def sentence(page: Page) -> Locator:
+    """What the head of the page says of the run, below the title."""
+    return page.locator(".st-key-page-head").get_by_test_id("stMarkdown")
+
+
+def matching(page: Page, count: int, total: int = 10_000) -> None:
+    """Wait until Explore says that so many examples match."""
+    some = f"{count:,} of {total:,} examples match, ranked "
+    said = f"{total:,} examples, ranked " if count == total else some
+    expect(sentence(page)).to_have_text(re.compile(f"^{said}"))
+
+
+def said_to_match(page: Page) -> int:
+    """How many of the examples Explore says that match, once all of it is drawn."""
+    settle(page)
+    return int(sentence(page).inner_text().split(" of ")[0].replace(",", ""))
 
 
 def came_ahead(page: Page) -> None:

@@ -7,8 +7,9 @@ from playwright.sync_api import Page, expect
 
 from mcviz.app.navigation import ENTRIES, PAGES
 from mcviz.app.navigation import Page as DashboardPage
-from tests.browser.conftest import settle
+from tests.browser.conftest import FITS, settle
 from tests.browser.test_accessible import AXE, FOUND, of_streamlit
+from tests.browser.test_probe import FIRST_PREDICTION
 from tests.cases import only
 
 PATHS = ["/", *(f"/{Path(page.file).stem}" for page in PAGES)]
@@ -34,7 +35,7 @@ def opened(page: Page, address: str) -> None:
     page.goto(address)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     expect(page.get_by_role("button", name="Copy link", include_hidden=True)).to_have_count(1)
-    settle(page)
+    settle(page, FIRST_PREDICTION)
 
 
 @pytest.mark.parametrize("address", only(["/uncertain", "/example"], PATHS[1:]))
@@ -57,7 +58,7 @@ def test_on_a_phone_the_bar_is_one_row_and_nothing_scrolls_sideways(page: Page, 
     whole, *parts = page.evaluate(BOXES)
     assert whole[1:] == [0, 0, 390, 48]
     assert all(y >= 0 and y + height <= 48 and x >= 0 and x + width <= 390 for _, x, y, width, height in parts)
-    assert page.get_by_test_id("stMain").evaluate("main => main.scrollWidth <= main.clientWidth")
+    assert page.evaluate(FITS)
 
 
 def test_the_menus_of_a_phone_hold_all_pages_and_the_rest(page: Page) -> None:

@@ -14,7 +14,7 @@ import mcviz
 from mcviz.analysis.comparison import compare
 from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
-from tests.browser.conftest import MILLISECONDS_TO_APPEAR, settle
+from tests.browser.conftest import MILLISECONDS_TO_APPEAR, go_to, matching, settle
 from tests.browser.test_charts import box_around
 from tests.browsing import check_log, serving, visited
 
@@ -57,7 +57,7 @@ def test_what_changed_is_clicked_selected_and_kept(page: Page, cache: Path) -> N
     runs = [mcviz.open_run(cache / name) for name in ("before", "after")]
     lost = compare(*runs).changes.of("right to wrong")
     page.goto("/compare?run=before&other=after")
-    expect(page.get_by_role("heading", name="Do they doubt the same examples?")).to_be_visible(timeout=FIRST)
+    expect(page.get_by_role("heading", name="Are they uncertain about the same examples?")).to_be_visible(timeout=FIRST)
     settle(page)
     wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth <= window.innerWidth")
     assert wide, "the page is wider than the window"
@@ -65,16 +65,16 @@ def test_what_changed_is_clicked_selected_and_kept(page: Page, cache: Path) -> N
     page.wait_for_url(re.compile(rf"[?&]example={lost[0]}(&|$)"))
     settle(page)
     expect(page.get_by_role("spinbutton", name="Example")).to_have_value(str(lost[0]))
-    page.get_by_role("link", name=f"Select all {len(lost)}").click()
+    page.get_by_role("link", name=f"Filter to these {len(lost)}").click()
     expect(page.get_by_role("button", name="change right to wrong")).to_be_visible()
-    expect(page.get_by_text(f"{len(lost)} of {EXAMPLES} examples")).to_be_visible()
+    matching(page, len(lost), EXAMPLES)
     assert json.loads(query(page)["columns"]) == {"change": ["right to wrong"]}
 
 
 @pytest.mark.exhaustive
 def test_a_lasso_over_both_runs_is_a_selection(page: Page, cache: Path) -> None:
     page.goto("/compare?run=before&other=after")
-    expect(page.get_by_role("heading", name="Do they doubt the same examples?")).to_be_visible(timeout=FIRST)
+    expect(page.get_by_role("heading", name="Are they uncertain about the same examples?")).to_be_visible(timeout=FIRST)
     settle(page)
     drawn = page.locator(".st-key-both .js-plotly-plot")
     drawn.scroll_into_view_if_needed()
@@ -87,7 +87,7 @@ def test_a_lasso_over_both_runs_is_a_selection(page: Page, cache: Path) -> None:
     lasso = Filters.from_query(query(page), RunLimits(EXAMPLES, 3, numbers=known)).lasso
     assert lasso is not None
     one, other = (mcviz.open_run(cache / name).scores()["max_probability"] for name in ("before", "after"))
-    inside = lasso.contains(one.to_frame("max_probability").assign(other_max_probability=other)).sum()
+    inside = lasso.mask(one.to_frame("max_probability").assign(other_max_probability=other)).sum()
     assert 0 < inside < EXAMPLES
-    page.get_by_role("link", name="Explore").first.click()
-    expect(page.get_by_text(f"{inside} of {EXAMPLES} examples")).to_be_visible()
+    go_to(page, "Explore")
+    matching(page, inside, EXAMPLES)

@@ -13,7 +13,7 @@ import mcviz
 from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
 from mcviz.measures import SCORES, most_uncertain_first
-from tests.browser.conftest import settle
+from tests.browser.conftest import go_to, matching, said_to_match, settle
 from tests.browsing import ROOT, drag
 from tests.cases import one_in
 
@@ -31,10 +31,6 @@ def histograms(page: Page) -> Locator:
 
 def first_examples(page: Page, count: int) -> list[int]:
     return [int(tiles(page).nth(i).get_attribute("data-example") or -1) for i in range(count)]
-
-
-def go_to(page: Page, title: str) -> None:
-    page.get_by_role("link", name=title).first.click()
 
 
 def test_overview_shows_numbers_images_and_charts(page: Page) -> None:
@@ -56,7 +52,7 @@ def test_ranking_by_another_score_and_opening_an_example(page: Page) -> None:
     assert first_examples(page, 24) == by_probability[:24].tolist()
 
     page.get_by_role("combobox", name="Rank by").click()
-    page.get_by_role("option", name="Mutual information (BALD)").click()
+    page.get_by_role("option", name="Mutual information (BALD), highest first").click()
     by_information = most_uncertain_first("mutual_information", scores["mutual_information"].to_numpy())
     expect(tiles(page).first).to_have_attribute("data-example", str(by_information[0]))
     assert first_examples(page, 24) == by_information[:24].tolist()
@@ -78,21 +74,19 @@ def test_ranking_by_another_score_and_opening_an_example(page: Page) -> None:
 def test_the_upper_end_of_any_score_s_range_can_be_lowered(page: Page) -> None:
     scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()
     page.goto("/uncertain")
+    page.get_by_text(re.compile("^More: ")).click()
+    more = page.locator(".st-key-more-filters")
     for name, score in SCORES.items():
-        page.get_by_role("button", name="Filters").click()
-        page.get_by_label("Range of").click()
+        more.get_by_label("Range of").click()
         page.get_by_role("option", name=score.label, exact=True).click()
-        filters = page.get_by_test_id("stPopoverBody")
-        filters.get_by_role("slider", name=score.label).last.press("ArrowLeft")
+        more.get_by_role("slider", name=score.label).last.press("ArrowLeft")
         chip = page.get_by_role("button", name=f"{score.label} up to")
         expect(chip).to_be_visible()
         left = (scores[name] <= (math.ceil(1000 * scores[name].max()) - 1) / 1000).sum()
-        expect(page.get_by_text(f"{left:,} of 10,000 examples")).to_be_visible()
-        page.keyboard.press("Escape")
-        expect(filters).to_have_count(0)
-        settle(page)  # a popover that closes draws the page anew
+        matching(page, left)
+        settle(page)
         chip.click()
-        expect(page.get_by_text("10,000 of 10,000 examples")).to_be_visible()
+        matching(page, 10_000)
 
 
 @pytest.mark.exhaustive
@@ -117,7 +111,7 @@ def test_what_is_referred_is_filtered_to_from_a_dialog_and_pins_are_compared(pag
     expect(dialog.get_by_text("100 examples to a person")).to_be_visible()
     dialog.get_by_role("button", name="Filter to these").click()
     expect(dialog).to_have_count(0)
-    expect(page.get_by_text("100 of 10,000 examples")).to_be_visible()
+    matching(page, 100)
     page.get_by_role("button", name="Compare 2 pinned").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Side by side")
     expect(page.get_by_role("button", name="Unpin")).to_have_count(2)
@@ -147,7 +141,7 @@ def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path
         page.get_by_label("Find").fill(words)
         page.keyboard.press("Enter")
         expect(page.get_by_label("Find")).to_have_value("")
-    expect(page.get_by_text(f"{wrong_fours} of 10,000 examples")).to_be_visible()
+    matching(page, wrong_fours)
 
     page.get_by_role("radio", name="Scatter").click()
     points = page.locator(".st-key-scatter .nsewdrag").first
@@ -156,8 +150,7 @@ def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path
     assert box is not None
     drag(page, box, [(0.3, 0.02), (0.98, 0.02), (0.98, 0.98), (0.3, 0.98), (0.3, 0.02)])
     expect(page.get_by_role("button", name="lasso in Predictive entropy × Mutual information")).to_be_visible()
-    shown = page.get_by_text(re.compile(r"^\d+ of 10,000 examples$"))
-    outlined = int(shown.inner_text().split()[0])
+    outlined = said_to_match(page)
     assert 2 <= outlined < wrong_fours
 
     query = dict(parse_qsl(urlsplit(page.url).query))
@@ -168,7 +161,7 @@ def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path
 
     tiles(page).first.dblclick()
     expect(shown_example).to_have_value(first)
-    expect(page.get_by_text(f"Rank 1 of {outlined} selected")).to_be_visible()
+    expect(page.get_by_text(f"Rank 1 of {outlined} matching")).to_be_visible()
     page.locator("body").press("f")
     expect(page.get_by_role("button", name="Flagged (1)")).to_be_visible()
     page.locator("body").press("ArrowRight")
@@ -187,9 +180,9 @@ def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path
         expect(theirs.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(second, timeout=30_000)
         expect(theirs.get_by_role("button", name="Flagged (2)")).to_be_visible()
         go_to(theirs, "Explore")
-        expect(theirs.get_by_text(f"{outlined} of 10,000 examples")).to_be_visible(timeout=30_000)
+        matching(theirs, outlined)
         theirs.get_by_role("button", name="Show the 2 flagged").click()
-        expect(theirs.get_by_text("2 of 10,000 examples")).to_be_visible()
+        matching(theirs, 2)
         expect(tiles(theirs)).to_have_count(2)
         for example in (first, second):
             expect(theirs.locator(f".tile[data-example='{example}']")).to_be_visible()
@@ -223,7 +216,7 @@ def test_a_cell_of_the_confusion_matrix_is_a_selection(page: Page) -> None:
     expect(chips).to_have_count(2)
     label, prediction = (int(chip.inner_text().split()[-1]) for chip in chips.all())
     selected = ((scores["label"] == label) & (scores["prediction"] == prediction)).sum()
-    expect(page.get_by_text(f"{selected:,} of 10,000 examples")).to_be_visible()
+    matching(page, selected)
 
 
 LISTENERS = """
@@ -272,7 +265,7 @@ def test_the_tab_names_the_page_and_the_link_is_copied(page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto("/uncertain?correct=wrong")
     expect(page).to_have_title("Explore · mcviz")
-    expect(page.get_by_text("70 of 10,000 examples")).to_be_visible()
+    matching(page, 70)
     page.get_by_role("button", name="Copy link").click()
     expect(page.get_by_role("status").filter(has_text="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == page.url

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.app.kinds import KINDS, REGRESSIONS, cache_of_kinds
-from tests.browser.conftest import settle
+from tests.browser.conftest import FITS, settle
 from tests.browsing import check_log, serving, visited
 
 pytestmark = pytest.mark.exhaustive
@@ -29,7 +29,6 @@ VIEWS_OF = {  # those that show most of the kind; the tests without a browser op
     "columns": ["table", "groups"],
     "two-classes": ["map", "confusion"],
 }
-FITS = "() => { const m = document.querySelector('[data-testid=stMain]'); return m.scrollWidth <= m.clientWidth; }"
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,7 @@ Points = list[tuple[float, float]]
 
 
 def open_probe(page: Page, kind: str) -> None:
-    page.goto("/")
-    page.get_by_role("link", name="Probe").first.click()
+    page.goto("/probe")
     page.get_by_role("radio", name=kind).click()
     settle(page, FIRST_PREDICTION)
 

@@ -13,14 +13,13 @@ import mcviz
 from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
 from tests.app.kinds import EXAMPLES, REGRESSIONS
-from tests.browser.conftest import settle
+from tests.browser.conftest import FITS, matching, settle
 from tests.browser.test_exploration import tiles
 from tests.browsing import check_log, drag, serving, visited
 from tests.cases import one_in
 
 LAPTOP, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
 RUNS = ("regression-of-rows", "regression-of-three-targets")
-FITS = "() => { const m = document.querySelector('[data-testid=stMain]'); return m.scrollWidth <= m.clientWidth; }"
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +62,12 @@ def test_a_lasso_selects_what_it_surrounds_and_one_of_it_is_opened(
     query = dict(parse_qsl(urlsplit(page.url).query))
     inside = Filters.from_query(query, RunLimits(len(rows), 0, numbers=list(rows))).mask(rows)
     assert 0 < inside.sum() < EXAMPLES
-    expect(page.get_by_text(f"{inside.sum()} of {EXAMPLES} examples")).to_be_visible()
+    matching(page, inside.sum(), EXAMPLES)
     first = rows[inside]["predictive_std"].idxmax()
     expect(tiles(page).first).to_have_attribute("data-example", str(first))
     tiles(page).first.dblclick()
     expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(first))
-    expect(page.get_by_text(f"Rank 1 of {inside.sum()} selected")).to_be_visible()
+    expect(page.get_by_text(f"Rank 1 of {inside.sum()} matching")).to_be_visible()
     expect(page.get_by_text("The ensemble predicts")).to_be_visible()
     assert ("target=1" in page.url) == (target == 1)
 
@@ -78,12 +77,12 @@ def test_a_range_of_true_values_is_narrowed(regression_page: Page, cache: Path) 
     page, labels = regression_page, mcviz.open_run(cache / RUNS[0]).table()["label"]
     page.set_viewport_size(LAPTOP)
     page.goto(f"/uncertain?run={RUNS[0]}")
-    page.get_by_role("button", name="Filters").click()
+    page.get_by_text(re.compile("^More: ")).click()
     page.get_by_label("Range of").click()
     page.get_by_role("option", name="True value", exact=True).click()
     page.get_by_role("slider", name="True value").last.press("ArrowLeft")
     expect(page.get_by_role("button", name=re.compile("^True value up to .* mg"))).to_be_visible()
-    expect(page.get_by_text(f"{(labels < labels.max()).sum()} of {EXAMPLES} examples")).to_be_visible()
+    matching(page, (labels < labels.max()).sum(), EXAMPLES)
 
 
 @pytest.mark.exhaustive

@@ -269,7 +269,7 @@ def test_two_reviewers_at_once_see_each_other_and_lose_nothing(
             expect(shown(page, order[4])).to_be_visible()
         expect(bob.get_by_text(f"Example {order[3]}: you: owl; Ada: dog.")).to_be_visible()
         expect(bob.get_by_text("Ada: 4")).to_be_visible()
-        ada.get_by_role("radio", name="What came of it").click()
+        ada.get_by_role("radio", name="Results").click()
         expect(ada.get_by_text("Ada and Bob gave the same answer to 0 of 4 examples")).to_be_visible()
     assert decided(run, "Ada") == dict.fromkeys(order[:4], "dog")
     assert decided(run, "Bob") == dict.fromkeys(order[:4], "owl")

@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.app.live_rows import cache_of_rows
-from tests.browser.conftest import settle
-from tests.browser.test_kinds import FITS, LAPTOP, PHONE
+from tests.browser.conftest import FITS, settle
+from tests.browser.test_kinds import LAPTOP, PHONE
 from tests.browsing import check_log, serving, visited
 from tests.cases import one_in
 

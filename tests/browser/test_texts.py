@@ -9,8 +9,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.app.hostile import HOSTILE
 from tests.app.live_texts import live_texts, texts
-from tests.browser.conftest import settle
-from tests.browser.test_kinds import FITS
+from tests.browser.conftest import FITS, settle
 from tests.browsing import check_log, serving, visited
 
 pytestmark = pytest.mark.exhaustive

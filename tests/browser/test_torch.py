@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import mcviz
-from tests.browser.conftest import settle
-from tests.browser.test_kinds import FITS, LAPTOP, PHONE
+from tests.browser.conftest import FITS, settle
+from tests.browser.test_kinds import LAPTOP, PHONE
 from tests.browsing import check_log, serving, visited
 from tests.requiring import require_torch
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 import mcviz
 from mcviz.analysis.referral import refer
 from mcviz.runs.storage import SHIPPED_RUNS
-from tests.browser.conftest import settle
+from tests.browser.conftest import matching, settle
 from tests.browsing import visited
 from tests.cases import only
 
@@ -136,8 +136,8 @@ def test_a_budget_that_is_typed_changes_the_cards_and_all_of_them_are_a_selectio
         expect(card(page, "Mistakes missed")).to_have_text(str(found.missed))
         expect(page).to_have_url(re.compile(f"wanted={typed}"))
         settle(page)
-    page.get_by_role("button", name="Select all").click()
-    expect(page.get_by_text(f"{len(found.referred)} of 10,000 examples")).to_be_visible()
+    page.get_by_role("button", name="Filter to these").click()
+    matching(page, len(found.referred))
     settle(page)
     page.go_back()
     expect(card(page, "To a person")).to_have_text(f"{len(found.referred):,}")
@@ -149,7 +149,7 @@ def test_a_budget_that_is_typed_changes_the_cards_and_all_of_them_are_a_selectio
 def test_another_score_and_another_target_answer_at_once(page: Page) -> None:
     run = mcviz.open_run(SHIPPED_RUNS[0])
     opened(page)
-    page.get_by_role("radio", name="Accuracy of the rest, at least").click()
+    page.get_by_role("radio", name="Accuracy left after review, at least").click()
     found = refer(run, accuracy=0.999).on_labels
     assert found is not None
     expect(card(page, "To a person")).to_have_text(f"{len(found.referred):,}")

@@ -78,7 +78,7 @@ def test_a_dashboard_that_is_read_only_has_no_control_that_changes_anything(
         for name in ("Rename", "Remove"):
             expect(page.get_by_role("button", name=name)).to_have_count(0)
         page.goto("/review")
-        expect(page.get_by_text("Nothing can be reviewed here")).to_be_visible()
+        expect(page.get_by_text("Nothing can be labelled here")).to_be_visible()
 
 
 @pytest.mark.exhaustive

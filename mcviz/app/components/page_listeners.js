@@ -49,15 +49,27 @@ const menus = {
   },
 };
 
-/* The sidebar holds the filters of a page, and what opens and closes it is called so. */
-function nameSidebar() {
-  document.querySelectorAll(SIDEBAR).forEach((button) => button.setAttribute("aria-label", "Filters"));
+/* The sidebar holds the filters of a page, and what opens and closes it is called so: two buttons that take each other's
+   place, and the focus. */
+let pressed = null;
+const sidebar = {
+  click: ({ target }) => {
+    pressed = target.closest?.(SIDEBAR) ?? pressed;
+  },
+};
+
+function followSidebar() {
+  const buttons = [...document.querySelectorAll(SIDEBAR)];
+  buttons.forEach((button) => button.setAttribute("aria-label", "Filters"));
+  if (!pressed || pressed.isConnected) return;
+  pressed = null;
+  buttons[0]?.focus();
 }
 
 export default function ({ setTriggerValue }) {
   shortenHistory();
   const listening = new AbortController();
-  for (const listeners of [touching, goingBack(), skipping, menus, { popstate: carryAddress }]) {
+  for (const listeners of [touching, goingBack(), skipping, menus, sidebar, { popstate: carryAddress }]) {
     for (const [kind, listener] of Object.entries(listeners)) {
       window.addEventListener(kind, listener, { capture: true, passive: true, signal: listening.signal });
     }
@@ -66,7 +78,7 @@ export default function ({ setTriggerValue }) {
   // page again before that.
   const watching = [
     onReconnect(() => setTriggerValue("reconnected", true)),
-    onNewPage(nameSidebar),
+    onNewPage(followSidebar),
     onNewPage(endArrival),
   ];
   return () => {

@@ -46,7 +46,7 @@ def render_stepper(selection: Selection, example: int) -> None:
     """Render the controls that step through the selection, and the rank of the example."""
     examples = selection.examples
     rank = find_rank(example, examples)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="stepper"):
         st.number_input("Example", 0, len(selection.run) - 1, width=140, **state_widget_args("example", example))
         score_chooser("Ranked by", selection.run, selection.state)
         for label, icon, step in (

@@ -46,6 +46,7 @@ from mcviz.runs.storage import is_shipped
 from mcviz.text import one_line
 
 COLUMN_ENDS = "high", "low"  # of a column that becomes a score: the uncertain one
+LABELS = "labels-of-values"  # in the session: of the choices of each column, when they were drawn last
 FIND, EMPTY = "find", "find-empty"  # keys: of the field; in the session, whether it is to be emptied
 DIGITS = 3  # of a score, after the point, on its slider
 MOST_DIGITS = 12
@@ -264,20 +265,32 @@ def _put(on: ColumnFilter, field: str, **changes: Any) -> Callable[[Filters], Fi
 def _render_values(
     column: "pd.Series[Any]", choices: Mapping[Any, str], label: str, run: Run, filters: Filters, field: str
 ) -> None:
-    """Render a choice of values of a column."""
+    """Render a choice of values of a column.
+
+    Streamlit's browser says by its text what is chosen. It gets the texts of now where other filters changed the counts
+    in them, and what it says with those of before is read all the same.
+    """
     on = filters.on_column(str(column.name), field)
     others = filters.with_column(ColumnFilter(on.name), field)
     left = column[filter_mask(run, others)].value_counts()
+    labels = {each: with_count(text, int(left.get(each, 0))) for each, text in choices.items()}
+
+    def choose(new: list[Any]) -> None:
+        by_text = {text: each for each, text in choices.items()}
+        values = (each if each in choices else by_text.get(each.rpartition(" ")[0]) for each in new)
+        update_state(filters=_put(on, field, values=tuple(each for each in values if each is not None)))
+
+    widget = state_widget_args(f"values-{on.name}", list(on.values), choose)
+    labels_before = session_store().setdefault(LABELS, {})
+    if on.values and labels_before.get(on.name) != labels:
+        st.session_state[widget["key"]] = list(on.values)
+    labels_before[on.name] = labels
     st.multiselect(
         as_markdown(label),
         list(choices),
-        format_func=lambda each: with_count(choices[each], int(left.get(each, 0))),
+        format_func=labels.__getitem__,
         placeholder=f"any of {len(choices):,}",
-        **state_widget_args(
-            f"values-{on.name}",
-            list(on.values),
-            lambda new: update_state(filters=_put(on, field, values=tuple(new))),
-        ),
+        **widget,
     )
 
 
