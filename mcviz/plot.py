@@ -23,6 +23,7 @@ from mcviz.analysis.base import (
     components_plane,
     find_groups,
     load_components,
+    load_tsne,
     mistakes_in_order,
     require_any_labels,
     require_classes,
@@ -37,6 +38,7 @@ from mcviz.figures import thumbnails
 from mcviz.figures.comparison import class_histograms, classes_to_compare, output_histograms
 from mcviz.figures.style import WRONG, axis_title
 from mcviz.figures.trust import (
+    DETERMINISTIC_CURVE,
     accuracy_against_referred,
     calibration_intervals,
     measures_by_passes,
@@ -203,7 +205,7 @@ def risk_coverage(run: Run | Comparison, score: str | None = None, *, group: str
     chosen, deterministic = rankings[ranked_by.name], rankings.get("deterministic")
     curves = {ranked_by.label: accuracy_of_rest(chosen)}
     if deterministic is not None:
-        curves["Deterministic confidence"] = accuracy_of_rest(deterministic)
+        curves[DETERMINISTIC_CURVE] = accuracy_of_rest(deterministic)
     coverages = np.linspace(1, 1 / BAND_POINTS, BAND_POINTS)
     ends = risk_bands(chosen, coverages)
     shares = np.linspace(0, 1, len(chosen) + 1)
@@ -280,13 +282,15 @@ def map(  # noqa: A001 (what the page is called)
     Args:
         run: with its examples, or with features.
         score: of the colours.
-        positions: (N, 2) where each example lies, such as of a UMAP, NaN where it does not; the first two principal
-            components without it.
+        positions: (N, 2) where each example lies, such as of a UMAP, NaN where it does not; without it the t-SNE layout
+            that lies beside the run, or else the first two principal components.
         rows: of `Run.table`.
         marks: `outline`, `selected` and `window` of `figures.coloured_map`.
     """
     rows, coloured = _rows(run, rows), _score(run, score)
-    plane = components_plane(load_components(run)) if positions is None else positions
+    plane = load_tsne(run) if positions is None else positions
+    if plane is None:
+        plane = components_plane(load_components(run))
     examples = rows.index.to_numpy()
     there = np.isfinite(plane[examples, 0])
     examples = examples[there]
@@ -297,8 +301,26 @@ def map(  # noqa: A001 (what the page is called)
         coloured.label,
         examples,
         uncertain_when=coloured.uncertain_when,
+        **map_marks(run, rows[there]),
         **marks,
     )
+
+
+def map_marks(run: Run, rows: "pd.DataFrame") -> dict[str, Any]:
+    """Return what marks the points of a map beside their colours, for `figures.scatter` and `figures.coloured_map`.
+
+    Confident examples are faded, and names stand in the middle of the classes: of labels, or else of predictions.
+
+    Args:
+        run: of any task.
+        rows: (n,) of `Run.table`, in the order of the points.
+    """
+    confidence = run.score_registry[run.first_score]
+    doubt = figures.measure_doubt(run.scores()[confidence.name].to_numpy(), confidence.uncertain_when)[rows.index]
+    if not run.class_names:
+        return {"doubt": doubt}
+    members = rows["prediction" if run.labels is None else "label"].to_numpy(int)
+    return {"doubt": doubt, "classes": (members, _class_names(run))}
 
 
 def predicted(

@@ -60,6 +60,11 @@ def printable(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
+def true_minus(number: str) -> str:
+    """Write a formatted number with a minus sign in place of a hyphen, as charts do."""
+    return number.replace("-", "−")
+
+
 def format_bytes(count: int) -> str:
     """Format a number of bytes, such as "21.3 MB" or "0.4 kB"."""
     return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"

@@ -212,7 +212,7 @@ def test_a_confusion_matrix_and_a_distribution_are_of_the_rows_that_are_given(cl
     for rows, given in ((table, {}), (some, {"rows": some})):
         cells = {
             int(number): int(re.search(r": (\d+) examples", text)[1])
-            for bars in plot.confusion(classes, **given).data
+            for bars in plot.confusion(classes, **given).select_traces({"type": "bar"})
             for number, text in zip(bars.customdata, bars.hovertext, strict=True)
         }
         counted = pd.crosstab(rows["label"], rows["prediction"]).stack()

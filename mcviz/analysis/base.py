@@ -10,6 +10,7 @@ import numpy as np
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES, RegressionPredictions
 from mcviz.measures.intervals import Interval, count_groups
+from mcviz.measures.similarity import tsne
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.tables import Progress
 from mcviz.tasks.regression import Regression
@@ -31,6 +32,7 @@ REGRESSION_ADVICE = (
 )
 
 SIMILARITY = Derived("similarity", 1, {"components": "float32"})
+TSNE = Derived("t-sne", 1, {"positions": "float32"})
 
 
 def require_classes(run: Run) -> None:
@@ -285,6 +287,28 @@ def components_plane(components: np.ndarray) -> np.ndarray:
     """Return (N, 2): the first two of (N, K) components, 0 where there are fewer."""
     plane = components[:, :2]
     return np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))
+
+
+def load_tsne(run: Run) -> np.ndarray | None:
+    """Return (N, 2) float32: the t-SNE layout that lies beside a run, NaN for examples beyond it; None without."""
+    stored = load_derived(run.path, run.digest, TSNE)
+    return stored["positions"] if stored and stored["positions"].shape == (len(run), 2) else None
+
+
+def compute_tsne(run: Run, components: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+    """Compute the t-SNE layout of a run, which takes minutes, and keep it beside the run.
+
+    Args:
+        run: of five examples or more.
+        components: (N, K) as `load_components` returns them.
+        progress: called with (done, total) iterations; an exception from it stops the computation.
+
+    Returns:
+        As `load_tsne`.
+    """
+    positions = tsne(components, progress)
+    save_derived(run.path, run.digest, TSNE, {"positions": positions})
+    return positions
 
 
 def _compute_components(run: Run, progress: Progress | None) -> np.ndarray:

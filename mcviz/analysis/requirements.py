@@ -35,6 +35,7 @@ from mcviz.measures.quality import (
 )
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Run
+from mcviz.text import true_minus
 
 MAGNITUDE = "overconfidence"  # whose distance from 0 must not grow
 OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
@@ -363,7 +364,7 @@ def _format_bound(number: Decimal, percent: bool) -> str:
 
 def _format_figure(interval: Interval, percent: bool, unit: str, sign: str = "") -> str:
     scale = 100 if percent else 1
-    return interval.format(lambda value: f"{scale * value:{sign}.6g}", unit if percent else "")
+    return interval.format(lambda value: true_minus(f"{scale * value:{sign}.6g}"), unit if percent else "")
 
 
 def _unquote(name: str | None) -> str | None:

@@ -110,7 +110,7 @@ def _describe_passes(run: Run) -> str:
 def _qualities(run: Run) -> str:
     rows = task_renderer(run).quality_rows(run)
     if not rows:
-        return f"<p>The examples have no labels, so the {run.task.quality_name} of the predictions is not known.</p>"
+        return "<p>The examples have no labels, so it is not known how right the predictions are.</p>"
     cells = "".join(f"<tr><td>{name}</td><td><b>{html.escape(value)}</b></td></tr>" for name, value in rows.items())
     return f"<table>{cells}</table>"
 

@@ -29,6 +29,7 @@ from mcviz.app.address import (
 )
 from mcviz.measures import Score
 from mcviz.runs.columns import as_texts
+from mcviz.text import true_minus
 
 Correct = Literal["all", "wrong", "correct"]
 CORRECT: tuple[Correct, ...] = get_args(Correct)
@@ -74,7 +75,7 @@ class ColumnFilter:
     def words(self, numbers: Numbers) -> str:
         """Return the words of its chip; a number is called and written as it is elsewhere."""
         number = numbers.get(self.name)
-        name, write = (number.label, number.format) if number else (self.name, "{:g}".format)
+        name, write = (number.label, number.format) if number else (self.name, lambda value: true_minus(f"{value:g}"))
         if self.values:
             return f"{name} {' or '.join(self.values)}"
         if self.contains:

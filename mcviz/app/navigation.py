@@ -206,12 +206,11 @@ def open_named_run(paths: dict[str, Path]) -> Run:
     return join_runs(run, joined, "old" if address().get("labels_of") == "old" else "new")
 
 
-def render_no_runs(*, examples: bool = False) -> None:
-    """Render what to do where there is no run, or none but examples, which came with mcviz."""
-    below = " The runs below came with mcviz, as examples." if examples else ""
+def render_no_runs() -> None:
+    """Render what to do where there is no run of one's own."""
     st.info(
         f"There is no run of your own in {quote(cache_folder().name)} yet. Make one with "
-        f"`mcviz sample --model MODEL --data FILE.npz --out {_new_run_folder()}`, then reload this page.{below}",
+        f"`mcviz sample --model MODEL --data FILE.npz --out {_new_run_folder()}`, then reload this page.",
         icon=":material/inbox:",
     )
 

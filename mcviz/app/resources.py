@@ -41,7 +41,7 @@ from mcviz.runs.columns import (
 from mcviz.runs.folder import cache_folder, require_folder
 from mcviz.runs.manifest_file import explain_closed_model
 from mcviz.runs.storage import shipped_runs
-from mcviz.text import one_line
+from mcviz.text import one_line, true_minus
 
 if TYPE_CHECKING:
     from mcviz.sampling import Sampler
@@ -58,7 +58,7 @@ Need = RunPart | Literal["examples or features", "groups", "classes", "targets"]
 MISSING: dict[RunPart, tuple[str, str]] = {
     "labels": (
         ":material/label_off:",
-        "This run has no labels. {ways}To compare its predictions with labels, sample it again with them.",
+        "This run has no labels. {ways}To measure how right its predictions are, sample it again with labels.",
     ),
     "examples": (
         ":material/hide_image:",
@@ -75,8 +75,8 @@ MISSING: dict[RunPart, tuple[str, str]] = {
 }
 WITHOUT_LABELS = "Trust estimates the accuracy by a labelled run of the same model; on Label, people label examples. "
 NOT_IMPORTED: dict[RunPart, str] = {
-    "labels": "These passes were imported without labels. {ways}To compare them with labels, import them again "
-    "with these.",
+    "labels": "These passes were imported without labels. {ways}To measure how right they are, import them "
+    "again with labels.",
     "examples": "These passes were imported without {examples}. Import them again with {examples} to see them here.",
     "images": "These passes were imported without images. Import them again with images to see them here.",
     "model": "These passes were imported, so there is no model to ask. Sample a model of Keras or PyTorch itself with "
@@ -286,7 +286,7 @@ def format_value(value: Any) -> str:
     """Write a value of a column as one line that is not too long."""
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return UNKNOWN
-    text = f"{value:.6g}" if isinstance(value, float) else one_line(str(value)).removesuffix(" 00:00:00")
+    text = true_minus(f"{value:.6g}") if isinstance(value, float) else one_line(str(value)).removesuffix(" 00:00:00")
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 

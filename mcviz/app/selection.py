@@ -7,19 +7,18 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.analysis.base import LEAST_LABELLED, components_plane, load_components
+from mcviz.analysis.base import LEAST_LABELLED, components_plane, compute_tsne, load_components, load_tsne
 from mcviz.analysis.labelling import OUT_OF_FOLD, count_label_errors, label_errors_sentence
 from mcviz.app.filters import Filters
 from mcviz.app.on_request import progress_bar
 from mcviz.app.resources import cached_for_run, has, numbers_key, ranking, table, table_key
-from mcviz.app.state import CONFIDENT_FIRST, UNCERTAIN_FIRST, PageState
-from mcviz.measures.similarity import FEWEST_MAPPED, tsne
-from mcviz.runs import Derived, Run, load_derived, save_derived
+from mcviz.app.state import CONFIDENT_FIRST, UNCERTAIN_FIRST, PageState, choose_name
+from mcviz.measures.similarity import FEWEST_MAPPED
+from mcviz.runs import Run
 
 LABEL_ERRORS = {"score": "self_confidence", "order": UNCERTAIN_FIRST}  # of the state that ranks them first
 
 LAYOUTS = {"pca": "PCA", "tsne": "t-SNE"}
-TSNE = Derived("t-sne", 1, {"positions": "float32"})
 
 
 @dataclass(frozen=True)
@@ -94,8 +93,8 @@ def label_error_words(run: Run) -> str:
 
 def find_rank(example: int, order: np.ndarray) -> int:
     """Return where an example stands in an order of examples, counted from 0; -1 where it is not there."""
-    found = np.flatnonzero(order == example)
-    return int(found[0]) if len(found) else -1
+    places = np.flatnonzero(order == example)
+    return int(places[0]) if len(places) else -1
 
 
 def ranked_examples(run: Run, state: PageState) -> np.ndarray:
@@ -116,23 +115,26 @@ def computed_layouts(run: Run) -> list[str]:
     return [name for name in available_layouts(run) if name != "tsne" or _load_tsne(run) is not None]
 
 
+def choose_layout(run: Run, state: PageState) -> str:
+    """Return the layout that a state names, or that of its lasso, or else t-SNE where that is computed."""
+    area = state.filters.area
+    return choose_name(state.layout, available_layouts(run), area.layout if area else computed_layouts(run)[-1])
+
+
 def positions(run: Run, layout: str) -> np.ndarray | None:
     """Return (N, 2) float32: where each example lies, NaN where it does not; None if not computed yet."""
     return _load_tsne(run) if layout == "tsne" else components_plane(components(run))
 
 
-def compute_tsne(run: Run, progress: Callable[[int, int], object]) -> None:
+def add_tsne(run: Run, progress: Callable[[int, int], object]) -> None:
     """Compute the t-SNE layout of a run, which takes minutes, and keep it; what `progress` raises ends it."""
-    found = _tsne_layouts()[run.digest] = tsne(components(run), progress)
-    save_derived(run.path, run.digest, TSNE, {"positions": found})
+    _tsne_layouts()[run.digest] = compute_tsne(run, components(run), progress)
 
 
 def _load_tsne(run: Run) -> np.ndarray | None:
     layouts = _tsne_layouts()
-    if run.digest not in layouts:
-        stored = load_derived(run.path, run.digest, TSNE)
-        if stored and stored["positions"].shape == (len(run), 2):
-            layouts[run.digest] = stored["positions"]
+    if run.digest not in layouts and (stored := load_tsne(run)) is not None:
+        layouts[run.digest] = stored
     return layouts.get(run.digest)
 
 

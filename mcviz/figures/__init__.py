@@ -22,6 +22,7 @@ from .scores import Window as Window
 from .scores import class_accuracies as class_accuracies
 from .scores import class_counts as class_counts
 from .scores import coloured_map as coloured_map
+from .scores import measure_doubt as measure_doubt
 from .scores import scatter as scatter
 from .scores import score_distributions as score_distributions
 from .style import CORRECT as CORRECT

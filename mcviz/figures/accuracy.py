@@ -6,12 +6,14 @@ from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
+from PIL import ImageColor
+from plotly.colors import get_colorscale
 
 from mcviz.figures.style import (
+    CORRECT,
     DARK_INK,
     DETERMINISTIC,
     ENSEMBLE,
-    LABEL,
     NAMED_CLASSES,
     NEUTRAL,
     NUMBER,
@@ -21,18 +23,21 @@ from mcviz.figures.style import (
     apply_layout,
     axis_title,
     escape_labels,
+    label_lines,
     pad_range,
     pass_histogram,
     shorten_name,
     uncertainty_scale,
 )
-from mcviz.measures import significant
+from mcviz.measures import fixed, significant
 
 NARROWEST_MATRIX = 280  # pixels that all cells together have on a phone
+NEXT_TICK = 1.5  # times a tick on a logarithmic axis, before which the last one would cover it
 SMALLEST_CELL = 3  # pixels, a cell; with more than about a hundred classes cells cover each other
+SHORT_NAME = 3  # letters, which fit under a cell
 EMPTY_CELLS = "rgba(128, 136, 148, 0.12)"  # of cells that hold nothing
 EDGE = "rgba(128, 136, 148, 0.35)"
-DIAGONAL = LABEL  # the colour of the diagonal, where prediction and label are the same
+DIAGONAL = "#C9D1DA"  # where prediction and label are the same: a grey that is not among those of mistakes
 
 
 @dataclass(frozen=True)
@@ -145,8 +150,16 @@ def _draw_by_ensemble_size(ensemble: np.ndarray, deterministic: float | None, me
         text, level = measure.format(deterministic), [deterministic, deterministic]
         name, hover = f"deterministic {text}", f"deterministic model {text}"
         add_line(figure, sizes[[0, -1]], level, DETERMINISTIC, width=3, dash="dash", name=name, hover=hover)
-    ticks = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if n <= len(sizes)]
-    figure.update_xaxes(title="passes in the ensemble", type="log", tickvals=ticks, ticktext=[str(n) for n in ticks])
+        label_lines(figure, {"ensemble": (len(sizes), ensemble[-1]), name: (len(sizes), deterministic)}, log=True)
+    ticks = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if NEXT_TICK * n <= len(sizes)]
+    ticks.append(len(sizes))
+    figure.update_xaxes(
+        title="passes in the ensemble",
+        type="log",
+        range=pad_range(np.log10(sizes)),
+        tickvals=ticks,
+        ticktext=[f"{n:,}" for n in ticks],
+    )
     figure.update_yaxes(title=measure.title, tickformat=measure.tick, autorangeoptions=measure.ends)
     return apply_layout(figure, 360)
 
@@ -170,6 +183,13 @@ def mistakes_by_reviewed(wrong: np.ndarray, share: float, mistakes: str = "mista
         go.Figure(), x, share_of_mistakes[places], ENSEMBLE, width=3, name="most uncertain first", hover=hover
     )
     add_line(figure, x, x, NEUTRAL, width=2, dash="dot", name="in random order")
+    most = int((share_of_mistakes[places] - x).argmax())
+    early = most // 2
+    names = {
+        "most uncertain first": (x[early], share_of_mistakes[places[early]]),
+        "in random order": (x[most], x[most]),
+    }
+    label_lines(figure, names, apart=True, log=True)
     marked = min(int(share * len(wrong)), len(wrong)) or 1
     figure.add_scatter(
         x=[share],
@@ -177,13 +197,17 @@ def mistakes_by_reviewed(wrong: np.ndarray, share: float, mistakes: str = "mista
         mode="markers+text",
         text=[f"{share_of_mistakes[marked - 1]:.0%} of the {mistakes}"],
         textposition="top left" if share_of_mistakes[marked - 1] > share else "top right",
-        marker={"color": DETERMINISTIC, "size": 12},
+        marker={"color": ENSEMBLE, "size": 12},
         showlegend=False,
         hoverinfo="skip",
     )
     ticks = [n for n in (0.0001, 0.001, 0.01, 0.05, 0.2, 1) if n >= 1 / len(wrong)]
     figure.update_xaxes(
-        title="examples reviewed", type="log", tickvals=ticks, ticktext=[f"{100 * n:g}%" for n in ticks]
+        title="examples reviewed",
+        type="log",
+        range=pad_range(np.log10(x)),
+        tickvals=ticks,
+        ticktext=[f"{100 * n:g}%" for n in ticks],
     )
     figure.update_yaxes(title=f"{mistakes} found", tickformat=".0%", range=[0, 1.08])
     return apply_layout(figure, 380)
@@ -221,6 +245,10 @@ def confusion_matrix(
     for members, on_diagonal in ((~right, False), (right, True)):
         if members.any():
             figure.add_trace(_bars(cells, members, names, selected, averaged=values is not None, right=on_diagonal))
+    if values is not None or not right.all():
+        # The bars have their colours themselves: plotly takes a number on a colour axis for a colour, and warns of it.
+        scale = {"color": [cells.lowest], "coloraxis": "coloraxis"}
+        figure.add_scatter(x=[None], y=[None], mode="markers", marker=scale, hoverinfo="skip")
     short = [shorten_name(name) for name in class_names]
     figure.update_layout(
         coloraxis={
@@ -232,7 +260,9 @@ def confusion_matrix(
     )
     every = -(-classes // NAMED_CLASSES)  # as many names as there is room for
     axis = {"tickvals": list(range(0, classes, every)), "ticktext": escape_labels(short[::every]), "showgrid": False}
-    figure.update_xaxes(title="prediction", range=[-0.5, classes - 0.5], zeroline=False, **axis)
+    # Names that lead to the left stay in the chart, which would drop one that does not.
+    angle = 0 if max(map(len, short)) <= SHORT_NAME else -45 if classes <= NAMED_CLASSES // 2 else -90
+    figure.update_xaxes(title="prediction", range=[-0.5, classes - 0.5], zeroline=False, tickangle=angle, **axis)
     figure.update_yaxes(title="label", range=[classes - 0.5, -0.5], zeroline=False, **axis)
     figure.update_layout(clickmode="event+select", barmode="overlay", plot_bgcolor=EMPTY_CELLS)
     return apply_layout(figure, 560).update_layout(bargap=0, showlegend=False)
@@ -248,14 +278,14 @@ def _bars(
     right: bool,
 ) -> go.Bar:
     """Cells of one kind: those off the diagonal, or those on it."""
-    classes, numbers, colours = len(names), cells.numbers[members], cells.colours[members]
+    classes, numbers = len(names), cells.numbers[members]
     rows, columns = np.divmod(numbers, classes)
-    brightness = (colours - cells.lowest) / (cells.highest - cells.lowest)
+    brightness = (cells.values[members] - cells.lowest) / (cells.highest - cells.lowest)
     plain = right and not averaged  # the diagonal has one colour of its own
     dark_ink = np.full(len(numbers), True) if plain else cells.is_bright(brightness)
     mean = ", mean %{text}" if averaged else ""
     few = classes <= NAMED_CLASSES
-    fill: dict[str, Any] = {"color": DIAGONAL} if plain else {"color": colours, "coloraxis": "coloraxis"}
+    fill: dict[str, Any] = {"color": DIAGONAL if plain else _colours(brightness, cells.low_is_bright)}
     return go.Bar(
         x=columns,
         y=np.ones(len(numbers)),
@@ -284,7 +314,7 @@ def _bars(
 def _edge(classes: int, fill: dict[str, Any], *, outlined: bool) -> dict[str, Any]:
     """The line around each cell; of very many classes it makes the cell large enough to be seen."""
     if outlined:
-        return {"color": DIAGONAL, "width": 2 if classes <= NAMED_CLASSES else 1}
+        return {"color": CORRECT, "width": 2 if classes <= NAMED_CLASSES else 1}
     if classes <= NAMED_CLASSES:
         return {"color": EDGE, "width": 1}
     return {**fill, "width": max(0, SMALLEST_CELL - NARROWEST_MATRIX / classes)}
@@ -292,12 +322,12 @@ def _edge(classes: int, fill: dict[str, Any], *, outlined: bool) -> dict[str, An
 
 @dataclass(frozen=True)
 class _Cells:
-    """The cells that hold an example: their numbers, counts, texts and colours."""
+    """The cells that hold an example: their numbers, counts, texts and values."""
 
     numbers: np.ndarray
     counts: np.ndarray
     texts: list[str]
-    colours: np.ndarray
+    values: np.ndarray
     lowest: float
     highest: float
     low_is_bright: bool
@@ -319,7 +349,15 @@ def _cells(
     means = np.bincount(places, weights=values) / counts
     lowest = float(means.min())
     highest = max(float(means.max()), lowest + 1e-6)
-    return _Cells(numbers, counts, [f"{value:.2f}" for value in means], means, lowest, highest, low)
+    return _Cells(numbers, counts, [fixed(value, 2) for value in means], means, lowest, highest, low)
+
+
+def _colours(brightness: np.ndarray, low_is_bright: bool) -> list[str]:
+    """Colours on the scale of uncertainty, of values from 0 to 1."""
+    places, shades = zip(*get_colorscale(uncertainty_scale("low" if low_is_bright else "high")), strict=True)
+    parts = np.array([ImageColor.getrgb(shade) for shade in shades]).T
+    mixed = np.stack([np.interp(brightness, places, part) for part in parts], axis=-1).round().astype(int)
+    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in mixed]
 
 
 def _count_cells(cells: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -335,9 +373,12 @@ def _count_cells(cells: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray, 
 
 def _colour_bar(title: str, longest_name: int) -> dict[str, object]:
     return {
-        "title": {"text": title},
+        "title": {"text": title, "side": "top"},
         "thickness": 12,
+        "len": 0.6,
         "orientation": "h",
+        "x": 0,
+        "xanchor": "left",
         "y": -0.16 - 0.015 * max(0, longest_name - 2),  # below names that stand upright for want of room
         "yanchor": "top",
     }

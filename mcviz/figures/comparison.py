@@ -86,6 +86,7 @@ def class_histograms(
             add_line(figure, [mean, mean], [0, 1], ENSEMBLE, hover="predictive mean %{x:.1%}", row=row, col=column)
     figure.update_xaxes(range=[0, 1], tickvals=[0, 0.5, 1], ticktext=["0", "0.5", "1"])
     figure.update_xaxes(title="probability", row=len(runs), col=1)
+    figure.update_yaxes(title="share of passes", col=1)
     figure.update_yaxes(range=[0, 1.02], tickvals=np.sqrt([0, 0.1, 0.5, 1]), ticktext=["0", "10%", "50%", "100%"])
     return _frame_rows(figure, len(runs))
 
@@ -132,7 +133,7 @@ def output_histograms(
     margin = 0.03 * float(np.ptp(both)) or 1.0
     figure.update_xaxes(range=[float(both.min()) - margin, float(both.max()) + margin])
     figure.update_xaxes(title=axis_title("prediction", unit), row=len(runs), col=1)
-    figure.update_yaxes(range=[0, 1.05 * top], tickformat=".0%")
+    figure.update_yaxes(title="share of passes", range=[0, 1.05 * top], tickformat=".0%")
     return _frame_rows(figure, len(runs))
 
 

@@ -6,13 +6,15 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mcviz.figures.style import (
-    DETERMINISTIC,
     ENSEMBLE,
     LABEL,
+    LOWERS,
     NAMED_CLASSES,
     NEUTRAL,
     NUMBER,
+    RAISES,
     SPREAD,
+    UNCERTAIN,
     add_line,
     apply_layout,
     axis_title,
@@ -20,8 +22,11 @@ from mcviz.figures.style import (
     class_colour,
     escape_label,
     escape_labels,
+    label_lines,
+    pad_range,
     picture_url,
     to_pixels,
+    veil,
 )
 from mcviz.measures import PassSummary, significant
 
@@ -39,10 +44,8 @@ AROUND_BARS = 56  # pixels, above and below the bars
 TEXT_ROOM = 0.6  # of the bars' range, at their ends for the values that do not fit in
 LONGEST_COLUMN_NAME = 24  # characters of a column's name beside its bar; on hover it is whole
 MAP_SIDE = 340  # pixels, of the longer side of a map
-SIGNED_COLOURS = [
-    [0, "rgba(213, 94, 0, 0.9)"], [0.5, "rgba(160, 160, 160, 0.0)"], [1, "rgba(0, 114, 178, 0.9)"],
-]  # fmt: skip
-UNSIGNED_COLOURS = [[0, "rgba(138, 43, 226, 0.0)"], [1, "rgba(138, 43, 226, 0.9)"]]
+SIGNED_COLOURS = [[0, veil(LOWERS, 0.9)], [0.5, veil(NEUTRAL, 0)], [1, veil(RAISES, 0.9)]]
+UNSIGNED_COLOURS = [[0, veil(UNCERTAIN, 0)], [1, veil(UNCERTAIN, 0.9)]]
 
 
 def select_classes(values: np.ndarray, label: int | None = None) -> list[int]:
@@ -168,13 +171,17 @@ def estimate_by_passes(probs: np.ndarray, classes: Sequence[int], class_names: S
         One line and one band a class over 1 … T passes.
     """
     figure, names = go.Figure(), escape_labels(class_names)
+    ends: dict[str, tuple[float, float]] = {}
     for c in classes:
         count, mean, error = _running_mean(probs[:, c])
         colour = class_colour(c)
         figure.add_trace(band(count, np.maximum(mean - error, 0), np.minimum(mean + error, 1), colour))
         hover = f"{names[c]} after %{{x}} passes: %{{y:.1%}}"
         add_line(figure, count, mean, colour, name=names[c], hover=hover)
-    figure.update_xaxes(title="passes")
+        ends[names[c]] = len(probs), mean[-1]
+    if len(ends) == 2:
+        label_lines(figure, ends)
+    figure.update_xaxes(title="passes", range=pad_range(np.array([1, len(probs)])))
     figure.update_yaxes(title="predictive mean", tickformat=".0%", range=[0, 1.02])
     return apply_layout(figure, 420)
 
@@ -197,7 +204,8 @@ def output_by_passes(outputs: np.ndarray, label: float | None = None, unit: str 
     if label is not None:
         text = f"label {significant(label)}"
         add_line(figure, count[[0, -1]], [label, label], LABEL, dash="dash", name=text, hover=text)
-    figure.update_xaxes(title="passes")
+        label_lines(figure, {"predictive mean": (len(outputs), mean[-1]), text: (len(outputs), label)})
+    figure.update_xaxes(title="passes", range=pad_range(count))
     figure.update_yaxes(title=axis_title("predictive mean", unit))
     return apply_layout(figure, 420)
 
@@ -271,13 +279,13 @@ def effect_bars(names: Sequence[str], mean: np.ndarray, std: np.ndarray, unit: s
             x=mean[columns],
             y=np.arange(len(columns)),
             orientation="h",
-            marker_color=np.where(mean[columns] >= 0, ENSEMBLE, DETERMINISTIC),
+            marker_color=np.where(mean[columns] >= 0, RAISES, LOWERS),
             error_x={"type": "data", "array": std[columns], "color": SPREAD, "thickness": 1.5, "width": 3},
             customdata=np.array([escape_labels(shown_names), [f"{value:.3g}" for value in std[columns]]], object).T,
             hovertemplate="%{customdata[0]}: %{x:+.3~r} ± %{customdata[1]} " + escape_label(unit) + "<extra></extra>",
         )
     )
-    figure.update_xaxes(title=escape_label(unit))
+    figure.update_xaxes(title=axis_title("effect", unit))
     return _name_bars(figure, shown_names)
 
 

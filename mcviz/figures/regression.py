@@ -11,6 +11,7 @@ from mcviz.figures.style import (
     DETERMINISTIC,
     ENSEMBLE,
     LABEL,
+    NEUTRAL,
     NUMBER,
     SPREAD,
     add_line,
@@ -63,7 +64,7 @@ def predicted_against_true(
     """
     axes = axis_title("label", unit), axis_title("prediction", unit)
     if score is None:
-        figure = _scatter_in_one_colour(labels, predictions, examples, axes, outline, selected, window)
+        figure = _scatter_in_one_colour(labels, predictions, examples, ENSEMBLE, axes, outline, selected, window)
     else:
         figure = coloured_map(
             labels,
@@ -114,7 +115,7 @@ def error_against_score(
         each tenth of the examples, in the order of the score.
     """
     axes = title, axis_title("absolute error", unit)
-    figure = _scatter_in_one_colour(values, errors, examples, axes, outline, selected, window)
+    figure = _scatter_in_one_colour(values, errors, examples, NEUTRAL, axes, outline, selected, window)
     tenths = np.array_split(np.argsort(values, kind="stable"), min(TENTHS, len(values)))
     medians = [(np.median(values[tenth]), np.median(errors[tenth])) for tenth in tenths]
     x, y = np.array(medians).T
@@ -122,7 +123,7 @@ def error_against_score(
         x=x,
         y=y,
         mode="lines",
-        line={"color": DETERMINISTIC, "width": 3},
+        line={"color": ENSEMBLE, "width": 3},
         name="median of each tenth of the examples",
         hovertemplate=f"median error %{{y:{NUMBER}}} near %{{x:{NUMBER}}}<extra></extra>",
     )
@@ -212,6 +213,7 @@ def _scatter_in_one_colour(
     x: np.ndarray,
     y: np.ndarray,
     examples: np.ndarray,
+    colour: str,
     axes: tuple[str, str],
     outline: Sequence[tuple[float, float]],
     selected: np.ndarray | None,
@@ -219,7 +221,7 @@ def _scatter_in_one_colour(
 ) -> go.Figure:
     group = np.zeros(len(x), dtype=int)
     return scatter(
-        x, y, group, ["examples"], [ENSEMBLE], examples, axes=axes, outline=outline, selected=selected, window=window
+        x, y, group, ["examples"], [colour], examples, axes=axes, outline=outline, selected=selected, window=window
     ).update_layout(showlegend=False)
 
 

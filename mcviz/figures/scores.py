@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 import plotly.graph_objects as go
 from PIL import Image, ImageColor
-from plotly.colors import sample_colorscale, unlabel_rgb
 
 from mcviz.figures.passes import select_classes
 from mcviz.figures.style import (
@@ -20,19 +19,21 @@ from mcviz.figures.style import (
     WRONG,
     apply_layout,
     class_colour,
+    escape_label,
     escape_labels,
     shorten_name,
-    uncertainty_scale,
+    value_colours,
 )
+from mcviz.text import true_minus
 
 MOST_DRAWN_POINTS = 20_000  # visible ones, above which they are drawn as cells: a browser draws more of them slowly
 CELLS_ALONG_AXIS = 160  # along each axis
 FADED = 0.15  # opacity of unselected examples
-FAINTEST = 0.3  # opacity of a cell of one example, where others hold many
-SHADES = 256  # of a scale of colours
+FAINTEST = 0.3  # opacity of a confident example, and of a cell of one example, where others hold many
 MARGIN = 0.03  # of the plane, around all examples
 
 SELECTED_SIZE = 9  # pixels, a selected point of a map
+COLOUR_BAR = 0.13  # of the height of a map, at its foot
 
 
 @dataclass(frozen=True)
@@ -169,11 +170,24 @@ def mean_colours(counts: np.ndarray, colours: Sequence[str]) -> np.ndarray:
     return np.round(counts @ palette / counts.sum(axis=1, keepdims=True)).astype(np.uint8)
 
 
-def scale_colours(values: np.ndarray, low: float, high: float, scale: str) -> np.ndarray:
-    """Look up (K,) values on one of plotly's colour scales from `low` to `high`, (K, 3) uint8."""
-    shades = np.array([unlabel_rgb(shade) for shade in sample_colorscale(scale, SHADES)])
+def scale_colours(values: np.ndarray, low: float, high: float, colours: tuple[str, str]) -> np.ndarray:
+    """Blend the colours of `low` and of `high` for (K,) values, (K, 3) uint8."""
+    first, last = (np.array(ImageColor.getrgb(colour)[:3]) for colour in colours)
+    at = np.clip((values - low) / (high - low), 0, 1)[:, None]
+    return np.round(first + at * (last - first)).astype(np.uint8)
+
+
+def usual_range(values: np.ndarray) -> tuple[float, float]:
+    """The range of (N,) values, without a few extreme ones, which would wash out all others."""
+    low, high = map(float, np.percentile(values, [1, 99])) if len(values) else (0.0, 0.0)
+    return low, high if high > low else low + 1e-6
+
+
+def measure_doubt(values: np.ndarray, uncertain_when: Literal["low", "high"]) -> np.ndarray:
+    """Place (N,) finite values of a score between the most confident and the most uncertain ones, (N,) in 0..1."""
+    low, high = usual_range(values)
     at = np.clip((values - low) / (high - low), 0, 1)
-    return np.round(shades[np.round(at * (SHADES - 1)).astype(int)]).astype(np.uint8)
+    return 1 - at if uncertain_when == "low" else at
 
 
 def _pad_with_margin(values: np.ndarray) -> tuple[float, float]:
@@ -196,6 +210,8 @@ def scatter(
     outline: Sequence[tuple[float, float]] = (),
     selected: np.ndarray | None = None,
     window: Window | None = None,
+    doubt: np.ndarray | None = None,
+    classes: tuple[np.ndarray, Sequence[str]] | None = None,
 ) -> go.Figure:
     """Draw one point an example, in the colour of its group; where more than 20,000 are visible, cells of a grid.
 
@@ -210,13 +226,15 @@ def scatter(
         outline: corners of a polygon to draw around the selection.
         selected: (N,) bool, all others are faded; None where the browser shows the selection, or all are selected.
         window: the visible part; without it, all.
+        doubt: (N,) as `measure_doubt` returns it: the less, the fainter a point is.
+        classes: (N,) the class of each example, and names, each of which stands in the middle of its class.
 
     Returns:
         A WebGL scatter chart whose points carry their example's number as `customdata`. Cells carry none.
     """
     figure, names = go.Figure(), escape_labels(group_names)
     window, in_view = _select_in_view(x, y, window)
-    as_cells = len(in_view) > MOST_DRAWN_POINTS
+    as_cells, faded = len(in_view) > MOST_DRAWN_POINTS, selected is not None or doubt is not None
     if window and as_cells:
         _add_group_cells(figure, Cells(x, y, window), groups, names, colours, selected)
     else:
@@ -226,16 +244,15 @@ def scatter(
                 marker = {
                     "color": colour,
                     "size": _point_size(len(in_view)),
-                    "opacity": _opacity(selected, members, 0.75),
+                    "opacity": _opacity(selected, doubt, members, 0.75),
                 }
-                figure.add_trace(
-                    _group_points(x[members], y[members], examples[members], name, marker, faded=selected is not None)
-                )
-    if as_cells or selected is not None:  # a legend of faded points would be faded
+                figure.add_trace(_group_points(x[members], y[members], examples[members], name, marker, faded=faded))
+    if as_cells or faded:  # a legend of faded points would be faded
         for index in np.unique(groups[in_view]):
             name, swatch = names[index], {"color": colours[index], "size": 7}
             figure.add_scatter(x=[None], y=[None], mode="markers", marker=swatch, name=name, legendgroup=name)
     _frame(figure, axes, outline, window)
+    _name_classes(figure, x, y, classes)
     # Below the chart: above it, the names of ten classes would lie under the toolbar.
     return apply_layout(figure, 560).update_layout(
         dragmode="lasso",
@@ -297,6 +314,21 @@ def _frame(
         figure.update_yaxes(visible=False, scaleanchor="x")
 
 
+def _name_classes(
+    figure: go.Figure, x: np.ndarray, y: np.ndarray, classes: tuple[np.ndarray, Sequence[str]] | None
+) -> None:
+    members, names = classes or (np.empty(0, int), ())
+    for number in np.unique(members) if len(names) <= NAMED_CLASSES else ():
+        of_class = members == number
+        figure.add_annotation(
+            x=float(np.median(x[of_class])),
+            y=float(np.median(y[of_class])),
+            text=escape_label(shorten_name(names[number])),
+            showarrow=False,
+            font={"size": 15, "weight": 700, "shadow": "auto"},
+        )
+
+
 def _group_points(
     x: np.ndarray, y: np.ndarray, examples: np.ndarray, name: str, marker: dict[str, object], faded: bool
 ) -> go.Scattergl:
@@ -323,8 +355,11 @@ def _points(
     )
 
 
-def _opacity(selected: np.ndarray | None, points: np.ndarray, usual: float) -> np.ndarray | float:
-    return usual if selected is None else np.where(selected[points], usual, FADED)
+def _opacity(
+    selected: np.ndarray | None, doubt: np.ndarray | None, points: np.ndarray, usual: float
+) -> np.ndarray | float:
+    opacity = usual if doubt is None else (usual * (FAINTEST + (1 - FAINTEST) * doubt[points])).astype(np.float32)
+    return opacity if selected is None else np.where(selected[points], opacity, FADED)
 
 
 def coloured_map(
@@ -336,9 +371,11 @@ def coloured_map(
     *,
     axes: tuple[str, str] | None = None,
     outline: Sequence[tuple[float, float]] = (),
-    uncertain_when: Literal["low", "high"] = "high",
+    uncertain_when: Literal["low", "high"] | None = "high",
     selected: np.ndarray | None = None,
     window: Window | None = None,
+    doubt: np.ndarray | None = None,
+    classes: tuple[np.ndarray, Sequence[str]] | None = None,
     number: str = ".3f",
 ) -> go.Figure:
     """Draw examples on a plane, coloured by a score; where more than 20,000 are visible, cells of a grid by its mean.
@@ -351,9 +388,11 @@ def coloured_map(
         examples: (N,) int, the number of each example in the run.
         axes: the titles of the axes, or None for a map whose axes mean nothing.
         outline: corners of a polygon to draw around the selection.
-        uncertain_when: which values of the score mean uncertain; their points are the brightest.
+        uncertain_when: which values of the score mean uncertain; None for a number that is no score.
         selected: (N,) bool, all others are faded; None where the browser shows the selection, or all are selected.
         window: the visible part; without it, all.
+        doubt: as for `scatter`.
+        classes: as for `scatter`.
         number: d3's format of the values.
 
     Returns:
@@ -361,24 +400,24 @@ def coloured_map(
     """
     window, in_view = _select_in_view(x, y, window)
     known = np.isfinite(values)
-    # A few extreme values must not wash out all the others.
-    low, high = map(float, np.percentile(values[known], [1, 99])) if known.any() else (0.0, 0.0)
-    high, scale = high if high > low else low + 1e-6, uncertainty_scale(uncertain_when)
-    colours: dict[str, object] = {
-        "cmin": low,
-        "cmax": high,
-        "colorscale": scale,
-        "colorbar": {"title": {"text": title, "side": "right"}, "thickness": 12},
-    }
+    (low, high), ends = usual_range(values[known]), value_colours(uncertain_when)
+    bar: dict[str, object] = {"title": {"text": title, "side": "right"}, "thickness": 12}
+    if axes is None:
+        bar = {"title": {"text": title, "side": "top"}, "thickness": 10, "orientation": "h", "len": 0.6, "ypad": 0}
+        bar |= {"x": 0, "xanchor": "left", "y": 0, "yanchor": "bottom"}
+    colours: dict[str, object] = {"cmin": low, "cmax": high, "colorscale": [*enumerate(ends)], "colorbar": bar}
     if window and len(in_view) > MOST_DRAWN_POINTS:
         cells = Cells(x, y, window)
         within = known[cells.members]
         counts = cells.sums(within)
         means = cells.sums(np.where(within, values[cells.members], 0)) / np.maximum(counts, 1)
-        painted = scale_colours(means, low, high, scale)
+        painted = scale_colours(means, low, high, ends)
         painted[counts == 0] = ImageColor.getrgb(NEUTRAL)
         shape = number.replace("~", "")  # which Python's formats do without
-        words = [f"mean {mean:{shape}}" if count else "no number" for mean, count in zip(means, counts, strict=True)]
+        words = [
+            f"mean {true_minus(f'{mean:{shape}}')}" if count else "no number"
+            for mean, count in zip(means, counts, strict=True)
+        ]
         figure = go.Figure(cells.hover_points(words, color=means, showscale=True, **colours))
         figure.add_layout_image(cells.layout_image(painted, selected))
     else:
@@ -391,12 +430,14 @@ def coloured_map(
             layers.insert(0, (unknown, {"color": NEUTRAL}, ", no number"))
         figure, size = go.Figure(), _point_size(len(in_view) + len(unknown))
         for members, colour, hover in layers:
-            marker = {"size": size, **colour}
+            marker = {"size": size, "opacity": _opacity(selected, doubt, members, 1), **colour}
             if selected is not None:
                 marker["size"] = np.where(selected[members], SELECTED_SIZE, size)
-                marker["opacity"] = _opacity(selected, members, 1)
             figure.add_trace(_points(x[members], y[members], examples[members], marker, hover, 0.2))
     _frame(figure, axes, outline, window)
+    _name_classes(figure, x, y, classes)
+    if axes is None:
+        figure.update_yaxes(domain=[COLOUR_BAR, 1])
     return apply_layout(figure, 560).update_layout(dragmode="lasso", uirevision="kept", showlegend=False)
 
 

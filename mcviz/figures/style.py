@@ -1,36 +1,40 @@
 """Colours, layout and parts that figures share, and images as picture files.
 
-The colours are those of Okabe & Ito (2008) but for black, which a dark page would hide; people with any of the common
-kinds of colour blindness tell them apart. To make ten for the classes there are a violet, a brown and a pink, which lie
-as far from all others, to such eyes too, as those do from each other. Within a figure a colour means one thing. The
-styles of the dashboard's own components have the colour of a wrong prediction too.
+A colour means one thing in all figures, and in the dashboard's own components, whose colours stand in `app/page.css`.
+Those of ensemble, label, wrong predictions and deterministic model are of Okabe & Ito (2008). Classes have none of
+them; any two lie as far apart as two of Okabe & Ito's do, also to people with any of the common kinds of colour
+blindness. All have a contrast of 3:1 on a light and on a dark page.
 """
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
-from PIL import Image
+from PIL import Image, ImageColor
 
 from mcviz.text import one_line
 
-ENSEMBLE = "#0072B2"  # blue
-DETERMINISTIC = "#D55E00"  # vermilion
-SINGLE_PASS = "#56B4E9"  # sky blue
+ENSEMBLE = "#0072B2"  # blue; also what it predicts
+DETERMINISTIC = "#CC79A7"  # reddish purple
+SINGLE_PASS = "#3B9BD1"  # sky blue
 LABEL = "#009E73"  # bluish green
-NEUTRAL = "#A9B1BB"
+WRONG = "#D55E00"  # vermilion
+NEUTRAL = "#868F9A"  # what has no meaning of its own, such as correct predictions, other classes and all examples
+CORRECT = NEUTRAL
 SPREAD = "#6B7280"
-CORRECT = "#56B4E9"
-WRONG = DETERMINISTIC
-SELECTED = SINGLE_PASS  # a square among others in shades of blue, grey and yellow
+UNCERTAIN = "#B13FDB"  # violet
+RAISES, LOWERS = "#12879E", "#A8701A"  # teal and brown: what raises a prediction, and what lowers it
+LOW, HIGH = "#AA8855", "#5555EE"  # tan and blue-violet: the ends of a number of the user's own
+SELECTED = "#56B4E9"  # a square among others in shades of blue, grey and yellow
 DARK_INK = "#10161D"  # on bright squares
-CLASSES = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8A2BE2", "#7A3B1E", "#FFB3D9",
+CLASSES = (  # also of scores, runs and detectors
+    "#4499BB", "#DD2299", "#889922", "#8800FF", "#AA8855", "#CC0055", "#557766", "#AA77FF", "#AA4422", "#8888DD",
 )  # fmt: skip
+OTHERS = "#DD2299"  # magenta: inputs that are not of the run, beside its examples
 NUMBER = ",.4~r"  # d3's format of what `significant` shows
 LARGE_LETTERS = 24  # pixels, of letters for an audience
 LONGEST_CLASS_NAME = 12  # characters of a class's name where there is little room
@@ -67,6 +71,22 @@ def class_colour(index: int) -> str:
 def uncertainty_scale(uncertain_when: Literal["low", "high"]) -> str:
     """The colour scale on which uncertain values are bright."""
     return "Cividis_r" if uncertain_when == "low" else "Cividis"
+
+
+def value_colours(uncertain_when: Literal["low", "high"] | None) -> tuple[str, str]:
+    """The colours of the lowest and of the highest value of points; None for a number that is no score.
+
+    Doubt stands out on a light and on a dark page.
+    """
+    if uncertain_when is None:
+        return LOW, HIGH
+    return (UNCERTAIN, NEUTRAL) if uncertain_when == "low" else (NEUTRAL, UNCERTAIN)
+
+
+def veil(colour: str, opacity: float) -> str:
+    """A colour through which what lies below is seen, as plotly writes it."""
+    red, green, blue = ImageColor.getrgb(colour)[:3]
+    return f"rgba({red}, {green}, {blue}, {opacity})"
 
 
 def apply_layout(figure: go.Figure, height: int) -> go.Figure:
@@ -173,9 +193,39 @@ def add_line(
     )
 
 
+def label_lines(
+    figure: go.Figure, points: Mapping[str, tuple[float, float]], *, apart: bool = False, log: bool = False
+) -> go.Figure:
+    """Name two lines beside them, in place of a legend: the higher one above it, the lower one below.
+
+    Args:
+        figure: the figure, which is changed.
+        points: where each name stands, such as the right end of its line.
+        apart: whether the names lead away from each other, as in the middle of a chart, and not to the left.
+        log: whether the x axis is logarithmic.
+
+    Returns:
+        The same figure.
+    """
+    lower, higher = sorted(points, key=lambda name: points[name][1])
+    colours = {trace.name: trace.line.color for trace in figure.data if trace.name in points}
+    for name, side, shift in ((lower, "left" if apart else "right", -11), (higher, "right", 11)):
+        x, y = points[name]
+        figure.add_annotation(
+            x=np.log10(x) if log else x,
+            y=y,
+            text=f'<span style="color: {colours[name]}">━</span> {name}',
+            showarrow=False,
+            xanchor=side,
+            yshift=shift,
+            font_size=13,
+        )
+    return figure.update_layout(showlegend=False)
+
+
 def pad_range(values: np.ndarray) -> list[float]:
     """The range of an axis with a margin around all values, so that a line at its end is not cut in half."""
-    margin = 0.03 * np.ptp(values)
+    margin = 0.03 * np.ptp(values) or 0.5
     return [float(values.min() - margin), float(values.max() + margin)]
 
 

@@ -8,10 +8,12 @@ import plotly.graph_objects as go
 
 from mcviz.figures.passes import select_classes
 from mcviz.figures.style import (
-    DETERMINISTIC,
+    CLASSES,
     ENSEMBLE,
     NEUTRAL,
     NUMBER,
+    OTHERS,
+    UNCERTAIN,
     add_line,
     apply_layout,
     band,
@@ -21,13 +23,13 @@ from mcviz.figures.style import (
     png_url,
     position_line,
 )
-from mcviz.measures import scores
+from mcviz.measures import scores, significant
 
 HIGH, LOW = 360, 240  # pixels
 MOST_PICTURES = 13
 PICTURE_SIDE = 84  # pixels
 SCORE_BINS = 40
-SWEEP_SCORES = {"predictive_entropy": ("entropy", "#E69F00"), "mutual_information": ("mutual information", "#CC79A7")}
+SWEEP_SCORES = {"predictive_entropy": ("entropy", UNCERTAIN), "mutual_information": ("mutual information", CLASSES[0])}
 AXIS_DOMAINS = {"y": (0.0, 0.33), "y2": (0.41, 0.74), "y3": (0.77, 0.84), "y4": (0.86, 1.0)}
 
 
@@ -178,7 +180,7 @@ def score_comparison(run_values: np.ndarray, input_values: np.ndarray, title: st
     edges = np.histogram_bin_edges(np.concatenate([run_values, input_values]), bins=SCORE_BINS)
     centres = (edges[:-1] + edges[1:]) / 2
     bars = []
-    for label, values, colour in (("this run's examples", run_values, NEUTRAL), (name, input_values, DETERMINISTIC)):
+    for label, values, colour in (("this run's examples", run_values, NEUTRAL), (name, input_values, OTHERS)):
         counts, _ = np.histogram(values, bins=edges)
         bars.append(
             {
@@ -234,8 +236,8 @@ def _prediction_bars(
             "textangle": 0,
             "insidetextfont": {"size": 13},
             "showlegend": False,
-            "hovertemplate": f"{names[predictions[start]]} from {amounts[start]:g} to {amounts[stop - 1]:g}"
-            "<extra></extra>",
+            "hovertemplate": f"{names[predictions[start]]} from {significant(amounts[start])} to "
+            f"{significant(amounts[stop - 1])}<extra></extra>",
         }
         for start, stop in zip(starts, stops, strict=True)
     ]

@@ -12,17 +12,20 @@ from mcviz.figures.style import (
     CLASSES,
     DETERMINISTIC,
     ENSEMBLE,
-    LABEL,
     NEUTRAL,
+    OTHERS,
     SHARES,
     SINGLE_PASS,
     add_line,
     apply_layout,
     band,
     escape_label,
+    label_lines,
+    pad_range,
     position_line,
     shorten_name,
 )
+from mcviz.measures import fixed
 from mcviz.measures.calibration import CONFIDENCE_EDGES, ECES, SCALED, Bins, Calibration, calibration_table
 from mcviz.measures.intervals import Interval
 
@@ -30,6 +33,7 @@ Array = np.ndarray
 PREDICTOR_COLOURS = {"deterministic": DETERMINISTIC, "single pass": SINGLE_PASS, "ensemble": ENSEMBLE}
 PREDICTOR_LABELS = {key: name for key, name in PREDICTOR_NAMES.items() if not key.endswith(SCALED)}
 ROW_HEIGHT, PANEL_GAP = 30, 56  # pixels, of a predictor in a panel, and between panels
+DETERMINISTIC_CURVE = "Deterministic confidence"  # the name of the curve of that model
 MOST_CURVE_POINTS = 400  # points of a curve
 SHORTEST_OF_ONE = 0.0003  # 1 − the highest confidence that is drawn
 WIDEST_BAR = 0.15  # tenfold steps of 1 − confidence
@@ -40,9 +44,8 @@ GUESSING = 0.5  # the AUROC of chance, and the lowest that is drawn
 THUMBNAILS = 0.09  # of the width of the plot
 SET_HEIGHT = 36  # pixels
 LONGEST_SET = 24  # characters of a name
-DETECTOR_COLOURS = (ENSEMBLE, LABEL, "#CC79A7", SINGLE_PASS, DETERMINISTIC, NEUTRAL)
 SYMBOLS = ("circle", "diamond", "square", "circle-open", "diamond-open", "x")
-LIGHT, DARK = (243, 246, 249), (0, 114, 178)
+LIGHT, DARK = (243, 246, 249), (68, 85, 102)
 
 
 def reliability_diagram(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> go.Figure:
@@ -106,8 +109,15 @@ def reliability_diagram(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> 
         title="accuracy − confidence, points", range=[min(heights) - margin, max(heights) + margin], row=1, col=1
     )
     most = np.log10(max(counted.count.max() for counted, _ in bins.values()))
+    powers = range(int(most), -1, -1 if most <= 4 else -2)  # from the last one down
     figure.update_yaxes(
-        title="examples", type="log", range=[0, 1.05 * max(most, 1)], dtick=2 if most > 3 else 1, row=2, col=1
+        title="examples",
+        type="log",
+        range=[0, 1.05 * max(most, 1)],
+        tickvals=[10**power for power in powers],
+        ticktext=[f"{10**power:,}" for power in powers],
+        row=2,
+        col=1,
     )
     ticks = [
         share for share in CONFIDENCE_EDGES[1:-1] if share >= 0.5 or ends[-1] <= _nines(0.5)
@@ -128,11 +138,12 @@ def _nines(confidence: ArrayLike) -> Array:
 
 def _bin_texts(name: str, bins: Bins, gaps: Sequence[Interval]) -> list[str]:
     """What each bin holds, for a person who points at it."""
-    columns = zip(bins.edges, bins.edges[1:], bins.count, bins.confidence, bins.accuracy, gaps, strict=False)
+    points = [Interval(100 * gap.value, 100 * gap.low, 100 * gap.high) for gap in gaps]
+    columns = zip(bins.edges, bins.edges[1:], bins.count, bins.confidence, bins.accuracy, points, strict=False)
     return [
         f"{escape_label(name)}, confidence {100 * low:g}% to {100 * high:g}%<br>{count:,.0f} examples<br>"
         f"mean confidence {100 * confidence:.2f}%, accuracy {100 * accuracy:.2f}%<br>accuracy − confidence "
-        f"{Interval(100 * gap.value, 100 * gap.low, 100 * gap.high).format('{:+.2f}'.format, ' points')}"
+        f"{gap.format(lambda value: fixed(value, 2, '+'), ' points')}"
         for low, high, count, confidence, accuracy, gap in columns
     ]
 
@@ -286,7 +297,9 @@ def measures_by_passes(
         figure.update_yaxes(title=name, tickformat=formats[name], autorangeoptions=ends, row=row, col=1)
         if enough is not None:
             figure.add_vline(x=enough, line={"color": NEUTRAL, "width": 2, "dash": "dot"}, row=row, col=1)
-    figure.update_xaxes(type="log", tickvals=passes, ticktext=[f"{count:,}" for count in passes])
+    figure.update_xaxes(
+        type="log", range=pad_range(np.log10(passes)), tickvals=passes, ticktext=[f"{count:,}" for count in passes]
+    )
     figure.update_xaxes(title="passes in the ensemble", row=len(values), col=1)
     return apply_layout(figure, 150 * len(values) + 60)
 
@@ -330,6 +343,8 @@ def calibration_along(
 
 
 def _colour(name: str, curves: Mapping[str, np.ndarray]) -> str:
+    if name == DETERMINISTIC_CURVE:
+        return DETERMINISTIC
     return CLASSES[list(curves).index(name) % len(CLASSES)]
 
 
@@ -351,7 +366,7 @@ def shade_cells(shares: np.ndarray, *, perfect: float = 1, far: float = FAR_FROM
         red, green, blue = (
             round(light + depth[cell] * (dark - light)) for light, dark in zip(LIGHT, DARK, strict=True)
         )
-        text = "#FFFFFF" if depth[cell] > 0.93 else "#000000"
+        text = "#FFFFFF" if depth[cell] > 0.79 else "#000000"
         words[cell] = f"background-color: #{red:02X}{green:02X}{blue:02X}; color: {text}"
     return words
 
@@ -372,9 +387,7 @@ def auroc_of_sets(sets: Sequence[str], values: Mapping[str, np.ndarray], picture
     floor = max(GUESSING, np.floor(20 * lowest) / 20)
     room = THUMBNAILS * (1 - floor) if any(pictures) else 0.0
     offsets = np.linspace(0.32, -0.32, len(values)) if len(values) > 1 else np.zeros(1)
-    for (name, intervals), offset, colour, symbol in zip(
-        values.items(), offsets, DETECTOR_COLOURS, SYMBOLS, strict=False
-    ):
+    for (name, intervals), offset, colour, symbol in zip(values.items(), offsets, CLASSES, SYMBOLS, strict=False):
         value, low, high = np.maximum(intervals, floor).T
         figure.add_scatter(
             x=value,
@@ -438,7 +451,7 @@ def roc_curve(
     figure = go.Figure()
     for label, values, colour, dash in (
         (compared_with, compared, NEUTRAL, "dash"),
-        (name, true_positive_rates, ENSEMBLE, "solid"),
+        (name, true_positive_rates, CLASSES[0], "solid"),
     ):
         add_line(
             figure,
@@ -450,6 +463,9 @@ def roc_curve(
             customdata=false_positive_rates,
             hover="%{customdata:.1%} stopped by mistake, %{y:.1%} found",
         )
+    gap = int(np.abs(true_positive_rates - compared).argmax())
+    x = float(np.sqrt(false_positive_rates[gap]))
+    label_lines(figure, {compared_with: (x, compared[gap]), name: (x, true_positive_rates[gap])}, apart=True)
     ticks = np.array([0, 0.01, 0.05, 0.2, 0.5, 1])
     figure.update_xaxes(
         title=f"false positive rate, among {in_distribution}",
@@ -478,7 +494,7 @@ def ood_score_distributions(
     figure = go.Figure()
     centres = (edges[:-1] + edges[1:]) / 2
     both = (in_distribution, out_of_distribution)
-    for name, counts, colour in zip(names, both, (ENSEMBLE, DETERMINISTIC), strict=True):
+    for name, counts, colour in zip(names, both, (NEUTRAL, OTHERS), strict=True):
         add_line(
             figure,
             centres,

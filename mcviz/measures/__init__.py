@@ -8,6 +8,7 @@ from .registry import Predictions as Predictions
 from .registry import RegressionPredictions as RegressionPredictions
 from .registry import Score as Score
 from .registry import Scores as Scores
+from .registry import fixed as fixed
 from .registry import most_uncertain_first as most_uncertain_first
 from .registry import percent as percent
 from .registry import register as register

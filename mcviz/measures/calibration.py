@@ -490,7 +490,7 @@ def _verdict_sentence(result: Calibration) -> str:
             f"There are too few {what} to tell whether the ensemble is calibrated: {mistakes:,} of {len(expected):,}, "
             f"{expected.sum():,.1f} expected."
         )
-    ends = f"between {100 * over.low:+.2f} and {100 * over.high:+.2f} percentage points"
+    ends = f"between {fixed(100 * over.low, 2, '+')} and {fixed(100 * over.high, 2, '+')} percentage points"
     return (
         "No miscalibration of the ensemble is found: its confidence − accuracy may be anywhere "
         f"{ends} ({100 * result.confidence:.6g}% interval)."
@@ -564,7 +564,7 @@ def _format_figures(
     texts = {}
     for measure, name in MEASURE_NAMES.items():
         if measure in ("nll", "brier"):
-            texts[name] = figures[measure].format(f"{{:{sign}.4f}}".format)
+            texts[name] = figures[measure].format(lambda value: fixed(value, 4, sign))
         else:
             share = _format_share(figures[measure], "+" if measure == "overconfidence" else sign)
             texts[name] = share + chances.get(measure, "")
@@ -595,7 +595,7 @@ def degradation_sentences(steps: Sequence[Calibration]) -> list[str]:
     elif over.high < 0:
         honest = f"At the end it is under-confident {by}."
     else:
-        ends = f"between {100 * over.low:+.1f} and {100 * over.high:+.1f} percentage points"
+        ends = f"between {fixed(100 * over.low, 1, '+')} and {fixed(100 * over.high, 1, '+')} percentage points"
         honest = f"At the end no miscalibration is found: confidence − accuracy may be anywhere {ends}."
     return [_averaging_sentence(steps), accuracy, honest]
 

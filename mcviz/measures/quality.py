@@ -41,6 +41,7 @@ from mcviz.measures.registry import (
 )
 from mcviz.measures.regression import ensemble_terms, regression_means, rmse_interval, with_rmse_difference
 from mcviz.measures.selective import Ranking, area_intervals, compute_areas
+from mcviz.text import true_minus
 
 Array = np.ndarray
 Unit = Literal["share", "per mille", "nats", "target", ""]
@@ -94,7 +95,7 @@ class Measure:
         if np.isnan(value):
             return "–"
         if digits is not None:
-            return f"{value:{sign},.{digits}f}"
+            return true_minus(f"{value:{sign},.{digits}f}")
         if self.unit == "target":
             return f"{'+' if sign == '+' and value >= 0 else ''}{significant(value)}"
         return fixed(SCALE.get(self.unit, 1) * value, MEASURE_DIGITS[self.unit], sign)

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from mcviz.text import one_line
+from mcviz.text import one_line, true_minus
 
 Array = np.ndarray
 Terms = Mapping[str, Array]  # numbers of N examples, by name, from which measures are computed
@@ -27,9 +27,9 @@ def percent(fraction: float, digits: int = 1) -> str:
         Such as "99.2%"; "over 99.9%" for less than 1 that would round to it, "under 0.1%" for more than 0 that would.
     """
     text, step = fixed(100 * fraction, digits), 10.0**-digits
-    if fraction < 1 and float(text) == 100:
+    if fraction < 1 and text == fixed(100, digits):
         return f"over {100 - step:.{digits}f}%"
-    if fraction > 0 and float(text) == 0:
+    if fraction > 0 and text == fixed(0, digits):
         return f"under {step:.{digits}f}%"
     return f"{text}%"
 
@@ -42,7 +42,7 @@ def fixed(value: float, digits: int, sign: str = "") -> str:
         digits: after the point.
         sign: "+" to show that of a value above 0.
     """
-    return f"{round(value, 9):{sign}.{digits}f}"
+    return true_minus(f"{round(value, 9):{sign}.{digits}f}")
 
 
 def percent_at_least(fraction: float, digits: int = 1) -> str:
@@ -56,8 +56,8 @@ def percent_at_least(fraction: float, digits: int = 1) -> str:
 
 
 def significant(value: float) -> str:
-    """Format a number of any size with four significant digits, such as "3.21", "-0.05" or "452,300"."""
-    return f"{float(f'{value:.4g}'):,.15g}"
+    """Format a number of any size with four significant digits, such as "3.21", "−0.05" or "452,300"."""
+    return true_minus(f"{float(f'{value:.4g}'):,.15g}")
 
 
 def format_with_unit(value: float, unit: str) -> str:
@@ -231,7 +231,7 @@ class Score:
         if self.unit in ("probability", "share of passes"):
             return percent(value)
         if self.unit == "nats":
-            return f"{value:.3f} nats"
+            return true_minus(f"{value:.3f} nats")
         return format_with_unit(value, self.resolve_unit(target_unit))
 
 

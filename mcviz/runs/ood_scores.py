@@ -11,7 +11,16 @@ import numpy as np
 
 from mcviz.measures.conformal import share_by_chance
 from mcviz.measures.intervals import Interval, proportion
-from mcviz.measures.ood import DETECTORS, DROPOUT_OFF, OOD_P_VALUE, VERDICT, Detection, detection, detection_intervals
+from mcviz.measures.ood import (
+    DETECTORS,
+    DROPOUT_OFF,
+    NO_NETWORK,
+    OOD_P_VALUE,
+    VERDICT,
+    Detection,
+    detection,
+    detection_intervals,
+)
 from mcviz.measures.registry import percent
 from mcviz.runs.derived import Derived, load_derived, save_derived
 from mcviz.text import describe_in_html
@@ -347,7 +356,9 @@ def _unpack(arrays: Mapping[str, np.ndarray]) -> OODScores:
     numbers = np.split(arrays["numbers"], np.cumsum([about_set["count"] for about_set in about["sets"]])[:-1], axis=1)
     encoded = np.split(arrays["shown"], np.cumsum([about_set["shown"][2] for about_set in about["sets"]])[:-1])
     own, *sets = map(partial(_read_set, list(about["labels"])), about["sets"], numbers, encoded)
-    return OODScores(about["labels"], own, tuple(sets), about["fitted"], about["calibrated"], about["passes"])
+    # As detectors are called today; only that without a network is called by the kind of the examples.
+    labels = {name: label if name == NO_NETWORK else DETECTORS[name].label for name, label in about["labels"].items()}
+    return OODScores(labels, own, tuple(sets), about["fitted"], about["calibrated"], about["passes"])
 
 
 def _read_set(detectors: Sequence[str], about: Mapping[str, Any], numbers: np.ndarray, encoded: np.ndarray) -> OODSet:

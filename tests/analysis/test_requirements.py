@@ -406,7 +406,7 @@ def test_the_magnitude_of_overconfidence_is_what_must_not_grow() -> None:
     under["confidence"] = np.clip(under["confidence"] - 1.2 * excess[1], 0, 1)
     judged = parse_non_inferiority("overconfidence not worse").judge(compared(over, under))
     assert judged.met
-    assert "the magnitude of confidence − accuracy changes by -" in judged.in_words
+    assert "the magnitude of confidence − accuracy changes by −" in judged.in_words
     assert not parse_non_inferiority("overconfidence not worse by 1%").judge(compared(under, over)).met
 
 

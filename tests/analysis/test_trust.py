@@ -289,7 +289,7 @@ def test_the_gain_of_a_regression_is_that_of_its_paired_errors(tmp_path: Path, w
         r"Its RMSE is better than that of a single pass by (\S+) m \((\S+) to (\S+)\): more than noise\.", single
     )
     assert float(single.split(" by ")[1].split()[0]) == pytest.approx(gain, rel=1e-3)
-    value, low, high = (float(each) for each in re.findall(r"[-+]?\d+\.\d+(?:e-\d+)?", fixed))
+    value, low, high = (float(each) for each in re.findall(r"[-+]?\d+\.\d+(?:e-\d+)?", fixed.replace("−", "-")))
     assert value == pytest.approx(loss, rel=1e-3)
     assert low < value < high
     if worse:

@@ -1,4 +1,4 @@
-"""The menus of Uncertain examples: which examples an action takes, and that a closed menu has no content."""
+"""The menus of Explore: which examples an action takes, and that a closed menu has no content."""
 
 import pandas as pd
 import pytest
@@ -24,6 +24,14 @@ def test_a_review_is_of_the_ticked_examples_or_of_all_that_match(take: str, quer
     assert app.title[0].value == "Label"
     found = {key: app.query_params[key] for key in ("selected", "correct") if key in app.query_params}
     assert found == query
+
+
+def test_the_pinned_examples_are_compared_from_the_menu_however_few() -> None:
+    app = opened_page("uncertain", {"run": "mnist-cnn", "pinned": "7"})
+    app.button(key="action-compare").click().run()
+    assert not app.exception
+    assert app.title[0].value == "Side by side"
+    assert app.query_params["pinned"] == "7"
 
 
 def test_a_dialog_closes_the_menu_that_opened_it() -> None:

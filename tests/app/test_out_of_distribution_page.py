@@ -209,6 +209,7 @@ def test_the_document_says_what_the_shipped_run_says() -> None:
     found, text = load_ood_scores(mcviz.open_run(ROOT / "cache" / "mnist-cnn")), (ROOT / "docs" / "ood.md").read_text()
     assert found is not None
     assert "\n".join(f"> {sentence}" for sentence in found.sentences) in text
+    assert f"| set | stopped | sure | stopped of sure | {' | '.join(found.chart_labels().values())} |" in text
     for each in found.sets:
         (row,) = (line for line in text.splitlines() if line.startswith(f"| {each.label} |"))
         cells = [cell.strip() for cell in row.strip("|").split("|")]

@@ -160,11 +160,7 @@ def test_the_bar_has_every_entry_also_for_a_run_of_which_a_page_has_little_to_sa
         assert not app.exception
         links = [each.proto.label for each in app.get("page_link")]
         assert links[:8] == ["mcviz", "Overview", "Explore", "Trust", "Label", "Probe", "Runs", "Present"]
-    for page, link in (
-        ("uncertain", "Compare pinned side by side"),
-        ("probe", "Out of distribution"),
-        ("runs", "Compare"),
-    ):
+    for page, link in (("probe", "Out of distribution"), ("runs", "Compare")):
         assert link in [each.proto.label for each in open_page(page).get("page_link")]
 
 

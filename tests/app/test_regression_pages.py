@@ -152,7 +152,7 @@ def test_without_labels_the_most_uncertain_are_shown_and_what_labels_would_give(
     app = open_page("overview", "regression-without-labels")
     assert not app.metric
     assert not charts(app)
-    assert "To compare them with labels, import them again with these." in words(app)
+    assert "To measure how right they are, import them again with labels." in words(app)
     assert "highest predictive std" in words(app)
 
 

@@ -1,4 +1,4 @@
-"""The page Review: what is decided is kept, undone, passed over and gone back to, of runs of all kinds."""
+"""The page Label: what is decided is kept, undone, passed over and gone back to, of runs of all kinds."""
 
 import json
 from pathlib import Path

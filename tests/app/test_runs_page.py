@@ -255,7 +255,6 @@ def test_a_folder_without_runs_shows_the_shipped_ones_as_examples_and_nobody_s_e
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "mine"))
     app = opened()
     assert app.info[0].value.startswith("There is no run of your own in “mine” yet. Make one with `mcviz sample")
-    assert app.info[0].value.endswith("The runs below came with mcviz, as examples.")
     assert "2 runs that came with mcviz" in words(app)
     assert list(app.dataframe[0].value["run"]) == ["whole", "damaged"]
     assert not controls(app)

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 import mcviz
-from mcviz.analysis.base import SIMILARITY
+from mcviz.analysis.base import SIMILARITY, TSNE, load_tsne
 from mcviz.app import selection
+from mcviz.app.filters import Filters, lasso_on_map
+from mcviz.app.state import PageState
 from mcviz.measures.similarity import most_similar
 from mcviz.runs import save_derived
+from tests.browsing import ROOT
 from tests.runs.making import make
 
 
@@ -54,12 +57,28 @@ def test_a_kept_layout_is_read_back_and_one_that_does_not_fit_is_not(tmp_path: P
     run = make(tmp_path / "run")
     positions = np.random.default_rng(0).random((len(run), 2), dtype=np.float32)
     for wrong in (positions[1:], positions[:, :1]):
-        save_derived(run.path, run.digest, selection.TSNE, {"positions": wrong})
+        save_derived(run.path, run.digest, TSNE, {"positions": wrong})
         assert selection.positions(run, "tsne") is None
         assert selection.computed_layouts(run) == ["pca"]
-    save_derived(run.path, run.digest, selection.TSNE, {"positions": positions})
+        assert selection.choose_layout(run, PageState()) == "pca"
+    save_derived(run.path, run.digest, TSNE, {"positions": positions})
     np.testing.assert_array_equal(selection.positions(run, "tsne"), positions)
     assert selection.computed_layouts(run) == ["pca", "tsne"]
+    assert selection.choose_layout(run, PageState()) == "tsne"
+    assert selection.choose_layout(run, PageState(layout="pca")) == "pca"
+    on_pca = Filters(area=lasso_on_map("pca", ((0, 0), (1, 0), (0, 1))))
+    assert selection.choose_layout(run, PageState(filters=on_pca)) == "pca", "where the lasso was drawn"
+
+
+@pytest.mark.parametrize("name", ["mnist-cnn", "fashion-cnn"])
+def test_the_layout_that_a_shipped_run_comes_with_shows_its_classes(name: str) -> None:
+    run = mcviz.open_run(ROOT / "cache" / name)
+    layout = load_tsne(run)
+    assert layout is not None
+    examples = np.random.default_rng(0).choice(len(run), 200, replace=False)
+    labels = run.labels
+    of_neighbours = [labels[most_similar(layout, int(example), 5)] == labels[example] for example in examples]
+    assert np.mean(of_neighbours) > 0.6, "by chance it would be a tenth"
 
 
 @pytest.mark.parametrize("count", [1, 2, 6])

@@ -47,14 +47,14 @@ def chart_of(app: AppTest) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("view", "plane"), [("scatter", Lasso("margin", "max_probability", ())), ("map", lasso_on_map("pca"))]
+    ("view", "plane"), [("scatter", Lasso("margin", "max_probability", ())), ("map", lasso_on_map("tsne"))]
 )
 def test_a_part_with_few_examples_shows_each_and_a_button_leads_back(run: Run, view: str, plane: Lasso) -> None:
     app = opened(view=view, x="margin", y="max_probability")
     assert len(chart_of(app)["layout"]["images"]) == 1
     assert any("Each cell counts examples" in caption.value for caption in app.caption)
     if plane.layout:
-        x, y = positions(run, "pca").T
+        x, y = positions(run, "tsne").T
     else:
         x, y = (run.scores()[name].to_numpy() for name in (plane.x, plane.y))
     part = Window((float(np.sort(x)[5]), float(np.sort(x)[50])), (float(y.min()), float(y.max())))

@@ -12,7 +12,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.app import selection
+from mcviz.analysis.base import TSNE
 from mcviz.app.components import gallery
 from mcviz.app.kinds.base import TILE
 from mcviz.app.state import PageState
@@ -67,7 +67,7 @@ def test_around_an_example_that_is_not_in_the_layout_nothing_is_selected(
     run = make(tmp_path / "run", pixels=some_images(13))
     positions = np.random.default_rng(0).random((len(run), 2), dtype=np.float32)
     positions[3] = np.nan
-    save_derived(run.path, run.digest, selection.TSNE, {"positions": positions})
+    save_derived(run.path, run.digest, TSNE, {"positions": positions})
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120).run()
     app.query_params["view"], app.query_params["layout"] = "map", "tsne"

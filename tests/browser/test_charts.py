@@ -210,7 +210,8 @@ def test_charts_of_a_report_fit_their_places(browser: Browser, run: Run, tmp_pat
     page = report(Selection(run, state, np.flatnonzero(state.filters.mask(run.scores()))))
     (tmp_path / "report.html").write_text(page)
     with browser.new_context(offline=True, viewport={"width": width, "height": 900}) as context:
-        opened = context.new_page()
+        opened, said = context.new_page(), []
+        opened.on("console", lambda message: said.append(message.text))
         opened.goto((tmp_path / "report.html").as_uri())
         expect(opened.locator(".js-plotly-plot")).to_have_count(4)
         too_wide = opened.locator(".js-plotly-plot").evaluate_all(
@@ -220,6 +221,20 @@ def test_charts_of_a_report_fit_their_places(browser: Browser, run: Run, tmp_pat
         assert too_wide == 0
         for tile in opened.locator(".tile.wrong span", has_text="✗").all()[:4]:
             assert tile.evaluate("line => line.offsetHeight < 1.7 * parseFloat(getComputedStyle(line).fontSize)")
+        assert not [line for line in said if "color" in line]
+
+
+@pytest.mark.parametrize("width", [390, 1000, 1280])
+def test_the_title_of_a_histogram_is_whole_or_only_the_name_of_its_class(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/example?run=fashion-cnn&example=4924")
+    panels = page.locator(".panel .title")
+    expect(panels.first).to_be_visible()
+    cut = panels.evaluate_all(
+        """titles => titles.flatMap(title => [...title.children].filter(({ offsetTop, scrollWidth, clientWidth }) =>
+            offsetTop - title.offsetTop < title.clientHeight && scrollWidth > clientWidth + 1)).map(cut => cut.textContent)"""
+    )
+    assert cut == []
 
 
 @pytest.mark.parametrize("path", one_in(3, ["/", "/uncertain?view=scatter", "/uncertain?view=confusion"]))
@@ -267,6 +282,32 @@ def test_a_line_around_no_point_changes_nothing_and_leaves_all_points_bright(pag
     expect(page.locator(".selectionlayer path")).to_have_count(0)
     matching(page, 10_000)
     assert "lasso=" not in page.url
+
+
+def test_the_lasso_stays_chosen_after_one_that_begins_on_the_toolbar_and_after_a_double_click(page: Page) -> None:
+    page.goto("/uncertain?view=scatter")
+    drawn = chart(page)
+    drawn.hover(force=True)
+    pan = drawn.locator('[data-val="pan"]')
+    on_pan = pan.bounding_box()
+    place = place_of(drawn)
+    assert on_pan is not None
+    assert place is not None
+    start = on_pan["x"] + on_pan["width"] / 2, on_pan["y"] + on_pan["height"] / 2
+    page.mouse.move(*start)
+    page.mouse.down()
+    for across, down in ((0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.2)):
+        page.mouse.move(place["x"] + across * place["width"], place["y"] + down * place["height"], steps=5)
+    page.mouse.move(*start, steps=5)
+    page.mouse.up()
+    expect(drawn.locator('[data-val="lasso"]')).to_have_class(re.compile(r"\bactive\b"))
+    page.mouse.dblclick(place["x"] + 0.7 * place["width"], place["y"] + 0.1 * place["height"])
+    box_around(page, drawn, 0.2, 0.9)
+    expect(page).to_have_url(re.compile("lasso="))
+    settle(page)
+    expect(chart(page).locator('[data-val="lasso"]')).to_have_class(re.compile(r"\bactive\b"))
+    pan.click(force=True)
+    expect(pan).to_have_class(re.compile(r"\bactive\b"))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 
 from mcviz import figures
 from mcviz.figures.trust import measures_by_passes
-from tests.figures.reading import colour_on_scale, contrast, luminance, rgb
+from tests.figures.reading import contrast, luminance, rgb
 
 pytestmark = pytest.mark.lowest
 
@@ -43,11 +43,33 @@ def test_an_axis_of_accuracies_that_are_all_alike_ends_at_the_most_that_there_is
     assert bar == pytest.approx(1)
     by_size = figures.accuracy_by_ensemble_size(np.ones(3), deterministic=None)
     by_passes = measures_by_passes(
-        np.arange(3), {"accuracy": np.ones(3), "NLL": np.ones(3)}, {"accuracy": ".2%", "NLL": ""}
+        np.arange(1, 4), {"accuracy": np.ones(3), "NLL": np.ones(3)}, {"accuracy": ".2%", "NLL": ""}
     )
     for axis in (by_size.layout.yaxis, by_passes.layout.yaxis):
         assert (axis.range, axis.autorangeoptions.clipmax) == (None, 1.02)
     assert by_passes.layout.yaxis2.autorangeoptions.clipmax is None
+
+
+@pytest.mark.parametrize("passes", [1, 2, 100, 130, 500])
+def test_an_axis_of_passes_has_its_last_tick_and_lines_are_named_where_they_end(passes: int) -> None:
+    figure = figures.accuracy_by_ensemble_size(np.full(passes, 0.9), deterministic=0.91)
+    assert figure.layout.xaxis.ticktext[-1] == str(passes)
+    assert figure.layout.xaxis.range[1] > np.log10(passes)
+    assert not figure.layout.showlegend
+    below, above = figure.layout.annotations
+    assert below.text.endswith("> ensemble")
+    assert above.text.endswith("> deterministic 91.00%")
+    assert (below.yshift < 0, above.yshift > 0) == (True, True)
+    assert figures.accuracy_by_ensemble_size(np.full(passes, 0.9), None).layout.showlegend is None
+
+
+def test_no_name_of_a_class_is_dropped_below_a_confusion_matrix() -> None:
+    labels = np.arange(10)
+    names = [f"Ankle boot {c}" for c in range(10)]
+    axis = figures.confusion_matrix(labels, labels, names).layout.xaxis
+    assert len(axis.ticktext) == 10
+    assert axis.tickangle < 0, "so that a name ends below its cell, and not beyond the chart"
+    assert figures.confusion_matrix(labels, labels, [*"0123456789"]).layout.xaxis.tickangle == 0
 
 
 def test_ensemble_size_is_counted_from_one() -> None:
@@ -94,7 +116,7 @@ def of_cells(figure: Any, name: str) -> dict[int, Any]:
     """An attribute of each cell of a confusion matrix, by the cell's number."""
     return {
         int(cell): value
-        for cells in figure.data
+        for cells in cells_of(figure)
         for cell, value in zip(cells.customdata, getattr(cells, name), strict=True)
     }
 
@@ -102,7 +124,7 @@ def of_cells(figure: Any, name: str) -> dict[int, Any]:
 def test_the_cell_of_a_label_and_a_prediction_is_marked_alone() -> None:
     labels, predictions = np.array([0, 0, 1, 2, 2, 2]), np.array([0, 1, 0, 2, 0, 0])
     for selected in ((0, 1), (1, 0), (2, 2)):
-        traces = figures.confusion_matrix(labels, predictions, NAMES, selected=selected).data
+        traces = cells_of(figures.confusion_matrix(labels, predictions, NAMES, selected=selected))
         assert [trace.customdata[at] for trace in traces for at in trace.selectedpoints] == [
             selected[0] * 3 + selected[1]
         ]
@@ -116,26 +138,30 @@ def test_numbers_on_squares_can_be_read(
     predictions[:3] = labels[:3]
     means = None if uncertain_when is None else generator.uniform(0.4, 1, 60)
     figure = figures.confusion_matrix(labels, predictions, NAMES, means, "score", uncertain_when or "high")
-    for cells in figure.data:
-        for fill, ink in zip(fills(figure, cells), cells.textfont.color, strict=True):
+    for cells in cells_of(figure):
+        for fill, ink in zip(fills(cells), cells.textfont.color, strict=True):
             assert contrast(fill, rgb(ink)) > 3
         assert contrast(rgb(cells.selected.marker.color), rgb(cells.selected.textfont.color)) > 4.5
 
 
-def fills(figure: Any, cells: Any) -> list[np.ndarray]:
+def cells_of(figure: Any) -> list[Any]:
+    """The traces of a confusion matrix that hold cells, and not its colour bar."""
+    return [trace for trace in figure.data if trace.customdata is not None]
+
+
+def fills(cells: Any) -> list[np.ndarray]:
     """The colour of each cell of a confusion matrix."""
-    if isinstance(cells.marker.color, str):
-        return [rgb(cells.marker.color)] * len(cells.customdata)
-    return [colour_on_scale(figure.layout.coloraxis, value) for value in cells.marker.color]
+    colours = cells.marker.color
+    return [rgb(colour) for colour in ([colours] * len(cells.customdata) if isinstance(colours, str) else colours)]
 
 
 def test_the_diagonal_has_a_colour_that_no_mistake_has(generator: np.random.Generator) -> None:
     labels, predictions = generator.integers(0, 3, (2, 60))
     figure = figures.confusion_matrix(labels, predictions, NAMES)
-    mistakes, correct = figure.data
+    mistakes, correct = cells_of(figure)
     assert {cell // 3 == cell % 3 for cell in mistakes.customdata} == {False}
     assert {cell // 3 == cell % 3 for cell in correct.customdata} == {True}
-    for fill in fills(figure, mistakes):
+    for fill in fills(mistakes):
         assert np.abs(fill - rgb(correct.marker.color)).max() > 0.2
     (alone,) = figures.confusion_matrix(np.array([0, 1, 2]), np.array([0, 1, 2]), NAMES).data
     assert alone.marker.color == correct.marker.color
@@ -144,7 +170,7 @@ def test_the_diagonal_has_a_colour_that_no_mistake_has(generator: np.random.Gene
 def test_cells_of_uncertainty_are_bright_whichever_way_a_score_goes() -> None:
     labels, predictions, confidence = np.array([0, 1]), np.array([0, 0]), np.array([0.99, 0.4])
     figure = figures.confusion_matrix(labels, predictions, NAMES, confidence, "max probability", "low")
-    brightness = {int(cells.customdata[0]): luminance(fills(figure, cells)[0]) for cells in figure.data}
+    brightness = {int(cells.customdata[0]): luminance(fills(cells)[0]) for cells in cells_of(figure)}
     assert brightness[3] > brightness[0]
 
 
@@ -161,7 +187,7 @@ def test_cells_are_filled_and_do_not_cover_each_other_on_a_phone(classes: int) -
 def test_cells_of_very_many_classes_say_their_numbers_on_hover_alone() -> None:
     every = np.arange(60)
     figure = figures.confusion_matrix(every, every[::-1], [str(c) for c in every], np.linspace(0, 1, 60), "entropy")
-    assert {trace.textposition for trace in figure.data} == {"none"}
+    assert {trace.textposition for trace in cells_of(figure)} == {"none"}
     assert {trace.textposition for trace in figures.confusion_matrix(every, every, [str(c) for c in every]).data} == {
         "none"
     }
@@ -171,6 +197,6 @@ def test_of_very_many_classes_no_table_of_all_pairs_is_made() -> None:
     classes = 200_000
     labels = np.array([0, 5, 5, classes - 1])
     figure = figures.confusion_matrix(labels, labels[::-1], [str(c) for c in range(classes)])
-    assert sum(len(cells.customdata) for cells in figure.data) == len(
+    assert sum(len(cells.customdata) for cells in cells_of(figure)) == len(
         {*zip(labels.tolist(), labels[::-1].tolist(), strict=True)}
     )

@@ -10,7 +10,7 @@ from PIL import Image, ImageColor
 
 from mcviz import figures
 from mcviz.figures import Window, scores
-from mcviz.figures.style import NEUTRAL
+from mcviz.figures.style import NEUTRAL, UNCERTAIN
 
 COLOURS = ["#0000ff", "#ff0000"]
 EVERYWHERE = np.arange(40)
@@ -71,8 +71,11 @@ def test_of_a_score_a_cell_shows_the_mean(generator: np.random.Generator) -> Non
     expected = by_a_loop(x, y, Window(tuple(figure.layout.xaxis.range), tuple(figure.layout.yaxis.range)))
     means = [values[expected[place]].mean() for place in sorted(expected)]
     np.testing.assert_allclose(figure.data[0].marker.color, means)
-    brightness = [pixels_of(figure)[place][:3].mean() for place in sorted(expected)]
-    assert np.corrcoef(means, brightness)[0, 1] > 0.5
+    confident, uncertain = (np.array(ImageColor.getrgb(colour)) for colour in (NEUTRAL, UNCERTAIN))
+    low, high = np.percentile(values, [1, 99])
+    for place, mean in zip(sorted(expected), means, strict=True):
+        share = np.clip((mean - low) / (high - low), 0, 1)
+        np.testing.assert_allclose(pixels_of(figure)[place][:3], confident + share * (uncertain - confident), atol=1)
 
 
 def test_of_a_number_that_some_lack_a_cell_shows_the_mean_of_the_others_and_is_grey_without(
@@ -80,7 +83,7 @@ def test_of_a_number_that_some_lack_a_cell_shows_the_mean_of_the_others_and_is_g
 ) -> None:
     (x, y), values = plane(generator), generator.random(40)
     values[generator.random(40) < 0.5] = np.nan
-    figure = figures.coloured_map(x, y, values, "age", EVERYWHERE, number=".6~g")
+    figure = figures.coloured_map(x, y, values, "age", EVERYWHERE, uncertain_when=None, number=".6~g")
     expected, pixels = by_a_loop(x, y, Window(figure.layout.xaxis.range, figure.layout.yaxis.range)), pixels_of(figure)
     unknown = {place for place, members in expected.items() if np.isnan(values[members]).all()}
     assert 0 < len(unknown) < len(expected)

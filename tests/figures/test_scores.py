@@ -7,8 +7,8 @@ import pytest
 from plotly.basedatatypes import BaseTraceType
 
 from mcviz import figures
-from mcviz.figures.scores import FADED
-from tests.figures.reading import colour_on_scale, luminance
+from mcviz.figures.scores import FADED, measure_doubt
+from tests.figures.reading import colour_on_scale, contrast, rgb
 
 pytestmark = pytest.mark.lowest
 
@@ -58,17 +58,41 @@ def test_the_map_keeps_each_example_s_place_and_colour(generator: np.random.Gene
 
 
 @pytest.mark.parametrize("uncertain_when", ["low", "high"])
-def test_on_the_map_the_most_uncertain_are_brightest_and_on_top(
+def test_on_the_map_the_most_uncertain_are_on_top_and_stand_out_on_any_page(
     generator: np.random.Generator, uncertain_when: Literal["low", "high"]
 ) -> None:
     x, y, values = generator.random(9), generator.random(9), generator.random(9)
-    (points,) = figures.coloured_map(x, y, values, "a score", np.arange(9), uncertain_when=uncertain_when).data
+    doubt = measure_doubt(values, uncertain_when)
+    (points,) = figures.coloured_map(
+        x, y, values, "a score", np.arange(9), uncertain_when=uncertain_when, doubt=doubt
+    ).data
     last, first = points.customdata[-1], points.customdata[0]
     assert (values[last], values[first]) == pytest.approx(
         (values.min(), values.max()) if uncertain_when == "low" else (values.max(), values.min())
     )
-    brightest, darkest = (luminance(colour_on_scale(points.marker, values[each])) for each in (last, first))
-    assert brightest > darkest
+    assert (np.diff(points.marker.opacity) >= 0).all()
+    assert points.marker.opacity[0] < 0.5 < points.marker.opacity[-1]
+    for page in ("#FFFFFF", "#10161D"):
+        assert contrast(colour_on_scale(points.marker, values[last]), rgb(page)) >= 3
+
+
+def test_names_stand_in_the_middle_of_their_classes_and_not_where_they_are_very_many(
+    generator: np.random.Generator,
+) -> None:
+    x, y, values, members = generator.random(30), generator.random(30), generator.random(30), np.arange(30) % 2
+    charts_of_it = (
+        figures.scatter(
+            x, y, members, NAMES, ["#000"] * 3, np.arange(30), axes=None, classes=(members, NAMES), doubt=values
+        ),
+        figures.coloured_map(x, y, values, "entropy", np.arange(30), classes=(members, NAMES)),
+    )
+    for figure in charts_of_it:
+        placed = {each.text: (each.x, each.y) for each in figure.layout.annotations}
+        assert placed == {
+            name: (np.median(x[members == c]), np.median(y[members == c])) for c, name in enumerate(NAMES[:2])
+        }
+    many = [f"class {c}" for c in range(50)]
+    assert not figures.coloured_map(x, y, values, "entropy", np.arange(30), classes=(members, many)).layout.annotations
 
 
 def test_correct_and_wrong_predictions_are_shares_of_their_own(generator: np.random.Generator) -> None:

@@ -2,6 +2,8 @@
 
 import base64
 import io
+import re
+import tomllib
 from itertools import combinations
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from PIL import Image
 from mcviz import figures
 from mcviz.figures import style
 from mcviz.figures.style import CLASSES, class_colour
-from tests.figures.reading import linear, rgb
+from tests.figures.reading import contrast, linear, rgb
 
 pytestmark = pytest.mark.lowest
 
@@ -46,15 +48,35 @@ def test_any_two_classes_are_as_far_apart_as_two_colours_of_okabe_and_ito(eye: s
     assert nearest(set(CLASSES), eye) >= min(nearest(OKABE_ITO - {"#000000"}, other) for other in EYES)
 
 
-def test_ten_classes_have_ten_colours_seven_of_them_by_okabe_and_ito() -> None:
+NAMES = "ENSEMBLE DETERMINISTIC SINGLE_PASS LABEL WRONG NEUTRAL SPREAD UNCERTAIN RAISES LOWERS OTHERS"
+MEANINGS = {name: getattr(style, name) for name in NAMES.split()}
+
+
+def test_ten_classes_have_ten_colours_and_none_that_means_something_else() -> None:
     assert len({class_colour(c) for c in range(10)}) == 10
-    assert set(CLASSES) >= OKABE_ITO - {"#000000"}
+    assert len(set(MEANINGS.values())) == len(MEANINGS)
+    taken = {MEANINGS[name] for name in ("ENSEMBLE", "DETERMINISTIC", "LABEL", "WRONG", "UNCERTAIN")}
+    assert min(np.linalg.norm(lab(a, "usual") - lab(b, "usual")) for a in CLASSES for b in taken) > 12
 
 
-def test_a_wrong_prediction_has_one_colour_in_figures_and_in_components() -> None:
-    components = Path(style.__file__).parents[1] / "app" / "components"
-    for name in ("tile", "gallery", "brush", "points"):
-        assert style.WRONG.lower() in (components / f"{name}.css").read_text(encoding="utf-8"), name
+@pytest.mark.parametrize("page", ["#FFFFFF", "#10161D"])
+def test_marks_are_seen_on_a_light_and_on_a_dark_page(page: str) -> None:
+    for colour in {*CLASSES, *MEANINGS.values(), style.LOW, style.HIGH}:
+        assert contrast(rgb(colour), rgb(page)) >= 3, colour
+
+
+def test_colours_mean_the_same_in_figures_and_in_components() -> None:
+    app = Path(style.__file__).parents[1] / "app"
+    page = (app / "page.css").read_text(encoding="utf-8")
+    assert f"--mcviz-wrong: {style.WRONG.lower()};" in page
+    assert f"--mcviz-neutral: {style.NEUTRAL.lower()};" in page
+    taken = {colour.lower() for colour in MEANINGS.values()}
+    for sheet in (app / "components").glob("*.css"):
+        assert not taken & set(re.findall("#[0-9a-f]{6}", sheet.read_text(encoding="utf-8"))), sheet.name
+    options = tomllib.loads((app.parents[1] / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    assert options["theme"]["chartCategoricalColors"] == list(CLASSES[:8])
+    for scheme, page_colour in (("light", "#FFFFFF"), ("dark", "#10161D")):
+        assert options["theme"][scheme]["backgroundColor"] == page_colour
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -41,7 +41,7 @@ def test_a_reliability_diagram_spreads_confidences_near_one_and_says_what_a_bin_
     for one, other, low, high in zip(dots.x, others.x, ("50%", "90%"), ("90%", "99%"), strict=False):
         assert places[low] < one < other < places[high]
     assert np.isfinite([dots.x, others.x]).all()  # though 100% is infinitely far
-    for text in ("50% to 90%", "60 examples", "70.00%, accuracy 75.00%", "+5.00 points (-10.00 to +20.00)"):
+    for text in ("50% to 90%", "60 examples", "70.00%, accuracy 75.00%", "+5.00 points (−10.00 to +20.00)"):
         assert text in dots.hovertext[0]
     assert "<other>" not in others.name + others.hovertext[0]
     (zero,) = figure.layout.shapes

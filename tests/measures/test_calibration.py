@@ -280,7 +280,7 @@ def of_few(confidence: float, examples: int, mistakes: int) -> Calibration:
             100,
             10,
             "No miscalibration of the ensemble is found: its confidence − accuracy may be anywhere between "
-            "-5.28 and +8.00 percentage points (95% interval).",
+            "−5.28 and +8.00 percentage points (95% interval).",
         ),
     ],
 )
@@ -486,7 +486,7 @@ def test_the_gain_is_that_of_all_steps_together() -> None:
         (0.9, "over-confident by 30.0"),
         (
             0.6,
-            "no miscalibration is found: confidence − accuracy may be anywhere between -5.1 and +5.2 percentage points",
+            "no miscalibration is found: confidence − accuracy may be anywhere between −5.1 and +5.2 percentage points",
         ),
         (0.51, "under-confident by 9.0"),
     ],

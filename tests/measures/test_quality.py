@@ -293,7 +293,7 @@ def test_pairing_sees_a_difference_that_two_samples_hide() -> None:
 @settings(max_examples=30)
 def test_a_difference_shows_its_sign(value: float, unit: str) -> None:
     text = Measure("it", "it", unit, "low").format(value, "kg", sign="+")
-    assert text[0] in "+-"
+    assert text[0] in "+−"
 
 
 def test_verdicts_know_which_end_is_better() -> None:
@@ -310,8 +310,8 @@ def test_verdicts_know_which_end_is_better() -> None:
     ("one", "other", "shown"),
     [
         (3.8741, 3.8783, ("3.8741 kg", "3.8783 kg", "+0.0042 kg")),
-        (197.0, 178.69, ("197.0 kg", "178.7 kg", "-18.3 kg")),
-        (1337.4, 998.2, ("1,337 kg", "998 kg", "-339 kg")),
+        (197.0, 178.69, ("197.0 kg", "178.7 kg", "−18.3 kg")),
+        (1337.4, 998.2, ("1,337 kg", "998 kg", "−339 kg")),
         (2.0, 2.0, ("2.000 kg", "2.000 kg", "+0.000 kg")),
     ],
 )

@@ -55,14 +55,15 @@ class Brush {
       "aria-label",
       `Histogram of ${data.label}, ${number(left)} examples. Its two sliders choose a range; Escape chooses all.`,
     );
-    const parts = [data.scale, data.marksMistakes && element("span", "mistakes", "wrong"), "drag to narrow"].filter(Boolean);
+    this.place.classList.toggle("suspect", data.suspect);
+    const parts = [data.scale, data.marked && element("span", "mistakes", data.marked), "drag to narrow"].filter(Boolean);
     this.foot.replaceChildren(...parts.flatMap((part, at) => (at ? [" · ", part] : [part])));
     this.paint();
     this.tell();
   }
 
   paint() {
-    const { bins, places, marksMistakes } = this.data;
+    const { bins, places, marked } = this.data;
     const most = Math.log1p(Math.max(...bins.map((bin) => bin.all)));
     const svg = document.createElementNS(SVG, "svg");
     svg.setAttribute("viewBox", `0 0 ${bins.length} 1`);
@@ -79,7 +80,7 @@ class Brush {
       const height = Math.log1p(bin.left) / most;
       bar("all", at, Math.log1p(bin.all) / most);
       bar("left", at, height);
-      if (marksMistakes && bin.left) bar("wrong", at, (height * bin.wrong) / bin.left);
+      if (marked && bin.left) bar("wrong", at, (height * bin.wrong) / bin.left);
     });
     const chosen = this.drawn ? [[this.drawn[0], this.drawn[1] + 1]] : places;
     const percent = (at) => `${(100 * at) / bins.length}%`;
@@ -115,11 +116,12 @@ class Brush {
   /* What a bin holds, or what the heights and the colours mean. */
   tell(at) {
     const bin = this.data.bins[at];
-    const wrong = bin && this.data.marksMistakes && bin.wrong ? `, ${number(bin.wrong)} wrong` : "";
+    const { marked } = this.data;
+    const wrong = bin && marked && bin.wrong ? `, ${number(bin.wrong)} ${marked}` : "";
     const of = bin && bin.left < bin.all ? ` of ${number(bin.all)}` : "";
     this.said.textContent = bin ? `${bin.name}: ${number(bin.left)}${of}${wrong}` : "";
     this.plot.title = `Drag to choose a range, click to choose all again. The higher, the more examples, on a logarithmic scale.${
-      this.data.marksMistakes ? " Orange: the share that is wrong." : ""
+      marked ? ` The lower part of a bar: the share that is ${marked}.` : ""
     }`;
   }
 

@@ -16,6 +16,7 @@ from mcviz.app.tasks.base import TileText
 from mcviz.app.wording import abbreviated
 from mcviz.measures import Score, percent
 from mcviz.runs import Run
+from mcviz.text import true_minus
 
 MOST_FACTS = 12  # columns, that a tile's tooltip lists
 
@@ -106,4 +107,4 @@ def short_value(score: Score, value: float) -> str:
     """Format a score for a tile: a whole percentage, or three digits without a unit."""
     if score.unit in ("probability", "share of passes"):
         return abbreviated(percent(value, 0))
-    return f"{value:.2f}" if score.unit == "nats" else f"{value:.3g}"
+    return true_minus(f"{value:.2f}" if score.unit == "nats" else f"{value:.3g}")

@@ -51,7 +51,9 @@ function panelOf(shown, { passes, ticks }) {
   const value = element("span", "value", shown.value);
   const name = element("b", "name", shown.name);
   name.title = shown.name; // of which a narrow panel shows the beginning
-  head.append(name, element("span", "role", shown.role), value);
+  const title = element("div", "title");
+  title.append(name, element("span", "role", shown.role));
+  head.append(title, value);
 
   const plot = element("div", "plot");
   for (const count of ticks) {

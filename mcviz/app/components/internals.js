@@ -132,7 +132,7 @@ function pointsInView(chart, most) {
       const [left, top] = [xaxis.d2p(x[at]), yaxis.d2p(y[at])];
       if (!(left >= 0 && top >= 0 && left <= xaxis._length && top <= yaxis._length)) continue;
       if (found.length >= most) return [];
-      const faded = selectedpoints ? !selectedpoints.includes(at) : marker.opacity?.[at] < 0.5;
+      const faded = selectedpoints ? !selectedpoints.includes(at) : marker.opacity?.[at] < 0.2;
       found.push({ example: customdata[at], left: xaxis._offset + left, top: yaxis._offset + top, faded });
     }
   }

@@ -16,6 +16,7 @@ from mcviz.app.wording import all_as_markdown
 from mcviz.data import ROW_DISTORTIONS, most_unusual
 from mcviz.figures import unusual_values
 from mcviz.runs import Run
+from mcviz.text import true_minus
 
 FACTS = 4  # values on a tile
 WIDER = 2  # times the width of a picture: names stand beside the bars
@@ -56,7 +57,7 @@ class RowRenderer(KindRenderer):
         unusual = ", ".join(names[column] for column in most_unusual(z)[:FACTS])
         st.markdown("**Most unusual values**")
         st.caption("How far each lies from the median of its column; dark beyond two standard deviations.")
-        figure = unusual_values(names, z, [f"{value:.4g}" for value in content])
+        figure = unusual_values(names, z, [true_minus(f"{value:.4g}") for value in content])
         chart(figure, f"unusual-{spoken}", f"{spoken}: bar chart of the most unusual values, those of {unusual}.")
         if np.isinf(z).any():
             different = ", ".join(all_as_markdown([names[column] for column in np.flatnonzero(np.isinf(z))[:FACTS]]))
@@ -90,7 +91,7 @@ class RowRenderer(KindRenderer):
         names, rows = row_names(run), row_values(run)[examples]
         return Tiles(
             details=tuple(
-                {"facts": [[names[column], f"{row[column]:.4g}"] for column in most_unusual(z)[:FACTS]]}
+                {"facts": [[names[column], true_minus(f"{row[column]:.4g}")] for column in most_unusual(z)[:FACTS]]}
                 for row, z in zip(rows, usual_values(run).z(rows), strict=True)
             )
         )
@@ -105,5 +106,5 @@ class RowRenderer(KindRenderer):
 def _all_values(run: Run, row: np.ndarray) -> pd.DataFrame:
     rows = row_values(run)
     lower, not_higher = (rows < row).mean(axis=0), (rows <= row).mean(axis=0)
-    values = [f"{value:.6g}" for value in row]  # a browser's numbers would not show very large ones
+    values = [true_minus(f"{value:.6g}") for value in row]  # a browser's numbers would not show very large ones
     return pd.DataFrame({"column": row_names(run), "value": values, "percentile": 50 * (lower + not_higher)})

@@ -69,8 +69,8 @@ def describe_run(run: Run, _state: PageState) -> str:
         return f"{measured} {mistakes_sentence(wrong[ranking(run, run.first_score)], 'the {} most uncertain examples')}"
     if "variation_ratio" in run_scores(run):
         disagree = int((table(run)["variation_ratio"] > 0).sum())
-        return f"The passes disagree on {disagree:,} of {examples}. The run has no labels."
-    return f"{examples} in {counted(run.passes, 'pass')}, without labels."
+        return f"The passes disagree on {disagree:,} of {examples}."
+    return f"{examples} in {counted(run.passes, 'pass')}."
 
 
 run, state = begin(OVERVIEW, describe_run)

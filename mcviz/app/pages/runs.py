@@ -14,7 +14,7 @@ folder, paths = cache_folder(), run_paths()
 runs = list_runs(folder) or list_shipped_runs()
 render_head(RUNS, describe_runs(runs, folder.name) if runs else "")
 if all(run.is_shipped for run in runs):
-    render_no_runs(examples=bool(runs))
+    render_no_runs()
 if runs:
     name = address().get("run") or next(iter(paths), "")
     render_runs(runs, name)

@@ -13,6 +13,7 @@ from mcviz.app.wording import as_markdown
 from mcviz.data.distortions import Distortion, Noise, TextNoise
 from mcviz.measures import percent
 from mcviz.runs import Run
+from mcviz.text import true_minus
 
 MOST_POSITIONS = 32  # of the slider, that are predicted
 MIX = "mix"  # the name of a distortion that takes another example
@@ -142,7 +143,7 @@ class Distorter:
     def describe(self, settings: DistortionSettings) -> str:
         """Name a distortion with its amount."""
         distortion = self.distortions[settings.name]
-        amount = percent(settings.amount, 0) if _is_share(distortion) else f"{settings.amount:g}"
+        amount = percent(settings.amount, 0) if _is_share(distortion) else true_minus(f"{settings.amount:g}")
         other = f", example {settings.other_example}" if settings.name == MIX else ""
         return f"{distortion.label[:1].lower()}{distortion.label[1:]}, {amount} {distortion.unit}{other}"
 

@@ -20,6 +20,7 @@ from mcviz.app.state import PageState, session_store
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import CloserLook, ExampleContext
 from mcviz.app.wording import counted
+from mcviz.measures import fixed
 from mcviz.measures.scores import OcclusionEffects, occlusion_effects
 from mcviz.runs import Run
 
@@ -71,8 +72,8 @@ def render_neighbours(context: InputContext) -> None:
     among = "" if len(neighbours.examples) == len(run) else f", of {len(neighbours.examples):,} that were compared,"
     st.caption(
         f"The examples of this run{among} that the model sees as most alike. The cosine similarity of the features in "
-        f"front of its last layer is {cosines[0]:.2f} for the first and {cosines[-1]:.2f} for the last; 1 is the same. "
-        "Click one to open it."
+        f"front of its last layer is {fixed(cosines[0], 2)} for the first and {fixed(cosines[-1], 2)} for the last; "
+        "1 is the same. Click one to open it."
     )
     tiles(run, context.state, examples, None, context.state.score, key="neighbours")
 

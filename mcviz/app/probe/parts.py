@@ -20,7 +20,9 @@ from mcviz.app.state import PageState, session_store
 from mcviz.app.wording import as_markdown
 from mcviz.data.drawing import Windows, drop_each_group, groups_of_words, replace_each_by_median
 from mcviz.figures.passes import effect_bars, map_over_picture
+from mcviz.figures.style import LOWERS, RAISES
 from mcviz.runs import Run
+from mcviz.text import true_minus
 
 MOST_INPUTS = 2000  # of a sweep
 
@@ -29,7 +31,6 @@ MOST_CACHED_BYTES = 2**26  # of these; the latest is kept in any case
 
 MOST_WORDS = 8  # in the table of words
 LONGEST = 40  # characters of one there
-BLUE, ORANGE = "0, 114, 178", "213, 94, 0"
 
 
 @dataclass(frozen=True)
@@ -214,7 +215,7 @@ def image_parts(image: np.ndarray) -> Parts:
                 most = float(np.abs(values).max())
                 chart(figure, f"map-{signed}", f"{title}: a map over the picture, up to {most:.3g} {added.unit}.")
         st.caption(
-            "Left, blue: hiding this place lowers the prediction, so it speaks for it. Orange: hiding it raises the "
+            "Left, teal: hiding this place lowers the prediction, so it speaks for it. Brown: hiding it raises the "
             "prediction, so it speaks against it. Right: the standard deviation over the passes."
         )
 
@@ -235,17 +236,18 @@ def text_parts(text: str) -> Parts:
     def render(added: Contributions) -> None:
         most, pieces, at = float(np.abs(added.mean).max()) or 1.0, [], 0
         for (start, stop), mean, std in zip(groups, added.mean, added.std, strict=True):
-            colour, strength = BLUE if mean >= 0 else ORANGE, 0.55 * abs(mean) / most
+            colour, strength = RAISES if mean >= 0 else LOWERS, round(140 * abs(mean) / most)
+            title = f"{true_minus(f'{mean:+.3g}')} ± {std:.3g} {escape(added.unit)}"
             pieces.append(escape(text[at:start]))
             pieces.append(
-                f'<span style="background: rgba({colour}, {strength:.2f}); border-radius: 3px; padding: 1px 2px" '
-                f'title="{mean:+.3g} ± {std:.3g} {escape(added.unit)}">{escape(text[start:stop])}</span>'
+                f'<span style="background: {colour}{strength:02x}; border-radius: 3px; padding: 1px 2px" '
+                f'title="{title}">{escape(text[start:stop])}</span>'
             )
             at = stop
         pieces.append(escape(text[at:]))
         st.html(f'<p style="white-space: pre-wrap; line-height: 1.9; max-width: 70ch">{"".join(pieces)}</p>')
         st.caption(
-            f"Blue: without it the prediction is lower, so it speaks for {as_markdown(added.name)}. Orange: it speaks "
+            f"Teal: without it the prediction is lower, so it speaks for {as_markdown(added.name)}. Brown: it speaks "
             "against it."
         )
         order = np.argsort(-np.abs(added.mean), kind="stable")[:MOST_WORDS]
@@ -253,7 +255,7 @@ def text_parts(text: str) -> Parts:
         rows = [
             (
                 as_markdown(word if len(word) <= LONGEST else f"{word[: LONGEST - 1]}…"),
-                f"{added.mean[at]:+.3g} ± {added.std[at]:.3g}",
+                f"{true_minus(f'{added.mean[at]:+.3g}')} ± {added.std[at]:.3g}",
             )
             for word, at in zip(words, order, strict=True)
         ]
@@ -277,8 +279,8 @@ def row_parts(row: np.ndarray, names: Sequence[str], medians: np.ndarray) -> Par
         figure = effect_bars(names, added.mean, added.std, added.unit)
         chart(figure, "effects", f"Bar chart of what each column adds to {added.name}, the most by {strongest}.")
         st.caption(
-            f"Blue: with the usual value the prediction is lower, so the value speaks for {as_markdown(added.name)}. "
-            "Orange: it speaks against it. The line at the end of a bar is one standard deviation over the passes to "
+            f"Teal: with the usual value the prediction is lower, so the value speaks for {as_markdown(added.name)}. "
+            "Brown: it speaks against it. The line at the end of a bar is one standard deviation over the passes to "
             "either side."
         )
 

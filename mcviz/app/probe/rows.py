@@ -10,7 +10,7 @@ from mcviz.app.state import LARGEST_VALUE, PageState, choose_name, session_store
 from mcviz.app.wording import as_markdown, counted
 from mcviz.data import TEXT_DISTORTIONS, TEXT_NOISES, most_unusual, shuffle_columns
 from mcviz.runs import Run
-from mcviz.text import one_line
+from mcviz.text import one_line, true_minus
 
 SLIDERS = 12  # columns that have one at once
 POSITIONS = 25  # of a column, in the curves
@@ -127,7 +127,7 @@ def _slider(run: Run, state: PageState, column: int, start: float) -> None:
 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.slider(
-            f":material/edit: **{label}**, was {start:.4g}" if column in changes else label,
+            f":material/edit: **{label}**, was {true_minus(f'{start:.4g}')}" if column in changes else label,
             low,
             high,
             step=step,

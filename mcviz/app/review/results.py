@@ -13,7 +13,7 @@ from mcviz.app.resources import class_names
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.errors import McvizError
 from mcviz.figures import png_url
-from mcviz.measures import percent
+from mcviz.measures import fixed, percent
 from mcviz.permission import may_write
 from mcviz.reviews import Outcome, Reviews, ReviewSummary, compute_outcome, select_new_entries, summarise_reviews
 from mcviz.reviews.files import (
@@ -105,7 +105,7 @@ def _render_reviewers(run: Run, known: ReviewSummary) -> None:
     st.header("Reviewers", anchor=False)
     for agreement in known.agreements():
         one, other = all_as_markdown(agreement.reviewers)
-        kappa = "" if agreement.kappa is None else f"; Cohen's kappa {agreement.kappa:.2f}"
+        kappa = "" if agreement.kappa is None else f"; Cohen's kappa {fixed(agreement.kappa, 2)}"
         same = f"{agreement.same:,} of {counted(agreement.examples, 'example')}"
         st.markdown(f"{one} and {other} gave the same answer to {same}{kappa}.")
     names, disputed = class_names(run), known.disagreements()

@@ -16,7 +16,7 @@ from mcviz.app.wording import counted, ranking_end_labels
 from mcviz.errors import McvizError
 from mcviz.jobs import FoundJob, Job, Jobs
 from mcviz.jobs.of_run import can_be_sampled, options_of_more
-from mcviz.measures import most_uncertain_first
+from mcviz.measures import fixed, most_uncertain_first
 from mcviz.measures.quality import count_shared, rank_correlation
 from mcviz.options import format_arguments
 from mcviz.runs import Run
@@ -135,7 +135,7 @@ def _by_score(run: Run, first: pd.DataFrame, fresh: pd.DataFrame, names: list[st
         correlation = rank_correlation(first[name].to_numpy(), fresh[name].to_numpy())
         rows[run_scores(run)[name].label] = {
             **{f"of the first {size:,}, again": f"{count_shared(*orders, size):,}" for size in sizes},
-            "rank correlation": "–" if correlation is None else f"{correlation:.3f}",
+            "rank correlation": "–" if correlation is None else fixed(correlation, 3),
         }
     rows["by chance"] = {
         **{f"of the first {size:,}, again": f"{size * size / len(first):.1f}" for size in sizes},

@@ -28,7 +28,7 @@ from mcviz.app.state import COVERAGES, PageState, choose_name, choose_segment, s
 from mcviz.app.trust.calibration import chosen_group
 from mcviz.app.wording import as_markdown, counted
 from mcviz.choices import METHODS, Method
-from mcviz.figures.trust import mark_share
+from mcviz.figures.trust import DETERMINISTIC_CURVE, mark_share
 from mcviz.measures import percent
 from mcviz.measures.calibration import ENOUGH
 from mcviz.measures.registry import percent_at_least
@@ -42,7 +42,7 @@ from mcviz.measures.selective import (
 from mcviz.runs import Run
 from mcviz.text import one_line
 
-CARD_WIDTH = 130  # pixels; two stand side by side on a phone
+CARD_WIDTH, WIDE_CARD = 130, 190  # pixels; two stand side by side on a phone
 TILES = 8  # examples, of those that are referred and of the mistakes that are missed
 DETERMINISTIC = "deterministic"
 
@@ -144,14 +144,14 @@ def _render_cards(run: Run, on: Referral) -> None:
     mistakes = on.caught + on.missed
     rest = "–" if on.accuracy_of_rest is None else percent(on.accuracy_of_rest, 2)
     cards = (
-        ("To a person", f"{len(on.referred):,}", f"of {len(run):,}"),
-        ("Mistakes caught", f"{on.caught:,}", f"of {mistakes:,}"),
-        ("Mistakes missed", f"{on.missed:,}", "which nobody sees"),
-        ("Accuracy left after review", rest, f"{percent(1 - mistakes / len(run), 2)} before"),
+        (CARD_WIDTH, "To a person", f"{len(on.referred):,}", f"of {len(run):,}"),
+        (CARD_WIDTH, "Mistakes caught", f"{on.caught:,}", f"of {mistakes:,}"),
+        (CARD_WIDTH, "Mistakes missed", f"{on.missed:,}", "which nobody sees"),
+        (WIDE_CARD, "Accuracy left after review", rest, f"{percent(1 - mistakes / len(run), 2)} before"),
     )
     with st.container(horizontal=True):
-        for label, value, meaning in cards:
-            with st.container(width=CARD_WIDTH, gap=None):
+        for width, label, value, meaning in cards:
+            with st.container(width=width, gap=None):
                 st.metric(label, value)
                 st.caption(meaning)
 
@@ -244,7 +244,7 @@ def _render_curves(run: Run, referral: RunReferral, share: float, group: str | N
 def _render_score_table(run: Run, group: str | None) -> None:
     figures = _selective_figures(run, group)
     names = {name: score.label for name, score in run_scores(run).items()}
-    names[DETERMINISTIC] = "Deterministic confidence"
+    names[DETERMINISTIC] = DETERMINISTIC_CURVE
     if not any(figure.augrc.value for figure in figures.values()):
         st.caption("Every prediction is correct, so there are no mistakes by which scores could be ranked.")
         return

@@ -8,7 +8,7 @@ import streamlit as st
 
 from mcviz.app.exports import EXPORTS
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import LABELLING, SIDE_BY_SIDE, link_to, open_page
+from mcviz.app.navigation import LABELLING, SIDE_BY_SIDE, open_page
 from mcviz.app.resources import available, has
 from mcviz.app.runs.again import can_resample, render_resample_form
 from mcviz.app.selection import Selection, select
@@ -94,9 +94,10 @@ def _render_actions(selection: Selection, with_gallery: bool) -> None:
     _render_exports(chosen)
     if has(run, "classes") and st.button("Label these …", icon=LABELLING.icon, key="action-review", type="tertiary"):
         open_page(LABELLING, latest_state(), filters=chosen.filters)
-    link_to(SIDE_BY_SIDE, "Compare pinned side by side")
     if may_write() and can_resample(run):
         _dialog_button("Sample again …", ":material/replay:", "again")
+    if st.button("Compare pinned …", icon=SIDE_BY_SIDE.icon, key="action-compare", type="tertiary"):
+        open_page(SIDE_BY_SIDE, latest_state())
     if has(run, "classes"):
         st.markdown("**The whole run**")
         if has(run, "labels") and len(run) > 1:

@@ -20,6 +20,7 @@ from mcviz.app.resources import (
     names_key,
     own_columns,
     run_numbers,
+    run_scores,
     table,
 )
 from mcviz.app.selection import Selection, filter_mask
@@ -27,7 +28,7 @@ from mcviz.app.state import BRUSHES, PageState, latest_state, state_widget_args,
 from mcviz.app.tasks import task_renderer
 from mcviz.runs import Run
 from mcviz.runs.columns import as_texts
-from mcviz.text import one_line
+from mcviz.text import one_line, true_minus
 
 _mounted = st.components.v2.component(
     "mcviz_brush", css=load_assets("brush.css"), js=load_assets("element.js", "latest_data.js", "brush.js")
@@ -61,7 +62,8 @@ def brush(
     places: Sequence[tuple[float, float]],
     scale: str,
     *,
-    marks_mistakes: bool,
+    marked: str = "",
+    suspect: bool = False,
     put: Callable[[int, int], None],
     clear: Callable[[], None],
     remove: Callable[[], None] | None = None,
@@ -74,7 +76,8 @@ def brush(
         bins: from left to right.
         places: what is chosen now, from where to where, in bins from 0; empty for all.
         scale: from which value to which the bins go.
-        marks_mistakes: whether the wrong ones have a colour of their own.
+        marked: what the wrong ones are called, which then have a colour of their own.
+        suspect: whether their labels are suspect, and not the model; then that colour is a neutral one.
         put: takes the first and the last of the bins that were chosen.
         clear: chooses all.
         remove: takes the histogram off, where that can be done.
@@ -97,7 +100,8 @@ def brush(
             "bins": [asdict(bin_) for bin_ in bins],
             "places": [list(place) for place in places],
             "scale": scale,
-            "marksMistakes": marks_mistakes,
+            "marked": marked,
+            "suspect": suspect,
             "removable": remove is not None,
         },
         on_asked_change=changed,
@@ -206,7 +210,7 @@ def brush_column(run: Run, name: str) -> BrushColumn:
     if name in numbers or own_columns(run).get(name) == "number":
         number = numbers.get(name)
         field, label = ("ranges", number.label) if number else ("columns", one_line(name))
-        write = number.format if number else "{:g}".format
+        write = number.format if number else lambda value: true_minus(f"{value:g}")
         edges, members = cut(column.to_numpy(np.float64, na_value=np.nan))
         names = tuple(f"{write(low)} to {write(high)}" for low, high in pairwise(edges))
         scale = f"{write(edges[0])} to {write(edges[-1])}"
@@ -225,6 +229,7 @@ def brush_column(run: Run, name: str) -> BrushColumn:
 def _render_brush(selection: Selection, name: str, place: int) -> None:
     run, filters, column = selection.run, selection.filters, brush_column(selection.run, name)
     marked = task_renderer(run).marks_mistakes and has(run, "labels")
+    suspect = name in run_scores(run) and run_scores(run)[name].needs_labels
     wrong = ~table(run)["correct"].astype(bool).to_numpy() if marked else np.zeros(len(run), bool)
     left = filter_mask(run, column.without(filters))
     counts = [_counts(column, members) for members in (np.ones(len(run), bool), left, left & wrong)]
@@ -235,7 +240,8 @@ def _render_brush(selection: Selection, name: str, place: int) -> None:
         [Bin(*values) for values in zip(column.names, *counts, strict=True)],
         column.places(filters),
         column.scale,
-        marks_mistakes=marked,
+        marked=("predicted otherwise" if suspect else "wrong") if marked else "",
+        suspect=suspect,
         put=lambda first, last: update_state(filters=lambda filters: column.put(filters, first, last)),
         clear=lambda: update_state(filters=column.without),
         remove=None if name == selection.score else lambda: update_state(brushes=_others(selection.state, name)),

@@ -198,7 +198,7 @@ def render_filter(run: Run, filters: Filters, name: str) -> None:
         filters: that are on.
         name: of the filter's field.
     """
-    label, kind = FILTERS[name].label, next(each.kind for each in address_fields(Filters) if each.name == name)
+    label, kind = FILTERS[name].label, next(field.kind for field in address_fields(Filters) if field.name == name)
     if not label or not all(has(run, need) for need in FILTERS[name].needs):
         return
     if name in CLASSES:
@@ -240,7 +240,7 @@ def render_column_filter(run: Run, filters: Filters, name: str) -> None:
             _render_range(column, label, on, "columns")
         case "category":
             texts = as_texts(column)
-            choices = {each: one_line(each) for each in sorted({*texts.unique(), *on.values})}
+            choices = {text: one_line(text) for text in sorted({*texts.unique(), *on.values})}
             _render_values(texts, choices, label, run, filters, "columns")
         case "text":
             st.text_input(

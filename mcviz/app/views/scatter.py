@@ -28,7 +28,15 @@ from mcviz.app.resources import (
     table,
     table_key,
 )
-from mcviz.app.selection import LAYOUTS, Selection, available_layouts, compute_tsne, filter_mask, positions
+from mcviz.app.selection import (
+    LAYOUTS,
+    Selection,
+    add_tsne,
+    available_layouts,
+    choose_layout,
+    filter_mask,
+    positions,
+)
 from mcviz.app.state import (
     TICKS,
     PageState,
@@ -42,7 +50,7 @@ from mcviz.app.views.linked import axis_title, chart_key, lasso_marks, render_la
 from mcviz.app.wording import ranking_end_labels
 from mcviz.figures import CORRECT, WRONG, Window, class_colour, coloured_map, scatter
 from mcviz.figures.style import CLASSES, NEUTRAL, diagonal, escape_label
-from mcviz.measures import percent
+from mcviz.measures import fixed, percent
 from mcviz.measures.quality import rank_correlation
 from mcviz.runs import Run
 from mcviz.text import one_line
@@ -109,7 +117,8 @@ def draw_points(
         return coloured_map(x, y, values, score.label, examples, uncertain_when=uncertain_when, **more)
     if colouring not in COLOURINGS and own_columns(run)[colouring] == "number":
         values = table(run)[colouring].to_numpy(np.float64, na_value=np.nan)[examples]
-        return coloured_map(x, y, values, escape_label(colouring), examples, number=HOVERED_NUMBER, **more)
+        title = escape_label(colouring)
+        return coloured_map(x, y, values, title, examples, uncertain_when=None, number=HOVERED_NUMBER, **more)
     members, names, colours = _colour_groups(run, colouring)
     return scatter(x, y, members[examples], names, colours, examples, **more)
 
@@ -242,8 +251,8 @@ def correlation(run: Run, others: Filters, score: str) -> str:
     if found is None:  # one of the two is the same everywhere
         return climbs
     return (
-        f"{climbs} The rank correlation of the two is {found:.2f}: 1 if the most uncertain examples have the largest "
-        "errors, 0 if the score says nothing of them."
+        f"{climbs} The rank correlation of the two is {fixed(found, 2)}: 1 if the most uncertain examples have the "
+        "largest errors, 0 if the score says nothing of them."
     )
 
 
@@ -270,8 +279,8 @@ def render_predicted(selection: Selection) -> None:
         f"{score.inline_label}. The table view lists the same numbers.",
     )
     st.caption(
-        "On the dotted line predictions are right. Far from it and bright: an error that the score warns of. Far from "
-        "it and dark: one that it does not see. Of up to 300 examples, bars show one standard deviation of the "
+        "On the dotted line predictions are right. Far from it and violet: an error that the score warns of. Far from "
+        "it and grey: one that it does not see. Of up to 300 examples, bars show one standard deviation of the "
         "prediction to either side."
     )
 
@@ -280,7 +289,7 @@ def render_map(selection: Selection) -> None:
     """Render the map of all examples that the other filters leave; a lasso selects from it."""
     run, filters, score = selection.run, selection.filters, run_scores(selection.run)[selection.score]
     layouts = available_layouts(run)
-    layout = choose_name(selection.state.layout, layouts)
+    layout = choose_layout(run, selection.state)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(layouts) > 1:
             choose_segment("Layout", "layout", layout, {each: LAYOUTS[each] for each in layouts})
@@ -303,6 +312,7 @@ def render_map(selection: Selection) -> None:
             "outline": area.corners if area and area.layout == layout else (),
             "selected": None if chosen == Filters() else filter_mask(run, chosen)[shown],
             "window": window,
+            **plot.map_marks(run, table(run).iloc[shown]),
         }
         return draw_points(run, colouring, ranked_by, x, y, shown, axes=None, **marks)
 
@@ -316,8 +326,8 @@ def render_map(selection: Selection) -> None:
         f"Map of {len(shown):,} examples by similarity of their {basis}, coloured by "
         f"{score.inline_label if ranked_by else colour_label(colouring)}.",
     )
-    brightest = f"; the brightest are {ranking_end_labels(score)[0]}" if ranked_by else ""
-    st.caption(f"Examples with similar {basis} are near each other{brightest}.")
+    strongest = f"; the violet ones are {ranking_end_labels(score)[0]}" if ranked_by else ""
+    st.caption(f"Examples with similar {basis} are near each other{strongest}. Confident ones are faded.")
     _render_around_example(selection, plane, shown)
 
 
@@ -344,7 +354,7 @@ def _compute_tsne_on_request(run: Run) -> None:
     def compute() -> None:
         bar = st.progress(0.0, "Finding each example's neighbours …")
         try:
-            compute_tsne(run, lambda done, total: bar.progress(done / total, f"Iteration {done} of {total}"))
+            add_tsne(run, lambda done, total: bar.progress(done / total, f"Iteration {done} of {total}"))
         finally:
             bar.empty()
 

@@ -41,7 +41,7 @@ from mcviz.app.tasks import task_renderer
 from mcviz.app.views.look_panel import look_at_example, tick_examples
 from mcviz.app.wording import all_as_markdown, as_markdown, counted, ranking_end_labels
 from mcviz.figures.style import NAMED_CLASSES
-from mcviz.measures import percent
+from mcviz.measures import fixed, percent
 from mcviz.measures.conformal import conformal_intervals, coverage_sentence, pass_intervals
 from mcviz.measures.intervals import Interval
 from mcviz.measures.registry import format_with_unit
@@ -243,7 +243,7 @@ def _format_summary(summary: pd.DataFrame, selection: Selection) -> pd.DataFrame
             "examples": [f"{count:,.0f}" for count in summary["examples"].fillna(0)],
             "correct": summary["accuracy"].map(percent, na_action="ignore").fillna("–"),
             f"mean {run_scores(selection.run)[selection.score].inline_label}": summary["score"]
-            .map("{:.3f}".format, "ignore")
+            .map(lambda value: fixed(value, 3), "ignore")
             .fillna("–"),
         }
     ).set_index("class")
