@@ -23,6 +23,20 @@ const touching = {
   },
 };
 
+/* A lasso that begins and ends on a chart's toolbar is no click on what lies there: it would turn to panning unseen. */
+let leftToolbar = false;
+const drawing = {
+  pointerdown: () => {
+    leftToolbar = false;
+  },
+  pointermove: ({ buttons, target }) => {
+    if (buttons && !target.closest?.(TOOLBAR)) leftToolbar = true;
+  },
+  click: (event) => {
+    if (leftToolbar && event.target.closest?.(TOOLBAR)) event.stopImmediatePropagation();
+  },
+};
+
 /* Streamlit's link to the main content leads to where the bar is: on to what is behind it. */
 const skipping = {
   click: (event) => {
@@ -66,10 +80,12 @@ function followSidebar() {
   buttons[0]?.focus();
 }
 
+const following = { popstate: carryAddress };
+
 export default function ({ setTriggerValue }) {
   shortenHistory();
   const listening = new AbortController();
-  for (const listeners of [touching, goingBack(), skipping, menus, sidebar, { popstate: carryAddress }]) {
+  for (const listeners of [drawing, touching, goingBack(), skipping, menus, sidebar, following]) {
     for (const [kind, listener] of Object.entries(listeners)) {
       window.addEventListener(kind, listener, { capture: true, passive: true, signal: listening.signal });
     }
