@@ -12,6 +12,7 @@ Times are from the act to what it shows being drawn; every row is the median and
 
 import argparse
 import os
+import re
 import shutil
 import statistics
 import sys
@@ -43,6 +44,8 @@ from benchmarks.browsing import (  # noqa: E402
     wait,
     wait_until_it_answers,
 )
+from mcviz.app.state import PAGE_SIZES, UNCERTAIN_FIRST  # noqa: E402
+from mcviz.app.wording import direction  # noqa: E402
 from mcviz.jobs import Jobs  # noqa: E402
 from mcviz.jobs.of_run import options_of_data, options_of_model  # noqa: E402
 from mcviz.measures import most_uncertain_first  # noqa: E402
@@ -123,40 +126,59 @@ def bare_answers(browser: Browser, tries: int, url: str) -> list[float]:
 
 def gallery(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
     """Another score, filter and page of the gallery, until its images are drawn."""
-    firsts = {name: ranked(run, name) for name in ("mutual_information", "max_probability")}
+    scores = [mcviz.SCORES[name] for name in ("mutual_information", "max_probability")]
+    firsts = {score.name: ranked(run, score.name) for score in scores}
     wrong = ~run.scores()["correct"].to_numpy(bool)
     by_score, by_filter, by_page = [], [], []
     with visited(browser, f"{url}/uncertain") as page:
         order = firsts["max_probability"]
         wait(page, FIRST_TILE, int(order[0]))
         for attempt in range(tries):
-            name = list(firsts)[attempt % 2]
-            order = firsts[name]
+            score = scores[attempt % 2]
+            order = firsts[score.name]
             page.get_by_role("combobox", name="Rank by").click()
-            option = page.get_by_role("option", name=mcviz.SCORES[name].label)
+            option = page.get_by_role("option", name=f"{score.label}, {direction(score, UNCERTAIN_FIRST)} first")
             by_score.append(timed(page, option.click, FIRST_TILE, int(order[0])))
-        chip = page.get_by_role("button", name="wrong predictions")
-        for _ in range(tries):
-            page.get_by_label("Find").fill("wrong")
-            last = order[wrong[order]][23]
-            by_filter.append(timed(page, lambda: page.keyboard.press("Enter"), LAST_TILE, int(last)))
-            by_filter.append(timed(page, chip.click, LAST_TILE, int(order[23])))
+        chosen = {"Wrong": order[wrong[order]], "All": order}
+        for name in list(chosen) * tries:
+            last = chosen[name][: PAGE_SIZES[0]][-1]
+            choice = page.get_by_role("radio", name=re.compile(f"^{name} "))
+            by_filter.append(timed(page, choice.click, LAST_TILE, int(last)))
         for attempt in range(tries):
             onwards = attempt % 2 == 0
             button = page.get_by_role("button", name="Next page" if onwards else "Previous page")
-            by_page.append(timed(page, button.click, FIRST_TILE, int(order[24 if onwards else 0])))
+            by_page.append(timed(page, button.click, FIRST_TILE, int(order[PAGE_SIZES[0] if onwards else 0])))
     row("gallery: another score", by_score)
     row("gallery: a filter on or off", by_filter)
     row("gallery: another page", by_page)
 
 
+def brushing(browser: Browser, tries: int, url: str) -> None:
+    """A drag over the right of the ranking's histogram, and a click that takes it off, until the gallery follows."""
+    with visited(browser, f"{url}/uncertain") as page:
+        wait(page, "() => firstTile() && inside('.brush').length")
+        plot = page.locator(".brush .plot").first
+        found = []
+        for attempt in range(2 * tries):
+            before, box = page.evaluate("firstTile()"), plot.bounding_box()
+            if box is None:
+                raise RuntimeError("the histogram is not on the page")
+            page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+            page.mouse.down()
+            if attempt % 2 == 0:
+                page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.5 * box["height"], steps=4)
+            drawn = "([before]) => firstTile() && firstTile() !== before"
+            found.append(timed(page, page.mouse.up, drawn, before, since="pointerup"))
+    row("gallery: a brush on or off", found)
+
+
 def looking(browser: Browser, tries: int, url: str) -> None:
-    """A click on one tile after the other, every half second, until its histograms are drawn in the panel beside."""
+    """A click on one tile after the other, every half second, until its strips are drawn in the panel beside."""
     with visited(browser, f"{url}/uncertain") as page:
         wait(page, "() => firstTile() && histograms()")
         found = []
         for attempt in range(1, tries + 1):
-            tile = page.locator(".tile").nth(attempt % 24)
+            tile = page.locator(".tile").nth(attempt % PAGE_SIZES[0])
             tile.hover()
             page.wait_for_timeout(HALF_A_SECOND)
             found.append(answered(page, tile.click, f"() => {ANEW} && histogramsAreNew()", since="pointerup"))
@@ -257,7 +279,7 @@ def lassos(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
             drawn = "([before]) => buttonSays('lasso in') && firstTile() && firstTile() !== before"
             before = page.evaluate("firstTile()")
             found.append(timed(page, page.mouse.up, drawn, before, since="pointerup"))
-            inside.append(int(page.locator(".st-key-chips strong").first.inner_text().replace(",", "")))
+            inside.append(int(page.locator(".st-key-page-head strong").first.inner_text().replace(",", "")))
     row(f"scatter: a lasso around {statistics.median(inside):,.0f} points to the gallery", found)
 
 
@@ -302,9 +324,10 @@ def trusting(browser: Browser, tries: int, url: str) -> None:
     for _ in range(tries + 1):
         start = time.perf_counter()
         with visited(browser, f"{url}/trust") as page:
-            for found, words in ((verdicts, "Its mean confidence is"), (pages, "slice")):
-                wait(page, "([words]) => document.body.innerText.includes(words)", words)
-                found.append(time.perf_counter() - start)
+            wait(page, "() => sentence()")
+            verdicts.append(time.perf_counter() - start)
+            wait(page, "() => document.body.innerText.includes('slice')")
+            pages.append(time.perf_counter() - start)
     row("trust: the verdict, the first time", verdicts[:1])
     row("trust: all of it, the first time", pages[:1])
     row("trust: the verdict, new session", verdicts[1:])
@@ -315,6 +338,7 @@ def exploring(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
     """The acts of an exploration."""
     trusting(browser, tries, url)
     gallery(browser, tries, url, run)
+    brushing(browser, tries, url)
     looking(browser, tries, url)
     stepping(browser, tries, url)
     lassos(browser, tries, url, run)

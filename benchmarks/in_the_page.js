@@ -26,8 +26,9 @@ function inside(selector) {
 
 const firstTile = () => inside(".tile").at(0)?.dataset.example;
 const lastTile = () => inside(".tile").at(-1)?.dataset.example;
-const histograms = () => inside(".panels path").map((path) => path.getAttribute("d")).join();
+const histograms = () => inside(":is(.panels, .strips) path").map((path) => path.getAttribute("d")).join();
 const charts = () => [...document.querySelectorAll(".js-plotly-plot")];
+const sentence = () => [...document.querySelectorAll(".st-key-page-head p")].find((it) => !it.closest("a"))?.textContent;
 const buttonSays = (words) => [...document.querySelectorAll("button")].some((it) => it.textContent.includes(words));
 
 function chartsAreNew([count]) {
@@ -73,6 +74,7 @@ Object.assign(window, {
   firstTile,
   lastTile,
   histograms,
+  sentence,
   buttonSays,
   chartsAreNew,
   histogramsAreNew,

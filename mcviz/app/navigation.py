@@ -23,14 +23,13 @@ from mcviz.app.resources import (
     run_scores,
 )
 from mcviz.app.selection import computed_layouts
-from mcviz.app.state import PageState, address, is_open, note_address, note_link, quote, read_state
+from mcviz.app.state import PRESENT_KEYS, PageState, address, is_open, note_address, note_link, quote, read_state
 from mcviz.app.wording import as_markdown
 from mcviz.errors import CorruptRunError, McvizError
 from mcviz.runs import Run
 from mcviz.runs.folder import cache_folder
 from mcviz.text import one_line
 
-PRESENT_KEYS = "step", "present"  # keys of the address that mean nothing on other pages
 MOST_QUOTED = 4  # parts of an address that were not understood
 
 

@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mcviz.app.failures import refusal
-from mcviz.app.state import session_store
+from mcviz.app.state import rerun_fragments, session_store
 from mcviz.errors import McvizError
 
 NOTICEABLE = 0.5  # seconds
@@ -35,13 +35,19 @@ def progress_bar(things: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def request(work: str, subject: object) -> None:
-    """Ask for work, in a callback; its subject is None to stop it.
+    """Ask for work, in a callback; its subject is None to stop it. All of the page is drawn, outside of fragments.
 
     Args:
         work: the name of its kind, of which a visitor has one at a time.
         subject: what is computed, such as the digest of a run.
     """
     session_store()[work] = subject
+    rerun_fragments()
+
+
+def is_requested(work: str) -> bool:
+    """Return whether a visitor asked for work that is not done yet."""
+    return bool(session_store().get(work))
 
 
 def compute_on_request(
@@ -78,10 +84,10 @@ def compute_on_request(
     try:
         compute()
     except McvizError as error:
-        request(work, None)
+        session_store()[work] = None
         st.error(refusal(error, page), icon=":material/error:")
     else:
-        request(work, None)
+        session_store()[work] = None
         st.rerun()
     return True
 

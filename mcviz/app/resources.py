@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import update_wrapper, wraps
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, TypeVar
 
@@ -174,17 +175,23 @@ class CachedForRun(Generic[P, R]):
     """A function whose results are kept under the keys of the runs that it is given; see `cached_for_run`."""
 
     def __init__(self, function: Callable[P, R], key: RunKey, options: dict[str, Any]) -> None:
+        by_name: Callable[..., R] = function
+
         @st.cache_resource(**options, hash_funcs=HASHED)
         @wraps(function)
-        def computed(*args: Any, **kwargs: Any) -> R:
-            return function(*map(_run_of, args), **{name: _run_of(value) for name, value in kwargs.items()})
+        def computed(**arguments: Any) -> R:
+            return by_name(**{name: _run_of(value) for name, value in arguments.items()})
 
-        self._computed, self._key = computed, key
+        self._computed, self._key, self._parameters = computed, key, tuple(signature(function).parameters)
         update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return the result for these arguments."""
-        return self._computed(*map(self._keyed, args), **{name: self._keyed(value) for name, value in kwargs.items()})
+        """Return the result for these arguments.
+
+        They go by name: Streamlit takes longer to find out the name of one than for all else.
+        """
+        named = dict(zip(self._parameters, args, strict=False)) | kwargs
+        return self._computed(**{name: self._keyed(value) for name, value in named.items()})
 
     def _keyed(self, value: object) -> object:
         return _Keyed(value, self._key(value)) if isinstance(value, Run) else value

@@ -64,6 +64,7 @@ LARGEST_VALUE = 3.4028234663852886e38  # of float32
 LATEST, ADDRESS, ADDRESSES, PAGE, LINKED = "latest-state", "address", "addresses-shown", "page", "links"
 MOST_SHOWN = 200  # addresses, of which a browser may still have an earlier one
 BACK_TO_FIRST_PAGE = {"filters", "order", "page_size", "score"}  # a change of these lists other examples
+PRESENT_KEYS = "step", "present"  # keys of the address that mean nothing on other pages
 KEYS_WITH_OWN_WARNING = {"run", "example"}
 FOREIGN_KEYS = ("embed", "utm_")  # Streamlit's own, and what mail programs add
 
@@ -370,7 +371,7 @@ def sync_from_url(page: str) -> None:
     """Find out what the address is, as the drawing of a page begins.
 
     What the browser says is out of date where it is one that this page had before, unless somebody went back to it. A
-    link was drawn before the latest look at an example, and leads to that.
+    link may have been drawn before the latest change of the page, and leads to the state after it.
     """
     store, from_browser = session_store(), st.query_params.to_dict()
     if store.get(PAGE) == page and not is_history_navigation() and from_browser in store[ADDRESSES]:
@@ -378,8 +379,7 @@ def sync_from_url(page: str) -> None:
             st.query_params.from_dict(address())
         return
     if page in (linked := store.pop(LINKED, {})) and from_browser == linked[page] and not is_history_navigation():
-        others = {key: text for key, text in from_browser.items() if key != "example"}
-        latest = others | {key: text for key, text in address().items() if key == "example"}
+        latest = {key: text for key, text in address().items() if key in from_browser or key not in PRESENT_KEYS}
         if latest != from_browser:
             st.query_params.from_dict(latest)
             from_browser = latest

@@ -10,6 +10,7 @@ const SIDEBAR = ':is([data-testid="stExpandSidebarButton"], [data-testid="stSide
 const PICTURE = "picture-of-example"; // the key of its container
 const WAITING = "mcviz-waiting"; // a class of the main block: the example is another one, and the rest is to come
 const LINKS = ":is(.st-key-bar, .st-key-page-head) a"; // to other pages, which carry the address along
+const PRESENT_KEYS = ["step", "present"]; // keys of the address that only links to the presentation carry
 const BUTTON = '[data-testid="stButton"] button'; // not one that is a part of another widget
 const STALE = "[data-stale=true]"; // a widget that was replaced, until the new one is drawn
 const RETAINED = "[data-retained]"; // and a moment longer, hidden
@@ -54,22 +55,33 @@ function onReconnect(call) {
 }
 
 /* Streamlit leaves an entry in the browser's history for every change of the address. That of a look at another example
-   takes the place of the one before, so that going back leads out of the looks in one step. The links to other pages are
-   not drawn anew then, and follow here. */
+   takes the place of the one before, so that going back leads out of the looks in one step; and so does what the server
+   makes of the address of a link, which was drawn before the latest change of the page. */
 function shortenHistory() {
   const push = (window.mcvizPush ??= history.pushState);
   history.pushState = (state, unused, address) => {
-    const replaces = isNextLook(new URL(location.href), new URL(address ?? "", location.href));
+    const [from, to] = [new URL(location.href), new URL(address ?? "", location.href)];
+    const arrives = from.pathname !== to.pathname;
+    const replaces = isNextLook(from, to) || (window.mcvizArrives && !arrives);
     (replaces ? history.replaceState : push).call(history, state, unused, address);
-    document.querySelectorAll(LINKS).forEach(carryExample);
+    window.mcvizArrives = arrives;
+    carryAddress();
   };
 }
 
-function carryExample(link) {
-  const [to, example] = [new URL(link.href), new URL(location.href).searchParams.get("example")];
-  if (example === null) to.searchParams.delete("example");
-  else to.searchParams.set("example", example);
-  link.href = to;
+/* A page is drawn, whose address is then the one that it has. */
+function endArrival() {
+  if (scriptState() === "notRunning") window.mcvizArrives = false;
+}
+
+/* The links to other pages are not drawn anew with a part of the page, and follow its address here. */
+function carryAddress() {
+  for (const link of document.querySelectorAll(LINKS)) {
+    const [to, query] = [new URL(link.href), new URL(location.href).searchParams];
+    for (const key of PRESENT_KEYS) if (!to.searchParams.has(key)) query.delete(key);
+    to.search = query;
+    link.href = to;
+  }
 }
 
 function isNextLook(from, to) {

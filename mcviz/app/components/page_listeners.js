@@ -80,17 +80,23 @@ function followSidebar() {
   buttons[0]?.focus();
 }
 
+const following = { popstate: carryAddress };
+
 export default function ({ setTriggerValue }) {
   shortenHistory();
   const listening = new AbortController();
-  for (const listeners of [drawing, touching, goingBack(), skipping, menus, sidebar]) {
+  for (const listeners of [drawing, touching, goingBack(), skipping, menus, sidebar, following]) {
     for (const [kind, listener] of Object.entries(listeners)) {
       window.addEventListener(kind, listener, { capture: true, passive: true, signal: listening.signal });
     }
   }
   // A server that was started anew knows nothing of the page, and would pass over the first click on it: it draws the
   // page again before that.
-  const watching = [onReconnect(() => setTriggerValue("reconnected", true)), onNewPage(followSidebar)];
+  const watching = [
+    onReconnect(() => setTriggerValue("reconnected", true)),
+    onNewPage(followSidebar),
+    onNewPage(endArrival),
+  ];
   return () => {
     listening.abort();
     watching.forEach((each) => each.disconnect());

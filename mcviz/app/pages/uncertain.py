@@ -4,13 +4,15 @@ import streamlit as st
 
 from mcviz.app.components.charts import render_empty_selection
 from mcviz.app.components.choosers import chips
+from mcviz.app.failures import show_failures
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import EXPLORE, begin
+from mcviz.app.on_request import is_requested
 from mcviz.app.resources import available, run_scores
 from mcviz.app.runs.again import render_resample_status
-from mcviz.app.selection import LABEL_ERRORS, filter_mask, label_error_words, mistakes, select
-from mcviz.app.state import PageState, choose_name, choose_segment
-from mcviz.app.views import VIEWS
+from mcviz.app.selection import LABEL_ERRORS, Selection, filter_mask, label_error_words, mistakes, select
+from mcviz.app.state import PageState, choose_name, choose_segment, finish_page
+from mcviz.app.views import VIEWS, View
 from mcviz.app.views.actions import render_menus
 from mcviz.app.views.look_panel import (
     page_examples,
@@ -20,6 +22,7 @@ from mcviz.app.views.look_panel import (
     render_marked_bar,
 )
 from mcviz.app.views.rail import render_rail
+from mcviz.app.views.scatter import LAYOUT_WORK
 from mcviz.app.wording import as_markdown, counted, direction, mistakes_sentence
 from mcviz.runs import Run
 
@@ -39,29 +42,20 @@ def describe_selection(run: Run, state: PageState) -> str:
     return f"{ranked} {mistakes_sentence(wrong[selection.examples], 'the first {}')}"
 
 
-run, state = begin(EXPLORE, describe_selection)
-selection = select(run, state)
-render_rail(selection)
-with st.container(key="above-views"):
-    if selection.filters != Filters() or state.flagged:
+def render_notes(selection: Selection) -> None:
+    """Render the filters that are on, what a ranking by label errors means, and a sampling that was started here."""
+    if selection.filters != Filters() or selection.state.flagged:
         chips(selection, with_count=False)
-    if all(getattr(state, name) == value for name, value in LABEL_ERRORS.items()):
-        st.caption(label_error_words(run))
+    if all(getattr(selection.state, name) == value for name, value in LABEL_ERRORS.items()):
+        st.caption(label_error_words(selection.run))
     render_resample_status(selection)
-names = available(VIEWS, run)
-name = choose_name(state.view, names)
-view = VIEWS[name]
-with_gallery = name == "gallery" or bool(view.own_filters)
-beside, panel = st.columns([5, 2], gap="small")
-with beside:
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="views"):
-        labels = {each: VIEWS[each].label for each in names}
-        choose_segment("View", "view", name, labels, label_visibility="collapsed")
-        st.space("stretch")
-        render_menus(selection, with_gallery=with_gallery)
+
+
+def render_view(selection: Selection, view: View) -> None:
+    """Render a view, and the gallery beside it where the view selects."""
     if not view.own_filters:
         view.show(selection)
-    elif not filter_mask(run, selection.filters.without(*view.own_filters)).any():
+    elif not filter_mask(selection.run, selection.filters.without(*view.own_filters)).any():
         render_empty_selection()
     else:
         left, right = st.columns([3, 2], gap="small")
@@ -69,9 +63,42 @@ with beside:
             view.show(selection)
         with right:
             render_gallery(selection)
-    render_marked_bar(selection)
-with panel:
-    render_look_panel(run, paged=name == "gallery")
 
-if with_gallery:
-    prefetch_explanations(run, state, page_examples(selection))
+
+def render_page() -> None:
+    """Render the rail, and all of the page below the bar."""
+    run, state = begin(EXPLORE, describe_selection)
+    selection = select(run, state)
+    render_rail(selection)
+    with st.container(key="above-views"):
+        render_notes(selection)
+    names = available(VIEWS, run)
+    name = choose_name(state.view, names)
+    with_gallery = name == "gallery" or bool(VIEWS[name].own_filters)
+    beside, panel = st.columns([5, 2], gap="small")
+    with beside:
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="views"):
+            labels = {each: VIEWS[each].label for each in names}
+            choose_segment("View", "view", name, labels, label_visibility="collapsed")
+            st.space("stretch")
+            render_menus(selection, with_gallery=with_gallery)
+        render_view(selection, VIEWS[name])
+        render_marked_bar(selection)
+    with panel:
+        render_look_panel(run, paged=name == "gallery")
+    if with_gallery:
+        prefetch_explanations(run, state, page_examples(selection))
+
+
+def render_alone() -> None:
+    """Render the page after a click on it, which changes nothing of the bar."""
+    with show_failures(EXPLORE.title):
+        render_page()
+    finish_page()
+
+
+if is_requested(LAYOUT_WORK):
+    with st.container():  # in the place of the fragment
+        render_page()
+else:
+    st.fragment(render_alone, key="explore")()

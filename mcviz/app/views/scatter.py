@@ -58,6 +58,7 @@ from mcviz.text import one_line
 HOVERED_NUMBER = ".6~g"  # d3's format of a number of the user's own
 
 ERROR = "absolute_error"
+LAYOUT_WORK = "t-sne"  # that a visitor asks for
 
 CELLS = {"counts": "examples", "score": "mean of the score"}
 
@@ -357,12 +358,12 @@ def _compute_tsne_on_request(run: Run) -> None:
         finally:
             bar.empty()
 
-    compute_on_request("t-sne", run.digest, compute, EXPLORE.title)
+    compute_on_request(LAYOUT_WORK, run.digest, compute, EXPLORE.title)
     st.info(
         "This layout is computed once, in a minute or two for 10,000 examples, and kept. Stop it at any time.",
         icon=":material/hourglass:",
     )
-    label, subject = "Compute the t-SNE layout", ("t-sne", run.digest)
+    label, subject = "Compute the t-SNE layout", (LAYOUT_WORK, run.digest)
     st.button(label, type="primary", icon=":material/play_arrow:", on_click=request, args=subject)
 
 
