@@ -37,6 +37,7 @@ ALL_TEXT = """() => {
   const texts = [];
   const visit = (node) => {
     if (node.nodeType === 3 || node.tagName === "text") texts.push(node.textContent);
+    else if (node.tagName === "INPUT") texts.push(node.value);
     else if (!["STYLE", "SCRIPT"].includes(node.tagName)) {
       if (node.shadowRoot) visit(node.shadowRoot);
       node.childNodes.forEach(visit);
