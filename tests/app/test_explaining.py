@@ -90,7 +90,7 @@ def test_a_row_has_a_bar_a_column(live: Path, monkeypatch: pytest.MonkeyPatch, n
     monkeypatch.setenv("MCVIZ_CACHE", str(live))
     app = opened("example", run=name, example="3", closer_look="evidence")
     bars = charts(app)[-1]
-    assert bars["layout"]["xaxis"]["title"]["text"] == unit
+    assert bars["layout"]["xaxis"]["title"]["text"] == f"effect, {unit}"
     assert len(bars["data"][0]["y"]["bdata"] if isinstance(bars["data"][0]["y"], dict) else bars["data"][0]["y"])
     assert "Values are replaced, one after the other, by the median" in words(app)
 

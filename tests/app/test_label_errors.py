@@ -133,11 +133,12 @@ def test_the_words_of_a_list_are_those_of_its_score(open_page: Open, name: str, 
 
 @pytest.mark.parametrize("name", [*LOOKING_AT_LABELS, "margin"])
 def test_one_example_and_the_report_name_the_end_that_they_begin_at(cache: Path, open_page: Open, name: str) -> None:
-    run, (first, last) = mcviz.open_run(cache / "labelled"), ranking_end_labels(SCORES[name])
-    assert f"{last} first" in words(open_page("example", run="labelled", score=name, order=CONFIDENT_FIRST))
+    run = mcviz.open_run(cache / "labelled")
+    assert f"{ranking_end_labels(SCORES[name])[1]} first" in words(
+        open_page("example", run="labelled", score=name, order=CONFIDENT_FIRST)
+    )
     state = PageState(score=name)
-    ends = {f"{first} first": state, f"{last} first": dataclasses.replace(state, order=CONFIDENT_FIRST)}
-    for said, of_state in ends.items():
+    for end, of_state in (("lowest", state), ("highest", dataclasses.replace(state, order=CONFIDENT_FIRST))):
         report = exports.report(select(run, of_state))
-        assert said in report
+        assert f"Ranked by {SCORES[name].inline_label}, {end} first." in report
         assert ("is uncertain about" in report) == (name == "margin")

@@ -23,6 +23,7 @@ from mcviz.app.filters import Lasso
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
 from mcviz.measures import significant
+from mcviz.measures.registry import fixed
 from mcviz.measures.regression import FEWEST_FOR_RMSE
 from tests.app.kinds import EXAMPLES, REGRESSIONS
 from tests.app.opening import opened_page
@@ -295,7 +296,7 @@ def test_errors_are_drawn_against_the_score_of_the_ranking_unless_that_looks_at_
     assert ("looks at the label itself" in words(app)) == (score == "absolute_error")
     ranks = rows[[against, "absolute_error"]].rank()
     correlation = np.corrcoef(ranks.to_numpy().T)[0, 1]
-    assert f"The rank correlation of the two is {correlation:.2f}" in words(app)
+    assert f"The rank correlation of the two is {fixed(correlation, 2)}" in words(app)
 
 
 @pytest.mark.parametrize("name", LABELLED)

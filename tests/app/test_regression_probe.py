@@ -51,7 +51,7 @@ def said(app: AppTest) -> str:
 
 
 def numbers_in(cell: str) -> list[float]:
-    return [float(each.replace(",", "")) for each in cell.replace("\\", "").split(" to ")]
+    return [float(each.replace(",", "")) for each in cell.replace("\\", "").replace("−", "-").split(" to ")]
 
 
 @pytest.mark.parametrize("target", [0, 1])

@@ -20,6 +20,7 @@ from mcviz.app.probe.rows import SLIDERS, slider_range
 from mcviz.app.wording import information
 from mcviz.data import ROW_DISTORTIONS
 from mcviz.runs import Preprocessing
+from mcviz.text import true_minus
 from tests.app.keeping import kept_of
 from tests.app.live_rows import cache_of_rows
 from tests.app.opening import open_popovers
@@ -90,7 +91,7 @@ def test_a_tile_has_the_most_unusual_values(rows_cache: Path, run: str) -> None:
     for tile in data["tiles"]:
         most = np.argsort(-np.abs(z[tile["example"]]), kind="stable")[:4]
         row = content.iloc[tile["example"]]
-        assert [value for _, value in tile["facts"]] == [f"{row.iloc[column]:.4g}" for column in most]
+        assert [value for _, value in tile["facts"]] == [true_minus(f"{row.iloc[column]:.4g}") for column in most]
     assert [name for name, _ in tile["facts"]] == [content.columns[column] for column in most]
 
 
@@ -101,7 +102,7 @@ def test_all_values_are_in_a_table_with_their_percentiles_and_not_among_the_user
     app, content = opened("example", run, example="7"), mcviz.open_run(rows_cache / run).content
     (shown,) = (each.value for each in app.dataframe if "percentile" in each.value)
     assert shown["column"].tolist() == content.columns.tolist()
-    assert shown["value"].tolist() == [f"{value:.6g}" for value in content.iloc[7]]
+    assert shown["value"].tolist() == [true_minus(f"{value:.6g}") for value in content.iloc[7]]
     expected = [percentileofscore(content[name], content[name].iloc[7], "mean") for name in content]
     np.testing.assert_allclose(shown["percentile"], expected)
     facts = [each.value.index.tolist() for each in app.table if each.value.index.name == "column"]

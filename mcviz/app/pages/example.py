@@ -193,7 +193,7 @@ def describe_example(run: Run, state: PageState) -> str:
     text = task_renderer(run).tile_text(run, row.to_dict())
     label = f"; its label is **{as_markdown(text.label)}**" if text.label else ""
     return (
-        f"Example {example:,} is predicted as **{as_markdown(text.prediction)}**{label}. Its {score.inline_label} is "
+        f"Example {example} is predicted as **{as_markdown(text.prediction)}**{label}. Its {score.inline_label} is "
         f"{as_inline_markdown(score.format(row[state.score]))}."
     )
 
