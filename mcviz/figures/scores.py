@@ -233,10 +233,10 @@ def scatter(
         A WebGL scatter chart whose points carry their example's number as `customdata`. Cells carry none.
     """
     figure, names = go.Figure(), escape_labels(group_names)
-    window, in_view = _select_in_view(x, y, window)
+    window, in_view = _select_in_view(x, y, window, axes)
     as_cells, faded = len(in_view) > MOST_DRAWN_POINTS, selected is not None or doubt is not None
     if window and as_cells:
-        _add_group_cells(figure, Cells(x, y, window), groups, names, colours, selected)
+        _add_group_cells(figure, Cells(x, y, window.intersect(Window.fit(x, y))), groups, names, colours, selected)
     else:
         for index, (name, colour) in enumerate(zip(names, colours, strict=True)):
             members = in_view[groups[in_view] == index]
@@ -267,12 +267,19 @@ def _point_size(points: int) -> int:
     return 5 if points > 2000 else 7
 
 
-def _select_in_view(x: np.ndarray, y: np.ndarray, window: Window | None) -> tuple[Window | None, np.ndarray]:
-    """The window, where there are very many points or one was given, and the numbers of the visible points."""
+def _select_in_view(
+    x: np.ndarray, y: np.ndarray, window: Window | None, axes: tuple[str, str] | None
+) -> tuple[Window | None, np.ndarray]:
+    """The window, where there are very many points or one was given, and the numbers of the visible points.
+
+    Both axes of a map have one scale: if its window were cut in one direction, the browser would show more than that in
+    the other, where no points are drawn.
+    """
     if window is None and len(x) <= MOST_DRAWN_POINTS:
         return None, np.arange(len(x))
-    everything = Window.fit(x, y)
-    window = everything if window is None else window.intersect(everything)
+    if window is None or axes:
+        everything = Window.fit(x, y)
+        window = everything if window is None else window.intersect(everything)
     return window, np.flatnonzero(window.contains(x, y))
 
 
@@ -398,7 +405,7 @@ def coloured_map(
     Returns:
         A WebGL scatter chart whose points carry their example's number as `customdata`. Cells carry none.
     """
-    window, in_view = _select_in_view(x, y, window)
+    window, in_view = _select_in_view(x, y, window, axes)
     known = np.isfinite(values)
     (low, high), ends = usual_range(values[known]), value_colours(uncertain_when)
     bar: dict[str, object] = {"title": {"text": title, "side": "right"}, "thickness": 12}
@@ -407,7 +414,7 @@ def coloured_map(
         bar |= {"x": 0, "xanchor": "left", "y": 0, "yanchor": "bottom"}
     colours: dict[str, object] = {"cmin": low, "cmax": high, "colorscale": [*enumerate(ends)], "colorbar": bar}
     if window and len(in_view) > MOST_DRAWN_POINTS:
-        cells = Cells(x, y, window)
+        cells = Cells(x, y, window.intersect(Window.fit(x, y)))
         within = known[cells.members]
         counts = cells.sums(within)
         means = cells.sums(np.where(within, values[cells.members], 0)) / np.maximum(counts, 1)

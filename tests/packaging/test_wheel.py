@@ -167,7 +167,7 @@ def browse(browser: Browser, url: str) -> None:
     charts = page.locator(".js-plotly-plot")
     expect(charts.nth(1).locator(".nsewdrag").first).to_be_visible(timeout=MILLISECONDS_TO_APPEAR)
     assert page.evaluate("document.querySelector('.js-plotly-plot')._fullData.length") > 0
-    expect(page.get_by_role("button", name=re.compile(r"^Example \d+ label "))).to_be_visible(
+    expect(page.get_by_role("button", name=re.compile(r"^Example \d+ label ")).first).to_be_visible(
         timeout=MILLISECONDS_TO_APPEAR
     )
     expect(page.get_by_role("heading", level=1)).to_have_css("font-size", re.compile(r"33\.6"))  # the theme's 2.1rem
