@@ -105,7 +105,7 @@ def _describe_run(paths: dict[str, Path]) -> str:
     facts += [f"imported from {as_markdown(origin.source or 'elsewhere')}"] if origin.kind == "imported" else []
     facts += [
         f"{name} `{setting}`" if isinstance(setting, str) else f"{name} {setting}"
-        for name, setting in run.manifest.settings.items()
+        for name, setting in manifest.settings.items()
     ]
     facts += [f"compared with **{as_markdown(run.other.name)}**"] if isinstance(run, ComparedRun) else []
     labels = "without labels" if run.labels is None else "with labels"

@@ -125,6 +125,11 @@ def with_count(choice: str, examples: int) -> str:
     return f"{choice} ({examples:,})"
 
 
+def describe_scores(scores: Mapping[str, Score]) -> str:
+    """Say what each score means, in Markdown, a paragraph a score."""
+    return "\n\n".join(f"**{score.label}**: {as_markdown(score.meaning)}" for score in scores.values())
+
+
 def ranking_end_labels(score: Score) -> tuple[str, str]:
     """The words for the first examples of a ranking, and for the last ones."""
     if score.needs_labels:

@@ -6,11 +6,26 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browsing import MILLISECONDS_TO_APPEAR, check_log, serving, visited
+import mcviz
+from mcviz import Run
+from mcviz.measures import most_uncertain_first
+from tests.browsing import MILLISECONDS_TO_APPEAR, ROOT, check_log, serving, visited
 
 expect.set_options(timeout=MILLISECONDS_TO_APPEAR)
 # Nothing scrolls sideways.
 FITS = "() => { const m = document.querySelector('[data-testid=stMain]'); return m.scrollWidth <= m.clientWidth; }"
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    """A run that comes with mcviz."""
+    return mcviz.open_run(ROOT / "cache" / "mnist-cnn")
+
+
+@pytest.fixture(scope="session")
+def ranked(run: Run) -> list[int]:
+    """Its examples, the least confident first."""
+    return most_uncertain_first("max_probability", run.scores()["max_probability"].to_numpy()).tolist()
 
 
 @pytest.fixture(scope="session")

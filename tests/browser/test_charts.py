@@ -23,7 +23,7 @@ from mcviz.app.views.look_panel import MOST_PICTURES
 from mcviz.measures import most_uncertain_first
 from mcviz.measures.similarity import principal_components
 from tests.browser.conftest import matching, said_to_match, settle
-from tests.browsing import ROOT, drag, serving, visited
+from tests.browsing import drag, serving, visited
 from tests.cases import one_in
 from tests.polygons import surrounded_by_a_loop
 
@@ -33,11 +33,6 @@ PLACES = """chart => chart._fullData.filter(trace => trace.customdata).flatMap(t
         x: chart._fullLayout.xaxis._offset + chart._fullLayout.xaxis.d2p(trace.x[i]),
         y: chart._fullLayout.yaxis._offset + chart._fullLayout.yaxis.d2p(trace.y[i]),
     })))"""
-
-
-@pytest.fixture(scope="module")
-def run() -> Run:
-    return mcviz.open_run(ROOT / "cache" / "mnist-cnn")
 
 
 def chart(page: Page) -> Locator:

@@ -7,23 +7,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-import mcviz
 from mcviz import Run
-from mcviz.measures import most_uncertain_first
 from tests.browser.conftest import came_ahead, matching, settle
-from tests.browsing import ROOT, HeldLine
+from tests.browsing import HeldLine
 
 WINDOW = {"width": 1440, "height": 900}
-
-
-@pytest.fixture(scope="module")
-def run() -> Run:
-    return mcviz.open_run(ROOT / "cache" / "mnist-cnn")
-
-
-@pytest.fixture(scope="module")
-def ranked(run: Run) -> list[int]:
-    return most_uncertain_first("max_probability", run.scores()["max_probability"].to_numpy()).tolist()
 
 
 def opened(page: Page, **query: str) -> None:

@@ -8,34 +8,21 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pandas as pd
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
-import mcviz
 from mcviz import Run
 from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
-from mcviz.measures import most_uncertain_first
 from tests.browser.conftest import go_to, said_to_match, settle
 from tests.browser.test_exploration import first_examples, tiles
 from tests.browser.test_looking import words_of
-from tests.browsing import ROOT, drag, visited
+from tests.browsing import drag, visited
 
 SECONDS = 30  # of a walk, on a machine that tests share; by itself it takes a tenth of that
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 COUNTING = """addEventListener(
   "pointerdown", () => { sessionStorage.presses = 1 + Number(sessionStorage.presses ?? 0); }, {capture: true})"""
 PRESSES = "Number(sessionStorage.presses ?? 0)"
-
-
-@pytest.fixture(scope="module")
-def run() -> Run:
-    return mcviz.open_run(ROOT / "cache" / "mnist-cnn")
-
-
-@pytest.fixture(scope="module")
-def ranked(run: Run) -> list[int]:
-    return most_uncertain_first("max_probability", run.scores()["max_probability"].to_numpy()).tolist()
 
 
 @contextmanager

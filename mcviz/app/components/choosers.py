@@ -10,7 +10,7 @@ from mcviz.app.state import (
     state_widget_args,
     update_state,
 )
-from mcviz.app.wording import as_markdown
+from mcviz.app.wording import as_markdown, describe_scores
 from mcviz.runs import Run
 
 
@@ -21,7 +21,7 @@ def score_chooser(label: str, run: Run, state: PageState) -> None:
         label,
         list(scores),
         format_func=lambda name: scores[name].label,
-        help="\n\n".join(f"**{score.label}**: {as_markdown(score.meaning)}" for score in scores.values()),
+        help=describe_scores(scores),
         width=290,
         **state_widget_args("score", state.score),
     )

@@ -37,7 +37,7 @@ from mcviz.app.state import (
 )
 from mcviz.app.tasks import task_renderer
 from mcviz.app.views.brushes import render_brushes
-from mcviz.app.wording import as_markdown, counted, direction, with_count
+from mcviz.app.wording import as_markdown, counted, describe_scores, direction, with_count
 from mcviz.errors import McvizError
 from mcviz.permission import may_write
 from mcviz.runs import Run
@@ -104,7 +104,7 @@ def _render_ranking(run: Run, state: PageState) -> None:
         "Rank by",
         list(labels),
         format_func=labels.__getitem__,
-        help="\n\n".join(f"**{score.label}**: {as_markdown(score.meaning)}" for score in scores.values()),
+        help=describe_scores(scores),
         **state_widget_args("ranking", (state.score, state.order), choose),
     )
     st.caption(as_markdown(scores[state.score].meaning))
