@@ -11,19 +11,21 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.base import REVIEWED_SHARE
+from mcviz.analysis.base import REVIEWED_SHARE, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
-from mcviz.app.components.charts import Explanation, cards, chart, headed_chart
+from mcviz.app.components.charts import Explanation, cards, chart, heading
 from mcviz.app.filters import Filters
 from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
 from mcviz.app.probe.parts import SliderSeries, SweepInputs, as_batch, predict
-from mcviz.app.resources import Need, cached_for_run, has, missing, numbers_key, table
+from mcviz.app.resources import Need, cached_for_run, has, missing, numbers_key, ranking, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
-from mcviz.app.wording import as_markdown, as_sentence, counted, ways_to_predict
+from mcviz.app.wording import MOST_FIRST, as_inline_markdown, as_markdown, as_sentence, counted, ways_to_predict
 from mcviz.measures import percent
 from mcviz.measures.intervals import finds_more_than_chance
 from mcviz.runs import Run
+
+QUALITY_HEIGHT = 290  # pixels, of a chart beside examples
 
 Step = tuple[str, Callable[[], None]]  # a sentence, and what renders the step
 
@@ -209,7 +211,6 @@ class PassQuality:
         one_pass: of one pass, on average.
         ensembles: (T,) of the mean of the first 1, 2, … passes.
         beaten: the share of the passes that the ensemble of all beats.
-        tolerance: how far ensembles may be from the last one to count as good as it.
     """
 
     deterministic: float | None
@@ -217,13 +218,6 @@ class PassQuality:
     one_pass: float
     ensembles: np.ndarray
     beaten: float
-    tolerance: float
-
-    @property
-    def enough(self) -> int:
-        """The number of passes from which on ensembles stay as good as the last one."""
-        away = np.flatnonzero(np.abs(self.ensembles - self.ensembles[-1]) > self.tolerance)
-        return int(away[-1]) + 2 if len(away) else 1
 
 
 class SweepFindings(Protocol):
@@ -257,9 +251,10 @@ class TaskRenderer(ABC):
         marks_mistakes: whether a prediction is either right or wrong, and a wrong one is marked in lists.
         group_column: the column of a run's table whose mean says how good the predictions of a group of examples are.
         group_label: what that mean is called.
-        disagreement_verb: what passes do that are not the same, as a verb.
         beats: a sentence on what the ensemble beats, with a place for the passes.
-        tolerance_label: `PassQuality.tolerance`, such as "1%".
+        mistake: what a prediction is that a person would rather look at.
+        only_mistake: the same, where there is one.
+        least_sure: the beginning of the ranking, as words that follow "the 200".
         sweep_subject: what a sweep over many inputs shows of their predictions, as the end of a sentence.
         worst_heading: what the most prominent input of a sweep is.
         no_worst: a sentence for where there is none.
@@ -272,9 +267,10 @@ class TaskRenderer(ABC):
     marks_mistakes = False
     group_column: str
     group_label: str
-    disagreement_verb: str
     beats: str
-    tolerance_label: str
+    mistake: str
+    only_mistake: str
+    least_sure: str
     sweep_subject: str
     worst_heading: str
     no_worst: str
@@ -296,66 +292,85 @@ class TaskRenderer(ABC):
             one_pass=run.task.quality_of_single_pass(single),
             ensembles=ensembles,
             beaten=float(worse.mean()),
-            tolerance=self.tolerance(float(ensembles[-1])),
         )
-
-    @abstractmethod
-    def tolerance(self, ensemble: float) -> float:
-        """Return how far an ensemble may be from the last one, of this quality, to count as good as it."""
 
     @abstractmethod
     def format_quality(self, value: float, unit: str) -> str:
         """Format a number of `PassQuality`, in the unit of the run."""
 
-    def render_overview(self, run: Run) -> None:
+    def describe_run(self, run: Run) -> str:
+        """Say how good the ensemble is, and how many of its mistakes are among the most uncertain examples."""
+        examples = counted(len(run), run.kind.name if run.kind.plural else "example")
+        if not has(run, "labels"):
+            return f"{examples} without labels; {self.describe_disagreement(run)}."
+        assert run.manifest.quality is not None
+        quality = as_inline_markdown(run.task.format_quality(run.manifest.quality, run.manifest.unit))
+        found = self._describe_found(mistakes_in_order(run, ranking(run, run.first_score)))
+        return f"{examples}, **{self.describe_quality(quality)}**{found}."
+
+    def _describe_found(self, wrong: np.ndarray) -> str:
+        """Say how many mistakes, of these in the order of the ranking, are among its first: the end of a sentence."""
+        count, first = int(wrong.sum()), min(MOST_FIRST, len(wrong) // 5)
+        if not self.marks_mistakes and not first:
+            return ""
+        if count in (0, len(wrong)):
+            return "; every prediction is wrong" if count else "; no prediction is wrong"
+        if not first:
+            return f"; {counted(count, self.mistake)}"
+        early, where = int(wrong[:first].sum()), f"among the {first:,} {self.least_sure}"
+        if count == 1:
+            return f"; {self.only_mistake} is {'' if early else 'not '}{where}"
+        some = f"{early:,}" if early else "none"
+        return f"; {some} of the {counted(count, self.mistake)} {'are' if early > 1 else 'is'} {where}"
+
+    @abstractmethod
+    def describe_quality(self, quality: str) -> str:
+        """Say in a few words how good the ensemble is, of its quality as a text."""
+
+    @abstractmethod
+    def describe_disagreement(self, run: Run) -> str:
+        """Say how far the passes differ, as a part of a sentence in Markdown."""
+
+    def render_quality(self, run: Run) -> None:
         """Render how good the passes are, alone and together, of a run with labels."""
-        quality, name = self.pass_quality(run), f"{run.task.quality_name[:1].upper()}{run.task.quality_name[1:]}"
+        quality = self.pass_quality(run)
         assert quality is not None
+        name, spoken = f"{run.task.quality_name[:1].upper()}{run.task.quality_name[1:]}", self._describe_beaten(quality)
+        unit = f" in {as_markdown(run.manifest.unit)}" if run.manifest.unit else ""
+        heading("Each pass, and all of them together", f"{name}{unit}. {spoken}")
         self._render_cards(run, quality)
-        against_ensemble, by_size = _quality_figures(run)
-        left, right = st.columns(2, gap="large")
-        with left:
-            headed_chart(f"{name} versus ensemble", against_ensemble, "single-passes", self._describe_beaten(quality))
-        with right:
-            spoken = f"{name} of the mean of the first 1, 2, … passes."
-            if quality.enough < len(quality.passes):
-                spoken += (
-                    f" From {counted(quality.enough, 'pass')} on it stays within {self.tolerance_label} of the end."
-                )
-            elif quality.enough > 1:
-                spoken += f" It still changes by more than {self.tolerance_label} with the last pass."
-            headed_chart("How many passes it takes", by_size, "ensemble-size", spoken)
+        chart(_quality_figure(run), "single-passes", spoken)
+
+    @abstractmethod
+    def render_passes(self, run: Run, state: PageState) -> None:
+        """Render from how many passes on more change nothing that matters, of a run with labels."""
+
+    def render_measures(self, run: Run) -> None:  # noqa: B027
+        """Render how good the predictions are by other measures, of a run with labels."""
 
     def quality_rows(self, run: Run) -> dict[str, str]:
         """Return how good the model is, as texts by what each is called; empty without labels."""
         quality = self.pass_quality(run)
         if quality is None:
             return {}
-        deterministic, *others = ways_to_predict(run.manifest)
+        deterministic, one_pass, ensemble = ways_to_predict(run.manifest)
         off = "" if run.manifest.origin.kind == "imported" else " (dropout off)"
         values = quality.deterministic, quality.one_pass, quality.ensembles[-1]
-        rows = zip((deterministic + off, *others), values, strict=True)
+        rows = zip((deterministic + off, f"{one_pass}, on average", ensemble), values, strict=True)
         return {name: self.format_quality(value, run.manifest.unit) for name, value in rows if value is not None}
 
     def _render_cards(self, run: Run, quality: PassQuality) -> None:
-        unit, passes = as_markdown(run.manifest.unit), quality.passes
-        off, on = ("", "") if run.manifest.origin.kind == "imported" else ("Dropout off: ", "Dropout on: ")
-        least, most = self.format_quality(passes.min(), unit), self.format_quality(passes.max(), unit)
-        ends = f"{most} in every pass" if least == most else f"{self.format_quality(passes.min(), '')} to {most}"
-        mean = f"The mean of {counted(len(passes), 'pass')}. How far they {self.disagreement_verb} is the uncertainty."
-        values = (
-            (quality.deterministic, as_sentence(f"{off}one prediction, no uncertainty")),
-            (quality.one_pass, as_sentence(f"{on}{ends}")),
-            (quality.ensembles[-1], mean),
+        deterministic, one_pass, ensemble = ways_to_predict(run.manifest)
+        passes = quality.passes
+        off = "" if run.manifest.origin.kind == "imported" else "Dropout off: "
+        least, most = self.format_quality(passes.min(), ""), self.format_quality(passes.max(), "")
+        ends = "the same in each" if least == most else f"from {least} to {most}"
+        figures = (
+            (deterministic, quality.deterministic, as_sentence(f"{off}one prediction, no uncertainty")),
+            (one_pass, quality.one_pass, f"On average, {ends}."),
+            (ensemble, quality.ensembles[-1], f"The mean of {counted(len(passes), 'pass')}."),
         )
-        named = zip(ways_to_predict(run.manifest), values, strict=True)
-        cards(
-            [
-                (f"{label}: {run.task.quality_name}", self.format_quality(value, unit), meaning)
-                for label, (value, meaning) in named
-                if value is not None
-            ]
-        )
+        cards([(way, self.format_quality(value, ""), text) for way, value, text in figures if value is not None])
 
     def _describe_beaten(self, quality: PassQuality) -> str:
         """Say how many of the passes the ensemble beats."""
@@ -493,6 +508,21 @@ class TaskRenderer(ABC):
         return selection.table.rename_axis("example").reset_index()
 
 
+def enough_passes_sentence(enough: int, passes: int, figures_move: str, steps: str) -> str:
+    """Say from how many passes on more change nothing that matters, in Markdown.
+
+    Args:
+        enough: that number, or all passes where there is none.
+        passes: all of them.
+        figures_move: what is looked at, with its verb.
+        steps: by how much it may move.
+    """
+    if enough < passes:
+        are = "is" if enough == 1 else "are"
+        return f"**{counted(enough, 'pass')} {are} enough**: with more, {figures_move} by less than {steps}."
+    return f"**{counted(passes, 'pass')} may be too few**: up to the last one, {figures_move} by more than {steps}."
+
+
 @cached_for_run(numbers_key, max_entries=8)
-def _quality_figures(run: Run) -> list[go.Figure]:
-    return [plot.accuracy(run), plot.ensemble_size(run)]
+def _quality_figure(run: Run) -> go.Figure:
+    return plot.accuracy(run).update_layout(height=QUALITY_HEIGHT)

@@ -1,6 +1,7 @@
 """Show classification on pages: classes, probabilities and votes."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.base import LEAST_LABELLED, mistakes_in_order
+from mcviz.analysis.base import LEAST_LABELLED, convergence_score, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.pairing import class_order
+from mcviz.analysis.trust import Convergence, compute_convergence
 from mcviz.app.components.charts import (
     Explanation,
     chart,
@@ -23,10 +25,12 @@ from mcviz.app.components.charts import (
 )
 from mcviz.app.filters import Filters, two_classes
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
+from mcviz.app.navigation import OVERVIEW
+from mcviz.app.on_request import compute_on_request, progress_bar, request
 from mcviz.app.probe.parts import SliderSeries
 from mcviz.app.resources import class_names, has, missing, ranking, table
 from mcviz.app.selection import Selection
-from mcviz.app.state import PageState, state_widget_args
+from mcviz.app.state import PageState, session_store, state_widget_args
 from mcviz.app.tasks.base import (
     CloserLook,
     Evidence,
@@ -36,6 +40,7 @@ from mcviz.app.tasks.base import (
     SweepFindings,
     TaskRenderer,
     TileText,
+    enough_passes_sentence,
     review_step,
     side_by_side,
 )
@@ -61,12 +66,15 @@ from mcviz.figures import (
 )
 from mcviz.figures import two_classes as two_classes_figure
 from mcviz.figures.sweeps import SWEEP_SCORES, predictions_along
-from mcviz.measures import PassSummary, percent, scores, summarise
+from mcviz.measures import SCORES, PassSummary, percent, scores, summarise
 from mcviz.measures.intervals import Interval
 from mcviz.measures.registry import fixed
-from mcviz.runs import Run
+from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.text import one_line
 
+PASSES = "passes"  # the section of Overview
+CONVERGENCE = "convergence"  # work, of which the subject is the run and the score
+CONVERGENCE_HEIGHT = 440  # pixels, of four figures one below the other
 CONFIDENT = 0.7  # a probability from which on a prediction sounds confident
 
 
@@ -167,9 +175,9 @@ class ClassificationRenderer(TaskRenderer):
     fits_detector = True
     marks_mistakes = True
     group_column = group_label = "correct"
-    disagreement_verb = "disagree"
     beats = "The ensemble beats {}."
-    tolerance_label = "0.05 percentage points"
+    mistake, only_mistake = "mistake", "the only mistake"
+    least_sure = "that it is least confident of"
     sweep_subject = "which classes are predicted, how confidently"
     worst_heading = "Most confident wrong prediction"
     no_worst = "There is none: every prediction is correct."
@@ -178,11 +186,33 @@ class ClassificationRenderer(TaskRenderer):
 
     # The whole run
 
-    def tolerance(self, ensemble: float) -> float:
-        return 0.0005
-
     def format_quality(self, value: float, unit: str) -> str:
         return f"{fixed(100 * value, 2)}%"
+
+    def describe_quality(self, quality: str) -> str:
+        return f"{quality} right"
+
+    def describe_disagreement(self, run: Run) -> str:
+        disagree = int((table(run)["variation_ratio"] > 0).sum())
+        return f"the passes disagree on **{disagree:,}** of them"
+
+    def render_passes(self, run: Run, state: PageState) -> None:
+        """Render how the figures and the ranking change as passes are added, once that is computed."""
+        score = convergence_score(state.score)
+        convergence = load_convergence(run, score)
+        if convergence is None:
+            _offer_convergence(run, score, now=state.section == PASSES)
+            return
+        steps = "0.05 percentage points of accuracy, 0.001 nats of NLL and 0.1 percentage points of ECE"
+        sentences = [enough_passes_sentence(convergence.enough, run.passes, "the figures move", steps)]
+        if run.passes > 1 and len(run) > plot.TOP_UNCERTAIN:
+            sentences.append(
+                f"Two halves of all passes share {percent(float(convergence.shared_top[-1]), 0)} of the "
+                f"{plot.TOP_UNCERTAIN} most uncertain examples by {SCORES[score].inline_label}."
+            )
+        st.markdown(" ".join(sentences))
+        figure = plot.convergence(run, score, convergence).update_layout(height=CONVERGENCE_HEIGHT)
+        chart(figure, "by-passes", f"Accuracy, NLL and ECE by number of passes. {' '.join(sentences)}")
 
     # Lists and filters
 
@@ -381,6 +411,50 @@ class ClassificationRenderer(TaskRenderer):
             rows = rows.rename(columns={name: f"user_{name}"})
             rows.insert(index, name, rows[column].map(names))
         return rows
+
+
+def load_convergence(run: Run, score: str) -> Convergence | None:
+    """Load what more passes change; None where it was not computed yet."""
+    found, key, derived = _convergences(), (run.digest, score), _derived_convergence(score)
+    if key not in found and (stored := load_derived(run.path, run.digest, derived)) is not None:
+        lengths = {len(stored[name]) for name in derived.dtypes}
+        if len(lengths) == 1 and stored["sizes"][-1:] == run.passes:
+            found[key] = Convergence(**{**stored, "sizes": stored["sizes"].astype(np.int64)})
+    return found.get(key)
+
+
+def _offer_convergence(run: Run, score: str, *, now: bool) -> None:
+    """Render a button that computes what more passes change, for which all of them are read, and keeps it."""
+    subject = run.digest, score
+
+    def compute() -> None:
+        with progress_bar("groups of examples read") as progress:
+            convergence = _convergences()[subject] = compute_convergence(run, score, progress)
+        derived = _derived_convergence(score)
+        save_derived(run.path, run.digest, derived, {name: getattr(convergence, name) for name in derived.dtypes})
+
+    if now:  # unless it was stopped
+        session_store().setdefault(CONVERGENCE, subject)
+    if not compute_on_request(CONVERGENCE, subject, compute, OVERVIEW.title):
+        st.caption("All passes are read for it, and the result is kept.")
+        st.button(
+            "Compute",
+            icon=":material/play_arrow:",
+            key="compute-convergence",
+            on_click=request,
+            args=(CONVERGENCE, subject),
+        )
+
+
+def _derived_convergence(score: str) -> Derived:
+    names = [field.name for field in fields(Convergence)]
+    return Derived(f"convergence-{score.replace('_', '-')}", 1, dict.fromkeys(names, "float64"))
+
+
+@st.cache_resource(show_spinner=False)
+def _convergences() -> dict[tuple[str, str], Convergence]:
+    """Return what more passes change, by the run's digest and the score, shared by all sessions."""
+    return {}
 
 
 def _label(context: ExampleContext) -> int | None:

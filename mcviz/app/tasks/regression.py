@@ -38,10 +38,11 @@ from mcviz.app.tasks.base import (
     SweepFindings,
     TaskRenderer,
     TileText,
+    enough_passes_sentence,
     review_step,
     side_by_side,
 )
-from mcviz.app.wording import all_as_markdown, as_markdown, counted
+from mcviz.app.wording import all_as_markdown, as_inline_markdown, as_markdown, counted
 from mcviz.errors import McvizError
 from mcviz.figures import (
     Curve,
@@ -65,6 +66,7 @@ NAMED_TARGETS = 3  # of an example, where there is room for a line
 
 DOUBT = "predictive_std"  # which every run has: what the passes add, whether variances are predicted or not
 
+ENOUGH = 0.01  # of the RMSE: what more passes change of it does not matter
 SMALL_CHART_HEIGHT = 260  # pixels, of a chart among others
 
 
@@ -294,9 +296,9 @@ class RegressionRenderer(TaskRenderer):
 
     ood_score = DOUBT
     group_column, group_label = "absolute_error", "mean absolute error"
-    disagreement_verb = "differ"
     beats = "The error of the ensemble is lower than that of {}."
-    tolerance_label = "1%"
+    mistake, only_mistake = "largest error", "the largest error"
+    least_sure = "that it is most uncertain of"
     sweep_subject = "what is predicted, how far the passes differ"
     worst_heading = "Where the passes differ the most"
     no_worst = "Nowhere: all passes predict the same."
@@ -305,14 +307,31 @@ class RegressionRenderer(TaskRenderer):
 
     # The whole run
 
-    def tolerance(self, ensemble: float) -> float:
-        return 0.01 * ensemble
-
     def format_quality(self, value: float, unit: str) -> str:
         return format_with_unit(value, unit)
 
-    def render_overview(self, run: Run) -> None:
-        super().render_overview(run)
+    def describe_quality(self, quality: str) -> str:
+        return f"off by {quality} (RMSE)"
+
+    def describe_disagreement(self, run: Run) -> str:
+        stds, unit = table(run)[DOUBT], run.manifest.unit
+        middle, most = (
+            as_inline_markdown(format_with_unit(float(f"{std:.3g}"), unit)) for std in (stds.median(), stds.max())
+        )
+        return f"the predictive std is **{middle}** at the median and {most} at most"
+
+    def render_passes(self, run: Run, state: PageState) -> None:
+        """Render how the error of the mean changes as passes are added."""
+        quality = self.pass_quality(run)
+        assert quality is not None
+        last = float(quality.ensembles[-1])
+        moving = np.flatnonzero(np.abs(quality.ensembles - last) > ENOUGH * last)
+        enough = int(moving[-1]) + 2 if len(moving) else 1
+        spoken = enough_passes_sentence(enough, run.passes, "the RMSE moves", f"{ENOUGH:.0%}")
+        st.markdown(spoken)
+        chart(plot.ensemble_size(run), "by-passes", f"RMSE by number of passes. {spoken}")
+
+    def render_measures(self, run: Run) -> None:
         st.header("How wrong it is, by other measures", anchor=False)
         if len(run) < LEAST_LABELLED:
             st.caption("One example is too few to tell how wrong the model is.")
