@@ -95,9 +95,14 @@ MOVED_DETAILS: dict[str, tuple[Page, dict[str, Any]]] = {  # that links to Trust
 }
 
 
+def current_page() -> Page:
+    """Return the page that is open."""
+    return next(page for page in PAGES if is_open(page.title))
+
+
 def open_entry() -> str:
     """Return the title of the page whose entry in the bar is marked; "" for none."""
-    page = next(page for page in PAGES if is_open(page.title))
+    page = current_page()
     return page.title if page.entry is None else page.entry
 
 

@@ -303,25 +303,25 @@ def test_errors_are_drawn_against_the_score_of_the_ranking_unless_that_looks_at_
 def test_the_story_counts_the_largest_errors_among_the_most_uncertain(
     cache: Path, open_page: Callable[..., AppTest], name: str
 ) -> None:
-    rows = mcviz.open_run(cache / name).table()
-    sentence = open_page("story", name, step="3").header[0].value
+    rows, app = mcviz.open_run(cache / name).table(), open_page("story", name, step="3")
+    sentence = f"{app.header[0].value} {words(app)}"
     if name == "regression-without-errors":
-        assert "makes no error on its 40 examples" in sentence
+        assert "makes no error here: there is none to find." in sentence
         return
     doubt = "total_std" if "total_std" in rows else "predictive_std"
     count = max(1, len(rows) // 20)
     doubtful, wrong = (set(rows[column].nlargest(count).index) for column in (doubt, "absolute_error"))
-    assert f"**{len(doubtful & wrong)}** of the {count} largest error" in sentence
+    assert f"**{len(doubtful & wrong)}** of {count} largest error" in sentence
     chance = stats.hypergeom.sf(len(doubtful & wrong) - 1, len(rows), count, count)
-    assert ("is useful" in sentence) == (chance <= 0.05)
+    assert ("uncertainty is useful" in sentence) == (chance <= 0.05)
 
 
 def test_no_gain_is_made_of_the_error_of_the_mean_since_any_mean_has_it(
     cache: Path, open_page: Callable[..., AppTest]
 ) -> None:
     run = mcviz.open_run(cache / "regression-of-rows")
-    sentence = open_page("story", run.name, step="4").header[0].value
-    assert "whatever the model" in sentence
+    sentence = words(open_page("story", run.name, step="4"))
+    assert "Whatever the model" in sentence
     together, alone = run.ensemble_rmse[-1], np.sqrt(np.square(run.pass_rmse).mean())
     for rmse in (together, alone, run.deterministic_rmse):
         assert f"**{significant(rmse)}" in sentence.replace("\\", "")

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,7 +27,22 @@ from mcviz.runs import Run
 
 QUALITY_HEIGHT = 290  # pixels, of a chart beside examples
 
-Step = tuple[str, Callable[[], None]]  # a sentence, and what renders the step
+HEADLINE_NAME = 2  # words of a name in a headline
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a story.
+
+    Attributes:
+        headline: its sentence in Markdown, of at most twelve words.
+        render: renders what is seen.
+        more: what else is said, in Markdown.
+    """
+
+    headline: str
+    render: Callable[[], None]
+    more: str = ""
 
 
 class Story(ABC):
@@ -74,9 +89,9 @@ class Story(ABC):
             renderer.render_input(run, given.content, given.name)
 
         if not has(run, "model"):
-            return f"This is noise: {self.no_answer} {missing(run, 'model')}", draw
-        sentence, passes = self.noise_prediction(run, predict(run, as_batch(given.content))[:, 0])
-        return sentence, side_by_side(draw, passes)
+            return Step(f"This is noise: {self.no_answer}", draw, missing(run, "model"))
+        step = self.noise_prediction(run, predict(run, as_batch(given.content))[:, 0])
+        return replace(step, render=side_by_side(draw, step.render))
 
 
 def side_by_side(example: Callable[[], None], passes: Callable[[], None]) -> Callable[[], None]:
@@ -92,9 +107,19 @@ def side_by_side(example: Callable[[], None], passes: Callable[[], None]) -> Cal
     return draw
 
 
-def review_step(
-    run: Run, score: str, order: np.ndarray, mistakes: np.ndarray, noun: str, which: str, by: str = ""
-) -> Step:
+def render_large(words: str) -> None:
+    """Render a few words, in Markdown, as large as what stands beside them."""
+    with st.container(key="story-large"):
+        st.markdown(words)
+
+
+def headline_name(name: str) -> str:
+    """Return the beginning of a name in Markdown, for a headline."""
+    words = name.split()
+    return as_markdown(" ".join(words[:HEADLINE_NAME]) + ("…" if len(words) > HEADLINE_NAME else ""))
+
+
+def review_step(run: Run, score: str, order: np.ndarray, mistakes: np.ndarray, noun: str, by: str = "") -> Step:
     """Return the step on whether a look at the most uncertain examples finds more mistakes than chance does.
 
     Args:
@@ -103,29 +128,29 @@ def review_step(
         order: (N,) integers, the examples, the most uncertain first.
         mistakes: (N,) bool in that order.
         noun: what a mistake is called.
-        which: all of them, as "70 mistakes".
         by: the uncertainty, as words that follow the examples.
     """
 
     def first() -> None:
         render_example(run, int(order[0]), EXAMPLE_WIDTH)
 
+    examples, kind = counted(len(order), "example"), noun.split()[-1]
     if not mistakes.any():
-        sentence = (
-            f"The model makes no {noun.split()[-1]} on its {counted(len(order), 'example')}, so there is none to find. "
-            "This is the most uncertain one."
-        )
-        return sentence, first
+        more = f"This is the most uncertain one of {examples}."
+        return Step(f"The model makes no {kind} here: there is none to find.", first, more)
     inspected = max(1, int(REVIEWED_SHARE * len(mistakes)))
-    reviewed = f"the **{percent(inspected / len(mistakes), 0)}** most uncertain examples{by}"
-    of_them = f"**{mistakes[:inspected].sum():,}** of {which}"
+    share, found = percent(inspected / len(mistakes), 0), f"{mistakes[:inspected].sum():,}"
+    of_all = counted(int(mistakes.sum()), noun)
+    reviewed = f"The {share} most uncertain are **{inspected:,}** of {examples}{by}"
     if finds_more_than_chance(mistakes, inspected):
-        sentence = f"The uncertainty is useful: review {reviewed}, and you find {of_them}."
+        headline = f"Review the **{share}** most uncertain and find **{found}** of {of_all}."
+        more = f"The uncertainty is useful. {reviewed}; as many at random would hold fewer {kind}s."
     else:
-        sentence = f"The uncertainty is not shown to be useful here: {reviewed} hold {of_them}, which may be chance."
+        headline = f"The most uncertain are not shown to hold more {kind}s."
+        more = f"{reviewed}, and hold **{found}** of {of_all}, which may be chance."
     if len(mistakes) * REVIEWED_SHARE < 1:  # too few examples for a curve
-        return sentence, first
-    return sentence, lambda: chart(plot.ranking(run, score), "found", sentence)
+        return Step(headline, first, more)
+    return Step(headline, lambda: chart(plot.ranking(run, score), "found", headline), more)
 
 
 @dataclass(frozen=True)

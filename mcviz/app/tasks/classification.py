@@ -41,6 +41,7 @@ from mcviz.app.tasks.base import (
     TaskRenderer,
     TileText,
     enough_passes_sentence,
+    headline_name,
     review_step,
     side_by_side,
 )
@@ -51,7 +52,6 @@ from mcviz.app.wording import (
     as_sentence,
     confidence,
     correctness_sentence,
-    counted,
     doubt_sentences,
     prediction_sentence,
     votes,
@@ -92,10 +92,16 @@ class ClassificationStory(Story):
         prediction = int(probs.argmax())
         probability = float(probs[prediction])
         number = "a confident number" if probability >= CONFIDENT else "a number"
-        name = as_markdown(run.class_names[prediction])
-        return (
-            f"A classifier gives {number}: this is **{name}**, with **{percent(probability)}**.",
-            lambda: render_example(run, example, EXAMPLE_WIDTH),
+        bars = plot.passes(run, probs[None]).update_traces(error_x_visible=False, error_y_visible=False)
+        spoken = f"Bar chart of the classes: {percent(probability)} for {run.class_names[prediction]}."
+        return Step(
+            f"A classifier gives {number}: **{headline_name(run.class_names[prediction])}**, "
+            f"with **{percent(probability)}**.",
+            side_by_side(
+                lambda: render_example(run, example, EXAMPLE_WIDTH),
+                lambda: chart(bars.update_traces(hovertemplate=None), "classifier", spoken),
+            ),
+            "How far it can be trusted, it does not say.",
         )
 
     def all_passes(self, run: Run) -> Step:
@@ -113,39 +119,38 @@ class ClassificationStory(Story):
         each_time = f"{summary.passes} times over" if imported else "each time with other units dropped"
         again = f"predict it again, {each_time}, and **{votes(summary, all_as_markdown(names))}**"
         if summary.votes[prediction] == summary.passes:
-            return f"{number} Now {again}: the passes agree on every example of this run.", draw
-        return f"{number} But {again}.", draw
+            more = f"{number} Now {again}: the passes agree on every example of this run."
+            return Step("Predict it again, and the answer stays the same.", draw, more)
+        return Step("Predict it again, and the answer changes.", draw, f"{number} But {again}.")
 
     def review(self, run: Run) -> Step:
         order = ranking(run, "max_probability")
         wrong = mistakes_in_order(run, order)
-        return review_step(run, "max_probability", order, wrong, "mistake", counted(int(wrong.sum()), "mistake"))
+        return review_step(run, "max_probability", order, wrong, "mistake")
 
     def ensemble(self, run: Run) -> Step:
         single, by_size, deterministic = run.pass_accuracy, run.ensemble_accuracy, run.deterministic_accuracy
         if single is None or by_size is None:
             raise McvizError(missing(run, "labels"))
         together, alone = float(by_size[-1]), float(single.mean())
-        sentence = (
-            f"{_compare_with_alone(run, together - alone)}: the mean of all {len(single)} is correct for "
-            f"**{together:.2%}** of the examples, one pass on average for **{alone:.2%}**."
-        )
+        headline = f"{_compare_with_alone(run, together - alone)}: **{together:.2%}** against **{alone:.2%}**."
+        more = f"So many examples are right by the mean of all {len(single)}, and by one pass on average."
         if deterministic is not None:
             gained = round((float(by_size[-1]) - deterministic) * len(run))
             imported = run.manifest.origin.kind == "imported"
             model = "The deterministic model" if imported else "With dropout off, the model"
             as_many = f"{abs(gained):,} {'fewer' if gained > 0 else 'more'}" if gained else "as many"
-            sentence += f" {model} is correct for {as_many}."
-        return sentence, lambda: chart(plot.accuracy(run), "together", sentence)
+            more += f" {model} is correct for {as_many}."
+        return Step(headline, lambda: chart(plot.accuracy(run), "together", headline), more)
 
     def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
         summary, names = summarise(predictions), class_names(run)
         probability, voted = float(summary.mean.max()), votes(summary, all_as_markdown(names))
-        limits = "But uncertainty has limits. This" if probability >= CONFIDENT else "This"
-        return (
-            f"{limits} is noise, and the model predicts **{as_markdown(names[summary.prediction])}** with "
-            f"**{percent(probability)}**: it is {confidence(probability)}. {as_sentence(voted)}",
+        model = "Uncertainty has limits: the model" if probability >= CONFIDENT else "The model"
+        return Step(
+            f"This is noise, taken for **{headline_name(names[summary.prediction])}** with **{percent(probability)}**.",
             lambda: chart(plot.passes(run, predictions), "noise", votes(summary, names)),
+            f"{model} is {confidence(probability)}. {as_sentence(voted)}",
         )
 
 
@@ -160,7 +165,7 @@ def _compare_with_alone(run: Run, gain: float) -> str:
         return "And together the passes are better than alone"
     if interval.high < 0:
         return "But together the passes are worse than alone"
-    return "But together the passes are not shown to be better than alone"
+    return "Together the passes are not shown to be better"
 
 
 def classifier_probs(run: Run) -> np.ndarray:

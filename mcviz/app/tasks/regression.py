@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.base import LEAST_LABELLED, REVIEWED_SHARE, as_predictions, column, mistakes_in_order
+from mcviz.analysis.base import LEAST_LABELLED, as_predictions, column, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.trust import RegressionTrust, measure_regression
 from mcviz.app.components.charts import Explanation, chart, render_explanation, text_table
@@ -39,6 +39,7 @@ from mcviz.app.tasks.base import (
     TaskRenderer,
     TileText,
     enough_passes_sentence,
+    render_large,
     review_step,
     side_by_side,
 )
@@ -221,9 +222,12 @@ class RegressionStory(Story):
 
     def one_prediction(self, run: Run) -> Step:
         example = int(ranking(run, DOUBT)[-1])
-        return (
-            f"A regression gives a number: {_number(run, example)}. How far it can be trusted, it does not say.",
-            lambda: render_example(run, example, EXAMPLE_WIDTH),
+        return Step(
+            "A regression gives a number, and no more.",
+            side_by_side(
+                lambda: render_example(run, example, EXAMPLE_WIDTH), lambda: render_large(_number(run, example))
+            ),
+            "How far it can be trusted, it does not say.",
         )
 
     def all_passes(self, run: Run) -> Step:
@@ -236,11 +240,13 @@ class RegressionStory(Story):
             lambda: render_example(run, example, EXAMPLE_WIDTH), lambda: _render_passes(prediction, target, "again")
         )
         if outputs.min() == outputs.max():
-            return f"{number} Each pass predicts the same, for every example of this run.", draw
+            more = f"{number} Each pass predicts the same, for every example of this run."
+            return Step("Predict it again, and the number stays the same.", draw, more)
         imported = run.manifest.origin.kind == "imported"
         each_time = f"{len(outputs)} times over" if imported else "each time with other units dropped"
         ends = as_markdown(f"{significant(outputs.min())} to {format_with_unit(outputs.max(), run.manifest.unit)}")
-        return f"{number} But predict it again, {each_time}, and you get **{ends}**.", draw
+        more = f"{number} But predict it again, {each_time}, and you get **{ends}**."
+        return Step("Predict it again, and the number changes.", draw, more)
 
     def review(self, run: Run) -> Step:
         """Return the step on how many of the largest errors are among the examples of the most uncertainty.
@@ -250,8 +256,7 @@ class RegressionStory(Story):
         score = run_scores(run)[run.first_score]
         order = ranking(run, score.name)
         large = mistakes_in_order(run, order)
-        largest = f"the {counted(max(1, int(REVIEWED_SHARE * len(order))), 'largest error')}"
-        return review_step(run, score.name, order, large, "largest error", largest, f" by {score.inline_label}")
+        return review_step(run, score.name, order, large, "largest error", f" by {score.inline_label}")
 
     def ensemble(self, run: Run) -> Step:
         """Return the step on the errors of single passes and of their mean, whose being lower is no achievement."""
@@ -260,22 +265,24 @@ class RegressionStory(Story):
             raise McvizError(missing(run, "labels"))
         together, unit = float(by_size[-1]), run.manifest.unit
         words = [as_markdown(format_with_unit(value, unit)) for value in (together, single_pass_rmse(single))]
-        sentence = (
-            "The mean of the passes is never worse than they are on average, whatever the model. Its root mean squared "
-            f"error (RMSE) is **{words[0]}**; that of one pass is **{words[1]}** on average."
+        more = (
+            f"Whatever the model. The root mean squared error (RMSE) of their mean is **{words[0]}**; that of one pass "
+            f"is **{words[1]}** on average."
         )
         if off is not None:
-            sentence += f" The deterministic model's is **{as_markdown(format_with_unit(off, unit))}**."
-        return sentence, lambda: chart(plot.accuracy(run), "together", sentence)
+            more += f" The deterministic model's is **{as_markdown(format_with_unit(off, unit))}**."
+        headline = "The passes' mean is never worse than they are on average."
+        return Step(headline, lambda: chart(plot.accuracy(run), "together", more), more)
 
     def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
         prediction = Prediction(run, predictions, COVERAGES[0])
         less = float(np.mean(table(run)[DOUBT].to_numpy() < np.sqrt((prediction.model_std**2).sum())))
         value = as_markdown(with_std(prediction.mean[0], prediction.std[0], run.manifest.unit))
-        return (
-            f"This is noise, where nothing is there to be predicted, and the model predicts **{value}**: its passes "
-            f"differ more than for {percent(less, 0)} of the examples.",
+        return Step(
+            "This is noise, and the model still predicts a number.",
             lambda: _render_passes(prediction, 0, "noise"),
+            f"Nothing is there to be predicted, and it gives **{value}**: its passes differ more than for "
+            f"{percent(less, 0)} of the examples.",
         )
 
 
