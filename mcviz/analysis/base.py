@@ -219,10 +219,10 @@ def mistakes_in_order(run: Run, order: Array) -> Array:
         run: with labels.
         order: (N,) the numbers of its examples. Of a regression the largest errors count, one example in twenty.
     """
-    table = run.scores().iloc[order]
+    table = run.scores()
     if run.class_names:
-        return ~table["correct"].to_numpy(bool)
-    errors, large = table["absolute_error"].to_numpy(), np.zeros(len(order), bool)
+        return ~table["correct"].to_numpy(bool)[order]
+    errors, large = table["absolute_error"].to_numpy()[order], np.zeros(len(order), bool)
     if errors.max() > 0:
         large[np.argsort(-errors, kind="stable")[: max(1, int(REVIEWED_SHARE * len(order)))]] = True
     return large
