@@ -204,7 +204,9 @@ def text_table(
 
 def cards(figures: Sequence[tuple[str, str, str]]) -> None:
     """Render figures side by side, each with its label above and a sentence on it below, in a card."""
-    for column, (label, value, meaning) in zip(st.columns(len(figures), gap="small"), figures, strict=True):
+    with st.container(key="cards"):
+        columns = st.columns(len(figures), gap="small")
+    for column, (label, value, meaning) in zip(columns, figures, strict=True):
         with column.container(border=True, gap=None, height="stretch"):
             st.metric(label, value)
             st.caption(meaning)

@@ -79,7 +79,8 @@ def render_passes(run: Run, state: PageState) -> None:
 
 run, state = begin(OVERVIEW, describe_run)
 labelled = has(run, "labels")
-left, right = st.columns([3, 2], gap="large")
+with st.container(key="overview"):
+    left, right = st.columns([3, 2], gap="large")
 with left:
     render_most_uncertain(run, state)
 with right:
