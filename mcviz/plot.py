@@ -50,7 +50,7 @@ from mcviz.measures.calibration import calibration as measure_calibration
 from mcviz.measures.conformal import interval_calibration, pass_intervals
 from mcviz.measures.registry import Terms
 from mcviz.measures.regression import predictive_variance
-from mcviz.measures.selective import Ranking, accuracy_of_rest, perfect_ranking, risk_bands
+from mcviz.measures.selective import Ranking, perfect_ranking, quality_of_rest, risk_bands
 from mcviz.runs import Run
 from mcviz.text import one_line
 
@@ -203,9 +203,9 @@ def risk_coverage(run: Run | Comparison, score: str | None = None, *, group: str
         return _referral_in_both(run)
     rankings, ranked_by = rank_by_all_scores(run, group), _score(run, score, with_labels=False)
     chosen, deterministic = rankings[ranked_by.name], rankings.get("deterministic")
-    curves = {ranked_by.label: accuracy_of_rest(chosen)}
+    curves = {ranked_by.label: quality_of_rest(chosen)}
     if deterministic is not None:
-        curves[DETERMINISTIC_CURVE] = accuracy_of_rest(deterministic)
+        curves[DETERMINISTIC_CURVE] = quality_of_rest(deterministic)
     coverages = np.linspace(1, 1 / BAND_POINTS, BAND_POINTS)
     ends = risk_bands(chosen, coverages)
     shares = np.linspace(0, 1, len(chosen) + 1)
@@ -214,8 +214,8 @@ def risk_coverage(run: Run | Comparison, score: str | None = None, *, group: str
     )
     return accuracy_against_referred(
         curves,
-        accuracy_of_rest(perfect_ranking(chosen)),
-        float(chosen.correct.mean()),
+        quality_of_rest(perfect_ranking(chosen)),
+        1 - float(chosen.loss.mean()),
         bands={ranked_by.label: (low, high)},
     )
 
@@ -495,15 +495,15 @@ def _terms_by_name(comparison: Comparison) -> dict[str, Mapping[str, np.ndarray]
 
 def _referral_in_both(comparison: Comparison) -> go.Figure:
     rankings = {
-        name: Ranking(of_run["uncertainty"], of_run["correct"]) for name, of_run in _terms_by_name(comparison).items()
+        name: Ranking(of_run["uncertainty"], ~of_run["correct"]) for name, of_run in _terms_by_name(comparison).items()
     }
     first = next(iter(rankings.values()))
     shares = np.linspace(0, 1, len(first) + 1)
-    curves = {name: accuracy_of_rest(ranking) for name, ranking in rankings.items()}
+    curves = {name: quality_of_rest(ranking) for name, ranking in rankings.items()}
     return accuracy_against_referred(
         {name: np.interp(shares, np.linspace(0, 1, len(curve)), curve) for name, curve in curves.items()},
-        accuracy_of_rest(perfect_ranking(first)),
-        float(first.correct.mean()),
+        quality_of_rest(perfect_ranking(first)),
+        1 - float(first.loss.mean()),
     )
 
 

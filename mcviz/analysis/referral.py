@@ -23,12 +23,12 @@ from mcviz.measures.selective import (
     compare_scores,
     evaluate_threshold,
     find_cheapest,
-    guarantee_accuracy,
     guarantee_budget,
+    guarantee_quality,
     guarantee_threshold,
-    referral_for_accuracy,
     referral_for_budget,
     referral_for_misses,
+    referral_for_quality,
     select_referred,
 )
 from mcviz.runs import Manifest, Run
@@ -56,7 +56,7 @@ def rank_by_score(run: Run, score: str, group: str | None = None) -> Ranking:
         InvalidInputError: the run has no labels, or there is no such score or column.
     """
     require_labels(run)
-    return Ranking(score_uncertainty(run, score), run.scores()["correct"].to_numpy(bool), find_groups(run, group))
+    return Ranking(score_uncertainty(run, score), ~run.scores()["correct"].to_numpy(bool), find_groups(run, group))
 
 
 def rank_by_all_scores(run: Run, group: str | None = None) -> dict[str, Ranking]:
@@ -75,8 +75,8 @@ def rank_by_all_scores(run: Run, group: str | None = None) -> dict[str, Ranking]
     labels, probs = require_labels(run), run.deterministic_probs
     rankings = {name: rank_by_score(run, name, group) for name in ranking_scores(run)}
     if probs is not None:
-        correct = probs.argmax(axis=1) == labels
-        rankings["deterministic"] = Ranking(-probs.max(axis=1), correct, find_groups(run, group))
+        mistakes = probs.argmax(axis=1) != labels
+        rankings["deterministic"] = Ranking(-probs.max(axis=1), mistakes, find_groups(run, group))
     return rankings
 
 
@@ -146,10 +146,10 @@ class RunReferral:
         return example_rows(self.run, self.examples)
 
     @property
-    def accuracy_of_rest(self) -> float | None:
-        """The accuracy of the other examples; None where there are none, or no labels."""
+    def quality_of_rest(self) -> float | None:
+        """The quality of the other examples, of classes the accuracy; None where there are none, or no labels."""
         outcome = self._evaluate(self._cutoff)
-        return None if outcome is None else outcome.accuracy_of_rest
+        return None if outcome is None else outcome.quality_of_rest
 
     def as_dict(self) -> dict[str, Any]:
         """Return the referral for JSON: numbers, and the ids of the examples that are referred."""
@@ -178,7 +178,7 @@ class RunReferral:
             "examples": len(self.run),
             "threshold": _to_score(self.score, rule),
             "referred_when": "at or below" if self.score.uncertain_when == "low" else "at or above",
-            "accuracy_of_rest": None if outcome is None else outcome.accuracy_of_rest,
+            "accuracy_of_rest": None if outcome is None else outcome.quality_of_rest,
             "caught": None if outcome is None else outcome.caught,
             "missed": None if outcome is None else outcome.missed,
             "ids": self.run.scores()["id"].iloc[examples].tolist(),
@@ -191,13 +191,13 @@ class RunReferral:
         on_others = given.on_others
         return {
             "confidence": given.confidence,
-            "accuracy_at_least": given.accuracy,
+            "accuracy_at_least": given.quality,
             "score": self.score.name,
             **self._figures_as_dict(given.threshold),
             "tested_on": {
                 "examples": len(given.others),
                 "referred": len(on_others.referred),
-                "accuracy_of_rest": on_others.accuracy_of_rest,
+                "accuracy_of_rest": on_others.quality_of_rest,
                 "caught": on_others.caught,
                 "missed": on_others.missed,
             },
@@ -399,7 +399,7 @@ def referral_sentences(referral: RunReferral) -> list[str]:
     given = referral.guarantee
     if given is None:
         return [*lines, "Nothing is guaranteed for new examples: there are too few labels, or too many mistakes."]
-    least = percent_at_least(given.accuracy, 2)
+    least = percent_at_least(given.quality, 2)
     promise = f"With {100 * given.confidence:.6g}% confidence at least {least} of the rest are right"
     if referral.on_labels is not None and len(given.others) == len(referral.run):
         return [*lines, f"{promise}: the threshold of a budget takes no labels, so all of them test it."]
@@ -422,7 +422,7 @@ def referral_rows(referral: RunReferral) -> list[tuple[str, ...]]:
             describe_threshold(score, on.threshold),
             f"{len(on.referred):,} of {count:,}",
             f"{on.caught:,} of {on.caught + on.missed:,}",
-            "there is none" if on.accuracy_of_rest is None else percent(on.accuracy_of_rest, 2),
+            "there is none" if on.quality_of_rest is None else percent(on.quality_of_rest, 2),
         )
         for words, (on, count) in parts.items()
     ]
@@ -449,8 +449,8 @@ def _parse_target(
     if accuracy is not None:
         validate.fraction("accuracy", accuracy)
         return (
-            partial(referral_for_accuracy, accuracy=accuracy),
-            lambda ranking, confidence, seed: guarantee_accuracy(ranking, accuracy, confidence=confidence, seed=seed),
+            partial(referral_for_quality, quality=accuracy),
+            lambda ranking, confidence, seed: guarantee_quality(ranking, accuracy, confidence=confidence, seed=seed),
             f"an accuracy of {100 * accuracy:.6g}% left after review",
         )
     if miss is not None:
