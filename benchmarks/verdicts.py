@@ -609,7 +609,9 @@ def expected_differences(mean: float, how: str) -> dict[str, float]:
 def values(terms: Terms) -> dict[str, float]:
     """The measures of `DIFFERENCES`."""
     means = {name: float(terms[name].mean()) for name in ("nll", "brier", "correct", "confidence")}
-    aurc, auroc = areas(Ranking(terms["uncertainty"], ~terms["correct"]), np.ones((1, POOL)))[0, [0, 3]].tolist()
+    aurc, auroc = compute_all_areas(Ranking(terms["uncertainty"], ~terms["correct"]), np.ones((1, POOL)))[
+        0, [0, 3]
+    ].tolist()
     over = means["confidence"] - means["correct"]
     return means | {"accuracy": means["correct"], "overconfidence": over, "aurc": aurc, "auroc": auroc}
 
@@ -766,10 +768,10 @@ def left_open(random: Random, examples: int, mean: float, varied: int) -> list[b
 @cache
 def expected_areas(mean: float) -> Array:
     """(4,) float64 the areas of very many examples."""
-    return areas(draw_ranking(np.random.default_rng(0), 1_000_000, mean), np.ones((1, 1_000_000)))[0]
+    return compute_all_areas(draw_ranking(np.random.default_rng(0), 1_000_000, mean), np.ones((1, 1_000_000)))[0]
 
 
-def areas(ranking: Ranking, weights: Array) -> Array:
+def compute_all_areas(ranking: Ranking, weights: Array) -> Array:
     """(R, 4) float64 the areas of `compute_areas`, and the AUROC of finding mistakes."""
     found = compute_areas(ranking, weights)
     auroc = auroc_of_mistakes(found[:, 2], weights @ ranking.loss / weights.sum(axis=1))
@@ -789,7 +791,7 @@ def missed_areas(random: Random, examples: int, mean: float) -> list[bool]:
 
     def build_statistic(chosen: Array | slice) -> Callable[[Array], Array]:
         some = ranking.select(chosen)
-        return lambda weights: areas(some, weights)
+        return lambda weights: compute_all_areas(some, weights)
 
     value, draws = resample(build_statistic, examples, resamples=RESAMPLES)
     intervals = area_intervals(value, draws, ranking.loss, 0.95)

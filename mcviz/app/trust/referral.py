@@ -183,7 +183,7 @@ def _explain_guarantee(given: Guarantee, labels: int) -> str:
     return (
         "The figures above are too good for new examples, since their threshold was chosen by the same labels. This "
         f"threshold was chosen on one half of the labels and tested on the other: of {tested}, {len(on.referred):,} "
-        f"were referred, {on.caught:,} of {counted(on.caught + on.missed, 'mistake')} caught."
+        f"were referred, {on.caught:,} of {counted(int(on.caught + on.missed), 'mistake')} caught."
     )
 
 

@@ -165,7 +165,7 @@ def _refer(chosen: Selection) -> None:
     rest = "no rest" if on.quality_of_rest is None else f"accuracy left after review {percent(on.quality_of_rest, 2)}"
     st.markdown(
         f"{counted(len(on.referred), 'example')} to a person: {on.caught:,} of "
-        f"{counted(on.caught + on.missed, 'mistake')} caught, {rest}."
+        f"{counted(int(on.caught + on.missed), 'mistake')} caught, {rest}."
     )
     st.button(
         "Filter to these",
