@@ -357,8 +357,8 @@ def refer(
             chosen without labels, and tested on all.
 
     Raises:
-        InvalidInputError: no labels, a loss without a bound, another number of targets than one, a value that cannot be, no such
-            column, or runs of which one's threshold means nothing for the other.
+        InvalidInputError: no labels, a loss without a bound, another number of targets than one, a value that cannot
+            be, no such column, or runs of which one's threshold means nothing for the other.
     """
     labelled = calibrated_on or run
     require_bounded_loss(run)
