@@ -254,6 +254,14 @@ class CheapestReferral:
         return self.costs.saved.low > 0
 
     @property
+    def referral(self) -> RunReferral:
+        """The examples that go to a person: by the threshold where it pays, or else none or all, as is cheaper."""
+        costs, none = self.costs, np.inf
+        threshold = costs.threshold if self.pays else none if costs.of_none <= costs.of_all else -np.inf
+        on_labels = evaluate_threshold(rank_by_score(self.run, self.score.name), threshold)
+        return RunReferral(self.run, self.score, "the least cost", on_labels, None)
+
+    @property
     def in_words(self) -> str:
         """Say whether a threshold is shown to be cheaper than looking at none or at all."""
         costs = self.costs

@@ -113,7 +113,8 @@ def all_said(app: AppTest) -> str:
 
 
 @pytest.mark.parametrize(
-    ("referral", "name"), one_in(5, [(referral, name) for referral in ("budget", "accuracy", "miss") for name in RUNS])
+    ("referral", "name"),
+    one_in(5, [(referral, name) for referral in ("budget", "accuracy", "miss", "cheapest") for name in RUNS]),
 )
 def test_every_run_is_shown_and_its_figures_are_numbers(cache: Path, name: str, referral: str) -> None:
     app, run = opened(cache, name, referral=referral), mcviz.open_run(cache / name)
@@ -158,7 +159,7 @@ def test_what_a_certain_and_half_wrong_model_is_worth_is_said(cache: Path) -> No
 
 def test_two_examples_are_no_verdict_and_the_interval_of_their_nll_allows_for_unseen_mistakes(cache: Path) -> None:
     app = opened(cache, "two-examples")
-    assert paragraphs(app)[0].startswith("There are too few ")
+    assert paragraphs(app)[0].startswith("**Too few ")
     assert "Of so few mistakes, those of NLL and Brier score hold whatever unseen mistakes cost." in words(app)
     figures = calibration_figures(app)
     has_interval = figures[["NLL, nats", "Brier score"]].apply(lambda column: column.str.contains(" to "))
