@@ -71,8 +71,8 @@ ANSWERS: dict[Verdict, str] = {
     "under-confident": "No, the probabilities are too low: it is right more often than they say.",
     "over-confident": "No, the probabilities are too high: it is right less often than they say.",
     "uneven": "No, the probabilities are too high in places and too low in others.",
-    "too few examples": "Too few examples to tell whether the probabilities can be trusted.",
-    "too few groups": "Too few groups of examples to tell whether the probabilities can be trusted.",
+    "too few examples": "Too few examples to tell.",
+    "too few groups": "Too few groups of examples to tell.",
 }
 UNKNOWN = "Without labels nobody can tell whether the probabilities can be trusted"
 MOST_GROUPS = 50
@@ -89,13 +89,17 @@ def chosen_group(run: Run, state: PageState) -> str | None:
 def render_group_choice(run: Run, state: PageState) -> None:
     """Render a choice of the column whose values are groups, where the run has own columns."""
     if columns := _columns_of_groups(run):
-        st.selectbox(
-            "Groups that belong together, such as the images of a patient",
-            ["", *columns],
-            format_func=lambda name: one_line(name) if name else INDEPENDENT,
-            width=400,
-            **state_widget_args("group", chosen_group(run, state) or ""),
-        )
+        label = "Groups that belong together, such as the images of a patient"
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(label, width="content")
+            st.selectbox(
+                label,
+                ["", *columns],
+                format_func=lambda name: one_line(name) if name else INDEPENDENT,
+                label_visibility="collapsed",
+                width=260,
+                **state_widget_args("group", chosen_group(run, state) or ""),
+            )
 
 
 def _columns_of_groups(run: Run) -> list[str]:

@@ -154,10 +154,7 @@ def render_referral(run: Run, state: PageState) -> None:
     referral = referral_controls(run, state, with_score=True)
     assert referral.on_labels is not None
     _render_cards(run, referral.on_labels)
-    if _target(state) == CHEAPEST:
-        _render_saving(_find_cheapest(run, state))
-    else:
-        _render_guarantee(referral)
+    render_promise(run, state, referral)
 
 
 def _render_cards(run: Run, on: Referral) -> None:
@@ -174,6 +171,14 @@ def _render_cards(run: Run, on: Referral) -> None:
             with st.container(width=width, gap=None):
                 st.metric(label, value)
                 st.caption(meaning)
+
+
+def render_promise(run: Run, state: PageState, referral: RunReferral) -> None:
+    """Render what a referral guarantees for new examples, or of the cheapest what it saves."""
+    if _target(state) == CHEAPEST:
+        _render_saving(_find_cheapest(run, state))
+    else:
+        _render_guarantee(referral)
 
 
 def _render_guarantee(referral: RunReferral) -> None:
