@@ -11,7 +11,6 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.analysis.trust import compute_convergence
-from mcviz.app.trust.details import DETAILS
 from tests.app.kinds import passes
 from tests.app.opening import opened_page
 from tests.app.probing import calibration_figures, paragraphs, words
@@ -95,7 +94,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def opened(cache: Path, run: str, **query: str) -> AppTest:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MCVIZ_CACHE", str(cache))
-        app = opened_page("trust", {"run": run, "details": ",".join(DETAILS), **query})
+        app = opened_page("trust", {"run": run, "details": "figures,groups,scores,sets,passes", **query})
     assert not app.error
     return app
 

@@ -14,9 +14,9 @@ from mcviz.analysis.trust import compute_convergence, predictors
 from mcviz.analysis.unlabelled import estimate_accuracy
 from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
-from mcviz.app.trust import details
+from mcviz.app.trust import calibration as calibration_parts
+from mcviz.app.trust import referral as referral_parts
 from mcviz.app.trust.calibration import ANSWERS
-from mcviz.app.trust.details import DETAILS
 from mcviz.app.trust.referral import referral_filters
 from mcviz.app.wording import as_markdown
 from mcviz.cli import main
@@ -288,10 +288,15 @@ def test_without_mistakes_no_score_is_the_best_at_finding_them(cache: Path, caps
 
 def test_a_detail_is_computed_when_it_is_opened_and_is_in_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
     computed = []
-    answers = {name: (question, lambda *_, name=name: computed.append(name)) for name, (question, _) in DETAILS.items()}
-    monkeypatch.setattr(details, "DETAILS", answers)
+    monkeypatch.setattr(calibration_parts, "render_groups", lambda *_: computed.append("groups"))
+    monkeypatch.setattr(referral_parts, "render_prediction_sets", lambda *_: computed.append("sets"))
     app = opened("labelled")
-    assert [each.label for each in app.expander] == [question for question, _ in DETAILS.values()]
+    assert [each.label for each in app.expander][:4] == [
+        "How accurate is each way to predict?",
+        "Does a group fare worse?",
+        "Which score finds the mistakes?",
+        "How many classes are possible?",
+    ]
     assert not computed
     app = opened("labelled", details="sets,nothing,groups")
     assert computed == ["groups", "sets"]

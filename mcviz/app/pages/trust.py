@@ -1,24 +1,39 @@
 """How far a run's probabilities can be trusted, and which examples a person should look at."""
 
+from collections.abc import Callable
+from functools import partial
+
 import streamlit as st
 
 from mcviz.analysis.base import LEAST_LABELLED
 from mcviz.app.navigation import EXPLORE, TRUST, begin
 from mcviz.app.resources import check_needs, has
-from mcviz.app.state import PageState
+from mcviz.app.state import PageState, latest_state, state_widget_args, update_state
 from mcviz.app.tasks.regression import regression_trust
 from mcviz.app.trust.calibration import (
     describe_calibration,
     describe_estimate,
+    render_convergence,
     render_estimate,
+    render_figures,
     render_group_choice,
+    render_groups,
     render_reliability,
     render_worst_slice,
 )
-from mcviz.app.trust.details import render_details
-from mcviz.app.trust.referral import render_first_referred, render_referral
+from mcviz.app.trust.details import render_degradation
+from mcviz.app.trust.referral import render_first_referred, render_prediction_sets, render_referral, render_scores
 from mcviz.app.wording import counted
 from mcviz.runs import Run
+
+QUESTIONS: dict[str, tuple[str, Callable[[Run, PageState], None]]] = {  # by their names in `PageState.details`
+    "figures": ("How accurate is each way to predict?", render_figures),
+    "groups": ("Does a group fare worse?", render_groups),
+    "scores": ("Which score finds the mistakes?", render_scores),
+    "sets": ("How many classes are possible?", render_prediction_sets),
+    "passes": ("Are there enough passes?", render_convergence),
+    "distortions": ("What do distortions do?", render_degradation),
+}
 
 
 def describe_trust(run: Run, state: PageState) -> str:
@@ -59,9 +74,27 @@ def render_classification(run: Run, state: PageState) -> None:
         render_referral(run, state)
         worst = st.container()
     render_first_referred(run, state)
-    render_details(run, state)
+    render_questions(run, state)
     with worst:
         render_worst_slice(run, state)
+
+
+def render_questions(run: Run, state: PageState) -> None:
+    """Render a question each, with its answer, which is computed where it is open."""
+    with st.container(gap="xsmall"):
+        for name, (question, render) in QUESTIONS.items():
+            expander = st.expander(
+                question, **state_widget_args(f"details-{name}", name in state.details, partial(show_answer, name))
+            )
+            if expander.open:
+                with expander:
+                    render(run, state)
+
+
+def show_answer(name: str, is_shown: bool) -> None:
+    """Open or close a question, in a callback."""
+    others = tuple(other for other in latest_state().details if other != name)
+    update_state(details=(*others, name) if is_shown else others)
 
 
 run, state = begin(TRUST, describe_trust)
