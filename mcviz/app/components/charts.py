@@ -30,7 +30,7 @@ LOWEST_TICK = 1 / 12  # of the passes: lower ones would stand too close together
 PICTURE = "picture-of-example"  # the key of the container in which steps find the picture of the example
 _mounted = st.components.v2.component(
     "mcviz_explanation",
-    css=load_assets("histograms.css", "explanation.css"),
+    css=load_assets("histograms.css", "sentences.css", "explanation.css"),
     js=load_assets("listening.js", "element.js", "histograms.js", "sentences.js", "latest_data.js", "explanation.js"),
 )
 _ahead = st.components.v2.component(

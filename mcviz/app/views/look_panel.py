@@ -45,7 +45,7 @@ from mcviz.runs import Run
 
 _mounted = st.components.v2.component(
     "mcviz_look",
-    css=load_assets("tile.css", "acts.css", "text_box.css", "explanation.css", "strips.css", "look.css"),
+    css=load_assets("tile.css", "acts.css", "text_box.css", "sentences.css", "strips.css", "look.css"),
     js=load_assets(
         "internals.js",
         "listening.js",
