@@ -291,7 +291,7 @@ def measures_by_passes(
         figure.update_yaxes(title=name, tickformat=formats[name], autorangeoptions=ends, row=row, col=1)
         if enough is not None:
             figure.add_vline(x=enough, line={"color": NEUTRAL, "width": 2, "dash": "dot"}, row=row, col=1)
-    figure.update_xaxes(log_axis(pad_range(np.log10(passes)), passes))
+    figure.update_xaxes(log_axis(pad_range(np.log10(passes)), passes.tolist()))
     figure.update_xaxes(title="passes in the ensemble", row=len(values), col=1)
     return apply_layout(figure, 150 * len(values) + 60)
 

@@ -78,11 +78,14 @@ def test_groups_that_fare_worse_are_named_and_marked_in_their_table(
     in_groups(tmp_path / "sites", 0.7)
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     app = opened("sites", column="site", details="groups")
+    assert "**Worse than chance explains: \\*b\\*.**" in paragraphs(app)
     (rows,) = (each.value for each in app.dataframe if "beyond chance" in each.value)
     assert rows[["group", "beyond chance"]].to_numpy().tolist() == [["*b*", "less accurate, over-confident"], ["a", ""]]
     assert rows["interval"].str.fullmatch(r"\d+\.\d\d to \d+\.\d\d").all()
-    (rows,) = (each.value for each in opened("sites", column="age", details="groups").dataframe)
+    app = opened("sites", column="age", details="groups")
+    (rows,) = (each.value for each in app.dataframe)
     assert not rows["beyond chance"].any()
+    assert "**None is worse than chance explains.**" in paragraphs(app)
 
 
 def cards(app: AppTest) -> dict[str, str]:
@@ -279,7 +282,7 @@ def test_without_labels_and_a_run_that_has_some_it_says_what_to_do(
 def test_without_mistakes_no_score_is_the_best_at_finding_them(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     app = opened("right", details="scores")
     assert "no mistakes by which scores could be ranked" in words(app)
-    assert "tie with the best" not in words(app)
+    assert "finds them best" not in words(app)
     assert main(["trust", str(cache / "right")]) == 0
     told = capsys.readouterr().out
     assert "no mistakes by which scores could be ranked" in told

@@ -75,7 +75,7 @@ ANSWERS: dict[Verdict, str] = {
     "too few groups": "Too few groups of examples to tell.",
 }
 UNKNOWN = "Without labels nobody can tell whether the probabilities can be trusted"
-MOST_GROUPS = 50
+MOST_GROUPS, MOST_NAMED = 50, 5
 WORSE = {"mistakes": "less accurate", "overconfidence": "over-confident"}  # measures of slices
 SHARDS_READ = "groups of examples read"
 cached_estimate = cached_for_run(names_key, max_entries=4, show_spinner="Comparing the runs …")(estimate_accuracy)
@@ -247,6 +247,12 @@ def render_groups(run: Run, state: PageState) -> None:
             if group in large_groups
         ]
     ).sort_values("accuracy", kind="stable")
+    worse = rows["group"][rows["beyond chance"] != ""].tolist()
+    named = ", ".join(map(as_markdown, worse[:MOST_NAMED]))
+    more = f" and {len(worse) - MOST_NAMED:,} more" if len(worse) > MOST_NAMED else ""
+    st.markdown(
+        f"**Worse than chance explains: {named}{more}.**" if worse else "**None is worse than chance explains.**"
+    )
     st.caption(
         "Of the ensemble, the least accurate group first, with 95% intervals. Groups of fewer than "
         f"{FEWEST_IN_GROUP} examples are left out. Confidence − accuracy is in points: above 0 is over-confident. "

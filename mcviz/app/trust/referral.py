@@ -287,12 +287,9 @@ def _render_score_table(run: Run, group: str | None) -> None:
     tied = find_ties_with_best(figures)
     no_interval = any(np.isnan(figure.augrc.low) for figure in figures.values())
     takes = f" An AUGRC has an interval only from {ENOUGH} on." if no_interval else ""
-    if len(tied) > 1:
-        st.caption(
-            f"Lower is better. {len(tied)} of {len(figures)} tie with the best: their difference may be chance.{takes}"
-        )
-    else:
-        st.caption(f"Lower is better. {names[tied[0]]} is the best by more than noise.{takes}")
+    ties = f"but {len(tied)} of {len(figures)} tie with it: their difference may be chance"
+    st.markdown(f"**{names[tied[0]]} finds them best**, {ties if len(tied) > 1 else 'by more than noise'}.")
+    st.caption(f"Lower is better.{takes}")
     rows = [
         (
             names[name],
@@ -313,6 +310,7 @@ def render_prediction_sets(run: Run, state: PageState) -> None:
     labels = {share: f"{share}%" for share in sorted(COVERAGES)}
     choose_segment("The set holds the label for", "coverage", coverage, labels)
     figures = cached_set_figures(run, coverage / 100, group=chosen_group(run, state))
+    st.markdown(f"**{figures.size.value:.2f} classes on average.**")
     st.caption("Class-conditional conformal sets. Those of each half of the examples are calibrated on the other half.")
     text_table(("sets", "figure"), set_rows(figures))
 
