@@ -85,7 +85,7 @@ def test_groups_that_fare_worse_are_named_and_marked_in_their_table(
     app = opened("sites", column="age", details="groups")
     (rows,) = (each.value for each in app.dataframe)
     assert not rows["beyond chance"].any()
-    assert "**None is worse than chance explains.**" in paragraphs(app)
+    assert "**No group is worse than chance explains.**" in paragraphs(app)
 
 
 def cards(app: AppTest) -> dict[str, str]:

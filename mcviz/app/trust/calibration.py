@@ -250,9 +250,8 @@ def render_groups(run: Run, state: PageState) -> None:
     worse = rows["group"][rows["beyond chance"] != ""].tolist()
     named = ", ".join(map(as_markdown, worse[:MOST_NAMED]))
     more = f" and {len(worse) - MOST_NAMED:,} more" if len(worse) > MOST_NAMED else ""
-    st.markdown(
-        f"**Worse than chance explains: {named}{more}.**" if worse else "**None is worse than chance explains.**"
-    )
+    answer = f"Worse than chance explains: {named}{more}." if worse else "No group is worse than chance explains."
+    st.markdown(f"**{answer}**")
     st.caption(
         "Of the ensemble, the least accurate group first, with 95% intervals. Groups of fewer than "
         f"{FEWEST_IN_GROUP} examples are left out. Confidence − accuracy is in points: above 0 is over-confident. "

@@ -240,14 +240,14 @@ def render_first_referred(run: Run, state: PageState) -> None:
 
 
 def render_scores(run: Run, state: PageState) -> None:
-    """Render the accuracy left after review, how well each score finds the mistakes, and those that nobody sees."""
+    """Render how well each score finds the mistakes, the accuracy left after review, and those that nobody sees."""
     referral = find_referral(run, state)
     assert referral.on_labels is not None
     left, right = st.columns(2, gap="large")
     with left:
-        _render_curves(run, referral, len(referral.on_labels.referred) / len(run), chosen_group(run, state))
-    with right:
         _render_score_table(run, chosen_group(run, state))
+    with right:
+        _render_curves(run, referral, len(referral.on_labels.referred) / len(run), chosen_group(run, state))
     _render_missed_mistakes(run, state, referral)
 
 
@@ -288,7 +288,9 @@ def _render_score_table(run: Run, group: str | None) -> None:
     no_interval = any(np.isnan(figure.augrc.low) for figure in figures.values())
     takes = f" An AUGRC has an interval only from {ENOUGH} on." if no_interval else ""
     ties = f"but {len(tied)} of {len(figures)} tie with it: their difference may be chance"
-    st.markdown(f"**{names[tied[0]]} finds them best**, {ties if len(tied) > 1 else 'by more than noise'}.")
+    st.markdown(
+        f"**{as_markdown(names[tied[0]])} finds them best**, {ties if len(tied) > 1 else 'by more than noise'}."
+    )
     st.caption(f"Lower is better.{takes}")
     rows = [
         (
