@@ -1,4 +1,4 @@
-"""The pages: their titles and needs of a run, how one is opened, and what all of them begin with."""
+"""The pages: their titles and needs of a run, how one is opened, and what several of them have: a head, and choices."""
 
 import shlex
 from collections.abc import Callable, Collection
@@ -11,9 +11,11 @@ import streamlit as st
 from mcviz.analysis.comparison import check_comparable
 from mcviz.app.address import RunLimits
 from mcviz.app.failures import refusal
+from mcviz.app.filters import Filters
 from mcviz.app.resources import (
     RunPart,
     check_needs,
+    class_names,
     has,
     join_runs,
     open_cached_run,
@@ -21,10 +23,22 @@ from mcviz.app.resources import (
     run_numbers,
     run_paths,
     run_scores,
+    target_names,
 )
-from mcviz.app.selection import computed_layouts
-from mcviz.app.state import PRESENT_KEYS, PageState, address, is_open, note_address, note_link, quote, read_state
-from mcviz.app.wording import as_markdown
+from mcviz.app.selection import Selection, computed_layouts
+from mcviz.app.state import (
+    OWN_KEYS,
+    PageState,
+    address,
+    is_open,
+    note_address,
+    note_link,
+    quote,
+    read_state,
+    state_widget_args,
+    update_state,
+)
+from mcviz.app.wording import as_markdown, describe_scores
 from mcviz.errors import CorruptRunError, McvizError
 from mcviz.runs import Run
 from mcviz.runs.folder import cache_folder
@@ -76,17 +90,32 @@ PRESENT = Page("story.py", "Present", ":material/slideshow:", entry="")
 OPENED_IN_EXPLORE = EXAMPLE, SIDE_BY_SIDE  # by a look, and by Actions
 ENTRIES = OVERVIEW, EXPLORE, TRUST, LABELLING, PROBE, RUNS  # of the bar
 PAGES = *ENTRIES, EXAMPLE, SIDE_BY_SIDE, OUT_OF_DISTRIBUTION, COMPARE, PRESENT
+MOVED_DETAILS: dict[str, tuple[Page, dict[str, Any]]] = {  # that links to Trust name: the page that took it, and where
+    "passes": (OVERVIEW, {"section": "passes"}),
+}
+
+
+def current_page() -> Page:
+    """Return the page that is open."""
+    return next(page for page in PAGES if is_open(page.title))
 
 
 def open_entry() -> str:
     """Return the title of the page whose entry in the bar is marked; "" for none."""
-    page = next(page for page in PAGES if is_open(page.title))
+    page = current_page()
     return page.title if page.entry is None else page.entry
 
 
-def link_to(page: Page, label: str | None = None, icon: str | None = None) -> None:
-    """Render a link to a page, which carries the whole state along, but for the presentation's own; "" is no icon."""
-    query = {key: text for key, text in address().items() if page is PRESENT or key not in PRESENT_KEYS}
+def link_to(page: Page, label: str | None = None, icon: str | None = None, **own: str) -> None:
+    """Render a link to a page, which carries the whole state along, but for what is a page's own.
+
+    Args:
+        page: that it leads to.
+        label: of the link; the page's title without one.
+        icon: a Material symbol; the page's without one, and "" for none.
+        own: what the address of that page has of its own, by keys.
+    """
+    query = {key: text for key, text in address().items() if key not in OWN_KEYS} | own
     note_link(page.title, query)
     symbol = page.icon if icon is None else icon
     st.page_link(page.declare(), label=label or page.title, icon=symbol or None, query_params=query)
@@ -150,6 +179,9 @@ def begin(page: Page, answer: Callable[[Run, PageState], str]) -> tuple[Run, Pag
         st.error(f"**{name}** cannot be shown. {refusal(error, page.title)}", icon=":material/error:")
         st.stop()
     state = load_state(run)
+    if page is TRUST and state.details and all(detail in MOVED_DETAILS for detail in state.details):
+        other, place = MOVED_DETAILS[state.details[0]]
+        open_page(other, state, details=(), **place)
     if not all(has(run, part) for part in page.needs):
         render_head(page)
         check_needs(run, page.needs)
@@ -222,3 +254,57 @@ def _new_run_folder() -> str:
         return "$MCVIZ_CACHE/NAME"
     place = folder.relative_to(Path.cwd()) if folder.is_absolute() else folder
     return shlex.quote(one_line(str(place / "NAME")))
+
+
+def score_chooser(label: str, run: Run, state: PageState) -> None:
+    """Render a choice among the scores of a run, which all pages share."""
+    scores = run_scores(run)
+    st.selectbox(
+        label,
+        list(scores),
+        format_func=lambda name: scores[name].label,
+        help=describe_scores(scores),
+        width=290,
+        **state_widget_args("score", state.score),
+    )
+
+
+def target_chooser(run: Run, state: PageState) -> None:
+    """Render a choice among the targets of a run, which all pages share; nothing where there is only one."""
+    names = target_names(run)
+    if len(names) > 1:
+        st.selectbox(
+            "Target",
+            range(len(names)),
+            format_func=names.__getitem__,
+            width=320,
+            **state_widget_args("target", state.target),
+        )
+
+
+def chips(selection: Selection, *, with_count: bool = True) -> None:
+    """Render how many examples are selected, a button that takes off each filter, and one for the flagged."""
+    filters, flagged = selection.filters, selection.state.flagged
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content", key="chips"):
+        if with_count:
+            st.markdown(f"**{len(selection.examples):,}** of {len(selection.run):,} examples", width="content")
+        removable = filters.chips(class_names(selection.run), run_numbers(selection.run))
+        for index, (label, take_off) in enumerate(removable):
+            st.button(
+                as_markdown(label),
+                icon=":material/close:",
+                key=f"chip-{index}",
+                help="Take this filter off",
+                on_click=update_state,
+                kwargs={"filters": take_off},
+            )
+        if flagged and filters.selected != flagged:
+            st.button(
+                f"Show the {len(flagged)} flagged",
+                icon=":material/flag:",
+                type="tertiary",
+                on_click=update_state,
+                kwargs={"filters": Filters(selected=flagged)},
+            )
+        if len(removable) > 1:
+            st.button("Clear all", type="tertiary", key="clear", on_click=update_state, kwargs={"filters": Filters()})

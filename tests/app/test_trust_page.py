@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.analysis.referral import find_cheapest_referral, refer
-from mcviz.analysis.trust import compute_convergence, predictors
+from mcviz.analysis.trust import predictors
 from mcviz.analysis.unlabelled import estimate_accuracy
 from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
@@ -233,14 +233,6 @@ def test_groups_are_compared_by_their_accuracy(cache: Path) -> None:
         assert row.examples == len(members)
         assert row.accuracy == pytest.approx(members["correct"].mean())
     assert rows["accuracy"].is_monotonic_increasing
-
-
-def test_sizes_of_the_ensemble_are_kept_beside_the_run_and_read_again(cache: Path) -> None:
-    app = opened("labelled", details="passes")
-    assert any("Two halves of the passes share" in each.value for each in app.caption)
-    assert list((cache / "labelled" / "derived").glob("convergence-max-probability-*.npz"))
-    again = compute_convergence(mcviz.open_run(cache / "labelled"), "max_probability")
-    assert again.accuracy[-1] == mcviz.open_run(cache / "labelled").ensemble_accuracy[-1]
 
 
 @pytest.mark.parametrize(

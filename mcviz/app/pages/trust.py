@@ -13,7 +13,6 @@ from mcviz.app.tasks.regression import regression_trust
 from mcviz.app.trust.calibration import (
     describe_calibration,
     describe_estimate,
-    render_convergence,
     render_estimate,
     render_figures,
     render_group_choice,
@@ -31,7 +30,6 @@ QUESTIONS: dict[str, tuple[str, Callable[[Run, PageState], None]]] = {  # by the
     "groups": ("Does a group fare worse?", render_groups),
     "scores": ("Which score finds the mistakes?", render_scores),
     "sets": ("How many classes are possible?", render_prediction_sets),
-    "passes": ("Are there enough passes?", render_convergence),
     "distortions": ("What do distortions do?", render_degradation),
 }
 

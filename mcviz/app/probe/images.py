@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from mcviz.app.components.assets import load_assets
+from mcviz.app.components import load_assets
 from mcviz.app.probe.distortion import MIX, NONE_IS_CORRECT, Distorter, DistortionSettings, choose_noise
 from mcviz.app.probe.parts import MOST_INPUTS, ProbeInput, SweepInputs
 from mcviz.app.resources import cached_for_run, model_inputs, numbers_key, sampler

@@ -13,9 +13,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mcviz.app.components.charts import chart, text_table
-from mcviz.app.components.choosers import score_chooser
 from mcviz.app.failures import refusal, unforeseen
-from mcviz.app.navigation import PROBE, load_state
+from mcviz.app.navigation import PROBE, load_state, score_chooser
 from mcviz.app.on_request import compute_on_request, request
 from mcviz.app.probe.parts import MOST_INPUTS, SweepInputs, as_batch
 from mcviz.app.resources import (
