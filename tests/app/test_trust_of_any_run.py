@@ -137,6 +137,15 @@ def test_ways_to_predict_are_those_of_the_run(shown: tuple[mcviz.Run, AppTest]) 
     gap = run.mean_probs.max(axis=1).mean() - run.scores()["correct"].mean()
     assert "over-confident by" not in verdict or gap > 0
     assert "under-confident by" not in verdict or gap < 0
+    plain_words = {
+        "No, the probabilities are too high: ": "over-confident by",
+        "No, the probabilities are too low: ": "under-confident by",
+        "No, the probabilities are too high in places": "over-confident in places",
+        "Yes, ": "No miscalibration of the ensemble is found",
+        "Too few ": "There are too few ",
+    }
+    (answer,) = (answer for answer, figures in plain_words.items() if figures in verdict)
+    assert verdict.startswith(f"**{answer}")
 
 
 def test_what_a_certain_and_half_wrong_model_is_worth_is_said(cache: Path) -> None:
