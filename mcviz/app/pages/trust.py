@@ -65,7 +65,7 @@ def render_classification(run: Run, state: PageState) -> None:
     render_group_choice(run, state)
     left, right = st.columns(2, gap="medium")
     with left:
-        st.header("Is it right as often as it says?", anchor=False)
+        st.header("Is the model right as often as it says?", anchor=False)
         render_reliability(run, state)
     with right:
         st.header("Who looks at what?", anchor=False)

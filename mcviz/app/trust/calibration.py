@@ -63,9 +63,9 @@ from mcviz.text import one_line
 
 INDEPENDENT = "none: all are independent"
 ANSWERS: dict[Verdict, str] = {
-    "calibrated": "Yes, as far as these examples tell: it is right as often as the probabilities say.",
-    "under-confident": "No, the probabilities are too low: it is right more often than they say.",
-    "over-confident": "No, the probabilities are too high: it is right less often than they say.",
+    "calibrated": "Yes, as far as these examples tell: the model is right as often as the probabilities say.",
+    "under-confident": "No, the probabilities are too low: the model is right more often than they say.",
+    "over-confident": "No, the probabilities are too high: the model is right less often than they say.",
     "uneven": "No, the probabilities are too high in places and too low in others.",
     "too few examples": "Too few examples to tell.",
     "too few groups": "Too few groups of examples to tell.",
