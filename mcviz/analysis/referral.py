@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -267,7 +267,7 @@ class CheapestReferral:
         """Whether the threshold is cheaper than looking at none and than looking at all, by more than chance."""
         return self.costs.saved.low > 0
 
-    @property
+    @cached_property
     def referral(self) -> RunReferral:
         """The examples that go to a person: by the threshold where it pays, or else none or all, as is cheaper."""
         costs, none = self.costs, np.inf
