@@ -262,7 +262,7 @@ class PageState:
         values = read_fields(cls, query, run)
         unknown = query.get("example", "") if values["example"] is None else ""
         state = cls(**values, filters=Filters.from_query(query, run), unknown_example=unknown)
-        return dataclasses.replace(state, ignored=_find_ignored(query, state.to_query()))
+        return dataclasses.replace(state, ignored=_find_ignored(query, state.to_query()), **_follow_details(state))
 
     def to_query(self) -> dict[str, str]:
         """Return the state as an address; defaults are left out."""
@@ -442,6 +442,14 @@ def choose_name(name: str, offered: Iterable[str], default: str | None = None) -
 def quote(text: str) -> str:
     """Quote a text that came with the address, in Markdown: short, and as it was typed."""
     return f"“{as_markdown(text[:60])}”"
+
+
+def _follow_details(state: PageState) -> dict[str, Any]:
+    """Return what an address says now in place of details of Trust that went into others."""
+    if not {"costs", "mistakes"} & set(state.details):
+        return {}
+    details = dict.fromkeys("scores" if name == "mistakes" else name for name in state.details if name != "costs")
+    return {"details": tuple(details), **({"referral": "cheapest"} if "costs" in state.details else {})}
 
 
 def _find_ignored(query: Mapping[str, str], understood: Mapping[str, str]) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """The details of Trust: closed until somebody asks, computed when they are opened, and named in the address."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
@@ -12,9 +11,7 @@ from mcviz.app.navigation import TRUST
 from mcviz.app.on_request import compute_on_request, progress_bar, request
 from mcviz.app.probe.distortion import Distorter, DistortionSettings
 from mcviz.app.resources import check_needs, masks, model_inputs, sampler
-from mcviz.app.state import PageState, choose_name, latest_state, state_widget_args, update_state
-from mcviz.app.trust.calibration import render_figures, render_groups
-from mcviz.app.trust.referral import render_costs, render_missed_mistakes, render_prediction_sets, render_scores
+from mcviz.app.state import PageState, choose_name, state_widget_args, update_state
 from mcviz.app.wording import counted
 from mcviz.data.distortions import Distortion
 from mcviz.figures.trust import PREDICTOR_LABELS, calibration_along
@@ -150,32 +147,3 @@ def _derived(name: str) -> Derived:
 def _cache() -> dict[tuple[str, str], list[Calibration]]:
     """Return the calibration of each step, by the run's digest and the distortion, shared by all sessions."""
     return {}
-
-
-DETAILS: dict[str, tuple[str, Callable[[Run, PageState], None]]] = {
-    "figures": ("How accurate is each way to predict?", render_figures),
-    "groups": ("Does a group fare worse?", render_groups),
-    "scores": ("Which score finds the mistakes?", render_scores),
-    "mistakes": ("Which mistakes does nobody see?", render_missed_mistakes),
-    "costs": ("What is cheapest?", render_costs),
-    "sets": ("How many classes are possible?", render_prediction_sets),
-    "distortions": ("What do distortions do?", render_degradation),
-}
-
-
-def render_details(run: Run, state: PageState) -> None:
-    """Render a question each, with its answer where it is open."""
-    with st.container(gap="xsmall"):
-        for name, (question, render) in DETAILS.items():
-            expander = st.expander(
-                question, **state_widget_args(f"details-{name}", name in state.details, partial(_show, name))
-            )
-            if expander.open:
-                with expander:
-                    render(run, state)
-
-
-def _show(name: str, is_shown: bool) -> None:
-    """Open or close one of the details, in a callback."""
-    others = tuple(detail for detail in latest_state().details if detail != name)
-    update_state(details=(*others, name) if is_shown else others)
