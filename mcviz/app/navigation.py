@@ -24,6 +24,7 @@ from mcviz.app.resources import (
 )
 from mcviz.app.selection import computed_layouts
 from mcviz.app.state import PRESENT_KEYS, PageState, address, is_open, note_address, note_link, quote, read_state
+from mcviz.app.streamlit_internals import is_history_navigation
 from mcviz.app.wording import as_markdown
 from mcviz.errors import CorruptRunError, McvizError
 from mcviz.runs import Run
@@ -75,6 +76,7 @@ COMPARE = Page("compare.py", "Compare", ":material/compare_arrows:", entry=RUNS.
 PRESENT = Page("story.py", "Present", ":material/slideshow:", entry="")
 OPENED_IN_EXPLORE = EXAMPLE, SIDE_BY_SIDE  # by a look, and by Actions
 ENTRIES = OVERVIEW, EXPLORE, TRUST, LABELLING, PROBE, RUNS  # of the bar
+MOVED_DETAILS = {"distortions": (PROBE, {"input": "distortion"})}  # of Trust: the page that took each, and its state
 PAGES = *ENTRIES, EXAMPLE, SIDE_BY_SIDE, OUT_OF_DISTRIBUTION, COMPARE, PRESENT
 
 
@@ -150,6 +152,8 @@ def begin(page: Page, answer: Callable[[Run, PageState], str]) -> tuple[Run, Pag
         st.error(f"**{name}** cannot be shown. {refusal(error, page.title)}", icon=":material/error:")
         st.stop()
     state = load_state(run)
+    if page is TRUST:
+        follow_moved_detail(state)
     if not all(has(run, part) for part in page.needs):
         render_head(page)
         check_needs(run, page.needs)
@@ -166,6 +170,13 @@ def begin(page: Page, answer: Callable[[Run, PageState], str]) -> tuple[Run, Pag
                 icon=":material/link_off:",
             )
     return run, state
+
+
+def follow_moved_detail(state: PageState) -> None:
+    """Go to the page that took a detail of Trust, unless somebody went back from there."""
+    for name, (page, changes) in MOVED_DETAILS.items():
+        if name in state.details and not is_history_navigation():
+            open_page(page, state, details=tuple(detail for detail in state.details if detail != name), **changes)
 
 
 def load_state(run: Run) -> PageState:

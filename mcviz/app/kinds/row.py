@@ -29,7 +29,6 @@ ROW_DISTORTER = Distorter(
     ROW_DISTORTIONS,
     lambda run, examples: row_values(run)[examples],
     others=lambda run, *_: row_values(run),
-    gradual="noise",
 )
 
 

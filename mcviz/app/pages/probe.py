@@ -8,6 +8,7 @@ from mcviz.app.failures import show_failures
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import PROBE, begin, load_state
 from mcviz.app.on_request import is_stopped, offer_to_go_on, stop_work
+from mcviz.app.probe.degradation import render_degradation
 from mcviz.app.probe.explanations import InputContext, explanations
 from mcviz.app.probe.parts import InputKind, ProbeInput, as_batch, import_ahead, predict
 from mcviz.app.probe.verdict import (
@@ -143,3 +144,5 @@ if check_needs(run, kind.needs):
         # Not in a fragment: what runs in one cannot be stopped by a button.
         st.divider()
         render_sweep(run, state, kind.sweep)
+    if name == "distortion":
+        render_degradation(run, state)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from mcviz.app.probe.parts import ProbeInput, SliderSeries, SweepInputs
 from mcviz.app.resources import has
-from mcviz.app.state import HIGHEST_SEED, PageState, choose_name, state_widget_args, update_state
+from mcviz.app.state import HIGHEST_SEED, PageState, choose_name, rerun_fragments, state_widget_args, update_state
 from mcviz.app.wording import as_markdown
 from mcviz.data.distortions import Distortion, Noise, TextNoise
 from mcviz.measures import percent
@@ -47,14 +47,12 @@ class Distorter:
         distortions: by name, the usual one first.
         contents: of some examples of a run, in the form of `ProbeInput.content`, in one array.
         others: the last argument of a distortion, of a run, the settings and the contents that are distorted.
-        gradual: the name of the first choice where many examples are distorted step by step.
         are_pictures: whether contents are images, to be shown beside the predictions along the slider.
     """
 
     distortions: Mapping[str, Distortion]
     contents: Callable[[Run, np.ndarray], np.ndarray]
     others: Callable[[Run, DistortionSettings, np.ndarray], np.ndarray]
-    gradual: str
     are_pictures: bool = False
 
     def settings(self, run: Run, state: PageState) -> DistortionSettings:
@@ -81,7 +79,7 @@ class Distorter:
             "Distortion",
             list(self.distortions),
             format_func=lambda name: self.distortions[name].label,
-            **state_widget_args("distortion", settings.name, lambda new: update_state(distortion=new, amount=None)),
+            **state_widget_args("distortion", settings.name, _change_distortion),
         )
         st.slider(
             f"{distortion.label}, {distortion.unit}",
@@ -135,11 +133,6 @@ class Distorter:
         ordered = None if labels is None else labels[order]
         return SweepInputs("distorted examples", self.describe(settings), total, load, run.digest, ordered)
 
-    @property
-    def stepwise_distortions(self) -> dict[str, Distortion]:
-        """The distortions that leave an example its label, by name: all but mixing with another example."""
-        return {name: distortion for name, distortion in self.distortions.items() if name != MIX}
-
     def describe(self, settings: DistortionSettings) -> str:
         """Name a distortion with its amount."""
         distortion = self.distortions[settings.name]
@@ -149,6 +142,12 @@ class Distorter:
 
     def _example(self, run: Run, settings: DistortionSettings) -> np.ndarray:
         return self.contents(run, np.array([settings.example]))
+
+
+def _change_distortion(name: str) -> None:
+    """Choose another distortion, and draw also what stands outside of the fragment: what it does to many examples."""
+    update_state(distortion=name, amount=None)
+    rerun_fragments()
 
 
 def choose_example(run: Run, example: int) -> None:

@@ -237,6 +237,5 @@ IMAGE_DISTORTER = Distorter(
     },
     load_images,
     _load_companions,
-    gradual="blur",
     are_pictures=True,
 )

@@ -200,4 +200,4 @@ def text_noise_sweep(run: Run, state: PageState) -> SweepInputs:
     return SweepInputs("noise texts", noise.label.lower(), MOST_INPUTS, load, run.digest)
 
 
-TEXT_DISTORTER = Distorter(TEXT_DISTORTIONS, load_texts, others=lambda run, *_: sample_texts(run), gradual="drop_words")
+TEXT_DISTORTER = Distorter(TEXT_DISTORTIONS, load_texts, others=lambda run, *_: sample_texts(run))
