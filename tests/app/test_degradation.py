@@ -12,7 +12,7 @@ import mcviz
 from mcviz.app.kinds import KIND_RENDERERS
 from mcviz.app.probe import degradation
 from mcviz.app.probe.degradation import STEPS, step_amounts
-from mcviz.app.probe.distortion import MIX
+from mcviz.app.probe.inputs import MIX
 from mcviz.data import DataSet
 from mcviz.data.distortions import add_noise
 from mcviz.errors import UnsuitableModelError

@@ -11,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.app.probe import verdict
-from mcviz.app.probe.verdict import NONE_TO_FIT, ScoreDetector, Sweep
+from mcviz.app.probe.sweep import Sweep
+from mcviz.app.probe.verdict import NONE_TO_FIT, ScoreDetector
 from mcviz.measures import significant
 from tests.app.keeping import kept_of
 from tests.app.probing import OpenProbe, button, table, verdict_figures, widget, words

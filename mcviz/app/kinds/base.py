@@ -7,8 +7,7 @@ from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
-from mcviz.app.probe.distortion import Distorter
-from mcviz.app.probe.parts import InputKind, Parts, ProbeInput
+from mcviz.app.probe.inputs import Distorter, InputKind, Parts, ProbeInput
 from mcviz.errors import McvizError
 from mcviz.runs import Run
 

@@ -1,7 +1,7 @@
 """How well this run's model can tell inputs that it was not made for."""
 
 from mcviz.app.navigation import OUT_OF_DISTRIBUTION, PROBE, begin, require_classes
-from mcviz.app.ood import load_scores, render_findings, render_first_comparison, render_given_sets
+from mcviz.app.probe.detectors import load_scores, render_findings, render_first_comparison, render_given_sets
 from mcviz.app.resources import has
 from mcviz.app.state import PageState
 from mcviz.app.wording import as_markdown

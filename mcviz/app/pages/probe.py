@@ -9,15 +9,10 @@ from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import PROBE, begin, load_state
 from mcviz.app.on_request import is_stopped, offer_to_go_on, stop_work
 from mcviz.app.probe.degradation import render_degradation
-from mcviz.app.probe.explanations import InputContext, explanations
-from mcviz.app.probe.parts import InputKind, ProbeInput, as_batch, import_ahead, predict
-from mcviz.app.probe.verdict import (
-    is_detector_ready,
-    render_headline,
-    render_reasons,
-    render_score_comparison,
-    render_sweep,
-)
+from mcviz.app.probe.explain import InputContext, explanations
+from mcviz.app.probe.inputs import InputKind, ProbeInput, as_batch, import_ahead, predict
+from mcviz.app.probe.sweep import render_sweep
+from mcviz.app.probe.verdict import is_detector_ready, render_headline, render_reasons, render_score_comparison
 from mcviz.app.resources import available, check_needs
 from mcviz.app.state import PageState, choose_name, choose_segment, state_widget_args, update_state
 from mcviz.app.tasks import task_renderer

@@ -9,7 +9,7 @@ from mcviz.app.components.charts import chart
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import PROBE
 from mcviz.app.on_request import compute_on_request, progress_bar, request
-from mcviz.app.probe.distortion import MIX, Distorter, DistortionSettings
+from mcviz.app.probe.inputs import MIX, Distorter, DistortionSettings
 from mcviz.app.resources import has, masks, model_inputs, sampler
 from mcviz.app.state import PageState
 from mcviz.app.wording import counted

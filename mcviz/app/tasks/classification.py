@@ -23,7 +23,7 @@ from mcviz.app.components.charts import (
 )
 from mcviz.app.filters import Filters, two_classes
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
-from mcviz.app.probe.parts import SliderSeries
+from mcviz.app.probe.inputs import SliderSeries
 from mcviz.app.resources import class_names, has, missing, ranking, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState, state_widget_args

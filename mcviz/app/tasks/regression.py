@@ -16,7 +16,7 @@ from mcviz.app.components.choosers import target_chooser
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.navigation import load_state
 from mcviz.app.on_request import progress_bar
-from mcviz.app.probe.parts import SliderSeries
+from mcviz.app.probe.inputs import SliderSeries
 from mcviz.app.resources import (
     cached_for_run,
     has,
