@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from mcviz.analysis.pairing import same_examples
-from mcviz.app.components.assets import load_assets
+from mcviz.app.components import load_assets
 from mcviz.app.navigation import ENTRIES, OVERVIEW, PRESENT, link_to, open_entry, open_named_run, run_name
 from mcviz.app.resources import ComparedRun, open_cached_run, run_paths
 from mcviz.app.runs.chosen import describe_examples

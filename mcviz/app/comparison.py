@@ -9,12 +9,11 @@ import streamlit as st
 from mcviz.analysis.comparison import OTHER_PREFIX, Comparison, check_comparable, compare
 from mcviz.analysis.pairing import LabelChoice
 from mcviz.app.components.charts import text_table
-from mcviz.app.components.choosers import chips, score_chooser
 from mcviz.app.components.gallery import tiles
 from mcviz.app.failures import refusal
 from mcviz.app.filters import ColumnFilter
 from mcviz.app.kinds import render_example
-from mcviz.app.navigation import COMPARE, EXAMPLE, EXPLORE, open_page
+from mcviz.app.navigation import COMPARE, EXAMPLE, EXPLORE, chips, open_page, score_chooser
 from mcviz.app.resources import (
     ComparedRun,
     all_grouping_columns,

@@ -1,4 +1,4 @@
-"""The pages: their titles and needs of a run, how one is opened, and what all of them begin with."""
+"""The pages: their titles and needs of a run, how one is opened, and what several of them have: a head, and choices."""
 
 import shlex
 from collections.abc import Callable, Collection
@@ -11,9 +11,11 @@ import streamlit as st
 from mcviz.analysis.comparison import check_comparable
 from mcviz.app.address import RunLimits
 from mcviz.app.failures import refusal
+from mcviz.app.filters import Filters
 from mcviz.app.resources import (
     RunPart,
     check_needs,
+    class_names,
     has,
     join_runs,
     open_cached_run,
@@ -21,11 +23,23 @@ from mcviz.app.resources import (
     run_numbers,
     run_paths,
     run_scores,
+    target_names,
 )
-from mcviz.app.selection import computed_layouts
-from mcviz.app.state import PRESENT_KEYS, PageState, address, is_open, note_address, note_link, quote, read_state
+from mcviz.app.selection import Selection, computed_layouts
+from mcviz.app.state import (
+    PRESENT_KEYS,
+    PageState,
+    address,
+    is_open,
+    note_address,
+    note_link,
+    quote,
+    read_state,
+    state_widget_args,
+    update_state,
+)
 from mcviz.app.streamlit_internals import is_history_navigation
-from mcviz.app.wording import as_markdown
+from mcviz.app.wording import as_markdown, describe_scores
 from mcviz.errors import CorruptRunError, McvizError
 from mcviz.runs import Run
 from mcviz.runs.folder import cache_folder
@@ -233,3 +247,57 @@ def _new_run_folder() -> str:
         return "$MCVIZ_CACHE/NAME"
     place = folder.relative_to(Path.cwd()) if folder.is_absolute() else folder
     return shlex.quote(one_line(str(place / "NAME")))
+
+
+def score_chooser(label: str, run: Run, state: PageState) -> None:
+    """Render a choice among the scores of a run, which all pages share."""
+    scores = run_scores(run)
+    st.selectbox(
+        label,
+        list(scores),
+        format_func=lambda name: scores[name].label,
+        help=describe_scores(scores),
+        width=290,
+        **state_widget_args("score", state.score),
+    )
+
+
+def target_chooser(run: Run, state: PageState) -> None:
+    """Render a choice among the targets of a run, which all pages share; nothing where there is only one."""
+    names = target_names(run)
+    if len(names) > 1:
+        st.selectbox(
+            "Target",
+            range(len(names)),
+            format_func=names.__getitem__,
+            width=320,
+            **state_widget_args("target", state.target),
+        )
+
+
+def chips(selection: Selection, *, with_count: bool = True) -> None:
+    """Render how many examples are selected, a button that takes off each filter, and one for the flagged."""
+    filters, flagged = selection.filters, selection.state.flagged
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content", key="chips"):
+        if with_count:
+            st.markdown(f"**{len(selection.examples):,}** of {len(selection.run):,} examples", width="content")
+        removable = filters.chips(class_names(selection.run), run_numbers(selection.run))
+        for index, (label, take_off) in enumerate(removable):
+            st.button(
+                as_markdown(label),
+                icon=":material/close:",
+                key=f"chip-{index}",
+                help="Take this filter off",
+                on_click=update_state,
+                kwargs={"filters": take_off},
+            )
+        if flagged and filters.selected != flagged:
+            st.button(
+                f"Show the {len(flagged)} flagged",
+                icon=":material/flag:",
+                type="tertiary",
+                on_click=update_state,
+                kwargs={"filters": Filters(selected=flagged)},
+            )
+        if len(removable) > 1:
+            st.button("Clear all", type="tertiary", key="clear", on_click=update_state, kwargs={"filters": Filters()})

@@ -15,7 +15,7 @@ PACKAGED = ("-m", "streamlit", "run", str(ROOT / "mcviz" / "dashboard.py"), "--s
 # Python runs a module of this name when it starts: the pages of this server cannot show a picture, and neither can a
 # callback do anything.
 BROKEN = """
-import mcviz.app.components.choosers, mcviz.app.state, mcviz.figures
+import mcviz.app.navigation, mcviz.app.state, mcviz.figures
 
 def fails(*_, **__):
     raise RuntimeError("nothing at /srv/secret/place")

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Browser
 
-from mcviz.app.components.assets import load_assets
+from mcviz.app.components import load_assets
 
 COMPONENT = """
 export default withLatestData(({ data, parentElement }) => {

@@ -16,7 +16,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from mcviz.app.components.assets import load_assets
+from mcviz.app.components import load_assets
 from mcviz.app.wording import abbreviated, as_markdown, counted, prediction_and_votes
 from mcviz.figures import enlarge_letters, group_by_role, picture_url, select_classes
 from mcviz.figures.passes import OTHER_CLASSES

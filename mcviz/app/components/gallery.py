@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from mcviz.app.components.assets import load_assets
+from mcviz.app.components import load_assets
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.kinds.base import TILE
 from mcviz.app.navigation import EXAMPLE, Page, open_page

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from mcviz.app.components.assets import load_assets
+from mcviz.app.components import load_assets
 from mcviz.app.state import session_store, widget_value
 
 ARROW_KEYS = "arrow-keys"

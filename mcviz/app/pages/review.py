@@ -6,9 +6,8 @@ import streamlit as st
 from mcviz.analysis.labelling import OUT_OF_FOLD
 from mcviz.app.bar import current_person
 from mcviz.app.components.charts import render_empty_selection
-from mcviz.app.components.choosers import chips
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import EXPLORE, LABELLING, begin, link_to, require_classes
+from mcviz.app.navigation import EXPLORE, LABELLING, begin, chips, link_to, require_classes
 from mcviz.app.resources import has, run_scores
 from mcviz.app.review.decisions import render_queue
 from mcviz.app.review.results import render_results

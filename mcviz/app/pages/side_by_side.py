@@ -5,9 +5,8 @@ from collections.abc import Iterable
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.components.choosers import target_chooser
 from mcviz.app.kinds import render_example
-from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page
+from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page, target_chooser
 from mcviz.app.resources import details, format_facts, ranking, run_scores, table
 from mcviz.app.state import PINS, PageState, update_state
 from mcviz.app.tasks import task_renderer

@@ -3,10 +3,9 @@
 import streamlit as st
 
 from mcviz.app.components.charts import render_empty_selection
-from mcviz.app.components.choosers import chips
 from mcviz.app.failures import show_failures
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import EXPLORE, begin
+from mcviz.app.navigation import EXPLORE, begin, chips
 from mcviz.app.on_request import is_requested
 from mcviz.app.resources import available, run_scores
 from mcviz.app.runs.again import render_resample_status

@@ -9,8 +9,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.components.charts import chart
-from mcviz.app.components.choosers import score_chooser
-from mcviz.app.navigation import PROBE, load_state
+from mcviz.app.navigation import PROBE, load_state, score_chooser
 from mcviz.app.on_request import compute_on_request, request
 from mcviz.app.probe.inputs import MOST_INPUTS, SweepInputs
 from mcviz.app.probe.verdict import Detector, ScoreDetector, detector_for

@@ -12,9 +12,8 @@ from mcviz.analysis.base import LEAST_LABELLED, REVIEWED_SHARE, as_predictions, 
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.trust import RegressionTrust, measure_regression
 from mcviz.app.components.charts import Explanation, chart, render_explanation, text_table
-from mcviz.app.components.choosers import target_chooser
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
-from mcviz.app.navigation import load_state
+from mcviz.app.navigation import load_state, target_chooser
 from mcviz.app.on_request import progress_bar
 from mcviz.app.probe.inputs import SliderSeries
 from mcviz.app.resources import (

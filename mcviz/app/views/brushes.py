@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.components.assets import load_assets
+from mcviz.app.components import load_assets
 from mcviz.app.filters import CLASSES, ColumnFilter, Filters
 from mcviz.app.resources import (
     cached_for_run,

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from mcviz.app.components.assets import load_assets
+from mcviz.app.components import load_assets
 from mcviz.app.components.gallery import tile_data
 from mcviz.app.filters import Lasso, round_corners
 from mcviz.app.kinds.base import TILE

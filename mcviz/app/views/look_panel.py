@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from mcviz.app.components.assets import load_assets
+from mcviz.app.components import load_assets
 from mcviz.app.components.charts import (
     PICTURE_WIDTH,
     TURNS,

@@ -10,9 +10,8 @@ import streamlit as st
 
 from mcviz import plot
 from mcviz.analysis.base import column, similarity_basis
-from mcviz.app.components.choosers import target_chooser
 from mcviz.app.filters import Filters, Lasso, lasso_on_map
-from mcviz.app.navigation import EXPLORE
+from mcviz.app.navigation import EXPLORE, target_chooser
 from mcviz.app.on_request import compute_on_request, request
 from mcviz.app.resources import (
     Need,

@@ -12,9 +12,9 @@ import streamlit as st
 from mcviz import plot
 from mcviz.analysis.base import as_predictions, summarise_classes
 from mcviz.app.components.charts import chart, render_empty_selection, table_height, text_table
-from mcviz.app.components.choosers import target_chooser
 from mcviz.app.components.gallery import tiles
 from mcviz.app.kinds import kind_renderer
+from mcviz.app.navigation import target_chooser
 from mcviz.app.resources import (
     all_grouping_columns,
     cached_for_run,
