@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -53,11 +53,12 @@ class Page:
     """A page of the dashboard.
 
     Attributes:
-        file: its script in `pages/`, which is also its path.
+        file: its script in `pages/`.
         title: what links to it say.
         icon: a Material symbol.
         needs: what a run has to have, or else the page says what is missing.
         entry: the title of the page whose entry in the bar is marked, where that is another one; "" for none.
+        path: in the address, where it is not the script's name.
     """
 
     file: str
@@ -65,6 +66,7 @@ class Page:
     icon: str
     needs: Collection[RunPart] = field(default_factory=frozenset)
     entry: str | None = None
+    path: str = ""
 
     @property
     def script(self) -> Path:
@@ -73,7 +75,7 @@ class Page:
 
     def declare(self, *, root: bool = False) -> st.Page:
         """Return the page as Streamlit has it, at its own path or at the root."""
-        path = "" if root else self.script.stem
+        path = "" if root else self.path or self.script.stem
         return st.Page(self.script, title=self.title, url_path=path, default=root)
 
 
@@ -81,14 +83,13 @@ OVERVIEW = Page("overview.py", "Overview", ":material/monitoring:")
 EXPLORE = Page("uncertain.py", "Explore", ":material/grid_view:")
 TRUST = Page("trust.py", "Trust", ":material/verified_user:")
 LABELLING = Page("review.py", "Label", ":material/rate_review:")
-PROBE = Page("probe.py", "Probe", ":material/science:", needs={"model"})
+PROBE = Page("probe.py", "Probe", ":material/science:")
 RUNS = Page("runs.py", "Runs", ":material/folder_open:")
 EXAMPLE = Page("example.py", "One example", ":material/image_search:", entry=EXPLORE.title)
 SIDE_BY_SIDE = Page("side_by_side.py", "Side by side", ":material/compare:", entry=EXPLORE.title)
-OUT_OF_DISTRIBUTION = Page("out_of_distribution.py", "Out of distribution", ":material/rule:", entry=PROBE.title)
+OUT_OF_DISTRIBUTION = replace(PROBE, title="Out of distribution", path="out_of_distribution", entry=PROBE.title)
 COMPARE = Page("compare.py", "Compare", ":material/compare_arrows:", entry=RUNS.title)
 PRESENT = Page("story.py", "Present", ":material/slideshow:", entry="")
-OPENED_IN_EXPLORE = EXAMPLE, SIDE_BY_SIDE  # by a look, and by Actions
 ENTRIES = OVERVIEW, EXPLORE, TRUST, LABELLING, PROBE, RUNS  # of the bar
 MOVED_DETAILS = {"distortions": (PROBE, {"input": "distortion"})}  # of Trust: the page that took each, and its state
 PAGES = *ENTRIES, EXAMPLE, SIDE_BY_SIDE, OUT_OF_DISTRIBUTION, COMPARE, PRESENT
@@ -133,9 +134,8 @@ def render_head(page: Page, answer: str = "") -> None:
     with st.container(key="page-head", gap="xxsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.title(page.title, anchor=False, width="content")
-            for other in PAGES:
-                if other.entry == page.title and other not in OPENED_IN_EXPLORE:
-                    link_to(other)
+            if page is RUNS:
+                link_to(COMPARE)
         if answer:
             st.markdown(answer)
 

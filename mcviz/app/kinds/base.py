@@ -68,6 +68,10 @@ class KindRenderer(ABC):
         """Return the gallery's view of some examples, of photographs at most `side` pixels high and wide."""
         return Tiles()
 
+    def input_tiles(self, run: Run, contents: np.ndarray) -> Tiles:
+        """Return the gallery's view of some inputs that are not in the run."""
+        return Tiles()
+
     def table_columns(self, run: Run, examples: np.ndarray) -> dict[str, tuple[list[Any], Any]]:
         """Return columns of the table of examples by name: values, and how Streamlit shows them."""
         return {}

@@ -85,7 +85,7 @@ def _stroke(sent: dict[str, Any]) -> Stroke:
 
 def choose_image_noise(run: Run, state: PageState) -> ProbeInput:
     """Render the controls of one noise image."""
-    kind, seed, strength = choose_name(state.noise, NOISES), state.seed, state.strength
+    kind, seed, strength = choose_name(state.noise, NOISES), state.seed or 0, state.strength
     choose_noise(NOISES, kind, seed, "Another noise image")
     st.slider(
         "Strength",
@@ -101,14 +101,15 @@ def choose_image_noise(run: Run, state: PageState) -> ProbeInput:
 
 
 def image_noise_sweep(run: Run, state: PageState) -> SweepInputs:
-    """Return noise images of the chosen kind and strength."""
+    """Return noise images of the chosen kind and strength, each of the seed that is its number."""
     kind, strength = choose_name(state.noise, NOISES), state.strength
 
     def load(start: int, stop: int) -> np.ndarray:
-        return NOISES[kind].draw(stop - start, run.image_shape, start, strength)
+        return np.concatenate([NOISES[kind].draw(1, run.image_shape, seed, strength) for seed in range(start, stop)])
 
     name = f"{NOISES[kind].label.lower()} at {percent(strength, 0)} strength"
-    return SweepInputs("noise images", name, MOST_INPUTS, load, run.digest)
+    stored_as = f"noise-{kind.replace('_', '-')}" if strength == 1 else ""
+    return SweepInputs("noise images", name, MOST_INPUTS, load, run.digest, stored_as=stored_as)
 
 
 def draw_image(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG001 (a drawing is not in the address)
@@ -294,13 +295,13 @@ class ImageRenderer(KindRenderer):
     """Images, as the model sees them."""
 
     inputs: ClassVar = {
-        "noise": InputKind("Noise", choose_image_noise, sweep=image_noise_sweep),
+        "noise": InputKind("Noise", choose_image_noise, sweep=image_noise_sweep, is_noise=True),
         "drawing": InputKind(
             "Draw", draw_image, (":material/draw:", "Draw something on the pad, and the model predicts what it is.")
         ),
         "upload": InputKind("Upload", upload_image, (":material/upload:", "Choose a picture first.")),
         "distortion": InputKind(
-            "Distort an example",
+            "Distort",
             IMAGE_DISTORTER.choose,
             sweep=IMAGE_DISTORTER.sweep,
             along=IMAGE_DISTORTER.along,
@@ -328,19 +329,11 @@ class ImageRenderer(KindRenderer):
 
     def tiles(self, run: Run, examples: np.ndarray, side: int = TILE) -> Tiles:
         """Return the picture of all tiles, and how the browser cuts it; nothing without the run's images."""
-        if not has(run, "images"):
-            return Tiles()
-        pictures = run.pictures[examples]
-        height, width = pictures.shape[1:3]
-        return Tiles(
-            {
-                "sheet": sheet_url(pictures, SHEET_COLUMNS, side),
-                "columns": SHEET_COLUMNS,
-                "rows": -(-len(pictures) // SHEET_COLUMNS),
-                "aspect": width / height,
-                "crisp": max(height, width) < CRISP_BELOW,
-            }
-        )
+        return _sheet(run.pictures[examples], side) if has(run, "images") else Tiles()
+
+    def input_tiles(self, run: Run, contents: np.ndarray) -> Tiles:
+        channels = 1 if contents.shape[-1] < 3 else 3
+        return _sheet(np.round(255 * contents[..., :channels]).astype(np.uint8), TILE)
 
     def table_columns(self, run: Run, examples: np.ndarray) -> dict[str, tuple[list[Any], Any]]:
         if not has(run, "images"):  # a column of that name is the user's own, and nothing to be fetched
@@ -357,3 +350,17 @@ class ImageRenderer(KindRenderer):
 
     def parts(self, run: Run, content: np.ndarray) -> Parts:
         return image_parts(content)
+
+
+def _sheet(pictures: np.ndarray, side: int) -> Tiles:
+    """Return (n, height, width, channels) uint8 as the picture of all tiles, and how the browser cuts it."""
+    height, width = pictures.shape[1:3]
+    return Tiles(
+        {
+            "sheet": sheet_url(pictures, SHEET_COLUMNS, side),
+            "columns": SHEET_COLUMNS,
+            "rows": -(-len(pictures) // SHEET_COLUMNS),
+            "aspect": width / height,
+            "crisp": max(height, width) < CRISP_BELOW,
+        }
+    )

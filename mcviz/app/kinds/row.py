@@ -97,8 +97,8 @@ def row_along(run: Run, state: PageState) -> SliderSeries:
 def choose_shuffled_row(run: Run, state: PageState) -> ProbeInput:
     """Render the controls of one row of shuffled columns."""
     st.caption("Each column has the value of another example, so the values no longer belong together.")
-    choose_seed("Seed", state.seed, "Another row")
-    return shuffled_row(run, state.seed)
+    choose_seed("Seed", state.seed or 0, "Another row")
+    return shuffled_row(run, state.seed or 0)
 
 
 def shuffled_row(run: Run, seed: int) -> ProbeInput:
@@ -109,13 +109,12 @@ def shuffled_row(run: Run, seed: int) -> ProbeInput:
 
 
 def shuffled_sweep(run: Run, state: PageState) -> SweepInputs:  # noqa: ARG001
-    """Return rows of shuffled columns."""
-    rows = row_values(run)
+    """Return rows of shuffled columns, each of the seed that is its number."""
 
     def load(start: int, stop: int) -> np.ndarray:
-        return shuffle_columns(np.empty((stop - start, rows.shape[1]), np.float32), rows, seed=start)
+        return np.stack([shuffled_row(run, seed).content for seed in range(start, stop)])
 
-    return SweepInputs("shuffled rows", "shuffled columns", MOST_INPUTS, load, run.digest)
+    return SweepInputs("shuffled rows", "shuffled columns", MOST_INPUTS, load, run.digest, stored_as="noise-shuffled")
 
 
 def slider_range(values: np.ndarray, value: float) -> tuple[float, float, float]:
@@ -218,11 +217,9 @@ class RowRenderer(KindRenderer):
     """Rows of numbers, whose most unusual values are shown first."""
 
     inputs: ClassVar = {
-        "row": InputKind("Change an example", edit_row, along=row_along),
-        "distortion": InputKind(
-            "Distort an example", ROW_DISTORTER.choose, sweep=ROW_DISTORTER.sweep, along=ROW_DISTORTER.along
-        ),
-        "noise": InputKind("Shuffled columns", choose_shuffled_row, sweep=shuffled_sweep),
+        "noise": InputKind("Shuffled columns", choose_shuffled_row, sweep=shuffled_sweep, is_noise=True),
+        "row": InputKind("Change", edit_row, along=row_along),
+        "distortion": InputKind("Distort", ROW_DISTORTER.choose, sweep=ROW_DISTORTER.sweep, along=ROW_DISTORTER.along),
     }
     has_noise = True
     has_parts = True
@@ -269,11 +266,14 @@ class RowRenderer(KindRenderer):
         return row_values(run)[examples]
 
     def tiles(self, run: Run, examples: np.ndarray, side: int = TILE) -> Tiles:
-        names, rows = row_names(run), row_values(run)[examples]
+        return self.input_tiles(run, row_values(run)[examples])
+
+    def input_tiles(self, run: Run, contents: np.ndarray) -> Tiles:
+        names = row_names(run)
         return Tiles(
             details=tuple(
                 {"facts": [[names[column], true_minus(f"{row[column]:.4g}")] for column in most_unusual(z)[:FACTS]]}
-                for row, z in zip(rows, usual_values(run).z(rows), strict=True)
+                for row, z in zip(contents, usual_values(run).z(contents), strict=True)
             )
         )
 

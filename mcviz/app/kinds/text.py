@@ -81,20 +81,21 @@ def type_text(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG001 
 
 def choose_text_noise(run: Run, state: PageState) -> ProbeInput:
     """Render the controls of one text of noise."""
-    noise, seed = choose_name(state.noise, TEXT_NOISES), state.seed
+    noise, seed = choose_name(state.noise, TEXT_NOISES), state.seed or 0
     choose_noise(TEXT_NOISES, noise, seed, "Another text")
     text = TEXT_NOISES[noise].draw(1, sample_texts(run), seed)[0]
     return ProbeInput(text, f"{TEXT_NOISES[noise].label} of seed {seed}", NONE_IS_CORRECT)
 
 
 def text_noise_sweep(run: Run, state: PageState) -> SweepInputs:
-    """Return texts of noise of the chosen kind."""
-    noise = TEXT_NOISES[choose_name(state.noise, TEXT_NOISES)]
+    """Return texts of noise of the chosen kind, each of the seed that is its number."""
+    kind, texts = choose_name(state.noise, TEXT_NOISES), sample_texts(run)
+    noise = TEXT_NOISES[kind]
 
     def load(start: int, stop: int) -> np.ndarray:
-        return noise.draw(stop - start, sample_texts(run), start)
+        return np.concatenate([noise.draw(1, texts, seed) for seed in range(start, stop)])
 
-    return SweepInputs("noise texts", noise.label.lower(), MOST_INPUTS, load, run.digest)
+    return SweepInputs("noise texts", noise.label.lower(), MOST_INPUTS, load, run.digest, stored_as=f"noise-{kind}")
 
 
 TEXT_DISTORTER = Distorter(TEXT_DISTORTIONS, load_texts, others=lambda run, *_: sample_texts(run))
@@ -147,19 +148,19 @@ class TextRenderer(KindRenderer):
     """Texts, as they were typed."""
 
     inputs: ClassVar = {
+        "noise": InputKind("Noise", choose_text_noise, sweep=text_noise_sweep, is_noise=True),
         "text": InputKind(
-            "Type a text",
+            "Type",
             type_text,
             (":material/edit_note:", "Type or paste a text into the field, then press Ctrl+Enter or click beside it."),
             seen_in_its_controls=True,
         ),
         "distortion": InputKind(
-            "Distort an example",
+            "Distort",
             TEXT_DISTORTER.choose,
             sweep=TEXT_DISTORTER.sweep,
             along=TEXT_DISTORTER.along,
         ),
-        "noise": InputKind("Noise", choose_text_noise, sweep=text_noise_sweep),
     }
     fits_column = True
     has_noise = True
@@ -180,7 +181,10 @@ class TextRenderer(KindRenderer):
         return load_texts(run, examples)
 
     def tiles(self, run: Run, examples: np.ndarray, side: int = TILE) -> Tiles:
-        return Tiles(details=tuple({"text": _beginning(text, ON_A_TILE)} for text in load_texts(run, examples)))
+        return self.input_tiles(run, load_texts(run, examples))
+
+    def input_tiles(self, run: Run, contents: np.ndarray) -> Tiles:
+        return Tiles(details=tuple({"text": _beginning(text, ON_A_TILE)} for text in contents))
 
     def table_columns(self, run: Run, examples: np.ndarray) -> dict[str, tuple[list[Any], Any]]:
         (name,) = run.manifest.examples.content

@@ -70,6 +70,7 @@ class SweepInputs:
         load: (start, stop) to stop - start contents in one array.
         digest: of the run whose model predicts.
         labels: (available,) int, or None where no prediction is correct.
+        stored_as: the name under which the findings are kept beside the run; "" where they are not.
     """
 
     kind: str
@@ -78,6 +79,7 @@ class SweepInputs:
     load: Callable[[int, int], np.ndarray]
     digest: str
     labels: np.ndarray | None = None
+    stored_as: str = ""
 
     def same_as(self, other: "SweepInputs") -> bool:
         """Return whether the inputs of both are the same."""
@@ -114,6 +116,7 @@ class InputKind:
         choose: its controls, and the input that they give.
         nothing_yet: an icon, and what to do where there is no input yet.
         sweep: many inputs of the kind, where that makes sense.
+        is_noise: whether it opens with many inputs, of which one is looked at.
         along: the input along its slider, where it has one.
         needs: what a run has to have.
         seen_in_its_controls: whether the controls show the input, so that it need not be drawn beside them.
@@ -123,6 +126,7 @@ class InputKind:
     choose: Callable[[Run, PageState], ProbeInput | None]
     nothing_yet: tuple[str, str] = ("", "")
     sweep: Callable[[Run, PageState], SweepInputs] | None = None
+    is_noise: bool = False
     along: Callable[[Run, PageState], SliderSeries] | None = None
     needs: Collection[RunPart] = field(default_factory=frozenset)
     seen_in_its_controls: bool = False
@@ -245,7 +249,7 @@ class Distorter:
         if amount is None or not distortion.low <= amount <= distortion.high:
             amount = distortion.unchanged
         other = min(1, len(run) - 1) if state.other_example is None else state.other_example
-        return DistortionSettings(name, state.example or 0, float(amount), state.seed, other)
+        return DistortionSettings(name, state.example or 0, float(amount), state.seed or 0, other)
 
     def distort(self, run: Run, settings: DistortionSettings, contents: np.ndarray, amounts: list[float]) -> np.ndarray:
         """Distort some contents by each of some amounts, one after the other; the settings say all else."""

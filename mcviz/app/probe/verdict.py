@@ -1,5 +1,6 @@
 """OOD verdicts on inputs: whether one looks like the examples of the open run, for one and for many inputs of noise."""
 
+import math
 import threading
 import time
 from concurrent.futures import Future, wait
@@ -37,9 +38,10 @@ PATIENCE = 20  # seconds that the first verdicts wait for the detector; what fai
 EXPLAINED = (McvizError, ValueError, MemoryError)  # errors whose own words are shown to a visitor
 NONE_TO_FIT = "A detector that also looks at the activations of the network exists for classifications only."
 STILL_FITTING = (
-    "The OOD detector is still being fitted to this run's examples, which happens once. When it is ready, your next "
-    "change will use it."
+    "The OOD detector is still being fitted to this run's examples, which happens once. Its verdict takes the place of "
+    "this one as soon as it is ready."
 )
+LOOK_AGAIN = 1.0  # seconds between two looks whether it can
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,14 @@ class OODVerdict:
         less_usual: the share of this run's examples that look less usual, 0 to 1.
         figures: behind the verdict, as texts by their names.
         by: in Markdown, which detector it is from, where it is not the fitted one, and why; or "".
+        is_preliminary: whether that of the fitted detector is to come.
     """
 
     is_ood: bool
     less_usual: float
     figures: dict[str, str]
     by: str = ""
+    is_preliminary: bool = False
 
 
 class Detector(Protocol):
@@ -104,7 +108,7 @@ class ScoreDetector:
             f"Limit, passed by at most {OOD_P_VALUE:.0%} of inputs like these": words,
         }
         by = f"By {self.score.inline_label} alone. {self.reason}"
-        return OODVerdict(value > limit, less_usual, figures, by)
+        return OODVerdict(value > limit, less_usual, figures, by, self.reason == STILL_FITTING)
 
     def _values(self, predictions: np.ndarray) -> np.ndarray:
         return task_renderer(self.run).compute_scores(self.run, predictions)[self.score.name]
@@ -184,8 +188,12 @@ def is_detector_ready(run: Run) -> bool:
     return not task_renderer(run).fits_detector or _fit(run).detector.done()
 
 
-def detector_for(run: Run) -> Detector:
+def detector_for(run: Run, *, patient: bool = False) -> Detector:
     """Return the fitted detector of a run, or one by a score where there is none, or the fit failed or takes long.
+
+    Args:
+        run: whose examples are in distribution.
+        patient: whether to wait for the fit however long it takes.
 
     Raises:
         McvizError: the run's model cannot be loaded.
@@ -193,10 +201,11 @@ def detector_for(run: Run) -> Detector:
     if not task_renderer(run).fits_detector:
         return ScoreDetector(run, NONE_TO_FIT)
     fit = _fit(run)
-    if not fit.detector.done() and time.monotonic() < fit.deadline:
+    deadline = math.inf if patient else fit.deadline
+    if not fit.detector.done() and time.monotonic() < deadline:
         with st.spinner("Fitting the OOD detector to this run's examples …"):
             place = st.empty()
-            while not fit.detector.done() and time.monotonic() < fit.deadline:
+            while not fit.detector.done() and time.monotonic() < deadline:
                 wait([fit.detector], POLL)
                 place.empty()  # where something else is asked for by now, Streamlit ends this run here
     if not fit.detector.done():
@@ -220,6 +229,9 @@ def render_headline(place: DeltaGenerator, run: Run, content: Any, predictions: 
     with place:
         verdict = detector_for(run).verdict(content, predictions)
         usual = less_usual_examples(verdict.less_usual)
+        if verdict.is_preliminary:
+            usual = f"{usual} This is **preliminary**: {STILL_FITTING[0].lower()}{STILL_FITTING[1:]}"
+            st.fragment(_replace_when_ready, run_every=LOOK_AGAIN)(run)
         if verdict.is_ood:
             words = f"**Out of distribution: treat the answer as a guess.** {usual}"
             st.warning(words, icon=":material/warning:")
@@ -227,6 +239,12 @@ def render_headline(place: DeltaGenerator, run: Run, content: Any, predictions: 
             words = f"**This looks like this run's examples, as far as can be told.** {usual}"
             st.success(words, icon=":material/check_circle:")
     return verdict
+
+
+def _replace_when_ready(run: Run) -> None:
+    """Draw the page again once the detector is fitted, whose verdict then takes the place of the preliminary one."""
+    if is_detector_ready(run):
+        st.rerun()
 
 
 def render_reasons(verdict: OODVerdict) -> None:

@@ -260,7 +260,7 @@ class TaskRenderer(ABC):
         disagreement_verb: what passes do that are not the same, as a verb.
         beats: a sentence on what the ensemble beats, with a place for the passes.
         tolerance_label: `PassQuality.tolerance`, such as "1%".
-        sweep_subject: what a sweep over many inputs shows of their predictions, as the end of a sentence.
+        prominent_first: how inputs are ordered of which the most prominent are shown.
         worst_heading: what the most prominent input of a sweep is.
         no_worst: a sentence for where there is none.
         worst_clause: its prediction, such as "the most uncertain prediction".
@@ -275,7 +275,7 @@ class TaskRenderer(ABC):
     disagreement_verb: str
     beats: str
     tolerance_label: str
-    sweep_subject: str
+    prominent_first: str
     worst_heading: str
     no_worst: str
     worst_clause: str
@@ -421,10 +421,6 @@ class TaskRenderer(ABC):
     @abstractmethod
     def render_probe(self, run: Run, predictions: np.ndarray, label: int | None, key: str) -> None:
         """Render the charts of (T, K) predictions of a new input."""
-
-    @abstractmethod
-    def render_prediction_table(self, run: Run, predictions: np.ndarray) -> None:
-        """Render (T, K) predictions as a table."""
 
     @abstractmethod
     def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:

@@ -16,7 +16,6 @@ from mcviz.app.components.charts import (
     Explanation,
     chart,
     class_charts,
-    class_table,
     pass_histograms,
     render_explanation,
     render_histograms,
@@ -170,7 +169,7 @@ class ClassificationRenderer(TaskRenderer):
     disagreement_verb = "disagree"
     beats = "The ensemble beats {}."
     tolerance_label = "0.05 percentage points"
-    sweep_subject = "which classes are predicted, how confidently"
+    prominent_first = "the surest first"
     worst_heading = "Most confident wrong prediction"
     no_worst = "There is none: every prediction is correct."
     worst_clause = "the most confident wrong prediction"
@@ -255,9 +254,6 @@ class ClassificationRenderer(TaskRenderer):
     def render_probe(self, run: Run, predictions: np.ndarray, label: int | None, key: str) -> None:
         figure = plot.passes(run, predictions, label=label)
         class_charts(figure, summarise(predictions), class_names(run), label, key)
-
-    def render_prediction_table(self, run: Run, predictions: np.ndarray) -> None:
-        class_table(summarise(predictions), class_names(run))
 
     def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
         """Render the probabilities of the classes and the entropies along the slider."""
