@@ -27,7 +27,7 @@ from mcviz.app.resources import (
 )
 from mcviz.app.selection import Selection, computed_layouts
 from mcviz.app.state import (
-    PRESENT_KEYS,
+    OWN_KEYS,
     PageState,
     address,
     is_open,
@@ -73,10 +73,14 @@ class Page:
         """Return the script's path."""
         return Path(__file__).parent / "pages" / self.file
 
+    @property
+    def url_path(self) -> str:
+        """Return its path in the address."""
+        return self.path or self.script.stem
+
     def declare(self, *, root: bool = False) -> st.Page:
         """Return the page as Streamlit has it, at its own path or at the root."""
-        path = "" if root else self.path or self.script.stem
-        return st.Page(self.script, title=self.title, url_path=path, default=root)
+        return st.Page(self.script, title=self.title, url_path="" if root else self.url_path, default=root)
 
 
 OVERVIEW = Page("overview.py", "Overview", ":material/monitoring:")
@@ -91,19 +95,34 @@ OUT_OF_DISTRIBUTION = replace(PROBE, title="Out of distribution", path="out_of_d
 COMPARE = Page("compare.py", "Compare", ":material/compare_arrows:", entry=RUNS.title)
 PRESENT = Page("story.py", "Present", ":material/slideshow:", entry="")
 ENTRIES = OVERVIEW, EXPLORE, TRUST, LABELLING, PROBE, RUNS  # of the bar
-MOVED_DETAILS = {"distortions": (PROBE, {"input": "distortion"})}  # of Trust: the page that took each, and its state
 PAGES = *ENTRIES, EXAMPLE, SIDE_BY_SIDE, OUT_OF_DISTRIBUTION, COMPARE, PRESENT
+MOVED_DETAILS: dict[str, tuple[Page, dict[str, Any]]] = {  # that links to Trust name: the page that took it, and where
+    "distortions": (PROBE, {"input": "distortion", "section": "distortions"}),
+    "passes": (OVERVIEW, {"section": "passes"}),
+}
+
+
+def current_page() -> Page:
+    """Return the page that is open."""
+    return next(page for page in PAGES if is_open(page.title))
 
 
 def open_entry() -> str:
     """Return the title of the page whose entry in the bar is marked; "" for none."""
-    page = next(page for page in PAGES if is_open(page.title))
+    page = current_page()
     return page.title if page.entry is None else page.entry
 
 
-def link_to(page: Page, label: str | None = None, icon: str | None = None) -> None:
-    """Render a link to a page, which carries the whole state along, but for the presentation's own; "" is no icon."""
-    query = {key: text for key, text in address().items() if page is PRESENT or key not in PRESENT_KEYS}
+def link_to(page: Page, label: str | None = None, icon: str | None = None, **own: str) -> None:
+    """Render a link to a page, which carries the whole state along, but for what is a page's own.
+
+    Args:
+        page: that it leads to.
+        label: of the link; the page's title without one.
+        icon: a Material symbol; the page's without one, and "" for none.
+        own: what the address of that page has of its own, by keys.
+    """
+    query = {key: text for key, text in address().items() if key not in OWN_KEYS} | own
     note_link(page.title, query)
     symbol = page.icon if icon is None else icon
     st.page_link(page.declare(), label=label or page.title, icon=symbol or None, query_params=query)
@@ -115,6 +134,13 @@ def require_classes(run: Run, words: str, instead: Page) -> None:
         st.info(words, icon=":material/info:")
         link_to(instead)
         st.stop()
+
+
+def scroll_to_section(state: PageState, section: str) -> None:
+    """Bring a section of a page into view where the address names it: the container of that key."""
+    if state.section == section:
+        script = f"document.querySelector('.st-key-{section}')?.scrollIntoView()"
+        st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
 
 def open_page(page: Page, state: PageState, **changes: Any) -> NoReturn:
@@ -166,8 +192,10 @@ def begin(page: Page, answer: Callable[[Run, PageState], str]) -> tuple[Run, Pag
         st.error(f"**{name}** cannot be shown. {refusal(error, page.title)}", icon=":material/error:")
         st.stop()
     state = load_state(run)
-    if page is TRUST:
-        follow_moved_detail(state)
+    moved = page is TRUST and state.details and all(detail in MOVED_DETAILS for detail in state.details)
+    if moved and not is_history_navigation():
+        other, place = MOVED_DETAILS[state.details[0]]
+        open_page(other, state, details=(), **place)
     if not all(has(run, part) for part in page.needs):
         render_head(page)
         check_needs(run, page.needs)
@@ -184,13 +212,6 @@ def begin(page: Page, answer: Callable[[Run, PageState], str]) -> tuple[Run, Pag
                 icon=":material/link_off:",
             )
     return run, state
-
-
-def follow_moved_detail(state: PageState) -> None:
-    """Go to the page that took a detail of Trust, unless somebody went back from there."""
-    for name, (page, changes) in MOVED_DETAILS.items():
-        if name in state.details and not is_history_navigation():
-            open_page(page, state, details=tuple(detail for detail in state.details if detail != name), **changes)
 
 
 def load_state(run: Run) -> PageState:

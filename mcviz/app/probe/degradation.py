@@ -7,7 +7,7 @@ import streamlit as st
 
 from mcviz.app.components.charts import chart
 from mcviz.app.kinds import kind_renderer
-from mcviz.app.navigation import PROBE
+from mcviz.app.navigation import PROBE, scroll_to_section
 from mcviz.app.on_request import compute_on_request, progress_bar, request
 from mcviz.app.probe.inputs import MIX, Distorter, DistortionSettings
 from mcviz.app.resources import has, masks, model_inputs, sampler
@@ -31,18 +31,20 @@ def render_degradation(run: Run, state: PageState) -> None:
     distorter = kind_renderer(run).distorter
     if distorter is None or not (has(run, "classes") and has(run, "labels")):
         return
-    st.header("How accuracy and calibration change with the distortion", anchor=False)
-    name = distorter.settings(run, state).name
-    if name == MIX:
-        st.caption("A mixture of two examples has no label of its own. Choose another distortion.")
-        return
-    cache, key, distortion = _cache(), (run.digest, name), distorter.distortions[name]
-    if key not in cache and (steps := load_steps(run, name, distortion)) is not None:
-        cache[key] = list(map(calibration, steps))
-    if key in cache:
-        _render_steps(run, name, distortion, cache[key])
-    else:
-        _compute_on_request(run, name, distorter)
+    with st.container(key="distortions"):
+        st.header("How accuracy and calibration change with the distortion", anchor=False)
+        name = distorter.settings(run, state).name
+        if name == MIX:
+            st.caption("A mixture of two examples has no label of its own. Choose another distortion.")
+            return
+        cache, key, distortion = _cache(), (run.digest, name), distorter.distortions[name]
+        if key not in cache and (steps := load_steps(run, name, distortion)) is not None:
+            cache[key] = list(map(calibration, steps))
+        if key in cache:
+            _render_steps(run, name, distortion, cache[key])
+        else:
+            _compute_on_request(run, name, distorter)
+    scroll_to_section(state, "distortions")
 
 
 def step_amounts(distortion: Distortion) -> np.ndarray:

@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from mcviz.app.state import PageState, latest_state, state_widget_args, update_state
-from mcviz.app.trust.calibration import render_convergence, render_figures, render_groups
+from mcviz.app.trust.calibration import render_figures, render_groups
 from mcviz.app.trust.referral import render_costs, render_missed_mistakes, render_prediction_sets, render_scores
 from mcviz.runs import Run
 
@@ -17,7 +17,6 @@ DETAILS: dict[str, tuple[str, Callable[[Run, PageState], None]]] = {
     "mistakes": ("Which mistakes does nobody see?", render_missed_mistakes),
     "costs": ("What is cheapest?", render_costs),
     "sets": ("How many classes are possible?", render_prediction_sets),
-    "passes": ("Are there enough passes?", render_convergence),
 }
 
 
