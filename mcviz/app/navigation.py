@@ -52,11 +52,12 @@ class Page:
     """A page of the dashboard.
 
     Attributes:
-        file: its script in `pages/`, which is also its path.
+        file: its script in `pages/`.
         title: what links to it say.
         icon: a Material symbol.
         needs: what a run has to have, or else the page says what is missing.
         entry: the title of the page whose entry in the bar is marked, where that is another one; "" for none.
+        own_path: of its address, where that is not the script's name.
     """
 
     file: str
@@ -64,6 +65,12 @@ class Page:
     icon: str
     needs: Collection[RunPart] = field(default_factory=frozenset)
     entry: str | None = None
+    own_path: str = ""
+
+    @property
+    def path(self) -> str:
+        """Return the path of its address."""
+        return self.own_path or self.script.stem
 
     @property
     def script(self) -> Path:
@@ -72,8 +79,7 @@ class Page:
 
     def declare(self, *, root: bool = False) -> st.Page:
         """Return the page as Streamlit has it, at its own path or at the root."""
-        path = "" if root else self.script.stem
-        return st.Page(self.script, title=self.title, url_path=path, default=root)
+        return st.Page(self.script, title=self.title, url_path="" if root else self.path, default=root)
 
 
 OVERVIEW = Page("overview.py", "Overview", ":material/monitoring:")
@@ -85,9 +91,9 @@ RUNS = Page("runs.py", "Runs", ":material/folder_open:")
 EXAMPLE = Page("example.py", "One example", ":material/image_search:", entry=EXPLORE.title)
 SIDE_BY_SIDE = Page("side_by_side.py", "Side by side", ":material/compare:", entry=EXPLORE.title)
 OUT_OF_DISTRIBUTION = Page("out_of_distribution.py", "Out of distribution", ":material/rule:", entry=PROBE.title)
-COMPARE = Page("compare.py", "Compare", ":material/compare_arrows:", entry=RUNS.title)
+COMPARE = Page("runs.py", "Compare", ":material/compare_arrows:", entry=RUNS.title, own_path="compare")
 PRESENT = Page("story.py", "Present", ":material/slideshow:", entry="")
-OPENED_IN_EXPLORE = EXAMPLE, SIDE_BY_SIDE  # by a look, and by Actions
+OPENED_BY_PAGES = EXAMPLE, SIDE_BY_SIDE, COMPARE  # by a look, by Actions, and by ticks
 ENTRIES = OVERVIEW, EXPLORE, TRUST, LABELLING, PROBE, RUNS  # of the bar
 PAGES = *ENTRIES, EXAMPLE, SIDE_BY_SIDE, OUT_OF_DISTRIBUTION, COMPARE, PRESENT
 
@@ -132,7 +138,7 @@ def render_head(page: Page, answer: str = "") -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.title(page.title, anchor=False, width="content")
             for other in PAGES:
-                if other.entry == page.title and other not in OPENED_IN_EXPLORE:
+                if other.entry == page.title and other not in OPENED_BY_PAGES:
                     link_to(other)
         if answer:
             st.markdown(answer)

@@ -33,7 +33,7 @@ OF_STREAMLIT = {
 }
 TRIES = 10
 ADDRESSES = [
-    *("/" if page is PAGES[0] else f"/{Path(page.file).stem}" for page in PAGES),
+    *("/" if page is PAGES[0] else f"/{page.path}" for page in PAGES),
     *(f"/uncertain?view={view}" for view in ("table", "scatter", "map", "confusion", "classes") if view in VIEWS),
     "/trust?details=figures,groups,scores,mistakes,costs,sets,passes",
     "/example?closer_look=two_classes",
