@@ -287,7 +287,7 @@ def _start(wanted: NewRun, name: str, jobs: Jobs) -> None:
     examples = None if wanted.examples is None else wanted.examples.tolist()
     check_new_name(jobs.cache, name)
     jobs.add("sample", wanted.options, name, name, examples=examples, check_first=True)
-    queue_toast(f"**{as_markdown(name)}** is among the jobs, below the runs.", ":material/play_circle:")
+    queue_toast(f"**{as_markdown(name)}** is among the jobs.", ":material/play_circle:")
 
 
 def render_sample_again(run: Run) -> None:

@@ -13,7 +13,7 @@ from mcviz.app.bar import current_person
 from mcviz.app.components.charts import cards, render_empty_selection
 from mcviz.app.failures import refusal
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import EXPLORE, LABELLING, begin, chips, link_to, require_classes
+from mcviz.app.navigation import EXPLORE, LABELLING, begin, chips, link_to
 from mcviz.app.resources import class_names, has, run_scores
 from mcviz.app.reviewing import REVIEWER, render_queue
 from mcviz.app.selection import LABEL_ERRORS, Selection, mistakes, probable_label_errors, ranked_examples, select
@@ -65,11 +65,13 @@ def render_results(run: Run, reviews: Reviews) -> None:
         st.info("Nothing is decided yet.", icon=":material/inbox:")
     else:
         _render_cards(run, outcome)
-        left, right = st.columns(2, gap="large")
-        with left:
-            if outcome.settled.sum() >= FEWEST_DECISIONS:
+        if outcome.settled.sum() >= FEWEST_DECISIONS:
+            left, right = st.columns(2, gap="large")
+            with left:
                 _render_classes(run, outcome)
-        with right:
+            with right:
+                _render_reviewers(run, known)
+        else:
             _render_reviewers(run, known)
         _render_exports(run, known)
     if known.foreign:
@@ -233,11 +235,12 @@ def render_reviewer(login: str | None) -> str:
 
 
 run, state = begin(LABELLING, describe_queue)
-require_classes(
-    run,
-    "This page gives examples the label of a class. The largest errors of a regression are on Explore.",
-    EXPLORE,
-)
+if not has(run, "classes"):
+    st.info("This page gives examples the label of a class. Explore ranks a run of numbers.", icon=":material/info:")
+    largest = {"score": "absolute_error"} if has(run, "labels") else {}
+    label = "The largest errors" if largest else "The most uncertain examples"
+    st.page_link(EXPLORE.script, label=label, icon=EXPLORE.icon, query_params=state.link(**largest))
+    st.stop()
 st.html(Path(__file__).parents[1] / "review.css")
 reviews, part, reviewer = open_reviews(run), "results", ""
 if may_write():

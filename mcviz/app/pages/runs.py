@@ -54,6 +54,7 @@ from mcviz.text import format_bytes, one_line
 
 STATES = {"finished": "finished", "partial": "partial", "damaged": "damaged", "unreadable": "cannot be read"}
 TICKS = 2  # runs
+UNTICKED = (0, "open")  # the cell that the browser says is chosen where the last tick was taken off
 NONE_TICKED = "."  # in the address; no run has such a name
 MOST_LISTED, TABLE_HEIGHT = 8, 320  # runs, above which their table scrolls; pixels
 
@@ -63,6 +64,7 @@ RESULT = "verified"  # in the session: that subject, whether it is whole, and a 
 ASKED, SAID, TROUBLE = "runs-asked", "runs-said", "runs-trouble"  # in the session
 
 COLUMNS = {
+    "open": st.column_config.TextColumn("open", width=50, alignment="center"),
     "NLL": st.column_config.NumberColumn("NLL, nats", format="%.4f"),
     "ECE": st.column_config.NumberColumn("ECE", format="percent"),
     "passes": st.column_config.NumberColumn("passes", format="localized"),
@@ -131,16 +133,14 @@ def render_runs(runs: Sequence[ListedRun], ticked: Sequence[str], opened: str) -
     def change() -> None:
         selection = widget_value(key)["selection"]
         chosen = [names[row] for row in selection["rows"]]
-        if selection["cells"]:
-            now = [names[selection["cells"][0][0]]]
+        if cells := [row for row, column in selection["cells"] if (row, column) != UNTICKED]:
+            now = [names[cells[0]]]
         else:
-            now = [*(name for name in ticked if name in chosen), *(name for name in chosen if name not in ticked)][
-                -TICKS:
-            ]
-        tick(now, opened)
+            now = [name for name in ticked if name in chosen] + [name for name in chosen if name not in ticked]
+        tick(now[-TICKS:], opened)
 
     st.dataframe(
-        _table(runs),
+        _table(runs, opened),
         key=key,
         hide_index=True,
         on_select=change,
@@ -157,11 +157,12 @@ def _figures(path: str, digest: str, _manifest: Manifest | None) -> dict[str, fl
     return read_figures(path, _manifest)
 
 
-def _table(runs: Sequence[ListedRun]) -> pd.DataFrame:
+def _table(runs: Sequence[ListedRun], opened: str) -> pd.DataFrame:
     known = [run.manifest for run in runs]
     figures = [_figures(run.path, run.manifest.digest if run.manifest else "", run.manifest) for run in runs]
     rows = pd.DataFrame(
         {
+            "open": ["●" if run.name == opened else "" for run in runs],
             "run": [one_line(run.name) for run in runs],
             "state": [describe_state(run) for run in runs],
             "model": [one_line(manifest.model.name) if manifest and manifest.model else "" for manifest in known],
@@ -384,13 +385,13 @@ if runs:
     if state.other and len(ticked) < TICKS and state.other != opened:
         st.warning(f"There is no run {quote(state.other)} here.", icon=":material/link_off:")
     render_runs(runs, ticked, opened)
-render_jobs(RUNS.title)
 render_outcome()
 if len(ticked) == TICKS:
     render_comparison(run, state, paths)
 for one in runs:
     if ticked == [one.name]:
         render_run(one, paths.get(one.name, folder / one.name), [run.name for run in runs], opened)
+render_jobs(RUNS.title)
 if may_write():
     render_form()
 if all(run.is_shipped for run in runs):
