@@ -10,9 +10,18 @@ import streamlit as st
 
 from mcviz.analysis.pairing import same_examples
 from mcviz.app.components import load_assets
-from mcviz.app.navigation import ENTRIES, OVERVIEW, PRESENT, link_to, open_entry, open_named_run, run_name
+from mcviz.app.navigation import (
+    ENTRIES,
+    OVERVIEW,
+    PRESENT,
+    current_page,
+    link_to,
+    open_entry,
+    open_named_run,
+    run_name,
+)
 from mcviz.app.resources import ComparedRun, open_cached_run, run_paths
-from mcviz.app.state import go_to_run, go_to_same_examples, quote, resolve_run, state_widget_args
+from mcviz.app.state import address, go_to_run, go_to_same_examples, quote, resolve_run, state_widget_args
 from mcviz.app.streamlit_internals import current_visit
 from mcviz.app.wording import as_markdown, counted, describe_examples, information
 from mcviz.errors import McvizError
@@ -52,7 +61,7 @@ def render_bar() -> None:
             st.markdown(about)
         _copy_link(key="copy-link", width="content")
         with st.container(key="bar-present", width="content"):
-            link_to(PRESENT)
+            link_to(PRESENT, **_presentation_keys())
         _render_login()
 
 
@@ -60,6 +69,14 @@ def _render_menu(name: str, label: str) -> None:
     """Render what opens a group of the bar as a menu, where the style of the page makes it one."""
     with st.container(key=f"bar-menu-{name}", width="content"):
         st.html(f"<details><summary>{label}</summary></details>")
+
+
+def _presentation_keys() -> dict[str, str]:
+    """Return what the address has of its own of a presentation that begins on the open page, and leads back to it."""
+    page = current_page()
+    if page is not PRESENT:
+        return {"present": "yes", "origin": page.script.stem}
+    return {"present": "yes"} | {key: text for key, text in address().items() if key == "step"}
 
 
 def _choose_run(paths: Collection[str]) -> None:

@@ -27,7 +27,7 @@ from mcviz.app.resources import (
 )
 from mcviz.app.selection import Selection, computed_layouts
 from mcviz.app.state import (
-    PRESENT_KEYS,
+    OWN_KEYS,
     PageState,
     address,
     is_open,
@@ -96,17 +96,32 @@ PRESENT = Page("story.py", "Present", ":material/slideshow:", entry="")
 OPENED_BY_PAGES = EXAMPLE, SIDE_BY_SIDE, COMPARE  # by a look, by Actions, and by ticks
 ENTRIES = OVERVIEW, EXPLORE, TRUST, LABELLING, PROBE, RUNS  # of the bar
 PAGES = *ENTRIES, EXAMPLE, SIDE_BY_SIDE, OUT_OF_DISTRIBUTION, COMPARE, PRESENT
+MOVED_DETAILS: dict[str, tuple[Page, dict[str, Any]]] = {  # that links to Trust name: the page that took it, and where
+    "passes": (OVERVIEW, {"section": "passes"}),
+}
+
+
+def current_page() -> Page:
+    """Return the page that is open."""
+    return next(page for page in PAGES if is_open(page.title))
 
 
 def open_entry() -> str:
     """Return the title of the page whose entry in the bar is marked; "" for none."""
-    page = next(page for page in PAGES if is_open(page.title))
+    page = current_page()
     return page.title if page.entry is None else page.entry
 
 
-def link_to(page: Page, label: str | None = None, icon: str | None = None) -> None:
-    """Render a link to a page, which carries the whole state along, but for the presentation's own; "" is no icon."""
-    query = {key: text for key, text in address().items() if page is PRESENT or key not in PRESENT_KEYS}
+def link_to(page: Page, label: str | None = None, icon: str | None = None, **own: str) -> None:
+    """Render a link to a page, which carries the whole state along, but for what is a page's own.
+
+    Args:
+        page: that it leads to.
+        label: of the link; the page's title without one.
+        icon: a Material symbol; the page's without one, and "" for none.
+        own: what the address of that page has of its own, by keys.
+    """
+    query = {key: text for key, text in address().items() if key not in OWN_KEYS} | own
     note_link(page.title, query)
     symbol = page.icon if icon is None else icon
     st.page_link(page.declare(), label=label or page.title, icon=symbol or None, query_params=query)
@@ -170,6 +185,9 @@ def begin(page: Page, answer: Callable[[Run, PageState], str]) -> tuple[Run, Pag
         st.error(f"**{name}** cannot be shown. {refusal(error, page.title)}", icon=":material/error:")
         st.stop()
     state = load_state(run)
+    if page is TRUST and state.details and all(detail in MOVED_DETAILS for detail in state.details):
+        other, place = MOVED_DETAILS[state.details[0]]
+        open_page(other, state, details=(), **place)
     if not all(has(run, part) for part in page.needs):
         render_head(page)
         check_needs(run, page.needs)

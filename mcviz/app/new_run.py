@@ -204,7 +204,7 @@ def _of_model(model: InputSource, data: InputSource, place: "st.delta_generator.
             task, *of_values = option_fields(TaskOptions)
             chosen = _render_field(task, list(TASKS))
             yield f"{task.argument}{chosen}"
-            if not TASKS[chosen].predicts_classes:
+            if TASKS[chosen].last_axis == "target":
                 yield from _render_fields(of_values)
             yield from _render_fields(option_fields(ModelOptions))
         yield from format_arguments(prepared[how])

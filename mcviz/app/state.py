@@ -64,7 +64,7 @@ LARGEST_VALUE = 3.4028234663852886e38  # of float32
 LATEST, ADDRESS, ADDRESSES, PAGE, LINKED = "latest-state", "address", "addresses-shown", "page", "links"
 MOST_SHOWN = 200  # addresses, of which a browser may still have an earlier one
 BACK_TO_FIRST_PAGE = {"filters", "order", "page_size", "score"}  # a change of these lists other examples
-PRESENT_KEYS = "step", "present"  # keys of the address that mean nothing on other pages
+OWN_KEYS = "section", "step", "present", "origin"  # keys of the address that mean nothing on other pages
 KEYS_WITH_OWN_WARNING = {"run", "example"}
 FOREIGN_KEYS = ("embed", "utm_")  # Streamlit's own, and what mail programs add
 
@@ -221,6 +221,7 @@ class PageState:
     group: str = ""  # one of the user's own, whose values are groups that belong together
     target: Annotated[Whole, _TARGET] = 0  # that is shown, of a regression of several
     coverage: Coverage = 90  # of prediction intervals
+    section: Name = ""  # of Overview, to which the page scrolls
     details: tuple[Name, ...] = ()  # that are open on Trust
     calibrated_on: str = ""  # the name of a labelled run, of a run without labels on Trust
     referral: Name = ""  # what a person asks of a referral
@@ -244,6 +245,7 @@ class PageState:
     detector: Name = ""  # of what is out of distribution
     step: Count = 1  # of the story
     present: Annotated[bool, _PRESENT] = False  # to an audience: large, and without the navigation
+    origin: Name = ""  # the file of the page that the presentation was started from
     unknown_example: Annotated[str, ELSEWHERE] = field(
         default="", compare=False
     )  # that the address names and this run does not have
@@ -380,7 +382,8 @@ def sync_from_url(page: str) -> None:
             st.query_params.from_dict(address())
         return
     if page in (linked := store.pop(LINKED, {})) and from_browser == linked[page] and not is_history_navigation():
-        latest = {key: text for key, text in address().items() if key in from_browser or key not in PRESENT_KEYS}
+        latest = {key: text for key, text in address().items() if key not in OWN_KEYS}
+        latest |= {key: text for key, text in from_browser.items() if key in OWN_KEYS}
         if latest != from_browser:
             st.query_params.from_dict(latest)
             from_browser = latest

@@ -170,8 +170,8 @@ def _steps(done: Preprocessing) -> list[str]:
 def ways_to_predict(manifest: Manifest) -> tuple[str, str, str]:
     """The names of the deterministic model, one pass and the ensemble."""
     if manifest.origin.kind == "imported":
-        return "Deterministic", "One pass, on average", "Ensemble"
-    return "Deterministic", "One MC pass, on average", "MC ensemble"
+        return "Deterministic", "One pass", "Ensemble"
+    return "Deterministic", "One MC pass", "MC ensemble"
 
 
 def counted(count: int, noun: str) -> str:

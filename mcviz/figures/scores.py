@@ -475,7 +475,8 @@ def score_distributions(values: np.ndarray, correct: np.ndarray | None, title: s
             hovertemplate=f"%{{customdata}} {name} near %{{x:.3f}}<extra></extra>",
         )
     figure.update_xaxes(title=title)
-    figure.update_yaxes(title="share of the group", tickformat=".0%")
+    share = "share of the examples" if correct is None else "share of the group"
+    figure.update_yaxes(title=share, tickformat=".0%")
     return apply_layout(figure, 300)
 
 

@@ -15,7 +15,7 @@ from tests.app.opening import opened_page
 from tests.cases import only
 
 CASES: list[tuple[str, str, dict[str, str], list[Callable[[Run], go.Figure]]]] = [
-    ("classes", "overview", {}, [plot.accuracy, plot.ensemble_size]),
+    ("classes", "overview", {"section": "passes"}, [plot.accuracy, plot.convergence]),
     ("classes", "uncertain", {"view": "map"}, [plot.map]),
     ("classes", "uncertain", {"view": "confusion"}, [plot.confusion]),
     ("classes", "uncertain", {"view": "classes"}, [plot.classes]),
@@ -24,8 +24,8 @@ CASES: list[tuple[str, str, dict[str, str], list[Callable[[Run], go.Figure]]]] =
     (
         "classes",
         "trust",
-        {"details": "figures,scores,passes"},
-        [plot.reliability, plot.calibration, plot.risk_coverage, plot.convergence],
+        {"details": "figures,scores"},
+        [plot.reliability, plot.calibration, plot.risk_coverage],
     ),
     (
         "classes",

@@ -124,4 +124,4 @@ def test_pictures_of_a_regression_are_probed_and_end_the_story(open_run_of: Open
     app.query_params["step"] = "3"
     app.switch_page("mcviz/app/pages/story.py").run()
     assert not app.exception
-    assert "nothing is there to be predicted" in app.header[0].value
+    assert "Nothing is there to be predicted" in words(app)

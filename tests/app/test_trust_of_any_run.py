@@ -10,7 +10,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.analysis.trust import compute_convergence
 from mcviz.app.trust.details import DETAILS
 from tests.app.kinds import passes
 from tests.app.opening import opened_page
@@ -125,16 +124,6 @@ def test_every_run_is_shown_and_its_figures_are_numbers(cache: Path, name: str, 
     said = words(app)
     assert ("Every prediction is correct." in said) == (wrong == 0)
     assert ("Every mistake goes to a person." in said) == (wrong > 0 and figures["Mistakes missed"] == "0")
-
-
-def test_more_passes_are_said_to_be_of_no_use_only_where_the_figures_have_settled(
-    shown: tuple[mcviz.Run, AppTest],
-) -> None:
-    run, said = shown[0], words(shown[1])
-    settled = compute_convergence(run).enough < run.passes
-    assert ("more passes change the figures by less than" in said) == settled
-    assert ("still change" in said) != settled
-    assert ("Two halves of the passes share" in said) == (len(run) > 100), "of fewer both halves name all"
 
 
 def test_ways_to_predict_are_those_of_the_run(shown: tuple[mcviz.Run, AppTest]) -> None:

@@ -10,7 +10,6 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.analysis.referral import find_cheapest_referral, refer
-from mcviz.analysis.trust import compute_convergence
 from mcviz.analysis.unlabelled import estimate_accuracy
 from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
@@ -187,14 +186,6 @@ def test_groups_are_compared_by_their_accuracy(cache: Path) -> None:
     assert rows["accuracy"].is_monotonic_increasing
 
 
-def test_sizes_of_the_ensemble_are_kept_beside_the_run_and_read_again(cache: Path) -> None:
-    app = opened("labelled", details="passes")
-    assert any("Two halves of the passes share" in each.value for each in app.caption)
-    assert list((cache / "labelled" / "derived").glob("convergence-max-probability-*.npz"))
-    again = compute_convergence(mcviz.open_run(cache / "labelled"), "max_probability")
-    assert again.accuracy[-1] == mcviz.open_run(cache / "labelled").ensemble_accuracy[-1]
-
-
 @pytest.mark.parametrize(
     ("run", "said"), [("unlabelled", "without labels"), ("one", "too few"), ("values", "Intervals")]
 )
@@ -247,8 +238,8 @@ def test_a_detail_is_computed_when_it_is_opened_and_is_in_the_address(monkeypatc
     app = opened("labelled")
     assert [each.label for each in app.expander] == [question for question, _ in DETAILS.values()]
     assert not computed
-    app = opened("labelled", details="costs,nothing,passes")
-    assert computed == ["costs", "passes"]
+    app = opened("labelled", details="costs,nothing,sets")
+    assert computed == ["costs", "sets"]
 
 
 def test_a_control_that_was_changed_is_in_the_address() -> None:

@@ -37,9 +37,24 @@ def test_overview_shows_numbers_images_and_charts(page: Page) -> None:
     page.goto("/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
     expect(page.get_by_test_id("stMetric")).to_have_count(3)
-    expect(tiles(page)).to_have_count(8)
+    expect(tiles(page)).to_have_count(16)
     expect(page.locator(".js-plotly-plot")).to_have_count(2)
     expect(page.get_by_text(re.compile(r"ensemble 99\.\d\d%")).first).to_be_visible()
+
+
+@pytest.mark.exhaustive
+def test_a_link_to_the_question_how_many_passes_it_takes_opens_its_place(page: Page) -> None:
+    page.goto("/trust?details=passes")
+    heading = page.get_by_role("heading", name="How many passes it takes")
+    expect(heading).to_be_in_viewport(ratio=1)
+    expect(page.get_by_text("200 passes are enough")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
+    settle(page)
+    expect(heading).to_be_in_viewport(ratio=1)
+    page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, 0)")
+    page.get_by_role("button", name="What is this?").click()
+    settle(page)
+    assert page.get_by_test_id("stMain").evaluate("main => main.scrollTop") == 0, "it stays where somebody scrolled to"
 
 
 def test_ranking_by_another_score_and_opening_an_example(page: Page) -> None:
@@ -347,7 +362,7 @@ def test_going_back_leads_to_the_same_place_and_the_same_tile(page: Page, server
     assert main.evaluate("main => main.scrollTop") == pytest.approx(place, abs=40)
     expect(left).to_be_in_viewport()
     page.get_by_role("link", name="Overview").click()
-    expect(tiles(page)).to_have_count(8)
+    expect(tiles(page)).to_have_count(16)
     page.get_by_role("link", name="Explore").first.click()  # which is not going back
     expect(tiles(page)).to_have_count(96)
     settle(page)
@@ -387,6 +402,30 @@ def test_a_space_steps_through_what_a_button_began_to_present(page: Page) -> Non
         page.keyboard.press("Space")
         expect(page.get_by_text(f"Step {step} of 6")).to_be_visible()
     expect(leave).to_be_visible()
+
+
+def test_who_leaves_is_back_at_the_address_that_a_filter_left(page: Page) -> None:
+    page.add_init_script(LISTENERS)
+    page.goto("/uncertain?view=table")
+    page.get_by_role("radio", name="Wrong").click()
+    expect(page).to_have_url(re.compile("correct=wrong"))
+    settle(page)
+    started = page.url
+    page.get_by_role("link", name="Present").click()
+    headline = page.locator(".st-key-story-sentence h2")
+    expect(headline).to_contain_text("A classifier gives a confident number")
+    expect(page.get_by_role("link", name="Overview")).to_be_hidden()
+    settle(page)
+    expect(page.get_by_role("button", name="Leave")).not_to_be_focused()
+    hears_keys(page, "listener(event)")
+    page.keyboard.press("Space")
+    expect(headline).to_contain_text("Predict it again")
+    settle(page)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Explore")
+    settle(page)
+    assert page.url.partition("?")[0] == started.partition("?")[0]
+    assert dict(parse_qsl(urlsplit(page.url).query)) == dict(parse_qsl(urlsplit(started).query))
 
 
 SIZES_OF_LETTERS = """() => [...document.querySelectorAll('[data-testid="stMain"] *')]
@@ -439,7 +478,7 @@ def test_the_link_that_skips_leads_behind_the_navigation(page: Page) -> None:
 def test_the_first_screen_of_a_phone_shows_an_example_and_names_the_open_page(page: Page) -> None:
     page.set_viewport_size(PHONE)
     page.goto("/")
-    expect(tiles(page)).to_have_count(8)
+    expect(tiles(page)).to_have_count(16)
     expect(tiles(page).first).to_be_in_viewport(ratio=0.7)
     page.goto("/uncertain")
     expect(tiles(page).first).to_be_in_viewport(ratio=0.9)

@@ -165,12 +165,12 @@ def send_ahead(explanations: Mapping[int, Explanation], steps: Mapping[str, int]
 
 
 def chart(figure: go.Figure, key: str, spoken: str) -> None:
-    """Render a plotly chart without a toolbar, and a sentence for those who cannot see it."""
+    """Render a plotly chart without a toolbar, and a sentence, without bold words, for those who cannot see it."""
     height: Literal["stretch", "content"] = "content"
     if _FOR_AN_AUDIENCE.get():
         figure, height = enlarge_letters(figure), "stretch"
     config = {"displayModeBar": False, "scrollZoom": False}
-    st.plotly_chart(figure, key=key, config=config, height=height, alt=spoken)
+    st.plotly_chart(figure, key=key, config=config, height=height, alt=spoken.replace("**", ""))
 
 
 @contextmanager
@@ -183,11 +183,11 @@ def for_an_audience() -> Iterator[None]:
         _FOR_AN_AUDIENCE.reset(before)
 
 
-def headed_chart(heading: str, figure: go.Figure, key: str, spoken: str) -> None:
-    """Render a chart under its heading, with a sentence on it, also for those who cannot see it."""
-    st.header(heading, anchor=False)
-    st.caption(spoken)
-    chart(figure, key, spoken)
+def heading(words: str, caption: str) -> None:
+    """Render the heading of a section, and a sentence close below it."""
+    with st.container(gap=None):
+        st.header(words, anchor=False)
+        st.caption(caption)
 
 
 def table_height(rows: int) -> int | Literal["content"]:
@@ -203,10 +203,11 @@ def text_table(
 
 
 def cards(figures: Sequence[tuple[str, str, str]]) -> None:
-    """Render figures side by side, each with its label above and a sentence on it below."""
-    for column, (label, value, meaning) in zip(st.columns(len(figures)), figures, strict=True):
-        column.metric(label, value, border=True)
-        column.caption(meaning)
+    """Render figures side by side, each with its label above and a sentence on it below, in a card."""
+    for column, (label, value, meaning) in zip(st.columns(len(figures), gap="small"), figures, strict=True):
+        with column.container(border=True, gap=None, height="stretch"):
+            st.metric(label, value)
+            st.caption(meaning)
 
 
 def picture(image: np.ndarray, spoken: str, width: int = PICTURE_WIDTH) -> None:

@@ -15,6 +15,7 @@ class Gallery {
     this.data = data;
     this.tiles.classList.toggle("small", data.size === "small");
     this.tiles.classList.toggle("large", data.size === "large");
+    this.tiles.classList.toggle("dense", data.size === "dense");
     data.tiles.forEach((tile, index) => {
       const { place, acts } = this.places[index];
       place.classList.toggle("ticked", Boolean(tile.marks?.tick));

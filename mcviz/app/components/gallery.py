@@ -37,6 +37,7 @@ def tiles(
     to: Page = EXAMPLE,
     *,
     looks: bool = False,
+    size: str = "",
 ) -> None:
     """Render examples with labels and predictions; a click opens one, or shows it in the panel beside.
 
@@ -50,11 +51,11 @@ def tiles(
         to: the page that a click goes to.
         looks: whether there is a panel beside; then a click looks, Enter or a double click opens, and tiles are ticked,
             pinned and flagged in place.
+        size: "dense" or "large" where there is no panel beside; with one, the state says it.
     """
     data = tile_data(run, state, examples, first_rank, score)
-    result = _mounted(
-        key=key, data={**data, "looks": looks, "size": state.tile_size if looks else ""}, on_clicked_change=lambda: None
-    )
+    data |= {"looks": looks, "size": state.tile_size if looks else size}
+    result = _mounted(key=key, data=data, on_clicked_change=lambda: None)
     if result.clicked is not None:
         open_page(to, state, example=result.clicked)
 

@@ -10,7 +10,7 @@ const SIDEBAR = ':is([data-testid="stExpandSidebarButton"], [data-testid="stSide
 const PICTURE = "picture-of-example"; // the key of its container
 const WAITING = "mcviz-waiting"; // a class of the main block: the example is another one, and the rest is to come
 const LINKS = ":is(.st-key-bar, .st-key-page-head) a"; // to other pages, which carry the address along
-const PRESENT_KEYS = ["step", "present"]; // keys of the address that only links to the presentation carry
+const OWN_KEYS = ["section", "step", "present", "origin"]; // keys of the address that links to other pages do not carry
 const BUTTON = '[data-testid="stButton"] button'; // not one that is a part of another widget
 const STALE = "[data-stale=true]"; // a widget that was replaced, until the new one is drawn
 const RETAINED = "[data-retained]"; // and a moment longer, hidden
@@ -78,7 +78,10 @@ function endArrival() {
 function carryAddress() {
   for (const link of document.querySelectorAll(LINKS)) {
     const [to, query] = [new URL(link.href), new URL(location.href).searchParams];
-    for (const key of PRESENT_KEYS) if (!to.searchParams.has(key)) query.delete(key);
+    for (const key of OWN_KEYS) {
+      query.delete(key);
+      if (to.searchParams.has(key)) query.set(key, to.searchParams.get(key));
+    }
     to.search = query;
     link.href = to;
   }

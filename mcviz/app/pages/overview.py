@@ -1,17 +1,19 @@
-"""The quality of the model, one pass and the ensemble, and its most uncertain examples."""
+"""How good the model is, one pass and the ensemble, what it is least sure of, and how many passes that takes."""
 
 import streamlit as st
 
+from mcviz import plot
+from mcviz.app.components.charts import chart, heading
 from mcviz.app.components.gallery import tiles
 from mcviz.app.navigation import EXPLORE, OVERVIEW, begin, link_to
-from mcviz.app.resources import check_needs, has, ranking, run_scores, table
-from mcviz.app.selection import mistakes
-from mcviz.app.state import PageState
+from mcviz.app.resources import check_needs, has, ranking, run_scores
+from mcviz.app.state import UNCERTAIN_FIRST, PageState
 from mcviz.app.tasks import task_renderer
-from mcviz.app.wording import as_inline_markdown, counted, mistakes_sentence
+from mcviz.app.tasks.base import QUALITY_HEIGHT
+from mcviz.app.wording import direction
 from mcviz.runs import Run
 
-TILES = 8
+TILES, LARGE_TILES = 16, 8  # at most: those with texts, many facts or numbers beside a picture are large
 COMMON = (
     "The **ensemble** is the mean of all passes. It is the prediction, and the differences between the passes are its "
     "uncertainty. Where each pass is confident but they disagree, the **model** has seen too few such examples. "
@@ -29,52 +31,62 @@ IMPORTED = (
 )
 
 
+def describe_run(run: Run, _state: PageState) -> str:
+    """Say how good the ensemble is and where its mistakes are; without labels, how far the passes disagree."""
+    return task_renderer(run).describe_run(run)
+
+
 def render_most_uncertain(run: Run, state: PageState) -> None:
     """Render the examples that the ensemble is most uncertain about."""
     score = run_scores(run)[run.first_score]
-    end = "lowest" if score.uncertain_when == "low" else "highest"
-    st.header("What it is most uncertain about", anchor=False)
     marked = (
-        "Orange marks a wrong prediction: label → prediction."
+        " Orange marks a wrong prediction: label → prediction."
         if has(run, "labels") and task_renderer(run).marks_mistakes
         else ""
     )
-    st.caption(f"The examples with the {end} {score.inline_label}. {marked} Click one to open it.")
-    tiles(run, state, ranking(run, score.name)[:TILES], 1, score.name, key="most-uncertain")
+    first_end = direction(score, UNCERTAIN_FIRST)
+    heading("What it is most uncertain about", f"{score.label}, {first_end} first. Click one to open it.{marked}")
+    pictures, numbers = has(run, "images"), not task_renderer(run).marks_mistakes
+    most = LARGE_TILES if run.kind.column_values or (pictures and numbers) else TILES
+    size = "dense" if pictures and not numbers else "large"
+    tiles(run, state, ranking(run, score.name)[:most], 1, score.name, key="most-uncertain", size=size)
     with st.container(horizontal=True, vertical_alignment="center"):
         link_to(EXPLORE, "All examples, ranked", ":material/arrow_forward:")
-        render_help(run)
+        with st.popover("What is this?", icon=":material/help:", type="tertiary"):
+            st.markdown(IMPORTED if run.manifest.origin.kind == "imported" else DROPOUT)
 
 
-def render_help(run: Run) -> None:
-    """Render an explanation of the uncertainty, on demand."""
-    with st.popover("What is this?", icon=":material/help:", type="tertiary"):
-        st.markdown(IMPORTED if is_imported(run) else DROPOUT)
+def render_distribution(run: Run) -> None:
+    """Render how uncertain the examples are, where it is not known how good the predictions are."""
+    score = run_scores(run)[run.first_score]
+    st.header("How uncertain it is", anchor=False)
+    check_needs(run, {"labels"})
+    figure = plot.distribution(run, score.name).update_layout(height=QUALITY_HEIGHT)
+    chart(figure, "distribution", f"Histogram of {score.inline_label} over all examples.")
 
 
-def is_imported(run: Run) -> bool:
-    """Whether the passes were made elsewhere."""
-    return run.manifest.origin.kind == "imported"
-
-
-def describe_run(run: Run, _state: PageState) -> str:
-    """Say how accurate the ensemble is and how uncertain of its mistakes; or how often the passes disagree."""
-    examples = counted(len(run), "example")
-    if run.manifest.quality is not None:
-        quality = run.task.format_quality(run.manifest.quality, run.manifest.unit)
-        measured = f"On {examples} the ensemble's {run.task.quality_name} is {as_inline_markdown(quality)}."
-        wrong = mistakes(run)
-        if wrong is None:
-            return measured
-        return f"{measured} {mistakes_sentence(wrong[ranking(run, run.first_score)], 'the {} most uncertain examples')}"
-    if "variation_ratio" in run_scores(run):
-        disagree = int((table(run)["variation_ratio"] > 0).sum())
-        return f"The passes disagree on {disagree:,} of {examples}."
-    return f"{examples} in {counted(run.passes, 'pass')}."
+def render_passes(run: Run, state: PageState) -> None:
+    """Render how many passes it takes."""
+    with st.container(key="passes", gap="xsmall"):
+        st.header("How many passes it takes", anchor=False)
+        task_renderer(run).render_passes(run, state)
+    if state.section == "passes":
+        st.html(
+            "<script>document.querySelector('.st-key-passes')?.scrollIntoView()</script>",
+            unsafe_allow_javascript=True,
+        )
 
 
 run, state = begin(OVERVIEW, describe_run)
-labelled = check_needs(run, {"labels"})
-render_most_uncertain(run, state)
+labelled = has(run, "labels")
+left, right = st.columns([3, 2], gap="large")
+with left:
+    render_most_uncertain(run, state)
+with right:
+    if labelled:
+        task_renderer(run).render_quality(run)
+    else:
+        render_distribution(run)
 if labelled:
-    task_renderer(run).render_overview(run)
+    render_passes(run, state)
+    task_renderer(run).render_measures(run)

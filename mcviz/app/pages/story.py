@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -9,13 +10,13 @@ import streamlit as st
 from mcviz.app.components.charts import for_an_audience
 from mcviz.app.components.keys import keys
 from mcviz.app.kinds import kind_renderer
-from mcviz.app.navigation import PRESENT, begin
+from mcviz.app.navigation import PAGES, PRESENT, begin, open_page
 from mcviz.app.probe.parts import as_batch, import_ahead, predict
 from mcviz.app.probe.verdict import detector_for, less_usual_examples, render_reasons
 from mcviz.app.resources import has
 from mcviz.app.state import PageState, update_state
 from mcviz.app.tasks import task_renderer
-from mcviz.app.tasks.base import Step, side_by_side
+from mcviz.app.tasks.base import Step, render_large, side_by_side
 from mcviz.app.wording import as_markdown, counted
 from mcviz.measures.ood import OOD_P_VALUE
 from mcviz.runs import Run
@@ -26,17 +27,21 @@ def noise_verdict(run: Run) -> Step:
     renderer = kind_renderer(run)
     noise = renderer.noise(run)
     verdict = detector_for(run).verdict(noise.content, predict(run, as_batch(noise.content))[:, 0])
-    render = side_by_side(
-        lambda: renderer.render_input(run, noise.content, noise.name), lambda: render_reasons(verdict)
-    )
+
+    def render_verdict() -> None:
+        render_large("**Stopped**" if verdict.is_ood else "**Not stopped**")
+        render_reasons(verdict)
+
+    render = side_by_side(lambda: renderer.render_input(run, noise.content, noise.name), render_verdict)
     usual = less_usual_examples(verdict.less_usual)
     if verdict.is_ood:
-        return (
-            f"But noise can be stopped before anybody believes the answer: this is **out of distribution**. {usual} Of "
-            f"inputs like the run's own, at most {OOD_P_VALUE:.0%} are stopped as well.",
+        return Step(
+            "But noise can be stopped before anybody believes the answer.",
             render,
+            f"This is **out of distribution**. {usual} Of inputs like the run's own, at most {OOD_P_VALUE:.0%} are "
+            "stopped as well.",
         )
-    return f"This noise is not stopped: the detector cannot tell it from the run's examples. {usual}", render
+    return Step("This noise is not stopped.", render, f"The detector cannot tell it from the run's examples. {usual}")
 
 
 def name_run(run: Run, _state: PageState) -> str:
@@ -45,55 +50,65 @@ def name_run(run: Run, _state: PageState) -> str:
     return f"A demo made from **{as_markdown(run.name)}**, {made_from}."
 
 
+def render_buttons(state: PageState, step: int, steps: int) -> None:
+    """Render what steps, and what begins and ends the presentation, which leads back to where it was started."""
+    with st.container(horizontal=True, key="story-steps"):
+        st.button(
+            "Back",
+            key="story-back",
+            icon=":material/arrow_back:",
+            disabled=step == 1,
+            on_click=update_state,
+            kwargs={"step": step - 1},
+            shortcut="Left",
+        )
+        if step < steps:
+            st.button(
+                "Next",
+                key="story-next",
+                type="primary",
+                icon=":material/arrow_forward:",
+                on_click=update_state,
+                kwargs={"step": step + 1},
+                shortcut="Right",
+            )
+        else:
+            st.button("Start again", icon=":material/replay:", on_click=update_state, kwargs={"step": 1})
+        origin = next((page for page in PAGES if page.script.stem == state.origin), None) if state.present else None
+        # Two keys, so that the focus does not stay on what leaves: a space would press it.
+        pressed = st.button(
+            "Leave" if state.present else "Present",
+            key="story-leave" if state.present else "story-present",
+            icon=":material/close_fullscreen:" if state.present else ":material/open_in_full:",
+            type="tertiary",
+            on_click=None if origin else partial(update_state, present=not state.present),
+            help="Large, without the navigation. Keys: ← and →, Page up and Page down, or Space step; P begins and "
+            "ends it, Escape ends it; F11 fills the screen.",
+        )
+        if pressed and origin:
+            open_page(origin, state, step=1, present=False, origin="")
+    pressing = {"pagedown": "story-next", " ": "story-next", "pageup": "story-back"}
+    keys(**pressing, **({"p": "story-leave", "escape": "story-leave"} if state.present else {"p": "story-present"}))
+
+
 run, state = begin(PRESENT, name_run)
+if state.present:
+    st.html(Path(__file__).parents[1] / "present.css")
 steps: list[Callable[[Run], Step]] = task_renderer(run).story.steps(run)
 if kind_renderer(run).has_noise and has(run, "model"):
     steps.append(noise_verdict)
     if len(steps) - state.step > 1:  # while somebody still reads
         import_ahead(run)
-step = state.step if state.step <= len(steps) else 1
-if step != state.step:
+number = state.step if state.step <= len(steps) else 1
+if number != state.step:
     st.caption(f"There is no step {state.step:,}: this is the first of {len(steps)}.")
-st.progress(step / len(steps), f"Step {step} of {len(steps)}")
-sentence, render = steps[step - 1](run)
-with st.container(key="story-sentence"):
-    st.header(sentence, anchor=False)
-with st.container(horizontal=True, key="story-steps"):
-    st.button(
-        "Back",
-        key="story-back",
-        icon=":material/arrow_back:",
-        disabled=step == 1,
-        on_click=update_state,
-        kwargs={"step": step - 1},
-        shortcut="Left",
-    )
-    if step < len(steps):
-        st.button(
-            "Next",
-            key="story-next",
-            type="primary",
-            icon=":material/arrow_forward:",
-            on_click=update_state,
-            kwargs={"step": step + 1},
-            shortcut="Right",
-        )
-    else:
-        st.button("Start again", icon=":material/replay:", on_click=update_state, kwargs={"step": 1})
-    # Two keys, so that the focus does not stay on what leaves: a space would press it.
-    st.button(
-        "Leave" if state.present else "Present",
-        key="story-leave" if state.present else "story-present",
-        icon=":material/close_fullscreen:" if state.present else ":material/open_in_full:",
-        type="tertiary",
-        on_click=update_state,
-        kwargs={"present": not state.present},
-        help="Large, without the navigation. Keys: ← and →, Page up and Page down, or Space step; P begins and ends "
-        "it, Escape ends it; F11 fills the screen.",
-    )
-pressing = {"pagedown": "story-next", " ": "story-next", "pageup": "story-back"}
-keys(**pressing, **({"p": "story-leave", "escape": "story-leave"} if state.present else {"p": "story-present"}))
-if state.present:
-    st.html(Path(__file__).parents[1] / "present.css")
+st.progress(number / len(steps), f"Step {number} of {len(steps)}")
+sentence = st.container(key="story-sentence", gap="xsmall")
+render_buttons(state, number, len(steps))
+with sentence:
+    step = steps[number - 1](run)
+    st.header(step.headline, anchor=False)
+    if step.more:
+        st.markdown(step.more)
 with st.container(key="story-drawn"), for_an_audience() if state.present else nullcontext():
-    render()
+    step.render()

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,21 +11,38 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.base import REVIEWED_SHARE
+from mcviz.analysis.base import REVIEWED_SHARE, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
-from mcviz.app.components.charts import Explanation, cards, chart, headed_chart
+from mcviz.app.components.charts import Explanation, cards, chart, heading
 from mcviz.app.filters import Filters
 from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
 from mcviz.app.probe.parts import SliderSeries, SweepInputs, as_batch, predict
-from mcviz.app.resources import Need, cached_for_run, has, missing, numbers_key, table
+from mcviz.app.resources import Need, cached_for_run, has, missing, numbers_key, ranking, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
-from mcviz.app.wording import as_markdown, as_sentence, counted, ways_to_predict
+from mcviz.app.wording import MOST_FIRST, as_inline_markdown, as_markdown, as_sentence, counted, ways_to_predict
 from mcviz.measures import percent
 from mcviz.measures.intervals import finds_more_than_chance
 from mcviz.runs import Run
 
-Step = tuple[str, Callable[[], None]]  # a sentence, and what renders the step
+QUALITY_HEIGHT = 290  # pixels, of a chart beside examples
+
+HEADLINE_NAME = 2  # words of a name in a headline
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a story.
+
+    Attributes:
+        headline: its sentence in Markdown, of at most twelve words.
+        render: renders what is seen.
+        more: what else is said, in Markdown.
+    """
+
+    headline: str
+    render: Callable[[], None]
+    more: str = ""
 
 
 class Story(ABC):
@@ -72,9 +89,9 @@ class Story(ABC):
             renderer.render_input(run, given.content, given.name)
 
         if not has(run, "model"):
-            return f"This is noise: {self.no_answer} {missing(run, 'model')}", draw
-        sentence, passes = self.noise_prediction(run, predict(run, as_batch(given.content))[:, 0])
-        return sentence, side_by_side(draw, passes)
+            return Step(f"This is noise: {self.no_answer}", draw, missing(run, "model"))
+        step = self.noise_prediction(run, predict(run, as_batch(given.content))[:, 0])
+        return replace(step, render=side_by_side(draw, step.render))
 
 
 def side_by_side(example: Callable[[], None], passes: Callable[[], None]) -> Callable[[], None]:
@@ -90,9 +107,19 @@ def side_by_side(example: Callable[[], None], passes: Callable[[], None]) -> Cal
     return draw
 
 
-def review_step(
-    run: Run, score: str, order: np.ndarray, mistakes: np.ndarray, noun: str, which: str, by: str = ""
-) -> Step:
+def render_large(words: str) -> None:
+    """Render a few words, in Markdown, as large as what stands beside them."""
+    with st.container(key="story-large"):
+        st.markdown(words)
+
+
+def headline_name(name: str) -> str:
+    """Return the beginning of a name in Markdown, for a headline."""
+    words = name.split()
+    return as_markdown(" ".join(words[:HEADLINE_NAME]) + ("…" if len(words) > HEADLINE_NAME else ""))
+
+
+def review_step(run: Run, score: str, order: np.ndarray, mistakes: np.ndarray, noun: str, by: str = "") -> Step:
     """Return the step on whether a look at the most uncertain examples finds more mistakes than chance does.
 
     Args:
@@ -101,29 +128,29 @@ def review_step(
         order: (N,) integers, the examples, the most uncertain first.
         mistakes: (N,) bool in that order.
         noun: what a mistake is called.
-        which: all of them, as "70 mistakes".
         by: the uncertainty, as words that follow the examples.
     """
 
     def first() -> None:
         render_example(run, int(order[0]), EXAMPLE_WIDTH)
 
+    examples, kind = counted(len(order), "example"), noun.split()[-1]
     if not mistakes.any():
-        sentence = (
-            f"The model makes no {noun.split()[-1]} on its {counted(len(order), 'example')}, so there is none to find. "
-            "This is the most uncertain one."
-        )
-        return sentence, first
+        more = f"This is the most uncertain one of {examples}."
+        return Step(f"The model makes no {kind} here: there is none to find.", first, more)
     inspected = max(1, int(REVIEWED_SHARE * len(mistakes)))
-    reviewed = f"the **{percent(inspected / len(mistakes), 0)}** most uncertain examples{by}"
-    of_them = f"**{mistakes[:inspected].sum():,}** of {which}"
+    share, found = percent(inspected / len(mistakes), 0), f"{mistakes[:inspected].sum():,}"
+    of_all = counted(int(mistakes.sum()), noun)
+    reviewed = f"The {share} most uncertain are **{inspected:,}** of {examples}{by}"
     if finds_more_than_chance(mistakes, inspected):
-        sentence = f"The uncertainty is useful: review {reviewed}, and you find {of_them}."
+        headline = f"Review the **{share}** most uncertain and find **{found}** of {of_all}."
+        more = f"The uncertainty is useful. {reviewed}; as many at random would hold fewer {kind}s."
     else:
-        sentence = f"The uncertainty is not shown to be useful here: {reviewed} hold {of_them}, which may be chance."
+        headline = f"The most uncertain are not shown to hold more {kind}s."
+        more = f"{reviewed}, and hold **{found}** of {of_all}, which may be chance."
     if len(mistakes) * REVIEWED_SHARE < 1:  # too few examples for a curve
-        return sentence, first
-    return sentence, lambda: chart(plot.ranking(run, score), "found", sentence)
+        return Step(headline, first, more)
+    return Step(headline, lambda: chart(plot.ranking(run, score), "found", headline), more)
 
 
 @dataclass(frozen=True)
@@ -209,7 +236,6 @@ class PassQuality:
         one_pass: of one pass, on average.
         ensembles: (T,) of the mean of the first 1, 2, … passes.
         beaten: the share of the passes that the ensemble of all beats.
-        tolerance: how far ensembles may be from the last one to count as good as it.
     """
 
     deterministic: float | None
@@ -217,13 +243,6 @@ class PassQuality:
     one_pass: float
     ensembles: np.ndarray
     beaten: float
-    tolerance: float
-
-    @property
-    def enough(self) -> int:
-        """The number of passes from which on ensembles stay as good as the last one."""
-        away = np.flatnonzero(np.abs(self.ensembles - self.ensembles[-1]) > self.tolerance)
-        return int(away[-1]) + 2 if len(away) else 1
 
 
 class SweepFindings(Protocol):
@@ -257,9 +276,10 @@ class TaskRenderer(ABC):
         marks_mistakes: whether a prediction is either right or wrong, and a wrong one is marked in lists.
         group_column: the column of a run's table whose mean says how good the predictions of a group of examples are.
         group_label: what that mean is called.
-        disagreement_verb: what passes do that are not the same, as a verb.
         beats: a sentence on what the ensemble beats, with a place for the passes.
-        tolerance_label: `PassQuality.tolerance`, such as "1%".
+        mistake: what a prediction is that a person would rather look at.
+        only_mistake: the same, where there is one.
+        least_sure: the beginning of the ranking, as words that follow "the 200".
         sweep_subject: what a sweep over many inputs shows of their predictions, as the end of a sentence.
         worst_heading: what the most prominent input of a sweep is.
         no_worst: a sentence for where there is none.
@@ -272,9 +292,10 @@ class TaskRenderer(ABC):
     marks_mistakes = False
     group_column: str
     group_label: str
-    disagreement_verb: str
     beats: str
-    tolerance_label: str
+    mistake: str
+    only_mistake: str
+    least_sure: str
     sweep_subject: str
     worst_heading: str
     no_worst: str
@@ -296,66 +317,85 @@ class TaskRenderer(ABC):
             one_pass=run.task.quality_of_single_pass(single),
             ensembles=ensembles,
             beaten=float(worse.mean()),
-            tolerance=self.tolerance(float(ensembles[-1])),
         )
-
-    @abstractmethod
-    def tolerance(self, ensemble: float) -> float:
-        """Return how far an ensemble may be from the last one, of this quality, to count as good as it."""
 
     @abstractmethod
     def format_quality(self, value: float, unit: str) -> str:
         """Format a number of `PassQuality`, in the unit of the run."""
 
-    def render_overview(self, run: Run) -> None:
+    def describe_run(self, run: Run) -> str:
+        """Say how good the ensemble is, and how many of its mistakes are among the most uncertain examples."""
+        examples = counted(len(run), run.kind.name if run.kind.plural else "example")
+        if not has(run, "labels"):
+            return f"{examples} without labels; {self.describe_disagreement(run)}."
+        assert run.manifest.quality is not None
+        quality = as_inline_markdown(run.task.format_quality(run.manifest.quality, run.manifest.unit))
+        found = self._describe_found(mistakes_in_order(run, ranking(run, run.first_score)))
+        return f"{examples}, **{self.describe_quality(quality)}**{found}."
+
+    def _describe_found(self, wrong: np.ndarray) -> str:
+        """Say how many mistakes, of these in the order of the ranking, are among its first: the end of a sentence."""
+        count, first = int(wrong.sum()), min(MOST_FIRST, len(wrong) // 5)
+        if not self.marks_mistakes and not first:
+            return ""
+        if count in (0, len(wrong)):
+            return "; every prediction is wrong" if count else "; no prediction is wrong"
+        if not first:
+            return f"; {counted(count, self.mistake)}"
+        early, where = int(wrong[:first].sum()), f"among the {first:,} {self.least_sure}"
+        if count == 1:
+            return f"; {self.only_mistake} is {'' if early else 'not '}{where}"
+        some = f"{early:,}" if early else "none"
+        return f"; {some} of the {counted(count, self.mistake)} {'are' if early > 1 else 'is'} {where}"
+
+    @abstractmethod
+    def describe_quality(self, quality: str) -> str:
+        """Say in a few words how good the ensemble is, of its quality as a text."""
+
+    @abstractmethod
+    def describe_disagreement(self, run: Run) -> str:
+        """Say how far the passes differ, as a part of a sentence in Markdown."""
+
+    def render_quality(self, run: Run) -> None:
         """Render how good the passes are, alone and together, of a run with labels."""
-        quality, name = self.pass_quality(run), f"{run.task.quality_name[:1].upper()}{run.task.quality_name[1:]}"
+        quality = self.pass_quality(run)
         assert quality is not None
+        name, spoken = f"{run.task.quality_name[:1].upper()}{run.task.quality_name[1:]}", self._describe_beaten(quality)
+        unit = f" in {as_markdown(run.manifest.unit)}" if run.manifest.unit else ""
+        heading("Each pass, and all of them together", f"{name}{unit}. {spoken}")
         self._render_cards(run, quality)
-        against_ensemble, by_size = _quality_figures(run)
-        left, right = st.columns(2, gap="large")
-        with left:
-            headed_chart(f"{name} versus ensemble", against_ensemble, "single-passes", self._describe_beaten(quality))
-        with right:
-            spoken = f"{name} of the mean of the first 1, 2, … passes."
-            if quality.enough < len(quality.passes):
-                spoken += (
-                    f" From {counted(quality.enough, 'pass')} on it stays within {self.tolerance_label} of the end."
-                )
-            elif quality.enough > 1:
-                spoken += f" It still changes by more than {self.tolerance_label} with the last pass."
-            headed_chart("How many passes it takes", by_size, "ensemble-size", spoken)
+        chart(_quality_figure(run), "single-passes", spoken)
+
+    @abstractmethod
+    def render_passes(self, run: Run, state: PageState) -> None:
+        """Render from how many passes on more change nothing that matters, of a run with labels."""
+
+    def render_measures(self, run: Run) -> None:  # noqa: B027
+        """Render how good the predictions are by other measures, of a run with labels."""
 
     def quality_rows(self, run: Run) -> dict[str, str]:
         """Return how good the model is, as texts by what each is called; empty without labels."""
         quality = self.pass_quality(run)
         if quality is None:
             return {}
-        deterministic, *others = ways_to_predict(run.manifest)
+        deterministic, one_pass, ensemble = ways_to_predict(run.manifest)
         off = "" if run.manifest.origin.kind == "imported" else " (dropout off)"
         values = quality.deterministic, quality.one_pass, quality.ensembles[-1]
-        rows = zip((deterministic + off, *others), values, strict=True)
+        rows = zip((deterministic + off, f"{one_pass}, on average", ensemble), values, strict=True)
         return {name: self.format_quality(value, run.manifest.unit) for name, value in rows if value is not None}
 
     def _render_cards(self, run: Run, quality: PassQuality) -> None:
-        unit, passes = as_markdown(run.manifest.unit), quality.passes
-        off, on = ("", "") if run.manifest.origin.kind == "imported" else ("Dropout off: ", "Dropout on: ")
-        least, most = self.format_quality(passes.min(), unit), self.format_quality(passes.max(), unit)
-        ends = f"{most} in every pass" if least == most else f"{self.format_quality(passes.min(), '')} to {most}"
-        mean = f"The mean of {counted(len(passes), 'pass')}. How far they {self.disagreement_verb} is the uncertainty."
-        values = (
-            (quality.deterministic, as_sentence(f"{off}one prediction, no uncertainty")),
-            (quality.one_pass, as_sentence(f"{on}{ends}")),
-            (quality.ensembles[-1], mean),
+        deterministic, one_pass, ensemble = ways_to_predict(run.manifest)
+        passes = quality.passes
+        off = "" if run.manifest.origin.kind == "imported" else "Dropout off: "
+        least, most = self.format_quality(passes.min(), ""), self.format_quality(passes.max(), "")
+        ends = "the same in each" if least == most else f"from {least} to {most}"
+        figures = (
+            (deterministic, quality.deterministic, as_sentence(f"{off}one prediction, no uncertainty")),
+            (one_pass, quality.one_pass, f"On average, {ends}."),
+            (ensemble, quality.ensembles[-1], f"The mean of {counted(len(passes), 'pass')}."),
         )
-        named = zip(ways_to_predict(run.manifest), values, strict=True)
-        cards(
-            [
-                (f"{label}: {run.task.quality_name}", self.format_quality(value, unit), meaning)
-                for label, (value, meaning) in named
-                if value is not None
-            ]
-        )
+        cards([(way, self.format_quality(value, ""), text) for way, value, text in figures if value is not None])
 
     def _describe_beaten(self, quality: PassQuality) -> str:
         """Say how many of the passes the ensemble beats."""
@@ -493,6 +533,21 @@ class TaskRenderer(ABC):
         return selection.table.rename_axis("example").reset_index()
 
 
+def enough_passes_sentence(enough: int, passes: int, figures_move: str, steps: str) -> str:
+    """Say from how many passes on more change nothing that matters, in Markdown.
+
+    Args:
+        enough: that number, or all passes where there is none.
+        passes: all of them.
+        figures_move: what is looked at, with its verb.
+        steps: by how much it may move.
+    """
+    if enough < passes:
+        are = "is" if enough == 1 else "are"
+        return f"**{counted(enough, 'pass')} {are} enough**: with more, {figures_move} by less than {steps}."
+    return f"**{counted(passes, 'pass')} may be too few**: up to the last one, {figures_move} by more than {steps}."
+
+
 @cached_for_run(numbers_key, max_entries=8)
-def _quality_figures(run: Run) -> list[go.Figure]:
-    return [plot.accuracy(run), plot.ensemble_size(run)]
+def _quality_figure(run: Run) -> go.Figure:
+    return plot.accuracy(run).update_layout(height=QUALITY_HEIGHT)

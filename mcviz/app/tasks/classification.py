@@ -1,6 +1,7 @@
 """Show classification on pages: classes, probabilities and votes."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.base import LEAST_LABELLED, mistakes_in_order
+from mcviz.analysis.base import LEAST_LABELLED, convergence_score, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.pairing import class_order
+from mcviz.analysis.trust import Convergence, compute_convergence
 from mcviz.app.components.charts import (
     Explanation,
     chart,
@@ -23,10 +25,12 @@ from mcviz.app.components.charts import (
 )
 from mcviz.app.filters import Filters, two_classes
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
+from mcviz.app.navigation import OVERVIEW
+from mcviz.app.on_request import compute_on_request, progress_bar, request
 from mcviz.app.probe.parts import SliderSeries
 from mcviz.app.resources import class_names, has, missing, ranking, table
 from mcviz.app.selection import Selection
-from mcviz.app.state import PageState, state_widget_args
+from mcviz.app.state import PageState, session_store, state_widget_args
 from mcviz.app.tasks.base import (
     CloserLook,
     Evidence,
@@ -36,6 +40,8 @@ from mcviz.app.tasks.base import (
     SweepFindings,
     TaskRenderer,
     TileText,
+    enough_passes_sentence,
+    headline_name,
     review_step,
     side_by_side,
 )
@@ -46,7 +52,6 @@ from mcviz.app.wording import (
     as_sentence,
     confidence,
     correctness_sentence,
-    counted,
     doubt_sentences,
     prediction_sentence,
     votes,
@@ -61,12 +66,15 @@ from mcviz.figures import (
 )
 from mcviz.figures import two_classes as two_classes_figure
 from mcviz.figures.sweeps import SWEEP_SCORES, predictions_along
-from mcviz.measures import PassSummary, percent, scores, summarise
+from mcviz.measures import SCORES, PassSummary, percent, scores, summarise
 from mcviz.measures.intervals import Interval
 from mcviz.measures.registry import fixed
-from mcviz.runs import Run
+from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.text import one_line
 
+PASSES = "passes"  # the section of Overview
+CONVERGENCE = "convergence"  # work, of which the subject is the run and the score
+CONVERGENCE_HEIGHT = 440  # pixels, of four figures one below the other
 CONFIDENT = 0.7  # a probability from which on a prediction sounds confident
 
 
@@ -84,10 +92,16 @@ class ClassificationStory(Story):
         prediction = int(probs.argmax())
         probability = float(probs[prediction])
         number = "a confident number" if probability >= CONFIDENT else "a number"
-        name = as_markdown(run.class_names[prediction])
-        return (
-            f"A classifier gives {number}: this is **{name}**, with **{percent(probability)}**.",
-            lambda: render_example(run, example, EXAMPLE_WIDTH),
+        bars = plot.passes(run, probs[None]).update_traces(error_x_visible=False, error_y_visible=False)
+        spoken = f"Bar chart of the classes: {percent(probability)} for {run.class_names[prediction]}."
+        return Step(
+            f"A classifier gives {number}: **{headline_name(run.class_names[prediction])}**, "
+            f"with **{percent(probability)}**.",
+            side_by_side(
+                lambda: render_example(run, example, EXAMPLE_WIDTH),
+                lambda: chart(bars.update_traces(hovertemplate=None), "classifier", spoken),
+            ),
+            "How far it can be trusted, it does not say.",
         )
 
     def all_passes(self, run: Run) -> Step:
@@ -105,39 +119,38 @@ class ClassificationStory(Story):
         each_time = f"{summary.passes} times over" if imported else "each time with other units dropped"
         again = f"predict it again, {each_time}, and **{votes(summary, all_as_markdown(names))}**"
         if summary.votes[prediction] == summary.passes:
-            return f"{number} Now {again}: the passes agree on every example of this run.", draw
-        return f"{number} But {again}.", draw
+            more = f"{number} Now {again}: the passes agree on every example of this run."
+            return Step("Predict it again, and the answer stays the same.", draw, more)
+        return Step("Predict it again, and the answer changes.", draw, f"{number} But {again}.")
 
     def review(self, run: Run) -> Step:
         order = ranking(run, "max_probability")
         wrong = mistakes_in_order(run, order)
-        return review_step(run, "max_probability", order, wrong, "mistake", counted(int(wrong.sum()), "mistake"))
+        return review_step(run, "max_probability", order, wrong, "mistake")
 
     def ensemble(self, run: Run) -> Step:
         single, by_size, deterministic = run.pass_accuracy, run.ensemble_accuracy, run.deterministic_accuracy
         if single is None or by_size is None:
             raise McvizError(missing(run, "labels"))
         together, alone = float(by_size[-1]), float(single.mean())
-        sentence = (
-            f"{_compare_with_alone(run, together - alone)}: the mean of all {len(single)} is correct for "
-            f"**{together:.2%}** of the examples, one pass on average for **{alone:.2%}**."
-        )
+        headline = f"{_compare_with_alone(run, together - alone)}: **{together:.2%}** against **{alone:.2%}**."
+        more = f"So many examples are right by the mean of all {len(single)}, and by one pass on average."
         if deterministic is not None:
             gained = round((float(by_size[-1]) - deterministic) * len(run))
             imported = run.manifest.origin.kind == "imported"
             model = "The deterministic model" if imported else "With dropout off, the model"
             as_many = f"{abs(gained):,} {'fewer' if gained > 0 else 'more'}" if gained else "as many"
-            sentence += f" {model} is correct for {as_many}."
-        return sentence, lambda: chart(plot.accuracy(run), "together", sentence)
+            more += f" {model} is correct for {as_many}."
+        return Step(headline, lambda: chart(plot.accuracy(run), "together", headline), more)
 
     def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
         summary, names = summarise(predictions), class_names(run)
         probability, voted = float(summary.mean.max()), votes(summary, all_as_markdown(names))
-        limits = "But uncertainty has limits. This" if probability >= CONFIDENT else "This"
-        return (
-            f"{limits} is noise, and the model predicts **{as_markdown(names[summary.prediction])}** with "
-            f"**{percent(probability)}**: it is {confidence(probability)}. {as_sentence(voted)}",
+        model = "Uncertainty has limits: the model" if probability >= CONFIDENT else "The model"
+        return Step(
+            f"This is noise, taken for **{headline_name(names[summary.prediction])}** with **{percent(probability)}**.",
             lambda: chart(plot.passes(run, predictions), "noise", votes(summary, names)),
+            f"{model} is {confidence(probability)}. {as_sentence(voted)}",
         )
 
 
@@ -152,7 +165,7 @@ def _compare_with_alone(run: Run, gain: float) -> str:
         return "And together the passes are better than alone"
     if interval.high < 0:
         return "But together the passes are worse than alone"
-    return "But together the passes are not shown to be better than alone"
+    return "Together the passes are not shown to be better"
 
 
 def classifier_probs(run: Run) -> np.ndarray:
@@ -167,9 +180,9 @@ class ClassificationRenderer(TaskRenderer):
     fits_detector = True
     marks_mistakes = True
     group_column = group_label = "correct"
-    disagreement_verb = "disagree"
     beats = "The ensemble beats {}."
-    tolerance_label = "0.05 percentage points"
+    mistake, only_mistake = "mistake", "the only mistake"
+    least_sure = "that it is least confident of"
     sweep_subject = "which classes are predicted, how confidently"
     worst_heading = "Most confident wrong prediction"
     no_worst = "There is none: every prediction is correct."
@@ -178,11 +191,33 @@ class ClassificationRenderer(TaskRenderer):
 
     # The whole run
 
-    def tolerance(self, ensemble: float) -> float:
-        return 0.0005
-
     def format_quality(self, value: float, unit: str) -> str:
         return f"{fixed(100 * value, 2)}%"
+
+    def describe_quality(self, quality: str) -> str:
+        return f"{quality} right"
+
+    def describe_disagreement(self, run: Run) -> str:
+        disagree = int((table(run)["variation_ratio"] > 0).sum())
+        return f"the passes disagree on **{disagree:,}** of them"
+
+    def render_passes(self, run: Run, state: PageState) -> None:
+        """Render how the figures and the ranking change as passes are added, once that is computed."""
+        score = convergence_score(state.score)
+        convergence = load_convergence(run, score)
+        if convergence is None:
+            _offer_convergence(run, score, now=state.section == PASSES)
+            return
+        steps = "0.05 percentage points of accuracy, 0.001 nats of NLL and 0.1 percentage points of ECE"
+        sentences = [enough_passes_sentence(convergence.enough, run.passes, "the figures move", steps)]
+        if run.passes > 1 and len(run) > plot.TOP_UNCERTAIN:
+            sentences.append(
+                f"Two halves of all passes share {percent(float(convergence.shared_top[-1]), 0)} of the "
+                f"{plot.TOP_UNCERTAIN} most uncertain examples by {SCORES[score].inline_label}."
+            )
+        st.markdown(" ".join(sentences))
+        figure = plot.convergence(run, score, convergence).update_layout(height=CONVERGENCE_HEIGHT)
+        chart(figure, "by-passes", f"Accuracy, NLL and ECE by number of passes. {' '.join(sentences)}")
 
     # Lists and filters
 
@@ -381,6 +416,50 @@ class ClassificationRenderer(TaskRenderer):
             rows = rows.rename(columns={name: f"user_{name}"})
             rows.insert(index, name, rows[column].map(names))
         return rows
+
+
+def load_convergence(run: Run, score: str) -> Convergence | None:
+    """Load what more passes change; None where it was not computed yet."""
+    found, key, derived = _convergences(), (run.digest, score), _derived_convergence(score)
+    if key not in found and (stored := load_derived(run.path, run.digest, derived)) is not None:
+        lengths = {len(stored[name]) for name in derived.dtypes}
+        if len(lengths) == 1 and stored["sizes"][-1:] == run.passes:
+            found[key] = Convergence(**{**stored, "sizes": stored["sizes"].astype(np.int64)})
+    return found.get(key)
+
+
+def _offer_convergence(run: Run, score: str, *, now: bool) -> None:
+    """Render a button that computes what more passes change, for which all of them are read, and keeps it."""
+    subject = run.digest, score
+
+    def compute() -> None:
+        with progress_bar("groups of examples read") as progress:
+            convergence = _convergences()[subject] = compute_convergence(run, score, progress)
+        derived = _derived_convergence(score)
+        save_derived(run.path, run.digest, derived, {name: getattr(convergence, name) for name in derived.dtypes})
+
+    if now:  # unless it was stopped
+        session_store().setdefault(CONVERGENCE, subject)
+    if not compute_on_request(CONVERGENCE, subject, compute, OVERVIEW.title):
+        st.caption("All passes are read for it, and the result is kept.")
+        st.button(
+            "Compute",
+            icon=":material/play_arrow:",
+            key="compute-convergence",
+            on_click=request,
+            args=(CONVERGENCE, subject),
+        )
+
+
+def _derived_convergence(score: str) -> Derived:
+    names = [field.name for field in fields(Convergence)]
+    return Derived(f"convergence-{score.replace('_', '-')}", 1, dict.fromkeys(names, "float64"))
+
+
+@st.cache_resource(show_spinner=False)
+def _convergences() -> dict[tuple[str, str], Convergence]:
+    """Return what more passes change, by the run's digest and the score, shared by all sessions."""
+    return {}
 
 
 def _label(context: ExampleContext) -> int | None:

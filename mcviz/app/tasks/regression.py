@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.base import LEAST_LABELLED, REVIEWED_SHARE, as_predictions, column, mistakes_in_order
+from mcviz.analysis.base import LEAST_LABELLED, as_predictions, column, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.trust import RegressionTrust, measure_regression
 from mcviz.app.components.charts import Explanation, chart, render_explanation, text_table
@@ -38,10 +38,12 @@ from mcviz.app.tasks.base import (
     SweepFindings,
     TaskRenderer,
     TileText,
+    enough_passes_sentence,
+    render_large,
     review_step,
     side_by_side,
 )
-from mcviz.app.wording import all_as_markdown, as_markdown, counted
+from mcviz.app.wording import all_as_markdown, as_inline_markdown, as_markdown, counted
 from mcviz.errors import McvizError
 from mcviz.figures import (
     Curve,
@@ -65,6 +67,7 @@ NAMED_TARGETS = 3  # of an example, where there is room for a line
 
 DOUBT = "predictive_std"  # which every run has: what the passes add, whether variances are predicted or not
 
+ENOUGH = 0.01  # of the RMSE: what more passes change of it does not matter
 SMALL_CHART_HEIGHT = 260  # pixels, of a chart among others
 
 
@@ -219,9 +222,12 @@ class RegressionStory(Story):
 
     def one_prediction(self, run: Run) -> Step:
         example = int(ranking(run, DOUBT)[-1])
-        return (
-            f"A regression gives a number: {_number(run, example)}. How far it can be trusted, it does not say.",
-            lambda: render_example(run, example, EXAMPLE_WIDTH),
+        return Step(
+            "A regression gives a number, and no more.",
+            side_by_side(
+                lambda: render_example(run, example, EXAMPLE_WIDTH), lambda: render_large(_number(run, example))
+            ),
+            "How far it can be trusted, it does not say.",
         )
 
     def all_passes(self, run: Run) -> Step:
@@ -234,11 +240,13 @@ class RegressionStory(Story):
             lambda: render_example(run, example, EXAMPLE_WIDTH), lambda: _render_passes(prediction, target, "again")
         )
         if outputs.min() == outputs.max():
-            return f"{number} Each pass predicts the same, for every example of this run.", draw
+            more = f"{number} Each pass predicts the same, for every example of this run."
+            return Step("Predict it again, and the number stays the same.", draw, more)
         imported = run.manifest.origin.kind == "imported"
         each_time = f"{len(outputs)} times over" if imported else "each time with other units dropped"
         ends = as_markdown(f"{significant(outputs.min())} to {format_with_unit(outputs.max(), run.manifest.unit)}")
-        return f"{number} But predict it again, {each_time}, and you get **{ends}**.", draw
+        more = f"{number} But predict it again, {each_time}, and you get **{ends}**."
+        return Step("Predict it again, and the number changes.", draw, more)
 
     def review(self, run: Run) -> Step:
         """Return the step on how many of the largest errors are among the examples of the most uncertainty.
@@ -248,8 +256,7 @@ class RegressionStory(Story):
         score = run_scores(run)[run.first_score]
         order = ranking(run, score.name)
         large = mistakes_in_order(run, order)
-        largest = f"the {counted(max(1, int(REVIEWED_SHARE * len(order))), 'largest error')}"
-        return review_step(run, score.name, order, large, "largest error", largest, f" by {score.inline_label}")
+        return review_step(run, score.name, order, large, "largest error", f" by {score.inline_label}")
 
     def ensemble(self, run: Run) -> Step:
         """Return the step on the errors of single passes and of their mean, whose being lower is no achievement."""
@@ -258,22 +265,24 @@ class RegressionStory(Story):
             raise McvizError(missing(run, "labels"))
         together, unit = float(by_size[-1]), run.manifest.unit
         words = [as_markdown(format_with_unit(value, unit)) for value in (together, single_pass_rmse(single))]
-        sentence = (
-            "The mean of the passes is never worse than they are on average, whatever the model. Its root mean squared "
-            f"error (RMSE) is **{words[0]}**; that of one pass is **{words[1]}** on average."
+        more = (
+            f"Whatever the model. The root mean squared error (RMSE) of their mean is **{words[0]}**; that of one pass "
+            f"is **{words[1]}** on average."
         )
         if off is not None:
-            sentence += f" The deterministic model's is **{as_markdown(format_with_unit(off, unit))}**."
-        return sentence, lambda: chart(plot.accuracy(run), "together", sentence)
+            more += f" The deterministic model's is **{as_markdown(format_with_unit(off, unit))}**."
+        headline = "The passes' mean is never worse than they are on average."
+        return Step(headline, lambda: chart(plot.accuracy(run), "together", more), more)
 
     def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
         prediction = Prediction(run, predictions, COVERAGES[0])
         less = float(np.mean(table(run)[DOUBT].to_numpy() < np.sqrt((prediction.model_std**2).sum())))
         value = as_markdown(with_std(prediction.mean[0], prediction.std[0], run.manifest.unit))
-        return (
-            f"This is noise, where nothing is there to be predicted, and the model predicts **{value}**: its passes "
-            f"differ more than for {percent(less, 0)} of the examples.",
+        return Step(
+            "This is noise, and the model still predicts a number.",
             lambda: _render_passes(prediction, 0, "noise"),
+            f"Nothing is there to be predicted, and it gives **{value}**: its passes differ more than for "
+            f"{percent(less, 0)} of the examples.",
         )
 
 
@@ -294,9 +303,9 @@ class RegressionRenderer(TaskRenderer):
 
     ood_score = DOUBT
     group_column, group_label = "absolute_error", "mean absolute error"
-    disagreement_verb = "differ"
     beats = "The error of the ensemble is lower than that of {}."
-    tolerance_label = "1%"
+    mistake, only_mistake = "largest error", "the largest error"
+    least_sure = "that it is most uncertain of"
     sweep_subject = "what is predicted, how far the passes differ"
     worst_heading = "Where the passes differ the most"
     no_worst = "Nowhere: all passes predict the same."
@@ -305,14 +314,31 @@ class RegressionRenderer(TaskRenderer):
 
     # The whole run
 
-    def tolerance(self, ensemble: float) -> float:
-        return 0.01 * ensemble
-
     def format_quality(self, value: float, unit: str) -> str:
         return format_with_unit(value, unit)
 
-    def render_overview(self, run: Run) -> None:
-        super().render_overview(run)
+    def describe_quality(self, quality: str) -> str:
+        return f"off by {quality} (RMSE)"
+
+    def describe_disagreement(self, run: Run) -> str:
+        stds, unit = table(run)[DOUBT], run.manifest.unit
+        middle, most = (
+            as_inline_markdown(format_with_unit(float(f"{std:.3g}"), unit)) for std in (stds.median(), stds.max())
+        )
+        return f"the predictive std is **{middle}** at the median and {most} at most"
+
+    def render_passes(self, run: Run, state: PageState) -> None:
+        """Render how the error of the mean changes as passes are added."""
+        quality = self.pass_quality(run)
+        assert quality is not None
+        last = float(quality.ensembles[-1])
+        moving = np.flatnonzero(np.abs(quality.ensembles - last) > ENOUGH * last)
+        enough = int(moving[-1]) + 2 if len(moving) else 1
+        spoken = enough_passes_sentence(enough, run.passes, "the RMSE moves", f"{ENOUGH:.0%}")
+        st.markdown(spoken)
+        chart(plot.ensemble_size(run), "by-passes", f"RMSE by number of passes. {spoken}")
+
+    def render_measures(self, run: Run) -> None:
         st.header("How wrong it is, by other measures", anchor=False)
         if len(run) < LEAST_LABELLED:
             st.caption("One example is too few to tell how wrong the model is.")

@@ -1,20 +1,16 @@
 """Calibration in all, by group and in the worst slice, and the accuracy of a run without labels."""
 
-from dataclasses import fields
-
 import numpy as np
 import pandas as pd
 import streamlit as st
 from plotly.graph_objects import Figure
 
 from mcviz import plot
-from mcviz.analysis.base import convergence_score, find_groups, group_sentence
+from mcviz.analysis.base import find_groups, group_sentence
 from mcviz.analysis.referral import check_same_model
 from mcviz.analysis.slices import Slice, Slices, slices
 from mcviz.analysis.trust import (
     CLASS_COLUMNS,
-    Convergence,
-    compute_convergence,
     group_by_column,
     main_predictors,
     other_predictors,
@@ -43,9 +39,9 @@ from mcviz.app.resources import (
 )
 from mcviz.app.resources import groups as own_groups
 from mcviz.app.state import PageState, choose_name, state_widget_args
-from mcviz.app.wording import as_markdown, counted
+from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
-from mcviz.measures import SCORES, percent
+from mcviz.measures import percent
 from mcviz.measures.calibration import (
     Calibration,
     add_predictors,
@@ -58,7 +54,7 @@ from mcviz.measures.calibration import (
 )
 from mcviz.measures.intervals import Interval
 from mcviz.measures.slices import FEWEST_IN_GROUP
-from mcviz.runs import Derived, Run, load_derived, save_derived
+from mcviz.runs import Run
 from mcviz.runs.columns import Groups
 from mcviz.text import one_line
 
@@ -184,30 +180,6 @@ def render_figures(run: Run, state: PageState) -> None:
     )
 
 
-def render_convergence(run: Run, state: PageState) -> None:
-    """Render how the figures and the ranking change as passes are added."""
-    score = convergence_score(state.score)
-    convergence = _convergence(run, score)
-    settled = convergence.enough < run.passes
-    steps = "0.05 points of accuracy, 0.001 nats of NLL and 0.1 points of ECE"
-    sentences = [
-        f"From {counted(convergence.enough, 'pass')} on, more passes change the figures by less than {steps}."
-        if settled
-        else f"The figures still change by more than {steps} up to the last of the {counted(run.passes, 'pass')}."
-    ]
-    if run.passes > 1 and len(run) > plot.TOP_UNCERTAIN:
-        sentences.append(
-            f"Two halves of the passes share {percent(float(convergence.shared_top[-1]), 0)} of the "
-            f"{plot.TOP_UNCERTAIN} most uncertain examples by {SCORES[score].inline_label}."
-        )
-    st.caption(" ".join(sentences))
-    chart(
-        plot.convergence(run, score, convergence),
-        "by-passes",
-        f"Accuracy, NLL and ECE by number of passes. {' '.join(sentences)}",
-    )
-
-
 def render_groups(run: Run, state: PageState) -> None:
     """Render the accuracy and the calibration of each group of a column."""
     columns = _group_columns(run)
@@ -291,19 +263,6 @@ def _group_calibrations(run: Run, column: str, group: str | None) -> dict[int, C
     measured = _main_calibration(run, group)
     ensemble = {"ensemble": measured.predictors["ensemble"]}
     return calibration_by_group(ensemble, _load_groups(run, column).members, groups=measured.groups)
-
-
-@cached_for_run(numbers_key, max_entries=16)
-def _convergence(run: Run, score: str) -> Convergence:
-    names = [field.name for field in fields(Convergence)]
-    derived = Derived(f"convergence-{score.replace('_', '-')}", 1, dict.fromkeys(names, "float64"))
-    stored = load_derived(run.path, run.digest, derived)
-    if stored is not None and len({len(stored[name]) for name in names}) == 1 and stored["sizes"][-1:] == run.passes:
-        return Convergence(**{**stored, "sizes": stored["sizes"].astype(np.int64)})
-    with progress_bar(SHARDS_READ) as progress:
-        convergence = compute_convergence(run, score, progress)
-    save_derived(run.path, run.digest, derived, {name: getattr(convergence, name) for name in names})
-    return convergence
 
 
 def render_estimate(run: Run, state: PageState) -> None:

@@ -13,7 +13,7 @@ from mcviz.app.on_request import compute_on_request, progress_bar, request
 from mcviz.app.probe.distortion import Distorter, DistortionSettings
 from mcviz.app.resources import check_needs, masks, model_inputs, sampler
 from mcviz.app.state import PageState, choose_name, latest_state, state_widget_args, update_state
-from mcviz.app.trust.calibration import render_convergence, render_figures, render_groups
+from mcviz.app.trust.calibration import render_figures, render_groups
 from mcviz.app.trust.referral import render_costs, render_missed_mistakes, render_prediction_sets, render_scores
 from mcviz.app.wording import counted
 from mcviz.data.distortions import Distortion
@@ -159,7 +159,6 @@ DETAILS: dict[str, tuple[str, Callable[[Run, PageState], None]]] = {
     "mistakes": ("Which mistakes does nobody see?", render_missed_mistakes),
     "costs": ("What is cheapest?", render_costs),
     "sets": ("How many classes are possible?", render_prediction_sets),
-    "passes": ("Are there enough passes?", render_convergence),
     "distortions": ("What do distortions do?", render_degradation),
 }
 

@@ -142,7 +142,7 @@ def referral_summary(run: Run, state: PageState) -> None:
 
 def _render_cards(run: Run, on: Referral) -> None:
     mistakes = on.caught + on.missed
-    rest = "–" if on.accuracy_of_rest is None else percent(on.accuracy_of_rest, 2)
+    rest = "–" if on.quality_of_rest is None else percent(on.quality_of_rest, 2)
     cards = (
         (CARD_WIDTH, "To a person", f"{len(on.referred):,}", f"of {len(run):,}"),
         (CARD_WIDTH, "Mistakes caught", f"{on.caught:,}", f"of {mistakes:,}"),
@@ -170,7 +170,7 @@ def _render_guarantee(referral: RunReferral) -> None:
     )
     st.markdown(
         f"**For new examples** from the same source, with {100 * given.confidence:.6g}% confidence at least "
-        f"{percent_at_least(given.accuracy, 2)} of the rest are right, where {looked_at}.",
+        f"{percent_at_least(given.quality, 2)} of the rest are right, where {looked_at}.",
         help=_explain_guarantee(given, len(referral.run)),
     )
 
@@ -183,7 +183,7 @@ def _explain_guarantee(given: Guarantee, labels: int) -> str:
     return (
         "The figures above are too good for new examples, since their threshold was chosen by the same labels. This "
         f"threshold was chosen on one half of the labels and tested on the other: of {tested}, {len(on.referred):,} "
-        f"were referred, {on.caught:,} of {counted(on.caught + on.missed, 'mistake')} caught."
+        f"were referred, {on.caught:,} of {counted(int(on.caught + on.missed), 'mistake')} caught."
     )
 
 

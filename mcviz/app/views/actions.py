@@ -162,10 +162,10 @@ def _refer(chosen: Selection) -> None:
     referral = referral_controls(run, latest_state())
     on = referral.on_labels
     assert on is not None
-    rest = "no rest" if on.accuracy_of_rest is None else f"accuracy left after review {percent(on.accuracy_of_rest, 2)}"
+    rest = "no rest" if on.quality_of_rest is None else f"accuracy left after review {percent(on.quality_of_rest, 2)}"
     st.markdown(
         f"{counted(len(on.referred), 'example')} to a person: {on.caught:,} of "
-        f"{counted(on.caught + on.missed, 'mistake')} caught, {rest}."
+        f"{counted(int(on.caught + on.missed), 'mistake')} caught, {rest}."
     )
     st.button(
         "Filter to these",

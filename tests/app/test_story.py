@@ -1,0 +1,88 @@
+"""The story of a run, for a demo: short headlines, and a way back to where it was started."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from mcviz.app.navigation import PAGES
+from tests.app.kinds import KINDS, REGRESSIONS
+from tests.app.opening import opened_page
+from tests.app.probing import button
+
+LONGEST = 12  # words of a headline
+
+
+def opened(cache: Path, run: str, page: str = "story", **query: str) -> AppTest:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MCVIZ_CACHE", str(cache))
+        return opened_page(page, {"run": run, **query})
+
+
+def headlines(cache: Path, run: str) -> list[str]:
+    """The headline of each step, in plain words."""
+    app = opened(cache, run)
+    found = [app.header[0].value]
+    while any(each.key == "story-next" for each in app.button):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MCVIZ_CACHE", str(cache))
+            app.button(key="story-next").click().run()
+        assert not app.exception
+        assert not app.error
+        found.append(app.header[0].value)
+    return [headline.replace("**", "").replace("\\", "") for headline in found]
+
+
+@pytest.mark.parametrize("run", [*KINDS, *REGRESSIONS])
+def test_a_headline_has_at_most_twelve_words(kinds: Path, run: str) -> None:
+    shown = headlines(kinds, run)
+    assert len(shown) >= 2
+    for headline in shown:
+        assert headline.endswith(".")
+        assert len(headline.split()) <= LONGEST, headline
+
+
+@pytest.mark.parametrize("run", ["mnist-cnn", "fashion-cnn"])
+def test_the_shipped_runs_are_presented_in_six_short_headlines(run: str) -> None:
+    shown = headlines(Path("cache").resolve(), run)
+    assert len(shown) == 6
+    assert max(len(headline.split()) for headline in shown) <= LONGEST
+
+
+def test_a_presentation_starts_on_any_page_and_leads_back_to_it_and_its_address(kinds: Path) -> None:
+    for page in PAGES:
+        stem = page.script.stem
+        app = opened(kinds, "photographs", stem, label="1", pinned="2")
+        link = next(each.proto for each in app.get("page_link") if each.proto.label == "Present")
+        query = dict(part.split("=") for part in link.query_string.split("&"))
+        assert query["present"] == "yes"
+        assert query.get("origin") == (None if stem == "story" else stem)
+        assert (query["run"], query["label"], query["pinned"]) == ("photographs", "1", "2")
+
+
+def test_who_leaves_is_where_the_presentation_was_started(kinds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(kinds))
+    app = opened(kinds, "photographs", present="yes", origin="uncertain", label="1", pinned="2")
+    app.button(key="story-next").click().run()
+    assert app.query_params["step"] == "2"
+    button(app, "Leave").click().run()
+    assert not app.exception
+    assert app.title[0].value == "Explore"
+    assert dict(app.query_params) == {"run": "photographs", "label": "1", "pinned": "2"}
+
+
+def test_where_a_presentation_came_by_a_link_who_leaves_stays_at_its_step(
+    kinds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(kinds))
+    for origin in ({}, {"origin": "nowhere"}):
+        app = opened(kinds, "photographs", present="yes", step="2", **origin)
+        button(app, "Leave").click().run()
+        assert app.title[0].value == "Present"
+        assert "present" not in app.query_params
+        assert app.query_params["step"] == "2"
+
+
+def test_the_first_step_has_the_bars_of_its_example(kinds: Path) -> None:
+    (chart,) = opened(kinds, "photographs").get("plotly_chart")
+    assert chart.proto.alt.startswith("Bar chart of the classes")
