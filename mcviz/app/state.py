@@ -233,7 +233,7 @@ class PageState:
     second_class: Annotated[Whole | None, _CLASS] = None  # None for the next
     input: Name = ""  # kind of the probe's input
     noise: Name = ""  # kind of it
-    seed: Annotated[int, Meta(ge=0, le=HIGHEST_SEED)] = 0  # of what is random in the input
+    seed: Annotated[int, Meta(ge=0, le=HIGHEST_SEED)] | None = None  # of what is random in the input
     strength: Annotated[float, Meta(ge=0, le=1)] = 1.0  # of the noise
     distortion: Name = ""  # of an example
     amount: Annotated[float, Meta(ge=-1e6, le=1e6)] | None = None  # of the distortion; None for none

@@ -12,7 +12,7 @@ from tests.browser.test_accessible import AXE, FOUND, of_streamlit
 from tests.browser.test_probe import FIRST_PREDICTION
 from tests.cases import only
 
-PATHS = ["/", *(f"/{Path(page.file).stem}" for page in PAGES)]
+PATHS = ["/", *(f"/{page.url_path}" for page in PAGES)]
 TAKEN = [page for page in PAGES if page not in ENTRIES]
 PHONE = {"width": 390, "height": 844}
 BOXES = """() => [...document.querySelectorAll(".st-key-bar, .st-key-bar :is(a, input, button), .st-key-copy-link")]

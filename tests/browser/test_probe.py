@@ -188,24 +188,24 @@ def test_noise_and_a_sweep_that_is_stopped(page: Page) -> None:
     expect(histograms(page)).to_have_count(10)
     page.get_by_label("How many").fill("2000")
     page.get_by_label("How many").press("Enter")
-    page.get_by_role("button", name="Run the sweep").click()
+    page.get_by_role("button", name="Predict noise images").click()
     expect(page.get_by_text(re.compile(r"of 2,000 noise images, 500 passes each")).first).to_be_visible()
     page.wait_for_timeout(1500)
-    page.get_by_role("button", name="Stop the sweep").click()
-    stopped = page.get_by_text(re.compile(r"Stopped after [\d,]+ of 2,000"))
+    page.get_by_role("button", name="Stop", exact=True).click()
+    stopped = page.get_by_text(re.compile(r"Ended after [\d,]+ of 2,000"))
     expect(stopped).to_be_visible()
-    expect(page.get_by_role("button", name="Run the sweep")).to_be_visible()
-    before = first_number(stopped.inner_text().partition("Stopped after ")[2])
+    expect(page.get_by_role("button", name="Predict noise images")).to_be_visible()
+    before = first_number(stopped.inner_text().partition("Ended after ")[2])
     page.get_by_role("button", name="Go on").click()
     progress = page.get_by_text(re.compile(r"of 2,000 noise images, 500 passes each")).first
     assert first_number(progress.inner_text()) >= before > 0
-    page.get_by_role("button", name="Stop the sweep").click()
+    page.get_by_role("button", name="Stop", exact=True).click()
     expect(stopped).to_be_visible()
 
 
 @pytest.mark.exhaustive
 def test_a_click_stops_predicting_and_another_starts_it_again(page: Page) -> None:
-    open_probe(page, "Distort an example")
+    open_probe(page, "Distort")
     predict(page)
     page.get_by_role("slider").focus()
     page.keyboard.press("ArrowRight")
@@ -219,7 +219,7 @@ def test_a_click_stops_predicting_and_another_starts_it_again(page: Page) -> Non
 
 @pytest.mark.exhaustive
 def test_a_distorted_example_is_in_the_address_with_its_curves(page: Page) -> None:
-    open_probe(page, "Distort an example")
+    open_probe(page, "Distort")
     predict(page)
     expect(page.get_by_text("Along the whole slider")).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_have_count(2)
@@ -231,7 +231,7 @@ def test_a_distorted_example_is_in_the_address_with_its_curves(page: Page) -> No
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("kind", ["Noise", "Draw", "Upload", "Distort an example"])
+@pytest.mark.parametrize("kind", ["Noise", "Draw", "Upload", "Distort"])
 def test_no_input_is_wider_than_a_phone(page: Page, kind: str) -> None:
     page.set_default_timeout(MILLISECONDS_TO_APPEAR)
     page.set_viewport_size(ViewportSize(width=390, height=844))

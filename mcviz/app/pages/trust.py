@@ -20,7 +20,6 @@ from mcviz.app.trust.calibration import (
     render_reliability,
     render_worst_slice,
 )
-from mcviz.app.trust.details import render_degradation
 from mcviz.app.trust.referral import render_first_referred, render_prediction_sets, render_referral, render_scores
 from mcviz.app.wording import counted
 from mcviz.runs import Run
@@ -30,7 +29,6 @@ QUESTIONS: dict[str, tuple[str, Callable[[Run, PageState], None]]] = {  # by the
     "groups": ("Does a group fare worse?", render_groups),
     "scores": ("Which score finds the mistakes?", render_scores),
     "sets": ("How many classes are possible?", render_prediction_sets),
-    "distortions": ("What do distortions do?", render_degradation),
 }
 
 
