@@ -235,7 +235,7 @@ def render_first_referred(run: Run, state: PageState) -> None:
         if st.button("Filter to these", icon=":material/filter_list:", key="select-referred"):
             open_page(EXPLORE, state, filters=referral_filters(referral), score=score, view="")
         if st.button("Label these", icon=LABELLING.icon, key="review-referred"):
-            open_page(LABELLING, state, filters=referral_filters(referral), score=score, part="")
+            open_page(LABELLING, state, filters=referral_filters(referral), score=score, part="queue")
     tiles(run, state, referred[:TILES], 1, score, key="referred")
 
 
