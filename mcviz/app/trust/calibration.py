@@ -73,7 +73,6 @@ ANSWERS: dict[Verdict, str] = {
 UNKNOWN = "Without labels nobody can tell whether the probabilities can be trusted"
 MOST_GROUPS, MOST_NAMED = 50, 5
 WORSE = {"mistakes": "less accurate", "overconfidence": "over-confident"}  # measures of slices
-SHARDS_READ = "groups of examples read"
 cached_estimate = cached_for_run(names_key, max_entries=4, show_spinner="Comparing the runs …")(estimate_accuracy)
 
 
@@ -160,7 +159,7 @@ def render_reliability(run: Run, state: PageState) -> None:
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")
 def find_calibration(run: Run, group: str | None = None) -> Calibration:
     """Find the figures of all predictors, for which the passes are read; cached."""
-    with progress_bar(SHARDS_READ) as progress:
+    with progress_bar("groups of examples read") as progress:
         others = other_predictors(run, progress, group=group)
     return add_predictors(_main_calibration(run, group), others)
 
