@@ -1,7 +1,5 @@
 """The bar: the same on every page, usable with keys and on a phone, and never over what has the focus."""
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -91,7 +89,7 @@ def test_the_menus_of_a_phone_hold_all_pages_and_the_rest(page: Page) -> None:
 
 @pytest.mark.parametrize("taken", only(TAKEN[:1], TAKEN))
 def test_the_bar_marks_the_page_that_took_another_one(page: Page, taken: DashboardPage) -> None:
-    opened(page, f"/{Path(taken.file).stem}")
+    opened(page, f"/{taken.url_path}")
     assert page.locator(".st-key-bar-open").all_inner_texts() == ([taken.entry] if taken.entry else [])
 
 

@@ -79,6 +79,7 @@ labelled = has(run, "labels")
 left, right = st.columns([3, 2], gap="large")
 with left:
     render_most_uncertain(run, state)
+    render_noise_summary(run, state)
 with right:
     if labelled:
         task_renderer(run).render_quality(run)
@@ -87,4 +88,3 @@ with right:
 if labelled:
     render_passes(run, state)
     task_renderer(run).render_measures(run)
-render_noise_summary(run, state)
