@@ -395,12 +395,13 @@ def stopped_of_sets(names: Sequence[str], shares: np.ndarray, pictures: Sequence
         )
     )
     for row, share, end in zip(rows, value, high, strict=True):
-        figure.add_annotation(x=end, y=row, text=percent(share, 0), xanchor="left", xshift=4, showarrow=False)
+        if share < 1:  # the whole is seen
+            figure.add_annotation(x=end, y=row, text=percent(share, 0), xanchor="left", xshift=4, showarrow=False)
     for row, picture in zip(rows, pictures, strict=False):
         if picture:
             place = {"xref": "x", "yref": "y", "x": -room, "y": row, "xanchor": "left", "yanchor": "middle"}
             figure.add_layout_image(source=picture, sizex=0.85 * room, sizey=0.85, **place)
-    figure.update_xaxes(title="share stopped", range=[-room, 1.2], tickvals=np.linspace(0, 1, 6), tickformat=".0%")
+    figure.update_xaxes(title="share stopped", range=[-room, 1.15], tickvals=[0, 0.5, 1], tickformat=".0%")
     figure.update_yaxes(tickvals=rows, ticktext=labels, range=[rows.min() - 0.55, 0.55], showgrid=False, zeroline=False)
     return apply_layout(figure, 90 + SET_HEIGHT * len(names)).update_layout(showlegend=False)
 

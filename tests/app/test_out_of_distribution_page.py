@@ -79,7 +79,7 @@ def test_the_shipped_run_comes_with_its_figures_and_says_three_sentences(shipped
     assert found is not None
     assert app.title[0].value == "Probe"
     for sentence in found.sentences:
-        assert sentence in " ".join(paragraphs(app)[:2]).replace("\\", "")
+        assert sentence in " ".join(paragraphs(app)).replace("\\", "")
     low, high = found.stopped_by_chance
     assert f"held-out examples {100 * found.own.stopped.value:.1f}% are stopped" in words(app)
     assert f"chance explains {100 * low:.1f}% to {100 * high:.1f}%" in words(app)

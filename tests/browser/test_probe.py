@@ -179,13 +179,40 @@ def test_a_file_beyond_what_can_be_sent_is_refused_in_words_that_can_be_seen(pag
     assert box["height"] > 10
 
 
+def test_one_of_the_noise_is_a_click_away_and_all_of_it_another(page: Page) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto("/probe?run=mnist-cnn")
+    settle(page)
+    tile = page.locator("button.tile").nth(5)
+    number = tile.get_attribute("data-example")
+    tile.click()
+    expect(page).to_have_url(re.compile(rf"seed={number}\b"))
+    expect(page.get_by_text(f"Uniform noise of seed {number} at 100% strength")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_text("Out of distribution: treat the answer as a guess")).to_be_in_viewport(
+        ratio=1, timeout=FIRST_PREDICTION
+    )
+    expect(tile).to_have_attribute("aria-current", "true")
+    expect(page.get_by_text("This is preliminary")).to_have_count(0, timeout=FIRST_PREDICTION)  # by itself
+    expect(page.get_by_text("Examples with activations as unusual for their prediction")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text("What is predicted for 100 noise images")).to_be_visible()
+
+
+def test_what_the_path_of_out_of_distribution_opens_is_a_part_of_probe(page: Page) -> None:
+    page.goto("/out_of_distribution?run=mnist-cnn&input=drawing")
+    expect(page.get_by_text("Stopped by the verdict")).to_be_visible()
+    expect(page.get_by_role("radio", name="Detectors")).to_be_checked()
+    page.get_by_role("radio", name="Draw").click()
+    expect(page.get_by_text("Draw something on the pad")).to_be_visible()
+    assert "/probe?" in page.url
+    page.go_back()
+    expect(page.get_by_text("Stopped by the verdict")).to_be_visible()
+
+
 @pytest.mark.exhaustive
-def test_noise_and_a_sweep_that_is_stopped(page: Page) -> None:
-    open_probe(page, "Noise")
-    predict(page)
-    expect(page.get_by_text("Out of distribution: treat the answer as a guess")).to_be_visible()
-    expect(page.locator(".js-plotly-plot")).to_have_count(1)
-    expect(histograms(page)).to_have_count(10)
+def test_a_sweep_that_is_stopped_goes_on(page: Page) -> None:
+    page.goto("/probe?run=mnist-cnn")
+    settle(page)
     page.get_by_label("How many").fill("2000")
     page.get_by_label("How many").press("Enter")
     page.get_by_role("button", name="Predict noise images").click()

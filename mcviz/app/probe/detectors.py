@@ -29,10 +29,7 @@ NEEDED: tuple[RunPart, ...] = "examples", "model"
 FEW = 100  # examples for calibration, of which one in twenty is a handful
 BINS = 40
 RATES = np.linspace(0, 1, 101) ** 2
-VERDICT_MEANS = (
-    "**The verdict** stops an input that looks less usual than 95 of 100 of this run's examples, by the model's "
-    "uncertainty and by its activations together."
-)
+VERDICT_MEANS = "**The verdict** stops what looks less usual than 95 of 100 of this run's examples."
 VERDICT_COLUMNS: dict[str, Callable[[OODSet], str]] = {
     "stopped": lambda others: percent(others.stopped.value),
     "sure": lambda others: percent(others.sure),
@@ -107,17 +104,18 @@ def _render_given_sets(run: Run, scores: OODScores) -> None:
 
 def _render_findings(run: Run, scores: OODScores, state: PageState) -> None:
     """Render the share that is stopped, the AUROC of a few detectors and of all, and the details of one cell."""
-    st.markdown(f"{VERDICT_MEANS} {' '.join(map(as_markdown, scores.sentences[1:]))}")  # the first is below the title
+    st.markdown(VERDICT_MEANS)
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown("**How many the verdict stops**")
+        st.markdown("**Stopped by the verdict**")
         _render_stopped(run, scores)
     with right:
-        st.markdown("**How well a detector tells a set from the run's examples (AUROC)**")
+        st.markdown("**How well detectors tell each set apart**")
         _render_dots(scores)
-    _render_promise(scores)
     st.header("Every detector", anchor=False)
     _render_table(scores)
+    st.markdown(" ".join(map(as_markdown, scores.sentences[1:])))  # the first stands below the title
+    _render_promise(scores)
     _render_details(run, scores, state)
 
 
@@ -204,8 +202,9 @@ def _render_promise(scores: OODScores) -> None:
     """Render how many examples like the run's own are stopped, beside what chance explains."""
     low, high = map(percent, scores.stopped_by_chance)
     st.caption(
-        "With 95% intervals. AUROC: 1 is perfect, 0.5 is guessing. Of held-out examples "
-        f"{percent(scores.own.stopped.value)} are stopped; chance explains {low} to {high}."
+        "The verdict is by the model's uncertainty and by its activations together. Of held-out examples "
+        f"{percent(scores.own.stopped.value)} are stopped; chance explains {low} to {high}. AUROC: 1 is perfect, 0.5 "
+        "is guessing."
     )
     if scores.calibrated < FEW:
         st.caption(

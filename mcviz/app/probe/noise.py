@@ -22,7 +22,7 @@ from mcviz.app.probe.sweep import (
 from mcviz.app.resources import has
 from mcviz.app.state import PageState, update_state
 from mcviz.app.tasks import task_renderer
-from mcviz.app.wording import as_markdown, counted
+from mcviz.app.wording import as_markdown
 from mcviz.runs import Run
 
 TILES = 24
@@ -93,21 +93,22 @@ def render_noise_summary(run: Run) -> None:
     requested = continue_on_request(run, OVERVIEW)
     content = inputs.load(0, 1)[0]
     renderer = kind_renderer(run)
-    left, right = st.columns([1, 4], gap="medium", vertical_alignment="center")
+    words = st.container()
     if renderer.thumbnail(content):
+        left, words = st.columns([1, 4], gap="small", vertical_alignment="center")
         with left:
             renderer.render_small(run, content, f"One of the {inputs.kind}")
-    with right:
+    with words:
         if sweep is not None and sweep.done:
             st.markdown(as_markdown(summarize(run, sweep)))
         elif not requested:
             st.caption(
-                f"What does the model predict for {inputs.kind}, which are nothing, and does it notice? "
-                f"{counted(DEFAULT_INPUTS, 'input')} in {counted(run.passes, 'pass')}; the result is kept."
+                f"What does the model predict for {inputs.kind}, and does it notice? It takes up to a minute, and the "
+                "result is kept."
             )
             label = f"Predict {DEFAULT_INPUTS} {inputs.kind}"
             st.button(label, icon=":material/grain:", key="noise-summary", on_click=start_sweep, args=(inputs,))
-        link_to(PROBE, "Noise, and one of them at a time", ":material/arrow_forward:")
+        link_to(PROBE, "More on noise", ":material/arrow_forward:")
 
 
 def _render_group(run: Run, inputs: SweepInputs, numbers: list[int], sweep: Sweep | None, current: int | None) -> None:
