@@ -45,9 +45,10 @@ from mcviz.measures.regression import rmse_interval
 from mcviz.measures.selective import (
     Ranking,
     area_intervals,
+    auroc_of_mistakes,
     compute_areas,
     find_cheapest,
-    guarantee_accuracy,
+    guarantee_quality,
     selective_figures,
 )
 from mcviz.measures.shift import FEWEST_LABELS, estimate_accuracy
@@ -410,7 +411,7 @@ def judged_in_groups(random: Random, examples: int, mean: float) -> list[bool]:
         figures = measured.figures["ensemble"]
         intervals = figures["overconfidence"], figures["nll"], figures["brier"]
         missed.append([misses(*pair) for pair in zip(intervals, expected, strict=True)])
-        given = guarantee_accuracy(Ranking(-confidence, correct, groups), wanted) if examples > GROUP else None
+        given = guarantee_quality(Ranking(-confidence, ~correct, groups), wanted) if examples > GROUP else None
         false.append(given is not None and bool(true[true > -given.threshold].mean() < wanted))
     return [verdicts[0], *missed[0], false[0], verdicts[1], false[1]]
 
@@ -608,7 +609,9 @@ def expected_differences(mean: float, how: str) -> dict[str, float]:
 def values(terms: Terms) -> dict[str, float]:
     """The measures of `DIFFERENCES`."""
     means = {name: float(terms[name].mean()) for name in ("nll", "brier", "correct", "confidence")}
-    aurc, _, _, auroc = compute_areas(Ranking(terms["uncertainty"], terms["correct"]), np.ones((1, POOL)))[0]
+    aurc, auroc = compute_all_areas(Ranking(terms["uncertainty"], ~terms["correct"]), np.ones((1, POOL)))[
+        0, [0, 3]
+    ].tolist()
     over = means["confidence"] - means["correct"]
     return means | {"accuracy": means["correct"], "overconfidence": over, "aurc": aurc, "auroc": auroc}
 
@@ -684,7 +687,7 @@ def true_rank(random: Random) -> bool:
 
 def ties(terms: Terms, scores: Array) -> list[bool]:
     """Whether each of (K, N) scores ties with the best."""
-    orders = {str(at): Ranking(score, terms["correct"]) for at, score in enumerate(scores)}
+    orders = {str(at): Ranking(score, ~terms["correct"]) for at, score in enumerate(scores)}
     return [figure.ties_with_best for figure in selective_figures(orders, resamples=RESAMPLES).values()]
 
 
@@ -710,7 +713,7 @@ def useful(wrong: Array) -> bool:
 
 def false_saving(random: Random, examples: int, mean: float) -> list[bool]:
     """Whether a random score saves where a look costs what it finds, and whether the interval leaves out 0."""
-    cheapest = find_cheapest(Ranking(random.random(examples), random.random(examples) < mean), 1 / (1 - mean), 1)
+    cheapest = find_cheapest(Ranking(random.random(examples), random.random(examples) >= mean), 1 / (1 - mean), 1)
     return [cheapest.saved.low > 0, misses(cheapest.saved, 0)]
 
 
@@ -718,7 +721,7 @@ def true_saving(random: Random) -> bool:
     """Whether max probability saves there, in 1,000 examples."""
     truth, labels = probabilities(random, 1000, 0.9)
     terms = class_terms(predicted(random, truth), labels)
-    return find_cheapest(Ranking(terms["uncertainty"], terms["correct"]), 10, 1).saved.low > 0
+    return find_cheapest(Ranking(terms["uncertainty"], ~terms["correct"]), 10, 1).saved.low > 0
 
 
 def false_gain(random: Random, examples: int, mean: float) -> bool:
@@ -764,16 +767,22 @@ def left_open(random: Random, examples: int, mean: float, varied: int) -> list[b
 
 @cache
 def expected_areas(mean: float) -> Array:
-    """(4,) float64 the areas of `compute_areas` of very many examples."""
-    ranking = draw_ranking(np.random.default_rng(0), 1_000_000, mean)
-    return compute_areas(ranking, np.ones((1, len(ranking))))[0]
+    """(4,) float64 the areas of very many examples."""
+    return compute_all_areas(draw_ranking(np.random.default_rng(0), 1_000_000, mean), np.ones((1, 1_000_000)))[0]
+
+
+def compute_all_areas(ranking: Ranking, weights: Array) -> Array:
+    """(R, 4) float64 the areas of `compute_areas`, and the AUROC of finding mistakes."""
+    found = compute_areas(ranking, weights)
+    auroc = auroc_of_mistakes(found[:, 2], weights @ ranking.loss / weights.sum(axis=1))
+    return np.column_stack([found, auroc])
 
 
 def draw_ranking(random: Random, examples: int, mean: float) -> Ranking:
     """A ranking by the max probability of a model."""
     truth, labels = probabilities(random, examples, mean)
     terms = class_terms(predicted(random, truth), labels)
-    return Ranking(terms["uncertainty"], terms["correct"])
+    return Ranking(terms["uncertainty"], ~terms["correct"])
 
 
 def missed_areas(random: Random, examples: int, mean: float) -> list[bool]:
@@ -782,10 +791,10 @@ def missed_areas(random: Random, examples: int, mean: float) -> list[bool]:
 
     def build_statistic(chosen: Array | slice) -> Callable[[Array], Array]:
         some = ranking.select(chosen)
-        return lambda weights: compute_areas(some, weights)
+        return lambda weights: compute_all_areas(some, weights)
 
     value, draws = resample(build_statistic, examples, resamples=RESAMPLES)
-    intervals = area_intervals(value, draws, ranking.correct, 0.95)
+    intervals = area_intervals(value, draws, ranking.loss, 0.95)
     return [misses(*pair) for pair in zip(intervals, true.tolist(), strict=True)]
 
 

@@ -119,8 +119,7 @@ def write_run(
             values = examples.rows if examples.images is None else examples.images
             preprocessing.check(None if values is None else values.shape[-1])
         names, targets = of_task.names(examples, width, predicts)
-        if of_task.predicts_classes:
-            names = names or tuple(map(str, range(width)))
+        names = names or of_task.default_names(width, predicts)[0]
         fixed = None if deterministic is None else form.deterministic(deterministic, (count, width))
         features = None if features is None else _check_features(features, count)
         digest = given.check()

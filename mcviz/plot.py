@@ -26,7 +26,7 @@ from mcviz.analysis.base import (
     load_tsne,
     mistakes_in_order,
     require_any_labels,
-    require_classes,
+    require_one_class,
     summarise_classes,
 )
 from mcviz.analysis.comparison import Comparison
@@ -50,7 +50,7 @@ from mcviz.measures.calibration import calibration as measure_calibration
 from mcviz.measures.conformal import interval_calibration, pass_intervals
 from mcviz.measures.registry import Terms
 from mcviz.measures.regression import predictive_variance
-from mcviz.measures.selective import Ranking, accuracy_of_rest, perfect_ranking, risk_bands
+from mcviz.measures.selective import Ranking, perfect_ranking, quality_of_rest, risk_bands
 from mcviz.runs import Run
 from mcviz.text import one_line
 
@@ -104,7 +104,7 @@ def draw_contact_sheet(run: Run, examples: Sequence[int] | np.ndarray, columns: 
 def accuracy(run: Run) -> go.Figure:
     """Draw the accuracy of each pass, of the ensemble and of the deterministic model; of a regression the RMSE."""
     single, ensembles = _quality(run)
-    if run.class_names:
+    if run.task.has_mistakes:
         return figures.accuracy_against_ensemble(single, ensembles[-1], run.deterministic_quality)
     return figures.rmse_against_ensemble(single, ensembles[-1], run.deterministic_quality, run.manifest.unit)
 
@@ -112,7 +112,7 @@ def accuracy(run: Run) -> go.Figure:
 def ensemble_size(run: Run) -> go.Figure:
     """Draw the accuracy of the mean of the first 1, 2, … passes; of a regression its RMSE."""
     _, ensembles = _quality(run)
-    if run.class_names:
+    if run.task.has_mistakes:
         return figures.accuracy_by_ensemble_size(ensembles, run.deterministic_quality)
     return figures.rmse_by_ensemble_size(ensembles, run.deterministic_quality, run.manifest.unit)
 
@@ -185,7 +185,7 @@ def ranking(run: Run, score: str | None = None) -> go.Figure:
     require_any_labels(run)
     ranked_by = _score(run, score, with_labels=False)
     order = most_uncertain_first(ranked_by.name, run.scores()[ranked_by.name].to_numpy(), run.score_registry)
-    noun = "mistakes" if run.class_names else "largest errors"
+    noun = "mistakes" if run.task.has_mistakes else "largest errors"
     return figures.mistakes_by_reviewed(mistakes_in_order(run, order), REVIEWED_SHARE, noun)
 
 
@@ -203,9 +203,9 @@ def risk_coverage(run: Run | Comparison, score: str | None = None, *, group: str
         return _referral_in_both(run)
     rankings, ranked_by = rank_by_all_scores(run, group), _score(run, score, with_labels=False)
     chosen, deterministic = rankings[ranked_by.name], rankings.get("deterministic")
-    curves = {ranked_by.label: accuracy_of_rest(chosen)}
+    curves = {ranked_by.label: quality_of_rest(chosen)}
     if deterministic is not None:
-        curves[DETERMINISTIC_CURVE] = accuracy_of_rest(deterministic)
+        curves[DETERMINISTIC_CURVE] = quality_of_rest(deterministic)
     coverages = np.linspace(1, 1 / BAND_POINTS, BAND_POINTS)
     ends = risk_bands(chosen, coverages)
     shares = np.linspace(0, 1, len(chosen) + 1)
@@ -214,8 +214,8 @@ def risk_coverage(run: Run | Comparison, score: str | None = None, *, group: str
     )
     return accuracy_against_referred(
         curves,
-        accuracy_of_rest(perfect_ranking(chosen)),
-        float(chosen.correct.mean()),
+        quality_of_rest(perfect_ranking(chosen)),
+        1 - float(chosen.loss.mean()),
         bands={ranked_by.label: (low, high)},
     )
 
@@ -236,7 +236,7 @@ def confusion(
         rows: of `Run.table`.
         selected: the label and the prediction of a cell to mark.
     """
-    require_classes(run)
+    require_one_class(run)
     require_any_labels(run)
     rows, averaged = _rows(run, rows), None if score is None else _score(run, score)
     return figures.confusion_matrix(
@@ -252,7 +252,7 @@ def confusion(
 
 def classes(run: Run, score: str | None = None) -> go.Figure:
     """Draw the share of mistakes of each class against its mean score, of a classification with labels."""
-    require_classes(run)
+    require_one_class(run)
     require_any_labels(run)
     ranked_by = _score(run, score)
     summaries = summarise_classes(run.scores(), ranked_by.name, len(run.class_names))
@@ -264,7 +264,7 @@ def classes(run: Run, score: str | None = None) -> go.Figure:
 def distribution(run: Run, score: str | None = None, *, rows: "pd.DataFrame | None" = None) -> go.Figure:
     """Draw the distribution of a score, of correct and of wrong predictions where that is known."""
     rows, ranked_by = _rows(run, rows), _score(run, score)
-    known = bool(run.class_names) and run.labels is not None
+    known = run.task.has_mistakes and run.labels is not None
     correct = rows["correct"].to_numpy(bool) if known else None
     return figures.score_distributions(rows[ranked_by.name].to_numpy(), correct, ranked_by.label)
 
@@ -317,7 +317,7 @@ def map_marks(run: Run, rows: "pd.DataFrame") -> dict[str, Any]:
     """
     confidence = run.score_registry[run.first_score]
     doubt = figures.measure_doubt(run.scores()[confidence.name].to_numpy(), confidence.uncertain_when)[rows.index]
-    if not run.class_names:
+    if not run.task.has_one_class:
         return {"doubt": doubt}
     members = rows["prediction" if run.labels is None else "label"].to_numpy(int)
     return {"doubt": doubt, "classes": (members, _class_names(run))}
@@ -425,7 +425,7 @@ def example(run: Run | Comparison, example: int, *, target: int = 0, coverage: f
     if isinstance(run, Comparison):
         return _example_in_both(run, example, target)
     predictions, labels, deterministic = run.predictions(example), run.labels, run.deterministic_predictions
-    if run.class_names:
+    if run.task.has_one_class:
         return passes(run, predictions, label=None if labels is None else int(labels[example]))
     _require_targets(run, target)
     return passes(
@@ -465,7 +465,7 @@ def passes(
     """
     validate.shape("predictions", predictions, ("T", "K"), advice="Take those of one input.")
     validate.finite("predictions", predictions)
-    if run.class_names:
+    if run.task.has_one_class:
         return figures.class_probabilities(
             summarise(predictions), _class_names(run), None if label is None else int(label)
         )
@@ -485,7 +485,7 @@ def passes(
 
 def _terms_by_name(comparison: Comparison) -> dict[str, Mapping[str, np.ndarray]]:
     """Return the terms of the measures of both runs of a comparison of classes, by their names."""
-    require_classes(comparison.one)
+    require_one_class(comparison.one)
     if comparison.terms is None:
         raise InvalidInputError(
             f"This takes labels, and neither {comparison.one.path} nor {comparison.other.path} has them."
@@ -495,15 +495,15 @@ def _terms_by_name(comparison: Comparison) -> dict[str, Mapping[str, np.ndarray]
 
 def _referral_in_both(comparison: Comparison) -> go.Figure:
     rankings = {
-        name: Ranking(of_run["uncertainty"], of_run["correct"]) for name, of_run in _terms_by_name(comparison).items()
+        name: Ranking(of_run["uncertainty"], ~of_run["correct"]) for name, of_run in _terms_by_name(comparison).items()
     }
     first = next(iter(rankings.values()))
     shares = np.linspace(0, 1, len(first) + 1)
-    curves = {name: accuracy_of_rest(ranking) for name, ranking in rankings.items()}
+    curves = {name: quality_of_rest(ranking) for name, ranking in rankings.items()}
     return accuracy_against_referred(
         {name: np.interp(shares, np.linspace(0, 1, len(curve)), curve) for name, curve in curves.items()},
-        accuracy_of_rest(perfect_ranking(first)),
-        float(first.correct.mean()),
+        quality_of_rest(perfect_ranking(first)),
+        1 - float(first.loss.mean()),
     )
 
 
@@ -513,7 +513,7 @@ def _example_in_both(comparison: Comparison, example: int, target: int) -> go.Fi
     if place is None:
         raise validate.invalid("example", f"one that {other.path} has, too", example)
     names, there = name_apart(one, other), other.predictions(int(comparison.pairs.other[place]))
-    if not one.class_names:
+    if not one.task.has_one_class:
         _require_targets(one, target)
         label = None if labels is None else float(labels[place, target])
         both = [predictions[:, target], there[:, target]]
@@ -545,7 +545,7 @@ def _class_names(run: Run) -> tuple[str, ...]:
 
 
 def _require_targets(run: Run, target: int = 0) -> None:
-    if not run.targets:
+    if run.task.last_axis != "target":
         raise InvalidInputError(
             f"This is for runs of regression. Received: {run.path}, of {run.manifest.task}. "
             "`mcviz.plot.reliability` and `mcviz.plot.confusion` are for classes."

@@ -194,7 +194,7 @@ def test_trust_prints_what_python_finds(folder: Path, capsys) -> None:
 
 
 def test_groups_by_a_column_are_refused_for_a_regression_in_python(folder: Path) -> None:
-    with pytest.raises(InvalidInputError, match=r"^by is for runs of classification\. Received: .*numbers"):
+    with pytest.raises(InvalidInputError, match=r"^by takes one class an example\. Received: .*numbers"):
         mcviz.trust(mcviz.open_run(folder / "numbers"), by="c")
 
 

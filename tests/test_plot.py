@@ -43,7 +43,12 @@ PAGES_ALONE = {
         "score_comparison",
         "unusual_values",
     },
-    "of OOD scores, which take a comparison first": {"auroc_of_sets", "ood_score_distributions", "roc_curve"},
+    "of OOD scores, which take a comparison first": {
+        "auroc_of_sets",
+        "ood_score_distributions",
+        "roc_curve",
+        "stopped_of_sets",
+    },
 }
 COUNT, CLASSES, PASSES = 60, 3, 8
 ECES = "ece", "ece_equal_mass"
@@ -307,7 +312,8 @@ WITH_LABELS = [plot.accuracy, plot.ensemble_size, plot.ranking, *OF_CLASSES]
 
 @pytest.mark.parametrize("draw", OF_CLASSES)
 def test_a_chart_of_classes_refuses_a_regression(draw: Callable[[Run], go.Figure], regression: Run) -> None:
-    with pytest.raises(InvalidInputError, match=r"for runs of classification\. Received: .*, of regression"):
+    needs = "(one class an example|a loss that has a bound)"
+    with pytest.raises(InvalidInputError, match=rf"This takes {needs}.* Received: .*, of regression"):
         draw(regression)
 
 

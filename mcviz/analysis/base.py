@@ -25,39 +25,43 @@ Figures = Mapping[str, Mapping[str, Interval]]  # by the names of the predictor 
 RANKING_SCORES = tuple(name for name, score in SCORES.items() if not score.needs_labels)
 LEAST_LABELLED = 2  # examples, one half of which calibrates the other
 REVIEWED_SHARE = 0.05  # of the examples, that a person might look at again
-REGRESSION_ADVICE = (
-    "Of a regression, the dashboard shows how wrong it is, on Overview; and whether its scores find the errors and its "
-    "intervals hold the labels, on Explore under Errors and Intervals. On the command line, `mcviz trust` "
-    "prints these figures, and `mcviz compare` compares two."
-)
 
 SIMILARITY = Derived("similarity", 1, {"components": "float32"})
 TSNE = Derived("t-sne", 1, {"positions": "float32"})
 
 
-def require_classes(run: Run) -> None:
-    """Raise an `InvalidInputError` for a run that is not of classes."""
-    if not run.class_names:
-        raise InvalidInputError(
-            f"This is for runs of classification. Received: {run.path}, of {run.manifest.task}. {REGRESSION_ADVICE}"
-        )
+def require_one_class(run: Run) -> None:
+    """Raise an `InvalidInputError` for a run whose labels are not one class an example."""
+    if not run.task.has_one_class:
+        raise _refuse(run, "This takes one class an example")
+
+
+def require_bounded_loss(run: Run) -> None:
+    """Raise an `InvalidInputError` for a run whose loss has no bound, so that nothing can be guaranteed of its mean."""
+    if not np.isfinite(run.task.largest_loss):
+        raise _refuse(run, "This takes a loss that has a bound, as a mistake has")
+
+
+def _refuse(run: Run, what: str) -> InvalidInputError:
+    received = f"{run.path}, of {run.manifest.task}"
+    return InvalidInputError(f"{what}. Received: {received}. {run.task.instead}".rstrip())
 
 
 def check_arguments_of_classes(run: Run, arguments: Mapping[str, object]) -> None:
-    """Raise an `InvalidInputError` where arguments, by their names, are given that are for runs of classification."""
+    """Raise an `InvalidInputError` where arguments, by their names, are given that take one class an example."""
     given = [name for name, value in arguments.items() if value is not None]
-    if given and not run.class_names:
+    if given and not run.task.has_one_class:
         what = f"{run.path}, of {run.manifest.task}"
-        raise InvalidInputError(f"{given[0]} is for runs of classification. Received: {what}. Leave it out.")
+        raise InvalidInputError(f"{given[0]} takes one class an example. Received: {what}. Leave it out.")
 
 
 def require_labels(run: Run) -> Array:
-    """Return the labels of a classification of two examples or more.
+    """Return the labels of two examples or more, of one class each.
 
     Raises:
-        InvalidInputError: it has none, one example, or is of a regression.
+        InvalidInputError: it has none, one example, or other labels.
     """
-    require_classes(run)
+    require_one_class(run)
     return require_known_labels(run)
 
 
@@ -81,15 +85,16 @@ def require_any_labels(run: Run) -> Array:
             "them, and `mcviz refer` chooses examples. "
         )
         raise InvalidInputError(
-            f"This takes labels, and {run.path} has none. {instead if run.class_names else ''}To have labels, sample "
-            "or import it again with them."
+            f"This takes labels, and {run.path} has none. {instead if run.task.has_one_class else ''}To have labels, "
+            "sample or import it again with them."
         )
     return run.labels
 
 
 def ranking_scores(run: Run) -> list[str]:
-    """Return the scores of `RANKING_SCORES` that a run has, as some runs lack some, and those that were added to it."""
-    return [name for name in (*RANKING_SCORES, *run.added_scores) if name in run.score_names]
+    """Return the names of the scores of a run that need no labels, those that were added last."""
+    scores = run.score_registry
+    return [name for name in run.score_names if not scores[name].needs_labels]
 
 
 def convergence_score(score: str) -> str:
@@ -217,14 +222,15 @@ def mistakes_in_order(run: Run, order: Array) -> Array:
 
     Args:
         run: with labels.
-        order: (N,) the numbers of its examples. Of a regression the largest errors count, one example in twenty.
+        order: (N,) the numbers of its examples. Where predictions are not right or wrong, the largest losses count, of
+            one example in twenty.
     """
-    table = run.scores()
-    if run.class_names:
-        return ~table["correct"].to_numpy(bool)[order]
-    errors, large = table["absolute_error"].to_numpy()[order], np.zeros(len(order), bool)
-    if errors.max() > 0:
-        large[np.argsort(-errors, kind="stable")[: max(1, int(REVIEWED_SHARE * len(order)))]] = True
+    loss = run.task.loss_of_table(run.scores())[order]
+    if run.task.has_mistakes:
+        return loss
+    large = np.zeros(len(order), bool)
+    if loss.max() > 0:
+        large[np.argsort(-loss, kind="stable")[: max(1, int(REVIEWED_SHARE * len(order)))]] = True
     return large
 
 

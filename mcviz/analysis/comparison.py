@@ -285,7 +285,7 @@ def compare(
     measured_by = one.labels, other.labels
     if len(pairs):
         examples, measured_by = (pairs.one, pairs.other), (pairs.labels, pairs.labels)
-        if pairs.labels is not None and one.class_names:
+        if pairs.labels is not None and one.task.has_one_class:
             measured_by = pairs.labels, class_order(one, other)[pairs.labels]
     groups = [find_groups(one, group), None if len(pairs) else find_groups(other, group)]
     if len(pairs) and groups[0] is not None:
@@ -345,7 +345,7 @@ def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, 
         chosen = members == group
         terms = [select_terms(terms_of_run, chosen) for terms_of_run in comparison.terms]
         within = None if dependent is None else dependent[chosen]
-        if comparison.one.class_names:
+        if comparison.one.task.has_mistakes:
             measure, (before, after) = "accuracy", [terms_of_run["correct"] for terms_of_run in terms]
             one, other = (share_interval(correct, within, comparison.confidence) for correct in (before, after))
             difference = accuracy_difference(before, after, within, together)
@@ -406,7 +406,7 @@ def change_table(comparison: Comparison) -> "pd.DataFrame":
 def _compute_changes(one: Run, other: Run, pairs: Pairs) -> Changes:
     """Compute the changes of the predictions, with the classes of the other run in the order of the first."""
     mean, there = one.mean_predictions[pairs.one], other.mean_predictions[pairs.other]
-    if one.class_names:
+    if one.task.last_axis == "class":
         return one.task.compare_predictions(mean, there[:, class_order(one, other)], pairs.labels)
     targets = len(one.targets)
     return one.task.compare_predictions(mean[:, :targets], there[:, :targets], pairs.labels)

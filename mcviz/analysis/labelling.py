@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mcviz import validate
-from mcviz.analysis.base import example_rows, require_classes, require_labels
+from mcviz.analysis.base import example_rows, require_labels, require_one_class
 from mcviz.choices import METHODS, Method
 from mcviz.errors import InvalidInputError
 from mcviz.measures.intervals import Interval
@@ -91,7 +91,7 @@ def acquire(run: Run, method: Method, batch: int, seed: int = 0) -> "pd.DataFram
     Raises:
         InvalidInputError: a method or batch that cannot be, a regression, or BatchBALD of masks per example.
     """
-    require_classes(run)
+    require_one_class(run)
     validate.choice("method", method, METHODS)
     validate.whole_number("batch", batch, 1, len(run))
     if method == "batch-bald" and run.manifest.masks == "per_example":

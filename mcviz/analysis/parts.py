@@ -114,7 +114,7 @@ def prepare_figures(run: Run, predictor: str, measure: str) -> Callable[[Part, f
         return lambda part, confidence: compute(
             known[predictor][part.within], labels[part.within], part.number or 0, confidence
         )
-    if run.task.predicts_classes:
+    if run.task.has_one_class:
         main = main_predictors(run)
         terms = main[predictor] if predictor in main else predictors(run)[predictor]
         return lambda part, confidence: calibration_figures(select_terms(terms, part.within), confidence=confidence)[

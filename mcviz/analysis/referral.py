@@ -2,14 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec.structs import replace
 
 from mcviz import validate
-from mcviz.analysis.base import example_rows, find_groups, ranking_scores, require_classes, require_labels
+from mcviz.analysis.base import (
+    example_rows,
+    find_groups,
+    ranking_scores,
+    require_bounded_loss,
+    require_known_labels,
+    require_labels,
+)
 from mcviz.errors import InvalidInputError
 from mcviz.measures import Score, percent
 from mcviz.measures.conformal import SetFigures, cross_fit_sets, set_figures
@@ -23,15 +30,16 @@ from mcviz.measures.selective import (
     compare_scores,
     evaluate_threshold,
     find_cheapest,
-    guarantee_accuracy,
     guarantee_budget,
+    guarantee_quality,
     guarantee_threshold,
-    referral_for_accuracy,
     referral_for_budget,
     referral_for_misses,
+    referral_for_quality,
     select_referred,
 )
 from mcviz.runs import Manifest, Run
+from mcviz.tasks import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,15 +56,22 @@ def rank_by_score(run: Run, score: str, group: str | None = None) -> Ranking:
     """Rank the examples of a labelled run by a score.
 
     Args:
-        run: a classification.
+        run: of a task whose loss has a bound.
         score: one of `ranking_scores` of it.
         group: one of the user's own columns, whose values are groups of examples that belong together.
 
     Raises:
-        InvalidInputError: the run has no labels, or there is no such score or column.
+        InvalidInputError: the run has no labels, its loss has no bound, or there is no such score or column.
     """
-    require_labels(run)
-    return Ranking(score_uncertainty(run, score), run.scores()["correct"].to_numpy(bool), find_groups(run, group))
+    require_bounded_loss(run)
+    require_known_labels(run)
+    loss = run.task.loss_of_table(run.scores())
+    return Ranking(score_uncertainty(run, score), _in_shares(run, loss), find_groups(run, group))
+
+
+def _in_shares(run: Run, loss: Array) -> Array:
+    """Losses as shares of the largest one; of mistakes they are what they are."""
+    return loss if loss.dtype == bool else loss / run.task.largest_loss
 
 
 def rank_by_all_scores(run: Run, group: str | None = None) -> dict[str, Ranking]:
@@ -72,11 +87,11 @@ def rank_by_all_scores(run: Run, group: str | None = None) -> dict[str, Ranking]
     Raises:
         InvalidInputError: the run has no labels, or no such column.
     """
-    labels, probs = require_labels(run), run.deterministic_probs
     rankings = {name: rank_by_score(run, name, group) for name in ranking_scores(run)}
-    if probs is not None:
-        correct = probs.argmax(axis=1) == labels
-        rankings["deterministic"] = Ranking(-probs.max(axis=1), correct, find_groups(run, group))
+    if run.task.has_one_class and run.deterministic_predictions is not None:
+        probs, labels = run.deterministic_predictions, require_labels(run)
+        mistakes = run.task.compute_loss(probs, labels)
+        rankings["deterministic"] = Ranking(-probs.max(axis=1), mistakes, find_groups(run, group))
     return rankings
 
 
@@ -84,13 +99,12 @@ def score_uncertainty(run: Run, score: str) -> Array:
     """Return a score of a run, (N,) float32, with its sign flipped where low means uncertain.
 
     Args:
-        run: a classification.
+        run: of any task.
         score: one of `ranking_scores` of it.
 
     Raises:
-        InvalidInputError: there is no such score, or the run is of a regression.
+        InvalidInputError: there is no such score.
     """
-    require_classes(run)
     validate.choice("score", score, ranking_scores(run))
     return run.score_registry[score].uncertainty(run.scores()[score].to_numpy())
 
@@ -146,10 +160,10 @@ class RunReferral:
         return example_rows(self.run, self.examples)
 
     @property
-    def accuracy_of_rest(self) -> float | None:
-        """The accuracy of the other examples; None where there are none, or no labels."""
+    def quality_of_rest(self) -> float | None:
+        """The quality of the other examples, of classes the accuracy; None where there are none, or no labels."""
         outcome = self._evaluate(self._cutoff)
-        return None if outcome is None else outcome.accuracy_of_rest
+        return None if outcome is None else outcome.quality_of_rest
 
     def as_dict(self) -> dict[str, Any]:
         """Return the referral for JSON: numbers, and the ids of the examples that are referred."""
@@ -178,7 +192,7 @@ class RunReferral:
             "examples": len(self.run),
             "threshold": _to_score(self.score, rule),
             "referred_when": "at or below" if self.score.uncertain_when == "low" else "at or above",
-            "accuracy_of_rest": None if outcome is None else outcome.accuracy_of_rest,
+            f"{self.run.task.quality_name.lower()}_of_rest": None if outcome is None else outcome.quality_of_rest,
             "caught": None if outcome is None else outcome.caught,
             "missed": None if outcome is None else outcome.missed,
             "ids": self.run.scores()["id"].iloc[examples].tolist(),
@@ -188,16 +202,16 @@ class RunReferral:
         given = self.guarantee
         if given is None:
             return None
-        on_others = given.on_others
+        on_others, quality = given.on_others, self.run.task.quality_name.lower()
         return {
             "confidence": given.confidence,
-            "accuracy_at_least": given.accuracy,
+            f"{quality}_at_least": given.quality,
             "score": self.score.name,
             **self._figures_as_dict(given.threshold),
             "tested_on": {
                 "examples": len(given.others),
                 "referred": len(on_others.referred),
-                "accuracy_of_rest": on_others.accuracy_of_rest,
+                f"{quality}_of_rest": on_others.quality_of_rest,
                 "caught": on_others.caught,
                 "missed": on_others.missed,
             },
@@ -253,6 +267,14 @@ class CheapestReferral:
         """Whether the threshold is cheaper than looking at none and than looking at all, by more than chance."""
         return self.costs.saved.low > 0
 
+    @cached_property
+    def referral(self) -> RunReferral:
+        """The examples that go to a person: by the threshold where it pays, or else none or all, as is cheaper."""
+        costs, none = self.costs, np.inf
+        threshold = costs.threshold if self.pays else none if costs.of_none <= costs.of_all else -np.inf
+        on_labels = evaluate_threshold(rank_by_score(self.run, self.score.name), threshold)
+        return RunReferral(self.run, self.score, "the least cost", on_labels, None)
+
     @property
     def in_words(self) -> str:
         """Say whether a threshold is shown to be cheaper than looking at none or at all."""
@@ -292,15 +314,15 @@ class CheapestReferral:
 
 
 def find_cheapest_referral(
-    run: Run, mistake: float, look: float, score: str = "max_probability", *, confidence: float = 0.95, seed: int = 0
+    run: Run, mistake: float, look: float, score: str | None = None, *, confidence: float = 0.95, seed: int = 0
 ) -> CheapestReferral:
     """Find the cheapest threshold of a labelled run on one half of its labels, and judge it by the other half.
 
     Args:
-        run: a classification.
-        mistake: cost of a mistake that is missed, 0 or more.
+        run: of a task whose loss has a bound.
+        mistake: cost of a mistake that is missed, or of the largest loss, 0 or more.
         look: cost of a look at an example, in the same unit.
-        score: one of `ranking_scores` of it.
+        score: one of `ranking_scores` of it; the first without it.
         confidence: of the interval of what it saves.
         seed: of the halves.
 
@@ -308,6 +330,7 @@ def find_cheapest_referral(
         InvalidInputError: the run has no labels, there is no such score, or a cost below 0.
     """
     mistake, look = validate.number("mistake", mistake, least=0), validate.number("look", look, least=0)
+    score = run.first_score if score is None else score
     costs = find_cheapest(rank_by_score(run, score), mistake, look, confidence=confidence, seed=seed)
     return CheapestReferral(run, run.score_registry[score], costs, confidence)
 
@@ -315,10 +338,11 @@ def find_cheapest_referral(
 def refer(
     run: Run,
     *,
+    quality: float | None = None,
     accuracy: float | None = None,
     budget: int | None = None,
     miss: float | None = None,
-    score: str = "max_probability",
+    score: str | None = None,
     confidence: float = 0.95,
     calibrated_on: Run | None = None,
     group: str | None = None,
@@ -327,11 +351,12 @@ def refer(
     """Choose the examples that a person should look at.
 
     Args:
-        run: a classification; with labels, unless `calibrated_on` has them.
-        accuracy: the least accuracy of the rest, a fraction. Give this, `budget` or `miss`.
+        run: of a task whose loss has a bound; with labels, unless `calibrated_on` has them.
+        quality: the least quality of the rest, a fraction: one less the mean loss. Give this, `budget` or `miss`.
+        accuracy: the same, where predictions are right or wrong.
         budget: the most examples that a person looks at.
-        miss: the most mistakes among the rest, as a share of all mistakes.
-        score: one of `ranking_scores` of it.
+        miss: the most mistakes among the rest, as a share of all mistakes; or of another loss.
+        score: one of `ranking_scores` of it; the first without it.
         confidence: of the guarantee, above 0.5.
         calibrated_on: a run with labels of the same model, whose threshold is applied to `run`.
         group: one of the user's own columns of the run with labels. Its values are groups of examples that belong
@@ -340,12 +365,14 @@ def refer(
             chosen without labels, and tested on all.
 
     Raises:
-        InvalidInputError: no labels, a regression, another number of targets than one, a value that cannot be, no such
-            column, or runs of which one's threshold means nothing for the other.
+        InvalidInputError: no labels, a loss without a bound, another number of targets than one, a value that cannot
+            be, no such column, or runs of which one's threshold means nothing for the other.
     """
     labelled = calibrated_on or run
-    choose, guarantees, target = _parse_target(len(run), accuracy, budget, miss)
+    require_bounded_loss(run)
+    choose, guarantees, target = _parse_target(run, quality, accuracy, budget, miss)
     validate.confidence(confidence, above=0.5)
+    score = run.first_score if score is None else score
     uncertainty, ranking = score_uncertainty(run, score), rank_by_score(labelled, score, group)
     guarantee = guarantees(ranking, confidence, seed)
     if calibrated_on is None:
@@ -398,9 +425,13 @@ def referral_sentences(referral: RunReferral) -> list[str]:
         lines.append(f"For {referral.target} {_look_clause(referral, referral.on_labels.threshold)}.")
     given = referral.guarantee
     if given is None:
-        return [*lines, "Nothing is guaranteed for new examples: there are too few labels, or too many mistakes."]
-    least = percent_at_least(given.accuracy, 2)
-    promise = f"With {100 * given.confidence:.6g}% confidence at least {least} of the rest are right"
+        large = "too many mistakes" if referral.run.task.has_mistakes else "too large losses"
+        return [*lines, f"Nothing is guaranteed for new examples: there are too few labels, or {large}."]
+    least, task = percent_at_least(given.quality, 2), referral.run.task
+    is_least = f"the {task.quality_name} of the rest is at least {least}"
+    if task.has_mistakes:
+        is_least = f"at least {least} of the rest are right"
+    promise = f"With {100 * given.confidence:.6g}% confidence {is_least}"
     if referral.on_labels is not None and len(given.others) == len(referral.run):
         return [*lines, f"{promise}: the threshold of a budget takes no labels, so all of them test it."]
     return [*lines, f"{promise} where {_look_clause(referral, given.threshold)}."]
@@ -421,16 +452,21 @@ def referral_rows(referral: RunReferral) -> list[tuple[str, ...]]:
             words,
             describe_threshold(score, on.threshold),
             f"{len(on.referred):,} of {count:,}",
-            f"{on.caught:,} of {on.caught + on.missed:,}",
-            "there is none" if on.accuracy_of_rest is None else percent(on.accuracy_of_rest, 2),
+            describe_caught(run.task, on),
+            "there is none" if on.quality_of_rest is None else percent(on.quality_of_rest, 2),
         )
         for words, (on, count) in parts.items()
     ]
-    return (
-        [("on", score.inline_label, "to a person", "mistakes caught", "accuracy left after review"), *rows]
-        if rows
-        else []
-    )
+    caught, left = f"{run.task.loss_noun} caught", f"{run.task.quality_name} left after review"
+    return [("on", score.inline_label, "to a person", caught, left), *rows] if rows else []
+
+
+def describe_caught(task: Task, on: Referral) -> str:
+    """Describe how many of the mistakes went to a person, such as "58 of 70"; or which share of another loss."""
+    total = on.caught + on.missed
+    if task.has_mistakes:
+        return f"{on.caught:,} of {total:,}"
+    return percent(on.caught / total) if total else "there is none"
 
 
 def _look_clause(referral: RunReferral, rule: float) -> str:
@@ -439,19 +475,26 @@ def _look_clause(referral: RunReferral, rule: float) -> str:
 
 
 def _parse_target(
-    examples: int, accuracy: float | None, budget: int | None, miss: float | None
+    run: Run, quality: float | None, accuracy: float | None, budget: int | None, miss: float | None
 ) -> tuple[Callable[[Ranking], Referral], Callable[[Ranking, float, int], Guarantee | None], str]:
     """Check the target; return how to choose and how to guarantee a threshold for it, and the target in words."""
-    given = [name for name, value in (("accuracy", accuracy), ("budget", budget), ("miss", miss)) if value is not None]
+    task, targets = run.task, {"accuracy": accuracy, "quality": quality, "budget": budget, "miss": miss}
+    given = [name for name, value in targets.items() if value is not None]
     if len(given) != 1:
         received = " and ".join(given) or "none of them"
-        raise InvalidInputError(f"A referral is for one target: accuracy, budget or miss. Received: {received}.")
-    if accuracy is not None:
-        validate.fraction("accuracy", accuracy)
+        raise InvalidInputError(
+            f"A referral is for one target: accuracy, quality, budget or miss. Received: {received}."
+        )
+    if accuracy is not None and not task.has_mistakes:
+        advice = f"Give quality, the least {task.quality_name} of the rest."
+        raise validate.invalid("accuracy", f"left out for a {task.name}", accuracy, advice)
+    if (least := quality if accuracy is None else accuracy) is not None:
+        validate.fraction(given[0], least)
+        article = "an" if task.quality_name[0] in "aeiou" else "a"
         return (
-            partial(referral_for_accuracy, accuracy=accuracy),
-            lambda ranking, confidence, seed: guarantee_accuracy(ranking, accuracy, confidence=confidence, seed=seed),
-            f"an accuracy of {100 * accuracy:.6g}% left after review",
+            partial(referral_for_quality, quality=least),
+            lambda ranking, confidence, seed: guarantee_quality(ranking, least, confidence=confidence, seed=seed),
+            f"{article} {task.quality_name} of {100 * least:.6g}% left after review",
         )
     if miss is not None:
         validate.fraction("miss", miss)
@@ -459,13 +502,13 @@ def _parse_target(
         return (
             choose,
             lambda ranking, confidence, seed: guarantee_threshold(ranking, choose, confidence=confidence, seed=seed),
-            f"at most {100 * miss:.6g}% of the mistakes missed",
+            f"at most {100 * miss:.6g}% of the {task.loss_noun} missed",
         )
     assert budget is not None
     most = validate.whole_number("budget", budget, 0)
 
     def share(ranking: Ranking) -> int:
-        return most * len(ranking) // examples
+        return most * len(ranking) // len(run)
 
     return (
         lambda ranking: referral_for_budget(ranking, share(ranking)),

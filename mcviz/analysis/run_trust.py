@@ -116,7 +116,7 @@ def trust(
     """
     validate.confidence(confidence)
     check_arguments_of_classes(run, {"by": by})
-    if not run.task.predicts_classes:
+    if not run.task.has_one_class:
         return measure_regression(run, confidence, group=group, score=score)
     score = validate.choice("score", score or run.first_score, ranking_scores(run))
     groups, dependent = group_by_column(run, by) if by else None, find_groups(run, group)

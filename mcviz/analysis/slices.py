@@ -172,14 +172,14 @@ def slices(run: Run, *, group: str | None = None, progress: Progress | None = No
         find_groups(run, group),
     )
     columns.pop(group or "", None)
-    if not run.class_names:
-        errors = scores["absolute_error"].to_numpy(np.float64)
-        dispersion = float(errors.var() / errors.mean() ** 2) if errors.any() else 0.0
-        measure = _Measure(Scan(error_z(dispersion or 1.0), LEVEL), errors, _describe_errors(run.manifest.unit))
+    loss = run.task.loss_of_table(scores)
+    if not run.task.has_mistakes:
+        dispersion = float(loss.var() / loss.mean() ** 2) if loss.any() else 0.0
+        measure = _Measure(Scan(error_z(dispersion or 1.0), LEVEL), loss, _describe_errors(run.manifest.unit))
         same = [{name for name, column in columns.items() if column.of == of} for of in CLASS_COLUMNS]
         measures = {"absolute_error": measure}
-        return _search(columns, same, errors[None], measures, groups=groups, progress=progress)
-    mistakes, confidence = ~scores["correct"].to_numpy(bool), run.mean_probs.max(axis=1).astype(np.float64)
+        return _search(columns, same, loss[None], measures, groups=groups, progress=progress)
+    mistakes, confidence = loss, run.mean_probs.max(axis=1).astype(np.float64)
     columns, notes = _leave_out(columns, mistakes)
     known = dict(zip(CLASS_COLUMNS, (labels, scores["prediction"].to_numpy()), strict=True))
     same = [
@@ -219,11 +219,11 @@ def compare_slices(comparison: Comparison, *, progress: Progress | None = None) 
     for name, column in _load_columns(comparison.one).items():
         if column.of != "prediction" and name != comparison.group:
             members = column.members[comparison.pairs.one]
-            if column.of == "label" and comparison.one.class_names and comparison.pairs.labels is not None:
+            if column.of == "label" and comparison.one.task.has_one_class and comparison.pairs.labels is not None:
                 members = comparison.pairs.labels
             columns[name] = replace(column, members=members)
     describe: Callable[[Array, Array], str]
-    if comparison.one.class_names:
+    if comparison.one.task.has_mistakes:
         name, describe = "mistakes", _describe_changes
         before, after = (~terms["correct"] for terms in comparison.terms)
         for mistakes in (before, after):

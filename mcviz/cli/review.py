@@ -2,7 +2,7 @@
 
 import click
 
-from mcviz.analysis.base import require_classes
+from mcviz.analysis.base import require_one_class
 from mcviz.cli.base import say, table_lines
 from mcviz.reviews import corrected_labels, find_open_moves, move_files, open_reviews, plan_moves, summarise_reviews
 from mcviz.runs import check_table_file, open_run, write_table
@@ -17,7 +17,7 @@ def export(run: str, to: str | None, to_folders: str | None, yes: bool) -> None:
     if to is not None:
         check_table_file(to)
     opened = open_run(run)
-    require_classes(opened)
+    require_one_class(opened)
     known = summarise_reviews(opened, open_reviews(opened).rows())
     table = corrected_labels(opened, known)
     changed, without = int((table["old"] != table["new"]).sum()), len(opened) - len(table)

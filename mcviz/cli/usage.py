@@ -255,9 +255,12 @@ def slices() -> None:
 @click.option(
     "--accuracy", callback=parse_share, metavar="SHARE", help="The least accuracy left after review, such as 0.999."
 )
+@click.option(
+    "--quality", callback=parse_share, metavar="SHARE", help="The least quality left after review: 1 − the mean loss."
+)
 @click.option("--budget", type=click.IntRange(min=0), metavar="N", help="The most examples to look at.")
 @click.option("--miss", callback=parse_share, metavar="SHARE", help="The most mistakes to miss, such as 5%.")
-@click.option("--score", default="max_probability", show_default=True, help="The score that ranks examples.")
+@click.option("--score", help="The score that ranks examples; the first that RUN has without it.")
 @CONFIDENCE
 @GROUP
 @click.option("--calibrated-on", metavar="RUN", help="Apply the threshold of a run of the same model with labels.")
@@ -269,7 +272,7 @@ def slices() -> None:
 def refer() -> None:
     """Print which examples of RUN a person should look at so that the rest is good enough.
 
-    Give one target: --accuracy, --budget or --miss.
+    Give one target: --accuracy, --quality, --budget or --miss.
 
     Of all runs at most 5% lead to a guarantee that is false; of the guarantees that are printed, more are false where
     few can be given.

@@ -144,7 +144,7 @@ class DataSet:
         Raises:
             InvalidInputError: as `with_class_names` and `with_target_names`.
         """
-        return self.with_class_names(names) if find_task(task).predicts_classes else self.with_target_names(names)
+        return find_task(task).name_axis(self, names)
 
     def check_labels(self, task: str = "classification") -> "DataSet":
         """Return the same examples with their labels checked and brought into the form of this class.
@@ -155,14 +155,18 @@ class DataSet:
         Raises:
             InvalidInputError: they are no labels, or those of another task.
         """
-        if self.labels is None:
-            return self
-        if not find_task(task).predicts_classes:
-            return self.with_targets(self.labels, self.target_names)
+        return self if self.labels is None else find_task(task).check_labels(self)
+
+    def check_class_labels(self) -> "DataSet":
+        """Return the same examples with their labels checked and brought into the form of a classification.
+
+        Raises:
+            InvalidInputError: they are no labels, or those of a regression.
+        """
         if self.target_names is not None:
             raise validate.invalid("labels", "of classes", "what a regression predicts", "Name the task: regression.")
         if not isinstance(self.labels, np.ndarray) or self.labels.dtype.kind not in "iu":
-            return replace(self, labels=None).with_labels(self.labels)
+            return replace(self, labels=None).with_classes(self.labels)
         indices, _, by = match_labels("labels", self.labels, len(self))
         return replace(self, labels=indices, matched_by=self.matched_by if by == "place" else by)
 
@@ -170,17 +174,27 @@ class DataSet:
         """The same examples with labels.
 
         Args:
-            labels: as `match_labels` takes them, also as a mapping from ids, or a Series, whose index is taken as
-                `order_by_ids` says; for a regression as `with_targets`. Where the data name their classes and have no
-                labels, these are the names that are given.
+            labels: as `with_classes` takes them, for a regression as `with_targets`.
             task: what they are for.
             name: what an error calls them.
 
         Raises:
             InvalidInputError: other labels.
         """
-        if not find_task(task).predicts_classes:
-            return self.with_targets(labels, name=name)
+        return find_task(task).label(self, labels, name)
+
+    def with_classes(self, labels: Any, name: str = "labels") -> "DataSet":
+        """The same examples with classes as their labels.
+
+        Args:
+            labels: as `match_labels` takes them, also as a mapping from ids, or a Series, whose index is taken as
+                `order_by_ids` says. Where the data name their classes and have no labels, these are the names that are
+                given.
+            name: what an error calls them.
+
+        Raises:
+            InvalidInputError: other labels.
+        """
         ordered = order_by_ids(name, labels, self.ids, len(self) or len(labels))
         return self._match(name, ordered, self.class_names if self.labels is None else None)
 

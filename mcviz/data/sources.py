@@ -458,7 +458,8 @@ def take_labels(
     free = [name for name in table.columns if name not in names.named()]
     label = names.label or find_usual_column(free, LABEL_COLUMNS)
     labels = list(names.targets) or ([label] if label else [])
-    if len(labels) > 1 and find_task(task).predicts_classes:
+    several = find_task(task).several_labels
+    if len(labels) > 1 and not several:
         raise InvalidInputError(f"classes are in one column of labels, and {', '.join(labels)} are named. Name one.")
     name = names.id or find_usual_column([name for name in free if name not in labels], ID_COLUMNS)
     examples = DataSet(None, columns=table.drop(columns=[*labels, *([name] if name else [])]))
@@ -466,9 +467,9 @@ def take_labels(
         examples = examples.with_ids(require_complete(table[name]).astype(str))
     if not labels:
         return examples
-    if not find_task(task).predicts_classes:
-        return examples.with_targets(table[labels])
-    examples = examples.with_labels(require_complete(table[labels[0]]).to_numpy())
+    if several:
+        return examples.with_labels(table[labels], task)
+    examples = examples.with_labels(require_complete(table[labels[0]]).to_numpy(), task)
     return replace(examples, class_names=examples.class_names or class_names.get(labels[0]))
 
 
@@ -513,12 +514,10 @@ def _read_folder(path: Path, columns: ColumnNames | None, task: str, files: File
 def _label_by_folder(by_class: Mapping[str, Sequence[Path]], task: str) -> DataSet:
     """Labels of files in one folder a class; an empty one is a class, too, since Keras counts it."""
     names, counts = tuple(by_class), [len(files_of_class) for files_of_class in by_class.values()]
-    if not find_task(task).predicts_classes:
-        return DataSet(None).with_targets(np.repeat(np.array(names, object), counts))
+    examples = DataSet(None, class_names=names).with_labels(np.repeat(np.array(names, object), counts), task)
     empty = list_names([name for name, files_of_class in by_class.items() if not files_of_class])
     note = f"Folders without examples are classes, too, as Keras counts them: {empty}. Remove those that are none."
-    labels = np.repeat(np.arange(len(names)), counts)
-    return DataSet(None, labels, names, notes=(note,) if empty else (), matched_by="name")
+    return replace(examples, notes=(note,) if empty else ())
 
 
 def _read_file(path: Path, columns: ColumnNames | None, task: str, files: Files) -> DataSet:

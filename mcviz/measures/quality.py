@@ -40,7 +40,7 @@ from mcviz.measures.registry import (
     significant,
 )
 from mcviz.measures.regression import ensemble_terms, regression_means, rmse_interval, with_rmse_difference
-from mcviz.measures.selective import Ranking, area_intervals, compute_areas
+from mcviz.measures.selective import Ranking, area_intervals, auroc_of_mistakes, compute_areas
 from mcviz.text import true_minus
 
 Array = np.ndarray
@@ -370,14 +370,20 @@ def _classification_intervals(terms: Terms, **options: Any) -> dict[str, Interva
     figures = calibration.calibration_figures(terms, **options)
     confidence, correct = options.pop("confidence"), terms["correct"]
     areas = resample(lambda chosen: _ranking_statistic(select_terms(terms, chosen)), len(correct), **options)
-    aurc, auroc = area_intervals(*areas, correct, confidence)
+    aurc, auroc = area_intervals(*areas, ~correct, confidence)
     return {**figures, "aurc": aurc, "auroc": auroc}
 
 
 def _ranking_statistic(terms: Terms) -> Statistic:
     """Build a function of (R, N) weights that returns (R, 2), the AURC and the AUROC."""
-    ranking = Ranking(terms["uncertainty"], terms["correct"])
-    return lambda weights: compute_areas(ranking, weights)[:, [0, 3]]
+    ranking = Ranking(terms["uncertainty"], ~terms["correct"])
+
+    def aurc_and_auroc(weights: Array) -> Array:
+        aurc, _, augrc = compute_areas(ranking, weights).T
+        risk = weights @ ranking.loss / weights.sum(axis=1)
+        return np.stack([aurc, auroc_of_mistakes(augrc, risk)], axis=1)
+
+    return aurc_and_auroc
 
 
 def _classification_means(terms: Terms) -> dict[str, Array]:

@@ -1,7 +1,11 @@
 """Selective prediction: how good the rest is when uncertain examples are referred to a person.
 
 Examples are kept from the most certain to the least. Where uncertainties tie, a figure is its expected value over all
-orders of the ties, which is exact: errors add up evenly over the ties.
+orders of the ties, which is exact: losses add up evenly over the ties.
+
+The loss of an example is whether its prediction is a mistake, or how wrong it is, from 0 to 1. Bounds of the loss of
+the rest are exact for mistakes (Clopper & Pearson 1934), and hold for any other loss by betting (Waudby-Smith & Ramdas
+2024): given which examples are kept, their losses are independent.
 
 A referral is a rule that also applies to new examples: all whose uncertainty reaches a threshold are referred. Examples
 that tie are therefore referred together.
@@ -21,6 +25,7 @@ from mcviz.measures.intervals import (
     Statistic,
     betting_p_value,
     bootstrap_intervals,
+    bounded_mean,
     design_effect,
     number_groups,
     proportion,
@@ -30,7 +35,7 @@ from mcviz.measures.intervals import (
 
 Array = np.ndarray
 
-SMALLEST = 1e-6  # step of an accuracy
+SMALLEST = 1e-6  # step of a quality
 
 
 @dataclass(frozen=True)
@@ -39,43 +44,51 @@ class Ranking:
 
     Attributes:
         uncertainty: (N,) floating point, no NaN, high for uncertain.
-        correct: (N,) bool.
+        loss: (N,) bool, whether each prediction is a mistake; or float64 0 to 1, how wrong it is.
         groups: (N,) integers, the group of each example; None where each is its own.
     """
 
     uncertainty: Array
-    correct: Array
+    loss: Array
     groups: Array | None = None
 
     def __len__(self) -> int:
-        return len(self.correct)
+        return len(self.loss)
+
+    @property
+    def counts_mistakes(self) -> bool:
+        """Whether a loss is a mistake or none, so that the sum of losses is a count."""
+        return self.loss.dtype == bool
 
     def select(self, chosen: Array | slice) -> "Ranking":
         """Return the ranking of some of the examples, by a slice, their numbers or a mask."""
         groups = None if self.groups is None else self.groups[chosen]
-        return Ranking(self.uncertainty[chosen], self.correct[chosen], groups)
+        return Ranking(self.uncertainty[chosen], self.loss[chosen], groups)
 
 
-def cumulative_errors(ranking: Ranking) -> Array:
-    """(N + 1,) float64, the expected number of errors among the 0, 1, … N most certain examples."""
-    counts, errors = _cumulate_groups(ranking, np.ones((1, len(ranking))))
-    return np.interp(np.arange(len(ranking) + 1), counts[0], errors[0])
+def cumulative_loss(ranking: Ranking) -> Array:
+    """(N + 1,) float64, the expected sum of the losses of the 0, 1, … N most certain examples."""
+    counts, losses = _cumulate_groups(ranking, np.ones((1, len(ranking))))
+    return np.interp(np.arange(len(ranking) + 1), counts[0], losses[0])
 
 
 def risk_by_coverage(ranking: Ranking) -> Array:
-    """(N,) float64 0 to 1, the risk: the share of errors among the 1, 2, … N most certain examples."""
-    return cumulative_errors(ranking)[1:] / np.arange(1, len(ranking) + 1)
+    """(N,) float64 0 to 1, the risk: the mean loss of the 1, 2, … N most certain examples."""
+    return cumulative_loss(ranking)[1:] / np.arange(1, len(ranking) + 1)
 
 
-def accuracy_of_rest(ranking: Ranking) -> Array:
-    """(N + 1,) float64, the accuracy of the rest after the 0, 1, … N most uncertain were referred; 1 without a rest."""
+def quality_of_rest(ranking: Ranking) -> Array:
+    """(N + 1,) float64, one less the risk of the rest after the 0, 1, … N most uncertain were referred; 1 without one.
+
+    Of mistakes it is the accuracy.
+    """
     counts = np.arange(len(ranking), -1, -1)
-    return 1 - cumulative_errors(ranking)[::-1] / np.maximum(counts, 1)
+    return 1 - cumulative_loss(ranking)[::-1] / np.maximum(counts, 1)
 
 
 def perfect_ranking(ranking: Ranking) -> Ranking:
-    """Return the same predictions in the best order: every error is less certain than all that is correct."""
-    return Ranking((~ranking.correct).astype(np.float64), ranking.correct)
+    """Return the same predictions in the best order: the larger a loss, the less certain."""
+    return Ranking(ranking.loss.astype(np.float64), ranking.loss)
 
 
 def risk_bands(
@@ -91,7 +104,7 @@ def risk_bands(
         seed: of the bootstrap.
 
     Returns:
-        G intervals of the risk; the accuracy of the kept examples is one minus each.
+        G intervals of the risk; the quality of the kept examples is one minus each.
     """
 
     def build_statistic(chosen: Array | slice) -> Statistic:
@@ -101,8 +114,8 @@ def risk_bands(
             rows = zip(*_cumulate_groups(some, weights), strict=True)
             return np.stack(
                 [
-                    np.interp(coverages * counts[-1], counts, errors) / (coverages * counts[-1])
-                    for counts, errors in rows
+                    np.interp(coverages * counts[-1], counts, losses) / (coverages * counts[-1])
+                    for counts, losses in rows
                 ]
             )
 
@@ -114,13 +127,13 @@ def risk_bands(
 
 @dataclass(frozen=True)
 class SelectiveFigures:
-    """The quality of an order at finding errors, over all coverages: low is good.
+    """The quality of an order at finding large losses, over all coverages: low is good.
 
     Attributes:
         aurc: the mean risk over the coverages 1/N, 2/N, … 1 (Geifman & El-Yaniv 2017).
         e_aurc: its excess over the perfect order (Geifman et al. 2019).
-        augrc: the area under the share of all examples that are kept and wrong, against the coverage: the mean risk of
-            an undetected error (Traub et al. 2024).
+        augrc: the area under the loss of the kept examples, as a share of all examples, against the coverage: the mean
+            risk of an undetected error (Traub et al. 2024).
         above_best: `augrc` less that of the order with the lowest one, with an interval that holds for all orders at
             once.
     """
@@ -158,7 +171,7 @@ def selective_figures(
 
     def build_statistic(chosen: Array | slice) -> Statistic:
         some = [ranking.select(chosen) for ranking in rankings.values()]
-        return lambda weights: np.concatenate([compute_areas(ranking, weights)[:, :3] for ranking in some], axis=1)
+        return lambda weights: np.concatenate([compute_areas(ranking, weights) for ranking in some], axis=1)
 
     first = next(iter(rankings.values()))
     value, draws = resample(build_statistic, len(first), groups=first.groups, resamples=resamples, seed=seed)
@@ -168,27 +181,28 @@ def selective_figures(
     figures = {}
     for i, (name, ranking) in enumerate(rankings.items()):
         of_ranking = slice(3 * i, 3 * i + 3)
-        areas = area_intervals(value[of_ranking], draws[:, of_ranking], ranking.correct, confidence)
+        areas = area_intervals(value[of_ranking], draws[:, of_ranking], ranking.loss, confidence)
         figures[name] = SelectiveFigures(*(*areas, above[i]))
     return figures
 
 
-def area_intervals(value: Array, draws: Array, correct: Array, confidence: float) -> list[Interval]:
+def area_intervals(value: Array, draws: Array, loss: Array, confidence: float) -> list[Interval]:
     """Compute intervals of areas that lie between 0 and 1: Student's t of their logits, with errors of the bootstrap.
 
     Percentiles of the bootstrap leave out too often what is true where the mistakes, or the correct predictions, are
-    few. So the fewer of the two, less one, are the degrees of freedom.
+    few. So the fewer of the two, less one, are the degrees of freedom. Of other losses these are the examples whose
+    loss is above 0, and below 1.
 
     Args:
         value: (M,) areas of N examples, as `compute_areas` has them.
         draws: (R, M) those of bootstrap draws.
-        correct: (N,) bool.
+        loss: (N,) as `Ranking` has it.
         confidence: 0 to 1.
 
     Returns:
         M intervals; there is none with fewer than 5 mistakes or 5 correct predictions, nor of an area that is 0 or 1.
     """
-    fewest = min(np.count_nonzero(correct), np.count_nonzero(~correct))
+    fewest = min(np.count_nonzero(loss), np.count_nonzero(loss < 1))
     if fewest < FEWEST_OF_EACH:
         return [Interval(float(figure)) for figure in value]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -205,55 +219,73 @@ def find_ties_with_best(figures: Mapping[str, SelectiveFigures]) -> Sequence[str
 
 
 def _cumulate_groups(ranking: Ranking, weights: Array) -> tuple[Array, Array]:
-    """Cumulate examples and errors over groups, the most certain first; a group is a tie, or a stretch without error.
+    """Cumulate examples and losses over groups, the most certain first; a group is a tie, or a stretch without loss.
 
     Args:
         ranking: of N examples.
         weights: (R, N) how often each of R draws holds each example.
 
     Returns:
-        (R, G + 1) each, from none to all; between two groups, errors are a line over examples.
+        (R, G + 1) each, from none to all; between two groups, losses are a line over examples.
     """
     order = np.argsort(ranking.uncertainty, kind="stable")
-    ordered, wrong = ranking.uncertainty[order], ~ranking.correct[order]
+    ordered, loss = ranking.uncertainty[order], ranking.loss[order]
+    wrong = loss > 0
     tie = np.cumsum(np.r_[False, ordered[1:] != ordered[:-1]])
-    with_error = np.bincount(tie, wrong)[tie] > 0
-    first = np.flatnonzero(np.r_[True, np.diff(tie).astype(bool) & (with_error[1:] | with_error[:-1])])
+    with_loss = np.bincount(tie, wrong)[tie] > 0
+    first = np.flatnonzero(np.r_[True, np.diff(tie).astype(bool) & (with_loss[1:] | with_loss[:-1])])
     counts = np.add.reduceat(weights.take(order, axis=1), first, axis=1)
     at = np.searchsorted(np.flatnonzero(wrong), np.r_[first, len(order)])
-    errors = np.cumsum(weights[:, order[wrong]], axis=1)
+    losses = weights[:, order[wrong]] if ranking.counts_mistakes else weights[:, order[wrong]] * loss[wrong]
     none = np.zeros((len(weights), 1))
-    return np.hstack([none, counts.cumsum(axis=1)]), np.hstack([none, errors])[:, at]
+    return np.hstack([none, counts.cumsum(axis=1)]), np.hstack([none, losses.cumsum(axis=1)])[:, at]
 
 
 def compute_areas(ranking: Ranking, weights: Array) -> Array:
-    """Compute AURC, E-AURC and AUGRC of R draws, as `SelectiveFigures` has them, and the AUROC of finding mistakes.
-
-    The AUROC is the chance that a mistake is less certain than a correct prediction, where ties count half. It follows
-    from the AUGRC (Traub et al. 2024).
+    """Compute AURC, E-AURC and AUGRC of R draws, as `SelectiveFigures` has them.
 
     Args:
         ranking: of N examples.
         weights: (R, N) float64 whole numbers, how often each draw holds each example.
 
     Returns:
-        (R, 4) float64; the AUROC is NaN of a draw that holds no mistake, or nothing else.
+        (R, 3) float64.
     """
-    kept_counts, errors = _cumulate_groups(ranking, weights)
-    examples, wrong = kept_counts[:, -1], errors[:, -1]
-    augrc = ((errors[:, 1:] + errors[:, :-1]) / 2 * np.diff(kept_counts, axis=1)).sum(axis=1) / examples**2
-    # Sums of 1/k up to each k: within ties, errors are a line over k, and the risk is that line divided by k.
+    counts, losses = _cumulate_groups(ranking, weights)
+    examples = counts[:, -1]
+    augrc = ((losses[:, 1:] + losses[:, :-1]) / 2 * np.diff(counts, axis=1)).sum(axis=1) / examples**2
+    # Sums of 1/k up to each k: within ties, losses are a line over k, and the risk is that line divided by k.
     harmonic = np.r_[0, (1 / np.arange(1, int(examples.max()) + 1)).cumsum()]
-    counts, more = np.diff(kept_counts, axis=1), np.diff(errors, axis=1)
-    slope = more / np.maximum(counts, 1)
-    steps = np.diff(harmonic[kept_counts.astype(np.intp)], axis=1)
-    aurc = (more + (errors[:, :-1] - slope * kept_counts[:, :-1]) * steps).sum(axis=1) / examples
-    correct = (examples - wrong).astype(np.intp)
-    best = (wrong - correct * (harmonic[examples.astype(np.intp)] - harmonic[correct])) / examples
-    risk = wrong / examples
+    aurc = _area_under_risk(counts, losses, harmonic)
+    if ranking.counts_mistakes:
+        wrong = losses[:, -1]
+        correct = (examples - wrong).astype(np.intp)
+        best = (wrong - correct * (harmonic[examples.astype(np.intp)] - harmonic[correct])) / examples
+    else:
+        best = _area_under_risk(*_cumulate_groups(perfect_ranking(ranking), weights), harmonic)
+    return np.stack([aurc, aurc - best, augrc], axis=1)
+
+
+def _area_under_risk(counts: Array, losses: Array, harmonic: Array) -> Array:
+    """Compute (R,) AURCs of what `_cumulate_groups` returns, with the sums of 1, 1/2, 1/3, … up to each count."""
+    more = np.diff(losses, axis=1)
+    slope = more / np.maximum(np.diff(counts, axis=1), 1)
+    steps = np.diff(harmonic[counts.astype(np.intp)], axis=1)
+    areas: Array = (more + (losses[:, :-1] - slope * counts[:, :-1]) * steps).sum(axis=1) / counts[:, -1]
+    return areas
+
+
+def auroc_of_mistakes(augrc: Array, risk: Array) -> Array:
+    """Compute the AUROC of finding mistakes from (R,) AUGRCs and shares of mistakes (Traub et al. 2024).
+
+    It is the chance that a mistake is less certain than a correct prediction, where ties count half.
+
+    Returns:
+        (R,) float64; NaN where there is no mistake, or nothing else.
+    """
     pairs = risk * (1 - risk)
     missed = np.divide(augrc - risk**2 / 2, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
-    return np.stack([aurc, aurc - best, augrc, 1 - missed], axis=1)
+    return 1 - missed
 
 
 @dataclass(frozen=True)
@@ -263,16 +295,16 @@ class Referral:
     Attributes:
         threshold: of the uncertainty, from which on an example is referred; infinite where none is.
         referred: (R,) int64 numbers of the examples that are referred, the most uncertain first.
-        caught: number of mistakes among them.
-        missed: number of mistakes among the rest.
-        accuracy_of_rest: as a fraction, or None where all are referred.
+        caught: the sum of the losses among them: of mistakes their number.
+        missed: the same of the rest.
+        quality_of_rest: one less the mean loss of the rest, of mistakes the accuracy; None where all are referred.
     """
 
     threshold: float
     referred: Array
-    caught: int
-    missed: int
-    accuracy_of_rest: float | None
+    caught: float
+    missed: float
+    quality_of_rest: float | None
 
 
 def select_referred(uncertainty: Array, threshold: float) -> Array:
@@ -297,22 +329,23 @@ def evaluate_threshold(ranking: Ranking, threshold: float) -> Referral:
         threshold: as in `Referral`.
     """
     referred = select_referred(ranking.uncertainty, threshold)
-    caught, mistakes = (int(np.count_nonzero(~correct)) for correct in (ranking.correct[referred], ranking.correct))
-    rest = len(ranking) - len(referred)
-    return Referral(threshold, referred, caught, mistakes - caught, 1 - (mistakes - caught) / rest if rest else None)
+    is_rest = np.ones(len(ranking), bool)
+    is_rest[referred] = False
+    caught, missed, rest = ranking.loss[referred].sum().item(), ranking.loss[is_rest].sum().item(), int(is_rest.sum())
+    return Referral(threshold, referred, caught, missed, 1 - missed / rest if rest else None)
 
 
-def referral_for_accuracy(ranking: Ranking, accuracy: float) -> Referral:
-    """Refer the fewest examples so that the accuracy of the rest is high enough.
+def referral_for_quality(ranking: Ranking, quality: float) -> Referral:
+    """Refer the fewest examples so that the quality of the rest is high enough.
 
     Args:
         ranking: labelled examples.
-        accuracy: 0 to 1, the least of the rest; an empty rest is accurate enough.
+        quality: 0 to 1, the least of the rest, of mistakes the accuracy; an empty rest is good enough.
     """
-    steps, wanted = _threshold_steps(ranking), Fraction(str(accuracy))
+    steps, wanted = _threshold_steps(ranking), Fraction(str(quality))
     for threshold, referred, missed in zip(*steps, strict=True):
         rest = len(ranking) - int(referred)
-        if rest - int(missed) >= wanted * rest:
+        if rest - missed.item() >= wanted * rest:
             return evaluate_threshold(ranking, float(threshold))
     raise AssertionError("unreachable: where all are referred, nothing is missed")
 
@@ -329,23 +362,30 @@ def referral_for_budget(ranking: Ranking, budget: int) -> Referral:
 
 
 def referral_for_misses(ranking: Ranking, share: float) -> Referral:
-    """Refer the fewest examples so that few mistakes are missed.
+    """Refer the fewest examples so that few mistakes are missed, or little of another loss.
 
     Args:
         ranking: labelled examples.
-        share: 0 to 1, the most of all mistakes that are among the rest.
+        share: 0 to 1, the most of all losses that is among the rest.
     """
     thresholds, _, missed = _threshold_steps(ranking)
-    allowed = Fraction(str(share)) * int(missed[0])
+    allowed = Fraction(str(share)) * Fraction(missed[0].item())
     return evaluate_threshold(ranking, float(thresholds[np.flatnonzero(missed <= float(allowed))[0]]))
 
 
 def _threshold_steps(ranking: Ranking) -> tuple[Array, Array, Array]:
-    """Every distinct threshold, the number of examples it refers, and of mistakes it misses; the first refers none."""
+    """Every distinct threshold, the number of examples it refers, and the loss that it misses; the first refers none.
+
+    Mistakes are counted in int64, other losses summed in float64.
+    """
     values, places, counts = np.unique(-ranking.uncertainty, return_inverse=True, return_counts=True)
-    caught = np.bincount(places, ~ranking.correct).astype(np.int64).cumsum()
-    mistakes = int(caught[-1])
-    return np.r_[np.inf, -values], np.r_[0, counts.cumsum()], np.r_[mistakes, mistakes - caught]
+    losses = np.bincount(places, ranking.loss)
+    missed = np.r_[losses[::-1].cumsum()[::-1], 0.0]  # summed from the end, so that it is 0 where all are referred
+    return (
+        np.r_[np.inf, -values],
+        np.r_[0, counts.cumsum()],
+        missed.astype(np.int64 if ranking.counts_mistakes else float),
+    )
 
 
 @dataclass(frozen=True)
@@ -355,14 +395,14 @@ class Guarantee:
     Attributes:
         threshold: as in `Referral`.
         confidence: 0 to 1, how often labelled examples lead to a guarantee that is true.
-        accuracy: the least accuracy of new examples that are not referred, a fraction.
+        quality: the least expected quality of new examples that are not referred, 0 to 1: of mistakes the accuracy.
         on_others: the result on the examples whose labels did not choose the threshold, by their numbers among all.
         others: (M,) int64 these numbers.
     """
 
     threshold: float
     confidence: float
-    accuracy: float
+    quality: float
     on_others: Referral
     others: Array
 
@@ -370,12 +410,12 @@ class Guarantee:
 def guarantee_threshold(
     ranking: Ranking, choose: Callable[[Ranking], Referral], *, confidence: float = 0.95, seed: int = 0
 ) -> Guarantee | None:
-    """Choose a threshold on one half of the examples, and bound the accuracy of the rest by the other.
+    """Choose a threshold on one half of the examples, and bound the quality of the rest by the other.
 
     Args:
         ranking: N ≥ 2 labelled examples.
         choose: such as `referral_for_misses` of a share.
-        confidence: above 0.5, of the bound, which is exact and one-sided (Clopper & Pearson 1934).
+        confidence: above 0.5, of the one-sided bound.
         seed: of the halves.
 
     Returns:
@@ -386,7 +426,7 @@ def guarantee_threshold(
 
 
 def guarantee_budget(ranking: Ranking, budget: int, *, confidence: float = 0.95, seed: int = 0) -> Guarantee | None:
-    """Bound the accuracy of the rest for a budget. All labels test it: the threshold is a rank, chosen by none of them.
+    """Bound the quality of the rest for a budget. All labels test it: the threshold is a rank, chosen by none of them.
 
     Args:
         ranking: N ≥ 1 labelled examples.
@@ -407,13 +447,13 @@ def _guarantee(ranking: Ranking, threshold: float, others: Array, confidence: fl
     rest = len(others) - len(outcome.referred)
     if not rest:
         return None
-    if ranking.groups is None:
-        accuracy = _accuracy_bound(rest - outcome.missed, rest, confidence)
+    if ranking.counts_mistakes and ranking.groups is None:
+        quality = _accuracy_bound(rest - int(outcome.missed), rest, confidence)
     else:
-        accuracy = _group_accuracy_bound(ranking.select(others), threshold, confidence, seed)
-        if not accuracy:
+        quality = _betting_bound(ranking.select(others), threshold, confidence, seed)
+        if not quality:
             return None
-    return Guarantee(threshold, confidence, accuracy, outcome, others)
+    return Guarantee(threshold, confidence, quality, outcome, others)
 
 
 def _evaluate_on(ranking: Ranking, threshold: float, others: Array) -> Referral:
@@ -421,10 +461,8 @@ def _evaluate_on(ranking: Ranking, threshold: float, others: Array) -> Referral:
     return replace(outcome, referred=others[outcome.referred])
 
 
-def guarantee_accuracy(
-    ranking: Ranking, accuracy: float, *, confidence: float = 0.95, seed: int = 0
-) -> Guarantee | None:
-    """Find the fewest referrals that guarantee an accuracy of the rest: Learn then Test.
+def guarantee_quality(ranking: Ranking, quality: float, *, confidence: float = 0.95, seed: int = 0) -> Guarantee | None:
+    """Find the fewest referrals that guarantee a quality of the rest: Learn then Test.
 
     One half of the examples says in which order thresholds are tested, from the one that is most likely to pass to
     those that refer ever fewer. The other half tests them until the first fails (fixed sequence testing, Angelopoulos
@@ -432,72 +470,77 @@ def guarantee_accuracy(
 
     Args:
         ranking: N ≥ 2 labelled examples.
-        accuracy: 0 to 1, of the rest.
+        quality: 0 to 1, of the rest, of mistakes the accuracy.
         confidence: above 0.5.
-        seed: of the halves.
+        seed: of the halves, and of the order in which losses are bet on.
 
     Returns:
-        None where the examples are too few, or the mistakes too many, to guarantee that.
+        None where the examples are too few, or the losses too large, to guarantee that.
     """
     choosing, others = _split_in_halves(ranking, seed)
     first, second = ranking.select(choosing), ranking.select(others)
     thresholds, referred, missed = _threshold_steps(first)
-    effect = design_effect(~first.correct, float((~first.correct).mean()), first.groups)
+    effect = design_effect(first.loss, float(first.loss.mean()), first.groups)
     rest = ((len(first) - referred) / effect).astype(np.int64)
-    start = _likeliest_to_pass(rest, missed / effect, accuracy, confidence)
+    start = _likeliest_to_pass(rest, missed / effect, quality, confidence)
     passing = None
     for threshold in thresholds[start::-1]:
-        if not _passes(second, threshold, accuracy, confidence, seed):
+        if not _passes(second, threshold, quality, confidence, seed):
             break
         passing = float(threshold)
     if passing is None:
         return None
-    return Guarantee(passing, confidence, accuracy, _evaluate_on(ranking, passing, others), others)
+    return Guarantee(passing, confidence, quality, _evaluate_on(ranking, passing, others), others)
 
 
-def _likeliest_to_pass(rest: Array, missed: Array, accuracy: float, confidence: float) -> int:
+def _likeliest_to_pass(rest: Array, missed: Array, quality: float, confidence: float) -> int:
     """The index of the threshold that is most likely to pass, by what each leaves and misses on one half.
 
-    Any guess is valid. This one assumes that more certain examples are at least as often right.
+    Any guess is valid. This one assumes that more certain examples are at least as often right, and takes the loss for
+    mistakes.
     """
     nearly = np.maximum(rest - 3 * np.sqrt(rest), 0).astype(np.int64)  # the other half may leave somewhat fewer
-    allowed = scipy.stats.binom.ppf(1 - confidence, nearly, 1 - accuracy) - 1
+    allowed = scipy.stats.binom.ppf(1 - confidence, nearly, 1 - quality) - 1
     risk = np.minimum.accumulate((missed + 0.5) / (rest + 1))
     return int(np.argmax(scipy.stats.binom.cdf(allowed, rest, risk)))
 
 
-def _passes(ranking: Ranking, threshold: float, accuracy: float, confidence: float, seed: int) -> bool:
-    """Whether a test refuses that the accuracy of the rest is below `accuracy`."""
+def _passes(ranking: Ranking, threshold: float, quality: float, confidence: float, seed: int) -> bool:
+    """Whether a test refuses that the quality of the rest is below `quality`."""
     is_kept = ranking.uncertainty < threshold
-    count, right = int(np.count_nonzero(is_kept)), int(np.count_nonzero(ranking.correct[is_kept]))
+    count = int(np.count_nonzero(is_kept))
     if not count:
         return False
-    if ranking.groups is None:
-        return _accuracy_bound(right, count, confidence) >= accuracy
-    return betting_p_value(_group_losses(ranking, threshold, 1 - accuracy, seed), 1 - accuracy) <= 1 - confidence
+    if ranking.counts_mistakes and ranking.groups is None:
+        right = count - int(np.count_nonzero(ranking.loss[is_kept]))
+        return _accuracy_bound(right, count, confidence) >= quality
+    risk = 1 - quality
+    return betting_p_value(_losses_of_rest(ranking, threshold, risk, seed), risk) <= 1 - confidence
 
 
-def _group_losses(ranking: Ranking, threshold: float, risk: float, seed: int) -> Array:
-    """(G,) float64 0 to 1, a loss a group, in a random order: its mean is `risk` where that is the risk of the rest.
+def _losses_of_rest(ranking: Ranking, threshold: float, risk: float, seed: int) -> Array:
+    """(G,) float64 0 to 1, a loss for each group's rest, in a random order: their mean is `risk` where that of it is.
 
-    It is the number of mistakes of the group's rest, and the risk for each example by which the rest is smaller than
-    the largest group; divided by the size of that. So a mean that is below the risk is a ratio of the expected
-    mistakes and the expected number of examples of the rest that is below it, whatever the sizes.
+    Without groups they are the losses of the rest. Of a group it is the sum of the losses of its rest, and the risk for
+    each example by which the rest is smaller than the largest group; divided by the size of that. So a mean that is
+    below the risk is a ratio of the expected loss and the expected number of examples of the rest that is below it,
+    whatever the sizes.
     """
-    assert ranking.groups is not None
+    is_kept, random = ranking.uncertainty < threshold, np.random.default_rng(seed)
+    if ranking.groups is None:
+        return random.permutation(ranking.loss[is_kept])
     numbers, sizes = number_groups(ranking.groups)
-    is_kept = ranking.uncertainty < threshold
-    rest, wrong = (np.bincount(numbers, weights, len(sizes)) for weights in (is_kept, is_kept & ~ranking.correct))
-    losses = (wrong + (sizes.max() - rest) * risk) / sizes.max()
-    return losses[np.random.default_rng(seed).permutation(len(losses))]
+    rest, lost = (np.bincount(numbers, weights, len(sizes)) for weights in (is_kept, is_kept * ranking.loss))
+    losses = (lost + (sizes.max() - rest) * risk) / sizes.max()
+    return losses[random.permutation(len(losses))]
 
 
-def _group_accuracy_bound(ranking: Ranking, threshold: float, confidence: float, seed: int) -> float:
-    """The highest accuracy of the rest below which the test refuses all, or 0."""
+def _betting_bound(ranking: Ranking, threshold: float, confidence: float, seed: int) -> float:
+    """The highest quality of the rest below which the test refuses all, or 0."""
 
-    def excess(accuracy: float) -> float:
-        risk = 1 - accuracy
-        return betting_p_value(_group_losses(ranking, threshold, risk, seed), risk) - (1 - confidence)
+    def excess(quality: float) -> float:
+        risk = 1 - quality
+        return betting_p_value(_losses_of_rest(ranking, threshold, risk, seed), risk) - (1 - confidence)
 
     if excess(SMALLEST) > 0:
         return 0.0
@@ -539,11 +582,11 @@ def find_cheapest(ranking: Ranking, mistake: float, look: float, *, confidence: 
 
     Against none, looks save the mistakes that they find; against all, what is left saves its looks. The saving is the
     lesser of the two, and so is each of its ends: those of the shares of mistakes among the two parts are exact
-    (Clopper & Pearson 1934).
+    (Clopper & Pearson 1934), those of other mean losses hold for any distribution (Hoeffding 1963).
 
     Args:
         ranking: N ≥ 2 labelled examples.
-        mistake: cost of a mistake that is missed, in any unit.
+        mistake: cost of a mistake that is missed, or of a loss of 1, in any unit.
         look: cost of a person's look at one example, in the same unit.
         confidence: of the interval.
         seed: of the halves.
@@ -553,16 +596,23 @@ def find_cheapest(ranking: Ranking, mistake: float, look: float, *, confidence: 
     threshold = float(thresholds[(mistake * missed + look * referred).argmin()])  # of equal ones the fewest looks
     on = _evaluate_on(ranking, threshold, others)
     looks, rest = len(on.referred), len(others) - len(on.referred)
-    caught, left = (
-        proportion(mistakes, count, confidence) if count else Interval(0, 0, 0)
-        for mistakes, count in ((on.caught, looks), (on.missed, rest))
-    )
+    is_look = np.isin(others, on.referred)
+    caught, left = (_mean_loss(ranking.loss[others[part]], confidence) for part in (is_look, ~is_look))
     cost, of_none, of_all = mistake * on.missed + look * looks, mistake * (on.caught + on.missed), look * len(others)
     low, high = (
         min(mistake * looks * of_looks - look * looks, look * rest - mistake * rest * of_rest)
         for of_looks, of_rest in ((caught.low, left.high), (caught.high, left.low))
     )
     return Costs(threshold, on, cost, of_none, of_all, Interval(min(of_none, of_all) - cost, low, high))
+
+
+def _mean_loss(loss: Array, confidence: float) -> Interval:
+    """The mean of the losses of some examples with its interval; 0 of none."""
+    if not len(loss):
+        return Interval(0, 0, 0)
+    if loss.dtype == bool:
+        return proportion(int(loss.sum()), len(loss), confidence)
+    return bounded_mean(loss, 1.0, confidence)
 
 
 @dataclass(frozen=True)

@@ -222,12 +222,11 @@ def complete_shards(manifest: Manifest) -> list[int]:
 def bytes_per_prediction(passes: np.ndarray, task: str, predicts: Predicts) -> float:
     """The bytes that a prediction takes on disk, estimated from the first examples of (T, n, K) passes."""
     count, width = passes.shape[1], passes.shape[2]
-    counted = 0 if TASKS[task].predicts_classes else width if predicts == "mean" else width // 2
-    targets = tuple(map(str, range(counted)))
+    classes, targets = TASKS[task].default_names(width, predicts)
     manifest = Manifest(
         task=task,
         passes=len(passes),
-        classes=0 if targets else width,
+        classes=len(classes),
         targets=targets,
         predicts=predicts,
         examples=Examples("none", count, ""),

@@ -286,7 +286,7 @@ def as_xarray(run: Run) -> "xarray.Dataset":
 
 def _collect_arrays(run: Run) -> Arrays:
     """Dimensions and values of passes, deterministic predictions and labels, by their names in an .npz."""
-    task, manifest, axis = run.task, run.manifest, "category" if run.class_names else "target"
+    task, manifest, axis = run.task, run.manifest, run.task.dimension
     passes = task.split(manifest, run.predictions_block(0, None))
     arrays: Arrays = {name: (("draw", "example", axis), part) for name, part in passes.items()}
     if run.deterministic_predictions is not None:

@@ -66,13 +66,13 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         """Check them."""
-        classes = find_task(self.task).predicts_classes
+        outputs = find_task(self.task).outputs
         choice("predicts", self.predicts, PREDICTS)
-        if not classes and self.from_logits is not None:
-            raise invalid("from_logits", "left out for a regression", self.from_logits)
-        if classes and self.predicts != "mean":
+        if outputs == "values" and self.from_logits is not None:
+            raise invalid("from_logits", f"left out for a {self.task}", self.from_logits)
+        if outputs == "probabilities" and self.predicts != "mean":
             advice = "Or give task='regression'."
-            raise invalid("predicts", "left out for a classification", repr(self.predicts), advice)
+            raise invalid("predicts", f"left out for a {self.task}", repr(self.predicts), advice)
         if self.rate is not None and not 0 < fraction("rate", self.rate) < 1:
             raise invalid("rate", "above 0 and below 1", self.rate)
 

@@ -185,7 +185,7 @@ def name_classes_by_model(
     if given is not None:
         examples = examples.with_class_names(given)
     names = network.class_names if given is None or isinstance(given, Mapping) else None
-    if names is None or not find_task(network.settings.task).predicts_classes:
+    if names is None or find_task(network.settings.task).last_axis != "class":
         return examples
     try:
         return examples.with_class_names(names)

@@ -442,10 +442,11 @@ def compute_ood_scores(
         McvizError: a run of a regression, or without its examples; sets that the model does not take.
     """
     report = stage or (lambda *_: None)
-    if not run.class_names:
+    if not run.task.has_one_class:
         raise InvalidInputError(
-            f"The verdict and its scores are of probabilities of classes. Received: {run.path}, a regression. On the "
-            "page Probe, each input is compared with the run's examples by the spread of its passes."
+            "The verdict and its scores take one class an example. "
+            f"Received: {run.path}, of {run.manifest.task}. On the page Probe, each input is compared with the run's "
+            "examples by the spread of its passes."
         )
     if len(run) < LEAST:
         raise InvalidInputError(

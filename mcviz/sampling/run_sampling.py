@@ -160,12 +160,12 @@ def sample_run(
         source.deterministic(0, 1)  # numbers that are not finite are refused before anything is written
     if target_names is not None:
         examples = examples.with_target_names(target_names)
-    names, targets = TASKS[sampler.task].names(examples, width, sampler.predicts)
-    if not targets:
-        existing_names = existing.class_names if existing and existing.classes == width else None
-        names = names or existing_names or tuple(str(number) for number in range(width))
-        if unit:
-            raise invalid("unit", f"left out for a {sampler.task}", unit)
+    of_task = TASKS[sampler.task]
+    names, targets = of_task.names(examples, width, sampler.predicts)
+    existing_names = existing.class_names if existing and existing.classes == width else ()
+    names = names or existing_names or of_task.default_names(width, sampler.predicts)[0]
+    if unit and of_task.last_axis != "target":
+        raise invalid("unit", f"left out for a {sampler.task}", unit)
     inputs = examples.inputs if isinstance(adapter, InputsAdapter) else None
     images = None if examples.images is None else content if inputs is None else examples.images
     held = examples.images is not None or examples.content is not None

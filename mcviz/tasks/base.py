@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from mcviz.measures import Predictions, RegressionPredictions, Scores
 from mcviz.measures.quality import Quality
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mcviz.data import DataSet
 
 
@@ -206,7 +208,15 @@ class Task(ABC):
         quality: the measures of how good predictions are.
         quality_name: the name of the one that `compute_quality` computes.
         measures_need_passes: whether these measures look at single passes, and not only at their mean.
-        predicts_classes: whether the K numbers are of classes, and not of targets.
+        largest_loss: of an example, infinite where there is no bound.
+        loss_noun: what losses are called together, such as "mistakes".
+        has_mistakes: whether a prediction is right or wrong as a whole, so that its loss is 0 or 1.
+        has_one_class: whether the label of an example is one of the classes, of which each pass gives the probability.
+        instead: what there is for runs of the task where something is for others, in sentences.
+        outputs: what the K numbers are: probabilities of classes, which a model may put out as logits; or values.
+        last_axis: what each of the K numbers is of.
+        dimension: the name of that axis in a run.
+        several_labels: whether an example has a label for each along that axis, (N, D), or one alone, (N,).
         pass_names: the names under which files from elsewhere keep the passes.
     """
 
@@ -216,7 +226,15 @@ class Task(ABC):
     quality: Quality
     quality_name: str
     measures_need_passes: bool
-    predicts_classes: bool
+    largest_loss: float
+    loss_noun: str
+    has_mistakes: bool
+    has_one_class: bool
+    instead: str
+    outputs: Literal["probabilities", "values"]
+    last_axis: Literal["class", "target"]
+    dimension: str
+    several_labels: bool
     pass_names: PassNames
 
     def claims(self, manifest: Manifest) -> Iterator[tuple[bool, str]]:
@@ -290,6 +308,14 @@ class Task(ABC):
         """Compute the quality of (N, K) predictions."""
 
     @abstractmethod
+    def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
+        """(n,) the loss of each example, from a table of scores with labels; bool where it is 0 or 1."""
+
+    @abstractmethod
+    def compute_loss(self, predictions: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """(n,) the loss of (n, K) predictions, as `loss_of_table` has it."""
+
+    @abstractmethod
     def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
         """The quality of the ensemble, from the columns of a table of scores, (n,) each; None without labels."""
 
@@ -316,6 +342,34 @@ class Task(ABC):
         Raises:
             InvalidInputError: the task has no such passes.
         """
+
+    @abstractmethod
+    def label(self, examples: "DataSet", labels: Any, name: str) -> "DataSet":
+        """Give examples labels, whatever form they come in; `name` is what an error calls them.
+
+        Raises:
+            InvalidInputError: they are no labels of the task.
+        """
+
+    @abstractmethod
+    def check_labels(self, examples: "DataSet") -> "DataSet":
+        """Check the labels that examples have, and bring them into the form of the task.
+
+        Raises:
+            InvalidInputError: they are those of another task, or none.
+        """
+
+    @abstractmethod
+    def name_axis(self, examples: "DataSet", names: Sequence[str]) -> "DataSet":
+        """Put the classes, or the targets, of examples in the order of some names.
+
+        Raises:
+            InvalidInputError: they have others.
+        """
+
+    @abstractmethod
+    def default_names(self, width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The names of classes and of targets, of K = `width` numbers, that nobody has named."""
 
     @abstractmethod
     def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -31,6 +31,8 @@ from mcviz.text import list_names
 from mcviz.validate import invalid
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mcviz.data import DataSet
 
 STEPS = 65534
@@ -53,7 +55,15 @@ class Classification(Task):
     quality = CLASSIFICATION
     quality_name = "accuracy"
     measures_need_passes = False
-    predicts_classes = True
+    largest_loss = 1.0
+    loss_noun = "mistakes"
+    has_mistakes = True
+    has_one_class = True
+    instead = ""
+    outputs = "probabilities"
+    last_axis = "class"
+    dimension = "category"
+    several_labels = False
     pass_names = PassNames(
         ("probs", "probabilities", "passes", "predictions", "logits"),
         "class",
@@ -155,6 +165,12 @@ class Classification(Task):
     def compute_quality(self, predictions: np.ndarray, labels: np.ndarray) -> float:
         return float((predictions.argmax(axis=1) == labels).mean())
 
+    def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
+        return ~table["correct"].to_numpy(bool)
+
+    def compute_loss(self, predictions: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        return predictions.argmax(axis=1) != labels
+
     def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
         return float(columns["correct"].mean()) if "correct" in columns else None
 
@@ -170,6 +186,18 @@ class Classification(Task):
 
     def pass_format(self, predicts: Predicts, from_logits: bool) -> PassFormat:
         return ProbabilityPasses(predicts, from_logits)
+
+    def label(self, examples: "DataSet", labels: Any, name: str) -> "DataSet":
+        return examples.with_classes(labels, name)
+
+    def check_labels(self, examples: "DataSet") -> "DataSet":
+        return examples.check_class_labels()
+
+    def name_axis(self, examples: "DataSet", names: Sequence[str]) -> "DataSet":
+        return examples.with_class_names(names)
+
+    def default_names(self, width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return tuple(map(str, range(width))), ()
 
     def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
         examples.check_classes(width)

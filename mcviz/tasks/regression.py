@@ -1,5 +1,6 @@
 """Regression: a pass gives D numbers, and their variances where the model predicts these too."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ from mcviz.text import list_names, make_target_names
 from mcviz.validate import choice, different_names, invalid
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mcviz.data import DataSet
 
 VARIANCES: dict[Predicts, Callable[[np.ndarray], np.ndarray]] = {
@@ -51,7 +54,19 @@ class Regression(Task):
     quality = REGRESSION
     quality_name = "RMSE"
     measures_need_passes = True
-    predicts_classes = False
+    largest_loss = math.inf
+    loss_noun = "errors"
+    has_mistakes = False
+    has_one_class = False
+    instead = (
+        "Of a regression, the dashboard shows how wrong it is, on Overview; and whether its scores find the errors and "
+        "its intervals hold the labels, on Explore under Errors and Intervals. On the command line, `mcviz trust` "
+        "prints these figures, and `mcviz compare` compares two."
+    )
+    outputs = "values"
+    last_axis = "target"
+    dimension = "target"
+    several_labels = True
     pass_names = PassNames(
         ("outputs", "values", "predictions", "passes", "y_pred"),
         "target",
@@ -170,6 +185,13 @@ class Regression(Task):
         errors = predictions[:, : labels.shape[1]].astype(np.float64) - labels
         return float(np.sqrt(np.square(errors).mean()))
 
+    def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
+        return table["absolute_error"].to_numpy(np.float64)
+
+    def compute_loss(self, predictions: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        errors = predictions[:, : labels.shape[1]].astype(np.float64) - labels
+        return np.asarray(np.linalg.norm(errors, axis=1))
+
     def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
         errors = [
             columns[name.replace("label", "prediction", 1)] - columns[name]
@@ -191,6 +213,18 @@ class Regression(Task):
 
     def pass_format(self, predicts: Predicts, from_logits: bool) -> PassFormat:
         return TargetPasses(predicts, from_logits)
+
+    def label(self, examples: "DataSet", labels: Any, name: str) -> "DataSet":
+        return examples.with_targets(labels, name=name)
+
+    def check_labels(self, examples: "DataSet") -> "DataSet":
+        return examples.with_targets(examples.labels, examples.target_names)
+
+    def name_axis(self, examples: "DataSet", names: Sequence[str]) -> "DataSet":
+        return examples.with_target_names(names)
+
+    def default_names(self, width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return (), make_target_names(_count_targets(width, predicts))
 
     def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if examples.class_names is not None:

@@ -1,6 +1,7 @@
 """Which examples a person should look at, what is then guaranteed, and what is refused; on the command line too."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,6 @@ import pandas as pd
 import pytest
 
 import mcviz
-from mcviz.analysis import base
 from mcviz.analysis.base import RANKING_SCORES
 from mcviz.analysis.referral import rank_by_all_scores, refer
 from mcviz.cli import main
@@ -84,10 +84,11 @@ def test_every_score_refers_by_its_uncertain_end(shipped: Run, score: str) -> No
 
 
 def test_a_score_that_a_run_has_not_is_left_out(old: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "RANKING_SCORES", (*RANKING_SCORES, "score of tomorrow"))
+    tomorrow = replace(mcviz.SCORES["margin"], needs=("an array of tomorrow",))
+    monkeypatch.setitem(mcviz.SCORES, "score_of_tomorrow", tomorrow)
     assert set(rank_by_all_scores(old)) - {"deterministic"} == set(RANKING_SCORES)
     with pytest.raises(InvalidInputError, match="`score` should be 'max_probability' or"):
-        refer(old, budget=3, score="score of tomorrow")
+        refer(old, budget=3, score="score_of_tomorrow")
 
 
 def test_a_share_of_mistakes_is_missed_at_most(old: Run) -> None:
@@ -120,8 +121,8 @@ def test_a_new_run_with_labels_shows_what_a_threshold_of_another_comes_to(old: R
     more = make_doubtful_run(tmp_path / "more", 2000, 2)
     found = refer(more, accuracy=0.97, calibrated_on=old)
     rest = more.scores()["max_probability"] > found.threshold
-    assert found.accuracy_of_rest == pytest.approx(more.scores()["correct"][rest].mean())
-    assert found.accuracy_of_rest > 0.96
+    assert found.quality_of_rest == pytest.approx(more.scores()["correct"][rest].mean())
+    assert found.quality_of_rest > 0.96
     assert "\nthis run's labels  " in output_of(capsys, "refer", more.path, "--calibrated-on", old.path, "--budget", 50)
 
 
@@ -162,7 +163,7 @@ def test_nobody_is_needed_where_all_is_good_enough(old: Run, capsys) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "one target: accuracy, budget or miss. Received: none of them"),
+        ([], "one target: accuracy, quality, budget or miss. Received: none of them"),
         (["--accuracy", "0.9", "--budget", "3"], "Received: accuracy and budget"),
         (["--accuracy", "1.5"], "`accuracy` should be"),
         (["--accuracy", "nan"], "`accuracy` should be"),
@@ -188,5 +189,5 @@ def test_a_referral_that_cannot_be_is_refused_in_one_line(
 
 def test_the_deterministic_model_is_ranked_by_its_own_mistakes(shipped: Run) -> None:
     ranking = rank_by_all_scores(shipped)["deterministic"]
-    assert ranking.correct.mean() == pytest.approx(shipped.deterministic_accuracy)
+    assert 1 - ranking.loss.mean() == pytest.approx(shipped.deterministic_accuracy)
     assert ranking.uncertainty.argmax() == shipped.deterministic_probs.max(axis=1).argmin()

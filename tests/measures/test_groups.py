@@ -26,10 +26,10 @@ from mcviz.measures.quality import CLASSIFICATION, compare_measures
 from mcviz.measures.registry import Terms, select_terms
 from mcviz.measures.selective import (
     Ranking,
-    _group_losses,
+    _losses_of_rest,
     compute_areas,
-    guarantee_accuracy,
     guarantee_budget,
+    guarantee_quality,
     selective_figures,
 )
 from mcviz.measures.slices import permute_groups
@@ -63,7 +63,7 @@ def test_groups_of_one_example_change_nothing() -> None:
     terms, alone = draw_terms(300), np.arange(300)
     np.testing.assert_allclose(all_ends(terms, alone), all_ends(terms, None), rtol=1e-9)
     areas = [
-        selective_figures({"score": Ranking(-terms["confidence"], terms["correct"], groups)})["score"].aurc.value
+        selective_figures({"score": Ranking(-terms["confidence"], ~terms["correct"], groups)})["score"].aurc.value
         for groups in (np.arange(300), None)
     ]
     assert areas[0] == areas[1]
@@ -165,14 +165,14 @@ def test_bets_against_the_true_mean_are_seldom_won() -> None:
 
 def test_a_mean_loss_of_groups_is_the_risk_where_that_of_the_rest_is() -> None:
     groups = np.repeat(np.arange(30), RANDOM.integers(1, 9, 30))
-    ranking = Ranking(RANDOM.random(len(groups)), RANDOM.random(len(groups)) < 0.7, groups)
+    ranking = Ranking(RANDOM.random(len(groups)), RANDOM.random(len(groups)) >= 0.7, groups)
     rest = ranking.uncertainty < 0.6
-    risk = (~ranking.correct[rest]).mean()
-    losses = _group_losses(ranking, 0.6, risk, seed=1)
+    risk = (ranking.loss[rest]).mean()
+    losses = _losses_of_rest(ranking, 0.6, risk, seed=1)
     assert losses.mean() == pytest.approx(risk)
     assert losses.min() >= 0
     assert losses.max() <= 1
-    assert _group_losses(ranking, 0.6, risk / 2, seed=1).mean() > risk / 2
+    assert _losses_of_rest(ranking, 0.6, risk / 2, seed=1).mean() > risk / 2
 
 
 def test_guarantees_of_groups_are_seldom_false_and_are_given_where_there_are_many() -> None:
@@ -182,14 +182,14 @@ def test_guarantees_of_groups_are_seldom_false_and_are_given_where_there_are_man
         random = np.random.default_rng(seed)
         group_chance = random.beta(0.3, 1.2, 300)[groups]  # a fifth is wrong, alike within groups
         uncertainty = random.random(3000)
-        correct = random.random(3000) >= group_chance * 2 * uncertainty
-        ranking = Ranking(uncertainty, correct, groups)
-        found = guarantee_accuracy(ranking, 0.84, seed=seed)
+        mistakes = random.random(3000) < group_chance * 2 * uncertainty
+        ranking = Ranking(uncertainty, mistakes, groups)
+        found = guarantee_quality(ranking, 0.84, seed=seed)
         given += found is not None
         false += found is not None and 1 - 0.2 * found.threshold < 0.84
         budget = guarantee_budget(ranking, 1500, seed=seed)
         assert budget is not None
-        assert budget.accuracy < 1 - 0.2 * budget.threshold
+        assert budget.quality < 1 - 0.2 * budget.threshold
     assert given >= 12
     assert false <= 3
 
@@ -230,7 +230,7 @@ def test_two_runs_in_groups_are_compared_by_groups() -> None:
 
 
 def test_areas_of_draws_of_other_sizes_are_those_of_their_examples() -> None:
-    ranking = Ranking(RANDOM.random(30), RANDOM.random(30) < 0.7)
+    ranking = Ranking(RANDOM.random(30), RANDOM.random(30) >= 0.7)
     weights = RANDOM.integers(0, 3, (4, 30)).astype(float)
     for found, row in zip(compute_areas(ranking, weights), weights.astype(int), strict=True):
         alone = ranking.select(np.repeat(np.arange(30), row))

@@ -30,7 +30,7 @@ from mcviz.measures.quality import (
     roc_auc,
 )
 from mcviz.measures.registry import join_terms
-from mcviz.measures.selective import Ranking, compute_areas
+from mcviz.measures.selective import Ranking, auroc_of_mistakes, compute_areas
 from tests.factories import draw_probs
 
 UNUSED = dict.fromkeys(("nll", "brier", "uncertainty"), np.zeros(0))
@@ -143,8 +143,9 @@ def test_predictions_without_labels_are_refused(quality: Quality) -> None:
 def test_the_auroc_of_mistakes_is_scikit_learn_s_of_the_draw(rows: list[tuple[int, bool, int]]) -> None:
     uncertainty, correct, times = (np.array(column) for column in zip(*rows, strict=True))
     assume(times.any())
-    found = compute_areas(Ranking(uncertainty.astype(float), correct), times[None].astype(float))[0, 3]
+    areas = compute_areas(Ranking(uncertainty.astype(float), ~correct), times[None].astype(float))
     wrong, ranked = np.repeat(~correct, times), np.repeat(uncertainty, times)
+    (found,) = auroc_of_mistakes(areas[:, 2], np.array([wrong.mean()]))
     if wrong.any() and not wrong.all():
         assert found == pytest.approx(roc_auc_score(wrong, ranked))
     else:

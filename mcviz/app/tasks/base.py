@@ -16,7 +16,7 @@ from mcviz.analysis.comparison import Comparison
 from mcviz.app.components.charts import Explanation, cards, chart, heading
 from mcviz.app.filters import Filters
 from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
-from mcviz.app.probe.parts import SliderSeries, SweepInputs, as_batch, predict
+from mcviz.app.probe.inputs import SliderSeries, SweepInputs, as_batch, predict
 from mcviz.app.resources import Need, cached_for_run, has, missing, numbers_key, ranking, table, table_key
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
@@ -281,7 +281,7 @@ class TaskRenderer(ABC):
         mistake: what a prediction is that a person would rather look at.
         only_mistake: the same, where there is one.
         least_sure: the beginning of the ranking, as words that follow "the 200".
-        sweep_subject: what a sweep over many inputs shows of their predictions, as the end of a sentence.
+        prominent_first: how inputs are ordered of which the most prominent are shown.
         worst_heading: what the most prominent input of a sweep is.
         no_worst: a sentence for where there is none.
         worst_clause: its prediction, such as "the most uncertain prediction".
@@ -297,7 +297,7 @@ class TaskRenderer(ABC):
     mistake: str
     only_mistake: str
     least_sure: str
-    sweep_subject: str
+    prominent_first: str
     worst_heading: str
     no_worst: str
     worst_clause: str
@@ -462,10 +462,6 @@ class TaskRenderer(ABC):
     @abstractmethod
     def render_probe(self, run: Run, predictions: np.ndarray, label: int | None, key: str) -> None:
         """Render the charts of (T, K) predictions of a new input."""
-
-    @abstractmethod
-    def render_prediction_table(self, run: Run, predictions: np.ndarray) -> None:
-        """Render (T, K) predictions as a table."""
 
     @abstractmethod
     def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:

@@ -320,7 +320,7 @@ def make_plan(
         if not tf.executing_eagerly():
             _check_memory(returned.graph, examples.shape[0])
         columns = int(returned.shape[1])
-        if not TASKS[settings.task].predicts_classes:
+        if TASKS[settings.task].outputs == "values":
             meaning = describe_values(columns, settings.predicts, which)
             return to_outputs(returned, settings.predicts, some_outputs)
         meaning = describe_classes(columns, find_activation(returned, some_outputs), settings.from_logits, which)

@@ -520,7 +520,7 @@ class TorchNetwork(Network):
         some, chosen, which = pick_output(returned, said.output, said.predicts)
         columns = some.shape[1]
         activation = LOGITS if chosen == (LOGITS,) else find_activation(output, some.numpy())
-        if find_task(said.task).predicts_classes:
+        if find_task(said.task).outputs == "probabilities":
             finish, meaning = make_probabilities(columns, activation, said.from_logits, which)
             return finish, max(2, columns), meaning
         return make_values(columns, activation, said.predicts), columns, describe_values(columns, said.predicts, which)
