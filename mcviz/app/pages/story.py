@@ -12,7 +12,13 @@ from mcviz.app.components.keys import keys
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import PAGES, PRESENT, begin, open_page
 from mcviz.app.probe.inputs import as_batch, import_ahead, predict
-from mcviz.app.probe.verdict import detector_for, less_usual_examples, render_reasons
+from mcviz.app.probe.verdict import (
+    LOOK_AGAIN,
+    detector_for,
+    less_usual_examples,
+    render_reasons,
+    replace_when_ready,
+)
 from mcviz.app.resources import has
 from mcviz.app.state import PageState, update_state
 from mcviz.app.tasks import task_renderer
@@ -31,6 +37,8 @@ def noise_verdict(run: Run) -> Step:
     def render_verdict() -> None:
         render_large("**Stopped**" if verdict.is_ood else "**Not stopped**")
         render_reasons(verdict)
+        if verdict.is_preliminary:
+            st.fragment(replace_when_ready, run_every=LOOK_AGAIN)(run)
 
     render = side_by_side(lambda: renderer.render_input(run, noise.content, noise.name), render_verdict)
     usual = less_usual_examples(verdict.less_usual)

@@ -231,7 +231,7 @@ def render_headline(place: DeltaGenerator, run: Run, content: Any, predictions: 
         usual = less_usual_examples(verdict.less_usual)
         if verdict.is_preliminary:
             usual = f"{usual} This is **preliminary**: {STILL_FITTING[0].lower()}{STILL_FITTING[1:]}"
-            st.fragment(_replace_when_ready, run_every=LOOK_AGAIN)(run)
+            st.fragment(replace_when_ready, run_every=LOOK_AGAIN)(run)
         if verdict.is_ood:
             words = f"**Out of distribution: treat the answer as a guess.** {usual}"
             st.warning(words, icon=":material/warning:")
@@ -241,7 +241,7 @@ def render_headline(place: DeltaGenerator, run: Run, content: Any, predictions: 
     return verdict
 
 
-def _replace_when_ready(run: Run) -> None:
+def replace_when_ready(run: Run) -> None:
     """Draw the page again once the detector is fitted, whose verdict then takes the place of the preliminary one."""
     if is_detector_ready(run):
         st.rerun()
