@@ -337,7 +337,7 @@ def _render_choices(review: Review, example: int) -> dict[str, str]:
                     answer = ("class", classes[name]) if name in classes else (name,)
                     controls.button(name, words, partial(decide, *answer))
         if len(names) <= BUTTONS:
-            with st.container(horizontal=True, gap="small", key="review-class-buttons"):
+            with st.container(horizontal=True, gap="small", key="review-classes"):
                 for index in likeliest:
                     share = f" · {percent(mean[index], 0)}" if mean[index] >= LEAST_SHOWN else ""
                     controls.button(f"class-{index}", names[index], partial(decide, "class", index), after=share)
@@ -354,7 +354,7 @@ def _render_choices(review: Review, example: int) -> dict[str, str]:
             controls.button("undo", "Undo", partial(_undo, review), tertiary=True)
             for move, words, step in (("back", "Back", -1), ("forward", "Forward", 1)):
                 controls.button(move, words, partial(_move, review.selection.examples, example, step), tertiary=True)
-    with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="review-note-and-keys"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="review-remarks"):
         note = controls.key("note")
         st.session_state[note] = review.known.notes.get((example, review.reviewer), "")
         st.text_input(

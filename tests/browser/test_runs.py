@@ -110,5 +110,5 @@ def test_runs_are_verified_renamed_and_removed(runs: Page, cache: Path) -> None:
     expect(runs.get_by_text("best is removed")).to_be_visible()
     expect(runs.get_by_text("a is finished")).to_be_visible()
     assert {run.name for run in list_runs(cache)} == {"a", "large"}
-    runs.get_by_test_id("stBaseButton-primary").click()
+    runs.locator(".st-key-open button").click()
     expect(runs.get_by_role("heading", level=1)).to_have_text("Overview")
