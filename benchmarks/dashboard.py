@@ -231,10 +231,12 @@ def ahead(browser: Browser, url: str) -> None:
 def deciding(browser: Browser, tries: int, url: str) -> None:
     """One decision after the other, until the next example's picture and words stand."""
     found = []
-    with visited(browser, f"{url}/review") as page:
-        page.get_by_label("Reviewer").fill("Ada")
+    with visited(browser, f"{url}/review?part=queue") as page:
+        page.get_by_role("button", name="Reviewer").click()
+        page.get_by_label("Name", exact=True).fill("Ada")
         page.keyboard.press("Enter")
-        wait(page, "() => document.querySelector('.js-plotly-plot .barlayer .bars')")
+        page.keyboard.press("Escape")
+        wait(page, "() => document.querySelector('.st-key-explanations-ahead')")
         page.wait_for_timeout(3000)
         for _ in range(tries):
             press = partial(page.locator("body").press, "p")

@@ -21,10 +21,9 @@ from mcviz.app.navigation import (
     run_name,
 )
 from mcviz.app.resources import ComparedRun, open_cached_run, run_paths
-from mcviz.app.runs.chosen import describe_examples
 from mcviz.app.state import address, go_to_run, go_to_same_examples, quote, resolve_run, state_widget_args
 from mcviz.app.streamlit_internals import current_visit
-from mcviz.app.wording import as_markdown, counted, information
+from mcviz.app.wording import as_markdown, counted, describe_examples, information
 from mcviz.errors import McvizError
 from mcviz.permission import may_write
 from mcviz.text import one_line

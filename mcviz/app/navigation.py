@@ -92,7 +92,7 @@ RUNS = Page("runs.py", "Runs", ":material/folder_open:")
 EXAMPLE = Page("example.py", "One example", ":material/image_search:", entry=EXPLORE.title)
 SIDE_BY_SIDE = Page("side_by_side.py", "Side by side", ":material/compare:", entry=EXPLORE.title)
 OUT_OF_DISTRIBUTION = replace(PROBE, title="Out of distribution", path="out_of_distribution", entry=PROBE.title)
-COMPARE = Page("compare.py", "Compare", ":material/compare_arrows:", entry=RUNS.title)
+COMPARE = replace(RUNS, title="Compare", icon=":material/compare_arrows:", path="compare", entry=RUNS.title)
 PRESENT = Page("story.py", "Present", ":material/slideshow:", entry="")
 ENTRIES = OVERVIEW, EXPLORE, TRUST, LABELLING, PROBE, RUNS  # of the bar
 PAGES = *ENTRIES, EXAMPLE, SIDE_BY_SIDE, OUT_OF_DISTRIBUTION, COMPARE, PRESENT
@@ -160,8 +160,6 @@ def render_head(page: Page, answer: str = "") -> None:
     with st.container(key="page-head", gap="xxsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.title(page.title, anchor=False, width="content")
-            if page is RUNS:
-                link_to(COMPARE)
         if answer:
             st.markdown(answer)
 

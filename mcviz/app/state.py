@@ -198,6 +198,7 @@ class PageState:
 
     run: str = ""  # its name; empty where there is only one
     other: str = ""  # the name of the run that it is compared with; empty for none
+    ticked_run: str = ""  # the name of the one that is ticked on Runs, where that is not the open one; "." for none
     labels_of: LabelChoice = "new"  # that both are measured by
     example: Annotated[Whole | None, _EXAMPLE] = None  # that was looked at or opened last
     score: Annotated[str, _SCORE] = "max_probability"  # that ranks
@@ -262,7 +263,7 @@ class PageState:
         values = read_fields(cls, query, run)
         unknown = query.get("example", "") if values["example"] is None else ""
         state = cls(**values, filters=Filters.from_query(query, run), unknown_example=unknown)
-        return dataclasses.replace(state, ignored=_find_ignored(query, state.to_query()))
+        return dataclasses.replace(state, ignored=_find_ignored(query, state.to_query()), **_follow_details(state))
 
     def to_query(self) -> dict[str, str]:
         """Return the state as an address; defaults are left out."""
@@ -320,9 +321,9 @@ def update_state(*, parts: Collection[str] = (), **changes: Any) -> None:
         rerun_fragments(*parts)
 
 
-def go_to_run(name: str) -> None:
-    """Make the address that of a run and of nothing else."""
-    _show_address(PageState(run=name).to_query())
+def go_to_run(name: str, other: str = "") -> None:
+    """Make the address that of a run, and of one that it is compared with, and of nothing else."""
+    _show_address(PageState(run=name, other=other).to_query())
 
 
 def go_to_same_examples(name: str, now: str, *, same_classes: bool) -> None:
@@ -335,7 +336,7 @@ def go_to_same_examples(name: str, now: str, *, same_classes: bool) -> None:
     """
     other = now if latest_state().other == name else latest_state().other
     changes = {} if same_classes else defaults_referring_to("classes", Filters, PageState)
-    update_state(run=name, other=other, **changes)
+    update_state(run=name, other=other, ticked_run="", **changes)
 
 
 def toggle_example(examples: tuple[int, ...], example: int) -> tuple[int, ...]:
@@ -442,6 +443,14 @@ def choose_name(name: str, offered: Iterable[str], default: str | None = None) -
 def quote(text: str) -> str:
     """Quote a text that came with the address, in Markdown: short, and as it was typed."""
     return f"“{as_markdown(text[:60])}”"
+
+
+def _follow_details(state: PageState) -> dict[str, Any]:
+    """Return what an address says now in place of details of Trust that went into others."""
+    if not {"costs", "mistakes"} & set(state.details):
+        return {}
+    details = dict.fromkeys("scores" if name == "mistakes" else name for name in state.details if name != "costs")
+    return {"details": tuple(details), **({"referral": "cheapest"} if "costs" in state.details else {})}
 
 
 def _find_ignored(query: Mapping[str, str], understood: Mapping[str, str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from msgspec.structs import replace
 
 from mcviz.kinds import kind_of
 from mcviz.measures import PassSummary, Score, percent
-from mcviz.runs import Manifest, Preprocessing
+from mcviz.runs import Layer, Manifest, Preprocessing
 from mcviz.text import one_line
 
 MASKS = {
@@ -26,6 +27,8 @@ MARKUP = re.compile(r"[\\`*_\[\]<>&$~|]|:(?=\S)")
 BEGINNING = re.compile(r"^(\d+(?=[.)])|(?=[-+=#]))")  # of a list, a heading or a line below one
 # Streamlit looks for icons, arrows and addresses in the text that Markdown leaves, where no escape is seen any more.
 FOUND_IN_TEXT = re.compile(r"(?<=[:@])(?=\S)|(?<=www)(?=\.)|(?<=[-<>~])(?=[-=>])", re.IGNORECASE)
+MOST_NAMES = 12  # of classes, targets or layers
+BEGINNING_OF_DIGEST = 12  # characters
 WORD_JOINER = "\u2060"  # without width, and with no line break
 
 
@@ -74,6 +77,87 @@ def information(manifest: Manifest, stretched: bool) -> str:
             f"lowest value, {manifest.images.lowest:.4g}, to the highest, {manifest.images.highest:.4g}."
         )
     return "\n\n".join(paragraphs)
+
+
+def describe_examples(manifest: Manifest) -> str:
+    """The number and kind of the examples, such as "10,000 images"."""
+    plural = kind_of(manifest).plural or "examples"
+    return f"{manifest.examples.count:,} {plural if manifest.examples.count != 1 else plural.removesuffix('s')}"
+
+
+def time_made(manifest: Manifest) -> datetime | None:
+    """The time at which a run was finished, or else begun, in UTC; None where it is not known."""
+    return manifest.time("finished") or manifest.time("started")
+
+
+def describe_manifest(manifest: Manifest) -> dict[str, str]:
+    """The facts of a manifest by their titles, each text on one line."""
+    model, origin, time = manifest.model, manifest.origin, time_made(manifest)
+    facts = {
+        "Predicts": _describe_outputs(manifest),
+        "Examples": _describe_content(manifest),
+        "Labels": "none" if manifest.labels_sha256 is None else "one for each example",
+        "Passes": _describe_passes(manifest),
+        "Random layers": _join([f"{layer.name} ({_describe_layer(layer)})" for layer in origin.stochastic_layers]),
+        "Layers that stayed off": _join(origin.inactive_layers),
+        "Model": "not known" if model is None else f"{model.name}, {'kept' if model.stored else 'not kept'} in the run",
+        "Built by": model.function if model else "",
+        "Transform": model.transform if model else "",
+        "Output": model.output or "" if model else "",
+        "Preprocessing": f"{manifest.preprocessing}. {manifest.preprocessing.reason}".strip(". ") + ".",
+        "Also kept": _list_kept(manifest),
+        **{f"About: {key}": str(value) for key, value in manifest.about.items()},
+        "Made": "" if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        "By": ", ".join(f"{name} {version}" for name, version in manifest.created.get("versions", {}).items()),
+        "Digest of the run": f"{manifest.digest[:BEGINNING_OF_DIGEST]}…",
+        "Digest of its examples": f"{manifest.examples.sha256[:BEGINNING_OF_DIGEST]}…",
+    }
+    return {one_line(title): one_line(text) for title, text in facts.items() if text}
+
+
+def _describe_outputs(manifest: Manifest) -> str:
+    names = _join(manifest.class_names or manifest.targets)
+    what = f"{counted(manifest.classes, 'class')}: {names}" if manifest.classes else f"the values of {names}"
+    return f"{what}, in {manifest.unit}" if manifest.unit else what
+
+
+def _describe_content(manifest: Manifest) -> str:
+    description, images = describe_examples(manifest), manifest.images
+    if images is not None:
+        height, width, channels = images.shape
+        description += f" of {height} × {width} pixels, {counted(channels, 'channel')}"
+        return description if images.stored else f"{description}, which are not kept in the run"
+    return (
+        f"{description}, in the columns {_join(manifest.examples.content)}"
+        if manifest.examples.content
+        else description
+    )
+
+
+def _describe_passes(manifest: Manifest) -> str:
+    if manifest.origin.kind == "imported":
+        source = manifest.origin.source
+        return f"{manifest.passes:,}, imported{f' from {source}' if source else ''}"
+    settings = " and ".join(f"{name} {value}" for name, value in manifest.settings.items())
+    return f"{manifest.passes:,}, sampled by mcviz with {settings}"
+
+
+def _describe_layer(layer: Layer) -> str:
+    return layer.kind if layer.rate is None else f"{layer.kind}, rate {layer.rate:g}"
+
+
+def _list_kept(manifest: Manifest) -> str:
+    parts = {
+        "predictions with dropout off": manifest.deterministic,
+        f"{manifest.features or 0:,} features by which examples are alike": manifest.features is not None,
+        "ids and columns of the examples": manifest.examples.columns_sha256 is not None,
+    }
+    return ", ".join(what for what, there in parts.items() if there)
+
+
+def _join(names: "tuple[str, ...] | list[str]") -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(map(one_line, names[:MOST_NAMES])) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _steps(done: Preprocessing) -> list[str]:

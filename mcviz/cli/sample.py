@@ -254,6 +254,9 @@ def _sample(options: SampleOptions, cluster: "Client | None") -> None:
             tell(f"warning: {trial.advice}")
 
     if watcher:
+        if watcher.checks_first:
+            check = check_model(sampler, examples, masks=options.masks, preprocessing=preprocessing)
+            watcher.checked(check, options.passes)
         watcher.begin(examples, options.run.out)
     with sampling_progress(len(examples)) as progress:
         run = sample_run(
@@ -283,8 +286,6 @@ def check(options: CheckOptions) -> None:
     """Print what a model makes of some of the data."""
     sampler, examples, preprocessing = _load_model_and_data(options)
     check = check_model(sampler, examples, masks=options.masks, preprocessing=preprocessing)
-    if watcher := click.get_current_context().find_object(Watcher):
-        watcher.checked(check, options.passes)
     for line in check.lines(options.passes):
         say(line)
     if check.advice:

@@ -1,7 +1,8 @@
-"""A job's own process: `mcviz sample` or `mcviz check` at low priority, which tells how far it is."""
+"""A job's own process: `mcviz sample` at low priority, which tells how far it is."""
 
 import faulthandler
 import os
+import shutil
 import sys
 import time
 import traceback
@@ -16,7 +17,7 @@ from msgspec.structs import replace
 from mcviz.cli.base import tell
 from mcviz.data import DataSet
 from mcviz.errors import McvizError
-from mcviz.jobs import JobProgress, Jobs, Top
+from mcviz.jobs import Ending, JobProgress, Jobs, Top
 from mcviz.measures import most_uncertain_first
 from mcviz.runs import Manifest, ValueScale, open_run
 from mcviz.sampling.checking import Check
@@ -28,18 +29,27 @@ SECONDS_BETWEEN_QUESTIONS = 0.3
 SECONDS_BETWEEN_NEWS = 1.0
 TOP_EXAMPLES = 10  # examples, the most uncertain ones
 PIXELS = 96  # that a larger image is scaled down to
+ROOM = 2.2  # times the predictions: a run that grows is there twice, for a moment
 LONGEST = 160  # characters of a text that is shown
 
 
 class Stopped(BaseException):
-    """The job is to end where it is; no error, so nothing that handles errors gets hold of it."""
+    """The job is to end where it is; no error, so nothing that handles errors gets hold of it.
+
+    Args:
+        ending: how it ends.
+    """
+
+    def __init__(self, ending: Ending = "stopped") -> None:
+        super().__init__(ending)
+        self.ending = ending
 
 
 class Watcher:
     """Stands between a command at work and the files of its job."""
 
     def __init__(self, jobs: Jobs, name: str) -> None:
-        self.jobs, self.name = jobs, name
+        self.jobs, self.name, self.checks_first = jobs, name, False
         self.examples: DataSet | None = None
         self._known: dict[str, np.ndarray] = {}
         self._asked = self._told = 0.0
@@ -93,14 +103,25 @@ class Watcher:
         self._manifest = manifest
 
     def checked(self, check: Check, passes: int) -> None:
-        """Take in what a check found."""
-        self._change(
-            found=check.findings(passes),
-            seconds=passes * check.seconds_per_pass,
-            bytes=passes * check.bytes_per_pass,
-            advice=check.advice,
-            examples=check.examples,
-        )
+        """Tell what a check found.
+
+        Raises:
+            Stopped: somebody is to say whether to go on, or another job is sampling.
+        """
+        advice = " ".join(filter(None, (check.advice, self._warn_of_little_room(passes * check.bytes_per_pass))))
+        self.tell(found=check.findings(passes), advice=advice, examples=check.examples)
+        self.ask()
+        if advice:
+            raise Stopped("asking")
+        if self.jobs.is_sampling(other_than=self.name):
+            raise Stopped("checked")
+
+    def _warn_of_little_room(self, size: float) -> str:
+        free, needed = shutil.disk_usage(self.jobs.folder).free, ROOM * size
+        if needed <= free:
+            return ""
+        room = f"{free / 1e6:,.0f} MB are free, and about {needed / 1e6:,.0f} MB are needed while the run is written."
+        return f"There may be too little room: {room}"
 
     def tell(self, **changes: Any) -> None:
         """Write down how far it is."""
@@ -172,17 +193,17 @@ def _work(jobs: Jobs, name: str) -> None:
             state_of_job.progress, process=os.getpid(), started=time.time(), sampling=None, ending=None
         )
     watcher.tell()
+    watcher.checks_first = state_of_job.is_checking
     job, commands = state_of_job.job, click.get_current_context().find_root().command
     assert isinstance(commands, click.Group)
-    command = commands.commands["check" if job.kind == "check" else "sample"]
-    out = [] if job.kind == "check" else [f"--out={jobs.run_of(job)}"]
+    command = commands.commands["sample"]
     try:
         watcher.ask()
-        with command.make_context(command.name, [*job.arguments, *out], obj=watcher) as inner:
+        with command.make_context(command.name, [*job.arguments, f"--out={jobs.run_of(job)}"], obj=watcher) as inner:
             command.invoke(inner)
         watcher.tell(ending="finished")
-    except Stopped:
-        watcher.tell(ending="stopped")
+    except Stopped as stopped:
+        watcher.tell(ending=stopped.ending)
     except click.UsageError as error:
         _failed(watcher, error.format_message())
     except (McvizError, OSError) as error:

@@ -22,6 +22,7 @@ from mcviz.figures.style import (
     band,
     escape_label,
     label_lines,
+    log_axis,
     pad_range,
     position_line,
     shorten_name,
@@ -110,16 +111,9 @@ def reliability_diagram(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> 
         title="accuracy − confidence, points", range=[min(heights) - margin, max(heights) + margin], row=1, col=1
     )
     most = np.log10(max(counted.count.max() for counted, _ in bins.values()))
-    powers = range(int(most), -1, -1 if most <= 4 else -2)  # from the last one down
-    figure.update_yaxes(
-        title="examples",
-        type="log",
-        range=[0, 1.05 * max(most, 1)],
-        tickvals=[10**power for power in powers],
-        ticktext=[f"{10**power:,}" for power in powers],
-        row=2,
-        col=1,
-    )
+    powers = range(max(int(most), 1), -1, -1 if most <= 4 else -2)  # from the last one down
+    axis = log_axis([0, 1.05 * max(most, 1)], [10**power for power in powers])
+    figure.update_yaxes(title="examples", row=2, col=1, **axis)
     ticks = [
         share for share in CONFIDENCE_EDGES[1:-1] if share >= 0.5 or ends[-1] <= _nines(0.5)
     ]  # below is little room
@@ -129,7 +123,7 @@ def reliability_diagram(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> 
         range=[ends[0] - 0.05, ends[-1] + 0.05],
     )
     figure.update_xaxes(title="confidence", autotickangles=[0, 45], row=2, col=1)
-    return apply_layout(figure, 400).update_layout(barmode="overlay", hovermode="closest")
+    return apply_layout(figure, 360).update_layout(barmode="overlay", hovermode="closest")
 
 
 def _nines(confidence: ArrayLike) -> Array:
@@ -298,9 +292,7 @@ def measures_by_passes(
         figure.update_yaxes(title=name, tickformat=formats[name], autorangeoptions=ends, row=row, col=1)
         if enough is not None:
             figure.add_vline(x=enough, line={"color": NEUTRAL, "width": 2, "dash": "dot"}, row=row, col=1)
-    figure.update_xaxes(
-        type="log", range=pad_range(np.log10(passes)), tickvals=passes, ticktext=[f"{count:,}" for count in passes]
-    )
+    figure.update_xaxes(log_axis(pad_range(np.log10(passes)), passes.tolist()))
     figure.update_xaxes(title="passes in the ensemble", row=len(values), col=1)
     return apply_layout(figure, 150 * len(values) + 60)
 

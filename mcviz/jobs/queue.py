@@ -34,9 +34,9 @@ from mcviz.tasks import find_task
 from mcviz.text import is_text
 from mcviz.validate import invalid
 
-JobKind = Literal["sample", "again", "check"]
+JobKind = Literal["sample", "again"]
 JobRequest = Literal["run", "pause", "stop"]
-Ending = Literal["finished", "failed", "stopped"]
+Ending = Literal["finished", "failed", "stopped", "checked", "asking"]
 
 # A job that is to be stopped is renamed, which a full disk allows; earlier versions wrote that into its file.
 REQUEST, STOPPED, PROGRESS = "job.json", "job-stopped.json", "progress.json"
@@ -51,7 +51,6 @@ LOG, LOCK, EXAMPLES, OWN_RUN = "log", "lock", "examples.txt", "run"
 PATIENCE = 2.0  # seconds, for a run that another process writes
 LINES = 3  # of the log, that are told
 LOG_BYTES = 4000
-CHECKS_KEPT = 3600  # seconds
 
 # As `python -m mcviz`, wherever mcviz lies; it goes behind all else that Python finds modules in. With -P the working
 # directory is not among that, since runs may be in it.
@@ -107,15 +106,16 @@ class Job(FilePart, frozen=True, kw_only=True):
 
     Attributes:
         id: the name of its folder; the earlier ones come first.
-        kind: "sample", a run beside the others; "again", one of its own folder, to be held against a run; or "check".
-        arguments: of `mcviz sample` or `mcviz check`, each as `--option=value`, without the place of the run.
-        run: the name of the run that is made or grows; of "again" and "check" the name of the run or model it is about.
+        kind: "sample", a run beside the others; or "again", one of its own folder, to be held against a run.
+        arguments: of `mcviz sample`, each as `--option=value`, without the place of the run.
+        run: the name of the run that is made or grows; of "again" the name of the run that it is about.
         title: what it is called.
         created: when, as ISO 8601.
         wanted: what it should be doing.
         queued: when it was last put into the queue, in seconds since 1970.
         waits: whether it is to be started, since it was put there.
         started: how often its process was started.
+        check_first: whether model and data are checked before anything is sampled.
         about: free: what a page wants to know of it later.
         address: of what a page showed when it was added.
     """
@@ -130,11 +130,12 @@ class Job(FilePart, frozen=True, kw_only=True):
     queued: Amount = 0.0
     waits: bool = True
     started: Count = 0
+    check_first: bool = False
     about: dict[str, Any] = {}
     address: dict[str, str] = {}
 
     def check(self) -> None:
-        """Check that it asks for nothing but to sample or to check.
+        """Check that it asks for nothing but to sample.
 
         Raises:
             InvalidInputError: an option that no job has, or a name that no run can have.
@@ -189,11 +190,10 @@ class JobProgress(FilePart, frozen=True, kw_only=True):
         names: of the classes.
         quality: what the ensemble of those passes comes to, such as "accuracy 97.30%", or "" without labels.
         top: the most uncertain examples, the most uncertain first.
-        found: of a check: what was found out, by name, in words.
-        seconds: of a check: how long the sampling will take.
-        bytes: of a check: how much room the predictions will take.
-        advice: a sentence on what may be wrong, or "".
-        ending: how it ended, or None.
+        found: what the check found out, by name, in words; empty before it.
+        advice: sentences on what may be wrong, or "".
+        ending: how it ended, or None; "checked" where it sampled nothing yet, since another job did, and "asking" where
+            somebody is to say whether it goes on in spite of the advice.
         message: why it failed.
     """
 
@@ -214,8 +214,6 @@ class JobProgress(FilePart, frozen=True, kw_only=True):
     quality: str = ""
     top: tuple[Top, ...] = ()
     found: dict[str, str] = {}
-    seconds: Amount = 0.0
-    bytes: Amount = 0.0
     advice: str = ""
     ending: Ending | None = None
     message: str = ""
@@ -320,6 +318,11 @@ class FoundJob:
         """Whether something about it may change by itself."""
         return self.state in ("queued", "starting", "running", "pausing", "stopping")
 
+    @property
+    def is_checking(self) -> bool:
+        """Whether its model and data are still to be checked, which waits for no sampling."""
+        return self.job.check_first and not (self.progress and self.progress.found)
+
 
 class Jobs:
     """The jobs of a folder of runs.
@@ -384,6 +387,7 @@ class Jobs:
         title: str,
         *,
         examples: Sequence[int] | None = None,
+        check_first: bool = False,
         about: Mapping[str, Any] | None = None,
         address: Mapping[str, str] | None = None,
     ) -> Job:
@@ -391,10 +395,11 @@ class Jobs:
 
         Args:
             kind: of the job.
-            arguments: of `mcviz sample` or `mcviz check`, each as `--option=value`.
+            arguments: of `mcviz sample`, each as `--option=value`.
             run: the name of the run.
             title: what the job is called.
             examples: numbers of those that are taken of the data; all without it.
+            check_first: whether model and data are checked before anything is sampled.
             about: what is kept with it.
             address: of what a page shows, to be gone back to.
 
@@ -417,6 +422,7 @@ class Jobs:
             title=title,
             created=stamp.isoformat(timespec="seconds"),
             queued=now,
+            check_first=check_first,
             about=dict(about or {}),
             address=dict(address or {}),
         )
@@ -491,6 +497,10 @@ class Jobs:
         """Return the request to a job, which its process reads now and then: "stop" where the job is gone."""
         job = read_job(folder_at(self.folder / name))
         return "stop" if job is None else job.wanted
+
+    def is_sampling(self, other_than: str) -> bool:
+        """Return whether a job is sampling, other than that of an id."""
+        return any(job.alive and not job.is_checking and job.job.id != other_than for job in self.found())
 
     def tell(self, name: str, progress: JobProgress) -> None:
         """Write down how far a job is, which its process does; nothing where its folder was removed or moved."""
@@ -596,16 +606,15 @@ def check_new_name(cache: Path, name: str) -> None:
 
 
 def _is_over(there: FoundJob) -> bool:
-    """Whether a job is to be cleared away: one that was stopped, or a check that nobody looks at any more."""
-    stopped = there.state == "stopping" and not there.alive
-    return stopped or (there.job.kind == "check" and not there.is_open and there.job.queued < time.time() - CHECKS_KEPT)
+    """Whether a job is to be cleared away, since it was stopped."""
+    return there.state == "stopping" and not there.alive
 
 
 def _due(jobs: list[FoundJob]) -> list[Job]:
     """The jobs to be started: one that samples, and one that checks, where none of that sort is at work."""
     due = []
     for checks in (False, True):
-        sort = [there for there in jobs if (there.job.kind == "check") == checks]
+        sort = [there for there in jobs if there.is_checking == checks]
         queue = sorted((there for there in sort if there.state == "queued"), key=lambda there: there.job.queued)
         if queue and not any(there.alive for there in sort):
             due.append(queue[0].job)
@@ -621,8 +630,10 @@ def _state(job: Job, progress: JobProgress | None, alive: bool) -> JobState:
         return "finished"
     if job.wanted != "run":
         return "paused" if job.wanted == "pause" else "stopping"
-    if job.waits:
+    if job.waits or ending == "checked":
         return "queued"
+    if ending == "asking":
+        return "paused"
     return "failed" if ending == "failed" else "died"
 
 

@@ -84,8 +84,8 @@ class Check:
             "output": self.meaning,
             "layers": self.layers,
             **({name: f"{good}, dropout off"} if name else {}),
-            f"{passes:,} passes": f"{format_duration(passes * self.seconds_per_pass)}, "
-            f"{max(0.1, passes * self.bytes_per_pass / 1e6):,.1f} MB of predictions",
+            f"{passes:,} passes": f"{format_duration(passes * self.seconds_per_pass)} of sampling, and time to load "
+            f"and write, {max(0.1, passes * self.bytes_per_pass / 1e6):,.1f} MB of predictions",
         }
 
     def lines(self, passes: int) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from html.parser import HTMLParser
 
 import pandas as pd
 from streamlit.testing.v1 import AppTest
@@ -24,6 +25,32 @@ def class_means(app: AppTest) -> dict[str, float]:
     sent = [json.loads(each.proto.json) for each in app.get("bidi_component") if each.proto.json]
     (histograms,) = (data["explanation"]["histograms"] for data in sent if "histograms" in data.get("explanation", ()))
     return {panel["name"]: panel["mean"] for panel in histograms["panels"]}
+
+
+class Cells(HTMLParser):
+    """The texts of a table's cells, row by row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+
+    def handle_starttag(self, tag: str, _attributes: list[tuple[str, str | None]]) -> None:
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("th", "td"):
+            self.rows[-1].append("")
+
+    def handle_data(self, data: str) -> None:
+        self.rows[-1][-1] += data
+
+
+def compared_figures(app: AppTest) -> pd.DataFrame:
+    """The measures of two runs, as the table of their comparison has them."""
+    (body,) = (each.proto.body for each in app.get("html") if '<div class="mcviz-figures"' in each.proto.body)
+    cells = Cells()
+    cells.feed(body)
+    head, *rows = cells.rows
+    return pd.DataFrame(rows, columns=head).set_index("measure")
 
 
 def words(app: AppTest) -> str:

@@ -78,3 +78,12 @@ def test_side_by_side_shows_the_most_uncertain_until_something_is_pinned() -> No
     app.button(key="pin-these").click().run()
     assert app.query_params["pinned"] == ",".join(map(str, first))
     assert not app.info
+
+
+def test_what_explore_lists_is_what_label_asks_about() -> None:
+    app = opened_page("uncertain", {"run": "mnist-cnn", "label": "4", "score": "margin"})
+    app.button(key="action-review").click().run()
+    assert app.title[0].value == "Label"
+    labels = mcviz.open_run(ROOT / "cache" / "mnist-cnn").labels
+    assert f"**0** of {(labels == 4).sum()} examples decided" in app.get("progress")[0].proto.text
+    assert (app.query_params["part"], app.query_params["score"]) in (("queue", "margin"), (["queue"], ["margin"]))

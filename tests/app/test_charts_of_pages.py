@@ -29,7 +29,7 @@ CASES: list[tuple[str, str, dict[str, str], list[Callable[[Run], go.Figure]]]] =
     ),
     (
         "classes",
-        "compare",
+        "runs",
         {"other": "other-classes", "example": "3"},
         [
             lambda run: plot.reliability(of_both(run)),
@@ -37,7 +37,7 @@ CASES: list[tuple[str, str, dict[str, str], list[Callable[[Run], go.Figure]]]] =
             lambda run: plot.example(of_both(run), 3),
         ],
     ),
-    ("targets", "compare", {"other": "other-targets", "example": "3"}, [lambda run: plot.example(of_both(run), 3)]),
+    ("targets", "runs", {"other": "other-targets", "example": "3"}, [lambda run: plot.example(of_both(run), 3)]),
     ("targets", "overview", {}, [plot.accuracy, plot.ensemble_size]),
     ("targets", "uncertain", {"view": "map"}, [plot.map]),
     ("targets", "uncertain", {"view": "predicted"}, [plot.predicted]),

@@ -1,4 +1,4 @@
-"""The page that compares two runs, and what stays when the run is changed."""
+"""Two ticked runs are compared on Runs; and what stays when the run is changed."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
 from mcviz.app.resources import join_runs, own_columns, run_numbers, table
 from tests.app.opening import opened_page
-from tests.app.probing import widget
+from tests.app.probing import compared_figures, widget
 
 EXAMPLES = 140
 NAMES = ["cat", "*dog*", "owl"]
@@ -64,29 +64,37 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def open_page(cache: Path, monkeypatch: pytest.MonkeyPatch) -> OpenPage:
     monkeypatch.setenv("MCVIZ_CACHE", str(cache))
 
-    def opened(name: str = "compare", **query: str) -> AppTest:
+    def opened(name: str = "runs", **query: str) -> AppTest:
         return opened_page(name, query)
 
     return opened
 
 
 def words(app: AppTest) -> str:
-    kinds = (app.title, app.caption, app.markdown, app.info, app.warning, app.error)
+    kinds = (app.title, app.caption, app.markdown, app.info, app.warning, app.error, app.header)
     return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def ticked(app: AppTest) -> set[str]:
+    """The runs that are ticked in their table."""
+    (names,) = (each.value["run"].tolist() for each in app.dataframe if "state" in each.value)
+    (key,) = (each.key for each in app.dataframe if "state" in each.value)
+    return {names[row] for row in app.session_state[key]["selection"]["rows"]}
 
 
 def test_a_link_opens_a_comparison_with_its_figures(open_page: OpenPage, cache: Path) -> None:
     app = open_page(run="a", other="b")
     found = compare(mcviz.open_run(cache / "a"), mcviz.open_run(cache / "b"))
-    (shown,) = [table.value for table in app.table]
+    shown = compared_figures(app)
     assert shown.index.tolist() == [each.measure.label for each in found.measures]
-    assert [cell.replace("\\", "") for cell in shown["a"]] == [
-        each.measure.format_interval(each.one) for each in found.measures
-    ]
+    assert shown["a"].tolist() == [each.measure.format_interval(each.one) for each in found.measures]
     assert f"**{found.changes.counts['right to wrong']}** right to wrong" in words(app)
     assert f"**{100 * found.shared_top:.0f}** are the same" in words(app)
-    assert widget(app.selectbox, "other").value == "b"
-    assert [each.value for each in app.subheader][-2:] == ["Right to wrong", "Wrong to right"]
+    assert ticked(app) == {"a", "b"}
+    assert [each.value for each in app.subheader][:2] == ["Right to wrong", "Wrong to right"]
+    sentence, header = found.in_words.replace("*", r"\*"), [each.value for each in app.header]
+    assert any(each.value.startswith(sentence) for each in app.markdown)
+    assert header[:3] == ["b compared with a", "Which examples changed?", "By how much?"]
 
 
 def test_the_example_that_the_address_names_is_shown_in_both(open_page: OpenPage, cache: Path) -> None:
@@ -102,10 +110,10 @@ def test_the_example_that_the_address_names_is_shown_in_both(open_page: OpenPage
 def test_runs_over_other_examples_are_compared_as_far_as_they_can_be(open_page: OpenPage) -> None:
     app = open_page(run="a", other="others")
     assert not app.error
-    assert len(app.table) == 1
     assert "No example is known to be in both runs" in words(app)
-    assert set(app.table[0].value["difference"]) == {"–"}
-    assert not app.header
+    assert "It is not known which run is better, since they share no example." in words(app)
+    assert compared_figures(app).columns.tolist() == ["a", "others"]  # no difference, and no verdict
+    assert "Which examples changed?" not in {each.value for each in app.header}
 
 
 def test_a_part_of_the_examples_in_another_order_is_compared(open_page: OpenPage, cache: Path) -> None:
@@ -136,7 +144,7 @@ def test_the_labels_that_both_runs_are_measured_by_are_chosen(open_page: OpenPag
         if which == "old":
             widget(app.radio, "labels_of").set_value("old").run()
         accuracy = compare(*runs, labels=which).measures[0]
-        shown[which] = app.table[0].value["a"].iloc[0].replace("\\", "")
+        shown[which] = compared_figures(app)["a"].iloc[0]
         assert shown[which] == accuracy.measure.format_interval(accuracy.one)
     assert shown["new"] != shown["old"]
     assert addressed(app) == {"run": "a", "other": "part", "labels_of": "old"}
@@ -146,22 +154,22 @@ def test_the_labels_that_both_runs_are_measured_by_are_chosen(open_page: OpenPag
 def test_without_labels_what_is_predicted_is_compared(open_page: OpenPage, cache: Path) -> None:
     app = open_page(run="bare", other="a")
     assert "Only the second run has labels" in words(app)
-    assert len(app.table) == 1
+    assert len(compared_figures(app))
 
 
 def test_a_regression_is_compared_in_its_unit(open_page: OpenPage, cache: Path) -> None:
     app = open_page(run="m", other="n")
-    assert app.table[0].value["m"].iloc[0].partition(" (")[0].endswith(" kg")
+    assert compared_figures(app)["m"].iloc[0].partition(" (")[0].endswith(" kg")
     assert "larger error" in words(app)
 
 
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ({"run": "a"}, "Choose the run to compare with"),
-        ({"run": "a", "other": "a"}, "Choose the run to compare with"),
+        ({"run": "a"}, "Tick one to see what it is, two to compare them."),
+        ({"run": "a", "other": "a"}, "**a** is finished"),
         ({"run": "a", "other": "nothing"}, "There is no run “nothing” here"),
-        ({"run": "a", "other": "m"}, "cannot be compared. One run is of classification"),
+        ({"run": "a", "other": "m"}, "**No verdict.** One run is of classification"),
     ],
 )
 def test_what_cannot_be_compared_is_said(open_page: OpenPage, query: dict[str, str], said: str) -> None:
@@ -173,7 +181,7 @@ def test_an_only_run_says_how_to_make_another(
 ) -> None:
     (tmp_path / "only").symlink_to(cache / "a")
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
-    assert "only one run" in words(open_page())
+    assert "It is the only run here: sample its model again" in words(open_page())
 
 
 def test_those_that_changed_are_a_selection_like_any_other(open_page: OpenPage, cache: Path) -> None:
@@ -257,11 +265,27 @@ def test_going_to_the_run_that_was_compared_with_turns_the_two_round(open_page: 
     assert not app.exception
 
 
-def test_choosing_the_other_run_puts_it_in_the_address(open_page: OpenPage) -> None:
-    app = open_page(run="a")
-    widget(app.selectbox, "other").select("b").run()
-    assert addressed(app) == {"run": "a", "other": "b"}
-    assert len(app.table) == 1
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ({"run": "a"}, "a"),
+        ({"run": "a", "other": "b"}, "ab"),
+        ({"run": "a", "ticked_run": "b"}, "b"),
+        ({"run": "a", "ticked_run": "."}, ""),
+        ({"run": "a", "ticked_run": "nothing"}, "a"),
+        ({"run": "a", "ticked_run": "m", "other": "b"}, "ab"),
+    ],
+)
+def test_the_address_says_which_runs_are_ticked(open_page: OpenPage, query: dict[str, str], names: str) -> None:
+    assert ticked(open_page(**query)) == set(names)
+
+
+def test_the_run_that_the_bar_opens_is_the_one_that_is_ticked(open_page: OpenPage) -> None:
+    app = open_page(run="a", ticked_run="part")
+    assert "**part** is finished" in words(app)
+    widget(app.selectbox, "run").select("b").run()
+    assert addressed(app) == {"run": "b"}
+    assert ticked(app) == {"b"}
 
 
 def test_filters_know_nothing_of_a_run_that_is_gone(run: Run) -> None:

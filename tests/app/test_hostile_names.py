@@ -38,7 +38,7 @@ from tests.app.hostile import (
 )
 from tests.app.keeping import kept_of
 from tests.app.opening import open_popovers
-from tests.app.probing import sentences
+from tests.app.probing import compared_figures, sentences
 from tests.cases import one_in
 
 pytestmark = pytest.mark.attack
@@ -60,7 +60,7 @@ PAGES = [
     ("review", {}),
     ("review", {"part": "results"}),
     ("runs", {}),
-    ("compare", {"other": HONEST_RUN}),
+    ("runs", {"other": HONEST_RUN}),
 ]
 
 
@@ -152,12 +152,12 @@ def test_two_runs_are_compared_under_any_names(cache: Path, tmp_path: Path, monk
     for name in (HOSTILE_RUN, f"{HOSTILE_RUN} again"):
         (tmp_path / name).symlink_to(cache / HOSTILE_RUN)
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
-    app = opened("compare", HOSTILE_RUN, {"other": f"{HOSTILE_RUN} again", "example": "1"})
+    app = opened("runs", HOSTILE_RUN, {"other": f"{HOSTILE_RUN} again", "example": "1"})
     assert not app.exception
     found = [rendered(text) for text in markdown_of(app)]
     assert not set().union(*(each.tags for each in found)) - OURS
-    assert any(f"{SHOWN_RUN} against {SHOWN_RUN} again, on " in each.words for each in found)
-    assert [rendered(text).words for text in app.table[0].value.columns[:2]] == [SHOWN_RUN, f"{SHOWN_RUN} again"]
+    assert any(f"{SHOWN_RUN} again compared with {SHOWN_RUN}" in each.words for each in found)
+    assert compared_figures(app).columns[:2].tolist() == [SHOWN_RUN, f"{SHOWN_RUN} again"]
 
 
 def test_ids_and_columns_are_shown_as_they_were_typed(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

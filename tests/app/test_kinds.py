@@ -82,7 +82,7 @@ def test_two_runs_of_any_kind_are_compared(
     for name in (run, f"{run} again"):
         (tmp_path / name).symlink_to(kinds / run)
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
-    app = opened("compare", run, other=f"{run} again")
+    app = opened("runs", run, other=f"{run} again")
     text = said(app).replace(run, "")
     assert "compared with" in text
     assert [each.value for each in app.header][1:2] == ["One example in both"]

@@ -155,12 +155,11 @@ def test_the_bar_has_every_entry_also_for_a_run_of_which_a_page_has_little_to_sa
 ) -> None:
     mcviz.write_run(tmp_path / "values", np.arange(10.0).reshape(2, 5, 1), task="regression")
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
-    for page in ("overview", "trust", "review", "probe", "side_by_side", "story", "compare"):
+    for page in ("overview", "trust", "review", "probe", "side_by_side", "story", "runs"):
         app = open_page(page)
         assert not app.exception
         links = [each.proto.label for each in app.get("page_link")]
         assert links[:8] == ["mcviz", "Overview", "Explore", "Trust", "Label", "Probe", "Runs", "Present"]
-    assert "Compare" in [each.proto.label for each in open_page("runs").get("page_link")]
 
 
 def test_the_path_of_overview_shows_what_the_root_shows(open_page: OpenPage) -> None:

@@ -46,11 +46,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def opened(run: str, reviewer: str = "Ada", user: dict[str, object] | None = None, **query: str) -> AppTest:
+def opened(
+    run: str, reviewer: str = "Ada", user: dict[str, object] | None = None, part: str = "queue", **query: str
+) -> AppTest:
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60)
     if user:
         app.user, app.secrets["auth"] = user, {"client_id": "mcviz"}
-    for key, value in {"run": run, **query}.items():
+    for key, value in {"run": run, "part": part, **query}.items():
         app.query_params[key] = value
     kept_of(app)["reviewer"] = reviewer
     app.switch_page("mcviz/app/pages/review.py").run()
@@ -118,7 +120,9 @@ def test_the_queue_can_be_the_probable_label_errors(cache: Path) -> None:
     app = opened("images", part="label_errors", prediction="1")
     assert label_errors_sentence(mcviz.count_label_errors(run), EXAMPLES) in words(app)
     assert "Was the model trained on these labels?" in words(app)
-    for example in (each for each in fit.argsort() if run.mean_probs[each].argmax() == 1):
+    doubted = [each for each in fit.argsort() if run.mean_probs[each].argmax() == 1 != run.labels[each]]
+    assert len(doubted) > 1
+    for example in doubted:
         assert shown(app) == example
         press(app, "label")
     assert "Every example of this list is decided." in words(app)
@@ -136,7 +140,7 @@ def test_an_example_has_its_id_beside_its_number(tmp_path: Path, monkeypatch: py
 def test_without_labels_there_is_no_queue_of_label_errors(cache: Path) -> None:
     app = opened("unlabelled", part="label_errors")
     (parts,) = (each.options for each in app.segmented_control if each.label == "Part")
-    assert parts == ["Matching examples", "Settle disputes", "Results"]
+    assert parts == [f"All {EXAMPLES}", "Disputes", "Results"]
     assert shown(app) == queue(cache, "unlabelled")[0]
 
 
@@ -234,7 +238,7 @@ def test_others_decisions_are_shown_after_one_s_own(cache: Path) -> None:
     bob = opened("images", reviewer="*Bob*")
     assert "cat" not in "".join(each.value for each in bob.caption)
     press(bob, "class-1")
-    said = next(each.value for each in bob.caption if "undoes it" in each.value)
+    said = next(each.value for each in bob.caption if "takes it back" in each.value)
     assert "you: **dog**; Ada: **\\*cat\\***" in said
 
 
@@ -276,17 +280,73 @@ def test_what_cannot_be_kept_is_said_and_the_example_stays(cache: Path) -> None:
     assert shown(app) == order[1]
 
 
-def test_nobody_reviews_without_a_name(cache: Path) -> None:
-    app = opened("images", reviewer="")
-    assert "Type your name above to begin." in words(app)
-    app.text_input(key="reviewer-name").set_value("Ada").run()
+def test_the_example_is_there_at_once_and_a_name_is_asked_for_at_the_first_decision_alone(cache: Path) -> None:
+    app, order = opened("images", reviewer=""), queue(cache, "images")
+    assert shown(app) == order[0]
     press(app, "class-0")
-    assert len(answers(cache, "images")) == 1
+    assert shown(app) == order[0]
+    assert answers(cache, "images") == {}
+    app.text_input(key="first-name").set_value("  ")
+    submit(app, "Keep the decision")
+    assert answers(cache, "images") == {}
+    app = opened("images", reviewer="")
+    press(app, "class-0")
+    app.text_input(key="first-name").set_value(" Ada ")
+    submit(app, "Keep the decision")
+    assert answers(cache, "images") == {order[0]: ("class", 0)}
+    assert shown(app) == order[1]
+    press(app, "none")
+    assert answers(cache, "images") == {order[0]: ("class", 0), order[1]: ("none", None)}
+    assert app.text_input(key="reviewer-name").value == "Ada"
+
+
+def test_a_name_can_be_changed_for_what_follows(cache: Path) -> None:
+    app, order = opened("images", reviewer=""), queue(cache, "images")
+    press(app, "undo")  # of nobody there is nothing to undo
+    app.text_input(key="reviewer-name").set_value("Bob").run()
+    press(app, "class-1")
+    assert answers(cache, "images", "Bob") == {order[0]: ("class", 1)}
+
+
+def submit(app: AppTest, label: str) -> None:
+    next(each for each in app.button if each.label == label).click().run()
+    assert not app.exception
+
+
+def test_a_note_waits_for_the_name_too(cache: Path) -> None:
+    app, example = opened("images", reviewer=""), queue(cache, "images")[0]
+    named(app.text_input, "note").set_value("blurred").run()
+    app.text_input(key="first-name").set_value("Ada")
+    submit(app, "Keep the decision")
+    assert known(cache, "images").notes == {(example, "Ada"): "blurred"}
+
+
+def test_the_bar_leads_to_the_probable_label_errors_and_their_count_is_said(cache: Path) -> None:
+    run = mcviz.open_run(cache / "images")
+    wrong = np.flatnonzero(run.mean_probs.argmax(axis=1) != run.labels)
+    app = opened("images", part="")
+    (parts,) = (each.options for each in app.segmented_control if each.label == "Part")
+    assert parts[:2] == [f"{len(wrong)} probable label errors", f"All {EXAMPLES}"]
+    assert f"**{len(wrong)} probable label errors** of {EXAMPLES}" in words(app)
+    assert f"of {len(wrong)} examples decided" in app.get("progress")[0].proto.text
+    assert shown(app) == min(wrong, key=lambda example: run.mean_probs[example, run.labels[example]])
+
+
+def test_classes_stand_by_likelihood_and_each_key_once(cache: Path) -> None:
+    app, run = opened("numbers"), mcviz.open_run(cache / "numbers")
+    example = shown(app)
+    buttons = [each for each in app.button if each.key and each.key.startswith("review-class-")]
+    order = np.argsort(-run.mean_probs[example], kind="stable").tolist()
+    assert [int(each.key.split("-")[2]) for each in buttons] == order
+    assert [each.label.split(" · ")[0] for each in buttons] == [run.class_names[index] for index in order]
+    app = opened("images")
+    label = named(app.button, "class-1").label
+    assert label.startswith("`1` dog")
 
 
 def test_who_is_logged_in_reviews_under_that_address(cache: Path) -> None:
     app = opened("images", reviewer="Somebody else", user={"is_logged_in": True, "email": "ann@x.org", "name": "Ann"})
-    assert not [each for each in app.text_input if each.label == "Reviewer"]
+    assert not [each for each in app.text_input if each.key == "reviewer-name"]
     assert "Reviewer: **ann@\u2060x.org**" in words(app)
     press(app, "class-0")
     assert [row.reviewer for row in open_reviews(mcviz.open_run(cache / "images")).rows()] == ["ann@x.org"]
@@ -319,7 +379,7 @@ def test_keys_can_be_switched_off_for_the_whole_visit(run: str) -> None:
 
     app = opened(run)
     assert "`N` No class fits" in buttons()
-    assert named(app.text_input, "note").label == "Note (key M)"
+    assert named(app.text_input, "note").label == "`M` Note"
     app.toggle[0].set_value(False).run()
     assert "No class fits" in buttons()
     assert not [label for label in buttons() if "`" in label]
@@ -338,23 +398,33 @@ def test_a_regression_says_that_this_is_for_classes(cache: Path) -> None:
 
 def test_what_came_of_it_is_computed_from_the_decisions(cache: Path) -> None:
     app, order, run = opened("images"), queue(cache, "images"), mcviz.open_run(cache / "images")
+    reviews = open_reviews(run)
     for example in order[:4]:
         press(app, f"class-{(run.labels[example] + 1) % 3 if example != order[0] else run.labels[example]}")
     bob = opened("images", reviewer="Bob")
     press(bob, "none")
     press(bob, f"class-{(run.labels[order[1]] + 1) % 3}")
+
+    def cards() -> dict[str, str]:
+        return {each.label: each.value for each in app.metric}
+
     app = opened("images", part="results")
-    cards = {each.label: each.value for each in app.metric}
-    assert cards["Decided"] == "3"
-    assert cards["Label errors found"] == "3"
-    assert cards["Labels confirmed"] == "0.00%"
-    corrected = run.labels.copy()
-    corrected[order[1:4]] = (corrected[order[1:4]] + 1) % 3
-    right = (run.mean_probs.argmax(axis=1) == corrected).mean()
-    assert cards["Accuracy"] == f"{100 * right:.2f}%"
+    assert (cards()["Decided"], cards()["Label errors found"]) == ("3", "3")
     assert "Ada and Bob gave the same answer to 1 of 2 examples" in words(app)
     disputed = next(each.value for each in app.dataframe if "decisions" in each.value)
     assert disputed["example"].tolist() == [order[0]]
+    for example in order[4:20]:
+        reviews.add(example, "Ada", "class", class_name=run.class_names[run.labels[example]])
+    app = opened("images", part="results")
+    assert cards()["Decided"] == "19"
+    assert "%" not in "".join(cards().values()), "of so few decisions no percentage is given"
+    reviews.add(order[20], "Ada", "class", class_name=run.class_names[run.labels[order[20]]])
+    app = opened("images", part="results")
+    assert (cards()["Decided"], cards()["Labels confirmed"]) == ("20", "85.00%")
+    corrected = run.labels.copy()
+    corrected[order[1:4]] = (corrected[order[1:4]] + 1) % 3
+    right = (run.mean_probs.argmax(axis=1) == corrected).mean()
+    assert cards()["Accuracy"] == f"{100 * right:.2f}%"
 
 
 @pytest.mark.parametrize("name", ["unlabelled", "texts", "rows", "numbers", "many"])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcviz.app.review.decisions import action_keys, class_keys, next_open, pace, review_keys
+from mcviz.app.reviewing import action_keys, class_keys, next_open, pace, review_keys
 
 CHARACTERS = st.characters(min_codepoint=33, max_codepoint=126)
 START = datetime(2025, 1, 1, tzinfo=UTC)

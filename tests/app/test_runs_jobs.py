@@ -80,7 +80,7 @@ def own_arguments(run: mcviz.Run) -> tuple[str, ...]:
     return format_arguments(*options_of_model(run), options_of_data(run))
 
 
-def test_a_new_run_is_checked_first_and_then_started_with_what_was_chosen(
+def test_a_new_run_is_started_with_what_was_chosen_and_is_checked_first(
     cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("placed")
@@ -103,29 +103,47 @@ def test_a_new_run_is_checked_first_and_then_started_with_what_was_chosen(
     app.selectbox(key="new-run-predicts").set_value("mean,std")
     app.text_input(key="new-run-label-column").set_value("high,low")
     app.text_input(key="new-run-unit").set_value("mg/dl").run()
-    button(app, "Check").click().run()
+    app.button(key="new-run-start").click().run()
     jobs = Jobs(cache)
-    (check,) = jobs.found()
+    (found,) = jobs.found()
     expected = (
         f"--model={folder}/nets/deep/one.keras", "--task=regression", "--predicts=mean,std",
         f"--data={folder}/sets/table.csv", "--unit=mg/dl", "--label-column=high,low", "--passes=7", "--masks=per_pass",
+        "--seed=3",
     )  # fmt: skip
-    assert check.job.arguments == expected
-    assert not [each for each in app.button if each.label == "Start sampling"]
-    told(jobs, check.job, ending="finished", found={"rows": "*4* columns"}, seconds=5000.0, bytes=1e15, advice="Hm.")
+    assert (found.job.kind, found.job.run, found.job.check_first) == ("sample", "one-table", True)
+    assert found.job.arguments == expected
+    told(
+        jobs, found.job, sampling=None, ending="asking", found={"rows": "*4* columns", "7 passes": "1 h"}, advice="Hm."
+    )
     app.run()
     (findings,) = [each.value for each in app.table if "found" in each.value]
-    assert findings.to_dict() == {"found": {"rows": r"\*4\* columns"}}
-    assert "Hm." in words(app)
-    assert "There may be too little room" in words(app)
-    assert "About 1 h 23 min" in words(app)
-    app.number_input(key="new-run-passes").set_value(8).run()
-    assert not [each for each in app.button if each.label == "Start sampling"]  # the findings are about other passes
-    app.number_input(key="new-run-passes").set_value(7).run()
-    button(app, "Start sampling").click().run()
-    (found,) = jobs.found()
-    assert (found.job.kind, found.job.run) == ("sample", "one-table")
-    assert found.job.arguments == (*expected, "--seed=3")
+    assert findings.to_dict() == {"found": {"rows": r"\*4\* columns", "7 passes": "1 h"}}
+    assert "Hm. Nothing is sampled yet." in words(app)
+    assert "Model and data were checked. 7 passes: 1 h" in {each.label for each in app.expander}
+    button(app, "Go on").click().run()
+    wait_for(lambda: jobs.find(found.job.id).job.started == 2)
+    assert not jobs.find(found.job.id).is_checking
+
+
+def test_a_name_that_is_taken_is_said_at_the_form(cache: Path) -> None:
+    app = opened("runs")
+    next(each for each in app.text_input if each.key.startswith("new-run-name")).set_value("few").run()
+    app.button(key="new-run-start").click().run()
+    assert "few is there already" in app.error[0].value
+    assert Jobs(cache).found() == []
+
+
+def test_a_run_is_sampled_again_as_another_one_by_a_number_alone(cache: Path) -> None:
+    app, run = opened("runs", run="measured"), mcviz.open_run(cache / "measured")
+    number = next(each for each in app.number_input if each.key.startswith("again-passes"))
+    assert number.value == run.passes
+    number.set_value(30)
+    next(each for each in app.button if each.key == "again-start").click().run()
+    assert not app.exception
+    (found,) = Jobs(cache).found()
+    expected = ["--passes=30", "--masks=per_pass", *own_arguments(run), "--seed=1"]
+    assert (found.job.run, sorted(found.job.arguments)) == ("measured-2", sorted(expected))
 
 
 def test_of_a_run_s_own_model_and_examples_all_is_known_and_a_selection_is_taken(cache: Path) -> None:
@@ -138,10 +156,10 @@ def test_of_a_run_s_own_model_and_examples_all_is_known_and_a_selection_is_taken
     run = mcviz.open_run(cache / "few")
     assert "The 3 matching on Explore" in choice.options
     choice.set_value("selected").run()
-    button(app, "Check").click().run()
-    (check,) = Jobs(cache).found()
-    *arguments, only = check.job.arguments
-    assert arguments == [*own_arguments(run), "--passes=500", "--masks=per_pass"]
+    app.button(key="new-run-start").click().run()
+    (found,) = Jobs(cache).found()
+    *arguments, only = found.job.arguments
+    assert arguments == [*own_arguments(run), "--passes=500", "--masks=per_pass", "--seed=0"]
     assert [int(line) for line in Path(only.removeprefix("--only=")).read_text().split()] == [0, 5, 7]
 
 
@@ -162,9 +180,9 @@ def test_a_file_of_the_server_is_not_read_as_names_of_classes(
     app = opened("runs")
     for typed in (str(folder / "secret,file.npz"), "/etc/passwd", "a, b"):
         app.text_input(key="new-run-classes").set_value(typed).run()
-        button(app, "Check").click().run()
-        *_, check = Jobs(cache).found()  # one before it may still be stopping
-        names = [each for each in check.job.arguments if each.startswith("--class-names")]
+        app.button(key="new-run-start").click().run()
+        *_, found = Jobs(cache).found()
+        names = [each for each in found.job.arguments if each.startswith("--class-names")]
         assert names == (["--class-names=a,b"] if typed == "a, b" else [])
 
 
@@ -178,9 +196,9 @@ def test_a_hundred_classes_can_be_named(
     monkeypatch.setenv("MCVIZ_DATA", str(folder))
     app, typed = opened("runs"), ",".join(f"class {number}" for number in range(100))
     app.text_input(key="new-run-classes").set_value(typed).run()
-    button(app, "Check").click().run()
-    (check,) = Jobs(cache).found()
-    assert f"--class-names={typed}" in check.job.arguments
+    app.button(key="new-run-start").click().run()
+    (found,) = Jobs(cache).found()
+    assert f"--class-names={typed}" in found.job.arguments
 
 
 def test_a_job_that_runs_shows_how_far_it_is_and_what_it_found(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +212,8 @@ def test_a_job_that_runs_shows_how_far_it_is_and_what_it_found(cache: Path, monk
     app = opened("runs")
     shown = words(app)
     assert r"**Making \*made\***" in shown
-    assert "**Ensemble accuracy 91.00%, of the first 20 examples**. The most uncertain ones so far:" in shown
+    assert "**Ensemble accuracy 91.00%, of the first 20 examples**." in shown
+    assert "The most uncertain ones so far" in {each.label for each in app.expander}
     (found,) = [each.value for each in app.dataframe if "text" in each.value]
     assert found.to_dict("list") == {
         "example": ["scan-17", "scan-3"], "label": ["*cat*", "*cat*"], "predicted": ["dog", "*cat*"],

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mcviz.app.runs.chosen import describe_manifest
+from mcviz.app.wording import describe_manifest
 from mcviz.cli import main
 from mcviz.reviews import open_reviews
 from mcviz.runs import Derived, list_runs, open_run, save_derived
@@ -49,12 +49,14 @@ def cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "runs"
 
 
-def opened(run: str = "", **user: object) -> AppTest:
+def opened(run: str = "", ticked_run: str = "", **user: object) -> AppTest:
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60)
     if user:
         app.user, app.secrets["auth"] = user, AUTH
     if run:
         app.query_params["run"] = run
+    if ticked_run:
+        app.query_params["ticked_run"] = ticked_run
     app.switch_page("mcviz/app/pages/runs.py").run()
     assert not app.exception
     return app
@@ -142,6 +144,21 @@ def test_a_run_gets_another_name_and_stays_open(cache: Path) -> None:
     assert "whole is now called best one" in words(app)
 
 
+def test_another_run_than_the_open_one_is_managed_without_being_opened(cache: Path) -> None:
+    app = opened("whole", ticked_run="values")
+    app.text_input(key="new-name-values").set_value("numbers")
+    next(each for each in app.button if each.label == "Rename").click().run()
+    assert "**numbers** is finished" in words(app)
+    assert app.query_params["run"] in ("whole", ["whole"])
+    press(app, "remove")
+    press(app, "remove-it")
+    assert "**whole** is finished" in words(app)
+    assert {run.name for run in list_runs(cache)} == {*NAMES} - {"values"}
+    app = opened("whole", ticked_run="*bold*")
+    press(app, "open")
+    assert (app.title[0].value, app.query_params["run"]) in (("Overview", "*bold*"), ("Overview", ["*bold*"]))
+
+
 @pytest.mark.parametrize(("name", "said"), [("stopped", "stopped is there already"), (".x", "should be a name of")])
 def test_a_name_that_cannot_be_is_told(cache: Path, name: str, said: str) -> None:
     app = opened("whole")
@@ -177,7 +194,7 @@ def test_a_run_is_removed_only_after_it_was_said_what_goes(cache: Path) -> None:
 
 
 def test_what_is_being_written_is_not_removed_and_that_is_said(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcviz.app.runs.chosen.PATIENCE", 0.1)
+    monkeypatch.setattr("mcviz.jobs.queue.PATIENCE", 0.1)
     app = opened("whole")
     press(app, "remove")
     with write_lock(folder_at(cache / "whole")):
@@ -204,7 +221,7 @@ def test_an_empty_folder_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     monkeypatch.setattr("mcviz.runs.storage.SHIPPED_RUNS", ())
     app = opened()
-    assert "mcviz sample --model" in app.info[0].value
+    assert "mcviz sample --model" in app.info[-1].value
     assert not app.dataframe
 
 
@@ -215,14 +232,14 @@ def test_the_last_run_leaves_a_page_that_says_what_to_do(tmp_path: Path, monkeyp
     app = opened()
     press(app, "remove")
     press(app, "remove-it")
-    assert "mcviz sample --model" in app.info[0].value
+    assert "mcviz sample --model" in app.info[-1].value
 
 
 @pytest.fixture
 def shipped(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a checkout's runs, of which only `whole`, and one that cannot be opened, came with mcviz."""
     monkeypatch.setattr("mcviz.runs.storage.SHIPPED_RUNS", (cache / "whole", cache / "damaged"))
-    monkeypatch.setattr("mcviz.app.runs.chosen.can_be_sampled", lambda _: True)
+    monkeypatch.setattr("mcviz.jobs.of_run.can_be_sampled", lambda _: True)
     return cache
 
 
@@ -254,7 +271,7 @@ def test_a_folder_without_runs_shows_the_shipped_ones_as_examples_and_nobody_s_e
     (tmp_path / "mine").mkdir()
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "mine"))
     app = opened()
-    assert app.info[0].value.startswith("There is no run of your own in “mine” yet. Make one with `mcviz sample")
+    assert app.info[-1].value.startswith("There is no run of your own in “mine” yet. Make one with `mcviz sample")
     assert "2 runs that came with mcviz" in words(app)
     assert list(app.dataframe[0].value["run"]) == ["whole", "damaged"]
     assert not controls(app)

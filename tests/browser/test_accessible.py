@@ -35,7 +35,7 @@ TRIES = 10
 ADDRESSES = [
     *("/" if page is PAGES[0] else f"/{page.url_path}" for page in PAGES),
     *(f"/uncertain?view={view}" for view in ("table", "scatter", "map", "confusion", "classes") if view in VIEWS),
-    "/trust?details=figures,groups,scores,mistakes,costs,sets",
+    "/trust?referral=cheapest&details=figures,groups,scores,sets",
     "/example?closer_look=two_classes",
     "/side_by_side?pinned=1,2",
     "/probe?input=drawing",

@@ -1,4 +1,4 @@
-"""The page that compares two runs in a real browser: a click, a lasso and a link each become what other pages show."""
+"""Two runs compared in a real browser: a click, a lasso and a link each become what other pages show."""
 
 import json
 import re

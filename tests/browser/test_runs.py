@@ -1,4 +1,4 @@
-"""The page Runs in a real browser: a click on a row, a verification that is stopped, a run renamed and removed."""
+"""The page Runs in a real browser: ticks, a verification that is stopped, a run renamed and removed."""
 
 import shutil
 from collections.abc import Iterator
@@ -56,10 +56,33 @@ def click_row(page: Page, number: int, at: float) -> None:
     page.mouse.click(box["x"] + at, box["y"] + ROW * (number + 1.5))
 
 
-def test_rows_open_runs_and_these_are_verified_renamed_and_removed(runs: Page, cache: Path) -> None:
+BOX = 15  # pixels from the left, in a row
+TICKS = [  # rows, and what the address says after a click on the box of each
+    (2, {"run": "b", "other": "large"}),
+    (2, {"run": "b"}),
+    (1, {"run": "b", "ticked_run": "."}),
+    (0, {"run": "b", "ticked_run": "a"}),
+    (2, {"run": "a", "other": "large"}),
+    (1, {"run": "large", "other": "b"}),
+    (2, {"run": "large", "ticked_run": "b"}),
+]
+
+
+@pytest.mark.exhaustive
+def test_ticks_are_in_the_address_two_at_most(runs: Page) -> None:
+    for row, address in TICKS:
+        click_row(runs, row, at=BOX)
+        runs.wait_for_function(
+            "wanted => JSON.stringify([...new URLSearchParams(location.search)].sort()) === JSON.stringify(wanted)",
+            arg=sorted(map(list, address.items())),
+        )
+    expect(runs.get_by_text("b is finished")).to_be_visible()
+
+
+def test_runs_are_verified_renamed_and_removed(runs: Page, cache: Path) -> None:
     click_row(runs, 0, at=200)  # a cell
     expect(runs.get_by_text("a is finished")).to_be_visible()
-    click_row(runs, 2, at=15)  # the box before it
+    click_row(runs, 2, at=200)
     expect(runs.get_by_text("large is finished")).to_be_visible()
     runs.get_by_role("button", name="Verify").click()
     expect(runs.get_by_text("files and groups of examples")).to_be_visible()
@@ -69,7 +92,7 @@ def test_rows_open_runs_and_these_are_verified_renamed_and_removed(runs: Page, c
     settle(runs)
     expect(runs.get_by_text("All is as it was written")).not_to_be_visible()
 
-    click_row(runs, 1, at=15)
+    click_row(runs, 1, at=200)
     expect(runs.get_by_text("b is finished")).to_be_visible()
     runs.get_by_role("button", name="Verify").click()
     expect(runs.get_by_text("All is as it was written")).to_be_visible()

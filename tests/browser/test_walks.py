@@ -26,7 +26,7 @@ PRESSES = "Number(sessionStorage.presses ?? 0)"
 
 
 @contextmanager
-def walk(page: Page, presses: int) -> Iterator[None]:
+def walk(page: Page, presses: int, seconds: float = SECONDS) -> Iterator[None]:
     """What is done with Overview in so many presses of a button or a finger, and soon enough."""
     page.add_init_script(COUNTING)
     page.goto("/")
@@ -34,7 +34,7 @@ def walk(page: Page, presses: int) -> Iterator[None]:
     settle(page)
     began = time.monotonic()
     yield
-    assert time.monotonic() - began < SECONDS
+    assert time.monotonic() - began < seconds
     assert page.evaluate(PRESSES) == presses
 
 

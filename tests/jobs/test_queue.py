@@ -41,8 +41,10 @@ news = JobProgress(process=os.getpid(), started=time.time(), sampling=time.time(
 with (jobs.cache / "started").open("a") as file:
     file.write(jobs.find(name).job.run + "\\n")
 print("a word", file=sys.stderr, flush=True)
+checks = jobs.find(name).is_checking
+news = replace(news, found={"examples": "3"} if checks else {})
 jobs.tell(name, news)
-ending = None
+ending = "checked" if checks and jobs.is_sampling(other_than=name) else None
 while ending is None:
     time.sleep(0.01)
     ending = "finished" if (jobs.cache / f"end {jobs.find(name).job.run}").exists() else None
@@ -401,19 +403,35 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         add(Jobs(tmp_path / "cache"), "a")
 
 
-def test_a_check_waits_for_no_sampling_and_is_forgotten_when_nobody_looks_any_more(
-    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_check_waits_for_no_sampling_and_what_it_is_for_waits_for_its_turn(jobs: Jobs) -> None:
     add(jobs, "a")
     running(jobs, "a")
-    check = jobs.add("check", ["--passes=3"], "of a model", "Check")
-    running(jobs, "of a model")
-    assert states(jobs)["a"] == "running"
-    end(jobs, "of a model")
-    until(lambda: jobs.find(check.id).state == "finished")
-    jobs.tend()
-    assert jobs.find(check.id) is not None
-    monkeypatch.setattr(queue, "CHECKS_KEPT", -1)
-    jobs.tend()
-    assert jobs.find(check.id) is None
-    assert states(jobs) == {"a": "running"}
+    jobs.add("sample", ["--passes=3"], "b", "Run b", check_first=True)
+    until(lambda: jobs.found()[1].progress and not jobs.found()[1].alive)
+    assert states(jobs) == {"a": "running", "b": "queued"}
+    assert jobs.found()[1].progress.found == {"examples": "3"}
+    assert (jobs.cache / "started").read_text().split() == ["a", "b"]
+    end(jobs, "a")
+    until(lambda: (jobs.cache / "started").read_text().split() == ["a", "b", "b"])
+    running(jobs, "b")
+    assert states(jobs) == {"a": "finished", "b": "running"}
+
+
+def test_what_is_checked_while_nothing_is_sampled_goes_on_at_once(jobs: Jobs) -> None:
+    jobs.add("sample", ["--passes=3"], "a", "Run a", check_first=True)
+    running(jobs, "a")
+    add(jobs, "b")
+    assert states(jobs) == {"a": "running", "b": "queued"}
+    assert (jobs.cache / "started").read_text().split() == ["a"]
+
+
+def test_a_job_that_asks_is_paused_until_somebody_goes_on_with_it(jobs: Jobs) -> None:
+    job = jobs.add("sample", ["--passes=3"], "a", "Run a", check_first=True)
+    running(jobs, "a")
+    end(jobs, "a")
+    until(lambda: states(jobs) == {"a": "finished"})
+    jobs.tell(job.id, JobProgress(process=1, started=0, found={"examples": "3"}, advice="Hm.", ending="asking"))
+    assert states(jobs) == {"a": "paused"}
+    jobs.go_on(job.id)
+    until(lambda: states(jobs) == {"a": "finished"})
+    assert (jobs.cache / "started").read_text().split() == ["a", "a"]

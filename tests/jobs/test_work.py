@@ -70,6 +70,33 @@ def test_what_it_tells_at_the_end_is_what_the_run_says(
         assert shown == ([data.texts[each] for each in first] if data.texts is not None else [""] * len(first))
 
 
+def test_model_and_data_are_checked_first_and_advice_is_asked_about_before_anything_is_sampled(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, data, options = CASES["fractions"]
+    run = mcviz.sample_run(make(), data, tmp_path / "run", passes=2, **options)
+    arguments = [*format_arguments(*options_of_model(run), options_of_data(run)), "--passes=3"]
+
+    def carried_out(out: Path) -> JobProgress:
+        job = jobs.add("sample", arguments, out.name, out.name, check_first=True)
+        watcher = Watcher(jobs, job.id)
+        watcher.checks_first = jobs.find(job.id).is_checking
+        with sample.make_context("sample", [*job.arguments, f"--out={out}"], obj=watcher) as context:
+            sample.invoke(context)
+        return jobs.find(job.id).progress
+
+    progress = carried_out(tmp_path / "sampled")
+    assert "of sampling, and time to load and write" in progress.found["3 passes"]
+    assert progress.done == progress.total > 0
+    monkeypatch.setattr("mcviz.cli.work.ROOM", 1e18)
+    with pytest.raises(Stopped) as stopped:
+        carried_out(tmp_path / "large")
+    assert stopped.value.ending == "asking"
+    (asking,) = (each.progress for each in jobs.found() if each.job.run == "large")
+    assert "There may be too little room" in asking.advice
+    assert not (tmp_path / "large").exists()
+
+
 def test_a_run_that_grows_is_known_from_the_first_moment(jobs: Jobs, tmp_path: Path) -> None:
     make, data, options = CASES["rows"]
     run = mcviz.sample_run(make(), data, tmp_path / "run", passes=3, **options)

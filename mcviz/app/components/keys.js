@@ -30,6 +30,10 @@ export default withLatestData((component) => {
     } else if (performance.now() > wanted.until) wanted = undefined;
     else requestAnimationFrame(enter);
   };
+  const reach = (name) => {
+    wanted = { name, typed: "", until: performance.now() + PATIENCE };
+    enter();
+  };
   const pressed = (event) => {
     if (isField(event.target) || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
     if (wanted) {
@@ -41,8 +45,7 @@ export default withLatestData((component) => {
     const name = component.data[event.key.toLowerCase()];
     if (!name || !all(name).length) return;
     event.preventDefault(); // of a space, which would press the button that was pressed last
-    wanted = { name, typed: "", until: performance.now() + PATIENCE };
-    enter();
+    reach(name);
   };
   const typed = (event) => {
     const done = ["Enter", "Escape"].includes(event.key) && isField(event.target);
@@ -51,5 +54,6 @@ export default withLatestData((component) => {
   const active = document.activeElement;
   const isOurs = Object.values(component.data).some((name) => active?.closest(`[class*="st-key-${name}"]`));
   if (isField(active) && !isOurs) active.blur(); // what was typed there brought the buttons
+  if (component.data[""]) reach(component.data[""]);
   return listen(component.parentElement, { keydown: pressed }, { keydown: typed });
 });

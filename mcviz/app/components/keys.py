@@ -28,7 +28,8 @@ def keys(**widgets: str) -> None:
 
     Args:
         widgets: the key of a Streamlit button or of a text field or selectbox, or what only its key begins with, for
-            each key of the keyboard, which is named as browsers name it, in small letters.
+            each key of the keyboard, which is named as browsers name it, in small letters; for "" a field that is to be
+            typed in next, without a key.
     """
     _keys(data=widgets, key="keys", height=1)
 

@@ -79,7 +79,7 @@ labelled = has(run, "labels")
 left, right = st.columns([3, 2], gap="large")
 with left:
     render_most_uncertain(run, state)
-    render_noise_summary(run, state)
+    render_noise_summary(run)
 with right:
     if labelled:
         task_renderer(run).render_quality(run)

@@ -1,97 +1,284 @@
-"""Review of one uncertain example after the other, and its results."""
+"""Label: one doubtful example after the other is decided; disputes, results, exports and an import."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.labelling import OUT_OF_FOLD
 from mcviz.app.bar import current_person
-from mcviz.app.components.charts import render_empty_selection
+from mcviz.app.components.charts import cards, render_empty_selection
+from mcviz.app.failures import refusal
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import EXPLORE, LABELLING, begin, chips, link_to, require_classes
-from mcviz.app.resources import has, run_scores
-from mcviz.app.review.decisions import render_queue
-from mcviz.app.review.results import render_results
-from mcviz.app.selection import LABEL_ERRORS, Selection, probable_label_errors, ranked_examples, select
-from mcviz.app.state import PageState, choose_name, choose_segment, session_store
-from mcviz.app.wording import as_markdown, counted, direction
-from mcviz.permission import may_write, refusal
-from mcviz.reviews import open_reviews, summarise_reviews
+from mcviz.app.navigation import EXPLORE, LABELLING, begin, chips, link_to
+from mcviz.app.resources import class_names, has, run_scores
+from mcviz.app.reviewing import REVIEWER, render_queue
+from mcviz.app.selection import LABEL_ERRORS, Selection, mistakes, probable_label_errors, ranked_examples, select
+from mcviz.app.state import PageState, choose_name, choose_segment, session_store, widget_value
+from mcviz.app.wording import all_as_markdown, as_markdown, counted, direction
+from mcviz.errors import McvizError
+from mcviz.figures import png_url
+from mcviz.measures import fixed, percent
+from mcviz.permission import may_write
+from mcviz.permission import refusal as refusal_to_write
+from mcviz.reviews import (
+    Outcome,
+    Reviews,
+    ReviewSummary,
+    compute_outcome,
+    open_reviews,
+    select_new_entries,
+    summarise_reviews,
+)
+from mcviz.reviews.files import (
+    encode_csv,
+    encode_label_studio,
+    encode_labels,
+    encode_npz,
+    encode_parquet,
+    label_studio_setup,
+    read_label_studio,
+)
 from mcviz.reviews.store import LONGEST_REVIEWER
 from mcviz.runs import Run
-from mcviz.text import printable
+from mcviz.text import one_line, printable
 
-REVIEWER = "reviewer"  # of the session
-PARTS = {
-    "queue": "Matching examples",
-    "label_errors": "Probable label errors",
-    "disputes": "Settle disputes",
-    "results": "Results",
+FEWEST_DECISIONS = 20  # of which a percentage says something
+MOST_SHOWN = 200  # rows of a table
+EXPORTS: dict[str, tuple[str, str, Callable[[Run, ReviewSummary], bytes]]] = {
+    "csv": ("Decisions as CSV", "text/csv", encode_csv),
+    "parquet": ("Decisions as Parquet", "application/vnd.apache.parquet", encode_parquet),
+    "labels.csv": ("Corrected labels as CSV", "text/csv", encode_labels),
+    "npz": ("Corrected labels as npz", "application/octet-stream", encode_npz),
+    "json": ("Label Studio's JSON", "application/json", partial(encode_label_studio, picture=png_url)),
 }
 
 
+def render_results(run: Run, reviews: Reviews) -> None:
+    """Render the results of all reviewers, and files to export and import."""
+    known = summarise_reviews(run, reviews.rows())
+    outcome = compute_outcome(run, known)
+    if not known.decisions:
+        st.info("Nothing is decided yet.", icon=":material/inbox:")
+    else:
+        _render_cards(run, outcome)
+        if outcome.settled.sum() >= FEWEST_DECISIONS:
+            left, right = st.columns(2, gap="large")
+            with left:
+                _render_classes(run, outcome)
+            with right:
+                _render_reviewers(run, known)
+        else:
+            _render_reviewers(run, known)
+        _render_exports(run, known)
+    if known.foreign:
+        st.caption(
+            f"Without {counted(known.foreign, 'decision')} of another run over the same examples, with other classes "
+            "or labels."
+        )
+    if may_write():
+        with st.expander("Label Studio: import its JSON, set up a project there"):
+            _render_import(run, reviews, known)
+
+
+def _render_cards(run: Run, outcome: Outcome) -> None:
+    settled = int(outcome.settled.sum())
+    few = settled < FEWEST_DECISIONS
+
+    def share(value: float | None) -> str:
+        return "–" if value is None or few else percent(value, 2)
+
+    errors = f"{outcome.label_errors.sum():,}" if run.labels is not None else "–"
+    before = f"{share(outcome.accuracy_before)} before" if run.labels is not None else "of those with a class"
+    from_when = f"from {FEWEST_DECISIONS} decisions on"
+    cards(
+        (
+            ("Decided", f"{settled:,}", f"of {counted(len(run), 'example')}; {outcome.disagreements:,} disputed"),
+            ("Label errors found", errors, "as all their reviewers say"),
+            (
+                "Labels confirmed",
+                share(outcome.agreement_with_labels),
+                from_when if few else "of those that reviewers agree about",
+            ),
+            (
+                "Model confirmed",
+                share(outcome.agreement_with_model),
+                from_when if few else "of those that were given a class",
+            ),
+            ("Accuracy", share(outcome.accuracy_after), from_when if few else before),
+        )
+    )
+
+
+def _render_classes(run: Run, outcome: Outcome) -> None:
+    st.header("Classes", anchor=False)
+    rows = outcome.classes.assign(gain=outcome.classes["after"] - outcome.classes["before"])
+    touched = rows[
+        (rows["label_errors"] > 0) | (rows["gain"].abs() > 0) | (rows["before"].isna() & rows["after"].notna())
+    ]
+    if touched.empty:
+        st.caption("The accuracy of no class changed.")
+        return
+    names = class_names(run)
+    touched = touched.sort_values("gain", ascending=False, kind="stable")[:MOST_SHOWN]
+    st.dataframe(
+        touched.rename(columns={"label_errors": "label errors"}).set_axis([names[c] for c in touched.index]),
+        column_config={name: st.column_config.NumberColumn(format="percent") for name in ("before", "after", "gain")},
+        key="review-classes",
+    )
+
+
+def _render_reviewers(run: Run, known: ReviewSummary) -> None:
+    st.header("Reviewers", anchor=False)
+    for agreement in known.agreements():
+        one, other = all_as_markdown(agreement.reviewers)
+        kappa = "" if agreement.kappa is None else f"; Cohen's kappa {fixed(agreement.kappa, 2)}"
+        same = f"{agreement.same:,} of {counted(agreement.examples, 'example')}"
+        st.markdown(f"{one} and {other} gave the same answer to {same}{kappa}.")
+    names, disputed = class_names(run), known.disagreements()
+    if not disputed:
+        st.caption("No example is disputed.")
+        return
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "example": list(disputed),
+                "decisions": [
+                    "; ".join(f"{one_line(decision.reviewer)}: {decision.in_words(names)}" for decision in decisions)
+                    for decisions in disputed.values()
+                ],
+            }
+        )[:MOST_SHOWN],
+        hide_index=True,
+        key="review-disagreements",
+    )
+
+
+def _render_exports(run: Run, known: ReviewSummary) -> None:
+    with st.container(horizontal=True, gap="small"):
+        for ending, (label, mime, make) in EXPORTS.items():
+            st.download_button(
+                label, partial(make, run, known), file_name=f"{one_line(run.name)}-reviews.{ending}", mime=mime,
+                key=f"review-export-{ending}", on_click="ignore", icon=":material/download:",
+            )  # fmt: skip
+
+
+def _render_import(run: Run, reviews: Reviews, known: ReviewSummary) -> None:
+    with st.form("label-studio", border=False, clear_on_submit=True):
+        file = st.file_uploader("Annotations with choices, as Label Studio exports them in JSON", type="json")
+        if st.form_submit_button("Import", icon=":material/upload:") and file is not None:
+            try:
+                entries = read_label_studio(run, file.getvalue())
+                added = select_new_entries(entries, known, run.class_names)
+                reviews.add_all(added)
+            except McvizError as error:
+                st.error(refusal(error, LABELLING.title), icon=":material/error:")
+            else:
+                st.toast(as_markdown(f"{counted(len(added), 'line')} of {len(entries):,} were new."))
+                st.rerun()
+    st.markdown(
+        "To see the exported JSON in a project of Label Studio, paste this labelling interface there, under Settings → "
+        "Labeling Interface → Code."
+    )
+    st.code(label_studio_setup(run), language="xml")
+
+
 def describe_queue(run: Run, _state: PageState) -> str:
-    """Say how many labels are probably wrong, or how many there are to give."""
+    """Say how many labels are probably wrong, and by what that is told; or how many there are to give."""
     if not has(run, "classes"):
         return f"This run predicts numbers for {counted(len(run), 'example')}, and no classes."
-    if has(run, "labels"):
-        return probable_label_errors(run)
-    return f"{counted(len(run), 'example')} without labels: name the class of each, the most uncertain first."
+    if not has(run, "labels"):
+        return f"{counted(len(run), 'example')} without labels: name the class of each, the least confident first."
+    wrong = mistakes(run)
+    assert wrong is not None
+    return (
+        f"**{counted(int(wrong.sum()), 'probable label error')}** of {len(run):,}: labels that the model finds less "
+        f"probable than another class. {probable_label_errors(run)}"
+    )
+
+
+def select_label_errors(run: Run, state: PageState) -> Selection:
+    """Return the matching examples whose label is less probable than another class, the least probable label first."""
+    selection, wrong = select(run, state.replace(**LABEL_ERRORS)), mistakes(run)
+    assert wrong is not None
+    return Selection(run, selection.state, selection.examples[wrong[selection.examples]])
+
+
+def select_disputed(run: Run, state: PageState, reviews: Reviews) -> Selection:
+    """Return the examples that are disputed; one that is settled keeps its place in the queue of this visit."""
+    disputed: set[int] = session_store().setdefault(f"disputed-{run.digest}", set())
+    disputed.update(summarise_reviews(run, reviews.rows()).disagreements())
+    order = ranked_examples(run, state)
+    return Selection(run, state, order[np.isin(order, list(disputed))])
+
+
+def render_reviewer(login: str | None) -> str:
+    """Render who decides, and return the name; "" while it is not known."""
+    if login is not None:
+        st.caption(f"Reviewer: **{as_markdown(login)}**", width="content")
+        return login[:LONGEST_REVIEWER]
+    name: str = session_store().get(REVIEWER, "")
+
+    def rename() -> None:
+        session_store()[REVIEWER] = printable(widget_value("reviewer-name").strip())
+
+    with st.popover(f"Reviewer: {as_markdown(name)}" if name else "Reviewer", icon=":material/person:"):
+        st.session_state["reviewer-name"] = name
+        st.text_input(
+            "Name", max_chars=LONGEST_REVIEWER, placeholder="your name", key="reviewer-name", on_change=rename,
+            help="It is stored with your decisions, and asked for at the first one.",
+        )  # fmt: skip
+    return name
 
 
 run, state = begin(LABELLING, describe_queue)
-require_classes(
-    run,
-    "This page gives examples the label of a class. The largest errors of a regression are on Explore.",
-    EXPLORE,
-)
-login = current_person()
+if not has(run, "classes"):
+    st.info("This page gives examples the label of a class. Explore ranks a run of numbers.", icon=":material/info:")
+    largest = {"score": "absolute_error"} if has(run, "labels") else {}
+    label = "The largest errors" if largest else "The most uncertain examples"
+    st.page_link(EXPLORE.script, label=label, icon=EXPLORE.icon, query_params=state.link(**largest))
+    st.stop()
+st.html(Path(__file__).parents[1] / "review.css")
+reviews, part, reviewer = open_reviews(run), "results", ""
 if may_write():
-    has_label_errors = LABEL_ERRORS["score"] in run_scores(run)
-    parts = {name: label for name, label in PARTS.items() if name != "label_errors" or has_label_errors}
+    matching = select(run, state)
+    every = "All" if state.filters == Filters() else "Matching"
+    parts = {"queue": f"{every} {len(matching.examples):,}", "disputes": "Disputes", "results": "Results"}
+    if has(run, "labels"):
+        errors = select_label_errors(run, state)
+        parts = {"label_errors": counted(len(errors.examples), "probable label error")} | parts
     part = choose_name(state.part, parts)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center", key="review-head"):
         choose_segment("Part", "part", part, parts, label_visibility="collapsed")
-        if login is None:
-            st.session_state.setdefault("reviewer-name", session_store().get(REVIEWER, ""))
-            typed = st.text_input(
-                "Reviewer", max_chars=LONGEST_REVIEWER, placeholder="your name", width=220, key="reviewer-name"
-            )
-            session_store()[REVIEWER] = printable(typed.strip())  # which stays where another page has no such field
-        else:
-            st.caption(f"Reviewer: **{as_markdown(login)}**", width="content")
+        st.space("stretch")
+        reviewer = render_reviewer(current_person())
 else:
-    part = "results"
-    st.info(f"Nothing can be labelled here: {as_markdown(refusal())}.", icon=":material/lock:")
-reviewer = login[:LONGEST_REVIEWER] if login else session_store().get(REVIEWER, "")
-reviews = open_reviews(run)
+    st.info(f"Nothing can be labelled here: {as_markdown(refusal_to_write())}.", icon=":material/lock:")
 if part == "results":
     render_results(run, reviews)
     st.stop()
 if part == "disputes":
-    # A dispute that is settled keeps its place in the queue of this visit.
-    disputed: set[int] = session_store().setdefault(f"disputed-{run.digest}", set())
-    disputed.update(summarise_reviews(run, reviews.rows()).disagreements())
-    if not disputed:
+    queue = select_disputed(run, state, reviews)
+    if not len(queue.examples):
         st.info("No example is disputed.", icon=":material/handshake:")
         st.stop()
-    order = ranked_examples(run, state)
-    selection = Selection(run, state, order[np.isin(order, list(disputed))])
     st.caption("A dispute is settled when its reviewers change their decisions so that they agree.")
 else:
-    state = state.replace(**LABEL_ERRORS) if part == "label_errors" else state
-    selection = select(run, state)
+    queue = errors if part == "label_errors" else matching
     if state.filters != Filters():
-        chips(selection)
+        chips(queue, with_count=False)
+if len(queue.examples) == 0:
+    render_empty_selection()
+    st.stop()
+render_queue(queue, reviews, reviewer, disputed=part == "disputes")
+if part == "label_errors":
+    st.caption(OUT_OF_FOLD)
+if part != "disputes":
     with st.container(horizontal=True, vertical_alignment="center"):
-        score = run_scores(run)[state.score]
-        first = direction(score, state.order)
+        score = run_scores(run)[queue.state.score]
+        first = direction(score, queue.state.order)
         st.caption(f"Ranked by {as_markdown(score.inline_label)}, {first} first.", width="content")
         link_to(EXPLORE, "Choose other examples")
-    if part == "label_errors":
-        st.caption(OUT_OF_FOLD)
-if len(selection.examples) == 0:
-    render_empty_selection()
-elif not reviewer:
-    st.info("Type your name above to begin. It is stored with your decisions.", icon=":material/person:")
-else:
-    render_queue(selection, reviews, reviewer, disputed=part == "disputes")

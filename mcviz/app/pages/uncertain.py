@@ -5,10 +5,10 @@ import streamlit as st
 from mcviz.app.components.charts import render_empty_selection
 from mcviz.app.failures import show_failures
 from mcviz.app.filters import Filters
+from mcviz.app.jobs import render_resample_status
 from mcviz.app.navigation import EXPLORE, begin, chips
 from mcviz.app.on_request import is_requested
 from mcviz.app.resources import available, run_scores
-from mcviz.app.runs.again import render_resample_status
 from mcviz.app.selection import LABEL_ERRORS, Selection, filter_mask, label_error_words, mistakes, select
 from mcviz.app.state import PageState, choose_name, choose_segment, finish_page
 from mcviz.app.views import VIEWS, View

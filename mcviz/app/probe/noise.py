@@ -77,7 +77,7 @@ def render_findings(run: Run, state: PageState, sweep: Sweep) -> None:
     render_comparison(run, state, sweep)
 
 
-def render_noise_summary(run: Run, state: PageState) -> None:  # noqa: ARG001 (sections of a page are called alike)
+def render_noise_summary(run: Run) -> None:
     """Render what noise is most often taken for and how much of it is stopped, or a button to find out.
 
     Nothing is rendered for a run of whose kind no noise is known, and for one without a model whose findings were not

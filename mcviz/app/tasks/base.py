@@ -116,7 +116,8 @@ def render_large(words: str) -> None:
 def headline_name(name: str) -> str:
     """Return the beginning of a name in Markdown, for a headline."""
     words = name.split()
-    return as_markdown(" ".join(words[:HEADLINE_NAME]) + ("…" if len(words) > HEADLINE_NAME else ""))
+    begun = " ".join(words[:HEADLINE_NAME]).rstrip(",;:")
+    return as_markdown(f"{begun}…" if len(words) > HEADLINE_NAME else begun)
 
 
 def review_step(run: Run, score: str, order: np.ndarray, mistakes: np.ndarray, noun: str, by: str = "") -> Step:

@@ -8,9 +8,9 @@ import streamlit as st
 
 from mcviz.app.exports import EXPORTS
 from mcviz.app.filters import Filters
+from mcviz.app.jobs import can_resample, render_resample_form
 from mcviz.app.navigation import LABELLING, SIDE_BY_SIDE, open_page
 from mcviz.app.resources import available, has
-from mcviz.app.runs.again import can_resample, render_resample_form
 from mcviz.app.selection import Selection, select
 from mcviz.app.state import (
     PAGE_SIZES,
@@ -23,7 +23,7 @@ from mcviz.app.state import (
     session_store,
     update_state,
 )
-from mcviz.app.trust.referral import referral_controls, referral_filters, render_acquisition
+from mcviz.app.trust.referral import referral_controls, referral_filters, render_acquisition, render_promise
 from mcviz.app.views.brushes import more_brushes, render_more_brushes
 from mcviz.app.views.look_panel import page_examples, tick_examples
 from mcviz.app.wording import counted
@@ -93,7 +93,7 @@ def _render_actions(selection: Selection, with_gallery: bool) -> None:
     chosen = _chosen(selection)
     _render_exports(chosen)
     if has(run, "classes") and st.button("Label these …", icon=LABELLING.icon, key="action-review", type="tertiary"):
-        open_page(LABELLING, latest_state(), filters=chosen.filters)
+        open_page(LABELLING, latest_state(), filters=chosen.filters, part="queue")
     if may_write() and can_resample(run):
         _dialog_button("Sample again …", ":material/replay:", "again")
     if st.button("Compare pinned …", icon=SIDE_BY_SIDE.icon, key="action-compare", type="tertiary"):
@@ -167,6 +167,7 @@ def _refer(chosen: Selection) -> None:
         f"{counted(len(on.referred), 'example')} to a person: {on.caught:,} of "
         f"{counted(int(on.caught + on.missed), 'mistake')} caught, {rest}."
     )
+    render_promise(run, latest_state(), referral)
     st.button(
         "Filter to these",
         icon=":material/filter_list:",

@@ -1,38 +1,26 @@
-"""A new run: of which model and data, how many passes; what they will take; and the button that starts it."""
+"""A new run: of which model and data, with which options; a run that is sampled again; and what starts them."""
 
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from mcviz.app.components.charts import text_table
-from mcviz.app.failures import hide_folders, show_failures
 from mcviz.app.filters import Filters
-from mcviz.app.navigation import EXPLORE, link_to, load_state
-from mcviz.app.places import DATA, MODELS, folders
-from mcviz.app.resources import open_cached_run, run_paths
-from mcviz.app.runs.jobs import (
-    HIGHEST_SEED,
-    MOST_PASSES,
-    SECONDS,
-    InputSource,
-    change_jobs,
-    data_sets,
-    models,
-    open_jobs,
-    without_folders,
-)
+from mcviz.app.jobs import HIGHEST_SEED, MOST_PASSES, change_jobs, open_jobs, render_last_error
+from mcviz.app.navigation import EXPLORE, RUNS, link_to, load_state
+from mcviz.app.places import DATA, MODELS, finished_runs, folders, list_offered, offered_data
+from mcviz.app.resources import check_needs, open_cached_run, run_paths
 from mcviz.app.selection import select
-from mcviz.app.state import address, session_store
-from mcviz.app.wording import all_as_markdown, as_markdown
+from mcviz.app.state import address, queue_toast, widget_value
+from mcviz.app.wording import as_markdown, counted
 from mcviz.errors import McvizError
-from mcviz.jobs import FoundJob, JobProgress, Jobs
-from mcviz.jobs.of_run import check_kept_model, options_of_data, options_of_model
+from mcviz.jobs import Jobs
+from mcviz.jobs.of_run import can_be_sampled, check_kept_model, options_of_data, options_of_model, options_of_more
 from mcviz.jobs.queue import check_new_name
 from mcviz.options import (
     CheckOptions,
@@ -47,12 +35,13 @@ from mcviz.options import (
     option_fields,
 )
 from mcviz.regular import path_exists
+from mcviz.runs import Run
 from mcviz.runs.folder import LONGEST_NAME, cache_folder
 from mcviz.runs.writer import REVIEWS
 from mcviz.tasks import TASKS
-from mcviz.text import format_duration, one_line
+from mcviz.text import one_line
 
-CHECK = "new-run-check"  # id of the job, of the session
+TROUBLE = "new-run-trouble"  # of the session
 MOST_EXAMPLES = 100_000_000
 MOST = {"passes": MOST_PASSES, "seed": HIGHEST_SEED}
 WIDTHS = {"passes": 160, "masks": 380, "seed": 160}  # in pixels, of fields in one line
@@ -68,7 +57,21 @@ PREPARED = {
 }
 OF_CHECK = option_fields(CheckOptions)  # how many passes, under which masks
 OF_SAMPLE = [field for field in option_fields(SampleOptions) if field not in OF_CHECK]
-ROOM = 2.2  # times the predictions: a run that grows is there twice, for a moment
+
+
+@dataclass(frozen=True)
+class InputSource:
+    """A model or a data set.
+
+    Attributes:
+        name: what it is called.
+        path: of the file or folder; of the run, where it is that of one.
+        of_run: whether it is the model, or the examples, of a run.
+    """
+
+    name: str
+    path: Path
+    of_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,29 +81,39 @@ class NewRun:
     Attributes:
         model: which.
         data: which.
-        options: of `mcviz check` and `mcviz sample`.
-        more: those of `mcviz sample` alone.
+        options: of `mcviz sample`.
         examples: (n,) numbers of those that are taken of the data, or None.
     """
 
     model: InputSource
     data: InputSource
     options: tuple[str, ...]
-    more: tuple[str, ...]
     examples: np.ndarray | None
 
-    @property
-    def key(self) -> list[object]:
-        """The values that a check is made for."""
-        return [list(self.options), None if self.examples is None else self.examples.tolist()]
+
+def models() -> dict[str, InputSource]:
+    """The models by their names: files of the operator's folders, and then those that runs have kept."""
+    files = list_offered(MODELS, lambda folder: folder.rglob("*.keras"))
+    of_runs = {
+        f"model of the run {name}": InputSource(name, path, of_run=True)
+        for name, path, manifest in finished_runs()
+        if manifest.has_model
+    }
+    return _named(files) | of_runs
 
 
-def render_form(page: str) -> None:
-    """The form, what a check finds, and the button that starts the sampling.
+def data_sets() -> dict[str, InputSource]:
+    """The data sets by their names: what is in the operator's folders, and then the examples of runs."""
+    of_runs = {
+        f"examples of the run {name}": InputSource(name, path, of_run=True)
+        for name, path, manifest in finished_runs()
+        if manifest.has_examples
+    }
+    return _named(offered_data()) | of_runs
 
-    Args:
-        page: title of the page, for messages.
-    """
+
+def render_form() -> None:
+    """Render the form, and the button that starts the job, which checks model and data before it samples."""
     st.header("New run", anchor=False)
     known_models, known_data = models(), data_sets()
     if not known_models or not known_data:
@@ -114,30 +127,43 @@ def render_form(page: str) -> None:
     wanted = _form(known_models, known_data)
     if wanted is None:
         return
-    name = _name(wanted)
-    st.button(
-        "Check", icon=":material/fact_check:", key="new-run-check-button",
-        on_click=change_jobs, args=(partial(start_check, wanted),),
-        help="Checks whether model and data fit, and estimates how long the passes take",
-    )  # fmt: skip
-    _render_check(page, wanted, name)
+    name = _name("new-run-name", *dict.fromkeys((wanted.model.name, wanted.data.name)))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Start", type="primary", icon=":material/play_arrow:", key="new-run-start", on_click=change_jobs,
+            args=(partial(_start, wanted, name), TROUBLE),
+        )  # fmt: skip
+        st.caption(
+            "Model and data are checked first. What that finds and how long the passes take stands with the job, "
+            "which asks before it samples where something looks wrong.",
+            width="content",
+        )
+    render_last_error(RUNS.title, TROUBLE)
 
 
 def _form(known_models: dict[str, InputSource], known_data: dict[str, InputSource]) -> NewRun | None:
     left, right = st.columns(2)
-    model = known_models[left.selectbox("Model", list(known_models), format_func=one_line, key="new-run-model")]
-    data = known_data[right.selectbox("Data", list(known_data), format_func=one_line, key="new-run-data")]
+    model = _choose_source(left, "Model", known_models)
+    data = _choose_source(right, "Data", known_data)
     if not (folders(MODELS) and folders(DATA)):
         st.caption(f"Models and data of your own are offered from the folders that `{MODELS}` and `{DATA}` name.")
     options = [*_of_model(model, data, left), *_of_data(data, right)]
     examples, which = _choose_examples(data)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        options += [*which, *_render_fields(OF_CHECK)]
-        more = _render_fields(OF_SAMPLE)
+        options += [*which, *_render_fields(OF_CHECK), *_render_fields(OF_SAMPLE)]
     if examples is not None and len(examples) == 0:
         st.info("No example matches. Take a filter off first.", icon=":material/filter_alt_off:")
         return None
-    return NewRun(model, data, tuple(options), more, examples)
+    return NewRun(model, data, tuple(options), examples)
+
+
+def _choose_source(
+    place: "st.delta_generator.DeltaGenerator", label: str, known: dict[str, InputSource]
+) -> InputSource:
+    """Render a choice of a model or a data set; it begins with a file, or else with that of the open run."""
+    first = (number for number, source in enumerate(known.values()) if not source.of_run or source.name == _open_run())
+    key = f"new-run-{label.lower()}"
+    return known[place.selectbox(label, list(known), next(first, 0), format_func=one_line, key=key)]
 
 
 def _render_fields(options: Iterable[OptionField]) -> tuple[str, ...]:
@@ -235,14 +261,12 @@ def _open_run() -> str:
     return address().get("run") or next(iter(run_paths()), "")
 
 
-def _name(wanted: NewRun) -> str:
-    """The field for the run's name, which proposes one that is free."""
-    parts = dict.fromkeys((wanted.model.name, wanted.data.name))
+def _name(key: str, *parts: str) -> str:
+    """Render the field for the name of a new run, which proposes one that is free."""
     proposed = _free("-".join(parts))
-    typed = st.text_input(
-        "Name of the run", proposed, max_chars=LONGEST_NAME, key=f"new-run-name-{proposed}", width=420
-    )
-    return typed.strip()
+    return st.text_input(
+        "Name of the run", proposed, max_chars=LONGEST_NAME, key=f"{key}-{proposed}", width=420
+    ).strip()
 
 
 def _free(base: str) -> str:
@@ -256,86 +280,44 @@ def _free(base: str) -> str:
     return next(name for name in names if name not in taken)
 
 
-def start_check(wanted: NewRun, jobs: Jobs) -> None:
-    """Start a check, in a callback, and forget the one before."""
+def _start(wanted: NewRun, name: str, jobs: Jobs) -> None:
+    """Put the sampling into the queue, in a callback."""
     if wanted.model.of_run:
         check_kept_model(open_cached_run(wanted.model.path))
-    _forget_check(jobs)
-    job = jobs.add(
-        "check", wanted.options, "check", f"Check of {wanted.model.name}", about={"key": wanted.key},
-        examples=None if wanted.examples is None else wanted.examples.tolist(),
-    )  # fmt: skip
-    session_store()[CHECK] = job.id
-
-
-def _forget_check(jobs: Jobs) -> None:
-    check = _find_check()
-    session_store().pop(CHECK, None)
-    if check is not None:
-        (jobs.stop if check.is_open else jobs.forget)(check.job.id)
-
-
-def _render_check(page: str, wanted: NewRun, name: str) -> None:
-    """Render the findings of the check, if it was made for what is wanted now."""
-    check = _find_check()
-    if check is None or check.job.about.get("key") != wanted.key:
-        return
-    st.fragment(
-        partial(render_check_result, page, wanted, name, check.is_open), run_every=SECONDS if check.is_open else None
-    )()
-
-
-def _find_check() -> FoundJob | None:
-    try:
-        return open_jobs().find(session_store()[CHECK]) if CHECK in session_store() else None
-    except McvizError:
-        return None
-
-
-def render_check_result(page: str, wanted: NewRun, name: str, was_open: bool) -> None:
-    """Render what the check found, with a button to start the sampling; or that it goes on, was stopped, or failed."""
-    with show_failures(page):
-        check = _find_check()
-        if check is None:  # the sampling was started, and stands among the jobs
-            st.rerun()
-        if check.is_open:
-            open_jobs().tend()
-            st.info("Model and data are being checked. That takes some seconds.", icon=":material/hourglass_top:")
-            return
-        if was_open:
-            st.rerun()
-        if check.state != "finished" or check.progress is None:
-            message = hide_folders(without_folders(check.message)) or "The check was stopped. Check again."
-            st.error(as_markdown(message), icon=":material/error:")
-            return
-        _result_table(check.progress)
-        st.button(
-            "Start sampling", type="primary", icon=":material/play_arrow:", key="new-run-start", on_click=change_jobs,
-            args=(partial(_start, wanted, name),),
-        )  # fmt: skip
-
-
-def _result_table(progress: JobProgress) -> None:
-    text_table(("", "found"), map(all_as_markdown, progress.found.items()))
-    if progress.advice:
-        st.warning(as_markdown(progress.advice), icon=":material/warning:")
-    cache = cache_folder().absolute()
-    free = shutil.disk_usage(next(folder for folder in (cache, *cache.parents) if folder.exists())).free
-    if progress.bytes * ROOM > free:
-        st.warning(
-            f"There may be too little room: {free / 1e6:,.0f} MB are free, and about "
-            f"{ROOM * progress.bytes / 1e6:,.0f} MB are needed while the run is written.",
-            icon=":material/warning:",
-        )
-    st.caption(
-        f"About {format_duration(progress.seconds)} if nothing else is running; the dashboard and other programs "
-        "have priority."
-    )
-
-
-def _start(wanted: NewRun, name: str, jobs: Jobs) -> None:
-    """Put the sampling into the queue, in a callback; the check has done its part."""
+    examples = None if wanted.examples is None else wanted.examples.tolist()
     check_new_name(jobs.cache, name)
-    options = [*wanted.options, *wanted.more]
-    jobs.add("sample", options, name, name, examples=None if wanted.examples is None else wanted.examples.tolist())
-    _forget_check(jobs)
+    jobs.add("sample", wanted.options, name, name, examples=examples, check_first=True)
+    queue_toast(f"**{as_markdown(name)}** is among the jobs.", ":material/play_circle:")
+
+
+def render_sample_again(run: Run) -> None:
+    """Render a form that samples fresh passes of a run's own model over its examples, as another run."""
+    if not can_be_sampled(run):
+        return
+    with st.popover("Sample again", icon=":material/replay:"):
+        if not check_needs(run, {"model"}):
+            return
+        st.markdown(f"Fresh passes of the model of **{as_markdown(run.name)}** over the same examples, as another run.")
+        with st.form("again", border=False):
+            of_run = run.digest[:12]
+            passes, seed = f"again-passes-{of_run}", f"again-seed-{of_run}"
+            st.number_input("Passes", 1, MOST_PASSES, run.passes, key=passes)
+            st.number_input("Seed", 0, HIGHEST_SEED, ((run.manifest.seed or 0) + 1) % (HIGHEST_SEED + 1), key=seed)
+            name = f"again-name-{(proposed := _free(run.name))}"
+            st.text_input("Name of the run", proposed, max_chars=LONGEST_NAME, key=name)
+            st.form_submit_button(
+                "Start", type="primary", icon=":material/play_arrow:", key="again-start", on_click=change_jobs,
+                args=(partial(_sample_again, run, passes, seed, name),),
+            )  # fmt: skip
+
+
+def _sample_again(run: Run, passes: str, seed: str, name: str, jobs: Jobs) -> None:
+    """Put the sampling into the queue, in a callback, by what stands in the fields of these keys."""
+    new = widget_value(name).strip()
+    check_new_name(jobs.cache, new)
+    options = format_arguments(options_of_more(run, seed=widget_value(seed), passes=widget_value(passes)))
+    jobs.add("sample", options, new, f"{new}: {counted(widget_value(passes), 'pass')} of {run.name}'s model")
+
+
+def _named(files: dict[str, Path]) -> dict[str, InputSource]:
+    return {name: InputSource(path.stem, path) for name, path in files.items()}

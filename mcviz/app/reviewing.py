@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from itertools import chain, pairwise
@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from mcviz import plot
 from mcviz.analysis.base import similarity_basis
-from mcviz.app.components.charts import PICTURE, Explanation, chart, render_explanation
+from mcviz.app.components.charts import PICTURE, Explanation, render_explanation
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.keys import keys
 from mcviz.app.failures import refusal, show_failures
@@ -21,15 +20,15 @@ from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.navigation import LABELLING
 from mcviz.app.resources import class_names, has, own_columns, table
 from mcviz.app.selection import Selection, components, find_rank
-from mcviz.app.state import queue_toast, session_store, widget_value
+from mcviz.app.state import queue_toast, rerun_fragments, session_store, widget_value
 from mcviz.app.views.look_panel import send_steps_ahead
-from mcviz.app.wording import as_markdown, counted, prediction_sentence, votes
+from mcviz.app.wording import as_markdown, counted, prediction_sentence
 from mcviz.errors import McvizError
-from mcviz.measures import summarise
+from mcviz.measures import percent, summarise
 from mcviz.reviews import Decision, Reviews, ReviewSummary, summarise_reviews
-from mcviz.reviews.store import LONGEST_NOTE, DecisionKind
+from mcviz.reviews.store import LONGEST_NOTE, LONGEST_REVIEWER, DecisionKind
 from mcviz.runs import Run
-from mcviz.text import format_duration
+from mcviz.text import format_duration, printable
 
 BUTTONS = 10  # classes that have a key each; more are typed
 DIGITS = "0123456789"
@@ -44,8 +43,9 @@ FEWEST = 3
 
 # Of the session. AT is None where the next example is still to be found, after that which was decided LAST.
 AT, LAST, QUEUE, TROUBLE, PRESSES = "review-at", "review-last", "review-queue", "review-trouble", "review-presses"
+REVIEWER, PENDING, ASKS = "reviewer", "review-pending", "review-asks"  # also of the session: see `_with_name`
 KEYS = "keys-of-review"  # of the switch
-CHART_HEIGHT = 220  # pixels
+LEAST_SHOWN = 0.005  # of a probability
 SIMILAR = 6
 ANSWERS = {
     "label": "The given label is right",
@@ -137,7 +137,7 @@ class Review:
     Attributes:
         selection: whose examples are the queue.
         store: of all decisions.
-        reviewer: the name.
+        reviewer: the name; "" while nothing is decided, since it is asked for then.
         disputed: whether these examples are disputed, and done when they are not any more.
         known: the decisions so far.
     """
@@ -190,7 +190,8 @@ class Review:
 def render_queue(selection: Selection, store: Reviews, reviewer: str, *, disputed: bool = False) -> None:
     """Render one example of the queue, its prediction, and the decisions to choose from; see `Review`."""
     with show_failures(LABELLING.title):
-        listening = st.container()  # at one place in all reruns, or else the keys are not heard while it moves
+        # At one place in all reruns, or else the keys are not heard while it moves.
+        listening = st.container(key="review-listening")
         review = Review(selection, store, reviewer, disputed, summarise_reviews(selection.run, store.rows()))
         session, queue = session_store(), selection.examples
         if session.get(QUEUE) != (wanted := (selection.run.digest, queue.tobytes())):
@@ -199,19 +200,35 @@ def render_queue(selection: Selection, store: Reviews, reviewer: str, *, dispute
         _render_progress(review, len(done), len(skipped))
         if trouble := session.pop(TROUBLE, None):
             st.error(refusal(trouble, LABELLING.title), icon=":material/error:")
-        if (last := session[LAST]) in review.mine:  # what others decided is shown only after one's own decision
-            undo = as_markdown(key_label(review.keyboard()["undo"])) or "“Undo”"
-            st.caption(f"Example {last}: {review.describe(last)}. {undo} undoes it.")
+        last = session[LAST]
+        with st.container(key="review-last"):  # one line from the first example on, so that nothing moves
+            if last in review.mine:  # what others decided is shown only after one's own decision
+                st.caption(f"Example {last}: {review.describe(last)}. “Undo” takes it back.")
+            else:
+                st.caption("The next example follows each decision. “Undo” takes the latest one back.")
         example = next_open(queue, done, skipped, last) if session[AT] is None else session[AT]
         if example is None:
             example = int(queue[-1])
             all_done = "Every dispute is settled." if disputed else "Every example of this list is decided."
             st.success(all_done, icon=":material/done_all:")
         pressing = _render_example(review, example)
+        asks = session.pop(ASKS, False)
         with listening:
-            keys(**pressing)
-        steps = _steps(queue, example, next_open(queue, done | {example}, skipped, example))
+            keys(**({"": "first-name"} if asks else pressing))
+        following = next_open(queue, done | {example}, skipped, example) if reviewer else None
+        steps = _steps(queue, example, following)
         send_steps_ahead(review.run, steps, review.explain)
+        if asks:
+            _ask_name(review)
+
+
+@st.dialog("Your name", icon=":material/person:", on_dismiss="rerun")
+def _ask_name(review: Review) -> None:
+    """Ask for the name of the reviewer, and then keep the decision that was the first."""
+    st.markdown("It is stored with your decisions, this one and all that follow.")
+    with st.form("name-of-reviewer", border=False):
+        st.text_input("Name", max_chars=LONGEST_REVIEWER, key="first-name")
+        st.form_submit_button("Keep the decision", type="primary", on_click=_keep_pending, args=(review,))
 
 
 def _steps(queue: np.ndarray, example: int, following: int | None) -> dict[str, int]:
@@ -252,7 +269,7 @@ def _render_progress(review: Review, done: int, skipped: int) -> None:
 def _render_example(review: Review, example: int) -> dict[str, str]:
     """Render the example; return the button or field for each key of the keyboard."""
     run, queue = review.run, review.selection.examples
-    left, right = st.columns([2, 3], gap="large")
+    left, right = st.columns([1, 2], gap="large")
     with left:
         with st.container(key=PICTURE):
             render_example(run, example, EXAMPLE_WIDTH)
@@ -265,13 +282,8 @@ def _render_example(review: Review, example: int) -> dict[str, str]:
             if review.disputed and noted == example and note:
                 st.caption(f"{as_markdown(reviewer)} notes: {as_markdown(note)}")
     with right:
-        predictions, names, label = run.predictions(example), class_names(run), review.given_label(example)
-        summary = summarise(predictions)
         render_explanation("explanation-sentences", review.explain(example))
         pressing = _render_choices(review, example)
-        figure = plot.passes(run, predictions, label=label)
-        spoken = f"Bar chart of the mean of each class: {votes(summary, names)}."
-        chart(figure.update_layout(showlegend=False, height=CHART_HEIGHT), "review-classes", spoken)
         _render_similar(review, example)
     return pressing
 
@@ -299,10 +311,12 @@ class _Controls:
 
         return run_once
 
-    def button(self, name: str, words: str, action: Callable[[], None], *, tertiary: bool = False) -> None:
-        key = f"`{key_label(self.keyboard[name])}` " if self.keyboard[name] else ""
+    def button(
+        self, name: str, words: str, action: Callable[[], None], *, after: str = "", tertiary: bool = False
+    ) -> None:
+        pressed = key_label(self.keyboard[name])
         st.button(
-            key + as_markdown(words),
+            (f"`{pressed}` " if pressed and pressed != words else "") + as_markdown(words) + after,
             key=self.key(name),
             type="tertiary" if tertiary else "secondary",
             on_click=self.once(action),
@@ -310,36 +324,41 @@ class _Controls:
 
 
 def _render_choices(review: Review, example: int) -> dict[str, str]:
-    """Render the buttons and fields; return that of each key of the keyboard."""
+    """Render the buttons and fields, the classes by likelihood; return that of each key of the keyboard."""
     names, keyboard = class_names(review.run), review.keyboard()
     controls, decide = _Controls(example, keyboard), partial(_decide, review, example)
     classes = {"label": review.given_label(example), "prediction": int(table(review.run)["prediction"].iloc[example])}
-    with st.container(horizontal=True, gap="small"):
-        for name, words in ANSWERS.items():
-            if name in keyboard:
-                answer = ("class", classes[name]) if name in classes else (name,)
-                controls.button(name, words, partial(decide, *answer))
-    if len(names) <= BUTTONS:
-        with st.container(horizontal=True, gap="small"):
-            for index, class_name in enumerate(names):
-                controls.button(f"class-{index}", class_name, partial(decide, "class", index))
-    else:
-        field, key = controls.key("class"), as_markdown(key_label(keyboard["class"]))
-        typing = f"type {key} and a part of its name" if key else "type a part of its name"
-        st.selectbox(
-            f"Class: {typing}", range(len(names)), index=None, format_func=names.__getitem__, key=field,
-            on_change=controls.once(lambda: decide("class", widget_value(field))),
-        )  # fmt: skip
-    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        if not review.disputed:  # where it would withdraw a decision
-            controls.button("skip", "Skip", partial(decide, "skip"), tertiary=True)
-        controls.button("undo", "Undo", partial(_undo, review), tertiary=True)
-        for move, words, step in (("back", "Back", -1), ("forward", "Forward", 1)):
-            controls.button(move, words, partial(_move, review.selection.examples, example, step), tertiary=True)
+    mean = review.run.mean_probs[example]
+    likeliest = np.argsort(-mean, kind="stable").tolist()
+    with st.container(key="review-decisions", gap="small"):
+        with st.container(horizontal=True, gap="small", key="review-answers"):
+            for name, words in ANSWERS.items():
+                if name in keyboard:
+                    answer = ("class", classes[name]) if name in classes else (name,)
+                    controls.button(name, words, partial(decide, *answer))
+        if len(names) <= BUTTONS:
+            with st.container(horizontal=True, gap="small", key="review-class-buttons"):
+                for index in likeliest:
+                    share = f" · {percent(mean[index], 0)}" if mean[index] >= LEAST_SHOWN else ""
+                    controls.button(f"class-{index}", names[index], partial(decide, "class", index), after=share)
+        else:
+            field, key = controls.key("class"), as_markdown(key_label(keyboard["class"]))
+            typing = f"type {key} and a part of its name" if key else "type a part of its name"
+            st.selectbox(
+                f"Class: {typing}", likeliest, index=None, format_func=names.__getitem__, key=field,
+                on_change=controls.once(lambda: decide("class", widget_value(field))),
+            )  # fmt: skip
+        with st.container(horizontal=True, gap="small", key="review-moves"):
+            if not review.disputed:  # where it would withdraw a decision
+                controls.button("skip", "Skip", partial(decide, "skip"), tertiary=True)
+            controls.button("undo", "Undo", partial(_undo, review), tertiary=True)
+            for move, words, step in (("back", "Back", -1), ("forward", "Forward", 1)):
+                controls.button(move, words, partial(_move, review.selection.examples, example, step), tertiary=True)
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="review-note-and-keys"):
         note = controls.key("note")
         st.session_state[note] = review.known.notes.get((example, review.reviewer), "")
         st.text_input(
-            f"Note (key {as_markdown(key_label(keyboard['note']))})" if keyboard["note"] else "Note",
+            f"`{key_label(keyboard['note'])}` Note" if keyboard["note"] else "Note",
             max_chars=LONGEST_NOTE, key=note, width=260, on_change=partial(_note, review, example, note),
         )  # fmt: skip
         st.toggle("Keys", True, key=KEYS, persist_state="session", help="Answer and move by single keys")
@@ -364,17 +383,38 @@ def _render_similar(review: Review, example: int) -> None:
 
 
 # Callbacks
+def _with_name(review: Review, act: Callable[[Review], object]) -> None:
+    """Do something in the name of the reviewer, who is asked for it first where it is not known."""
+    if review.reviewer:
+        act(review)
+    else:
+        session_store().update({PENDING: act, ASKS: True})
+
+
+def _keep_pending(review: Review) -> None:
+    """Take in the name, and do what waits for it."""
+    name = printable(widget_value("first-name").strip())
+    if name:
+        session_store()[REVIEWER] = name
+        session_store().pop(PENDING)(replace(review, reviewer=name))
+        rerun_fragments()  # of the whole page, which closes the dialog
+
+
 def _decide(review: Review, example: int, verdict: DecisionKind, class_index: int | None = None) -> None:
     """Store a decision and go on to the next example."""
     class_name = None if class_index is None else review.run.class_names[class_index]
-    if _add(review, example, verdict, class_name=class_name):
-        session_store().update({LAST: example, AT: None})
+
+    def keep(named: Review) -> None:
+        if _add(named, example, verdict, class_name=class_name):
+            session_store().update({LAST: example, AT: None})
+
+    _with_name(review, keep)
 
 
 def _note(review: Review, example: int, field: str) -> None:
     note = widget_value(field).strip()
     if note != review.known.notes.get((example, review.reviewer), ""):
-        _add(review, example, "note", note=note)
+        _with_name(review, lambda named: _add(named, example, "note", note=note))
 
 
 def _add(review: Review, example: int, *entry: Any, **more: Any) -> bool:
@@ -390,6 +430,8 @@ def _add(review: Review, example: int, *entry: Any, **more: Any) -> bool:
 
 
 def _undo(review: Review) -> None:
+    if not review.reviewer:
+        return
     try:
         example = review.store.undo(review.reviewer)
     except McvizError as error:

@@ -1,1 +1,0 @@
-"""The parts of the page Label: its queue, decisions and results."""

@@ -1,0 +1,101 @@
+"""From Overview to a first decision about a wrong label, to fresh passes in a run, and to two runs compared."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+import mcviz
+from mcviz.reviews import open_reviews, summarise_reviews
+from tests.app.kinds import passes
+from tests.app.live_rows import cache_of_rows
+from tests.browser.conftest import came_ahead, go_to, settle
+from tests.browser.test_jobs import MILLISECONDS_FOR_A_JOB
+from tests.browser.test_runs import BOX, click_row
+from tests.browser.test_walks import walk
+from tests.browsing import check_log, serving, visited
+
+EXAMPLES = 200
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs over the same images, and one of rows with its model."""
+    folder, rng = tmp_path_factory.mktemp("walked"), np.random.default_rng(0)
+    labels, images = rng.integers(0, 3, EXAMPLES), rng.integers(0, 256, (EXAMPLES, 8, 8, 1), dtype=np.uint8)
+    for name in ("after", "before"):
+        made = passes(rng, EXAMPLES, 3, labels)
+        mcviz.write_run(folder / name, made, data=images, labels=labels, class_names=["cat", "dog", "owl"])
+    cache_of_rows(folder / "rows")
+    shutil.move(folder / "rows" / "few", folder / "model")
+    shutil.rmtree(folder / "rows")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def url(cache: Path, chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving(tmp_path_factory.mktemp("app"), MCVIZ_CACHE=str(cache)) as (address, log):
+        yield address
+    check_log(log)
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    with visited(browser, url, viewport={"width": 1440, "height": 900}) as page:
+        yield page
+
+
+def test_the_label_that_is_most_probably_wrong_is_decided_about(page: Page, cache: Path) -> None:
+    run = mcviz.open_run(cache / "after")
+    fit = run.mean_probs[np.arange(EXAMPLES), run.labels]
+    wrong = np.flatnonzero(run.mean_probs.argmax(axis=1) != run.labels)
+    first = int(wrong[fit[wrong].argmin()])
+    with walk(page, presses=2):
+        go_to(page, "Label")
+        expect(page.get_by_text(f"{len(wrong)} probable label errors of {EXAMPLES}")).to_be_visible()
+        expect(page.get_by_role("img", name=f"Example {first}", exact=True)).to_be_in_viewport(ratio=1)
+        settle(page)
+        came_ahead(page)
+        page.get_by_role("button", name="The given label is wrong").click()
+        expect(page.get_by_role("dialog").get_by_label("Name")).to_be_focused()
+        page.keyboard.type("Ada")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text(f"1 of {len(wrong)} examples decided")).to_be_visible()
+    decisions = summarise_reviews(run, open_reviews(run).rows()).decisions_by("Ada")
+    assert {example: each.kind for example, each in decisions.items()} == {first: "wrong_label"}
+
+
+def test_two_runs_are_compared(page: Page) -> None:
+    with walk(page, presses=2):  # the open run is ticked
+        go_to(page, "Runs")
+        expect(page.get_by_text("after is finished")).to_be_visible()
+        click_row(page, 1, at=BOX)
+        expect(page.get_by_role("heading", name="before compared with after")).to_be_visible()
+        expect(page.get_by_role("heading", name="Right to wrong")).to_be_in_viewport(ratio=1)
+        changed = page.get_by_role("button", name="Example")
+        expect(changed.first).to_be_in_viewport(ratio=1)
+        expect(page.get_by_role("region", name="Measures of both runs")).to_be_visible()
+
+
+def test_thirty_fresh_passes_are_a_run_that_is_open(page: Page, cache: Path) -> None:
+    with walk(page, presses=4, seconds=MILLISECONDS_FOR_A_JOB / 1000):
+        page.goto("/?run=model")
+        settle(page)
+        go_to(page, "Runs")
+        expect(page.get_by_text("model is finished")).to_be_visible()
+        settle(page)
+        page.get_by_role("button", name="Sample again").click()
+        page.locator('[class*="st-key-again-passes"] input').fill("30")
+        page.locator(".st-key-again-start button").click()
+        made = page.locator('[class*="st-key-job-"]').get_by_role("button", name="Open", exact=True)
+        expect(made).to_be_visible(timeout=MILLISECONDS_FOR_A_JOB)
+        made.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
+        expect(page).to_have_url(re.compile(r"[?&]run=model-2\b"))
+    run = mcviz.open_run(cache / "model-2")
+    assert run.passes == 30
+    assert run.manifest.examples.sha256 == mcviz.open_run(cache / "model").manifest.examples.sha256
