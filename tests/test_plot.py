@@ -43,7 +43,12 @@ PAGES_ALONE = {
         "score_comparison",
         "unusual_values",
     },
-    "of OOD scores, which take a comparison first": {"auroc_of_sets", "ood_score_distributions", "roc_curve"},
+    "of OOD scores, which take a comparison first": {
+        "auroc_of_sets",
+        "ood_score_distributions",
+        "roc_curve",
+        "stopped_of_sets",
+    },
 }
 COUNT, CLASSES, PASSES = 60, 3, 8
 ECES = "ece", "ece_equal_mass"

@@ -225,7 +225,7 @@ def mistakes_in_order(run: Run, order: Array) -> Array:
         order: (N,) the numbers of its examples. Where predictions are not right or wrong, the largest losses count, of
             one example in twenty.
     """
-    loss = run.task.loss_of_table(run.scores().iloc[order])
+    loss = run.task.loss_of_table(run.scores())[order]
     if run.task.has_mistakes:
         return loss
     large = np.zeros(len(order), bool)

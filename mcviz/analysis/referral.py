@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -266,6 +266,14 @@ class CheapestReferral:
     def pays(self) -> bool:
         """Whether the threshold is cheaper than looking at none and than looking at all, by more than chance."""
         return self.costs.saved.low > 0
+
+    @cached_property
+    def referral(self) -> RunReferral:
+        """The examples that go to a person: by the threshold where it pays, or else none or all, as is cheaper."""
+        costs, none = self.costs, np.inf
+        threshold = costs.threshold if self.pays else none if costs.of_none <= costs.of_all else -np.inf
+        on_labels = evaluate_threshold(rank_by_score(self.run, self.score.name), threshold)
+        return RunReferral(self.run, self.score, "the least cost", on_labels, None)
 
     @property
     def in_words(self) -> str:

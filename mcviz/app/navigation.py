@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -38,6 +38,7 @@ from mcviz.app.state import (
     state_widget_args,
     update_state,
 )
+from mcviz.app.streamlit_internals import is_history_navigation
 from mcviz.app.wording import as_markdown, describe_scores
 from mcviz.errors import CorruptRunError, McvizError
 from mcviz.runs import Run
@@ -57,7 +58,7 @@ class Page:
         icon: a Material symbol.
         needs: what a run has to have, or else the page says what is missing.
         entry: the title of the page whose entry in the bar is marked, where that is another one; "" for none.
-        own_path: of its address, where that is not the script's name.
+        path: in the address, where it is not the script's name.
     """
 
     file: str
@@ -65,38 +66,38 @@ class Page:
     icon: str
     needs: Collection[RunPart] = field(default_factory=frozenset)
     entry: str | None = None
-    own_path: str = ""
-
-    @property
-    def path(self) -> str:
-        """Return the path of its address."""
-        return self.own_path or self.script.stem
+    path: str = ""
 
     @property
     def script(self) -> Path:
         """Return the script's path."""
         return Path(__file__).parent / "pages" / self.file
 
+    @property
+    def url_path(self) -> str:
+        """Return its path in the address."""
+        return self.path or self.script.stem
+
     def declare(self, *, root: bool = False) -> st.Page:
         """Return the page as Streamlit has it, at its own path or at the root."""
-        return st.Page(self.script, title=self.title, url_path="" if root else self.path, default=root)
+        return st.Page(self.script, title=self.title, url_path="" if root else self.url_path, default=root)
 
 
 OVERVIEW = Page("overview.py", "Overview", ":material/monitoring:")
 EXPLORE = Page("uncertain.py", "Explore", ":material/grid_view:")
 TRUST = Page("trust.py", "Trust", ":material/verified_user:")
 LABELLING = Page("review.py", "Label", ":material/rate_review:")
-PROBE = Page("probe.py", "Probe", ":material/science:", needs={"model"})
+PROBE = Page("probe.py", "Probe", ":material/science:")
 RUNS = Page("runs.py", "Runs", ":material/folder_open:")
 EXAMPLE = Page("example.py", "One example", ":material/image_search:", entry=EXPLORE.title)
 SIDE_BY_SIDE = Page("side_by_side.py", "Side by side", ":material/compare:", entry=EXPLORE.title)
-OUT_OF_DISTRIBUTION = Page("out_of_distribution.py", "Out of distribution", ":material/rule:", entry=PROBE.title)
-COMPARE = Page("runs.py", "Compare", ":material/compare_arrows:", entry=RUNS.title, own_path="compare")
+OUT_OF_DISTRIBUTION = replace(PROBE, title="Out of distribution", path="out_of_distribution", entry=PROBE.title)
+COMPARE = replace(RUNS, title="Compare", icon=":material/compare_arrows:", path="compare", entry=RUNS.title)
 PRESENT = Page("story.py", "Present", ":material/slideshow:", entry="")
-OPENED_BY_PAGES = EXAMPLE, SIDE_BY_SIDE, COMPARE  # by a look, by Actions, and by ticks
 ENTRIES = OVERVIEW, EXPLORE, TRUST, LABELLING, PROBE, RUNS  # of the bar
 PAGES = *ENTRIES, EXAMPLE, SIDE_BY_SIDE, OUT_OF_DISTRIBUTION, COMPARE, PRESENT
 MOVED_DETAILS: dict[str, tuple[Page, dict[str, Any]]] = {  # that links to Trust name: the page that took it, and where
+    "distortions": (PROBE, {"input": "distortion", "section": "distortions"}),
     "passes": (OVERVIEW, {"section": "passes"}),
 }
 
@@ -135,6 +136,13 @@ def require_classes(run: Run, words: str, instead: Page) -> None:
         st.stop()
 
 
+def scroll_to_section(state: PageState, section: str) -> None:
+    """Bring a section of a page into view where the address names it: the container of that key."""
+    if state.section == section:
+        script = f"document.querySelector('.st-key-{section}')?.scrollIntoView()"
+        st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
+
+
 def open_page(page: Page, state: PageState, **changes: Any) -> NoReturn:
     """Go to a page with a state, but for these changes."""
     query = state.link(**changes)
@@ -152,9 +160,6 @@ def render_head(page: Page, answer: str = "") -> None:
     with st.container(key="page-head", gap="xxsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.title(page.title, anchor=False, width="content")
-            for other in PAGES:
-                if other.entry == page.title and other not in OPENED_BY_PAGES:
-                    link_to(other)
         if answer:
             st.markdown(answer)
 
@@ -185,7 +190,8 @@ def begin(page: Page, answer: Callable[[Run, PageState], str]) -> tuple[Run, Pag
         st.error(f"**{name}** cannot be shown. {refusal(error, page.title)}", icon=":material/error:")
         st.stop()
     state = load_state(run)
-    if page is TRUST and state.details and all(detail in MOVED_DETAILS for detail in state.details):
+    moved = page is TRUST and state.details and all(detail in MOVED_DETAILS for detail in state.details)
+    if moved and not is_history_navigation():
         other, place = MOVED_DETAILS[state.details[0]]
         open_page(other, state, details=(), **place)
     if not all(has(run, part) for part in page.needs):

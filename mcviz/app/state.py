@@ -234,7 +234,7 @@ class PageState:
     second_class: Annotated[Whole | None, _CLASS] = None  # None for the next
     input: Name = ""  # kind of the probe's input
     noise: Name = ""  # kind of it
-    seed: Annotated[int, Meta(ge=0, le=HIGHEST_SEED)] = 0  # of what is random in the input
+    seed: Annotated[int, Meta(ge=0, le=HIGHEST_SEED)] | None = None  # of what is random in the input
     strength: Annotated[float, Meta(ge=0, le=1)] = 1.0  # of the noise
     distortion: Name = ""  # of an example
     amount: Annotated[float, Meta(ge=-1e6, le=1e6)] | None = None  # of the distortion; None for none
@@ -263,7 +263,7 @@ class PageState:
         values = read_fields(cls, query, run)
         unknown = query.get("example", "") if values["example"] is None else ""
         state = cls(**values, filters=Filters.from_query(query, run), unknown_example=unknown)
-        return dataclasses.replace(state, ignored=_find_ignored(query, state.to_query()))
+        return dataclasses.replace(state, ignored=_find_ignored(query, state.to_query()), **_follow_details(state))
 
     def to_query(self) -> dict[str, str]:
         """Return the state as an address; defaults are left out."""
@@ -443,6 +443,14 @@ def choose_name(name: str, offered: Iterable[str], default: str | None = None) -
 def quote(text: str) -> str:
     """Quote a text that came with the address, in Markdown: short, and as it was typed."""
     return f"“{as_markdown(text[:60])}”"
+
+
+def _follow_details(state: PageState) -> dict[str, Any]:
+    """Return what an address says now in place of details of Trust that went into others."""
+    if not {"costs", "mistakes"} & set(state.details):
+        return {}
+    details = dict.fromkeys("scores" if name == "mistakes" else name for name in state.details if name != "costs")
+    return {"details": tuple(details), **({"referral": "cheapest"} if "costs" in state.details else {})}
 
 
 def _find_ignored(query: Mapping[str, str], understood: Mapping[str, str]) -> tuple[str, ...]:

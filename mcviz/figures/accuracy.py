@@ -24,6 +24,7 @@ from mcviz.figures.style import (
     axis_title,
     escape_labels,
     label_lines,
+    log_axis,
     pad_range,
     pass_histogram,
     shorten_name,
@@ -153,13 +154,7 @@ def _draw_by_ensemble_size(ensemble: np.ndarray, deterministic: float | None, me
         label_lines(figure, {"ensemble": (len(sizes), ensemble[-1]), name: (len(sizes), deterministic)}, log=True)
     ticks = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if NEXT_TICK * n <= len(sizes)]
     ticks.append(len(sizes))
-    figure.update_xaxes(
-        title="passes in the ensemble",
-        type="log",
-        range=pad_range(np.log10(sizes)),
-        tickvals=ticks,
-        ticktext=[f"{n:,}" for n in ticks],
-    )
+    figure.update_xaxes(title="passes in the ensemble", **log_axis(pad_range(np.log10(sizes)), ticks))
     figure.update_yaxes(title=measure.title, tickformat=measure.tick, autorangeoptions=measure.ends)
     return apply_layout(figure, 360)
 
@@ -202,13 +197,8 @@ def mistakes_by_reviewed(wrong: np.ndarray, share: float, mistakes: str = "mista
         hoverinfo="skip",
     )
     ticks = [n for n in (0.0001, 0.001, 0.01, 0.05, 0.2, 1) if n >= 1 / len(wrong)]
-    figure.update_xaxes(
-        title="examples reviewed",
-        type="log",
-        range=pad_range(np.log10(x)),
-        tickvals=ticks,
-        ticktext=[f"{100 * n:g}%" for n in ticks],
-    )
+    axis = log_axis(pad_range(np.log10(x)), ticks, lambda share: f"{100 * share:g}%")
+    figure.update_xaxes(title="examples reviewed", **axis)
     figure.update_yaxes(title=f"{mistakes} found", tickformat=".0%", range=[0, 1.08])
     return apply_layout(figure, 380)
 

@@ -8,7 +8,7 @@ blindness. All have a contrast of 3:1 on a light and on a dark page.
 
 import base64
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -227,6 +227,19 @@ def pad_range(values: np.ndarray) -> list[float]:
     """The range of an axis with a margin around all values, so that a line at its end is not cut in half."""
     margin = 0.03 * np.ptp(values) or 0.5
     return [float(values.min() - margin), float(values.max() + margin)]
+
+
+def log_axis(
+    ends: Sequence[float], ticks: Sequence[float], text: Callable[[float], str] = "{:,}".format
+) -> dict[str, Any]:
+    """The attributes of a logarithmic axis.
+
+    Args:
+        ends: powers of ten between which it lies.
+        ticks: the values that are named.
+        text: names one.
+    """
+    return {"type": "log", "range": ends, "tickvals": ticks, "ticktext": [text(tick) for tick in ticks]}
 
 
 def band(x: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str) -> go.Scatter:

@@ -16,16 +16,18 @@ from mcviz.figures.style import (
     OTHERS,
     SHARES,
     SINGLE_PASS,
+    SPREAD,
     add_line,
     apply_layout,
     band,
     escape_label,
     label_lines,
+    log_axis,
     pad_range,
     position_line,
     shorten_name,
 )
-from mcviz.measures import fixed
+from mcviz.measures import fixed, percent
 from mcviz.measures.calibration import CONFIDENCE_EDGES, ECES, SCALED, Bins, Calibration, calibration_table
 from mcviz.measures.intervals import Interval
 
@@ -45,7 +47,7 @@ THUMBNAILS = 0.09  # of the width of the plot
 SET_HEIGHT = 36  # pixels
 LONGEST_SET = 24  # characters of a name
 SYMBOLS = ("circle", "diamond", "square", "circle-open", "diamond-open", "x")
-LIGHT, DARK = (243, 246, 249), (68, 85, 102)
+SHADE, STRONGEST_SHADE = "120, 140, 160", 0.65
 
 
 def reliability_diagram(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> go.Figure:
@@ -109,16 +111,9 @@ def reliability_diagram(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> 
         title="accuracy − confidence, points", range=[min(heights) - margin, max(heights) + margin], row=1, col=1
     )
     most = np.log10(max(counted.count.max() for counted, _ in bins.values()))
-    powers = range(int(most), -1, -1 if most <= 4 else -2)  # from the last one down
-    figure.update_yaxes(
-        title="examples",
-        type="log",
-        range=[0, 1.05 * max(most, 1)],
-        tickvals=[10**power for power in powers],
-        ticktext=[f"{10**power:,}" for power in powers],
-        row=2,
-        col=1,
-    )
+    powers = range(max(int(most), 1), -1, -1 if most <= 4 else -2)  # from the last one down
+    axis = log_axis([0, 1.05 * max(most, 1)], [10**power for power in powers])
+    figure.update_yaxes(title="examples", row=2, col=1, **axis)
     ticks = [
         share for share in CONFIDENCE_EDGES[1:-1] if share >= 0.5 or ends[-1] <= _nines(0.5)
     ]  # below is little room
@@ -128,7 +123,7 @@ def reliability_diagram(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> 
         range=[ends[0] - 0.05, ends[-1] + 0.05],
     )
     figure.update_xaxes(title="confidence", autotickangles=[0, 45], row=2, col=1)
-    return apply_layout(figure, 400).update_layout(barmode="overlay", hovermode="closest")
+    return apply_layout(figure, 360).update_layout(barmode="overlay", hovermode="closest")
 
 
 def _nines(confidence: ArrayLike) -> Array:
@@ -297,9 +292,7 @@ def measures_by_passes(
         figure.update_yaxes(title=name, tickformat=formats[name], autorangeoptions=ends, row=row, col=1)
         if enough is not None:
             figure.add_vline(x=enough, line={"color": NEUTRAL, "width": 2, "dash": "dot"}, row=row, col=1)
-    figure.update_xaxes(
-        type="log", range=pad_range(np.log10(passes)), tickvals=passes, ticktext=[f"{count:,}" for count in passes]
-    )
+    figure.update_xaxes(log_axis(pad_range(np.log10(passes)), passes.tolist()))
     figure.update_xaxes(title="passes in the ensemble", row=len(values), col=1)
     return apply_layout(figure, 150 * len(values) + 60)
 
@@ -348,36 +341,77 @@ def _colour(name: str, curves: Mapping[str, np.ndarray]) -> str:
     return CLASSES[list(curves).index(name) % len(CLASSES)]
 
 
-def shade_cells(shares: np.ndarray, *, perfect: float = 1, far: float = FAR_FROM_PERFECT) -> np.ndarray:
-    """Colour the cells of a table, the better the darker, on a logarithmic scale of the distance from perfection.
+def shade_cells(shares: np.ndarray) -> np.ndarray:
+    """Colour the cells of a table, the better the stronger, on a logarithmic scale of the distance from 1.
 
     Args:
         shares: (D, S) fractions; NaN has no colour.
-        perfect: the best that there is, 0 or 1.
-        far: the distance from it that is as light as any larger one.
 
     Returns:
-        (D, S) CSS for the background and for the text, so that both themes can read it.
+        (D, S) CSS for backgrounds that let the table's own through, so that its text can be read in both themes.
     """
-    errors = np.clip(np.abs(perfect - shares), NEAR_PERFECT, far)
-    depth = np.log(far / errors) / np.log(far / NEAR_PERFECT)
+    errors = np.clip(1 - shares, NEAR_PERFECT, FAR_FROM_PERFECT)
+    depth = np.log(FAR_FROM_PERFECT / errors) / np.log(FAR_FROM_PERFECT / NEAR_PERFECT)
     words = np.full(shares.shape, "", dtype=object)
     for cell in zip(*np.nonzero(np.isfinite(shares)), strict=True):
-        red, green, blue = (
-            round(light + depth[cell] * (dark - light)) for light, dark in zip(LIGHT, DARK, strict=True)
-        )
-        text = "#FFFFFF" if depth[cell] > 0.79 else "#000000"
-        words[cell] = f"background-color: #{red:02X}{green:02X}{blue:02X}; color: {text}"
+        words[cell] = f"background-color: rgba({SHADE}, {STRONGEST_SHADE * depth[cell]:.3f})"
     return words
 
 
-def auroc_of_sets(sets: Sequence[str], values: Mapping[str, np.ndarray], pictures: Sequence[str] = ()) -> go.Figure:
+def stopped_of_sets(names: Sequence[str], shares: np.ndarray, pictures: Sequence[str] = ()) -> go.Figure:
+    """Draw the share of each set that a verdict stops, as bars with intervals; of the last, it should stop few.
+
+    Args:
+        names: S + 1, of S sets from top to bottom, and of the examples that are in distribution.
+        shares: (S + 1, 3) the share that is stopped, with the low and the high end of its interval.
+        pictures: of the sets, as addresses; "" for none.
+
+    Returns:
+        A row a set, and one below for the examples that are in distribution, in grey.
+    """
+    rows, (value, low, high) = -np.arange(len(names), dtype=float), shares.T
+    room = THUMBNAILS if any(pictures) else 0.0
+    labels = [escape_label(shorten_name(label) if len(label) > LONGEST_SET else label) for label in names]
+    figure = go.Figure(
+        go.Bar(
+            x=value,
+            y=rows,
+            orientation="h",
+            width=0.62,
+            marker={"color": [OTHERS] * (len(names) - 1) + [NEUTRAL]},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": np.maximum(high - value, 0),
+                "arrayminus": np.maximum(value - low, 0),
+                "thickness": 1,
+                "width": 0,
+                "color": SPREAD,
+            },
+            customdata=shares,
+            hovertext=[escape_label(label) for label in names],
+            hovertemplate="%{hovertext}: %{customdata[0]:.1%} stopped, 95% interval %{customdata[1]:.1%} to "
+            "%{customdata[2]:.1%}<extra></extra>",
+        )
+    )
+    for row, share, end in zip(rows, value, high, strict=True):
+        if share < 1:  # the whole is seen
+            figure.add_annotation(x=end, y=row, text=percent(share, 0), xanchor="left", xshift=4, showarrow=False)
+    for row, picture in zip(rows, pictures, strict=False):
+        if picture:
+            place = {"xref": "x", "yref": "y", "x": -room, "y": row, "xanchor": "left", "yanchor": "middle"}
+            figure.add_layout_image(source=picture, sizex=0.85 * room, sizey=0.85, **place)
+    figure.update_xaxes(title="share stopped", range=[-room, 1.15], tickvals=[0, 0.5, 1], tickformat=".0%")
+    figure.update_yaxes(tickvals=rows, ticktext=labels, range=[rows.min() - 0.55, 0.55], showgrid=False, zeroline=False)
+    return apply_layout(figure, 90 + SET_HEIGHT * len(names)).update_layout(showlegend=False)
+
+
+def auroc_of_sets(sets: Sequence[str], values: Mapping[str, np.ndarray]) -> go.Figure:
     """Draw the AUROC of some detectors on each set, as dots with intervals.
 
     Args:
         sets: S names, from top to bottom.
         values: for each detector, by its name, (S, 3) AUROC with the low and the high end of its interval.
-        pictures: of the sets, as addresses; "" for none.
 
     Returns:
         A row a set with a trace a detector, in the order of `values`. What is below 0.5 is drawn there, with an arrow.
@@ -385,7 +419,6 @@ def auroc_of_sets(sets: Sequence[str], values: Mapping[str, np.ndarray], picture
     figure, rows = go.Figure(), -np.arange(len(sets), dtype=float)
     lowest = min((float(intervals[:, 0].min()) for intervals in values.values()), default=1.0)
     floor = max(GUESSING, np.floor(20 * lowest) / 20)
-    room = THUMBNAILS * (1 - floor) if any(pictures) else 0.0
     offsets = np.linspace(0.32, -0.32, len(values)) if len(values) > 1 else np.zeros(1)
     for (name, intervals), offset, colour, symbol in zip(values.items(), offsets, CLASSES, SYMBOLS, strict=False):
         value, low, high = np.maximum(intervals, floor).T
@@ -412,15 +445,15 @@ def auroc_of_sets(sets: Sequence[str], values: Mapping[str, np.ndarray], picture
             hovertemplate=f"%{{hovertext}}: {escape_label(name)} %{{customdata[0]:.3f}}, "
             "95% interval %{customdata[1]:.3f} to %{customdata[2]:.3f}<extra></extra>",
         )
-    for row, picture in zip(rows, pictures, strict=False):
-        if picture:
-            place = {"xref": "x", "yref": "y", "x": floor - room, "y": row, "xanchor": "left", "yanchor": "middle"}
-            figure.add_layout_image(source=picture, sizex=0.85 * room, sizey=0.85, **place)
     for row in rows[:-1]:
         figure.add_hline(y=row - 0.5, line={"color": NEUTRAL, "width": 0.5}, opacity=0.4)
     ticks = np.linspace(floor, 1, 6)
     figure.update_xaxes(
-        title="AUROC", range=[floor - room, 1 + 0.01 * (1 - floor)], tickvals=ticks, tickformat=".2f", zeroline=False
+        title="AUROC",
+        range=[floor - 0.01 * (1 - floor), 1 + 0.01 * (1 - floor)],
+        tickvals=ticks,
+        tickformat=".2f",
+        zeroline=False,
     )
     labels = [escape_label(shorten_name(label) if len(label) > LONGEST_SET else label) for label in sets]
     figure.update_yaxes(tickvals=rows, ticktext=labels, range=[rows.min() - 0.55, 0.55], showgrid=False, zeroline=False)

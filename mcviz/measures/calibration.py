@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import scipy  # loads scipy.optimize when it is first used
@@ -39,6 +39,7 @@ from mcviz.measures.intervals import (
 from mcviz.measures.registry import Terms, fixed, join_terms, percent, select_terms
 
 Array = np.ndarray
+Verdict = Literal["calibrated", "over-confident", "under-confident", "uneven", "too few examples", "too few groups"]
 SMALLEST_PROBABILITY = 1 / 131068  # half a step of storage: a probability that is stored as 0 may have been as much
 MOST_NLL = -math.log(SMALLEST_PROBABILITY)
 CALIBRATION_BINS = 15  # as in Guo et al. 2017
@@ -465,27 +466,40 @@ def calibration_sentences(result: Calibration) -> list[str]:
     return [_verdict_sentence(result), f"Its mean confidence is {confident}, its accuracy {accuracy}.", *gains]
 
 
-def _verdict_sentence(result: Calibration) -> str:
+def find_verdict(result: Calibration) -> Verdict:
+    """Say whether the ensemble's probabilities are as high as its accuracy, by the tests of its mean and its bins."""
     figures, ensemble = result.figures["ensemble"], result.predictors["ensemble"]
-    over, ece, by_chance = figures["overconfidence"], figures["ece"].value, result.eces_by_chance["ensemble"]["ece"]
-    ends = f"{100 * over.magnitude.low:.2f} to {100 * over.magnitude.high:.2f}"
-    by = f"by {_percentage_points(over.value)} ({100 * result.confidence:.6g}% interval {ends})"
+    over = figures["overconfidence"]
     if over.low > 0:
-        return f"The ensemble is over-confident {by}."
+        return "over-confident"
     if over.high < 0:
-        return f"The ensemble is under-confident {by}."
-    if ece > by_chance + ECE_ROUNDING:
+        return "under-confident"
+    if figures["ece"].value > result.eces_by_chance["ensemble"]["ece"] + ECE_ROUNDING:
+        return "uneven"
+    expected, mean_confidence = mistake_chances(ensemble), split_confidence(result.confidence)[0]
+    if can_reject(expected, mean_confidence, largest_design_effect(result.groups)):
+        return "calibrated"
+    return "too few groups" if can_reject(expected, mean_confidence) else "too few examples"
+
+
+def _verdict_sentence(result: Calibration) -> str:
+    verdict, figures, ensemble = find_verdict(result), result.figures["ensemble"], result.predictors["ensemble"]
+    over, expected = figures["overconfidence"], mistake_chances(ensemble)
+    if verdict in ("over-confident", "under-confident"):
+        ends = f"{100 * over.magnitude.low:.2f} to {100 * over.magnitude.high:.2f}"
+        by = f"{_percentage_points(over.value)} ({100 * result.confidence:.6g}% interval {ends})"
+        return f"The ensemble is {verdict} by {by}."
+    if verdict == "uneven":
+        by_chance = percent(result.eces_by_chance["ensemble"]["ece"], 2)
         return (
             "The ensemble is over-confident in places and under-confident in others: its ECE of "
-            f"{percent(ece, 2)} is more than chance explains, up to {percent(by_chance, 2)}."
+            f"{percent(figures['ece'].value, 2)} is more than chance explains, up to {by_chance}."
         )
-    expected, mistakes = mistake_chances(ensemble), int((~ensemble["correct"]).sum())
-    effect, mean_confidence = largest_design_effect(result.groups), split_confidence(result.confidence)[0]
-    if not can_reject(expected, mean_confidence, effect):
-        if can_reject(expected, mean_confidence):
-            count = count_groups(len(expected), result.groups)
-            return f"There are too few groups to tell whether the ensemble is calibrated: {count:,}."
-        what = "mistakes" if expected.mean() < 1 / 2 else "examples"
+    if verdict == "too few groups":
+        count = count_groups(len(expected), result.groups)
+        return f"There are too few groups to tell whether the ensemble is calibrated: {count:,}."
+    if verdict == "too few examples":
+        what, mistakes = "mistakes" if expected.mean() < 1 / 2 else "examples", int((~ensemble["correct"]).sum())
         return (
             f"There are too few {what} to tell whether the ensemble is calibrated: {mistakes:,} of {len(expected):,}, "
             f"{expected.sum():,.1f} expected."
@@ -508,16 +522,6 @@ def _gain_sentence(difference: Mapping[str, Interval], other: str) -> str:
     if fits.low <= 0 <= fits.high:
         return f"{accuracy}; the NLLs do not differ beyond noise."
     return f"{accuracy}; its NLL is {'worse' if fits.value > 0 else 'better'} by {abs(fits.value):.4f} nats."
-
-
-def pass_gain_sentence(accuracy: float, of_passes: np.ndarray) -> str:
-    """Say what the ensemble gains over a single pass before the passes are read, which tell whether that is noise.
-
-    Args:
-        accuracy: of the ensemble, as a fraction.
-        of_passes: (T,) floating point, the accuracy of each pass, such as `Run.pass_accuracy`.
-    """
-    return f"{_compare_accuracies(accuracy - float(of_passes.mean()), 'a single pass')}."
 
 
 def _compare_accuracies(gain: float, other: str) -> str:

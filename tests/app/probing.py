@@ -20,6 +20,13 @@ def sentences(app: AppTest) -> list[str]:
     return [sentence for each in explanations for sentence in each.get("sentences", ())]
 
 
+def class_means(app: AppTest) -> dict[str, float]:
+    """The mean of each class, as the browser draws it."""
+    sent = [json.loads(each.proto.json) for each in app.get("bidi_component") if each.proto.json]
+    (histograms,) = (data["explanation"]["histograms"] for data in sent if "histograms" in data.get("explanation", ()))
+    return {panel["name"]: panel["mean"] for panel in histograms["panels"]}
+
+
 class Cells(HTMLParser):
     """The texts of a table's cells, row by row."""
 

@@ -9,9 +9,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.app.kinds import KIND_RENDERERS, kind_renderer
-from mcviz.app.trust import details
-from mcviz.app.trust.details import STEPS, step_amounts
+from mcviz.app.kinds import KIND_RENDERERS
+from mcviz.app.probe import degradation
+from mcviz.app.probe.degradation import STEPS, step_amounts
+from mcviz.app.probe.inputs import MIX
 from mcviz.data import DataSet
 from mcviz.data.distortions import add_noise
 from mcviz.errors import UnsuitableModelError
@@ -22,7 +23,11 @@ from tests.sampling.ood_runs import row_run, text_run
 
 IMAGES, PASSES = 40, 6
 SHOWN = {kind.name: shown for kind, shown in KIND_RENDERERS.items()}
-OFFERED = {name: shown.distorter.stepwise_distortions for name, shown in SHOWN.items() if shown.distorter}
+OFFERED = {
+    kind: {name: distortion for name, distortion in shown.distorter.distortions.items() if name != MIX}
+    for kind, shown in SHOWN.items()
+    if shown.distorter
+}
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +61,12 @@ def cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of both, of which nothing is known yet."""
     folder = Path(shutil.copytree(made, tmp_path / "cache"))
     monkeypatch.setenv("MCVIZ_CACHE", str(folder))
-    details._cache.clear()
+    degradation._cache.clear()
     return folder
 
 
 def opened(run: str, **query: str) -> AppTest:
-    return opened_page("trust", {"run": run, "details": "distortions", **query})
+    return opened_page("probe", {"run": run, "input": "distortion", "distortion": "blur", **query})
 
 
 def test_it_is_computed_when_asked_for_and_read_again_without_the_model(
@@ -77,10 +82,17 @@ def test_it_is_computed_when_asked_for_and_read_again_without_the_model(
     correct = mcviz.open_run(cache / "kept").scores()["correct"].mean()
     assert f"accuracy goes from {100 * correct:.1f}%" in said or correct == 1
     assert (cache / "kept" / "derived" / "distorted-blur-1.npz").exists()
-    details._cache.clear()
-    monkeypatch.setattr(details, "sampler", None)
+    degradation._cache.clear()
+    monkeypatch.setattr(degradation, "sampler", None)
     assert words(opened("kept")) == said
-    assert not [each for each in app.button if each.label in ("Stop", "Distort the images")]
+    assert not [each for each in app.button if each.label in ("Stop distorting", "Distort the images")]
+
+
+def test_the_address_that_it_had_on_trust_opens_it_on_probe(cache: Path) -> None:
+    app = opened_page("trust", {"run": "kept", "details": "distortions", "distortion": "blur"})
+    assert app.title[0].value == "Probe"
+    assert app.query_params["input"] == "distortion"
+    assert button(app, "Distort the images")
 
 
 def test_another_distortion_is_another_question(cache: Path) -> None:
@@ -97,12 +109,12 @@ def test_another_distortion_is_another_question(cache: Path) -> None:
 def test_stop_ends_it_and_it_starts_only_when_asked_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app, stopping = opened("kept"), monkeypatch.context()
     with stopping as patched:
-        patched.setattr(details, "_compute", lambda *_: details.st.stop())  # as Streamlit ends what is left
+        patched.setattr(degradation, "_compute", lambda *_: degradation.st.stop())  # as Streamlit ends what is left
         button(app, "Distort the images").click().run()
         assert not app.exception
-        button(app, "Stop").click().run()
+        button(app, "Stop distorting").click().run()
     assert "averaging passes" not in words(app)
-    assert not [each for each in app.button if each.label == "Stop"]
+    assert not [each for each in app.button if each.label == "Stop distorting"]
     assert "averaging passes" not in words(app.run())
     button(app, "Distort the images").click().run()
     assert "averaging passes" in words(app)
@@ -113,7 +125,7 @@ def test_a_model_that_cannot_be_asked_is_a_sentence(cache: Path, monkeypatch: py
         raise UnsuitableModelError("The model has no dropout.")
 
     app = opened("kept")
-    monkeypatch.setattr(details, "sampler", refuse)
+    monkeypatch.setattr(degradation, "sampler", refuse)
     button(app, "Distort the images").click().run()
     assert not app.exception
     assert any("The model has no dropout." in each.value for each in app.error)
@@ -142,13 +154,14 @@ def test_rows_and_texts_are_distorted_likewise(
 ) -> None:
     run = make(tmp_path / "cache" / "run")
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "cache"))
-    details._cache.clear()
-    app, first = opened("run"), SHOWN[kind].distorter.gradual
+    degradation._cache.clear()
+    first = {"row": "noise", "text": "drop_words"}[kind]
+    app = opened("run", distortion=first)
     button(app, f"Distort the {kind}s").click().run()
     assert not app.exception
     assert "averaging passes" in words(app)
     assert (Path(run.path) / "derived" / f"distorted-{first.replace('_', '-')}-1.npz").exists()
-    steps = details.load_steps(run, first, OFFERED[kind][first])
+    steps = degradation.load_steps(run, first, OFFERED[kind][first])
     examples = np.sort(np.random.default_rng(0).permutation(len(run))[:200])
     whole, broken = (steps[at]["deterministic"] for at in (0, -1))
     mean = run.deterministic_probs[examples]
@@ -182,11 +195,3 @@ def test_steps_begin_with_examples_as_they_are_and_end_at_the_slider_s_end(kind:
 def test_what_ends_at_another_label_is_not_offered() -> None:
     assert "mix" in SHOWN["image"].inputs["distortion"].choose.__self__.distortions
     assert "mix" not in OFFERED["image"]
-
-
-def test_examples_that_nobody_can_distort_are_said_to_be(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = mcviz.open_run(cache / "kept")
-    monkeypatch.setattr(kind_renderer(run), "distorter", None)
-    app = opened("kept")
-    assert "No distortion of images is known here." in words(app)
-    assert not [each for each in app.button if each.label == "Distort the images"]

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
-from mcviz.app.probe import explanations
+from mcviz.app.probe import explain
 from tests.app.keeping import kept_of
 from tests.app.live_rows import cache_of_rows
 from tests.app.live_texts import RUN, live_texts
@@ -54,7 +54,7 @@ def test_a_map_says_how_much_less_probable_the_class_is_without_each_place(run: 
     lost = 100 * (passes[:, 0] - passes[:, 1])
     from mcviz.data.drawing import Windows
 
-    effects = next(iter(kept_of(app)[explanations.EFFECTS].values()))
+    effects = next(iter(kept_of(app)[explain.EFFECTS].values()))
     at = Windows.over(28, 28).corners.tolist().index([12, 8])
     assert 100 * effects.mean[at, 4] == pytest.approx(lost.mean(), abs=1e-3)
     assert 100 * effects.std[at, 4] == pytest.approx(lost.std(), abs=1e-3)
@@ -66,7 +66,7 @@ def test_a_map_says_how_much_less_probable_the_class_is_without_each_place(run: 
 
 def test_an_explanation_is_stopped_and_goes_on() -> None:
     app = opened("example", example="115", closer_look="similar")
-    kept_of(app)[explanations.WORK] = False
+    kept_of(app)[explain.WORK] = False
     widget(app.segmented_control, "closer_look").set_value("evidence").run()
     assert "The explanation was stopped." in words(app)
     button(app, "Go on").click().run()
@@ -104,7 +104,7 @@ def test_neighbours_of_any_kind_are_found(live: Path, monkeypatch: pytest.Monkey
 @pytest.mark.exhaustive
 def test_the_probe_explains_nothing_before_it_is_asked(open_probe: OpenProbe) -> None:
     app = open_probe(input="distortion", example="115")
-    assert explanations.EFFECTS not in kept_of(app)
+    assert explain.EFFECTS not in kept_of(app)
     widget(app.segmented_control, "closer_look").set_value("evidence").run()
     assert not app.exception
     assert "What speaks for 4" in words(app)

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 import mcviz
 from mcviz import data
 from tests.app.keeping import kept_of
-from tests.app.probing import table
+from tests.app.probing import class_means
 from tests.cases import one_in
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +61,4 @@ def test_it_predicts_as_it_was_sampled(
     assert ["no gradient" in error.value for error in app.error] == [True] * no_gradient
     if query["input"] == "noise":
         means = mcviz.sample(network, taken, passes=20)[:, 0].mean(axis=0)
-        np.testing.assert_allclose(
-            [float(mean.strip(" %")) for mean in table(app, "mean")["mean"]], 100 * means, atol=0.1
-        )
+        np.testing.assert_allclose(list(class_means(app).values()), means, atol=0.001)

@@ -10,8 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.app import ood
 from mcviz.app.places import offered_data
+from mcviz.app.probe import detectors
 from mcviz.measures import percent
 from mcviz.measures.ood import DETECTORS, VERDICT
 from mcviz.runs.ood_scores import OODScores, load_ood_scores, save_ood_scores
@@ -41,9 +41,9 @@ def cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """A copy of them, of which nothing is computed yet, for one test."""
     shutil.copytree(made, tmp_path / "cache")
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "cache"))
-    ood._unsaved.clear()
+    detectors._unsaved.clear()
     yield tmp_path / "cache"
-    ood._unsaved.clear()
+    detectors._unsaved.clear()
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,8 @@ def open_page(cache: Path) -> OpenPage:
         app.run()
         for key, value in query.items():
             app.query_params[key] = value
-        app.switch_page("mcviz/app/pages/out_of_distribution.py").run()
+        app.query_params["input"] = "detectors"
+        app.switch_page("mcviz/app/pages/probe.py").run()
         assert not app.exception
         return app
 
@@ -76,9 +77,9 @@ def shipped(monkeypatch: pytest.MonkeyPatch, open_page: OpenPage) -> OpenPage:
 def test_the_shipped_run_comes_with_its_figures_and_says_three_sentences(shipped: OpenPage) -> None:
     app, found = shipped(), load_ood_scores(mcviz.open_run(ROOT / "cache" / "mnist-cnn"))
     assert found is not None
-    assert app.title[0].value == "Out of distribution"
+    assert app.title[0].value == "Probe"
     for sentence in found.sentences:
-        assert sentence in " ".join(paragraphs(app)[:2]).replace("\\", "")
+        assert sentence in " ".join(paragraphs(app)).replace("\\", "")
     low, high = found.stopped_by_chance
     assert f"held-out examples {100 * found.own.stopped.value:.1f}% are stopped" in words(app)
     assert f"chance explains {100 * low:.1f}% to {100 * high:.1f}%" in words(app)
@@ -88,7 +89,7 @@ def test_the_shipped_run_comes_with_its_figures_and_says_three_sentences(shipped
     assert set(found.labels.values()) <= set(table.value.columns)
     first = found.hardest_first()[0]
     assert table.value.loc[first.label, "Verdict"] == pytest.approx(first.figures[VERDICT][0].auroc)
-    assert len(app.get("plotly_chart")) == 3
+    assert len(app.get("plotly_chart")) == 4
 
 
 def test_the_address_says_whose_distributions_are_shown(shipped: OpenPage) -> None:
@@ -145,13 +146,13 @@ def test_one_that_does_not_fit_is_refused_in_a_sentence(
 @pytest.mark.parametrize(
     ("run", "said"),
     [
-        ("imported", "imported without examples"),
-        ("regression", "This page is about probabilities of classes."),
+        ("imported", "there is no model to ask"),
+        ("regression", "Detectors are about probabilities of classes."),
     ],
 )
 def test_where_it_cannot_be_computed_it_says_so_and_what_to_do(open_page: OpenPage, run: str, said: str) -> None:
     app = open_page(run=run)
-    assert said in app.info[0].value
+    assert said in words(app)
     assert not [each for each in app.button if each.label == "Compare"]
 
 
@@ -175,7 +176,7 @@ def test_only_what_lies_in_the_operator_s_folders_is_offered(tmp_path: Path, mon
 def test_what_cannot_be_kept_on_disk_is_kept_in_memory(
     open_page: OpenPage, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mcviz.app.ood.save_ood_scores", lambda *_: False)
+    monkeypatch.setattr("mcviz.app.probe.detectors.save_ood_scores", lambda *_: False)
     app = open_page(run="rows")
     button(app, "Compare").click().run()
     assert load_ood_scores(mcviz.open_run(cache / "rows")) is None

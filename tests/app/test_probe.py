@@ -10,21 +10,21 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run, data
-from mcviz.app.probe import parts
-from mcviz.app.probe.distortion import DistortionSettings
-from mcviz.app.probe.images import IMAGE_DISTORTER, background_brightness, load_images
+from mcviz.app.kinds.image import IMAGE_DISTORTER, background_brightness, load_images
+from mcviz.app.probe import inputs
+from mcviz.app.probe.inputs import DistortionSettings
 from mcviz.data.drawing import Stroke, center_digit, render_strokes
-from tests.app.probing import OpenProbe, button, table, widget, words
+from tests.app.probing import OpenProbe, button, class_means, widget, words
 from tests.cases import one_in
 from tests.runs.making import make
 
 
 def means(app: AppTest) -> list[float]:
-    return [float(mean.removesuffix(" %")) for mean in table(app, "mean")["mean"]]
+    return [float(f"{100 * mean:.4f}") for mean in class_means(app).values()]
 
 
 def shown(probs: np.ndarray) -> list[float]:
-    return [float(f"{100 * value:.2f}") for value in probs.mean(axis=0, dtype=np.float64)]
+    return [float(f"{100 * value:.4f}") for value in probs.mean(axis=0, dtype=np.float64)]
 
 
 @pytest.mark.parametrize("kind", one_in(5, data.NOISES))
@@ -42,11 +42,11 @@ def test_a_link_is_answered_by_itself_and_so_is_every_change(open_probe: OpenPro
     assert means(app) != before
     widget(app.selectbox, "noise").select("smooth").run()
     assert widget(app.selectbox, "noise").value == "smooth"
-    assert not [each for each in app.button if each.label.startswith("Predict")]
+    assert not [each for each in app.button if each.label.startswith("Predict in")]
 
 
 def test_predicting_is_stopped_and_started_again(open_probe: OpenProbe) -> None:
-    app = open_probe()
+    app = open_probe(seed="0")
     button(app, "Stop predicting").click().run()
     widget(app.slider, "strength").set_value(0.5).run()
     assert not app.table
@@ -63,14 +63,14 @@ def test_predictions_are_cached_up_to_a_number_of_bytes(run: Run, monkeypatch: p
         return np.zeros((1, 1, 10), np.float32)
 
     kept: dict[str, object] = {}
-    monkeypatch.setattr(parts, "session_store", lambda: kept)
-    monkeypatch.setattr(parts, "predict_live", passes)
-    monkeypatch.setattr(parts, "MOST_CACHED_BYTES", 2 * 40)
+    monkeypatch.setattr(inputs, "session_store", lambda: kept)
+    monkeypatch.setattr(inputs, "predict_live", passes)
+    monkeypatch.setattr(inputs, "MOST_CACHED_BYTES", 2 * 40)
     for number in (1, 2, 1, 3, 2, 1):
-        parts.predict(run, np.full((1, 2, 2, 1), number, np.float32))
+        inputs.predict(run, np.full((1, 2, 2, 1), number, np.float32))
     assert predicted == [1, 2, 3, 1], "the third takes the place of the first"
-    monkeypatch.setattr(parts, "MOST_CACHED_BYTES", 39)
-    assert len(parts.predict(run, np.full((1, 2, 2, 1), 4, np.float32))) == 1, "what is too large is shown as well"
+    monkeypatch.setattr(inputs, "MOST_CACHED_BYTES", 39)
+    assert len(inputs.predict(run, np.full((1, 2, 2, 1), 4, np.float32))) == 1, "what is too large is shown as well"
 
 
 @pytest.mark.parametrize("name", one_in(6, ["fgsm", *data.DISTORTIONS]))
@@ -96,14 +96,14 @@ def test_without_kept_images_there_is_one_sentence_and_nothing_to_distort_or_swe
     open_probe: OpenProbe, small_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(small_cache))
-    app = open_probe(run="bare", input="distortion")
+    app = open_probe(run="bare", input="distortion", seed="0")
     assert [each.value for each in app.info] == [
         "This run was kept without its images. Sample it again with the images kept to see them here."
     ]
     assert not [*app.error, *app.button, *app.slider, *app.number_input]
     widget(app.segmented_control, "input").set_value("noise").run()
     assert not app.exception
-    assert len(app.table) == 3
+    assert len(app.table) == 2
     assert "By expected entropy alone. The OOD detector could not be fitted" in words(app)
     assert "was kept without its images" in words(app)
 
@@ -128,7 +128,7 @@ def test_an_upload_is_shown_as_the_model_sees_it_and_a_bad_one_ends_in_a_sentenc
     assert "Choose a picture" in words(app)
     app.file_uploader(key="picture-file").upload("seven.png", png(np.zeros((40, 30, 3), np.uint8)), "image/png").run()
     assert not app.exception
-    assert len(app.table) == 3
+    assert len(app.table) == 2
     for name, content, kind, refused in (
         ("seven.png", b"GIF89a" + bytes(50), "image/png", "neither PNG nor JPEG"),
         ("seven.txt", b"Seven.", "text/plain", "neither PNG nor JPEG"),
@@ -145,7 +145,7 @@ def test_an_upload_is_shown_as_the_model_sees_it_and_a_bad_one_ends_in_a_sentenc
         assert not app.table
         assert not app.info
     app.file_uploader(key="picture-file").upload("seven.png", png(np.zeros((40, 30, 3), np.uint8)), "image/png").run()
-    assert len(app.table) == 3
+    assert len(app.table) == 2
     assert not app.error
 
 
@@ -182,15 +182,15 @@ def test_a_colour_model_of_another_size_works_as_well(
     open_probe: OpenProbe, colour_cache: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(colour_cache))
-    app = open_probe(input=kind, sweep="25")
+    app = open_probe(input=kind, sweep="25", seed="0")
     if kind == "upload":
         app.file_uploader(key="picture-file").upload("a.png", png(np.full((9, 9, 3), 200, np.uint8)), "image/png").run()
     assert not app.exception
     assert not app.error
     if kind != "drawing":
-        assert table(app, "mean").index.tolist() == ["red", "green", "blue"]
+        assert list(class_means(app)) == ["red", "green", "blue"]
     if kind in ("noise", "distortion"):
-        button(app, "Run the sweep").click().run()
+        button(app, "Predict noise" if kind == "noise" else "Predict distorted").click().run()
         assert not app.exception
         assert "of 25" in words(app)
 
@@ -236,7 +236,7 @@ def test_centring_is_offered_for_small_grey_squares_and_on_where_the_runs_own_im
         import streamlit as st
 
         import mcviz
-        from mcviz.app.probe.images import centring_toggle
+        from mcviz.app.kinds.image import centring_toggle
 
         st.write(str(centring_toggle(mcviz.open_run(path), "centred")))
 

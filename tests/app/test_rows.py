@@ -15,8 +15,8 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.analysis.base import load_components
-from mcviz.app.probe import parts
-from mcviz.app.probe.rows import SLIDERS, slider_range
+from mcviz.app.kinds.row import SLIDERS, slider_range
+from mcviz.app.probe import inputs
 from mcviz.app.wording import information
 from mcviz.data import ROW_DISTORTIONS
 from mcviz.runs import Preprocessing
@@ -24,7 +24,7 @@ from mcviz.text import true_minus
 from tests.app.keeping import kept_of
 from tests.app.live_rows import cache_of_rows
 from tests.app.opening import open_popovers
-from tests.app.probing import button, table, widget, words
+from tests.app.probing import button, class_means, widget, words
 from tests.app.test_kinds import OF_IMAGES, said, tiles_of
 from tests.cases import one_in
 
@@ -74,7 +74,7 @@ def z_of(rows: np.ndarray) -> np.ndarray:
 
 
 def means(app: AppTest) -> list[str]:
-    return table(app, "mean")["mean"].tolist()
+    return [f"{100 * mean:.2f} %" for mean in class_means(app).values()]
 
 
 def predicted(folder: Path, run: str, row: np.ndarray) -> list[str]:
@@ -140,12 +140,12 @@ def test_one_value_far_away_does_not_hide_what_else_is_alike(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("run", "query"), one_in(7, product(RUNS, INPUTS)))
 def test_every_input_is_predicted_and_nothing_is_said_of_images(run: str, query: dict[str, str]) -> None:
-    app = opened("probe", run, example="3", **query)
+    app = opened("probe", run, example="3", **{"seed": "0", **query})
     assert "The ensemble predicts" in words(app)
     assert len(app.get("plotly_chart")) >= 2
     assert not OF_IMAGES.search(said(app))
     if query["input"] != "row":
-        button(app, "Run the sweep").click().run()
+        button(app, "Predict shuffled" if query["input"] == "noise" else "Predict distorted").click().run()
         assert not app.exception
         assert not app.error
         assert f"of {100 if query['input'] == 'noise' else 40}" in words(app)
@@ -210,8 +210,8 @@ def test_of_many_columns_the_most_unusual_have_sliders_and_any_other_on_demand(r
 def test_along_a_column_only_that_column_differs_and_all_is_predicted_at_once(
     rows_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, live = [], parts.predict_live
-    monkeypatch.setattr(parts, "predict_live", lambda run, rows: asked.append(rows) or live(run, rows))
+    asked, live = [], inputs.predict_live
+    monkeypatch.setattr(inputs, "predict_live", lambda run, rows: asked.append(rows) or live(run, rows))
     name = mcviz.open_run(rows_cache / "few").content.columns[3]
     opened("probe", "few", input="row", example="3", column=name, values="1:5")
     one, along = asked
@@ -227,8 +227,8 @@ def test_along_a_column_only_that_column_differs_and_all_is_predicted_at_once(
 def test_every_value_of_a_shuffled_row_is_its_columns_own_and_the_seed_says_which(
     rows_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, live = [], parts.predict_live
-    monkeypatch.setattr(parts, "predict_live", lambda run, rows: asked.append(rows) or live(run, rows))
+    asked, live = [], inputs.predict_live
+    monkeypatch.setattr(inputs, "predict_live", lambda run, rows: asked.append(rows) or live(run, rows))
     rows, app = rows_of(rows_cache, "wide"), opened("probe", "wide", input="noise", seed="1")
     button(app, "Another row").click().run()
     assert app.query_params["seed"] == "2"

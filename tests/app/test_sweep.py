@@ -8,8 +8,9 @@ import pytest
 
 import mcviz
 from mcviz import Run, data
-from mcviz.app.probe.parts import SweepInputs
-from mcviz.app.probe.verdict import STILL_FITTING, WORK, ScoreDetector, Sweep, summarize
+from mcviz.app.probe.inputs import SweepInputs
+from mcviz.app.probe.sweep import WORK, Sweep, summarize
+from mcviz.app.probe.verdict import STILL_FITTING, ScoreDetector
 from mcviz.errors import CorruptRunError
 from tests.app.keeping import kept_of
 from tests.app.probing import OpenProbe, button, widget, words
@@ -18,7 +19,7 @@ from tests.app.probing import OpenProbe, button, widget, words
 @pytest.mark.exhaustive
 def test_the_sweep_counts_classes_and_compares_scores(open_probe: OpenProbe, run: Run) -> None:
     app = open_probe(sweep="40", noise="gaussian")
-    button(app, "Run the sweep").click().run()
+    button(app, "Predict").click().run()
     assert not app.exception
     blocks = [data.gaussian_noise(20, (28, 28, 1), seed) for seed in (0, 20)]
     model = mcviz.load_model(run.model_path)
@@ -33,7 +34,7 @@ def test_the_sweep_counts_classes_and_compares_scores(open_probe: OpenProbe, run
 @pytest.mark.exhaustive
 def test_a_score_of_labels_is_not_compared_with_inputs_that_have_none(open_probe: OpenProbe) -> None:
     app = open_probe(sweep="20", score="self_confidence")
-    button(app, "Run the sweep").click().run()
+    button(app, "Predict").click().run()
     assert not app.exception
     assert "Self-confidence (label quality) compares with a label, and these inputs have none" in words(app)
     widget(app.selectbox, "score").set_value("margin").run()
@@ -44,7 +45,7 @@ def test_a_score_of_labels_is_not_compared_with_inputs_that_have_none(open_probe
 @pytest.mark.exhaustive
 def test_a_sweep_over_distorted_examples_says_how_many_predictions_are_correct(open_probe: OpenProbe, run: Run) -> None:
     app = open_probe(input="distortion", sweep="60")
-    button(app, "Run the sweep").click().run()
+    button(app, "Predict").click().run()
     swept = np.random.default_rng(0).permutation(10_000)[:60]
     correct = int(run.scores()["correct"].to_numpy(bool)[swept].sum())
     assert f"Correct: {correct} of 60." in words(app)
@@ -69,7 +70,7 @@ def test_the_worst_is_the_most_confident_wrong_prediction(run: Run) -> None:
 @pytest.mark.exhaustive
 def test_a_stopped_sweep_keeps_what_it_has_and_one_interrupted_goes_on(open_probe: OpenProbe) -> None:
     app = open_probe(sweep="60")
-    button(app, "Run the sweep").click().run()
+    button(app, "Predict").click().run()
     whole = words(app)
     sweep: Sweep = kept_of(app)["sweep"]
     cut = Sweep(sweep.inputs, 60, sweep.detector)
@@ -82,7 +83,7 @@ def test_a_stopped_sweep_keeps_what_it_has_and_one_interrupted_goes_on(open_prob
     )
     kept_of(app)["sweep"] = cut
     app.run()
-    assert "Stopped after 20 of 60" in words(app)
+    assert "Ended after 20 of 60" in words(app)
     widget(app.slider, "strength").set_value(0.5).run()
     assert not [each for each in app.button if each.label == "Go on"], "another strength is another sweep"
     widget(app.slider, "strength").set_value(1.0).run()
@@ -110,7 +111,7 @@ def test_a_sweep_that_is_interrupted_amid_a_verdict_counts_no_input_twice(
 @pytest.mark.exhaustive
 def test_an_error_ends_a_sweep_and_what_it_has_stays(open_probe: OpenProbe) -> None:
     app = open_probe(sweep="40")
-    button(app, "Run the sweep").click().run()
+    button(app, "Predict").click().run()
     sweep: Sweep = kept_of(app)["sweep"]
 
     def damaged(start: int, stop: int) -> np.ndarray:
@@ -121,9 +122,9 @@ def test_an_error_ends_a_sweep_and_what_it_has_stays(open_probe: OpenProbe) -> N
     app.run()
     assert not app.exception
     assert [each.value for each in app.error] == ["images 40 to 60 are damaged"]
-    assert "Stopped after 40 of 60" in words(app)
-    assert button(app, "Run the sweep")
-    assert not [each for each in app.button if each.label == "Stop the sweep"]
+    assert "Ended after 40 of 60" in words(app)
+    assert button(app, "Predict")
+    assert not [each for each in app.button if each.label == "Stop"]
 
 
 def test_a_sweep_s_summary_is_grammatical_for_one_and_for_many(run: Run) -> None:
@@ -136,11 +137,16 @@ def test_a_sweep_s_summary_is_grammatical_for_one_and_for_many(run: Run) -> None
         return summarize(run, sweep)
 
     one = summary_of(1, run.labels[:3])
-    assert one.startswith("1 of 1 noise image is predicted as 7, with ")
+    assert one.startswith(
+        "0 of 1 noise image is stopped as out of distribution, by expected entropy alone (95% interval "
+    )
+    assert " 1 of 1 noise image is predicted as 7, with " in one
     assert "average" not in one
-    assert "Correct: 1 of 1. Out of distribution, by expected entropy alone: 0 of 1." in one
+    assert one.endswith(" Correct: 1 of 1.")
     assert "Correct: 3 of 3." in summary_of(3, run.labels[:3])
-    assert summary_of(3, None).startswith("1 of 3 noise images is predicted as 1, with ")
+    three = summary_of(3, None)
+    assert three.startswith("0 of 3 noise images are stopped as out of distribution")
+    assert " 1 of 3 noise images is predicted as 1, with " in three
 
 
 def noise_of(run: Run, labels: np.ndarray | None = None) -> SweepInputs:

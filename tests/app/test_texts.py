@@ -11,7 +11,7 @@ import mcviz
 from mcviz import data
 from mcviz.app import exports
 from mcviz.app.filters import ColumnFilter, Filters
-from mcviz.app.probe import parts
+from mcviz.app.probe import inputs
 from mcviz.app.resources import details, grouping_columns
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
@@ -20,7 +20,7 @@ from mcviz.text import one_line
 from tests.app.hostile import HOSTILE
 from tests.app.kinds import EXAMPLES, FEW_TEXTS, TEXTS
 from tests.app.live_texts import CLASSES, RUN, live_texts
-from tests.app.probing import OpenProbe, about_run, button, table, verdict_figures, widget, words
+from tests.app.probing import OpenProbe, about_run, button, class_means, verdict_figures, widget, words
 from tests.app.test_kinds import OF_IMAGES, opened, said
 from tests.cases import one_in
 
@@ -187,7 +187,7 @@ def test_any_text_is_predicted(open_probe: OpenProbe, text: str) -> None:
     app.text_area[0].set_value(text).run()
     assert not app.exception
     assert not app.error
-    assert table(app, "mean").index.tolist() == CLASSES
+    assert list(class_means(app)) == CLASSES
 
 
 @pytest.mark.usefixtures("_live")
@@ -201,7 +201,7 @@ def test_every_distortion_of_a_text_has_its_slider_its_curves_and_its_sweep(open
     assert not app.exception
     assert boxes(app) != [before]
     assert f"The label of the example is **{CLASSES[1]}**" in words(app)
-    button(app, "Run the sweep").click().run()
+    button(app, "Predict distorted").click().run()
     assert not app.exception
     assert "of 25 distorted examples" in words(app)
 
@@ -215,7 +215,7 @@ def test_noise_is_drawn_by_its_seed_and_swept(open_probe: OpenProbe, live: Path,
     assert "No prediction is correct" in words(app)
     button(app, "Another text").click().run()
     assert app.query_params["seed"] == "4"
-    button(app, "Run the sweep").click().run()
+    button(app, "Predict noise").click().run()
     assert not app.exception
     assert "of 25 noise texts" in words(app)
 
@@ -228,10 +228,10 @@ def test_predictions_of_texts_are_kept_by_their_words(live: Path, monkeypatch: p
         return np.zeros((1, len(texts), 3), np.float32)
 
     kept: dict[str, object] = {}
-    monkeypatch.setattr(parts, "session_store", lambda: kept)
-    monkeypatch.setattr(parts, "predict_live", passes)
+    monkeypatch.setattr(inputs, "session_store", lambda: kept)
+    monkeypatch.setattr(inputs, "predict_live", passes)
     run, held = mcviz.open_run(live / RUN), np.empty(1, object)
     for text in ("a", "bc", "a\0", "bc", "a"):
         held[0] = text
-        parts.predict(run, held)
+        inputs.predict(run, held)
     assert predicted == ["a", "bc", "a\0"]

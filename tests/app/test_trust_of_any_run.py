@@ -10,7 +10,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.app.trust.details import DETAILS
 from tests.app.kinds import passes
 from tests.app.opening import opened_page
 from tests.app.probing import calibration_figures, paragraphs, words
@@ -94,7 +93,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def opened(cache: Path, run: str, **query: str) -> AppTest:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MCVIZ_CACHE", str(cache))
-        app = opened_page("trust", {"run": run, "details": ",".join(DETAILS), **query})
+        app = opened_page("trust", {"run": run, "details": "figures,groups,scores,sets", **query})
     assert not app.error
     return app
 
@@ -112,7 +111,8 @@ def all_said(app: AppTest) -> str:
 
 
 @pytest.mark.parametrize(
-    ("referral", "name"), one_in(5, [(referral, name) for referral in ("budget", "accuracy", "miss") for name in RUNS])
+    ("referral", "name"),
+    one_in(5, [(referral, name) for referral in ("budget", "accuracy", "miss", "cheapest") for name in RUNS]),
 )
 def test_every_run_is_shown_and_its_figures_are_numbers(cache: Path, name: str, referral: str) -> None:
     app, run = opened(cache, name, referral=referral), mcviz.open_run(cache / name)
@@ -137,6 +137,15 @@ def test_ways_to_predict_are_those_of_the_run(shown: tuple[mcviz.Run, AppTest]) 
     gap = run.mean_probs.max(axis=1).mean() - run.scores()["correct"].mean()
     assert "over-confident by" not in verdict or gap > 0
     assert "under-confident by" not in verdict or gap < 0
+    plain_words = {
+        "No, the probabilities are too high: ": "over-confident by",
+        "No, the probabilities are too low: ": "under-confident by",
+        "No, the probabilities are too high in places": "over-confident in places",
+        "Yes, ": "No miscalibration of the ensemble is found",
+        "Too few ": "There are too few ",
+    }
+    (answer,) = (answer for answer, figures in plain_words.items() if figures in verdict)
+    assert verdict.startswith(f"**{answer}")
 
 
 def test_what_a_certain_and_half_wrong_model_is_worth_is_said(cache: Path) -> None:
@@ -147,7 +156,7 @@ def test_what_a_certain_and_half_wrong_model_is_worth_is_said(cache: Path) -> No
 
 def test_two_examples_are_no_verdict_and_the_interval_of_their_nll_allows_for_unseen_mistakes(cache: Path) -> None:
     app = opened(cache, "two-examples")
-    assert paragraphs(app)[0].startswith("There are too few ")
+    assert paragraphs(app)[0].startswith("**Too few ")
     assert "Of so few mistakes, those of NLL and Brier score hold whatever unseen mistakes cost." in words(app)
     figures = calibration_figures(app)
     has_interval = figures[["NLL, nats", "Brier score"]].apply(lambda column: column.str.contains(" to "))

@@ -10,14 +10,17 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.analysis.referral import find_cheapest_referral, refer
+from mcviz.analysis.trust import predictors
 from mcviz.analysis.unlabelled import estimate_accuracy
 from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
-from mcviz.app.trust import details
-from mcviz.app.trust.details import DETAILS
+from mcviz.app.trust import calibration as calibration_parts
+from mcviz.app.trust import referral as referral_parts
+from mcviz.app.trust.calibration import ANSWERS
 from mcviz.app.trust.referral import referral_filters
 from mcviz.app.wording import as_markdown
 from mcviz.cli import main
+from mcviz.measures.calibration import Calibration, calibration, calibration_sentences, find_verdict
 from mcviz.runs.storage import SHIPPED_RUNS
 from tests.analysis.test_trust import in_groups
 from tests.app.keeping import kept_of
@@ -75,11 +78,14 @@ def test_groups_that_fare_worse_are_named_and_marked_in_their_table(
     in_groups(tmp_path / "sites", 0.7)
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     app = opened("sites", column="site", details="groups")
+    assert "**Worse than chance explains: \\*b\\*.**" in paragraphs(app)
     (rows,) = (each.value for each in app.dataframe if "beyond chance" in each.value)
     assert rows[["group", "beyond chance"]].to_numpy().tolist() == [["*b*", "less accurate, over-confident"], ["a", ""]]
     assert rows["interval"].str.fullmatch(r"\d+\.\d\d to \d+\.\d\d").all()
-    (rows,) = (each.value for each in opened("sites", column="age", details="groups").dataframe)
+    app = opened("sites", column="age", details="groups")
+    (rows,) = (each.value for each in app.dataframe)
     assert not rows["beyond chance"].any()
+    assert "**No group is worse than chance explains.**" in paragraphs(app)
 
 
 def cards(app: AppTest) -> dict[str, str]:
@@ -100,7 +106,28 @@ def test_the_figures_of_every_way_to_predict_are_said(cache: Path) -> None:
             assert re.fullmatch(r"\d+\.\d\d%, chance \d+\.\d\d%", table.loc[way, column])
         assert re.fullmatch(r"[+-]\d+\.\d\d points", table.loc["ensemble − deterministic", column])
     assert {"ensemble − deterministic", "ensemble, temperature-scaled"} <= set(table.index)
-    assert "confident" in paragraphs(app)[0] or "No miscalibration" in paragraphs(app)[0]
+    (opening,) = (each for each in paragraphs(app) if each.startswith("**The ensemble.**"))
+    for sentence in calibration_sentences(measured(run))[2:]:
+        assert opening.count(sentence) == 1
+        assert sentence not in " ".join(each for each in paragraphs(app) if each != opening), "it is said once"
+
+
+@pytest.mark.parametrize("run", ["labelled", "right"])
+def test_the_first_sentence_answers_in_plain_words_and_gives_the_figures_of_the_command_line(
+    cache: Path, run: str
+) -> None:
+    found = measured(mcviz.open_run(cache / run))
+    answer = paragraphs(opened(run))[0]
+    assert answer == f"**{ANSWERS[find_verdict(found)]}** {' '.join(calibration_sentences(found)[:2])}"
+    assert answer.startswith(("**Yes, ", "**No, ", "**Too few "))
+
+
+def test_the_first_screen_names_no_nats() -> None:
+    assert "nats" not in words(opened("labelled"))
+
+
+def measured(run: mcviz.Run) -> Calibration:
+    return calibration(predictors(run))
 
 
 @pytest.mark.parametrize(
@@ -154,26 +181,48 @@ def test_the_same_control_selects_on_uncertain_examples(cache: Path) -> None:
     assert f"**{count}** of {EXAMPLES} examples match" in words(app)
 
 
-def test_the_cheapest_threshold_becomes_the_budget_where_it_pays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_cheapest_threshold_is_the_referral_where_it_pays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(0)
     sure = random.uniform(0.5, 1, 1000)
     probs, labels = np.stack([sure, 1 - sure], axis=1), (random.random(1000) > sure).astype(int)
     mcviz.write_run(tmp_path / "run", np.stack([probs, (probs + 0.5) / 2]), labels=labels)
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     found = find_cheapest_referral(mcviz.open_run(tmp_path / "run"), 5, 1)
-    app = opened("run", mistake_costs="5", look_costs="1", details="costs")
+    app = opened("run", mistake_costs="5", look_costs="1", referral="cheapest")
     assert found.in_words.startswith("It is cheaper to look at")
     assert as_markdown(found.in_words) in [each.value for each in app.markdown]
-    next(each for each in app.button if each.label == "Take that as the budget").click().run()
-    assert cards(app)["To a person"] == f"{found.looks:,}"
+    costs = found.costs
+    assert (
+        f"{len(costs.on_others.referred):,} reviews and the mistakes that are missed cost {costs.cost:,.6g};"
+        in words(app)
+    )
+    assert f"no review costs {costs.of_none:,.6g}, and a review of all 500 costs {costs.of_all:,.6g}." in words(app)
+    shown = cards(app)
+    assert shown["To a person"] == f"{found.looks:,}"
+    correct = mcviz.open_run(tmp_path / "run").scores()["correct"].to_numpy(bool)
+    assert shown["Mistakes missed"] == f"{(~np.delete(correct, found.referral.examples)).sum():,}"
+    app.button(key="select-referred").click().run()
+    assert f"**{found.looks}** of 1,000 examples match" in words(app)
 
 
-def test_where_no_threshold_pays_there_is_no_budget_to_take() -> None:
-    app = opened("labelled", mistake_costs="0", look_costs="1", details="costs")
-    assert "No threshold is shown to be cheaper than looking at none." in [each.value for each in app.markdown]
-    assert next(each for each in app.button if each.label == "Take that as the budget").disabled
+@pytest.mark.parametrize(("mistake", "look", "cheaper", "count"), [("0", "1", "none", 0), ("9", "0", "all", EXAMPLES)])
+def test_where_no_threshold_pays_nobody_looks_or_somebody_at_all(
+    mistake: str, look: str, cheaper: str, count: int
+) -> None:
+    app = opened("labelled", mistake_costs=mistake, look_costs=look, referral="cheapest")
+    assert f"No threshold is shown to be cheaper than looking at {cheaper}" in words(app)
+    assert cards(app)["To a person"] == f"{count:,}"
+
+
+def test_addresses_of_details_that_went_into_others_open_those(cache: Path) -> None:
+    app = opened("labelled", details="costs,mistakes", mistake_costs="7")
+    assert widget(app.segmented_control, "referral").value == "cheapest"
+    assert widget(app.number_input, "mistake_costs").value == 7
+    assert "**The mistakes that nobody sees**" in paragraphs(app)
+    assert not app.warning, "nothing of the address is left out"
+    widget(app.segmented_control, "referral").set_value("budget").run()
+    assert app.query_params["details"] == "scores"
+    assert widget(app.segmented_control, "referral").value == "budget"
 
 
 def test_groups_are_compared_by_their_accuracy(cache: Path) -> None:
@@ -187,7 +236,7 @@ def test_groups_are_compared_by_their_accuracy(cache: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("run", "said"), [("unlabelled", "without labels"), ("one", "too few"), ("values", "Intervals")]
+    ("run", "said"), [("unlabelled", "Without labels"), ("one", "Too few"), ("values", "intervals")]
 )
 def test_a_run_of_which_nothing_can_be_told_says_so(run: str, said: str) -> None:
     app = opened(run)
@@ -202,10 +251,10 @@ def test_without_labels_the_accuracy_is_estimated_by_a_run_with_labels_that_is_c
         name: estimate_accuracy(*map(mcviz.open_run, (cache / "unlabelled", cache / name)))
         for name in ("labelled", "right")
     }
-    assert as_markdown(found["labelled"].sentences[0]) in words(app)
+    assert as_markdown(found["labelled"].sentences[0]) in paragraphs(app)[0]
     widget(app.selectbox, "calibrated_on").set_value("right").run()
     assert not app.exception
-    assert as_markdown(found["right"].sentences[0]) in words(app)
+    assert as_markdown(found["right"].sentences[0]) in paragraphs(app)[0]
     (rows,) = (each.value for each in app.dataframe if "corrected p" in each.value)
     assert rows["corrected p"].tolist() == [each.corrected for each in found["right"].columns]
     assert not rows["shifted"].any(), "these are the same examples"
@@ -218,13 +267,14 @@ def test_without_labels_and_a_run_that_has_some_it_says_what_to_do(
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     said = words(opened("alone"))
     assert "no run of the same model with labels here" in said
+    assert "Without labels nobody can tell" in said
     assert "import them again with labels" in said
 
 
 def test_without_mistakes_no_score_is_the_best_at_finding_them(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     app = opened("right", details="scores")
     assert "no mistakes by which scores could be ranked" in words(app)
-    assert "tie with the best" not in words(app)
+    assert "finds them best" not in words(app)
     assert main(["trust", str(cache / "right")]) == 0
     told = capsys.readouterr().out
     assert "no mistakes by which scores could be ranked" in told
@@ -233,13 +283,18 @@ def test_without_mistakes_no_score_is_the_best_at_finding_them(cache: Path, caps
 
 def test_a_detail_is_computed_when_it_is_opened_and_is_in_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
     computed = []
-    answers = {name: (question, lambda *_, name=name: computed.append(name)) for name, (question, _) in DETAILS.items()}
-    monkeypatch.setattr(details, "DETAILS", answers)
+    monkeypatch.setattr(calibration_parts, "render_groups", lambda *_: computed.append("groups"))
+    monkeypatch.setattr(referral_parts, "render_prediction_sets", lambda *_: computed.append("sets"))
     app = opened("labelled")
-    assert [each.label for each in app.expander] == [question for question, _ in DETAILS.values()]
+    assert [each.label for each in app.expander] == [
+        "How accurate is each way to predict?",
+        "Does a group fare worse?",
+        "Which score finds the mistakes?",
+        "How many classes are possible?",
+    ]
     assert not computed
-    app = opened("labelled", details="costs,nothing,sets")
-    assert computed == ["costs", "sets"]
+    app = opened("labelled", details="sets,nothing,groups")
+    assert computed == ["groups", "sets"]
 
 
 def test_a_control_that_was_changed_is_in_the_address() -> None:
@@ -249,11 +304,11 @@ def test_a_control_that_was_changed_is_in_the_address() -> None:
     assert (app.query_params["referral"], app.query_params["wanted"]) == ("accuracy", "0.9")
 
 
-def test_the_first_sentence_is_true_of_the_shipped_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_answer_is_true_of_the_shipped_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(SHIPPED_RUNS[0].parent))
-    app = opened(SHIPPED_RUNS[0].name)
-    assert paragraphs(app)[0].startswith("The ensemble is under-confident by 0.79 percentage points")
-    assert "within noise" in paragraphs(app)[1]
+    answer = paragraphs(opened(SHIPPED_RUNS[0].name))[0]
+    assert answer.startswith("**No, the probabilities are too low: the model is right more often than they say.**")
+    assert "The ensemble is under-confident by 0.79 percentage points (95% interval 0.61 to 0.94)." in answer
 
 
 def test_the_worst_slice_is_a_link_that_selects_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,6 +320,21 @@ def test_the_worst_slice_is_a_link_that_selects_it(tmp_path: Path, monkeypatch: 
     query = {name: value for name, (value,) in parse_qs(link.query_string).items()}
     selected = Filters.from_query(query).mask(run.table())
     np.testing.assert_array_equal(selected, run.table()["site"] == "*b*")
+
+
+def test_of_a_run_of_numbers_it_says_how_many_labels_its_intervals_hold_and_leads_to_them(cache: Path) -> None:
+    app, trusted = opened("values"), mcviz.trust(mcviz.open_run(cache / "values"))
+    assert paragraphs(app)[0].replace("**", "") == trusted.sentences[0]
+    (link,) = (each.proto for each in app.get("page_link") if each.proto.label == "Open the view Intervals")
+    assert parse_qs(link.query_string)["view"] == ["intervals"]
+
+
+def test_a_run_with_too_few_labels_estimates_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    probs = np.random.default_rng(0).dirichlet(np.ones(3), (4, 9))
+    mcviz.write_run(tmp_path / "few", probs, labels=np.arange(9) % 3)
+    mcviz.write_run(tmp_path / "unlabelled", probs)
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    assert "no run of the same model with labels here" in words(opened("unlabelled"))
 
 
 def test_that_no_slice_is_worse_is_said() -> None:

@@ -33,9 +33,9 @@ OF_STREAMLIT = {
 }
 TRIES = 10
 ADDRESSES = [
-    *("/" if page is PAGES[0] else f"/{page.path}" for page in PAGES),
+    *("/" if page is PAGES[0] else f"/{page.url_path}" for page in PAGES),
     *(f"/uncertain?view={view}" for view in ("table", "scatter", "map", "confusion", "classes") if view in VIEWS),
-    "/trust?details=figures,groups,scores,mistakes,costs,sets",
+    "/trust?referral=cheapest&details=figures,groups,scores,sets",
     "/example?closer_look=two_classes",
     "/compare?run=mnist-cnn&other=fashion-cnn",
     "/side_by_side?pinned=1,2",

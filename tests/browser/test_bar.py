@@ -10,7 +10,7 @@ from tests.browser.test_accessible import AXE, FOUND, of_streamlit
 from tests.browser.test_probe import FIRST_PREDICTION
 from tests.cases import only
 
-PATHS = ["/", *(f"/{page.path}" for page in PAGES)]
+PATHS = ["/", *(f"/{page.url_path}" for page in PAGES)]
 TAKEN = [page for page in PAGES if page not in ENTRIES]
 PHONE = {"width": 390, "height": 844}
 BOXES = """() => [...document.querySelectorAll(".st-key-bar, .st-key-bar :is(a, input, button), .st-key-copy-link")]
@@ -89,7 +89,7 @@ def test_the_menus_of_a_phone_hold_all_pages_and_the_rest(page: Page) -> None:
 
 @pytest.mark.parametrize("taken", only(TAKEN[:1], TAKEN))
 def test_the_bar_marks_the_page_that_took_another_one(page: Page, taken: DashboardPage) -> None:
-    opened(page, f"/{taken.path}")
+    opened(page, f"/{taken.url_path}")
     assert page.locator(".st-key-bar-open").all_inner_texts() == ([taken.entry] if taken.entry else [])
 
 

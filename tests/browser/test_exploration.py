@@ -136,13 +136,18 @@ def test_what_is_referred_is_filtered_to_from_a_dialog_and_pins_are_compared(pag
 def test_noise_is_probed_and_swept(page: Page) -> None:
     page.goto("/")
     go_to(page, "Probe")
+    expect(page.get_by_text("of 100 noise images are predicted as 8")).to_be_visible()
+    page.get_by_role("button", name="Other noise images").click()
+    page.get_by_role("button", name="Another noise image").click()
+    expect(page.get_by_role("spinbutton", name="Seed of the noise")).to_have_value("1")
+    page.keyboard.press("Escape")
     expect(page.get_by_text("No prediction is correct")).to_be_visible(timeout=120_000)
     expect(page.locator(".js-plotly-plot")).to_have_count(1)
     expect(histograms(page)).to_have_count(10)
-    page.get_by_role("button", name="Another noise image").click()
-    expect(page.get_by_role("spinbutton", name="Seed of the noise")).to_have_value("1")
-    page.get_by_role("button", name="Run the sweep").click()
-    expect(page.get_by_text("of 100 noise images are predicted as 8")).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="All of them").click()
+    page.get_by_role("spinbutton", name="How many").fill("40")
+    page.get_by_role("button", name="Predict noise images").click()
+    expect(page.get_by_text(re.compile("of 40 noise images are predicted as 8"))).to_be_visible(timeout=60_000)
 
 
 @pytest.mark.exhaustive

@@ -1,4 +1,4 @@
-"""The page Out of distribution in a real browser: few words first, and what is clicked is shown."""
+"""Detectors on Probe, at the path that it had, in a real browser: few words first, and what is clicked is shown."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -47,7 +47,7 @@ def test_a_click_on_a_dot_shows_what_is_behind_it(page: Page) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
     opened(page)
     expect(page.get_by_role("heading", name="Verdict: ")).to_be_visible()
-    dot = page.get_by_test_id("stPlotlyChart").first.locator(".scatterlayer .trace").nth(3).locator(".point").first
+    dot = page.get_by_test_id("stPlotlyChart").nth(1).locator(".scatterlayer .trace").nth(3).locator(".point").first
     box = dot.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

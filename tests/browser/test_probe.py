@@ -179,33 +179,60 @@ def test_a_file_beyond_what_can_be_sent_is_refused_in_words_that_can_be_seen(pag
     assert box["height"] > 10
 
 
+def test_one_of_the_noise_is_a_click_away_and_all_of_it_another(page: Page) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto("/probe?run=mnist-cnn")
+    settle(page)
+    tile = page.locator("button.tile").nth(5)
+    number = tile.get_attribute("data-example")
+    tile.click()
+    expect(page).to_have_url(re.compile(rf"seed={number}\b"))
+    expect(page.get_by_text(f"Uniform noise of seed {number} at 100% strength")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_text("Out of distribution: treat the answer as a guess")).to_be_in_viewport(
+        ratio=1, timeout=FIRST_PREDICTION
+    )
+    expect(tile).to_have_attribute("aria-current", "true")
+    expect(page.get_by_text("This is preliminary")).to_have_count(0, timeout=FIRST_PREDICTION)  # by itself
+    expect(page.get_by_text("Examples with activations as unusual for their prediction")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text("What is predicted for 100 noise images")).to_be_visible()
+
+
+def test_what_the_path_of_out_of_distribution_opens_is_a_part_of_probe(page: Page) -> None:
+    page.goto("/out_of_distribution?run=mnist-cnn&input=drawing")
+    expect(page.get_by_text("Stopped by the verdict")).to_be_visible()
+    expect(page.get_by_role("radio", name="Detectors")).to_be_checked()
+    page.get_by_role("radio", name="Draw").click()
+    expect(page.get_by_text("Draw something on the pad")).to_be_visible()
+    assert "/probe?" in page.url
+    page.go_back()
+    expect(page.get_by_text("Stopped by the verdict")).to_be_visible()
+
+
 @pytest.mark.exhaustive
-def test_noise_and_a_sweep_that_is_stopped(page: Page) -> None:
-    open_probe(page, "Noise")
-    predict(page)
-    expect(page.get_by_text("Out of distribution: treat the answer as a guess")).to_be_visible()
-    expect(page.locator(".js-plotly-plot")).to_have_count(1)
-    expect(histograms(page)).to_have_count(10)
+def test_a_sweep_that_is_stopped_goes_on(page: Page) -> None:
+    page.goto("/probe?run=mnist-cnn")
+    settle(page)
     page.get_by_label("How many").fill("2000")
     page.get_by_label("How many").press("Enter")
-    page.get_by_role("button", name="Run the sweep").click()
+    page.get_by_role("button", name="Predict noise images").click()
     expect(page.get_by_text(re.compile(r"of 2,000 noise images, 500 passes each")).first).to_be_visible()
     page.wait_for_timeout(1500)
-    page.get_by_role("button", name="Stop the sweep").click()
-    stopped = page.get_by_text(re.compile(r"Stopped after [\d,]+ of 2,000"))
+    page.get_by_role("button", name="Stop", exact=True).click()
+    stopped = page.get_by_text(re.compile(r"Ended after [\d,]+ of 2,000"))
     expect(stopped).to_be_visible()
-    expect(page.get_by_role("button", name="Run the sweep")).to_be_visible()
-    before = first_number(stopped.inner_text().partition("Stopped after ")[2])
+    expect(page.get_by_role("button", name="Predict noise images")).to_be_visible()
+    before = first_number(stopped.inner_text().partition("Ended after ")[2])
     page.get_by_role("button", name="Go on").click()
     progress = page.get_by_text(re.compile(r"of 2,000 noise images, 500 passes each")).first
     assert first_number(progress.inner_text()) >= before > 0
-    page.get_by_role("button", name="Stop the sweep").click()
+    page.get_by_role("button", name="Stop", exact=True).click()
     expect(stopped).to_be_visible()
 
 
 @pytest.mark.exhaustive
 def test_a_click_stops_predicting_and_another_starts_it_again(page: Page) -> None:
-    open_probe(page, "Distort an example")
+    open_probe(page, "Distort")
     predict(page)
     page.get_by_role("slider").focus()
     page.keyboard.press("ArrowRight")
@@ -219,7 +246,7 @@ def test_a_click_stops_predicting_and_another_starts_it_again(page: Page) -> Non
 
 @pytest.mark.exhaustive
 def test_a_distorted_example_is_in_the_address_with_its_curves(page: Page) -> None:
-    open_probe(page, "Distort an example")
+    open_probe(page, "Distort")
     predict(page)
     expect(page.get_by_text("Along the whole slider")).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_have_count(2)
@@ -231,7 +258,7 @@ def test_a_distorted_example_is_in_the_address_with_its_curves(page: Page) -> No
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("kind", ["Noise", "Draw", "Upload", "Distort an example"])
+@pytest.mark.parametrize("kind", ["Noise", "Draw", "Upload", "Distort"])
 def test_no_input_is_wider_than_a_phone(page: Page, kind: str) -> None:
     page.set_default_timeout(MILLISECONDS_TO_APPEAR)
     page.set_viewport_size(ViewportSize(width=390, height=844))

@@ -97,7 +97,7 @@ def test_a_text_that_is_typed_is_predicted(page: Page) -> None:
     expect(page.get_by_text(re.compile("The ensemble predicts food with"))).to_be_visible()
     settle(page)
     page.wait_for_function(FITS)
-    page.get_by_role("radio", name="Distort an example").click()
+    page.get_by_role("radio", name="Distort").click()
     expect(page.get_by_text("Along the whole slider")).to_be_visible()
     page.get_by_role("slider").focus()
     page.keyboard.press("ArrowRight")

@@ -77,7 +77,7 @@ def test_pictures_are_shown_and_others_are_prepared_by_the_transform(torch_page:
     open_page(torch_page, "probe", run="picture")
     torch_page.get_by_role("radio", name="Noise").click()
     expect_prediction(torch_page)
-    torch_page.get_by_role("radio", name="Distort an example").click()
+    torch_page.get_by_role("radio", name="Distort").click()
     expect(torch_page.get_by_text("Along the whole slider")).to_be_visible()
     expect_prediction(torch_page)
 

@@ -123,3 +123,21 @@ def test_a_presentation(page: Page) -> None:
         expect(page.locator(".st-key-story-drawn img")).to_be_in_viewport(ratio=1)
         expect(page.locator(".st-key-story-drawn .js-plotly-plot")).to_be_in_viewport(ratio=1)
         expect(page.get_by_role("link", name="Overview")).to_be_hidden()
+
+
+def test_noise_many_times(page: Page) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    with walk(page, presses=1):
+        said = page.get_by_text(
+            re.compile(r"^100 of 100 noise images are stopped as out of distribution \(95% interval")
+        )
+        expect(said).to_be_in_viewport(ratio=1)  # on Overview, too
+        go_to(page, "Probe")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Probe")
+        expect(said).to_be_in_viewport(ratio=1)
+        expect(page.get_by_text("What is predicted for 100 noise images")).to_be_in_viewport(ratio=1)
+        expect(page.locator(".js-plotly-plot").first).to_be_in_viewport(ratio=1)
+        noise = page.get_by_role("img", name=re.compile("^uniform noise at 100% strength, number"))
+        expect(noise).to_have_count(24)
+        for picture in noise.all():
+            expect(picture).to_be_in_viewport(ratio=1)

@@ -14,10 +14,11 @@ from mcviz.figures.trust import (
     reliability_diagram,
     roc_curve,
     shade_cells,
+    stopped_of_sets,
 )
 from mcviz.measures.calibration import Bins
 from mcviz.measures.intervals import Interval
-from tests.figures.reading import contrast, luminance, rgb
+from tests.figures.reading import contrast, rgb
 
 SETS = ["Noise", "<b>Mine</b>"]
 VALUES = {
@@ -102,25 +103,25 @@ def test_every_way_to_predict_has_a_line_and_a_band_for_each_measure_along_a_dis
     assert [line.name for line in lines if line.showlegend] == list(PREDICTOR_LABELS.values()), "named once"
 
 
-def test_better_cells_are_darker() -> None:
+def shade(words: str) -> tuple[tuple[float, ...], float]:
+    """The colour of a cell, and how much of it there is."""
+    *colour, alpha = map(float, words.partition("(")[2].strip(")").split(","))
+    return tuple(colour), alpha
+
+
+def test_better_cells_have_more_colour() -> None:
     words = shade_cells(np.array([[0.5, 0.95, np.nan], [0.99, 0.999, 1.0]]))
     assert words[0, 2] == ""
     order = [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2)]
-    background = [luminance(rgb(words[cell].partition("#")[2])) for cell in order]
-    assert (np.diff(background) < 0).all()
+    assert (np.diff([shade(words[cell])[1] for cell in order]) > 0).all()
 
 
-def test_where_less_is_better_smaller_cells_are_darker_as_far_as_is_asked() -> None:
-    shares = np.array([[0.9, 0.4, 0.2, 0.01, 0.0]])
-    background = [luminance(rgb(word.partition("#")[2])) for word in shade_cells(shares, perfect=0, far=0.5)[0]]
-    assert (np.diff(background) < 0).all()
-    assert (shade_cells(shares, perfect=0) == shade_cells(1 - shares)).all()
-
-
-def test_text_stands_out_on_every_shade() -> None:
+@pytest.mark.parametrize(("ink", "page"), [("#1c2733", "#ffffff"), ("#e8edf2", "#10161d")])
+def test_text_stands_out_on_every_shade_in_both_themes(ink: str, page: str) -> None:
     for words in shade_cells(1 - np.geomspace(0.2, 1e-5, 200)[None])[0]:
-        ink, background = (rgb(colour) for colour in words.split("#")[1:])
-        assert contrast(ink, background) > 4.5  # as WCAG 2.1 asks for
+        colour, alpha = shade(words)
+        mixed = alpha * np.array(colour) / 255 + (1 - alpha) * rgb(page)
+        assert contrast(rgb(ink), mixed) > 4.5  # as WCAG 2.1 asks for
 
 
 def test_the_roc_keeps_its_shares_behind_the_stretched_axis() -> None:
@@ -169,9 +170,26 @@ def test_what_is_worse_than_guessing_is_at_the_edge_with_an_arrow_and_told_as_it
 
 
 def test_names_are_shown_as_they_were_typed_and_pictures_stand_beside_them() -> None:
-    figure = auroc_of_sets(SETS, VALUES, ["data:image/png;base64,AAAA", ""])
-    assert list(figure.layout.yaxis.ticktext) == ["Noise", "&lt;b&gt;Mine&lt;/b&gt;"]
+    shares = np.array([[0.9, 0.8, 0.95], [0.0, 0.0, 0.1], [0.05, 0.04, 0.06]])
+    figure = stopped_of_sets([*SETS, "own"], shares, ["data:image/png;base64,AAAA", ""])
+    assert list(figure.layout.yaxis.ticktext) == ["Noise", "&lt;b&gt;Mine&lt;/b&gt;", "own"]
     (picture,) = figure.layout.images
     assert picture.y == 0
-    assert picture.x < 0.5 == min(figure.layout.xaxis.tickvals)
+    assert picture.x < 0 == min(figure.layout.xaxis.tickvals)
+
+
+def test_the_share_that_is_stopped_is_a_bar_with_its_interval_and_the_run_s_own_examples_have_another_colour() -> None:
+    shares = np.array([[0.9, 0.8, 0.95], [0.0, 0.0, 0.1], [0.05, 0.04, 0.06]])
+    (bars,) = stopped_of_sets([*SETS, "own"], shares).data
+    assert list(bars.x) == [0.9, 0.0, 0.05]
+    np.testing.assert_allclose(bars.x + bars.error_x.array, shares[:, 2])
+    np.testing.assert_allclose(bars.x - bars.error_x.arrayminus, shares[:, 1])
+    assert list(bars.y) == [0, -1, -2], "a row a set, from top to bottom"
+    of_set, of_other, own = bars.marker.color
+    assert of_set == of_other != own
+
+
+def test_a_chart_of_more_sets_is_higher() -> None:
+    figure = auroc_of_sets(SETS, VALUES)
+    assert list(figure.layout.yaxis.ticktext) == ["Noise", "&lt;b&gt;Mine&lt;/b&gt;"]
     assert figure.layout.height > auroc_of_sets(SETS[:1], {"Verdict": VALUES["Verdict"][:1]}).layout.height

@@ -94,7 +94,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
 
 
 # Of what is derived from the runs that ship.
-KEPT = "convergence-max-probability-", "ood-detector-", "ood-scores-", "t-sne-"
+KEPT = "convergence-max-probability-", "noise-uniform-", "ood-detector-", "ood-scores-", "t-sne-"
 
 
 def test_the_wheel_holds_the_package_alone_and_all_of_it(wheel: Path) -> None:

@@ -17,7 +17,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz.app.components import load_assets
-from mcviz.app.wording import abbreviated, as_markdown, counted, prediction_and_votes
+from mcviz.app.wording import abbreviated, counted, prediction_and_votes
 from mcviz.figures import enlarge_letters, group_by_role, picture_url, select_classes
 from mcviz.figures.passes import OTHER_CLASSES
 from mcviz.measures import PassSummary, percent
@@ -226,18 +226,6 @@ def picture(image: np.ndarray, spoken: str, width: int = PICTURE_WIDTH) -> None:
 def render_empty_selection() -> None:
     """Render a hint in place of a view of a selection that is empty."""
     st.info("No example matches all of these filters. Take one off above.", icon=":material/filter_alt_off:")
-
-
-def class_table(summary: PassSummary, class_names: Sequence[str]) -> None:
-    """Render mean and std of the classes' probabilities over the passes, in percent; of many classes a few."""
-    listed = select_classes(summary.mean)
-    are_all = len(listed) == len(class_names)
-    which = "Each class" if are_all else f"The likeliest {len(listed)} of {len(class_names):,} classes"
-    st.markdown(f"**{which} over all passes**")
-    rows = [
-        (as_markdown(class_names[c]), f"{100 * summary.mean[c]:.2f} %", f"{100 * summary.std[c]:.2f} %") for c in listed
-    ]
-    text_table(("class", "mean", "std"), rows)
 
 
 def class_charts(

@@ -1,5 +1,7 @@
 """Examples as tiles that can be clicked: one picture for all, cut into tiles by the browser, or words on each."""
 
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from mcviz.app.kinds import kind_renderer
 from mcviz.app.kinds.base import TILE
 from mcviz.app.navigation import EXAMPLE, Page, open_page
 from mcviz.app.resources import details, format_facts, format_value, run_scores, table
-from mcviz.app.state import PageState
+from mcviz.app.state import PageState, widget_value
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import TileText
 from mcviz.app.wording import abbreviated
@@ -88,6 +90,52 @@ def tile_data(
             for index, (example, row, more) in enumerate(zip(examples, rows, more_of_tiles, strict=True))
         ],
     }
+
+
+def input_tiles(
+    run: Run,
+    contents: np.ndarray,
+    numbers: Sequence[int],
+    rows: Sequence[Mapping[str, Any]],
+    name: str,
+    current: int | None,
+    look: Callable[[int], None],
+    key: str,
+) -> None:
+    """Render inputs that are not in the run as tiles.
+
+    Args:
+        run: whose model predicts.
+        contents: n inputs.
+        numbers: of the inputs.
+        rows: what is predicted for each, as `TaskRenderer.compute_scores` names it; empty where that is not known.
+        name: of one input, for those who cannot see it.
+        current: the number of the one that is looked at.
+        look: called with the number of one that is clicked, as a callback.
+        key: of the component.
+    """
+
+    def heard() -> None:
+        component = widget_value(key)  # which is gone where somebody left the page meanwhile
+        if component and component.clicked is not None:
+            look(component.clicked)
+
+    shown, score = kind_renderer(run).input_tiles(run, contents), run_scores(run)[run.first_score]
+    tiles = [
+        {
+            "example": number,
+            "current": number == current,
+            "name": f"seed {number}",
+            "spoken": f"{name} {number}",
+            "prediction": task_renderer(run).tile_text(run, defaultdict(lambda: np.nan, row)).prediction if row else "",
+            "value": short_value(score, row[score.name]) if row else "",
+            "hover": f"{score.inline_label}: {score.format(row[score.name])}" if row else "",
+            **more,
+        }
+        for number, row, more in zip(numbers, rows, shown.details or ({},) * len(numbers), strict=True)
+    ]
+    data = {**shown.sheet, "tiles": tiles, "looks": False, "size": "small" if shown.sheet else ""}
+    _mounted(key=key, data=data, on_clicked_change=heard)
 
 
 def marks(state: PageState) -> dict[str, tuple[int, ...]]:

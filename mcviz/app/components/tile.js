@@ -34,7 +34,7 @@ function verdictOf(tile) {
 function pictureOf(index, tile, data) {
   const picture = element("div", "picture" + (data.crisp ? " crisp" : ""));
   picture.setAttribute("role", "img");
-  picture.setAttribute("aria-label", `Example ${tile.example}`);
+  picture.setAttribute("aria-label", tile.spoken ?? `Example ${tile.example}`);
   const column = index % data.columns;
   const row = Math.floor(index / data.columns);
   const share = (step, count) => (count > 1 ? (100 * step) / (count - 1) : 0);
@@ -56,5 +56,6 @@ function wordsOf(tile) {
 function contentsOf(tile, index, data) {
   const name = () => line(element("span", "name", tile.name));
   const shown = data.sheet ? pictureOf(index, tile, data) : tile.text !== undefined ? wordsOf(tile) : name();
-  return tile.facts ? [shown, factsOf(tile), verdictOf(tile)] : [shown, verdictOf(tile)];
+  const facts = tile.facts ? [factsOf(tile)] : [];
+  return [shown, ...facts, ...(tile.prediction ? [verdictOf(tile)] : [])];
 }

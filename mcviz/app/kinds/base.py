@@ -7,8 +7,7 @@ from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
-from mcviz.app.probe.distortion import Distorter
-from mcviz.app.probe.parts import InputKind, Parts, ProbeInput
+from mcviz.app.probe.inputs import Distorter, InputKind, Parts, ProbeInput
 from mcviz.errors import McvizError
 from mcviz.runs import Run
 
@@ -67,6 +66,10 @@ class KindRenderer(ABC):
 
     def tiles(self, run: Run, examples: np.ndarray, side: int = TILE) -> Tiles:
         """Return the gallery's view of some examples, of photographs at most `side` pixels high and wide."""
+        return Tiles()
+
+    def input_tiles(self, run: Run, contents: np.ndarray) -> Tiles:
+        """Return the gallery's view of some inputs that are not in the run."""
         return Tiles()
 
     def table_columns(self, run: Run, examples: np.ndarray) -> dict[str, tuple[list[Any], Any]]:

@@ -5,7 +5,8 @@ import streamlit as st
 from mcviz import plot
 from mcviz.app.components.charts import chart, heading
 from mcviz.app.components.gallery import tiles
-from mcviz.app.navigation import EXPLORE, OVERVIEW, begin, link_to
+from mcviz.app.navigation import EXPLORE, OVERVIEW, begin, link_to, scroll_to_section
+from mcviz.app.probe.noise import render_noise_summary
 from mcviz.app.resources import check_needs, has, ranking, run_scores
 from mcviz.app.state import UNCERTAIN_FIRST, PageState
 from mcviz.app.tasks import task_renderer
@@ -70,11 +71,7 @@ def render_passes(run: Run, state: PageState) -> None:
     with st.container(key="passes", gap="xsmall"):
         st.header("How many passes it takes", anchor=False)
         task_renderer(run).render_passes(run, state)
-    if state.section == "passes":
-        st.html(
-            "<script>document.querySelector('.st-key-passes')?.scrollIntoView()</script>",
-            unsafe_allow_javascript=True,
-        )
+    scroll_to_section(state, "passes")
 
 
 run, state = begin(OVERVIEW, describe_run)
@@ -82,6 +79,7 @@ labelled = has(run, "labels")
 left, right = st.columns([3, 2], gap="large")
 with left:
     render_most_uncertain(run, state)
+    render_noise_summary(run)
 with right:
     if labelled:
         task_renderer(run).render_quality(run)

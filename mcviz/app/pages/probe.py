@@ -1,30 +1,39 @@
-"""Predictions of inputs that are not in the run: drawn, typed or uploaded ones, noise, and distorted examples."""
+"""Predictions of inputs that are not in the run: noise, drawn, typed, uploaded and distorted ones; and who notices."""
 
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mcviz.app.failures import show_failures
 from mcviz.app.kinds import kind_renderer
-from mcviz.app.navigation import PROBE, begin, load_state
+from mcviz.app.navigation import OUT_OF_DISTRIBUTION, PROBE, begin, load_state, open_page
 from mcviz.app.on_request import is_stopped, offer_to_go_on, stop_work
-from mcviz.app.probe.explanations import InputContext, explanations
-from mcviz.app.probe.parts import InputKind, ProbeInput, as_batch, import_ahead, predict
-from mcviz.app.probe.verdict import (
-    is_detector_ready,
-    render_headline,
-    render_reasons,
-    render_score_comparison,
-    render_sweep,
+from mcviz.app.probe.degradation import render_degradation
+from mcviz.app.probe.detectors import describe_detectors, render_detectors
+from mcviz.app.probe.explain import InputContext, explanations
+from mcviz.app.probe.inputs import InputKind, ProbeInput, as_batch, import_ahead, predict
+from mcviz.app.probe.noise import is_looked_at, noise_inputs, render_findings, render_tiles
+from mcviz.app.probe.sweep import DEFAULT_INPUTS, find_sweep, render_controls, render_sweep, summarize
+from mcviz.app.probe.verdict import is_detector_ready, render_headline, render_reasons, render_score_comparison
+from mcviz.app.resources import MISSING, available, check_needs, has, missing
+from mcviz.app.state import (
+    PageState,
+    choose_name,
+    choose_segment,
+    is_open,
+    session_store,
+    state_widget_args,
+    update_state,
 )
-from mcviz.app.resources import available, check_needs
-from mcviz.app.state import PageState, choose_name, choose_segment, state_widget_args, update_state
 from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown, counted
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
 
 WORK = "predicting"
+DETECTORS = "detectors"  # the part of the page that is no input
+CHOSEN = "part-chosen"  # of the session
 
 
 @st.fragment
@@ -50,16 +59,68 @@ def render_input(run: Run, state: PageState, kind: InputKind) -> None:
             import_ahead(run)
             icon, words = kind.nothing_yet
             st.info(words, icon=icon)
-        elif is_stopped(WORK):
-            offer_to_go_on(
-                WORK,
-                "Predictions are stopped. Start again to predict this input, and every change of it, in "
-                f"{run.passes:,} passes with dropout left on.",
-                f"Predict in {run.passes:,} passes",
-                type="primary",
-            )
         else:
-            render_predictions(run, state, kind, chosen)
+            render_answer(run, state, kind, chosen)
+
+
+def render_noise(run: Run, state: PageState, kind: InputKind) -> None:
+    """Render many inputs of noise, and beside them what they are taken for, or one of them that is looked at.
+
+    Not in a fragment: what runs in one cannot be stopped by a button.
+    """
+    inputs = noise_inputs(run, state)
+    sweep = find_sweep(run, inputs)
+    left, right = st.columns(2, gap="large")
+    with left:
+        with st.container(key="noise-tiles-all"):
+            render_tiles(run, state, inputs, sweep)
+        with st.popover(f"Other {inputs.kind}", icon=":material/tune:"):
+            chosen = kind.choose(run, state)
+        controls = st.container()
+    with right:
+        if chosen is not None and is_looked_at(state, sweep):
+            with st.container(key="noise-look"):
+                render_look(run, state, kind, chosen)
+        elif sweep is not None and sweep.done:
+            render_findings(run, state, sweep)
+        else:
+            st.caption(
+                f"The {inputs.kind} are predicted in {counted(run.passes, 'pass')} each, which takes up to a minute. "
+                f"The result for {DEFAULT_INPUTS} is kept."
+            )
+            controls = st.container()
+    with controls:
+        render_controls(run, state, noise_inputs)
+
+
+def render_look(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput) -> None:
+    """Render one input of noise with its predictions, and a button that leads back to all."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{as_markdown(chosen.name)}**", width="stretch")
+        if state.seed is not None:
+            st.button(
+                "All of them",
+                icon=":material/close:",
+                key="look-at-all",
+                type="tertiary",
+                on_click=update_state,
+                kwargs={"seed": None},
+            )
+    render_answer(run, state, kind, chosen)
+
+
+def render_answer(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput) -> None:
+    """Render the predictions of an input, or that they are stopped."""
+    if is_stopped(WORK):
+        offer_to_go_on(
+            WORK,
+            "Predictions are stopped. Start again to predict this input, and every change of it, in "
+            f"{run.passes:,} passes with dropout left on.",
+            f"Predict in {run.passes:,} passes",
+            type="primary",
+        )
+    else:
+        render_predictions(run, state, kind, chosen)
 
 
 def render_predictions(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput) -> None:
@@ -67,9 +128,13 @@ def render_predictions(run: Run, state: PageState, kind: InputKind, chosen: Prob
 
     While the verdict's detector is being fitted, all else does not wait.
     """
-    predicted, renderer = predict(run, as_batch(chosen.content))[:, 0], task_renderer(run)
-    headline = st.container()
-    st.markdown(f"{renderer.describe_prediction(run, predicted)} {chosen.note}")
+    words = st.container()
+    if kind.is_noise:
+        words = render_beside(run, chosen)
+    with words:
+        headline = st.container()
+        predicted, renderer = predict(run, as_batch(chosen.content))[:, 0], task_renderer(run)
+        st.markdown(f"{renderer.describe_prediction(run, predicted)} {chosen.note}")
     verdict = render_headline(headline, run, chosen.content, predicted) if is_detector_ready(run) else None
     reasons = st.container()  # filled last: the charts do not wait for it
     if kind.along:
@@ -77,17 +142,28 @@ def render_predictions(run: Run, state: PageState, kind: InputKind, chosen: Prob
         along = kind.along(run, state)
         renderer.render_curves(run, along, predict(run, along.contents))
     renderer.render_probe(run, predicted, chosen.label, "probe")
-    left, right = st.columns(2, gap="large")
-    with left:
-        renderer.render_prediction_table(run, predicted)
-        figures = st.container()
+    left, right = (st.container(), st.container()) if kind.is_noise else st.columns(2, gap="large")
     with right:
         st.markdown("**Each score, against this run's examples**")
         render_score_comparison(run, predicted)
-    with figures:
+    with left:
         render_reasons(verdict or render_headline(headline, run, chosen.content, predicted))
     with reasons:
         render_explanations(InputContext(run, state, chosen.content, predicted))
+
+
+def render_beside(run: Run, chosen: ProbeInput) -> DeltaGenerator:
+    """Render an input as small as its kind can be, and return the place for words beside it, or above it."""
+    renderer = kind_renderer(run)
+    if not renderer.fits_column:
+        words = st.container()
+        with st.expander("The input"):
+            renderer.render_input(run, chosen.content, chosen.name)
+        return words
+    left, right = st.columns([1, 4], gap="small")
+    with left:
+        renderer.render_small(run, chosen.content, chosen.name)
+    return right
 
 
 def render_explanations(context: InputContext) -> None:
@@ -106,27 +182,75 @@ def render_explanations(context: InputContext) -> None:
         offered[name][1](context)
 
 
-st.html(Path(__file__).parents[1] / "probe" / "probe.css")
+def page_parts(run: Run) -> dict[str, str]:
+    """Return the labels of what a run offers here, by name: inputs for its model, and its detectors."""
+    inputs = kind_renderer(run).inputs if has(run, "model") else {}
+    parts = {name: kind.label for name, kind in inputs.items()}
+    return parts | ({DETECTORS: "Detectors"} if has(run, "classes") else {})
 
 
-def describe_passes(run: Run, _state: PageState) -> str:
-    """Say how an input is predicted."""
+def choose_part(run: Run, state: PageState) -> str:
+    """Return which of the parts is chosen; values that were changed, or the path of the detectors, choose theirs."""
+    parts = page_parts(run)
+    if DETECTORS in parts and is_open(OUT_OF_DISTRIBUTION.title):
+        return DETECTORS
+    return choose_name(state.input, parts, "row" if state.values and "row" in parts else None) if parts else ""
+
+
+def is_predicting(run: Run, state: PageState, part: str) -> bool:
+    """Return whether an input of the part is predicted by itself."""
+    if part == DETECTORS or part not in available(kind_renderer(run).inputs, run):
+        return False
+    if not kind_renderer(run).inputs[part].is_noise:
+        return True
+    return is_looked_at(state, find_sweep(run, noise_inputs(run, state)))
+
+
+def describe_probe(run: Run, state: PageState) -> str:
+    """Say what noise is taken for and how much is stopped, or by how much a verdict stops, or how one is predicted."""
+    part = choose_part(run, state)
+    if part == DETECTORS:
+        return describe_detectors(run)
+    if not part:
+        return "Nothing new can be predicted for this run."
+    if kind_renderer(run).inputs[part].is_noise:
+        inputs = noise_inputs(run, state)
+        sweep = find_sweep(run, inputs)
+        if sweep is not None and sweep.done:
+            return as_markdown(summarize(run, sweep))
+        return f"What does the model make of {inputs.kind}, and does it notice? They are not predicted yet."
     return (
         f"Each input is predicted in {counted(run.passes, 'pass')}, as the run's own {counted(len(run), 'example')} "
         "were, and compared with them."
     )
 
 
-run, state = begin(PROBE, describe_passes)
-inputs = kind_renderer(run).inputs
-if not inputs:
+def change_part(name: str) -> None:
+    """Choose another part, in a callback."""
+    session_store()[CHOSEN] = True
+    update_state(input=name)
+
+
+st.html(Path(__file__).parents[1] / "probe" / "probe.css")
+run, state = begin(PROBE, describe_probe)
+if session_store().pop(CHOSEN, False) and is_open(OUT_OF_DISTRIBUTION.title):
+    open_page(PROBE, state)
+parts, part = page_parts(run), choose_part(run, state)
+if not has(run, "model"):
+    st.info(missing(run, "model"), icon=MISSING["model"][0])
+elif not kind_renderer(run).inputs:
     st.info("The examples of this run are not in it, so nothing new can be made like them.", icon=":material/inbox:")
+if DETECTORS not in parts and (is_open(OUT_OF_DISTRIBUTION.title) or state.input == DETECTORS):
+    st.info(
+        "Detectors are about probabilities of classes. How unusual an input is to a regression is shown by the spread "
+        "of its passes.",
+        icon=":material/info:",
+    )
+if not part:
     st.stop()
-name = choose_name(state.input, inputs)
 with st.container(horizontal=True, vertical_alignment="center"):
-    labels = {name: kind.label for name, kind in inputs.items()}
-    choose_segment("Input", "input", name, labels, label_visibility="collapsed")
-    if not is_stopped(WORK) and name in available(inputs, run):
+    choose_segment("Input", "input", part, parts, change_part, label_visibility="collapsed")
+    if is_predicting(run, state, part) and not is_stopped(WORK):
         # Not in a fragment: a button in one waits until the fragment is done, this one interrupts it.
         st.button(
             "Stop predicting",
@@ -136,10 +260,17 @@ with st.container(horizontal=True, vertical_alignment="center"):
             on_click=stop_work,
             args=(WORK,),
         )
-kind = inputs[name]
+if part == DETECTORS:
+    render_detectors(run, state)
+    st.stop()
+kind = kind_renderer(run).inputs[part]
 if check_needs(run, kind.needs):
-    render_probe(run, kind)
-    if kind.sweep:
+    if kind.is_noise:
+        render_noise(run, state, kind)
+    else:
+        render_probe(run, kind)
+    if part == "distortion" and kind.sweep:
         # Not in a fragment: what runs in one cannot be stopped by a button.
         st.divider()
+        render_degradation(run, state)
         render_sweep(run, state, kind.sweep)

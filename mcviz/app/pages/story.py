@@ -11,7 +11,7 @@ from mcviz.app.components.charts import for_an_audience
 from mcviz.app.components.keys import keys
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import PAGES, PRESENT, begin, open_page
-from mcviz.app.probe.parts import as_batch, import_ahead, predict
+from mcviz.app.probe.inputs import as_batch, import_ahead, predict
 from mcviz.app.probe.verdict import detector_for, less_usual_examples, render_reasons
 from mcviz.app.resources import has
 from mcviz.app.state import PageState, update_state

@@ -1,57 +1,104 @@
 """How far a run's probabilities can be trusted, and which examples a person should look at."""
 
+from collections.abc import Callable
+from functools import partial
+
 import streamlit as st
 
 from mcviz.analysis.base import LEAST_LABELLED
-from mcviz.app.navigation import EXPLORE, TRUST, begin, require_classes
-from mcviz.app.resources import has
-from mcviz.app.state import PageState
+from mcviz.app.navigation import EXPLORE, TRUST, begin
+from mcviz.app.resources import check_needs, has
+from mcviz.app.state import PageState, latest_state, state_widget_args, update_state
+from mcviz.app.tasks.regression import regression_trust
 from mcviz.app.trust.calibration import (
-    calibration_verdict,
+    describe_calibration,
+    describe_estimate,
     render_estimate,
-    render_gain,
+    render_figures,
     render_group_choice,
+    render_groups,
     render_reliability,
     render_worst_slice,
 )
-from mcviz.app.trust.details import render_details
-from mcviz.app.trust.referral import referral_summary, referred_gallery
+from mcviz.app.trust.referral import render_first_referred, render_prediction_sets, render_referral, render_scores
 from mcviz.app.wording import counted
 from mcviz.runs import Run
 
+QUESTIONS: dict[str, tuple[str, Callable[[Run, PageState], None]]] = {  # by their names in `PageState.details`
+    "figures": ("How accurate is each way to predict?", render_figures),
+    "groups": ("Does a group fare worse?", render_groups),
+    "scores": ("Which score finds the mistakes?", render_scores),
+    "sets": ("How many classes are possible?", render_prediction_sets),
+}
+
 
 def describe_trust(run: Run, state: PageState) -> str:
-    """Say whether the ensemble is calibrated, where labels tell it."""
-    if has(run, "classes") and has(run, "labels"):
-        return calibration_verdict(run, state) if len(run) >= LEAST_LABELLED else "There is one example."
+    """Say whether the probabilities can be trusted, or of numbers their intervals, where labels tell it."""
+    if has(run, "labels") and len(run) < LEAST_LABELLED:
+        return "**Too few examples to tell**: there is one."
     if has(run, "classes"):
-        return f"Without labels, the accuracy on {counted(len(run), 'example')} can only be estimated."
-    return f"This run predicts numbers for {counted(len(run), 'example')}, and no probabilities."
+        return describe_calibration(run, state) if has(run, "labels") else describe_estimate(run, state)
+    if has(run, "labels"):
+        verdict, _, figures = regression_trust(run).sentences[0].partition(":")
+        return f"**{verdict}**:{figures}"
+    return f"**Without labels nobody can tell** how good the numbers for {counted(len(run), 'example')} are."
+
+
+def render_regression(run: Run, state: PageState) -> None:
+    """Render where intervals are compared with labels."""
+    if check_needs(run, {"labels"}):
+        st.markdown(
+            "This run predicts numbers, not probabilities of classes. Explore compares its intervals with the labels."
+        )
+        st.page_link(
+            EXPLORE.script,
+            label="Open the view Intervals",
+            icon=EXPLORE.icon,
+            query_params=state.link(view="intervals"),
+        )
+
+
+def render_classification(run: Run, state: PageState) -> None:
+    """Render the verdict's diagram, the referral, the worst slice, and four more questions."""
+    render_group_choice(run, state)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.header("Is the model right as often as it says?", anchor=False)
+        render_reliability(run, state)
+    with right:
+        st.header("Who looks at what?", anchor=False)
+        render_referral(run, state)
+        worst = st.container()
+    render_first_referred(run, state)
+    render_questions(run, state)
+    with worst:
+        render_worst_slice(run, state)
+
+
+def render_questions(run: Run, state: PageState) -> None:
+    """Render a question each, with its answer, which is computed where it is open."""
+    with st.container(gap="xsmall"):
+        for name, (question, render) in QUESTIONS.items():
+            expander = st.expander(
+                question, **state_widget_args(f"details-{name}", name in state.details, partial(show_answer, name))
+            )
+            if expander.open:
+                with expander:
+                    render(run, state)
+
+
+def show_answer(name: str, is_shown: bool) -> None:
+    """Open or close a question, in a callback."""
+    others = tuple(other for other in latest_state().details if other != name)
+    update_state(details=(*others, name) if is_shown else others)
 
 
 run, state = begin(TRUST, describe_trust)
-require_classes(
-    run,
-    "This page is about probabilities of classes. How far the intervals of a regression can be trusted is shown on "
-    "Explore, in the view Intervals.",
-    EXPLORE,
-)
-if not has(run, "labels"):
+if has(run, "labels") and len(run) < LEAST_LABELLED:
+    st.info("One example tells nothing. Sample the model on more of them, with labels.", icon=":material/inbox:")
+elif not has(run, "classes"):
+    render_regression(run, state)
+elif has(run, "labels"):
+    render_classification(run, state)
+else:
     render_estimate(run, state)
-    st.stop()
-if len(run) < LEAST_LABELLED:
-    st.info("One example is too few to tell how far a run can be trusted.", icon=":material/inbox:")
-    st.stop()
-render_gain(run, state)
-render_group_choice(run, state)
-left, right = st.columns(2, gap="large")
-with left:
-    render_reliability(run, state)
-with right:
-    st.header("Who looks at what?", anchor=False)
-    referral_summary(run, state)
-referred_gallery(run, state)
-worst = st.container()
-render_details(run, state)
-with worst:
-    render_worst_slice(run, state)

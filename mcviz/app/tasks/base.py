@@ -16,8 +16,8 @@ from mcviz.analysis.comparison import Comparison
 from mcviz.app.components.charts import Explanation, cards, chart, heading
 from mcviz.app.filters import Filters
 from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
-from mcviz.app.probe.parts import SliderSeries, SweepInputs, as_batch, predict
-from mcviz.app.resources import Need, cached_for_run, has, missing, numbers_key, ranking, table
+from mcviz.app.probe.inputs import SliderSeries, SweepInputs, as_batch, predict
+from mcviz.app.resources import Need, cached_for_run, has, missing, numbers_key, ranking, table, table_key
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
 from mcviz.app.wording import MOST_FIRST, as_inline_markdown, as_markdown, as_sentence, counted, ways_to_predict
@@ -116,7 +116,8 @@ def render_large(words: str) -> None:
 def headline_name(name: str) -> str:
     """Return the beginning of a name in Markdown, for a headline."""
     words = name.split()
-    return as_markdown(" ".join(words[:HEADLINE_NAME]) + ("…" if len(words) > HEADLINE_NAME else ""))
+    begun = " ".join(words[:HEADLINE_NAME]).rstrip(",;:")
+    return as_markdown(f"{begun}…" if len(words) > HEADLINE_NAME else begun)
 
 
 def review_step(run: Run, score: str, order: np.ndarray, mistakes: np.ndarray, noun: str, by: str = "") -> Step:
@@ -280,7 +281,7 @@ class TaskRenderer(ABC):
         mistake: what a prediction is that a person would rather look at.
         only_mistake: the same, where there is one.
         least_sure: the beginning of the ranking, as words that follow "the 200".
-        sweep_subject: what a sweep over many inputs shows of their predictions, as the end of a sentence.
+        prominent_first: how inputs are ordered of which the most prominent are shown.
         worst_heading: what the most prominent input of a sweep is.
         no_worst: a sentence for where there is none.
         worst_clause: its prediction, such as "the most uncertain prediction".
@@ -296,7 +297,7 @@ class TaskRenderer(ABC):
     mistake: str
     only_mistake: str
     least_sure: str
-    sweep_subject: str
+    prominent_first: str
     worst_heading: str
     no_worst: str
     worst_clause: str
@@ -330,19 +331,19 @@ class TaskRenderer(ABC):
             return f"{examples} without labels; {self.describe_disagreement(run)}."
         assert run.manifest.quality is not None
         quality = as_inline_markdown(run.task.format_quality(run.manifest.quality, run.manifest.unit))
-        found = self._describe_found(mistakes_in_order(run, ranking(run, run.first_score)))
-        return f"{examples}, **{self.describe_quality(quality)}**{found}."
+        return f"{examples}, **{self.describe_quality(quality)}**{self._describe_found(run)}."
 
-    def _describe_found(self, wrong: np.ndarray) -> str:
-        """Say how many mistakes, of these in the order of the ranking, are among its first: the end of a sentence."""
-        count, first = int(wrong.sum()), min(MOST_FIRST, len(wrong) // 5)
+    def _describe_found(self, run: Run) -> str:
+        """Say how many mistakes are among the first of the ranking, as the end of a sentence."""
+        first = min(MOST_FIRST, len(run) // 5)
+        count, early = _count_mistakes(run, first)
         if not self.marks_mistakes and not first:
             return ""
-        if count in (0, len(wrong)):
+        if count in (0, len(run)):
             return "; every prediction is wrong" if count else "; no prediction is wrong"
         if not first:
             return f"; {counted(count, self.mistake)}"
-        early, where = int(wrong[:first].sum()), f"among the {first:,} {self.least_sure}"
+        where = f"among the {first:,} {self.least_sure}"
         if count == 1:
             return f"; {self.only_mistake} is {'' if early else 'not '}{where}"
         some = f"{early:,}" if early else "none"
@@ -463,10 +464,6 @@ class TaskRenderer(ABC):
         """Render the charts of (T, K) predictions of a new input."""
 
     @abstractmethod
-    def render_prediction_table(self, run: Run, predictions: np.ndarray) -> None:
-        """Render (T, K) predictions as a table."""
-
-    @abstractmethod
     def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
         """Render (T, P, K) predictions along a slider."""
 
@@ -546,6 +543,13 @@ def enough_passes_sentence(enough: int, passes: int, figures_move: str, steps: s
         are = "is" if enough == 1 else "are"
         return f"**{counted(enough, 'pass')} {are} enough**: with more, {figures_move} by less than {steps}."
     return f"**{counted(passes, 'pass')} may be too few**: up to the last one, {figures_move} by more than {steps}."
+
+
+@cached_for_run(table_key, max_entries=8)
+def _count_mistakes(run: Run, first: int) -> tuple[int, int]:
+    """Count the mistakes of a run, and those among so many of its most uncertain examples."""
+    wrong = mistakes_in_order(run, ranking(run, run.first_score))
+    return int(wrong.sum()), int(wrong[:first].sum())
 
 
 @cached_for_run(numbers_key, max_entries=8)

@@ -18,7 +18,6 @@ from mcviz.app.components.charts import (
     Explanation,
     chart,
     class_charts,
-    class_table,
     pass_histograms,
     render_explanation,
     render_histograms,
@@ -27,7 +26,7 @@ from mcviz.app.filters import Filters, two_classes
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.navigation import OVERVIEW
 from mcviz.app.on_request import compute_on_request, progress_bar, request
-from mcviz.app.probe.parts import SliderSeries
+from mcviz.app.probe.inputs import SliderSeries
 from mcviz.app.resources import class_names, has, missing, ranking, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState, session_store, state_widget_args
@@ -183,7 +182,7 @@ class ClassificationRenderer(TaskRenderer):
     beats = "The ensemble beats {}."
     mistake, only_mistake = "mistake", "the only mistake"
     least_sure = "that it is least confident of"
-    sweep_subject = "which classes are predicted, how confidently"
+    prominent_first = "the surest first"
     worst_heading = "Most confident wrong prediction"
     no_worst = "There is none: every prediction is correct."
     worst_clause = "the most confident wrong prediction"
@@ -290,9 +289,6 @@ class ClassificationRenderer(TaskRenderer):
     def render_probe(self, run: Run, predictions: np.ndarray, label: int | None, key: str) -> None:
         figure = plot.passes(run, predictions, label=label)
         class_charts(figure, summarise(predictions), class_names(run), label, key)
-
-    def render_prediction_table(self, run: Run, predictions: np.ndarray) -> None:
-        class_table(summarise(predictions), class_names(run))
 
     def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
         """Render the probabilities of the classes and the entropies along the slider."""

@@ -15,7 +15,7 @@ from mcviz.app.components.charts import Explanation, chart, render_explanation, 
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.navigation import load_state, target_chooser
 from mcviz.app.on_request import progress_bar
-from mcviz.app.probe.parts import SliderSeries
+from mcviz.app.probe.inputs import SliderSeries
 from mcviz.app.resources import (
     cached_for_run,
     has,
@@ -306,7 +306,7 @@ class RegressionRenderer(TaskRenderer):
     beats = "The error of the ensemble is lower than that of {}."
     mistake, only_mistake = "largest error", "the largest error"
     least_sure = "that it is most uncertain of"
-    sweep_subject = "what is predicted, how far the passes differ"
+    prominent_first = "the most uncertain first"
     worst_heading = "Where the passes differ the most"
     no_worst = "Nowhere: all passes predict the same."
     worst_clause = "the most uncertain prediction"
@@ -417,16 +417,14 @@ class RegressionRenderer(TaskRenderer):
         return self._predict(run, predictions).describe()
 
     def render_probe(self, run: Run, predictions: np.ndarray, label: int | None, key: str) -> None:
-        """Render the passes of a target as a histogram, and the parts of the uncertainty."""
+        """Render the passes of a target as a histogram, the parts of the uncertainty, and all targets in a table."""
         prediction, state = self._predict(run, predictions), load_state(run)
         st.header("What the passes predict", anchor=False)
         target_chooser(run, state)
         prediction.render_caption()
         prediction.render_histogram(state.target, f"{key}-passes")
         st.markdown(prediction.describe_uncertainty(state.target))
-
-    def render_prediction_table(self, run: Run, predictions: np.ndarray) -> None:
-        self._predict(run, predictions).render_table()
+        prediction.render_table()
 
     def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
         """Render the predictive mean of a target with the std of the predictive distribution."""

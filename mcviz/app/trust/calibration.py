@@ -16,7 +16,7 @@ from mcviz.analysis.trust import (
     other_predictors,
     verdict_sentences,
 )
-from mcviz.analysis.unlabelled import SHIFTED, estimate_accuracy
+from mcviz.analysis.unlabelled import SHIFTED, RunEstimate, estimate_accuracy
 from mcviz.app.components.charts import chart, table_height
 from mcviz.app.failures import hide_folders
 from mcviz.app.filters import ColumnFilter, Filters
@@ -35,34 +35,44 @@ from mcviz.app.resources import (
     open_cached_run,
     run_numbers,
     run_paths,
+    run_scores,
     table_key,
 )
 from mcviz.app.resources import groups as own_groups
 from mcviz.app.state import PageState, choose_name, state_widget_args
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
-from mcviz.measures import percent
+from mcviz.measures import fixed, percent
 from mcviz.measures.calibration import (
     Calibration,
+    Verdict,
     add_predictors,
     calibration,
     calibration_by_group,
     calibration_sentences,
     calibration_text,
+    find_verdict,
     has_enough_mistakes,
-    pass_gain_sentence,
 )
 from mcviz.measures.intervals import Interval
+from mcviz.measures.shift import FEWEST_LABELS
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Run
 from mcviz.runs.columns import Groups
 from mcviz.text import one_line
 
 INDEPENDENT = "none: all are independent"
-
-MOST_GROUPS = 50
+ANSWERS: dict[Verdict, str] = {
+    "calibrated": "Yes, as far as these examples tell: the model is right as often as the probabilities say.",
+    "under-confident": "No, the probabilities are too low: the model is right more often than they say.",
+    "over-confident": "No, the probabilities are too high: the model is right less often than they say.",
+    "uneven": "No, the probabilities are too high in places and too low in others.",
+    "too few examples": "Too few examples to tell.",
+    "too few groups": "Too few groups of examples to tell.",
+}
+UNKNOWN = "Without labels nobody can tell whether the probabilities can be trusted"
+MOST_GROUPS, MOST_NAMED = 50, 5
 WORSE = {"mistakes": "less accurate", "overconfidence": "over-confident"}  # measures of slices
-SHARDS_READ = "groups of examples read"
 cached_estimate = cached_for_run(names_key, max_entries=4, show_spinner="Comparing the runs …")(estimate_accuracy)
 
 
@@ -72,18 +82,19 @@ def chosen_group(run: Run, state: PageState) -> str | None:
 
 
 def render_group_choice(run: Run, state: PageState) -> None:
-    """Render the choice where the run has own columns, and say what is taken as independent."""
-    columns, group = _columns_of_groups(run), chosen_group(run, state)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        if columns:
+    """Render a choice of the column whose values are groups, where the run has own columns."""
+    if columns := _columns_of_groups(run):
+        label = "Groups that belong together, such as the images of a patient"
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(label, width="content")
             st.selectbox(
-                "Groups that belong together, such as the images of a patient",
+                label,
                 ["", *columns],
                 format_func=lambda name: one_line(name) if name else INDEPENDENT,
-                width=400,
-                **state_widget_args("group", group or ""),
+                label_visibility="collapsed",
+                width=260,
+                **state_widget_args("group", chosen_group(run, state) or ""),
             )
-        st.caption(as_markdown(group_sentence(run, group)), width="content")
 
 
 def _columns_of_groups(run: Run) -> list[str]:
@@ -129,34 +140,26 @@ def find_slices(run: Run, group: str | None) -> Slices:
         return slices(run, group=group, progress=progress)
 
 
-def calibration_verdict(run: Run, state: PageState) -> str:
-    """Say whether the ensemble is calibrated."""
-    return calibration_sentences(_main_calibration(run, chosen_group(run, state)))[0]
-
-
-def render_gain(run: Run, state: PageState) -> None:
-    """Render what the ensemble gains over the deterministic model or a single pass."""
+def describe_calibration(run: Run, state: PageState) -> str:
+    """Say whether the probabilities can be trusted: yes, no, or too few examples to tell; with the figures."""
     measured = _main_calibration(run, chosen_group(run, state))
-    others = calibration_sentences(measured)[1:]
-    if run.deterministic_probs is None:
-        assert run.pass_accuracy is not None
-        others.append(pass_gain_sentence(measured.figures["ensemble"]["accuracy"].value, run.pass_accuracy))
-    st.markdown(" ".join(others))
+    return " ".join([f"**{ANSWERS[find_verdict(measured)]}**", *calibration_sentences(measured)[:2]])
 
 
 def render_reliability(run: Run, state: PageState) -> None:
-    """Render the reliability diagram."""
-    chart(
-        _reliability(run, chosen_group(run, state)),
-        "reliability",
-        "Accuracy − confidence by confidence, with 95% intervals; above zero is under-confident.",
+    """Render the reliability diagram, and what counts as independent."""
+    group = chosen_group(run, state)
+    st.caption(
+        f"Above 0, it is right more often than it says. With 95% intervals. {as_markdown(group_sentence(run, group))}"
     )
+    spoken = "Accuracy − confidence by confidence, with 95% intervals; above zero is under-confident."
+    chart(_reliability(run, group), "reliability", spoken)
 
 
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")
 def find_calibration(run: Run, group: str | None = None) -> Calibration:
     """Find the figures of all predictors, for which the passes are read; cached."""
-    with progress_bar(SHARDS_READ) as progress:
+    with progress_bar("groups of examples read") as progress:
         others = other_predictors(run, progress, group=group)
     return add_predictors(_main_calibration(run, group), others)
 
@@ -164,7 +167,8 @@ def find_calibration(run: Run, group: str | None = None) -> Calibration:
 def render_figures(run: Run, state: PageState) -> None:
     """Render the figures of each way to predict, and what the ensemble gains over each."""
     measured = find_calibration(run, chosen_group(run, state))
-    st.markdown(" ".join(verdict_sentences(run, measured)[2:]))
+    _, _, guessing, *gains = verdict_sentences(run, measured)
+    st.markdown(" ".join(["**The ensemble.**", *gains, guessing]))
     chart(plot.calibration(run, measured), "figures", calibration_text(measured))
     enough = has_enough_mistakes(*measured.predictors.values(), groups=measured.groups)
     few = (
@@ -214,6 +218,11 @@ def render_groups(run: Run, state: PageState) -> None:
             if group in large_groups
         ]
     ).sort_values("accuracy", kind="stable")
+    worse = rows["group"][rows["beyond chance"] != ""].tolist()
+    named = ", ".join(map(as_markdown, worse[:MOST_NAMED]))
+    more = f" and {len(worse) - MOST_NAMED:,} more" if len(worse) > MOST_NAMED else ""
+    answer = f"Worse than chance explains: {named}{more}." if worse else "No group is worse than chance explains."
+    st.markdown(f"**{answer}**")
     st.caption(
         "Of the ensemble, the least accurate group first, with 95% intervals. Groups of fewer than "
         f"{FEWEST_IN_GROUP} examples are left out. Confidence − accuracy is in points: above 0 is over-confident. "
@@ -236,7 +245,7 @@ def render_groups(run: Run, state: PageState) -> None:
 
 
 def _ends(share: Interval) -> str:
-    return f"{100 * share.low:.2f} to {100 * share.high:.2f}"
+    return f"{fixed(100 * share.low, 2)} to {fixed(100 * share.high, 2)}"
 
 
 def _group_columns(run: Run) -> list[str]:
@@ -265,32 +274,49 @@ def _group_calibrations(run: Run, column: str, group: str | None) -> dict[int, C
     return calibration_by_group(ensemble, _load_groups(run, column).members, groups=measured.groups)
 
 
+def describe_estimate(run: Run, state: PageState) -> str:
+    """Say what is estimated of the accuracy of a run without labels, and whether that is in doubt."""
+    estimate = _find_estimate(run, state)
+    if estimate is None:
+        return f"**{UNKNOWN}**, and there is no run of the same model with labels here to estimate the accuracy by."
+    doubt = ", and the estimate is in doubt" if estimate.shift_sentences else ""
+    return f"**{UNKNOWN}{doubt}.** {as_markdown(estimate.sentences[0])}"
+
+
 def render_estimate(run: Run, state: PageState) -> None:
-    """Render the accuracy that a chosen labelled run lets expect, and what is distributed otherwise than there."""
+    """Render by which labelled run the accuracy is estimated, and what is distributed otherwise than there."""
+    if estimate := _find_estimate(run, state):
+        st.header("What speaks for the estimate?", anchor=False)
+        offered = _find_labelled_runs(run)
+        st.selectbox(
+            "Estimate the accuracy by the labels of", list(offered), format_func=one_line, width=340,
+            **state_widget_args("calibrated_on", choose_name(state.calibrated_on, offered)),
+        )  # fmt: skip
+        for warning in (*estimate.shift_sentences, *estimate.warnings):
+            st.warning(as_markdown(hide_folders(warning)), icon=":material/warning:")
+        st.markdown(" ".join(map(as_markdown, estimate.sentences[1:])))
+        _render_shifts(estimate)
     st.info(missing(run, "labels"), icon=MISSING["labels"][0])
-    offered = _find_labelled_runs(run)
-    if not offered:
-        st.caption("There is no run of the same model with labels here. With one, the accuracy can be estimated.")
-        return
-    name = choose_name(state.calibrated_on, offered)
-    st.selectbox(
-        "Estimate the accuracy by the labels of", list(offered), format_func=one_line, width=340,
-        **state_widget_args("calibrated_on", name),
-    )  # fmt: skip
-    estimate = cached_estimate(run, offered[name])
-    accuracy, *others = map(as_markdown, estimate.sentences)
-    st.markdown(f"**{accuracy}** {' '.join(others)}")
-    for warning in (*estimate.shift_sentences, *estimate.warnings):
-        st.warning(as_markdown(hide_folders(warning)), icon=":material/warning:")
+
+
+def _render_shifts(estimate: RunEstimate) -> None:
     estimated = estimate.estimated
     st.caption(
         f"Temperature {estimated.temperature:.3f}, mean confidence at it {percent(estimated.mean_confidence, 2)}. "
         f"Shifted: a p-value below {SHIFTED:g}, corrected for {len(estimate.columns):,} tests. `mcviz trust` with "
         "`--calibrated-on` asks the model for the OOD score as well."
     )
+    labels = {name: score.label for name, score in run_scores(estimate.run).items()}
     rows = pd.DataFrame(
         [
-            (one_line(column.name), column.test, column.statistic, column.p_value, column.corrected, column.is_shifted)
+            (
+                labels.get(column.name, one_line(column.name)),
+                column.test,
+                column.statistic,
+                column.p_value,
+                column.corrected,
+                column.is_shifted,
+            )
             for column in estimate.columns
         ],
         columns=["column or score", "test", "statistic", "p", "corrected p", "shifted"],
@@ -306,8 +332,14 @@ def render_estimate(run: Run, state: PageState) -> None:
     )
 
 
+def _find_estimate(run: Run, state: PageState) -> RunEstimate | None:
+    """Return the estimate by the labelled run that a state names, or by the first; None where there is none."""
+    offered = _find_labelled_runs(run)
+    return cached_estimate(run, offered[choose_name(state.calibrated_on, offered)]) if offered else None
+
+
 def _find_labelled_runs(run: Run) -> dict[str, Run]:
-    """Return the labelled runs of the same model, by name."""
+    """Return the runs of the same model that have enough labels, by name."""
     labelled = {}
     for name, path in run_paths().items():
         try:
@@ -315,6 +347,6 @@ def _find_labelled_runs(run: Run) -> dict[str, Run]:
             check_same_model(run, other)
         except McvizError:  # it is damaged, or of another model
             continue
-        if has(other, "labels") and len(other) > 1:
+        if has(other, "labels") and len(other) >= FEWEST_LABELS:
             labelled[name] = other
     return labelled

@@ -11,6 +11,7 @@ from mcviz import plot
 from mcviz.analysis.base import ranking_scores
 from mcviz.analysis.labelling import acquire
 from mcviz.analysis.referral import (
+    CheapestReferral,
     RunReferral,
     describe_threshold,
     find_cheapest_referral,
@@ -45,12 +46,12 @@ from mcviz.text import one_line
 CARD_WIDTH, WIDE_CARD = 130, 190  # pixels; two stand side by side on a phone
 TILES = 8  # examples, of those that are referred and of the mistakes that are missed
 DETERMINISTIC = "deterministic"
-
-
-TARGETS = {  # labels of parameters of `mcviz.refer`
-    "budget": "Budget",
-    "accuracy": "Accuracy left after review, at least",
-    "miss": "Mistakes missed, at most",
+CHEAPEST = "cheapest"
+TARGETS = {"budget": "Budget", "accuracy": "Accuracy", "miss": "Mistakes", CHEAPEST: "Cheapest"}
+WANTED = {
+    "budget": "Examples, at most",
+    "accuracy": "Accuracy left, at least, %",
+    "miss": "Mistakes missed, at most, %",
 }
 USUAL_SHARES = {"accuracy": 0.999, "miss": 0.1}
 USUAL_BATCH = 100  # examples to label next
@@ -62,6 +63,7 @@ METHOD_LABELS: dict[Method, str] = {
     "random": "at random",
 }
 cached_referral = cached_for_run(scores_key, max_entries=64)(refer)
+cached_cheapest_referral = cached_for_run(scores_key, max_entries=64)(find_cheapest_referral)
 cached_risk_coverage = cached_for_run(scores_key, max_entries=32)(plot.risk_coverage)
 cached_set_figures = cached_for_run(numbers_key, max_entries=8, show_spinner="Calibrating the sets …")(
     measure_prediction_sets
@@ -70,30 +72,45 @@ cached_set_figures = cached_for_run(numbers_key, max_entries=8, show_spinner="Ca
 
 def find_referral(run: Run, state: PageState) -> RunReferral:
     """Find the referral that a state asks for; cached."""
-    name, value = _target(run, state)
-    target: dict[str, Any] = {name: value}
+    name = _target(state)
+    if name == CHEAPEST:
+        return _find_cheapest(run, state).referral
+    target: dict[str, Any] = {name: _wanted(run, state)}
     return cached_referral(run, score=_score(run, state), group=chosen_group(run, state), **target)
 
 
 def referral_controls(run: Run, state: PageState, *, with_score: bool = False) -> RunReferral:
     """Render a choice of the target of a referral, and of the score that ranks, and return the referral."""
-    name, value = _target(run, state)
-    choose_segment("Target", "referral", name, TARGETS, lambda new: update_state(referral=new, wanted=None))
+    name = _target(state)
+    choose_segment(
+        "Target",
+        "referral",
+        name,
+        TARGETS,
+        lambda new: update_state(referral=new, wanted=None),
+        label_visibility="collapsed",
+    )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        if name in USUAL_SHARES:
+        if name == CHEAPEST:
+            for label, field in (("A missed mistake costs", "mistake_costs"), ("A review costs", "look_costs")):
+                cost = state_widget_args(field, getattr(state, field))
+                st.number_input(label, 0.0, 1e9, step=1.0, format="%.6g", width=160, **cost)
+        elif name in USUAL_SHARES:
             share = state_widget_args(
-                f"wanted-{name}", round(100 * value, 6), lambda new: update_state(wanted=round(new / 100, 8))
+                f"wanted-{name}",
+                round(100 * _wanted(run, state), 6),
+                lambda new: update_state(wanted=round(new / 100, 8)),
             )
-            st.number_input("percent", 0.0, 100.0, step=0.1, format="%.4g", width=130, **share)
+            st.number_input(WANTED[name], 0.0, 100.0, step=0.1, format="%.4g", width=190, **share)
         else:
-            st.number_input(
-                "examples", 0, len(run), step=10, width=130,
-                **state_widget_args(f"wanted-{name}", int(value), lambda new: update_state(wanted=float(new))),
-            )  # fmt: skip
+            budget = state_widget_args(
+                f"wanted-{name}", int(_wanted(run, state)), lambda new: update_state(wanted=float(new))
+            )
+            st.number_input(WANTED[name], 0, len(run), step=10, width=190, **budget)
         if with_score:
             labels = {name: run_scores(run)[name].label for name in ranking_scores(run)}
             st.selectbox(
-                "Ranked by", list(labels), format_func=labels.__getitem__, width=200,
+                "Ranked by", list(labels), format_func=labels.__getitem__, width=160,
                 **state_widget_args("score", _score(run, state)),
             )  # fmt: skip
     return find_referral(run, state)
@@ -132,12 +149,12 @@ def acquisition_csv(run: Run, method: Method, batch: int) -> bytes:
     return acquire(run, method, batch).to_csv(index=False).encode()
 
 
-def referral_summary(run: Run, state: PageState) -> None:
-    """Render a choice of the referral on Trust, its figures and its guarantee."""
+def render_referral(run: Run, state: PageState) -> None:
+    """Render a choice of the referral on Trust, its figures, and what holds for new examples or is saved."""
     referral = referral_controls(run, state, with_score=True)
     assert referral.on_labels is not None
     _render_cards(run, referral.on_labels)
-    _render_guarantee(referral)
+    render_promise(run, state, referral)
 
 
 def _render_cards(run: Run, on: Referral) -> None:
@@ -156,6 +173,14 @@ def _render_cards(run: Run, on: Referral) -> None:
                 st.caption(meaning)
 
 
+def render_promise(run: Run, state: PageState, referral: RunReferral) -> None:
+    """Render what a referral guarantees for new examples, or of the cheapest what it saves."""
+    if _target(state) == CHEAPEST:
+        _render_saving(_find_cheapest(run, state))
+    else:
+        _render_guarantee(referral)
+
+
 def _render_guarantee(referral: RunReferral) -> None:
     """Render the guarantee for new examples, and why it is lower than the figures on the cards."""
     given, examples = referral.guarantee, referral.guaranteed_examples
@@ -169,8 +194,8 @@ def _render_guarantee(referral: RunReferral) -> None:
         f"{describe_threshold(referral.score, given.threshold, 4)}, here {len(examples):,}"
     )
     st.markdown(
-        f"**For new examples** from the same source, with {100 * given.confidence:.6g}% confidence at least "
-        f"{percent_at_least(given.quality, 2)} of the rest are right, where {looked_at}.",
+        f"**For new examples** from the same source, at least {percent_at_least(given.quality, 2)} of the rest are "
+        f"right, where {looked_at}. Such a bound holds {100 * given.confidence:.6g} times in 100.",
         help=_explain_guarantee(given, len(referral.run)),
     )
 
@@ -187,12 +212,22 @@ def _explain_guarantee(given: Guarantee, labels: int) -> str:
     )
 
 
-def referred_gallery(run: Run, state: PageState) -> None:
+def _render_saving(cheapest: CheapestReferral) -> None:
+    """Render whether a threshold is the cheapest, and what it costs on the labels that did not choose it."""
+    costs, reviews = cheapest.costs, len(cheapest.costs.on_others.referred)
+    st.markdown(as_markdown(cheapest.in_words))
+    st.caption(
+        f"On the other half, {counted(reviews, 'review')} and the mistakes that are missed cost {costs.cost:,.6g}; no "
+        f"review costs {costs.of_none:,.6g}, and a review of all {cheapest.judged:,} costs {costs.of_all:,.6g}."
+    )
+
+
+def render_first_referred(run: Run, state: PageState) -> None:
     """Render the first examples that go to a person, with a way to filter to them or to label them."""
     referral = find_referral(run, state)
     assert referral.on_labels is not None
     referred, score = referral.on_labels.referred, referral.score.name
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center", key="first-referred"):
         st.markdown("**The first to look at**", width="content")
         if len(referred) == 0:
             st.caption("Nobody has to look at any example for this.")
@@ -204,10 +239,22 @@ def referred_gallery(run: Run, state: PageState) -> None:
     tiles(run, state, referred[:TILES], 1, score, key="referred")
 
 
-def render_missed_mistakes(run: Run, state: PageState) -> None:
-    """Render the mistakes that a referral leaves to nobody, the least certain first."""
+def render_scores(run: Run, state: PageState) -> None:
+    """Render how well each score finds the mistakes, the accuracy left after review, and those that nobody sees."""
     referral = find_referral(run, state)
     assert referral.on_labels is not None
+    left, right = st.columns(2, gap="large")
+    with left:
+        _render_score_table(run, chosen_group(run, state))
+    with right:
+        _render_curves(run, referral, len(referral.on_labels.referred) / len(run), chosen_group(run, state))
+    _render_missed_mistakes(run, state, referral)
+
+
+def _render_missed_mistakes(run: Run, state: PageState, referral: RunReferral) -> None:
+    """Render the mistakes that a referral leaves to nobody, the least certain first."""
+    assert referral.on_labels is not None
+    st.markdown("**The mistakes that nobody sees**")
     score, order = referral.score.name, ranking(run, referral.score.name)
     left = order[~np.isin(order, referral.on_labels.referred)]
     missed = left[~table(run)["correct"].iloc[left].to_numpy(bool)]
@@ -218,17 +265,6 @@ def render_missed_mistakes(run: Run, state: PageState) -> None:
         f"The model is wrong about these {len(missed):,}, which do not go to a person. The most uncertain come first."
     )
     tiles(run, state, missed[:TILES], None, score, key="missed")
-
-
-def render_scores(run: Run, state: PageState) -> None:
-    """Render the accuracy left after review, and how well each score finds the mistakes."""
-    referral = find_referral(run, state)
-    assert referral.on_labels is not None
-    left, right = st.columns(2, gap="large")
-    with left:
-        _render_curves(run, referral, len(referral.on_labels.referred) / len(run), chosen_group(run, state))
-    with right:
-        _render_score_table(run, chosen_group(run, state))
 
 
 def _render_curves(run: Run, referral: RunReferral, share: float, group: str | None) -> None:
@@ -251,12 +287,11 @@ def _render_score_table(run: Run, group: str | None) -> None:
     tied = find_ties_with_best(figures)
     no_interval = any(np.isnan(figure.augrc.low) for figure in figures.values())
     takes = f" An AUGRC has an interval only from {ENOUGH} on." if no_interval else ""
-    if len(tied) > 1:
-        st.caption(
-            f"Lower is better. {len(tied)} of {len(figures)} tie with the best: their difference may be chance.{takes}"
-        )
-    else:
-        st.caption(f"Lower is better. {names[tied[0]]} is the best by more than noise.{takes}")
+    ties = f"but {len(tied)} of {len(figures)} tie with it: their difference may be chance"
+    st.markdown(
+        f"**{as_markdown(names[tied[0]])} finds them best**, {ties if len(tied) > 1 else 'by more than noise'}."
+    )
+    st.caption(f"Lower is better.{takes}")
     rows = [
         (
             names[name],
@@ -271,52 +306,32 @@ def _render_score_table(run: Run, group: str | None) -> None:
         text_table(("score", "AURC, ‰", "E-AURC, ‰", "AUGRC, ‰", "ties"), rows)
 
 
-def render_costs(run: Run, state: PageState) -> None:
-    """Render the cheapest threshold for the costs of a mistake and of a look."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        mistake = st.number_input(
-            "A missed mistake costs", 0.0, 1e9, step=1.0, format="%.6g", width=200,
-            **state_widget_args("mistake_costs", state.mistake_costs),
-        )  # fmt: skip
-        look = st.number_input(
-            "a review costs",
-            0.0,
-            1e9,
-            step=1.0,
-            format="%.6g",
-            width=200,
-            **state_widget_args("look_costs", state.look_costs),
-        )
-    cheapest = find_cheapest_referral(run, mistake, look, _score(run, state))
-    st.markdown(as_markdown(cheapest.in_words))
-    costs, looks = cheapest.costs, cheapest.looks
-    rows = [
-        (counted(len(costs.on_others.referred), "example"), f"{costs.cost:,.6g}"),
-        ("none", f"{costs.of_none:,.6g}"),
-        ("all", f"{costs.of_all:,.6g}"),
-    ]
-    text_table(("to a person", f"costs, of {counted(cheapest.judged, 'example')} that judge it"), rows)
-    if st.button("Take that as the budget", icon=":material/check:", disabled=not cheapest.pays):
-        update_state(referral="budget", wanted=float(looks))
-        st.rerun()
-
-
 def render_prediction_sets(run: Run, state: PageState) -> None:
     """Render how large a set of classes has to be to hold the label as often as wanted."""
     coverage = state.coverage
     labels = {share: f"{share}%" for share in sorted(COVERAGES)}
     choose_segment("The set holds the label for", "coverage", coverage, labels)
     figures = cached_set_figures(run, coverage / 100, group=chosen_group(run, state))
+    st.markdown(f"**{figures.size.value:.2f} classes on average.**")
     st.caption("Class-conditional conformal sets. Those of each half of the examples are calibrated on the other half.")
     text_table(("sets", "figure"), set_rows(figures))
 
 
-def _target(run: Run, state: PageState) -> tuple[str, float]:
-    """Return the parameter of `mcviz.refer` that a state asks for, and its value."""
-    name, wanted = choose_name(state.referral, TARGETS), state.wanted
+def _target(state: PageState) -> str:
+    """Return which of `TARGETS` a state asks for: a parameter of `mcviz.refer`, or the cheapest."""
+    return choose_name(state.referral, TARGETS)
+
+
+def _wanted(run: Run, state: PageState) -> float:
+    """Return the value of the target that a state asks for."""
+    name, wanted = _target(state), state.wanted
     if name in USUAL_SHARES:
-        return name, USUAL_SHARES[name] if wanted is None else min(wanted, 1.0)
-    return name, max(1, len(run) // 50) if wanted is None else int(min(wanted, len(run)))
+        return USUAL_SHARES[name] if wanted is None else min(wanted, 1.0)
+    return max(1, len(run) // 50) if wanted is None else int(min(wanted, len(run)))
+
+
+def _find_cheapest(run: Run, state: PageState) -> CheapestReferral:
+    return cached_cheapest_referral(run, state.mistake_costs, state.look_costs, _score(run, state))
 
 
 def _score(run: Run, state: PageState) -> str:

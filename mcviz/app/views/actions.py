@@ -23,7 +23,7 @@ from mcviz.app.state import (
     session_store,
     update_state,
 )
-from mcviz.app.trust.referral import referral_controls, referral_filters, render_acquisition
+from mcviz.app.trust.referral import referral_controls, referral_filters, render_acquisition, render_promise
 from mcviz.app.views.brushes import more_brushes, render_more_brushes
 from mcviz.app.views.look_panel import page_examples, tick_examples
 from mcviz.app.wording import counted
@@ -167,6 +167,7 @@ def _refer(chosen: Selection) -> None:
         f"{counted(len(on.referred), 'example')} to a person: {on.caught:,} of "
         f"{counted(int(on.caught + on.missed), 'mistake')} caught, {rest}."
     )
+    render_promise(run, latest_state(), referral)
     st.button(
         "Filter to these",
         icon=":material/filter_list:",

@@ -468,11 +468,11 @@ def test_pages_ask_the_model_where_its_package_is_named_and_say_so_elsewhere(
 ) -> None:
     shutil.copytree(run.path, tmp_path / "runs/run")  # code is not looked for where runs are
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "runs"))
-    for page in ("probe", "out_of_distribution"):
-        assert "--import birds" in words(opened_page(page, {"run": "run"}))
+    for part in ("noise", "detectors"):
+        assert "--import birds" in words(opened_page("probe", {"run": "run", "input": part}))
     assert not any(name.startswith("birds") for name in sys.modules)
     monkeypatch.setenv("MCVIZ_IMPORT", "birds")
-    app = opened_page("probe", {"run": "run"})
+    app = opened_page("probe", {"run": "run", "seed": "0"})
     assert "The ensemble predicts" in words(app)
 
 

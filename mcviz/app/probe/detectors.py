@@ -10,13 +10,13 @@ import streamlit as st
 
 from mcviz.app.components.charts import chart
 from mcviz.app.kinds import kind_renderer
-from mcviz.app.navigation import OUT_OF_DISTRIBUTION
+from mcviz.app.navigation import PROBE
 from mcviz.app.on_request import compute_on_request, request
 from mcviz.app.places import finished_runs, offered_data
 from mcviz.app.resources import RunPart, check_needs, class_names, sampler
 from mcviz.app.state import PageState, choose_name, quote, update_state, widget_value
 from mcviz.app.wording import as_markdown
-from mcviz.figures.trust import auroc_of_sets, ood_score_distributions, roc_curve, shade_cells
+from mcviz.figures.trust import auroc_of_sets, ood_score_distributions, roc_curve, shade_cells, stopped_of_sets
 from mcviz.measures import percent
 from mcviz.measures.ood import DROPOUT_OFF, VERDICT, roc_points
 from mcviz.permission import may_write
@@ -29,6 +29,7 @@ NEEDED: tuple[RunPart, ...] = "examples", "model"
 FEW = 100  # examples for calibration, of which one in twenty is a handful
 BINS = 40
 RATES = np.linspace(0, 1, 101) ** 2
+VERDICT_MEANS = "**The verdict** stops what looks less usual than 95 of 100 of this run's examples."
 VERDICT_COLUMNS: dict[str, Callable[[OODSet], str]] = {
     "stopped": lambda others: percent(others.stopped.value),
     "sure": lambda others: percent(others.sure),
@@ -41,12 +42,31 @@ def load_scores(run: Run) -> OODScores | None:
     return _unsaved().get(run.digest) or load_ood_scores(run)
 
 
-def render_first_comparison(run: Run) -> None:
+def describe_detectors(run: Run) -> str:
+    """Say how many inputs of other kinds the verdict stops, where that is known."""
+    scores = load_scores(run)
+    if scores is None or not scores.sets:
+        return "Does the model notice inputs that it was not made for?"
+    return as_markdown(scores.sentences[0])
+
+
+def render_detectors(run: Run, state: PageState) -> None:
+    """Render what is known of a run's detectors, or an offer to compute it, and sets of one's own."""
+    scores = load_scores(run)
+    if scores is None:
+        _render_first_comparison(run)
+        return
+    if scores.sets:
+        _render_findings(run, scores, state)
+    _render_given_sets(run, scores)
+
+
+def _render_first_comparison(run: Run) -> None:
     """Offer to compare the run's examples with sets made from them."""
     if not check_needs(run, NEEDED):
         return
     subject = run.digest, ""
-    compute_on_request(WORK, subject, partial(_compute, run, None), OUT_OF_DISTRIBUTION.title)
+    compute_on_request(WORK, subject, partial(_compute, run, None), PROBE.title)
     st.info(
         "Nothing is computed yet. Sets are made from this run's own examples, such as noise, mixed or shuffled ones, "
         f"and the model predicts each in {run.passes:,} passes. It takes up to a few minutes, and the result is kept.",
@@ -57,14 +77,14 @@ def render_first_comparison(run: Run) -> None:
     )
 
 
-def render_given_sets(run: Run, scores: OODScores) -> None:
+def _render_given_sets(run: Run, scores: OODScores) -> None:
     """Render a choice of one's own set to compare with, and a button to remove each that was added."""
     st.subheader("Your own sets", anchor=False)
     if not check_needs(run, NEEDED):
         return
     offered = _offered_sets(run)
     for name, path in offered.items():
-        compute_on_request(WORK, (run.digest, name), partial(_compute, run, path), OUT_OF_DISTRIBUTION.title)
+        compute_on_request(WORK, (run.digest, name), partial(_compute, run, path), PROBE.title)
     if offered:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             chosen = st.selectbox("Compare also with", list(offered), format_func=one_line, width=320, key="ood-given")
@@ -82,12 +102,20 @@ def render_given_sets(run: Run, scores: OODScores) -> None:
             st.button(label, icon=":material/close:", key=f"remove-{key}", on_click=_remove, args=(run, key))
 
 
-def render_findings(run: Run, scores: OODScores, state: PageState) -> None:
-    """Render the findings: sentences, the AUROC of a few detectors, the table of all, and the details of one cell."""
-    st.markdown(" ".join(map(as_markdown, scores.sentences[1:])))  # the first stands below the title
-    _render_dots(run, scores)
+def _render_findings(run: Run, scores: OODScores, state: PageState) -> None:
+    """Render the share that is stopped, the AUROC of a few detectors and of all, and the details of one cell."""
+    st.markdown(VERDICT_MEANS)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**Stopped by the verdict**")
+        _render_stopped(run, scores)
+    with right:
+        st.markdown("**How well detectors tell each set apart**")
+        _render_dots(scores)
     st.header("Every detector", anchor=False)
     _render_table(scores)
+    st.markdown(" ".join(map(as_markdown, scores.sentences[1:])))  # the first stands below the title
+    _render_promise(scores)
     _render_details(run, scores, state)
 
 
@@ -137,12 +165,20 @@ def _unsaved() -> dict[str, OODScores]:
     return {}
 
 
-def _render_dots(run: Run, scores: OODScores) -> None:
+def _render_stopped(run: Run, scores: OODScores) -> None:
+    """Render the share of each set that the verdict stops as bars, and that of the run's own examples."""
+    sets, thumbnail = scores.hardest_first(), kind_renderer(run).thumbnail
+    shares = np.array([(each.value, each.low, each.high) for each in (*(s.stopped for s in sets), scores.own.stopped)])
+    labels = [*(ood_set.label for ood_set in sets), "this run's examples"]
+    figure = stopped_of_sets(labels, shares, [thumbnail(ood_set.shown[0]) for ood_set in sets])
+    spoken = "; ".join(f"{label} {percent(share)}" for label, share in zip(labels, shares[:, 0], strict=True))
+    chart(figure, "ood-stopped", f"Bar chart of the share that the verdict stops: {spoken}.")
+
+
+def _render_dots(scores: OODScores) -> None:
     sets, chart_labels = scores.hardest_first(), scores.chart_labels()
     values = {label: np.array([_ends(ood_set, name) for ood_set in sets]) for name, label in chart_labels.items()}
-    thumbnail = kind_renderer(run).thumbnail
-    thumbnails = [thumbnail(ood_set.shown[0]) for ood_set in sets]
-    figure = auroc_of_sets([ood_set.label for ood_set in sets], values, thumbnails)
+    figure = auroc_of_sets([ood_set.label for ood_set in sets], values)
     spoken = "; ".join(f"{ood_set.label} {ood_set.figures[VERDICT][0].auroc:.3f}" for ood_set in sets)
 
     def open_point() -> None:
@@ -160,10 +196,15 @@ def _render_dots(run: Run, scores: OODScores) -> None:
         on_select=open_point,
         selection_mode="points",
     )
+
+
+def _render_promise(scores: OODScores) -> None:
+    """Render how many examples like the run's own are stopped, beside what chance explains."""
     low, high = map(percent, scores.stopped_by_chance)
     st.caption(
-        "AUROC, with 95% intervals: 1 is perfect, 0.5 is guessing. Of held-out examples "
-        f"{percent(scores.own.stopped.value)} are stopped; chance explains {low} to {high}."
+        "The verdict is by the model's uncertainty and by its activations together. Of held-out examples "
+        f"{percent(scores.own.stopped.value)} are stopped; chance explains {low} to {high}. AUROC: 1 is perfect, 0.5 "
+        "is guessing."
     )
     if scores.calibrated < FEW:
         st.caption(
@@ -186,7 +227,8 @@ def _render_table(scores: OODScores) -> None:
         if cells:
             update_state(ood_set=sets[cells[0][0]].key, detector=names.get(cells[0][1], VERDICT))
 
-    st.dataframe(
+    table = st.container(key="ood-every-detector")
+    table.dataframe(
         cells.style.format("{:.3f}", subset=list(names)).apply(lambda _: colours, axis=None),
         key="ood-table",
         height="content",
@@ -197,8 +239,8 @@ def _render_table(scores: OODScores) -> None:
     )
     st.caption(
         "Stopped: the verdict is out of distribution. Sure: the confidence is above 90%. The other columns are "
-        "AUROC; click a cell to see its distributions below. What the detectors are: `docs/ood.md`. A study of many on "
-        "MNIST: `docs/higher-moments.md`."
+        f"AUROC, of {len(names)} detectors: the table goes on at the right. Click a cell to see its distributions "
+        "below. What the detectors are: `docs/ood.md`. A study of many on MNIST: `docs/higher-moments.md`."
     )
 
 

@@ -1,23 +1,210 @@
-"""A distorted example of the run as an input, and the controls that several inputs share."""
+"""Inputs that a model is asked about: what they are, their predictions, how examples are distorted, shared controls."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+import hashlib
+import importlib
+import json
+import sys
+import threading
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from mcviz.app.probe.parts import ProbeInput, SliderSeries, SweepInputs
-from mcviz.app.resources import has
-from mcviz.app.state import HIGHEST_SEED, PageState, choose_name, state_widget_args, update_state
+from mcviz.app.resources import RunPart, has, predict_live
+from mcviz.app.state import (
+    HIGHEST_SEED,
+    PageState,
+    choose_name,
+    rerun_fragments,
+    session_store,
+    state_widget_args,
+    update_state,
+)
 from mcviz.app.wording import as_markdown
 from mcviz.data.distortions import Distortion, Noise, TextNoise
 from mcviz.measures import percent
 from mcviz.runs import Run
 from mcviz.text import true_minus
 
+MOST_INPUTS = 2000  # of a sweep
+MOST_CACHED = 16  # predictions in a session, so that going back to an input costs nothing
+MOST_CACHED_BYTES = 2**26  # of these; the latest is kept in any case
 MOST_POSITIONS = 32  # of the slider, that are predicted
 MIX = "mix"  # the name of a distortion that takes another example
 NONE_IS_CORRECT = "No prediction is correct: this is noise, and the model cannot say so."
+
+
+@dataclass(frozen=True)
+class ProbeInput:
+    """An input for the model.
+
+    Attributes:
+        content: as the kind has it: (height, width, channels) float32 in 0..1, a text, or (D,) float32.
+        name: what it is, such as "Uniform noise of seed 3".
+        note: one sentence on what a correct prediction would be.
+        label: its class, where it is known.
+    """
+
+    content: Any
+    name: str
+    note: str = ""
+    label: int | None = None
+
+
+def as_batch(content: Any) -> np.ndarray:
+    """Return (1, …): one `ProbeInput.content` in an array, of dtype object for a text."""
+    return np.array([content], object if isinstance(content, str) else None)
+
+
+@dataclass(frozen=True)
+class SweepInputs:
+    """Inputs of a sweep.
+
+    Attributes:
+        kind: what the inputs are called, such as "noise images".
+        name: what exactly they are, such as "uniform noise at 80% strength".
+        available: how many there are.
+        load: (start, stop) to stop - start contents in one array.
+        digest: of the run whose model predicts.
+        labels: (available,) int, or None where no prediction is correct.
+        stored_as: the name under which the findings are kept beside the run; "" where they are not.
+    """
+
+    kind: str
+    name: str
+    available: int
+    load: Callable[[int, int], np.ndarray]
+    digest: str
+    labels: np.ndarray | None = None
+    stored_as: str = ""
+
+    def same_as(self, other: "SweepInputs") -> bool:
+        """Return whether the inputs of both are the same."""
+        return (self.digest, self.kind, self.name) == (other.digest, other.kind, other.name)
+
+
+@dataclass(frozen=True)
+class SliderSeries:
+    """An input at every position of a slider that changes it.
+
+    Attributes:
+        amounts: (P,) positions of the slider, ascending.
+        contents: the input at each of them, as `ProbeInput.content`, in one array.
+        title: of the slider.
+        tick_format: d3's format of its numbers; empty for as they are.
+        current: the slider's position now.
+        are_pictures: whether the contents are images, which can be shown beside what is predicted.
+    """
+
+    amounts: np.ndarray
+    contents: np.ndarray
+    title: str
+    tick_format: str
+    current: float
+    are_pictures: bool
+
+
+@dataclass(frozen=True)
+class InputKind:
+    """A kind of input for the model.
+
+    Attributes:
+        label: what it is called.
+        choose: its controls, and the input that they give.
+        nothing_yet: an icon, and what to do where there is no input yet.
+        sweep: many inputs of the kind, where that makes sense.
+        is_noise: whether it opens with many inputs, of which one is looked at.
+        along: the input along its slider, where it has one.
+        needs: what a run has to have.
+        seen_in_its_controls: whether the controls show the input, so that it need not be drawn beside them.
+    """
+
+    label: str
+    choose: Callable[[Run, PageState], ProbeInput | None]
+    nothing_yet: tuple[str, str] = ("", "")
+    sweep: Callable[[Run, PageState], SweepInputs] | None = None
+    is_noise: bool = False
+    along: Callable[[Run, PageState], SliderSeries] | None = None
+    needs: Collection[RunPart] = field(default_factory=frozenset)
+    seen_in_its_controls: bool = False
+
+
+def predict(run: Run, contents: np.ndarray) -> np.ndarray:
+    """Predict new inputs with the run's model, in as many passes as the run has.
+
+    Args:
+        run: whose model predicts.
+        contents: N inputs, each as `ProbeInput.content`.
+
+    Returns:
+        (T, N, K) float32 predictions.
+    """
+    cached: dict[tuple[str, str], np.ndarray] = session_store().setdefault("cached-predictions", {})
+    key = run.digest, digest_contents(contents)
+    if key not in cached:
+        predictions = predict_live(run, contents)
+        while cached and (
+            len(cached) == MOST_CACHED
+            or sum(array.nbytes for array in cached.values()) + predictions.nbytes > MOST_CACHED_BYTES
+        ):
+            cached.pop(next(iter(cached)))
+        cached[key] = predictions
+    return cached[key]
+
+
+def import_ahead(run: Run) -> None:
+    """Import the framework of a run's model before there is an input, so that the first one is answered sooner."""
+    module = f"mcviz.sampling.{run.manifest.model.backend}.network" if run.manifest.model else ""
+
+    def work() -> None:
+        with suppress(ImportError):  # the first prediction will tell what is missing
+            importlib.import_module(module)
+
+    if module and module not in sys.modules:
+        threading.Thread(target=work).start()
+
+
+def digest_contents(contents: np.ndarray) -> str:
+    """Return the SHA-256 of contents; the bytes of an array of texts are only where they lie in memory."""
+    is_text = contents.dtype == object
+    return hashlib.sha256(json.dumps(contents.tolist()).encode() if is_text else contents.tobytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """How much each of P parts of an input adds to one predicted number.
+
+    Attributes:
+        mean: (P,) over the passes, in the unit.
+        std: (P,) over the passes.
+        unit: such as "percentage points".
+        name: of the number, as plain text.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+    unit: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of an input.
+
+    Attributes:
+        count: how many, P; 0 where there is nothing to hide.
+        hidden: (start, stop) to stop - start inputs, each without one part, in one array.
+        method: a sentence on how parts are hidden.
+        render: renders how much each part adds.
+    """
+
+    count: int
+    hidden: Callable[[int, int], np.ndarray]
+    method: str
+    render: Callable[[Contributions], None]
 
 
 @dataclass(frozen=True)
@@ -47,14 +234,12 @@ class Distorter:
         distortions: by name, the usual one first.
         contents: of some examples of a run, in the form of `ProbeInput.content`, in one array.
         others: the last argument of a distortion, of a run, the settings and the contents that are distorted.
-        gradual: the name of the first choice where many examples are distorted step by step.
         are_pictures: whether contents are images, to be shown beside the predictions along the slider.
     """
 
     distortions: Mapping[str, Distortion]
     contents: Callable[[Run, np.ndarray], np.ndarray]
     others: Callable[[Run, DistortionSettings, np.ndarray], np.ndarray]
-    gradual: str
     are_pictures: bool = False
 
     def settings(self, run: Run, state: PageState) -> DistortionSettings:
@@ -64,7 +249,7 @@ class Distorter:
         if amount is None or not distortion.low <= amount <= distortion.high:
             amount = distortion.unchanged
         other = min(1, len(run) - 1) if state.other_example is None else state.other_example
-        return DistortionSettings(name, state.example or 0, float(amount), state.seed, other)
+        return DistortionSettings(name, state.example or 0, float(amount), state.seed or 0, other)
 
     def distort(self, run: Run, settings: DistortionSettings, contents: np.ndarray, amounts: list[float]) -> np.ndarray:
         """Distort some contents by each of some amounts, one after the other; the settings say all else."""
@@ -81,7 +266,7 @@ class Distorter:
             "Distortion",
             list(self.distortions),
             format_func=lambda name: self.distortions[name].label,
-            **state_widget_args("distortion", settings.name, lambda new: update_state(distortion=new, amount=None)),
+            **state_widget_args("distortion", settings.name, _change_distortion),
         )
         st.slider(
             f"{distortion.label}, {distortion.unit}",
@@ -135,11 +320,6 @@ class Distorter:
         ordered = None if labels is None else labels[order]
         return SweepInputs("distorted examples", self.describe(settings), total, load, run.digest, ordered)
 
-    @property
-    def stepwise_distortions(self) -> dict[str, Distortion]:
-        """The distortions that leave an example its label, by name: all but mixing with another example."""
-        return {name: distortion for name, distortion in self.distortions.items() if name != MIX}
-
     def describe(self, settings: DistortionSettings) -> str:
         """Name a distortion with its amount."""
         distortion = self.distortions[settings.name]
@@ -149,6 +329,12 @@ class Distorter:
 
     def _example(self, run: Run, settings: DistortionSettings) -> np.ndarray:
         return self.contents(run, np.array([settings.example]))
+
+
+def _change_distortion(name: str) -> None:
+    """Choose another distortion, and draw also what stands outside of the fragment: what it does to many examples."""
+    update_state(distortion=name, amount=None)
+    rerun_fragments()
 
 
 def choose_example(run: Run, example: int) -> None:

@@ -1,20 +1,17 @@
-"""The details of Trust: closed until somebody asks, computed when they are opened, and named in the address."""
+"""What a distortion does to accuracy and calibration over many examples: computed on demand, kept beside the run."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
 
 from mcviz.app.components.charts import chart
 from mcviz.app.kinds import kind_renderer
-from mcviz.app.navigation import TRUST
+from mcviz.app.navigation import PROBE, scroll_to_section
 from mcviz.app.on_request import compute_on_request, progress_bar, request
-from mcviz.app.probe.distortion import Distorter, DistortionSettings
-from mcviz.app.resources import check_needs, masks, model_inputs, sampler
-from mcviz.app.state import PageState, choose_name, latest_state, state_widget_args, update_state
-from mcviz.app.trust.calibration import render_figures, render_groups
-from mcviz.app.trust.referral import render_costs, render_missed_mistakes, render_prediction_sets, render_scores
+from mcviz.app.probe.inputs import MIX, Distorter, DistortionSettings
+from mcviz.app.resources import has, masks, model_inputs, sampler
+from mcviz.app.state import PageState
 from mcviz.app.wording import counted
 from mcviz.data.distortions import Distortion
 from mcviz.figures.trust import PREDICTOR_LABELS, calibration_along
@@ -30,29 +27,24 @@ Steps = list[dict[str, Terms]]
 
 
 def render_degradation(run: Run, state: PageState) -> None:
-    """Render a choice of the distortion and its effect on the model, computed on demand and stored beside the run."""
-    if not check_needs(run, {"examples", "model"}):
+    """Render what the distortion that is chosen does to many examples, computed on demand and kept beside the run."""
+    distorter = kind_renderer(run).distorter
+    if distorter is None or not (has(run, "classes") and has(run, "labels")):
         return
-    distorter, plural = kind_renderer(run).distorter, run.kind.plural
-    if distorter is None:
-        st.info(f"No distortion of {plural} is known here.", icon=":material/inbox:")
-        return
-    offered = distorter.stepwise_distortions
-    name = choose_name(state.distortion, offered, distorter.gradual)
-    st.selectbox(
-        f"Distortion of the {plural}",
-        list(offered),
-        format_func=lambda name: offered[name].label,
-        width=250,
-        **state_widget_args("distortion", name, lambda new: update_state(distortion=new, amount=None)),
-    )
-    cache, key = _cache(), (run.digest, name)
-    if key not in cache and (steps := load_steps(run, name, offered[name])) is not None:
-        cache[key] = list(map(calibration, steps))
-    if key in cache:
-        _render_steps(run, name, offered[name], cache[key])
-    else:
-        _compute_on_request(run, name, distorter)
+    with st.container(key="distortions"):
+        st.header("How accuracy and calibration change with the distortion", anchor=False)
+        name = distorter.settings(run, state).name
+        if name == MIX:
+            st.caption("A mixture of two examples has no label of its own. Choose another distortion.")
+            return
+        cache, key, distortion = _cache(), (run.digest, name), distorter.distortions[name]
+        if key not in cache and (steps := load_steps(run, name, distortion)) is not None:
+            cache[key] = list(map(calibration, steps))
+        if key in cache:
+            _render_steps(run, name, distortion, cache[key])
+        else:
+            _compute_on_request(run, name, distorter)
+    scroll_to_section(state, "distortions")
 
 
 def step_amounts(distortion: Distortion) -> np.ndarray:
@@ -84,7 +76,7 @@ def _compute_on_request(run: Run, name: str, distorter: Distorter) -> None:
         save_derived(run.path, run.digest, _derived(name), arrays)
         _cache()[key] = list(map(calibration, steps))
 
-    if compute_on_request(WORK, key, compute, TRUST.title):
+    if compute_on_request(WORK, key, compute, PROBE.title, stop="Stop distorting"):
         return
     st.caption(
         f"{_count(run)} of this run, {STEPS} steps, "
@@ -150,32 +142,3 @@ def _derived(name: str) -> Derived:
 def _cache() -> dict[tuple[str, str], list[Calibration]]:
     """Return the calibration of each step, by the run's digest and the distortion, shared by all sessions."""
     return {}
-
-
-DETAILS: dict[str, tuple[str, Callable[[Run, PageState], None]]] = {
-    "figures": ("How accurate is each way to predict?", render_figures),
-    "groups": ("Does a group fare worse?", render_groups),
-    "scores": ("Which score finds the mistakes?", render_scores),
-    "mistakes": ("Which mistakes does nobody see?", render_missed_mistakes),
-    "costs": ("What is cheapest?", render_costs),
-    "sets": ("How many classes are possible?", render_prediction_sets),
-    "distortions": ("What do distortions do?", render_degradation),
-}
-
-
-def render_details(run: Run, state: PageState) -> None:
-    """Render a question each, with its answer where it is open."""
-    with st.container(gap="xsmall"):
-        for name, (question, render) in DETAILS.items():
-            expander = st.expander(
-                question, **state_widget_args(f"details-{name}", name in state.details, partial(_show, name))
-            )
-            if expander.open:
-                with expander:
-                    render(run, state)
-
-
-def _show(name: str, is_shown: bool) -> None:
-    """Open or close one of the details, in a callback."""
-    others = tuple(detail for detail in latest_state().details if detail != name)
-    update_state(details=(*others, name) if is_shown else others)
