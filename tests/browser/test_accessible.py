@@ -37,6 +37,7 @@ ADDRESSES = [
     *(f"/uncertain?view={view}" for view in ("table", "scatter", "map", "confusion", "classes") if view in VIEWS),
     "/trust?referral=cheapest&details=figures,groups,scores,sets",
     "/example?closer_look=two_classes",
+    "/compare?run=mnist-cnn&other=fashion-cnn",
     "/side_by_side?pinned=1,2",
     "/probe?input=drawing",
     "/story?step=3",
