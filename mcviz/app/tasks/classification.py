@@ -27,7 +27,7 @@ from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.navigation import OVERVIEW
 from mcviz.app.on_request import compute_on_request, progress_bar, request
 from mcviz.app.probe.inputs import SliderSeries
-from mcviz.app.resources import class_names, has, missing, ranking, table
+from mcviz.app.resources import cached_for_run, class_names, has, missing, numbers_key, ranking, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState, session_store, state_widget_args
 from mcviz.app.tasks.base import (
@@ -215,8 +215,11 @@ class ClassificationRenderer(TaskRenderer):
                 f"{plot.TOP_UNCERTAIN} most uncertain examples by {SCORES[score].inline_label}."
             )
         st.markdown(" ".join(sentences))
-        figure = plot.convergence(run, score, convergence).update_layout(height=CONVERGENCE_HEIGHT)
-        chart(figure, "by-passes", f"Accuracy, NLL and ECE by number of passes. {' '.join(sentences)}")
+        chart(
+            _convergence_figure(run, score),
+            "by-passes",
+            f"Accuracy, NLL and ECE by number of passes. {' '.join(sentences)}",
+        )
 
     # Lists and filters
 
@@ -422,6 +425,11 @@ def load_convergence(run: Run, score: str) -> Convergence | None:
         if len(lengths) == 1 and stored["sizes"][-1:] == run.passes:
             found[key] = Convergence(**{**stored, "sizes": stored["sizes"].astype(np.int64)})
     return found.get(key)
+
+
+@cached_for_run(numbers_key, max_entries=8)
+def _convergence_figure(run: Run, score: str) -> go.Figure:
+    return plot.convergence(run, score, load_convergence(run, score)).update_layout(height=CONVERGENCE_HEIGHT)
 
 
 def _offer_convergence(run: Run, score: str, *, now: bool) -> None:

@@ -78,6 +78,11 @@ def regression_trust(run: Run) -> RegressionTrust:
         return measure_regression(run, progress=progress)
 
 
+@cached_for_run(numbers_key, max_entries=8)
+def _size_figure(run: Run) -> go.Figure:
+    return plot.ensemble_size(run)
+
+
 class Prediction:
     """The prediction for one example of a run or a new one, (D,) each, in the unit of the targets.
 
@@ -336,7 +341,7 @@ class RegressionRenderer(TaskRenderer):
         enough = int(moving[-1]) + 2 if len(moving) else 1
         spoken = enough_passes_sentence(enough, run.passes, "the RMSE moves", f"{ENOUGH:.0%}")
         st.markdown(spoken)
-        chart(plot.ensemble_size(run), "by-passes", f"RMSE by number of passes. {spoken}")
+        chart(_size_figure(run), "by-passes", f"RMSE by number of passes. {spoken}")
 
     def render_measures(self, run: Run) -> None:
         st.header("How wrong it is, by other measures", anchor=False)
