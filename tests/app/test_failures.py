@@ -42,14 +42,14 @@ def failing(*_: object, **__: object) -> None:
     [
         ("overview", "Overview", "mcviz.app.kinds.image.sheet_url"),
         ("example", "One example", "mcviz.app.components.charts.picture_url"),
-        ("probe", "Probe", "mcviz.app.components.charts.picture_url"),  # in a fragment
+        ("probe", "Probe", "mcviz.app.components.charts.picture_url"),  # in a fragment, of a distorted image
     ],
 )
 def test_what_nobody_foresaw_is_a_sentence_to_the_visitor_and_a_traceback_to_the_operator(
     monkeypatch: pytest.MonkeyPatch, logged: list[str], page: str, title: str, broken: str
 ) -> None:
     monkeypatch.setattr(broken, failing)
-    app = opened(page, run="mnist-cnn")
+    app = opened(page, run="mnist-cnn", **({"input": "distortion"} if page == "probe" else {}))
     (error,) = app.error
     assert error.value == failures.UNFORESEEN
     assert not app.exception
@@ -81,7 +81,7 @@ def test_a_model_that_cannot_be_loaded_is_told_without_the_server_s_folders(
 
     make(tmp_path / "runs" / "bytes")  # whose model file is none
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "runs"))
-    app = opened("probe")
+    app = opened("probe", input="distortion")
     (error,) = app.error
     assert "Keras cannot load that model" in error.value
     assert str(tmp_path) not in error.value

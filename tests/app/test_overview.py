@@ -127,7 +127,7 @@ def test_a_link_to_the_question_whether_passes_are_enough_opens_its_place_on_ove
     assert dict(app.query_params) == {"run": "two", "section": "passes", "label": "1"}
     assert "passes may be too few" in words(app) or "passes are enough" in words(app) or "pass is enough" in words(app)
     assert any("scrollIntoView" in each.proto.body for each in app.get("html"))
-    assert opened("two", "trust", details="passes,costs").title[0].value == "Trust", "which has the other question"
+    assert opened("two", "trust", details="passes,sets").title[0].value == "Trust", "which has the other question"
 
 
 def test_the_place_on_overview_is_no_part_of_what_links_to_other_pages_carry() -> None:

@@ -39,6 +39,7 @@ ADDRESSES = [
     "/example?closer_look=two_classes",
     "/compare?run=mnist-cnn&other=fashion-cnn",
     "/side_by_side?pinned=1,2",
+    "/probe?seed=3",
     "/probe?input=drawing",
     "/story?step=3",
     "/story?step=2&present=yes",

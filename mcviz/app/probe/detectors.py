@@ -13,7 +13,7 @@ from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import PROBE
 from mcviz.app.on_request import compute_on_request, request
 from mcviz.app.places import finished_runs, offered_data
-from mcviz.app.resources import RunPart, check_needs, class_names, sampler
+from mcviz.app.resources import RunPart, check_needs, class_names, has, sampler
 from mcviz.app.state import PageState, choose_name, quote, update_state, widget_value
 from mcviz.app.wording import as_markdown
 from mcviz.figures.trust import auroc_of_sets, ood_score_distributions, roc_curve, shade_cells, stopped_of_sets
@@ -52,13 +52,13 @@ def describe_detectors(run: Run) -> str:
 
 def render_detectors(run: Run, state: PageState) -> None:
     """Render what is known of a run's detectors, or an offer to compute it, and sets of one's own."""
-    scores = load_scores(run)
-    if scores is None:
-        _render_first_comparison(run)
-        return
-    if scores.sets:
+    scores, can_ask = load_scores(run), has(run, "model")  # what to do without a model stands above, for all of Probe
+    if scores is not None and scores.sets:
         _render_findings(run, scores, state)
-    _render_given_sets(run, scores)
+    if can_ask and scores is None:
+        _render_first_comparison(run)
+    elif can_ask and scores is not None:
+        _render_given_sets(run, scores)
 
 
 def _render_first_comparison(run: Run) -> None:
