@@ -195,6 +195,8 @@ class JobProgress(FilePart, frozen=True, kw_only=True):
         ending: how it ended, or None; "checked" where it sampled nothing yet, since another job did, and "asking" where
             somebody is to say whether it goes on in spite of the advice.
         message: why it failed.
+        seconds: reserved, 0; earlier versions wrote it of a check by itself, and their jobs are read.
+        bytes: reserved, as `seconds`.
     """
 
     process: Count
@@ -217,6 +219,8 @@ class JobProgress(FilePart, frozen=True, kw_only=True):
     advice: str = ""
     ending: Ending | None = None
     message: str = ""
+    seconds: Amount = 0.0
+    bytes: Amount = 0.0
 
     def check(self) -> None:
         """Check that its most uncertain examples have a score and classes that there are.

@@ -83,6 +83,7 @@ def test_model_and_data_are_checked_first_and_advice_is_asked_about_before_anyth
         watcher.checks_first = jobs.find(job.id).is_checking
         with sample.make_context("sample", [*job.arguments, f"--out={out}"], obj=watcher) as context:
             sample.invoke(context)
+        watcher.tell(ending="finished")
         return jobs.find(job.id).progress
 
     progress = carried_out(tmp_path / "sampled")
