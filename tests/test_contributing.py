@@ -122,7 +122,7 @@ mcviz.verify_run("cache/ordered")
 run = mcviz.open_run("cache/ordered")
 assert mcviz.compare(run, run).in_words.startswith("The accuracy is the same on these 20 examples")
 app = open_page("overview", run="ordered")
-assert any("highest rank std" in each.value for each in app.caption)
+assert any("Rank std, highest first" in each.value for each in app.caption)
 open_page("example", run="ordered")
 """,
 }

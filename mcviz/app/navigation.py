@@ -100,6 +100,7 @@ MOVED_DETAILS: dict[str, tuple[Page, dict[str, Any]]] = {  # that links to Trust
     "distortions": (PROBE, {"input": "distortion", "section": "distortions"}),
     "passes": (OVERVIEW, {"section": "passes"}),
 }
+OPENED_IN_PAGES = EXAMPLE, SIDE_BY_SIDE, OUT_OF_DISTRIBUTION, COMPARE  # by a look, Actions, a segment, and ticks
 
 
 def current_page() -> Page:
@@ -160,6 +161,9 @@ def render_head(page: Page, answer: str = "") -> None:
     with st.container(key="page-head", gap="xxsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.title(page.title, anchor=False, width="content")
+            for other in PAGES:
+                if other.entry == page.title and other not in OPENED_IN_PAGES:
+                    link_to(other)
         if answer:
             st.markdown(answer)
 

@@ -21,7 +21,8 @@ def test_the_sweep_counts_classes_and_compares_scores(open_probe: OpenProbe, run
     app = open_probe(sweep="40", noise="gaussian")
     button(app, "Predict").click().run()
     assert not app.exception
-    blocks = [data.gaussian_noise(20, (28, 28, 1), seed) for seed in (0, 20)]
+    each = [data.gaussian_noise(1, (28, 28, 1), seed) for seed in range(40)]
+    blocks = [np.concatenate(each[start : start + 20]) for start in (0, 20)]
     model = mcviz.load_model(run.model_path)
     mean = np.concatenate([mcviz.sample(model, block, passes=500).mean(axis=0) for block in blocks])
     counts = np.bincount(mean.argmax(axis=1), minlength=10)

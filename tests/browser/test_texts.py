@@ -87,6 +87,7 @@ def test_similar_examples_have_words_in_common(page: Page) -> None:
 
 def test_a_text_that_is_typed_is_predicted(page: Page) -> None:
     opened(page, "probe")
+    page.get_by_role("radio", name="Type").click()
     expect(page.get_by_text("Type or paste a text into the field")).to_be_visible()
     field = page.get_by_label("Your text")
     field.fill("a horse, a cow\nand a sheep")
@@ -105,5 +106,7 @@ def test_a_text_that_is_typed_is_predicted(page: Page) -> None:
     settle(page)
     page.wait_for_function(FITS)
     page.get_by_role("radio", name="Noise").click()
-    expect(page.get_by_text("No prediction is correct")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("^Predict "))).to_be_visible()
+    opened(page, "probe", input="noise", seed="3")
+    expect(page.get_by_text("No prediction is correct")).to_be_visible(timeout=FIRST_PREDICTION)
     settle(page)

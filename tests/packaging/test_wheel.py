@@ -173,6 +173,7 @@ def browse(browser: Browser, url: str) -> None:
     )
     expect(page.get_by_role("heading", level=1)).to_have_css("font-size", re.compile(r"27\.2"))  # the theme's 1.7rem
     page.get_by_test_id("stPageLink-NavLink").filter(has_text="robe").click()
+    page.get_by_role("radio", name="Distort").click()
     told = page.get_by_test_id("stAlert").filter(has_text=INSTALL_KERAS)
     expect(told).to_be_visible(timeout=MILLISECONDS_TO_APPEAR)
     context.close()

@@ -22,7 +22,7 @@ from mcviz.app.probe.sweep import (
 from mcviz.app.resources import has
 from mcviz.app.state import PageState, update_state
 from mcviz.app.tasks import task_renderer
-from mcviz.app.wording import as_markdown
+from mcviz.app.wording import as_markdown, as_sentence
 from mcviz.runs import Run
 
 TILES = 24
@@ -72,6 +72,7 @@ def render_tiles(run: Run, state: PageState, inputs: SweepInputs, sweep: Sweep |
 def render_findings(run: Run, state: PageState, sweep: Sweep) -> None:
     """Render what is predicted for the inputs of a sweep, and a score of theirs beside that of the run's examples."""
     st.markdown(f"**What is predicted for {sweep.done:,} {sweep.inputs.kind}**")
+    st.caption(as_markdown(as_sentence(sweep.inputs.name)))
     figure = task_renderer(run).sweep_figure(run, state, sweep)
     chart(figure, "sweep-predictions", " ".join(task_renderer(run).describe_sweep(run, sweep)))
     render_comparison(run, state, sweep)
