@@ -774,8 +774,7 @@ def expected_areas(mean: float) -> Array:
 def compute_all_areas(ranking: Ranking, weights: Array) -> Array:
     """(R, 4) float64 the areas of `compute_areas`, and the AUROC of finding mistakes."""
     found = compute_areas(ranking, weights)
-    auroc = auroc_of_mistakes(found[:, 2], weights @ ranking.loss / weights.sum(axis=1))
-    return np.column_stack([found, auroc])
+    return np.column_stack([found, auroc_of_mistakes(ranking, weights, found[:, 2])])
 
 
 def draw_ranking(random: Random, examples: int, mean: float) -> Ranking:

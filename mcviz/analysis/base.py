@@ -38,7 +38,7 @@ def require_one_class(run: Run) -> None:
 
 def require_bounded_loss(run: Run) -> None:
     """Raise an `InvalidInputError` for a run whose loss has no bound, so that nothing can be guaranteed of its mean."""
-    if not np.isfinite(run.task.largest_loss):
+    if not run.task.has_bounded_loss:
         raise _refuse(run, "This takes a loss that has a bound, as a mistake has")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
-from mcviz.analysis.base import find_groups, interval_columns
+from mcviz.analysis.base import find_groups, interval_columns, ranking_scores
 from mcviz.analysis.pairing import LabelChoice, Pairs, class_order, name_apart, pair_examples
 from mcviz.analysis.trust import group_by_column
 from mcviz.errors import InvalidInputError
@@ -244,8 +244,7 @@ def check_comparable(one: Manifest, other: Manifest) -> None:
 
 def scores_to_compare(one: Run, other: Run) -> list[str]:
     """Name the scores of uncertainty that both runs have."""
-    scores = one.score_registry
-    return [name for name in one.score_names if name in other.score_names and not scores[name].needs_labels]
+    return [name for name in ranking_scores(one) if name in other.score_names]
 
 
 def compare(

@@ -65,13 +65,7 @@ def rank_by_score(run: Run, score: str, group: str | None = None) -> Ranking:
     """
     require_bounded_loss(run)
     require_known_labels(run)
-    loss = run.task.loss_of_table(run.scores())
-    return Ranking(score_uncertainty(run, score), _in_shares(run, loss), find_groups(run, group))
-
-
-def _in_shares(run: Run, loss: Array) -> Array:
-    """Losses as shares of the largest one; of mistakes they are what they are."""
-    return loss if loss.dtype == bool else loss / run.task.largest_loss
+    return Ranking(score_uncertainty(run, score), run.task.loss_of_table(run.scores()), find_groups(run, group))
 
 
 def rank_by_all_scores(run: Run, group: str | None = None) -> dict[str, Ranking]:
@@ -90,7 +84,7 @@ def rank_by_all_scores(run: Run, group: str | None = None) -> dict[str, Ranking]
     rankings = {name: rank_by_score(run, name, group) for name in ranking_scores(run)}
     if run.task.has_one_class and run.deterministic_predictions is not None:
         probs, labels = run.deterministic_predictions, require_labels(run)
-        mistakes = run.task.compute_loss(probs, labels)
+        mistakes = probs.argmax(axis=1) != labels
         rankings["deterministic"] = Ranking(-probs.max(axis=1), mistakes, find_groups(run, group))
     return rankings
 

@@ -334,8 +334,7 @@ def measure_regression(
     Raises:
         InvalidInputError: the run has no labels, one example, or no such column or score.
     """
-    offered = [name for name in run.score_names if not run.score_registry[name].needs_labels]
-    score = run.first_score if score is None else validate.choice("score", score, offered)
+    score = run.first_score if score is None else validate.choice("score", score, ranking_scores(run))
     groups = find_groups(run, group)
     figures, differences = compute_figures(run, load_terms(run, progress), confidence, groups)
     effect = largest_design_effect(groups)

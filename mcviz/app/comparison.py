@@ -14,7 +14,7 @@ from mcviz.app.components.gallery import tiles
 from mcviz.app.failures import refusal
 from mcviz.app.filters import ColumnFilter
 from mcviz.app.kinds import render_example
-from mcviz.app.navigation import COMPARE, EXAMPLE, EXPLORE, RUNS, chips, open_page, score_chooser
+from mcviz.app.navigation import COMPARE, EXAMPLE, EXPLORE, chips, current_page, open_page, score_chooser
 from mcviz.app.resources import (
     ComparedRun,
     all_grouping_columns,
@@ -26,7 +26,7 @@ from mcviz.app.resources import (
     run_scores,
 )
 from mcviz.app.selection import filter_mask, select
-from mcviz.app.state import PageState, choose_name, is_open, state_widget_args
+from mcviz.app.state import PageState, choose_name, state_widget_args
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
 from mcviz.app.views.look_panel import render_gallery
@@ -158,7 +158,7 @@ def render_changes(run: ComparedRun, state: PageState, comparison: Comparison) -
         f"From {as_markdown(run.name)} to {as_markdown(run.other.name)}: {counts}. The largest changes come first; "
         "click one to see it in both runs below."
     )
-    here = RUNS if is_open(RUNS.title) else COMPARE
+    here = current_page()
     for column, kind in zip(st.columns(len(changes.moved), gap="large"), changes.moved, strict=True):
         with column:
             st.subheader(kind.capitalize(), anchor=False)

@@ -129,14 +129,6 @@ def link_to(page: Page, label: str | None = None, icon: str | None = None, **own
     st.page_link(page.declare(), label=label or page.title, icon=symbol or None, query_params=query)
 
 
-def require_classes(run: Run, words: str, instead: Page) -> None:
-    """End a page that has no meaning for a regression, with a sentence and a link to another."""
-    if not has(run, "classes"):
-        st.info(words, icon=":material/info:")
-        link_to(instead)
-        st.stop()
-
-
 def scroll_to_section(state: PageState, section: str) -> None:
     """Bring a section of a page into view where the address names it: the container of that key."""
     if state.section == section:

@@ -12,11 +12,11 @@ import streamlit as st
 
 from mcviz.app.filters import Filters
 from mcviz.app.jobs import HIGHEST_SEED, MOST_PASSES, change_jobs, open_jobs, render_last_error
-from mcviz.app.navigation import EXPLORE, RUNS, link_to, load_state
+from mcviz.app.navigation import EXPLORE, RUNS, link_to, load_state, run_name
 from mcviz.app.places import DATA, MODELS, finished_runs, folders, list_offered, offered_data
 from mcviz.app.resources import check_needs, open_cached_run, run_paths
 from mcviz.app.selection import select
-from mcviz.app.state import address, queue_toast, widget_value
+from mcviz.app.state import queue_toast, widget_value
 from mcviz.app.wording import as_markdown, counted
 from mcviz.errors import McvizError
 from mcviz.jobs import Jobs
@@ -161,7 +161,8 @@ def _choose_source(
     place: "st.delta_generator.DeltaGenerator", label: str, known: dict[str, InputSource]
 ) -> InputSource:
     """Render a choice of a model or a data set; it begins with a file, or else with that of the open run."""
-    first = (number for number, source in enumerate(known.values()) if not source.of_run or source.name == _open_run())
+    opened = run_name(run_paths())
+    first = (number for number, source in enumerate(known.values()) if not source.of_run or source.name == opened)
     key = f"new-run-{label.lower()}"
     return known[place.selectbox(label, list(known), next(first, 0), format_func=one_line, key=key)]
 
@@ -240,14 +241,14 @@ def _choose_examples(data: InputSource) -> tuple[np.ndarray | None, tuple[str, .
         if chosen == "first":
             count = st.number_input("How many", 1, MOST_EXAMPLES, 1000, key="new-run-first", width=160)
             return None, format_arguments(DataOptions(first=count))
-        if data.of_run and selected is None and data.name == _open_run():
+        if data.of_run and selected is None and data.name == run_name(run_paths()):
             link_to(EXPLORE, "Filter them", icon=":material/filter_list:")
     return (selected, ()) if chosen == "selected" else (None, ())
 
 
 def _selected(data: InputSource) -> np.ndarray | None:
     """(n,) the numbers of the examples that pass the filters of the open run, where these are the data; or None."""
-    if not data.of_run or data.name != _open_run():
+    if not data.of_run or data.name != run_name(run_paths()):
         return None
     try:
         run = open_cached_run(data.path)
@@ -255,10 +256,6 @@ def _selected(data: InputSource) -> np.ndarray | None:
     except McvizError:
         return None
     return None if state.filters == Filters() else np.sort(select(run, state).examples)
-
-
-def _open_run() -> str:
-    return address().get("run") or next(iter(run_paths()), "")
 
 
 def _name(key: str, *parts: str) -> str:

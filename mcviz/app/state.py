@@ -221,7 +221,7 @@ class PageState:
     group: str = ""  # one of the user's own, whose values are groups that belong together
     target: Annotated[Whole, _TARGET] = 0  # that is shown, of a regression of several
     coverage: Coverage = 90  # of prediction intervals
-    section: Name = ""  # of Overview, to which the page scrolls
+    section: Name = ""  # of Overview or Probe, to which the page scrolls
     details: tuple[Name, ...] = ()  # that are open on Trust
     calibrated_on: str = ""  # the name of a labelled run, of a run without labels on Trust
     referral: Name = ""  # what a person asks of a referral

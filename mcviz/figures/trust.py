@@ -1,6 +1,7 @@
 """Trust: reliability, referrals, measures by passes and along distortions, and the quality of OOD detectors."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -369,32 +370,24 @@ def stopped_of_sets(names: Sequence[str], shares: np.ndarray, pictures: Sequence
     Returns:
         A row a set, and one below for the examples that are in distribution, in grey.
     """
-    rows, (value, low, high) = -np.arange(len(names), dtype=float), shares.T
+    rows = -np.arange(len(names), dtype=float)
     room = THUMBNAILS if any(pictures) else 0.0
     labels = [escape_label(shorten_name(label) if len(label) > LONGEST_SET else label) for label in names]
     figure = go.Figure(
         go.Bar(
-            x=value,
+            x=shares[:, 0],
             y=rows,
             orientation="h",
             width=0.62,
             marker={"color": [OTHERS] * (len(names) - 1) + [NEUTRAL]},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": np.maximum(high - value, 0),
-                "arrayminus": np.maximum(value - low, 0),
-                "thickness": 1,
-                "width": 0,
-                "color": SPREAD,
-            },
+            error_x=_error_bars(shares, SPREAD),
             customdata=shares,
             hovertext=[escape_label(label) for label in names],
             hovertemplate="%{hovertext}: %{customdata[0]:.1%} stopped, 95% interval %{customdata[1]:.1%} to "
             "%{customdata[2]:.1%}<extra></extra>",
         )
     )
-    for row, share, end in zip(rows, value, high, strict=True):
+    for row, (share, _, end) in zip(rows, shares, strict=True):
         if share < 1:  # the whole is seen
             figure.add_annotation(x=end, y=row, text=percent(share, 0), xanchor="left", xshift=4, showarrow=False)
     for row, picture in zip(rows, pictures, strict=False):
@@ -404,6 +397,20 @@ def stopped_of_sets(names: Sequence[str], shares: np.ndarray, pictures: Sequence
     figure.update_xaxes(title="share stopped", range=[-room, 1.15], tickvals=[0, 0.5, 1], tickformat=".0%")
     figure.update_yaxes(tickvals=rows, ticktext=labels, range=[rows.min() - 0.55, 0.55], showgrid=False, zeroline=False)
     return apply_layout(figure, 90 + SET_HEIGHT * len(names)).update_layout(showlegend=False)
+
+
+def _error_bars(intervals: Array, colour: str) -> dict[str, Any]:
+    """Return the `error_x` of (S, 3) values, each with the low and the high end of its interval."""
+    value, low, high = intervals.T
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": np.maximum(high - value, 0),
+        "arrayminus": np.maximum(value - low, 0),
+        "thickness": 1,
+        "width": 0,
+        "color": colour,
+    }
 
 
 def auroc_of_sets(sets: Sequence[str], values: Mapping[str, np.ndarray]) -> go.Figure:
@@ -421,24 +428,16 @@ def auroc_of_sets(sets: Sequence[str], values: Mapping[str, np.ndarray]) -> go.F
     floor = max(GUESSING, np.floor(20 * lowest) / 20)
     offsets = np.linspace(0.32, -0.32, len(values)) if len(values) > 1 else np.zeros(1)
     for (name, intervals), offset, colour, symbol in zip(values.items(), offsets, CLASSES, SYMBOLS, strict=False):
-        value, low, high = np.maximum(intervals, floor).T
+        drawn = np.maximum(intervals, floor)
         figure.add_scatter(
-            x=value,
+            x=drawn[:, 0],
             y=rows + offset,
             mode="markers+text",
             marker={"color": colour, "size": 8, "symbol": symbol},
             text=["◂" if below else "" for below in intervals[:, 0] < floor],
             textposition="middle left",
             textfont={"color": colour},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": np.maximum(high - value, 0),
-                "arrayminus": np.maximum(value - low, 0),
-                "thickness": 1,
-                "width": 0,
-                "color": colour,
-            },
+            error_x=_error_bars(drawn, colour),
             name=escape_label(name),
             customdata=intervals,
             hovertext=[escape_label(label) for label in sets],

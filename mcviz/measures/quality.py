@@ -380,8 +380,7 @@ def _ranking_statistic(terms: Terms) -> Statistic:
 
     def aurc_and_auroc(weights: Array) -> Array:
         aurc, _, augrc = compute_areas(ranking, weights).T
-        risk = weights @ ranking.loss / weights.sum(axis=1)
-        return np.stack([aurc, auroc_of_mistakes(augrc, risk)], axis=1)
+        return np.stack([aurc, auroc_of_mistakes(ranking, weights, augrc)], axis=1)
 
     return aurc_and_auroc
 

@@ -275,14 +275,20 @@ def _area_under_risk(counts: Array, losses: Array, harmonic: Array) -> Array:
     return areas
 
 
-def auroc_of_mistakes(augrc: Array, risk: Array) -> Array:
-    """Compute the AUROC of finding mistakes from (R,) AUGRCs and shares of mistakes (Traub et al. 2024).
+def auroc_of_mistakes(ranking: Ranking, weights: Array, augrc: Array) -> Array:
+    """Compute the AUROC of finding mistakes in R draws from their AUGRCs (Traub et al. 2024).
 
     It is the chance that a mistake is less certain than a correct prediction, where ties count half.
+
+    Args:
+        ranking: of N examples, by mistakes.
+        weights: (R, N) float64 whole numbers, how often each draw holds each example.
+        augrc: (R,) of the draws, as `compute_areas` has it.
 
     Returns:
         (R,) float64; NaN where there is no mistake, or nothing else.
     """
+    risk = weights @ ranking.loss / weights.sum(axis=1)
     pairs = risk * (1 - risk)
     missed = np.divide(augrc - risk**2 / 2, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
     return 1 - missed

@@ -208,7 +208,7 @@ class Task(ABC):
         quality: the measures of how good predictions are.
         quality_name: the name of the one that `compute_quality` computes.
         measures_need_passes: whether these measures look at single passes, and not only at their mean.
-        largest_loss: of an example, infinite where there is no bound.
+        has_bounded_loss: whether the loss of an example is 0 to 1.
         loss_noun: what losses are called together, such as "mistakes".
         has_mistakes: whether a prediction is right or wrong as a whole, so that its loss is 0 or 1.
         has_one_class: whether the label of an example is one of the classes, of which each pass gives the probability.
@@ -226,7 +226,7 @@ class Task(ABC):
     quality: Quality
     quality_name: str
     measures_need_passes: bool
-    largest_loss: float
+    has_bounded_loss: bool
     loss_noun: str
     has_mistakes: bool
     has_one_class: bool
@@ -310,10 +310,6 @@ class Task(ABC):
     @abstractmethod
     def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
         """(n,) the loss of each example, from a table of scores with labels; bool where it is 0 or 1."""
-
-    @abstractmethod
-    def compute_loss(self, predictions: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """(n,) the loss of (n, K) predictions, as `loss_of_table` has it."""
 
     @abstractmethod
     def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:

@@ -55,7 +55,7 @@ class Classification(Task):
     quality = CLASSIFICATION
     quality_name = "accuracy"
     measures_need_passes = False
-    largest_loss = 1.0
+    has_bounded_loss = True
     loss_noun = "mistakes"
     has_mistakes = True
     has_one_class = True
@@ -167,9 +167,6 @@ class Classification(Task):
 
     def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
         return ~table["correct"].to_numpy(bool)
-
-    def compute_loss(self, predictions: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        return predictions.argmax(axis=1) != labels
 
     def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
         return float(columns["correct"].mean()) if "correct" in columns else None

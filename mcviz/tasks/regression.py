@@ -1,6 +1,5 @@
 """Regression: a pass gives D numbers, and their variances where the model predicts these too."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +53,7 @@ class Regression(Task):
     quality = REGRESSION
     quality_name = "RMSE"
     measures_need_passes = True
-    largest_loss = math.inf
+    has_bounded_loss = False
     loss_noun = "errors"
     has_mistakes = False
     has_one_class = False
@@ -187,10 +186,6 @@ class Regression(Task):
 
     def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
         return table["absolute_error"].to_numpy(np.float64)
-
-    def compute_loss(self, predictions: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        errors = predictions[:, : labels.shape[1]].astype(np.float64) - labels
-        return np.asarray(np.linalg.norm(errors, axis=1))
 
     def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
         errors = [

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -33,6 +34,14 @@ def app_url(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """The address of the running app, as `http://127.0.0.1:port`."""
     with serving(tmp_path_factory.mktemp("app")) as (url, log):
         yield url
+    check_log(log)
+
+
+@pytest.fixture(scope="module")
+def url(cache: Path, chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the app on the runs of a module's own `cache`."""
+    with serving(tmp_path_factory.mktemp("app"), MCVIZ_CACHE=str(cache)) as (address, log):
+        yield address
     check_log(log)
 
 

@@ -16,7 +16,7 @@ from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
 from tests.browser.conftest import MILLISECONDS_TO_APPEAR, go_to, matching, settle
 from tests.browser.test_charts import box_around
-from tests.browsing import check_log, serving, visited
+from tests.browsing import visited
 
 EXAMPLES = 300
 FIRST = 4 * MILLISECONDS_TO_APPEAR  # the first comparison of a server loads libraries
@@ -32,13 +32,6 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
         probs = (np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)).astype(np.float32)
         mcviz.write_run(folder / name, probs, data=images, labels=labels, class_names=["cat", "dog", "owl"])
     return folder
-
-
-@pytest.fixture(scope="module")
-def url(cache: Path, chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(tmp_path_factory.mktemp("app"), MCVIZ_CACHE=str(cache)) as (address, log):
-        yield address
-    check_log(log)
 
 
 @pytest.fixture(params=[(1280, 900), (390, 844)], ids=["wide", "narrow"])

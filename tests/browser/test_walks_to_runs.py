@@ -17,7 +17,7 @@ from tests.browser.conftest import came_ahead, go_to, settle
 from tests.browser.test_jobs import MILLISECONDS_FOR_A_JOB
 from tests.browser.test_runs import BOX, click_row
 from tests.browser.test_walks import walk
-from tests.browsing import check_log, serving, visited
+from tests.browsing import visited
 
 EXAMPLES = 200
 
@@ -34,13 +34,6 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.move(folder / "rows" / "few", folder / "model")
     shutil.rmtree(folder / "rows")
     return folder
-
-
-@pytest.fixture(scope="module")
-def url(cache: Path, chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(tmp_path_factory.mktemp("app"), MCVIZ_CACHE=str(cache)) as (address, log):
-        yield address
-    check_log(log)
 
 
 @pytest.fixture

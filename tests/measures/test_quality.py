@@ -143,9 +143,9 @@ def test_predictions_without_labels_are_refused(quality: Quality) -> None:
 def test_the_auroc_of_mistakes_is_scikit_learn_s_of_the_draw(rows: list[tuple[int, bool, int]]) -> None:
     uncertainty, correct, times = (np.array(column) for column in zip(*rows, strict=True))
     assume(times.any())
-    areas = compute_areas(Ranking(uncertainty.astype(float), ~correct), times[None].astype(float))
+    draw = Ranking(uncertainty.astype(float), ~correct), times[None].astype(float)
     wrong, ranked = np.repeat(~correct, times), np.repeat(uncertainty, times)
-    (found,) = auroc_of_mistakes(areas[:, 2], np.array([wrong.mean()]))
+    (found,) = auroc_of_mistakes(*draw, compute_areas(*draw)[:, 2])
     if wrong.any() and not wrong.all():
         assert found == pytest.approx(roc_auc_score(wrong, ranked))
     else:

@@ -13,7 +13,6 @@ from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import PAGES, PRESENT, begin, open_page
 from mcviz.app.probe.inputs import as_batch, import_ahead, predict
 from mcviz.app.probe.verdict import (
-    LOOK_AGAIN,
     detector_for,
     less_usual_examples,
     render_reasons,
@@ -38,7 +37,7 @@ def noise_verdict(run: Run) -> Step:
         render_large("**Stopped**" if verdict.is_ood else "**Not stopped**")
         render_reasons(verdict)
         if verdict.is_preliminary:
-            st.fragment(replace_when_ready, run_every=LOOK_AGAIN)(run)
+            replace_when_ready(run)
 
     render = side_by_side(lambda: renderer.render_input(run, noise.content, noise.name), render_verdict)
     usual = less_usual_examples(verdict.less_usual)

@@ -49,7 +49,7 @@ def is_looked_at(state: PageState, sweep: Sweep | None) -> bool:
 
 def render_tiles(run: Run, state: PageState, inputs: SweepInputs, sweep: Sweep | None) -> None:
     """Render some of the inputs as tiles, those first that are not stopped; a click looks at one."""
-    pictures = bool(kind_renderer(run).thumbnail(inputs.load(0, 1)[0]))
+    pictures = run.kind.has_images
     most, first = TILES if pictures else WORDS, PASSING if pictures else WORDS // 2
     current = state.seed if is_looked_at(state, sweep) else None
     if sweep is None or not sweep.done:
@@ -92,13 +92,11 @@ def render_noise_summary(run: Run) -> None:
         return
     st.header("What it makes of noise", anchor=False)
     requested = continue_on_request(run, OVERVIEW)
-    content = inputs.load(0, 1)[0]
-    renderer = kind_renderer(run)
     words = st.container()
-    if renderer.thumbnail(content):
+    if run.kind.has_images:
         left, words = st.columns([1, 4], gap="small", vertical_alignment="center")
         with left:
-            renderer.render_small(run, content, f"One of the {inputs.kind}")
+            kind_renderer(run).render_small(run, inputs.load(0, 1)[0], f"One of the {inputs.kind}")
     with words:
         if sweep is not None and sweep.done:
             st.markdown(as_markdown(summarize(run, sweep)))

@@ -1,4 +1,4 @@
-"""OOD verdicts on inputs: whether one looks like the examples of the open run, for one and for many inputs of noise."""
+"""OOD verdicts on inputs: whether one looks like the examples of the open run, and by which figures."""
 
 import math
 import threading
@@ -231,7 +231,7 @@ def render_headline(place: DeltaGenerator, run: Run, content: Any, predictions: 
         usual = less_usual_examples(verdict.less_usual)
         if verdict.is_preliminary:
             usual = f"{usual} This is **preliminary**: {STILL_FITTING[0].lower()}{STILL_FITTING[1:]}"
-            st.fragment(replace_when_ready, run_every=LOOK_AGAIN)(run)
+            replace_when_ready(run)
         if verdict.is_ood:
             words = f"**Out of distribution: treat the answer as a guess.** {usual}"
             st.warning(words, icon=":material/warning:")
@@ -243,8 +243,13 @@ def render_headline(place: DeltaGenerator, run: Run, content: Any, predictions: 
 
 def replace_when_ready(run: Run) -> None:
     """Draw the page again once the detector is fitted, whose verdict then takes the place of the preliminary one."""
-    if is_detector_ready(run):
-        st.rerun()
+
+    @st.fragment(run_every=LOOK_AGAIN)
+    def look() -> None:
+        if is_detector_ready(run):
+            st.rerun()
+
+    look()
 
 
 def render_reasons(verdict: OODVerdict) -> None:
