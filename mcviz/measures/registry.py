@@ -129,6 +129,56 @@ class RegressionPredictions:
         )
 
 
+@dataclass(frozen=True)
+class SegmentationPredictions:
+    """The arrays from which scores of segmentation are computed, of N images of H × W pixels.
+
+    Attributes:
+        classes: (T, N, H, W) uint8, the label map of each pass.
+        class_count: C.
+        background: the class that counts as none, or -1.
+        mean_class: (N, H, W) uint8, the prediction of all passes together.
+        mean_confidence: (N, H, W) floating point, its probability; or of passes of which only label maps are known, its
+            share of the passes.
+        predictive_entropy: (N, H, W) floating point in nats, or None where it is not known.
+        mutual_information: (N, H, W) floating point in nats, or None where it is not known.
+        labels: (N, H, W) uint8, where a pixel of the value C is ignored; or None where they are not known.
+        dice_by_ensemble_size: (N, T) floating point, mean Dice of the first 1, 2, … passes together; None without
+            labels.
+        foreground_probability: (N, H, W) floating point, where there are two classes, a background and its probability
+            are known; or None.
+
+    Raises:
+        ValueError: an array of another shape, or `classes` with an empty axis.
+    """
+
+    classes: Array
+    class_count: int
+    background: int
+    mean_class: Array
+    mean_confidence: Array
+    predictive_entropy: Array | None = None
+    mutual_information: Array | None = None
+    labels: Array | None = None
+    dice_by_ensemble_size: Array | None = None
+    foreground_probability: Array | None = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        shape = self.classes.shape
+        if len(shape) != 4 or 0 in shape:
+            raise ValueError(
+                f"classes should be (passes, images, height, width), with no axis empty. Received: shape {shape}."
+            )
+        maps = ("mean_class", "mean_confidence", "predictive_entropy", "mutual_information", "labels")
+        _check_shapes(self, "classes", **dict.fromkeys(maps, shape[1:]), dice_by_ensemble_size=(shape[1], shape[0]))
+        known = self.class_count == 2 and self.background >= 0 and self.predictive_entropy is not None
+        foreground = np.where(self.mean_class == self.background, 1 - self.mean_confidence, self.mean_confidence)
+        object.__setattr__(self, "foreground_probability", foreground if known else None)
+
+
+AnyPredictions = Predictions | RegressionPredictions | SegmentationPredictions
+
+
 def select_terms(terms: Terms, chosen: Array | slice) -> dict[str, Array]:
     """Return the terms of some examples, by a slice, their numbers or a mask."""
     return {name: values[chosen] for name, values in terms.items()}
@@ -194,11 +244,11 @@ class Score:
         """Whether the score needs labels, so that a new example has none."""
         return "labels" in self.needs
 
-    def missing(self, predictions: Predictions | RegressionPredictions) -> list[str]:
+    def missing(self, predictions: AnyPredictions) -> list[str]:
         """List the arrays that the score needs and the predictions lack."""
         return [need for need in self.needs if getattr(predictions, need) is None]
 
-    def compute(self, predictions: Predictions | RegressionPredictions) -> Array:
+    def compute(self, predictions: AnyPredictions) -> Array:
         """Compute the score of each example.
 
         Args:
@@ -243,7 +293,7 @@ class Scores(dict[str, Score]):
         other_columns: a pattern of the other columns of a table of scores, whose names a score cannot have.
     """
 
-    def __init__(self, predictions: type[Predictions | RegressionPredictions], other_columns: str) -> None:
+    def __init__(self, predictions: type[AnyPredictions], other_columns: str) -> None:
         super().__init__()
         self.predictions, self.other_columns = predictions, other_columns
 
@@ -257,7 +307,7 @@ class Scores(dict[str, Score]):
         """Whether a score may have that name: an identifier that is no other column of its table."""
         return name.isidentifier() and not re.fullmatch(self.other_columns, name)
 
-    def compute(self, predictions: Predictions | RegressionPredictions) -> dict[str, Array]:
+    def compute(self, predictions: AnyPredictions) -> dict[str, Array]:
         """Compute every score whose arrays are there, by name, (N,) float32 each."""
         return {
             score.name: score.compute(predictions).astype(np.float32)
@@ -267,6 +317,7 @@ class Scores(dict[str, Score]):
 
 
 SCORES = Scores(Predictions, "example|id|label|prediction|correct")
+SEGMENTATION_SCORES = Scores(SegmentationPredictions, "example|id|loss|dice_of_label|pooled_dice|loss_of_surplus")
 REGRESSION_SCORES = Scores(RegressionPredictions, "example|id|error|(label|prediction)(_.*)?")
 
 

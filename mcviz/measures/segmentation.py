@@ -1,0 +1,368 @@
+"""Dice, its kin and the scores of segmentation: a class for every pixel of an image, in each of T passes.
+
+Shapes: T passes, N images of H × W pixels, C classes. Label maps are uint8 indices of classes; in the labels a pixel of
+the value C is ignored, and counts in neither map. `background` is the class that Dice leaves out, or -1 for none.
+Counts of pixels are exact in any order, so no number here depends on threads or on how images are cut into blocks.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import scipy  # loads scipy.special when it is first used
+
+from mcviz.measures.registry import SEGMENTATION_SCORES, register
+
+Array = np.ndarray
+
+NO_BACKGROUND = -1
+WINDOW = 10  # pixels a side, over which the largest mean entropy is looked for
+
+
+@dataclass(frozen=True)
+class Overlaps:
+    """Pixels that two label maps give each class, image by image.
+
+    Attributes:
+        both: (N, C) int64, pixels of the class in both maps.
+        either: (N, C) int64, those of the first plus those of the second; so 2 · both / either is the Dice.
+        second: (N, C) int64, pixels of the class in the second map.
+        pixels: (N,) int64, pixels that are not ignored.
+        background: the class that means leave out.
+    """
+
+    both: Array
+    either: Array
+    second: Array
+    pixels: Array
+    background: int
+
+    @property
+    def dice(self) -> Array:
+        """(N, C) float64 Dice of each class (Dice 1945; Sørensen 1948), 0 to 1; NaN where it is in neither map."""
+        return _divide(2 * self.both, self.either)
+
+    @property
+    def iou(self) -> Array:
+        """(N, C) float64 intersection over union (Jaccard 1912), 0 to 1; NaN where the class is in neither map."""
+        return _divide(self.both, self.either - self.both)
+
+    @property
+    def mean_dice(self) -> Array:
+        """(N,) float64 mean Dice over the foreground classes that are in one of the maps.
+
+        1 where neither has foreground, NaN where every pixel is ignored: what torchmetrics' `dice_score` gives by
+        `average="macro"` and `include_background=False` for each image, with 1 for its NaN.
+        """
+        return self._mean(self._foreground(self.either) > 0, empty=1.0)
+
+    @property
+    def mean_dice_of_second(self) -> Array:
+        """(N,) float64 mean Dice over the foreground classes of the second map, as MONAI's DiceMetric counts them.
+
+        NaN where the second map has no foreground.
+        """
+        return self._mean(self._foreground(self.second) > 0, empty=np.nan)
+
+    @property
+    def pooled_dice(self) -> Array:
+        """(N,) float64 Dice of the pixels of all foreground classes together (micro average); 1 where there is none."""
+        both, either = (self._foreground(counts).sum(axis=1) for counts in (self.both, self.either))
+        return self._known(np.where(either > 0, _divide(2 * both, either), 1.0))
+
+    @property
+    def loss_of_surplus(self) -> Array:
+        """(N,) float64 part of 1 - `mean_dice` that is foreground classes of the first map which the second lacks."""
+        there = self._foreground(self.either) > 0
+        surplus = there & (self._foreground(self.second) == 0)
+        return self._known(surplus.sum(axis=1) / np.maximum(there.sum(axis=1), 1))
+
+    def _foreground(self, by_class: Array) -> Array:
+        return by_class if self.background == NO_BACKGROUND else np.delete(by_class, self.background, axis=1)
+
+    def _mean(self, chosen: Array, empty: float) -> Array:
+        count = chosen.sum(axis=1)
+        total = np.where(chosen, self._foreground(self.dice), 0).sum(axis=1)
+        return self._known(np.where(count > 0, total / np.maximum(count, 1), empty))
+
+    def _known(self, values: Array) -> Array:
+        return np.where(self.pixels > 0, values, np.nan)
+
+
+def count_overlaps(first: Array, second: Array, classes: int, background: int) -> Overlaps:
+    """Count the pixels that two maps give each class.
+
+    Args:
+        first: (N, H, W) uint8, the prediction.
+        second: (N, H, W) uint8, the label; a pixel of the value C is ignored in both.
+        classes: C.
+        background: the class that means leave out, or -1.
+    """
+    first, second = (maps.reshape(len(maps), -1) for maps in (first, second))
+    valid = second < classes
+    both, either, of_second = (np.empty((len(first), classes), np.int64) for _ in range(3))
+    for number in range(classes):
+        in_first, in_second = (first == number) & valid, second == number
+        both[:, number] = (in_first & in_second).sum(axis=1)
+        of_second[:, number] = in_second.sum(axis=1)
+        either[:, number] = in_first.sum(axis=1) + of_second[:, number]
+    return Overlaps(both, either, of_second, valid.sum(axis=1), background)
+
+
+def dice_per_pass(classes: Array, labels: Array, class_count: int, background: int) -> Array:
+    """Mean Dice of every single pass with the label.
+
+    Args:
+        classes: (T, N, H, W) uint8.
+        labels: (N, H, W) uint8.
+        class_count: C.
+        background: the class that Dice leaves out, or -1.
+
+    Returns:
+        (N, T) float32; NaN where every pixel is ignored.
+    """
+    passes = [count_overlaps(maps, labels, class_count, background).mean_dice for maps in classes]
+    return np.stack(passes, axis=1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """What is kept of the passes over N images.
+
+    Attributes:
+        classes: (T, N, H, W) uint8, the most probable class of each pass; the lowest of equal ones.
+        mean_class: (N, H, W) uint8, that of the mean of the passes, or the class of the most passes.
+        mean_confidence: (N, H, W) float32, its mean probability, or its share of the passes.
+        predictive_entropy: (N, H, W) float32 in nats, of the mean of the passes; None of label maps.
+        mutual_information: (N, H, W) float32 in nats, of class and pass (BALD, Houlsby et al. 2011); None of label
+            maps.
+        dice_by_ensemble_size: (N, T) float32, mean Dice of the first 1, 2, … passes together; None without labels.
+    """
+
+    classes: Array
+    mean_class: Array
+    mean_confidence: Array
+    predictive_entropy: Array | None
+    mutual_information: Array | None
+    dice_by_ensemble_size: Array | None
+
+
+def reduce_probabilities(probs: Array, labels: Array | None, background: int) -> Reduced:
+    """Reduce the probabilities of a few images, pass by pass: beside them, it takes memory for the sums of one pass.
+
+    Args:
+        probs: (T, N, H, W, C) float32.
+        labels: (N, H, W) uint8, or None.
+        background: the class that Dice leaves out, or -1.
+    """
+    classes = np.empty(probs.shape[:-1], np.uint8)
+    total, entropy = np.zeros(probs.shape[1:]), np.zeros(probs.shape[1:-1])
+    by_size = []
+    for number, one in enumerate(probs):
+        classes[number] = one.argmax(axis=-1)
+        total += one
+        entropy += scipy.special.entr(one).sum(axis=-1, dtype=np.float64)
+        if labels is not None:
+            together = total.argmax(axis=-1).astype(np.uint8)
+            by_size.append(count_overlaps(together, labels, probs.shape[-1], background).mean_dice)
+    total /= len(probs)
+    predictive = scipy.special.entr(total).sum(axis=-1)
+    return Reduced(
+        classes,
+        total.argmax(axis=-1).astype(np.uint8),
+        total.max(axis=-1).astype(np.float32),
+        predictive.astype(np.float32),
+        np.maximum(predictive - entropy / len(probs), 0).astype(np.float32),  # rounding can take it below zero
+        np.stack(by_size, axis=1).astype(np.float32) if by_size else None,
+    )
+
+
+def reduce_label_maps(classes: Array, labels: Array | None, class_count: int, background: int) -> Reduced:
+    """Reduce passes of which only the label maps are known: what most of them say stands for their mean.
+
+    Args:
+        classes: (T, N, H, W) uint8.
+        labels: (N, H, W) uint8, or None.
+        class_count: C.
+        background: the class that Dice leaves out, or -1.
+    """
+    mean_class, share = majority(classes, class_count)
+    by_size = None
+    if labels is not None:
+        sizes = [
+            count_overlaps(together, labels, class_count, background).mean_dice
+            for together in _majorities(classes, class_count)
+        ]
+        by_size = np.stack(sizes, axis=1).astype(np.float32)
+    return Reduced(classes, mean_class, share, None, None, by_size)
+
+
+def majority(classes: Array, class_count: int) -> tuple[Array, Array]:
+    """The class of the most passes, the lowest of equal ones, and its share of the passes.
+
+    Args:
+        classes: (T, N, H, W) uint8.
+        class_count: C.
+
+    Returns:
+        (N, H, W) uint8, and (N, H, W) float32 from 1/C to 1.
+    """
+    most, votes = np.zeros(classes.shape[1:], np.uint8), np.zeros(classes.shape[1:], np.uint16)
+    for number in range(class_count):
+        count = (classes == number).sum(axis=0, dtype=np.uint16)
+        more = count > votes
+        most[more], votes[more] = number, count[more]
+    return most, (votes / np.float32(len(classes))).astype(np.float32)
+
+
+def _majorities(classes: Array, class_count: int) -> Iterator[Array]:
+    """(N, H, W) uint8 majority of the first 1, 2, … passes."""
+    votes = np.zeros((class_count, *classes.shape[1:]), np.uint16)
+    for one in classes:
+        for number in range(class_count):
+            votes[number] += one == number
+        yield votes.argmax(axis=0).astype(np.uint8)
+
+
+def areas(classes: Array, class_count: int) -> Array:
+    """(T, N, C) int64 pixels of each class in each of (T, N, H, W) uint8 label maps."""
+    return np.stack([(classes == number).sum(axis=(-2, -1)) for number in range(class_count)], axis=-1)
+
+
+def pairwise_dice_by_class(classes: Array, class_count: int) -> Array:
+    """Mean over the pairs of passes of the Dice of each class, by one product of the stacked masks a class.
+
+    Args:
+        classes: (T, N, H, W) uint8.
+        class_count: C.
+
+    Returns:
+        (N, C) float64, 0 to 1; NaN where no pass has the class. Pairs of which neither has it do not count.
+    """
+    pairs = np.triu_indices(len(classes), 1)
+    result = np.full((classes.shape[1], class_count), np.nan)
+    for number, dice in enumerate(_dice_of_pairs(classes, range(class_count))):
+        of_pairs = dice[:, *pairs]
+        there = ~np.isnan(of_pairs)
+        result[:, number] = _divide(np.where(there, of_pairs, 0).sum(axis=1), there.sum(axis=1))
+    return result
+
+
+@register(
+    "Pairwise Dice",
+    "probability",
+    "low",
+    "How much the passes agree on what they draw: the mean Dice of two of them. Low: each pass draws something else.",
+    scores=SEGMENTATION_SCORES,
+)
+def pairwise_dice(classes: Array, class_count: int, background: int) -> Array:
+    """The mean over the pairs of passes of the mean Dice of their maps, 0 to 1 (Roy et al. 2019; Zenk et al. 2025).
+
+    Of a pair, the mean is over the foreground classes that one of the two has; two without foreground agree wholly.
+    """
+    shape = classes.shape[1], len(classes), len(classes)
+    total, count = np.zeros(shape), np.zeros(shape, np.int64)
+    for dice in _dice_of_pairs(classes, (number for number in range(class_count) if number != background)):
+        there = ~np.isnan(dice)
+        total += np.where(there, dice, 0)
+        count += there
+    mean = np.where(count > 0, total / np.maximum(count, 1), 1.0)
+    return np.asarray(mean[:, *np.triu_indices(len(classes), 1)].mean(axis=1))
+
+
+@register(
+    "Largest window entropy",
+    "nats",
+    "high",
+    f"The mean entropy of the {WINDOW} × {WINDOW} pixels that are the most uncertain. High: somewhere in the image the "
+    "ensemble hesitates.",
+    scores=SEGMENTATION_SCORES,
+)
+def window_entropy(predictive_entropy: Array) -> Array:
+    """The largest mean predictive entropy of a square window, in nats (patch level of Zenk et al. 2025).
+
+    A window is as high or wide as the image where that is smaller.
+    """
+    height, width = (min(WINDOW, side) for side in predictive_entropy.shape[1:])
+    sums = np.zeros((len(predictive_entropy), *(side + 1 for side in predictive_entropy.shape[1:])))
+    sums[:, 1:, 1:] = predictive_entropy.cumsum(axis=1, dtype=np.float64).cumsum(axis=2)
+    inside = (
+        sums[:, height:, width:] - sums[:, :-height, width:] - sums[:, height:, :-width] + sums[:, :-height, :-width]
+    )
+    return np.maximum(inside.max(axis=(1, 2)) / (height * width), 0)
+
+
+@register(
+    "Mean entropy",
+    "nats",
+    "high",
+    "The uncertainty of a pixel, over the whole image. High: the ensemble hesitates in much of it.",
+    scores=SEGMENTATION_SCORES,
+)
+def mean_entropy(predictive_entropy: Array) -> Array:
+    """The mean over the pixels of the predictive entropy, in nats."""
+    return np.asarray(predictive_entropy.mean(axis=(1, 2), dtype=np.float64))
+
+
+@register(
+    "Mean entropy of the foreground",
+    "nats",
+    "high",
+    "The uncertainty of a pixel where the ensemble sees something; of the whole image where it sees nothing.",
+    scores=SEGMENTATION_SCORES,
+)
+def foreground_entropy(predictive_entropy: Array, mean_class: Array, background: int) -> Array:
+    """The mean predictive entropy of the pixels whose prediction is not the background, in nats."""
+    foreground = mean_class != background
+    count = foreground.sum(axis=(1, 2))
+    total = np.where(foreground, predictive_entropy, 0).sum(axis=(1, 2), dtype=np.float64)
+    return np.where(count > 0, total / np.maximum(count, 1), mean_entropy(predictive_entropy))
+
+
+@register(
+    "Mean mutual information (BALD)",
+    "nats",
+    "high",
+    "Uncertainty of the model. High: each pass is confident, but of different classes, in much of the image.",
+    scores=SEGMENTATION_SCORES,
+)
+def mean_mutual_information(mutual_information: Array) -> Array:
+    """The mean over the pixels of the mutual information of class and pass, in nats (Houlsby et al. 2011)."""
+    return np.asarray(mutual_information.mean(axis=(1, 2), dtype=np.float64))
+
+
+@register(
+    "Soft Dice confidence",
+    "probability",
+    "low",
+    "The Dice that the ensemble's own probabilities promise its prediction. Low: it is unsure of what it draws.",
+    scores=SEGMENTATION_SCORES,
+)
+def soft_dice_confidence(foreground_probability: Array, mean_class: Array, background: int) -> Array:
+    """2 Σ p·y / (Σ p + Σ y) of the foreground's probability p and the prediction y (Borges et al. 2024), 0 to 1.
+
+    It is that of two classes, one of which is the background; 1 where both sums are 0.
+    """
+    predicted = mean_class != background
+    both = np.where(predicted, foreground_probability, 0).sum(axis=(1, 2), dtype=np.float64)
+    either = foreground_probability.sum(axis=(1, 2), dtype=np.float64) + predicted.sum(axis=(1, 2))
+    return np.where(either > 0, 2 * both / np.where(either > 0, either, 1), 1.0)
+
+
+def _dice_of_pairs(classes: Array, numbers: Iterable[int]) -> Iterator[Array]:
+    """(N, T, T) float64 Dice of each two passes, class after class; NaN where neither has the class.
+
+    The counts are sums of 0 and 1 in float32, which are exact up to 2^24 pixels an image.
+    """
+    stacked = classes.reshape(*classes.shape[:2], -1).swapaxes(0, 1)
+    for number in numbers:
+        masks = (stacked == number).astype(np.float32)
+        both = np.matmul(masks, masks.swapaxes(1, 2)).astype(np.float64)
+        sizes = np.diagonal(both, axis1=1, axis2=2)
+        yield _divide(2 * both, sizes[:, :, None] + sizes[:, None, :])
+
+
+def _divide(numerator: Array, denominator: Array) -> Array:
+    """A quotient in float64, NaN for a denominator of 0."""
+    quotient = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
+    return np.divide(numerator, denominator, out=quotient, where=denominator > 0)
