@@ -18,7 +18,7 @@ from mcviz.data.pictures import MOST_PIXELS_A_SIDE
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import layout_for
 from mcviz.runs import Examples, Manifest, Origin, Preprocessing, Run
-from mcviz.runs.tables import Contents, Progress, describe_examples, describe_images, hash_array, stored_scores
+from mcviz.runs.tables import Contents, Progress, describe_examples, describe_images, hash_array, with_scores
 from mcviz.runs.writer import rename_classes, write
 from mcviz.tasks import PassFormat, find_task
 from mcviz.tasks.base import locate
@@ -47,6 +47,8 @@ def write_run(
     features: Any = None,
     axes: Sequence[str] | None = None,
     from_logits: bool = False,
+    background: int | None = 0,
+    ignore: int | None = 255,
     preprocessing: Preprocessing | None = None,
     keep_images: bool = True,
     source: str | None = None,
@@ -63,14 +65,15 @@ def write_run(
         passes: (T, N, C) probabilities of T passes over N examples and C classes, or of a regression (T, N, D) values
             of D targets, or (T, N) of one; floating point: an array, what is sliced like one (a Zarr, HDF5 or Dask
             array, a memory map), or an iterator of passes, an array each. What is not numpy's is kept in a temporary
-            file meanwhile.
+            file meanwhile. Of a segmentation (T, N, H, W, C) probabilities, or (T, N, H, W) label maps in whole
+            numbers, from which entropies cannot be computed.
         data: the examples, images, texts or rows of numbers, as `as_data_set` takes them, whose labels, class names,
             ids and columns are taken where none are given; or None. Pictures in files are brought to their most
             frequent size, and to 512 pixels a side at most. Columns of a table that lack numbers are the user's own.
         labels: of classes, as `mcviz.data.labels.match_labels` takes them, which says which class each is; or (N,) or
-            (N, D) true values of a regression; None where they are not known. A mapping is of ids; the index of a
-            Series or a table names the examples where it has their ids.
-        task: "classification" or "regression".
+            (N, D) true values of a regression, or (N, H, W) masks of a segmentation; None where they are not known. A
+            mapping is of ids; the index of a Series or a table names the examples where it has their ids.
+        task: "classification", "regression" or "segmentation".
         predicts: what the columns of `passes` and `deterministic` are in a regression: "mean", a value for each target;
             or D means and then D spreads, "mean,variance", "mean,log_variance" or "mean,std".
         target_names: D names of what a regression predicts, in the order of `passes`; those of the data without it.
@@ -84,6 +87,8 @@ def write_run(
         axes: the order of the axes of `passes`, such as `("example", "pass", "class")`, or with "target" of a
             regression; that of above without it.
         from_logits: whether `passes` and `deterministic` are logits.
+        background: of a segmentation, the class that Dice leaves out, or None where there is none.
+        ignore: of a segmentation, what stands in masks for a pixel that counts nowhere, or None.
         preprocessing: what was done to the images before the model took them, where that is known.
         keep_images: whether the run holds the images, to be looked at.
         source: what the passes were made by, in words.
@@ -104,7 +109,7 @@ def write_run(
         if names is not None and form.axis != of:
             raise validate.invalid(name, f"left out for a {task}", list_names(names))
     if class_names is not None:
-        examples = examples.with_class_names(class_names)
+        examples = of_task.name_axis(examples, class_names)
     if target_names is not None:
         examples = examples.with_target_names(target_names)
     if unit and form.axis != "target":
@@ -118,12 +123,14 @@ def write_run(
         if preprocessing is not None:
             values = examples.rows if examples.images is None else examples.images
             preprocessing.check(None if values is None else values.shape[-1])
-        names, targets = of_task.names(examples, width, predicts)
-        names = names or of_task.default_names(width, predicts)[0]
         fixed = None if deterministic is None else form.deterministic(deterministic, (count, width))
         features = None if features is None else _check_features(features, count)
         digest = given.check()
-        images, labels, ids = examples.images, examples.labels, examples.ids
+        last = form.count_last(width, examples)
+        names, targets = of_task.names(examples, last, predicts)
+        names = names or of_task.default_names(last, predicts)[0]
+        maps = form.describe_maps(background, ignore)
+        images, labels, ids = examples.images, of_task.stored_labels(examples.labels, len(names), maps), examples.ids
         if isinstance(images, Pictures):
             images = images.limit_side(MOST_PIXELS_A_SIDE)
         described, content = (None, "") if images is None else describe_images(images, keep_images)
@@ -137,6 +144,7 @@ def write_run(
             targets=targets,
             unit=unit,
             predicts=predicts,
+            label_maps=maps,
             examples=described_as,
             images=described,
             labels_sha256=None if labels is None else hash_array(labels),
@@ -148,13 +156,13 @@ def write_run(
             features=None if features is None else features.shape[1],
             features_sha256=None if features is None else hash_array(features),
             origin=Origin("imported", source, sha256=digest),
-            scores=stored_scores(task, spread=predicts != "mean"),
+            scores=(),
             layout=layout_for(given.passes, width, described),
             about=dict(about or {}),
             created={"versions": {"mcviz": mcviz.__version__, "numpy": np.__version__}},
         )
         contents = Contents(_Source(given, fixed), images, labels, ids, table, features)
-        run = write(out, wanted, contents, resume=resume, progress=progress)
+        run = write(out, with_scores(wanted), contents, resume=resume, progress=progress)
     return run if examples.class_names is None or run.class_names == names else rename_classes(run, names)
 
 
@@ -163,7 +171,7 @@ class _Passes:
 
     def __init__(self, array: np.ndarray, order: tuple[int, ...], form: PassFormat) -> None:
         self._array, self._order, self.form = array, order, form
-        self._epsilon = float(np.finfo(array.dtype).eps)
+        self._epsilon = 0.0 if array.dtype.kind in "iub" else float(np.finfo(array.dtype).eps)
         self.passes, self.count, self.width = (array.shape[axis] for axis in order)
 
     @classmethod
@@ -171,7 +179,10 @@ class _Passes:
         cls, array: np.ndarray, axes: Sequence[str] | None, count: int | None, form: PassFormat
     ) -> "_Passes":
         _check_axes(array.shape)
-        validate.dtype("passes", np.empty(0, array.dtype), np.floating)
+        if form.takes_whole_numbers:
+            validate.dtype("passes", np.empty(0, array.dtype), np.integer, np.bool_)
+        else:
+            validate.dtype("passes", np.empty(0, array.dtype), np.floating)
         passes = cls(array, _find_axes(array.shape, axes, count, form.axis), form)
         if passes.passes < 2 or passes.width < form.least:
             received, several = f"{passes.passes} and {passes.width}", f" and {form.least} classes" * (form.least > 1)

@@ -215,6 +215,29 @@ class Origin(Part, frozen=True):
     sha256: str | None = None
 
 
+class LabelMaps(Part, frozen=True):
+    """The label maps of a segmentation: a class for each pixel of an image.
+
+    Attributes:
+        height: of every label map, in pixels.
+        width: of every label map, in pixels.
+        background: the class that Dice leaves out, or None where there is none.
+        ignore: what stood in the given masks for a pixel that counts nowhere, or None; a run holds C in its place.
+        alone: whether label maps are all that was known of the passes, and not the probabilities of the classes.
+    """
+
+    height: Annotated[int, msgspec.Meta(ge=1, le=1 << 16)]
+    width: Annotated[int, msgspec.Meta(ge=1, le=1 << 16)]
+    background: Annotated[int, msgspec.Meta(ge=0, le=253)] | None = 0
+    ignore: Annotated[int, msgspec.Meta(ge=0, le=255)] | None = 255
+    alone: bool = False
+
+    @property
+    def pixels(self) -> int:
+        """The number of pixels of an image."""
+        return self.height * self.width
+
+
 class Layout(Part, frozen=True):
     """How many examples go into one compressed chunk and into one file (shard) of an array."""
 
@@ -237,11 +260,12 @@ class Manifest(Part, frozen=True, kw_only=True):
     Attributes:
         task: what the model predicts, a name of `mcviz.tasks.TASKS`.
         passes: T.
-        classes: of classification: C.
-        class_names: of classification: C names.
+        classes: C, of tasks that have classes.
+        class_names: C names.
         targets: of regression: D names of what is predicted.
         unit: of all targets; empty for none.
         predicts: what the model returns for each target. Whatever spread it is, variances are kept.
+        label_maps: of segmentation: the form of the label maps; None of other tasks, whose manifests do not name it.
         examples: the examples that were predicted.
         images: their pixels, or None where they are no images.
         labels_sha256: of the labels, or None where nobody knows them.
@@ -275,6 +299,7 @@ class Manifest(Part, frozen=True, kw_only=True):
     targets: Annotated[tuple[str, ...], Identity("targets", only_with="targets")] = ()
     unit: Annotated[str, Identity("unit", only_with="targets")] = ""
     predicts: Annotated[Predicts, Identity("predicts", only_with="targets")] = "mean"
+    label_maps: LabelMaps | None = None
     examples: Examples
     images: Images | None
     labels_sha256: Annotated[str | None, Identity("labels")]
@@ -314,6 +339,7 @@ class Manifest(Part, frozen=True, kw_only=True):
                 for field, mark in IDENTITY.items()
                 if not mark.only_with or getattr(self, mark.only_with)
             },
+            **({"label maps": msgspec.to_builtins(self.label_maps)} if self.label_maps else {}),
             "examples": [examples.kind, examples.count, examples.sha256, *examples.content],
             "ids and columns": examples.columns_sha256,
             "model": model and model.sha256,
@@ -369,8 +395,20 @@ class Manifest(Part, frozen=True, kw_only=True):
 
     @property
     def width(self) -> int:
-        """How many numbers a pass gives for an example, K: C, or D, or 2 D where variances are predicted."""
+        """How many numbers a pass gives for an example, K: C, or D, or 2 D where variances are predicted.
+
+        Of a segmentation H · W · C, or H · W where the passes are known as label maps alone.
+        """
+        if self.label_maps:
+            return self.label_maps.pixels * (1 if self.label_maps.alone else self.classes)
         return self.classes or len(self.targets) * (1 if self.predicts == "mean" else 2)
+
+    @property
+    def chunk_bytes(self) -> int:
+        """The bytes of memory that the passes of a chunk take as they are stored; of label maps it has one image."""
+        if self.label_maps:
+            return self.passes * self.label_maps.pixels
+        return 4 * self.layout.examples_per_chunk * self.width * self.passes
 
     @property
     def output_summary(self) -> str:
@@ -429,13 +467,12 @@ def check_claims(manifest: Manifest) -> None:
         InvalidInputError: no run of any task and kind can be so.
     """
     images, layout, examples = manifest.images, manifest.layout, manifest.examples
-    chunk_bytes = 4 * layout.examples_per_chunk * manifest.width * manifest.passes
     image_bytes = 0 if images is None else 4 * layout.images_per_chunk * math.prod(images.shape)
     grown = f"-{manifest.passes}"
     for holds, what in (
         (len(manifest.class_names) == manifest.classes, f"{manifest.classes} classes have other names"),
         (len(set(manifest.targets)) == len(manifest.targets), "two targets have one name"),
-        (chunk_bytes <= MAX_CHUNK_BYTES, f"{manifest.passes} passes of {manifest.width} numbers are too many"),
+        (manifest.chunk_bytes <= MAX_CHUNK_BYTES, f"{manifest.passes} passes of {manifest.width} numbers are too many"),
         (image_bytes <= MAX_CHUNK_BYTES, f"images of shape {images and images.shape} are too large"),
         (manifest.store in ("predictions.zarr", f"predictions{grown}.zarr"), f"the store is {manifest.store!r:.60}"),
         (manifest.table in ("scores.parquet", f"scores{grown}.parquet"), f"the table is {manifest.table!r:.60}"),

@@ -35,7 +35,8 @@ class DataSet:
     Attributes:
         images: (N, height, width, channels), uint8 in 0..255 or finite float32; or what is read when it is indexed, or
             pictures that are decoded then; None where the examples are no images.
-        labels: (N,) int64 class indices; of a regression (N, D) finite float32; or None where they are not known.
+        labels: (N,) int64 class indices; of a regression (N, D) finite float32; of a segmentation (N, H, W) uint8; or
+            None where they are not known.
         class_names: names of the classes, where the data know them, in the order of the class indices.
         ids: N texts that name the examples, where the data know them; all different.
         columns: a row an example: the user's own columns, of which there may be none; or None.
@@ -215,6 +216,27 @@ class DataSet:
         count = targets.shape[1]
         names = validate.different_names("target_names", names or target_names(values, count), count)
         return replace(self, labels=targets, target_names=names, class_names=None)
+
+    def with_masks(self, masks: Any, name: str = "labels") -> "DataSet":
+        """The same examples with a label map each, a class for every pixel.
+
+        Args:
+            masks: (N, H, W) whole numbers of 0 to 255, also with an axis of one channel behind; or a mapping from ids.
+            name: what an error calls them.
+
+        Raises:
+            InvalidInputError: other masks, or not one an example.
+        """
+        ordered = order_by_ids(name, masks, self.ids, len(self) or len(masks))
+        if isinstance(ordered, pd.Series):
+            ordered = list(ordered)
+        values = validate.dtype(name, validate.array(name, ordered), np.integer, np.bool_)
+        values = values[..., 0] if values.ndim == 4 and values.shape[-1] == 1 else values
+        advice = "A mask has the number of a class in every pixel, in one channel."
+        validate.shape(name, values, (len(self) or "examples", "height", "width"), advice=advice)
+        if values.dtype != np.uint8 and (values.min() < 0 or values.max() > 255):
+            raise validate.invalid(name, "whole numbers of 0 to 255", f"{values.min()} to {values.max()}", advice)
+        return replace(self, labels=values.astype(np.uint8, copy=False), target_names=None)
 
     def with_labels_of(self, others: "DataSet") -> "DataSet":
         """The same examples with the labels, class names and columns of others, matched by ids where both have them.

@@ -5,17 +5,21 @@ the value C is ignored, and counts in neither map. `background` is the class tha
 Counts of pixels are exact in any order, so no number here depends on threads or on how images are cut into blocks.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy  # loads scipy.special when it is first used
 
-from mcviz.measures.registry import SEGMENTATION_SCORES, register
+from mcviz.measures.intervals import Interval, mean_intervals
+from mcviz.measures.quality import Measure, Quality
+from mcviz.measures.registry import SEGMENTATION_SCORES, AnyPredictions, SegmentationPredictions, Terms, register
 
 Array = np.ndarray
 
 NO_BACKGROUND = -1
+FEWEST_CHANGED = 10  # images on which two predictors differ, of which their difference has an interval
 WINDOW = 10  # pixels a side, over which the largest mean entropy is looked for
 
 
@@ -366,3 +370,58 @@ def _divide(numerator: Array, denominator: Array) -> Array:
     """A quotient in float64, NaN for a denominator of 0."""
     quotient = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
     return np.divide(numerator, denominator, out=quotient, where=denominator > 0)
+
+
+def loss_terms(overlaps: Overlaps) -> dict[str, Array]:
+    """The terms of `SEGMENTATION`, (N,) float64 each, of a prediction and its label; NaN where one has no value."""
+    return {
+        "dice": overlaps.mean_dice,
+        "dice_of_label": overlaps.mean_dice_of_second,
+        "pooled_dice": overlaps.pooled_dice,
+        "loss_of_surplus": overlaps.loss_of_surplus,
+    }
+
+
+def _terms(predictions: AnyPredictions) -> dict[str, Array]:
+    assert isinstance(predictions, SegmentationPredictions)
+    if predictions.labels is None:
+        raise ValueError("Predictions are compared with labels. Received: predictions without labels.")
+    maps = predictions.mean_class, predictions.labels
+    return loss_terms(count_overlaps(*maps, predictions.class_count, predictions.background))
+
+
+def _intervals(terms: Terms, *, groups: Array | None, **options: Any) -> dict[str, Interval]:
+    """Of each mean over the images where it has a value; images, never pixels, are what is resampled."""
+    return {name: _mean_interval(values, groups, **options) for name, values in terms.items()}
+
+
+def _differences(one: Terms, other: Terms, measures: Collection[str], **options: Any) -> dict[str, Interval]:
+    """Of means over the images where both have a value; without ends where fewer than 10 images changed."""
+    found = {}
+    for name in measures:
+        changes = other[name] - one[name]
+        interval = _mean_interval(changes, **options)
+        enough = np.count_nonzero(np.nan_to_num(changes)) >= FEWEST_CHANGED
+        found[name] = interval if enough else Interval(interval.value)
+    return found
+
+
+def _mean_interval(values: Array, groups: Array | None, **options: Any) -> Interval:
+    known = ~np.isnan(values)
+    if not known.any():
+        return Interval(np.nan)
+    return mean_intervals(values[known][:, None], groups=None if groups is None else groups[known], **options)[0]
+
+
+SEGMENTATION = Quality(
+    (
+        Measure("dice", "mean Dice", "share", "high", (0, 1)),
+        Measure("dice_of_label", "mean Dice over the classes of the label", "share", "high", (0, 1)),
+        Measure("pooled_dice", "Dice of all foreground together", "share", "high", (0, 1)),
+        Measure("loss_of_surplus", "loss of Dice by classes that the label lacks", "share", "low", (0, 1)),
+    ),
+    "dice",
+    _terms,
+    _intervals,
+    _differences,
+)

@@ -19,7 +19,7 @@ import numpy as np
 from mcviz.choices import Predicts
 from mcviz.data.in_place import LazyRows, Places
 from mcviz.errors import CorruptRunError
-from mcviz.manifest import COLUMNS, Examples, Images, Manifest, Origin, Preprocessing, StoredFile, layout_for
+from mcviz.manifest import COLUMNS, Examples, Images, LabelMaps, Manifest, Origin, Preprocessing, StoredFile, layout_for
 from mcviz.runs.manifest_file import NAME, corrupt, read_manifest
 from mcviz.runs.storage import Folder
 from mcviz.tasks import TASKS, task_of
@@ -219,16 +219,19 @@ def complete_shards(manifest: Manifest) -> list[int]:
     return sorted(set.intersection(*shards))
 
 
-def bytes_per_prediction(passes: np.ndarray, task: str, predicts: Predicts) -> float:
+def bytes_per_prediction(
+    passes: np.ndarray, task: str, predicts: Predicts, label_maps: LabelMaps | None = None
+) -> float:
     """The bytes that a prediction takes on disk, estimated from the first examples of (T, n, K) passes."""
     count, width = passes.shape[1], passes.shape[2]
-    classes, targets = TASKS[task].default_names(width, predicts)
+    classes, targets = TASKS[task].default_names(width // (label_maps.pixels if label_maps else 1), predicts)
     manifest = Manifest(
         task=task,
         passes=len(passes),
         classes=len(classes),
         targets=targets,
         predicts=predicts,
+        label_maps=label_maps,
         examples=Examples("none", count, ""),
         images=None,
         labels_sha256=None,
@@ -240,7 +243,7 @@ def bytes_per_prediction(passes: np.ndarray, task: str, predicts: Predicts) -> f
         layout=layout_for(len(passes), width, None),
     )
     rows = min(count, manifest.layout.examples_per_chunk)
-    encoded = task_of(manifest).encode(manifest, passes[:, :rows])
+    encoded = task_of(manifest).encode(manifest, passes[:, :rows], None)
     arrays = stored_arrays(manifest)
     return sum(len(encode_shard(arrays[name], 0, part)) for name, part in encoded.items()) / (rows * len(passes))
 

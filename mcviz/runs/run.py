@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -218,10 +218,30 @@ class Run:
             As `probs`.
         """
         example = self._check_example(example)
-        return self._read_passes(example, example + 1)[:, 0]
+        if self.manifest.label_maps:
+            raise McvizError(f"{self.path} keeps the passes of a segmentation as label maps: read `label_maps`.")
+        return np.asarray(self._read_passes(example, example + 1)[:, 0])
 
-    def predictions_block(self, start: int, stop: int | None) -> np.ndarray:
+    def label_maps(self, example: int) -> np.ndarray:
+        """The passes of one example of a segmentation.
+
+        Args:
+            example: its number, 0 to N - 1.
+
+        Returns:
+            (T, H, W) uint8, the most probable class of each pixel in each pass.
+
+        Raises:
+            As `probs`; McvizError: the run is of another task.
+        """
+        self._require_array("classes", "label maps")
+        example = self._check_example(example)
+        return _freeze(np.moveaxis(self._read_rows("classes", example, example + 1)[0], -1, 0))
+
+    def predictions_block(self, start: int, stop: int | None) -> Any:
         """The passes of the examples from `start` to before `stop`, as a slice counts, (T, n, K) float32.
+
+        Of a segmentation a `SegmentationPredictions`: the label map of each pass, and what is kept of the rest.
 
         Raises:
             CorruptRunError: a file is not what was written.
@@ -280,7 +300,10 @@ class Run:
 
     @cached_property
     def labels(self) -> np.ndarray | None:
-        """(N,) int64 classes, or (N, D) float32 true values of a regression; None where nobody knows them."""
+        """(N,) int64 classes, or (N, D) float32 true values of a regression; None where nobody knows them.
+
+        Of a segmentation (N, H, W) uint8 classes, C where a pixel is ignored.
+        """
         return None if self.manifest.labels_sha256 is None else _freeze(self._read_rows("label"))
 
     @cached_property
@@ -291,10 +314,13 @@ class Run:
 
     @cached_property
     def deterministic_predictions(self) -> np.ndarray | None:
-        """(N, K) float32 predictions of the model with dropout off, as `predictions` has them; or None."""
+        """(N, K) float32 predictions of the model with dropout off, as `predictions` has them; or None.
+
+        Of a segmentation (N, H, W) uint8 label maps.
+        """
         if not self.manifest.deterministic:
             return None
-        return _freeze(self._read_by_example("deterministic_"))
+        return _freeze(self._read_by_example("deterministic"))
 
     @cached_property
     def features(self) -> np.ndarray | None:
@@ -345,8 +371,8 @@ class Run:
 
     @cached_property
     def mean_predictions(self) -> np.ndarray:
-        """(N, K) float32 mean of the passes, as `predictions` has them."""
-        return _freeze(self._read_by_example("mean_"))
+        """(N, K) float32 mean of the passes, as `predictions` has them; of a segmentation (N, H, W) uint8."""
+        return _freeze(self._read_by_example("mean"))
 
     def scores(self) -> "pd.DataFrame":
         """Every score of every example, in a table that is the caller's own.
@@ -467,7 +493,7 @@ class Run:
         """The same of the model with dropout off, or None where that is not known."""
         if self.labels is None or self.deterministic_predictions is None:
             return None
-        return self.task.compute_quality(self.deterministic_predictions, self.labels)
+        return self.task.compute_quality(self.deterministic_predictions, self.labels, self.manifest)
 
     def _select_quality(self, quality: str, which: int) -> np.ndarray | None:
         by_way = self.quality_by_pass if self.task.quality_name == quality else None
@@ -480,20 +506,19 @@ class Run:
             raise IndexError(f"There are examples 0 to {len(self) - 1}. Received: {example}.")
         return int(example)
 
-    def _read_passes(self, start: int, stop: int) -> np.ndarray:
-        """(T, n, K) of the examples `start` to before `stop`."""
+    def _read_passes(self, start: int, stop: int) -> Any:
+        """(T, n, K) of the examples `start` to before `stop`, or what else is kept of them."""
         rows = {name: self._read_rows(name, start, stop) for name in self.task.pass_arrays(self.manifest)}
-        return _freeze(self.task.decode(rows))
+        passes = self.task.decode(self.manifest, rows)
+        return _freeze(passes) if isinstance(passes, np.ndarray) else passes
 
     def _require_array(self, array: str, what: str) -> None:
         if array not in self.task.pass_arrays(self.manifest):
             raise McvizError(f"{self.path} is a run of {self.manifest.task}, which has no {what}.")
 
-    def _read_by_example(self, prefix: str) -> np.ndarray:
-        """(N, K) of the arrays with one row an example, whose names have a prefix."""
-        return np.concatenate(
-            [self._read_rows(f"{prefix}{name}") for name in self.task.pass_arrays(self.manifest)], axis=1
-        )
+    def _read_by_example(self, way: Literal["mean", "deterministic"]) -> np.ndarray:
+        """(N, K) of the arrays with one row an example that hold the predictions of a way to predict."""
+        return np.concatenate([self._read_rows(name) for name in self.task.prediction_arrays(self.manifest, way)], 1)
 
     def _require_images(self) -> Images:
         if self.manifest.images is None:

@@ -215,7 +215,7 @@ class Contents:
     Attributes:
         source: of the predictions.
         images: (N, height, width, channels) of the manifest's dtype, read as they are sliced; or None.
-        labels: (N,) int64 classes, (N, D) float32 true values of a regression, or None.
+        labels: as `Task.stored_labels` returns them, or None.
         ids: N texts, or None where the examples have no names but their numbers.
         columns: the bytes of `examples.parquet`, or None.
         features: (N, D) float32 by which examples are alike, or None.
@@ -279,15 +279,11 @@ def describe_examples(
     return replace(examples, sha256=sha256, columns_sha256=named, content=names), file
 
 
-def stored_scores(task: str, spread: bool = False) -> tuple[str, ...]:
-    """The names of the scores that a new run stores: all that need only the passes.
-
-    Args:
-        task: of the run.
-        spread: whether the passes predict variances.
-    """
-    there = {"probs", "outputs", *(["variances"] if spread else [])}
-    return tuple(score.name for score in TASKS[task].scores.values() if there.issuperset(score.needs))
+def with_scores(manifest: Manifest) -> Manifest:
+    """The manifest of a new run with the names of the scores that it stores: all that need only the passes."""
+    task = TASKS[manifest.task]
+    there = task.pass_inputs(manifest)
+    return replace(manifest, scores=tuple(name for name, score in task.scores.items() if there.issuperset(score.needs)))
 
 
 def hash_array(array: np.ndarray) -> str:

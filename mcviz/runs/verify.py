@@ -13,12 +13,14 @@ from msgspec.structs import replace
 
 from mcviz.errors import CorruptRunError, InvalidInputError, StorageError
 from mcviz.manifest import Manifest
+from mcviz.runs.arrays import stored_arrays
 from mcviz.runs.manifest_file import NAME, corrupt
 from mcviz.runs.run import Run, open_run
 from mcviz.runs.storage import folder_at
 from mcviz.runs.tables import Progress
 from mcviz.tasks import task_of
 from mcviz.tasks.base import Aggregates, join_aggregates
+from mcviz.text import list_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,18 +40,26 @@ class Verification:
         run: the run.
         files: how many files were read, every byte of them.
         bytes: of those files.
-        accuracy: of a classification with labels, of "deterministic", where that is known, "mean single pass" and
-            "ensemble".
-        rmse: the same of a regression; of a single pass the root of the mean of the squares.
+        quality: with labels, that of the task: of "deterministic", where that is known, "mean single pass" (of a
+            regression the root of the mean of the squares) and "ensemble".
         mean_scores: the mean over the examples of each score.
     """
 
     run: Run
     files: int
     bytes: int
-    accuracy: dict[str, float]
-    rmse: dict[str, float]
+    quality: dict[str, float]
     mean_scores: dict[str, float]
+
+    @property
+    def accuracy(self) -> dict[str, float]:
+        """The quality, where it is an accuracy; or else empty."""
+        return self.quality if self.run.task.quality_name == "accuracy" else {}
+
+    @property
+    def rmse(self) -> dict[str, float]:
+        """The quality, where it is an RMSE; or else empty."""
+        return self.quality if self.run.task.quality_name == "RMSE" else {}
 
     def __str__(self) -> str:
         manifest = self.run.manifest
@@ -59,10 +69,15 @@ class Verification:
             f"{manifest.output_summary}, {manifest.sampling_summary}",
             f"{self.files} files, {self.bytes:,} bytes: all as they were written",
         ]
-        for label, value in (self.accuracy | self.rmse).items():
+        for label, value in self.quality.items():
             lines.append(f"{task.quality_name}, {label + ':':<18} {task.format_quality(value, manifest.unit)}")
         lines += [f"mean {task.scores[name].label + ':':<28} {value:.4f}" for name, value in self.mean_scores.items()]
-        return "\n".join([*lines, "The stored scores and sums are those of the stored passes."])
+        lines.append("The stored scores and sums are those of the stored passes.")
+        if unverified := task.unverified_arrays(manifest):
+            lines.append(
+                f"Of {list_names(unverified)} the checksums alone were verified: they follow from nothing stored."
+            )
+        return "\n".join(lines)
 
 
 def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -> Verification:
@@ -95,8 +110,7 @@ def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -
         run=run,
         files=len(run.manifest.files),
         bytes=read,
-        accuracy=_collect_quality(run, "accuracy"),
-        rmse=_collect_quality(run, "RMSE"),
+        quality=_collect_quality(run),
         mean_scores={name: float(table[name].to_numpy().mean(dtype=np.float64)) for name in names},
     )
 
@@ -104,20 +118,23 @@ def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -
 def _check_numbers(run: Run, names: tuple[str, ...], progress: Progress | None) -> dict[str, bool]:
     """Whether the stored numbers follow from the passes, by the file that holds them."""
     manifest, parts = replace(run.manifest, scores=names), []
+    agree: dict[str, bool] = {}
     files = len(manifest.files)
     for shard in range(manifest.shards):
         start, stop = manifest.shard_range(shard)
         labels = None if run.labels is None else run.labels[start:stop]
-        parts.append(run.task.aggregate(manifest, run.predictions_block(start, stop), labels))
+        passes = run.predictions_block(start, stop)
+        parts.append(run.task.aggregate(manifest, passes, labels))
+        for name, rows in run.task.recompute(manifest, passes, labels).items():
+            agrees = _agrees(manifest, run.array(name, start, stop), rows)
+            agree[f"{manifest.store}/{name}"] = agree.get(f"{manifest.store}/{name}", True) and agrees
         if progress:
             progress(files + shard + 1, files + manifest.shards)
-    return _compare(run, join_aggregates(parts))
+    return agree | _compare(run, join_aggregates(parts))
 
 
-def _collect_quality(run: Run, name: str) -> dict[str, float]:
-    """The accuracy or the RMSE of each way to predict; empty where the task has the other."""
-    if run.task.quality_name != name:
-        return {}
+def _collect_quality(run: Run) -> dict[str, float]:
+    """The quality of each way to predict; empty without labels."""
     known = {} if run.deterministic_quality is None else {"deterministic": run.deterministic_quality}
     if run.quality_by_pass is None:
         return known
@@ -137,7 +154,10 @@ def _compare(run: Run, aggregates: Aggregates) -> dict[str, bool]:
     agree = {manifest.table: ids_agree and all(columns)}
     for name, values in aggregates.columns.items():
         stored = table[name]
-        agree[manifest.table] &= bool(stored.notna().all()) and _agrees(manifest, stored.to_numpy(values.dtype), values)
+        missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), bool)
+        known = stored[~missing].to_numpy(values.dtype)
+        same = np.array_equal(stored.isna(), missing) and _agrees(manifest, known, values[~missing])
+        agree[manifest.table] &= same
     for name, rows in (aggregates.arrays | aggregates.totals).items():
         agree[f"{manifest.store}/{name}"] = _agrees(manifest, run.array(name), rows)
     return agree | {NAME: _quality_agrees(manifest, quality)}
@@ -156,7 +176,8 @@ def _agrees(manifest: Manifest, stored: np.ndarray, recomputed: np.ndarray) -> b
     largest = (
         1.0 if manifest.classes else np.abs(recomputed).max(axis=0)
     )  # of probabilities, or of each target in its unit
-    return bool(np.all(np.abs(stored - recomputed) <= ROUNDING * largest))
+    missing = np.isnan(stored) & np.isnan(recomputed)  # such as the Dice of a class that is nowhere
+    return bool(np.all(missing | (np.abs(stored - recomputed) <= ROUNDING * largest)))
 
 
 def export_run(run: Run, file: str | os.PathLike[str]) -> None:
@@ -166,8 +187,9 @@ def export_run(run: Run, file: str | os.PathLike[str]) -> None:
         run: an open run.
         file: `.parquet`, the table of scores; `.npz`, the arrays `probs` (T, N, C) and, if known,
             `deterministic_probs` (N, C), `labels` (N,) and `ids` (N,), or of a regression `outputs` (T, N, D),
-            `variances`, `deterministic_outputs` (N, D), `labels` (N, D) and `ids` (N,); `.nc`, NetCDF as `as_xarray`
-            describes it.
+            `variances`, `deterministic_outputs` (N, D), `labels` (N, D) and `ids` (N,), or of a segmentation `classes`
+            (T, N, H, W) and, if known, `mean_class`, `mean_confidence`, `predictive_entropy`, `mutual_information`,
+            `deterministic_classes` and `labels` (N, H, W); `.nc`, NetCDF as `as_xarray` describes it.
 
     Raises:
         InvalidInputError: another kind of file, or a package that it needs is not installed.
@@ -286,12 +308,14 @@ def as_xarray(run: Run) -> "xarray.Dataset":
 
 def _collect_arrays(run: Run) -> Arrays:
     """Dimensions and values of passes, deterministic predictions and labels, by their names in an .npz."""
-    task, manifest, axis = run.task, run.manifest, run.task.dimension
-    passes = task.split(manifest, run.predictions_block(0, None))
-    arrays: Arrays = {name: (("draw", "example", axis), part) for name, part in passes.items()}
+    task, manifest, stored = run.task, run.manifest, stored_arrays(run.manifest)
+    arrays: Arrays = {}
+    for name, part in task.split(manifest, run.predictions_block(0, None)).items():
+        axes = stored[name].dimensions
+        arrays[name] = (("draw", *axes[:-1]) if axes[-1] == "draw" else axes, part)
     if run.deterministic_predictions is not None:
         fixed = task.split_deterministic(manifest, run.deterministic_predictions)
-        arrays |= {name: (("example", axis), part) for name, part in fixed.items()}
+        arrays |= {name: (stored[name].dimensions, part) for name, part in fixed.items()}
     if run.labels is not None:
-        arrays["labels"] = (("example", axis)[: run.labels.ndim], run.labels)
+        arrays["labels"] = (stored["label"].dimensions, run.labels)
     return arrays

@@ -64,7 +64,7 @@ class ShardResult:
     Attributes:
         files: that were written, by name; none where the shard was there before.
         aggregates: over the passes as they are stored.
-        deterministic: (n, K) float32 of the model with dropout off, or None where the run has none.
+        deterministic: what is kept of the model with dropout off, a row an example; None where the run has none.
     """
 
     files: dict[str, StoredFile]
@@ -137,16 +137,20 @@ def make_shard(
     manifest = run.manifest
     task, (start, stop) = task_of(manifest), manifest.shard_range(shard)
     if folder is None:
-        deterministic = source.deterministic(start, stop) if manifest.deterministic else None
+        deterministic = (
+            task.keep_deterministic(manifest, source.deterministic(start, stop)) if manifest.deterministic else None
+        )
         return ShardResult({}, task.aggregate(manifest, run.predictions_block(start, stop), labels), deterministic)
     report(0, 0)
-    deterministic = source.deterministic(start, stop) if manifest.deterministic else None
+    deterministic = (
+        task.keep_deterministic(manifest, source.deterministic(start, stop)) if manifest.deterministic else None
+    )
     first = old.passes if old else 0
     passes = source.passes(start, stop, first, manifest.passes - first, report)
     _check_passes(manifest, passes, (manifest.passes - first, stop - start, manifest.width))
     if old:
         passes = np.concatenate([old.predictions_block(start, stop), passes])
-    rows = task.encode(manifest, passes)
+    rows = task.encode(manifest, passes, labels)
     arrays = stored_arrays(manifest)
     encoded = {
         shard_file(manifest, arrays[name], shard): encode_shard(arrays[name], shard, part)
@@ -156,7 +160,7 @@ def make_shard(
         for file, content in encoded.items():
             folder.write(file, content)
     files = {file: describe_file(content) for file, content in encoded.items()}
-    return ShardResult(files, task.aggregate(manifest, task.decode(rows), labels), deterministic)
+    return ShardResult(files, task.aggregate(manifest, task.decode(manifest, rows), labels), deterministic)
 
 
 def trim_files(manifest: Manifest, start: int, stop: int) -> Manifest:
@@ -203,7 +207,14 @@ def check_resumable(folder: Folder, wanted: Manifest) -> None:
     differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
     if differing:
         require_own(folder.path)
-    grows = differing == ["passes"] and there.state == "finished" and there.passes < wanted.passes
+    more = differing == ["passes"] and there.state == "finished" and there.passes < wanted.passes
+    grows = more and task_of(wanted).grows
+    if more and not grows:
+        raise RunExistsError(
+            f"The run at {folder.path} has {there.passes:,} passes, and takes no more ({wanted.passes:,} asked for): "
+            f"of a {wanted.task}, the probabilities of the passes are not kept. Choose another folder, or remove it "
+            f"with `mcviz remove {folder.path}`."
+        )
     if differing and not grows:
         differences = [
             f"{name} ({_shorten(theirs.get(name))} there, {_shorten(ours.get(name))} asked for)" for name in differing

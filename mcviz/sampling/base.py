@@ -99,10 +99,12 @@ class OutputMeaning:
     Attributes:
         text: in words, such as "10 logits, of which a softmax makes probabilities of classes that exclude each other".
         guessed: whether the numbers alone say so, and neither the model nor its user.
+        size: height and width of the label maps that they give, in pixels; None where they are no such.
     """
 
     text: str = ""
     guessed: bool = False
+    size: tuple[int, int] | None = None
 
 
 def choose_outputs(
@@ -146,16 +148,22 @@ def name_chosen(chosen: Sequence[str], names: Sequence[str]) -> str:
     return f"{' and '.join(chosen)} of the model's {len(names):,} outputs ({list_names(names)}): "
 
 
-def check_output(shape: tuple[int | None, ...], dtype: str, *, floating: bool) -> None:
-    """Refuse an output that is not one row of numbers for each example.
+def check_output(shape: tuple[int | None, ...], dtype: str, *, floating: bool, of_pixels: bool = False) -> None:
+    """Refuse an output that is not one row of numbers for each example; or, `of_pixels`, for each pixel of it.
 
     Raises:
         UnsuitableModelError: it has another form.
     """
-    if len(shape) != 2 or not floating:
+    if of_pixels and (len(shape) != 4 or not floating):
+        raise UnsuitableModelError(
+            "A model of task='segmentation' must return scores of classes for each pixel: (N, H, W, C) of floats in "
+            f"Keras, (N, C, H, W) in PyTorch. Received: shape ({', '.join(['N', *map(str, shape[1:])])}), dtype "
+            f"{dtype}. Pick another output, or leave the task out."
+        )
+    if not of_pixels and (len(shape) != 2 or not floating):
         several = (
-            " Several predictions an example, such as a class a pixel (segmentation), are not supported yet."
-            if len(shape) > 2
+            " If these are scores of classes for each pixel, give task='segmentation' (--task segmentation)."
+            if len(shape) == 4
             else ""
         )
         raise UnsuitableModelError(
@@ -230,6 +238,30 @@ def describe_classes(columns: int, activation: str, from_logits: bool | None, wh
         )
     kind = "logits, of which a softmax makes probabilities" if logits else "probabilities"
     return OutputMeaning(f"{which}{columns:,} {kind} of classes that exclude each other", guessed)
+
+
+def are_pixel_logits(classes: int, activation: str, from_logits: bool | None) -> bool:
+    """Return whether scores of classes for each pixel are logits, as `are_logits`; there is no regression of pixels."""
+    return are_logits(classes, activation, True if activation == "none" and from_logits is None else from_logits)
+
+
+def describe_pixels(
+    classes: int, logits: bool, size: tuple[int, int], given: tuple[int, int], which: str
+) -> OutputMeaning:
+    """Describe scores of classes for each pixel.
+
+    Args:
+        classes: that the model returns; one is that of the second of two.
+        logits: whether they are logits.
+        size: height and width of an image, and so of the label maps.
+        given: height and width that the model returns, which are resized where they differ.
+        which: outputs they are, in words.
+    """
+    kind = "logits" if logits else "probabilities"
+    of = f"one {kind.removesuffix('s').replace('probabilitie', 'probability')}, of the second of two classes,"
+    count = of if classes == 1 else f"{kind} of {classes:,} classes"
+    resized = "" if size == given else f", resized (bilinear) from {given[0]:,} × {given[1]:,}"
+    return OutputMeaning(f"{which}{count} for each of {size[0]:,} × {size[1]:,} pixels{resized}", size=size)
 
 
 def describe_values(columns: int, predicts: Predicts, which: str) -> OutputMeaning:

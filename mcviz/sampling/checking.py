@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +32,8 @@ UNCONFIRMED = (
     "Neither the model nor labels confirm that. If it is so, say from_logits, on the command line --from-logits; "
     "several labels an example are not supported yet."
 )
+EXAMPLES_OF_PIXELS = 16  # the same, of a model that predicts a class for every pixel
+PASSES_TIMED, MOST_VALUES = 64, 1 << 24  # passes that are timed together, and the numbers that they may hold
 SECONDS = 2.0  # to measure the time of passes
 
 
@@ -115,8 +117,13 @@ def check_model(
     sampler = as_sampler(model)
     examples = as_data_set(data, sampler.task)
     adapter, content = adapter_for_examples(sampler, examples, preprocessing)
+    count, task = len(examples), TASKS[sampler.task]
+    if task.of_pixels:
+        width = sampler.plan_for(adapter.from_stored(content[np.arange(1)]))[1].width
+        maps, classes = sampler.describe_maps(), sampler.count_last(width)
+        examples = replace(examples, labels=task.stored_labels(examples.labels, classes, maps, resize=True))
     trial = try_model(adapter, content, examples)
-    some, count, task = trial.examples, len(examples), TASKS[sampler.task]
+    some = trial.examples
     taken = adapter.from_stored(some)
     (inputs, plan), quality = sampler.plan_for(taken), ""
     if plan.deterministic is not None:
@@ -173,12 +180,12 @@ def try_model(adapter: Adapter, content: Rows, examples: DataSet) -> Trial:
         InvalidInputError: the data do not fit the model.
     """
     sampler, count, labels = adapter.sampler, content.shape[0], examples.labels
-    places = np.arange(count)
-    if count > EXAMPLES:
-        places = np.sort(np.random.default_rng(0).choice(count, EXAMPLES, replace=False))
+    places, most = np.arange(count), EXAMPLES_OF_PIXELS if TASKS[sampler.task].of_pixels else EXAMPLES
+    if count > most:
+        places = np.sort(np.random.default_rng(0).choice(count, most, replace=False))
     some = content[places]
     plan = sampler.plan_for(adapter.from_stored(some[:1]))[1]
-    width, task = plan.width, TASKS[sampler.task]
+    width, task = sampler.count_last(plan.width), TASKS[sampler.task]
     task.names(examples, width, sampler.predicts)
     if plan.deterministic is None:
         return Trial(adapter, some, width, None, str(explain_always_random(plan.layers.always_random)))
@@ -201,7 +208,7 @@ def _advise(adapter: Adapter, some: np.ndarray, plural: str, which: str, labels:
     """Say where the model is hardly better than guessing, and another preprocessing that helps."""
     sampler = adapter.sampler
     task = TASKS[sampler.task]
-    hint = task.guessing_hint(quality, labels, sampler.width, which)
+    hint = task.guessing_hint(quality, labels, sampler.count_last(sampler.width), which)
     if not hint:
         return ""
     for other, option in adapter.alternatives(some):
@@ -214,14 +221,16 @@ def _advise(adapter: Adapter, some: np.ndarray, plural: str, which: str, labels:
 
 def _measure_costs(sampler: Sampler, examples: np.ndarray, masks: Masks) -> tuple[float, float]:
     """Measure seconds and stored bytes of one prediction."""
+    examples = examples[: max(1, MOST_VALUES // (2 * sampler.width))]
     sampler.sample(examples, passes=2, masks=masks)  # preparations are not counted
+    at_once = max(2, min(PASSES_TIMED, MOST_VALUES // (len(examples) * sampler.width)))
     passes, started = 0, time.perf_counter()
     predictions = np.empty(0)
     while not passes or time.perf_counter() - started < SECONDS:
-        predictions = sampler.sample(examples, passes=64, first_pass=passes, masks=masks)
-        passes += 64
+        predictions = sampler.sample(examples, passes=at_once, first_pass=passes, masks=masks)
+        passes += at_once
     seconds = (time.perf_counter() - started) / passes / len(examples)
-    return seconds, bytes_per_prediction(predictions, sampler.task, sampler.predicts)
+    return seconds, bytes_per_prediction(predictions, sampler.task, sampler.predicts, sampler.describe_maps())
 
 
 def sweep_calibration(

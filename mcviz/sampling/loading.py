@@ -81,12 +81,17 @@ def _check_code(sampler: Sampler, run: Run) -> None:
         )
     examples = adapter_for_run(sampler, run).from_stored(load_stored(run)[:EXAMPLES_COMPARED])
     if run.deterministic_predictions is not None:
-        predictions, expected = sampler.deterministic(examples), run.deterministic_predictions[: len(examples)]
+        predictions = run.task.keep_deterministic(manifest, sampler.deterministic(examples))
+        expected = run.deterministic_predictions[: len(examples)]
     else:
         assert manifest.seed is not None
         assert manifest.masks is not None
-        expected = run.predictions_block(0, len(examples))[:PASSES_COMPARED]
-        predictions = sampler.sample(examples, passes=len(expected), seed=manifest.seed, masks=manifest.masks)
+        predictions = sampler.sample(examples, passes=PASSES_COMPARED, seed=manifest.seed, masks=manifest.masks)
+        passes = run.predictions_block(0, len(examples))
+        if manifest.label_maps:
+            predictions = np.stack([run.task.keep_deterministic(manifest, one) for one in predictions])
+            passes = passes.classes
+        expected = passes[:PASSES_COMPARED]
     differs = ""
     if sampler.network.compute_digest() != manifest.model.sha256:
         differs = "it computes otherwise, or has other weights"

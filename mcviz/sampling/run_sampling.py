@@ -1,5 +1,6 @@
 """Sampling straight into a run on disk."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -28,7 +29,7 @@ from mcviz.runs.tables import (
     describe_examples,
     describe_images,
     hash_array,
-    stored_scores,
+    with_scores,
 )
 from mcviz.runs.writer import ShardExecutor, is_finished, rename_classes, write
 from mcviz.sampling.adapters import InputsAdapter, adapter_for_examples
@@ -71,6 +72,8 @@ def sample_run(
     output: str | None = None,
     from_logits: bool | None = None,
     rate: float | None = None,
+    background: int | None = 0,
+    ignore: int | None = 255,
     tried: Callable[[Trial], None] | None = None,
     progress: Progress | None = None,
     in_stages: bool = False,
@@ -97,7 +100,7 @@ def sample_run(
         masks: `per_pass` or `per_example`.
         class_names: C names, in the order of the model's outputs, which labels follow by name; or new names by those
             that the data have; those of the model (`config.id2label`) or the data without it, or else numbers.
-        task: "classification", which it is without it, or "regression"; a `Sampler` has its own.
+        task: "classification", which it is without it, "regression" or "segmentation"; a `Sampler` has its own.
         predicts: what the output's columns are in a regression, as `Sampler` takes it; a `Sampler` has its own.
         target_names: D names of what a regression predicts; those of the data without it.
         unit: of all targets of a regression, such as "mg/dl".
@@ -111,6 +114,8 @@ def sample_run(
         output: the name of the output to sample, for models with several; a `Sampler` has its own.
         from_logits: whether the output is logits; None finds out from the model; a `Sampler` has its own.
         rate: of the dropout in the passes, as `Sampler` takes it, which has its own.
+        background: of a segmentation, the class that Dice leaves out, or None where there is none.
+        ignore: of a segmentation, what stands in masks for a pixel that counts nowhere, or None.
         tried: called with a trial of the model on some examples, before anything is sampled. Without it, Python warns
             where the model is hardly better than guessing, or the examples or outputs may not be what they are taken
             for (`ModelWarning`).
@@ -160,10 +165,12 @@ def sample_run(
         source.deterministic(0, 1)  # numbers that are not finite are refused before anything is written
     if target_names is not None:
         examples = examples.with_target_names(target_names)
-    of_task = TASKS[sampler.task]
-    names, targets = of_task.names(examples, width, sampler.predicts)
-    existing_names = existing.class_names if existing and existing.classes == width else ()
-    names = names or existing_names or of_task.default_names(width, sampler.predicts)[0]
+    of_task, maps = TASKS[sampler.task], sampler.describe_maps(background, ignore)
+    last = sampler.count_last(width)
+    names, targets = of_task.names(examples, last, sampler.predicts)
+    existing_names = existing.class_names if existing and existing.classes == last else ()
+    names = names or existing_names or of_task.default_names(last, sampler.predicts)[0]
+    examples = dataclasses.replace(examples, labels=of_task.stored_labels(examples.labels, last, maps, resize=True))
     if unit and of_task.last_axis != "target":
         raise invalid("unit", f"left out for a {sampler.task}", unit)
     inputs = examples.inputs if isinstance(adapter, InputsAdapter) else None
@@ -182,6 +189,7 @@ def sample_run(
         targets=targets,
         unit=unit,
         predicts=sampler.predicts,
+        label_maps=maps,
         examples=given,
         images=described,
         deterministic=plan.deterministic is not None,
@@ -209,11 +217,12 @@ def sample_run(
             stochastic_layers=tuple(Layer(layer.name, layer.kind, layer.rate) for layer in sampler.stochastic_layers),
             inactive_layers=sampler.inactive_layers,
         ),
-        scores=stored_scores(sampler.task, spread=sampler.predicts != "mean"),
+        scores=(),
         layout=layout_for(passes, width, described),
         about=about or {},
         created={"versions": versions(network.backend)},
     )
+    wanted = with_scores(wanted)
     contents = Contents(
         source,
         images,
@@ -226,6 +235,7 @@ def sample_run(
         tried(try_model(adapter, content, examples))
     elif not is_finished(folder_at(out), wanted) and (advice := try_model(adapter, content, examples).advice):
         warnings.warn(advice, ModelWarning, stacklevel=2)
+    in_stages = in_stages and of_task.grows
     stages = _stages(source, wanted, existing) if in_stages else [(wanted, 0)]
     with _executor(scheduler, sampler, examples) as executor:
         for stage, before in stages:

@@ -11,7 +11,7 @@ from mcviz.choices import DEFAULT_PASSES, MASKS, Masks, Predicts
 from mcviz.errors import MissingPackageError, UnsuitableModelError
 from mcviz.extras import INSTALL_NUMBA, needs_torch
 from mcviz.interrupts import hold_interrupts
-from mcviz.manifest import Manifest
+from mcviz.manifest import LabelMaps, Manifest
 from mcviz.runs import Run
 from mcviz.runs.tables import Progress, Rows
 from mcviz.sampling.base import (
@@ -310,6 +310,20 @@ class Sampler:
                 "The number of outputs is known once the model has seen examples: call `deterministic`."
             )
         return next(iter(self._plans.values())).width
+
+    def count_last(self, width: int) -> int:
+        """The classes or outputs that `width` numbers are of, once the model has seen examples."""
+        size = self.meaning.size
+        return width // (size[0] * size[1]) if size else width
+
+    def describe_maps(self, background: int | None = 0, ignore: int | None = 255) -> LabelMaps | None:
+        """Describe the label maps that the model's outputs give, once it has seen examples; None without such.
+
+        Args:
+            background: the class that Dice leaves out, or None.
+            ignore: what stands in masks for a pixel that counts nowhere, or None.
+        """
+        return LabelMaps(*self.meaning.size, background, ignore) if self.meaning.size else None
 
     @property
     def stochastic_layers(self) -> tuple[StochasticLayer, ...]:

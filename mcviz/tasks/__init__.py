@@ -6,9 +6,10 @@ from mcviz.tasks.base import PassFormat as PassFormat
 from mcviz.tasks.base import Task as Task
 from mcviz.tasks.classification import Classification as Classification
 from mcviz.tasks.regression import Regression as Regression
+from mcviz.tasks.segmentation import Segmentation as Segmentation
 from mcviz.validate import choice
 
-TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Regression())}
+TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Regression(), Segmentation())}
 
 
 def find_task(name: str) -> Task:

@@ -9,9 +9,10 @@ import numpy as np
 
 from mcviz import validate
 from mcviz.choices import Predicts
-from mcviz.manifest import Manifest
-from mcviz.measures import Predictions, RegressionPredictions, Scores
+from mcviz.manifest import LabelMaps, Manifest
+from mcviz.measures import Scores
 from mcviz.measures.quality import Quality
+from mcviz.measures.registry import AnyPredictions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,6 +107,7 @@ class PassNames:
         value: the column of a long table that holds a prediction.
         names_array: the array of the names along that axis.
         min_axes: how many axes there are at least; an axis of one target may be left out.
+        most_axes: how many there are at most; of more than three, the last ones are of one example.
         spreads: of an array of the same shape beside the passes, and the name of both together.
     """
 
@@ -115,6 +117,7 @@ class PassNames:
     value: str
     names_array: str
     min_axes: int = 3
+    most_axes: int = 3
     spreads: Mapping[str, Predicts] = field(default_factory=dict)
 
     @property
@@ -174,8 +177,26 @@ class PassFormat(ABC):
     axis: str
 
     def expand_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
-        """Give passes, and the order of their axes, an axis for the only target if it was left out."""
+        """Give passes, and the order of their axes, the form of three axes if they have another."""
         return passes, axes
+
+    @property
+    def takes_whole_numbers(self) -> bool:
+        """Whether passes are whole numbers, and not floating point, once `expand_axes` has seen them."""
+        return False
+
+    def describe_maps(self, background: int | None, ignore: int | None) -> LabelMaps | None:
+        """Describe the label maps that passes are of or give, once `expand_axes` has seen them; None without such.
+
+        Args:
+            background: the class that Dice leaves out, or None.
+            ignore: what stands in the masks for a pixel that counts nowhere, or None.
+        """
+        return None
+
+    def count_last(self, width: int, examples: "DataSet") -> int:
+        """How many classes or outputs K = `width` numbers are of, once all passes of the examples were checked."""
+        return width
 
     @abstractmethod
     def convert(self, block: np.ndarray) -> np.ndarray:
@@ -218,6 +239,8 @@ class Task(ABC):
         dimension: the name of that axis in a run.
         several_labels: whether an example has a label for each along that axis, (N, D), or one alone, (N,).
         pass_names: the names under which files from elsewhere keep the passes.
+        of_pixels: whether what a model puts out is scores of classes for each pixel of an image.
+        grows: whether a finished run takes more passes, which it does where its passes are kept as they were.
     """
 
     name: str
@@ -236,6 +259,8 @@ class Task(ABC):
     dimension: str
     several_labels: bool
     pass_names: PassNames
+    of_pixels: bool = False
+    grows: bool = True
 
     def claims(self, manifest: Manifest) -> Iterator[tuple[bool, str]]:
         """Conditions on a manifest of this task, each with the message if it does not hold."""
@@ -258,24 +283,66 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def encode(self, manifest: Manifest, passes: np.ndarray) -> dict[str, np.ndarray]:
-        """(T, n, K) float32 passes as rows of the arrays that hold them."""
+    def encode(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
+        """(T, n, K) float32 passes as rows of the arrays that hold what is kept of them.
+
+        Args:
+            manifest: of the run.
+            passes: of n examples.
+            labels: of these, as `stored_labels` returns them, or None.
+        """
 
     @abstractmethod
-    def decode(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
-        """(T, n, K) float32 passes, from the rows of the arrays that hold them."""
+    def decode(self, manifest: Manifest, rows: Mapping[str, np.ndarray]) -> Any:
+        """What is kept of the passes of n examples, from the rows of the arrays that hold it: (T, n, K) float32."""
+
+    def recompute(self, manifest: Manifest, passes: Any, labels: np.ndarray | None) -> dict[str, np.ndarray]:
+        """Rows of those of `pass_arrays` that follow from others of them, by name; `passes` are of `decode`."""
+        return {}
+
+    def unverified_arrays(self, manifest: Manifest) -> tuple[str, ...]:
+        """The names of those of `pass_arrays` that follow from nothing that is kept, beside the passes themselves."""
+        return ()
+
+    def keep_deterministic(self, manifest: Manifest, predictions: np.ndarray) -> np.ndarray:
+        """What is kept of (n, K) float32 predictions with dropout off, of n examples."""
+        return predictions
+
+    def prediction_arrays(self, manifest: Manifest, way: Literal["mean", "deterministic"]) -> tuple[str, ...]:
+        """The names of the arrays that hold the predictions of all passes together, or with dropout off."""
+        return tuple(f"{way}_{name}" for name in self.pass_arrays(manifest))
+
+    def stored_labels(
+        self, labels: np.ndarray | None, classes: int, label_maps: LabelMaps | None, *, resize: bool = False
+    ) -> np.ndarray | None:
+        """The labels of a data set as a run holds them.
+
+        Args:
+            labels: as `label` and `check_labels` leave them, or None.
+            classes: C.
+            label_maps: of the run.
+            resize: whether label maps of another size are brought to this one, as the images were.
+
+        Raises:
+            InvalidInputError: labels of other classes, or of another size.
+        """
+        return labels
+
+    def given_labels(self, manifest: Manifest, labels: np.ndarray) -> np.ndarray:
+        """The labels of a run as the data set had them."""
+        return labels
 
     @abstractmethod
-    def split(self, manifest: Manifest, predictions: np.ndarray) -> dict[str, np.ndarray]:
-        """(…, K) predictions as the arrays that they are made of, by the names of `pass_arrays`."""
+    def split(self, manifest: Manifest, predictions: Any) -> dict[str, np.ndarray]:
+        """(…, K) predictions, or what else `decode` returns, as the arrays that they are made of, by their names."""
 
     def split_deterministic(self, manifest: Manifest, predictions: np.ndarray) -> dict[str, np.ndarray]:
         """(N, K) predictions of the model with dropout off as the arrays that hold them, by name; see `arrays`."""
         return {f"deterministic_{name}": part for name, part in self.split(manifest, predictions).items()}
 
     @abstractmethod
-    def aggregate(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> Aggregates:
-        """Aggregate (T, n, K) stored passes."""
+    def aggregate(self, manifest: Manifest, passes: Any, labels: np.ndarray | None) -> Aggregates:
+        """Aggregate what is kept of passes, as `decode` returns it."""
 
     @abstractmethod
     def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
@@ -285,27 +352,37 @@ class Task(ABC):
     def score_inputs(self, manifest: Manifest) -> set[str]:
         """The inputs from which scores of a run can be computed, by the names of their parameters."""
 
+    def pass_inputs(self, manifest: Manifest) -> set[str]:
+        """Those of `score_inputs` that follow from the passes alone, as decoded."""
+        return set(self.pass_arrays(manifest))
+
     @abstractmethod
     def predictions(
         self,
-        passes: np.ndarray,
+        passes: Any,
         labels: np.ndarray | None = None,
         deterministic: np.ndarray | None = None,
         *,
         targets: int = 0,
-    ) -> Predictions | RegressionPredictions:
+    ) -> AnyPredictions:
         """Build the input of scores and measures.
 
         Args:
-            passes: (T, n, K).
+            passes: (T, n, K), or what else `decode` returns.
             labels: of n examples, or None.
             deterministic: (n, K), or None.
             targets: D, of a regression.
         """
 
     @abstractmethod
-    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray) -> float:
-        """Compute the quality of (N, K) predictions."""
+    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray, manifest: Manifest | None = None) -> float:
+        """Compute the quality of predictions.
+
+        Args:
+            predictions: (N, K), or what `keep_deterministic` keeps of them.
+            labels: of N examples.
+            manifest: of the run, where they are of one.
+        """
 
     @abstractmethod
     def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
@@ -320,7 +397,7 @@ class Task(ABC):
         """(T,) quality of each single pass, and of the mean of the first 1, 2, … passes, from aggregated totals."""
 
     def quality_of_totals(self, manifest: Manifest, totals: Mapping[str, np.ndarray]) -> float | None:
-        """The quality of the mean of all passes, from totals over all examples; None without labels."""
+        """The quality of all passes together, from totals over all examples; None without labels."""
         return float(self.quality_by_pass(manifest, totals)[1][-1]) if totals else None
 
     @abstractmethod
@@ -356,8 +433,8 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def name_axis(self, examples: "DataSet", names: Sequence[str]) -> "DataSet":
-        """Put the classes, or the targets, of examples in the order of some names.
+    def name_axis(self, examples: "DataSet", names: Sequence[str] | Mapping[str, str]) -> "DataSet":
+        """Put the classes, or the targets, of examples in the order of some names; or rename classes by a mapping.
 
         Raises:
             InvalidInputError: they have others.

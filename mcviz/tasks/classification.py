@@ -120,10 +120,10 @@ class Classification(Task):
         if not (low >= -ROUNDING and high <= 1 + ROUNDING):
             raise InvalidInputError(f"Passes to be kept should be probabilities, 0 to 1. Received: {low} to {high}.")
 
-    def encode(self, manifest: Manifest, passes: np.ndarray) -> dict[str, np.ndarray]:
+    def encode(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
         return {"probs": quantise(passes)}
 
-    def decode(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+    def decode(self, manifest: Manifest, rows: Mapping[str, np.ndarray]) -> np.ndarray:
         return dequantise(rows["probs"])
 
     def split(self, manifest: Manifest, predictions: np.ndarray) -> dict[str, np.ndarray]:
@@ -162,7 +162,7 @@ class Classification(Task):
     ) -> Predictions:
         return Predictions(passes, labels, deterministic)
 
-    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray) -> float:
+    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray, manifest: Manifest | None = None) -> float:
         return float((predictions.argmax(axis=1) == labels).mean())
 
     def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
@@ -190,7 +190,7 @@ class Classification(Task):
     def check_labels(self, examples: "DataSet") -> "DataSet":
         return examples.check_class_labels()
 
-    def name_axis(self, examples: "DataSet", names: Sequence[str]) -> "DataSet":
+    def name_axis(self, examples: "DataSet", names: Sequence[str] | Mapping[str, str]) -> "DataSet":
         return examples.with_class_names(names)
 
     def default_names(self, width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -123,12 +123,12 @@ class Regression(Task):
         if variances.size and variances.min() <= 0:
             raise InvalidInputError(f"Predicted variances should be above 0. Received: {float(variances.min())}.")
 
-    def encode(self, manifest: Manifest, passes: np.ndarray) -> dict[str, np.ndarray]:
+    def encode(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
         return {
             name: np.ascontiguousarray(part.transpose(1, 2, 0)) for name, part in self.split(manifest, passes).items()
         }
 
-    def decode(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+    def decode(self, manifest: Manifest, rows: Mapping[str, np.ndarray]) -> np.ndarray:
         return np.ascontiguousarray(np.concatenate(list(rows.values()), axis=1).transpose(2, 0, 1))
 
     def split(self, manifest: Manifest, predictions: np.ndarray) -> dict[str, np.ndarray]:
@@ -180,7 +180,7 @@ class Regression(Task):
         )
         return RegressionPredictions(outputs, variances, labels, fixed, fixed_variances)
 
-    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray) -> float:
+    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray, manifest: Manifest | None = None) -> float:
         errors = predictions[:, : labels.shape[1]].astype(np.float64) - labels
         return float(np.sqrt(np.square(errors).mean()))
 
@@ -215,8 +215,8 @@ class Regression(Task):
     def check_labels(self, examples: "DataSet") -> "DataSet":
         return examples.with_targets(examples.labels, examples.target_names)
 
-    def name_axis(self, examples: "DataSet", names: Sequence[str]) -> "DataSet":
-        return examples.with_target_names(names)
+    def name_axis(self, examples: "DataSet", names: Sequence[str] | Mapping[str, str]) -> "DataSet":
+        return examples.with_target_names(tuple(names))
 
     def default_names(self, width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return (), make_target_names(_count_targets(width, predicts))

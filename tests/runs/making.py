@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from mcviz.errors import PartialRunError, RunNotFoundError
 from mcviz.kinds import KINDS
 from mcviz.runs import Examples, Images, Layer, Layout, Manifest, Model, Origin, Run, open_run
-from mcviz.runs.tables import Contents, describe_examples, stored_scores
+from mcviz.runs.tables import Contents, describe_examples, with_scores
 from mcviz.runs.writer import write
 from tests.factories import Stop
 
@@ -125,10 +125,10 @@ def wanted(
         origin=Origin(
             "dropout", draw_scheme=1, product="matmul", stochastic_layers=(Layer("dropout", "Dropout", 0.5),)
         ),
-        scores=stored_scores("classification"),
+        scores=(),
         layout=Layout(2, 4, 3, 6),
     )
-    return replace(manifest, **changes)
+    return replace(with_scores(manifest), **changes)
 
 
 def make(
@@ -155,8 +155,8 @@ def make(
     labels = labels if labelled else None
     manifest = wanted(images, labels, passes=passes, classes=0 if targets else classes, **changes)
     if targets:
-        scores = stored_scores("regression", spread=predicts != "mean")
-        manifest = replace(manifest, task="regression", targets=targets, predicts=predicts, scores=scores)
+        manifest = replace(manifest, task="regression", targets=targets, predicts=predicts)
+        manifest = with_scores(manifest)
     columns = None
     if kind != "image":
         examples, columns = describe_examples(

@@ -13,13 +13,13 @@ import pytest
 import xarray
 
 from mcviz.errors import InvalidInputError, StorageError
+from mcviz.measures import SCORES
 from mcviz.runs import Run, as_xarray, export_run, open_run
-from mcviz.runs.tables import stored_scores
 from mcviz.tasks import task_of
 from tests.runs.making import FORMS, make, some_content, some_images, some_labels, some_targets
 
 ROOT = Path(__file__).parents[2]
-STORED = list(stored_scores("classification"))
+STORED = [name for name, score in SCORES.items() if set(score.needs) == {"probs"}]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from mcviz.errors import CorruptRunError
 from mcviz.runs import open_run, verify_run, writer
 from mcviz.runs.manifest_file import write_manifest
 from mcviz.runs.storage import folder_at
-from mcviz.runs.tables import stored_scores
 from mcviz.tasks.base import Aggregates, join_aggregates
 from tests.cases import one_in
 from tests.runs.making import FORMS, MadeUpSource, made_up, make
@@ -23,7 +22,7 @@ def test_a_sound_run_is_told_in_figures(finished_run: Path) -> None:
     assert report.accuracy["deterministic"] == run.deterministic_accuracy
     assert report.accuracy["mean single pass"] == pytest.approx(run.pass_accuracy.mean())
     assert report.accuracy["ensemble"] == run.ensemble_accuracy[-1]
-    for name in stored_scores("classification"):
+    for name in run.manifest.scores:
         assert report.mean_scores[name] == pytest.approx(run.scores()[name].mean(), abs=1e-6)
     assert f"accuracy, ensemble:          {run.ensemble_accuracy[-1]:.2%}" in str(report)
     assert "6 passes over 11 examples" in str(report)

@@ -22,7 +22,7 @@ def test_passes_that_are_stored_come_back_within_their_precision(form: dict[str,
     manifest = make(tmp_path / "run", **form).manifest
     task = TASKS[manifest.task]
     passes = made_up(form).passes(0, manifest.examples.count, 0, manifest.passes, lambda *_: None)
-    back = task.decode(task.encode(manifest, passes))
+    back = task.decode(manifest, task.encode(manifest, passes, None))
     np.testing.assert_allclose(back, passes, atol=1 / 65534)
     np.testing.assert_array_equal(np.concatenate(list(task.split(manifest, passes).values()), axis=-1), passes)
     assert tuple(task.split(manifest, passes)) == task.pass_arrays(manifest)
@@ -30,6 +30,6 @@ def test_passes_that_are_stored_come_back_within_their_precision(form: dict[str,
 
 def test_a_task_that_is_not_there_is_refused_with_those_that_are() -> None:
     examples = np.zeros((2, 3)), np.zeros(2, int)
-    message = r"`task` should be 'classification' or 'regression'\. Received: 'rank'"
+    message = r"`task` should be 'classification' or 'regression' or 'segmentation'\. Received: 'rank'"
     with pytest.raises(InvalidInputError, match=message):
         as_data_set(examples, "rank")

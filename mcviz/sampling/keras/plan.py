@@ -32,12 +32,14 @@ from mcviz.sampling.base import (
     Plan,
     RandomPart,
     are_logits,
+    are_pixel_logits,
     check_output,
     check_regression,
     check_same_width,
     choose_block,
     choose_outputs,
     describe_classes,
+    describe_pixels,
     describe_values,
     guess_activation,
     name_chosen,
@@ -75,8 +77,12 @@ MOST_BYTES_OF_EXAMPLE = 1 << 30
 NO_GRAPH = (UntraceableError, AttributeError, NotImplementedError, tf.errors.OperatorNotAllowedInGraphError)
 
 
-def pick_output(model: keras.Model, returned: Any, name: str | None, predicts: Predicts) -> tuple[tf.Tensor, str]:
+def pick_output(
+    model: keras.Model, returned: Any, name: str | None, predicts: Predicts, of_pixels: bool = False
+) -> tuple[tf.Tensor, str]:
     """Return the output of a name, or the only one, as (rows, C), and which of several it is, in words.
+
+    An output `of_pixels` is (rows, H, W, C).
 
     A mean and its spread in two outputs are concatenated.
 
@@ -93,7 +99,8 @@ def pick_output(model: keras.Model, returned: Any, name: str | None, predicts: P
     chosen = choose_outputs(list(named), name, predicts, ordered=not isinstance(returned, Mapping))
     outputs = [named[name] for name in chosen]
     for output in outputs:
-        check_output(tuple(output.shape), output.dtype.name, floating=output.dtype.is_floating)
+        floating = output.dtype.is_floating
+        check_output(tuple(output.shape), output.dtype.name, floating=floating, of_pixels=of_pixels)
     check_same_width(chosen, [output.shape[1] for output in outputs])
     return outputs[0] if len(outputs) == 1 else tf.concat(outputs, 1), name_chosen(chosen, list(named))
 
@@ -116,6 +123,32 @@ def to_probabilities(output: tf.Tensor, from_logits: bool | None, some_scores: C
         positive = tf.sigmoid(values) if logits else values
         return tf.concat([1 - positive, positive], axis=1)
     return tf.nn.softmax(values) if logits else values
+
+
+def _image_size(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Height and width of the images that a model takes.
+
+    Raises:
+        UnsuitableModelError: it takes no images.
+    """
+    if len(shape) != 3:
+        raise UnsuitableModelError(
+            f"A model of task='segmentation' takes images, (N, H, W, channels). Received: {shape}."
+        )
+    return shape[0], shape[1]
+
+
+def _to_pixel_probabilities(output: tf.Tensor, logits: bool, size: tuple[int, int]) -> tf.Tensor:
+    """Turn (rows, h, w, C) scores into (rows, H · W · C) float32 probabilities, a single score into two classes."""
+    values = tf.cast(output, tf.float32)
+    if tuple(values.shape[1:3]) != size:
+        values = tf.image.resize(values, size, "bilinear")
+    if values.shape[3] == 1:
+        positive = tf.sigmoid(values) if logits else values
+        values = tf.concat([1 - positive, positive], axis=3)
+    elif logits:
+        values = tf.nn.softmax(values)
+    return tf.reshape(values, (-1, size[0] * size[1] * values.shape[3]))
 
 
 def to_outputs(output: tf.Tensor, predicts: Predicts, some_outputs: Callable[[], np.ndarray]) -> tf.Tensor:
@@ -303,11 +336,11 @@ def make_plan(
         UnsuitableModelError: no output of that task, randomness that cannot be supplied, a model that fails, or one
             that XLA was asked to compile and cannot.
     """
-    model, meaning = layers.model, OutputMeaning()
+    model, meaning, task = layers.model, OutputMeaning(), TASKS[settings.task]
 
     def select(examples: tf.Tensor) -> tuple[tf.Tensor, str]:
         returned = texts.call_network(examples) if texts else model(nest_input(model, examples), training=False)
-        return pick_output(model, returned, settings.output, settings.predicts)
+        return pick_output(model, returned, settings.output, settings.predicts, task.of_pixels)
 
     @cache
     def some_outputs() -> np.ndarray:
@@ -319,8 +352,15 @@ def make_plan(
         returned, which = select(examples)
         if not tf.executing_eagerly():
             _check_memory(returned.graph, examples.shape[0])
+        if task.of_pixels:
+            classes, given = int(returned.shape[3]), (int(returned.shape[1]), int(returned.shape[2]))
+            activation = find_activation(returned, lambda: some_outputs().reshape(-1, classes))
+            logits = are_pixel_logits(classes, activation, settings.from_logits)
+            size = _image_size(shape)
+            meaning = describe_pixels(classes, logits, size, given, which)
+            return _to_pixel_probabilities(returned, logits, size)
         columns = int(returned.shape[1])
-        if TASKS[settings.task].outputs == "values":
+        if task.outputs == "values":
             meaning = describe_values(columns, settings.predicts, which)
             return to_outputs(returned, settings.predicts, some_outputs)
         meaning = describe_classes(columns, find_activation(returned, some_outputs), settings.from_logits, which)

@@ -30,11 +30,13 @@ from mcviz.sampling.base import (
     OutputMeaning,
     Plan,
     are_logits,
+    are_pixel_logits,
     check_output,
     check_regression,
     check_same_width,
     choose_outputs,
     describe_classes,
+    describe_pixels,
     describe_values,
     explain_always_random,
     find_specs,
@@ -215,10 +217,13 @@ def _as_picture(image: np.ndarray) -> Image.Image:
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
-def pick_output(returned: Any, name: str | None, predicts: Predicts) -> tuple[torch.Tensor, tuple[str, ...], str]:
-    """Return the output of a name as (rows, C), its name, and which of several it is, in words.
+def pick_output(
+    returned: Any, name: str | None, predicts: Predicts, of_pixels: bool = False
+) -> tuple[torch.Tensor, tuple[str, ...], str]:
+    """Return the output of a name as (rows, C), or `of_pixels` as (rows, C, H, W); its name; and which it is, in words.
 
-    Without a name it is `logits`, or the only one. A mean and its spread in two outputs are concatenated.
+    Without a name it is `logits`, of pixels also `out`, or the only one. A mean and its spread in two outputs are
+    concatenated.
 
     Raises:
         InvalidInputError: several outputs and no name, or an unknown name.
@@ -232,10 +237,12 @@ def pick_output(returned: Any, name: str | None, predicts: Predicts) -> tuple[to
     else:
         named = {str(n): each for n, each in enumerate(returned if isinstance(returned, tuple | list) else [returned])}
     named = {key: value for key, value in named.items() if value is not None}
-    chosen = choose_outputs(list(named), name, predicts, ordered=ordered, usual=LOGITS)
+    usual = "out" if of_pixels and LOGITS not in named else LOGITS  # as torchvision names it
+    chosen = choose_outputs(list(named), name, predicts, ordered=ordered, usual=usual)
     outputs = [each[:, None] if each.ndim == 1 else each for each in map(named.__getitem__, chosen)]
     for rows in outputs:
-        check_output(tuple(rows.shape), str(rows.dtype).removeprefix("torch."), floating=rows.is_floating_point())
+        dtype, floating = str(rows.dtype).removeprefix("torch."), rows.is_floating_point()
+        check_output(tuple(rows.shape), dtype, floating=floating, of_pixels=of_pixels)
     check_same_width(chosen, [rows.shape[1] for rows in outputs])
     return (outputs[0] if len(outputs) == 1 else torch.cat(outputs, 1)), chosen, name_chosen(chosen, list(named))
 
@@ -276,6 +283,29 @@ def make_probabilities(
         return values.softmax(dim=1) if logits else values
 
     return finish, describe_classes(columns, activation, from_logits, which)
+
+
+def make_pixel_probabilities(logits: bool, size: tuple[int, int]) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Make the function of (rows, C, h, w) scores to (rows, H · W · C) float32 probabilities, of one score to two."""
+
+    def finish(output: torch.Tensor) -> torch.Tensor:
+        values = output.float()
+        if tuple(values.shape[2:]) != size:
+            values = torch.nn.functional.interpolate(values, size, mode="bilinear", align_corners=False)
+        if values.shape[1] == 1:
+            positive = values.sigmoid() if logits else values
+            values = torch.cat([1 - positive, positive], dim=1)
+        elif logits:
+            values = values.softmax(dim=1)
+        return values.movedim(1, -1).flatten(1)
+
+    return finish
+
+
+def _last_axes(inputs: tuple[InputSpec, ...]) -> tuple[int, int]:
+    """Height and width of the first input, where it is images, (channels, height, width)."""
+    shape = (0, 0, *inputs[0].shape)
+    return shape[-2], shape[-1]
 
 
 def make_values(columns: int, activation: str, predicts: Predicts) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -476,7 +506,7 @@ class TorchNetwork(Network):
                     "The model has no dropout whose rate can be changed. "
                     f"Received: {', '.join(str(draw.layer) for draw in draws)}. Leave the rate out."
                 )
-            finish, width, meaning = self._interpret_output(returned, small.output)
+            finish, width, meaning = self._interpret_output(returned, small.output, _last_axes(inputs))
             plan = make_traced_plan(self.model, self._run_output, inputs, draws, small, finish, width, rate)
             operations, constants = small.module.code, small.find_constants(self.model)
         except (McvizError, NoRandomnessReachesOutputError):
@@ -487,7 +517,7 @@ class TorchNetwork(Network):
                     f"The rate can be changed in a model that torch can trace. Received: {reason(error)}. "
                     "Leave the rate out."
                 ) from error
-            finish, width, meaning = self._interpret_output(returned, None)
+            finish, width, meaning = self._interpret_output(returned, None, _last_axes(inputs))
             plan = make_eager_plan(self.model, self._run_output, inputs, draws, finish, width, reason(error))
             operations = str([source.operations, [draw.request for draw in draws]])
             with torch.no_grad(), supply_numbers(self.model, find_training(draws), supply_nothing) as in_a_pass:
@@ -513,23 +543,41 @@ class TorchNetwork(Network):
         return known
 
     def _interpret_output(
-        self, returned: Any, output: torch.fx.Node | None
+        self, returned: Any, output: torch.fx.Node | None, size: tuple[int, int]
     ) -> tuple[ToPredictions, int, OutputMeaning]:
-        """Find out what the model's output means; return the function to its predictions, and their width."""
+        """Find out what the model's output means; return the function to its predictions, and their width.
+
+        Args:
+            returned: by the model, of some examples.
+            output: in its graph; None where there is no graph.
+            size: height and width of its first input, if that is images.
+        """
         said = self.settings
-        some, chosen, which = pick_output(returned, said.output, said.predicts)
+        task = find_task(said.task)
+        some, chosen, which = pick_output(returned, said.output, said.predicts, task.of_pixels)
         columns = some.shape[1]
+        if task.of_pixels:
+            classes = some.movedim(1, -1).reshape(-1, columns).numpy()
+            activation = "none" if chosen == (LOGITS,) else find_activation(output, classes)
+            logits = are_pixel_logits(columns, "none" if activation == LOGITS else activation, said.from_logits)
+            given = some.shape[2], some.shape[3]
+            meaning = describe_pixels(columns, logits, size, given, which)
+            return make_pixel_probabilities(logits, size), size[0] * size[1] * max(2, columns), meaning
         activation = LOGITS if chosen == (LOGITS,) else find_activation(output, some.numpy())
-        if find_task(said.task).outputs == "probabilities":
+        if task.outputs == "probabilities":
             finish, meaning = make_probabilities(columns, activation, said.from_logits, which)
             return finish, max(2, columns), meaning
         return make_values(columns, activation, said.predicts), columns, describe_values(columns, said.predicts, which)
+
+    @property
+    def _of_pixels(self) -> bool:
+        return find_task(self.settings.task).of_pixels
 
     def _run_model(self, tensors: Tensors) -> Any:
         return self.model(next(iter(tensors.values()))) if len(tensors) == 1 else self.model(**tensors)
 
     def _run_output(self, tensors: Tensors) -> torch.Tensor:
-        return pick_output(self._run_model(tensors), self.settings.output, self.settings.predicts)[0]
+        return pick_output(self._run_model(tensors), self.settings.output, self.settings.predicts, self._of_pixels)[0]
 
     def compute_digest(self) -> str:
         if self.inputs is None:

@@ -1,0 +1,540 @@
+"""Segmentation: one of C classes for every pixel of an image, kept as label maps and what these do not give."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import scipy
+
+from mcviz import validate
+from mcviz.choices import Predicts
+from mcviz.errors import InvalidInputError
+from mcviz.manifest import LabelMaps, Manifest
+from mcviz.measures import percent
+from mcviz.measures.registry import SEGMENTATION_SCORES, SegmentationPredictions
+from mcviz.measures.segmentation import (
+    NO_BACKGROUND,
+    SEGMENTATION,
+    Overlaps,
+    areas,
+    count_overlaps,
+    dice_per_pass,
+    loss_terms,
+    pairwise_dice_by_class,
+    reduce_label_maps,
+    reduce_probabilities,
+)
+from mcviz.tasks.base import (
+    GAIN,
+    Aggregates,
+    Changes,
+    PassFormat,
+    PassNames,
+    StoredArray,
+    Task,
+    by_example,
+    by_pass,
+    compare_unlabelled,
+    locate,
+)
+from mcviz.text import list_names
+from mcviz.validate import invalid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mcviz.data import DataSet
+
+MOST_CLASSES = 254  # so that a pixel that is ignored, C, and one that was never written differ
+UNWRITTEN = 255  # of arrays of bytes
+STEPS = 254  # of a probability in a byte
+NATS_STEPS = 65534  # of the largest entropy, log C, in two bytes
+UNWRITTEN_NATS = 65535
+MOST_BYTES = 1 << 30  # of memory, of the passes of one image while they are reduced
+SUMS_BYTES = 40  # of memory for a number of one pass, while sums and entropies are computed
+CHUNK_BYTES = 1 << 15  # of maps that are compressed together
+SHARD_BYTES = 1 << 22
+SUM_TOLERANCE = 1e-3  # how far the probabilities of a pixel may be from a sum of one
+POOR_DICE = 0.2
+FIGURES = {  # of each class, by the name of their array
+    "class_dice": "Dice of each class, of prediction and label",
+    "class_pairwise_dice": "mean Dice of each class, of two passes",
+    "class_area_mean": "mean over the passes of the share of pixels of each class",
+    "class_area_std": "standard deviation over the passes of the share of pixels of each class",
+}
+AXES = ("example", "height", "width")
+NOT_PROBABILITIES = "If these are logits, say so (from_logits), on the command line by --from-logits."
+
+
+class Segmentation(Task):
+    """Predict one of C classes for each of H × W pixels; K is H · W · C, or H · W of label maps alone."""
+
+    name = "segmentation"
+    scores = SEGMENTATION_SCORES
+    first_scores = ("pairwise_dice",)
+    quality = SEGMENTATION
+    quality_name = "mean Dice"
+    measures_need_passes = False
+    has_bounded_loss = True
+    loss_noun = "losses of Dice"
+    has_mistakes = False
+    has_one_class = False
+    instead = (
+        "Of a segmentation, `mcviz trust` prints Dice, `mcviz refer` finds the images that a person should look at, "
+        "and `mcviz export` writes the label maps of all passes."
+    )
+    outputs = "probabilities"
+    last_axis = "class"
+    dimension = "category"
+    several_labels = False
+    of_pixels = True
+    grows = False
+    pass_names = PassNames(
+        ("probs", "probabilities", "classes", "masks", "passes", "logits"),
+        "class",
+        ("class", "category", "classes", "categories"),
+        "probability",
+        "class_names",
+        min_axes=4,
+        most_axes=5,
+    )
+
+    def claims(self, manifest: Manifest) -> Iterator[tuple[bool, str]]:
+        yield from super().claims(manifest)
+        maps, classes = manifest.label_maps, manifest.classes
+        yield maps is not None, "the size of its label maps is missing"
+        if maps is None:
+            return
+        yield 2 <= classes <= MOST_CLASSES, f"{classes} classes are predicted, and 2 to {MOST_CLASSES} can be"
+        yield not manifest.targets and not manifest.unit, f"{len(manifest.targets)} targets are predicted"
+        yield manifest.predicts == "mean", f"classes are predicted as {manifest.predicts}"
+        yield maps.background is None or maps.background < classes, f"the background is {maps.background}"
+        size = manifest.width * (4 * manifest.passes + (0 if maps.alone else SUMS_BYTES))
+        yield (
+            size <= MOST_BYTES,
+            f"{manifest.passes:,} passes over an image of {maps.height:,} × {maps.width:,} pixels and {classes} "
+            f"classes take {size / 2**30:.1f} GiB of memory while they are reduced, and {MOST_BYTES >> 30} GiB at most "
+            "is taken",
+        )
+
+    def arrays(self, manifest: Manifest) -> Iterator[StoredArray]:
+        maps, count, shard = _maps(manifest), manifest.examples.count, manifest.layout.examples_per_shard
+        shape = count, maps.height, maps.width
+        about = {"long_name": "most probable class in each pass", "_FillValue": UNWRITTEN}
+        yield StoredArray("classes", (*shape, manifest.passes), "uint8", (*AXES, "draw"), 1, shard, UNWRITTEN, about)
+        for name, long_name in _describe_maps(manifest).items():
+            rows = shard if name in self.pass_arrays(manifest) else _power_of_two(SHARD_BYTES // maps.pixels)
+            nats = name in ("predictive_entropy", "mutual_information")
+            dtype, fill = ("uint16", UNWRITTEN_NATS) if nats else ("uint8", UNWRITTEN)
+            packing = {"_FillValue": fill, "long_name": long_name}
+            if nats:
+                packing |= {"units": "nats", "scale_factor": _nats_scale(manifest.classes)}
+            elif name == "mean_confidence":
+                packing |= {"units": "1", "scale_factor": 1 / STEPS}
+            chunk = min(rows, _power_of_two(CHUNK_BYTES // (maps.pixels * np.dtype(dtype).itemsize)))
+            yield StoredArray(name, shape, dtype, AXES, chunk, rows, fill, packing)
+        for name, long_name in FIGURES.items():
+            if name != "class_dice" or manifest.labels_sha256 is not None:
+                figures = by_example(
+                    name, count, ("category", manifest.classes), {"units": "1", "long_name": long_name}
+                )
+                yield replace(figures, fill_value=0.0)  # since NaN is of a class that is nowhere
+        if manifest.labels_sha256 is not None:
+            by_size = {"units": "1", "long_name": "mean Dice of the first 1, 2, … passes together"}
+            columns = count, manifest.passes
+            yield StoredArray(
+                "dice_by_ensemble_size", columns, "float32", ("example", "draw"), shard, shard, 0.0, by_size
+            )
+            single = {"units": "1", "long_name": "mean Dice of each pass"}
+            yield replace(by_example("dice_per_pass", count, ("draw", manifest.passes), single), fill_value=0.0)
+            for name, of_what in (
+                ("sum_of_dice_per_pass", "sum over the images of the mean Dice of each pass"),
+                ("sum_of_dice_by_ensemble_size", "sum over the images of the mean Dice of the first 1, 2, … passes"),
+                ("images_with_labels", "number of images of which a pixel is not ignored"),
+            ):
+                yield by_pass(name, manifest.passes, "float64", float("nan"), {"long_name": of_what})
+
+    def pass_arrays(self, manifest: Manifest) -> tuple[str, ...]:
+        entropies = () if _maps(manifest).alone else ("predictive_entropy", "mutual_information")
+        by_size = () if manifest.labels_sha256 is None else ("dice_by_ensemble_size",)
+        return ("classes", "mean_class", "mean_confidence", *entropies, *by_size)
+
+    def check_passes(self, manifest: Manifest, passes: np.ndarray) -> None:
+        low, high = float(passes.min()), float(passes.max())
+        if _maps(manifest).alone:
+            if not (low >= 0 and high < manifest.classes):
+                received = f"{low:g} to {high:g}"
+                raise InvalidInputError(
+                    f"Label maps should have classes 0 to {manifest.classes - 1}. Received: {received}."
+                )
+        elif not (low >= -SUM_TOLERANCE and high <= 1 + SUM_TOLERANCE):
+            raise InvalidInputError(f"Passes to be kept should be probabilities, 0 to 1. Received: {low} to {high}.")
+
+    def encode(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
+        maps = _maps(manifest)
+        shape, background = (*passes.shape[:2], maps.height, maps.width), _background(maps)
+        if maps.alone:
+            classes = passes.reshape(shape).astype(np.uint8)
+            reduced = reduce_label_maps(classes, labels, manifest.classes, background)
+        else:
+            reduced = reduce_probabilities(passes.reshape(*shape, manifest.classes), labels, background)
+        rows = {
+            "classes": np.ascontiguousarray(np.moveaxis(reduced.classes, 0, -1)),
+            "mean_class": reduced.mean_class,
+            "mean_confidence": _pack(reduced.mean_confidence, 1 / STEPS, np.uint8),
+        }
+        scale = _nats_scale(manifest.classes)
+        for name in ("predictive_entropy", "mutual_information"):
+            if (nats := getattr(reduced, name)) is not None:
+                rows[name] = _pack(nats, scale, np.uint16)
+        if reduced.dice_by_ensemble_size is not None:
+            rows["dice_by_ensemble_size"] = reduced.dice_by_ensemble_size
+        return rows
+
+    def decode(self, manifest: Manifest, rows: Mapping[str, np.ndarray]) -> SegmentationPredictions:
+        nats = np.float32(_nats_scale(manifest.classes))
+        entropies = {name: rows[name] * nats for name in ("predictive_entropy", "mutual_information") if name in rows}
+        return SegmentationPredictions(
+            np.moveaxis(rows["classes"], -1, 0),
+            manifest.classes,
+            _background(_maps(manifest)),
+            rows["mean_class"],
+            rows["mean_confidence"] / np.float32(STEPS),
+            dice_by_ensemble_size=rows.get("dice_by_ensemble_size"),
+            **entropies,
+        )
+
+    def recompute(
+        self, manifest: Manifest, passes: SegmentationPredictions, labels: np.ndarray | None
+    ) -> dict[str, np.ndarray]:
+        if not _maps(manifest).alone:
+            return {}
+        flat = passes.classes.reshape(*passes.classes.shape[:2], -1).astype(np.float32)
+        rows = self.encode(manifest, flat, labels)
+        return {name: rows[name] for name in rows if name != "classes"}
+
+    def unverified_arrays(self, manifest: Manifest) -> tuple[str, ...]:
+        return () if _maps(manifest).alone else self.pass_arrays(manifest)[1:]
+
+    def keep_deterministic(self, manifest: Manifest, predictions: np.ndarray) -> np.ndarray:
+        return _most_probable(predictions, _maps(manifest))
+
+    def prediction_arrays(self, manifest: Manifest, way: Literal["mean", "deterministic"]) -> tuple[str, ...]:
+        return ("mean_class",) if way == "mean" else ("deterministic_classes",)
+
+    def split(self, manifest: Manifest, predictions: SegmentationPredictions) -> dict[str, np.ndarray]:
+        arrays = {name: getattr(predictions, name) for name in self.pass_arrays(manifest)}
+        return {name: array for name, array in arrays.items() if name != "dice_by_ensemble_size"}
+
+    def split_deterministic(self, manifest: Manifest, predictions: np.ndarray) -> dict[str, np.ndarray]:
+        return {"deterministic_classes": predictions}
+
+    def stored_labels(
+        self, labels: np.ndarray | None, classes: int, label_maps: LabelMaps | None, *, resize: bool = False
+    ) -> np.ndarray | None:
+        if labels is None or label_maps is None:
+            return labels
+        size = label_maps.height, label_maps.width
+        if labels.shape[1:] != size:
+            if not resize:
+                raise invalid("labels", f"masks of the size of the passes, {size}", f"{labels.shape[1:]}")
+            rows, columns = (
+                (np.arange(wanted) * 2 + 1) * there // (2 * wanted)  # the nearest pixel of the given mask
+                for wanted, there in zip(size, labels.shape[1:], strict=True)
+            )
+            labels = labels[:, rows[:, None], columns]
+        ignored = np.zeros(labels.shape, bool) if label_maps.ignore is None else labels == label_maps.ignore
+        wrong = (labels >= classes) & ~ignored
+        if wrong.any():
+            example, row, column = np.argwhere(wrong)[0].tolist()
+            advice = "If such pixels are to be ignored, say so (ignore), on the command line by --ignore."
+            received = f"{labels[example, row, column]} in row {row}, column {column} of the mask of example {example}"
+            raise invalid("labels", f"classes, 0 to {classes - 1}", received, advice)
+        return np.where(ignored, np.uint8(classes), labels)
+
+    def given_labels(self, manifest: Manifest, labels: np.ndarray) -> np.ndarray:
+        ignore = _maps(manifest).ignore
+        return labels if ignore is None else np.where(labels == manifest.classes, np.uint8(ignore), labels)
+
+    def aggregate(self, manifest: Manifest, passes: SegmentationPredictions, labels: np.ndarray | None) -> Aggregates:
+        classes, pixels = manifest.classes, _maps(manifest).pixels
+        shares = areas(passes.classes, classes) / pixels
+        arrays: dict[str, np.ndarray] = {
+            "class_pairwise_dice": pairwise_dice_by_class(passes.classes, classes),
+            "class_area_mean": np.mean(shares, axis=0),
+            "class_area_std": np.std(shares, axis=0),
+        }
+        columns = {name: self.scores[name].compute(passes).astype(np.float32) for name in manifest.scores}
+        totals: dict[str, np.ndarray] = {}
+        if labels is not None:
+            overlaps = count_overlaps(passes.mean_class, labels, classes, passes.background)
+            by_pass_of_image = dice_per_pass(passes.classes, labels, classes, passes.background)
+            arrays |= {"class_dice": overlaps.dice, "dice_per_pass": by_pass_of_image}
+            columns |= _loss_columns(overlaps)
+            by_size = passes.dice_by_ensemble_size
+            assert by_size is not None  # it is kept wherever there are labels
+            totals = {
+                "sum_of_dice_per_pass": np.nansum(by_pass_of_image, axis=0, dtype=np.float64),
+                "sum_of_dice_by_ensemble_size": np.nansum(by_size, axis=0, dtype=np.float64),
+                "images_with_labels": np.full(manifest.passes, float((overlaps.pixels > 0).sum())),
+            }
+        return Aggregates({name: rows.astype(np.float32) for name, rows in arrays.items()}, totals, columns)
+
+    def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
+        return dict.fromkeys(("loss", "dice_of_label", "pooled_dice", "loss_of_surplus"), "float32")
+
+    def score_inputs(self, manifest: Manifest) -> set[str]:
+        return self.pass_inputs(manifest) | ({"labels"} if manifest.labels_sha256 is not None else set())
+
+    def pass_inputs(self, manifest: Manifest) -> set[str]:
+        maps = _maps(manifest)
+        there = {"classes", "class_count", "background", "mean_class", "mean_confidence"}
+        if maps.alone:
+            return there
+        two = manifest.classes == 2 and maps.background is not None
+        return there | {"predictive_entropy", "mutual_information", *(["foreground_probability"] if two else [])}
+
+    def predictions(
+        self,
+        passes: SegmentationPredictions,
+        labels: np.ndarray | None = None,
+        deterministic: np.ndarray | None = None,
+        *,
+        targets: int = 0,
+    ) -> SegmentationPredictions:
+        return replace(passes, labels=labels)
+
+    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray, manifest: Manifest | None = None) -> float:
+        if manifest is None:  # of a model on trial, whose background is taken to be the usual one
+            maps, classes = LabelMaps(*labels.shape[1:]), predictions.shape[1] // labels[0].size
+            predictions = _most_probable(predictions, maps)
+        else:
+            maps, classes = _maps(manifest), manifest.classes
+        return float(np.nanmean(count_overlaps(predictions, labels, classes, _background(maps)).mean_dice))
+
+    def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
+        return table["loss"].to_numpy(np.float64)
+
+    def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
+        return float(1 - np.nanmean(columns["loss"])) if "loss" in columns else None
+
+    def quality_by_pass(self, manifest: Manifest, totals: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        count = totals["images_with_labels"]
+        return totals["sum_of_dice_per_pass"] / count, totals["sum_of_dice_by_ensemble_size"] / count
+
+    def quality_of_single_pass(self, by_pass: np.ndarray) -> float:
+        return float(by_pass.mean())
+
+    def format_quality(self, value: float, unit: str = "", digits: int = 2) -> str:
+        return percent(value, digits)
+
+    def pass_format(self, predicts: Predicts, from_logits: bool) -> PassFormat:
+        return MapPasses(predicts, from_logits)
+
+    def label(self, examples: "DataSet", labels: Any, name: str) -> "DataSet":
+        return examples.with_masks(labels, name)
+
+    def check_labels(self, examples: "DataSet") -> "DataSet":
+        return examples.with_masks(examples.labels)
+
+    def name_axis(self, examples: "DataSet", names: Sequence[str] | Mapping[str, str]) -> "DataSet":
+        if isinstance(names, Mapping):
+            return examples.with_class_names(names)
+        if examples.class_names is not None and set(names) != set(examples.class_names):
+            raise invalid("class_names", f"those of the data, {list_names(examples.class_names)}", list_names(names))
+        if examples.class_names is not None and tuple(names) != examples.class_names:
+            advice = "The numbers in masks are the places of the classes, which do not change with their names."
+            raise invalid("class_names", "in the order of the data's own", list_names(names), advice)
+        return replace(examples, class_names=tuple(names))
+
+    def default_names(self, width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return tuple(map(str, range(width))), ()
+
+    def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        if examples.class_names is not None:
+            validate.different_names(
+                "class_names", examples.class_names, width, "Name all classes, also the background."
+            )
+        return examples.class_names or (), ()
+
+    def describe_outputs(self, examples: "DataSet", width: int, predicts: Predicts) -> dict[str, str]:
+        named = f": {list_names(examples.class_names)}" if examples.class_names else ""
+        return {"classes of a pixel": f"{width:,}{named}"}
+
+    def guessing_hint(self, quality: float, labels: np.ndarray, width: int, which: str) -> str:
+        return f"The model's mean Dice on {which} is {percent(quality)}." if quality < POOR_DICE else ""
+
+    def rescaling_hint(self, quality: float, better: float) -> str:
+        return f"it is {percent(better)}" if better > quality + GAIN else ""
+
+    def compare_predictions(self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None) -> Changes:
+        differs = (mean != other).mean(axis=(1, 2))
+        return compare_unlabelled(differs, differs == 0)
+
+
+class MapPasses(PassFormat):
+    """Passes of probabilities of classes a pixel, or logits; or of label maps, where they are whole numbers.
+
+    What has four axes or five is taken as three: passes, images, and all the numbers of an image in a row.
+    """
+
+    least = 2
+    axis = "class"
+
+    def __init__(self, predicts: Predicts, from_logits: bool) -> None:
+        if predicts != "mean":
+            raise invalid("predicts", "left out for a segmentation", predicts, "Or give task='regression'.")
+        self._from_logits, self._largest = from_logits, 0
+        self._shape: tuple[int, ...] = ()  # of the numbers of an image
+
+    @property
+    def takes_whole_numbers(self) -> bool:
+        return len(self._shape) == 2
+
+    def describe_maps(self, background: int | None, ignore: int | None) -> LabelMaps:
+        height, width = self._shape[:2]
+        return LabelMaps(height, width, background, ignore, alone=self.takes_whole_numbers)
+
+    def count_last(self, width: int, examples: "DataSet") -> int:
+        if not self.takes_whole_numbers:
+            return self._shape[2]
+        named = 0 if examples.class_names is None else len(examples.class_names)
+        return max(named, self._largest + 1, self.least)
+
+    def expand_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
+        if axes is not None:
+            raise invalid("axes", "left out for a segmentation", list_names(axes), f"They are {self._expected}.")
+        if isinstance(passes, Iterator):
+            return (self._flatten(one[None], "of a pass")[0] for one in passes), None
+        if isinstance(passes, list | tuple) or not hasattr(passes, "shape"):
+            passes = validate.array("passes", passes)
+        return self._flatten(passes, "of all"), ("pass", "example", "class")
+
+    _expected = "(passes, images, height, width, classes) of probabilities, or without classes of label maps"
+
+    def _flatten(self, passes: Any, which: str) -> Any:
+        """Passes of 4 or 5 axes as 3."""
+        shape, dtype = tuple(map(int, passes.shape)), np.dtype(passes.dtype)
+        maps = dtype.kind in "iub"
+        if len(shape) != (4 if maps else 5) or 0 in shape:
+            advice = "Label maps are whole numbers, and probabilities floating point."
+            raise invalid("passes", self._expected, f"shape {shape}, dtype {dtype}, {which}", advice)
+        if self._shape and shape[2:] != self._shape:
+            raise invalid("passes", f"all of the size {self._shape}", f"{shape[2:]}")
+        if maps and self._from_logits:
+            raise invalid("from_logits", "left out for label maps", True)
+        self._shape = shape[2:]
+        flat = shape[0], shape[1], int(np.prod(shape[2:]))
+        return passes.reshape(flat) if isinstance(passes, np.ndarray) else _FlatPasses(passes, flat)
+
+    def convert(self, block: np.ndarray) -> np.ndarray:
+        if not self._from_logits:
+            return block
+        classes = block.reshape(*block.shape[:-1], -1, self._shape[2])
+        return np.asarray(scipy.special.softmax(classes, axis=-1), np.float32).reshape(block.shape)
+
+    def check(self, block: np.ndarray, start: int, epsilon: float) -> None:
+        wrong = (block < 0) | (block >= MOST_CLASSES) if self.takes_whole_numbers else block < 0
+        if wrong.any():
+            kind = "class" if self.takes_whole_numbers else "probability"
+            received = f"{block[tuple(np.argwhere(wrong)[0])]:g}"
+            advice = (
+                f"At most {MOST_CLASSES} classes are taken, from 0." if self.takes_whole_numbers else NOT_PROBABILITIES
+            )
+            raise InvalidInputError(f"A {kind} of {locate(wrong, start)} is {received}. {advice}")
+        if self.takes_whole_numbers:
+            self._largest = max(self._largest, int(block.max()))
+            return
+        if self._from_logits:
+            return
+        sums = block.reshape(*block.shape[:-1], -1, self._shape[2]).sum(axis=-1)
+        wrong = np.abs(sums - 1) > max(SUM_TOLERANCE, epsilon * self._shape[2])
+        if wrong.any():
+            total = sums[tuple(np.argwhere(wrong)[0])]
+            raise InvalidInputError(
+                f"The probabilities of a pixel of {locate(wrong, start)} sum to {total:.4g}, and should sum to 1. "
+                f"{NOT_PROBABILITIES}"
+            )
+
+    def deterministic(self, given: Any, shape: tuple[int, int]) -> np.ndarray:
+        """(N, H · W · C) probabilities, or (N, H · W) label maps, of (N, H, W, C) or (N, H, W)."""
+        values = validate.dtype("deterministic", validate.array("deterministic", given), np.floating, np.integer)
+        forms = (
+            [(shape[0], *self._shape)]
+            if self.takes_whole_numbers
+            else [(shape[0], *self._shape), (shape[0], *self._shape[:2])]
+        )
+        values = validate.shape("deterministic", values, *forms).astype(np.float32)
+        if not self.takes_whole_numbers and values.ndim == 3:  # label maps beside probabilities
+            values = np.eye(self._shape[2], dtype=np.float32)[values.astype(np.int64)]
+        values = self.convert(values.reshape(shape[0], -1))
+        self.check(values[None], 0, 0.0)
+        return values
+
+
+class _FlatPasses:
+    """Passes of an array that is read as it is sliced, with all numbers of an image in a row."""
+
+    def __init__(self, passes: Any, shape: tuple[int, int, int]) -> None:
+        self._passes, self.shape, self.dtype = passes, shape, passes.dtype
+        chunks = getattr(passes, "chunks", None)
+        self.chunks = None if chunks is None else (*chunks[:2], shape[2] if isinstance(chunks[0], int) else (shape[2],))
+
+    def __getitem__(self, part: tuple[slice, ...]) -> np.ndarray:
+        block = np.asarray(self._passes[part[:2]])
+        return block.reshape(*block.shape[:2], -1)
+
+
+def _loss_columns(overlaps: Overlaps) -> dict[str, np.ndarray]:
+    """The columns of the table that take labels, (n,) float32 each; NaN where all is ignored."""
+    terms = loss_terms(overlaps)
+    columns = {"loss": 1 - terms.pop("dice"), **terms}
+    return {name: values.astype(np.float32) for name, values in columns.items()}
+
+
+def _describe_maps(manifest: Manifest) -> dict[str, str]:
+    """What the arrays of one byte or two a pixel are, by name."""
+    alone = _maps(manifest).alone
+    described = {
+        "mean_class": "class of the most passes" if alone else "most probable class of the mean of the passes",
+        "mean_confidence": "share of the passes that have it" if alone else "probability of the most probable class",
+    }
+    if not alone:
+        described["predictive_entropy"] = "entropy of the mean of the passes"
+        described["mutual_information"] = "mutual information of class and pass"
+    if manifest.deterministic:
+        described["deterministic_classes"] = "most probable class with dropout off"
+    if manifest.labels_sha256 is not None:
+        described["label"] = f"class that is the label; {manifest.classes} where a pixel is ignored"
+    return described
+
+
+def _most_probable(predictions: np.ndarray, maps: LabelMaps) -> np.ndarray:
+    """(n, H, W) uint8 of (n, K) predictions."""
+    pixels = predictions.reshape(len(predictions), maps.height, maps.width, -1)
+    return (pixels[..., 0] if maps.alone else pixels.argmax(axis=-1)).astype(np.uint8)
+
+
+def _maps(manifest: Manifest) -> LabelMaps:
+    assert manifest.label_maps is not None  # which `claims` sees to
+    return manifest.label_maps
+
+
+def _background(maps: LabelMaps) -> int:
+    return NO_BACKGROUND if maps.background is None else maps.background
+
+
+def _nats_scale(classes: int) -> float:
+    return float(np.log(classes)) / NATS_STEPS
+
+
+def _pack(values: np.ndarray, scale: float, dtype: type[np.unsignedinteger[Any]]) -> np.ndarray:
+    """Numbers as multiples of a scale, none of which is the value of what was never written."""
+    steps = np.rint(np.clip(values / np.float64(scale), 0, np.iinfo(dtype).max - 1))
+    return steps.astype(dtype)
+
+
+def _power_of_two(most: int) -> int:
+    """The largest power of two that is at most that, and at least 1."""
+    return 1 << (max(most, 1).bit_length() - 1)

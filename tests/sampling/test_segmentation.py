@@ -1,0 +1,165 @@
+"""Models that predict a class for every pixel, in both frameworks: their outputs, and runs sampled from them."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import torch
+from scipy.special import softmax
+
+from mcviz import sample_run
+from mcviz.errors import UnsuitableModelError
+from mcviz.manifest import LabelMaps
+from mcviz.measures.segmentation import reduce_probabilities
+from mcviz.runs import open_run
+from mcviz.runs.verify import verify_run
+from mcviz.sampling.checking import check_model
+from mcviz.sampling.sampler import Sampler
+from tests.factories import Stop, stop_after
+
+SIZE = 12, 8
+
+
+def keras_model(classes: int = 3, activation: str | None = None, stride: int = 1) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((*SIZE, 1))
+    hidden = keras.layers.Conv2D(6, 3, strides=stride, padding="same", activation="relu")(inputs)
+    hidden = keras.layers.Dropout(0.4)(hidden)
+    return keras.Model(inputs, keras.layers.Conv2D(classes, 3, padding="same", activation=activation)(hidden))
+
+
+class TorchModel(torch.nn.Module):
+    def __init__(self, classes: int = 3, activation: str | None = None, stride: int = 1, name: str = "") -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = torch.nn.Conv2d(1, 6, 3, stride=stride, padding=1)
+        self.dropout = torch.nn.Dropout2d(0.4)
+        self.second = torch.nn.Conv2d(6, classes, 3, padding=1)
+        self.activation, self.name = activation, name
+
+    def forward(self, images: torch.Tensor) -> Any:
+        scores = self.second(self.dropout(self.first(images).relu()))
+        if self.activation == "softmax":
+            scores = scores.softmax(dim=1)
+        if self.activation == "sigmoid":
+            scores = scores.sigmoid()
+        return {self.name: scores, "aux": scores} if self.name else scores
+
+
+MODELS = {"keras": keras_model, "torch": TorchModel}
+
+
+def draw(count: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    masks = rng.integers(0, 3, (count, *SIZE)).astype(np.uint8)
+    masks[:, 0] = 255
+    return rng.random((count, *SIZE, 1)).astype(np.float32), masks
+
+
+def exact_scores(model: Any, images: np.ndarray) -> np.ndarray:
+    """(N, h, w, C) of the model itself, with dropout off."""
+    if isinstance(model, keras.Model):
+        return np.asarray(model(images, training=False))
+    model.eval()
+    with torch.no_grad():
+        scores = model(torch.from_numpy(np.moveaxis(images, -1, 1).copy()))
+    scores = next(iter(scores.values())) if isinstance(scores, dict) else scores
+    return np.moveaxis(scores.numpy(), 1, -1)
+
+
+@pytest.mark.parametrize("framework", MODELS)
+@pytest.mark.parametrize("activation", ["softmax", None])
+def test_probabilities_of_pixels_are_those_of_the_model(framework: str, activation: str | None) -> None:
+    model, images = MODELS[framework](3, activation), draw()[0]
+    sampler = Sampler(model, task="segmentation")
+    probs = sampler.deterministic(images).reshape(5, *SIZE, 3)
+    expected = exact_scores(model, images)
+    assert probs == pytest.approx(expected if activation else softmax(expected, axis=-1), abs=1e-5)
+    assert "3 classes for each of 12 × 8 pixels" in sampler.meaning.text
+    assert sampler.describe_maps() == LabelMaps(*SIZE)
+
+
+@pytest.mark.parametrize("framework", MODELS)
+@pytest.mark.parametrize("activation", ["sigmoid", None])
+def test_one_score_a_pixel_is_that_of_the_second_of_two_classes(framework: str, activation: str | None) -> None:
+    model, images = MODELS[framework](1, activation), draw()[0]
+    sampler = Sampler(model, task="segmentation")
+    probs = sampler.deterministic(images).reshape(5, *SIZE, 2)
+    expected = exact_scores(model, images)[..., 0]
+    expected = expected if activation else 1 / (1 + np.exp(-expected))
+    assert probs[..., 1] == pytest.approx(expected, abs=1e-5)
+    assert probs.sum(axis=-1) == pytest.approx(np.ones((5, *SIZE)))
+    assert sampler.count_last(sampler.width) == 2
+
+
+@pytest.mark.parametrize("framework", MODELS)
+def test_smaller_logits_are_resized_before_the_softmax_and_it_is_said(framework: str) -> None:
+    model, images = MODELS[framework](3, None, stride=2), draw()[0]
+    sampler = Sampler(model, task="segmentation")
+    logits = torch.from_numpy(np.moveaxis(exact_scores(model, images), -1, 1).copy())
+    resized = torch.nn.functional.interpolate(logits, SIZE, mode="bilinear", align_corners=False).numpy()
+    probs = sampler.deterministic(images).reshape(5, *SIZE, 3)
+    assert probs == pytest.approx(softmax(np.moveaxis(resized, 1, -1), axis=-1), abs=1e-4)
+    assert "resized (bilinear) from 6 × 4" in sampler.meaning.text
+
+
+@pytest.mark.parametrize("name", ["out", "logits"])
+def test_the_usual_names_of_outputs_need_no_naming(name: str) -> None:
+    model, images = TorchModel(name=name), draw()[0]
+    probs = Sampler(model, task="segmentation").deterministic(images).reshape(5, *SIZE, 3)
+    assert probs == pytest.approx(softmax(exact_scores(model, images), axis=-1), abs=1e-5)
+
+
+@pytest.mark.parametrize("framework", MODELS)
+def test_a_run_holds_what_its_passes_give_and_goes_on_where_it_was_stopped(
+    framework: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcviz.manifest.SHARD_VALUES", 2 * 6 * 3 * 12 * 8)
+    model, (images, masks) = MODELS[framework](), draw()
+    sampler = Sampler(model, task="segmentation")
+    options: dict[str, Any] = {"passes": 6, "seed": 3}
+    run = sample_run(sampler, (images, masks), tmp_path / "run", **options)
+    probs = sampler.sample(images, **options).reshape(6, 5, *SIZE, 3)
+    expected = reduce_probabilities(probs, np.where(masks == 255, 3, masks), 0)
+    assert run.manifest.shards == 3
+    assert np.array_equal(run.predictions_block(0, None).classes, expected.classes)
+    assert np.array_equal(run.array("mean_class"), expected.mean_class)
+    assert np.array_equal(run.array("dice_by_ensemble_size"), expected.dice_by_ensemble_size)
+    assert np.array_equal(run.deterministic_predictions, exact_scores(model, images).argmax(axis=-1))
+    with pytest.raises(Stop):
+        sample_run(sampler, (images, masks), tmp_path / "stopped", progress=stop_after(0.5), **options)
+    resumed = sample_run(sampler, (images, masks), tmp_path / "stopped", **options)
+    assert resumed.manifest.files == run.manifest.files
+    assert "mean Dice, deterministic" in str(verify_run(run.path))
+    again = sample_run(sampler, open_run(run.path), tmp_path / "again", **options)
+    assert again.digest == run.digest
+
+
+def test_masks_follow_images_that_are_resized(tmp_path: Path) -> None:
+    images, masks = draw()
+    large = np.repeat(np.repeat(masks, 2, axis=1), 2, axis=2)
+    run = sample_run(Sampler(keras_model(), task="segmentation"), images, tmp_path / "a", passes=4)
+    from mcviz.tasks import TASKS
+
+    stored = TASKS["segmentation"].stored_labels(large, 3, run.manifest.label_maps, resize=True)
+    assert np.array_equal(stored, np.where(masks == 255, 3, masks))
+
+
+def test_a_check_says_what_the_outputs_are_and_how_good() -> None:
+    images, masks = draw()
+    check = check_model(Sampler(keras_model(), task="segmentation"), (images, masks))
+    assert check.outputs == {"classes of a pixel": "3"}
+    assert check.quality_text.startswith("mean Dice ")
+    assert check.bytes_per_pass > 0
+
+
+@pytest.mark.parametrize("framework", MODELS)
+def test_pixels_and_rows_are_not_taken_for_each_other(framework: str) -> None:
+    with pytest.raises(UnsuitableModelError, match="task='segmentation'"):
+        sampler = Sampler(MODELS[framework]())
+        sampler.deterministic(draw()[0])
+    rows = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.5), keras.layers.Dense(3)])
+    with pytest.raises(UnsuitableModelError, match=r"scores of classes for each pixel.*Received: shape \(N, 3\)"):
+        Sampler(rows, task="segmentation")
