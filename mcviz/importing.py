@@ -179,9 +179,7 @@ class _Passes:
         cls, array: np.ndarray, axes: Sequence[str] | None, count: int | None, form: PassFormat
     ) -> "_Passes":
         _check_axes(array.shape)
-        if form.takes_whole_numbers:
-            validate.dtype("passes", np.empty(0, array.dtype), np.integer, np.bool_)
-        else:
+        if not form.takes_whole_numbers:  # whose dtype was looked at, and which may be held as floats since
             validate.dtype("passes", np.empty(0, array.dtype), np.floating)
         passes = cls(array, _find_axes(array.shape, axes, count, form.axis), form)
         if passes.passes < 2 or passes.width < form.least:

@@ -16,6 +16,8 @@ from mcviz.regular import path_exists
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+NO_CLASS = "none"  # where there is no background, or nothing is ignored
+
 Group = TypeVar("Group", bound="DataclassInstance")
 
 
@@ -151,6 +153,13 @@ def _parse_task(text: str) -> str:
 
     if text not in TASKS:
         raise ValueError(f"{text!r} is not one of {', '.join(map(repr, TASKS))}.")
+    return text
+
+
+def _parse_number(text: str) -> str:
+    """The number of a class, or that there is none, as it is typed."""
+    if text != NO_CLASS and not (text.isdecimal() and int(text) <= 255):
+        raise ValueError(f"expected a number from 0 to 255, or {NO_CLASS}, received {text!r}.")
     return text
 
 
@@ -377,6 +386,27 @@ class RunOptions:
     keep_images: Annotated[bool, Option("Keep the images in the run.", job=True)] = True
 
 
+@dataclass(frozen=True)
+class MaskOptions:
+    """What the numbers in the masks of a segmentation mean."""
+
+    background: Annotated[str | None, Option(
+        "Of a segmentation, the class that Dice leaves out, or none; 0 without it.",
+        "NUMBER", parse=_parse_number, job=True,
+    )] = None
+    ignore: Annotated[str | None, Option(
+        "What stands in masks for a pixel that counts nowhere, or none; 255 without it.",
+        "NUMBER", parse=_parse_number, job=True,
+    )] = None
+
+    @property
+    def numbers(self) -> dict[str, int | None]:
+        """The background and what is ignored, None where there is none."""
+        usual = {"background": "0", "ignore": "255"}
+        texts = {name: getattr(self, name) or number for name, number in usual.items()}
+        return {name: None if text == NO_CLASS else int(text) for name, text in texts.items()}
+
+
 @dataclass(frozen=True, kw_only=True)
 class CheckOptions:
     """The options of `mcviz check`: how many passes, of which model over which data."""
@@ -397,6 +427,7 @@ class SampleOptions(CheckOptions):
     """The options of `mcviz sample`: those of a check, and what only the passes themselves need."""
 
     seed: Annotated[int, Option("Of the masks.", at_least=0, job=True, label="Seed")] = 0
+    masks_mean: MaskOptions = MaskOptions()
     run: RunOptions
     keep_model: Annotated[bool, Option("Keep the model in the run.", job=True)] = True
     scheduler: Annotated[str | None, Option(
@@ -420,6 +451,7 @@ class ImportOptions:
     )] = None
     preprocessing: PreprocessingOptions
     source: Annotated[str | None, Option("What made the passes, in words.", "TEXT")] = None
+    masks_mean: MaskOptions = MaskOptions()
     run: RunOptions
 # fmt: on
 

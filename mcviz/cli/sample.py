@@ -252,6 +252,9 @@ def _sample(options: SampleOptions, cluster: "Client | None") -> None:
         say(f"{find_kind(examples).plural}: {how}. {how.reason}")
         if trial.advice:
             tell(f"warning: {trial.advice}")
+        size = sampler.meaning.size
+        if size and examples.labels is not None and examples.labels.shape[1:] != size:
+            say(f"masks: resized to {size[0]:,} × {size[1]:,} pixels (nearest), as the images; Dice is on that grid.")
 
     if watcher:
         if watcher.checks_first:
@@ -268,6 +271,7 @@ def _sample(options: SampleOptions, cluster: "Client | None") -> None:
             masks=options.masks,
             class_names=examples.class_names,
             unit=options.data.unit,
+            **options.masks_mean.numbers,
             preprocessing=preprocessing,
             about=dict(options.run.about),
             resume=options.run.resume,
@@ -390,6 +394,7 @@ def import_(passes: str, options: ImportOptions) -> None:
                 features=read_array(options.features) if options.features else None,
                 axes=tuple(options.axes.split(",")) if options.axes else opened.axes,
                 from_logits=options.from_logits,
+                **options.masks_mean.numbers,
                 preprocessing=chosen,
                 keep_images=options.run.keep_images,
                 source=options.source,

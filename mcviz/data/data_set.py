@@ -113,6 +113,8 @@ class DataSet:
         if len(set(names)) != len(names):
             raise validate.invalid("class_names", "different names", list_names(names))
         names = tuple(names)
+        if self.labels is not None and self.labels.ndim == 3:
+            return self._name_classes_of_masks(names)
         if self.labels is not None and own is None and self.matched_by != "column":
             return self._match("labels", self.labels, names)
         if self.labels is not None and own is not None:
@@ -355,6 +357,13 @@ class DataSet:
         """The same data set with all that has a row an example changed."""
         parts = {name: getattr(self, name) for name in PARTS}
         return replace(self, **{name: change(part) for name, part in parts.items() if part is not None})
+
+    def _name_classes_of_masks(self, names: tuple[str, ...]) -> "DataSet":
+        """The same examples with names of the classes whose numbers are in masks, which no name changes."""
+        if self.class_names is not None and names != self.class_names:
+            expected = f"those of the data in their order, {list_names(self.class_names)}"
+            raise validate.invalid("class_names", expected, list_names(names), explain_renaming(self.class_names[0]))
+        return replace(self, class_names=names)
 
     def _match(self, name: str, labels: Any, class_names: Sequence[str] | None) -> "DataSet":
         """The same examples with labels that meet their classes."""

@@ -12,6 +12,7 @@ import pandas as pd
 from mcviz.choices import Predicts
 from mcviz.data.in_place import load_array
 from mcviz.data.labels import sort_class_names
+from mcviz.data.masks import name_pass_folders, read_pass_folders
 from mcviz.data.npz import open_npz
 from mcviz.data.tables import TABLES, is_numeric, read_frame
 from mcviz.errors import DataNotFoundError, InvalidInputError, MissingPackageError
@@ -128,6 +129,8 @@ def _read_folder(path: Path, names: PassNames) -> PassesFile:
     if any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup")):
         return _read_zarr(path, names)
     files = sorted(path.glob("*.npy"))
+    if not files and names.most_axes > names.min_axes:
+        return PassesFile(read_pass_folders(path), ids=name_pass_folders(path))
     if not files:
         raise InvalidInputError(f"the folder holds no .npy, one a pass, and is no Zarr store. Give {ACCEPTED_PASSES}.")
     return PassesFile(load_array(file) for file in files)
@@ -136,7 +139,7 @@ def _read_folder(path: Path, names: PassNames) -> PassesFile:
 def _read_npz(path: Path, names: PassNames) -> PassesFile:
     with open_npz(path) as arrays:
         there = arrays.names()
-        usual = {*names.arrays, *names.spreads, *LABEL_ARRAYS, ID_ARRAY, names.names_array}
+        usual = {"deterministic", *names.arrays, *names.spreads, *LABEL_ARRAYS, ID_ARRAY, names.names_array}
         candidates = [name for name in there if name.removeprefix("deterministic_") in usual or len(there) == 1]
         axes = {name: arrays.header_array(name).ndim for name in candidates}
         return _select_arrays(_Arrays(axes, arrays.read, lambda _: (), str(arrays)), names)
@@ -253,8 +256,9 @@ def _select_arrays(arrays: _Arrays, names: PassNames) -> PassesFile:
             passes = _Concatenated(passes, other, axes.index(names.last_axis) if axes else 2)
             parts, predicts = [own, spread], together
             break
-    fixed = [_read_first(arrays, group + slash, (f"deterministic_{part}",)) for part in parts]
-    there = [part.reshape(len(part), -1) for part in fixed if part is not None]
+    alone = ("deterministic",) if names.most_axes > names.min_axes else ()
+    fixed = [_read_first(arrays, group + slash, (f"deterministic_{part}", *alone)) for part in parts]
+    there = [part if alone else part.reshape(len(part), -1) for part in fixed if part is not None]
     named, ids = (_read_first(arrays, group + slash, (name,)) for name in (names.names_array, ID_ARRAY))
     return PassesFile(
         passes,
@@ -278,7 +282,7 @@ def _arrange_passes(arrays: _Arrays, name: str, names: PassNames) -> tuple[Any, 
         axes = ("pass", *(axes[axis] for axis in behind))
     if count == 2 == names.min_axes:
         return OneTarget(array), None if axes is None else (*axes, names.last_axis)
-    if count != 3:
+    if not max(3, names.min_axes) <= count <= names.most_axes:
         dimensions = ", ".join(arrays.dimensions(name))
         raise InvalidInputError(f"its array has the dimensions {dimensions}. Give one of {names.axes}.")
     return array, axes
@@ -360,9 +364,9 @@ def _choose_array(arrays: _Arrays, names: PassNames) -> str:
     def of(*counts: int) -> list[str]:
         beside = (*LABEL_ARRAYS, *names.spreads)
         own = {name: name.rpartition("/")[2] for name, count in arrays.axes.items() if count in counts}
-        return [name for name, axes in own.items() if axes not in beside and not axes.startswith("deterministic_")]
+        return [name for name, axes in own.items() if axes not in beside and not axes.startswith("deterministic")]
 
-    several = of(*range(names.min_axes, 5))
+    several = of(*range(names.min_axes, max(4, names.most_axes) + 1))
     usual = [name for name in several if name.rpartition("/")[2] in names.arrays]
     in_groups = [name for name in several if name.partition("/")[0] in ARVIZ_GROUPS]
     fitting = usual or in_groups or of(3) or of(4) or of(*range(names.min_axes, 3))

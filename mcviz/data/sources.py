@@ -16,6 +16,7 @@ from mcviz import validate
 from mcviz.data.data_set import DataSet
 from mcviz.data.in_place import load_array
 from mcviz.data.labels import ARRAY_NAMES, find_labels_file
+from mcviz.data.masks import find_mask_folders, read_mask_folders
 from mcviz.data.npz import NpzArrays, open_npz
 from mcviz.data.parquet import is_saved_dataset, read_dataset, read_parquet
 from mcviz.data.passes import read_array
@@ -101,7 +102,8 @@ def read_npz(path: Path, task: str = "classification") -> DataSet:
         InvalidInputError: it is no `.npz`, or holds no examples under one of the names in use.
     """
     with open_npz(path) as arrays:
-        for names in ARRAY_NAMES:
+        masks = [("images", "masks")] if find_task(task).of_pixels and "labels" not in arrays else []
+        for names in (*masks, *ARRAY_NAMES):
             if names[0] in arrays:
                 return _add_names(read_pair(arrays, *names, task=task), arrays)
         others = ", ".join(examples for examples, _ in ARRAY_NAMES[1:])
@@ -293,6 +295,7 @@ def read_data(
     |---|---|
     | a folder with one folder of pictures or .txt files a class | the folders' names, sorted, as Keras has it |
     | a folder of pictures or .txt files | no labels |
+    | of a segmentation: `images/` with `masks/` of the same names; `imagesTs`, `labelsTs` | numbers of pixels |
     | a CSV, TSV, Parquet or JSON-lines table | numbers or names |
     | `.npz`; `.npy` with its labels beside it | numbers, one-hot or names; `class_names` of an `.npz` |
     | IDX files, gzipped or not, or the folder that they are in | numbers |
@@ -485,6 +488,8 @@ def _read_folder(path: Path, columns: ColumnNames | None, task: str, files: File
     if is_saved_dataset(path):
         table, class_names = read_dataset(path)
         return read_arrow_table(table, class_names, columns=columns, task=task, files=replace(files, folder=None))
+    if find_task(task).of_pixels and (folders := find_mask_folders(path)):
+        return read_mask_folders(*folders, files)
     if (idx := find_images_file(path)) is not None:
         return _read_idx(idx, task)
     of_files = [kind for kind in KINDS.values() if kind.suffixes]

@@ -259,11 +259,11 @@ class Segmentation(Task):
 
     def aggregate(self, manifest: Manifest, passes: SegmentationPredictions, labels: np.ndarray | None) -> Aggregates:
         classes, pixels = manifest.classes, _maps(manifest).pixels
-        shares = areas(passes.classes, classes) / pixels
+        shares: np.ndarray = areas(passes.classes, classes) / pixels
         arrays: dict[str, np.ndarray] = {
             "class_pairwise_dice": pairwise_dice_by_class(passes.classes, classes),
-            "class_area_mean": np.mean(shares, axis=0),
-            "class_area_std": np.std(shares, axis=0),
+            "class_area_mean": np.asarray(shares.mean(axis=0)),
+            "class_area_std": np.asarray(shares.std(axis=0)),
         }
         columns = {name: self.scores[name].compute(passes).astype(np.float32) for name in manifest.scores}
         totals: dict[str, np.ndarray] = {}
@@ -339,14 +339,7 @@ class Segmentation(Task):
         return examples.with_masks(examples.labels)
 
     def name_axis(self, examples: "DataSet", names: Sequence[str] | Mapping[str, str]) -> "DataSet":
-        if isinstance(names, Mapping):
-            return examples.with_class_names(names)
-        if examples.class_names is not None and set(names) != set(examples.class_names):
-            raise invalid("class_names", f"those of the data, {list_names(examples.class_names)}", list_names(names))
-        if examples.class_names is not None and tuple(names) != examples.class_names:
-            advice = "The numbers in masks are the places of the classes, which do not change with their names."
-            raise invalid("class_names", "in the order of the data's own", list_names(names), advice)
-        return replace(examples, class_names=tuple(names))
+        return examples.with_class_names(names)
 
     def default_names(self, width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return tuple(map(str, range(width))), ()

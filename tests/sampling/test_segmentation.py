@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy.special import softmax
 
+import mcviz
 from mcviz import sample_run
 from mcviz.errors import UnsuitableModelError
 from mcviz.manifest import LabelMaps
@@ -17,6 +18,7 @@ from mcviz.runs import open_run
 from mcviz.runs.verify import verify_run
 from mcviz.sampling.checking import check_model
 from mcviz.sampling.sampler import Sampler
+from mcviz.tasks import TASKS
 from tests.factories import Stop, stop_after
 
 SIZE = 12, 8
@@ -141,8 +143,6 @@ def test_masks_follow_images_that_are_resized(tmp_path: Path) -> None:
     images, masks = draw()
     large = np.repeat(np.repeat(masks, 2, axis=1), 2, axis=2)
     run = sample_run(Sampler(keras_model(), task="segmentation"), images, tmp_path / "a", passes=4)
-    from mcviz.tasks import TASKS
-
     stored = TASKS["segmentation"].stored_labels(large, 3, run.manifest.label_maps, resize=True)
     assert np.array_equal(stored, np.where(masks == 255, 3, masks))
 
@@ -158,8 +158,7 @@ def test_a_check_says_what_the_outputs_are_and_how_good() -> None:
 @pytest.mark.parametrize("framework", MODELS)
 def test_pixels_and_rows_are_not_taken_for_each_other(framework: str) -> None:
     with pytest.raises(UnsuitableModelError, match="task='segmentation'"):
-        sampler = Sampler(MODELS[framework]())
-        sampler.deterministic(draw()[0])
+        mcviz.sample(MODELS[framework](), draw()[0], passes=2)
     rows = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.5), keras.layers.Dense(3)])
     with pytest.raises(UnsuitableModelError, match=r"scores of classes for each pixel.*Received: shape \(N, 3\)"):
         Sampler(rows, task="segmentation")
