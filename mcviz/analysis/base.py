@@ -253,7 +253,7 @@ def example_rows(run: Run, examples: Array) -> "pd.DataFrame":
     """Return rows of `Run.table` for (R,) numbers of examples, in their order, with number and names of the classes."""
     table = run.table().iloc[examples].reset_index()
     names = dict(enumerate(run.class_names))
-    for column in ("prediction", "label"):
+    for column in ("prediction", "label") if run.task.has_one_class else ():
         name = f"{column}_name"
         table = table.rename(columns={name: f"user_{name}"})
         table.insert(list(table).index(column) + 1, name, table[column].map(names))

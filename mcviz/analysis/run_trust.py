@@ -14,6 +14,7 @@ from mcviz.analysis.base import (
     ranking_scores,
 )
 from mcviz.analysis.referral import measure_prediction_sets, rank_by_all_scores
+from mcviz.analysis.segmentation_trust import SegmentationTrust, measure_segmentation
 from mcviz.analysis.slices import Slices
 from mcviz.analysis.slices import slices as find_slices
 from mcviz.analysis.trust import (
@@ -97,11 +98,12 @@ def trust(
     score: str | None = None,
     confidence: float = 0.95,
     progress: Progress | None = None,
-) -> ClassificationTrust | RegressionTrust:
+) -> ClassificationTrust | SegmentationTrust | RegressionTrust:
     """Measure how far the predictions of a run can be trusted.
 
     Of classes: how well it is calibrated, where it is worst, which scores find its mistakes, and how many passes are
-    enough. Of a regression: how wrong it is, and whether its intervals hold the labels.
+    enough. Of a regression: how wrong it is, and whether its intervals hold the labels. Of a segmentation: Dice, also
+    by class, whether the probabilities of pixels are calibrated, and which scores find the poor images.
 
     Args:
         run: with labels.
@@ -116,6 +118,8 @@ def trust(
     """
     validate.confidence(confidence)
     check_arguments_of_classes(run, {"by": by})
+    if run.task.of_pixels:
+        return measure_segmentation(run, confidence, group=group, score=score)
     if not run.task.has_one_class:
         return measure_regression(run, confidence, group=group, score=score)
     score = validate.choice("score", score or run.first_score, ranking_scores(run))

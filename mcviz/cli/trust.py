@@ -1,20 +1,22 @@
 """`mcviz trust`: is a run calibrated, which scores find its mistakes, and how wrong is a regression?"""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import astuple
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import numpy as np
 
 import mcviz
 from mcviz.analysis.base import check_arguments_of_classes, describe_run, group_sentence
 from mcviz.analysis.referral import SET_COVERAGE, CheapestReferral, find_cheapest_referral, set_rows
 from mcviz.analysis.requirements import parse_requirement
 from mcviz.analysis.run_trust import ClassificationTrust
-from mcviz.analysis.trust import RegressionTrust
+from mcviz.analysis.segmentation_trust import SegmentationTrust
+from mcviz.analysis.trust import QualityTrust, RegressionTrust
 from mcviz.analysis.unlabelled import SHIFTED, estimate_accuracy
 from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
 from mcviz.cli.base import table_lines
@@ -31,6 +33,7 @@ from mcviz.measures.regression import FEWEST_FOR_RMSE
 from mcviz.measures.selective import SelectiveFigures
 from mcviz.plot import intervals, reliability
 from mcviz.runs import Run, open_run
+from mcviz.text import one_line
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -38,10 +41,10 @@ if TYPE_CHECKING:
 IN_PERCENT = "accuracy", *ECES, "overconfidence"
 
 
-def regression_lines(result: RegressionTrust) -> list[str]:
+def quality_lines(result: QualityTrust) -> list[str]:
     """Return lines on each measure of each way to predict."""
     lines = [line for measure in result.run.task.quality.measures for line in _measure_lines(measure, result)]
-    if len(result.run) < FEWEST_FOR_RMSE:
+    if isinstance(result, RegressionTrust) and len(result.run) < FEWEST_FOR_RMSE:
         lines += ["", f"Fewer than {FEWEST_FOR_RMSE} examples are too few for the interval of an RMSE."]
     return lines
 
@@ -54,13 +57,35 @@ def draw_coverage(result: RegressionTrust) -> "dict[str, go.Figure]":
     }
 
 
-def _measure_lines(measure: Measure, result: RegressionTrust) -> list[str]:
+def _measure_lines(measure: Measure, result: QualityTrust) -> list[str]:
     rows = [(measure.label, f"{100 * result.confidence:.6g}% interval", "ensemble − this")]
     for way, figures in result.figures.items():
         if measure.name in figures:
             less = result.format(result.differences.get(way, {}), measure, sign="+")
             rows.append((f"  {PREDICTOR_NAMES[way]}", result.format(figures, measure), less))
     return ["", *table_lines(rows, "<36", "<40", "")]
+
+
+def _class_lines(result: SegmentationTrust) -> list[str]:
+    """Lines on each class, those first whose Dice is lowest."""
+    dice = result.run.task.quality.measures[0]
+    rows: Rows = [("class", "images", "Dice", "IoU", "pairwise Dice")]
+    by_dice = sorted(result.by_class.items(), key=lambda pair: np.nan_to_num(pair[1].dice.value, nan=2))
+    for name, figures in by_dice:
+        means = figures.dice, figures.iou, figures.pairwise
+        rows.append((one_line(name), f"{figures.images:,}", *map(dice.format_interval, means)))
+    return ["", "Of each class, over the images where prediction or label has it", *table_lines(rows)]
+
+
+def _pixel_lines(result: SegmentationTrust) -> list[str]:
+    """Lines on whether the probabilities of pixels are calibrated."""
+    measure = result.run.task.quality.measures[0]
+    rows: Rows = [("confidence − accuracy of a pixel", f"{100 * result.confidence:.6g}% interval, of images")]
+    rows += [
+        (f"  {one_line(name)}", measure.format_interval(interval, sign="+")) for name, interval in result.excess.items()
+    ]
+    lines = ["", *table_lines(rows, "<36", "")]
+    return [*lines, f"  ECE of the pixels, {percent(result.ece, 2)}, has no interval: pixels are not independent."]
 
 
 def find_estimate(run: Run, calibrated_on: Run, confidence: float, modules: tuple[str, ...]) -> Findings:
@@ -164,18 +189,25 @@ def trust(
 
 
 def _describe(
-    result: ClassificationTrust | RegressionTrust, mistake_cost: float | None, look_cost: float | None
+    result: ClassificationTrust | SegmentationTrust | RegressionTrust,
+    mistake_cost: float | None,
+    look_cost: float | None,
 ) -> Findings:
     as_dict, together = result.as_dict(), group_sentence(result.run, result.group)
+    draw_charts: Callable[[], Mapping[str, go.Figure]] = dict
     if isinstance(result, RegressionTrust):
-        lines, rows, draw_charts = regression_lines(result), result.text_rows, partial(draw_coverage, result)
+        lines, rows, draw_charts = quality_lines(result), result.text_rows, partial(draw_coverage, result)
+    elif isinstance(result, SegmentationTrust):
+        lines = [*quality_lines(result), *_class_lines(result), *_pixel_lines(result)]
+        lines += _score_lines(result.scores, result.run.task.loss_noun)
+        rows = result.text_rows
     else:
         costs = _find_costs(result, mistake_cost, look_cost)
         as_dict["cheapest"] = costs and costs.as_dict()
         lines = [
             *_calibration_lines(result.calibration),
             *_group_lines(result.by, result.by_group),
-            *_score_lines(result.scores),
+            *_score_lines(result.scores, result.run.task.loss_noun),
             *_convergence_lines(result),
             *_set_lines(result.prediction_sets),
             *_cost_lines(costs),
@@ -240,11 +272,11 @@ def _group_lines(by: str | None, groups: Mapping[str, Calibration]) -> list[str]
     return lines
 
 
-def _score_lines(figures: Mapping[str, SelectiveFigures]) -> list[str]:
-    """Lines on the scores by which mistakes are found, the best first."""
+def _score_lines(figures: Mapping[str, SelectiveFigures], noun: str) -> list[str]:
+    """Lines on the scores by which mistakes, or losses of another `noun`, are found, the best first."""
     if not any(areas.augrc.value for areas in figures.values()):
-        return ["", "Every prediction is correct, so there are no mistakes by which scores could be ranked."]
-    lines = ["", "AUGRC, in millionths: how well an order finds mistakes; low is good"]
+        return ["", f"Every prediction is correct, so there are no {noun} by which scores could be ranked."]
+    lines = ["", f"AUGRC, in millionths: how well an order finds {noun}; low is good"]
     for name, areas in sorted(figures.items(), key=lambda pair: pair[1].augrc.value):
         value, low, high = (1e6 * end for end in astuple(areas.augrc))
         tie = "ties with the best" if areas.ties_with_best else ""

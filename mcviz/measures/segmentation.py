@@ -5,14 +5,14 @@ the value C is ignored, and counts in neither map. `background` is the class tha
 Counts of pixels are exact in any order, so no number here depends on threads or on how images are cut into blocks.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy  # loads scipy.special when it is first used
 
-from mcviz.measures.intervals import Interval, mean_intervals
+from mcviz.measures.intervals import Interval, Statistic, bootstrap_intervals, bounded_mean, mean_intervals
 from mcviz.measures.quality import Measure, Quality
 from mcviz.measures.registry import SEGMENTATION_SCORES, AnyPredictions, SegmentationPredictions, Terms, register
 
@@ -20,6 +20,8 @@ Array = np.ndarray
 
 NO_BACKGROUND = -1
 FEWEST_CHANGED = 10  # images on which two predictors differ, of which their difference has an interval
+BINS = 15  # of the confidence of pixels
+CONFIDENCE_STEPS = 254  # of a confidence in a byte
 WINDOW = 10  # pixels a side, over which the largest mean entropy is looked for
 
 
@@ -392,33 +394,119 @@ def _terms(predictions: AnyPredictions) -> dict[str, Array]:
 
 def _intervals(terms: Terms, *, groups: Array | None, **options: Any) -> dict[str, Interval]:
     """Of each mean over the images where it has a value; images, never pixels, are what is resampled."""
-    return {name: _mean_interval(values, groups, **options) for name, values in terms.items()}
+    return {name: interval_of_mean(values, groups, **options) for name, values in terms.items()}
 
 
-def _differences(one: Terms, other: Terms, measures: Collection[str], **options: Any) -> dict[str, Interval]:
+def _differences(
+    one: Terms, other: Terms, measures: Collection[str], *, groups: Array | None, **options: Any
+) -> dict[str, Interval]:
     """Of means over the images where both have a value; without ends where fewer than 10 images changed."""
     found = {}
     for name in measures:
         changes = other[name] - one[name]
-        interval = _mean_interval(changes, **options)
-        enough = np.count_nonzero(np.nan_to_num(changes)) >= FEWEST_CHANGED
-        found[name] = interval if enough else Interval(interval.value)
+        known = ~np.isnan(changes)
+        if np.count_nonzero(changes[known]) < FEWEST_CHANGED:
+            found[name] = Interval(float(changes[known].mean()) if known.any() else np.nan)
+            continue
+        some = None if groups is None else groups[known]
+        found[name] = mean_intervals(changes[known][:, None], groups=some, **options)[0]
     return found
 
 
-def _mean_interval(values: Array, groups: Array | None, **options: Any) -> Interval:
+def interval_of_mean(values: Array, groups: Array | None, **options: Any) -> Interval:
+    """Compute the interval of a mean over images, of (N,) numbers from 0 to 1, over those that are not NaN.
+
+    Where all but a few images have one value, as of a loss that is mostly 0, the bootstrap knows nothing of the rest:
+    the interval is then one for any numbers from 0 to 1, or there is none where images come in `groups`.
+
+    Args:
+        values: of N images.
+        groups: as for `mean_intervals`.
+        **options: `confidence`, `resamples` and `seed` of it.
+    """
     known = ~np.isnan(values)
     if not known.any():
         return Interval(np.nan)
-    return mean_intervals(values[known][:, None], groups=None if groups is None else groups[known], **options)[0]
+    values = values[known]
+    if np.count_nonzero(values != np.median(values)) < FEWEST_CHANGED:
+        confidence = options.get("confidence", 0.95)
+        return Interval(float(values.mean())) if groups is not None else bounded_mean(values, 1.0, confidence)
+    interval = mean_intervals(values[:, None], groups=None if groups is None else groups[known], **options)[0]
+    return Interval(interval.value, max(interval.low, 0.0), min(interval.high, 1.0))
+
+
+@dataclass(frozen=True)
+class PixelSums:
+    """Sums over the pixels of images that are not ignored, from which their calibration is computed.
+
+    Attributes:
+        count: (N, C) int64, pixels that are predicted as each class.
+        correct: (N, C) int64, those of them whose label it is.
+        confidence: (N, C) float64, the sum of their confidences, 0 to 1 each.
+        bins: (B, 3) float64, over all images: pixels, correct ones and confidence in B equal bins of confidence.
+    """
+
+    count: Array
+    correct: Array
+    confidence: Array
+    bins: Array
+
+    @property
+    def ece(self) -> float:
+        """The expected calibration error of all pixels (Guo et al. 2017), 0 to 1."""
+        count, correct, confidence = self.bins.T
+        return float(np.abs(confidence - correct).sum() / max(count.sum(), 1))
+
+    def excess(self, classes: list[int], *, groups: Array | None, confidence: float) -> Interval:
+        """Confidence − accuracy of the pixels that are predicted as some classes; images, or groups, are resampled."""
+        count = self.count[:, classes].sum(axis=1).astype(np.float64)
+        excess = (self.confidence - self.correct)[:, classes].sum(axis=1)
+        if not count.any():
+            return Interval(np.nan)
+
+        def build_statistic(chosen: Array | slice) -> Statistic:
+            return lambda weights: _divide(weights @ excess[chosen], weights @ count[chosen])[:, None]
+
+        return bootstrap_intervals(build_statistic, len(count), groups=groups, confidence=confidence)[0]
+
+
+def count_pixels(mean_class: Array, confidence: Array, labels: Array, class_count: int) -> PixelSums:
+    """Sum over the pixels of a few images.
+
+    Args:
+        mean_class: (N, H, W) uint8, the prediction.
+        confidence: (N, H, W) uint8, its probability in steps of 1/254, as a run has it.
+        labels: (N, H, W) uint8; a pixel of the value C is ignored.
+        class_count: C.
+    """
+    count, correct = (np.zeros((len(labels), class_count), np.int64) for _ in range(2))
+    total, bins = np.zeros(count.shape), np.zeros((BINS, 3))
+    place = np.minimum(confidence.astype(np.int64) * BINS // CONFIDENCE_STEPS, BINS - 1)
+    right, valid = mean_class == labels, labels < class_count
+    for number in range(class_count):
+        predicted = (mean_class == number) & valid
+        count[:, number] = predicted.sum(axis=(1, 2))
+        correct[:, number] = (predicted & right).sum(axis=(1, 2))
+        total[:, number] = np.where(predicted, confidence, 0).sum(axis=(1, 2), dtype=np.int64) / CONFIDENCE_STEPS
+    for column, weights in enumerate((None, right[valid], confidence[valid] / CONFIDENCE_STEPS)):
+        bins[:, column] = np.bincount(place[valid], weights, BINS)
+    return PixelSums(count, correct, total, bins)
+
+
+def join_pixels(parts: Sequence[PixelSums]) -> PixelSums:
+    """Join the sums of parts, in the order of their images."""
+    count, correct, confidence = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("count", "correct", "confidence")
+    )
+    return PixelSums(count, correct, confidence, np.sum([part.bins for part in parts], axis=0))
 
 
 SEGMENTATION = Quality(
     (
         Measure("dice", "mean Dice", "share", "high", (0, 1)),
-        Measure("dice_of_label", "mean Dice over the classes of the label", "share", "high", (0, 1)),
+        Measure("dice_of_label", "mean Dice of the label's classes", "share", "high", (0, 1)),
         Measure("pooled_dice", "Dice of all foreground together", "share", "high", (0, 1)),
-        Measure("loss_of_surplus", "loss of Dice by classes that the label lacks", "share", "low", (0, 1)),
+        Measure("loss_of_surplus", "Dice lost by surplus classes", "share", "low", (0, 1)),
     ),
     "dice",
     _terms,

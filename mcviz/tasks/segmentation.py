@@ -14,6 +14,7 @@ from mcviz.manifest import LabelMaps, Manifest
 from mcviz.measures import percent
 from mcviz.measures.registry import SEGMENTATION_SCORES, SegmentationPredictions
 from mcviz.measures.segmentation import (
+    CONFIDENCE_STEPS,
     NO_BACKGROUND,
     SEGMENTATION,
     Overlaps,
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 254  # so that a pixel that is ignored, C, and one that was never written differ
 UNWRITTEN = 255  # of arrays of bytes
-STEPS = 254  # of a probability in a byte
 NATS_STEPS = 65534  # of the largest entropy, log C, in two bytes
 UNWRITTEN_NATS = 65535
 MOST_BYTES = 1 << 30  # of memory, of the passes of one image while they are reduced
@@ -131,7 +131,7 @@ class Segmentation(Task):
             if nats:
                 packing |= {"units": "nats", "scale_factor": _nats_scale(manifest.classes)}
             elif name == "mean_confidence":
-                packing |= {"units": "1", "scale_factor": 1 / STEPS}
+                packing |= {"units": "1", "scale_factor": 1 / CONFIDENCE_STEPS}
             chunk = min(rows, _power_of_two(CHUNK_BYTES // (maps.pixels * np.dtype(dtype).itemsize)))
             yield StoredArray(name, shape, dtype, AXES, chunk, rows, fill, packing)
         for name, long_name in FIGURES.items():
@@ -182,7 +182,7 @@ class Segmentation(Task):
         rows = {
             "classes": np.ascontiguousarray(np.moveaxis(reduced.classes, 0, -1)),
             "mean_class": reduced.mean_class,
-            "mean_confidence": _pack(reduced.mean_confidence, 1 / STEPS, np.uint8),
+            "mean_confidence": _pack(reduced.mean_confidence, 1 / CONFIDENCE_STEPS, np.uint8),
         }
         scale = _nats_scale(manifest.classes)
         for name in ("predictive_entropy", "mutual_information"):
@@ -200,7 +200,7 @@ class Segmentation(Task):
             manifest.classes,
             _background(_maps(manifest)),
             rows["mean_class"],
-            rows["mean_confidence"] / np.float32(STEPS),
+            rows["mean_confidence"] / np.float32(CONFIDENCE_STEPS),
             dice_by_ensemble_size=rows.get("dice_by_ensemble_size"),
             **entropies,
         )

@@ -1,0 +1,112 @@
+"""How far a run of segmentation can be trusted: figures against plain loops over its label maps, and in words."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcviz import refer, trust, write_run
+from mcviz.analysis.segmentation_trust import FOREGROUND, WHOLE
+from mcviz.measures.segmentation import count_overlaps, count_pixels, interval_of_mean, join_pixels
+from mcviz.runs import Run
+from tests.commands import output_of
+
+NAMES = ["none", "cell", "edge"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    rng = np.random.default_rng(0)
+    masks = np.zeros((60, 12, 12), np.uint8)
+    for mask in masks:
+        for number in (1, 2):
+            row, column = rng.integers(0, 8, 2)
+            mask[row : row + 4, column : column + 4] = number
+    noise = rng.gamma(1.0, 1.0, size=(60, 1, 1, 1))
+    logits = 3 * np.eye(3)[masks] + noise * (rng.normal(size=(5, 60, 12, 12, 3)) + rng.normal(size=(60, 12, 12, 3)))
+    probs = np.exp(logits)
+    probs = (probs / probs.sum(axis=-1, keepdims=True)).astype(np.float32)
+    masks[:, 0] = 255
+    options = {"columns": {"patient": np.arange(60) // 3}, "class_names": NAMES, "deterministic": probs[0]}
+    return write_run(tmp_path_factory.mktemp("seg") / "run", probs, labels=masks, task="segmentation", **options)
+
+
+def test_dice_is_that_of_all_passes_together_with_an_interval_over_images(run: Run) -> None:
+    result = trust(run)
+    overlaps = count_overlaps(run.array("mean_class"), run.labels, 3, 0)
+    dice = result.figures["ensemble"]["dice"]
+    assert dice.value == pytest.approx(overlaps.mean_dice.mean())
+    assert dice.value == pytest.approx(run.manifest.quality)
+    assert 0 <= dice.low < dice.value < dice.high <= 1
+    assert result.differences["deterministic"]["dice"].value == pytest.approx(
+        dice.value - result.figures["deterministic"]["dice"].value
+    )
+    cell = result.by_class["cell"]
+    assert cell.dice.value == pytest.approx(np.nanmean(overlaps.dice[:, 1]))
+    assert cell.iou.value == pytest.approx(np.nanmean(overlaps.iou[:, 1]), abs=1e-6)
+    assert cell.images == np.isfinite(overlaps.dice[:, 1]).sum()
+
+
+def test_calibration_of_pixels_is_that_of_a_loop_and_leaves_out_what_is_ignored(run: Run) -> None:
+    result = trust(run)
+    predicted, labels = run.array("mean_class"), run.labels
+    confidence = run.array("mean_confidence") / 254
+    for name, chosen in {
+        WHOLE: predicted < 3,
+        FOREGROUND: predicted > 0,
+        "those predicted as edge": predicted == 2,
+    }.items():
+        some = chosen & (labels < 3)
+        expected = confidence[some].mean() - (predicted[some] == labels[some]).mean()
+        interval = result.excess[name]
+        assert interval.value == pytest.approx(expected)
+        assert interval.low < interval.value < interval.high
+    valid = labels < 3
+    bins = np.minimum((confidence[valid] * 15).astype(int), 14)
+    gaps = [abs((confidence[valid][bins == b] - (predicted == labels)[valid][bins == b]).sum()) for b in range(15)]
+    assert result.ece == pytest.approx(sum(gaps) / valid.sum(), abs=2e-3)
+    halves = [count_pixels(*(array[part] for array in (predicted, run.array("mean_confidence"), labels)), 3)
+              for part in (slice(0, 20), slice(20, 60))]  # fmt: skip
+    assert join_pixels(halves).ece == pytest.approx(result.ece)
+
+
+def test_groups_are_resampled_whole(run: Run) -> None:
+    single, grouped = trust(run), trust(run, group="patient")
+    assert grouped.figures["ensemble"]["dice"].value == single.figures["ensemble"]["dice"].value
+    assert grouped.figures["ensemble"]["dice"].high != single.figures["ensemble"]["dice"].high
+    assert grouped.excess[WHOLE].high != single.excess[WHOLE].high
+
+
+def test_a_mean_of_mostly_one_value_has_an_interval_for_any_numbers(run: Run) -> None:
+    values = np.zeros(100)
+    values[:2] = 0.5, 0.25
+    interval = interval_of_mean(values, None, confidence=0.95)
+    assert 0 < interval.low < 0.0075 < interval.high < 0.1
+    assert np.isnan(interval_of_mean(values, np.arange(100) // 2, confidence=0.95).low)
+    assert np.isnan(interval_of_mean(np.full(4, np.nan), None, confidence=0.95).value)
+
+
+def test_scores_find_losses_and_images_are_referred_for_the_dice_of_the_rest(run: Run) -> None:
+    scores = trust(run).scores
+    assert set(scores) == set(run.score_names)
+    random = float(run.scores()["loss"].mean()) / 2
+    assert scores["pairwise_dice"].augrc.value < random
+    referral = refer(run, quality=0.9)
+    assert referral.score.name == "pairwise_dice"
+    assert referral.quality_of_rest >= 0.9
+    assert list(referral.table["pairwise_dice"]) == sorted(referral.table["pairwise_dice"])
+
+
+def test_the_command_line_says_what_dice_counts_and_of_what_it_is_made(
+    run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    printed = output_of(capsys, "trust", run.path)
+    for words in ("classes that the label lacks", "mean Dice ", "pairwise Dice", "ECE of the pixels", "losses of Dice"):
+        assert words in printed
+    printed = output_of(capsys, "refer", run.path, "--budget", 5, "--to", tmp_path / "out.csv")
+    assert "5 of 60" in printed
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 6
+    scores = tmp_path / "own.csv"
+    scores.write_text("\n".join(map(str, range(60))))
+    output_of(capsys, "score", run.path, "--name", "own", "--from", scores)
+    assert "own" in run.score_names
