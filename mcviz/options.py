@@ -163,6 +163,10 @@ def _parse_number(text: str) -> str:
     return text
 
 
+def _class_number(text: str) -> int | None:
+    return None if text == NO_CLASS else int(text)
+
+
 def _parse_names(texts: tuple[str, ...]) -> tuple[str, ...]:
     names = tuple(name.strip() for text in texts for name in text.split(","))
     if not all(names) or len(set(names)) < len(names):
@@ -400,11 +404,14 @@ class MaskOptions:
     )] = None
 
     @property
-    def numbers(self) -> dict[str, int | None]:
-        """The background and what is ignored, None where there is none."""
-        usual = {"background": "0", "ignore": "255"}
-        texts = {name: getattr(self, name) or number for name, number in usual.items()}
-        return {name: None if text == NO_CLASS else int(text) for name, text in texts.items()}
+    def background_number(self) -> int | None:
+        """The class that Dice leaves out, or None."""
+        return _class_number(self.background or "0")
+
+    @property
+    def ignore_number(self) -> int | None:
+        """What stands for a pixel that counts nowhere, or None."""
+        return _class_number(self.ignore or "255")
 
 
 @dataclass(frozen=True, kw_only=True)

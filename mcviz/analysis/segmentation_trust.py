@@ -129,8 +129,8 @@ def _count_pixels(run: Run, labels: np.ndarray) -> PixelSums:
     parts = []
     for shard in range(run.manifest.shards):
         start, stop = run.manifest.shard_range(shard)
-        maps = (run.array(name, start, stop) for name in ("mean_class", "mean_confidence"))
-        parts.append(count_pixels(*maps, labels[start:stop], run.manifest.classes))
+        predicted, confidence = (run.array(name, start, stop) for name in ("mean_class", "mean_confidence"))
+        parts.append(count_pixels(predicted, confidence, labels[start:stop], run.manifest.classes))
     return join_pixels(parts)
 
 

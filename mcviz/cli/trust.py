@@ -12,6 +12,7 @@ import numpy as np
 
 import mcviz
 from mcviz.analysis.base import check_arguments_of_classes, describe_run, group_sentence
+from mcviz.analysis.label_trust import LabelTrust
 from mcviz.analysis.referral import SET_COVERAGE, CheapestReferral, find_cheapest_referral, set_rows
 from mcviz.analysis.requirements import parse_requirement
 from mcviz.analysis.run_trust import ClassificationTrust
@@ -66,7 +67,25 @@ def _measure_lines(measure: Measure, result: QualityTrust) -> list[str]:
     return ["", *table_lines(rows, "<36", "<40", "")]
 
 
-def _class_lines(result: SegmentationTrust) -> list[str]:
+def _class_lines(result: LabelTrust) -> list[str]:
+    """Lines on each class, those first whose average precision is lowest."""
+    measures = {measure.name: measure for measure in result.run.task.quality.measures}
+    rows: Rows = [("class", "examples", "AP", "AUROC", "F1", "ECE", "probability − share")]
+    by_precision = sorted(result.by_class.items(), key=lambda pair: np.nan_to_num(pair[1].map.value, nan=2))
+    rows += [
+        (
+            one_line(name),
+            f"{figures.examples:,}",
+            *(measures[name].format_interval(getattr(figures, name)) for name in ("map", "auroc", "f1")),
+            measures["ece"].format(figures.ece),
+            measures["accuracy"].format_interval(figures.excess, sign="+"),
+        )
+        for name, figures in by_precision
+    ]
+    return ["", *table_lines(rows)]
+
+
+def _dice_lines(result: SegmentationTrust) -> list[str]:
     """Lines on each class, those first whose Dice is lowest."""
     dice = result.run.task.quality.measures[0]
     rows: Rows = [("class", "images", "Dice", "IoU", "pairwise Dice")]
@@ -189,7 +208,7 @@ def trust(
 
 
 def _describe(
-    result: ClassificationTrust | SegmentationTrust | RegressionTrust,
+    result: ClassificationTrust | LabelTrust | SegmentationTrust | RegressionTrust,
     mistake_cost: float | None,
     look_cost: float | None,
 ) -> Findings:
@@ -197,9 +216,11 @@ def _describe(
     draw_charts: Callable[[], Mapping[str, go.Figure]] = dict
     if isinstance(result, RegressionTrust):
         lines, rows, draw_charts = quality_lines(result), result.text_rows, partial(draw_coverage, result)
+    elif isinstance(result, LabelTrust):
+        lines, rows = [*quality_lines(result), *_class_lines(result)], result.text_rows
     elif isinstance(result, SegmentationTrust):
-        lines = [*quality_lines(result), *_class_lines(result), *_pixel_lines(result)]
-        lines += _score_lines(result.scores, result.run.task.loss_noun)
+        lines = [*quality_lines(result), *_dice_lines(result), *_pixel_lines(result)]
+        lines += _score_lines(result.scores, result.run.task.loss.noun)
         rows = result.text_rows
     else:
         costs = _find_costs(result, mistake_cost, look_cost)
@@ -207,7 +228,7 @@ def _describe(
         lines = [
             *_calibration_lines(result.calibration),
             *_group_lines(result.by, result.by_group),
-            *_score_lines(result.scores, result.run.task.loss_noun),
+            *_score_lines(result.scores, result.run.task.loss.noun),
             *_convergence_lines(result),
             *_set_lines(result.prediction_sets),
             *_cost_lines(costs),

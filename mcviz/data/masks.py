@@ -165,5 +165,7 @@ def _read_names(path: Path) -> tuple[str, ...] | None:
             f"{path} should name the classes, as nnU-Net does it: labels, a number by each name. It does not ({error})."
         ) from error
     if sorted(by_number) != list(range(len(by_number))):
-        raise InvalidInputError(f"{path} should name all classes from 0. Received: {list_names(map(str, by_number))}.")
+        raise InvalidInputError(
+            f"{path} should name all classes from 0. Received: {list_names([str(number) for number in by_number])}."
+        )
     return tuple(by_number[number] for number in range(len(by_number)))

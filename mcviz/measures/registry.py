@@ -130,6 +130,35 @@ class RegressionPredictions:
 
 
 @dataclass(frozen=True)
+class MultilabelPredictions:
+    """The arrays from which scores of several labels an example are computed, of N examples and C classes.
+
+    Attributes:
+        probs: (T, N, C) floating point, the probability that each pass gives each class, whatever the others.
+        labels: (N, C) integers: 1 where the example has the class, 0 where not, -1 where nobody knows; or None.
+        deterministic_probs: (N, C) floating point, the probabilities with dropout off, or None.
+        mean_probs: (N, C) float64, the predictive mean.
+
+    Raises:
+        ValueError: an array of another shape, or `probs` with no pass, no example or no class.
+    """
+
+    probs: Array
+    labels: Array | None = None
+    deterministic_probs: Array | None = None
+    mean_probs: Array = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        shape = self.probs.shape
+        if len(shape) != 3 or 0 in shape:
+            raise ValueError(
+                f"probs should be (passes, examples, classes), with no axis empty. Received: shape {shape}."
+            )
+        _check_shapes(self, "probs", labels=shape[1:], deterministic_probs=shape[1:])
+        object.__setattr__(self, "mean_probs", self.probs.mean(axis=0, dtype=np.float64))
+
+
+@dataclass(frozen=True)
 class SegmentationPredictions:
     """The arrays from which scores of segmentation are computed, of N images of H × W pixels.
 
@@ -176,7 +205,7 @@ class SegmentationPredictions:
         object.__setattr__(self, "foreground_probability", foreground if known else None)
 
 
-AnyPredictions = Predictions | RegressionPredictions | SegmentationPredictions
+AnyPredictions = Predictions | RegressionPredictions | MultilabelPredictions | SegmentationPredictions
 
 
 def select_terms(terms: Terms, chosen: Array | slice) -> dict[str, Array]:
@@ -317,6 +346,7 @@ class Scores(dict[str, Score]):
 
 
 SCORES = Scores(Predictions, "example|id|label|prediction|correct")
+MULTILABEL_SCORES = Scores(MultilabelPredictions, "example|id|label|prediction|wrong|exact_match|loss")
 SEGMENTATION_SCORES = Scores(SegmentationPredictions, "example|id|loss|dice_of_label|pooled_dice|loss_of_surplus")
 REGRESSION_SCORES = Scores(RegressionPredictions, "example|id|error|(label|prediction)(_.*)?")
 

@@ -40,8 +40,8 @@ class Verification:
         run: the run.
         files: how many files were read, every byte of them.
         bytes: of those files.
-        quality: with labels, that of the task: of "deterministic", where that is known, "mean single pass" (of a
-            regression the root of the mean of the squares) and "ensemble".
+        quality: by the task's measure, with labels, of "deterministic", where that is known, "mean single pass", of a
+            regression the root of the mean of the squares, and "ensemble".
         mean_scores: the mean over the examples of each score.
     """
 
@@ -53,12 +53,12 @@ class Verification:
 
     @property
     def accuracy(self) -> dict[str, float]:
-        """The quality, where it is an accuracy; or else empty."""
+        """The quality of a classification; empty of any other task."""
         return self.quality if self.run.task.quality_name == "accuracy" else {}
 
     @property
     def rmse(self) -> dict[str, float]:
-        """The quality, where it is an RMSE; or else empty."""
+        """The quality of a regression; empty of any other task."""
         return self.quality if self.run.task.quality_name == "RMSE" else {}
 
     def __str__(self) -> str:
@@ -134,7 +134,7 @@ def _check_numbers(run: Run, names: tuple[str, ...], progress: Progress | None) 
 
 
 def _collect_quality(run: Run) -> dict[str, float]:
-    """The quality of each way to predict; empty without labels."""
+    """The quality of each way to predict."""
     known = {} if run.deterministic_quality is None else {"deterministic": run.deterministic_quality}
     if run.quality_by_pass is None:
         return known
@@ -145,6 +145,8 @@ def _collect_quality(run: Run) -> dict[str, float]:
 
 def _compare(run: Run, aggregates: Aggregates) -> dict[str, bool]:
     """Whether the stored numbers are the recomputed ones, by the file that holds them."""
+    import pandas as pd  # here, because it takes time to import
+
     manifest, table = run.manifest, run.scores()
     quality = task_of(manifest).quality_of_totals(manifest, aggregates.totals)
     ids_agree = run.columns is None or run.columns["id"].equals(table["id"])
@@ -153,11 +155,9 @@ def _compare(run: Run, aggregates: Aggregates) -> dict[str, bool]:
     ]
     agree = {manifest.table: ids_agree and all(columns)}
     for name, values in aggregates.columns.items():
-        stored = table[name]
-        missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), bool)
-        known = stored[~missing].to_numpy(values.dtype)
-        same = np.array_equal(stored.isna(), missing) and _agrees(manifest, known, values[~missing])
-        agree[manifest.table] &= same
+        stored, is_known = table[name], pd.notna(values)
+        known = stored[is_known].to_numpy(values.dtype) if bool((stored.notna() == is_known).all()) else None
+        agree[manifest.table] &= known is not None and _agrees(manifest, known, values[is_known])
     for name, rows in (aggregates.arrays | aggregates.totals).items():
         agree[f"{manifest.store}/{name}"] = _agrees(manifest, run.array(name), rows)
     return agree | {NAME: _quality_agrees(manifest, quality)}
@@ -185,10 +185,11 @@ def export_run(run: Run, file: str | os.PathLike[str]) -> None:
 
     Args:
         run: an open run.
-        file: `.parquet`, the table of scores; `.npz`, the arrays `probs` (T, N, C) and, if known,
-            `deterministic_probs` (N, C), `labels` (N,) and `ids` (N,), or of a regression `outputs` (T, N, D),
-            `variances`, `deterministic_outputs` (N, D), `labels` (N, D) and `ids` (N,), or of a segmentation `classes`
-            (T, N, H, W) and, if known, `mean_class`, `mean_confidence`, `predictive_entropy`, `mutual_information`,
+        file: `.parquet`, the table of scores;
+            `.npz`, the arrays `probs` (T, N, C) and, if known, `deterministic_probs` (N, C), `labels` (N,), of several
+            an example (N, C), and `ids` (N,), or of a regression `outputs` (T, N, D), `variances`,
+            `deterministic_outputs` (N, D), `labels` (N, D) and `ids` (N,), or of a segmentation `classes` (T, N, H, W)
+            and, if known, `mean_class`, `mean_confidence`, `predictive_entropy`, `mutual_information`,
             `deterministic_classes` and `labels` (N, H, W); `.nc`, NetCDF as `as_xarray` describes it.
 
     Raises:

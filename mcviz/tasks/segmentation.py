@@ -12,7 +12,7 @@ from mcviz.choices import Predicts
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import LabelMaps, Manifest
 from mcviz.measures import percent
-from mcviz.measures.registry import SEGMENTATION_SCORES, SegmentationPredictions
+from mcviz.measures.registry import SEGMENTATION_SCORES, SegmentationPredictions, Terms
 from mcviz.measures.segmentation import (
     CONFIDENCE_STEPS,
     NO_BACKGROUND,
@@ -30,6 +30,7 @@ from mcviz.tasks.base import (
     GAIN,
     Aggregates,
     Changes,
+    Loss,
     PassFormat,
     PassNames,
     StoredArray,
@@ -76,15 +77,13 @@ class Segmentation(Task):
     quality = SEGMENTATION
     quality_name = "mean Dice"
     measures_need_passes = False
-    has_bounded_loss = True
-    loss_noun = "losses of Dice"
-    has_mistakes = False
+    loss = Loss("loss", "losses of Dice", "Lower Dice", "loss of Dice", 1.0)
     has_one_class = False
     instead = (
         "Of a segmentation, `mcviz trust` prints Dice, `mcviz refer` finds the images that a person should look at, "
         "and `mcviz export` writes the label maps of all passes."
     )
-    outputs = "probabilities"
+    outputs = "softmax"
     last_axis = "class"
     dimension = "category"
     several_labels = False
@@ -259,11 +258,12 @@ class Segmentation(Task):
 
     def aggregate(self, manifest: Manifest, passes: SegmentationPredictions, labels: np.ndarray | None) -> Aggregates:
         classes, pixels = manifest.classes, _maps(manifest).pixels
-        shares: np.ndarray = areas(passes.classes, classes) / pixels
+        shares = areas(passes.classes, classes) / pixels
+        mean, std = (np.asarray(of_passes(shares, axis=0)) for of_passes in (np.mean, np.std))
         arrays: dict[str, np.ndarray] = {
             "class_pairwise_dice": pairwise_dice_by_class(passes.classes, classes),
-            "class_area_mean": np.asarray(shares.mean(axis=0)),
-            "class_area_std": np.asarray(shares.std(axis=0)),
+            "class_area_mean": mean,
+            "class_area_std": std,
         }
         columns = {name: self.scores[name].compute(passes).astype(np.float32) for name in manifest.scores}
         totals: dict[str, np.ndarray] = {}
@@ -275,8 +275,8 @@ class Segmentation(Task):
             by_size = passes.dice_by_ensemble_size
             assert by_size is not None  # it is kept wherever there are labels
             totals = {
-                "sum_of_dice_per_pass": np.nansum(by_pass_of_image, axis=0, dtype=np.float64),
-                "sum_of_dice_by_ensemble_size": np.nansum(by_size, axis=0, dtype=np.float64),
+                "sum_of_dice_per_pass": np.nan_to_num(by_pass_of_image).sum(axis=0, dtype=np.float64),
+                "sum_of_dice_by_ensemble_size": np.nan_to_num(by_size).sum(axis=0, dtype=np.float64),
                 "images_with_labels": np.full(manifest.passes, float((overlaps.pixels > 0).sum())),
             }
         return Aggregates({name: rows.astype(np.float32) for name, rows in arrays.items()}, totals, columns)
@@ -315,6 +315,12 @@ class Segmentation(Task):
 
     def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
         return table["loss"].to_numpy(np.float64)
+
+    def loss_of_terms(self, terms: Terms) -> np.ndarray:
+        return np.asarray(1 - terms["dice"])
+
+    def mean_measure(self, terms: Terms) -> tuple[str, np.ndarray]:
+        return "dice", terms["dice"]
 
     def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
         return float(1 - np.nanmean(columns["loss"])) if "loss" in columns else None

@@ -31,6 +31,7 @@ from mcviz.sampling.base import (
     OutputMeaning,
     Plan,
     RandomPart,
+    are_label_logits,
     are_logits,
     are_pixel_logits,
     check_output,
@@ -39,6 +40,7 @@ from mcviz.sampling.base import (
     choose_block,
     choose_outputs,
     describe_classes,
+    describe_labels,
     describe_pixels,
     describe_values,
     guess_activation,
@@ -125,17 +127,61 @@ def to_probabilities(output: tf.Tensor, from_logits: bool | None, some_scores: C
     return tf.nn.softmax(values) if logits else values
 
 
-def _image_size(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Height and width of the images that a model takes.
+def _interpret_rows(
+    output: tf.Tensor, settings: ModelSettings, which: str, some_outputs: Callable[[], np.ndarray]
+) -> tuple[tf.Tensor, OutputMeaning]:
+    """Turn (rows, C) scores or values into the predictions of the task, and say what they are taken for.
+
+    Args:
+        output: of the model.
+        settings: what is said of the model.
+        which: outputs they are, in words.
+        some_outputs: computes (n, C) of them, for when the operation that made them says nothing.
+    """
+    columns, outputs = int(output.shape[1]), TASKS[settings.task].outputs
+    if outputs == "values":
+        values = to_outputs(output, settings.predicts, some_outputs)
+        return values, describe_values(columns, settings.predicts, which)
+    activation = find_activation(output, some_outputs)
+    if outputs == "sigmoids":
+        meaning = describe_labels(columns, activation, settings.from_logits, which)
+        values = tf.cast(output, tf.float32)
+        return tf.sigmoid(values) if are_label_logits(columns, activation, settings.from_logits) else values, meaning
+    meaning = describe_classes(columns, activation, settings.from_logits, which)
+    return to_probabilities(output, settings.from_logits, some_outputs), meaning
+
+
+def _interpret_pixels(
+    output: tf.Tensor,
+    shape: tuple[int, ...],
+    from_logits: bool | None,
+    which: str,
+    some_outputs: Callable[[], np.ndarray],
+) -> tuple[tf.Tensor, OutputMeaning]:
+    """Turn scores of classes for each pixel into probabilities, and say what they are taken for.
+
+    Args:
+        output: (rows, h, w, C).
+        shape: of an image that the model takes.
+        from_logits: whether they are logits; None finds out from the operation that made them.
+        which: outputs they are, in words.
+        some_outputs: computes (n, h, w, C) of them, for when that operation says nothing.
+
+    Returns:
+        (rows, H · W · C) float32, of the size of the images, and their meaning.
 
     Raises:
-        UnsuitableModelError: it takes no images.
+        UnsuitableModelError: the model takes no images; or several outputs in 0 to 1 that need not sum to 1.
     """
     if len(shape) != 3:
         raise UnsuitableModelError(
             f"A model of task='segmentation' takes images, (N, H, W, channels). Received: {shape}."
         )
-    return shape[0], shape[1]
+    given, classes = tuple(map(int, output.shape[1:3])), int(output.shape[3])
+    activation = find_activation(output, lambda: some_outputs().reshape(-1, classes))
+    logits = are_pixel_logits(classes, activation, from_logits)
+    meaning = describe_pixels(classes, logits, (shape[0], shape[1]), (given[0], given[1]), which)
+    return _to_pixel_probabilities(output, logits, (shape[0], shape[1])), meaning
 
 
 def _to_pixel_probabilities(output: tf.Tensor, logits: bool, size: tuple[int, int]) -> tf.Tensor:
@@ -353,18 +399,10 @@ def make_plan(
         if not tf.executing_eagerly():
             _check_memory(returned.graph, examples.shape[0])
         if task.of_pixels:
-            classes, given = int(returned.shape[3]), (int(returned.shape[1]), int(returned.shape[2]))
-            activation = find_activation(returned, lambda: some_outputs().reshape(-1, classes))
-            logits = are_pixel_logits(classes, activation, settings.from_logits)
-            size = _image_size(shape)
-            meaning = describe_pixels(classes, logits, size, given, which)
-            return _to_pixel_probabilities(returned, logits, size)
-        columns = int(returned.shape[1])
-        if task.outputs == "values":
-            meaning = describe_values(columns, settings.predicts, which)
-            return to_outputs(returned, settings.predicts, some_outputs)
-        meaning = describe_classes(columns, find_activation(returned, some_outputs), settings.from_logits, which)
-        return to_probabilities(returned, settings.from_logits, some_outputs)
+            outputs, meaning = _interpret_pixels(returned, shape, settings.from_logits, which, some_outputs)
+        else:
+            outputs, meaning = _interpret_rows(returned, settings, which, some_outputs)
+        return outputs
 
     with wrap_model_errors():
         try:

@@ -29,6 +29,7 @@ from mcviz.sampling.base import (
     NoRandomnessReachesOutputError,
     OutputMeaning,
     Plan,
+    are_label_logits,
     are_logits,
     are_pixel_logits,
     check_output,
@@ -36,6 +37,7 @@ from mcviz.sampling.base import (
     check_same_width,
     choose_outputs,
     describe_classes,
+    describe_labels,
     describe_pixels,
     describe_values,
     explain_always_random,
@@ -564,9 +566,17 @@ class TorchNetwork(Network):
             meaning = describe_pixels(columns, logits, size, given, which)
             return make_pixel_probabilities(logits, size), size[0] * size[1] * max(2, columns), meaning
         activation = LOGITS if chosen == (LOGITS,) else find_activation(output, some.numpy())
-        if task.outputs == "probabilities":
+        outputs = task.outputs
+        if outputs == "softmax":
             finish, meaning = make_probabilities(columns, activation, said.from_logits, which)
             return finish, max(2, columns), meaning
+        if outputs == "sigmoids":
+            from_logits = said.from_logits
+            if activation == LOGITS:
+                activation, from_logits = "none", True if from_logits is None else from_logits
+            logits = are_label_logits(columns, activation, from_logits)
+            meaning = describe_labels(columns, activation, from_logits, which)
+            return lambda output: output.float().sigmoid() if logits else output.float(), columns, meaning
         return make_values(columns, activation, said.predicts), columns, describe_values(columns, said.predicts, which)
 
     @property
