@@ -299,7 +299,7 @@ class Manifest(Part, frozen=True, kw_only=True):
     targets: Annotated[tuple[str, ...], Identity("targets", only_with="targets")] = ()
     unit: Annotated[str, Identity("unit", only_with="targets")] = ""
     predicts: Annotated[Predicts, Identity("predicts", only_with="targets")] = "mean"
-    label_maps: LabelMaps | None = None
+    label_maps: Annotated[LabelMaps | None, Identity("label maps", only_with="label_maps")] = None
     examples: Examples
     images: Images | None
     labels_sha256: Annotated[str | None, Identity("labels")]
@@ -335,11 +335,10 @@ class Manifest(Part, frozen=True, kw_only=True):
         examples, model, origin = self.examples, self.model, self.origin
         return {
             **{
-                mark.name: getattr(self, field)
+                mark.name: msgspec.to_builtins(value) if isinstance(value := getattr(self, field), Part) else value
                 for field, mark in IDENTITY.items()
                 if not mark.only_with or getattr(self, mark.only_with)
             },
-            **({"label maps": msgspec.to_builtins(self.label_maps)} if self.label_maps else {}),
             "examples": [examples.kind, examples.count, examples.sha256, *examples.content],
             "ids and columns": examples.columns_sha256,
             "model": model and model.sha256,
