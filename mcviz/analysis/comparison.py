@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
-from mcviz.analysis.base import find_groups, interval_columns, ranking_scores
+from mcviz.analysis.base import find_groups, interval_columns, ranking_scores, refuse_pixels
 from mcviz.analysis.pairing import LabelChoice, Pairs, class_order, name_apart, pair_examples
 from mcviz.analysis.trust import group_by_column
 from mcviz.errors import InvalidInputError
@@ -273,6 +273,7 @@ def compare(
         InvalidInputError: they predict other things, or there is no such score, column or choice of labels.
     """
     check_comparable(one.manifest, other.manifest)
+    refuse_pixels(one)
     validate.confidence(confidence)
     offered = scores_to_compare(one, other)
     score = offered[0] if score is None else validate.choice("score", score, offered)

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcviz import refer, trust, write_run
+from mcviz import compare, refer, trust, write_run
 from mcviz.analysis.segmentation_trust import FOREGROUND, WHOLE
+from mcviz.errors import InvalidInputError, McvizError
 from mcviz.measures.segmentation import count_overlaps, count_pixels, interval_of_mean, join_pixels
 from mcviz.runs import Run
 from tests.commands import output_of
@@ -95,6 +96,17 @@ def test_scores_find_losses_and_images_are_referred_for_the_dice_of_the_rest(run
     assert referral.score.name == "pairwise_dice"
     assert referral.quality_of_rest >= 0.9
     assert list(referral.table["pairwise_dice"]) == sorted(referral.table["pairwise_dice"])
+
+
+def test_what_takes_no_label_maps_says_so(run: Run) -> None:
+    with pytest.raises(InvalidInputError, match=r"not one for each pixel.*Of a segmentation"):
+        compare(run, run)
+    with pytest.raises(InvalidInputError, match="one class an example"):
+        trust(run, by="label")
+    with pytest.raises(McvizError, match="read `label_maps`"):
+        run.predictions(0)
+    with pytest.raises(McvizError, match="no probabilities of classes"):
+        run.probs(0)
 
 
 def test_the_command_line_says_what_dice_counts_and_of_what_it_is_made(
