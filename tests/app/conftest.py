@@ -59,7 +59,6 @@ def _patient() -> Iterator[None]:
 def open_probe() -> OpenProbe:
     def opened(predict: bool | None = True, drawing: list[dict[str, object]] | None = None, **query: str) -> AppTest:
         app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
-        app.run()
         for key, value in query.items():
             app.query_params[key] = value
         if predict is not None:

@@ -31,7 +31,6 @@ def opened(page: str, **query: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
     for key, value in query.items():
         app.query_params[key] = value
-    app.run()
     app.switch_page(f"mcviz/app/pages/{page}.py").run()
     assert not app.exception
     assert not app.error

@@ -27,7 +27,6 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def opened(page: str, **query: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
-    app.run()
     for key, value in query.items():
         app.query_params[key] = value
     return app.switch_page(f"mcviz/app/pages/{page}.py").run()

@@ -124,7 +124,6 @@ def opened(name: str, run: str, query: dict[str, str], predicting: bool = False)
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
     app.query_params["run"] = run
     open_popovers(app)
-    app.run()
     for key, value in query.items():
         app.query_params[key] = value
     kept_of(app)["predicting"], kept_of(app)["reviewer"] = predicting, HOSTILE_REVIEWER

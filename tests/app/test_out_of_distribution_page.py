@@ -57,7 +57,6 @@ def scores(made: Path) -> dict[str, OODScores]:
 def open_page(cache: Path) -> OpenPage:
     def opened(**query: str) -> AppTest:
         app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=300)
-        app.run()
         for key, value in query.items():
             app.query_params[key] = value
         app.query_params["input"] = "detectors"

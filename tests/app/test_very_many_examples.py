@@ -33,7 +33,7 @@ def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def opened(**query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120).run()
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
     for key, value in query.items():
         app.query_params[key] = value
     app.switch_page("mcviz/app/pages/uncertain.py").run()
