@@ -143,8 +143,8 @@ def troubles_of(page: Page, url: str) -> list[str]:
     return troubles
 
 
-# Contexts that tests have left, each by its browser, address and options: most of what opening a page costs is the
-# frontend, which a context that has shown it has compiled already.
+# Contexts that tests have left, by browser, address and options: a third of what it costs to open a page is to load and
+# compile the frontend, which such a context has done.
 USED_CONTEXTS: dict[tuple[Browser, str, str], BrowserContext] = {}
 
 
@@ -165,17 +165,17 @@ def visited(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
     page = context.new_page()
     troubles = troubles_of(page, url)
     yield page
-    if page.url.startswith(url):
-        page.evaluate("localStorage.clear()")
-    for each in context.pages:
-        each.close()
-    context.clear_cookies()
-    context.clear_permissions()
-    for other in [
-        other for other in USED_CONTEXTS if other[1] != url
-    ]:  # whose server has ended, or waits for another file
+    for other in [other for other in USED_CONTEXTS if other[1] != url]:  # whose server has ended, or waits for its file
         USED_CONTEXTS.pop(other).close()
-    USED_CONTEXTS[key] = context
+    if page.is_closed() or not page.url.startswith(url):
+        context.close()
+    else:
+        page.evaluate("localStorage.clear()")
+        for each in context.pages:
+            each.close()
+        context.clear_cookies()
+        context.clear_permissions()
+        USED_CONTEXTS[key] = context
     assert not troubles, troubles
 
 
