@@ -51,7 +51,7 @@ def _quick_starts() -> Iterator[None]:
 def _patient() -> Iterator[None]:
     """The first verdicts wait for the detector, however busy the machine is."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mcviz.app.probe.verdict.PATIENCE", 200)
+        patch.setattr("mcviz.app.out_of_distribution.PATIENCE", 200)
         yield
 
 

@@ -11,7 +11,7 @@ import mcviz
 from mcviz import data
 from mcviz.app import exports
 from mcviz.app.filters import ColumnFilter, Filters
-from mcviz.app.probe import inputs
+from mcviz.app.kinds import base
 from mcviz.app.resources import details, grouping_columns
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
@@ -228,10 +228,10 @@ def test_predictions_of_texts_are_kept_by_their_words(live: Path, monkeypatch: p
         return np.zeros((1, len(texts), 3), np.float32)
 
     kept: dict[str, object] = {}
-    monkeypatch.setattr(inputs, "session_store", lambda: kept)
-    monkeypatch.setattr(inputs, "predict_live", passes)
+    monkeypatch.setattr(base, "session_store", lambda: kept)
+    monkeypatch.setattr(base, "predict_live", passes)
     run, held = mcviz.open_run(live / RUN), np.empty(1, object)
     for text in ("a", "bc", "a\0", "bc", "a"):
         held[0] = text
-        inputs.predict(run, held)
+        base.predict(run, held)
     assert predicted == ["a", "bc", "a\0"]

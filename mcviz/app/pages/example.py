@@ -10,10 +10,10 @@ from mcviz.analysis.base import similarity_basis
 from mcviz.app.components.charts import PICTURE, text_table
 from mcviz.app.components.gallery import tiles
 from mcviz.app.components.keys import arrow_keys, keys
+from mcviz.app.explain import explanations_for
 from mcviz.app.filters import Filters
 from mcviz.app.kinds import render_example
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, chips, open_page, score_chooser
-from mcviz.app.probe.explain import explanations_for
 from mcviz.app.resources import available, details, format_facts, ranking, run_scores, table
 from mcviz.app.selection import Selection, components, find_rank, select
 from mcviz.app.state import (

@@ -24,9 +24,9 @@ from mcviz.app.components.charts import (
 )
 from mcviz.app.filters import Filters, two_classes
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
+from mcviz.app.kinds.base import SliderSeries
 from mcviz.app.navigation import OVERVIEW
 from mcviz.app.on_request import compute_on_request, progress_bar, request
-from mcviz.app.probe.inputs import SliderSeries
 from mcviz.app.resources import cached_for_run, class_names, has, missing, numbers_key, ranking, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState, session_store, state_widget_args
