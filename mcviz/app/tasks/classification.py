@@ -14,6 +14,7 @@ from mcviz.analysis.base import LEAST_LABELLED, convergence_score, mistakes_in_o
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.pairing import class_order
 from mcviz.analysis.trust import Convergence, compute_convergence
+from mcviz.app.calibration import find_calibration
 from mcviz.app.components.charts import (
     Explanation,
     chart,
@@ -44,7 +45,6 @@ from mcviz.app.tasks.base import (
     review_step,
     side_by_side,
 )
-from mcviz.app.trust.calibration import find_calibration
 from mcviz.app.wording import (
     all_as_markdown,
     as_markdown,

@@ -10,6 +10,7 @@ from mcviz.app.exports import EXPORTS
 from mcviz.app.filters import Filters
 from mcviz.app.jobs import can_resample, render_resample_form
 from mcviz.app.navigation import LABELLING, SIDE_BY_SIDE, open_page
+from mcviz.app.referral import referral_controls, referral_filters, render_acquisition, render_promise
 from mcviz.app.resources import available, has
 from mcviz.app.selection import Selection, select
 from mcviz.app.state import (
@@ -23,7 +24,6 @@ from mcviz.app.state import (
     session_store,
     update_state,
 )
-from mcviz.app.trust.referral import referral_controls, referral_filters, render_acquisition, render_promise
 from mcviz.app.views.brushes import more_brushes, render_more_brushes
 from mcviz.app.views.look_panel import page_examples, tick_examples
 from mcviz.app.wording import counted
