@@ -10,7 +10,7 @@ import streamlit as st
 
 from mcviz.analysis.comparison import OTHER_PREFIX, Comparison, check_comparable, compare, scores_to_compare
 from mcviz.analysis.pairing import LabelChoice, name_apart
-from mcviz.app.components.gallery import tiles
+from mcviz.app.components.gallery import render_gallery, tiles
 from mcviz.app.failures import refusal
 from mcviz.app.filters import ColumnFilter
 from mcviz.app.kinds import render_example
@@ -29,7 +29,6 @@ from mcviz.app.selection import filter_mask, select
 from mcviz.app.state import PageState, choose_name, state_widget_args
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
-from mcviz.app.views.look_panel import render_gallery
 from mcviz.app.views.scatter import COLOURINGS, render_scatter_chart
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError

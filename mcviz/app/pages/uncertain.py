@@ -3,6 +3,13 @@
 import streamlit as st
 
 from mcviz.app.components.charts import render_empty_selection
+from mcviz.app.components.gallery import (
+    page_examples,
+    prefetch_explanations,
+    render_gallery,
+    render_look_panel,
+    render_marked_bar,
+)
 from mcviz.app.failures import show_failures
 from mcviz.app.filters import Filters
 from mcviz.app.jobs import render_resample_status
@@ -13,13 +20,6 @@ from mcviz.app.selection import LABEL_ERRORS, Selection, filter_mask, label_erro
 from mcviz.app.state import PageState, choose_name, choose_segment, finish_page
 from mcviz.app.views import VIEWS, View
 from mcviz.app.views.actions import render_menus
-from mcviz.app.views.look_panel import (
-    page_examples,
-    prefetch_explanations,
-    render_gallery,
-    render_look_panel,
-    render_marked_bar,
-)
 from mcviz.app.views.rail import render_rail
 from mcviz.app.views.scatter import LAYOUT_WORK
 from mcviz.app.wording import as_markdown, counted, direction, mistakes_sentence
