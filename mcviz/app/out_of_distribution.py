@@ -20,12 +20,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mcviz.app.components.charts import chart, text_table
-from mcviz.app.failures import refusal, unforeseen
+from mcviz.app.jobs import finished_runs, offered_data
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.kinds.base import as_batch
 from mcviz.app.navigation import PROBE
-from mcviz.app.on_request import compute_on_request, request
-from mcviz.app.places import finished_runs, offered_data
 from mcviz.app.resources import (
     RunPart,
     cached_for_run,
@@ -42,6 +40,7 @@ from mcviz.app.state import PageState, choose_name, quote, update_state, widget_
 from mcviz.app.streamlit_internals import join_visit
 from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown
+from mcviz.app.work import compute_on_request, refusal, request, unforeseen
 from mcviz.errors import McvizError
 from mcviz.figures.trust import auroc_of_sets, ood_score_distributions, roc_curve, shade_cells, stopped_of_sets
 from mcviz.measures import Score, percent

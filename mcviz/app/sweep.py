@@ -18,12 +18,12 @@ from mcviz.app.components.gallery import input_tiles
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.kinds.base import MIX, MOST_INPUTS, Distorter, DistortionSettings, InputKind, SweepInputs
 from mcviz.app.navigation import OVERVIEW, PROBE, Page, link_to, load_state, score_chooser, scroll_to_section
-from mcviz.app.on_request import compute_on_request, progress_bar, request
 from mcviz.app.out_of_distribution import Detector, ScoreDetector, detector_for
 from mcviz.app.resources import has, masks, model_inputs, run_scores, sampler, seed, sorted_scores
 from mcviz.app.state import PageState, session_store, state_widget_args, update_state, widget_value
 from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown, as_sentence, counted
+from mcviz.app.work import compute_on_request, progress_bar, request
 from mcviz.data.distortions import Distortion
 from mcviz.figures.sweeps import score_comparison
 from mcviz.figures.trust import PREDICTOR_LABELS, calibration_along

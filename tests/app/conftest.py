@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
-from mcviz.app import failures
+from mcviz.app import work
 from tests.app.keeping import kept_of
 from tests.app.kinds import cache_of_kinds
 from tests.app.probing import OpenProbe
@@ -31,9 +31,9 @@ def _no_page_fails() -> Iterator[None]:
             failed.append(record.getMessage())
 
     handler = Kept(logging.ERROR)
-    failures.log.addHandler(handler)
+    work.log.addHandler(handler)
     yield
-    failures.log.removeHandler(handler)
+    work.log.removeHandler(handler)
     assert not failed, failed[0]
 
 

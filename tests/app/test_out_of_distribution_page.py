@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.app import out_of_distribution
-from mcviz.app.places import offered_data
+from mcviz.app.jobs import offered_data
 from mcviz.measures import percent
 from mcviz.measures.ood import DETECTORS, VERDICT
 from mcviz.runs.ood_scores import OODScores, load_ood_scores, save_ood_scores

@@ -10,7 +10,7 @@ import pytest
 
 import mcviz
 from mcviz import Run
-from mcviz.app import failures, out_of_distribution
+from mcviz.app import out_of_distribution, work
 from mcviz.app.out_of_distribution import (
     STILL_FITTING,
     Fit,
@@ -106,7 +106,7 @@ def test_a_fit_that_fails_is_told_and_tried_again_after_a_while(
 
     monkeypatch.setattr(ood, "fit_ood_detector", fit)
     monkeypatch.setattr("mcviz.app.out_of_distribution.sampler", lambda _: None)
-    monkeypatch.setattr(failures.log, "error", lambda *_: None)
+    monkeypatch.setattr(work.log, "error", lambda *_: None)
     run = make(tmp_path / "run", seed=77)
 
     def reason() -> str:
@@ -114,7 +114,7 @@ def test_a_fit_that_fails_is_told_and_tried_again_after_a_while(
         return detector_for(run).reason
 
     told = reason()
-    assert told == reason() == f"The OOD detector could not be fitted to this run. {failures.UNFORESEEN}"
+    assert told == reason() == f"The OOD detector could not be fitted to this run. {work.UNFORESEEN}"
     later = time.monotonic() + out_of_distribution.PATIENCE
     monkeypatch.setattr("mcviz.app.out_of_distribution.time.monotonic", lambda: later)
     assert reason().endswith(" too few")

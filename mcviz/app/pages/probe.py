@@ -6,11 +6,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mcviz.app.explain import InputContext, explanations
-from mcviz.app.failures import show_failures
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.kinds.base import InputKind, ProbeInput, as_batch, import_ahead, predict
 from mcviz.app.navigation import OUT_OF_DISTRIBUTION, PROBE, begin, load_state, open_page
-from mcviz.app.on_request import is_stopped, offer_to_go_on, stop_work
 from mcviz.app.out_of_distribution import (
     describe_detectors,
     is_detector_ready,
@@ -43,6 +41,7 @@ from mcviz.app.sweep import (
 )
 from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown, counted
+from mcviz.app.work import is_stopped, offer_to_go_on, show_failures, stop_work
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
 

@@ -10,11 +10,9 @@ from mcviz.app.components.gallery import (
     render_look_panel,
     render_marked_bar,
 )
-from mcviz.app.failures import show_failures
 from mcviz.app.filters import Filters
 from mcviz.app.jobs import render_resample_status
 from mcviz.app.navigation import EXPLORE, begin, chips
-from mcviz.app.on_request import is_requested
 from mcviz.app.resources import available, run_scores
 from mcviz.app.selection import LABEL_ERRORS, Selection, filter_mask, label_error_words, mistakes, select
 from mcviz.app.state import PageState, choose_name, choose_segment, finish_page
@@ -23,6 +21,7 @@ from mcviz.app.views.actions import render_menus
 from mcviz.app.views.rail import render_rail
 from mcviz.app.views.scatter import LAYOUT_WORK
 from mcviz.app.wording import as_markdown, counted, direction, mistakes_sentence
+from mcviz.app.work import is_requested, show_failures
 from mcviz.runs import Run
 
 

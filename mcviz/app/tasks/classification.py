@@ -27,7 +27,6 @@ from mcviz.app.filters import Filters, two_classes
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.kinds.base import SliderSeries
 from mcviz.app.navigation import OVERVIEW
-from mcviz.app.on_request import compute_on_request, progress_bar, request
 from mcviz.app.resources import cached_for_run, class_names, has, missing, numbers_key, ranking, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState, session_store, state_widget_args
@@ -55,6 +54,7 @@ from mcviz.app.wording import (
     prediction_sentence,
     votes,
 )
+from mcviz.app.work import compute_on_request, progress_bar, request
 from mcviz.errors import McvizError
 from mcviz.figures import (
     Curve,

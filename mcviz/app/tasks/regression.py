@@ -15,7 +15,6 @@ from mcviz.app.components.charts import Explanation, chart, render_explanation, 
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.kinds.base import SliderSeries
 from mcviz.app.navigation import load_state, target_chooser
-from mcviz.app.on_request import progress_bar
 from mcviz.app.resources import (
     cached_for_run,
     has,
@@ -44,6 +43,7 @@ from mcviz.app.tasks.base import (
     side_by_side,
 )
 from mcviz.app.wording import all_as_markdown, as_inline_markdown, as_markdown, counted
+from mcviz.app.work import progress_bar
 from mcviz.errors import McvizError
 from mcviz.figures import (
     Curve,

@@ -16,7 +16,6 @@ import streamlit as st
 
 from mcviz.app.address import address_fields, parse_whole
 from mcviz.app.components import load_assets
-from mcviz.app.failures import refusal
 from mcviz.app.filters import CLASSES, FILTERS, ColumnFilter, Filters
 from mcviz.app.resources import (
     cached_for_run,
@@ -47,6 +46,7 @@ from mcviz.app.state import (
 )
 from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown, counted, describe_scores, direction, with_count
+from mcviz.app.work import refusal
 from mcviz.errors import McvizError
 from mcviz.permission import may_write
 from mcviz.runs import Run

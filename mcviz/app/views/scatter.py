@@ -21,7 +21,6 @@ from mcviz.app.components.gallery import MOST_PICTURES, PICTURED, POINTS, tile_d
 from mcviz.app.filters import Filters, Lasso, lasso_on_map, round_corners
 from mcviz.app.kinds.base import TILE
 from mcviz.app.navigation import EXPLORE, target_chooser
-from mcviz.app.on_request import compute_on_request, request
 from mcviz.app.resources import (
     Need,
     all_grouping_columns,
@@ -61,6 +60,7 @@ from mcviz.app.state import (
     widget_value,
 )
 from mcviz.app.wording import ranking_end_labels
+from mcviz.app.work import compute_on_request, request
 from mcviz.figures import CORRECT, WRONG, Window, class_colour, coloured_map, scatter
 from mcviz.figures.scores import MOST_DRAWN_POINTS
 from mcviz.figures.style import CLASSES, NEUTRAL, diagonal, escape_label
