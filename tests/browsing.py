@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, FloatRect, Page, WebSocketRoute
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, FloatRect, Page, WebSocketRoute
 
 ROOT = Path(__file__).parents[1]
 STREAMLIT_RUN = ("-m", "streamlit", "run", "dashboard.py", "--server.port")
@@ -143,21 +143,39 @@ def troubles_of(page: Page, url: str) -> list[str]:
     return troubles
 
 
+# Contexts that tests have left, by browser, address and options: a third of what it costs to open a page is to load and
+# compile the frontend, which such a context has done.
+USED_CONTEXTS: dict[tuple[Browser, str, str], BrowserContext] = {}
+
+
 @contextmanager
 def visited(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
     """A page of the app at an address; what comes out of it has no error in its console, and stayed on this machine.
+
+    What a browser keeps of a visit, but for files of the frontend, is forgotten between one and the next.
 
     Args:
         browser: that visits.
         url: of the app.
         options: of Playwright's context.
     """
-    context = browser.new_context(base_url=url, **options)
+    key = (browser, url, repr(options))
+    context = USED_CONTEXTS.pop(key, None) or browser.new_context(base_url=url, **options)
     context.set_default_timeout(MILLISECONDS_TO_APPEAR)
     page = context.new_page()
     troubles = troubles_of(page, url)
     yield page
-    context.close()
+    for other in [other for other in USED_CONTEXTS if other[1] != url]:  # whose server has ended, or waits for its file
+        USED_CONTEXTS.pop(other).close()
+    if page.is_closed() or not page.url.startswith(url):
+        context.close()
+    else:
+        page.evaluate("localStorage.clear()")
+        for each in context.pages:
+            each.close()
+        context.clear_cookies()
+        context.clear_permissions()
+        USED_CONTEXTS[key] = context
     assert not troubles, troubles
 
 

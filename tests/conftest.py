@@ -1,7 +1,9 @@
 """What every test stands on."""
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,18 +14,35 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+# Otherwise each process that a test starts compiles all of mcviz once more, and pytest all tests.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+FOLDER = Path(__file__).parent
+
 settings.register_profile("any machine", deadline=None)  # a slow moment is not a broken law
 settings.load_profile("any machine")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """One process more than there are cores: tests wait a third of their time, for a browser or for other processes."""
+    return (yield) + ("PYTEST_XDIST_AUTO_NUM_WORKERS" not in os.environ)
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give all tests that need a browser to one worker: each is a browser and a server, which keep two cores busy."""
+    """Mark what a test needs, and give those of a file of the dashboard to one worker, which makes their runs once."""
     for item in items:
-        if "browser" in getattr(item, "fixturenames", ()):
+        needs_browser = "browser" in getattr(item, "fixturenames", ())
+        if needs_browser:
             item.add_marker("browser")
-            if not item.get_closest_marker("xdist_group"):
-                item.add_marker(pytest.mark.xdist_group("browser"))
+        if (needs_browser or item.path.parent == FOLDER / "app") and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(FOLDER))))
+        if hasattr(getattr(item, "module", None), "require_torch"):
+            item.add_marker("torch")
+    # These start whole programs, and take longest: no worker is left alone with one at the end.
+    items.sort(key=lambda item: item.path.parent != FOLDER)
 
 
 @pytest.fixture(scope="session", autouse=True)

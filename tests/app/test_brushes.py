@@ -16,7 +16,7 @@ from mcviz import Run
 from mcviz.app.address import RunLimits
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.state import PageState
-from mcviz.app.views.brushes import BINS, BrushColumn, brush_column, brush_labels, cut
+from mcviz.app.views.rail import BINS, BrushColumn, brush_column, brush_labels, cut
 from tests.app.opening import open_popovers
 from tests.app.probing import widget
 
@@ -63,7 +63,7 @@ def test_the_range_of_some_bins_lets_all_of_them_through_and_lies_where_they_lie
 
 
 def opened(run: str = "", **query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120).run()
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
     open_popovers(app)
     for key, value in {**query, **({"run": run} if run else {})}.items():
         app.query_params[key] = value

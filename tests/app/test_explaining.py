@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
-from mcviz.app.probe import explain
+from mcviz.app import explain
 from tests.app.keeping import kept_of
 from tests.app.live_rows import cache_of_rows
 from tests.app.live_texts import RUN, live_texts
@@ -31,7 +31,6 @@ def opened(page: str, **query: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
     for key, value in query.items():
         app.query_params[key] = value
-    app.run()
     app.switch_page(f"mcviz/app/pages/{page}.py").run()
     assert not app.exception
     assert not app.error

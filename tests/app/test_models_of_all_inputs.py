@@ -51,7 +51,7 @@ def test_it_predicts_as_it_was_sampled(
     network = model()
     mcviz.sample_run(network, IMAGES, tmp_path / "run", passes=20)
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120).run()
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
     for name, value in {**query, "seed": "3"}.items():
         app.query_params[name] = value
     kept_of(app)["predicting"] = True

@@ -32,7 +32,6 @@ def open_page() -> OpenPage:
     def opened(name: str, **query: str) -> AppTest:
         app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
         open_popovers(app)
-        app.run()
         for key, value in query.items():
             app.query_params[key] = value
         app.switch_page(f"mcviz/app/pages/{name}.py").run()

@@ -52,7 +52,7 @@ def test_a_run_of_few_examples_has_a_map(count: int, tmp_path: Path, monkeypatch
     images = np.random.default_rng(0).random((count, 12, 10, 3), dtype=np.float32)
     mcviz.sample_run(mcviz.reference_network((12, 10, 3), classes=4), images, tmp_path / "few", passes=3)
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120).run()
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
     app.query_params["view"] = "map"
     app.query_params["layout"] = "tsne"
     app.switch_page("mcviz/app/pages/uncertain.py").run()
@@ -69,7 +69,7 @@ def test_around_an_example_that_is_not_in_the_layout_nothing_is_selected(
     positions[3] = np.nan
     save_derived(run.path, run.digest, TSNE, {"positions": positions})
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120).run()
+    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
     app.query_params["view"], app.query_params["layout"] = "map", "tsne"
     app.switch_page("mcviz/app/pages/uncertain.py").run()
     app.number_input(key="around-example").set_value(3)

@@ -16,6 +16,8 @@ from tests.browser.test_walks import walk
 from tests.browsing import visited
 from tests.cases import only
 
+pytestmark = pytest.mark.xdist_group("timed")  # one after another, since they measure how long an act takes
+
 RUN = f"/trust?run={SHIPPED_RUNS[0].name}"
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 MOST_WORDS, MOST_PIXELS = 300, 1200  # while all details are closed

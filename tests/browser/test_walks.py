@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pandas as pd
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from mcviz import Run
@@ -17,6 +18,8 @@ from tests.browser.conftest import go_to, said_to_match, settle
 from tests.browser.test_exploration import first_examples, tiles
 from tests.browser.test_looking import words_of
 from tests.browsing import drag, visited
+
+pytestmark = pytest.mark.xdist_group("timed")  # one after another, since they measure how long an act takes
 
 SECONDS = 30  # of a walk, on a machine that tests share; by itself it takes a tenth of that
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}

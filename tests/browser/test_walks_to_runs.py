@@ -19,6 +19,8 @@ from tests.browser.test_runs import BOX, click_row
 from tests.browser.test_walks import walk
 from tests.browsing import visited
 
+pytestmark = pytest.mark.xdist_group("timed")  # one after another, since they measure how long an act takes
+
 EXAMPLES = 200
 
 
