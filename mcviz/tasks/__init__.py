@@ -11,7 +11,8 @@ from mcviz.tasks.regression import Regression as Regression
 from mcviz.tasks.segmentation import Segmentation as Segmentation
 from mcviz.validate import choice
 
-TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Regression(), Multilabel(), Segmentation())}
+ALL_TASKS = (Classification(), Regression(), Multilabel(), Segmentation())
+TASKS: dict[str, Task] = {task.name: task for task in ALL_TASKS}
 
 
 def find_task(name: str) -> Task:
