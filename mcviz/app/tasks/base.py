@@ -285,7 +285,7 @@ class TaskRenderer(ABC):
         worst_heading: what the most prominent input of a sweep is.
         no_worst: a sentence for where there is none.
         worst_clause: its prediction, such as "the most uncertain prediction".
-        story: the demo's steps.
+        story: the demo's steps; None where there is no demo.
     """
 
     ood_score: str
@@ -301,7 +301,7 @@ class TaskRenderer(ABC):
     worst_heading: str
     no_worst: str
     worst_clause: str
-    story: Story
+    story: Story | None = None
 
     # The whole run
 
@@ -373,6 +373,10 @@ class TaskRenderer(ABC):
 
     def render_measures(self, run: Run) -> None:  # noqa: B027
         """Render how good the predictions are by other measures, of a run with labels."""
+
+    def render_trust(self, run: Run) -> None:
+        """Render what labels tell of the predictions, of a run whose labels are not one class an example."""
+        st.markdown(f"What the labels of a {run.task.name} tell is printed by `mcviz trust {as_markdown(run.name)}`.")
 
     def quality_rows(self, run: Run) -> dict[str, str]:
         """Return how good the model is, as texts by what each is called; empty without labels."""
