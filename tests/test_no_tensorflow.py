@@ -71,7 +71,7 @@ def test_the_first_page_waits_for_no_library_that_takes_long_to_import():
 
 
 def test_the_probe_imports_it_before_there_is_an_input():
-    code = "import mcviz, threading; from mcviz.app.probe.inputs import import_ahead"
+    code = "import mcviz, threading; from mcviz.app.kinds.base import import_ahead"
     code += f"; import_ahead(mcviz.open_run({str(ROOT / 'cache/mnist-cnn')!r}))"
     wait = "[thread.join() for thread in threading.enumerate() if thread is not threading.main_thread()]"
     (imported,) = imported_by(f"{code}\n{wait}")

@@ -1,9 +1,14 @@
-"""Jobs on a page: state, progress and first findings of each; and whether a ranking holds that was sampled again."""
+"""Jobs on a page: state, progress and first findings of each; and whether a ranking holds that was sampled again.
+
+Here too what this server offers to them: finished runs, and models and data that its operator has put in place.
+"""
 
 import hashlib
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +16,13 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.components.charts import text_table
-from mcviz.app.failures import hide_folders, refusal, show_failures
 from mcviz.app.navigation import EXPLORE, OVERVIEW, RUNS, open_page
-from mcviz.app.places import DATA, MODELS, folders
-from mcviz.app.resources import check_needs, open_cached_run, run_scores, table
+from mcviz.app.resources import check_needs, open_cached_run, run_paths, run_scores, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState, mark_dirty, session_store
 from mcviz.app.wording import all_as_markdown, as_markdown, counted, ranking_end_labels
+from mcviz.app.work import hide_folders, refusal, show_failures
+from mcviz.data.sources import is_idx
 from mcviz.errors import McvizError
 from mcviz.jobs import FoundJob, Job, JobProgress, Jobs, JobState
 from mcviz.jobs.of_run import can_be_sampled, options_of_more
@@ -26,7 +31,7 @@ from mcviz.measures.quality import count_shared, rank_correlation
 from mcviz.measures.registry import format_with_unit
 from mcviz.options import format_arguments
 from mcviz.permission import may_write
-from mcviz.runs import Run
+from mcviz.runs import Manifest, Run
 from mcviz.runs.folder import cache_folder
 from mcviz.runs.manifest_file import read_manifest
 from mcviz.runs.storage import folder_at
@@ -52,6 +57,10 @@ STATES: dict[JobState, tuple[str, Any, str]] = {
     "failed": ("failed", "red", ":material/error:"),
     "died": ("ended unexpectedly", "red", ":material/error:"),
 }
+
+MODELS, DATA = "MCVIZ_MODELS", "MCVIZ_DATA"  # folders, separated as in PATH
+SUFFIXES = (".npz", ".npy", ".csv", ".tsv", ".parquet", ".jsonl")
+MOST = 500  # that are taken of a folder
 
 
 def without_folders(message: str) -> str:
@@ -401,3 +410,58 @@ def _by_example(
         hide_index=True,
         key="again-examples",
     )
+
+
+def folders(variable: str) -> list[Path]:
+    """Return the folders that a variable of the environment names."""
+    return [Path(name).resolve() for name in os.environ.get(variable, "").split(os.pathsep) if name]
+
+
+def list_offered(variable: str, entries: Callable[[Path], Iterator[Path]]) -> dict[str, Path]:
+    """List what lies in the operator's folders, by names within them.
+
+    Hidden files and links that lead out of their folder are left out. Of two with one name the first counts.
+
+    Args:
+        variable: `MODELS` or `DATA`.
+        entries: those of a folder that are meant.
+    """
+    offered: dict[str, Path] = {}
+    for folder in folders(variable):
+        try:
+            paths = sorted(path for path in entries(folder) if not _hidden(path.relative_to(folder)))[:MOST]
+        except OSError:  # it is gone, or may not be read
+            continue
+        for path in paths:
+            if path.resolve().is_relative_to(folder):
+                offered.setdefault(str(path.relative_to(folder)), path)
+    return offered
+
+
+def offered_data() -> dict[str, Path]:
+    """Return folders, arrays and tables in the folders that `MCVIZ_DATA` names."""
+    return list_offered(DATA, lambda folder: filter(_is_data, folder.iterdir()))
+
+
+def finished_runs() -> Iterator[tuple[str, Path, Manifest]]:
+    """Yield name, folder and manifest of each finished run."""
+    for name, path in run_paths().items():
+        try:
+            manifest = _read(str(path), (path / "manifest.json").stat().st_mtime_ns)
+        except (McvizError, OSError):  # its own line in the list of runs says so
+            continue
+        if manifest.state == "finished":
+            yield name, path, manifest
+
+
+def _is_data(path: Path) -> bool:
+    return path.is_dir() or path.suffix.lower() in SUFFIXES or is_idx(path)
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1000)
+def _read(path: str, changed: int) -> Manifest:  # noqa: ARG001 (what was written anew is read anew)
+    return read_manifest(folder_at(path))

@@ -1,22 +1,55 @@
-"""The dashboard, run by Streamlit from top to bottom at each rerun."""
+"""The dashboard, run by Streamlit from top to bottom at each rerun: a page, and above it the bar.
+
+The bar is the same on every page: the pages, the run and what it is, a link to copy, the presentation, and a login.
+Below 1000 pixels the style of the page turns its two groups, the pages and the rest, into menus.
+"""
 
 from base64 import b64encode
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import streamlit as st
 
-from mcviz.app.bar import current_person, render_bar
-from mcviz.app.components.keys import page_listeners
-from mcviz.app.failures import refusal, show_failures
-from mcviz.app.navigation import OVERVIEW, PAGES
+from mcviz.analysis.pairing import same_examples
+from mcviz.app.components import load_assets, page_listeners
+from mcviz.app.navigation import (
+    ENTRIES,
+    OVERVIEW,
+    PAGES,
+    PRESENT,
+    current_page,
+    link_to,
+    open_entry,
+    open_named_run,
+    run_name,
+)
+from mcviz.app.resources import ComparedRun, open_cached_run, run_paths
 from mcviz.app.server import prepare_server
-from mcviz.app.state import finish_page, start_page, sync_from_url
-from mcviz.errors import InvalidInputError
-from mcviz.permission import identify_users
+from mcviz.app.state import (
+    address,
+    finish_page,
+    go_to_run,
+    go_to_same_examples,
+    quote,
+    resolve_run,
+    start_page,
+    state_widget_args,
+    sync_from_url,
+)
+from mcviz.app.streamlit_internals import current_visit
+from mcviz.app.wording import as_markdown, counted, describe_examples, information
+from mcviz.app.work import refusal, show_failures
+from mcviz.errors import InvalidInputError, McvizError
+from mcviz.permission import identify_users, may_write
+from mcviz.text import one_line
 
 HERE = Path(__file__).parent
 # Within the page: Streamlit deletes the file of a run that is cut short, before the browser has fetched it.
 ICON = "data:image/png;base64," + b64encode((HERE / "icon.png").read_bytes()).decode()
+
+_copy_link = st.components.v2.component(
+    "mcviz_copy_link", css=load_assets("copy_link.css"), js=load_assets("copy_link.js")
+)
 
 
 def main() -> None:
@@ -40,3 +73,141 @@ def main() -> None:
         render_bar()
         page.run()
     finish_page()
+
+
+def render_bar() -> None:
+    """Render the bar; and below it a warning about an unknown run."""
+    paths = run_paths()
+    missing, entry = resolve_run(list(paths)), open_entry()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="bar"):
+        with st.container(key="bar-mark", width="content"):
+            link_to(OVERVIEW, "mcviz", "")
+        _render_menu("pages", entry or PRESENT.title)
+        with st.container(horizontal=True, gap=None, width="content", key="bar-pages"):
+            for page in ENTRIES:
+                with st.container(key="bar-open" if page.title == entry else f"bar-{page.title}", width="content"):
+                    link_to(page, icon="")
+        with st.container(key="bar-run"):
+            _choose_run(paths)
+        _render_menu("rest", "More")
+        rest = st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content", key="bar-rest")
+    with st.container():  # also where it is empty: what is drawn alone must not move when a warning goes
+        if missing:
+            st.warning(
+                f"There is no run {quote(missing)} here. This is **{as_markdown(run_name(paths))}**.",
+                icon=":material/link_off:",
+            )
+        about = _describe_run(paths)
+    with rest:
+        with st.popover("About this run", icon=":material/info:", type="tertiary", key="bar-about"):
+            st.markdown(about)
+        _copy_link(key="copy-link", width="content")
+        with st.container(key="bar-present", width="content"):
+            link_to(PRESENT, **_presentation_keys())
+        _render_login()
+
+
+def _render_menu(name: str, label: str) -> None:
+    """Render what opens a group of the bar as a menu, where the style of the page makes it one."""
+    with st.container(key=f"bar-menu-{name}", width="content"):
+        st.html(f"<details><summary>{label}</summary></details>")
+
+
+def _presentation_keys() -> dict[str, str]:
+    """Return what the address has of its own of a presentation that begins on the open page, and leads back to it."""
+    page = current_page()
+    if page is not PRESENT:
+        return {"present": "yes", "origin": page.script.stem}
+    return {"present": "yes"} | {key: text for key, text in address().items() if key == "step"}
+
+
+def _choose_run(paths: Collection[str]) -> None:
+    """Render a choice of the run, or the name of the only one."""
+    name = run_name(paths)
+    if len(paths) > 1:
+        st.selectbox(
+            "Run",
+            list(paths),
+            format_func=one_line,
+            label_visibility="collapsed",
+            **state_widget_args("run", name, lambda new: _change_run(new, name)),
+        )
+    else:
+        st.markdown(as_markdown(name) or "No run yet")
+
+
+def _change_run(name: str, now: str) -> None:
+    """Go to another run, with all that is shown where both are over the same examples."""
+    paths = run_paths()
+    try:
+        before, then = open_cached_run(paths[now]).manifest, open_cached_run(paths[name]).manifest
+    except (McvizError, KeyError):  # which the page will tell
+        go_to_run(name)
+        return
+    if before.task == then.task and same_examples(before, then):
+        go_to_same_examples(name, now, same_classes=before.class_names == then.class_names)
+    else:
+        go_to_run(name)
+
+
+def _describe_run(paths: dict[str, Path]) -> str:
+    """Say how the run was made, in Markdown."""
+    if not paths:
+        return "There is no run yet."
+    try:
+        run = open_named_run(paths)
+    except McvizError:
+        return "This run cannot be opened; the page says why."
+    manifest, origin, model = run.manifest, run.manifest.origin, run.manifest.model
+    facts = [f"**{as_markdown(run.name)}**", counted(len(run), "example"), counted(run.passes, "pass")]
+    facts += [f"imported from {as_markdown(origin.source or 'elsewhere')}"] if origin.kind == "imported" else []
+    facts += [
+        f"{name} `{setting}`" if isinstance(setting, str) else f"{name} {setting}"
+        for name, setting in manifest.settings.items()
+    ]
+    facts += [f"compared with **{as_markdown(run.other.name)}**"] if isinstance(run, ComparedRun) else []
+    labels = "without labels" if run.labels is None else "with labels"
+    paragraphs = [" · ".join(facts), f"**Data**: {describe_examples(manifest)}, {labels}."]
+    if model is not None:
+        paragraphs.append(f"**Model**: {as_markdown(model.name)}, {'kept' if model.stored else 'not kept'} in the run.")
+    paragraphs.append(information(manifest, manifest.images is not None and run.value_scale.stretched))
+    return "\n\n".join(filter(None, paragraphs))
+
+
+def current_person() -> str | None:
+    """Return the address of a person: by Streamlit's login, or in a header that the operator trusts.
+
+    None where nobody is, where the login gives no address or says that it was not verified, and in a thread of its own.
+    """
+    if current_visit() is None:
+        return None
+    user = st.user.to_dict()
+    known = user.get("is_logged_in") is True or bool(st.get_option("server.trustedUserHeaders"))
+    address = user.get("email")
+    if not known or not isinstance(address, str) or user.get("email_verified") is False:
+        return None
+    return address.strip() or None
+
+
+def _render_login() -> None:
+    """Render what somebody may do here, if not everything; and buttons to log in or out, if there is a login."""
+    user = st.user.to_dict()
+    if not may_write():
+        st.badge("read-only", icon=":material/lock:", color="gray")
+    if "is_logged_in" not in user:  # there is no login
+        return
+    if user["is_logged_in"]:
+        name = as_markdown(current_person() or "without an address")
+        st.button("Log out", icon=":material/logout:", key="log-out", help=name, type="tertiary", on_click=st.logout)
+        return
+    for provider in _providers() or [""]:
+        words = f"Log in with {as_markdown(provider)}" if provider else "Log in"
+        st.button(
+            words, icon=":material/login:", key=f"log-in-{provider}", type="tertiary", on_click=st.login,
+            args=(provider,) if provider else (),
+        )  # fmt: skip
+
+
+def _providers() -> list[str]:
+    """Return the names of the login's providers, where there are several to choose from."""
+    return [name for name, section in st.secrets["auth"].items() if isinstance(section, Mapping)]

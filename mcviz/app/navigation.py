@@ -10,7 +10,6 @@ import streamlit as st
 
 from mcviz.analysis.comparison import check_comparable
 from mcviz.app.address import RunLimits
-from mcviz.app.failures import refusal
 from mcviz.app.filters import Filters
 from mcviz.app.resources import (
     RunPart,
@@ -40,6 +39,7 @@ from mcviz.app.state import (
 )
 from mcviz.app.streamlit_internals import is_history_navigation
 from mcviz.app.wording import as_markdown, describe_scores
+from mcviz.app.work import refusal
 from mcviz.errors import CorruptRunError, McvizError
 from mcviz.runs import Run
 from mcviz.runs.folder import cache_folder

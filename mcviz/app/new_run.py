@@ -11,9 +11,20 @@ import numpy as np
 import streamlit as st
 
 from mcviz.app.filters import Filters
-from mcviz.app.jobs import HIGHEST_SEED, MOST_PASSES, change_jobs, open_jobs, render_last_error
+from mcviz.app.jobs import (
+    DATA,
+    HIGHEST_SEED,
+    MODELS,
+    MOST_PASSES,
+    change_jobs,
+    finished_runs,
+    folders,
+    list_offered,
+    offered_data,
+    open_jobs,
+    render_last_error,
+)
 from mcviz.app.navigation import EXPLORE, RUNS, link_to, load_state, run_name
-from mcviz.app.places import DATA, MODELS, finished_runs, folders, list_offered, offered_data
 from mcviz.app.resources import check_needs, open_cached_run, run_paths
 from mcviz.app.selection import select
 from mcviz.app.state import queue_toast, widget_value

@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.analysis.comparison import OTHER_PREFIX, join_comparison
+from mcviz.analysis.comparison import OTHER_PREFIX, Comparison, compare, join_comparison
 from mcviz.analysis.pairing import LabelChoice, Pairs, pair_examples
 from mcviz.analysis.trust import MOST_GROUPS_OF_COLUMN
 from mcviz.app.filters import Filters, Lasso
-from mcviz.app.on_request import progress_bar
+from mcviz.app.work import progress_bar
 from mcviz.choices import Masks
 from mcviz.data import ColumnStats, column_stats
 from mcviz.errors import McvizError
@@ -420,6 +420,20 @@ def join_runs(run: Run, other: Run, labels: LabelChoice = "new") -> Run:
     """Join another run to a run, if they share examples; it costs nothing the second time."""
     joined = _join_columns(run, other, labels)
     return ComparedRun(run, other, *joined) if joined else run
+
+
+@cached_for_run(names_key, max_entries=4)
+def compare_cached(run: Run, other: Run, score: str, labels: LabelChoice) -> Comparison:
+    """Compare two runs."""
+    bar = st.empty()
+
+    def progress(done: int, total: int) -> None:
+        bar.progress(done / total, "Reading the passes …" if done < total else "Resampling the examples …")
+
+    try:
+        return compare(run, other, score=score, labels=labels, progress=progress)
+    finally:
+        bar.empty()
 
 
 @cached_for_run(table_key, max_entries=8)

@@ -12,17 +12,16 @@ import numpy as np
 import streamlit as st
 
 from mcviz.analysis.base import similarity_basis
+from mcviz.app.components import keys
 from mcviz.app.components.charts import PICTURE, Explanation, render_explanation
-from mcviz.app.components.gallery import tiles
-from mcviz.app.components.keys import keys
-from mcviz.app.failures import refusal, show_failures
+from mcviz.app.components.gallery import send_steps_ahead, tiles
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.navigation import LABELLING
 from mcviz.app.resources import class_names, has, own_columns, table
 from mcviz.app.selection import Selection, components, find_rank
 from mcviz.app.state import queue_toast, rerun_fragments, session_store, widget_value
-from mcviz.app.views.look_panel import send_steps_ahead
 from mcviz.app.wording import as_markdown, counted, prediction_sentence
+from mcviz.app.work import refusal, show_failures
 from mcviz.errors import McvizError
 from mcviz.measures import percent, summarise
 from mcviz.reviews import Decision, Reviews, ReviewSummary, summarise_reviews

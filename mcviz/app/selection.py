@@ -10,9 +10,9 @@ import streamlit as st
 from mcviz.analysis.base import LEAST_LABELLED, components_plane, compute_tsne, load_components, load_tsne
 from mcviz.analysis.labelling import OUT_OF_FOLD, count_label_errors, label_errors_sentence
 from mcviz.app.filters import Filters, class_column
-from mcviz.app.on_request import progress_bar
 from mcviz.app.resources import cached_for_run, class_sets, has, numbers_key, ranking, table, table_key
 from mcviz.app.state import CONFIDENT_FIRST, UNCERTAIN_FIRST, PageState, choose_name
+from mcviz.app.work import progress_bar
 from mcviz.measures.similarity import FEWEST_MAPPED
 from mcviz.runs import Run
 

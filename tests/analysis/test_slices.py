@@ -12,8 +12,8 @@ import mcviz
 from mcviz.analysis.base import find_groups
 from mcviz.analysis.slices import Slices, compare_slices
 from mcviz.app.address import RunLimits
+from mcviz.app.calibration import slice_filters
 from mcviz.app.filters import Filters
-from mcviz.app.trust.calibration import slice_filters
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
 from tests.commands import output_of, refusal_of

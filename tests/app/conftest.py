@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
-from mcviz.app import failures
+from mcviz.app import work
 from tests.app.keeping import kept_of
 from tests.app.kinds import cache_of_kinds
 from tests.app.probing import OpenProbe
@@ -31,9 +31,9 @@ def _no_page_fails() -> Iterator[None]:
             failed.append(record.getMessage())
 
     handler = Kept(logging.ERROR)
-    failures.log.addHandler(handler)
+    work.log.addHandler(handler)
     yield
-    failures.log.removeHandler(handler)
+    work.log.removeHandler(handler)
     assert not failed, failed[0]
 
 
@@ -51,7 +51,7 @@ def _quick_starts() -> Iterator[None]:
 def _patient() -> Iterator[None]:
     """The first verdicts wait for the detector, however busy the machine is."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mcviz.app.probe.verdict.PATIENCE", 200)
+        patch.setattr("mcviz.app.out_of_distribution.PATIENCE", 200)
         yield
 
 

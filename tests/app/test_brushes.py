@@ -16,7 +16,7 @@ from mcviz import Run
 from mcviz.app.address import RunLimits
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.state import PageState
-from mcviz.app.views.brushes import BINS, BrushColumn, brush_column, brush_labels, cut
+from mcviz.app.views.rail import BINS, BrushColumn, brush_column, brush_labels, cut
 from tests.app.opening import open_popovers
 from tests.app.probing import widget
 

@@ -9,10 +9,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz.app import sweep
 from mcviz.app.kinds import KIND_RENDERERS
-from mcviz.app.probe import degradation
-from mcviz.app.probe.degradation import STEPS, step_amounts
-from mcviz.app.probe.inputs import MIX
+from mcviz.app.kinds.base import MIX
+from mcviz.app.sweep import STEPS, step_amounts
 from mcviz.data import DataSet
 from mcviz.data.distortions import add_noise
 from mcviz.errors import UnsuitableModelError
@@ -61,7 +61,7 @@ def cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of both, of which nothing is known yet."""
     folder = Path(shutil.copytree(made, tmp_path / "cache"))
     monkeypatch.setenv("MCVIZ_CACHE", str(folder))
-    degradation._cache.clear()
+    sweep._cache.clear()
     return folder
 
 
@@ -82,8 +82,8 @@ def test_it_is_computed_when_asked_for_and_read_again_without_the_model(
     correct = mcviz.open_run(cache / "kept").scores()["correct"].mean()
     assert f"accuracy goes from {100 * correct:.1f}%" in said or correct == 1
     assert (cache / "kept" / "derived" / "distorted-blur-1.npz").exists()
-    degradation._cache.clear()
-    monkeypatch.setattr(degradation, "sampler", None)
+    sweep._cache.clear()
+    monkeypatch.setattr(sweep, "sampler", None)
     assert words(opened("kept")) == said
     assert not [each for each in app.button if each.label in ("Stop distorting", "Distort the images")]
 
@@ -109,7 +109,7 @@ def test_another_distortion_is_another_question(cache: Path) -> None:
 def test_stop_ends_it_and_it_starts_only_when_asked_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app, stopping = opened("kept"), monkeypatch.context()
     with stopping as patched:
-        patched.setattr(degradation, "_compute", lambda *_: degradation.st.stop())  # as Streamlit ends what is left
+        patched.setattr(sweep, "_compute", lambda *_: sweep.st.stop())  # as Streamlit ends what is left
         button(app, "Distort the images").click().run()
         assert not app.exception
         button(app, "Stop distorting").click().run()
@@ -125,7 +125,7 @@ def test_a_model_that_cannot_be_asked_is_a_sentence(cache: Path, monkeypatch: py
         raise UnsuitableModelError("The model has no dropout.")
 
     app = opened("kept")
-    monkeypatch.setattr(degradation, "sampler", refuse)
+    monkeypatch.setattr(sweep, "sampler", refuse)
     button(app, "Distort the images").click().run()
     assert not app.exception
     assert any("The model has no dropout." in each.value for each in app.error)
@@ -154,14 +154,14 @@ def test_rows_and_texts_are_distorted_likewise(
 ) -> None:
     run = make(tmp_path / "cache" / "run")
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "cache"))
-    degradation._cache.clear()
+    sweep._cache.clear()
     first = {"row": "noise", "text": "drop_words"}[kind]
     app = opened("run", distortion=first)
     button(app, f"Distort the {kind}s").click().run()
     assert not app.exception
     assert "averaging passes" in words(app)
     assert (Path(run.path) / "derived" / f"distorted-{first.replace('_', '-')}-1.npz").exists()
-    steps = degradation.load_steps(run, first, OFFERED[kind][first])
+    steps = sweep.load_steps(run, first, OFFERED[kind][first])
     examples = np.sort(np.random.default_rng(0).permutation(len(run))[:200])
     whole, broken = (steps[at]["deterministic"] for at in (0, -1))
     mean = run.deterministic_probs[examples]

@@ -9,15 +9,15 @@ from streamlit.testing.v1 import AppTest
 
 from mcviz.app.filters import Filters, Lasso, lasso_on_map
 from mcviz.app.state import PageState
-from mcviz.app.views import linked, scatter
+from mcviz.app.views import scatter
 
 RUN: Any = None  # whose table is `ONE`
 ONE = pd.DataFrame({"label": [4], "prediction": [3], "correct": [False], "margin": [0.5], "max_probability": [0.5]})
 FILTERS = Filters(label=(4,), correct="wrong")
 CALLBACKS: dict[str, tuple[Any, Callable[[], None]]] = {
-    "scatter-0": (linked, lambda: linked._apply_lasso("scatter-0", RUN, Lasso("margin", "max_probability", ()))),
+    "scatter-0": (scatter, lambda: scatter._apply_lasso("scatter-0", RUN, Lasso("margin", "max_probability", ()))),
     "confusion-images": (scatter, lambda: scatter._apply_cell("confusion-images", 10)),
-    "map-0": (linked, lambda: linked._apply_lasso("map-0", RUN, lasso_on_map("pca"))),
+    "map-0": (scatter, lambda: scatter._apply_lasso("map-0", RUN, lasso_on_map("pca"))),
 }
 
 
@@ -25,11 +25,11 @@ def filtered_by(view: str, event: dict[str, Any], monkeypatch: pytest.MonkeyPatc
     module, callback = CALLBACKS[view]
     found: list[Filters] = []
     monkeypatch.setattr(module, "widget_value", {view: {"selection": event}}.get)
-    monkeypatch.setattr(linked, "latest_state", lambda: PageState(filters=FILTERS))
+    monkeypatch.setattr(scatter, "latest_state", lambda: PageState(filters=FILTERS))
     monkeypatch.setattr(
         module, "update_state", lambda **changes: found.append(PageState(filters=FILTERS).replace(**changes).filters)
     )
-    monkeypatch.setattr(linked, "filter_mask", lambda _, filters: filters.mask(ONE))
+    monkeypatch.setattr(scatter, "filter_mask", lambda _, filters: filters.mask(ONE))
     callback()
     return found
 

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
-from mcviz.app.probe import explain
+from mcviz.app import explain
 from tests.app.keeping import kept_of
 from tests.app.live_rows import cache_of_rows
 from tests.app.live_texts import RUN, live_texts

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mcviz.app import failures
+from mcviz.app import work
 from mcviz.runs.storage import SHIPPED_RUNS
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +21,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         def emit(self, record: logging.LogRecord) -> None:
             told.append(record.getMessage())
 
-    monkeypatch.setattr(failures.log, "handlers", [Kept()])
+    monkeypatch.setattr(work.log, "handlers", [Kept()])
     return told
 
 
@@ -51,7 +51,7 @@ def test_what_nobody_foresaw_is_a_sentence_to_the_visitor_and_a_traceback_to_the
     monkeypatch.setattr(broken, failing)
     app = opened(page, run="mnist-cnn", **({"input": "distortion"} if page == "probe" else {}))
     (error,) = app.error
-    assert error.value == failures.UNFORESEEN
+    assert error.value == work.UNFORESEEN
     assert not app.exception
     (line, *trace) = logged[-1].splitlines()
     assert line == f"Page {title}, run mnist-cnn failed."

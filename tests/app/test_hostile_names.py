@@ -14,11 +14,10 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import figures
-from mcviz.app import exports
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
-from mcviz.app.views import VIEWS
+from mcviz.app.views import VIEWS, actions
 from mcviz.app.wording import as_markdown
 from mcviz.cli import main
 from mcviz.figures.style import escape_label
@@ -261,7 +260,7 @@ def test_figures_hold_names_without_html_latex_and_variables() -> None:
 
 def test_the_report_shows_names_as_text(cache: Path) -> None:
     run = mcviz.open_run(cache / HOSTILE_RUN)
-    page = exports.report(Selection(run, PageState(), np.arange(len(run))))
+    page = actions.report(Selection(run, PageState(), np.arange(len(run))))
     page = re.sub(r"<(script|style)\b.*?</\1>", "", page, flags=re.DOTALL)
     found = Rendered(page)
     assert not found.tags & {"img", "a", "script", "iframe", "svg"}

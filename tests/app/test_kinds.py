@@ -13,7 +13,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.app import exports
 from mcviz.app.address import RunLimits
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.selection import select
@@ -336,14 +335,14 @@ def test_every_export_holds_the_users_own_columns(kinds: Path) -> None:
     selection = select(run, PageState())
     own = run.table().iloc[selection.examples]
     for read in (
-        pd.read_csv(io.BytesIO(exports.csv(selection)), parse_dates=["taken"]),
-        pd.read_parquet(io.BytesIO(exports.parquet(selection))),
+        pd.read_csv(io.BytesIO(actions.csv(selection)), parse_dates=["taken"]),
+        pd.read_parquet(io.BytesIO(actions.parquet(selection))),
     ):
         assert read["id"].tolist() == own["id"].tolist()
         assert read["source"].tolist() == own["source"].tolist()
         assert (read["taken"].to_numpy() == own["taken"].to_numpy()).all()
         assert read["user_label_name"].tolist() == ["mine"] * EXAMPLES
         np.testing.assert_allclose(read["age"], own["age"])
-    report = exports.report(selection)
+    report = actions.report(selection)
     for text in (*own["id"], "source clinic A", "&lt;b&gt;note&lt;/b&gt; 7"):
         assert text in report

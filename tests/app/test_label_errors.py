@@ -11,9 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.analysis.labelling import label_errors_sentence, label_issues
-from mcviz.app import exports
 from mcviz.app.selection import select
 from mcviz.app.state import CONFIDENT_FIRST, PageState
+from mcviz.app.views import actions
 from mcviz.app.wording import ranking_end_labels
 from mcviz.measures import REGRESSION_SCORES, SCORES
 from tests.app.opening import opened_page
@@ -139,6 +139,6 @@ def test_one_example_and_the_report_name_the_end_that_they_begin_at(cache: Path,
     )
     state = PageState(score=name)
     for end, of_state in (("lowest", state), ("highest", dataclasses.replace(state, order=CONFIDENT_FIRST))):
-        report = exports.report(select(run, of_state))
+        report = actions.report(select(run, of_state))
         assert f"Ranked by {SCORES[name].inline_label}, {end} first." in report
         assert ("is uncertain about" in report) == (name == "margin")

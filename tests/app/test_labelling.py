@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.analysis.labelling import acquire
-from mcviz.app.trust.referral import METHOD_LABELS, acquisition_csv
+from mcviz.app.referral import METHOD_LABELS, acquisition_csv
 from mcviz.app.views.actions import DIALOG
 from mcviz.choices import METHODS
 from tests.app.keeping import kept_of

@@ -8,9 +8,9 @@ from streamlit.testing.v1 import AppTest
 
 from mcviz import Run
 from mcviz.app import state
+from mcviz.app.components import gallery
+from mcviz.app.components.gallery import MOST_PICTURES, PICTURED
 from mcviz.app.state import PINS, TICKS, PageState
-from mcviz.app.views import look_panel
-from mcviz.app.views.look_panel import MOST_PICTURES, PICTURED
 from tests.app.test_brushes import opened
 
 
@@ -26,12 +26,12 @@ def asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> Any:
         def gone(*, parts: tuple[str, ...] = (), **changes: Any) -> None:
             found.append(found[-1].replace(**changes))
 
-        monkeypatch.setattr(look_panel, "latest_state", lambda: found[-1])
-        monkeypatch.setattr(look_panel, "update_state", gone)
-        monkeypatch.setattr(look_panel, "rerun_fragments", lambda *_: None)
-        monkeypatch.setattr(look_panel, "queue_toast", lambda words, _: told.append(words))
-        monkeypatch.setattr(look_panel, "session_store", lambda: kept)
-        look_panel._handle_request(run, True, asked)
+        monkeypatch.setattr(gallery, "latest_state", lambda: found[-1])
+        monkeypatch.setattr(gallery, "update_state", gone)
+        monkeypatch.setattr(gallery, "rerun_fragments", lambda *_: None)
+        monkeypatch.setattr(gallery, "queue_toast", lambda words, _: told.append(words))
+        monkeypatch.setattr(gallery, "session_store", lambda: kept)
+        gallery._handle_request(run, True, asked)
         return found[-1]
 
     return SimpleNamespace(after=after, told=told, kept=kept)

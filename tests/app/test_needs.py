@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from mcviz.app import resources
-from mcviz.app.exports import EXPORTS
 from mcviz.app.navigation import PAGES, PROBE
 from mcviz.app.resources import MISSING, WITHOUT_LABELS, available, check_needs, has
 from mcviz.app.views import VIEWS
+from mcviz.app.views.actions import EXPORTS
 from mcviz.extras import INSTALL_TORCH
 from mcviz.manifest import Model
 

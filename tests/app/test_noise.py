@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 import mcviz
 from mcviz import Run, data
 from mcviz.app.kinds import kind_renderer
-from mcviz.app.probe.sweep import DEFAULT_INPUTS, Sweep, find_sweep
 from mcviz.app.state import PageState
+from mcviz.app.sweep import DEFAULT_INPUTS, Sweep, find_sweep
 from mcviz.measures.intervals import proportion
 from tests.app.keeping import kept_of
 from tests.app.opening import opened_page
@@ -34,7 +34,7 @@ def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("a model was loaded")
 
-    for module in ("resources", "probe.verdict", "probe.sweep"):
+    for module in ("resources", "out_of_distribution", "sweep"):
         monkeypatch.setattr(f"mcviz.app.{module}.sampler", refuse)
 
 
@@ -100,7 +100,7 @@ def test_of_another_run_it_is_computed_when_asked_for_and_kept(
     said = paragraphs(app)[0]
     assert f"of 100 {kind}" in said
     assert (Path(run.path) / "derived" / f"{file}.npz").exists()
-    monkeypatch.setattr("mcviz.app.probe.sweep.sampler", None)
+    monkeypatch.setattr("mcviz.app.sweep.sampler", None)
     assert paragraphs(opened_page("probe", {}))[0] == said
     assert said in words(opened_page("overview", {}))
 

@@ -10,7 +10,7 @@ def page() -> None:
 
     import streamlit as st
 
-    from mcviz.app.on_request import compute_on_request, request
+    from mcviz.app.work import compute_on_request, request
     from mcviz.errors import CorruptRunError
 
     def compute() -> None:

@@ -10,8 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.app.places import offered_data
-from mcviz.app.probe import detectors
+from mcviz.app import out_of_distribution
+from mcviz.app.jobs import offered_data
 from mcviz.measures import percent
 from mcviz.measures.ood import DETECTORS, VERDICT
 from mcviz.runs.ood_scores import OODScores, load_ood_scores, save_ood_scores
@@ -41,9 +41,9 @@ def cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """A copy of them, of which nothing is computed yet, for one test."""
     shutil.copytree(made, tmp_path / "cache")
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "cache"))
-    detectors._unsaved.clear()
+    out_of_distribution._unsaved.clear()
     yield tmp_path / "cache"
-    detectors._unsaved.clear()
+    out_of_distribution._unsaved.clear()
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +176,7 @@ def test_only_what_lies_in_the_operator_s_folders_is_offered(tmp_path: Path, mon
 def test_what_cannot_be_kept_on_disk_is_kept_in_memory(
     open_page: OpenPage, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mcviz.app.probe.detectors.save_ood_scores", lambda *_: False)
+    monkeypatch.setattr("mcviz.app.out_of_distribution.save_ood_scores", lambda *_: False)
     app = open_page(run="rows")
     button(app, "Compare").click().run()
     assert load_ood_scores(mcviz.open_run(cache / "rows")) is None

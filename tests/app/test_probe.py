@@ -10,9 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run, data
+from mcviz.app.kinds import base
+from mcviz.app.kinds.base import DistortionSettings
 from mcviz.app.kinds.image import IMAGE_DISTORTER, background_brightness, load_images
-from mcviz.app.probe import inputs
-from mcviz.app.probe.inputs import DistortionSettings
 from mcviz.data.drawing import Stroke, center_digit, render_strokes
 from tests.app.probing import OpenProbe, button, class_means, widget, words
 from tests.cases import one_in
@@ -63,14 +63,14 @@ def test_predictions_are_cached_up_to_a_number_of_bytes(run: Run, monkeypatch: p
         return np.zeros((1, 1, 10), np.float32)
 
     kept: dict[str, object] = {}
-    monkeypatch.setattr(inputs, "session_store", lambda: kept)
-    monkeypatch.setattr(inputs, "predict_live", passes)
-    monkeypatch.setattr(inputs, "MOST_CACHED_BYTES", 2 * 40)
+    monkeypatch.setattr(base, "session_store", lambda: kept)
+    monkeypatch.setattr(base, "predict_live", passes)
+    monkeypatch.setattr(base, "MOST_CACHED_BYTES", 2 * 40)
     for number in (1, 2, 1, 3, 2, 1):
-        inputs.predict(run, np.full((1, 2, 2, 1), number, np.float32))
+        base.predict(run, np.full((1, 2, 2, 1), number, np.float32))
     assert predicted == [1, 2, 3, 1], "the third takes the place of the first"
-    monkeypatch.setattr(inputs, "MOST_CACHED_BYTES", 39)
-    assert len(inputs.predict(run, np.full((1, 2, 2, 1), 4, np.float32))) == 1, "what is too large is shown as well"
+    monkeypatch.setattr(base, "MOST_CACHED_BYTES", 39)
+    assert len(base.predict(run, np.full((1, 2, 2, 1), 4, np.float32))) == 1, "what is too large is shown as well"
 
 
 @pytest.mark.parametrize("name", one_in(6, ["fgsm", *data.DISTORTIONS]))

@@ -18,10 +18,10 @@ from streamlit.testing.v1 import AppTest
 import mcviz
 from mcviz import Run
 from mcviz.analysis import trust
-from mcviz.app import exports
 from mcviz.app.filters import Lasso
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
+from mcviz.app.views import actions
 from mcviz.measures import significant
 from mcviz.measures.registry import fixed
 from mcviz.measures.regression import FEWEST_FOR_RMSE
@@ -333,14 +333,14 @@ def test_exports_hold_all_numbers_and_speak_of_no_classes(cache: Path, name: str
     selection = select(run, PageState(score="predictive_std"))
     rows = run.table().iloc[selection.examples]
     for read in (
-        pd.read_csv(io.BytesIO(exports.csv(selection))),
-        pd.read_parquet(io.BytesIO(exports.parquet(selection))),
+        pd.read_csv(io.BytesIO(actions.csv(selection))),
+        pd.read_parquet(io.BytesIO(actions.parquet(selection))),
     ):
         assert list(read) == ["example", *rows]
         assert read["example"].tolist() == selection.examples.tolist()
         np.testing.assert_allclose(read["predictive_std"], rows["predictive_std"], rtol=1e-6)
     report = re.sub(
-        r"<script.*?</script>|<style.*?</style>|class=\"[^\"]*\"", "", exports.report(selection), flags=re.S
+        r"<script.*?</script>|<style.*?</style>|class=\"[^\"]*\"", "", actions.report(selection), flags=re.S
     )
     assert not re.search(r"\b(class(es)?|probability|accurac\w+|correct)\b", re.sub(r"<div.*?>", "", report))
     assert ("RMSE" in report) == (name != "regression-without-labels")

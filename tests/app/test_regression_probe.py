@@ -10,9 +10,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.app.probe import verdict
-from mcviz.app.probe.sweep import Sweep
-from mcviz.app.probe.verdict import NONE_TO_FIT, ScoreDetector
+from mcviz.app import out_of_distribution
+from mcviz.app.out_of_distribution import NONE_TO_FIT, ScoreDetector
+from mcviz.app.sweep import Sweep
 from mcviz.measures import significant
 from tests.app.keeping import kept_of
 from tests.app.probing import OpenProbe, button, table, verdict_figures, widget, words
@@ -81,7 +81,7 @@ def test_an_example_of_the_run_is_predicted_as_sampling_predicts_it(
 def test_the_verdict_is_by_the_spread_of_the_passes_alone_and_says_so_plainly(
     cache: Path, open_run_of: OpenProbe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verdict, "_fit", None)  # nothing is fitted
+    monkeypatch.setattr(out_of_distribution, "_fit", None)  # nothing is fitted
     app, run = open_run_of(run="rows", input="row", example="3"), mcviz.open_run(cache / "rows")
     assert f"By predictive std alone. {NONE_TO_FIT}" in words(app)
     assert not app.error

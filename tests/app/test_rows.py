@@ -15,8 +15,8 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.analysis.base import load_components
+from mcviz.app.kinds import base
 from mcviz.app.kinds.row import SLIDERS, slider_range
-from mcviz.app.probe import inputs
 from mcviz.app.wording import information
 from mcviz.data import ROW_DISTORTIONS
 from mcviz.runs import Preprocessing
@@ -210,8 +210,8 @@ def test_of_many_columns_the_most_unusual_have_sliders_and_any_other_on_demand(r
 def test_along_a_column_only_that_column_differs_and_all_is_predicted_at_once(
     rows_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, live = [], inputs.predict_live
-    monkeypatch.setattr(inputs, "predict_live", lambda run, rows: asked.append(rows) or live(run, rows))
+    asked, live = [], base.predict_live
+    monkeypatch.setattr(base, "predict_live", lambda run, rows: asked.append(rows) or live(run, rows))
     name = mcviz.open_run(rows_cache / "few").content.columns[3]
     opened("probe", "few", input="row", example="3", column=name, values="1:5")
     one, along = asked
@@ -227,8 +227,8 @@ def test_along_a_column_only_that_column_differs_and_all_is_predicted_at_once(
 def test_every_value_of_a_shuffled_row_is_its_columns_own_and_the_seed_says_which(
     rows_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, live = [], inputs.predict_live
-    monkeypatch.setattr(inputs, "predict_live", lambda run, rows: asked.append(rows) or live(run, rows))
+    asked, live = [], base.predict_live
+    monkeypatch.setattr(base, "predict_live", lambda run, rows: asked.append(rows) or live(run, rows))
     rows, app = rows_of(rows_cache, "wide"), opened("probe", "wide", input="noise", seed="1")
     button(app, "Another row").click().run()
     assert app.query_params["seed"] == "2"

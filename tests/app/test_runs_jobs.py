@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.app import failures
+from mcviz.app import work
 from mcviz.jobs import Job, JobProgress, Jobs, Top, queue
 from mcviz.jobs.of_run import options_of_data, options_of_model
 from mcviz.measures import most_uncertain_first
@@ -241,7 +241,7 @@ def test_a_job_that_died_says_why_and_is_gone_on_with(cache: Path) -> None:
 
 
 def test_a_job_that_is_damaged_is_said_and_the_others_are_shown(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failures, "log", logging.getLogger("expected"))
+    monkeypatch.setattr(work, "log", logging.getLogger("expected"))
     names = ["good", "copied", "waiting", "impossible", "unforeseen"]
     found = [added(cache, name) for name in names]
     jobs, folders = found[0][0], {name: jobs.folder / job.id for name, (jobs, job) in zip(names, found, strict=True)}

@@ -8,9 +8,9 @@ import pytest
 
 import mcviz
 from mcviz import Run, data
-from mcviz.app.probe.inputs import SweepInputs
-from mcviz.app.probe.sweep import WORK, Sweep, summarize
-from mcviz.app.probe.verdict import STILL_FITTING, ScoreDetector
+from mcviz.app.kinds.base import SweepInputs
+from mcviz.app.out_of_distribution import STILL_FITTING, ScoreDetector
+from mcviz.app.sweep import WORK, Sweep, summarize
 from mcviz.errors import CorruptRunError
 from tests.app.keeping import kept_of
 from tests.app.probing import OpenProbe, button, widget, words

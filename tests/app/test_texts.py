@@ -9,13 +9,12 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import data
-from mcviz.app import exports
 from mcviz.app.filters import ColumnFilter, Filters
-from mcviz.app.probe import inputs
+from mcviz.app.kinds import base
 from mcviz.app.resources import details, grouping_columns
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
-from mcviz.app.views import VIEWS
+from mcviz.app.views import VIEWS, actions
 from mcviz.text import one_line
 from tests.app.hostile import HOSTILE
 from tests.app.kinds import EXAMPLES, FEW_TEXTS, TEXTS
@@ -124,11 +123,11 @@ def test_find_still_finds_classes_first() -> None:
 def test_the_report_and_the_tables_have_the_texts_and_nothing_in_them_is_markup(kinds: Path) -> None:
     run = mcviz.open_run(kinds / "texts")
     filters = Filters().with_column(ColumnFilter("text", contains="canary"))
-    report = exports.report(select(run, PageState(filters=filters)))
+    report = actions.report(select(run, PageState(filters=filters)))
     assert "&lt;script&gt;fetch(&#x27;http://canary.invalid/s&#x27;)&lt;/script&gt;" in report
     for harm in ("<script>fetch", "<img", "<a href", "<b>bold"):
         assert harm not in report.rpartition("<h2>")[2], "below the charts"
-    assert b"Donaudampf" in exports.csv(select(run, PageState()))
+    assert b"Donaudampf" in actions.csv(select(run, PageState()))
 
 
 # Probing
@@ -228,10 +227,10 @@ def test_predictions_of_texts_are_kept_by_their_words(live: Path, monkeypatch: p
         return np.zeros((1, len(texts), 3), np.float32)
 
     kept: dict[str, object] = {}
-    monkeypatch.setattr(inputs, "session_store", lambda: kept)
-    monkeypatch.setattr(inputs, "predict_live", passes)
+    monkeypatch.setattr(base, "session_store", lambda: kept)
+    monkeypatch.setattr(base, "predict_live", passes)
     run, held = mcviz.open_run(live / RUN), np.empty(1, object)
     for text in ("a", "bc", "a\0", "bc", "a"):
         held[0] = text
-        inputs.predict(run, held)
+        base.predict(run, held)
     assert predicted == ["a", "bc", "a\0"]

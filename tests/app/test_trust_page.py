@@ -12,12 +12,12 @@ import mcviz
 from mcviz.analysis.referral import find_cheapest_referral, refer
 from mcviz.analysis.trust import predictors
 from mcviz.analysis.unlabelled import estimate_accuracy
+from mcviz.app import calibration as calibration_parts
+from mcviz.app import referral as referral_parts
 from mcviz.app.address import RunLimits
+from mcviz.app.calibration import ANSWERS
 from mcviz.app.filters import Filters
-from mcviz.app.trust import calibration as calibration_parts
-from mcviz.app.trust import referral as referral_parts
-from mcviz.app.trust.calibration import ANSWERS
-from mcviz.app.trust.referral import referral_filters
+from mcviz.app.referral import referral_filters
 from mcviz.app.wording import as_markdown
 from mcviz.cli import main
 from mcviz.measures.calibration import Calibration, calibration, calibration_sentences, find_verdict

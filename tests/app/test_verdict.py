@@ -10,9 +10,8 @@ import pytest
 
 import mcviz
 from mcviz import Run
-from mcviz.app import failures
-from mcviz.app.probe import verdict
-from mcviz.app.probe.verdict import (
+from mcviz.app import out_of_distribution, work
+from mcviz.app.out_of_distribution import (
     STILL_FITTING,
     Fit,
     FittedDetector,
@@ -66,7 +65,7 @@ ENDING = """
 import atexit
 import sys
 import mcviz
-from mcviz.app.probe.verdict import _fit
+from mcviz.app.out_of_distribution import _fit
 run = mcviz.open_run(sys.argv[1])
 detector = _fit(run).detector
 atexit.register(lambda: print("fitted" if detector.done() else "fitting"))
@@ -86,7 +85,7 @@ def test_too_few_images_to_fit_to_leave_the_entropy(tmp_path: Path, monkeypatch:
         raise InvalidInputError("too few")
 
     monkeypatch.setattr(ood, "fit_ood_detector", refuse)
-    monkeypatch.setattr("mcviz.app.probe.verdict.sampler", lambda _: None)
+    monkeypatch.setattr("mcviz.app.out_of_distribution.sampler", lambda _: None)
     run = make(tmp_path / "few")
     assert isinstance(_fit(run).detector.exception(10), InvalidInputError)
     detector = detector_for(run)
@@ -106,8 +105,8 @@ def test_a_fit_that_fails_is_told_and_tried_again_after_a_while(
         return answer
 
     monkeypatch.setattr(ood, "fit_ood_detector", fit)
-    monkeypatch.setattr("mcviz.app.probe.verdict.sampler", lambda _: None)
-    monkeypatch.setattr(failures.log, "error", lambda *_: None)
+    monkeypatch.setattr("mcviz.app.out_of_distribution.sampler", lambda _: None)
+    monkeypatch.setattr(work.log, "error", lambda *_: None)
     run = make(tmp_path / "run", seed=77)
 
     def reason() -> str:
@@ -115,17 +114,17 @@ def test_a_fit_that_fails_is_told_and_tried_again_after_a_while(
         return detector_for(run).reason
 
     told = reason()
-    assert told == reason() == f"The OOD detector could not be fitted to this run. {failures.UNFORESEEN}"
-    later = time.monotonic() + verdict.PATIENCE
-    monkeypatch.setattr("mcviz.app.probe.verdict.time.monotonic", lambda: later)
+    assert told == reason() == f"The OOD detector could not be fitted to this run. {work.UNFORESEEN}"
+    later = time.monotonic() + out_of_distribution.PATIENCE
+    monkeypatch.setattr("mcviz.app.out_of_distribution.time.monotonic", lambda: later)
     assert reason().endswith(" too few")
-    later += verdict.PATIENCE
+    later += out_of_distribution.PATIENCE
     assert reason().endswith(" too few")  # which stays as it is
     assert answers == [1]
 
 
 def test_a_detector_that_is_still_being_fitted_leaves_the_entropy(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcviz.app.probe.verdict._fit", lambda *_: Fit(deadline=0))
+    monkeypatch.setattr("mcviz.app.out_of_distribution._fit", lambda *_: Fit(deadline=0))
     assert detector_for(run) == ScoreDetector(run, STILL_FITTING)
 
 

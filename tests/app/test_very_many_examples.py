@@ -14,7 +14,7 @@ from mcviz import Run
 from mcviz.app.filters import Filters, Lasso, lasso_on_map
 from mcviz.app.resources import table_key
 from mcviz.app.selection import filter_mask, positions
-from mcviz.app.views import linked
+from mcviz.app.views import scatter
 from mcviz.figures import Window, scores
 from tests.app.keeping import kept_of
 from tests.polygons import surrounded_by_a_loop
@@ -27,9 +27,9 @@ ALL = "10,000 of 10,000 examples"
 @pytest.fixture(autouse=True)
 def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(scores, "MOST_DRAWN_POINTS", FEW)
-    linked._figure.clear()  # those of other tests, which drew the same examples one by one
+    scatter._figure.clear()  # those of other tests, which drew the same examples one by one
     yield
-    linked._figure.clear()
+    scatter._figure.clear()
 
 
 def opened(**query: str) -> AppTest:
@@ -105,5 +105,5 @@ def test_an_area_of_a_layout_that_is_not_there_is_told_of(run: Run) -> None:
     ],
 )
 def test_what_is_no_part_of_a_plane_is_passed_over(told: object) -> None:
-    assert linked._zoom_window(told) is None
-    assert linked._zoom_window({"x": [0, 1], "y": [-1, 0.5]}) == Window((0.0, 1.0), (-1.0, 0.5))
+    assert scatter._zoom_window(told) is None
+    assert scatter._zoom_window({"x": [0, 1], "y": [-1, 0.5]}) == Window((0.0, 1.0), (-1.0, 0.5))

@@ -15,11 +15,11 @@ from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 import mcviz
 from mcviz import Run
 from mcviz.app.address import RunLimits
-from mcviz.app.exports import report
+from mcviz.app.components.gallery import MOST_PICTURES
 from mcviz.app.filters import Filters
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
-from mcviz.app.views.look_panel import MOST_PICTURES
+from mcviz.app.views.actions import report
 from mcviz.measures import most_uncertain_first
 from mcviz.measures.similarity import principal_components
 from tests.browser.conftest import matching, said_to_match, settle

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from mcviz.app.failures import UNFORESEEN
+from mcviz.app.work import UNFORESEEN
 from tests.browser.conftest import settle
 from tests.browsing import MCVIZ_DASHBOARD, ROOT, STREAMLIT_RUN, free_port, serving
 

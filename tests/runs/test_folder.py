@@ -218,8 +218,7 @@ def test_a_table_of_runs_has_a_row_for_each_and_says_how_good_it_is(
     table = mcviz.runs_table(folder)
     assert list(table.index) == sorted([*runs, "broken"])
     assert table["quality"].dropna().to_dict() == {
-        form: pytest.approx(run.quality_by_pass[1][-1])
-        for form, run in runs.items()
+        form: pytest.approx(run.quality_by_pass[1][-1]) for form, run in runs.items()
     }
     assert table.loc["broken", "state"] == "damaged"
     for name, row in table.iterrows():

@@ -1,21 +1,50 @@
-"""Examples as tiles that can be clicked: one picture for all, cut into tiles by the browser, or words on each."""
+"""Examples as tiles that can be clicked, the gallery of a selection, and the panel that shows one beside a view.
+
+Tiles are one picture for all, cut into tiles by the browser, or words on each.
+"""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from mcviz.app.components import load_assets
-from mcviz.app.kinds import kind_renderer
+from mcviz.app.components.charts import (
+    PICTURE_WIDTH,
+    TURNS,
+    Explanation,
+    render_empty_selection,
+    send_ahead,
+)
+from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
 from mcviz.app.kinds.base import TILE
-from mcviz.app.navigation import EXAMPLE, Page, open_page
-from mcviz.app.resources import details, format_facts, format_value, run_scores, table
-from mcviz.app.state import PageState, widget_value
+from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, Page, open_page
+from mcviz.app.resources import cached_for_run, details, format_facts, format_value, has, names_key, run_scores, table
+from mcviz.app.selection import Selection, find_rank, select
+from mcviz.app.state import (
+    PINS,
+    TICKS,
+    PageState,
+    add_examples,
+    latest_state,
+    mark_rendered,
+    queue_toast,
+    rerun_fragments,
+    session_store,
+    state_widget_args,
+    toggle_example,
+    update_state,
+    widget_value,
+)
 from mcviz.app.tasks import task_renderer
-from mcviz.app.tasks.base import TileText
-from mcviz.app.wording import abbreviated
+from mcviz.app.tasks.base import ExampleContext, TileText, load_example
+from mcviz.app.wording import abbreviated, counted
+from mcviz.errors import McvizError
+from mcviz.figures import sheet_url
 from mcviz.measures import Score, percent
 from mcviz.runs import Run
 from mcviz.text import true_minus
@@ -27,6 +56,35 @@ _mounted = st.components.v2.component(
     css=load_assets("tile.css", "acts.css", "gallery.css"),
     js=load_assets("listening.js", "element.js", "tile.js", "acts.js", "latest_data.js", "gallery.js"),
 )
+
+_mounted_look = st.components.v2.component(
+    "mcviz_look",
+    css=load_assets("tile.css", "acts.css", "text_box.css", "sentences.css", "strips.css", "look.css"),
+    js=load_assets(
+        "internals.js",
+        "listening.js",
+        "element.js",
+        "tile.js",
+        "acts.js",
+        "text.js",
+        "sentences.js",
+        "histograms.js",
+        "strips.js",
+        "latest_data.js",
+        "sender.js",
+        "look.js",
+    ),
+)
+
+POINTS, PICTURED = "points", "pictured"  # the fragment of a chart's pictures, and its examples, in the session
+MOST_PICTURES = 150  # points in view, up to which they are pictures
+PANEL = "look"  # the key of the fragment, of its container and of its head
+AROUND = 100  # examples before and after the one that is looked at, through which keys go without asking
+LARGE = 360  # pixels, of a picture in the panel on a screen of twice the usual sharpness
+SMALL_WIDTH = 170  # pixels, of one example among others in the panel
+MARKS = {"tick": "ticked", "pin": "pinned", "flag": "flagged"}  # the attribute of the state that each changes
+
+MOST_AHEAD = 2_000_000  # predicted numbers, which are read and summed up in a second
 
 
 def tiles(
@@ -157,3 +215,267 @@ def short_value(score: Score, value: float) -> str:
     if score.unit in ("probability", "share of passes"):
         return abbreviated(percent(value, 0))
     return true_minus(f"{value:.2f}" if score.unit == "nats" else f"{value:.3g}")
+
+
+def look_head(key: str, data: dict[str, Any], act: Callable[[Any], None]) -> Any:
+    """Render the head. It draws at once what keys and views request, and receives these requests of the browser.
+
+    A request is `what` is asked, the number of an `example`, and for a range all `examples`.
+
+    Args:
+        key: of the component.
+        data: the example's tile and picture as `tile_data` gives them, its rank, what is said of it, and the numbers
+            of those around it; only the latter where no example is shown.
+        act: called with what is asked, as a callback.
+
+    Returns:
+        What was asked in this rerun, or None.
+    """
+
+    def heard() -> None:
+        component = widget_value(key)  # which is gone where somebody left the page meanwhile
+        act(component.asked if component else None)
+
+    return _mounted_look(key=key, data=data, on_asked_change=heard).asked
+
+
+def render_look_panel(run: Run, paged: bool) -> None:
+    """Render the panel, which hears the requests of views and keys.
+
+    Args:
+        run: that is open.
+        paged: whether the view beside is a page of the selection, which then turns over to the example.
+    """
+    with st.container(key=PANEL):
+        _render_panel(run, paged)
+
+
+def look_at_example(run: Run, example: int, paged: bool) -> None:
+    """Look at an example, in a callback; only the panel is drawn anew, unless the page turns over."""
+    state = latest_state()
+    at = find_rank(example, select(run, state).examples)
+    page = at // state.page_size + 1 if at >= 0 and paged else state.page
+    if page != state.page:
+        update_state(example=example, page=page)
+        return
+    update_state(example=example, parts=(PANEL,))
+
+
+def tick_examples(examples: tuple[int, ...]) -> None:
+    """Tick these examples and no others, in a callback, as far as an address can carry them."""
+    if len(examples) > TICKS:
+        queue_toast(f"Only {TICKS} examples can be ticked at a time.", ":material/select_check_box:")
+    update_state(ticked=examples[:TICKS])
+
+
+def render_marked_bar(selection: Selection) -> None:
+    """Render buttons for the examples that are ticked, and for those that are pinned; nothing where none are."""
+    state, ticked, pinned = selection.state, selection.state.ticked, selection.state.pinned
+    if not ticked and len(pinned) < 2:
+        return
+    all_pinned = add_examples(pinned, ticked)
+    acts: dict[str, tuple[str, dict[str, Any]]] = {
+        "Filter to these": (":material/filter_alt:", {"filters": replace(state.filters, selected=ticked)}),
+        "Flag": (":material/flag:", {"flagged": add_examples(state.flagged, ticked)}),
+        "Pin": (":material/keep:", {"pinned": all_pinned}),
+        "Untick": (":material/close:", {"ticked": ()}),
+    }
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="marked"):
+        if ticked:
+            st.markdown(f"**{counted(len(ticked), 'example')}** ticked", width="content")
+        for label, (icon, changes) in acts.items() if ticked else ():
+            st.button(
+                label,
+                icon=icon,
+                type="tertiary",
+                key=f"ticked-{label}",
+                disabled=label == "Pin" and len(all_pinned) > PINS,
+                help=f"Only {PINS} examples fit side by side." if label == "Pin" else None,
+                on_click=update_state,
+                kwargs=changes,
+            )
+        if len(pinned) > 1 and st.button(f"Compare {len(pinned)} pinned", icon=SIDE_BY_SIDE.icon, key="compare-pinned"):
+            open_page(SIDE_BY_SIDE, latest_state())
+
+
+@st.fragment(key=PANEL)
+def _render_panel(run: Run, paged: bool) -> None:
+    """Render the current example, or the first of the selection; several that are ticked side by side."""
+    state = latest_state()
+    selection = select(run, state)
+    example = state.example
+    if example is None and len(selection.examples):
+        example = int(selection.examples[0])
+    alone = example not in state.ticked or len(state.ticked) == 1
+    context = load_example(run, state, example) if example is not None and alone else None
+    head = {**_head_data(selection, example), **_explanation_data(context), "turn": next(TURNS)}
+    asked = look_head("look-head", head, partial(_handle_request, run, paged))
+    if isinstance(asked, dict) and asked.get("what") == "open" and _is_example(run, asked.get("example")):
+        open_page(EXAMPLE, state, example=asked["example"])
+    if context is not None:
+        _render_below(context)
+    elif example is not None:
+        _render_side_by_side(run, state, example)
+    mark_rendered(PANEL)
+
+
+def _head_data(selection: Selection, example: int | None) -> dict[str, Any]:
+    run, state, examples = selection.run, selection.state, selection.examples
+    if example is None:
+        return {"near": []}
+    at = find_rank(example, examples)
+    data = tile_data(run, state, np.array([example]), None if at < 0 else at + 1, selection.score)
+    (tile,) = data.pop("tiles")
+    return {
+        **data,
+        "sheet": sheet_url(run.pictures[[example]], 1, LARGE) if has(run, "images") else "",
+        "tile": tile,
+        "rank": "does not match" if at < 0 else f"{at + 1:,} of {len(examples):,}",
+        "near": examples[max(0, at - AROUND) : max(0, at) + AROUND + 1].tolist(),
+        "chosen": state.example is not None,
+        "pinsFull": len(state.pinned) >= PINS,
+    }
+
+
+def _explanation_data(context: ExampleContext | None) -> dict[str, Any]:
+    """Return what an example is and what is said of it, unless it is one of several side by side."""
+    if context is None:
+        return {"alone": False}
+    run, example = context.run, context.example
+    text = kind_renderer(run).text(run, example) if has(run, "examples") else ""
+    return {"alone": True, "text": text, "explanation": task_renderer(run).explain(context)}
+
+
+def _render_below(context: ExampleContext) -> None:
+    """Render what has no place beside the sentences: a chart of the passes, and a row's values."""
+    run, example = context.run, context.example
+    task_renderer(run).render_preview(context)
+    if has(run, "examples") and not has(run, "images") and not kind_renderer(run).text(run, example):
+        render_example(run, example, EXAMPLE_WIDTH)
+
+
+def _render_side_by_side(run: Run, state: PageState, example: int) -> None:
+    others = [other for other in state.ticked if other != example]
+    compared = [example, *others[: PINS - 1]]
+    those = f", {PINS} of them" if len(others) >= PINS else ""
+    st.markdown(f"**{counted(len(state.ticked), 'ticked example')}**{those} side by side")
+    for pair in (compared[:2], compared[2:]):
+        for column, member in zip(st.columns(2, gap="small"), pair, strict=False):
+            with column:
+                render_example(run, member, SMALL_WIDTH)
+                st.caption(f"Example {member}")
+                task_renderer(run).render_pinned(load_example(run, state, member))
+
+
+def _handle_request(run: Run, paged: bool, asked: Any) -> None:
+    """Handle a request of an example, in a callback, which cannot open its page."""
+    state = latest_state()
+    if not isinstance(asked, dict) or not _is_example(run, asked.get("example")):
+        return
+    example: int = asked["example"]
+    match asked.get("what"):
+        case "look":
+            look_at_example(run, example, paged)
+        case "hover" | "pictures":
+            wanted = [near for near in asked.get("examples", (example,)) if _is_example(run, near)]
+            session_store()[PICTURED] = wanted[:MOST_PICTURES]
+            rerun_fragments(POINTS)
+            return
+        case "close":
+            update_state(example=None, parts=(PANEL,))
+        case "range":
+            wanted = [near for near in asked.get("examples", ()) if _is_example(run, near)]
+            tick_examples(add_examples(state.ticked, wanted))
+        case "tick" | "pin" | "flag" as what:
+            _toggle_mark(what, state, example)
+    rerun_fragments(PANEL)
+
+
+def _toggle_mark(what: str, state: PageState, example: int) -> None:
+    changed = toggle_example(marks(state)[what], example)
+    if what == "pin" and len(changed) > PINS:
+        queue_toast(f"Only {PINS} examples fit side by side. Unpin one first.", ":material/keep:")
+        rerun_fragments()
+    elif what == "tick":
+        tick_examples(changed)
+    else:
+        marked: dict[str, Any] = {MARKS[what]: changed}
+        update_state(**marked)
+
+
+def _is_example(run: Run, example: object) -> bool:
+    return isinstance(example, int) and not isinstance(example, bool) and 0 <= example < len(run)
+
+
+def render_gallery(selection: Selection) -> None:
+    """Render a page of the selected examples, with a choice of page."""
+    state, size = selection.state, selection.state.page_size
+    pages, page = _pages(selection)
+    if len(selection.examples) == 0:
+        render_empty_selection()
+        return
+    if page != state.page:
+        st.caption(f"There is no page {state.page:,}: these examples fill {counted(pages, 'page')}.")
+    tiles(
+        selection.run,
+        state,
+        page_examples(selection),
+        (page - 1) * size + 1,
+        selection.score,
+        key="gallery",
+        looks=True,
+    )
+    st.pagination(pages, width="stretch", **state_widget_args("page", page))
+
+
+def page_examples(selection: Selection) -> np.ndarray:
+    """Return the examples of the page that is shown."""
+    size, (_, page) = selection.state.page_size, _pages(selection)
+    return selection.examples[(page - 1) * size : page * size]
+
+
+def _pages(selection: Selection) -> tuple[int, int]:
+    """Return how many pages there are, and the one that is shown."""
+    pages = max(1, -(-len(selection.examples) // selection.state.page_size))
+    return pages, selection.state.page if selection.state.page <= pages else 1
+
+
+def prefetch_explanations(run: Run, state: PageState, examples: Collection[int]) -> None:
+    """Send the explanations of examples."""
+    send_ahead(_explain_all(run, examples, partial(explain_example, run, state)))
+
+
+def send_steps_ahead(run: Run, steps: Mapping[str, int], explain: Callable[[int], Explanation]) -> None:
+    """Send the pictures and explanations of the examples to which buttons lead.
+
+    Args:
+        run: whose examples they are.
+        steps: the examples, by what the keys of the buttons begin with.
+        explain: an example by its number.
+    """
+    explanations, renderer = _explain_all(run, dict.fromkeys(steps.values()), explain), kind_renderer(run)
+    for example, explanation in explanations.items():
+        picture = renderer.tiles(run, np.array([example]), 2 * PICTURE_WIDTH).sheet
+        explanations[example] = {**explanation, "picture": picture}
+    send_ahead(explanations, steps)
+
+
+def explain_example(run: Run, state: PageState, example: int) -> Explanation:
+    """Explain an example as its task does."""
+    return _explain(run, example, state.target, state.coverage, state)
+
+
+def _explain_all(run: Run, examples: Collection[int], explain: Callable[[int], Explanation]) -> dict[int, Explanation]:
+    """Explain examples; only the first ones, where all are too much to read."""
+    explanations, most = {}, MOST_AHEAD // (run.passes * len(run.class_names or run.targets))
+    for example in map(int, list(examples)[:most]):
+        try:
+            explanations[example] = explain(example)
+        except McvizError:  # which a look at it will tell
+            continue
+    return explanations
+
+
+@cached_for_run(names_key, max_entries=2_000)
+def _explain(run: Run, example: int, target: int, coverage: int, _state: PageState) -> Explanation:  # noqa: ARG001
+    return task_renderer(run).explain(load_example(run, _state, example))

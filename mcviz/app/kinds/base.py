@@ -1,17 +1,384 @@
-"""How pages show a kind of examples, and examples that are not in the run."""
+"""How pages show a kind of examples, and the inputs of that kind that a model is asked about.
 
+An input has predictions, parts, and where it is a distorted example a distortion; controls that kinds share choose one.
+"""
+
+import hashlib
+import importlib
+import json
+import sys
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
+import streamlit as st
 
-from mcviz.app.probe.inputs import Distorter, InputKind, Parts, ProbeInput
+from mcviz.app.resources import RunPart, has, predict_live
+from mcviz.app.state import (
+    HIGHEST_SEED,
+    PageState,
+    choose_name,
+    rerun_fragments,
+    session_store,
+    state_widget_args,
+    update_state,
+)
+from mcviz.app.wording import as_markdown
+from mcviz.data.distortions import Distortion, Noise, TextNoise
 from mcviz.errors import McvizError
+from mcviz.measures import percent
 from mcviz.runs import Run
+from mcviz.text import true_minus
+
+MOST_INPUTS = 2000  # of a sweep
+MOST_CACHED = 16  # predictions in a session, so that going back to an input costs nothing
+MOST_CACHED_BYTES = 2**26  # of these; the latest is kept in any case
+MOST_POSITIONS = 32  # of the slider, that are predicted
+MIX = "mix"  # the name of a distortion that takes another example
+NONE_IS_CORRECT = "No prediction is correct: this is noise, and the model cannot say so."
 
 TILE = 208  # pixels that a larger image is scaled down to: the smallest tile on a screen of twice the usual sharpness
+
+
+@dataclass(frozen=True)
+class ProbeInput:
+    """An input for the model.
+
+    Attributes:
+        content: as the kind has it: (height, width, channels) float32 in 0..1, a text, or (D,) float32.
+        name: what it is, such as "Uniform noise of seed 3".
+        note: one sentence on what a correct prediction would be.
+        label: its class, where it is known.
+    """
+
+    content: Any
+    name: str
+    note: str = ""
+    label: int | None = None
+
+
+def as_batch(content: Any) -> np.ndarray:
+    """Return (1, …): one `ProbeInput.content` in an array, of dtype object for a text."""
+    return np.array([content], object if isinstance(content, str) else None)
+
+
+@dataclass(frozen=True)
+class SweepInputs:
+    """Inputs of a sweep.
+
+    Attributes:
+        kind: what the inputs are called, such as "noise images".
+        name: what exactly they are, such as "uniform noise at 80% strength".
+        available: how many there are.
+        load: (start, stop) to stop - start contents in one array.
+        digest: of the run whose model predicts.
+        labels: (available,) int, or None where no prediction is correct.
+        stored_as: the name under which the findings are kept beside the run; "" where they are not.
+    """
+
+    kind: str
+    name: str
+    available: int
+    load: Callable[[int, int], np.ndarray]
+    digest: str
+    labels: np.ndarray | None = None
+    stored_as: str = ""
+
+    def same_as(self, other: "SweepInputs") -> bool:
+        """Return whether the inputs of both are the same."""
+        return (self.digest, self.kind, self.name) == (other.digest, other.kind, other.name)
+
+
+@dataclass(frozen=True)
+class SliderSeries:
+    """An input at every position of a slider that changes it.
+
+    Attributes:
+        amounts: (P,) positions of the slider, ascending.
+        contents: the input at each of them, as `ProbeInput.content`, in one array.
+        title: of the slider.
+        tick_format: d3's format of its numbers; empty for as they are.
+        current: the slider's position now.
+        are_pictures: whether the contents are images, which can be shown beside what is predicted.
+    """
+
+    amounts: np.ndarray
+    contents: np.ndarray
+    title: str
+    tick_format: str
+    current: float
+    are_pictures: bool
+
+
+@dataclass(frozen=True)
+class InputKind:
+    """A kind of input for the model.
+
+    Attributes:
+        label: what it is called.
+        choose: its controls, and the input that they give.
+        nothing_yet: an icon, and what to do where there is no input yet.
+        sweep: many inputs of the kind, where that makes sense.
+        is_noise: whether it opens with many inputs, of which one is looked at.
+        along: the input along its slider, where it has one.
+        needs: what a run has to have.
+        seen_in_its_controls: whether the controls show the input, so that it need not be drawn beside them.
+    """
+
+    label: str
+    choose: Callable[[Run, PageState], ProbeInput | None]
+    nothing_yet: tuple[str, str] = ("", "")
+    sweep: Callable[[Run, PageState], SweepInputs] | None = None
+    is_noise: bool = False
+    along: Callable[[Run, PageState], SliderSeries] | None = None
+    needs: Collection[RunPart] = field(default_factory=frozenset)
+    seen_in_its_controls: bool = False
+
+
+def predict(run: Run, contents: np.ndarray) -> np.ndarray:
+    """Predict new inputs with the run's model, in as many passes as the run has.
+
+    Args:
+        run: whose model predicts.
+        contents: N inputs, each as `ProbeInput.content`.
+
+    Returns:
+        (T, N, K) float32 predictions.
+    """
+    cached: dict[tuple[str, str], np.ndarray] = session_store().setdefault("cached-predictions", {})
+    key = run.digest, digest_contents(contents)
+    if key not in cached:
+        predictions = predict_live(run, contents)
+        while cached and (
+            len(cached) == MOST_CACHED
+            or sum(array.nbytes for array in cached.values()) + predictions.nbytes > MOST_CACHED_BYTES
+        ):
+            cached.pop(next(iter(cached)))
+        cached[key] = predictions
+    return cached[key]
+
+
+def import_ahead(run: Run) -> None:
+    """Import the framework of a run's model before there is an input, so that the first one is answered sooner."""
+    module = f"mcviz.sampling.{run.manifest.model.backend}.network" if run.manifest.model else ""
+
+    def work() -> None:
+        with suppress(ImportError):  # the first prediction will tell what is missing
+            importlib.import_module(module)
+
+    if module and module not in sys.modules:
+        threading.Thread(target=work).start()
+
+
+def digest_contents(contents: np.ndarray) -> str:
+    """Return the SHA-256 of contents; the bytes of an array of texts are only where they lie in memory."""
+    is_text = contents.dtype == object
+    return hashlib.sha256(json.dumps(contents.tolist()).encode() if is_text else contents.tobytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """How much each of P parts of an input adds to one predicted number.
+
+    Attributes:
+        mean: (P,) over the passes, in the unit.
+        std: (P,) over the passes.
+        unit: such as "percentage points".
+        name: of the number, as plain text.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+    unit: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of an input.
+
+    Attributes:
+        count: how many, P; 0 where there is nothing to hide.
+        hidden: (start, stop) to stop - start inputs, each without one part, in one array.
+        method: a sentence on how parts are hidden.
+        render: renders how much each part adds.
+    """
+
+    count: int
+    hidden: Callable[[int, int], np.ndarray]
+    method: str
+    render: Callable[[Contributions], None]
+
+
+@dataclass(frozen=True)
+class DistortionSettings:
+    """A distortion of one example.
+
+    Attributes:
+        name: of the distortion, one of the kind's.
+        example: its number in the run.
+        amount: where the slider stands.
+        seed: of the random numbers in the distortion.
+        other_example: the number of the example that is mixed in.
+    """
+
+    name: str
+    example: int
+    amount: float
+    seed: int
+    other_example: int
+
+
+@dataclass(frozen=True)
+class Distorter:
+    """How examples of a kind are distorted.
+
+    Attributes:
+        distortions: by name, the usual one first.
+        contents: of some examples of a run, in the form of `ProbeInput.content`, in one array.
+        others: the last argument of a distortion, of a run, the settings and the contents that are distorted.
+        are_pictures: whether contents are images, to be shown beside the predictions along the slider.
+    """
+
+    distortions: Mapping[str, Distortion]
+    contents: Callable[[Run, np.ndarray], np.ndarray]
+    others: Callable[[Run, DistortionSettings, np.ndarray], np.ndarray]
+    are_pictures: bool = False
+
+    def settings(self, run: Run, state: PageState) -> DistortionSettings:
+        """Read the settings from the state, with defaults in place of values that the run or the distortion lacks."""
+        name = choose_name(state.distortion, self.distortions)
+        distortion, amount = self.distortions[name], state.amount
+        if amount is None or not distortion.low <= amount <= distortion.high:
+            amount = distortion.unchanged
+        other = min(1, len(run) - 1) if state.other_example is None else state.other_example
+        return DistortionSettings(name, state.example or 0, float(amount), state.seed or 0, other)
+
+    def distort(self, run: Run, settings: DistortionSettings, contents: np.ndarray, amounts: list[float]) -> np.ndarray:
+        """Distort some contents by each of some amounts, one after the other; the settings say all else."""
+        others = self.others(run, settings, contents)
+        apply = self.distortions[settings.name].apply
+        return np.concatenate([apply(contents, amount, settings.seed, others) for amount in amounts])
+
+    def choose(self, run: Run, state: PageState) -> ProbeInput:
+        """Render the controls of one distorted example."""
+        settings = self.settings(run, state)
+        distortion = self.distortions[settings.name]
+        choose_example(run, settings.example)
+        st.selectbox(
+            "Distortion",
+            list(self.distortions),
+            format_func=lambda name: self.distortions[name].label,
+            **state_widget_args("distortion", settings.name, _change_distortion),
+        )
+        st.slider(
+            f"{distortion.label}, {distortion.unit}",
+            float(distortion.low),
+            float(distortion.high),
+            step=float(distortion.step),
+            format="percent" if _is_share(distortion) else "%g",
+            **state_widget_args(
+                f"amount-{settings.name}", settings.amount, lambda new: update_state(amount=round(new, 6))
+            ),
+        )
+        if settings.name == MIX:
+            other = state_widget_args("other_example", settings.other_example)
+            st.number_input("The other example", 0, len(run) - 1, width=150, **other)
+        if distortion.seeded:
+            st.button(
+                "Another seed", icon=":material/casino:", on_click=update_state, kwargs={"seed": settings.seed + 1}
+            )
+        content = self.distort(run, settings, self._example(run, settings), [settings.amount])[0]
+        labels = _class_labels(run)
+        label = None if labels is None else int(labels[settings.example])
+        note = "" if label is None else f"The label of the example is **{as_markdown(run.class_names[label])}**."
+        return ProbeInput(content, f"Example {settings.example}, {self.describe(settings)}", note, label)
+
+    def along(self, run: Run, state: PageState) -> SliderSeries:
+        """Return the example at positions over the whole range of the slider."""
+        settings = self.settings(run, state)
+        distortion, example = self.distortions[settings.name], self._example(run, settings)
+        steps = round((distortion.high - distortion.low) / distortion.step)
+        amounts = distortion.low + distortion.step * np.arange(0, steps + 1, -(-(steps + 1) // MOST_POSITIONS))
+        amounts = np.clip(amounts.round(6), distortion.low, distortion.high)
+        return SliderSeries(
+            amounts,
+            self.distort(run, settings, example, amounts.tolist()),
+            title=f"{distortion.label}, {distortion.unit}",
+            tick_format=".0%" if _is_share(distortion) else "",
+            current=settings.amount,
+            are_pictures=self.are_pictures,
+        )
+
+    def sweep(self, run: Run, state: PageState) -> SweepInputs:
+        """Return examples of the run in a random order, distorted as the settings say."""
+        settings, total = self.settings(run, state), len(run)
+        order = np.random.default_rng(0).permutation(total)
+
+        def load(start: int, stop: int) -> np.ndarray:
+            contents = self.contents(run, order[start:stop])
+            return self.distort(run, replace(settings, seed=start), contents, [settings.amount])
+
+        labels = _class_labels(run)
+        ordered = None if labels is None else labels[order]
+        return SweepInputs("distorted examples", self.describe(settings), total, load, run.digest, ordered)
+
+    def describe(self, settings: DistortionSettings) -> str:
+        """Name a distortion with its amount."""
+        distortion = self.distortions[settings.name]
+        amount = percent(settings.amount, 0) if _is_share(distortion) else true_minus(f"{settings.amount:g}")
+        other = f", example {settings.other_example}" if settings.name == MIX else ""
+        return f"{distortion.label[:1].lower()}{distortion.label[1:]}, {amount} {distortion.unit}{other}"
+
+    def _example(self, run: Run, settings: DistortionSettings) -> np.ndarray:
+        return self.contents(run, np.array([settings.example]))
+
+
+def _change_distortion(name: str) -> None:
+    """Choose another distortion, and draw also what stands outside of the fragment: what it does to many examples."""
+    update_state(distortion=name, amount=None)
+    rerun_fragments()
+
+
+def choose_example(run: Run, example: int) -> None:
+    """Render a choice of the example that an input starts from."""
+    last = len(run) - 1
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.number_input("Example", 0, last, width=150, **state_widget_args("example", example))
+        st.button("Random example", icon=":material/shuffle:", on_click=_go_to_random_example, args=(last,))
+
+
+def choose_seed(label: str, seed: int, another: str) -> None:
+    """Render a choice of the seed, with a button for the next one."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.number_input(label, 0, HIGHEST_SEED, width=140, **state_widget_args("seed", seed))
+        st.button(another, icon=":material/casino:", on_click=update_state, kwargs={"seed": seed + 1})
+
+
+def choose_noise(noises: Mapping[str, Noise] | Mapping[str, TextNoise], kind: str, seed: int, another: str) -> None:
+    """Render a choice of the kind of noise, by name, and of its seed."""
+    st.selectbox(
+        "Kind of noise", list(noises), format_func=lambda name: noises[name].label, **state_widget_args("noise", kind)
+    )
+    st.caption(noises[kind].meaning)
+    choose_seed("Seed of the noise", seed, another)
+
+
+def _class_labels(run: Run) -> np.ndarray | None:
+    return run.labels if has(run, "classes") else None
+
+
+def _is_share(distortion: Distortion) -> bool:
+    """Whether the amount is a part of a whole, to be shown in percent."""
+    return distortion.unit.startswith("of ")
+
+
+def _go_to_random_example(last: int) -> None:
+    update_state(example=int(np.random.default_rng().integers(last + 1)))
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,20 @@ import streamlit as st
 
 from mcviz.app.components import load_assets
 from mcviz.app.components.charts import chart, picture
-from mcviz.app.kinds.base import TILE, KindRenderer, Tiles
-from mcviz.app.probe.inputs import (
+from mcviz.app.kinds.base import (
     MIX,
     MOST_INPUTS,
     NONE_IS_CORRECT,
+    TILE,
     Contributions,
     Distorter,
     DistortionSettings,
     InputKind,
+    KindRenderer,
     Parts,
     ProbeInput,
     SweepInputs,
+    Tiles,
     choose_noise,
 )
 from mcviz.app.resources import cached_for_run, has, model_inputs, numbers_key, sampler

@@ -8,16 +8,18 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.app.components.charts import chart
-from mcviz.app.kinds.base import TILE, KindRenderer, Tiles
-from mcviz.app.probe.inputs import (
+from mcviz.app.kinds.base import (
     MOST_INPUTS,
+    TILE,
     Contributions,
     Distorter,
     InputKind,
+    KindRenderer,
     Parts,
     ProbeInput,
     SliderSeries,
     SweepInputs,
+    Tiles,
     choose_example,
     choose_seed,
 )

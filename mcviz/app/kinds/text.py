@@ -8,16 +8,18 @@ import streamlit as st
 
 from mcviz.app.components import load_assets
 from mcviz.app.components.charts import text_table
-from mcviz.app.kinds.base import TILE, KindRenderer, Tiles
-from mcviz.app.probe.inputs import (
+from mcviz.app.kinds.base import (
     MOST_INPUTS,
     NONE_IS_CORRECT,
+    TILE,
     Contributions,
     Distorter,
     InputKind,
+    KindRenderer,
     Parts,
     ProbeInput,
     SweepInputs,
+    Tiles,
     choose_noise,
 )
 from mcviz.app.state import PageState, choose_name, session_store

@@ -7,13 +7,13 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.base import similarity_basis
+from mcviz.app.components import arrow_keys, keys
 from mcviz.app.components.charts import PICTURE, text_table
-from mcviz.app.components.gallery import tiles
-from mcviz.app.components.keys import arrow_keys, keys
+from mcviz.app.components.gallery import explain_example, send_steps_ahead, tiles
+from mcviz.app.explain import explanations_for
 from mcviz.app.filters import Filters
 from mcviz.app.kinds import render_example
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, chips, open_page, score_chooser
-from mcviz.app.probe.explain import explanations_for
 from mcviz.app.resources import available, details, format_facts, ranking, run_scores, table
 from mcviz.app.selection import Selection, components, find_rank, select
 from mcviz.app.state import (
@@ -30,7 +30,6 @@ from mcviz.app.state import (
 )
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import CloserLook, ExampleContext, load_example
-from mcviz.app.views.look_panel import explain_example, send_steps_ahead
 from mcviz.app.wording import all_as_markdown, as_inline_markdown, as_markdown, ranking_end_labels
 from mcviz.measures.similarity import most_similar
 from mcviz.runs import Run

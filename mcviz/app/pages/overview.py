@@ -6,9 +6,9 @@ from mcviz import plot
 from mcviz.app.components.charts import chart, heading
 from mcviz.app.components.gallery import tiles
 from mcviz.app.navigation import EXPLORE, OVERVIEW, begin, link_to, scroll_to_section
-from mcviz.app.probe.noise import render_noise_summary
 from mcviz.app.resources import check_needs, has, ranking, run_scores
 from mcviz.app.state import UNCERTAIN_FIRST, PageState
+from mcviz.app.sweep import render_noise_summary
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import QUALITY_HEIGHT
 from mcviz.app.wording import direction

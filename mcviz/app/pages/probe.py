@@ -5,17 +5,18 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mcviz.app.failures import show_failures
+from mcviz.app.explain import InputContext, explanations
 from mcviz.app.kinds import kind_renderer
+from mcviz.app.kinds.base import InputKind, ProbeInput, as_batch, import_ahead, predict
 from mcviz.app.navigation import OUT_OF_DISTRIBUTION, PROBE, begin, load_state, open_page
-from mcviz.app.on_request import is_stopped, offer_to_go_on, stop_work
-from mcviz.app.probe.degradation import render_degradation
-from mcviz.app.probe.detectors import describe_detectors, render_detectors
-from mcviz.app.probe.explain import InputContext, explanations
-from mcviz.app.probe.inputs import InputKind, ProbeInput, as_batch, import_ahead, predict
-from mcviz.app.probe.noise import is_looked_at, noise_inputs, render_findings, render_tiles
-from mcviz.app.probe.sweep import DEFAULT_INPUTS, find_sweep, render_controls, render_sweep, summarize
-from mcviz.app.probe.verdict import is_detector_ready, render_headline, render_reasons, render_score_comparison
+from mcviz.app.out_of_distribution import (
+    describe_detectors,
+    is_detector_ready,
+    render_detectors,
+    render_headline,
+    render_reasons,
+    render_score_comparison,
+)
 from mcviz.app.resources import MISSING, available, check_needs, has, missing
 from mcviz.app.state import (
     PageState,
@@ -26,8 +27,21 @@ from mcviz.app.state import (
     state_widget_args,
     update_state,
 )
+from mcviz.app.sweep import (
+    DEFAULT_INPUTS,
+    find_sweep,
+    is_looked_at,
+    noise_inputs,
+    render_controls,
+    render_degradation,
+    render_findings,
+    render_sweep,
+    render_tiles,
+    summarize,
+)
 from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown, counted
+from mcviz.app.work import is_stopped, offer_to_go_on, show_failures, stop_work
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
 
@@ -231,7 +245,7 @@ def change_part(name: str) -> None:
     update_state(input=name)
 
 
-st.html(Path(__file__).parents[1] / "probe" / "probe.css")
+st.html(Path(__file__).parents[1] / "probe.css")
 run, state = begin(PROBE, describe_probe)
 if session_store().pop(CHOSEN, False) and is_open(OUT_OF_DISTRIBUTION.title):
     open_page(PROBE, state)

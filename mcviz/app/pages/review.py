@@ -9,16 +9,16 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.labelling import OUT_OF_FOLD
-from mcviz.app.bar import current_person
 from mcviz.app.components.charts import cards, render_empty_selection
-from mcviz.app.failures import refusal
 from mcviz.app.filters import Filters
+from mcviz.app.main import current_person
 from mcviz.app.navigation import EXPLORE, LABELLING, begin, chips, link_to
 from mcviz.app.resources import class_names, has, run_scores
 from mcviz.app.reviewing import REVIEWER, render_queue
 from mcviz.app.selection import LABEL_ERRORS, Selection, mistakes, probable_label_errors, ranked_examples, select
 from mcviz.app.state import PageState, choose_name, choose_segment, session_store, widget_value
 from mcviz.app.wording import all_as_markdown, as_markdown, counted, direction
+from mcviz.app.work import refusal
 from mcviz.errors import McvizError
 from mcviz.figures import png_url
 from mcviz.measures import fixed, percent

@@ -6,12 +6,7 @@ from functools import partial
 import streamlit as st
 
 from mcviz.analysis.base import LEAST_LABELLED
-from mcviz.app.navigation import EXPLORE, TRUST, begin
-from mcviz.app.resources import check_needs, has
-from mcviz.app.state import PageState, latest_state, state_widget_args, update_state
-from mcviz.app.tasks import task_renderer
-from mcviz.app.tasks.regression import regression_trust
-from mcviz.app.trust.calibration import (
+from mcviz.app.calibration import (
     describe_calibration,
     describe_estimate,
     render_estimate,
@@ -21,7 +16,12 @@ from mcviz.app.trust.calibration import (
     render_reliability,
     render_worst_slice,
 )
-from mcviz.app.trust.referral import render_first_referred, render_prediction_sets, render_referral, render_scores
+from mcviz.app.navigation import EXPLORE, TRUST, begin
+from mcviz.app.referral import render_first_referred, render_prediction_sets, render_referral, render_scores
+from mcviz.app.resources import check_needs, has
+from mcviz.app.state import PageState, latest_state, state_widget_args, update_state
+from mcviz.app.tasks import task_renderer
+from mcviz.app.tasks.regression import regression_trust
 from mcviz.app.wording import counted
 from mcviz.runs import Run
 

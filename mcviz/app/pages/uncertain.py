@@ -3,26 +3,25 @@
 import streamlit as st
 
 from mcviz.app.components.charts import render_empty_selection
-from mcviz.app.failures import show_failures
-from mcviz.app.filters import Filters
-from mcviz.app.jobs import render_resample_status
-from mcviz.app.navigation import EXPLORE, begin, chips
-from mcviz.app.on_request import is_requested
-from mcviz.app.resources import available, run_scores
-from mcviz.app.selection import LABEL_ERRORS, Selection, filter_mask, label_error_words, mistakes, select
-from mcviz.app.state import PageState, choose_name, choose_segment, finish_page
-from mcviz.app.views import VIEWS, View
-from mcviz.app.views.actions import render_menus
-from mcviz.app.views.look_panel import (
+from mcviz.app.components.gallery import (
     page_examples,
     prefetch_explanations,
     render_gallery,
     render_look_panel,
     render_marked_bar,
 )
+from mcviz.app.filters import Filters
+from mcviz.app.jobs import render_resample_status
+from mcviz.app.navigation import EXPLORE, begin, chips
+from mcviz.app.resources import available, run_scores
+from mcviz.app.selection import LABEL_ERRORS, Selection, filter_mask, label_error_words, mistakes, select
+from mcviz.app.state import PageState, choose_name, choose_segment, finish_page
+from mcviz.app.views import VIEWS, View
+from mcviz.app.views.actions import render_menus
 from mcviz.app.views.rail import render_rail
 from mcviz.app.views.scatter import LAYOUT_WORK
 from mcviz.app.wording import as_markdown, counted, direction, mistakes_sentence
+from mcviz.app.work import is_requested, show_failures
 from mcviz.runs import Run
 
 

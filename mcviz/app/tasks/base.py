@@ -16,7 +16,7 @@ from mcviz.analysis.comparison import Comparison
 from mcviz.app.components.charts import Explanation, cards, chart, heading
 from mcviz.app.filters import Filters
 from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
-from mcviz.app.probe.inputs import SliderSeries, SweepInputs, as_batch, predict
+from mcviz.app.kinds.base import SliderSeries, SweepInputs, as_batch, predict
 from mcviz.app.resources import Need, cached_for_run, has, missing, numbers_key, ranking, table, table_key
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState

@@ -14,6 +14,7 @@ from mcviz.analysis.base import LEAST_LABELLED, convergence_score, mistakes_in_o
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.pairing import class_order
 from mcviz.analysis.trust import Convergence, compute_convergence
+from mcviz.app.calibration import find_calibration
 from mcviz.app.components.charts import (
     Explanation,
     chart,
@@ -24,9 +25,8 @@ from mcviz.app.components.charts import (
 )
 from mcviz.app.filters import Filters, two_classes
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
+from mcviz.app.kinds.base import SliderSeries
 from mcviz.app.navigation import OVERVIEW
-from mcviz.app.on_request import compute_on_request, progress_bar, request
-from mcviz.app.probe.inputs import SliderSeries
 from mcviz.app.resources import cached_for_run, class_names, has, missing, numbers_key, ranking, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState, session_store, state_widget_args
@@ -44,7 +44,6 @@ from mcviz.app.tasks.base import (
     review_step,
     side_by_side,
 )
-from mcviz.app.trust.calibration import find_calibration
 from mcviz.app.wording import (
     all_as_markdown,
     as_markdown,
@@ -55,6 +54,7 @@ from mcviz.app.wording import (
     prediction_sentence,
     votes,
 )
+from mcviz.app.work import compute_on_request, progress_bar, request
 from mcviz.errors import McvizError
 from mcviz.figures import (
     Curve,

@@ -21,13 +21,13 @@ from mcviz.app.components.charts import (
     text_table,
     ticks,
 )
-from mcviz.app.on_request import progress_bar
-from mcviz.app.probe.inputs import SliderSeries
+from mcviz.app.kinds.base import SliderSeries
 from mcviz.app.resources import cached_for_run, class_names, has, numbers_key, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState, state_widget_args
 from mcviz.app.tasks.base import Evidence, ExampleContext, SweepFindings, TaskRenderer, TileText, enough_passes_sentence
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
+from mcviz.app.work import progress_bar
 from mcviz.figures import class_counts, class_curves, curves_along
 from mcviz.figures.style import ENSEMBLE, NEUTRAL, WRONG
 from mcviz.measures import PassSummary, percent, summarise

@@ -13,9 +13,8 @@ from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.trust import RegressionTrust, measure_regression
 from mcviz.app.components.charts import Explanation, chart, render_explanation, text_table
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
+from mcviz.app.kinds.base import SliderSeries
 from mcviz.app.navigation import load_state, target_chooser
-from mcviz.app.on_request import progress_bar
-from mcviz.app.probe.inputs import SliderSeries
 from mcviz.app.resources import (
     cached_for_run,
     has,
@@ -44,6 +43,7 @@ from mcviz.app.tasks.base import (
     side_by_side,
 )
 from mcviz.app.wording import all_as_markdown, as_inline_markdown, as_markdown, counted
+from mcviz.app.work import progress_bar
 from mcviz.errors import McvizError
 from mcviz.figures import (
     Curve,

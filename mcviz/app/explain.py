@@ -13,13 +13,13 @@ import streamlit as st
 
 from mcviz.app.components.gallery import tiles
 from mcviz.app.kinds import kind_renderer
-from mcviz.app.on_request import is_stopped, offer_to_go_on, progress_bar, stop_work
-from mcviz.app.probe.inputs import Contributions, Parts, as_batch, digest_contents
+from mcviz.app.kinds.base import Contributions, Parts, as_batch, digest_contents
 from mcviz.app.resources import Need, cached_for_run, has, model_inputs, numbers_key, sampler, seed
 from mcviz.app.state import PageState, session_store
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import CloserLook, ExampleContext
 from mcviz.app.wording import counted
+from mcviz.app.work import is_stopped, offer_to_go_on, progress_bar, stop_work
 from mcviz.measures import fixed
 from mcviz.measures.scores import OcclusionEffects, occlusion_effects
 from mcviz.runs import Run

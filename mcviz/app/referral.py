@@ -20,13 +20,13 @@ from mcviz.analysis.referral import (
     refer,
     set_rows,
 )
+from mcviz.app.calibration import chosen_group
 from mcviz.app.components.charts import chart, text_table
 from mcviz.app.components.gallery import tiles
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import EXPLORE, LABELLING, open_page
 from mcviz.app.resources import cached_for_run, numbers_key, ranking, run_scores, scores_key, table
 from mcviz.app.state import COVERAGES, PageState, choose_name, choose_segment, state_widget_args, update_state
-from mcviz.app.trust.calibration import chosen_group
 from mcviz.app.wording import as_markdown, counted
 from mcviz.choices import METHODS, Method
 from mcviz.figures.trust import DETERMINISTIC_CURVE, mark_share

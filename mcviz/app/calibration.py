@@ -18,10 +18,8 @@ from mcviz.analysis.trust import (
 )
 from mcviz.analysis.unlabelled import SHIFTED, RunEstimate, estimate_accuracy
 from mcviz.app.components.charts import chart, table_height
-from mcviz.app.failures import hide_folders
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.navigation import EXPLORE
-from mcviz.app.on_request import progress_bar
 from mcviz.app.resources import (
     MISSING,
     ComparedRun,
@@ -41,6 +39,7 @@ from mcviz.app.resources import (
 from mcviz.app.resources import groups as own_groups
 from mcviz.app.state import PageState, choose_name, state_widget_args
 from mcviz.app.wording import as_markdown
+from mcviz.app.work import hide_folders, progress_bar
 from mcviz.errors import McvizError
 from mcviz.measures import fixed, percent
 from mcviz.measures.calibration import (

@@ -1,1 +1,0 @@
-"""How far a run's probabilities can be trusted, and what to do about the doubtful examples."""
