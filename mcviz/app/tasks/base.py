@@ -275,6 +275,7 @@ class TaskRenderer(ABC):
         ood_score: the score by which a new input is compared with the run's examples where nothing better is known.
         fits_detector: whether an OOD detector can be fitted to the run's examples, which is better.
         marks_mistakes: whether a prediction is either right or wrong, and a wrong one is marked in lists.
+        tile_legend: a sentence on the colour of tiles; "" where none is marked.
         group_column: the column of a run's table whose mean says how good the predictions of a group of examples are.
         group_label: what that mean is called.
         beats: a sentence on what the ensemble beats, with a place for the passes.
@@ -291,6 +292,7 @@ class TaskRenderer(ABC):
     ood_score: str
     fits_detector = False
     marks_mistakes = False
+    tile_legend = ""
     group_column: str
     group_label: str
     beats: str

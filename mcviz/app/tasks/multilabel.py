@@ -100,6 +100,7 @@ class MultilabelRenderer(TaskRenderer):
     """How pages show several labels an example; K is the number of classes C, and each has its own probability."""
 
     ood_score = "expected_entropy"
+    tile_legend = "Orange marks wrong classes, with a ✗, and those that are missed."
     group_column, group_label = "loss", "share of wrong labels"
     beats = "The ensemble beats {}."
     mistake, only_mistake = "wrong prediction", "the only wrong prediction"
