@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from mcviz.app.work import UNFORESEEN
 from tests.browser.conftest import settle
-from tests.browsing import MCVIZ_DASHBOARD, ROOT, STREAMLIT_RUN, free_port, serving
+from tests.browsing import MCVIZ_DASHBOARD, MILLISECONDS_TO_APPEAR, ROOT, STREAMLIT_RUN, free_port, serving
 
 PACKAGED = ("-m", "streamlit", "run", str(ROOT / "mcviz" / "dashboard.py"), "--server.port")
 # Python runs a module of this name when it starts: the pages of this server cannot show a picture, and neither can a
@@ -75,7 +75,7 @@ def test_the_first_click_after_the_server_was_started_anew_counts(browser: Brows
     with serving(tmp_path, port=port, MCVIZ_CACHE=cache):
         expect(app).to_have_attribute("data-test-connection-state", "CONNECTED")
         expect(app).to_have_attribute("data-test-script-state", "running")  # it is drawn before anything is clicked
-        settle(page)
+        settle(page, 2 * MILLISECONDS_TO_APPEAR)  # by a server that loads its modules first
         page.get_by_role("radio", name="Scatter").click()
         expect(page.locator(".st-key-scatter .main-svg").first).to_be_visible()
         expect(page).to_have_url(re.compile("view=scatter"))

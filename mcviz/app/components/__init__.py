@@ -5,6 +5,7 @@ lost. Streamlit's own shortcuts leave out the keys that it keeps for itself or f
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import streamlit as st
@@ -68,4 +69,14 @@ def page_listeners() -> None:
     let it be drawn anew where the server was started anew; and let the link that skips lead behind the navigation.
     """
     with st.container(key="page-listeners"):
-        _mounted(key="listeners-of-the-page", height=1, on_reconnected_change=lambda: None)
+        _mounted(key="listeners-of-the-page", height=1)
+        _draw_after_reconnecting()
+
+
+@st.fragment(run_every=timedelta(days=1))
+def _draw_after_reconnecting() -> None:
+    """Let the browser ask for the page as soon as it is connected again.
+
+    A server that was started anew knows nothing of the page, and would pass over the first click on it. Streamlit's
+    browser asks by itself where a part of the page is drawn at intervals, here of nothing.
+    """

@@ -41,19 +41,6 @@ function scroller() {
   return document.querySelector('[data-testid="stMain"]');
 }
 
-/* Calls `call` whenever the server is there again; `disconnect` of what is returned ends that. */
-function onReconnect(call) {
-  const app = appRoot();
-  let connected = true;
-  const watching = new MutationObserver(() => {
-    const before = connected;
-    connected = app.dataset.testConnectionState === "CONNECTED";
-    if (connected && !before) call();
-  });
-  watching.observe(app, { attributeFilter: ["data-test-connection-state"] });
-  return watching;
-}
-
 /* Streamlit leaves an entry in the browser's history for every change of the address. That of a look at another example
    takes the place of the one before, so that going back leads out of the looks in one step; and so does what the server
    makes of the address of a link, which was drawn before the latest change of the page. */

@@ -82,7 +82,7 @@ function followSidebar() {
 
 const following = { popstate: carryAddress };
 
-export default function ({ setTriggerValue }) {
+export default function () {
   shortenHistory();
   const listening = new AbortController();
   for (const listeners of [drawing, touching, goingBack(), skipping, menus, sidebar, following]) {
@@ -90,13 +90,7 @@ export default function ({ setTriggerValue }) {
       window.addEventListener(kind, listener, { capture: true, passive: true, signal: listening.signal });
     }
   }
-  // A server that was started anew knows nothing of the page, and would pass over the first click on it: it draws the
-  // page again before that.
-  const watching = [
-    onReconnect(() => setTriggerValue("reconnected", true)),
-    onNewPage(followSidebar),
-    onNewPage(endArrival),
-  ];
+  const watching = [onNewPage(followSidebar), onNewPage(endArrival)];
   return () => {
     listening.abort();
     watching.forEach((each) => each.disconnect());
