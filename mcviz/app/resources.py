@@ -333,7 +333,7 @@ def has(run: Run, need: Need) -> bool:
         case "classes":
             return run.task.has_one_class
         case "class filters" | "class sets":
-            return (need == "class filters" and run.task.has_one_class) or bool(class_sets(run))
+            return need == "class filters" if run.task.has_one_class else bool(class_sets(run))
         case "targets":
             return bool(run.targets)
         case "groups":
