@@ -45,7 +45,7 @@ RANKED = ("map", "auroc", "f1")  # measures that are no mean over examples
 
 
 @register(
-    "Expected wrong labels",
+    "Expected share of wrong labels",
     "probability",
     "high",
     "The share of the example's labels that the ensemble expects to be wrong. High: many classes are near 50%.",
