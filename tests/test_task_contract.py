@@ -107,7 +107,7 @@ class Shares(ClassProbabilities):
     ) -> MultilabelPredictions:
         return MultilabelPredictions(passes, labels, deterministic)
 
-    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray) -> float:
+    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray, manifest: Manifest | None = None) -> float:
         return float(1 - distance(predictions, labels).mean())
 
     def loss_of_table(self, table: pd.DataFrame) -> np.ndarray:
