@@ -1,8 +1,7 @@
 """What every test stands on."""
 
 import os
-import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,20 +13,10 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-# Otherwise each process that a test starts compiles all of mcviz once more, and pytest all tests.
-sys.dont_write_bytecode = False
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-
 FOLDER = Path(__file__).parent
 
 settings.register_profile("any machine", deadline=None)  # a slow moment is not a broken law
 settings.load_profile("any machine")
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
-    """One process more than there are cores: tests wait a third of their time, for a browser or for other processes."""
-    return (yield) + ("PYTEST_XDIST_AUTO_NUM_WORKERS" not in os.environ)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups

@@ -13,7 +13,7 @@ from mcviz import plot
 from mcviz.analysis.base import LEAST_LABELLED, convergence_score, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.pairing import class_order
-from mcviz.analysis.trust import Convergence, compute_convergence
+from mcviz.analysis.trust import TOLERANCES, Convergence, compute_convergence
 from mcviz.app.calibration import find_calibration
 from mcviz.app.components.charts import (
     Explanation,
@@ -22,6 +22,7 @@ from mcviz.app.components.charts import (
     pass_histograms,
     render_explanation,
     render_histograms,
+    text_table,
 )
 from mcviz.app.filters import Filters, two_classes
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
@@ -208,8 +209,7 @@ class ClassificationRenderer(TaskRenderer):
         if convergence is None:
             _offer_convergence(run, score, now=state.section == PASSES)
             return
-        steps = "0.05 percentage points of accuracy, 0.001 nats of NLL and 0.1 percentage points of ECE"
-        sentences = [enough_passes_sentence(convergence.enough, run.passes, "the figures move", steps)]
+        sentences = [enough_passes_sentence(convergence.enough, run.passes, "the figures move", "what matters")]
         if run.passes > 1 and len(run) > plot.TOP_UNCERTAIN:
             sentences.append(
                 f"Two halves of all passes share {percent(float(convergence.shared_top[-1]), 0)} of the "
@@ -221,6 +221,13 @@ class ClassificationRenderer(TaskRenderer):
             "by-passes",
             f"Accuracy, NLL and ECE by number of passes. {' '.join(sentences)}",
         )
+        accuracy, nll, ece = TOLERANCES
+        matters = [
+            ("accuracy", f"{100 * accuracy:g} percentage points"),
+            ("NLL", f"{nll:g} nats"),
+            ("ECE", f"{100 * ece:g} percentage points"),
+        ]
+        text_table(("figure", "a change matters from"), matters, "content")
 
     # Lists and filters
 
