@@ -225,7 +225,7 @@ class TaskOptions:
     """The task, and the meaning of the model's outputs."""
 
     task: Annotated[str, Option(
-        "What is predicted, such as regression.",
+        "What is predicted: classification, regression, or multilabel: several labels an example.",
         "TASK", parse=_parse_task, job=True, label="What it predicts",
     )] = "classification"
     predicts: Annotated[Predicts, Option(
@@ -275,7 +275,8 @@ class ColumnOptions:
     """The columns of a table that hold labels, ids and inputs."""
 
     label_column: Annotated[tuple[str, ...], Option(
-        "Of a table: class number or name; of a regression its target, or several: A,B,….",
+        "Of a table: class number or name; of a regression its target, or several: A,B,…; of several labels an example "
+        "their lists, such as cat;dog, or a column of 0 and 1 for each class.",
         "NAME", several=True, parse=_parse_names, job=True,
         label="Labels", placeholder="of a regression of several targets: A,B",
     )] = ()

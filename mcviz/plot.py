@@ -104,7 +104,7 @@ def draw_contact_sheet(run: Run, examples: Sequence[int] | np.ndarray, columns: 
 def accuracy(run: Run) -> go.Figure:
     """Draw the accuracy of each pass, of the ensemble and of the deterministic model; of a regression the RMSE."""
     single, ensembles = _quality(run)
-    if run.task.has_mistakes:
+    if run.task.quality.measures[0].unit == "share":
         return figures.accuracy_against_ensemble(single, ensembles[-1], run.deterministic_quality)
     return figures.rmse_against_ensemble(single, ensembles[-1], run.deterministic_quality, run.manifest.unit)
 
@@ -112,7 +112,7 @@ def accuracy(run: Run) -> go.Figure:
 def ensemble_size(run: Run) -> go.Figure:
     """Draw the accuracy of the mean of the first 1, 2, … passes; of a regression its RMSE."""
     _, ensembles = _quality(run)
-    if run.task.has_mistakes:
+    if run.task.quality.measures[0].unit == "share":
         return figures.accuracy_by_ensemble_size(ensembles, run.deterministic_quality)
     return figures.rmse_by_ensemble_size(ensembles, run.deterministic_quality, run.manifest.unit)
 
@@ -185,7 +185,7 @@ def ranking(run: Run, score: str | None = None) -> go.Figure:
     require_any_labels(run)
     ranked_by = _score(run, score, with_labels=False)
     order = most_uncertain_first(ranked_by.name, run.scores()[ranked_by.name].to_numpy(), run.score_registry)
-    noun = "mistakes" if run.task.has_mistakes else "largest errors"
+    noun = "mistakes" if run.task.loss.is_mistake else "largest errors"
     return figures.mistakes_by_reviewed(mistakes_in_order(run, order), REVIEWED_SHARE, noun)
 
 
@@ -264,7 +264,7 @@ def classes(run: Run, score: str | None = None) -> go.Figure:
 def distribution(run: Run, score: str | None = None, *, rows: "pd.DataFrame | None" = None) -> go.Figure:
     """Draw the distribution of a score, of correct and of wrong predictions where that is known."""
     rows, ranked_by = _rows(run, rows), _score(run, score)
-    known = run.task.has_mistakes and run.labels is not None
+    known = run.task.loss.is_mistake and run.labels is not None
     correct = rows["correct"].to_numpy(bool) if known else None
     return figures.score_distributions(rows[ranked_by.name].to_numpy(), correct, ranked_by.label)
 

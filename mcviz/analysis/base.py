@@ -36,9 +36,16 @@ def require_one_class(run: Run) -> None:
         raise _refuse(run, "This takes one class an example")
 
 
+def require_label_score(run: Run) -> None:
+    """Raise an `InvalidInputError` for a run without labels, or whose labels no score can find to be wrong."""
+    if not run.task.label_score:
+        raise _refuse(run, "This takes labels of classes")
+    require_known_labels(run)
+
+
 def require_bounded_loss(run: Run) -> None:
     """Raise an `InvalidInputError` for a run whose loss has no bound, so that nothing can be guaranteed of its mean."""
-    if not run.task.has_bounded_loss:
+    if not np.isfinite(run.task.loss.largest):
         raise _refuse(run, "This takes a loss that has a bound, as a mistake has")
 
 
@@ -226,9 +233,9 @@ def mistakes_in_order(run: Run, order: Array) -> Array:
             one example in twenty.
     """
     loss = run.task.loss_of_table(run.scores())[order]
-    if run.task.has_mistakes:
+    if run.task.loss.is_mistake:
         return loss
-    large = np.zeros(len(order), bool)
+    loss, large = np.nan_to_num(loss), np.zeros(len(order), bool)
     if loss.max() > 0:
         large[np.argsort(-loss, kind="stable")[: max(1, int(REVIEWED_SHARE * len(order)))]] = True
     return large
@@ -253,7 +260,7 @@ def example_rows(run: Run, examples: Array) -> "pd.DataFrame":
     """Return rows of `Run.table` for (R,) numbers of examples, in their order, with number and names of the classes."""
     table = run.table().iloc[examples].reset_index()
     names = dict(enumerate(run.class_names))
-    for column in ("prediction", "label"):
+    for column in ("prediction", "label") if run.task.has_one_class else ():
         name = f"{column}_name"
         table = table.rename(columns={name: f"user_{name}"})
         table.insert(list(table).index(column) + 1, name, table[column].map(names))

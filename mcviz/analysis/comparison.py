@@ -284,8 +284,9 @@ def compare(
     measured_by = one.labels, other.labels
     if len(pairs):
         examples, measured_by = (pairs.one, pairs.other), (pairs.labels, pairs.labels)
-        if pairs.labels is not None and one.task.has_one_class:
-            measured_by = pairs.labels, class_order(one, other)[pairs.labels]
+        if pairs.labels is not None:
+            back = np.argsort(class_order(one, other))
+            measured_by = pairs.labels, one.task.reorder_labels(pairs.labels, back)
     groups = [find_groups(one, group), None if len(pairs) else find_groups(other, group)]
     if len(pairs) and groups[0] is not None:
         groups = [groups[0][pairs.one]] * 2
@@ -313,7 +314,7 @@ def compare(
 
 
 def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, MeasureComparison]]:
-    """Compare two runs on each group of examples: by the accuracy, or by the mean absolute error of a regression.
+    """Compare two runs on each group of examples: by the accuracy, or by another mean over examples.
 
     The intervals of the differences hold for all groups together (Bonferroni).
 
@@ -336,22 +337,23 @@ def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, 
     members = groups.members[comparison.pairs.one]
     if column == "label" and comparison.pairs.labels is not None:
         members = comparison.pairs.labels
-    sizes = np.bincount(members, minlength=len(groups.names))
+    is_known = ~np.isnan(comparison.one.task.loss_of_terms(comparison.terms[0]))
+    sizes = np.bincount(members[is_known], minlength=len(groups.names))
     large = np.flatnonzero(sizes >= FEWEST_IN_GROUP).tolist()
     together = 1 - (1 - comparison.confidence) / max(1, len(large))
     quality, compared = comparison.one.task.quality, {}
     for group in large:
-        chosen = members == group
+        chosen = is_known & (members == group)
         terms = [select_terms(terms_of_run, chosen) for terms_of_run in comparison.terms]
         within = None if dependent is None else dependent[chosen]
-        if comparison.one.task.has_mistakes:
-            measure, (before, after) = "accuracy", [terms_of_run["correct"] for terms_of_run in terms]
+        (measure, before), (_, after) = map(comparison.one.task.mean_measure, terms)
+        if comparison.one.task.loss.is_mistake:
             one, other = (share_interval(correct, within, comparison.confidence) for correct in (before, after))
             difference = accuracy_difference(before, after, within, together)
         else:
-            measure, errors = "mae", np.stack([terms_of_run["absolute_error"] for terms_of_run in terms], axis=1)
-            one, other = mean_intervals(errors, groups=within, confidence=comparison.confidence)
-            (difference,) = mean_intervals(np.diff(errors, axis=1), groups=within, confidence=together)
+            values = np.stack([before, after], axis=1)
+            one, other = mean_intervals(values, groups=within, confidence=comparison.confidence)
+            (difference,) = mean_intervals(np.diff(values, axis=1), groups=within, confidence=together)
         named = quality.measures[quality.place[measure]]
         compared[groups.names[group]] = int(sizes[group]), MeasureComparison(named, one, other, difference)
     return compared

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mcviz import validate
-from mcviz.analysis.base import example_rows, require_labels, require_one_class
+from mcviz.analysis.base import example_rows, require_label_score, require_labels, require_one_class
 from mcviz.choices import METHODS, Method
 from mcviz.errors import InvalidInputError
 from mcviz.measures.intervals import Interval
@@ -30,19 +30,21 @@ def label_issues(run: Run, first: int = 100) -> "pd.DataFrame":
     """List the examples whose labels are most likely wrong.
 
     Args:
-        run: a classification with labels.
+        run: of a task that has a score of labels, with labels.
         first: how many.
 
     Returns:
-        Rows of `Run.table` with the names of the classes, the lowest self-confidence first.
+        Rows of `Run.table` with the names of the classes, those first whose labels fit the least; an example without a
+        known label is left out.
 
     Raises:
         InvalidInputError: no labels, or a regression.
     """
-    require_labels(run)
-    return example_rows(
-        run, select_highest(-run.scores()["self_confidence"].to_numpy(), validate.whole_number("first", first, 1))
-    )
+    require_label_score(run)
+    scores, first = run.scores(), validate.whole_number("first", first, 1)
+    known = np.flatnonzero(~np.isnan(run.task.loss_of_table(scores)))
+    quality = scores[run.task.label_score].to_numpy()[known]
+    return example_rows(run, known[select_highest(-quality, first)])
 
 
 def count_label_errors(run: Run, confidence: float = 0.95, seed: int = 0) -> Interval:

@@ -72,8 +72,8 @@ def pair_examples(one: Run, other: Run, labels: LabelChoice = "new") -> Pairs:
     wanted = validate.choice("labels", labels, get_args(LabelChoice))
     (first, second), by, notes = _find_pairs(one, other)
     known = [one.labels, other.labels]
-    if known[1] is not None and one.task.has_one_class:
-        known[1] = np.argsort(class_order(one, other))[known[1]]
+    if known[1] is not None:
+        known[1] = one.task.reorder_labels(known[1], class_order(one, other))
     both = [None if ids is None else ids[of] for ids, of in zip(known, (first, second), strict=True)]
     differ, chosen = 0, 0 if both[1] is None else 1
     if both[0] is not None and both[1] is not None:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcviz.analysis.base import require_labels
+from mcviz.analysis.label_trust import terms_by_predictor
 from mcviz.analysis.slices import slices
 from mcviz.analysis.trust import compute_figures, group_by_column, load_terms, main_predictors, main_probs, predictors
 from mcviz.errors import InvalidInputError
 from mcviz.measures.calibration import calibration_figures
 from mcviz.measures.intervals import Interval
-from mcviz.measures.quality import CLASS_MEASURES
+from mcviz.measures.quality import CLASS_MEASURES, compute_measures
 from mcviz.measures.registry import select_terms
 from mcviz.runs import Run
 from mcviz.text import one_line
@@ -120,6 +121,11 @@ def prepare_figures(run: Run, predictor: str, measure: str) -> Callable[[Part, f
         return lambda part, confidence: calibration_figures(select_terms(terms, part.within), confidence=confidence)[
             measure
         ]
+    if not run.task.measures_need_passes:
+        of_labels = terms_by_predictor(run)[predictor]
+        return lambda part, confidence: compute_measures(
+            run.task.quality, select_terms(of_labels, part.within), confidence=confidence
+        )[measure]
     of_all = load_terms(run)
 
     def compute_part(part: Part, confidence: float) -> Interval:

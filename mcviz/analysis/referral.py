@@ -53,7 +53,7 @@ SET_COVERAGE = 0.9  # of prediction sets
 
 
 def rank_by_score(run: Run, score: str, group: str | None = None) -> Ranking:
-    """Rank the examples of a labelled run by a score.
+    """Rank the examples of a labelled run by a score; one without a known label is left out.
 
     Args:
         run: of a task whose loss has a bound.
@@ -65,7 +65,8 @@ def rank_by_score(run: Run, score: str, group: str | None = None) -> Ranking:
     """
     require_bounded_loss(run)
     require_known_labels(run)
-    return Ranking(score_uncertainty(run, score), run.task.loss_of_table(run.scores()), find_groups(run, group))
+    loss = run.task.loss_of_table(run.scores())
+    return Ranking(score_uncertainty(run, score), loss, find_groups(run, group)).select(~np.isnan(loss))
 
 
 def rank_by_all_scores(run: Run, group: str | None = None) -> dict[str, Ranking]:
@@ -135,6 +136,11 @@ class RunReferral:
     def guaranteed_threshold(self) -> float | None:
         """The threshold with the guarantee; None where there is none, or no example is referred by it."""
         return None if self.guarantee is None else _to_score(self.score, self.guarantee.threshold)
+
+    @property
+    def labelled(self) -> int:
+        """The number of the run's examples of which a label is known."""
+        return 0 if self.run.labels is None else len(rank_by_score(self.run, self.score.name))
 
     @property
     def examples(self) -> Array:
@@ -254,7 +260,7 @@ class CheapestReferral:
     @property
     def judged(self) -> int:
         """The number of examples whose labels judge the threshold."""
-        return len(self.run) // 2
+        return len(rank_by_score(self.run, self.score.name)) // 2
 
     @property
     def pays(self) -> bool:
@@ -419,14 +425,14 @@ def referral_sentences(referral: RunReferral) -> list[str]:
         lines.append(f"For {referral.target} {_look_clause(referral, referral.on_labels.threshold)}.")
     given = referral.guarantee
     if given is None:
-        large = "too many mistakes" if referral.run.task.has_mistakes else "too large losses"
+        large = "too many mistakes" if referral.run.task.loss.is_mistake else "too large losses"
         return [*lines, f"Nothing is guaranteed for new examples: there are too few labels, or {large}."]
     least, task = percent_at_least(given.quality, 2), referral.run.task
     is_least = f"the {task.quality_name} of the rest is at least {least}"
-    if task.has_mistakes:
+    if task.loss.is_mistake:
         is_least = f"at least {least} of the rest are right"
     promise = f"With {100 * given.confidence:.6g}% confidence {is_least}"
-    if referral.on_labels is not None and len(given.others) == len(referral.run):
+    if referral.on_labels is not None and len(given.others) == referral.labelled:
         return [*lines, f"{promise}: the threshold of a budget takes no labels, so all of them test it."]
     return [*lines, f"{promise} where {_look_clause(referral, given.threshold)}."]
 
@@ -436,11 +442,12 @@ def referral_rows(referral: RunReferral) -> list[tuple[str, ...]]:
     score, run, given = referral.score, referral.run, referral.guarantee
     parts = {}
     if referral.on_labels is not None:
-        parts["these labels"] = referral.on_labels, len(run)
-    if given is not None and not (referral.on_labels is not None and len(given.others) == len(run)):
+        parts["these labels"] = referral.on_labels, referral.labelled
+    if given is not None and not (referral.on_labels is not None and len(given.others) == referral.labelled):
         parts["the labels that tested the guarantee"] = given.on_others, len(given.others)
         if referral.on_labels is None and run.labels is not None:
-            parts["this run's labels"] = evaluate_threshold(rank_by_score(run, score.name), given.threshold), len(run)
+            ranking = rank_by_score(run, score.name)
+            parts["this run's labels"] = evaluate_threshold(ranking, given.threshold), len(ranking)
     rows = [
         (
             words,
@@ -451,14 +458,14 @@ def referral_rows(referral: RunReferral) -> list[tuple[str, ...]]:
         )
         for words, (on, count) in parts.items()
     ]
-    caught, left = f"{run.task.loss_noun} caught", f"{run.task.quality_name} left after review"
+    caught, left = f"{run.task.loss.noun} caught", f"{run.task.quality_name} left after review"
     return [("on", score.inline_label, "to a person", caught, left), *rows] if rows else []
 
 
 def describe_caught(task: Task, on: Referral) -> str:
     """Describe how many of the mistakes went to a person, such as "58 of 70"; or which share of another loss."""
     total = on.caught + on.missed
-    if task.has_mistakes:
+    if task.loss.is_mistake:
         return f"{on.caught:,} of {total:,}"
     return percent(on.caught / total) if total else "there is none"
 
@@ -479,7 +486,7 @@ def _parse_target(
         raise InvalidInputError(
             f"A referral is for one target: accuracy, quality, budget or miss. Received: {received}."
         )
-    if accuracy is not None and not task.has_mistakes:
+    if accuracy is not None and not task.loss.is_mistake:
         advice = f"Give quality, the least {task.quality_name} of the rest."
         raise validate.invalid("accuracy", f"left out for a {task.name}", accuracy, advice)
     if (least := quality if accuracy is None else accuracy) is not None:
@@ -496,7 +503,7 @@ def _parse_target(
         return (
             choose,
             lambda ranking, confidence, seed: guarantee_threshold(ranking, choose, confidence=confidence, seed=seed),
-            f"at most {100 * miss:.6g}% of the {task.loss_noun} missed",
+            f"at most {100 * miss:.6g}% of the {task.loss.noun} missed",
         )
     assert budget is not None
     most = validate.whole_number("budget", budget, 0)

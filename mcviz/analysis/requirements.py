@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from mcviz.analysis.base import Figures
+from mcviz.analysis.base import Figures, require_one_class
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.parts import (
     BARE,
@@ -26,15 +26,14 @@ from mcviz.errors import InvalidInputError
 from mcviz.measures.intervals import Interval
 from mcviz.measures.quality import (
     CLASS_MEASURES,
-    CLASSIFICATION,
     ECE_EQUAL_MASS,
-    REGRESSION,
     SCALE,
     Measure,
     overconfidence_growth,
 )
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Run
+from mcviz.tasks import TASKS
 from mcviz.text import true_minus
 
 MAGNITUDE = "overconfidence"  # whose distance from 0 must not grow
@@ -193,6 +192,8 @@ class Requirement:
         """Judge every part that it names, the worst first."""
         if run is None:
             raise InvalidInputError(f"{str(self)!r} is about a part of a run. Give `judge` the run, too.")
+        if self.is_of_class:
+            require_one_class(run)
         if self.is_of_class and self.measure not in CLASS_MEASURES:
             raise _meaningless(self, f"has no {self.measure} of a class, but {', '.join(CLASS_MEASURES)}")
         takes_class = self.measure in CLASS_MEASURES and not (self.measure == "roc_auc" and len(run.class_names) == 2)
@@ -373,10 +374,12 @@ def _unquote(name: str | None) -> str | None:
 
 def _find_measures(known: Mapping[str, Interval]) -> dict[str, Measure]:
     """Find what is declared of known measures, and of those of a class where there are classes."""
-    of_classes = {measure.name: measure for measure in (*CLASSIFICATION.measures, ECE_EQUAL_MASS)}
-    if known.keys() <= of_classes.keys():
-        return {name: of_classes[name] for name in known} | CLASS_MEASURES
-    return {measure.name: measure for measure in REGRESSION.measures if measure.name in known}
+    for task in TASKS.values():
+        declared = {measure.name: measure for measure in (*task.quality.measures, ECE_EQUAL_MASS)}
+        if known.keys() <= declared.keys():
+            of_classes = CLASS_MEASURES if task.has_one_class else {}
+            return {name: declared[name] for name in known} | of_classes
+    return {}
 
 
 def _check_percent(requirement: Requirement | NonInferiority, measure: Measure) -> None:

@@ -13,6 +13,7 @@ from mcviz.analysis.base import (
     find_groups,
     ranking_scores,
 )
+from mcviz.analysis.label_trust import LabelTrust, measure_labels
 from mcviz.analysis.referral import measure_prediction_sets, rank_by_all_scores
 from mcviz.analysis.slices import Slices
 from mcviz.analysis.slices import slices as find_slices
@@ -97,7 +98,7 @@ def trust(
     score: str | None = None,
     confidence: float = 0.95,
     progress: Progress | None = None,
-) -> ClassificationTrust | RegressionTrust:
+) -> ClassificationTrust | LabelTrust | RegressionTrust:
     """Measure how far the predictions of a run can be trusted.
 
     Of classes: how well it is calibrated, where it is worst, which scores find its mistakes, and how many passes are
@@ -116,8 +117,10 @@ def trust(
     """
     validate.confidence(confidence)
     check_arguments_of_classes(run, {"by": by})
-    if not run.task.has_one_class:
+    if not run.task.has_one_class and run.task.measures_need_passes:
         return measure_regression(run, confidence, group=group, score=score)
+    if not run.task.has_one_class:
+        return measure_labels(run, confidence, group=group, score=score, progress=progress)
     score = validate.choice("score", score or run.first_score, ranking_scores(run))
     groups, dependent = group_by_column(run, by) if by else None, find_groups(run, group)
     ways = predictors(run, group=group)

@@ -12,7 +12,6 @@ from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.trust import CLASS_COLUMNS
 from mcviz.measures import percent
 from mcviz.measures.calibration import SMALLEST_PROBABILITY
-from mcviz.measures.registry import format_with_unit
 from mcviz.measures.slices import (
     FoundSlice,
     Scan,
@@ -28,6 +27,7 @@ from mcviz.measures.slices import (
 )
 from mcviz.runs import Run
 from mcviz.runs.tables import Progress
+from mcviz.tasks import Loss
 from mcviz.text import one_line
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ class Slice:
     """A slice that is worse than chance explains.
 
     Attributes:
-        measure: "mistakes", their share; "overconfidence", the mean of confidence − correct; or "absolute_error", its
-            mean. Between two runs, by how much the mean of "mistakes" or "absolute_error" rose.
+        measure: the name of the task's loss, whose mean it is, such as "mistakes"; or "overconfidence", the mean of
+            confidence − correct. Between two runs, by how much the mean of the loss rose.
         conditions: one or two, which all its examples fulfil.
         examples: (n,) int64 their numbers.
         value: of the measure; a fraction, or in the unit of the targets.
@@ -153,8 +153,8 @@ def slices(run: Run, *, group: str | None = None, progress: Progress | None = No
     A slice has 20 examples or more, and at most half of all. Its examples have one value of a column, or of each of
     two: of the label, the prediction, and the user's own columns but texts; numbers are cut into ranges that hold as
     many examples. Of a classification the mistakes of a slice are compared with those of the rest, and its
-    calibration; of a regression the mean absolute error. Where there is nothing to find, any slice is named with a
-    chance of 5%.
+    calibration; of any other task the mean loss of the examples of which a label is known. Where there is nothing to
+    find, any slice is named with a chance of 5%.
 
     Args:
         run: with labels.
@@ -173,12 +173,18 @@ def slices(run: Run, *, group: str | None = None, progress: Progress | None = No
     )
     columns.pop(group or "", None)
     loss = run.task.loss_of_table(scores)
-    if not run.task.has_mistakes:
+    is_known = ~np.isnan(loss)
+    loss = loss[is_known]
+    if not run.task.loss.is_mistake:
         dispersion = float(loss.var() / loss.mean() ** 2) if loss.any() else 0.0
-        measure = _Measure(Scan(error_z(dispersion or 1.0), LEVEL), loss, _describe_errors(run.manifest.unit))
+        measure = _Measure(
+            Scan(error_z(dispersion or 1.0), LEVEL), loss, _describe_loss(run.task.loss, run.manifest.unit)
+        )
         same = [{name for name, column in columns.items() if column.of == of} for of in CLASS_COLUMNS]
-        measures = {"absolute_error": measure}
-        return _search(columns, same, loss[None], measures, groups=groups, progress=progress)
+        measures = {run.task.loss.name: measure}
+        columns, groups = _select(columns, groups, is_known)
+        result = _search(columns, same, loss[None], measures, groups=groups, progress=progress)
+        return _number_in_run(result, np.flatnonzero(is_known))
     mistakes, confidence = loss, run.mean_probs.max(axis=1).astype(np.float64)
     columns, notes = _leave_out(columns, mistakes)
     known = dict(zip(CLASS_COLUMNS, (labels, scores["prediction"].to_numpy()), strict=True))
@@ -223,23 +229,26 @@ def compare_slices(comparison: Comparison, *, progress: Progress | None = None) 
                 members = comparison.pairs.labels
             columns[name] = replace(column, members=members)
     describe: Callable[[Array, Array], str]
-    if comparison.one.task.has_mistakes:
-        name, describe = "mistakes", _describe_changes
-        before, after = (~terms["correct"] for terms in comparison.terms)
+    loss = comparison.one.task.loss
+    before, after = map(comparison.one.task.loss_of_terms, comparison.terms)
+    is_known = ~np.isnan(before)
+    before, after = before[is_known], after[is_known]
+    columns, groups = _select(columns, comparison.groups, is_known)
+    if loss.is_mistake:
+        describe = _describe_changes
         for mistakes in (before, after):
             columns, more = _leave_out(columns, mistakes)
             notes += more
     else:
-        name, describe = "absolute_error", _describe_larger_errors(comparison.one.manifest.unit)
-        before, after = (terms["absolute_error"] for terms in comparison.terms)
+        describe = _describe_larger_loss(loss, comparison.one.manifest.unit)
     worse = after.astype(np.float64) - before
-    measures = {name: _Measure(Scan(change_z, LEVEL, alone=paired_z), worse, describe)}
+    measures = {loss.name: _Measure(Scan(change_z, LEVEL, alone=paired_z), worse, describe)}
     terms = np.stack([worse, np.square(worse)])
-    searched = _search(columns, (), terms, measures, notes=notes, groups=comparison.groups, progress=progress)
+    searched = _search(columns, (), terms, measures, notes=notes, groups=groups, progress=progress)
     none = "No slice got worse than the rest, beyond chance"
     if comparison.verdicts[comparison.measures[0].measure.name] == "worse":
         none = "Everywhere alike: no slice got worse than the rest, beyond chance"
-    return replace(searched, none_in_words=none)
+    return replace(_number_in_run(searched, np.flatnonzero(is_known)), none_in_words=none)
 
 
 @dataclass(frozen=True)
@@ -287,6 +296,19 @@ def _load_columns(run: Run) -> dict[str, _Column]:
                 else replace(_group_values(table[name], "number"), of=of)
             )
     return columns | {name: _group_values(table[name], kinds[name]) for name in select_grouping(kinds)}
+
+
+def _select(
+    columns: Mapping[str, _Column], groups: Array | None, chosen: Array
+) -> tuple[dict[str, _Column], Array | None]:
+    """Select some examples, by a mask, of columns and of groups."""
+    selected = {name: replace(column, members=column.members[chosen]) for name, column in columns.items()}
+    return selected, None if groups is None else groups[chosen]
+
+
+def _number_in_run(result: Slices, numbers: Array) -> Slices:
+    """Number the examples of slices of some examples, (n,) by their numbers, as they are in all."""
+    return replace(result, slices=tuple(replace(worse, examples=numbers[worse.examples]) for worse in result.slices))
 
 
 def _class_conditions(column: str, names: Sequence[str]) -> tuple[Condition, ...]:
@@ -381,17 +403,17 @@ def _describe_changes(inside: Array, rest: Array) -> str:
     )
 
 
-def _describe_errors(unit: str) -> Callable[[Array, Array], str]:
+def _describe_loss(loss: Loss, unit: str) -> Callable[[Array, Array], str]:
     return lambda inside, rest: (
-        f"the mean absolute error of {len(inside):,} examples is {format_with_unit(inside.mean(), unit)}, of the rest "
-        f"{format_with_unit(rest.mean(), unit)}."
+        f"the {loss.mean} of {len(inside):,} examples is {loss.format(inside.mean(), unit)}, of the rest "
+        f"{loss.format(rest.mean(), unit)}."
     )
 
 
-def _describe_larger_errors(unit: str) -> Callable[[Array, Array], str]:
+def _describe_larger_loss(loss: Loss, unit: str) -> Callable[[Array, Array], str]:
     return lambda inside, rest: (
-        f"the mean absolute error of {len(inside):,} examples rose by {format_with_unit(inside.mean(), unit)}; that of "
-        f"the rest changed by {format_with_unit(rest.mean(), unit)}."
+        f"the {loss.mean} of {len(inside):,} examples rose by {loss.format(inside.mean(), unit)}; that of the rest "
+        f"changed by {loss.format(rest.mean(), unit)}."
     )
 
 

@@ -273,12 +273,8 @@ def _map_shards(run: Run, work: Callable[[Array, slice], Result], progress: Prog
 
 
 @dataclass(frozen=True, repr=False)
-class RegressionTrust(RunTrust):
-    """The errors of a regression, and the coverage of its intervals.
-
-    Of the `ensemble`, `figures` have all of `measures.quality.REGRESSION`; of `deterministic`, where the run has it,
-    and `single_pass` RMSE, MAE, NLL where there is a variance, and CRPS. `sentences` are the verdict on the intervals,
-    then what the ensemble gains.
+class QualityTrust(RunTrust):
+    """The quality of the predictions of a run, by each way to predict.
 
     Attributes:
         differences: of the ensemble from each of the others, paired by example: the ensemble's less the other's.
@@ -314,6 +310,15 @@ class RegressionTrust(RunTrust):
         }
 
 
+class RegressionTrust(QualityTrust):
+    """The errors of a regression, and the coverage of its intervals.
+
+    Of the `ensemble`, `figures` have all of `measures.quality.REGRESSION`; of `deterministic`, where the run has it,
+    and `single_pass` RMSE, MAE, NLL where there is a variance, and CRPS. `sentences` are the verdict on the intervals,
+    then what the ensemble gains.
+    """
+
+
 def measure_regression(
     run: Run,
     confidence: float = 0.95,
@@ -343,7 +348,7 @@ def measure_regression(
         few = f"fewer than {FEWEST_FOR_GAIN} {'examples' if groups is None else 'groups of examples'}"
         sentences.append(f"With {few}, a gain of the ensemble cannot be told from chance.")
     else:
-        sentences += [_gain_sentence(run, gains["rmse"], PREDICTOR_WORDS[name]) for name, gains in differences.items()]
+        sentences += [gain_sentence(run, gains, PREDICTOR_WORDS[name]) for name, gains in differences.items()]
     return RegressionTrust(run, score, group, confidence, figures, sentences, differences)
 
 
@@ -399,12 +404,15 @@ def compute_figures(
     return figures, differences
 
 
-def _gain_sentence(run: Run, difference: Interval, other: str) -> str:
-    """Say whether the RMSE of the ensemble differs from another one by more than noise."""
+def gain_sentence(run: Run, differences: Mapping[str, Interval], other: str) -> str:
+    """Say whether the first measure of the ensemble differs from that of another way to predict by more than noise."""
     measure, unit = run.task.quality.measures[0], run.manifest.unit
+    difference = differences[measure.name]
     if difference.low > 0 or difference.high < 0:
-        by = measure.format_interval(difference.magnitude, unit)
-        word = "better" if difference.value < 0 else "worse"
+        by = measure.format_interval(difference.magnitude, unit, sign="-")
+        word = "better" if (difference.value > 0) == (measure.better == "high") else "worse"
         return f"Its {measure.label} is {word} than that of {other} by {by}: more than noise."
     by = measure.format_interval(difference, unit, sign="+")
+    if np.isnan(difference.low):
+        return f"Its {measure.label} differs from that of {other} by {by}: too few examples differ to tell more."
     return f"Its {measure.label} differs from that of {other} by {by}, which is within noise."

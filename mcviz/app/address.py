@@ -36,6 +36,7 @@ class RunLimits:
     Attributes:
         examples: how many, N.
         classes: how many, C.
+        one_class: whether an example has one of them.
         targets: how many a regression predicts, D.
         labels: whether there are any; without, nothing is filtered by them.
         columns: the names of those that can be filtered; None for all.
@@ -46,6 +47,7 @@ class RunLimits:
 
     examples: int = UNBOUNDED
     classes: int = UNBOUNDED
+    one_class: bool = True
     targets: int = UNBOUNDED
     labels: bool = True
     columns: Collection[str] | None = None

@@ -34,6 +34,7 @@ from mcviz.text import true_minus
 Correct = Literal["all", "wrong", "correct"]
 CORRECT: tuple[Correct, ...] = get_args(Correct)
 CLASSES: tuple[Literal["label", "prediction"], ...] = ("label", "prediction")  # of an example
+OF_CLASSES = (*CLASSES, "wrong")  # the fields that hold numbers of classes
 MOST_NAMED = 20  # classes that a message lists
 CORNER_DIGITS = 8  # of the place of a corner: as many as tell points of a plane apart that is zoomed in on
 Corners = tuple[tuple[float, float], ...]  # of a closed polygon, three at least
@@ -249,24 +250,37 @@ class Filter:
     mask: Callable[[Any, pd.DataFrame], np.ndarray]
     words: Callable[[Any, tuple[str, ...], Numbers], str]
     label: str = ""
-    needs: frozenset[Literal["labels", "classes"]] = frozenset()
+    needs: frozenset[Literal["labels", "classes", "class filters", "class sets"]] = frozenset()
 
 
-def _of_class(column: Literal["label", "prediction"], called: str) -> Filter:
+def _of_class(column: Literal["label", "prediction", "wrong"], called: str) -> Filter:
     """Return the filter of class indices, one of which is the label, or the ensemble's prediction."""
     return Filter(
-        lambda value, table: table[column].isin(value).to_numpy(dtype=bool),
+        lambda value, table: _has_class(column, value, table),
         lambda value, names, _: f"{called} {' or '.join(names[index] for index in value)}",
         label=column.capitalize(),
-        needs=frozenset({"labels", "classes"} if column == "label" else {"classes"}),
+        needs=frozenset({"class filters"} if column == "prediction" else {"labels", "class filters"}),
     )
+
+
+def class_column(column: str, index: int) -> str:
+    """Return the column that says whether each example has a class, where it may have any number of them."""
+    return f"{column}: class {index}"
+
+
+def _has_class(column: str, value: tuple[int, ...], table: pd.DataFrame) -> np.ndarray:
+    columns = [class_column(column, index) for index in value]
+    if columns[0] in table:
+        return table[columns].any(axis=1).to_numpy(bool)
+    return table[column].isin(value).to_numpy(dtype=bool)
 
 
 _LABEL = InRun(lambda run: run.classes if run.labels else 0, refers_to="classes")
 _PREDICTION = InRun(lambda run: run.classes, refers_to="classes")
-_CORRECT = InRun(lambda run: CORRECT if run.classes and run.labels else ())
+_WRONG = InRun(lambda run: 0 if run.one_class or not run.labels else run.classes, refers_to="classes")
+_CORRECT = InRun(lambda run: CORRECT if run.classes and run.one_class and run.labels else ())
 _SELECTED = InRun(lambda run: run.examples, refers_to="examples")
-_DISAGREE = OwnText(lambda text, run: text == "1" and run.classes > 0, lambda _: "1")
+_DISAGREE = OwnText(lambda text, run: text == "1" and run.one_class and run.classes > 0, lambda _: "1")
 _RANGES, _COLUMNS = OwnText(_read_ranges, _write_ranges, key="range"), OwnText(_read_columns, _write_columns)
 _LASSO, _AREA = OwnText(_read_lasso, _write_lasso), OwnText(_read_area, _write_area, refers_to="examples")
 BY_COLUMN = ("ranges", "columns")  # the fields of several filters: at most one a column, none of them open
@@ -283,6 +297,7 @@ class Filters:
     Attributes:
         label: class indices, one of which is the label; empty for any.
         prediction: the same of the ensemble's prediction.
+        wrong: the same of the classes that are predicted wrongly or missed, of several labels an example.
         correct: which predictions are kept.
         disagree: whether only examples are kept whose passes do not all vote alike.
         ranges: of scores and of other numbers of the run.
@@ -294,6 +309,9 @@ class Filters:
 
     label: Annotated[tuple[Whole, ...], _LABEL, _of_class("label", "label")] = ()
     prediction: Annotated[tuple[Whole, ...], _PREDICTION, _of_class("prediction", "predicted")] = ()
+    wrong: Annotated[tuple[Whole, ...], _WRONG, replace(
+        _of_class("wrong", "wrong on"), label="Wrong or missed", needs=frozenset({"labels", "class sets"})
+    )] = ()  # fmt: skip
     correct: Annotated[Correct, _CORRECT, Filter(
         lambda value, table: (table["correct"] == (value == "correct")).fillna(False).to_numpy(dtype=bool),
         lambda value, *_: f"{value} predictions",
@@ -346,7 +364,7 @@ class Filters:
 
     def on_column(self, name: str, field: str = "columns") -> ColumnFilter:
         """Return the filter on a column, of those of a field; an open one, where there is none."""
-        if field in CLASSES:
+        if field in OF_CLASSES:
             return ColumnFilter(name, values=getattr(self, field))
         return next((column for column in getattr(self, field) if column.name == name), ColumnFilter(name))
 
@@ -355,7 +373,7 @@ class Filters:
         others = tuple(column for column in getattr(self, field) if field in BY_COLUMN and column.name != wanted.name)
         on = (
             wanted.values
-            if field in CLASSES
+            if field in OF_CLASSES
             else (*others, *((wanted,) if wanted != ColumnFilter(wanted.name) else ()))
         )
         changes: dict[str, Any] = {field: on}

@@ -213,7 +213,8 @@ def load_state(run: Run) -> PageState:
     return read_state(
         RunLimits(
             examples=len(run),
-            classes=len(run.class_names),
+            classes=len(run.class_names) if has(run, "class filters") else 0,
+            one_class=has(run, "classes"),
             targets=len(run.targets),
             labels=has(run, "labels"),
             columns=own_columns(run),

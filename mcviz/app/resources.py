@@ -54,7 +54,7 @@ RunKey = Callable[[Run], str]
 LONGEST = 200  # characters of a value that is shown
 
 RunPart = Literal["labels", "examples", "images", "model"]
-Need = RunPart | Literal["examples or features", "groups", "classes", "targets"]
+Need = RunPart | Literal["examples or features", "groups", "classes", "class filters", "class sets", "targets"]
 MISSING: dict[RunPart, tuple[str, str]] = {
     "labels": (
         ":material/label_off:",
@@ -331,7 +331,9 @@ def has(run: Run, need: Need) -> bool:
         case "examples or features":
             return has(run, "examples") or run.manifest.features is not None
         case "classes":
-            return bool(run.class_names)
+            return run.task.has_one_class
+        case "class filters" | "class sets":
+            return need == "class filters" if run.task.has_one_class else bool(class_sets(run))
         case "targets":
             return bool(run.targets)
         case "groups":
@@ -396,6 +398,12 @@ def open_cached_run(path: Path) -> Run:
         McvizError: it cannot be opened.
     """
     return _open(str(path), _changed(path))
+
+
+@cached_for_run(numbers_key, max_entries=8)
+def class_sets(run: Run) -> dict[str, np.ndarray]:
+    """Return which classes each example has, as `Task.class_sets` gives them."""
+    return run.task.class_sets(run.mean_predictions, run.labels)
 
 
 def class_names(run: Run) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ import streamlit as st
 
 from mcviz.analysis.base import LEAST_LABELLED, components_plane, compute_tsne, load_components, load_tsne
 from mcviz.analysis.labelling import OUT_OF_FOLD, count_label_errors, label_errors_sentence
-from mcviz.app.filters import Filters
-from mcviz.app.resources import cached_for_run, has, numbers_key, ranking, table, table_key
+from mcviz.app.filters import Filters, class_column
+from mcviz.app.resources import cached_for_run, class_sets, has, numbers_key, ranking, table, table_key
 from mcviz.app.state import CONFIDENT_FIRST, UNCERTAIN_FIRST, PageState, choose_name
 from mcviz.app.work import progress_bar
 from mcviz.measures.similarity import FEWEST_MAPPED
@@ -73,6 +73,9 @@ def mistakes(run: Run) -> np.ndarray | None:
 def filter_mask(run: Run, filters: Filters) -> np.ndarray:
     """Return (N,) bool: the examples of a run that pass every filter; shared, so not to be written to."""
     columns, area = table(run), filters.area
+    for name in class_sets(run).keys() & {"label", "prediction", "wrong"}:
+        chosen = {class_column(name, index): class_sets(run)[name][:, index] for index in getattr(filters, name)}
+        columns = columns.assign(**chosen)
     if area and (plane := positions(run, area.layout)) is not None:
         columns = columns.assign(**{area.x: plane[:, 0], area.y: plane[:, 1]})
     mask = filters.mask(columns)

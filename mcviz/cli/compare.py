@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 IDS_SHOWN = 10
-SLICE_TITLES = {
-    "mistakes": "More mistakes than in RUN, and more so than in the rest",
-    "absolute_error": "Larger errors than in RUN, and more so than in the rest",
-}
 
 
 def compare(
@@ -49,6 +45,8 @@ def compare(
     if to:
         check_table_file(to)
     opened = open_run(one), open_run(other)
+    loss = opened[0].task.loss
+    titles = {loss.name: f"{loss.more} than in RUN, and more so than in the rest"}
     comparison = mcviz.compare(*opened, score=score, group=group, labels=labels, confidence=confidence)
     groups = compare_groups(comparison, by) if by else {}
     with count_progress("permutations") as progress:
@@ -74,7 +72,7 @@ def compare(
             *_measure_lines(comparison),
             *_group_lines(comparison, by, groups),
             *_change_lines(comparison),
-            *(slice_lines(slices, SLICE_TITLES) if slices else []),
+            *(slice_lines(slices, titles) if slices else []),
             *written,
             "",
             group_sentence(comparison.one, group),
@@ -141,7 +139,7 @@ def _group_lines(
 
 def _comparison_lines(title: str, rows: Iterable[tuple[str, MeasureComparison]], comparison: Comparison) -> list[str]:
     unit = comparison.one.manifest.unit
-    cells = [[f"{title:.25}", "RUN", "OTHER", "OTHER less RUN", ""]]
+    cells = [[f"{title:.40}", "RUN", "OTHER", "OTHER less RUN", ""]]
     cells += [[name, *measured.format(unit), VERDICTS[measured.verdict]] for name, measured in rows]
     return ["", *table_lines(cells, *(f"<{max(map(len, column)) + GAP}" for column in zip(*cells, strict=True)))]
 

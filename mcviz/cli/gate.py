@@ -196,11 +196,11 @@ def _html(title: str, sentences: Sequence[str], sections: "Sequence[Section]") -
 def _example_rows(run: Run, examples: np.ndarray, score: str) -> Rows:
     """The rows of a table of examples, with texts and rows of numbers themselves."""
     table, names = run.scores().iloc[examples], dict(enumerate(run.class_names))
-    columns_of_task = [
+    columns_of_task = [*run.task.named_columns] + [
         name for name in run.task.table_columns(run.targets) if name != "correct" and table[name].notna().all()
     ]
     columns = [["example", *map(str, examples)], ["id", *table["id"]]]
-    columns += [[name, *(names.get(value) or significant(value) for value in table[name])] for name in columns_of_task]
+    columns += [[name, *(names.get(value) or _shorten(value) for value in table[name])] for name in columns_of_task]
     columns += [[score, *(run.score_registry[score].format(value, run.manifest.unit) for value in table[score])]]
     if run.manifest.examples.content:
         content = run.content.iloc[examples, :MOST_COLUMNS]
@@ -208,6 +208,6 @@ def _example_rows(run: Run, examples: np.ndarray, score: str) -> Rows:
     return list(zip(*columns, strict=True))
 
 
-def _shorten(value: str | float) -> str:
-    text = value if isinstance(value, str) else significant(value)
+def _shorten(value: str | float | None) -> str:
+    text = "–" if value is None else value if isinstance(value, str) else significant(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

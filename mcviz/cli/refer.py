@@ -69,17 +69,19 @@ def label_issues(run: str, first: int, confidence: float, seed: int, to: str | N
     if to:
         check_table_file(to)
     opened = open_run(run)
-    count = count_label_errors(opened, confidence, seed)
+    count = count_label_errors(opened, confidence, seed) if opened.task.has_one_class else None
     table = labelling.label_issues(opened, first)
     if to:
         write_table(table, to)
     if as_json:
-        estimated = {"confidence": confidence, **vars(count)}
+        estimated = count and {"confidence": confidence, **vars(count)}
         print_json({"run": run, "examples": len(opened), "estimated": estimated, "ids": table["id"].tolist()})
         return
-    say(label_errors_sentence(count, len(opened), confidence))
-    others = int((table["label"] != table["prediction"]).sum())
-    say(f"These are the {len(table):,} lowest self-confidences. The ensemble predicts another class for {others:,}.")
+    if count is not None:
+        say(label_errors_sentence(count, len(opened), confidence))
+    others = int((opened.task.loss_of_table(table) > 0).sum())
+    score, other = opened.score_registry[opened.task.label_score], "another class" if count else "other classes"
+    say(f"These are the {len(table):,} lowest by {score.inline_label}. The ensemble predicts {other} for {others:,}.")
     say(OUT_OF_FOLD)
     _say_examples("To check, the likeliest to be wrong first", table, to)
 

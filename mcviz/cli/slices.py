@@ -8,11 +8,6 @@ from mcviz.cli.progress import count_progress
 from mcviz.runs import open_run
 
 MOST_SHOWN = 20  # slices
-TITLES = {
-    "mistakes": "More mistakes than in the rest, beyond chance",
-    "overconfidence": "More over-confident than the rest, beyond chance",
-    "absolute_error": "Larger errors than in the rest, beyond chance",
-}
 
 
 def slices(run: str, group: str | None, as_json: bool) -> None:
@@ -24,7 +19,12 @@ def slices(run: str, group: str | None, as_json: bool) -> None:
         print_json({"run": opened.path, "examples": len(opened), "group": group, **result.as_dict()})
         return
     say(result.in_words)
-    for line in [*slice_lines(result, TITLES), "", group_sentence(opened, group)]:
+    loss = opened.task.loss
+    titles = {
+        loss.name: f"{loss.more} than in the rest, beyond chance",
+        "overconfidence": "More over-confident than the rest, beyond chance",
+    }
+    for line in [*slice_lines(result, titles), "", group_sentence(opened, group)]:
         say(line)
 
 

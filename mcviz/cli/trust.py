@@ -1,20 +1,22 @@
 """`mcviz trust`: is a run calibrated, which scores find its mistakes, and how wrong is a regression?"""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import astuple
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import numpy as np
 
 import mcviz
 from mcviz.analysis.base import check_arguments_of_classes, describe_run, group_sentence
+from mcviz.analysis.label_trust import LabelTrust
 from mcviz.analysis.referral import SET_COVERAGE, CheapestReferral, find_cheapest_referral, set_rows
 from mcviz.analysis.requirements import parse_requirement
 from mcviz.analysis.run_trust import ClassificationTrust
-from mcviz.analysis.trust import RegressionTrust
+from mcviz.analysis.trust import QualityTrust, RegressionTrust
 from mcviz.analysis.unlabelled import SHIFTED, estimate_accuracy
 from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
 from mcviz.cli.base import table_lines
@@ -31,6 +33,7 @@ from mcviz.measures.regression import FEWEST_FOR_RMSE
 from mcviz.measures.selective import SelectiveFigures
 from mcviz.plot import intervals, reliability
 from mcviz.runs import Run, open_run
+from mcviz.text import one_line
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -38,10 +41,10 @@ if TYPE_CHECKING:
 IN_PERCENT = "accuracy", *ECES, "overconfidence"
 
 
-def regression_lines(result: RegressionTrust) -> list[str]:
+def quality_lines(result: QualityTrust) -> list[str]:
     """Return lines on each measure of each way to predict."""
     lines = [line for measure in result.run.task.quality.measures for line in _measure_lines(measure, result)]
-    if len(result.run) < FEWEST_FOR_RMSE:
+    if isinstance(result, RegressionTrust) and len(result.run) < FEWEST_FOR_RMSE:
         lines += ["", f"Fewer than {FEWEST_FOR_RMSE} examples are too few for the interval of an RMSE."]
     return lines
 
@@ -54,13 +57,31 @@ def draw_coverage(result: RegressionTrust) -> "dict[str, go.Figure]":
     }
 
 
-def _measure_lines(measure: Measure, result: RegressionTrust) -> list[str]:
+def _measure_lines(measure: Measure, result: QualityTrust) -> list[str]:
     rows = [(measure.label, f"{100 * result.confidence:.6g}% interval", "ensemble − this")]
     for way, figures in result.figures.items():
         if measure.name in figures:
             less = result.format(result.differences.get(way, {}), measure, sign="+")
             rows.append((f"  {PREDICTOR_NAMES[way]}", result.format(figures, measure), less))
     return ["", *table_lines(rows, "<36", "<40", "")]
+
+
+def _class_lines(result: LabelTrust) -> list[str]:
+    """Lines on each class, those first whose average precision is lowest."""
+    measures = {measure.name: measure for measure in result.run.task.quality.measures}
+    rows: Rows = [("class", "examples", "AP", "AUROC", "F1", "ECE", "probability − share")]
+    by_precision = sorted(result.by_class.items(), key=lambda pair: np.nan_to_num(pair[1].map.value, nan=2))
+    rows += [
+        (
+            one_line(name),
+            f"{figures.examples:,}",
+            *(measures[name].format_interval(getattr(figures, name)) for name in ("map", "auroc", "f1")),
+            measures["ece"].format(figures.ece),
+            measures["accuracy"].format_interval(figures.excess, sign="+"),
+        )
+        for name, figures in by_precision
+    ]
+    return ["", *table_lines(rows)]
 
 
 def find_estimate(run: Run, calibrated_on: Run, confidence: float, modules: tuple[str, ...]) -> Findings:
@@ -164,11 +185,14 @@ def trust(
 
 
 def _describe(
-    result: ClassificationTrust | RegressionTrust, mistake_cost: float | None, look_cost: float | None
+    result: ClassificationTrust | LabelTrust | RegressionTrust, mistake_cost: float | None, look_cost: float | None
 ) -> Findings:
     as_dict, together = result.as_dict(), group_sentence(result.run, result.group)
+    draw_charts: Callable[[], Mapping[str, go.Figure]] = dict
     if isinstance(result, RegressionTrust):
-        lines, rows, draw_charts = regression_lines(result), result.text_rows, partial(draw_coverage, result)
+        lines, rows, draw_charts = quality_lines(result), result.text_rows, partial(draw_coverage, result)
+    elif isinstance(result, LabelTrust):
+        lines, rows = [*quality_lines(result), *_class_lines(result)], result.text_rows
     else:
         costs = _find_costs(result, mistake_cost, look_cost)
         as_dict["cheapest"] = costs and costs.as_dict()

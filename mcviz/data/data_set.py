@@ -9,6 +9,8 @@ import pandas as pd
 
 from mcviz import validate
 from mcviz.data.in_place import LazyRows
+from mcviz.data.label_sets import UNKNOWN as UNKNOWN_LABEL
+from mcviz.data.label_sets import match_label_sets
 from mcviz.data.labels import (
     MatchedBy,
     check_named,
@@ -104,6 +106,8 @@ class DataSet:
             InvalidInputError: names that repeat, are fewer than the labels need, or lack one of the data's own; new
                 names of classes that the data do not have; or the labels are those of a regression.
         """
+        if self.labels is not None and self.labels.ndim == 2 and self.target_names is None:
+            return self._name_label_columns(names)
         if self.target_names is not None:
             raise validate.invalid("class_names", "left out, since a regression has no classes", list_names(names))
         own = self.class_names
@@ -198,6 +202,42 @@ class DataSet:
         ordered = order_by_ids(name, labels, self.ids, len(self) or len(labels))
         return self._match(name, ordered, self.class_names if self.labels is None else None)
 
+    def with_label_sets(self, labels: Any, name: str = "labels") -> "DataSet":
+        """The same examples with several labels each.
+
+        Args:
+            labels: as `match_label_sets` takes them, also as a mapping from ids, or with an index, which is taken as
+                `order_by_ids` says.
+            name: what an error calls them.
+
+        Raises:
+            InvalidInputError: other labels.
+        """
+        count = len(self) or len(labels)
+        rows, names = match_label_sets(name, order_by_ids(name, labels, self.ids, count), count, self.class_names)
+        by: MatchedBy = "column" if getattr(labels, "ndim", 1) == 2 else "name" if self.class_names else "order"
+        return replace(self, labels=rows, class_names=names, matched_by=by)
+
+    def _name_label_columns(self, names: Sequence[str] | Mapping[str, str]) -> "DataSet":
+        """The same examples with the columns of their labels in the order of some names."""
+        assert self.labels is not None
+        own = self.class_names
+        if isinstance(names, Mapping):
+            return replace(self, class_names=rename_classes(own or (), names) or None)
+        names = validate.different_names("class_names", names, len(names))
+        if own is None and len(names) != self.labels.shape[1]:
+            raise validate.invalid("class_names", f"{self.labels.shape[1]:,} names, one a class", f"{len(names):,}")
+        if own is None:
+            return replace(self, class_names=names)
+        check_named(own, names, explain_renaming(own[0]))
+        if len(own) < len(names) and self.matched_by == "column":
+            missing = list_names([name for name in names if name not in own])
+            raise validate.invalid("labels", "of every class, a column each", f"none of {missing}")
+        labels = np.zeros((len(self.labels), len(names)), np.int8)  # a list of names has no class that it does not name
+        labels[(self.labels == UNKNOWN_LABEL).all(axis=1)] = UNKNOWN_LABEL
+        labels[:, [names.index(name) for name in own]] = self.labels
+        return replace(self, labels=labels, class_names=names)
+
     def with_targets(self, values: Any, names: Sequence[str] | None = None, name: str = "labels") -> "DataSet":
         """The same examples with what a regression predicts as their labels.
 
@@ -252,7 +292,9 @@ class DataSet:
         advice = "Name all classes, in the order of the model's outputs, with class_names."
         if self.class_names is not None:
             validate.different_names("class_names", self.class_names, count, advice)
-        if self.labels is not None:
+        if self.labels is not None and self.labels.ndim == 2 and self.labels.shape[1] != count:
+            raise validate.invalid("labels", f"of {count:,} classes, as are predicted", f"{self.labels.shape[1]:,}")
+        if self.labels is not None and self.labels.ndim == 1:
             validate.class_indices("labels", self.labels, len(self), count, f"Are they names? {advice}")
 
     def with_columns(self, columns: "pd.DataFrame | Mapping[str, Any]") -> "DataSet":

@@ -421,7 +421,8 @@ def _read_hugging_face(data: Any, task: str) -> DataSet:
     if not hasattr(data, "features") or not hasattr(data, "__len__"):
         advice = "Pick a split, such as data['test'], and load it without streaming."
         raise invalid("data", "a Hugging Face data set of one split", type(data).__name__, advice)
-    names = {name: tuple(feature.names) for name, feature in data.features.items() if hasattr(feature, "names")}
+    features = {name: getattr(feature, "feature", feature) for name, feature in data.features.items()}  # also of a list
+    names = {name: tuple(feature.names) for name, feature in features.items() if hasattr(feature, "names")}
     table = data.with_format("arrow")[:]
     if not set(MODEL_INPUTS) & set(table.column_names):
         return read_arrow_table(table, names, task=task)

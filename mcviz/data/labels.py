@@ -29,7 +29,7 @@ ARRAY_NAMES = (  # under which people keep examples and their labels
 MatchedBy = Literal["place", "column", "name", "order"]
 MATCHES: dict[MatchedBy, str] = {  # in words
     "place": "whole numbers, the places of the classes, counted from 0",
-    "column": "one-hot rows, whose columns are the classes",
+    "column": "rows of 0 and 1, whose columns are the classes",
     "name": "matched to the classes by name",
     "order": "names of classes; their sorted order is taken for that of the model, and --class-names gives another",
 }
@@ -310,5 +310,6 @@ def _number(text: str) -> float | None:
 
 def _from_one_hot(name: str, rows: np.ndarray, count: int) -> np.ndarray:
     if len(rows) != count or not (np.isin(rows, (0, 1)).all() and (rows.sum(axis=1) == 1).all()):
-        raise invalid(name, f"{count} class indices or one-hot rows", f"shape {rows.shape}, with other rows")
+        advice = "Of several labels an example, give task='multilabel', on the command line --task multilabel."
+        raise invalid(name, f"{count} class indices or one-hot rows", f"shape {rows.shape}, with other rows", advice)
     return rows.argmax(axis=1)

@@ -52,9 +52,11 @@ def read_dataset(folder: Path) -> tuple[pa.Table, dict[str, tuple[str, ...]]]:
             table = table.take(order["indices"])
         features: dict[str, Any] = info.get("features") or {}
         names = {
-            column: tuple(str(name) for name in feature["names"])
+            column: tuple(str(name) for name in each["names"])
             for column, feature in features.items()
-            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
+            if isinstance(feature, dict)
+            and isinstance(each := feature.get("feature", feature), dict)  # of a list, what is in it
+            and each.get("_type") == "ClassLabel"
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # Arrow's and JSON's are of these
         raise InvalidInputError(f"{folder} cannot be read as a saved data set ({error}).") from error

@@ -31,6 +31,7 @@ from mcviz.measures.intervals import (
     sum_by_group,
 )
 from mcviz.measures.registry import (
+    AnyPredictions,
     Predictions,
     RegressionPredictions,
     Terms,
@@ -137,7 +138,7 @@ class Quality:
 
     measures: tuple[Measure, ...]
     decides: str
-    terms: Callable[[Predictions | RegressionPredictions], dict[str, Array]]
+    terms: Callable[[AnyPredictions], dict[str, Array]]
     intervals: Callable[..., dict[str, Interval]]
     differences: Callable[..., dict[str, Interval]]
 
@@ -359,7 +360,7 @@ def overconfidence_growth(
     return Interval(float(value), low, max(min(more.high, both.high), min(-both.low, -more.low)))
 
 
-def _classification_terms(predictions: Predictions | RegressionPredictions) -> dict[str, Array]:
+def _classification_terms(predictions: AnyPredictions) -> dict[str, Array]:
     assert isinstance(predictions, Predictions)
     if predictions.labels is None:
         raise ValueError("Predictions are compared with labels. Received: predictions without labels.")
@@ -457,7 +458,7 @@ def _mirror(interval: Interval) -> Interval:
     return Interval(interval.value, interval.value - reach, interval.value + reach)
 
 
-def _regression_terms(predictions: Predictions | RegressionPredictions) -> dict[str, Array]:
+def _regression_terms(predictions: AnyPredictions) -> dict[str, Array]:
     assert isinstance(predictions, RegressionPredictions)
     labels, within = require_labels(predictions), pass_intervals(predictions, INTERVAL)
     held = ((within.low <= labels) & (labels <= within.high)).mean(axis=1)

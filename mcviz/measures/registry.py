@@ -129,6 +129,38 @@ class RegressionPredictions:
         )
 
 
+@dataclass(frozen=True)
+class MultilabelPredictions:
+    """The arrays from which scores of several labels an example are computed, of N examples and C classes.
+
+    Attributes:
+        probs: (T, N, C) floating point, the probability that each pass gives each class, whatever the others.
+        labels: (N, C) integers: 1 where the example has the class, 0 where not, -1 where nobody knows; or None.
+        deterministic_probs: (N, C) floating point, the probabilities with dropout off, or None.
+        mean_probs: (N, C) float64, the predictive mean.
+
+    Raises:
+        ValueError: an array of another shape, or `probs` with no pass, no example or no class.
+    """
+
+    probs: Array
+    labels: Array | None = None
+    deterministic_probs: Array | None = None
+    mean_probs: Array = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        shape = self.probs.shape
+        if len(shape) != 3 or 0 in shape:
+            raise ValueError(
+                f"probs should be (passes, examples, classes), with no axis empty. Received: shape {shape}."
+            )
+        _check_shapes(self, "probs", labels=shape[1:], deterministic_probs=shape[1:])
+        object.__setattr__(self, "mean_probs", self.probs.mean(axis=0, dtype=np.float64))
+
+
+AnyPredictions = Predictions | RegressionPredictions | MultilabelPredictions
+
+
 def select_terms(terms: Terms, chosen: Array | slice) -> dict[str, Array]:
     """Return the terms of some examples, by a slice, their numbers or a mask."""
     return {name: values[chosen] for name, values in terms.items()}
@@ -194,11 +226,11 @@ class Score:
         """Whether the score needs labels, so that a new example has none."""
         return "labels" in self.needs
 
-    def missing(self, predictions: Predictions | RegressionPredictions) -> list[str]:
+    def missing(self, predictions: AnyPredictions) -> list[str]:
         """List the arrays that the score needs and the predictions lack."""
         return [need for need in self.needs if getattr(predictions, need) is None]
 
-    def compute(self, predictions: Predictions | RegressionPredictions) -> Array:
+    def compute(self, predictions: AnyPredictions) -> Array:
         """Compute the score of each example.
 
         Args:
@@ -243,7 +275,7 @@ class Scores(dict[str, Score]):
         other_columns: a pattern of the other columns of a table of scores, whose names a score cannot have.
     """
 
-    def __init__(self, predictions: type[Predictions | RegressionPredictions], other_columns: str) -> None:
+    def __init__(self, predictions: type[AnyPredictions], other_columns: str) -> None:
         super().__init__()
         self.predictions, self.other_columns = predictions, other_columns
 
@@ -257,7 +289,7 @@ class Scores(dict[str, Score]):
         """Whether a score may have that name: an identifier that is no other column of its table."""
         return name.isidentifier() and not re.fullmatch(self.other_columns, name)
 
-    def compute(self, predictions: Predictions | RegressionPredictions) -> dict[str, Array]:
+    def compute(self, predictions: AnyPredictions) -> dict[str, Array]:
         """Compute every score whose arrays are there, by name, (N,) float32 each."""
         return {
             score.name: score.compute(predictions).astype(np.float32)
@@ -267,6 +299,7 @@ class Scores(dict[str, Score]):
 
 
 SCORES = Scores(Predictions, "example|id|label|prediction|correct")
+MULTILABEL_SCORES = Scores(MultilabelPredictions, "example|id|label|prediction|wrong|exact_match|loss")
 REGRESSION_SCORES = Scores(RegressionPredictions, "example|id|error|(label|prediction)(_.*)?")
 
 

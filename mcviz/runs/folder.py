@@ -64,7 +64,9 @@ def read_figures(path: str, manifest: Manifest | None) -> dict[str, float]:
         path: of the run.
         manifest: of the run, or None where it cannot be read.
     """
-    if manifest is None or manifest.state != "finished" or not manifest.classes or manifest.labels_sha256 is None:
+    if manifest is None or manifest.state != "finished" or manifest.labels_sha256 is None:
+        return {}
+    if not task_of(manifest).has_one_class:
         return {}
     try:
         run = open_run(path)

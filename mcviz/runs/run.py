@@ -355,7 +355,8 @@ class Run:
             One row an example, indexed by `example`: `id` (str), `label` (Int64, missing where unknown), `prediction`
             (int64), `correct` (boolean, missing where unknown), then the scores of `mcviz.SCORES` (float32), and those
             that were added. Of a regression `label` and `prediction` are float32, one for each target, and `correct` is
-            not there.
+            not there. Of several labels an example they are names of classes, such as "cat;dog", followed by
+            `exact_match` (boolean) and `loss` (float32), the share of known labels that are wrong.
 
         Warns:
             UserWarning: scores that were added cannot be read; the table is without them.
@@ -366,7 +367,9 @@ class Run:
         added = self._read_added_scores()
         if added.problem:
             warnings.warn(added.problem, stacklevel=2)
-        scores = table[["id", *self.task.table_columns(self.targets), *known, *unknown]]
+        table = table.assign(**self._named_columns)
+        columns = [*self._named_columns, *self.task.table_columns(self.targets)]
+        scores = table[["id", *columns, *known, *unknown]]
         return scores if added.table is None else scores.join(added.table)
 
     def add_score(self, name: str, values: Any, *, high_is_uncertain: bool = True, meaning: str = "") -> None:
@@ -554,7 +557,15 @@ class Run:
         """The names of the columns of its table but for scores that were added."""
         columns = self.columns
         own = () if columns is None else map(str, columns)
-        return {*self.task.table_columns(self.targets), *self.task.scores, *self.manifest.scores, *own}
+        of_task = {*self.task.named_columns, *self.task.table_columns(self.targets)}
+        return {*of_task, *self.task.scores, *self.manifest.scores, *own}
+
+    @cached_property
+    def _named_columns(self) -> dict[str, np.ndarray]:
+        """The columns of the table that have names of classes, by their names."""
+        if not self.task.named_columns:
+            return {}
+        return self.task.name_rows(self.class_names, self.mean_predictions, self.labels)
 
     @cached_property
     def _computed_scores(self) -> dict[str, np.ndarray]:

@@ -262,7 +262,8 @@ def describe_examples(
         ids: N texts, or None.
         parts: the columns that are the examples themselves, and the user's own, a row an example; or None each.
     """
-    reserved = ("example", "id", *TASKS[task].table_columns(targets), *TASKS[task].scores)
+    columns = (*TASKS[task].named_columns, *TASKS[task].table_columns(targets))
+    reserved = ("example", "id", *columns, *TASKS[task].scores)
     content, own = (None if part is None else rename_reserved(part, reserved) for part in parts)
     sha256 = examples.sha256
     if content is not None:

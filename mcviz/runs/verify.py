@@ -38,18 +38,26 @@ class Verification:
         run: the run.
         files: how many files were read, every byte of them.
         bytes: of those files.
-        accuracy: of a classification with labels, of "deterministic", where that is known, "mean single pass" and
-            "ensemble".
-        rmse: the same of a regression; of a single pass the root of the mean of the squares.
+        quality: by the task's measure, with labels, of "deterministic", where that is known, "mean single pass", of a
+            regression the root of the mean of the squares, and "ensemble".
         mean_scores: the mean over the examples of each score.
     """
 
     run: Run
     files: int
     bytes: int
-    accuracy: dict[str, float]
-    rmse: dict[str, float]
+    quality: dict[str, float]
     mean_scores: dict[str, float]
+
+    @property
+    def accuracy(self) -> dict[str, float]:
+        """The quality of a classification; empty of any other task."""
+        return self.quality if self.run.task.quality_name == "accuracy" else {}
+
+    @property
+    def rmse(self) -> dict[str, float]:
+        """The quality of a regression; empty of any other task."""
+        return self.quality if self.run.task.quality_name == "RMSE" else {}
 
     def __str__(self) -> str:
         manifest = self.run.manifest
@@ -59,7 +67,7 @@ class Verification:
             f"{manifest.output_summary}, {manifest.sampling_summary}",
             f"{self.files} files, {self.bytes:,} bytes: all as they were written",
         ]
-        for label, value in (self.accuracy | self.rmse).items():
+        for label, value in self.quality.items():
             lines.append(f"{task.quality_name}, {label + ':':<18} {task.format_quality(value, manifest.unit)}")
         lines += [f"mean {task.scores[name].label + ':':<28} {value:.4f}" for name, value in self.mean_scores.items()]
         return "\n".join([*lines, "The stored scores and sums are those of the stored passes."])
@@ -95,8 +103,7 @@ def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -
         run=run,
         files=len(run.manifest.files),
         bytes=read,
-        accuracy=_collect_quality(run, "accuracy"),
-        rmse=_collect_quality(run, "RMSE"),
+        quality=_collect_quality(run),
         mean_scores={name: float(table[name].to_numpy().mean(dtype=np.float64)) for name in names},
     )
 
@@ -114,10 +121,8 @@ def _check_numbers(run: Run, names: tuple[str, ...], progress: Progress | None) 
     return _compare(run, join_aggregates(parts))
 
 
-def _collect_quality(run: Run, name: str) -> dict[str, float]:
-    """The accuracy or the RMSE of each way to predict; empty where the task has the other."""
-    if run.task.quality_name != name:
-        return {}
+def _collect_quality(run: Run) -> dict[str, float]:
+    """The quality of each way to predict."""
     known = {} if run.deterministic_quality is None else {"deterministic": run.deterministic_quality}
     if run.quality_by_pass is None:
         return known
@@ -128,6 +133,8 @@ def _collect_quality(run: Run, name: str) -> dict[str, float]:
 
 def _compare(run: Run, aggregates: Aggregates) -> dict[str, bool]:
     """Whether the stored numbers are the recomputed ones, by the file that holds them."""
+    import pandas as pd  # here, because it takes time to import
+
     manifest, table = run.manifest, run.scores()
     quality = task_of(manifest).quality_of_totals(manifest, aggregates.totals)
     ids_agree = run.columns is None or run.columns["id"].equals(table["id"])
@@ -136,8 +143,9 @@ def _compare(run: Run, aggregates: Aggregates) -> dict[str, bool]:
     ]
     agree = {manifest.table: ids_agree and all(columns)}
     for name, values in aggregates.columns.items():
-        stored = table[name]
-        agree[manifest.table] &= bool(stored.notna().all()) and _agrees(manifest, stored.to_numpy(values.dtype), values)
+        stored, is_known = table[name], pd.notna(values)
+        known = stored[is_known].to_numpy(values.dtype) if bool((stored.notna() == is_known).all()) else None
+        agree[manifest.table] &= known is not None and _agrees(manifest, known, values[is_known])
     for name, rows in (aggregates.arrays | aggregates.totals).items():
         agree[f"{manifest.store}/{name}"] = _agrees(manifest, run.array(name), rows)
     return agree | {NAME: _quality_agrees(manifest, quality)}
@@ -164,10 +172,10 @@ def export_run(run: Run, file: str | os.PathLike[str]) -> None:
 
     Args:
         run: an open run.
-        file: `.parquet`, the table of scores; `.npz`, the arrays `probs` (T, N, C) and, if known,
-            `deterministic_probs` (N, C), `labels` (N,) and `ids` (N,), or of a regression `outputs` (T, N, D),
-            `variances`, `deterministic_outputs` (N, D), `labels` (N, D) and `ids` (N,); `.nc`, NetCDF as `as_xarray`
-            describes it.
+        file: `.parquet`, the table of scores;
+            `.npz`, the arrays `probs` (T, N, C) and, if known, `deterministic_probs` (N, C), `labels` (N,), of several
+            an example (N, C), and `ids` (N,), or of a regression `outputs` (T, N, D), `variances`,
+            `deterministic_outputs` (N, D), `labels` (N, D) and `ids` (N,); `.nc`, NetCDF as `as_xarray` describes it.
 
     Raises:
         InvalidInputError: another kind of file, or a package that it needs is not installed.

@@ -37,6 +37,9 @@ SharedPart = Callable[[Inputs], list[np.ndarray]]
 RandomPart = Callable[[list[np.ndarray], list[np.ndarray]], np.ndarray]
 Deterministic = Callable[[Inputs], np.ndarray]
 
+LABELS_ADVICE = (
+    "If each is the probability of a label of its own, give task='multilabel', on the command line --task multilabel."
+)
 WEIGHTS_ALONE = (
     "A file of PyTorch has weights, and the function that builds the model is missing: give --model "
     "package.module:function --weights FILE, or in Python mcviz.load_torch('package.module:function', weights=FILE)."
@@ -70,7 +73,7 @@ class ModelSettings:
         choice("predicts", self.predicts, PREDICTS)
         if outputs == "values" and self.from_logits is not None:
             raise invalid("from_logits", f"left out for a {self.task}", self.from_logits)
-        if outputs == "probabilities" and self.predicts != "mean":
+        if outputs != "values" and self.predicts != "mean":
             advice = "Or give task='regression'."
             raise invalid("predicts", f"left out for a {self.task}", repr(self.predicts), advice)
         if self.rate is not None and not 0 < fraction("rate", self.rate) < 1:
@@ -198,13 +201,12 @@ def are_logits(columns: int, activation: str, from_logits: bool | None) -> bool:
     if columns > 1 and activation == "sigmoid":
         raise UnsuitableModelError(
             "Several sigmoid outputs are no probabilities of classes that exclude each other: they need not sum to 1. "
-            f"Received: {columns} outputs. Several labels an example are not supported yet."
+            f"Received: {columns} outputs. {LABELS_ADVICE}"
         )
     if columns > 1 and activation == "unclear":
         raise UnsuitableModelError(
             "The outputs lie in 0 to 1 and do not sum to 1, as probabilities of classes that exclude each other would. "
-            f"Received: {columns} outputs. If each is the probability of a label of its own, several labels an example "
-            "are not supported yet. If they are logits, let the model return their softmax."
+            f"Received: {columns} outputs. {LABELS_ADVICE} If they are logits, let the model return their softmax."
         )
     if from_logits and activation in ("softmax", "sigmoid"):
         raise invalid("from_logits", "left out for a model that returns probabilities", from_logits)
@@ -218,6 +220,31 @@ def are_logits(columns: int, activation: str, from_logits: bool | None) -> bool:
             "(from_logits), on the command line by --from-logits."
         )
     return activation == "none" if from_logits is None else from_logits
+
+
+def are_label_logits(columns: int, activation: str, from_logits: bool | None) -> bool:
+    """Return whether (N, C) outputs, each of a label of its own, are logits; takes what `are_logits` does.
+
+    Raises:
+        InvalidInputError: `from_logits` for probabilities.
+        UnsuitableModelError: a softmax over several classes.
+    """
+    if columns > 1 and activation == "softmax":
+        raise UnsuitableModelError(
+            f"The model returns probabilities of classes that exclude each other, a softmax over {columns} outputs. "
+            "Leave out task='multilabel' (--task multilabel), or pick another output."
+        )
+    if from_logits and activation == "sigmoid":
+        raise invalid("from_logits", "left out for a model that returns probabilities", from_logits)
+    return activation == "none" if from_logits is None else from_logits
+
+
+def describe_labels(columns: int, activation: str, from_logits: bool | None, which: str) -> OutputMeaning:
+    """Describe (N, C) outputs of labels of their own, as `are_label_logits` takes them."""
+    logits = are_label_logits(columns, activation, from_logits)
+    kind = "logits, of each of which a sigmoid makes the probability" if logits else "probabilities"
+    guessed = from_logits is None and activation in ("none", "unclear")
+    return OutputMeaning(f"{which}{columns:,} {kind} of classes that do not exclude each other", guessed)
 
 
 def describe_classes(columns: int, activation: str, from_logits: bool | None, which: str) -> OutputMeaning:

@@ -73,7 +73,7 @@ class Check:
 
     def findings(self, passes: int) -> dict[str, str]:
         """Describe the check by name, with the costs of a number of passes."""
-        name, _, value = self.quality_text.partition(" ")
+        name, value = (self.quality_text, "") if self.quality is None else self.quality_text.rsplit(" ", 1)
         good = f"{value} of {_say_which(self.tried, self.examples)}" if value else "no labels"
         return {
             "examples": f"{self.examples:,}",

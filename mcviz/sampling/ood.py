@@ -40,7 +40,7 @@ from mcviz.sampling.adapters import adapter_for_run, load_shown, load_stored
 from mcviz.sampling.engine import iterate_blocks
 from mcviz.sampling.loading import load_run_sampler
 from mcviz.sampling.sampler import Sampler
-from mcviz.tasks.classification import dequantise, quantise
+from mcviz.tasks.probabilities import dequantise, quantise
 
 MOST_FEATURES = 16_384
 EXAMPLES_AT_ONCE = 500

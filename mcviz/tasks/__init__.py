@@ -2,13 +2,15 @@
 
 from mcviz.manifest import Manifest
 from mcviz.tasks.base import Changes as Changes
+from mcviz.tasks.base import Loss as Loss
 from mcviz.tasks.base import PassFormat as PassFormat
 from mcviz.tasks.base import Task as Task
 from mcviz.tasks.classification import Classification as Classification
+from mcviz.tasks.multilabel import Multilabel as Multilabel
 from mcviz.tasks.regression import Regression as Regression
 from mcviz.validate import choice
 
-TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Regression())}
+TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Regression(), Multilabel())}
 
 
 def find_task(name: str) -> Task:

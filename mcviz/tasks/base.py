@@ -10,8 +10,9 @@ import numpy as np
 from mcviz import validate
 from mcviz.choices import Predicts
 from mcviz.manifest import Manifest
-from mcviz.measures import Predictions, RegressionPredictions, Scores
+from mcviz.measures import Scores, percent
 from mcviz.measures.quality import Quality
+from mcviz.measures.registry import AnyPredictions, Terms, format_with_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -198,6 +199,31 @@ class PassFormat(ABC):
         """
 
 
+@dataclass(frozen=True)
+class Loss:
+    """The loss of a task: how wrong the prediction of an example is.
+
+    Attributes:
+        name: in files, such as "mistakes".
+        noun: what losses are called together, such as "mistakes".
+        more: what there is where they are larger, at the beginning of a sentence, such as "More mistakes".
+        mean: what their mean is called, such as "mean absolute error".
+        largest: that an example can have; infinite where there is no bound.
+        is_mistake: whether a prediction is right or wrong as a whole, so that the loss is 0 or 1.
+    """
+
+    name: str
+    noun: str
+    more: str
+    mean: str
+    largest: float
+    is_mistake: bool = False
+
+    def format(self, value: float, unit: str = "") -> str:
+        """Format a loss, or a mean of losses: as a share of the largest, or in a unit."""
+        return percent(value / self.largest) if np.isfinite(self.largest) else format_with_unit(value, unit)
+
+
 class Task(ABC):
     """A task of models. A pass gives K numbers for an example; D is the number of targets.
 
@@ -208,12 +234,13 @@ class Task(ABC):
         quality: the measures of how good predictions are.
         quality_name: the name of the one that `compute_quality` computes.
         measures_need_passes: whether these measures look at single passes, and not only at their mean.
-        has_bounded_loss: whether the loss of an example is 0 to 1.
-        loss_noun: what losses are called together, such as "mistakes".
-        has_mistakes: whether a prediction is right or wrong as a whole, so that its loss is 0 or 1.
+        loss: of an example: how wrong its prediction is.
         has_one_class: whether the label of an example is one of the classes, of which each pass gives the probability.
         instead: what there is for runs of the task where something is for others, in sentences.
-        outputs: what the K numbers are: probabilities of classes, which a model may put out as logits; or values.
+        outputs: what a model puts out: probabilities that exclude each other (a softmax), or each by itself (sigmoids),
+            both also as logits; or values.
+        named_columns: columns of the table of scores that have names of classes, which `name_rows` gives.
+        label_score: the score that finds labels that are probably wrong; "" where there is none.
         last_axis: what each of the K numbers is of.
         dimension: the name of that axis in a run.
         several_labels: whether an example has a label for each along that axis, (N, D), or one alone, (N,).
@@ -226,12 +253,12 @@ class Task(ABC):
     quality: Quality
     quality_name: str
     measures_need_passes: bool
-    has_bounded_loss: bool
-    loss_noun: str
-    has_mistakes: bool
+    loss: Loss
     has_one_class: bool
     instead: str
-    outputs: Literal["probabilities", "values"]
+    named_columns: tuple[str, ...] = ()
+    label_score: str = ""
+    outputs: Literal["softmax", "sigmoids", "values"]
     last_axis: Literal["class", "target"]
     dimension: str
     several_labels: bool
@@ -281,6 +308,19 @@ class Task(ABC):
     def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
         """The columns of the table of scores between the ids and the scores, with their types in Parquet."""
 
+    def name_rows(
+        self, class_names: Sequence[str], mean: np.ndarray, labels: np.ndarray | None
+    ) -> dict[str, np.ndarray]:
+        """The `named_columns` of the table of scores, of (n, K) predictive means and n labels; None where unknown."""
+        return {}
+
+    def class_sets(self, mean: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
+        """Which classes each example has, (n, C) bool each: `label`, `prediction`, and `wrong`; without labels one.
+
+        Empty where an example has one class, or none.
+        """
+        return {}
+
     @abstractmethod
     def score_inputs(self, manifest: Manifest) -> set[str]:
         """The inputs from which scores of a run can be computed, by the names of their parameters."""
@@ -293,7 +333,7 @@ class Task(ABC):
         deterministic: np.ndarray | None = None,
         *,
         targets: int = 0,
-    ) -> Predictions | RegressionPredictions:
+    ) -> AnyPredictions:
         """Build the input of scores and measures.
 
         Args:
@@ -310,6 +350,14 @@ class Task(ABC):
     @abstractmethod
     def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
         """(n,) the loss of each example, from a table of scores with labels; bool where it is 0 or 1."""
+
+    @abstractmethod
+    def loss_of_terms(self, terms: Terms) -> np.ndarray:
+        """(n,) the loss of each example, from the terms of `quality`."""
+
+    @abstractmethod
+    def mean_measure(self, terms: Terms) -> tuple[str, np.ndarray]:
+        """The name of a measure of `quality` that is a mean over examples, and the (n,) numbers whose mean it is."""
 
     @abstractmethod
     def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
@@ -354,6 +402,10 @@ class Task(ABC):
         Raises:
             InvalidInputError: they are those of another task, or none.
         """
+
+    def reorder_labels(self, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
+        """The labels where (C,) `order` are the numbers of the classes in their new order."""
+        return labels
 
     @abstractmethod
     def name_axis(self, examples: "DataSet", names: Sequence[str]) -> "DataSet":

@@ -11,23 +11,22 @@ from mcviz.errors import InvalidInputError
 from mcviz.manifest import Manifest
 from mcviz.measures import SCORES, Predictions, correct_by_ensemble_size, correct_per_pass, percent
 from mcviz.measures.quality import CLASSIFICATION
+from mcviz.measures.registry import Terms
 from mcviz.tasks.base import (
     GAIN,
     NEAR_CHANCE,
     ROWS_VALUES,
     Aggregates,
     Changes,
+    Loss,
     PassFormat,
-    PassNames,
     StoredArray,
-    Task,
-    by_example,
     by_pass,
     compare_unlabelled,
     convert_numbers,
     locate,
 )
-from mcviz.text import list_names
+from mcviz.tasks.probabilities import ClassProbabilities
 from mcviz.validate import invalid
 
 if TYPE_CHECKING:
@@ -35,18 +34,14 @@ if TYPE_CHECKING:
 
     from mcviz.data import DataSet
 
-STEPS = 65534
-MISSING = 65535
-ROUNDING = 1e-3  # by which rounding may take a probability out of 0..1
 SUM_TOLERANCE = 1e-3  # how far a row of imported probabilities may be from a sum of one
 NOT_PROBABILITIES_ADVICE = (
     "If these are logits, say so (from_logits), on the command line by --from-logits; or if they are the values of a "
     "regression (task='regression', on the command line by --task regression)."
 )
-PROBABILITY = {"units": "1", "valid_min": 0.0, "valid_max": 1.0}
 
 
-class Classification(Task):
+class Classification(ClassProbabilities):
     """Predict one of C classes; K is C."""
 
     name = "classification"
@@ -55,79 +50,24 @@ class Classification(Task):
     quality = CLASSIFICATION
     quality_name = "accuracy"
     measures_need_passes = False
-    has_bounded_loss = True
-    loss_noun = "mistakes"
-    has_mistakes = True
+    loss = Loss("mistakes", "mistakes", "More mistakes", "share of mistakes", 1.0, is_mistake=True)
     has_one_class = True
+    outputs = "softmax"
     instead = ""
-    outputs = "probabilities"
-    last_axis = "class"
-    dimension = "category"
+    label_score = "self_confidence"
     several_labels = False
-    pass_names = PassNames(
-        ("probs", "probabilities", "passes", "predictions", "logits"),
-        "class",
-        ("class", "category", "classes", "categories"),
-        "probability",
-        "class_names",
-    )
 
-    def claims(self, manifest: Manifest) -> Iterator[tuple[bool, str]]:
-        yield from super().claims(manifest)
-        yield manifest.classes > 0, f"{manifest.classes} classes are predicted"
-        yield not manifest.targets, f"{len(manifest.targets)} targets are predicted"
-        yield manifest.predicts == "mean", f"classes are predicted as {manifest.predicts}"
-        yield not manifest.unit, f"classes are predicted in {manifest.unit!r:.60}"
-
-    def arrays(self, manifest: Manifest) -> Iterator[StoredArray]:
-        layout, count, classes = manifest.layout, manifest.examples.count, manifest.classes
-        yield StoredArray(
-            "probs",
-            (count, classes, manifest.passes),
-            "uint16",
-            ("example", "category", "draw"),
-            layout.examples_per_chunk,
-            layout.examples_per_shard,
-            MISSING,
-            {
-                "long_name": "probability of each class in each pass",
-                "units": "1",
-                "scale_factor": 1 / STEPS,
-                "_FillValue": MISSING,
-            },
-        )
-        long_names = {"mean_probs": "mean of the probability over the passes"}
-        if manifest.deterministic:
-            long_names["deterministic_probs"] = "probability of each class with dropout off"
-        for name, long_name in long_names.items():
-            yield by_example(name, count, ("category", classes), PROBABILITY | {"long_name": long_name})
-        if manifest.labels_sha256 is not None:
-            attributes = {"long_name": "number of the class that is the label"}
-            rows = min(count, ROWS_VALUES)
-            yield StoredArray("label", (count,), "int64", ("example",), rows, rows, -1, attributes)
-            for name, of_what in (
-                ("correct_per_pass", "each pass"),
-                ("correct_by_ensemble_size", "the mean of the first 1, 2, … passes"),
-            ):
-                attributes = {"long_name": f"number of examples whose label {of_what} predicts"}
-                yield by_pass(name, manifest.passes, "int64", -1, attributes)
-
-    def pass_arrays(self, manifest: Manifest) -> tuple[str, ...]:
-        return ("probs",)
-
-    def check_passes(self, manifest: Manifest, passes: np.ndarray) -> None:
-        low, high = float(passes.min()), float(passes.max())
-        if not (low >= -ROUNDING and high <= 1 + ROUNDING):
-            raise InvalidInputError(f"Passes to be kept should be probabilities, 0 to 1. Received: {low} to {high}.")
-
-    def encode(self, manifest: Manifest, passes: np.ndarray) -> dict[str, np.ndarray]:
-        return {"probs": quantise(passes)}
-
-    def decode(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
-        return dequantise(rows["probs"])
-
-    def split(self, manifest: Manifest, predictions: np.ndarray) -> dict[str, np.ndarray]:
-        return {"probs": predictions}
+    def label_arrays(self, manifest: Manifest) -> Iterator[StoredArray]:
+        attributes = {"long_name": "number of the class that is the label"}
+        count = manifest.examples.count
+        rows = min(count, ROWS_VALUES)
+        yield StoredArray("label", (count,), "int64", ("example",), rows, rows, -1, attributes)
+        for name, of_what in (
+            ("correct_per_pass", "each pass"),
+            ("correct_by_ensemble_size", "the mean of the first 1, 2, … passes"),
+        ):
+            attributes = {"long_name": f"number of examples whose label {of_what} predicts"}
+            yield by_pass(name, manifest.passes, "int64", -1, attributes)
 
     def aggregate(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> Aggregates:
         known, mean = Predictions(passes), passes.mean(axis=0, dtype=np.float64)
@@ -145,13 +85,6 @@ class Classification(Task):
     def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
         return {"label": "int64", "prediction": "int64", "correct": "bool"}
 
-    def score_inputs(self, manifest: Manifest) -> set[str]:
-        known = {
-            "labels": manifest.labels_sha256 is not None,
-            "deterministic_probs": manifest.deterministic,
-        }
-        return {"probs", "mean_probs", *(name for name, is_known in known.items() if is_known)}
-
     def predictions(
         self,
         passes: np.ndarray,
@@ -165,8 +98,17 @@ class Classification(Task):
     def compute_quality(self, predictions: np.ndarray, labels: np.ndarray) -> float:
         return float((predictions.argmax(axis=1) == labels).mean())
 
+    def reorder_labels(self, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
+        return np.argsort(order)[labels]
+
     def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
         return ~table["correct"].to_numpy(bool)
+
+    def loss_of_terms(self, terms: Terms) -> np.ndarray:
+        return ~np.asarray(terms["correct"], bool)
+
+    def mean_measure(self, terms: Terms) -> tuple[str, np.ndarray]:
+        return "accuracy", terms["correct"]
 
     def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
         return float(columns["correct"].mean()) if "correct" in columns else None
@@ -174,12 +116,6 @@ class Classification(Task):
     def quality_by_pass(self, manifest: Manifest, totals: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         count = manifest.examples.count
         return totals["correct_per_pass"] / count, totals["correct_by_ensemble_size"] / count
-
-    def quality_of_single_pass(self, by_pass: np.ndarray) -> float:
-        return float(by_pass.mean())
-
-    def format_quality(self, value: float, unit: str = "", digits: int = 2) -> str:
-        return percent(value, digits)
 
     def pass_format(self, predicts: Predicts, from_logits: bool) -> PassFormat:
         return ProbabilityPasses(predicts, from_logits)
@@ -189,19 +125,6 @@ class Classification(Task):
 
     def check_labels(self, examples: "DataSet") -> "DataSet":
         return examples.check_class_labels()
-
-    def name_axis(self, examples: "DataSet", names: Sequence[str]) -> "DataSet":
-        return examples.with_class_names(names)
-
-    def default_names(self, width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        return tuple(map(str, range(width))), ()
-
-    def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        examples.check_classes(width)
-        return examples.class_names or (), ()
-
-    def describe_outputs(self, examples: "DataSet", width: int, predicts: Predicts) -> dict[str, str]:
-        return {"classes": f"{width:,}" + (f": {list_names(examples.class_names)}" if examples.class_names else "")}
 
     def guessing_hint(self, quality: float, labels: np.ndarray, width: int, which: str) -> str:
         chance = 1 / width
@@ -263,21 +186,3 @@ class ProbabilityPasses(PassFormat):
         if (probs < 0).any() or (np.abs(probs.sum(axis=-1) - 1) > SUM_TOLERANCE).any():
             raise invalid("deterministic", "probabilities that sum to one", "others", "Are they logits?")
         return probs
-
-
-def quantise(probs: np.ndarray) -> np.ndarray:
-    """Round probabilities to the nearest 1/65534.
-
-    Args:
-        probs: (T, N, C) float32 in 0..1.
-
-    Returns:
-        (N, C, T) uint16: one example's numbers together, one class's passes in a row.
-    """
-    steps = np.rint(np.clip(probs, 0, 1) * np.float32(STEPS)).astype(np.uint16)
-    return np.ascontiguousarray(steps.transpose(1, 2, 0))
-
-
-def dequantise(steps: np.ndarray) -> np.ndarray:
-    """The probabilities that `quantise` stands for: (N, C, T) uint16 to (T, N, C) float32."""
-    return np.ascontiguousarray(steps.transpose(2, 0, 1)) / np.float32(STEPS)

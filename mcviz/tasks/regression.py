@@ -1,5 +1,6 @@
 """Regression: a pass gives D numbers, and their variances where the model predicts these too."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,14 @@ from mcviz.errors import InvalidInputError
 from mcviz.manifest import Manifest
 from mcviz.measures import REGRESSION_SCORES, RegressionPredictions, significant
 from mcviz.measures.quality import REGRESSION
-from mcviz.measures.registry import format_with_unit
+from mcviz.measures.registry import Terms, format_with_unit
 from mcviz.measures.regression import single_pass_rmse, squared_error_by_ensemble_size, squared_error_per_pass
 from mcviz.tasks.base import (
     GAIN,
     NEAR_CHANCE,
     Aggregates,
     Changes,
+    Loss,
     PassFormat,
     PassNames,
     StoredArray,
@@ -53,9 +55,7 @@ class Regression(Task):
     quality = REGRESSION
     quality_name = "RMSE"
     measures_need_passes = True
-    has_bounded_loss = False
-    loss_noun = "errors"
-    has_mistakes = False
+    loss = Loss("absolute_error", "errors", "Larger errors", "mean absolute error", math.inf)
     has_one_class = False
     instead = (
         "Of a regression, the dashboard shows how wrong it is, on Overview; and whether its scores find the errors and "
@@ -186,6 +186,12 @@ class Regression(Task):
 
     def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
         return table["absolute_error"].to_numpy(np.float64)
+
+    def loss_of_terms(self, terms: Terms) -> np.ndarray:
+        return np.asarray(terms["absolute_error"], np.float64)
+
+    def mean_measure(self, terms: Terms) -> tuple[str, np.ndarray]:
+        return "mae", terms["absolute_error"]
 
     def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
         errors = [

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcviz.app.address import RunLimits
-from mcviz.app.filters import CORRECT, FILTERS, ColumnFilter, Filters, Lasso, lasso_on_map, surrounded
+from mcviz.app.filters import CORRECT, FILTERS, ColumnFilter, Filters, Lasso, class_column, lasso_on_map, surrounded
 from mcviz.app.state import PageState
 from mcviz.app.views import rail
 from mcviz.measures import SCORES
+from mcviz.tasks import TASKS
 from tests.polygons import surrounded_by_a_loop
 
 NAMES = ("cat", "dog", "owl", "two words")
@@ -185,7 +186,15 @@ def test_every_filter_has_a_mask_a_chip_and_a_text(scores: pd.DataFrame) -> None
     offered = RunLimits(EXAMPLES, len(NAMES), layouts=["pca"])
     positions = np.random.default_rng(0).random((EXAMPLES, 2))
     on_map = scores.assign(**{on.area.x: positions[:, 0], on.area.y: positions[:, 1]})
+    wrong = Filters(wrong=(1,))
+    flags = scores.assign(**{class_column("wrong", 1): np.arange(len(scores)) % 2 == 0})
+    assert wrong.mask(flags).tolist() == flags[class_column("wrong", 1)].tolist()
+    assert [label for label, _ in wrong.chips(NAMES, SCORES)] == [f"wrong on {NAMES[1]}"]
+    assert Filters.from_query(wrong.to_query(), replace(offered, one_class=False)) == wrong
+    assert Filters.from_query(wrong.to_query(), offered) == Filters(), "of one class an example there is none"
     for each in fields(Filters):
+        if each.name == "wrong":
+            continue
         alone = replace(Filters(), **{each.name: getattr(on, each.name)})
         assert alone != Filters()
         assert not alone.mask(on_map).all()
@@ -212,7 +221,9 @@ def test_a_control_changes_its_filter_as_it_is_by_then(scores: pd.DataFrame, mon
 
     numbers, own = {"margin": SCORES["margin"]}, {"age": "number"}
     table, run = scores.assign(age=np.arange(EXAMPLES)), SimpleNamespace(labels=None, class_names=NAMES)
+    run.task = TASKS["classification"]
     for name, value in (
+        ("class_sets", lambda _: {}),
         ("state_widget_args", bind), ("update_state", update), ("table", lambda _: table),
         ("run_numbers", lambda _: numbers), ("own_columns", lambda _: own),
         ("filter_mask", lambda _, filters: filters.mask(table)),

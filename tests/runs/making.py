@@ -28,6 +28,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "classes of images": {},
     "classes of texts": {"kind": "text"},
     "one target of rows": {"kind": "row", "targets": ("weight",), "unit": "kg"},
+    "several labels of rows": {"kind": "row", "task": "multilabel"},
     "three targets with variances": {"kind": "none", "targets": ("x", "y", "z 1"), "predicts": "mean,log_variance"},
 }
 TEXTS = (
@@ -100,6 +101,12 @@ def some_targets(count: int = 11, targets: int = 3) -> np.ndarray:
     return np.random.default_rng(8).gamma(2, 3, (count, targets)).astype(np.float32)
 
 
+def some_label_sets(count: int = 11, classes: int = 3) -> np.ndarray:
+    labels = np.random.default_rng(8).integers(0, 2, (count, classes)).astype(np.int8)
+    labels[1], labels[2, 0] = -1, -1  # nobody knows
+    return labels
+
+
 def some_content(kind: str, count: int = 11) -> pd.DataFrame | None:
     if KINDS[kind].column_values == "texts":
         return pd.DataFrame({"text": [TEXTS[example % len(TEXTS)] for example in range(count)]})
@@ -152,6 +159,9 @@ def make(
     images = some_images() if pixels is None else pixels
     count = len(images)
     labels = some_targets(count, len(targets)) if targets else some_labels(count, classes)
+    if changes.get("task") == "multilabel":
+        labels = some_label_sets(count, classes)
+        changes = {"scores": stored_scores("multilabel")} | changes
     labels = labels if labelled else None
     manifest = wanted(images, labels, passes=passes, classes=0 if targets else classes, **changes)
     if targets:

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from mcviz.errors import CorruptRunError
 from mcviz.manifest import layout_for
 from mcviz.runs import Images, arrays, open_run
-from mcviz.tasks.classification import dequantise, quantise
+from mcviz.tasks.probabilities import dequantise, quantise
 from tests.runs.making import make, numbers, some_images
 from tests.runs.sealing import replace_file
 

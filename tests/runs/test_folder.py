@@ -218,8 +218,7 @@ def test_a_table_of_runs_has_a_row_for_each_and_says_how_good_it_is(
     table = mcviz.runs_table(folder)
     assert list(table.index) == sorted([*runs, "broken"])
     assert table["quality"].dropna().to_dict() == {
-        form: pytest.approx((run.ensemble_accuracy if run.class_names else run.ensemble_rmse)[-1])
-        for form, run in runs.items()
+        form: pytest.approx(run.quality_by_pass[1][-1]) for form, run in runs.items()
     }
     assert table.loc["broken", "state"] == "damaged"
     for name, row in table.iterrows():
@@ -227,7 +226,7 @@ def test_a_table_of_runs_has_a_row_for_each_and_says_how_good_it_is(
         said = row.dropna().drop(["nll", "ece"], errors="ignore").to_dict()
         assert said == {key: value for key, value in listed.items() if value is not None and key != "name"}
     for form, run in runs.items():
-        known = bool(run.class_names) and run.labels is not None
+        known = run.task.has_one_class and run.labels is not None
         assert table.loc[form, ["nll", "ece"]].notna().tolist() == [known, known]
         if known:
             truth = run.mean_probs[np.arange(len(run)), run.labels].astype(np.float64)

@@ -103,26 +103,39 @@ def class_panels(summary: PassSummary, class_names: Sequence[str], label: int | 
         For each of `select_classes` its name, its role and the role's colour, the hundredths into which passes fall and
         how many do, and the mean, also with the standard deviation, and as a sentence.
     """
-    mean, std = summary.mean, summary.std
-    panels: dict[int, dict[str, object]] = {}
-    shown = select_classes(mean, label)
-    for role, colour, members in group_by_role(summary.prediction, label, shown):
-        for c in members:
-            counts = summary.histograms[c]
-            bins = np.flatnonzero(counts)
-            most, value = int(counts.argmax()), f"{percent(mean[c])} ± {percent(std[c])}"
-            panels[c] = {
-                "name": class_names[c],
-                "role": "" if role == OTHER_CLASSES else role,
-                "colour": colour,
-                "bins": bins.tolist(),
-                "counts": counts[bins].tolist(),
-                "mean": float(mean[c]),
-                "value": abbreviated(value),
-                "spoken": f"{class_names[c]}, {role}: {value}; most often {most}% to {most + 1}%, "
-                f"in {counts[most]} of {summary.passes} passes.",
-            }
-    return [panels[c] for c in shown]
+    shown = select_classes(summary.mean, label)
+    roles = {
+        c: ("" if role == OTHER_CLASSES else role, colour)
+        for role, colour, members in group_by_role(summary.prediction, label, shown)
+        for c in members
+    }
+    return [class_panel(summary, c, class_names[c], *roles[c]) for c in shown]
+
+
+def class_panel(summary: PassSummary, c: int, name: str, role: str, colour: str) -> dict[str, object]:
+    """Return the data from which the browser draws one class, as `class_panels` describes it.
+
+    Args:
+        summary: of the passes of one example.
+        c: the number of the class.
+        name: of the class.
+        role: what it is to the example; "" where nothing.
+        colour: of its bars.
+    """
+    counts = summary.histograms[c]
+    bins = np.flatnonzero(counts)
+    most, value = int(counts.argmax()), f"{percent(summary.mean[c])} ± {percent(summary.std[c])}"
+    return {
+        "name": name,
+        "role": role,
+        "colour": colour,
+        "bins": bins.tolist(),
+        "counts": counts[bins].tolist(),
+        "mean": float(summary.mean[c]),
+        "value": abbreviated(value),
+        "spoken": f"{name}, {role or OTHER_CLASSES}: {value}; most often {most}% to {most + 1}%, "
+        f"in {counts[most]} of {summary.passes} passes.",
+    }
 
 
 class Explanation(TypedDict, total=False):

@@ -189,7 +189,7 @@ def _render_import(run: Run, reviews: Reviews, known: ReviewSummary) -> None:
 def describe_queue(run: Run, _state: PageState) -> str:
     """Say how many labels are probably wrong, and by what that is told; or how many there are to give."""
     if not has(run, "classes"):
-        return f"This run predicts numbers for {counted(len(run), 'example')}, and no classes."
+        return f"This run does not predict one class for each of {counted(len(run), 'example')}."
     if not has(run, "labels"):
         return f"{counted(len(run), 'example')} without labels: name the class of each, the least confident first."
     wrong = mistakes(run)
@@ -236,9 +236,11 @@ def render_reviewer(login: str | None) -> str:
 
 run, state = begin(LABELLING, describe_queue)
 if not has(run, "classes"):
-    st.info("This page gives examples the label of a class. Explore ranks a run of numbers.", icon=":material/info:")
-    largest = {"score": "absolute_error"} if has(run, "labels") else {}
-    label = "The largest errors" if largest else "The most uncertain examples"
+    st.info("This page gives examples the label of a class, one each. Explore ranks this run.", icon=":material/info:")
+    worst = {run.task.label_score: "The labels that fit the least", "absolute_error": "The largest errors"}
+    ranked_by = next((name for name in worst if name in run_scores(run) and has(run, "labels")), "")
+    largest = {"score": ranked_by} if ranked_by else {}
+    label = worst.get(ranked_by, "The most uncertain examples")
     st.page_link(EXPLORE.script, label=label, icon=EXPLORE.icon, query_params=state.link(**largest))
     st.stop()
 st.html(Path(__file__).parents[1] / "review.css")

@@ -11,7 +11,7 @@ from mcviz.app.components import keys
 from mcviz.app.components.charts import for_an_audience
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.kinds.base import as_batch, import_ahead, predict
-from mcviz.app.navigation import PAGES, PRESENT, begin, open_page
+from mcviz.app.navigation import OVERVIEW, PAGES, PRESENT, begin, link_to, open_page
 from mcviz.app.out_of_distribution import (
     detector_for,
     less_usual_examples,
@@ -101,7 +101,12 @@ def render_buttons(state: PageState, step: int, steps: int) -> None:
 run, state = begin(PRESENT, name_run)
 if state.present:
     st.html(Path(__file__).parents[1] / "present.css")
-steps: list[Callable[[Run], Step]] = task_renderer(run).story.steps(run)
+story = task_renderer(run).story
+if story is None:
+    st.info("There is no demo of a run of this task. Overview and Explore show what there is.", icon=":material/info:")
+    link_to(OVERVIEW)
+    st.stop()
+steps: list[Callable[[Run], Step]] = story.steps(run)
 if kind_renderer(run).has_noise and has(run, "model"):
     steps.append(noise_verdict)
     if len(steps) - state.step > 1:  # while somebody still reads

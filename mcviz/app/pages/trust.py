@@ -20,6 +20,7 @@ from mcviz.app.navigation import EXPLORE, TRUST, begin
 from mcviz.app.referral import render_first_referred, render_prediction_sets, render_referral, render_scores
 from mcviz.app.resources import check_needs, has
 from mcviz.app.state import PageState, latest_state, state_widget_args, update_state
+from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.regression import regression_trust
 from mcviz.app.wording import counted
 from mcviz.runs import Run
@@ -38,10 +39,12 @@ def describe_trust(run: Run, state: PageState) -> str:
         return "**Too few examples to tell**: there is one."
     if has(run, "classes"):
         return describe_calibration(run, state) if has(run, "labels") else describe_estimate(run, state)
+    if not has(run, "targets") and has(run, "labels"):
+        return task_renderer(run).describe_run(run)
     if has(run, "labels"):
         verdict, _, figures = regression_trust(run).sentences[0].partition(":")
         return f"**{verdict}**:{figures}"
-    return f"**Without labels nobody can tell** how good the numbers for {counted(len(run), 'example')} are."
+    return f"**Without labels nobody can tell** how good the predictions for {counted(len(run), 'example')} are."
 
 
 def render_regression(run: Run, state: PageState) -> None:
@@ -96,8 +99,11 @@ def show_answer(name: str, is_shown: bool) -> None:
 run, state = begin(TRUST, describe_trust)
 if has(run, "labels") and len(run) < LEAST_LABELLED:
     st.info("One example tells nothing. Sample the model on more of them, with labels.", icon=":material/inbox:")
-elif not has(run, "classes"):
+elif has(run, "targets"):
     render_regression(run, state)
+elif not has(run, "classes"):
+    if check_needs(run, {"labels"}):
+        task_renderer(run).render_trust(run)
 elif has(run, "labels"):
     render_classification(run, state)
 else:

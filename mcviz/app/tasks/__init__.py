@@ -3,11 +3,13 @@
 from mcviz import tasks
 from mcviz.app.tasks.base import TaskRenderer
 from mcviz.app.tasks.classification import ClassificationRenderer
+from mcviz.app.tasks.multilabel import MultilabelRenderer
 from mcviz.app.tasks.regression import RegressionRenderer
 from mcviz.runs import Run
 
 TASK_RENDERERS: dict[type[tasks.Task], TaskRenderer] = {
     tasks.Classification: ClassificationRenderer(),
+    tasks.Multilabel: MultilabelRenderer(),
     tasks.Regression: RegressionRenderer(),
 }
 

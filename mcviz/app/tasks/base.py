@@ -275,6 +275,7 @@ class TaskRenderer(ABC):
         ood_score: the score by which a new input is compared with the run's examples where nothing better is known.
         fits_detector: whether an OOD detector can be fitted to the run's examples, which is better.
         marks_mistakes: whether a prediction is either right or wrong, and a wrong one is marked in lists.
+        tile_legend: a sentence on the colour of tiles; "" where none is marked.
         group_column: the column of a run's table whose mean says how good the predictions of a group of examples are.
         group_label: what that mean is called.
         beats: a sentence on what the ensemble beats, with a place for the passes.
@@ -285,12 +286,13 @@ class TaskRenderer(ABC):
         worst_heading: what the most prominent input of a sweep is.
         no_worst: a sentence for where there is none.
         worst_clause: its prediction, such as "the most uncertain prediction".
-        story: the demo's steps.
+        story: the demo's steps; None where there is no demo.
     """
 
     ood_score: str
     fits_detector = False
     marks_mistakes = False
+    tile_legend = ""
     group_column: str
     group_label: str
     beats: str
@@ -301,7 +303,7 @@ class TaskRenderer(ABC):
     worst_heading: str
     no_worst: str
     worst_clause: str
-    story: Story
+    story: Story | None = None
 
     # The whole run
 
@@ -373,6 +375,10 @@ class TaskRenderer(ABC):
 
     def render_measures(self, run: Run) -> None:  # noqa: B027
         """Render how good the predictions are by other measures, of a run with labels."""
+
+    def render_trust(self, run: Run) -> None:
+        """Render what labels tell of the predictions, of a run whose labels are not one class an example."""
+        st.markdown(f"What the labels of a {run.task.name} tell is printed by `mcviz trust {as_markdown(run.name)}`.")
 
     def quality_rows(self, run: Run) -> dict[str, str]:
         """Return how good the model is, as texts by what each is called; empty without labels."""

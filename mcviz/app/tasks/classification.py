@@ -179,6 +179,7 @@ class ClassificationRenderer(TaskRenderer):
     ood_score = "expected_entropy"
     fits_detector = True
     marks_mistakes = True
+    tile_legend = "Orange marks a wrong prediction: label → prediction."
     group_column = group_label = "correct"
     beats = "The ensemble beats {}."
     mistake, only_mistake = "mistake", "the only mistake"

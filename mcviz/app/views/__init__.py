@@ -150,7 +150,7 @@ def render_groups(selection: Selection) -> None:
     summary["group"] = [found_groups.names[group] for group in summary["group"]]
     ordered = summary.sort_values("score", ascending=score.uncertain_when == "low", kind="stable")
     if known:
-        ordered = ordered.sort_values(column, ascending=quality.better == "high", kind="stable")
+        ordered = ordered.sort_values(column, ascending=column == "correct", kind="stable")
     else:
         ordered = ordered.drop(columns=column)
     is_share = quality.unit == "share"

@@ -16,10 +16,11 @@ import streamlit as st
 
 from mcviz.app.address import address_fields, parse_whole
 from mcviz.app.components import load_assets
-from mcviz.app.filters import CLASSES, FILTERS, ColumnFilter, Filters
+from mcviz.app.filters import CLASSES, FILTERS, OF_CLASSES, ColumnFilter, Filters
 from mcviz.app.resources import (
     cached_for_run,
     class_names,
+    class_sets,
     columns_as_scores,
     find_example,
     grouping_columns,
@@ -217,8 +218,12 @@ def render_filter(run: Run, filters: Filters, name: str) -> None:
     label, kind = FILTERS[name].label, next(field.kind for field in address_fields(Filters) if field.name == name)
     if not label or not all(has(run, need) for need in FILTERS[name].needs):
         return
-    if name in CLASSES:
-        _render_values(table(run)[name], dict(enumerate(class_names(run))), label, run, filters, name)
+    if name in OF_CLASSES:
+        sets = class_sets(run).get(name)
+        column = table(run)[name]
+        if sets is not None:
+            column = pd.Series([np.flatnonzero(row).tolist() for row in sets], name=name)
+        _render_values(column, dict(enumerate(class_names(run))), label, run, filters, name)
         return
 
     def count(choice: object) -> int:
@@ -288,7 +293,7 @@ def _render_values(
     """
     on = filters.on_column(str(column.name), field)
     others = filters.with_column(ColumnFilter(on.name), field)
-    left = column[filter_mask(run, others)].value_counts()
+    left = column[filter_mask(run, others)].explode().value_counts()
     labels = {each: with_count(text, int(left.get(each, 0))) for each, text in choices.items()}
 
     def choose(new: list[Any]) -> None:

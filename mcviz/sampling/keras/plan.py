@@ -31,6 +31,7 @@ from mcviz.sampling.base import (
     OutputMeaning,
     Plan,
     RandomPart,
+    are_label_logits,
     are_logits,
     check_output,
     check_regression,
@@ -38,6 +39,7 @@ from mcviz.sampling.base import (
     choose_block,
     choose_outputs,
     describe_classes,
+    describe_labels,
     describe_values,
     guess_activation,
     name_chosen,
@@ -320,10 +322,16 @@ def make_plan(
         if not tf.executing_eagerly():
             _check_memory(returned.graph, examples.shape[0])
         columns = int(returned.shape[1])
-        if TASKS[settings.task].outputs == "values":
+        outputs = TASKS[settings.task].outputs
+        if outputs == "values":
             meaning = describe_values(columns, settings.predicts, which)
             return to_outputs(returned, settings.predicts, some_outputs)
-        meaning = describe_classes(columns, find_activation(returned, some_outputs), settings.from_logits, which)
+        activation = find_activation(returned, some_outputs)
+        if outputs == "sigmoids":
+            meaning = describe_labels(columns, activation, settings.from_logits, which)
+            logits, values = are_label_logits(columns, activation, settings.from_logits), tf.cast(returned, tf.float32)
+            return tf.sigmoid(values) if logits else values
+        meaning = describe_classes(columns, activation, settings.from_logits, which)
         return to_probabilities(returned, settings.from_logits, some_outputs)
 
     with wrap_model_errors():

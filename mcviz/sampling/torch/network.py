@@ -29,12 +29,14 @@ from mcviz.sampling.base import (
     NoRandomnessReachesOutputError,
     OutputMeaning,
     Plan,
+    are_label_logits,
     are_logits,
     check_output,
     check_regression,
     check_same_width,
     choose_outputs,
     describe_classes,
+    describe_labels,
     describe_values,
     explain_always_random,
     find_specs,
@@ -520,9 +522,17 @@ class TorchNetwork(Network):
         some, chosen, which = pick_output(returned, said.output, said.predicts)
         columns = some.shape[1]
         activation = LOGITS if chosen == (LOGITS,) else find_activation(output, some.numpy())
-        if find_task(said.task).outputs == "probabilities":
+        outputs = find_task(said.task).outputs
+        if outputs == "softmax":
             finish, meaning = make_probabilities(columns, activation, said.from_logits, which)
             return finish, max(2, columns), meaning
+        if outputs == "sigmoids":
+            from_logits = said.from_logits
+            if activation == LOGITS:
+                activation, from_logits = "none", True if from_logits is None else from_logits
+            logits = are_label_logits(columns, activation, from_logits)
+            meaning = describe_labels(columns, activation, from_logits, which)
+            return lambda output: output.float().sigmoid() if logits else output.float(), columns, meaning
         return make_values(columns, activation, said.predicts), columns, describe_values(columns, said.predicts, which)
 
     def _run_model(self, tensors: Tensors) -> Any:

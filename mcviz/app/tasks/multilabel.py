@@ -1,0 +1,347 @@
+"""Show several labels an example on pages: which classes are predicted, wrong and missed, and each class by itself."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from mcviz import plot
+from mcviz.analysis.comparison import Comparison
+from mcviz.analysis.label_trust import LabelTrust, measure_labels
+from mcviz.analysis.pairing import class_order
+from mcviz.app.components.charts import (
+    MOST_STRIPS,
+    Explanation,
+    chart,
+    class_panel,
+    heading,
+    render_explanation,
+    text_table,
+    ticks,
+)
+from mcviz.app.kinds.base import SliderSeries
+from mcviz.app.resources import cached_for_run, class_names, has, numbers_key, table
+from mcviz.app.selection import Selection
+from mcviz.app.state import PageState, state_widget_args
+from mcviz.app.tasks.base import Evidence, ExampleContext, SweepFindings, TaskRenderer, TileText, enough_passes_sentence
+from mcviz.app.wording import all_as_markdown, as_markdown, counted
+from mcviz.app.work import progress_bar
+from mcviz.figures import class_counts, class_curves, curves_along
+from mcviz.figures.style import ENSEMBLE, NEUTRAL, WRONG
+from mcviz.measures import PassSummary, percent, summarise
+from mcviz.measures.multilabel import THRESHOLD, UNKNOWN, binary_entropy
+from mcviz.measures.registry import MULTILABEL_SCORES, MultilabelPredictions, fixed
+from mcviz.runs import Run
+from mcviz.tasks.multilabel import SEPARATOR
+from mcviz.text import list_names, one_line
+
+ENOUGH = 0.0005  # of the accuracy over labels: what more passes change of it does not matter
+MOST_COMPARED = 10  # classes of an example that two runs share, those first on which they differ most
+MOST_SHOWN = 20  # doubtful classes of an example
+MOST_PINNED = 5  # classes of an example among others
+
+
+@cached_for_run(numbers_key, max_entries=8, show_spinner="Measuring each class …")
+def label_trust(run: Run) -> LabelTrust:
+    """Measure what `mcviz trust` prints of a run with labels."""
+    with progress_bar("permutations done") as progress:
+        return measure_labels(run, progress=progress)
+
+
+@cached_for_run(numbers_key, max_entries=8)
+def _size_figure(run: Run) -> go.Figure:
+    return plot.ensemble_size(run)
+
+
+def _doubtful_first(summary: PassSummary) -> np.ndarray:
+    """(C,) the numbers of the classes, those first whose mean is the nearest to one half."""
+    return np.argsort(-binary_entropy(summary.mean), kind="stable")
+
+
+def _predicted(mean: np.ndarray, names: Sequence[str]) -> list[str]:
+    return [name for name, value in zip(names, mean, strict=True) if value > THRESHOLD]
+
+
+def _list_predicted(mean: np.ndarray, names: Sequence[str]) -> str:
+    """List the predicted classes, in Markdown."""
+    predicted = _predicted(mean, all_as_markdown(names))
+    return list_names([f"**{name}**" for name in predicted]) if predicted else "**none of the classes**"
+
+
+def _role(mean: float, label: int | None) -> tuple[str, str]:
+    """What a class is to an example, and the colour of that."""
+    if mean <= THRESHOLD:
+        return ("missed label", WRONG) if label == 1 else ("not known" if label == UNKNOWN else "", NEUTRAL)
+    if label == 0:
+        return "prediction, no label", WRONG
+    return ("prediction and label" if label == 1 else "prediction", ENSEMBLE)
+
+
+def _histograms(summary: PassSummary, names: Sequence[str], labels: np.ndarray | None) -> dict[str, Any]:
+    """A histogram a class, the most doubtful first; of many classes those, and all that are predicted or labels."""
+    known = [None] * len(names) if labels is None else labels.tolist()
+    order = _doubtful_first(summary).tolist()
+    shown = [c for rank, c in enumerate(order) if rank < MOST_SHOWN or summary.mean[c] > THRESHOLD or known[c] == 1]
+    panels = [class_panel(summary, c, names[c], *_role(summary.mean[c], known[c])) for c in shown]
+    left = len(names) - min(MOST_STRIPS, len(panels))
+    return {
+        "passes": summary.passes,
+        "ticks": ticks(summary.passes),
+        "spoken": f"Histograms of the passes, the most doubtful class first: {names[order[0]]}.",
+        "panels": panels,
+        "strips": list(range(min(MOST_STRIPS, len(panels)))),
+        "rest": f"{counted(left, 'class')} more, less doubtful." if left else "",
+    }
+
+
+class MultilabelRenderer(TaskRenderer):
+    """How pages show several labels an example; K is the number of classes C, and each has its own probability."""
+
+    ood_score = "expected_entropy"
+    tile_legend = "Orange marks wrong classes, with a ✗, and those that are missed."
+    group_column, group_label = "loss", "share of wrong labels"
+    beats = "The ensemble beats {}."
+    mistake, only_mistake = "wrong prediction", "the only wrong prediction"
+    least_sure = "that it is most uncertain of"
+    prominent_first = "the surest first"
+    worst_heading = "Most confident prediction of a class"
+    no_worst = "There is none."
+    worst_clause = "the most confident prediction"
+
+    # The whole run
+
+    def format_quality(self, value: float, unit: str) -> str:
+        return f"{fixed(100 * value, 2)}%"
+
+    def describe_quality(self, quality: str) -> str:
+        return f"{quality} of the labels right"
+
+    def _describe_found(self, run: Run) -> str:
+        """Say how many examples have no wrong label, as the end of a sentence."""
+        exact = table(run)["exact_match"].dropna()
+        return f"; of **{percent(float(exact.mean()))}** of the examples every label" if len(exact) else ""
+
+    def describe_disagreement(self, run: Run) -> str:
+        doubtful = int((np.abs(run.mean_predictions - THRESHOLD) < 0.25).any(axis=1).sum())
+        return f"**{doubtful:,}** of them have a class between 25% and 75%"
+
+    def render_passes(self, run: Run, state: PageState) -> None:
+        """Render how the accuracy over labels changes as passes are added."""
+        quality = self.pass_quality(run)
+        assert quality is not None
+        moving = np.flatnonzero(np.abs(quality.ensembles - quality.ensembles[-1]) > ENOUGH)
+        enough = int(moving[-1]) + 2 if len(moving) else 1
+        steps = "0.05 percentage points"
+        spoken = enough_passes_sentence(enough, run.passes, "the accuracy over labels moves", steps)
+        st.markdown(spoken)
+        chart(_size_figure(run), "by-passes", f"Accuracy over labels by number of passes. {spoken}")
+
+    def render_trust(self, run: Run) -> None:
+        """Render whether the probabilities are honest, how good the predictions are, and the same of each class."""
+        trust = label_trust(run)
+        heading("How good it is", "In brackets the 95% interval over other examples of the same kind.")
+        for sentence in trust.sentences:
+            st.markdown(f"- {as_markdown(sentence)}")
+        (_, *predictors), *rows = zip(*trust.text_rows, strict=True)
+        text_table(("measure", *predictors), map(all_as_markdown, rows))
+        heading(
+            "Each class by itself",
+            "The lowest average precision (AP) first. Probability − share: by how much a class is thought likelier "
+            "than it is. Fewer than 5 examples with a class, or without it, give no interval.",
+        )
+        measures = {measure.name: measure for measure in run.task.quality.measures}
+        by_precision = sorted(trust.by_class.items(), key=lambda pair: np.nan_to_num(pair[1].map.value, nan=2))
+        text_table(
+            ("class", "examples", "AP", "AUROC", "F1", "ECE", "probability − share"),
+            [
+                (
+                    as_markdown(name),
+                    f"{figures.examples:,}",
+                    *(measures[each].format_interval(getattr(figures, each)) for each in ("map", "auroc", "f1")),
+                    measures["ece"].format(figures.ece),
+                    measures["accuracy"].format_interval(figures.excess, sign="+"),
+                )
+                for name, figures in by_precision
+            ],
+        )
+        st.caption(
+            f"Which examples a person should look at, and how good the rest is then: `mcviz refer {one_line(run.name)} "
+            "--quality 0.95`. Which labels are probably wrong: `mcviz label-issues`."
+        )
+
+    # Lists
+
+    def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
+        """Return the predicted classes, of which wrong ones are marked, and behind them those that are missed."""
+        if not isinstance(row["prediction"], str):  # of a new input
+            names = class_names(run)
+            mean = np.array([row[f"prediction_{c}"] for c in range(len(names))], float)
+            return TileText(", ".join(_predicted(mean, names)) or ("" if np.isnan(mean).any() else "none"))
+        predicted, wrong = (
+            list(filter(None, row[name].split(SEPARATOR))) if isinstance(row[name], str) else []
+            for name in ("prediction", "wrong")
+        )
+        marked = [f"✗ {name}" if name in wrong else name for name in predicted]
+        missed = [f"missed {name}" for name in wrong if name not in predicted]
+        return TileText(", ".join(map(one_line, [*marked, *missed])) or "none", wrong=bool(wrong))
+
+    def table_columns(self, selection: Selection, most: int) -> dict[str, Any]:
+        """Return the names of given, predicted and wrong classes."""
+        rows = selection.first(most)
+        names = ["label", "prediction", "wrong"] if has(selection.run, "labels") else ["prediction"]
+        return {name: rows[name].to_numpy() for name in names}
+
+    # One example
+
+    def _labels(self, context: ExampleContext) -> np.ndarray | None:
+        return None if context.run.labels is None else context.run.labels[context.example]
+
+    def _sentences(self, context: ExampleContext) -> list[str]:
+        summary, names, labels = summarise(context.predictions), class_names(context.run), self._labels(context)
+        shown, is_predicted = all_as_markdown(names), summary.mean > THRESHOLD
+        sentences = [f"The ensemble predicts {_list_predicted(summary.mean, names)}."]
+        if labels is not None:
+            parts = {
+                "Wrong, since they are no labels": is_predicted & (labels == 0),
+                "Missed": ~is_predicted & (labels == 1),
+                "Not known": labels == UNKNOWN,
+            }
+            said = {
+                words: list_names([shown[c] for c in np.flatnonzero(of)]) for words, of in parts.items() if of.any()
+            }
+            right = ["It is right about every class."] if (is_predicted == (labels == 1)).all() else []
+            sentences[0] += f" {' '.join([*right, *(f'{words}: {names_of}.' for words, names_of in said.items())])}"
+        first = int(_doubtful_first(summary)[0])
+        information = MULTILABEL_SCORES["mutual_information"].compute(self._as_predictions(context.predictions))
+        doubt = f"{percent(summary.mean[first])} ± {percent(summary.std[first])}"
+        return [
+            *sentences,
+            f"- **{shown[first]}** is the most doubtful class: {doubt}.",
+            f"- **Model (epistemic) uncertainty**: {information[0]:.3f} nats of mutual information over all classes, "
+            "by which the passes differ.",
+        ]
+
+    def _as_predictions(self, passes: np.ndarray) -> MultilabelPredictions:
+        return MultilabelPredictions(passes if passes.ndim == 3 else passes[:, None])
+
+    def explain(self, context: ExampleContext) -> Explanation:
+        """Return the sentences, and a row a class with its histogram."""
+        summary, names = summarise(context.predictions), class_names(context.run)
+        return {
+            "sentences": self._sentences(context),
+            "histograms": _histograms(summary, names, self._labels(context)),
+        }
+
+    def render_summary(self, context: ExampleContext) -> None:
+        """Render what is predicted, wrong and missed, and the most doubtful class."""
+        render_explanation("explanation-sentences", {"sentences": self._sentences(context)})
+
+    def render_charts(self, context: ExampleContext) -> None:
+        """Render a histogram a class with mean and spread, the most doubtful first."""
+        self._render_histograms(context.run, context.predictions, self._labels(context), "example")
+
+    def _render_histograms(self, run: Run, predictions: np.ndarray, labels: np.ndarray | None, key: str) -> None:
+        heading(
+            "What the passes predict",
+            f"One histogram a class, the most doubtful first: how often each probability was predicted in "
+            f"{counted(len(predictions), 'pass')}, with mean ± standard deviation. A class is predicted from 50% on.",
+        )
+        histograms = _histograms(summarise(predictions), class_names(run), labels)
+        render_explanation(f"explanation-{key}", {"histograms": histograms})
+
+    def render_pinned(self, context: ExampleContext) -> None:
+        """Render what is predicted, and the most doubtful classes."""
+        summary, names = summarise(context.predictions), all_as_markdown(class_names(context.run))
+        text = self.tile_text(context.run, context.row.to_dict())
+        st.markdown(f"predicted **{as_markdown(text.prediction)}**")
+        rows = [
+            (names[c], f"{percent(summary.mean[c])} ± {percent(summary.std[c])}")
+            for c in _doubtful_first(summary)[:MOST_PINNED]
+        ]
+        text_table(("most doubtful", "mean ± std"), rows)
+
+    # New inputs
+
+    def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
+        return f"The ensemble predicts {_list_predicted(predictions.mean(axis=0), class_names(run))}."
+
+    def render_probe(self, run: Run, predictions: np.ndarray, label: int | None, key: str) -> None:
+        self._render_histograms(run, predictions, None, key)
+
+    def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
+        """Render the probabilities of the classes along the slider."""
+        st.caption("What the ensemble predicts at each position: a class from 50% on.")
+        figure = curves_along(
+            along.amounts,
+            class_curves(predictions, class_names(run)),
+            title=along.title,
+            tick_format=along.tick_format,
+            current=along.current,
+            value_title="probability",
+            number=".0%",
+        )
+        chart(figure, "along-the-slider", f"Predictions along the slider {one_line(along.title)}.")
+
+    def choose_evidence(self, run: Run, state: PageState, predictions: np.ndarray) -> Evidence:
+        """Render a choice of the class, at first the likeliest one."""
+        names = class_names(run)
+        chosen = summarise(predictions).prediction if state.first_class is None else state.first_class
+        widget = state_widget_args("first_class", chosen)
+        st.selectbox("Explain the class", range(len(names)), format_func=names.__getitem__, width=220, **widget)
+        in_words = f"the probability of **{as_markdown(names[chosen])}**"
+        return Evidence(chosen, names[chosen], in_words, 100, "percentage points")
+
+    def compute_scores(self, run: Run, predictions: np.ndarray) -> dict[str, np.ndarray]:
+        """Compute the mean of each class, `prediction_0` and so on, and the scores."""
+        means = predictions.mean(axis=0, dtype=np.float64).T
+        predicted = {f"prediction_{c}": mean for c, mean in enumerate(means)}
+        return {**predicted, **MULTILABEL_SCORES.compute(self._as_predictions(predictions))}
+
+    def _means(self, run: Run, scores: Mapping[str, np.ndarray]) -> np.ndarray:
+        return np.stack([scores[f"prediction_{c}"] for c in range(len(run.class_names))], axis=1)
+
+    def prominence(self, scores: Mapping[str, np.ndarray], correct: np.ndarray) -> np.ndarray:
+        """Return the largest probability of a class."""
+        return np.max([values for name, values in scores.items() if name.startswith("prediction_")], axis=0)
+
+    def describe_worst(self, run: Run, sweep: SweepFindings) -> str:
+        mean = self._means(run, sweep.scores)[sweep.worst]
+        name = class_names(run)[int(mean.argmax())]
+        return f"**{as_markdown(name)}** has a probability of {percent(float(mean.max()))}."
+
+    def sweep_figure(self, run: Run, state: PageState, sweep: SweepFindings) -> go.Figure:
+        """Return how often each class is predicted."""
+        return class_counts(np.nonzero(self._means(run, sweep.scores) > THRESHOLD)[1], class_names(run))
+
+    def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
+        """Count the inputs for which some class is predicted."""
+        some = int((self._means(run, sweep.scores) > THRESHOLD).any(axis=1).sum())
+        return [f"For {some:,} of {sweep.done:,} {sweep.inputs.kind} the model predicts a class or more."]
+
+    # Two runs, and files to take away
+
+    def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:
+        """Render the mean and the spread of each class in both runs, those first on which they differ most."""
+        run, other, names = comparison.one, comparison.other, all_as_markdown(class_names(context.run))
+        there = other.summary(int(comparison.pairs.other[comparison.pairs.find(context.example)]))
+        both = {run.name: run.summary(context.example), other.name: there.reorder(class_order(run, other))}
+        for name, summary in both.items():
+            st.markdown(f"**{as_markdown(name)}** predicts {_list_predicted(summary.mean, class_names(run))}.")
+        means = [summary.mean for summary in both.values()]
+        order = np.argsort(-np.abs(means[1] - means[0]), kind="stable")[:MOST_COMPARED]
+        text_table(
+            ("class", *map(as_markdown, both)),
+            [
+                (names[c], *(f"{percent(each.mean[c])} ± {percent(each.std[c])}" for each in both.values()))
+                for c in order
+            ],
+        )
+
+    def summary_figures(self, selection: Selection) -> list[go.Figure]:
+        run = selection.run
+        distribution = plot.distribution(run, selection.score, rows=selection.table)
+        if not has(run, "labels"):
+            return [distribution]
+        return [plot.accuracy(run), plot.ensemble_size(run), distribution]

@@ -1,0 +1,432 @@
+"""Several labels an example: each of C classes is one of its labels or not, whatever the others are.
+
+A pass gives the probability of each class by itself, so that a row need not sum to one, and the class is predicted
+where the mean over the passes is above 0.5. A label is 1 or 0, or -1 where nobody knows it, which counts nowhere.
+Uncertainties are those of C coins: of a class with the probability p the entropy is −p log p − (1 − p) log(1 − p).
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import scipy  # loads scipy.special when it is first used
+
+from mcviz.measures.calibration import equal_width_edges, reliability
+from mcviz.measures.intervals import (
+    Interval,
+    Statistic,
+    bootstrap_intervals,
+    mean_intervals,
+    share_interval,
+    sum_by_group,
+)
+from mcviz.measures.quality import Measure, Quality
+from mcviz.measures.registry import (
+    MULTILABEL_SCORES,
+    AnyPredictions,
+    MultilabelPredictions,
+    Terms,
+    register,
+    select_terms,
+)
+
+Array = np.ndarray
+
+UNKNOWN = -1  # of a label
+THRESHOLD = 0.5
+SMALLEST_PROBABILITY = 1e-7  # so that a label that was thought impossible has a finite NLL
+SMOOTHING = 0.8  # of the moving average over the qualities of an example's labels, the lowest of which counts most
+FEWEST_POSITIVE = 5  # examples of a class, and others, from which on its measures have an interval
+FEWEST_CHANGED = 10  # examples on which two differ, of which the difference of means has an interval
+NONE = Interval(np.nan)
+RANKED = ("map", "auroc", "f1")  # measures that are no mean over examples
+
+
+@register(
+    "Expected share of wrong labels",
+    "probability",
+    "high",
+    "The share of the example's labels that the ensemble expects to be wrong. High: many classes are near 50%.",
+    scores=MULTILABEL_SCORES,
+)
+def expected_error(mean_probs: Array) -> Array:
+    """The mean over the classes of the lesser of p and 1 − p of the predictive mean, 0 to 0.5."""
+    return np.minimum(mean_probs, 1 - mean_probs).mean(axis=1)
+
+
+@register(
+    "Predictive entropy, sum",
+    "nats",
+    "high",
+    "The whole uncertainty, summed over the classes. High: several classes are doubtful.",
+    scores=MULTILABEL_SCORES,
+)
+def predictive_entropy(mean_probs: Array) -> Array:
+    """The entropies of the classes' predictive means, summed, in nats, 0 to C log 2."""
+    return binary_entropy(mean_probs).sum(axis=1)
+
+
+@register(
+    "Predictive entropy, largest",
+    "nats",
+    "high",
+    "The whole uncertainty of the most doubtful class. High: one class at least is near 50%.",
+    scores=MULTILABEL_SCORES,
+)
+def largest_entropy(mean_probs: Array) -> Array:
+    """The largest entropy of a class's predictive mean, in nats, 0 to log 2."""
+    return binary_entropy(mean_probs).max(axis=1)
+
+
+@register(
+    "Expected entropy, sum",
+    "nats",
+    "high",
+    "Uncertainty in the data, summed over the classes. High: every single pass is uncertain.",
+    scores=MULTILABEL_SCORES,
+)
+def expected_entropy(probs: Array) -> Array:
+    """The mean over the passes of each pass's entropies, summed over the classes, in nats, 0 to C log 2."""
+    return binary_entropy(probs).mean(axis=0).sum(axis=1)
+
+
+@register(
+    "Mutual information (BALD), sum",
+    "nats",
+    "high",
+    "Uncertainty of the model, summed over the classes. High: passes are confident, but differ.",
+    scores=MULTILABEL_SCORES,
+)
+def mutual_information(probs: Array) -> Array:
+    """The mutual information of each class and the model, summed, in nats, 0 to C log 2."""
+    return class_information(probs).sum(axis=1)
+
+
+@register(
+    "Mutual information (BALD), largest",
+    "nats",
+    "high",
+    "Uncertainty of the model about the class on which the passes differ most.",
+    scores=MULTILABEL_SCORES,
+)
+def largest_information(probs: Array) -> Array:
+    """The largest mutual information of a class, in nats, 0 to log 2."""
+    return class_information(probs).max(axis=1)
+
+
+@register(
+    "Label quality",
+    "probability",
+    "low",
+    "How well the given labels fit the ensemble, of which the least likely one counts most. Low: check the labels.",
+    scores=MULTILABEL_SCORES,
+)
+def label_quality(mean_probs: Array, labels: Array) -> Array:
+    """A moving average over the probabilities of an example's known labels, the lowest last (Thyagarajan et al. 2022).
+
+    Returns:
+        (N,) 0 to 1; 1 of an example of which no label is known.
+    """
+    fits = np.sort(np.where(labels == UNKNOWN, np.inf, class_label_quality(mean_probs, labels)), axis=1)[:, ::-1]
+    quality = np.ones(len(fits))
+    begun = np.zeros(len(fits), bool)
+    for column in fits.T:
+        is_known = np.isfinite(column)
+        moved = np.where(begun, SMOOTHING * column + (1 - SMOOTHING) * quality, column)
+        quality, begun = np.where(is_known, moved, quality), begun | is_known
+    return quality
+
+
+def binary_entropy(probs: Array) -> Array:
+    """The entropy of a coin with each probability, in nats, float64 of the same shape, 0 to log 2."""
+    probs = probs.astype(np.float64)
+    return scipy.special.entr(probs) + scipy.special.entr(1 - probs)
+
+
+def class_information(probs: Array) -> Array:
+    """The mutual information of each class of each example, in nats.
+
+    Args:
+        probs: (T, N, C) floating point.
+
+    Returns:
+        (N, C) float64, 0 to log 2: the entropy of the mean less the mean entropy.
+    """
+    whole = binary_entropy(probs.mean(axis=0, dtype=np.float64))
+    return np.maximum(whole - binary_entropy(probs).mean(axis=0), 0)
+
+
+def class_label_quality(mean_probs: Array, labels: Array) -> Array:
+    """The probability of each given label, (N, C) 0 to 1; of one that is not known that of 0."""
+    return np.where(labels == 1, mean_probs, 1 - mean_probs)
+
+
+def count_wrong(probs: Array, labels: Array) -> Array:
+    """Count the known labels that are predicted wrongly.
+
+    Args:
+        probs: (…, N, C) floating point, such as the predictive mean, or all passes.
+        labels: (N, C) integers.
+
+    Returns:
+        (…, N) int64.
+    """
+    return (((probs > THRESHOLD) != (labels == 1)) & (labels != UNKNOWN)).sum(axis=-1)
+
+
+def label_losses(probs: Array, labels: Array) -> Array:
+    """Compute the loss of examples: the share of their known labels that is predicted wrongly.
+
+    Args:
+        probs: as for `count_wrong`.
+        labels: as for `count_wrong`.
+
+    Returns:
+        (…, N) float64 0 to 1; NaN of an example of which no label is known.
+    """
+    known = (labels != UNKNOWN).sum(axis=-1)
+    return np.divide(count_wrong(probs, labels), known, out=np.full(probs.shape[:-1], np.nan), where=known > 0)
+
+
+def _terms(predictions: AnyPredictions) -> dict[str, Array]:
+    """The predictive mean and the labels, (n, C) each, and what is summed over them for each example."""
+    assert isinstance(predictions, MultilabelPredictions)
+    if predictions.labels is None:
+        raise ValueError("Predictions are compared with labels. Received: predictions without labels.")
+    return {"probs": predictions.mean_probs, "labels": predictions.labels}
+
+
+def _means(terms: Terms) -> dict[str, Array]:
+    """The numbers of examples with a known label whose means are measures, by name."""
+    probs, labels = terms["probs"], terms["labels"]
+    is_known = labels != UNKNOWN
+    count = np.maximum(is_known.sum(axis=1), 1)
+    fit = np.clip(class_label_quality(probs, labels), SMALLEST_PROBABILITY, 1)
+    return {
+        "accuracy": 1 - label_losses(probs, labels),
+        "nll": -np.where(is_known, np.log(fit), 0).sum(axis=1) / count,
+        "brier": np.where(is_known, np.square(1 - fit), 0).sum(axis=1) / count,
+    }
+
+
+def _with_labels(terms: Terms, groups: Array | None) -> tuple[dict[str, Array], Array | None]:
+    """Leave out the examples of which no label is known."""
+    chosen = (terms["labels"] != UNKNOWN).any(axis=1)
+    return select_terms(terms, chosen), None if groups is None else groups[chosen]
+
+
+def _intervals(terms: Terms, *, groups: Array | None, confidence: float, **options: Any) -> dict[str, Interval]:
+    terms, groups = _with_labels(terms, groups)
+    means = _means(terms)
+    measured = mean_intervals(np.stack(list(means.values()), axis=1), groups=groups, confidence=confidence, **options)
+    intervals = dict(zip(means, measured, strict=True))
+    exact = count_wrong(terms["probs"], terms["labels"]) == 0
+    intervals["exact_match"] = share_interval(exact, groups, confidence)
+    ranked = bootstrap_intervals(
+        lambda chosen: _ranked_statistic(select_terms(terms, chosen)),
+        len(exact),
+        groups=groups,
+        confidence=confidence,
+        **options,
+    )
+    enough = _has_positives(terms)
+    intervals |= {
+        name: interval if enough else Interval(interval.value) for name, interval in zip(RANKED, ranked, strict=True)
+    }
+    intervals["ece"] = Interval(
+        float(np.nanmean([class_ece(terms, number) for number in range(terms["probs"].shape[1])]))
+    )
+    return intervals
+
+
+def class_ece(terms: Terms, number: int | None = None) -> float:
+    """Compute the ECE of the probability of a class, in bins of one width; of all classes together without a number.
+
+    Returns:
+        0 to 1; NaN where no label is known.
+    """
+    columns = slice(None) if number is None else [number]
+    probs, labels = terms["probs"][:, columns].ravel(), terms["labels"][:, columns].ravel()
+    is_known = labels != UNKNOWN
+    if not is_known.any():
+        return float("nan")
+    known = {"confidence": probs[is_known], "correct": labels[is_known] == 1, "nll": probs[is_known]}
+    return float(reliability(known, equal_width_edges()).ece)
+
+
+def class_measures(probs: Array, labels: Array, weights: Array) -> dict[str, Array]:
+    """Compute the measures of one class of R draws.
+
+    Args:
+        probs: (N,) floating point, of the class.
+        labels: (N,) integers.
+        weights: (R, N) how often each draw holds each example.
+
+    Returns:
+        (R,) float64 each: `map` is the average precision (scikit-learn's), NaN without an example that has the class;
+        `auroc`, NaN also where all have it; `f1`, NaN where the class is neither a label nor predicted.
+    """
+    order = np.argsort(-probs, kind="stable")
+    ranked, has_class = probs[order], labels[order] == 1
+    weights = weights[:, order] * (labels[order] != UNKNOWN)
+    ends = np.flatnonzero(np.r_[ranked[1:] != ranked[:-1], True])
+    true, all_ranked = (sums[:, ends] for sums in (np.cumsum(weights * has_class, axis=1), np.cumsum(weights, axis=1)))
+    false = all_ranked - true
+    positives, negatives = true[:, -1], false[:, -1]
+    more = np.diff(true, axis=1, prepend=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        precision = np.where(all_ranked > 0, true / all_ranked, 0)
+        average_precision = (more * precision).sum(axis=1) / positives
+        below = np.diff(false, axis=1, prepend=0) * (true - more / 2)
+        auroc = below.sum(axis=1) / (positives * negatives)
+        predicted = ranked > THRESHOLD
+        both = (weights * (has_class & predicted)).sum(axis=1)
+        f1 = 2 * both / (positives + (weights * predicted).sum(axis=1))
+    return {"map": average_precision, "auroc": auroc, "f1": f1}
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """The figures of one class, NaN ends where there is no interval.
+
+    Attributes:
+        examples: how many have the class.
+        known: of how many it is known whether they have it.
+        ece: of the probability, in bins of one width; as the others, of the examples of which it is known.
+        excess: the mean probability less the share of examples that have the class; its interval holds for all classes
+            together (Bonferroni).
+        map: the average precision.
+        auroc: the chance that an example of the class gets more of its probability than another one.
+        f1: of predictions above 0.5.
+    """
+
+    examples: int
+    known: int
+    ece: float
+    excess: Interval
+    map: Interval
+    auroc: Interval
+    f1: Interval
+
+    def as_row(self) -> dict[str, float]:
+        """Each figure by its name, followed by its ends, such as `f1_low` and `f1_high`."""
+        row: dict[str, float] = {"examples": self.examples, "known": self.known, "ece": self.ece}
+        for name in (*RANKED, "excess"):
+            interval = getattr(self, name)
+            row |= {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+        return row
+
+
+def class_figures(terms: Terms, *, groups: Array | None = None, confidence: float = 0.95) -> list[ClassFigures]:
+    """Compute the figures of each class, with intervals that resample examples.
+
+    Args:
+        terms: of N examples, as `MULTILABEL.terms` gives them.
+        groups: (N,) integers, the group of each example; without it each is its own.
+        confidence: 0 to 1.
+
+    Returns:
+        C of them, in the order of the classes; intervals take 5 examples that have the class and 5 that do not.
+    """
+    classes = []
+    for number in range(terms["probs"].shape[1]):
+        labels = terms["labels"][:, number]
+        is_known = labels != UNKNOWN
+        probs, known = terms["probs"][is_known, number], labels[is_known]
+        within = None if groups is None else groups[is_known]
+        counts = np.bincount(known, minlength=2)
+        if not len(known):
+            classes.append(ClassFigures(0, 0, float("nan"), NONE, NONE, NONE, NONE))
+            continue
+        build = partial(_class_statistic, probs, known)
+        ranked = bootstrap_intervals(build, len(known), groups=within, confidence=confidence)
+        if counts.min() < FEWEST_POSITIVE:
+            ranked = [Interval(interval.value) for interval in ranked]
+        together = 1 - (1 - confidence) / terms["probs"].shape[1]
+        (excess,) = mean_intervals((probs - known)[:, None], groups=within, confidence=together)
+        excess = Interval(excess.value, max(excess.low, -1.0), min(excess.high, 1.0))
+        classes.append(ClassFigures(int(counts[1]), len(known), class_ece(terms, number), excess, *ranked))
+    return classes
+
+
+def _class_statistic(probs: Array, labels: Array, chosen: Array | slice) -> Statistic:
+    """Build a function of (R, n) weights that returns (R, 3), the `RANKED` measures of one class of some examples."""
+    some, known = probs[chosen], labels[chosen]
+
+    def statistic(weights: Array) -> Array:
+        measures = class_measures(some, known, weights)
+        return np.stack([measures[name] for name in RANKED], axis=1)
+
+    return statistic
+
+
+def _ranked_statistic(terms: Terms) -> Statistic:
+    """Build a function of (R, N) weights that returns (R, 3): the means over the classes of `RANKED`."""
+
+    def statistic(weights: Array) -> Array:
+        of_classes = [
+            class_measures(probs, labels, weights)
+            for probs, labels in zip(terms["probs"].T, terms["labels"].T, strict=True)
+        ]
+        columns = [np.stack([measures[name] for measures in of_classes]) for name in RANKED]
+        is_there = [~np.isnan(column) for column in columns]
+        return np.stack(
+            [
+                np.where(there, column, 0).sum(axis=0) / np.where(there.any(axis=0), there.sum(axis=0), np.nan)
+                for column, there in zip(columns, is_there, strict=True)
+            ],
+            axis=1,
+        )
+
+    return statistic
+
+
+def _has_positives(terms: Terms) -> bool:
+    """Whether every class with a label has enough examples that have it, and that do not."""
+    labels = terms["labels"]
+    counts = np.stack([(labels == 1).sum(axis=0), (labels == 0).sum(axis=0)])
+    return bool((counts[:, (counts > 0).any(axis=0)] >= FEWEST_POSITIVE).all())
+
+
+def _differences(one: Terms, other: Terms, measures: Collection[str], **options: Any) -> dict[str, Interval]:
+    groups = options.pop("groups")
+    (one, members), (other, _) = (_with_labels(terms, groups) for terms in (one, other))
+    before, after, intervals = _means(one), _means(other), {}
+    exact = {"exact_match": tuple(count_wrong(terms["probs"], terms["labels"]) == 0 for terms in (one, other))}
+    columns = {name: (before[name], after[name]) for name in before} | exact
+    for name, (first, second) in columns.items():
+        if name in measures:
+            change = np.subtract(second, first, dtype=np.float64)
+            (interval,) = mean_intervals(change[:, None], groups=members, **options)
+            changed = np.count_nonzero(sum_by_group((change != 0)[:, None], members))
+            enough = changed >= FEWEST_CHANGED
+            intervals[name] = interval if enough else Interval(interval.value)
+    if set(RANKED) & set(measures) and _has_positives(one):
+
+        def build_statistic(chosen: Array | slice) -> Statistic:
+            first, second = (_ranked_statistic(select_terms(terms, chosen)) for terms in (one, other))
+            return lambda weights: second(weights) - first(weights)
+
+        ranked = bootstrap_intervals(build_statistic, len(one["labels"]), groups=members, **options)
+        intervals |= {name: interval for name, interval in zip(RANKED, ranked, strict=True) if name in measures}
+    return intervals
+
+
+MULTILABEL = Quality(
+    (
+        Measure("accuracy", "accuracy over labels", "share", "high", (0, 1)),
+        Measure("exact_match", "exact matches", "share", "high", (0, 1)),
+        Measure("map", "mAP", "", "high", (0, 1)),
+        Measure("auroc", "AUROC, mean of classes", "", "high", (0, 1)),
+        Measure("f1", "F1, mean of classes", "", "high", (0, 1)),
+        Measure("nll", "NLL", "nats", "low", (0, np.inf)),
+        Measure("brier", "Brier score", "", "low", (0, 1)),
+        Measure("ece", "ECE, mean of classes", "share", "low", (0, 1), has_interval=False),
+    ),
+    "nll",
+    _terms,
+    _intervals,
+    _differences,
+)

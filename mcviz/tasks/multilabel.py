@@ -1,0 +1,213 @@
+"""Several labels an example: a pass gives the probability of each of C classes, whatever the others are."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy  # loads scipy.special when it is first used, so that opening a run need not wait for it
+
+from mcviz.choices import Predicts
+from mcviz.errors import InvalidInputError
+from mcviz.manifest import Manifest
+from mcviz.measures import percent
+from mcviz.measures.multilabel import MULTILABEL, THRESHOLD, UNKNOWN, count_wrong, label_losses
+from mcviz.measures.registry import MULTILABEL_SCORES, MultilabelPredictions, Terms
+from mcviz.tasks.base import (
+    GAIN,
+    NEAR_CHANCE,
+    ROWS_VALUES,
+    Aggregates,
+    Changes,
+    Loss,
+    PassFormat,
+    StoredArray,
+    by_pass,
+    compare_unlabelled,
+    convert_numbers,
+    locate,
+)
+from mcviz.tasks.probabilities import ClassProbabilities
+from mcviz.validate import invalid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mcviz.data import DataSet
+
+MISSING_ON_DISK = -128
+SEPARATOR = ";"  # between the names of classes in a text
+ADVICE = "If these are logits, say so (from_logits), on the command line by --from-logits."
+
+
+class Multilabel(ClassProbabilities):
+    """Predict which of C classes an example has; K is C, and labels are (N, C) of 0, 1 and -1 where nobody knows."""
+
+    name = "multilabel"
+    scores = MULTILABEL_SCORES
+    first_scores = ("expected_error",)
+    quality = MULTILABEL
+    quality_name = "accuracy over labels"
+    measures_need_passes = False
+    loss = Loss("wrong_labels", "wrong labels", "More wrong labels", "share of wrong labels", 1.0)
+    has_one_class = False
+    outputs = "sigmoids"
+    instead = (
+        "Of several labels an example, `mcviz trust` measures each class, `mcviz refer` chooses what a person looks "
+        "at, and `mcviz compare` compares two runs."
+    )
+    named_columns = "label", "prediction", "wrong"
+    label_score = "label_quality"
+    several_labels = True
+
+    def label_arrays(self, manifest: Manifest) -> Iterator[StoredArray]:
+        count, classes = manifest.examples.count, manifest.classes
+        rows = max(1, min(count, ROWS_VALUES // classes))
+        attributes = {"long_name": "whether the example has the class: 1, 0, or -1 where nobody knows"}
+        axes = "example", "category"
+        yield StoredArray("label", (count, classes), "int8", axes, rows, rows, MISSING_ON_DISK, attributes)
+        for name, long_name in (
+            ("loss_per_pass", "sum over the examples of the share of known labels that each pass predicts wrongly"),
+            ("loss_by_ensemble_size", "the same of the mean of the first 1, 2, … passes"),
+            ("examples_with_labels", "number of examples of which a label is known"),
+        ):
+            yield by_pass(name, manifest.passes, "float64", float("nan"), {"long_name": long_name})
+
+    def aggregate(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> Aggregates:
+        known = self.predictions(passes)
+        arrays = {"mean_probs": known.mean_probs.astype(np.float32)}
+        columns = {name: self.scores[name].compute(known).astype(np.float32) for name in manifest.scores}
+        if labels is None:
+            return Aggregates(arrays, {}, columns)
+        is_known = (labels != UNKNOWN).any(axis=1)
+        sums = passes[:, is_known].cumsum(axis=0, dtype=np.float64)
+        ensembles = sums / np.arange(1, len(passes) + 1)[:, None, None]
+        totals = {
+            "loss_per_pass": label_losses(passes[:, is_known], labels[is_known]).sum(axis=1),
+            "loss_by_ensemble_size": label_losses(ensembles, labels[is_known]).sum(axis=1),
+            "examples_with_labels": np.full(len(passes), float(is_known.sum())),
+        }
+        exact = (count_wrong(known.mean_probs, labels) == 0).astype(object)
+        exact[~is_known] = None  # missing in the table
+        loss = label_losses(known.mean_probs, labels).astype(np.float32)
+        return Aggregates(arrays, totals, columns | {"exact_match": exact, "loss": loss})
+
+    def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
+        return {"exact_match": "bool", "loss": "float32"}
+
+    def name_rows(
+        self, class_names: Sequence[str], mean: np.ndarray, labels: np.ndarray | None
+    ) -> dict[str, np.ndarray]:
+        named = {name: join_names(rows, class_names) for name, rows in self.class_sets(mean, labels).items()}
+        unknown = np.ones(len(mean), bool) if labels is None else (labels == UNKNOWN).all(axis=1)
+        for name in ("label", "wrong"):
+            named.setdefault(name, np.full(len(mean), None, object))[unknown] = None
+        return {name: named[name] for name in self.named_columns}
+
+    def class_sets(self, mean: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
+        predicted = mean > THRESHOLD
+        if labels is None:
+            return {"prediction": predicted}
+        wrong = (predicted != (labels == 1)) & (labels != UNKNOWN)
+        return {"label": labels == 1, "prediction": predicted, "wrong": wrong}
+
+    def predictions(
+        self,
+        passes: np.ndarray,
+        labels: np.ndarray | None = None,
+        deterministic: np.ndarray | None = None,
+        *,
+        targets: int = 0,
+    ) -> MultilabelPredictions:
+        return MultilabelPredictions(passes, labels, deterministic)
+
+    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray) -> float:
+        return float(1 - np.nanmean(label_losses(predictions, labels)))
+
+    def reorder_labels(self, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
+        return labels[:, order]
+
+    def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
+        return table["loss"].to_numpy(np.float64)
+
+    def loss_of_terms(self, terms: Terms) -> np.ndarray:
+        return label_losses(terms["probs"], terms["labels"])
+
+    def mean_measure(self, terms: Terms) -> tuple[str, np.ndarray]:
+        return "accuracy", 1 - self.loss_of_terms(terms)
+
+    def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
+        return float(1 - np.nanmean(columns["loss"])) if "loss" in columns else None
+
+    def quality_by_pass(self, manifest: Manifest, totals: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        count = totals["examples_with_labels"]
+        return 1 - totals["loss_per_pass"] / count, 1 - totals["loss_by_ensemble_size"] / count
+
+    def pass_format(self, predicts: Predicts, from_logits: bool) -> PassFormat:
+        return IndependentPasses(predicts, from_logits)
+
+    def label(self, examples: "DataSet", labels: Any, name: str) -> "DataSet":
+        return examples.with_label_sets(labels, name)
+
+    def check_labels(self, examples: "DataSet") -> "DataSet":
+        return examples.with_label_sets(examples.labels)
+
+    def guessing_hint(self, quality: float, labels: np.ndarray, width: int, which: str) -> str:
+        is_known = labels != UNKNOWN
+        share = (labels == 1).sum(axis=0) / np.maximum(is_known.sum(axis=0), 1)
+        chance = float(np.maximum(share, 1 - share)[is_known.any(axis=0)].mean())
+        if quality > chance + NEAR_CHANCE * (1 - chance):
+            return ""
+        return (
+            f"The model is right on {percent(quality)} of the labels of {which}, and would be by always saying what is "
+            f"more frequent of each class on {percent(chance)}."
+        )
+
+    def rescaling_hint(self, quality: float, better: float) -> str:
+        return f"it is right on {percent(better)} of the labels" if better > quality + GAIN else ""
+
+    def compare_predictions(self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None) -> Changes:
+        if labels is None:
+            differs = np.abs(mean.astype(np.float64) - other).sum(axis=1)
+            return compare_unlabelled(differs, ((mean > THRESHOLD) == (other > THRESHOLD)).all(axis=1))
+        wrong, other_wrong = count_wrong(mean, labels), count_wrong(other, labels)
+        kinds: tuple[str, ...] = ("more labels wrong", "fewer labels wrong", "as many labels wrong")
+        kind = np.select([other_wrong > wrong, other_wrong < wrong], [0, 1], 2).astype(np.int64)
+        without = (labels == UNKNOWN).all(axis=1)
+        if without.any():
+            kinds, kind = (*kinds, "no label known"), np.where(without, 3, kind)
+        fits = (np.where(labels == 1, probs, 1 - probs.astype(np.float64)) for probs in (mean, other))
+        before, after = (np.where(labels == UNKNOWN, 0, fit).sum(axis=1) for fit in fits)
+        return Changes(kinds, kinds[:2], kind, before - after)
+
+
+def join_names(rows: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
+    """Join the names of the classes that each of (n, C) bool rows has, such as "cat;dog"."""
+    names, joined = np.array(class_names, object), np.empty(len(rows), object)
+    joined[:] = [SEPARATOR.join(names[row]) for row in rows]
+    return joined
+
+
+class IndependentPasses(PassFormat):
+    """Passes of probabilities of classes that do not exclude each other, or their logits."""
+
+    least = 1
+    axis = "class"
+
+    def __init__(self, predicts: Predicts, from_logits: bool) -> None:
+        if predicts != "mean":
+            raise invalid("predicts", "left out for several labels", predicts, "Or give task='regression'.")
+        self._from_logits = from_logits
+
+    def convert(self, block: np.ndarray) -> np.ndarray:
+        return scipy.special.expit(block) if self._from_logits else block
+
+    def check(self, block: np.ndarray, start: int, epsilon: float) -> None:
+        wrong = (block < 0) | (block > 1 + epsilon)
+        if wrong.any():
+            raise InvalidInputError(f"A probability of {locate(wrong, start)} is not within 0 and 1. {ADVICE}")
+
+    def deterministic(self, given: Any, shape: tuple[int, int]) -> np.ndarray:
+        probs = self.convert(convert_numbers("deterministic", given, shape))
+        if (probs < 0).any() or (probs > 1).any():
+            raise invalid("deterministic", "probabilities, 0 to 1", "others", ADVICE)
+        return probs

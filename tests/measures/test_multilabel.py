@@ -1,0 +1,179 @@
+"""Several labels an example, against scikit-learn, cleanlab and loops in float64."""
+
+import math
+
+import numpy as np
+import pytest
+from cleanlab.multilabel_classification import get_label_quality_scores
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import average_precision_score, f1_score, hamming_loss, roc_auc_score
+
+from mcviz.measures.multilabel import (
+    MULTILABEL,
+    class_ece,
+    class_information,
+    class_measures,
+    label_losses,
+    label_quality,
+)
+from mcviz.measures.quality import compare_measures, compute_measures
+from mcviz.measures.registry import MULTILABEL_SCORES, MultilabelPredictions
+
+
+def draw(examples: int = 400, classes: int = 4, passes: int = 6, seed: int = 0) -> MultilabelPredictions:
+    """Passes around a true probability of each class, rounded so that some tie, and labels that are drawn from it."""
+    random = np.random.default_rng(seed)
+    odds = random.normal(-0.7, 1.5, (examples, classes))
+    noisy = odds + random.normal(0, 1, (passes, examples, classes))
+    labels = (random.random(odds.shape) < 1 / (1 + np.exp(-odds))).astype(np.int8)
+    return MultilabelPredictions(np.round(1 / (1 + np.exp(-noisy)), 2), labels)
+
+
+def hide(predictions: MultilabelPredictions, share: float, seed: int = 1) -> MultilabelPredictions:
+    hidden = np.random.default_rng(seed).random(predictions.labels.shape) < share
+    return MultilabelPredictions(predictions.probs, np.where(hidden, -1, predictions.labels))
+
+
+def test_measures_are_scikit_learn_s() -> None:
+    predictions = draw()
+    probs, labels = predictions.mean_probs, predictions.labels
+    found = {name: each.value for name, each in compute_measures(MULTILABEL, MULTILABEL.terms(predictions)).items()}
+    predicted = probs > 0.5
+    assert found["accuracy"] == pytest.approx(1 - hamming_loss(labels, predicted))
+    assert found["exact_match"] == pytest.approx((predicted == labels).all(axis=1).mean())
+    assert found["map"] == pytest.approx(average_precision_score(labels, probs, average="macro"))
+    assert found["auroc"] == pytest.approx(roc_auc_score(labels, probs, average="macro"))
+    assert found["f1"] == pytest.approx(f1_score(labels, predicted, average="macro"))
+    assert found["nll"] == pytest.approx(-np.log(np.where(labels == 1, probs, 1 - probs)).mean())
+    assert found["brier"] == pytest.approx(np.square(probs - labels).mean())
+
+
+def test_labels_that_nobody_knows_count_nowhere() -> None:
+    predictions = hide(draw(), 0.4)
+    found = {name: each.value for name, each in compute_measures(MULTILABEL, MULTILABEL.terms(predictions)).items()}
+    probs, labels = predictions.mean_probs, predictions.labels
+    losses, precisions = [], []
+    for row, given_labels in zip(probs, labels, strict=True):
+        wrong = [(p > 0.5) != y for p, y in zip(row, given_labels, strict=True) if y != -1]
+        if wrong:
+            losses.append(np.mean(wrong))
+    for number in range(4):
+        known = labels[:, number] != -1
+        precisions.append(average_precision_score(labels[known, number], probs[known, number]))
+    assert found["accuracy"] == pytest.approx(1 - np.mean(losses))
+    assert found["map"] == pytest.approx(np.mean(precisions))
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.sampled_from([-1, 0, 1]), st.integers(0, 3)), min_size=1, max_size=20))
+def test_the_measures_of_a_draw_are_those_of_its_examples(rows: list[tuple[int, int, int]]) -> None:
+    probs, labels, times = (np.array(column) for column in zip(*rows, strict=True))
+    found = class_measures(probs / 4, labels, times[None].astype(float))
+    known = np.repeat(labels != -1, times)
+    ranked, wanted = np.repeat(probs / 4, times)[known], np.repeat(labels, times)[known]
+    if not (wanted == 1).any():
+        assert np.isnan(found["map"]).all()
+        assert np.isnan(found["auroc"]).all()
+        return
+    assert found["map"][0] == pytest.approx(average_precision_score(wanted, ranked))
+    assert found["f1"][0] == pytest.approx(f1_score(wanted, ranked > 0.5))
+    if (wanted == 1).all():
+        assert np.isnan(found["auroc"][0])
+    else:
+        assert found["auroc"][0] == pytest.approx(roc_auc_score(wanted, ranked))
+
+
+def test_label_quality_is_cleanlab_s() -> None:
+    predictions = draw(classes=5)
+    lists = [np.flatnonzero(row).tolist() for row in predictions.labels]
+    expected = get_label_quality_scores(lists, predictions.mean_probs)
+    np.testing.assert_allclose(label_quality(predictions.mean_probs, predictions.labels), expected)
+
+
+def test_the_quality_of_labels_is_of_those_that_are_known() -> None:
+    predictions = draw(30, 4)
+    partly = predictions.labels.copy()
+    partly[:, 2] = -1
+    without = np.delete(predictions.mean_probs, 2, axis=1), np.delete(predictions.labels, 2, axis=1)
+    np.testing.assert_allclose(label_quality(predictions.mean_probs, partly), label_quality(*without))
+    nothing = np.full_like(partly, -1)
+    assert (label_quality(predictions.mean_probs, nothing) == 1).all()
+    assert np.isnan(label_losses(predictions.mean_probs, nothing)).all()
+
+
+def test_scores_are_those_of_a_loop_over_coins() -> None:
+    predictions = draw(20, 3)
+    found = MULTILABEL_SCORES.compute(predictions)
+
+    def entropy(p: float) -> float:
+        return -sum(q * math.log(q) for q in (p, 1 - p) if q > 0)
+
+    for example in range(20):
+        mean = predictions.probs[:, example].mean(axis=0)
+        whole = [entropy(p) for p in mean]
+        within = [np.mean([entropy(p) for p in predictions.probs[:, example, c]]) for c in range(3)]
+        told = [one - other for one, other in zip(whole, within, strict=True)]
+        assert found["expected_error"][example] == pytest.approx(np.mean([min(p, 1 - p) for p in mean]), rel=1e-6)
+        assert found["predictive_entropy"][example] == pytest.approx(sum(whole), rel=1e-6)
+        assert found["largest_entropy"][example] == pytest.approx(max(whole), rel=1e-6)
+        assert found["expected_entropy"][example] == pytest.approx(sum(within), rel=1e-6)
+        assert found["mutual_information"][example] == pytest.approx(sum(told), abs=1e-6)
+        assert found["largest_information"][example] == pytest.approx(max(told), abs=1e-6)
+        np.testing.assert_allclose(class_information(predictions.probs)[example], told, atol=1e-12)
+
+
+def test_a_sure_wrong_label_costs_as_much_as_any_and_an_impossible_one_not_infinitely_much() -> None:
+    predictions = MultilabelPredictions(np.array([[[0.0, 1.0]]]), np.array([[1, 0]]))
+    found = compute_measures(MULTILABEL, MULTILABEL.terms(predictions))
+    assert found["accuracy"].value == 0
+    assert 10 < found["nll"].value < 20
+
+
+def test_pooled_calibration_hides_what_the_classes_show() -> None:
+    """Of a rare class that is always thought unlikely, and of one that is overrated, the mean over classes tells."""
+    random = np.random.default_rng(0)
+    probs = np.stack([np.full(5000, 0.02), np.full(5000, 0.6)], axis=1)
+    labels = np.stack([random.random(5000) < 0.02, random.random(5000) < 0.4], axis=1).astype(np.int8)
+    terms = {
+        "probs": np.hstack([probs, np.repeat(probs[:, :1], 18, axis=1)]),
+        "labels": np.hstack([labels, np.repeat(labels[:, :1], 18, axis=1)]),
+    }
+    assert class_ece(terms, 1) == pytest.approx(0.2, abs=0.03)
+    assert class_ece(terms) < 0.02
+
+
+def test_intervals_hold_the_accuracy_and_the_mean_precision_as_often_as_they_say() -> None:
+    many = MULTILABEL.terms(draw(100_000, seed=99))
+    true = {name: each.value for name, each in compute_measures(MULTILABEL, many, resamples=2).items()}
+    missed = dict.fromkeys(("accuracy", "exact_match", "map", "auroc", "f1"), 0)
+    for seed in range(100):
+        found = compute_measures(MULTILABEL, MULTILABEL.terms(draw(300, seed=seed)), resamples=200)
+        for name in missed:
+            missed[name] += not found[name].low <= true[name] <= found[name].high
+    assert max(missed.values()) <= stats.binom.isf(1e-4, 100, 0.07), missed
+
+
+def test_few_positives_have_no_interval_and_few_changes_none_of_the_difference() -> None:
+    predictions = draw(200, 2)
+    rare = predictions.labels.copy()
+    rare[:, 0] = 0
+    rare[:4, 0] = 1
+    found = compute_measures(MULTILABEL, MULTILABEL.terms(MultilabelPredictions(predictions.probs, rare)))
+    assert np.isnan(found["map"].low)
+    assert found["map"].value > 0
+    assert not np.isnan(found["accuracy"].low)
+    one = MULTILABEL.terms(predictions)
+    other = one | {"probs": one["probs"].copy()}
+    other["probs"][:9] = 1 - other["probs"][:9]
+    compared = {each.measure.name: each.difference for each in compare_measures(MULTILABEL, one, other)}
+    assert np.isnan(compared["accuracy"].low)
+    other["probs"][:40] = 1 - one["probs"][:40]
+    compared = {each.measure.name: each.difference for each in compare_measures(MULTILABEL, one, other)}
+    assert compared["accuracy"].low < compared["accuracy"].value < compared["accuracy"].high
+    assert compared["map"].low < compared["map"].high
+
+
+def test_two_runs_are_the_same_where_they_predict_the_same() -> None:
+    terms = MULTILABEL.terms(draw(200))
+    assert {each.verdict for each in compare_measures(MULTILABEL, terms, terms)} <= {"same", "noise"}

@@ -1,0 +1,350 @@
+"""A task that is neither of classes nor of numbers is on every page, in every command and every export.
+
+The toy is one file: a label is how an example is shared out among C classes, and the loss is the share that the
+prediction puts elsewhere. What it has is shown, what it has not is said, and nothing falls over.
+"""
+
+# ruff: noqa: ARG002 (a method takes what the contract says)
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+import streamlit as st
+
+import mcviz
+from mcviz import plot
+from mcviz.app.components.charts import Explanation, render_explanation
+from mcviz.app.tasks import TASK_RENDERERS
+from mcviz.app.tasks.base import ExampleContext, TaskRenderer, TileText
+from mcviz.cli import main
+from mcviz.data import DataSet
+from mcviz.manifest import Manifest
+from mcviz.measures import Scores, percent
+from mcviz.measures.intervals import Interval, mean_intervals
+from mcviz.measures.quality import Measure, Quality
+from mcviz.measures.registry import MultilabelPredictions, Terms, register
+from mcviz.runs import Run
+from mcviz.tasks import TASKS
+from mcviz.tasks.base import ROWS_VALUES, Aggregates, Changes, Loss, StoredArray, by_pass, compare_unlabelled
+from mcviz.tasks.multilabel import IndependentPasses
+from mcviz.tasks.probabilities import ClassProbabilities
+from mcviz.validate import finite, shape
+from tests.app.opening import opened_page
+
+SHARE_SCORES = Scores(MultilabelPredictions, "example|id|distance")
+
+
+@register("Undecided", "probability", "high", "How much is left to others.", scores=SHARE_SCORES)
+def undecided(probs: np.ndarray) -> np.ndarray:
+    """One less the largest share."""
+    return 1 - probs.mean(axis=0).max(axis=1)
+
+
+def distance(probs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return np.abs(probs.astype(np.float64) - labels).sum(axis=-1) / 2
+
+
+def share_terms(predictions: Any) -> dict[str, np.ndarray]:
+    if predictions.labels is None:
+        raise ValueError("Predictions are compared with labels.")
+    return {"distance": distance(predictions.mean_probs, predictions.labels)}
+
+
+def intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
+    return {"overlap": mean_intervals(1 - terms["distance"][:, None], **options)[0]}
+
+
+def differences(one: Terms, other: Terms, measures: Collection[str], **options: Any) -> dict[str, Interval]:
+    return {"overlap": mean_intervals((one["distance"] - other["distance"])[:, None], **options)[0]}
+
+
+class Shares(ClassProbabilities):
+    name = "shares"
+    scores = SHARE_SCORES
+    first_scores = ("undecided",)
+    quality = Quality(
+        (Measure("overlap", "overlap", "share", "high", (0, 1)),), "overlap", share_terms, intervals, differences
+    )
+    quality_name = "overlap"
+    measures_need_passes = False
+    loss = Loss("distance", "distances", "Larger distances", "mean distance", 1.0)
+    has_one_class = False
+    instead = "Of shares, `mcviz trust` measures the overlap."
+    outputs = "softmax"
+    several_labels = True
+
+    def label_arrays(self, manifest: Manifest) -> Iterator[StoredArray]:
+        count, classes = manifest.examples.count, manifest.classes
+        rows = min(count, ROWS_VALUES // classes)
+        yield StoredArray("label", (count, classes), "float32", ("example", "category"), rows, rows, float("nan"), {})
+        for name in ("distance_per_pass", "distance_by_ensemble_size", "labelled"):
+            yield by_pass(name, manifest.passes, "float64", float("nan"), {})
+
+    def aggregate(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> Aggregates:
+        known = self.predictions(passes)
+        arrays = {"mean_probs": known.mean_probs.astype(np.float32)}
+        columns = {name: self.scores[name].compute(known).astype(np.float32) for name in manifest.scores}
+        if labels is None:
+            return Aggregates(arrays, {}, columns)
+        sizes = np.arange(1, len(passes) + 1)
+        totals = {
+            "distance_per_pass": distance(passes, labels).sum(axis=1),
+            "distance_by_ensemble_size": distance(passes.cumsum(axis=0) / sizes[:, None, None], labels).sum(axis=1),
+            "labelled": np.full(len(passes), float(len(labels))),
+        }
+        return Aggregates(arrays, totals, columns | {"distance": distance(known.mean_probs, labels).astype(np.float32)})
+
+    def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
+        return {"distance": "float32"}
+
+    def predictions(
+        self, passes: np.ndarray, labels: Any = None, deterministic: Any = None, *, targets: int = 0
+    ) -> MultilabelPredictions:
+        return MultilabelPredictions(passes, labels, deterministic)
+
+    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray) -> float:
+        return float(1 - distance(predictions, labels).mean())
+
+    def loss_of_table(self, table: pd.DataFrame) -> np.ndarray:
+        return table["distance"].to_numpy(np.float64)
+
+    def loss_of_terms(self, terms: Terms) -> np.ndarray:
+        return np.asarray(terms["distance"])
+
+    def mean_measure(self, terms: Terms) -> tuple[str, np.ndarray]:
+        return "overlap", 1 - terms["distance"]
+
+    def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
+        return float(1 - columns["distance"].mean()) if "distance" in columns else None
+
+    def quality_by_pass(self, manifest: Manifest, totals: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        count = totals["labelled"]
+        return 1 - totals["distance_per_pass"] / count, 1 - totals["distance_by_ensemble_size"] / count
+
+    def pass_format(self, predicts: Any, from_logits: bool) -> IndependentPasses:
+        return IndependentPasses(predicts, from_logits)
+
+    def label(self, examples: DataSet, labels: Any, name: str) -> DataSet:
+        rows = finite(name, np.asarray(labels, np.float32))
+        return replace(examples, labels=shape(name, rows, ("N", "C")))
+
+    def check_labels(self, examples: DataSet) -> DataSet:
+        return self.label(examples, examples.labels, "labels")
+
+    def names(self, examples: DataSet, width: int, predicts: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return examples.class_names or (), ()
+
+    def reorder_labels(self, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
+        return labels[:, order]
+
+    def guessing_hint(self, quality: float, labels: np.ndarray, width: int, which: str) -> str:
+        return ""
+
+    def rescaling_hint(self, quality: float, better: float) -> str:
+        return ""
+
+    def compare_predictions(self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None) -> Changes:
+        return compare_unlabelled(distance(mean, other), distance(mean, other) < 0.01)
+
+
+class SharesRenderer(TaskRenderer):
+    ood_score = "undecided"
+    group_column, group_label = "distance", "distance"
+    beats = "The ensemble beats {}."
+    mistake, only_mistake, least_sure = "largest distance", "the largest distance", "that it is least sure of"
+    prominent_first, worst_heading, no_worst, worst_clause = "first", "The most", "None.", "the most"
+
+    def format_quality(self, value: float, unit: str) -> str:
+        return percent(value)
+
+    def describe_quality(self, quality: str) -> str:
+        return f"an overlap of {quality}"
+
+    def describe_disagreement(self, run: Run) -> str:
+        return "the passes differ"
+
+    def render_passes(self, run: Run, state: Any) -> None:
+        st.markdown("Shares of all passes")
+
+    def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
+        return TileText(f"{row['undecided']:.0%} left")
+
+    def table_columns(self, selection: Any, most: int) -> dict[str, Any]:
+        return {"distance": selection.first(most)["distance"].to_numpy()}
+
+    def render_summary(self, context: ExampleContext) -> None:
+        st.markdown(self.describe_prediction(context.run, context.predictions))
+
+    def render_charts(self, context: ExampleContext) -> None:
+        render_explanation("shares", self.explain(context))
+
+    def explain(self, context: ExampleContext) -> Explanation:
+        return {"sentences": [self.describe_prediction(context.run, context.predictions)]}
+
+    def render_pinned(self, context: ExampleContext) -> None:
+        self.render_summary(context)
+
+    def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
+        return f"Shares of {len(run.class_names)} classes."
+
+    def render_example_of_both(self, context: ExampleContext, comparison: Any) -> None:
+        self.render_summary(context)
+
+    def summary_figures(self, selection: Any) -> list[go.Figure]:
+        return [plot.distribution(selection.run, selection.score, rows=selection.table)]
+
+    def _no_model(self, *_: Any, **__: Any) -> Any:
+        raise AssertionError("There is no model to ask.")
+
+    render_probe = render_curves = choose_evidence = compute_scores = _no_model
+    prominence = describe_worst = sweep_figure = describe_sweep = _no_model
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _toy() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TASKS, "shares", Shares())
+        patch.setitem(TASK_RENDERERS, Shares, SharesRenderer())
+        yield
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory, _toy: None) -> Path:
+    """Two runs of the toy, and two of several labels an example of which some are not known."""
+    folder, random = tmp_path_factory.mktemp("runs"), np.random.default_rng(0)
+    odds = random.normal(0, 2, (120, 3))
+    labels = (random.random(odds.shape) < 1 / (1 + np.exp(-odds))).astype(float)
+    labels[:10], labels[10:20, 0] = np.nan, np.nan
+    columns = {"site": np.where(odds[:, 0] > 0, "east", "west")}
+    for number, name in enumerate(("a", "b")):
+        noisy = odds + random.normal(0, 1 + number, (6, *odds.shape))
+        several = 1 / (1 + np.exp(-noisy))
+        shares = several / several.sum(axis=2, keepdims=True)
+        known = {"columns": columns, "class_names": ["cat", "dog", "owl"]}
+        own = several[0], shares[0]
+        mcviz.write_run(
+            folder / f"multilabel-{name}", several, labels=labels, task="multilabel", deterministic=own[0], **known
+        )
+        mcviz.write_run(
+            folder / f"shares-{name}",
+            shares,
+            labels=shares.mean(axis=0)[::-1],
+            task="shares",
+            deterministic=own[1],
+            **known,
+        )
+    return folder
+
+
+PAGES = [
+    ("overview", {}),
+    ("uncertain", {}),
+    ("uncertain", {"view": "table"}),
+    ("uncertain", {"view": "scatter"}),
+    ("uncertain", {"view": "groups"}),
+    ("uncertain", {"view": "confusion", "label": "1", "correct": "wrong", "disagree": "1", "example": "30"}),
+    ("example", {"example": "30"}),
+    ("side_by_side", {"pinned": "3,30"}),
+    ("trust", {}),
+    ("review", {}),
+    ("probe", {}),
+    ("story", {}),
+    ("runs", {"other": "OTHER"}),
+]
+
+
+@pytest.mark.parametrize("task", ["shares", "multilabel"])
+@pytest.mark.parametrize(("page", "query"), PAGES)
+def test_each_page_opens(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, task: str, page: str, query: dict[str, str]
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(cache))
+    other = {"other": f"{task}-b"} if "other" in query else {}
+    app = opened_page(page, {"run": f"{task}-a", **query, **other})
+    assert not app.error, app.error[0].value
+    assert app.title
+    if page in ("story", "review", "probe"):
+        assert app.info, "what is not there is said"
+
+
+COMMANDS = [
+    ("trust",),
+    ("trust", "--json"),
+    ("trust", "--require", "QUALITY >= 0.1"),
+    ("slices",),
+    ("refer", "--quality", "0.2"),
+    ("refer", "--budget", "10", "--group", "site"),
+    ("verify",),
+    ("export", "--to", "out.parquet"),
+    ("export", "--to", "out.npz"),
+    ("export", "--to", "out.nc"),
+    ("compare", "OTHER", "--by", "site", "--to", "compared.csv"),
+    ("compare", "OTHER", "--json"),
+]
+NOT_THERE = [
+    ("acquire", "--method", "bald", "--batch", "3", "--to", "next.csv"),
+    ("trust", "--by", "site"),
+    ("refer", "--accuracy", "0.9"),
+    ("trust", "--require", "recall of cat >= 1%"),
+]
+
+
+@pytest.mark.parametrize("task", ["shares", "multilabel"])
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_each_command_answers(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command, *rest = arguments
+    measure = {"shares": "overlap", "multilabel": "map"}[task]
+    named = [one.replace("OTHER", str(cache / f"{task}-b")).replace("QUALITY", measure) for one in rest]
+    assert main([command, str(cache / f"{task}-a"), *named]) == 0
+    assert "--to" not in rest or (tmp_path / rest[rest.index("--to") + 1]).stat().st_size
+
+
+@pytest.mark.parametrize("task", ["shares", "multilabel"])
+@pytest.mark.parametrize("arguments", NOT_THERE, ids=" ".join)
+def test_what_a_task_has_not_is_said(
+    cache: Path, capsys: pytest.CaptureFixture[str], task: str, arguments: tuple[str, ...]
+) -> None:
+    command, *rest = arguments
+    assert main([command, str(cache / f"{task}-a"), *rest]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_labels_that_are_probably_wrong_are_listed_where_a_task_has_a_score_of_them(
+    cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["label-issues", str(cache / "shares-a")]) == 2
+    assert "takes labels of classes" in capsys.readouterr().err
+    table = mcviz.label_issues(mcviz.open_run(cache / "multilabel-a"), 200)
+    assert len(table) == 110, "an example without a known label counts nowhere"
+
+
+def test_a_table_of_several_labels_has_the_names_of_the_classes(cache: Path, tmp_path: Path) -> None:
+    run = mcviz.open_run(cache / "multilabel-a")
+    assert main(["export", run.path, "--to", str(tmp_path / "run.parquet")]) == 0
+    table, names = pd.read_parquet(tmp_path / "run.parquet"), np.array(run.class_names)
+    assert table["label"].iloc[:10].isna().all()
+    assert table["exact_match"].iloc[:10].isna().all()
+    for example in range(20, 120):
+        given, predicted = run.labels[example] == 1, run.mean_probs[example] > 0.5
+        row = table.iloc[example]
+        assert (row["label"], row["prediction"]) == (";".join(names[given]), ";".join(names[predicted]))
+        assert (row["wrong"], row["exact_match"]) == (";".join(names[given != predicted]), (given == predicted).all())
+
+
+@pytest.mark.parametrize(("field", "column"), [("label", "label"), ("prediction", "prediction"), ("wrong", "wrong")])
+def test_examples_are_filtered_by_a_class_that_is_given_predicted_or_wrong(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, field: str, column: str
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(cache))
+    app = opened_page("uncertain", {"run": "multilabel-a", field: "1"})
+    table = mcviz.open_run(cache / "multilabel-a").table()
+    with_dog = table[column].fillna("").str.split(";").map(lambda names: "dog" in names).sum()
+    assert any(f"**{with_dog}** of 120 examples match" in one.value for one in app.markdown)
