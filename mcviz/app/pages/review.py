@@ -236,7 +236,7 @@ def render_reviewer(login: str | None) -> str:
 
 run, state = begin(LABELLING, describe_queue)
 if not has(run, "classes"):
-    st.info("This page gives an example one class as its label. Explore ranks this run.", icon=":material/info:")
+    st.info("This page gives examples the label of a class, one each. Explore ranks this run.", icon=":material/info:")
     worst = {run.task.label_score: "The labels that fit the least", "absolute_error": "The largest errors"}
     ranked_by = next((name for name in worst if name in run_scores(run) and has(run, "labels")), "")
     largest = {"score": ranked_by} if ranked_by else {}
