@@ -105,7 +105,8 @@ def accuracy(run: Run) -> go.Figure:
     """Draw the accuracy of each pass, of the ensemble and of the deterministic model; of a regression the RMSE."""
     single, ensembles = _quality(run)
     if run.task.quality.measures[0].unit == "share":
-        return figures.accuracy_against_ensemble(single, ensembles[-1], run.deterministic_quality)
+        name = run.task.quality_name
+        return figures.accuracy_against_ensemble(single, ensembles[-1], run.deterministic_quality, name)
     return figures.rmse_against_ensemble(single, ensembles[-1], run.deterministic_quality, run.manifest.unit)
 
 
@@ -113,7 +114,7 @@ def ensemble_size(run: Run) -> go.Figure:
     """Draw the accuracy of the mean of the first 1, 2, … passes; of a regression its RMSE."""
     _, ensembles = _quality(run)
     if run.task.quality.measures[0].unit == "share":
-        return figures.accuracy_by_ensemble_size(ensembles, run.deterministic_quality)
+        return figures.accuracy_by_ensemble_size(ensembles, run.deterministic_quality, run.task.quality_name)
     return figures.rmse_by_ensemble_size(ensembles, run.deterministic_quality, run.manifest.unit)
 
 

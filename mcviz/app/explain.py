@@ -99,7 +99,12 @@ def render_evidence(context: InputContext) -> None:
 
 
 def explanations(run: Run) -> dict[str, tuple[str, Callable[[InputContext], None]]]:
-    """Return the explanations that a run's kind of examples has, by name: a label, and the function that renders it."""
+    """Return the explanations that a run's kind of examples has, by name: a label, and the function that renders it.
+
+    None for predictions of pixels, which have no one number that could be explained.
+    """
+    if run.task.of_pixels:
+        return {}
     explanations: dict[str, tuple[str, Callable[[InputContext], None]]] = {
         "neighbours": ("Nearest to the model", render_neighbours)
     }

@@ -18,14 +18,15 @@ from mcviz.analysis.referral import (
     measure_prediction_sets,
     rank_by_all_scores,
     refer,
+    referral_sentences,
     set_rows,
 )
 from mcviz.app.calibration import chosen_group
-from mcviz.app.components.charts import chart, text_table
+from mcviz.app.components.charts import chart, heading, text_table
 from mcviz.app.components.gallery import tiles
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import EXPLORE, LABELLING, open_page
-from mcviz.app.resources import cached_for_run, numbers_key, ranking, run_scores, scores_key, table
+from mcviz.app.resources import cached_for_run, has, numbers_key, ranking, run_scores, scores_key, table
 from mcviz.app.state import COVERAGES, PageState, choose_name, choose_segment, state_widget_args, update_state
 from mcviz.app.wording import as_markdown, counted
 from mcviz.choices import METHODS, Method
@@ -222,9 +223,43 @@ def _render_saving(cheapest: CheapestReferral) -> None:
     )
 
 
+def render_loss_referral(run: Run, state: PageState) -> None:
+    """Render which examples a person should look at for a quality of the rest, of a run whose loss has a bound."""
+    name, before = run.task.quality_name, run.manifest.quality
+    assert before is not None
+    heading(
+        "Which examples should a person look at?",
+        f"The fewest, the most uncertain ones, that leave the wanted {name} to the rest.",
+    )
+    wanted = round((1 + before) / 2, 3) if state.wanted is None else min(state.wanted, 1.0)
+    share = state_widget_args(
+        "wanted-quality", round(100 * wanted, 6), lambda new: update_state(wanted=round(new / 100, 8))
+    )
+    label = f"{name[:1].upper()}{name[1:]} of the rest, at least, %"
+    st.number_input(label, 0.0, 100.0, step=0.1, format="%.4g", width=260, **share)
+    score = choose_name(state.score, ranking_scores(run), run.first_score)
+    referral = cached_referral(run, score=score, quality=wanted)
+    on = referral.on_labels
+    assert on is not None
+    rest = "–" if on.quality_of_rest is None else percent(on.quality_of_rest, 2)
+    with st.container(horizontal=True):
+        for width, title, value, meaning in (
+            (CARD_WIDTH, "To a person", f"{len(on.referred):,}", f"of {len(run):,}"),
+            (WIDE_CARD, f"{name[:1].upper()}{name[1:]} left", rest, f"{percent(before, 2)} before"),
+        ):
+            with st.container(width=width, gap=None):
+                st.metric(title, value)
+                st.caption(meaning)
+    st.markdown(as_markdown(referral_sentences(referral)[-1]))
+    _render_first_referred(run, state, referral)
+
+
 def render_first_referred(run: Run, state: PageState) -> None:
     """Render the first examples that go to a person, with a way to filter to them or to label them."""
-    referral = find_referral(run, state)
+    _render_first_referred(run, state, find_referral(run, state))
+
+
+def _render_first_referred(run: Run, state: PageState, referral: RunReferral) -> None:
     assert referral.on_labels is not None
     referred, score = referral.on_labels.referred, referral.score.name
     with st.container(horizontal=True, vertical_alignment="center", key="first-referred"):
@@ -234,7 +269,7 @@ def render_first_referred(run: Run, state: PageState) -> None:
             return
         if st.button("Filter to these", icon=":material/filter_list:", key="select-referred"):
             open_page(EXPLORE, state, filters=referral_filters(referral), score=score, view="")
-        if st.button("Label these", icon=LABELLING.icon, key="review-referred"):
+        if has(run, "answers") and st.button("Label these", icon=LABELLING.icon, key="review-referred"):
             open_page(LABELLING, state, filters=referral_filters(referral), score=score, part="queue")
     tiles(run, state, referred[:TILES], 1, score, key="referred")
 

@@ -52,9 +52,15 @@ R = TypeVar("R")
 RunKey = Callable[[Run], str]
 
 LONGEST = 200  # characters of a value that is shown
+LOSS = "loss"  # the column of losses that are shares
+MOST_LIVE_BYTES = 1 << 24  # of the passes over one input: a slider is predicted at 32 positions at once
 
 RunPart = Literal["labels", "examples", "images", "model"]
-Need = RunPart | Literal["examples or features", "groups", "classes", "class filters", "class sets", "targets"]
+Need = (
+    RunPart
+    | Literal["examples or features", "groups", "targets", "losses"]
+    | Literal["classes", "class filters", "class sets", "answers"]
+)
 MISSING: dict[RunPart, tuple[str, str]] = {
     "labels": (
         ":material/label_off:",
@@ -321,29 +327,32 @@ def has(run: Run, need: Need) -> bool:
     """Return whether a run has something."""
     match need:
         case "labels":
-            return run.labels is not None
+            return run.manifest.labels_sha256 is not None
         case "images":
             return run.has_images
         case "model":
-            return run.model_path is not None and not explain_closed_model(run.manifest, named_modules())
+            return run.model_path is not None and not _explain_closed(run)
         case "examples":
             return run.manifest.has_examples
         case "examples or features":
             return has(run, "examples") or run.manifest.features is not None
         case "classes":
             return run.task.has_one_class
+        case "answers":
+            return run.task.has_one_class or bool(run.task.verdicts)
         case "class filters" | "class sets":
             return need == "class filters" if run.task.has_one_class else bool(class_sets(run))
         case "targets":
             return bool(run.targets)
+        case "losses":
+            return bool(run.targets) or (not run.task.has_one_class and LOSS in run.task.table_columns(()))
         case "groups":
             return bool(all_grouping_columns(run))
 
 
 def missing(run: Run, part: RunPart) -> str:
     """Say what a run does not have, and how to make one that has it; or why its model cannot be opened here."""
-    of_model = part == "model" and run.manifest.has_model
-    if of_model and (closed := explain_closed_model(run.manifest, named_modules())):
+    if part == "model" and run.manifest.has_model and (closed := _explain_closed(run)):
         return closed
     sentence = NOT_IMPORTED[part] if run.manifest.origin.kind == "imported" else MISSING[part][1]
     if part == "labels":
@@ -351,6 +360,17 @@ def missing(run: Run, part: RunPart) -> str:
     if part == "examples":  # texts and rows are in every run of them
         return sentence.format(examples="examples" if run.manifest.images is None else "images")
     return sentence
+
+
+def _explain_closed(run: Run) -> str:
+    """Say why the model that a run has is not asked for new predictions here; "" where it is."""
+    size = 4 * run.passes * run.manifest.width
+    if run.task.of_pixels and size > MOST_LIVE_BYTES:
+        return (
+            f"The passes over one input take {size / 2**20:,.0f} MiB of memory, and pages take {MOST_LIVE_BYTES >> 20} "
+            "MiB at most. In Python `mcviz.sample` predicts new inputs."
+        )
+    return explain_closed_model(run.manifest, named_modules())
 
 
 def check_needs(run: Run, needs: Collection[RunPart]) -> bool:
@@ -403,7 +423,7 @@ def open_cached_run(path: Path) -> Run:
 @cached_for_run(numbers_key, max_entries=8)
 def class_sets(run: Run) -> dict[str, np.ndarray]:
     """Return which classes each example has, as `Task.class_sets` gives them."""
-    return run.task.class_sets(run.mean_predictions, run.labels)
+    return run.task.class_sets(run.manifest, run.array)
 
 
 def class_names(run: Run) -> tuple[str, ...]:
@@ -463,7 +483,7 @@ def columns_as_scores(run: Run) -> dict[str, str]:
 
 @cached_for_run(table_key, max_entries=8)
 def run_numbers(run: Run) -> dict[str, Score]:
-    """Return scores and, of a regression, true and predicted values: all that is filtered and drawn by."""
+    """Return scores, true and predicted values of a regression, other losses: all that is filtered and drawn by."""
     numbers: dict[str, Score] = dict(run_scores(run))
     for target in run.targets:
         end = "" if len(run.targets) == 1 else f"_{target}"
@@ -471,6 +491,9 @@ def run_numbers(run: Run) -> dict[str, Score]:
         for name, label in ((f"label{end}", f"True value{of}"), (f"prediction{end}", f"Prediction{of}")):
             if not table(run)[name].isna().all():
                 numbers[name] = TargetScore(name, label, run.manifest.unit, "high", "", np.asarray)
+    if not run.targets and has(run, "losses") and has(run, "labels"):
+        mean = run.task.loss.mean
+        numbers[LOSS] = Score(LOSS, f"{mean[:1].upper()}{mean[1:]}", "probability", "high", "", np.asarray)
     return numbers | (_other_numbers(run, numbers) if isinstance(run, ComparedRun) else {})
 
 

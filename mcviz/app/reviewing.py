@@ -20,20 +20,23 @@ from mcviz.app.navigation import LABELLING
 from mcviz.app.resources import class_names, has, own_columns, table
 from mcviz.app.selection import Selection, components, find_rank
 from mcviz.app.state import queue_toast, rerun_fragments, session_store, widget_value
+from mcviz.app.tasks import task_renderer
+from mcviz.app.tasks.base import load_example
 from mcviz.app.wording import as_markdown, counted, prediction_sentence
 from mcviz.app.work import refusal, show_failures
 from mcviz.errors import McvizError
 from mcviz.measures import percent, summarise
-from mcviz.reviews import Decision, Reviews, ReviewSummary, summarise_reviews
+from mcviz.reviews import Decision, Reviews, ReviewSummary, answer_names, summarise_reviews
 from mcviz.reviews.store import LONGEST_NOTE, LONGEST_REVIEWER, DecisionKind
 from mcviz.runs import Run
-from mcviz.text import format_duration, printable
+from mcviz.text import format_duration, one_line, printable
 
 BUTTONS = 10  # classes that have a key each; more are typed
 DIGITS = "0123456789"
 LETTERS = "wnmabdefghijklopqstuvxyz-+.,;"  # C and R are Streamlit's own
 ANSWER_KEYS = {"label": "l", "prediction": "p", "wrong_label": "w", "none": "n", "note": "m"}
 LABEL_ANSWERS = "label", "wrong_label"  # answers about the given label
+CLASS_ANSWERS = "prediction", "none"  # answers about the class
 MOVE_KEYS = {"skip": " ", "undo": "backspace", "back": "arrowleft", "forward": "arrowright"}
 KEY_LABELS = {" ": "Space", "backspace": "⌫", "arrowleft": "←", "arrowright": "→"}
 PAUSE = 120  # seconds; whoever needs longer for one example was away
@@ -157,19 +160,30 @@ class Review:
         """The reviewer's own decisions by their examples."""
         return self.known.decisions_by(self.reviewer)
 
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The classes, or what can be said of a prediction that is not one class, each as one line."""
+        return tuple(map(one_line, answer_names(self.run)))
+
     def given_label(self, example: int) -> int | None:
-        """Return the index of the class that the run gives as label."""
-        return None if self.run.labels is None else int(table(self.run)["label"].iloc[example])
+        """Return the index of the class that the run gives as label; None where nobody knows, or it is not one."""
+        if not has(self.run, "labels") or not has(self.run, "classes"):
+            return None
+        return int(table(self.run)["label"].iloc[example])
 
     def explain(self, example: int) -> Explanation:
         """Say what the given label is, and what the ensemble predicts."""
+        if not has(self.run, "classes"):
+            return task_renderer(self.run).explain(load_example(self.run, self.selection.state, example))
         names, label = class_names(self.run), self.given_label(example)
         given = "" if label is None else f"The given label is **{as_markdown(names[label])}**. "
         return {"sentences": [given + prediction_sentence(summarise(self.run.predictions(example)), names)]}
 
     def keyboard(self) -> dict[str, str]:
         """Return the key of each action; "" for each where keys are switched off."""
-        keys = review_keys(class_names(self.run), has(self.run, "labels"))
+        one_class = has(self.run, "classes")
+        keys = review_keys(self.answers, one_class and has(self.run, "labels"))
+        keys = keys if one_class else {name: key for name, key in keys.items() if name not in CLASS_ANSWERS}
         return keys if widget_value(KEYS) is not False else dict.fromkeys(keys, "")
 
     def describe(self, example: int) -> str:
@@ -180,7 +194,7 @@ class Review:
         )
         return "; ".join(
             f"{'you' if decision.reviewer == self.reviewer else as_markdown(decision.reviewer)}: "
-            f"**{as_markdown(decision.in_words(class_names(self.run)))}**"
+            f"**{as_markdown(decision.in_words(self.answers))}**"
             for decision in decisions
         )
 
@@ -270,8 +284,11 @@ def _render_example(review: Review, example: int) -> dict[str, str]:
     run, queue = review.run, review.selection.examples
     left, right = st.columns([1, 2], gap="large")
     with left:
-        with st.container(key=PICTURE):
-            render_example(run, example, EXAMPLE_WIDTH)
+        if has(run, "classes"):
+            with st.container(key=PICTURE):
+                render_example(run, example, EXAMPLE_WIDTH)
+        else:
+            task_renderer(run).render_pinned(load_example(run, review.selection.state, example))
         name = f" ({as_markdown(table(run)['id'].iloc[example])})" if "id" in own_columns(run) else ""
         st.caption(f"Example {example}{name}, {find_rank(example, queue) + 1:,} of {len(queue):,}.")
         so_far = review.describe(example)
@@ -324,11 +341,14 @@ class _Controls:
 
 def _render_choices(review: Review, example: int) -> dict[str, str]:
     """Render the buttons and fields, the classes by likelihood; return that of each key of the keyboard."""
-    names, keyboard = class_names(review.run), review.keyboard()
+    names, keyboard = review.answers, review.keyboard()
     controls, decide = _Controls(example, keyboard), partial(_decide, review, example)
-    classes = {"label": review.given_label(example), "prediction": int(table(review.run)["prediction"].iloc[example])}
-    mean = review.run.mean_probs[example]
-    likeliest = np.argsort(-mean, kind="stable").tolist()
+    classes, mean = {"label": review.given_label(example)}, np.arange(len(names)) * 0.0
+    likeliest = list(range(len(names)))[::-1]
+    if has(review.run, "classes"):
+        classes["prediction"] = int(table(review.run)["prediction"].iloc[example])
+        mean = review.run.mean_probs[example]
+        likeliest = np.argsort(-mean, kind="stable").tolist()
     with st.container(key="review-decisions", gap="small"):
         with st.container(horizontal=True, gap="small", key="review-answers"):
             for name, words in ANSWERS.items():
@@ -370,7 +390,7 @@ def _render_similar(review: Review, example: int) -> None:
     decided = np.array([other for other, of in mine.items() if other != example and of.kind != "skip"], int)
     if len(decided) == 0 or not has(run, "examples or features"):
         return
-    vectors, names = components(run), class_names(run)
+    vectors, names = components(run), review.answers
     distances = np.square(vectors[decided] - vectors[example]).sum(axis=1)
     nearest = decided[np.argsort(distances, kind="stable")[:SIMILAR]]
     words = " · ".join(
@@ -401,7 +421,7 @@ def _keep_pending(review: Review) -> None:
 
 def _decide(review: Review, example: int, verdict: DecisionKind, class_index: int | None = None) -> None:
     """Store a decision and go on to the next example."""
-    class_name = None if class_index is None else review.run.class_names[class_index]
+    class_name = None if class_index is None else answer_names(review.run)[class_index]
 
     def keep(named: Review) -> None:
         if _add(named, example, verdict, class_name=class_name):

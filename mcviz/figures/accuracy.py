@@ -1,7 +1,7 @@
 """Single passes, their ensemble and the deterministic model compared, and the confusion matrix."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -63,18 +63,21 @@ class PassMeasure:
 ACCURACY = PassMeasure("accuracy", "{:.2%}".format, ".2%", ".1%", SHARES)
 
 
-def accuracy_against_ensemble(pass_accuracy: np.ndarray, ensemble: float, deterministic: float | None) -> go.Figure:
+def accuracy_against_ensemble(
+    pass_accuracy: np.ndarray, ensemble: float, deterministic: float | None, name: str = ACCURACY.title
+) -> go.Figure:
     """Draw the accuracies of the single passes, of their ensemble and of the deterministic model.
 
     Args:
         pass_accuracy: (T,) accuracy of each single pass, as a fraction.
         ensemble: accuracy of the mean of all passes, as a fraction.
         deterministic: accuracy of the model with dropout off, as a fraction, or None where that is not known.
+        name: of the measure, where it is another share.
 
     Returns:
         A histogram with a vertical line for each of the two.
     """
-    return _draw_against_ensemble(pass_accuracy, ensemble, deterministic, ACCURACY)
+    return _draw_against_ensemble(pass_accuracy, ensemble, deterministic, replace(ACCURACY, title=name))
 
 
 def rmse_against_ensemble(
@@ -94,17 +97,20 @@ def rmse_against_ensemble(
     return _draw_against_ensemble(pass_rmse, ensemble, deterministic, _rmse_measure(unit))
 
 
-def accuracy_by_ensemble_size(ensemble_accuracy: np.ndarray, deterministic: float | None) -> go.Figure:
+def accuracy_by_ensemble_size(
+    ensemble_accuracy: np.ndarray, deterministic: float | None, name: str = ACCURACY.title
+) -> go.Figure:
     """Draw the accuracy of the ensemble by its number of passes.
 
     Args:
         ensemble_accuracy: (T,) accuracy of the mean of the first 1, 2, … T passes, as a fraction.
         deterministic: accuracy of the model with dropout off, as a fraction, or None where that is not known.
+        name: of the measure, where it is another share.
 
     Returns:
         A line over the number of passes, on a logarithmic axis, with the deterministic model as a level.
     """
-    return _draw_by_ensemble_size(ensemble_accuracy, deterministic, ACCURACY)
+    return _draw_by_ensemble_size(ensemble_accuracy, deterministic, replace(ACCURACY, title=name))
 
 
 def rmse_by_ensemble_size(ensemble_rmse: np.ndarray, deterministic: float | None, unit: str = "") -> go.Figure:

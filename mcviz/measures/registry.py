@@ -347,7 +347,9 @@ class Scores(dict[str, Score]):
 
 SCORES = Scores(Predictions, "example|id|label|prediction|correct")
 MULTILABEL_SCORES = Scores(MultilabelPredictions, "example|id|label|prediction|wrong|exact_match|loss")
-SEGMENTATION_SCORES = Scores(SegmentationPredictions, "example|id|loss|dice_of_label|pooled_dice|loss_of_surplus")
+SEGMENTATION_SCORES = Scores(
+    SegmentationPredictions, "example|id|label|prediction|wrong|loss|dice_of_label|pooled_dice|loss_of_surplus"
+)
 REGRESSION_SCORES = Scores(RegressionPredictions, "example|id|error|(label|prediction)(_.*)?")
 
 

@@ -3,9 +3,11 @@
 from mcviz.reviews.decisions import Decision as Decision
 from mcviz.reviews.decisions import Outcome as Outcome
 from mcviz.reviews.decisions import ReviewSummary as ReviewSummary
+from mcviz.reviews.decisions import answer_names as answer_names
 from mcviz.reviews.decisions import compute_outcome as compute_outcome
 from mcviz.reviews.decisions import corrected_labels as corrected_labels
 from mcviz.reviews.decisions import select_new_entries as select_new_entries
+from mcviz.reviews.decisions import settled_examples as settled_examples
 from mcviz.reviews.decisions import summarise_reviews as summarise_reviews
 from mcviz.reviews.files import find_open_moves as find_open_moves
 from mcviz.reviews.files import move_files as move_files

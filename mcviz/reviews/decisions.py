@@ -25,7 +25,7 @@ class Decision:
         example: its number.
         reviewer: their name.
         kind: the kind of decision.
-        class_index: the class that was given, or None.
+        class_index: the class that was given, one of `answer_names`, or None.
         time: in UTC.
         label_is_right: whether the given label is right by this decision; None without a label, and for a skip.
     """
@@ -139,7 +139,7 @@ def summarise_reviews(run: Run, rows: Iterable[ReviewRow]) -> ReviewSummary:
         else:
             latest.pop(key, None)  # so that the order is that of the latest
             latest[key] = row
-    indices = {name: index for index, name in enumerate(run.class_names)}
+    indices = {name: index for index, name in enumerate(answer_names(run))}
     labels = label_names(run)
     decisions = [_decision(row, indices, labels) for row in latest.values()]
     return ReviewSummary(
@@ -172,9 +172,16 @@ def named_classes(decisions: Iterable[Decision]) -> set[int | None]:
     return {decision.class_index for decision in decisions if decision.kind != "wrong_label"}
 
 
+def answer_names(run: Run) -> tuple[str, ...]:
+    """Return what a person can answer: the classes, or whether a prediction is right that is not one class."""
+    return run.class_names if run.task.has_one_class else run.task.verdicts
+
+
 def label_names(run: Run) -> list[str] | None:
-    """Return the name of each example's given label, or None without labels."""
-    return None if run.labels is None else [run.class_names[label] for label in run.labels]
+    """Return the name of each example's given label, or None without labels of one class."""
+    if not run.task.has_one_class or run.labels is None:
+        return None
+    return [run.class_names[label] for label in run.labels]
 
 
 def _decision(row: ReviewRow, indices: dict[str, int], labels: list[str] | None) -> Decision | None:

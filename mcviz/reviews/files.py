@@ -25,6 +25,7 @@ from mcviz.reviews.decisions import (
     NO_CLASS_FITS,
     Decision,
     ReviewSummary,
+    answer_names,
     compute_outcome,
     corrected_labels,
     label_names,
@@ -165,11 +166,13 @@ def decisions_table(run: Run, known: ReviewSummary) -> pd.DataFrame:
         `example`, `id`, `label`, `label_name`, `prediction`, `prediction_name`, `reviewer`, `decision` (class, none,
         wrong_label or skip), `class` (Int64), `class_name`, `note`, `time` (UTC).
     """
-    scores, names = run.scores(), dict(enumerate(run.class_names))
+    scores, one_class = run.scores(), run.task.has_one_class
+    names = dict(enumerate(answer_names(run)))
     examples = [decision.example for decision in known.decisions]
     rows = scores.loc[examples, ["id", "label", "prediction"]].reset_index()
-    rows.insert(3, "label_name", rows["label"].map(names).astype("string"))
-    rows["prediction_name"] = rows["prediction"].map(names).astype("string")
+    label, prediction = (rows[name].map(names) if one_class else rows[name] for name in ("label", "prediction"))
+    rows.insert(3, "label_name", label.astype("string"))
+    rows["prediction_name"] = prediction.astype("string")
     rows["reviewer"] = pd.array([decision.reviewer for decision in known.decisions], "string")
     rows["decision"] = pd.array([decision.kind for decision in known.decisions], "string")
     rows["class"] = pd.array([decision.class_index for decision in known.decisions], "Int64")

@@ -588,9 +588,7 @@ class Run:
     @cached_property
     def _named_columns(self) -> dict[str, np.ndarray]:
         """The columns of the table that have names of classes, by their names."""
-        if not self.task.named_columns:
-            return {}
-        return self.task.name_rows(self.class_names, self.mean_predictions, self.labels)
+        return self.task.name_rows(self.manifest, self.array)
 
     @cached_property
     def _computed_scores(self) -> dict[str, np.ndarray]:

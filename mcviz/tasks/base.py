@@ -1,7 +1,7 @@
 """A task: its scores, how its passes are stored and imported, how good they are, and how two runs compare."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -260,6 +260,7 @@ class Task(ABC):
         outputs: what a model puts out: probabilities that exclude each other (a softmax), or each by itself (sigmoids),
             both also as logits; or values.
         named_columns: columns of the table of scores that have names of classes, which `name_rows` gives.
+        verdicts: what a person can say of a prediction, where the label is not one class.
         label_score: the score that finds labels that are probably wrong; "" where there is none.
         last_axis: what each of the K numbers is of.
         dimension: the name of that axis in a run.
@@ -279,6 +280,7 @@ class Task(ABC):
     has_one_class: bool
     instead: str
     named_columns: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] = ()
     label_score: str = ""
     outputs: Literal["softmax", "sigmoids", "values"]
     last_axis: Literal["class", "target"]
@@ -374,16 +376,18 @@ class Task(ABC):
     def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
         """The columns of the table of scores between the ids and the scores, with their types in Parquet."""
 
-    def name_rows(
-        self, class_names: Sequence[str], mean: np.ndarray, labels: np.ndarray | None
-    ) -> dict[str, np.ndarray]:
-        """The `named_columns` of the table of scores, of (n, K) predictive means and n labels; None where unknown."""
+    def name_rows(self, manifest: Manifest, read: Callable[[str], np.ndarray]) -> dict[str, np.ndarray]:
+        """The `named_columns` of the table of scores, (N,) texts each, None where unknown; arguments as `class_sets`."""
         return {}
 
-    def class_sets(self, mean: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
-        """Which classes each example has, (n, C) bool each: `label`, `prediction`, and `wrong`; without labels one.
+    def class_sets(self, manifest: Manifest, read: Callable[[str], np.ndarray]) -> dict[str, np.ndarray]:
+        """Which classes each example has, (N, C) bool each: `label`, `prediction`, and `wrong`; without labels one.
 
         Empty where an example has one class, or none.
+
+        Args:
+            manifest: of the run.
+            read: reads one of the run's arrays by its name.
         """
         return {}
 

@@ -1,6 +1,6 @@
 """Several labels an example: a pass gives the probability of each of C classes, whatever the others are."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,19 +94,17 @@ class Multilabel(ClassProbabilities):
     def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
         return {"exact_match": "bool", "loss": "float32"}
 
-    def name_rows(
-        self, class_names: Sequence[str], mean: np.ndarray, labels: np.ndarray | None
-    ) -> dict[str, np.ndarray]:
-        named = {name: join_names(rows, class_names) for name, rows in self.class_sets(mean, labels).items()}
-        unknown = np.ones(len(mean), bool) if labels is None else (labels == UNKNOWN).all(axis=1)
-        for name in ("label", "wrong"):
-            named.setdefault(name, np.full(len(mean), None, object))[unknown] = None
-        return {name: named[name] for name in self.named_columns}
+    def name_rows(self, manifest: Manifest, read: Callable[[str], np.ndarray]) -> dict[str, np.ndarray]:
+        sets, labelled = self.class_sets(manifest, read), manifest.labels_sha256 is not None
+        unknown = (read("label") == UNKNOWN).all(axis=1) if labelled else np.ones(manifest.examples.count, bool)
+        return name_sets(sets, manifest.class_names, unknown)
 
-    def class_sets(self, mean: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
-        predicted = mean > THRESHOLD
-        if labels is None:
+    def class_sets(self, manifest: Manifest, read: Callable[[str], np.ndarray]) -> dict[str, np.ndarray]:
+        (mean,) = self.prediction_arrays(manifest, "mean")
+        predicted = read(mean) > THRESHOLD
+        if manifest.labels_sha256 is None:
             return {"prediction": predicted}
+        labels = read("label")
         wrong = (predicted != (labels == 1)) & (labels != UNKNOWN)
         return {"label": labels == 1, "prediction": predicted, "wrong": wrong}
 
@@ -180,11 +178,24 @@ class Multilabel(ClassProbabilities):
         return Changes(kinds, kinds[:2], kind, before - after)
 
 
-def join_names(rows: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
-    """Join the names of the classes that each of (n, C) bool rows has, such as "cat;dog"."""
-    names, joined = np.array(class_names, object), np.empty(len(rows), object)
-    joined[:] = [SEPARATOR.join(names[row]) for row in rows]
-    return joined
+def name_sets(
+    sets: Mapping[str, np.ndarray], class_names: Sequence[str], unknown: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Name the classes that each example has, such as "cat;dog", in the columns of a table.
+
+    Args:
+        sets: (N, C) bool each, as `Task.class_sets` returns them.
+        class_names: C names.
+        unknown: (N,) bool, of which examples nobody knows a label.
+    """
+    names, columns = np.array(class_names, object), {}
+    for name in Multilabel.named_columns:
+        columns[name] = np.full(len(unknown), None, object)
+        if name in sets:
+            columns[name][:] = [SEPARATOR.join(names[row]) for row in sets[name]]
+        if name != "prediction":
+            columns[name][unknown] = None
+    return columns
 
 
 class IndependentPasses(PassFormat):

@@ -1,6 +1,6 @@
 """Segmentation: one of C classes for every pixel of an image, kept as label maps and what these do not give."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -40,6 +40,7 @@ from mcviz.tasks.base import (
     compare_unlabelled,
     locate,
 )
+from mcviz.tasks.multilabel import Multilabel, name_sets
 from mcviz.text import list_names
 from mcviz.validate import invalid
 
@@ -61,9 +62,12 @@ POOR_DICE = 0.2
 FIGURES = {  # of each class, by the name of their array
     "class_dice": "Dice of each class, of prediction and label",
     "class_pairwise_dice": "mean Dice of each class, of two passes",
+    "class_area": "share of pixels of each class in the prediction",
+    "class_area_label": "share of pixels of each class in the label",
     "class_area_mean": "mean over the passes of the share of pixels of each class",
     "class_area_std": "standard deviation over the passes of the share of pixels of each class",
 }
+OF_LABELS = "class_dice", "class_area_label"  # those of `FIGURES` that only runs with labels have
 AXES = ("example", "height", "width")
 NOT_PROBABILITIES = "If these are logits, say so (from_logits), on the command line by --from-logits."
 
@@ -83,6 +87,8 @@ class Segmentation(Task):
         "Of a segmentation, `mcviz trust` prints Dice, `mcviz refer` finds the images that a person should look at, "
         "and `mcviz export` writes the label maps of all passes."
     )
+    named_columns = Multilabel.named_columns
+    verdicts = "prediction is wrong", "prediction is right"
     outputs = "softmax"
     last_axis = "class"
     dimension = "category"
@@ -134,7 +140,7 @@ class Segmentation(Task):
             chunk = min(rows, _power_of_two(CHUNK_BYTES // (maps.pixels * np.dtype(dtype).itemsize)))
             yield StoredArray(name, shape, dtype, AXES, chunk, rows, fill, packing)
         for name, long_name in FIGURES.items():
-            if name != "class_dice" or manifest.labels_sha256 is not None:
+            if name not in OF_LABELS or manifest.labels_sha256 is not None:
                 figures = by_example(
                     name, count, ("category", manifest.classes), {"units": "1", "long_name": long_name}
                 )
@@ -262,6 +268,7 @@ class Segmentation(Task):
         mean, std = (np.asarray(of_passes(shares, axis=0)) for of_passes in (np.mean, np.std))
         arrays: dict[str, np.ndarray] = {
             "class_pairwise_dice": pairwise_dice_by_class(passes.classes, classes),
+            "class_area": areas(passes.mean_class[None], classes)[0] / pixels,
             "class_area_mean": mean,
             "class_area_std": std,
         }
@@ -271,6 +278,7 @@ class Segmentation(Task):
             overlaps = count_overlaps(passes.mean_class, labels, classes, passes.background)
             by_pass_of_image = dice_per_pass(passes.classes, labels, classes, passes.background)
             arrays |= {"class_dice": overlaps.dice, "dice_per_pass": by_pass_of_image}
+            arrays["class_area_label"] = overlaps.second / pixels
             columns |= _loss_columns(overlaps)
             by_size = passes.dice_by_ensemble_size
             assert by_size is not None  # it is kept wherever there are labels
@@ -283,6 +291,22 @@ class Segmentation(Task):
 
     def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
         return dict.fromkeys(("loss", "dice_of_label", "pooled_dice", "loss_of_surplus"), "float32")
+
+    def name_rows(self, manifest: Manifest, read: Callable[[str], np.ndarray]) -> dict[str, np.ndarray]:
+        background, names = _maps(manifest).background, manifest.class_names
+        drawn = [number for number in range(manifest.classes) if number != background]
+        sets = {name: rows[:, drawn] for name, rows in self.class_sets(manifest, read).items()}
+        unknown = np.ones(manifest.examples.count, bool)
+        if manifest.labels_sha256 is not None:
+            unknown = ~(read("class_area_label") > 0).any(axis=1)
+        return name_sets(sets, [names[number] for number in drawn], unknown)
+
+    def class_sets(self, manifest: Manifest, read: Callable[[str], np.ndarray]) -> dict[str, np.ndarray]:
+        """As for any task; a class is wrong where its Dice is 0, since it is missed or the label lacks it."""
+        sets = {"prediction": read("class_area") > 0}
+        if manifest.labels_sha256 is not None:
+            sets |= {"label": read("class_area_label") > 0, "wrong": read("class_dice") == 0}
+        return sets
 
     def score_inputs(self, manifest: Manifest) -> set[str]:
         return self.pass_inputs(manifest) | ({"labels"} if manifest.labels_sha256 is not None else set())

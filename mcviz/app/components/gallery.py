@@ -125,7 +125,7 @@ def tile_data(
 ) -> dict[str, Any]:
     """Return the data from which the browser draws examples as tiles; see `tiles`, and `KindRenderer.tiles`."""
     rows, score_shown, own = table(run).iloc[examples].to_dict("records"), run_scores(run)[score], details(run)
-    contents, tile_text = kind_renderer(run).tiles(run, examples, side), task_renderer(run).tile_text
+    contents, tile_text = task_renderer(run).tiles(run, examples, side), task_renderer(run).tile_text
     more_of_tiles = contents.details or ({},) * len(rows)
     return {
         **contents.sheet,
@@ -328,7 +328,9 @@ def _head_data(selection: Selection, example: int | None) -> dict[str, Any]:
     (tile,) = data.pop("tiles")
     return {
         **data,
-        "sheet": sheet_url(run.pictures[[example]], 1, LARGE) if has(run, "images") else "",
+        "sheet": sheet_url(task_renderer(run).pictures(run, np.array([example]), LARGE), 1, LARGE)
+        if has(run, "images")
+        else "",
         "tile": tile,
         "rank": "does not match" if at < 0 else f"{at + 1:,} of {len(examples):,}",
         "near": examples[max(0, at - AROUND) : max(0, at) + AROUND + 1].tolist(),

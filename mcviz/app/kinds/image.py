@@ -331,11 +331,11 @@ class ImageRenderer(KindRenderer):
 
     def tiles(self, run: Run, examples: np.ndarray, side: int = TILE) -> Tiles:
         """Return the picture of all tiles, and how the browser cuts it; nothing without the run's images."""
-        return _sheet(run.pictures[examples], side) if has(run, "images") else Tiles()
+        return picture_tiles(run.pictures[examples], side) if has(run, "images") else Tiles()
 
     def input_tiles(self, run: Run, contents: np.ndarray) -> Tiles:
         channels = 1 if contents.shape[-1] < 3 else 3
-        return _sheet(np.round(255 * contents[..., :channels]).astype(np.uint8), TILE)
+        return picture_tiles(np.round(255 * contents[..., :channels]).astype(np.uint8), TILE)
 
     def table_columns(self, run: Run, examples: np.ndarray) -> dict[str, tuple[list[Any], Any]]:
         if not has(run, "images"):  # a column of that name is the user's own, and nothing to be fetched
@@ -354,7 +354,7 @@ class ImageRenderer(KindRenderer):
         return image_parts(content)
 
 
-def _sheet(pictures: np.ndarray, side: int) -> Tiles:
+def picture_tiles(pictures: np.ndarray, side: int) -> Tiles:
     """Return (n, height, width, channels) uint8 as the picture of all tiles, and how the browser cuts it."""
     height, width = pictures.shape[1:3]
     return Tiles(

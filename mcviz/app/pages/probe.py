@@ -183,6 +183,9 @@ def render_beside(run: Run, chosen: ProbeInput) -> DeltaGenerator:
 def render_explanations(context: InputContext) -> None:
     """Render a choice of explanations of the prediction; only the chosen one is computed."""
     offered = explanations(context.run)
+    if not offered:
+        st.caption("No explanations: they are of one predicted number, and this is a class for each pixel.")
+        return
     name = choose_name(context.state.closer_look, ["", *offered])
     st.header("Why this prediction?", anchor=False)
     st.segmented_control(
@@ -256,8 +259,8 @@ elif not kind_renderer(run).inputs:
     st.info("The examples of this run are not in it, so nothing new can be made like them.", icon=":material/inbox:")
 if DETECTORS not in parts and (is_open(OUT_OF_DISTRIBUTION.title) or state.input == DETECTORS):
     st.info(
-        "Detectors are about probabilities of classes. How unusual an input is to a regression is shown by the spread "
-        "of its passes.",
+        "Detectors are about probabilities of classes. How unusual an input is to this run is shown by how far its "
+        "passes differ.",
         icon=":material/info:",
     )
 if not part:

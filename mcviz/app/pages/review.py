@@ -1,5 +1,6 @@
 """Label: one doubtful example after the other is decided; disputes, results, exports and an import."""
 
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from mcviz.app.resources import class_names, has, run_scores
 from mcviz.app.reviewing import REVIEWER, render_queue
 from mcviz.app.selection import LABEL_ERRORS, Selection, mistakes, probable_label_errors, ranked_examples, select
 from mcviz.app.state import PageState, choose_name, choose_segment, session_store, widget_value
-from mcviz.app.wording import all_as_markdown, as_markdown, counted, direction
+from mcviz.app.wording import all_as_markdown, as_markdown, as_sentence, counted, direction
 from mcviz.app.work import refusal
 from mcviz.errors import McvizError
 from mcviz.figures import png_url
@@ -28,9 +29,11 @@ from mcviz.reviews import (
     Outcome,
     Reviews,
     ReviewSummary,
+    answer_names,
     compute_outcome,
     open_reviews,
     select_new_entries,
+    settled_examples,
     summarise_reviews,
 )
 from mcviz.reviews.files import (
@@ -55,15 +58,20 @@ EXPORTS: dict[str, tuple[str, str, Callable[[Run, ReviewSummary], bytes]]] = {
     "npz": ("Corrected labels as npz", "application/octet-stream", encode_npz),
     "json": ("Label Studio's JSON", "application/json", partial(encode_label_studio, picture=png_url)),
 }
+OF_DECISIONS = "csv", "parquet"  # those that say nothing of classes
 
 
 def render_results(run: Run, reviews: Reviews) -> None:
     """Render the results of all reviewers, and files to export and import."""
     known = summarise_reviews(run, reviews.rows())
-    outcome = compute_outcome(run, known)
     if not known.decisions:
         st.info("Nothing is decided yet.", icon=":material/inbox:")
+    elif not has(run, "classes"):
+        _render_verdicts(run, known)
+        _render_reviewers(run, known)
+        _render_exports(run, known)
     else:
+        outcome = compute_outcome(run, known)
         _render_cards(run, outcome)
         if outcome.settled.sum() >= FEWEST_DECISIONS:
             left, right = st.columns(2, gap="large")
@@ -79,9 +87,19 @@ def render_results(run: Run, reviews: Reviews) -> None:
             f"Without {counted(known.foreign, 'decision')} of another run over the same examples, with other classes "
             "or labels."
         )
-    if may_write():
+    if may_write() and has(run, "classes"):
         with st.expander("Label Studio: import its JSON, set up a project there"):
             _render_import(run, reviews, known)
+
+
+def _render_verdicts(run: Run, known: ReviewSummary) -> None:
+    """Render how many predictions are right, of those that reviewers agree about."""
+    settled, by_example = np.flatnonzero(settled_examples(run, known)).tolist(), known.by_example()
+    answers = answer_names(run)
+    given = Counter(by_example[example][0].in_words(answers) for example in settled)
+    disputed = len(known.disagreements())
+    decided = ("Decided", f"{len(settled):,}", f"of {counted(len(run), 'example')}; {disputed:,} disputed")
+    cards((decided, *((as_sentence(name), f"{given[name]:,}", f"of {len(settled):,}") for name in answers[::-1])))
 
 
 def _render_cards(run: Run, outcome: Outcome) -> None:
@@ -138,7 +156,7 @@ def _render_reviewers(run: Run, known: ReviewSummary) -> None:
         kappa = "" if agreement.kappa is None else f"; Cohen's kappa {fixed(agreement.kappa, 2)}"
         same = f"{agreement.same:,} of {counted(agreement.examples, 'example')}"
         st.markdown(f"{one} and {other} gave the same answer to {same}{kappa}.")
-    names, disputed = class_names(run), known.disagreements()
+    names, disputed = tuple(map(one_line, answer_names(run))), known.disagreements()
     if not disputed:
         st.caption("No example is disputed.")
         return
@@ -160,6 +178,8 @@ def _render_reviewers(run: Run, known: ReviewSummary) -> None:
 def _render_exports(run: Run, known: ReviewSummary) -> None:
     with st.container(horizontal=True, gap="small"):
         for ending, (label, mime, make) in EXPORTS.items():
+            if ending not in OF_DECISIONS and not has(run, "classes"):
+                continue
             st.download_button(
                 label, partial(make, run, known), file_name=f"{one_line(run.name)}-reviews.{ending}", mime=mime,
                 key=f"review-export-{ending}", on_click="ignore", icon=":material/download:",
@@ -188,6 +208,8 @@ def _render_import(run: Run, reviews: Reviews, known: ReviewSummary) -> None:
 
 def describe_queue(run: Run, _state: PageState) -> str:
     """Say how many labels are probably wrong, and by what that is told; or how many there are to give."""
+    if run.task.verdicts:
+        return f"{counted(len(run), 'prediction')} to be judged, right or wrong, those first that are least certain."
     if not has(run, "classes"):
         return f"This run does not predict one class for each of {counted(len(run), 'example')}."
     if not has(run, "labels"):
@@ -235,7 +257,7 @@ def render_reviewer(login: str | None) -> str:
 
 
 run, state = begin(LABELLING, describe_queue)
-if not has(run, "classes"):
+if not has(run, "answers"):
     st.info("This page gives examples the label of a class, one each. Explore ranks this run.", icon=":material/info:")
     worst = {run.task.label_score: "The labels that fit the least", "absolute_error": "The largest errors"}
     ranked_by = next((name for name in worst if name in run_scores(run) and has(run, "labels")), "")
@@ -249,7 +271,7 @@ if may_write():
     matching = select(run, state)
     every = "All" if state.filters == Filters() else "Matching"
     parts = {"queue": f"{every} {len(matching.examples):,}", "disputes": "Disputes", "results": "Results"}
-    if has(run, "labels"):
+    if has(run, "labels") and has(run, "classes"):
         errors = select_label_errors(run, state)
         parts = {"label_errors": counted(len(errors.examples), "probable label error")} | parts
     part = choose_name(state.part, parts)

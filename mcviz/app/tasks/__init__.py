@@ -5,12 +5,14 @@ from mcviz.app.tasks.base import TaskRenderer
 from mcviz.app.tasks.classification import ClassificationRenderer
 from mcviz.app.tasks.multilabel import MultilabelRenderer
 from mcviz.app.tasks.regression import RegressionRenderer
+from mcviz.app.tasks.segmentation import SegmentationRenderer
 from mcviz.runs import Run
 
 TASK_RENDERERS: dict[type[tasks.Task], TaskRenderer] = {
     tasks.Classification: ClassificationRenderer(),
     tasks.Multilabel: MultilabelRenderer(),
     tasks.Regression: RegressionRenderer(),
+    tasks.Segmentation: SegmentationRenderer(),
 }
 
 

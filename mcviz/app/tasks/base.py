@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ from mcviz.analysis.comparison import Comparison
 from mcviz.app.components.charts import Explanation, cards, chart, heading
 from mcviz.app.filters import Filters
 from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
-from mcviz.app.kinds.base import SliderSeries, SweepInputs, as_batch, predict
+from mcviz.app.kinds.base import TILE, SliderSeries, SweepInputs, Tiles, as_batch, predict
 from mcviz.app.resources import Need, cached_for_run, has, missing, numbers_key, ranking, table, table_key
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
@@ -24,6 +25,8 @@ from mcviz.app.wording import MOST_FIRST, as_inline_markdown, as_markdown, as_se
 from mcviz.measures import percent
 from mcviz.measures.intervals import finds_more_than_chance
 from mcviz.runs import Run
+from mcviz.tasks.multilabel import SEPARATOR
+from mcviz.text import one_line
 
 QUALITY_HEIGHT = 290  # pixels, of a chart beside examples
 
@@ -162,20 +165,23 @@ class ExampleContext:
         run: whose example it is.
         state: of the page.
         example: its number.
-        predictions: (T, K) of its passes, as `Run.predictions` gives them.
         row: its row of the run's table.
     """
 
     run: Run
     state: PageState
     example: int
-    predictions: np.ndarray
     row: "pd.Series[Any]"
+
+    @cached_property
+    def predictions(self) -> np.ndarray:
+        """(T, K) of its passes, as `Run.predictions` gives them."""
+        return self.run.predictions(self.example)
 
 
 def load_example(run: Run, state: PageState, example: int) -> ExampleContext:
     """Load what a run has of an example."""
-    return ExampleContext(run, state, example, run.predictions(example), table(run).iloc[example])
+    return ExampleContext(run, state, example, table(run).iloc[example])
 
 
 @dataclass(frozen=True)
@@ -418,6 +424,14 @@ class TaskRenderer(ABC):
     def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
         """Return the words on a tile, of a row of the run's table."""
 
+    def pictures(self, run: Run, examples: np.ndarray, side: int) -> np.ndarray:
+        """Return (n, height, width, channels) uint8: the images of examples in lists, `side` pixels large at most."""
+        return run.pictures[examples]
+
+    def tiles(self, run: Run, examples: np.ndarray, side: int = TILE) -> Tiles:
+        """Return the gallery's view of some examples, as `KindRenderer.tiles` does."""
+        return kind_renderer(run).tiles(run, examples, side)
+
     @abstractmethod
     def table_columns(self, selection: Selection, most: int) -> dict[str, Any]:
         """Return the columns of the table between ids and scores, of at most so many examples."""
@@ -534,6 +548,21 @@ class TaskRenderer(ABC):
     def export_table(self, selection: Selection) -> pd.DataFrame:
         """Return all columns of the selected examples, with names where the run has numbers."""
         return selection.table.rename_axis("example").reset_index()
+
+
+def mark_classes(row: Mapping[Any, Any]) -> TileText:
+    """Return the predicted classes, of which wrong ones are marked, and behind them those that are missed.
+
+    Args:
+        row: of the run's table, with the columns that `mcviz.tasks.multilabel.name_sets` makes.
+    """
+    predicted, wrong = (
+        list(filter(None, row[name].split(SEPARATOR))) if isinstance(row[name], str) else []
+        for name in ("prediction", "wrong")
+    )
+    marked = [f"✗ {name}" if name in wrong else name for name in predicted]
+    missed = [f"missed {name}" for name in wrong if name not in predicted]
+    return TileText(", ".join(map(one_line, [*marked, *missed])) or "none", wrong=bool(wrong))
 
 
 def enough_passes_sentence(enough: int, passes: int, figures_move: str, steps: str) -> str:

@@ -25,7 +25,15 @@ from mcviz.app.kinds.base import SliderSeries
 from mcviz.app.resources import cached_for_run, class_names, has, numbers_key, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState, state_widget_args
-from mcviz.app.tasks.base import Evidence, ExampleContext, SweepFindings, TaskRenderer, TileText, enough_passes_sentence
+from mcviz.app.tasks.base import (
+    Evidence,
+    ExampleContext,
+    SweepFindings,
+    TaskRenderer,
+    TileText,
+    enough_passes_sentence,
+    mark_classes,
+)
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.app.work import progress_bar
 from mcviz.figures import class_counts, class_curves, curves_along
@@ -34,7 +42,6 @@ from mcviz.measures import PassSummary, percent, summarise
 from mcviz.measures.multilabel import THRESHOLD, UNKNOWN, binary_entropy
 from mcviz.measures.registry import MULTILABEL_SCORES, MultilabelPredictions, fixed
 from mcviz.runs import Run
-from mcviz.tasks.multilabel import SEPARATOR
 from mcviz.text import list_names, one_line
 
 ENOUGH = 0.0005  # of the accuracy over labels: what more passes change of it does not matter
@@ -166,10 +173,7 @@ class MultilabelRenderer(TaskRenderer):
                 for name, figures in by_precision
             ],
         )
-        st.caption(
-            f"Which examples a person should look at, and how good the rest is then: `mcviz refer {one_line(run.name)} "
-            "--quality 0.95`. Which labels are probably wrong: `mcviz label-issues`."
-        )
+        st.caption("Which labels are probably wrong: `mcviz label-issues`.")
 
     # Lists
 
@@ -179,13 +183,7 @@ class MultilabelRenderer(TaskRenderer):
             names = class_names(run)
             mean = np.array([row[f"prediction_{c}"] for c in range(len(names))], float)
             return TileText(", ".join(_predicted(mean, names)) or ("" if np.isnan(mean).any() else "none"))
-        predicted, wrong = (
-            list(filter(None, row[name].split(SEPARATOR))) if isinstance(row[name], str) else []
-            for name in ("prediction", "wrong")
-        )
-        marked = [f"✗ {name}" if name in wrong else name for name in predicted]
-        missed = [f"missed {name}" for name in wrong if name not in predicted]
-        return TileText(", ".join(map(one_line, [*marked, *missed])) or "none", wrong=bool(wrong))
+        return mark_classes(row)
 
     def table_columns(self, selection: Selection, most: int) -> dict[str, Any]:
         """Return the names of given, predicted and wrong classes."""

@@ -361,7 +361,7 @@ VIEWS = {
     "confusion": View("Confusion", render_confusion, needs={"labels", "classes"}, own_filters=("label", "prediction")),
     "classes": View("Classes", render_classes, needs={"labels", "classes"}),
     "predicted": View("Predicted", render_predicted, needs={"labels", "targets"}, own_filters=("lasso",)),
-    "errors": View("Errors", render_errors, needs={"labels", "targets"}, own_filters=("lasso",)),
+    "errors": View("Errors", render_errors, needs={"labels", "losses"}, own_filters=("lasso",)),
     "intervals": View("Intervals", render_intervals, needs={"labels", "targets"}),
     "groups": View("Groups", render_groups, needs={"groups"}),
 }

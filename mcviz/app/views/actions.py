@@ -124,7 +124,7 @@ def _render_actions(selection: Selection, with_gallery: bool) -> None:
         st.markdown(f"**{takes['matching'].capitalize()}**")
     chosen = _chosen(selection)
     _render_exports(chosen)
-    if has(run, "classes") and st.button("Label these …", icon=LABELLING.icon, key="action-review", type="tertiary"):
+    if has(run, "answers") and st.button("Label these …", icon=LABELLING.icon, key="action-review", type="tertiary"):
         open_page(LABELLING, latest_state(), filters=chosen.filters, part="queue")
     if may_write() and can_resample(run):
         _dialog_button("Sample again …", ":material/replay:", "again")

@@ -22,6 +22,7 @@ from mcviz.app.filters import Filters, Lasso, lasso_on_map, round_corners
 from mcviz.app.kinds.base import TILE
 from mcviz.app.navigation import EXPLORE, target_chooser
 from mcviz.app.resources import (
+    LOSS,
     Need,
     all_grouping_columns,
     available,
@@ -240,10 +241,14 @@ def render_scatter_chart(
 
 
 def render_errors(selection: Selection) -> None:
-    """Render errors against the ranking's score, and their rank correlation; a lasso selects."""
+    """Render errors or other losses against the ranking's score, and their rank correlation; a lasso selects."""
     run, state, filters = selection.run, selection.state, selection.filters
     others, ranked_by = filters.without("lasso"), run_scores(run)[state.score]
     score = run_scores(run)[run.first_score] if ranked_by.needs_labels else ranked_by
+    if not run.targets:
+        render_scatter_chart(selection, score.name, LOSS, "score", name="errors")
+        st.caption(correlation(run, others, score.name))
+        return
     if score is not ranked_by:
         st.caption(
             f"{ranked_by.label} looks at the label itself, so the errors are shown against the "
@@ -271,8 +276,9 @@ def render_errors(selection: Selection) -> None:
 @cached_for_run(names_key, max_entries=8)
 def correlation(run: Run, others: Filters, score: str) -> str:
     """Say whether the examples of high scores are those of large errors, in a sentence or two."""
-    shown = table(run)[filter_mask(run, others)]
-    found = rank_correlation(shown[score].to_numpy(), shown[ERROR].to_numpy())
+    loss = ERROR if run.targets else LOSS
+    shown = table(run)[[score, loss]][filter_mask(run, others)].dropna()
+    found = rank_correlation(shown[score].to_numpy(), shown[loss].to_numpy())
     climbs = "Where the line climbs, the score tells where errors are large."
     if found is None:  # one of the two is the same everywhere
         return climbs

@@ -1,0 +1,461 @@
+"""Show segmentation on pages: outlines over the image, the map of doubt, every pass, and figures of each class."""
+
+import base64
+import zlib
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from mcviz import plot
+from mcviz.analysis.comparison import Comparison
+from mcviz.analysis.segmentation_trust import SegmentationTrust, measure_segmentation
+from mcviz.app.components import load_assets
+from mcviz.app.components.charts import TURNS, Explanation, chart, heading, render_explanation, text_table
+from mcviz.app.kinds.base import TILE, SliderSeries, Tiles
+from mcviz.app.kinds.image import picture_tiles
+from mcviz.app.resources import cached_for_run, class_names, has, numbers_key, run_scores, table
+from mcviz.app.selection import Selection
+from mcviz.app.state import PageState
+from mcviz.app.tasks.base import (
+    Evidence,
+    ExampleContext,
+    SweepFindings,
+    TaskRenderer,
+    TileText,
+    enough_passes_sentence,
+    mark_classes,
+)
+from mcviz.app.wording import all_as_markdown, as_markdown, counted
+from mcviz.figures import CRISP_BELOW, class_counts, class_curves, curves_along, sheet_url, thumbnails
+from mcviz.measures import percent
+from mcviz.measures.registry import SEGMENTATION_SCORES, SegmentationPredictions
+from mcviz.measures.segmentation import areas, pairwise_dice, pairwise_dice_by_class
+from mcviz.runs import Run
+from mcviz.tasks.segmentation import FIGURES, OF_LABELS
+from mcviz.text import list_names, one_line
+
+BLACK = "#000000"
+COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")  # of Okabe & Ito (2008)
+ENOUGH = 0.0005  # of mean Dice: what more passes change of it does not matter
+PICTURE_SIDE = 1024  # pixels, that a larger image is scaled down to
+NOWHERE = "–"
+
+_mounted = st.components.v2.component(
+    "mcviz_label_maps",
+    css=load_assets("label_maps.css"),
+    js=load_assets("element.js", "latest_data.js", "label_maps.js"),
+)
+
+
+@cached_for_run(numbers_key, max_entries=8, show_spinner="Measuring each class …")
+def segmentation_trust(run: Run) -> SegmentationTrust:
+    """Measure what `mcviz trust` prints of a run with labels."""
+    return measure_segmentation(run)
+
+
+@cached_for_run(numbers_key, max_entries=4)
+def class_figures(run: Run) -> dict[str, np.ndarray]:
+    """Return the figures of each class of each example, (N, C) float32 each, by the names of `FIGURES`."""
+    return {name: run.array(name) for name in FIGURES if name not in OF_LABELS or has(run, "labels")}
+
+
+@cached_for_run(numbers_key, max_entries=8)
+def _size_figure(run: Run) -> go.Figure:
+    return plot.ensemble_size(run)
+
+
+def _background(run: Run) -> int:
+    """Return the class that counts as none, or -1."""
+    assert run.manifest.label_maps is not None
+    background = run.manifest.label_maps.background
+    return -1 if background is None else background
+
+
+def _foreground(run: Run) -> list[int]:
+    """Return the numbers of the classes that are drawn."""
+    return [number for number in range(len(run.class_names)) if number != _background(run)]
+
+
+def _colours(run: Run) -> list[str]:
+    """Return the colour of each class; beyond eight they repeat."""
+    foreground = _foreground(run)
+    chosen = cycle(COLOURS if len(foreground) < len(run.class_names) else (*COLOURS, BLACK))
+    of_foreground = dict(zip(foreground, chosen, strict=False))
+    return [of_foreground.get(number, BLACK) for number in range(len(run.class_names))]
+
+
+def _read(run: Run, example: int) -> SegmentationPredictions:
+    """Read what is kept of the passes of one example, and its label."""
+    passes: SegmentationPredictions = run.predictions_block(example, example + 1)
+    labels = run.array("label", example, example + 1) if has(run, "labels") else None
+    return replace(passes, labels=labels)
+
+
+def _reduce(run: Run, predictions: np.ndarray) -> SegmentationPredictions:
+    """Reduce (T, n, K) predictions of new inputs as those of the run's examples were."""
+    rows = run.task.encode(run.manifest, predictions, None)
+    reduced: SegmentationPredictions = run.task.decode(run.manifest, rows)
+    return reduced
+
+
+def _nearest(maps: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Scale (n, H, W) label maps to the pixels of a picture."""
+    rows, columns = (
+        (np.arange(wanted) * 2 + 1) * there // (2 * wanted)
+        for wanted, there in zip((height, width), maps.shape[1:], strict=True)
+    )
+    return maps[:, rows[:, None], columns]
+
+
+def draw_outlines(pictures: np.ndarray, maps: np.ndarray, colours: list[str], background: int) -> np.ndarray:
+    """Draw the outlines of label maps into pictures, where they leave most of what they surround to be seen.
+
+    Args:
+        pictures: (n, height, width, 1 or 3) uint8.
+        maps: (n, H, W) uint8, of another size perhaps.
+        colours: of each class, such as "#E69F00".
+        background: the class without an outline, or -1.
+
+    Returns:
+        (n, h, w, 3) uint8; small pictures are enlarged to crisp squares, so that lines are thin.
+    """
+    enlarged = max(1, (CRISP_BELOW - 1) // max(pictures.shape[1:3]))
+    drawn = pictures.repeat(enlarged, axis=1).repeat(enlarged, axis=2)
+    drawn = np.broadcast_to(drawn, (*drawn.shape[:3], 3)).copy()
+    maps = _nearest(maps, *drawn.shape[1:3])
+    palette = np.array([[int(colour[place : place + 2], 16) for place in (1, 3, 5)] for colour in colours], np.uint8)
+    rank = np.arange(len(colours)) + 1  # of two classes that touch, the later one is drawn into the earlier one
+    rank[background if background >= 0 else slice(0, 0)] = 0
+    ranks, thickness = rank[maps], 1 if max(drawn.shape[1:3]) < CRISP_BELOW else 2
+    for step in range(1, thickness + 1):
+        for axis in (1, 2):
+            one, other = (slice(None, -step), slice(step, None))
+            here, there = ((slice(None),) * axis + (part,) for part in (one, other))
+            for inside, outside in ((here, there), (there, here)):
+                edge = ranks[inside] > ranks[outside]
+                drawn[outside][edge] = palette[maps[inside][edge]]
+    return drawn
+
+
+def _pack(planes: list[np.ndarray]) -> str:
+    """Pack (H, W) uint8 maps for the browser."""
+    return base64.b64encode(zlib.compress(np.stack(planes).tobytes(), 1)).decode()
+
+
+def _render_maps(
+    run: Run, of: SegmentationPredictions, picture: np.ndarray | None, spoken: str, key: str, *, compact: bool = False
+) -> None:
+    """Render the outlines of one image over it, as prediction, label and passes have them, and the maps of doubt.
+
+    Args:
+        run: whose classes they are.
+        of: the passes over one image, with its label where that is known.
+        picture: (height, width, channels) uint8, or None.
+        spoken: what it shows, for those who cannot see it.
+        key: of the component.
+        compact: whether it stands among others, and has fewer controls.
+    """
+    planes, maps = [*of.classes[:, 0], of.mean_class[0]], []
+    if of.labels is not None:
+        planes.append(of.labels[0])
+    named = {"Predictive entropy": of.predictive_entropy, "Mutual information": of.mutual_information}
+    for name, nats in named.items():
+        if nats is not None and not compact:
+            most = max(float(nats.max()), 1e-6)
+            planes.append(np.rint(nats[0] * (255 / most)).astype(np.uint8))
+            maps.append({"name": name, "unit": "nats", "most": most})
+    height, width = of.mean_class.shape[1:]
+    data = {
+        "width": width,
+        "height": height,
+        "classes": list(zip(class_names(run), _colours(run), strict=True)),
+        "background": of.background,
+        "passes": len(of.classes),
+        "labelled": of.labels is not None,
+        "maps": maps,
+        "packed": _pack(planes),
+        "image": "" if picture is None else sheet_url(picture[None], 1, PICTURE_SIDE),
+        "crisp": picture is not None and max(picture.shape[:2]) < CRISP_BELOW,
+        "spoken": spoken,
+        "compact": compact,
+        "turn": next(TURNS),
+    }
+    _mounted(key=key, data=data)
+
+
+def _class_rows(run: Run, of: SegmentationPredictions, dice: np.ndarray | None) -> list[tuple[str, ...]]:
+    """Return a row a class that is anywhere in the passes or the label: its Dice, area, and passes that draw it."""
+    counts = areas(of.classes, of.class_count)[:, 0]
+    shares, pairwise = counts / of.mean_class[0].size, pairwise_dice_by_class(of.classes, of.class_count)[0]
+    names, rows = all_as_markdown(class_names(run)), []
+    for number, name in enumerate(names):
+        missed = dice is not None and not np.isnan(dice[number])
+        if not counts[:, number].any() and not missed:
+            continue
+        figures = [*([] if dice is None else [dice[number]]), pairwise[number]]
+        rows.append(
+            (
+                name,
+                *(NOWHERE if np.isnan(value) else percent(value) for value in figures),
+                f"{percent(shares[:, number].mean())} ± {percent(shares[:, number].std())}",
+                f"{np.count_nonzero(counts[:, number])} of {len(counts)}",
+            )
+        )
+    return rows
+
+
+class SegmentationRenderer(TaskRenderer):
+    """How pages show a segmentation: a class for each pixel, of which the label maps of all passes are kept."""
+
+    ood_score = "mean_mutual_information"
+    tile_legend = "Orange marks images with a class that is missed, or that the label lacks: ✗."
+    group_column, group_label = "loss", "mean loss of Dice"
+    beats = "The ensemble beats {}."
+    mistake, only_mistake = "largest loss", "the largest loss"
+    least_sure = "on which its passes agree least"
+    prominent_first = "those first on which the passes differ most"
+    worst_heading = "Where the passes differ the most"
+    no_worst = "Nowhere: all passes draw the same."
+    worst_clause = "the least agreement of passes"
+
+    # The whole run
+
+    def format_quality(self, value: float, unit: str) -> str:
+        return percent(value, 2)
+
+    def describe_quality(self, quality: str) -> str:
+        return f"mean Dice {quality}"
+
+    def describe_disagreement(self, run: Run) -> str:
+        agreement = table(run)["pairwise_dice"]
+        return (
+            f"two passes have a Dice of **{percent(float(agreement.median()))}** at the median image, and of "
+            f"{percent(float(agreement.min()))} at least"
+        )
+
+    def render_passes(self, run: Run, state: PageState) -> None:
+        """Render how mean Dice changes as passes are added."""
+        quality = self.pass_quality(run)
+        assert quality is not None
+        moving = np.flatnonzero(np.abs(quality.ensembles - quality.ensembles[-1]) > ENOUGH)
+        enough = int(moving[-1]) + 2 if len(moving) else 1
+        spoken = enough_passes_sentence(enough, run.passes, "mean Dice moves", "0.05 percentage points")
+        st.markdown(spoken)
+        chart(_size_figure(run), "by-passes", f"Mean Dice by number of passes. {spoken}")
+
+    def render_trust(self, run: Run) -> None:
+        """Render how good the predictions are, each class, the calibration of pixels, and which score finds losses."""
+        trust = segmentation_trust(run)
+        heading(
+            "How good it is",
+            "In brackets the 95% interval over other images of the same kind, which are taken as independent. Where "
+            "several are of one patient or scene, take `mcviz trust --group`.",
+        )
+        for sentence in trust.sentences:
+            st.markdown(f"- {as_markdown(sentence)}")
+        (_, *predictors), *rows = zip(*trust.text_rows, strict=True)
+        text_table(("measure", *predictors), map(all_as_markdown, rows))
+        heading(
+            "Each class by itself",
+            "Means over the images where prediction or label has the class. Confidence − accuracy: by how much pixels "
+            "of it are thought surer than they are.",
+        )
+        share = run.task.quality.measures[0]
+        text_table(
+            ("class", "images", "Dice", "IoU", "Dice of two passes", "confidence − accuracy"),
+            [
+                (
+                    as_markdown(name),
+                    f"{figures.images:,}",
+                    *(share.format_interval(each) for each in (figures.dice, figures.iou, figures.pairwise)),
+                    share.format_interval(trust.excess[f"those predicted as {name}"], sign="+"),
+                )
+                for name, figures in trust.by_class.items()
+            ],
+        )
+        st.caption(f"Of all pixels the expected calibration error (ECE) is {percent(trust.ece, 2)}.")
+        heading("Which score finds the losses?", "The lowest AUGRC finds them best.")
+        labels = {name: score.label for name, score in run_scores(run).items()}
+        ranked = sorted(trust.scores.items(), key=lambda pair: pair[1].augrc.value)
+        text_table(
+            ("score", "AURC, ‰", "AUGRC, ‰"),
+            [
+                (
+                    labels.get(name, name),
+                    f"{1000 * of.aurc.value:.1f}",
+                    of.augrc.format(lambda value: f"{1000 * value:.1f}"),
+                )
+                for name, of in ranked
+            ],
+        )
+
+    # Lists
+
+    def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
+        """Return the classes that are drawn, of which wrong ones are marked, and behind them those that are missed."""
+        if isinstance(row["prediction"], str):
+            return mark_classes(row)
+        names = class_names(run)  # of a new input
+        return TileText(", ".join(names[number] for number in _foreground(run) if row[f"area_{number}"] > 0))
+
+    def pictures(self, run: Run, examples: np.ndarray, side: int) -> np.ndarray:
+        """Return the images with the outlines of the prediction."""
+        maps = np.concatenate([run.array("mean_class", int(example), int(example) + 1) for example in examples])
+        return draw_outlines(thumbnails(run.pictures[examples], side), maps, _colours(run), _background(run))
+
+    def tiles(self, run: Run, examples: np.ndarray, side: int = TILE) -> Tiles:
+        return picture_tiles(self.pictures(run, examples, side), side) if has(run, "images") else Tiles()
+
+    def table_columns(self, selection: Selection, most: int) -> dict[str, Any]:
+        """Return the names of the classes that are given, drawn, and wrong, and the loss."""
+        rows = selection.first(most)
+        names = ["label", "prediction", "wrong", "loss"] if has(selection.run, "labels") else ["prediction"]
+        return {name: rows[name].to_numpy() for name in names}
+
+    # One example
+
+    def _sentences(self, context: ExampleContext) -> list[str]:
+        run, row, names = context.run, context.row, all_as_markdown(class_names(context.run))
+        figures = {name: values[context.example] for name, values in class_figures(run).items()}
+        drawn = [number for number in _foreground(run) if figures["class_area"][number] > 0]
+        what = list_names([f"**{names[number]}**" for number in drawn]) if drawn else "**nothing**"
+        first = f"The ensemble draws {what}."
+        if "class_dice" in figures and not np.isnan(row["loss"]):
+            first += f" Its mean Dice with the label is **{percent(1 - row['loss'])}**."
+            zero = [number for number in _foreground(run) if figures["class_dice"][number] == 0]
+            for words, numbers in (
+                ("Missed", [number for number in zero if figures["class_area_label"][number] > 0]),
+                ("The label lacks", [number for number in zero if not figures["class_area_label"][number] > 0]),
+            ):
+                if numbers:
+                    first += f" {words}: {list_names([names[number] for number in numbers])}."
+        agreement = figures["class_pairwise_dice"]
+        there = [number for number in _foreground(run) if not np.isnan(agreement[number])]
+        sentences = [first, f"- Two passes agree on a **Dice of {percent(row['pairwise_dice'])}**, on average."]
+        if there:
+            least = min(there, key=lambda number: agreement[number])
+            mean, std = (percent(figures[f"class_area_{part}"][least]) for part in ("mean", "std"))
+            sentences.append(
+                f"- They agree least on **{names[least]}**, {percent(agreement[least])}, which takes {mean} ± {std} of "
+                "the image."
+            )
+        return sentences
+
+    def explain(self, context: ExampleContext) -> Explanation:
+        """Return the sentences; the outline is in the picture."""
+        return {"sentences": self._sentences(context)}
+
+    def render_summary(self, context: ExampleContext) -> None:
+        """Render what is drawn and missed, and how far the passes agree."""
+        render_explanation("explanation-sentences", self.explain(context))
+
+    def render_charts(self, context: ExampleContext) -> None:
+        """Render the outlines over the image, every pass, the maps of doubt, and a table of the classes."""
+        heading(
+            "What is drawn, and where passes differ",
+            "Every control changes the one picture. Zoom with the buttons, a double click, or Ctrl and the wheel; drag "
+            "to move. The slider of passes takes arrow keys.",
+        )
+        self._render_example(context, "label-maps")
+
+    def render_pinned(self, context: ExampleContext) -> None:
+        """Render the outlines in a small picture, and the figures of the classes."""
+        self._render_example(context, f"label-maps-{context.example}", compact=True)
+
+    def _render_example(self, context: ExampleContext, key: str, *, compact: bool = False) -> None:
+        run, example = context.run, context.example
+        of = _read(run, example)
+        picture = run.pictures[example] if has(run, "images") else None
+        spoken = " ".join(self._sentences(context)).replace("**", "")
+        _render_maps(run, of, picture, f"Example {example} with outlines. {spoken}", key, compact=compact)
+        self._render_classes(run, of, class_figures(run)["class_dice"][example] if has(run, "labels") else None)
+
+    def _render_classes(self, run: Run, of: SegmentationPredictions, dice: np.ndarray | None) -> None:
+        columns = ("class", *(() if dice is None else ("Dice",)), "Dice of two passes", "area", "passes that draw it")
+        text_table(columns, _class_rows(run, of, dice))
+
+    # New inputs
+
+    def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
+        of = _reduce(run, predictions[:, None])
+        shares = areas(of.mean_class[None], of.class_count)[0, 0] / of.mean_class[0].size
+        names = all_as_markdown(class_names(run))
+        drawn = [f"**{names[number]}** on {percent(shares[number])}" for number in _foreground(run) if shares[number]]
+        agreement = percent(float(pairwise_dice(of.classes, of.class_count, of.background)[0]))
+        what = f"{list_names(drawn)} of the image" if drawn else "**nothing**"
+        return f"The ensemble draws {what}. Two passes agree on a Dice of {agreement}, on average."
+
+    def render_probe(self, run: Run, predictions: np.ndarray, label: int | None, key: str) -> None:
+        """Render the outlines of a new input without the input itself, which stands beside them."""
+        heading("What is drawn, and where passes differ", "The outlines of the prediction and of every pass.")
+        of = _reduce(run, predictions[:, None])
+        spoken = f"Outlines. {self.describe_prediction(run, predictions)}".replace("**", "")
+        _render_maps(run, of, None, spoken, f"label-maps-{key}")
+        self._render_classes(run, of, None)
+
+    def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
+        """Render how much of the image each class takes along the slider."""
+        st.caption("How much of the image each class takes at each position, with one standard deviation of passes.")
+        of = _reduce(run, predictions)
+        shares = areas(of.classes, of.class_count) / of.mean_class[0].size
+        drawn, names = _foreground(run), class_names(run)
+        figure = curves_along(
+            along.amounts,
+            class_curves(shares[..., drawn], [names[number] for number in drawn]),
+            title=along.title,
+            tick_format=along.tick_format,
+            current=along.current,
+            value_title="share of the image",
+            number=".0%",
+        )
+        chart(figure, "along-the-slider", f"What is drawn along the slider {one_line(along.title)}.")
+
+    def choose_evidence(self, run: Run, state: PageState, predictions: np.ndarray) -> Evidence:
+        raise NotImplementedError  # since no explanation is offered
+
+    def compute_scores(self, run: Run, predictions: np.ndarray) -> dict[str, np.ndarray]:
+        """Compute the share of the image that each class takes, `area_0` and so on, and the scores."""
+        of = _reduce(run, predictions)
+        shares = areas(of.mean_class[None], of.class_count)[0] / of.mean_class[0].size
+        return {**{f"area_{c}": share for c, share in enumerate(shares.T)}, **SEGMENTATION_SCORES.compute(of)}
+
+    def _drawn(self, run: Run, scores: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return (n, drawn classes) shares of the images."""
+        return np.stack([scores[f"area_{number}"] for number in _foreground(run)], axis=1)
+
+    def prominence(self, scores: Mapping[str, np.ndarray], correct: np.ndarray) -> np.ndarray:
+        """Return how far the passes differ over what they draw, of 1."""
+        return 1 - scores["pairwise_dice"]
+
+    def describe_worst(self, run: Run, sweep: SweepFindings) -> str:
+        agreement = float(sweep.scores["pairwise_dice"][sweep.worst])
+        return f"Two passes agree on a Dice of {percent(agreement)}, on average."
+
+    def sweep_figure(self, run: Run, state: PageState, sweep: SweepFindings) -> go.Figure:
+        """Return in how many inputs each class is drawn."""
+        names = class_names(run)
+        drawn = np.nonzero(self._drawn(run, sweep.scores) > 0)[1]
+        return class_counts(drawn, [names[number] for number in _foreground(run)])
+
+    def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
+        """Count the inputs in which something is drawn."""
+        some = int((self._drawn(run, sweep.scores) > 0).any(axis=1).sum())
+        return [f"In {some:,} of {counted(sweep.done, sweep.inputs.kind.removesuffix('s'))} something is drawn."]
+
+    # Two runs, and files to take away
+
+    def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:
+        """Render what the run draws; two runs of segmentation are not compared yet."""
+        self.render_pinned(context)
+
+    def summary_figures(self, selection: Selection) -> list[go.Figure]:
+        run = selection.run
+        distribution = plot.distribution(run, selection.score, rows=selection.table)
+        if not has(run, "labels"):
+            return [distribution]
+        return [plot.accuracy(run), plot.ensemble_size(run), distribution]

@@ -1,0 +1,222 @@
+"""The pages of a segmentation: their figures are those of the run's arrays, and outlines lie where the maps change."""
+
+import base64
+import json
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import mcviz
+from mcviz import Run
+from mcviz.app.tasks.segmentation import COLOURS, draw_outlines
+from mcviz.measures import percent
+from mcviz.reviews import open_reviews, summarise_reviews
+from tests.app.opening import opened_page
+from tests.app.probing import sentences, table, widget, words
+
+NAMES = ["ground", "*disc*", "bar"]
+SIZE, EXAMPLES, PASSES = (24, 20), 16, 6
+Open = Callable[..., AppTest]
+
+
+def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Images of a disc, and in half of them of a bar; masks, of which one is ignored; probabilities of passes."""
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
+    masks = np.zeros((EXAMPLES, *SIZE), np.uint8)
+    for example, mask in enumerate(masks):
+        row, column = rng.integers(6, 14, 2)
+        mask[(y - row) ** 2 + (x - column) ** 2 < 20] = 1
+        if example % 2:
+            mask[-4:-1] = 2
+    images = (60 * masks + rng.integers(0, 40, masks.shape)).astype(np.uint8)[..., None]
+    logits = rng.normal(size=(PASSES, EXAMPLES, *SIZE, 3)) + 3 * np.eye(3)[masks]
+    logits[:, 3, -5:] = [5, 0, 0]  # the bar of example 3 is missed
+    probs = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    given = masks.copy()
+    given[2] = 255
+    return images, given, (probs / probs.sum(axis=-1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs with labels, of label maps alone, and of a model that is kept."""
+    folder = tmp_path_factory.mktemp("segmentations")
+    images, masks, probs = draw(np.random.default_rng(0))
+    columns = {"patient": [f"p{example % 4}" for example in range(EXAMPLES)]}
+    more: dict[str, Any] = {"task": "segmentation", "class_names": NAMES}
+    mcviz.write_run(
+        folder / "labelled", probs, data=images, labels=masks, deterministic=probs[0], columns=columns, **more
+    )
+    mcviz.write_run(folder / "maps", probs.argmax(axis=-1).astype(np.uint8), **more)
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((*SIZE, 1))
+    hidden = keras.layers.Dropout(0.5)(keras.layers.Conv2D(6, 3, padding="same", activation="relu")(inputs))
+    model = keras.Model(inputs, keras.layers.Conv2D(3, 3, padding="same", activation="softmax")(hidden))
+    mcviz.sample_run(model, images, folder / "sampled", passes=PASSES, labels=masks, **more)
+    return folder
+
+
+@pytest.fixture
+def open_page(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
+    monkeypatch.setenv("MCVIZ_CACHE", str(cache))
+
+    def opened(name: str, run: str, **query: str) -> AppTest:
+        app = opened_page(name, {"run": run, **query})
+        assert not app.error
+        return app
+
+    return opened
+
+
+@pytest.fixture
+def run(cache: Path) -> Run:
+    return mcviz.open_run(cache / "labelled")
+
+
+def sent(app: AppTest, key: str) -> list[dict[str, Any]]:
+    """What components were given that take something of that name."""
+    all_sent = [json.loads(each.proto.json) for each in app.get("bidi_component") if each.proto.json]
+    return [data for data in all_sent if key in data]
+
+
+def unpack(data: dict[str, Any]) -> np.ndarray:
+    numbers = np.frombuffer(zlib.decompress(base64.b64decode(data["packed"])), np.uint8)
+    return numbers.reshape(-1, data["height"], data["width"])
+
+
+@pytest.mark.parametrize("name", ["overview", "uncertain", "trust", "review", "example", "side_by_side", "runs"])
+@pytest.mark.parametrize("which", ["labelled", "maps", "sampled"])
+def test_every_page_opens(open_page: Open, name: str, which: str) -> None:
+    assert open_page(name, which).title
+
+
+def test_one_example_gets_every_pass_the_prediction_the_label_and_the_maps(open_page: Open, run: Run) -> None:
+    app = open_page("example", "labelled", example="5")
+    (data,) = sent(app, "packed")
+    planes = unpack(data)
+    assert np.array_equal(planes[:PASSES], run.label_maps(5))
+    assert np.array_equal(planes[PASSES], run.mean_predictions[5])
+    assert run.labels is not None
+    assert np.array_equal(planes[PASSES + 1], run.labels[5])
+    entropy = run.predictions_block(5, 6).predictive_entropy[0]
+    assert planes[PASSES + 2] * data["maps"][0]["most"] / 255 == pytest.approx(entropy, abs=0.5 * entropy.max() / 255)
+    assert [name for name, _ in data["classes"]] == NAMES
+    assert [colour for _, colour in data["classes"]] == ["#000000", *COLOURS[:2]]
+    assert data["background"] == 0
+    assert data["image"].startswith("data:image/png")
+    rows, dice = table(app, "passes that draw it"), run.array("class_dice")[5]
+    assert rows["Dice"].tolist() == [percent(value) for value in dice]
+    area = [percent(run.array("class_area_mean")[5, number]) for number in range(3)]
+    assert [text.split(" ± ")[0] for text in rows["area"]] == area
+    assert set(rows["passes that draw it"]) == {f"{PASSES} of {PASSES}"}
+
+
+def test_label_maps_alone_have_no_entropies_and_no_picture(open_page: Open) -> None:
+    (data,) = sent(open_page("example", "maps", example="5"), "packed")
+    assert data["maps"] == []
+    assert data["image"] == ""
+    assert not data["labelled"]
+    assert len(unpack(data)) == PASSES + 1
+
+
+def test_what_is_missed_is_said_and_found_by_filters(open_page: Open, run: Run) -> None:
+    said = " ".join(sentences(open_page("example", "labelled", example="3")))
+    assert "Missed: bar." in said
+    wrong = run.array("class_dice")[:, 2] == 0
+    for field, expected in (
+        ("wrong", wrong),
+        ("label", run.array("class_area_label")[:, 2] > 0),
+        ("prediction", (run.mean_predictions == 2).any(axis=(1, 2))),
+    ):
+        app = open_page("uncertain", "labelled", **{field: "2"})
+        assert f"**{expected.sum()}** of {EXAMPLES} examples" in words(app)
+    assert 3 in np.flatnonzero(wrong)
+
+
+def test_overview_has_the_cards_of_dice_and_the_least_agreement_first(open_page: Open, run: Run) -> None:
+    app = open_page("overview", "labelled")
+    assert run.manifest.quality is not None
+    assert f"mean Dice {percent(run.manifest.quality, 2)}" in words(app)
+    assert percent(run.manifest.quality, 2) in [each.value for each in app.metric]
+    (tiles,) = (data["tiles"] for data in sent(app, "tiles"))
+    agreement = run.scores()["pairwise_dice"].to_numpy()
+    assert [tile["example"] for tile in tiles] == agreement.argsort(kind="stable")[: len(tiles)].tolist()
+    assert {tile["example"] for tile in tiles if tile["wrong"]} <= set(
+        np.flatnonzero((run.array("class_dice") == 0).any(axis=1)).tolist()
+    )
+
+
+@pytest.mark.parametrize("view", ["gallery", "table", "scatter", "map", "errors", "groups"])
+def test_every_view_of_explore_is_drawn(open_page: Open, view: str) -> None:
+    app = open_page("uncertain", "labelled", view=view, column="patient")
+    assert view in widget(app.segmented_control, "view").value
+
+
+def test_errors_are_losses_against_the_score(open_page: Open, run: Run) -> None:
+    app = open_page("uncertain", "labelled", view="errors", score="mean_entropy")
+    spoken = " ".join(each.proto.alt for each in app.get("plotly_chart"))
+    assert "Mean entropy against Loss of Dice" in spoken
+    assert "The rank correlation of the two is" in words(app)
+
+
+def test_trust_finds_who_has_to_be_looked_at(open_page: Open, run: Run) -> None:
+    app = open_page("trust", "labelled")
+    found = mcviz.refer(run, quality=0.9)
+    widget(app.number_input, "wanted-quality").set_value(90.0).run()
+    assert not app.exception
+    assert found.on_labels is not None
+    (cards,) = ([each.value for each in app.metric if each.label == "To a person"],)
+    assert cards == [f"{len(found.on_labels.referred):,}"]
+    assert table(app, "IoU").index.tolist() == ["ground", r"\*disc\*", "bar"]
+
+
+def test_predictions_are_judged_and_noted_but_not_painted(open_page: Open, cache: Path, run: Run) -> None:
+    app = opened_page("review", {"run": "labelled"}, reviewer="Ada")
+    first = int(run.scores()["pairwise_dice"].to_numpy().argsort(kind="stable")[0])
+    right = next(each for each in app.button if each.key and each.key.startswith(f"review-class-1-{first}"))
+    right.click().run()
+    assert not app.exception
+    known = summarise_reviews(run, open_reviews(run).rows())
+    (decision,) = known.decisions
+    assert (decision.example, decision.in_words(run.task.verdicts)) == (first, "prediction is right")
+    app = opened_page("review", {"run": "labelled", "part": "results"})
+    assert [each.value for each in app.metric] == ["1", "1", "0"]
+
+
+def test_probe_predicts_and_has_no_explanations(open_page: Open, cache: Path) -> None:
+    app = opened_page("probe", {"run": "sampled", "input": "distortion"}, predicting=True)
+    assert not app.error
+    assert "No explanations" in words(app)
+    assert "Two passes agree on a Dice of" in words(app)
+    (data,) = sent(app, "packed")
+    assert len(unpack(data)) == PASSES + 3
+    assert all("Detectors" not in str(each.options) for each in app.segmented_control)
+
+
+def test_inputs_that_take_too_much_memory_are_refused_in_words(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcviz.app.resources.MOST_LIVE_BYTES", 1 << 10)
+    assert "In Python `mcviz.sample` predicts new inputs." in words(open_page("probe", "sampled"))
+
+
+def test_there_is_no_demo(open_page: Open) -> None:
+    assert "There is no demo of a run of this task." in words(open_page("story", "labelled"))
+
+
+def test_outlines_lie_around_what_they_surround() -> None:
+    maps = np.zeros((1, 150, 150), np.uint8)
+    maps[0, 40:60, 70:90] = 1
+    pictures = np.full((1, 150, 150, 1), 9, np.uint8)
+    drawn = draw_outlines(pictures, maps, ["#000000", "#0A141E"], 0)[0]
+    coloured = (drawn == (10, 20, 30)).all(axis=-1)
+    rows, columns = np.nonzero(coloured)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (38, 61, 68, 91)
+    assert not coloured[40:60, 70:90].any()
+    assert (drawn[~coloured] == 9).all()
