@@ -382,7 +382,8 @@ class Run:
             (int64), `correct` (boolean, missing where unknown), then the scores of `mcviz.SCORES` (float32), and those
             that were added. Of a regression `label` and `prediction` are float32, one for each target, and `correct` is
             not there. Of several labels an example they are names of classes, such as "cat;dog", followed by
-            `exact_match` (boolean) and `loss` (float32), the share of known labels that are wrong.
+            `exact_match` (boolean) and `loss` (float32), the share of known labels that are wrong; of a segmentation
+            they are the classes that are in the label and in the prediction, followed by `loss`, 1 less the mean Dice.
 
         Warns:
             UserWarning: scores that were added cannot be read; the table is without them.

@@ -103,9 +103,9 @@ class LabelMaps {
     this.canvas.onpointermove = (event) => this.moved(event);
     this.canvas.onpointerup = this.canvas.onpointercancel = () => (this.held = undefined);
     this.canvas.onpointerleave = () => this.read(undefined);
-    this.canvas.ondblclick = (event) => this.zoom(ZOOMED, this.at(event));
+    this.canvas.ondblclick = (event) => this.passes && this.zoom(ZOOMED, this.at(event));
     const wheel = (event) => {
-      if (!event.ctrlKey) return; // or else the page could not be scrolled over it
+      if (!event.ctrlKey || !this.passes) return; // or else the page could not be scrolled over it
       event.preventDefault();
       this.zoom(event.deltaY < 0 ? ZOOMED : 1 / ZOOMED, this.at(event));
     };

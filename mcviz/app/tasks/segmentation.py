@@ -134,8 +134,8 @@ def draw_outlines(pictures: np.ndarray, maps: np.ndarray, colours: list[str], ba
     ranks, thickness = rank[maps], 1 if max(drawn.shape[1:3]) < CRISP_BELOW else 2
     for step in range(1, thickness + 1):
         for axis in (1, 2):
-            one, other = (slice(None, -step), slice(step, None))
-            here, there = ((slice(None),) * axis + (part,) for part in (one, other))
+            before = (slice(None),) * axis
+            here, there = (*before, slice(None, -step)), (*before, slice(step, None))
             for inside, outside in ((here, there), (there, here)):
                 edge = ranks[inside] > ranks[outside]
                 drawn[outside][edge] = palette[maps[inside][edge]]
@@ -160,7 +160,8 @@ def _render_maps(
         key: of the component.
         compact: whether it stands among others, and has fewer controls.
     """
-    planes, maps = [*of.classes[:, 0], of.mean_class[0]], []
+    planes = [*of.classes[:, 0], of.mean_class[0]]
+    maps: list[dict[str, object]] = []
     if of.labels is not None:
         planes.append(of.labels[0])
     named = {"Predictive entropy": of.predictive_entropy, "Mutual information": of.mutual_information}
@@ -301,7 +302,8 @@ class SegmentationRenderer(TaskRenderer):
         if isinstance(row["prediction"], str):
             return mark_classes(row)
         names = class_names(run)  # of a new input
-        return TileText(", ".join(names[number] for number in _foreground(run) if row[f"area_{number}"] > 0))
+        drawn = [names[number] for number in _foreground(run) if row[f"area_{number}"] > 0]
+        return TileText(", ".join(drawn) or "none")
 
     def pictures(self, run: Run, examples: np.ndarray, side: int) -> np.ndarray:
         """Return the images with the outlines of the prediction."""

@@ -1,0 +1,87 @@
+"""A segmentation in a real browser: outlines are drawn, every control changes the picture, and keys are its own."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
+
+import mcviz
+from tests.app.test_segmentation_pages import NAMES, PASSES, draw
+from tests.browser.conftest import FITS, settle
+from tests.browser.test_accessible import AXE, FOUND, of_streamlit
+from tests.browsing import check_log, serving, visited
+
+LAPTOP, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
+# A number that changes with any pixel of the picture.
+DRAWN = """(canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
+  .reduce((sum, value, index) => (sum * 31 + value * (index % 97)) % 2147483647, 7)"""
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("segmentations")
+    images, masks, probs = draw(np.random.default_rng(0))
+    mcviz.write_run(folder / "discs", probs, data=images, labels=masks, task="segmentation", class_names=NAMES)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def maps_page(browser: Browser, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with (
+        serving(tmp_path_factory.mktemp("served"), MCVIZ_CACHE=str(cache)) as (url, log),
+        visited(browser, url, viewport=LAPTOP) as page,
+    ):
+        yield page
+    check_log(log)
+
+
+def picture(page: Page, example: int) -> Locator:
+    """The picture with outlines, once it is drawn."""
+    found = page.get_by_role("img", name=re.compile(f"^Example {example} with outlines"))
+    expect(found).to_be_visible()
+    return found
+
+
+def test_every_control_changes_the_picture(maps_page: Page) -> None:
+    page = maps_page
+    page.goto("/example?run=discs&example=5")
+    canvas = picture(page, 5)
+    settle(page)
+    seen = {canvas.evaluate(DRAWN)}
+
+    def expect_another() -> None:
+        drawn = canvas.evaluate(DRAWN)
+        assert drawn not in seen
+        seen.add(drawn)
+
+    for name in ("Image", "Prediction", "Label", "Where they differ", f"Outlines of all {PASSES} passes"):
+        page.get_by_role("checkbox", name=name, exact=True).click()
+        expect_another()
+    page.get_by_label("Map over the image").select_option("Predictive entropy")
+    expect_another()
+    for name in ("One pass: none", "Opacity 70%"):
+        page.get_by_role("slider", name=name).press("ArrowRight")
+        expect_another()
+    expect(page.get_by_text(f"Pass 1 of {PASSES}")).to_be_visible()
+    page.get_by_role("button", name="Zoom in").click()
+    expect_another()
+    page.get_by_role("group", name=re.compile("^Picture")).press("ArrowRight")
+    expect_another()
+    expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value("5")
+    canvas.hover()
+    expect(page.get_by_text(re.compile(rf"^column \d+, row \d+: .+ in \d of {PASSES} passes; label"))).to_be_visible()
+
+
+@pytest.mark.parametrize("size", [LAPTOP, PHONE])
+@pytest.mark.parametrize("address", ["example?example=5", "side_by_side?pinned=3,5", "trust", "uncertain"])
+def test_pages_fit_and_axe_finds_nothing_of_ours(maps_page: Page, size: ViewportSize, address: str) -> None:
+    page = maps_page
+    page.set_viewport_size(size)
+    page.goto(f"/{address}{'&' if '?' in address else '?'}run=discs")
+    settle(page)
+    assert page.evaluate(FITS)
+    page.evaluate(AXE)
+    assert [each for each in page.evaluate(FOUND) if not of_streamlit(each)] == []
