@@ -6,7 +6,6 @@ const ZOOMED = 1.5; // by one step
 const MOVED = 0.15; // of what is in view, by one key
 const HEIGHT = "62vh"; // of the picture, at most
 const COMPACT = "320px"; // of one among several
-const DIFFERS = [213, 94, 0];
 const STOPS = [[68, 1, 84], [222, 82, 58], [253, 231, 37]]; // the colours of a map, from 0 to its largest value
 
 /* The numbers of all maps, which the server packed with zlib. */
@@ -62,24 +61,27 @@ function pathOf(next, step) {
   return path;
 }
 
-/* A canvas of one pixel for each of a map, in the colour that is given for it, or none. */
+/* A canvas of one pixel for each of a map, in the colour that is given for it as one number, or 0 for none. */
 function paint({ width, height }, colourOf) {
   const canvas = element("canvas", "");
   Object.assign(canvas, { width, height });
   const pixels = new ImageData(width, height);
-  for (let at = 0; at < width * height; at++) {
-    const colour = colourOf(at);
-    if (colour) pixels.data.set([...colour, 255], 4 * at);
-  }
+  const colours = new Uint32Array(pixels.data.buffer);
+  for (let at = 0; at < colours.length; at++) colours[at] = colourOf(at);
   canvas.getContext("2d").putImageData(pixels, 0, 0);
   return canvas;
 }
 
-function colourAt(share) {
-  const place = share * (STOPS.length - 1);
+const asNumber = ([red, green, blue]) => ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+
+const DIFFERS = asNumber([213, 94, 0]);
+
+/* The colours of the 256 values of a map. */
+const RAMP = Uint32Array.from({ length: 256 }, (_, value) => {
+  const place = (value / 255) * (STOPS.length - 1);
   const low = Math.min(Math.floor(place), STOPS.length - 2);
-  return STOPS[low].map((value, index) => value + (place - low) * (STOPS[low + 1][index] - value));
-}
+  return asNumber(STOPS[low].map((part, index) => Math.round(part + (place - low) * (STOPS[low + 1][index] - part))));
+});
 
 class LabelMaps {
   constructor(root) {
@@ -111,7 +113,7 @@ class LabelMaps {
     };
     this.canvas.addEventListener("wheel", wheel, { passive: false });
     this.stage.onkeydown = (event) => this.pressed(event);
-    this.tools.onkeydown = (event) => event.key.startsWith("Arrow") && event.stopPropagation(); // which move a slider
+    this.tools.onkeydown = (event) => event.stopPropagation(); // sliders and lists take keys that the page has, too
   }
 
   async show(data) {
@@ -147,11 +149,11 @@ class LabelMaps {
 
   /* How many passes draw another class than all together, of 255. */
   disagreement() {
-    const values = new Uint8Array(this.prediction.length);
-    for (let at = 0; at < values.length; at++) {
-      const others = this.passes.filter((pass) => pass[at] !== this.prediction[at]).length;
-      values[at] = Math.round((255 * others) / this.passes.length);
+    const others = new Uint16Array(this.prediction.length);
+    for (const pass of this.passes) {
+      for (let at = 0; at < others.length; at++) others[at] += pass[at] !== this.prediction[at];
     }
+    const values = Uint8Array.from(others, (count) => Math.round((255 * count) / this.passes.length));
     return { name: "Share of passes that differ", unit: "%", most: 100, values };
   }
 
@@ -296,7 +298,7 @@ class LabelMaps {
     const least = 255 * this.chosen.threshold;
     const name = `${map.name} ${least}`;
     if (this.drawn.map?.name !== name) {
-      const colourOf = (value) => value > 0 && value >= least && colourAt(value / 255);
+      const colourOf = (value) => (value > 0 && value >= least ? RAMP[value] : 0);
       this.drawn.map = { name, canvas: paint(this.data, (at) => colourOf(map.values[at])) };
     }
     this.layer(this.chosen.opacity, this.drawn.map.canvas);
@@ -309,8 +311,9 @@ class LabelMaps {
   }
 
   differences() {
+    const { label, prediction } = this;
     const known = this.data.classes.length;
-    return paint(this.data, (at) => this.label[at] < known && this.label[at] !== this.prediction[at] && DIFFERS);
+    return paint(this.data, (at) => (label[at] < known && label[at] !== prediction[at] ? DIFFERS : 0));
   }
 
   stroke(paths, { dash = [], alpha = 1, width = LINE, halo = HALO }) {

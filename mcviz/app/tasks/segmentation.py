@@ -34,7 +34,7 @@ from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.figures import CRISP_BELOW, class_counts, class_curves, curves_along, sheet_url, thumbnails
 from mcviz.measures import percent
 from mcviz.measures.registry import SEGMENTATION_SCORES, SegmentationPredictions
-from mcviz.measures.segmentation import areas, pairwise_dice, pairwise_dice_by_class
+from mcviz.measures.segmentation import areas, pairwise_dice
 from mcviz.runs import Run
 from mcviz.tasks.segmentation import FIGURES, OF_LABELS
 from mcviz.text import list_names, one_line
@@ -93,7 +93,7 @@ def _read(run: Run, example: int) -> SegmentationPredictions:
     """Read what is kept of the passes of one example, and its label."""
     passes: SegmentationPredictions = run.predictions_block(example, example + 1)
     labels = run.array("label", example, example + 1) if has(run, "labels") else None
-    return replace(passes, labels=labels)
+    return replace(passes, classes=np.ascontiguousarray(passes.classes), labels=labels)
 
 
 def _reduce(run: Run, predictions: np.ndarray) -> SegmentationPredictions:
@@ -189,25 +189,24 @@ def _render_maps(
     _mounted(key=key, data=data)
 
 
-def _class_rows(run: Run, of: SegmentationPredictions, dice: np.ndarray | None) -> list[tuple[str, ...]]:
-    """Return a row a class that is anywhere in the passes or the label: its Dice, area, and passes that draw it."""
-    counts = areas(of.classes, of.class_count)[:, 0]
-    shares, pairwise = counts / of.mean_class[0].size, pairwise_dice_by_class(of.classes, of.class_count)[0]
-    names, rows = all_as_markdown(class_names(run)), []
-    for number, name in enumerate(names):
-        missed = dice is not None and not np.isnan(dice[number])
-        if not counts[:, number].any() and not missed:
-            continue
-        figures = [*([] if dice is None else [dice[number]]), pairwise[number]]
-        rows.append(
-            (
-                name,
-                *(NOWHERE if np.isnan(value) else percent(value) for value in figures),
-                f"{percent(shares[:, number].mean())} ± {percent(shares[:, number].std())}",
-                f"{np.count_nonzero(counts[:, number])} of {len(counts)}",
-            )
-        )
-    return rows
+def _render_classes(run: Run, of: SegmentationPredictions, figures: Mapping[str, np.ndarray]) -> None:
+    """Render a row a class that is anywhere in the passes or the label: its Dice, its area, and who draws it.
+
+    Args:
+        run: whose classes they are.
+        of: the passes over one image.
+        figures: (C,) of each class by the names of `FIGURES`.
+    """
+    votes, rows = np.count_nonzero(areas(of.classes, of.class_count)[:, 0], axis=0), []
+    columns = {"class_dice": "Dice", "class_pairwise_dice": "Dice of two passes"}
+    columns = {name: label for name, label in columns.items() if name in figures}
+    for number, name in enumerate(all_as_markdown(class_names(run))):
+        values = [figures[column][number] for column in columns]
+        if votes[number] or not np.isnan(values).all():
+            mean, std = (percent(figures[f"class_area_{part}"][number]) for part in ("mean", "std"))
+            dice = (NOWHERE if np.isnan(value) else percent(value) for value in values)
+            rows.append((name, *dice, f"{mean} ± {std}", f"{votes[number]} of {len(of.classes)}"))
+    text_table(("class", *columns.values(), "area", "passes that draw it"), rows)
 
 
 class SegmentationRenderer(TaskRenderer):
@@ -375,11 +374,7 @@ class SegmentationRenderer(TaskRenderer):
         picture = run.pictures[example] if has(run, "images") else None
         spoken = " ".join(self._sentences(context)).replace("**", "")
         _render_maps(run, of, picture, f"Example {example} with outlines. {spoken}", key, compact=compact)
-        self._render_classes(run, of, class_figures(run)["class_dice"][example] if has(run, "labels") else None)
-
-    def _render_classes(self, run: Run, of: SegmentationPredictions, dice: np.ndarray | None) -> None:
-        columns = ("class", *(() if dice is None else ("Dice",)), "Dice of two passes", "area", "passes that draw it")
-        text_table(columns, _class_rows(run, of, dice))
+        _render_classes(run, of, {name: values[example] for name, values in class_figures(run).items()})
 
     # New inputs
 
@@ -398,7 +393,8 @@ class SegmentationRenderer(TaskRenderer):
         of = _reduce(run, predictions[:, None])
         spoken = f"Outlines. {self.describe_prediction(run, predictions)}".replace("**", "")
         _render_maps(run, of, None, spoken, f"label-maps-{key}")
-        self._render_classes(run, of, None)
+        figures = run.task.aggregate(run.manifest, of, None).arrays
+        _render_classes(run, of, {name: rows[0] for name, rows in figures.items()})
 
     def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
         """Render how much of the image each class takes along the slider."""
