@@ -30,7 +30,8 @@ COMPILERS = XLA, NO_COMPILER
 PASSES_PER_BLOCK, ROWS_PER_BLOCK = 128, 2048
 FACTORED_PASSES, FACTORED_ROWS = 256, 4096  # few large products are faster; passes that nobody asks for are lost
 MOST_BYTES = 16 << 20  # of the largest array of a block
-SHARED_BLOCK = 16  # examples
+SHARED_BLOCK, FEWEST_SHARED = 16, 2  # examples
+SHARED_VALUES = 1 << 20  # predicted numbers of a block of them, of which one image of many pixels has as many
 InputShape = tuple[int | None, ...]  # of one example; None for any size
 Inputs = Mapping[str, np.ndarray]  # a block of examples by the names of the model's inputs, each (rows, ...) in C order
 SharedPart = Callable[[Inputs], list[np.ndarray]]
@@ -510,6 +511,16 @@ def choose_block(row_bytes: int, *, factored: bool) -> tuple[int, int]:
     rows = 1 << (rows.bit_length() - 1)
     passes = min(most_passes, rows)
     return passes, rows // passes
+
+
+def choose_shared_block(width: int) -> int:
+    """Choose the examples of a block of the shared part, a power of two: fewer where each has very many numbers.
+
+    Args:
+        width: K, the numbers of a prediction.
+    """
+    most = min(SHARED_BLOCK, max(FEWEST_SHARED, SHARED_VALUES // width))
+    return 1 << (most.bit_length() - 1)
 
 
 class Network(ABC):

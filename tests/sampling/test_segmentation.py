@@ -107,6 +107,19 @@ def test_smaller_logits_are_resized_before_the_softmax_and_it_is_said(framework:
     assert "resized (bilinear) from 6 × 4" in sampler.meaning.text
 
 
+@pytest.mark.parametrize("framework", MODELS)
+def test_large_images_are_computed_in_smaller_blocks(framework: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, images = MODELS[framework](), draw()[0]
+    options: dict[str, Any] = {"passes": 6, "seed": 3}
+    expected = Sampler(model, task="segmentation").sample(images, **options)
+    monkeypatch.setattr("mcviz.sampling.base.SHARED_VALUES", 4 * 3 * 12 * 8)
+    sampler = Sampler(model, task="segmentation")
+    assert sampler.sample(images, **options) == pytest.approx(expected, abs=1e-5)
+    assert sampler.deterministic(images).reshape(5, *SIZE, 3) == pytest.approx(
+        softmax(exact_scores(model, images), axis=-1), abs=1e-5
+    )
+
+
 @pytest.mark.parametrize("name", ["out", "logits"])
 def test_the_usual_names_of_outputs_need_no_naming(name: str) -> None:
     model, images = TorchModel(name=name), draw()[0]

@@ -39,6 +39,7 @@ from mcviz.sampling.base import (
     check_same_width,
     choose_block,
     choose_outputs,
+    choose_shared_block,
     describe_classes,
     describe_labels,
     describe_pixels,
@@ -452,14 +453,17 @@ def _trace_plan(
     convolutions = () if masked_dense else find_masked_convolutions(large)
     factors = convolutions if channel_sums else ()
     random_part, compiled_by = _compile_random_part(large, masked_dense, factors, passes, compiler)
-    shared_part = small.extract([small.inputs], small.boundary)
-    deterministic = trace_deterministic(layers, call, SHARED_BLOCK, shape, dtype)
+    width = int(large.output.shape[1])
+    block = choose_shared_block(width)
+    shared = small if block == SHARED_BLOCK else trace(layers, call, block, shape, dtype)
+    shared_part = shared.extract([shared.inputs], shared.boundary)
+    deterministic = trace_deterministic(layers, call, block, shape, dtype)
     return Plan(
         passes_per_block=passes,
         examples_per_block=examples,
-        shared_examples_per_block=SHARED_BLOCK,
+        shared_examples_per_block=block,
         shared_bytes=sum(byte_size(tensor) for tensor in small.boundary) // SHARED_BLOCK,
-        width=int(large.output.shape[1]),
+        width=width,
         random_requests=large.requests,
         shared_part=lambda inputs: [tensor.numpy() for tensor in shared_part(_input(inputs))],
         random_part=random_part,

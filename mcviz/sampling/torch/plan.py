@@ -20,6 +20,7 @@ from mcviz.sampling.base import (
     Plan,
     RandomPart,
     choose_block,
+    choose_shared_block,
 )
 from mcviz.sampling.graph import TracedDense, UntraceableError, cut_graph, find_behind, find_needed
 from mcviz.sampling.masks import ALIGNMENT
@@ -351,24 +352,25 @@ def make_traced_plan(
     passes, examples = _choose_block(small)
     large = trace(model, call, inputs, passes * examples, draws, rate)
     dense = find_masked_dense(large)
-    axes = find_batch_axes(small, large)
+    axes, block = find_batch_axes(small, large), choose_shared_block(width)
+    shared = small if block == SHARED_BLOCK else trace(model, call, inputs, block, draws, rate)
     if axes is None:
-        small, large = (replace(each, boundary=each.inputs) for each in (small, large))
+        shared, large = (replace(each, boundary=each.inputs) for each in (shared, large))
         axes, dense = [BatchAxis(0, 1, tuple(range(1 + len(spec.shape)))) for spec in inputs], None
-    off = trace(model, call, inputs, SHARED_BLOCK)
-    shared_part, deterministic = small.extract(small.inputs, small.boundary), off.extract(off.inputs, [off.output])
+    off = trace(model, call, inputs, block)
+    shared_part, deterministic = shared.extract(shared.inputs, shared.boundary), off.extract(off.inputs, [off.output])
 
     def compute_shared_part(*tensors: torch.Tensor) -> list[torch.Tensor]:
-        shared = [axis.gather(tensor) for axis, tensor in zip(axes, shared_part(*tensors), strict=True)]
-        return [dense.scale * shared[0]] if dense else shared
+        gathered = [axis.gather(tensor) for axis, tensor in zip(axes, shared_part(*tensors), strict=True)]
+        return [dense.scale * gathered[0]] if dense else gathered
 
     maskings = {number: find_masking(large, number) for number in range(len(large.draws))}
     reached = large.reached_draws()
     return Plan(
         passes_per_block=passes,
         examples_per_block=examples,
-        shared_examples_per_block=SHARED_BLOCK,
-        shared_bytes=sum(map(byte_size, small.boundary)) // SHARED_BLOCK,
+        shared_examples_per_block=block,
+        shared_bytes=sum(map(byte_size, shared.boundary)) // block,
         width=width,
         random_requests=tuple(draw.request for draw in large.draws),
         shared_part=lambda given: [each.numpy() for each in run_alone(compute_shared_part, _tensors(given, inputs))],
