@@ -377,7 +377,7 @@ class Task(ABC):
         """The columns of the table of scores between the ids and the scores, with their types in Parquet."""
 
     def name_rows(self, manifest: Manifest, read: Callable[[str], np.ndarray]) -> dict[str, np.ndarray]:
-        """The `named_columns` of the table of scores, (N,) texts each, None where unknown; arguments as `class_sets`."""
+        """The `named_columns` of the table of scores, (N,) texts each, None where unknown; see `class_sets`."""
         return {}
 
     def class_sets(self, manifest: Manifest, read: Callable[[str], np.ndarray]) -> dict[str, np.ndarray]:
