@@ -296,10 +296,9 @@ class Segmentation(Task):
         background, names = _maps(manifest).background, manifest.class_names
         drawn = [number for number in range(manifest.classes) if number != background]
         sets = {name: rows[:, drawn] for name, rows in self.class_sets(manifest, read).items()}
-        unknown = np.ones(manifest.examples.count, bool)
-        if manifest.labels_sha256 is not None:
-            unknown = ~(read("class_area_label") > 0).any(axis=1)
-        return name_sets(sets, [names[number] for number in drawn], unknown)
+        labelled = manifest.labels_sha256 is not None
+        known = (read("class_area_label") > 0).any(axis=1) if labelled else np.zeros(manifest.examples.count, bool)
+        return name_sets(sets, [names[number] for number in drawn], ~known)
 
     def class_sets(self, manifest: Manifest, read: Callable[[str], np.ndarray]) -> dict[str, np.ndarray]:
         """As for any task; a class is wrong where its Dice is 0, since it is missed or the label lacks it."""

@@ -31,8 +31,8 @@ from mcviz.app.tasks.base import (
     SweepFindings,
     TaskRenderer,
     TileText,
-    enough_passes_sentence,
     mark_classes,
+    render_ensemble_sizes,
 )
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.app.work import progress_bar
@@ -55,11 +55,6 @@ def label_trust(run: Run) -> LabelTrust:
     """Measure what `mcviz trust` prints of a run with labels."""
     with progress_bar("permutations done") as progress:
         return measure_labels(run, progress=progress)
-
-
-@cached_for_run(numbers_key, max_entries=8)
-def _size_figure(run: Run) -> go.Figure:
-    return plot.ensemble_size(run)
 
 
 def _doubtful_first(summary: PassSummary) -> np.ndarray:
@@ -138,12 +133,8 @@ class MultilabelRenderer(TaskRenderer):
         """Render how the accuracy over labels changes as passes are added."""
         quality = self.pass_quality(run)
         assert quality is not None
-        moving = np.flatnonzero(np.abs(quality.ensembles - quality.ensembles[-1]) > ENOUGH)
-        enough = int(moving[-1]) + 2 if len(moving) else 1
-        steps = "0.05 percentage points"
-        spoken = enough_passes_sentence(enough, run.passes, "the accuracy over labels moves", steps)
-        st.markdown(spoken)
-        chart(_size_figure(run), "by-passes", f"Accuracy over labels by number of passes. {spoken}")
+        in_words = f"{100 * ENOUGH:g} percentage points"
+        render_ensemble_sizes(run, quality.ensembles, ENOUGH, "accuracy over labels", in_words)
 
     def render_trust(self, run: Run) -> None:
         """Render whether the probabilities are honest, how good the predictions are, and the same of each class."""

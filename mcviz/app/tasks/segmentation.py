@@ -27,8 +27,8 @@ from mcviz.app.tasks.base import (
     SweepFindings,
     TaskRenderer,
     TileText,
-    enough_passes_sentence,
     mark_classes,
+    render_ensemble_sizes,
 )
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.figures import CRISP_BELOW, class_counts, class_curves, curves_along, sheet_url, thumbnails
@@ -62,11 +62,6 @@ def segmentation_trust(run: Run) -> SegmentationTrust:
 def class_figures(run: Run) -> dict[str, np.ndarray]:
     """Return the figures of each class of each example, (N, C) float32 each, by the names of `FIGURES`."""
     return {name: run.array(name) for name in FIGURES if name not in OF_LABELS or has(run, "labels")}
-
-
-@cached_for_run(numbers_key, max_entries=8)
-def _size_figure(run: Run) -> go.Figure:
-    return plot.ensemble_size(run)
 
 
 def _background(run: Run) -> int:
@@ -242,11 +237,8 @@ class SegmentationRenderer(TaskRenderer):
         """Render how mean Dice changes as passes are added."""
         quality = self.pass_quality(run)
         assert quality is not None
-        moving = np.flatnonzero(np.abs(quality.ensembles - quality.ensembles[-1]) > ENOUGH)
-        enough = int(moving[-1]) + 2 if len(moving) else 1
-        spoken = enough_passes_sentence(enough, run.passes, "mean Dice moves", "0.05 percentage points")
-        st.markdown(spoken)
-        chart(_size_figure(run), "by-passes", f"Mean Dice by number of passes. {spoken}")
+        in_words = f"{100 * ENOUGH:g} percentage points"
+        render_ensemble_sizes(run, quality.ensembles, ENOUGH, "mean Dice", in_words)
 
     def render_trust(self, run: Run) -> None:
         """Render how good the predictions are, each class, the calibration of pixels, and which score finds losses."""
