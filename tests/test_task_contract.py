@@ -268,8 +268,22 @@ def test_each_page_opens(
     app = opened_page(page, {"run": f"{task}-a", **query, **other})
     assert not app.error, app.error[0].value
     assert app.title
-    if page in ("story", "review", "probe"):
+    if page in ("story", "probe") or (page == "review" and task == "shares"):
         assert app.info, "what is not there is said"
+
+
+@pytest.mark.parametrize(("page", "query"), PAGES)
+def test_a_task_that_no_page_can_show_is_said_on_each(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, page: str, query: dict[str, str]
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(cache))
+    monkeypatch.delitem(TASK_RENDERERS, Shares)
+    app = opened_page(page, {"run": "shares-a", **{key: text for key, text in query.items() if key != "other"}})
+    assert not app.error
+    assert app.title
+    if page != "runs":  # where all runs are listed
+        assert "cannot show predictions of the task shares" in app.info[0].value
+        assert Shares.instead.split("`")[0] in app.info[0].value
 
 
 COMMANDS = [

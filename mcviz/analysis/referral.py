@@ -142,7 +142,7 @@ class RunReferral:
         """The number of the run's examples of which a label is known."""
         return 0 if self.run.labels is None else len(rank_by_score(self.run, self.score.name))
 
-    @property
+    @cached_property
     def examples(self) -> Array:
         """(R,) int64, the examples that go to a person, the most uncertain first."""
         return select_referred(score_uncertainty(self.run, self.score.name), self._cutoff)

@@ -54,7 +54,10 @@ RunKey = Callable[[Run], str]
 LONGEST = 200  # characters of a value that is shown
 
 RunPart = Literal["labels", "examples", "images", "model"]
-Need = RunPart | Literal["examples or features", "groups", "classes", "class filters", "class sets", "targets"]
+Need = (
+    RunPart
+    | Literal["examples or features", "groups", "classes", "class filters", "class sets", "targets", "bounded loss"]
+)
 MISSING: dict[RunPart, tuple[str, str]] = {
     "labels": (
         ":material/label_off:",
@@ -336,6 +339,8 @@ def has(run: Run, need: Need) -> bool:
             return need == "class filters" if run.task.has_one_class else bool(class_sets(run))
         case "targets":
             return bool(run.targets)
+        case "bounded loss":
+            return bool(np.isfinite(run.task.loss.largest))
         case "groups":
             return bool(all_grouping_columns(run))
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import scipy  # loads scipy.special when it is first used
 
-from mcviz.measures.calibration import equal_width_edges, reliability
+from mcviz.measures.calibration import Bins, equal_width_edges, reliability
 from mcviz.measures.intervals import (
     Interval,
     Statistic,
@@ -41,6 +41,7 @@ SMOOTHING = 0.8  # of the moving average over the qualities of an example's labe
 FEWEST_POSITIVE = 5  # examples of a class, and others, from which on its measures have an interval
 FEWEST_CHANGED = 10  # examples on which two differ, of which the difference of means has an interval
 NONE = Interval(np.nan)
+FINEST_BINS = 10  # of the probability of a class
 RANKED = ("map", "auroc", "f1")  # measures that are no mean over examples
 
 
@@ -254,6 +255,50 @@ def class_ece(terms: Terms, number: int | None = None) -> float:
         return float("nan")
     known = {"confidence": probs[is_known], "correct": labels[is_known] == 1, "nll": probs[is_known]}
     return float(reliability(known, equal_width_edges()).ece)
+
+
+def class_reliability(
+    terms: Terms, number: int, *, groups: Array | None = None, confidence: float = 0.95
+) -> tuple[Bins, list[Interval]]:
+    """Compare the probability of a class with the share of examples that have it, in bins of that probability.
+
+    Neighbouring bins of one width are merged, from the lowest on, until each holds 5 examples that have the class and 5
+    that do not; too few at the upper end join the bin below. So each bin has an interval, unless the class is too rare
+    or too frequent for any.
+
+    Args:
+        terms: of N examples, as `MULTILABEL.terms` gives them, of which one at least is known to have the class or not.
+        number: of the class.
+        groups: as for `class_figures`.
+        confidence: 0 to 1, of the intervals, which resample examples.
+
+    Returns:
+        The bins, whose `confidence` is the mean probability and `accuracy` the share of examples that have the class;
+        and this share − that probability of each.
+    """
+    labels = terms["labels"][:, number]
+    is_known = labels != UNKNOWN
+    probs, has_class = terms["probs"][is_known, number].astype(np.float64), labels[is_known] == 1
+    members, finest = None if groups is None else groups[is_known], equal_width_edges(FINEST_BINS)
+    at = np.searchsorted(finest[1:-1], probs)
+    counts = [np.bincount(at[has_class == answer], minlength=FINEST_BINS) for answer in (True, False)]
+    ends, held = [], np.zeros(2)
+    for end, count in zip(finest[1:], np.stack(counts, axis=1), strict=True):
+        held = held + count
+        if held.min() >= FEWEST_POSITIVE:
+            ends.append(end)
+            held = np.zeros(2)
+    bins = reliability(
+        {"confidence": probs, "correct": has_class, "nll": probs}, np.array([0.0, *ends[:-1], 1.0])
+    )
+    at, gaps = np.searchsorted(bins.edges[1:-1], probs), []
+    for place, probability in enumerate(bins.confidence):
+        within = at == place
+        some = None if members is None else members[within]
+        (gap,) = mean_intervals((has_class - probs)[within, None], groups=some, confidence=confidence)
+        low, high = max(gap.low, -probability), min(gap.high, 1 - probability)
+        gaps.append(Interval(gap.value, low, high) if ends else Interval(gap.value))
+    return bins, gaps
 
 
 def class_measures(probs: Array, labels: Array, weights: Array) -> dict[str, Array]:

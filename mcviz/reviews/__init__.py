@@ -1,6 +1,8 @@
 """Reviews: people's decisions about examples, kept beside the runs. Nothing here needs TensorFlow."""
 
-from mcviz.reviews.decisions import Decision as Decision
+from mcviz.reviews.answers import Answers as Answers
+from mcviz.reviews.answers import Decision as Decision
+from mcviz.reviews.answers import answers_of as answers_of
 from mcviz.reviews.decisions import Outcome as Outcome
 from mcviz.reviews.decisions import ReviewSummary as ReviewSummary
 from mcviz.reviews.decisions import compute_outcome as compute_outcome

@@ -209,6 +209,7 @@ class Loss:
         more: what there is where they are larger, at the beginning of a sentence, such as "More mistakes".
         mean: what their mean is called, such as "mean absolute error".
         largest: that an example can have; infinite where there is no bound.
+        worst: an example of the largest loss that nobody sees, as words that follow "a".
         is_mistake: whether a prediction is right or wrong as a whole, so that the loss is 0 or 1.
     """
 
@@ -217,6 +218,7 @@ class Loss:
     more: str
     mean: str
     largest: float
+    worst: str = "miss of the largest loss"
     is_mistake: bool = False
 
     def format(self, value: float, unit: str = "") -> str:
@@ -241,6 +243,8 @@ class Task(ABC):
             both also as logits; or values.
         named_columns: columns of the table of scores that have names of classes, which `name_rows` gives.
         label_score: the score that finds labels that are probably wrong; "" where there is none.
+        decides: what a person can decide about an example: its class, or which of the classes it has, or that its
+            label is wrong; "" where nothing.
         last_axis: what each of the K numbers is of.
         dimension: the name of that axis in a run.
         several_labels: whether an example has a label for each along that axis, (N, D), or one alone, (N,).
@@ -258,6 +262,7 @@ class Task(ABC):
     instead: str
     named_columns: tuple[str, ...] = ()
     label_score: str = ""
+    decides: Literal["class", "classes", ""] = ""
     outputs: Literal["softmax", "sigmoids", "values"]
     last_axis: Literal["class", "target"]
     dimension: str

@@ -48,7 +48,7 @@ class Multilabel(ClassProbabilities):
     quality = MULTILABEL
     quality_name = "accuracy over labels"
     measures_need_passes = False
-    loss = Loss("wrong_labels", "wrong labels", "More wrong labels", "share of wrong labels", 1.0)
+    loss = Loss("wrong_labels", "wrong labels", "More wrong labels", "share of wrong labels", 1.0, "miss of all labels")
     has_one_class = False
     outputs = "sigmoids"
     instead = (
@@ -57,6 +57,7 @@ class Multilabel(ClassProbabilities):
     )
     named_columns = "label", "prediction", "wrong"
     label_score = "label_quality"
+    decides = "classes"
     several_labels = True
 
     def label_arrays(self, manifest: Manifest) -> Iterator[StoredArray]:

@@ -220,11 +220,15 @@ class TileText:
         prediction: what is predicted.
         label: what is true; empty where nobody knows it.
         wrong: whether the prediction is wrong, where that is so or not.
+        brief: what stands in place of a prediction that does not fit; "" for its beginning.
+        whole: all of it as a sentence, where the prediction may not fit.
     """
 
     prediction: str
     label: str = ""
     wrong: bool = False
+    brief: str = ""
+    whole: str = ""
 
 
 @dataclass(frozen=True)
@@ -376,9 +380,19 @@ class TaskRenderer(ABC):
     def render_measures(self, run: Run) -> None:  # noqa: B027
         """Render how good the predictions are by other measures, of a run with labels."""
 
-    def render_trust(self, run: Run) -> None:
-        """Render what labels tell of the predictions, of a run whose labels are not one class an example."""
+    def render_calibration(self, run: Run, state: PageState, group: str | None) -> None:  # noqa: ARG002
+        """Render whether probabilities can be trusted, of a run with labels that are not one class an example.
+
+        Args:
+            run: whose labels these are.
+            state: of the page.
+            group: the column whose values are groups of examples that belong together; None where each is its own.
+        """
+        st.header("How far can it be trusted?", anchor=False)
         st.markdown(f"What the labels of a {run.task.name} tell is printed by `mcviz trust {as_markdown(run.name)}`.")
+
+    def render_trust(self, run: Run, group: str | None) -> None:  # noqa: B027
+        """Render all figures that labels tell, with the arguments of `render_calibration`."""
 
     def quality_rows(self, run: Run) -> dict[str, str]:
         """Return how good the model is, as texts by what each is called; empty without labels."""
@@ -450,6 +464,16 @@ class TaskRenderer(ABC):
 
     def render_preview(self, context: ExampleContext) -> None:  # noqa: B027
         """Render what belongs below the explanation in a narrow column."""
+
+    def describe_example(self, run: Run, row: Mapping[Any, Any]) -> str:
+        """Say what is predicted for an example by its row of the run's table, as words that follow it, in Markdown."""
+        text = self.tile_text(run, row)
+        label = f"; its label is **{as_markdown(text.label)}**" if text.label else ""
+        return f"is predicted as **{as_markdown(text.prediction)}**{label}"
+
+    def describe_label(self, run: Run, example: int) -> str:
+        """Say which labels an example was given, in a sentence in Markdown; "" where nobody knows."""
+        return ""
 
     @abstractmethod
     def render_pinned(self, context: ExampleContext) -> None:

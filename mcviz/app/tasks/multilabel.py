@@ -8,8 +8,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
+from mcviz.analysis.base import find_groups, group_sentence
 from mcviz.analysis.comparison import Comparison
-from mcviz.analysis.label_trust import LabelTrust, measure_labels
+from mcviz.analysis.label_trust import LabelTrust, measure_labels, terms_by_predictor
 from mcviz.analysis.pairing import class_order
 from mcviz.app.components.charts import (
     MOST_STRIPS,
@@ -30,9 +31,12 @@ from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.app.work import progress_bar
 from mcviz.figures import class_counts, class_curves, curves_along
 from mcviz.figures.style import ENSEMBLE, NEUTRAL, WRONG
+from mcviz.figures.trust import class_reliability_diagram
 from mcviz.measures import PassSummary, percent, summarise
-from mcviz.measures.multilabel import THRESHOLD, UNKNOWN, binary_entropy
-from mcviz.measures.registry import MULTILABEL_SCORES, MultilabelPredictions, fixed
+from mcviz.measures.calibration import Bins
+from mcviz.measures.intervals import Interval
+from mcviz.measures.multilabel import THRESHOLD, UNKNOWN, binary_entropy, class_ece, class_reliability
+from mcviz.measures.registry import MULTILABEL_SCORES, MultilabelPredictions, Terms, fixed
 from mcviz.runs import Run
 from mcviz.tasks.multilabel import SEPARATOR
 from mcviz.text import list_names, one_line
@@ -44,10 +48,26 @@ MOST_PINNED = 5  # classes of an example among others
 
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Measuring each class …")
-def label_trust(run: Run) -> LabelTrust:
+def label_trust(run: Run, group: str | None) -> LabelTrust:
     """Measure what `mcviz trust` prints of a run with labels."""
     with progress_bar("permutations done") as progress:
-        return measure_labels(run, progress=progress)
+        return measure_labels(run, group=group, progress=progress)
+
+
+@cached_for_run(numbers_key, max_entries=8)
+def _terms(run: Run) -> Terms:
+    return terms_by_predictor(run)["ensemble"]
+
+
+@cached_for_run(numbers_key, max_entries=8)
+def _class_eces(run: Run) -> list[float]:
+    """The ECE of each class, NaN where none of its labels is known."""
+    return [class_ece(_terms(run), number) for number in range(len(run.class_names))]
+
+
+@cached_for_run(numbers_key, max_entries=32)
+def _class_reliability(run: Run, number: int, group: str | None) -> tuple[Bins, list[Interval]]:
+    return class_reliability(_terms(run), number, groups=find_groups(run, group))
 
 
 @cached_for_run(numbers_key, max_entries=8)
@@ -58,6 +78,15 @@ def _size_figure(run: Run) -> go.Figure:
 def _doubtful_first(summary: PassSummary) -> np.ndarray:
     """(C,) the numbers of the classes, those first whose mean is the nearest to one half."""
     return np.argsort(-binary_entropy(summary.mean), kind="stable")
+
+
+def _classes_of_row(row: Mapping[Any, Any]) -> tuple[list[str], list[str], list[str]]:
+    """The names of the classes that are predicted, predicted wrongly, and missed, of a row of the run's table."""
+    predicted, wrong = (
+        [one_line(name) for name in row[column].split(SEPARATOR) if name] if isinstance(row[column], str) else []
+        for column in ("prediction", "wrong")
+    )
+    return predicted, [name for name in wrong if name in predicted], [name for name in wrong if name not in predicted]
 
 
 def _predicted(mean: np.ndarray, names: Sequence[str]) -> list[str]:
@@ -138,9 +167,32 @@ class MultilabelRenderer(TaskRenderer):
         st.markdown(spoken)
         chart(_size_figure(run), "by-passes", f"Accuracy over labels by number of passes. {spoken}")
 
-    def render_trust(self, run: Run) -> None:
-        """Render whether the probabilities are honest, how good the predictions are, and the same of each class."""
-        trust = label_trust(run)
+    def render_calibration(self, run: Run, state: PageState, group: str | None) -> None:
+        """Render the reliability diagram of a class that is chosen, at first of that with the largest ECE."""
+        names, eces = class_names(run), _class_eces(run)
+        known = [number for number, ece in enumerate(eces) if not np.isnan(ece)]
+        chosen = int(np.nanargmax(eces)) if state.trust_class not in known else state.trust_class
+        assert chosen is not None
+        st.header("Is a class there as often as it says?", anchor=False)
+        widget = state_widget_args("trust_class", chosen)
+        st.selectbox("Class", known, format_func=names.__getitem__, width=260, **widget)
+        bins, gaps = _class_reliability(run, chosen, group)
+        total = bins.count.sum()
+        probability, share = (float((bins.count * part).sum() / total) for part in (bins.confidence, bins.accuracy))
+        st.markdown(
+            f"The probability of **{as_markdown(names[chosen])}** is {percent(probability)} on average, and "
+            f"{percent(share)} of {counted(int(total), 'example')} have it. Its ECE is {percent(eces[chosen], 2)}."
+        )
+        st.caption(
+            "Above the line it is there more often than the model says. The 95% intervals resample examples; each bin has "
+            f"5 or more with the class, and 5 without it. {as_markdown(group_sentence(run, group))}"
+        )
+        spoken = f"Share of examples that have {names[chosen]} over its probability, with 95% intervals."
+        chart(class_reliability_diagram(names[chosen], bins, gaps), "class-reliability", spoken)
+
+    def render_trust(self, run: Run, group: str | None) -> None:
+        """Render how good the predictions are, and the same of each class."""
+        trust = label_trust(run, group)
         heading("How good it is", "In brackets the 95% interval over other examples of the same kind.")
         for sentence in trust.sentences:
             st.markdown(f"- {as_markdown(sentence)}")
@@ -166,10 +218,6 @@ class MultilabelRenderer(TaskRenderer):
                 for name, figures in by_precision
             ],
         )
-        st.caption(
-            f"Which examples a person should look at, and how good the rest is then: `mcviz refer {one_line(run.name)} "
-            "--quality 0.95`. Which labels are probably wrong: `mcviz label-issues`."
-        )
 
     # Lists
 
@@ -178,14 +226,19 @@ class MultilabelRenderer(TaskRenderer):
         if not isinstance(row["prediction"], str):  # of a new input
             names = class_names(run)
             mean = np.array([row[f"prediction_{c}"] for c in range(len(names))], float)
-            return TileText(", ".join(_predicted(mean, names)) or ("" if np.isnan(mean).any() else "none"))
-        predicted, wrong = (
-            list(filter(None, row[name].split(SEPARATOR))) if isinstance(row[name], str) else []
-            for name in ("prediction", "wrong")
-        )
+            predicted = _predicted(mean, names)
+            unknown = "" if np.isnan(mean).any() else "none"
+            return TileText(", ".join(predicted) or unknown, brief=counted(len(predicted), "class"))
+        predicted, wrong, missed = _classes_of_row(row)
         marked = [f"✗ {name}" if name in wrong else name for name in predicted]
-        missed = [f"missed {name}" for name in wrong if name not in predicted]
-        return TileText(", ".join(map(one_line, [*marked, *missed])) or "none", wrong=bool(wrong))
+        words = ", ".join([*marked, *(f"missed {name}" for name in missed)]) or "none"
+        parts = {"predicted": predicted or ["none"], "wrong": wrong, "missed": missed}
+        return TileText(
+            words,
+            wrong=bool(wrong or missed),
+            brief=f"{len(wrong) + len(missed):,} wrong" if wrong or missed else counted(len(predicted), "class"),
+            whole="; ".join(f"{part} {', '.join(names)}" for part, names in parts.items() if names),
+        )
 
     def table_columns(self, selection: Selection, most: int) -> dict[str, Any]:
         """Return the names of given, predicted and wrong classes."""
@@ -194,6 +247,29 @@ class MultilabelRenderer(TaskRenderer):
         return {name: rows[name].to_numpy() for name in names}
 
     # One example
+
+    def describe_example(self, run: Run, row: Mapping[Any, Any]) -> str:
+        """Say which classes are predicted, wrong and missed, as words that follow the example."""
+        predicted, wrong, missed = ([f"**{as_markdown(name)}**" for name in names] for names in _classes_of_row(row))
+        parts = [f"is predicted to have {list_names(predicted) if predicted else '**none of the classes**'}"]
+        for words, names in (("wrong", wrong), ("missed", missed)):
+            if names:
+                parts.append(f"{list_names(names)} {'is' if len(names) == 1 else 'are'} {words}")
+        return "; ".join(parts)
+
+    def describe_label(self, run: Run, example: int) -> str:
+        """Say which classes the example was given, and of how many nobody knows."""
+        labels = None if run.labels is None else run.labels[example]
+        if labels is None or (labels == UNKNOWN).all():
+            return ""
+        names = all_as_markdown(class_names(run))
+        given = [f"**{names[c]}**" for c in np.flatnonzero(labels == 1)]
+        unknown = int((labels == UNKNOWN).sum())
+        rest = f" Of {counted(unknown, 'class')} nobody knows." if unknown else ""
+        if not given:
+            return f"It was given **none of the classes**.{rest}"
+        is_one = len(given) == 1
+        return f"The given {'label is' if is_one else 'labels are'} {list_names(given)}.{rest}"
 
     def _labels(self, context: ExampleContext) -> np.ndarray | None:
         return None if context.run.labels is None else context.run.labels[context.example]
