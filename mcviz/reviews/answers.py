@@ -1,7 +1,7 @@
 """What people can answer about an example, by what its task lets them decide: its class, or which classes it has."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -326,7 +326,8 @@ class ClassSets(Answers):
 
 def answers_of(run: Run) -> Answers:
     """Return what people can answer about the examples of a run whose task lets them decide something."""
-    return {"class": OneClass, "classes": ClassSets}[run.task.decides](run)
+    by_decision: dict[str, Callable[[Run], Answers]] = {"class": OneClass, "classes": ClassSets}
+    return by_decision[run.task.decides](run)
 
 
 def _add_reviewers(rows: pd.DataFrame, decisions: Sequence[Decision]) -> pd.DataFrame:

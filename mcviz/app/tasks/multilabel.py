@@ -330,8 +330,7 @@ class MultilabelRenderer(TaskRenderer):
     def render_pinned(self, context: ExampleContext) -> None:
         """Render what is predicted, and the most doubtful classes."""
         summary, names = summarise(context.predictions), all_as_markdown(class_names(context.run))
-        text = self.tile_text(context.run, context.row.to_dict())
-        st.markdown(f"predicted **{as_markdown(text.prediction)}**")
+        st.markdown(f"It {self.describe_example(context.run, context.row.to_dict())}.")
         rows = [
             (names[c], f"{percent(summary.mean[c])} ± {percent(summary.std[c])}")
             for c in _doubtful_first(summary)[:MOST_PINNED]

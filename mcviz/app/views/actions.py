@@ -333,7 +333,7 @@ def _tiles(selection: Selection) -> str:
         across = 100 * (index % REPORT_COLUMNS) / (REPORT_COLUMNS - 1)
         down = 100 * (index // REPORT_COLUMNS) / max(rows - 1, 1)
         text = task_renderer(run).tile_text(run, row)
-        predicted = f"{'✗ ' if text.wrong else ''}predicted {text.prediction}"
+        predicted = f"{'✗ ' if text.wrong else ''}{text.whole or f'predicted {text.prediction}'}"
         words = [f"label {text.label}", predicted] if text.label else [predicted]
         lines = "".join(f"<span>{html.escape(word)}</span>" for word in words)
         facts = (html.escape(f"{name} {fact}") for name, fact in [*more.get("facts", ()), *format_facts(own, row)])
