@@ -166,7 +166,7 @@ def _render_cards(referral: RunReferral, on: Referral) -> None:
         caught, missed, of_all = f"{on.caught:,}", f"{on.missed:,}", f"of {total:,}"
     else:
         caught, missed = (percent(part / total) if total else "–" for part in (on.caught, on.missed))
-        of_all = "of the loss of all"
+        of_all = f"of all {task.loss.noun}"
     rest = "–" if on.quality_of_rest is None else percent(on.quality_of_rest, 2)
     cards = (
         (CARD_WIDTH, "To a person", f"{len(referral.examples):,}", f"of {len(run):,}"),

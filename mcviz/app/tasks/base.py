@@ -380,7 +380,7 @@ class TaskRenderer(ABC):
     def render_measures(self, run: Run) -> None:  # noqa: B027
         """Render how good the predictions are by other measures, of a run with labels."""
 
-    def render_calibration(self, run: Run, state: PageState, group: str | None) -> None:  # noqa: ARG002
+    def render_calibration(self, run: Run, state: PageState, group: str | None) -> None:
         """Render whether probabilities can be trusted, of a run with labels that are not one class an example.
 
         Args:
