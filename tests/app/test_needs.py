@@ -14,6 +14,7 @@ from mcviz.app.views import VIEWS
 from mcviz.app.views.actions import EXPORTS
 from mcviz.extras import INSTALL_TORCH
 from mcviz.manifest import Model
+from mcviz.tasks import Task, find_task
 
 APP = Path(__file__).parents[2] / "mcviz" / "app"
 
@@ -29,6 +30,10 @@ class Kept:
     class_names: tuple[str, ...] = ("a", "b")
     targets: tuple[str, ...] = ()
     model: Model | None = None
+
+    @property
+    def task(self) -> Task:
+        return find_task("regression" if self.targets else "classification")
 
     @property
     def manifest(self) -> SimpleNamespace:

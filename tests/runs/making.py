@@ -224,8 +224,8 @@ def state_of(out: Path, *truths: dict[str, Any]) -> str:
 
 
 def numbers(run: Run) -> dict[str, Any]:
-    """Every number that a run gives, and its texts."""
-    table = run.scores()
+    """Every number that a run gives, and its texts, but for names of classes, which can be given anew."""
+    table = run.scores().drop(columns=list(run.task.named_columns))
     values_of = {
         "predictions": run.predictions_block(0, None),
         "images": run.images if run.has_images else None,

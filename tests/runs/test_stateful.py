@@ -39,7 +39,16 @@ from mcviz.runs import Derived, Run, list_runs, load_derived, open_run, remove_r
 from mcviz.runs.storage import folder_at, write_lock
 from mcviz.runs.writer import discard_growth, rename_classes
 from tests.factories import Stop
-from tests.runs.making import FORMS, MadeUpSource, files_below, made_up, make, some_labels, some_targets
+from tests.runs.making import (
+    FORMS,
+    MadeUpSource,
+    files_below,
+    made_up,
+    make,
+    some_label_sets,
+    some_labels,
+    some_targets,
+)
 
 EXAMPLES, SHARD = 11, 4
 SHARDS = [(start, min(start + SHARD, EXAMPLES)) for start in range(0, EXAMPLES, SHARD)]
@@ -65,6 +74,10 @@ class Recipe(NamedTuple):
     @property
     def is_regression(self) -> bool:
         return "targets" in FORMS[self.form]
+
+    @property
+    def has_several_labels(self) -> bool:
+        return FORMS[self.form].get("task") == "multilabel"
 
     def source(self) -> MadeUpSource:
         source = made_up(FORMS[self.form])
@@ -120,7 +133,7 @@ def predicted(recipe: Recipe, passes: int) -> np.ndarray:
 
 @cache
 def table(recipe: Recipe, passes: int) -> dict[str, np.ndarray]:
-    """Some columns of the table of scores, and the ensemble's accuracy or RMSE."""
+    """Some columns of the table of scores, and the ensemble's accuracy, accuracy over labels, or RMSE."""
     predictions = predicted(recipe, passes).astype(np.float64)
     mean = predictions.mean(axis=0)
     if recipe.is_regression:
@@ -129,6 +142,17 @@ def table(recipe: Recipe, passes: int) -> dict[str, np.ndarray]:
             "prediction" if targets == 1 else "prediction_x": mean[:, 0],
             "predictive_std": np.sqrt(predictions[:, :, :targets].var(axis=0).sum(axis=1)),
             "quality": np.sqrt(np.mean((mean[:, :targets] - some_targets(targets=targets)) ** 2)),
+        }
+    if recipe.has_several_labels:
+        labels, entropies = some_label_sets(), -mean * np.log(mean) - (1 - mean) * np.log1p(-mean)
+        known = labels >= 0
+        with np.errstate(invalid="ignore"):  # of an example without a known label there is no loss
+            loss = (known & ((mean > 0.5) != labels)).sum(axis=1) / known.sum(axis=1)
+        return {
+            "loss": loss,
+            "expected_error": np.minimum(mean, 1 - mean).mean(axis=1),
+            "predictive_entropy": entropies.sum(axis=1),
+            "quality": 1 - np.nanmean(loss),
         }
     votes = np.array([[np.sum(one.argmax(axis=1) == c) for c in range(3)] for one in predictions.swapaxes(0, 1)])
     entropy = -np.sum(mean * np.log(mean), axis=1)
@@ -164,8 +188,7 @@ def assert_holds(run: Run, recipe: Recipe, passes: int) -> None:
     expected, scores = table(recipe, passes), run.table()
     for name in expected.keys() - {"quality"}:
         np.testing.assert_allclose(scores[name].astype(np.float64), expected[name], atol=1e-5, err_msg=name)
-    quality = run.ensemble_rmse if recipe.is_regression else run.ensemble_accuracy
-    np.testing.assert_allclose([quality[-1], run.manifest.quality], expected["quality"], rtol=1e-6)
+    np.testing.assert_allclose([run.quality_by_pass[1][-1], run.manifest.quality], expected["quality"], rtol=1e-6)
 
 
 def there(**wanted: bool) -> st.SearchStrategy[str]:

@@ -1,13 +1,15 @@
 """Passes of C sigmoids are those of the framework with dropout on."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
-import torch
 from scipy.stats import ks_2samp
 
 import mcviz
 from mcviz.errors import UnsuitableModelError
+from tests.requiring import require_torch
 
 PASSES = 400
 CHANCE = 1e-5  # that a p-value is below it where the passes are alike
@@ -19,7 +21,10 @@ def keras_model(activation: str | None) -> keras.Model:
     return keras.Sequential([keras.Input((6,)), *layers])
 
 
-def torch_model(*, logits: bool) -> torch.nn.Module:
+def torch_model(*, logits: bool) -> Any:
+    require_torch()
+    import torch
+
     layers = [torch.nn.Linear(6, 16), torch.nn.ReLU(), torch.nn.Dropout(0.5), torch.nn.Linear(16, 3)]
     return torch.nn.Sequential(*layers, *([] if logits else [torch.nn.Sigmoid()]))
 
@@ -42,6 +47,9 @@ def test_passes_of_keras_are_its_own(activation: str | None) -> None:
 
 @pytest.mark.parametrize("logits", [False, True])
 def test_passes_of_pytorch_are_its_own(logits: bool) -> None:
+    require_torch()
+    import torch
+
     torch.manual_seed(1)
     model = torch_model(logits=logits).train()
     with torch.no_grad():
@@ -50,8 +58,9 @@ def test_passes_of_pytorch_are_its_own(logits: bool) -> None:
     assert_alike(mcviz.sample(model, ROWS, passes=PASSES, task="multilabel"), own)
 
 
-@pytest.mark.parametrize("model", [keras_model("sigmoid"), torch_model(logits=False)])
-def test_several_sigmoids_name_the_option_without_which_they_are_refused(model: object) -> None:
+@pytest.mark.parametrize("framework", ["keras", "torch"])
+def test_several_sigmoids_name_the_option_without_which_they_are_refused(framework: str) -> None:
+    model = keras_model("sigmoid") if framework == "keras" else torch_model(logits=False)
     with pytest.raises(UnsuitableModelError, match="--task multilabel"):
         mcviz.sample(model, ROWS, passes=4)
 

@@ -343,8 +343,8 @@ def test_classes_come_as_logits_or_probabilities(finish: Any, options: dict[str,
 @pytest.mark.parametrize(
     ("finish", "message"),
     [
-        (torch.sigmoid, "Several sigmoid outputs .* Several labels an example are not supported yet"),
-        (lambda x: x / 9 + 0.4, "lie in 0 to 1 and do not sum to 1.* several labels an example are not supported yet"),
+        (torch.sigmoid, "Several sigmoid outputs .* give task='multilabel', on the command line --task multilabel"),
+        (lambda x: x / 9 + 0.4, "lie in 0 to 1 and do not sum to 1.* give task='multilabel', on the command line"),
         (
             lambda x: x.view(-1, 1, x.shape[1]),
             r"shape \(N, 1, \d\).* a class a pixel \(segmentation\), are not supported",
