@@ -164,25 +164,30 @@ def class_label_quality(mean_probs: Array, labels: Array) -> Array:
     return np.where(labels == 1, mean_probs, 1 - mean_probs)
 
 
-def count_wrong(probs: Array, labels: Array) -> Array:
-    """Count the known labels that are predicted wrongly.
+def is_wrong(probs: Array, labels: Array) -> Array:
+    """Whether each label is known and predicted wrongly.
 
     Args:
         probs: (…, N, C) floating point, such as the predictive mean, or all passes.
         labels: (N, C) integers.
 
     Returns:
-        (…, N) int64.
+        (…, N, C) bool.
     """
-    return (((probs > THRESHOLD) != (labels == 1)) & (labels != UNKNOWN)).sum(axis=-1)
+    return ((probs > THRESHOLD) != (labels == 1)) & (labels != UNKNOWN)
+
+
+def count_wrong(probs: Array, labels: Array) -> Array:
+    """Count the known labels that are predicted wrongly, (…, N) int64, of what `is_wrong` takes."""
+    return is_wrong(probs, labels).sum(axis=-1)
 
 
 def label_losses(probs: Array, labels: Array) -> Array:
     """Compute the loss of examples: the share of their known labels that is predicted wrongly.
 
     Args:
-        probs: as for `count_wrong`.
-        labels: as for `count_wrong`.
+        probs: as for `is_wrong`.
+        labels: as for `is_wrong`.
 
     Returns:
         (…, N) float64 0 to 1; NaN of an example of which no label is known.

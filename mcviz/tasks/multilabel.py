@@ -10,7 +10,15 @@ from mcviz.choices import Predicts
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import Manifest
 from mcviz.measures import percent
-from mcviz.measures.multilabel import MULTILABEL, THRESHOLD, UNKNOWN, count_wrong, label_losses
+from mcviz.measures.multilabel import (
+    MULTILABEL,
+    THRESHOLD,
+    UNKNOWN,
+    class_label_quality,
+    count_wrong,
+    is_wrong,
+    label_losses,
+)
 from mcviz.measures.registry import MULTILABEL_SCORES, MultilabelPredictions, Terms
 from mcviz.tasks.base import (
     GAIN,
@@ -108,8 +116,7 @@ class Multilabel(ClassProbabilities):
         predicted = mean > THRESHOLD
         if labels is None:
             return {"prediction": predicted}
-        wrong = (predicted != (labels == 1)) & (labels != UNKNOWN)
-        return {"label": labels == 1, "prediction": predicted, "wrong": wrong}
+        return {"label": labels == 1, "prediction": predicted, "wrong": is_wrong(mean, labels)}
 
     def predictions(
         self,
@@ -176,7 +183,7 @@ class Multilabel(ClassProbabilities):
         without = (labels == UNKNOWN).all(axis=1)
         if without.any():
             kinds, kind = (*kinds, "no label known"), np.where(without, 3, kind)
-        fits = (np.where(labels == 1, probs, 1 - probs.astype(np.float64)) for probs in (mean, other))
+        fits = (class_label_quality(probs.astype(np.float64), labels) for probs in (mean, other))
         before, after = (np.where(labels == UNKNOWN, 0, fit).sum(axis=1) for fit in fits)
         return Changes(kinds, kinds[:2], kind, before - after)
 

@@ -575,6 +575,28 @@ def enough_passes_sentence(enough: int, passes: int, figures_move: str, steps: s
     return f"**{counted(passes, 'pass')} may be too few**: up to the last one, {figures_move} by more than {steps}."
 
 
+def render_ensemble_sizes(run: Run, ensembles: np.ndarray, step: float, name: str, step_in_words: str) -> None:
+    """Render how the quality changes as passes are added, and from how many on that does not matter.
+
+    Args:
+        run: with labels.
+        ensembles: (T,) the quality of the mean of the first 1, 2, … passes.
+        step: by which it may move.
+        name: of the quality, within a sentence.
+        step_in_words: the step, in words.
+    """
+    moving = np.flatnonzero(np.abs(ensembles - ensembles[-1]) > step)
+    enough = int(moving[-1]) + 2 if len(moving) else 1
+    spoken = enough_passes_sentence(enough, run.passes, f"the {name} moves", step_in_words)
+    st.markdown(spoken)
+    chart(_size_figure(run), "by-passes", f"{as_sentence(f'{name} by number of passes')} {spoken}")
+
+
+@cached_for_run(numbers_key, max_entries=8)
+def _size_figure(run: Run) -> go.Figure:
+    return plot.ensemble_size(run)
+
+
 @cached_for_run(table_key, max_entries=8)
 def _count_mistakes(run: Run, first: int) -> tuple[int, int]:
     """Count the mistakes of a run, and those among so many of its most uncertain examples."""

@@ -22,7 +22,6 @@ from mcviz.app.components.charts import (
     pass_histograms,
     render_explanation,
     render_histograms,
-    text_table,
 )
 from mcviz.app.filters import Filters, two_classes
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
@@ -222,12 +221,12 @@ class ClassificationRenderer(TaskRenderer):
             f"Accuracy, NLL and ECE by number of passes. {' '.join(sentences)}",
         )
         accuracy, nll, ece = TOLERANCES
-        matters = [
-            ("accuracy", f"{100 * accuracy:g} percentage points"),
-            ("NLL", f"{nll:g} nats"),
-            ("ECE", f"{100 * ece:g} percentage points"),
-        ]
-        text_table(("figure", "a change matters from"), matters, "content")
+        st.markdown(  # lighter than `st.table`, and this page is the first that is seen
+            "| figure | a change matters from |\n|---|---|\n"
+            f"| accuracy | {100 * accuracy:g} percentage points |\n"
+            f"| NLL | {nll:g} nats |\n"
+            f"| ECE | {100 * ece:g} percentage points |"
+        )
 
     # Lists and filters
 

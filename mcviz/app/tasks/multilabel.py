@@ -26,7 +26,7 @@ from mcviz.app.kinds.base import SliderSeries
 from mcviz.app.resources import cached_for_run, class_names, has, numbers_key, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState, state_widget_args
-from mcviz.app.tasks.base import Evidence, ExampleContext, SweepFindings, TaskRenderer, TileText, enough_passes_sentence
+from mcviz.app.tasks.base import Evidence, ExampleContext, SweepFindings, TaskRenderer, TileText, render_ensemble_sizes
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.app.work import progress_bar
 from mcviz.figures import class_counts, class_curves, curves_along
@@ -68,11 +68,6 @@ def _class_eces(run: Run) -> list[float]:
 @cached_for_run(numbers_key, max_entries=32)
 def _class_reliability(run: Run, number: int, group: str | None) -> tuple[Bins, list[Interval]]:
     return class_reliability(_terms(run), number, groups=find_groups(run, group))
-
-
-@cached_for_run(numbers_key, max_entries=8)
-def _size_figure(run: Run) -> go.Figure:
-    return plot.ensemble_size(run)
 
 
 def _doubtful_first(summary: PassSummary) -> np.ndarray:
@@ -160,12 +155,8 @@ class MultilabelRenderer(TaskRenderer):
         """Render how the accuracy over labels changes as passes are added."""
         quality = self.pass_quality(run)
         assert quality is not None
-        moving = np.flatnonzero(np.abs(quality.ensembles - quality.ensembles[-1]) > ENOUGH)
-        enough = int(moving[-1]) + 2 if len(moving) else 1
-        steps = "0.05 percentage points"
-        spoken = enough_passes_sentence(enough, run.passes, "the accuracy over labels moves", steps)
-        st.markdown(spoken)
-        chart(_size_figure(run), "by-passes", f"Accuracy over labels by number of passes. {spoken}")
+        in_words = f"{100 * ENOUGH:g} percentage points"
+        render_ensemble_sizes(run, quality.ensembles, ENOUGH, "accuracy over labels", in_words)
 
     def render_calibration(self, run: Run, state: PageState, group: str | None) -> None:
         """Render the reliability diagram of a class that is chosen, at first of that with the largest ECE."""

@@ -37,7 +37,7 @@ from mcviz.app.tasks.base import (
     SweepFindings,
     TaskRenderer,
     TileText,
-    enough_passes_sentence,
+    render_ensemble_sizes,
     render_large,
     review_step,
     side_by_side,
@@ -76,11 +76,6 @@ def regression_trust(run: Run) -> RegressionTrust:
     """Measure what `mcviz trust` prints of a run with labels."""
     with progress_bar("groups of examples measured") as progress:
         return measure_regression(run, progress=progress)
-
-
-@cached_for_run(numbers_key, max_entries=8)
-def _size_figure(run: Run) -> go.Figure:
-    return plot.ensemble_size(run)
 
 
 class Prediction:
@@ -336,12 +331,8 @@ class RegressionRenderer(TaskRenderer):
         """Render how the error of the mean changes as passes are added."""
         quality = self.pass_quality(run)
         assert quality is not None
-        last = float(quality.ensembles[-1])
-        moving = np.flatnonzero(np.abs(quality.ensembles - last) > ENOUGH * last)
-        enough = int(moving[-1]) + 2 if len(moving) else 1
-        spoken = enough_passes_sentence(enough, run.passes, "the RMSE moves", f"{ENOUGH:.0%}")
-        st.markdown(spoken)
-        chart(_size_figure(run), "by-passes", f"RMSE by number of passes. {spoken}")
+        step = ENOUGH * float(quality.ensembles[-1])
+        render_ensemble_sizes(run, quality.ensembles, step, "RMSE", f"{ENOUGH:.0%}")
 
     def render_measures(self, run: Run) -> None:
         st.header("How wrong it is, by other measures", anchor=False)
