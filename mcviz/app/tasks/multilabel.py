@@ -9,8 +9,8 @@ import streamlit as st
 
 from mcviz import plot
 from mcviz.analysis.comparison import Comparison
-from mcviz.analysis.label_trust import LabelTrust, measure_labels
 from mcviz.analysis.pairing import class_order
+from mcviz.analysis.quality_trust import QualityTrust, add_slices, measure_quality
 from mcviz.app.components.charts import (
     MOST_STRIPS,
     Explanation,
@@ -44,10 +44,10 @@ MOST_PINNED = 5  # classes of an example among others
 
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Measuring each class …")
-def label_trust(run: Run) -> LabelTrust:
+def label_trust(run: Run) -> QualityTrust:
     """Measure what `mcviz trust` prints of a run with labels."""
     with progress_bar("permutations done") as progress:
-        return measure_labels(run, progress=progress)
+        return add_slices(measure_quality(run), progress)
 
 
 @cached_for_run(numbers_key, max_entries=8)
