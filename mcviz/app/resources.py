@@ -312,6 +312,12 @@ def usual_values(run: Run) -> ColumnStats:
     return column_stats(row_values(run))
 
 
+@cached_for_run(numbers_key, max_entries=8)
+def class_sets(run: Run) -> dict[str, np.ndarray]:
+    """Return which classes each example has, as `Task.class_sets` gives them."""
+    return run.task.class_sets(run.mean_predictions, run.labels)
+
+
 class Needing(Protocol):
     """Something that is shown only where a run has what it needs."""
 
@@ -322,27 +328,22 @@ class Needing(Protocol):
 
 def has(run: Run, need: Need) -> bool:
     """Return whether a run has something."""
-    match need:
-        case "labels":
-            return run.labels is not None
-        case "images":
-            return run.has_images
-        case "model":
-            return run.model_path is not None and not explain_closed_model(run.manifest, named_modules())
-        case "examples":
-            return run.manifest.has_examples
-        case "examples or features":
-            return has(run, "examples") or run.manifest.features is not None
-        case "classes":
-            return run.task.has_one_class
-        case "class filters" | "class sets":
-            return need == "class filters" if run.task.has_one_class else bool(class_sets(run))
-        case "targets":
-            return bool(run.targets)
-        case "bounded loss":
-            return bool(np.isfinite(run.task.loss.largest))
-        case "groups":
-            return bool(all_grouping_columns(run))
+    return HOLDS[need](run)
+
+
+HOLDS: dict[Need, Callable[[Run], bool]] = {
+    "labels": lambda run: run.labels is not None,
+    "images": lambda run: run.has_images,
+    "model": lambda run: run.model_path is not None and not explain_closed_model(run.manifest, named_modules()),
+    "examples": lambda run: run.manifest.has_examples,
+    "examples or features": lambda run: run.manifest.has_examples or run.manifest.features is not None,
+    "classes": lambda run: run.task.has_one_class,
+    "class sets": lambda run: bool(class_sets(run)),
+    "class filters": lambda run: run.task.has_one_class or bool(class_sets(run)),
+    "targets": lambda run: bool(run.targets),
+    "bounded loss": lambda run: bool(np.isfinite(run.task.loss.largest)),
+    "groups": lambda run: bool(all_grouping_columns(run)),
+}
 
 
 def missing(run: Run, part: RunPart) -> str:
@@ -403,12 +404,6 @@ def open_cached_run(path: Path) -> Run:
         McvizError: it cannot be opened.
     """
     return _open(str(path), _changed(path))
-
-
-@cached_for_run(numbers_key, max_entries=8)
-def class_sets(run: Run) -> dict[str, np.ndarray]:
-    """Return which classes each example has, as `Task.class_sets` gives them."""
-    return run.task.class_sets(run.mean_predictions, run.labels)
 
 
 def class_names(run: Run) -> tuple[str, ...]:

@@ -219,7 +219,8 @@ class OneClass(Answers):
         (choice,) = choices
         if choice in self._indices:
             return "class", choice
-        return {NO_CLASS_FITS: ("none", None), LABEL_IS_WRONG: ("wrong_label", None)}.get(choice)
+        nameless: dict[str, Answer] = {NO_CLASS_FITS: ("none", None), LABEL_IS_WRONG: ("wrong_label", None)}
+        return nameless.get(choice)
 
 
 class ClassSets(Answers):

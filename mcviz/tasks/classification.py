@@ -49,7 +49,6 @@ class Classification(ClassProbabilities):
     first_scores = ("max_probability",)
     quality = CLASSIFICATION
     quality_name = "accuracy"
-    measures_need_passes = False
     loss = Loss("mistakes", "mistakes", "More mistakes", "share of mistakes", 1.0, "missed mistake", is_mistake=True)
     has_one_class = True
     outputs = "softmax"

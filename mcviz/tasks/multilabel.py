@@ -10,10 +10,13 @@ from mcviz.choices import Predicts
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import Manifest
 from mcviz.measures import percent
+from mcviz.measures.intervals import Interval
 from mcviz.measures.multilabel import (
     MULTILABEL,
     THRESHOLD,
     UNKNOWN,
+    ClassFigures,
+    class_figures,
     class_label_quality,
     count_wrong,
     is_wrong,
@@ -35,6 +38,7 @@ from mcviz.tasks.base import (
     locate,
 )
 from mcviz.tasks.probabilities import ClassProbabilities
+from mcviz.text import list_names, one_line
 from mcviz.validate import invalid
 
 if TYPE_CHECKING:
@@ -55,13 +59,13 @@ class Multilabel(ClassProbabilities):
     first_scores = ("expected_error",)
     quality = MULTILABEL
     quality_name = "accuracy over labels"
-    measures_need_passes = False
     loss = Loss("wrong_labels", "wrong labels", "More wrong labels", "share of wrong labels", 1.0, "miss of all labels")
     has_one_class = False
     outputs = "sigmoids"
     instead = (
-        "Of several labels an example, `mcviz trust` measures each class, `mcviz refer` chooses what a person looks "
-        "at, and `mcviz compare` compares two runs."
+        "Of several labels an example, `mcviz trust` measures each class, `mcviz slices` finds where the model is "
+        "worse, `mcviz refer` chooses what a person looks at, `mcviz acquire` what to label next, and `mcviz compare` "
+        "compares two runs."
     )
     named_columns = "label", "prediction", "wrong"
     label_score = "label_quality"
@@ -127,6 +131,29 @@ class Multilabel(ClassProbabilities):
         targets: int = 0,
     ) -> MultilabelPredictions:
         return MultilabelPredictions(passes, labels, deterministic)
+
+    def class_figures(
+        self, class_names: Sequence[str], terms: Terms, groups: np.ndarray | None, confidence: float
+    ) -> dict[str, ClassFigures]:
+        figures = class_figures(terms, groups=groups, confidence=confidence)
+        return dict(zip(class_names, figures, strict=True))
+
+    def verdict(
+        self,
+        figures: Mapping[str, Interval],
+        by_class: Mapping[str, ClassFigures],
+        examples: int,
+        groups: np.ndarray | None,
+        confidence: float,
+    ) -> list[str]:
+        wrong = {
+            "too high": [one_line(name) for name, of_class in by_class.items() if of_class.excess.low > 0],
+            "too low": [one_line(name) for name, of_class in by_class.items() if of_class.excess.high < 0],
+        }
+        named = [f"{word} for {list_names(names)}" for word, names in wrong.items() if names]
+        if named:
+            return [f"Probabilities are {' and '.join(named)}, on average and beyond chance."]
+        return ["No class is shown to be given probabilities that are too high or too low on average."]
 
     def compute_quality(self, predictions: np.ndarray, labels: np.ndarray) -> float:
         return float(1 - np.nanmean(label_losses(predictions, labels)))

@@ -1,4 +1,4 @@
-"""Several labels an example on pages: what is decided in Label is kept, Trust promises what holds, and words are true."""
+"""Several labels an example on pages: decisions are kept, Trust promises what holds, and words are true."""
 
 import json
 from pathlib import Path

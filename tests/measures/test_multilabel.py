@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import average_precision_score, f1_score, hamming_loss, roc_auc_score
 
+from mcviz.measures.intervals import bounded_mean
 from mcviz.measures.multilabel import (
     MULTILABEL,
     class_ece,
+    class_figures,
     class_information,
     class_measures,
     class_reliability,
     label_losses,
+    label_means,
     label_quality,
 )
 from mcviz.measures.quality import compare_measures, compute_measures
@@ -173,6 +176,34 @@ def test_few_positives_have_no_interval_and_few_changes_none_of_the_difference()
     compared = {each.measure.name: each.difference for each in compare_measures(MULTILABEL, one, other)}
     assert compared["accuracy"].low < compared["accuracy"].value < compared["accuracy"].high
     assert compared["map"].low < compared["map"].high
+
+
+@pytest.mark.parametrize("examples", [10, 40, 150])
+def test_that_a_class_s_probabilities_are_off_is_seldom_said_of_true_ones(examples: int) -> None:
+    """Not either where nobody has seen an example of the class."""
+    random, rates = np.random.default_rng(1), np.array([0.02, 0.05, 0.3, 0.98])
+    false, draws = 0, 60
+    for _ in range(draws):
+        probs = np.broadcast_to(rates, (examples, 4))
+        labels = (random.random(probs.shape) < probs).astype(np.int8)
+        classes = class_figures({"probs": probs, "labels": labels})
+        false += any(each.excess.low > 0 or each.excess.high < 0 for each in classes)
+    assert false <= stats.binom.isf(1e-4, draws, 0.05)
+    (off,) = class_figures({"probs": np.full((400, 1), 0.5), "labels": np.tile([[0], [0], [1]], (134, 1))[:400]})
+    assert off.excess.low > 0
+    assert off.excess.value == pytest.approx(0.5 - 133 / 400)
+
+
+@pytest.mark.parametrize(("wrong", "exact"), [(0, True), (9, True), (10, False)])
+def test_of_few_wrong_labels_the_interval_holds_what_nobody_has_seen(wrong: int, exact: bool) -> None:
+    probs, labels = np.full((300, 2), 0.1), np.zeros((300, 2), np.int8)
+    labels[:wrong, 0] = 1
+    means = label_means({"probs": probs, "labels": labels})
+    expected = bounded_mean(np.where(np.arange(300) < wrong, 0.5, 1), 1.0)
+    assert (means["accuracy"] == expected) == exact
+    assert means["accuracy"].low < means["accuracy"].value
+    of_groups = label_means({"probs": probs, "labels": labels}, groups=np.arange(300) // 2)
+    assert np.isnan(of_groups["accuracy"].low), "fewer than ten groups hold a wrong label"
 
 
 def test_two_runs_are_the_same_where_they_predict_the_same() -> None:

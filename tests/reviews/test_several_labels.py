@@ -132,7 +132,9 @@ def test_labels_are_those_that_nobody_contradicts(
         expected = list(given_labels)
         if answers and (wrong or not disputed):
             found = any(
-                {int(vote) for vote in of} - {label} for of, label in zip(votes, given_labels, strict=True) if label >= 0
+                {int(vote) for vote in of} - {label}
+                for of, label in zip(votes, given_labels, strict=True)
+                if label >= 0
             )
             for c, of in enumerate(votes):
                 if of:

@@ -319,7 +319,9 @@ def test_lines_of_one_class_are_kept_where_one_of_several_is_added(tmp_path: Pat
 
 
 def test_what_is_said_of_classes_is_written_in_one_way_and_comes_back() -> None:
-    assert encode_classes({"b": True, "a": False}) == encode_classes({"a": False, "b": True}) == '{"a": false, "b": true}'
+    assert (
+        encode_classes({"b": True, "a": False}) == encode_classes({"a": False, "b": True}) == '{"a": false, "b": true}'
+    )
     for text in ("", "cat", "[]", '{"a": 1}', '{"a": null}', "\ud800"):
         with pytest.raises(InvalidInputError, match="what is said of classes"):
             decode_classes(text)

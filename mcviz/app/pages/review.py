@@ -252,7 +252,9 @@ def render_reviewer(login: str | None) -> str:
 
 run, state = begin(LABELLING, describe_queue)
 if not run.task.decides:
-    st.info("Here examples are given the label of a class, or of several. Explore ranks this run.", icon=":material/info:")
+    st.info(
+        "Here examples are given the label of a class, or of several. Explore ranks this run.", icon=":material/info:"
+    )
     by_error = {"score": "absolute_error"} if "absolute_error" in run_scores(run) and has(run, "labels") else {}
     label = "The largest errors" if by_error else "The most uncertain examples"
     st.page_link(EXPLORE.script, label=label, icon=EXPLORE.icon, query_params=state.link(**by_error))
@@ -265,7 +267,10 @@ if may_write():
     parts = {"queue": f"{every} {len(matching.examples):,}", "disputes": "Disputes", "results": "Results"}
     if has(run, "labels"):
         errors = select_label_errors(run, state)
-        one, several = counted(len(errors.examples), "probable label error"), f"{len(errors.examples):,} with doubtful labels"
+        one, several = (
+            counted(len(errors.examples), "probable label error"),
+            f"{len(errors.examples):,} with doubtful labels",
+        )
         parts = {"label_errors": one if has(run, "classes") else several} | parts
     part = choose_name(state.part, parts)
     with st.container(horizontal=True, vertical_alignment="center", key="review-head"):

@@ -10,8 +10,8 @@ import streamlit as st
 from mcviz import plot
 from mcviz.analysis.base import find_groups, group_sentence
 from mcviz.analysis.comparison import Comparison
-from mcviz.analysis.label_trust import LabelTrust, measure_labels, terms_by_predictor
 from mcviz.analysis.pairing import class_order
+from mcviz.analysis.quality_trust import QualityTrust, add_slices, load_terms, measure_quality
 from mcviz.app.components.charts import (
     MOST_STRIPS,
     Explanation,
@@ -48,15 +48,15 @@ MOST_PINNED = 5  # classes of an example among others
 
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Measuring each class …")
-def label_trust(run: Run, group: str | None) -> LabelTrust:
+def label_trust(run: Run, group: str | None) -> QualityTrust:
     """Measure what `mcviz trust` prints of a run with labels."""
     with progress_bar("permutations done") as progress:
-        return measure_labels(run, group=group, progress=progress)
+        return add_slices(measure_quality(run, group=group), progress)
 
 
 @cached_for_run(numbers_key, max_entries=8)
 def _terms(run: Run) -> Terms:
-    return terms_by_predictor(run)["ensemble"]
+    return load_terms(run)["ensemble"]
 
 
 @cached_for_run(numbers_key, max_entries=8)
@@ -175,8 +175,8 @@ class MultilabelRenderer(TaskRenderer):
             f"{percent(share)} of {counted(int(total), 'example')} have it. Its ECE is {percent(eces[chosen], 2)}."
         )
         st.caption(
-            "Above the line it is there more often than the model says. The 95% intervals resample examples; each bin has "
-            f"5 or more with the class, and 5 without it. {as_markdown(group_sentence(run, group))}"
+            "Above the line it is there more often than the model says. The 95% intervals resample examples; each bin "
+            f"has 5 or more with the class, and 5 without it. {as_markdown(group_sentence(run, group))}"
         )
         spoken = f"Share of examples that have {names[chosen]} over its probability, with 95% intervals."
         chart(class_reliability_diagram(names[chosen], bins, gaps), "class-reliability", spoken)
