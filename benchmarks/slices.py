@@ -46,6 +46,9 @@ GROUP, CORRELATION = 10, 0.5  # examples of a group, and the correlation of what
 GROUPS = {"site": 33, "age": 6, "device": 6, "label": 10, "range": 5, "flag": 2}  # of each column
 SITE: Key = (("site", 7),)  # 3.0% of the examples
 PAIR: Key = (("age", 2), ("device", 4))  # 2.8%
+WITH_CLASS = 0.5, 0.2, 0.1, 0.03  # shares of the examples that have each class among their labels
+CLASS: Key = (("given", 2),)
+LABELS = 4  # of an example, of which a share is wrong
 
 
 def main() -> None:
@@ -107,17 +110,26 @@ def draw_columns(random: Random, examples: int) -> dict[str, Array]:
     return {name: random.integers(groups, size=examples) for name, groups in GROUPS.items()}
 
 
+def draw_sets(random: Random, examples: int) -> dict[str, Array]:
+    """The same, and the classes that are given and predicted, of which an example may have several."""
+    given = random.random((examples, len(WITH_CLASS))) < WITH_CLASS
+    predicted = given ^ (random.random(given.shape) < 0.05)
+    return draw_columns(random, examples) | {"given": given, "predicted": predicted}
+
+
 def within(columns: Columns, key: Key) -> Array:
     """(N,) bool, the examples of a slice."""
-    mask: Array = np.logical_and.reduce([columns[name] == group for name, group in key])
+    masks = [columns[name][:, group] if columns[name].ndim > 1 else columns[name] == group for name, group in key]
+    mask: Array = np.logical_and.reduce(masks)
     return mask
 
 
 def scan(
     columns: Columns, terms: Array, scans: Mapping[str, Scan], groups: Array | None = None
 ) -> dict[str, ScanResult]:
-    """Scan all slices of the columns and of pairs of them."""
-    return scan_slices(terms, make_partitions(columns, list(combinations(columns, 2))), scans, groups=groups)
+    """Scan all slices of the columns and of pairs of them, but for classes that are given and predicted."""
+    pairs = [pair for pair in combinations(columns, 2) if pair != ("given", "predicted")]
+    return scan_slices(terms, make_partitions(columns, pairs), scans, groups=groups)
 
 
 def both(results: Mapping[str, ScanResult]) -> ScanResult:
@@ -188,7 +200,7 @@ def honest_site(random: Random, examples: int) -> ScanResult:
 
 
 def scan_errors(columns: Columns, errors: Array) -> ScanResult:
-    """Scan the absolute errors, as `mcviz slices` does of a regression."""
+    """Scan the absolute errors, as `mcviz slices` does of a regression, or another loss."""
     dispersion = float(errors.var() / errors.mean() ** 2)
     return scan(columns, errors[None], {"errors": Scan(error_z(dispersion), LEVEL)})["errors"]
 
@@ -201,6 +213,30 @@ def draw_errors(random: Random, examples: int) -> Array:
 def no_errors(random: Random, examples: int) -> ScanResult:
     """Errors that are independent of all columns."""
     return scan_errors(draw_columns(random, examples), draw_errors(random, examples))
+
+
+def draw_shares(random: Random, examples: int, mean: float | Array = 0.1) -> Array:
+    """Shares of wrong labels: of most examples none is wrong, and of some most are."""
+    return random.binomial(LABELS, random.beta(5 * mean, 5 - 5 * mean, examples)) / LABELS
+
+
+def no_shares(mean: float) -> Once:
+    """Shares of wrong labels that are independent of all columns and classes."""
+
+    def once(random: Random, examples: int) -> ScanResult:
+        return scan_errors(draw_sets(random, examples), draw_shares(random, examples, mean))
+
+    return once
+
+
+def planted_shares(key: Key) -> Once:
+    """A slice whose share of wrong labels is twice as large."""
+
+    def once(random: Random, examples: int) -> ScanResult:
+        columns = draw_sets(random, examples)
+        return scan_errors(columns, draw_shares(random, examples, np.where(within(columns, key), 0.2, 0.1)))
+
+    return once
 
 
 def scan_pair(columns: Columns, before: Array, after: Array) -> ScanResult:
@@ -228,6 +264,13 @@ def uniform_growth(random: Random, examples: int) -> ScanResult:
     """A second regression whose errors are half as large again everywhere."""
     errors = draw_errors(random, examples)
     return scan_pair(draw_columns(random, examples), errors, 1.5 * draw_errors(random, examples))
+
+
+def uniform_loss_of_labels(random: Random, examples: int) -> ScanResult:
+    """A second model of several labels that is wrong in more of them, wherever they are; both are worse at one site."""
+    columns = draw_sets(random, examples)
+    mean = np.where(within(columns, SITE), 0.2, 0.05)
+    return scan_pair(columns, draw_shares(random, examples, mean), draw_shares(random, examples, mean + 0.05))
 
 
 def planted_mistakes(key: Key, rest: float, share: float) -> Once:
@@ -283,11 +326,15 @@ NOTHING: list[tuple[str, int, Once]] = [
     ("calibration, where confidence is low at one site", 2_000, hard_site),
     ("calibration, where confidence is too low but at one site", 2_000, honest_site),
     ("absolute errors of a regression", 2_000, no_errors),
+    ("10% of several labels wrong", 2_000, no_shares(0.1)),
+    ("1% of several labels wrong", 2_000, no_shares(0.01)),
+    ("10% of several labels wrong", 100, no_shares(0.1)),
 ]
 BETWEEN: list[tuple[str, int, Once]] = [
     ("two models that are alike", 2_000, exchangeable),
     ("a second model that is worse everywhere alike", 2_000, uniform_loss),
     ("a second regression that is worse everywhere alike", 2_000, uniform_growth),
+    ("a second model of several labels that is worse everywhere alike", 2_000, uniform_loss_of_labels),
 ]
 IN_GROUPS: list[tuple[str, int, Once]] = [
     ("all columns constant in groups", 2_000, in_groups(len(GROUPS))),
@@ -302,6 +349,8 @@ PLANTED: list[tuple[str, Once, Key]] = [
     ("25% of mistakes in a slice of two columns, 10% in the rest", planted_mistakes(PAIR, 0.1, 0.25), PAIR),
     ("8% of mistakes in a slice of 3% with a confidence of 99%", planted_confidence, SITE),
     ("absolute errors in a slice of 3% that are twice as large", planted_errors, SITE),
+    ("20% of several labels wrong in a slice of 3%, 10% in the rest", planted_shares(SITE), SITE),
+    ("20% of several labels wrong where one class is given, 10% in the rest", planted_shares(CLASS), CLASS),
     ("12% of mistakes in a slice of 3%, where an older model made 1%", planted_change(0.12, 0.01), SITE),
     (
         "18% of mistakes in a slice of 3%, 5% in the rest, where an older model made 1%",

@@ -9,7 +9,7 @@ anything to find, at least 80% of those with it, at most 7% in which an interval
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -29,7 +29,7 @@ from mcviz.measures.calibration import (
 )
 from mcviz.measures.calibration import calibration as calibrated
 from mcviz.measures.conformal import coverage_sentence, pass_intervals, share_by_chance
-from mcviz.measures.intervals import Interval, finds_more_than_chance, mean_intervals, resample
+from mcviz.measures.intervals import Interval, mean_intervals, resample
 from mcviz.measures.ood import OOD_P_VALUE, ClassSubspaces, OODDetector
 from mcviz.measures.quality import (
     CLASSIFICATION,
@@ -67,8 +67,8 @@ CHANCE = 1e-4  # that a share is beyond its tolerance
 RESAMPLES = 200  # of each draw; more take longer and change no rate
 OF_CLASSES = [f"mean confidence {mean}" for mean in CONFIDENCES]  # columns of a table
 WITH_REGRESSION = [*OF_CLASSES, "regression"]
+FIGURES = "confidence − accuracy", "the NLL", "the Brier score"
 SCORES = 8  # that are ranked
-INSPECTED = 0.05  # of the examples, in the story
 IN_GROUPS = 30, 100, 300, 1_000  # examples
 GROUP, CORRELATION = 10, 0.5  # examples of a group, and the correlation of what is normal behind their labels
 PASSES = 8
@@ -76,16 +76,21 @@ PASSES = 8
 
 def main() -> None:
     """Print the tables of the parts."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all without it")
+    print_parts(__doc__, PARTS)
+
+
+def print_parts(description: str | None, parts: "Mapping[str, Callable[[Report], None]]") -> None:
+    """Print the tables of the parts that the command line names, and exit with 1 where a bound does not hold."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(parts)}; all without it")
     parser.add_argument("--draws", type=int, default=500, help="of each figure")
     parser.add_argument("--compared", type=int, nargs="+", default=COMPARED, help="numbers of examples of two runs")
     options = parser.parse_args()
-    if unknown := set(options.parts) - set(PARTS):
-        parser.error(f"There is no part {', '.join(unknown)}: choose of {', '.join(PARTS)}.")
+    if unknown := set(options.parts) - set(parts):
+        parser.error(f"There is no part {', '.join(unknown)}: choose of {', '.join(parts)}.")
     report = Report(options.draws, tuple(options.compared))
-    for part in options.parts or PARTS:
-        PARTS[part](report)
+    for part in options.parts or parts:
+        parts[part](report)
     report.print_summary()
     sys.exit(not report.holds)
 
@@ -131,6 +136,25 @@ class Report:
         self.false.setdefault(sizes, []).append(f"| {statement} | {' | '.join(highest)} |")
         self.holds &= bool(np.max(rates) <= most)
 
+    def print_each(
+        self,
+        statements: Sequence[tuple[str, float]],
+        cells: Sequence[Sequence[Any]],
+        columns: Sequence[str] = OF_CLASSES,
+        *,
+        sizes: tuple[int, ...] = SIZES,
+    ) -> None:
+        """Print how often each of some statements is false, with its bound; a cell has a rate for each, or more."""
+        for at, (statement, bound) in enumerate(statements):
+            rates = [[cell[at] for cell in row] for row in cells]
+            self.print_false(statement, rates, columns, bound=bound, sizes=sizes)
+
+    def rates(
+        self, once: Callable[..., bool | list[bool]], cases: Sequence[Any], sizes: Sequence[int] = SIZES
+    ) -> list[list[Array]]:
+        """The rates of verdicts, by the number of examples and by case."""
+        return [[rate(self.draws, once, examples, case) for case in cases] for examples in sizes]
+
     def print_found(self, rates: dict[str, Array]) -> None:
         """Print how often something is found in 1,000 examples, with a mean confidence of 0.9."""
         least = stats.binom.ppf(CHANCE, self.draws, FOUND) / self.draws
@@ -152,15 +176,14 @@ class Report:
 def calibration(report: Report) -> None:
     """The verdict on confidences, of examples that have all the same one, or their own."""
     cases = (0, 1), (1, 1), (1, 0.5), (1, 2)  # whether confidences differ, and the temperature of the labels
-    cells = [
-        [np.array([rate(report.draws, judged, examples, mean, *case) for case in cases]) for mean in CONFIDENCES]
-        for examples in SIZES
-    ]
-    false = [[cell[:2, 0].max() for cell in row] for row in cells]  # only the first two cases are calibrated
-    report.print_false("a calibrated model is called over- or under-confident", false)
-    for at, name in enumerate(("confidence − accuracy", "the NLL", "the Brier score"), 1):
-        missed = [[cell[:, at].max() for cell in row] for row in cells]
-        report.print_false(f"the interval of {name} leaves it out", missed, bound=MISSED)
+
+    def worst(examples: int, mean: float) -> list[Array]:
+        rates = np.array([rate(report.draws, judged, examples, mean, *case) for case in cases])
+        return [rates[:2, 0].max(), *rates[:, 1:].max(axis=0)]  # only the first two cases are calibrated
+
+    cells = [[worst(examples, mean) for mean in CONFIDENCES] for examples in SIZES]
+    statements = [(f"the interval of {name} leaves it out", MISSED) for name in FIGURES]
+    report.print_each([("a calibrated model is called over- or under-confident", FALSE), *statements], cells)
     shares = {f"{how} is 5 points too high": rate(report.draws, true_overconfidence, at) for at, how in CONFIDENT}
     shares["confidences are 10 points too low in places, as much too high in others"] = rate(report.draws, true_places)
     report.print_found(shares)
@@ -168,163 +191,125 @@ def calibration(report: Report) -> None:
 
 def coverage(report: Report) -> None:
     """The verdict on prediction intervals of a regression."""
-    columns = [f"intervals of {share:.0%}" for share in COVERAGES]
     spreads = 1, 0.5, 2  # of the labels, in units of the predicted one
-    cells = [
-        [
-            np.array([rate(report.draws, held_by_intervals, examples, share, spread) for spread in spreads])
-            for share in COVERAGES
-        ]
-        for examples in SIZES
+
+    def worst(examples: int, share: float) -> list[Array]:
+        rates = np.array([rate(report.draws, held_by_intervals, examples, share, spread) for spread in spreads])
+        return [rates[0, 0], rates[:, 1].max()]
+
+    statements = [
+        ("true prediction intervals are called too narrow or too wide", FALSE),
+        ("the interval of the share of labels that they hold leaves it out", MISSED),
     ]
-    false = [[cell[0, 0] for cell in row] for row in cells]
-    report.print_false("true prediction intervals are called too narrow or too wide", false, columns)
-    missed = [[cell[:, 1].max() for cell in row] for row in cells]
-    report.print_false(
-        "the interval of the share of labels that they hold leaves it out", missed, columns, bound=MISSED
-    )
+    cells = [[worst(examples, share) for share in COVERAGES] for examples in SIZES]
+    report.print_each(statements, cells, [f"intervals of {share:.0%}" for share in COVERAGES])
     report.print_found({"prediction intervals of 90% hold 85%": rate(report.draws, true_narrowness)})
 
 
 def comparison(report: Report) -> None:
     """The verdicts on two runs over the same examples."""
-    cells = [
-        [rate(report.draws, false_differences, examples, mean) for mean in (*CONFIDENCES, None)]
-        for examples in report.compared
-    ]
-    for statement, bound, of in (
-        ("by any one measure", FALSE, slice(-2)),
-        ("in any row of the table", 1.0, slice(-2, -1)),
-        ("in the sentence", FALSE, slice(-1, None)),
-    ):
-        rates = [[cell[of].max() for cell in row] for row in cells]
-        statement = f"two exchangeable runs over the same examples differ, {statement}"
-        report.print_false(statement, rates, WITH_REGRESSION, bound=bound, sizes=report.compared)
+    rates = report.rates(false_differences, (*CONFIDENCES, None), report.compared)
+    cells = [[[cell[:-2].max(), cell[-2], cell[-1]] for cell in row] for row in rates]
+    statements = (("by any one measure", FALSE), ("in any row of the table", 1.0), ("in the sentence", FALSE))
+    differ = "two exchangeable runs over the same examples differ"
+    report.print_each(
+        [(f"{differ}, {how}", bound) for how, bound in statements], cells, WITH_REGRESSION, sizes=report.compared
+    )
     shares = rate(report.draws, true_differences)
     report.print_found({f"over the same examples, {name}": share for name, share in zip(WORSE, shares, strict=True)})
 
 
 def groups(report: Report) -> None:
     """The verdicts on correlated examples in groups of ten, with the groups and as if all were independent."""
-    cells = [[rate(report.draws, judged_in_groups, examples, mean) for mean in CONFIDENCES] for examples in IN_GROUPS]
-
-    def at(place: int) -> list[list[Array]]:
-        return [[cell[place] for cell in row] for row in cells]
-
-    statement = "in groups of ten, a calibrated model is called over- or under-confident"
-    report.print_false(statement, at(0), sizes=IN_GROUPS)
-    for place, name in enumerate(("confidence − accuracy", "the NLL", "the Brier score"), 1):
-        missed = f"in groups of ten, the interval of {name} leaves it out"
-        report.print_false(missed, at(place), bound=MISSED, sizes=IN_GROUPS)
-    report.print_false("in groups of ten, a guarantee is false", at(4), sizes=IN_GROUPS)
-    rates = [[rate(report.draws, false_group_differences, n, mean).max() for mean in CONFIDENCES] for n in IN_GROUPS]
+    cells = report.rates(judged_in_groups, CONFIDENCES, IN_GROUPS)
+    miscalibrated, guaranteed = "a calibrated model is called over- or under-confident", "a guarantee is false"
+    missed = [(f"in groups of ten, the interval of {name} leaves it out", MISSED) for name in FIGURES]
+    statements = [(f"in groups of ten, {miscalibrated}", FALSE), *missed, (f"in groups of ten, {guaranteed}", FALSE)]
+    report.print_each(statements, cells, sizes=IN_GROUPS)
+    rates = [[cell.max() for cell in row] for row in report.rates(false_group_differences, CONFIDENCES, IN_GROUPS)]
     statement = "in groups of ten, two exchangeable runs over the same examples differ, by any one measure"
     report.print_false(statement, rates, sizes=IN_GROUPS)
     print("\nWhere groups of ten are taken as independent, of 1,000 examples:\n\n| | said |\n|---|---|")
     row = cells[IN_GROUPS.index(1_000)]
-    for place, name in ((5, "a calibrated model is called over- or under-confident"), (6, "a guarantee is false")):
+    for place, name in ((5, miscalibrated), (6, guaranteed)):
         print(f"| {name} | {max(cell[place] for cell in row):.1%} |", flush=True)
 
 
 def difference(report: Report) -> None:
     """The intervals of the difference of two runs over the same examples, and the gates that they decide."""
-    cells = [
-        [
-            np.max([rate(report.draws, missed_differences, examples, mean, how) for mean in DIFFERENCE_CONFIDENCES], 0)
-            for how in CHANGED
-        ]
-        for examples in report.compared
+
+    def worst(examples: int, how: str) -> Array:
+        return np.max(
+            [rate(report.draws, missed_differences, examples, mean, how) for mean in DIFFERENCE_CONFIDENCES], 0
+        )
+
+    cells = [[worst(examples, how) for how in CHANGED] for examples in report.compared]
+    report.print_each(about_differences(DIFFERENCES), cells, list(CHANGED), sizes=report.compared)
+
+
+def about_differences(measures: Iterable[str]) -> list[tuple[str, float]]:
+    """What may be wrong of the differences of measures, with its bound: first each interval, then each gate."""
+    return [
+        *((f"the interval of the difference of {name} leaves it out", MISSED) for name in measures),
+        *((f"a model passes whose {name} is worse by more than the gate's number", PASSED) for name in measures),
     ]
-    for at, measure in enumerate(DIFFERENCES):
-        for statement, bound, column in (
-            (f"the interval of the difference of {measure} leaves it out", MISSED, at),
-            (f"a model passes whose {measure} is worse by more than the gate's number", PASSED, len(DIFFERENCES) + at),
-        ):
-            rates = [[cell[column] for cell in row] for row in cells]
-            report.print_false(statement, rates, list(CHANGED), bound=bound, sizes=report.compared)
 
 
 def ranking(report: Report) -> None:
     """The verdicts on scores that rank the examples."""
-    rates = [[rate(report.draws, false_ranks, examples, mean) for mean in CONFIDENCES] for examples in SIZES]
+    rates = report.rates(false_ranks, CONFIDENCES)
     report.print_false(f"one of {SCORES} equally good scores or more does not tie with the best", rates)
     report.print_found({"scores that know nothing do not tie with the best": rate(report.draws, true_rank)})
 
 
-def story(report: Report) -> None:
-    """Whether the uncertainty is called useful."""
-    rates = [[rate(report.draws, false_use, examples, mean) for mean in (*CONFIDENCES, None)] for examples in SIZES]
-    report.print_false("an uncertainty that knows nothing is useful", rates, WITH_REGRESSION)
-    report.print_found({"max probability is useful": rate(report.draws, true_use)})
-
-
 def costs(report: Report) -> None:
     """What the cheapest threshold saves, where a look costs what it finds."""
-    cells = [[rate(report.draws, false_saving, examples, mean) for mean in CONFIDENCES] for examples in SIZES]
-    false, missed = ([[cell[at] for cell in row] for row in cells] for at in range(2))
-    report.print_false("a score that knows nothing saves at break-even", false)
-    report.print_false("the interval of what it saves leaves it out", missed, bound=MISSED)
+    statements = [
+        ("a score that knows nothing saves at break-even", FALSE),
+        ("the interval of what it saves leaves it out", MISSED),
+    ]
+    report.print_each(statements, report.rates(false_saving, CONFIDENCES))
     report.print_found({"max probability saves at break-even": rate(report.draws, true_saving)})
 
 
 def together(report: Report) -> None:
     """Whether passes are better together, where labels are random of all examples that they disagree on."""
-    rates = [[rate(report.draws, false_gain, examples, mean) for mean in CONFIDENCES] for examples in SMALLER]
+    rates = report.rates(false_gain, CONFIDENCES, SMALLER)
     report.print_false("passes that gain nothing are better together than alone", rates)
     report.print_found({"the mean of passes is 5 points better than one": rate(report.draws, true_gain)})
 
 
-def temperature(report: Report) -> None:
-    """What is left open where no miscalibration is found, of labels at a temperature of 1.5."""
-    cells = [
-        [rate(report.draws, left_open, examples, mean, varied) for mean in CONFIDENCES for varied in (0, 1)]
-        for examples in SMALLER
-    ]
-    columns = [f"{name}, {how}" for name in OF_CLASSES for how in ("all alike", "varied")]
-    false = [[cell[0] for cell in row] for row in cells]
-    report.print_false(
-        "no miscalibration is found, and what is left open leaves out a temperature of 1.5", false, columns
-    )
-    most = max(cell[1] for row in cells for cell in row)
-    print(f"\nNo miscalibration is found in up to {most:.1%} of the draws.")
-
-
 def areas(report: Report) -> None:
     """The intervals of AURC, E-AURC, AUGRC and AUROC."""
-    rates = [[rate(report.draws, missed_areas, examples, mean) for mean in CONFIDENCES] for examples in SMALLER]
-    for at, name in enumerate(("AURC", "E-AURC", "AUGRC", "AUROC")):
-        missed = [[cell[at] for cell in row] for row in rates]
-        report.print_false(f"the interval of the {name} leaves it out", missed, bound=MISSED)
+    names = "AURC", "E-AURC", "AUGRC", "AUROC"
+    statements = [(f"the interval of the {name} leaves it out", MISSED) for name in names]
+    report.print_each(statements, report.rates(missed_areas, CONFIDENCES, SMALLER))
 
 
 def rmse(report: Report) -> None:
     """The interval of an RMSE, of errors with light and heavy tails."""
-    rates = [[rate(report.draws, missed_rmse, examples, law) for law in ERRORS] for examples in SIZES]
+    rates = report.rates(missed_rmse, list(ERRORS))
     report.print_false("the interval of the RMSE leaves it out", rates, list(ERRORS), bound=MISSED)
 
 
 def ood(report: Report) -> None:
     """Whether the share of held-out examples that the OOD verdict stops is above what chance explains."""
-    rates = [[rate(report.draws, false_shift, examples, count) for count in CALIBRATING] for examples in SMALLER]
+    rates = report.rates(false_shift, CALIBRATING, SMALLER)
     columns = [f"calibrated on {count}" for count in CALIBRATING]
     report.print_false("more of the run's own examples are stopped than chance explains", rates, columns)
-    shares = rate(report.draws, true_shift)
-    report.print_found({"examples of which 15% should be stopped": shares})
+    report.print_found({"examples of which 15% should be stopped": rate(report.draws, true_shift)})
 
 
 def unlabelled(report: Report) -> None:
     """The interval of an accuracy that is estimated by as many labels of other examples."""
     cases = (0.5, 1), (1, 1), (2, 1), (1, 0.8)  # how the labels differ from the confidences
-    missed = [
-        [
-            np.max([rate(report.draws, estimated_accuracy, examples, mean, *case) for case in cases])
-            for mean in CONFIDENCES
-        ]
-        for examples in SIZES
-    ]
-    report.print_false(
-        "the interval of an accuracy that is estimated without labels leaves it out", missed, bound=MISSED
-    )
+
+    def worst(examples: int, mean: float) -> Array:
+        return np.max([rate(report.draws, estimated_accuracy, examples, mean, *case) for case in cases])
+
+    missed = [[worst(examples, mean) for mean in CONFIDENCES] for examples in SIZES]
+    statement = "the interval of an accuracy that is estimated without labels leaves it out"
+    report.print_false(statement, missed, bound=MISSED)
 
 
 PARTS: dict[str, Callable[[Report], None]] = {
@@ -334,10 +319,8 @@ PARTS: dict[str, Callable[[Report], None]] = {
     "groups": groups,
     "difference": difference,
     "ranking": ranking,
-    "story": story,
     "costs": costs,
     "together": together,
-    "temperature": temperature,
     "areas": areas,
     "rmse": rmse,
     "ood": ood,
@@ -626,11 +609,12 @@ def missed_differences(random: Random, examples: int, mean: float, how: str) -> 
     missed = [name in intervals and misses(intervals[name], true[name]) for name in DIFFERENCES]
     gated = intervals | {"overconfidence": overconfidence_growth(one, other)}
     true = true | {"overconfidence": true["growth"]}
-    passed = [
-        name in gated and bool(gated[name].low > true[name] if better == "high" else gated[name].high < true[name])
-        for name, better in DIFFERENCES.items()
-    ]
-    return missed + passed
+    return missed + [name in gated and passes(gated[name], true[name], better) for name, better in DIFFERENCES.items()]
+
+
+def passes(difference: Interval, true: float, better: str) -> bool:
+    """Whether a gate passes whose number is just too small."""
+    return bool(difference.low > true if better == "high" else difference.high < true)
 
 
 def false_group_differences(random: Random, examples: int, mean: float) -> list[bool]:
@@ -691,26 +675,6 @@ def ties(terms: Terms, scores: Array) -> list[bool]:
     return [figure.ties_with_best for figure in selective_figures(orders, resamples=RESAMPLES).values()]
 
 
-def false_use(random: Random, examples: int, mean: float | None) -> bool:
-    """Verdicts on an order that knows nothing; on the largest errors of a regression without a `mean`."""
-    if mean is None:
-        return useful(random.permutation(examples) < max(1, int(INSPECTED * examples)))
-    truth, labels = probabilities(random, examples, mean)
-    return useful(~class_terms(predicted(random, truth), labels)["correct"])
-
-
-def true_use(random: Random) -> bool:
-    """Verdicts on the order by the confidence."""
-    truth, labels = probabilities(random, 1000, 0.9)
-    terms = class_terms(predicted(random, truth), labels)
-    return useful(~terms["correct"][np.argsort(-terms["uncertainty"])])
-
-
-def useful(wrong: Array) -> bool:
-    """Whether the story calls an order useful."""
-    return finds_more_than_chance(wrong, max(1, int(INSPECTED * len(wrong))))
-
-
 def false_saving(random: Random, examples: int, mean: float) -> list[bool]:
     """Whether a random score saves where a look costs what it finds, and whether the interval leaves out 0."""
     cheapest = find_cheapest(Ranking(random.random(examples), random.random(examples) >= mean), 1 / (1 - mean), 1)
@@ -746,23 +710,6 @@ def gains(first: Array, labels: Array) -> bool:
     predictors = {"ensemble": probs.mean(axis=0), "single_pass": probs}
     terms = {name: calibration_terms(probabilities, labels) for name, probabilities in predictors.items()}
     return calibrated(terms, resamples=RESAMPLES).differences["single_pass"]["accuracy"].low > 0
-
-
-def left_open(random: Random, examples: int, mean: float, varied: int) -> list[bool]:
-    """Whether no miscalibration is found and the interval misses the true one; and whether none is found.
-
-    Args:
-        random: of the examples and labels.
-        examples: how many.
-        mean: of the confidences.
-        varied: whether they differ.
-    """
-    probs = pool(mean, bool(varied))[random.integers(POOL, size=examples)]
-    truth = apply_temperature(probs, 1.5)
-    words, figures = on_calibration(random, probs, truth)
-    right = np.take_along_axis(truth, probs.argmax(axis=1)[:, None], axis=1)[:, 0]
-    none = words.startswith("No miscalibration")
-    return [none and misses(figures["overconfidence"], (probs.max(axis=1) - right).mean()), none]
 
 
 @cache

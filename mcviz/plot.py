@@ -218,6 +218,7 @@ def risk_coverage(run: Run | Comparison, score: str | None = None, *, group: str
         quality_of_rest(perfect_ranking(chosen)),
         1 - float(chosen.loss.mean()),
         bands={ranked_by.label: (low, high)},
+        quality=run.task.quality_name,
     )
 
 

@@ -193,9 +193,16 @@ def test_trust_prints_what_python_finds(folder: Path, capsys) -> None:
         assert len(Parsed(markup).cells) == sum(map(len, trust.text_rows))
 
 
-def test_groups_by_a_column_are_refused_for_a_regression_in_python(folder: Path) -> None:
-    with pytest.raises(InvalidInputError, match=r"^by takes one class an example\. Received: .*numbers"):
-        mcviz.trust(mcviz.open_run(folder / "numbers"), by="c")
+def test_a_regression_is_measured_by_a_column_of_one_s_own_and_by_no_label(folder: Path, capsys) -> None:
+    run = mcviz.open_run(folder / "numbers")
+    trust = mcviz.trust(run, by="c")
+    (group,) = trust.by_group.values()
+    assert group.examples == EXAMPLES
+    assert group.figures == trust.figures["ensemble"], "all examples are in it"
+    _, out, _ = run_command(capsys, "trust", folder / "numbers", "--by", "c")
+    assert "RMSE of the ensemble, by c" in out.splitlines()
+    with pytest.raises(InvalidInputError, match=r"^This takes one class an example\. Received: .*numbers"):
+        mcviz.trust(run, by="label")
 
 
 @pytest.mark.parametrize("name", [HOSTILE_RUN, "numbers"])
@@ -211,7 +218,9 @@ def test_the_table_of_trust_has_the_figures_that_requirements_judge(folder: Path
             np.testing.assert_array_equal(ends, [each.value, each.low, each.high])
 
 
-@pytest.mark.parametrize("option", [["--by", "c"], ["--mistake-cost", "1", "--look-cost", "1"], ["--score", "margin"]])
+@pytest.mark.parametrize(
+    "option", [["--by", "label"], ["--mistake-cost", "1", "--look-cost", "1"], ["--score", "margin"]]
+)
 def test_an_option_of_classes_is_refused_for_a_regression(folder: Path, option: list[str], capsys) -> None:
     code, out, (line,) = run_command(capsys, "trust", folder / "numbers", *option)
     assert (code, out) == (2, "")

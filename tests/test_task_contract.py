@@ -71,7 +71,6 @@ class Shares(ClassProbabilities):
         (Measure("overlap", "overlap", "share", "high", (0, 1)),), "overlap", share_terms, intervals, differences
     )
     quality_name = "overlap"
-    measures_need_passes = False
     loss = Loss("distance", "distances", "Larger distances", "mean distance", 1.0)
     has_one_class = False
     instead = "Of shares, `mcviz trust` measures the overlap."
@@ -268,17 +267,35 @@ def test_each_page_opens(
     app = opened_page(page, {"run": f"{task}-a", **query, **other})
     assert not app.error, app.error[0].value
     assert app.title
-    if page in ("story", "review", "probe"):
+    if page in ("story", "probe") or (page == "review" and task == "shares"):
         assert app.info, "what is not there is said"
+
+
+@pytest.mark.parametrize(("page", "query"), PAGES)
+def test_a_task_that_no_page_can_show_is_said_on_each(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, page: str, query: dict[str, str]
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(cache))
+    monkeypatch.delitem(TASK_RENDERERS, Shares)
+    app = opened_page(page, {"run": "shares-a", **{key: text for key, text in query.items() if key != "other"}})
+    assert not app.error
+    assert app.title
+    if page != "runs":  # where all runs are listed
+        assert "cannot show predictions of the task shares" in app.info[0].value
+        assert Shares.instead.split("`")[0] in app.info[0].value
 
 
 COMMANDS = [
     ("trust",),
     ("trust", "--json"),
     ("trust", "--require", "QUALITY >= 0.1"),
+    ("trust", "--by", "site"),
+    ("trust", "--mistake-cost", "3", "--look-cost", "1"),
+    ("trust", "--by", "site", "--group", "site", "--summary", "summary"),
     ("slices",),
     ("refer", "--quality", "0.2"),
     ("refer", "--budget", "10", "--group", "site"),
+    ("acquire", "--method", "random", "--batch", "3", "--to", "next.csv"),
     ("verify",),
     ("export", "--to", "out.parquet"),
     ("export", "--to", "out.npz"),
@@ -287,8 +304,8 @@ COMMANDS = [
     ("compare", "OTHER", "--json"),
 ]
 NOT_THERE = [
-    ("acquire", "--method", "bald", "--batch", "3", "--to", "next.csv"),
-    ("trust", "--by", "site"),
+    ("acquire", "--method", "batch-bald", "--batch", "3", "--to", "next.csv"),
+    ("trust", "--by", "nothing"),
     ("refer", "--accuracy", "0.9"),
     ("trust", "--require", "recall of cat >= 1%"),
 ]
@@ -315,6 +332,66 @@ def test_what_a_task_has_not_is_said(
     command, *rest = arguments
     assert main([command, str(cache / f"{task}-a"), *rest]) == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_what_to_label_next_is_chosen_by_the_scores_that_a_run_has(
+    cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, run = tmp_path / "next.csv", mcviz.open_run(cache / "multilabel-a")
+    for method, score in (("bald", "mutual_information"), ("entropy", "predictive_entropy")):
+        assert main(["acquire", run.path, "--method", method, "--batch", "12", "--to", str(file)]) == 0
+        ranked = run.scores()[score].sort_values(ascending=False, kind="stable").index[:12]
+        assert pd.read_csv(file)["example"].tolist() == list(ranked)
+    assert main(["acquire", run.path, "--method", "power-bald", "--batch", "12", "--to", str(file)]) == 0
+    capsys.readouterr()
+    for task, offered in (("shares", "random"), ("multilabel", "bald or power-bald or entropy or random")):
+        command = ["acquire", str(cache / f"{task}-a"), "--method", "batch-bald"]
+        assert main([*command, "--to", str(tmp_path / "no.csv")]) == 2
+        assert f"What to label next is chosen there by {offered}." in capsys.readouterr().err
+    assert not (tmp_path / "no.csv").exists()
+
+
+def test_several_labels_are_measured_by_group_and_by_class(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = mcviz.open_run(cache / "multilabel-a")
+    is_known, site = (run.labels != -1).any(axis=1), run.columns["site"].to_numpy()
+    members = {"site": {name: site == name for name in ("east", "west")}}
+    members["label"] = {name: run.labels[:, number] == 1 for number, name in enumerate(run.class_names)}
+    members["prediction"] = {name: run.mean_probs[:, number] > 0.5 for number, name in enumerate(run.class_names)}
+    for by, groups in members.items():
+        found = mcviz.trust(run, by=by).by_group
+        assert list(found) == list(groups)
+        for name, within in groups.items():
+            assert found[name].examples == (within & is_known).sum()
+            loss = run.table()["loss"].to_numpy()[within & is_known]
+            assert found[name].figures["accuracy"].value == pytest.approx(1 - loss.mean())
+        assert main(["trust", run.path, "--by", by]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        start = lines.index(f"accuracy over labels of the ensemble, by {by}")
+        accuracies = [float(line.split()[2].removesuffix("%")) for line in lines[start + 1 : start + 1 + len(groups)]]
+        assert accuracies == sorted(accuracies), "the worst comes first"
+
+
+def test_requirements_on_groups_are_of_the_task_s_own_measures(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = mcviz.open_run(cache / "multilabel-a")
+    found = mcviz.trust(run, by="site").by_group
+    required = ["--require", "f1 >= 0.99 in every site", "--require", "deterministic.accuracy >= 0.1 in site=east"]
+    assert main(["trust", run.path, *required]) == 1
+    worst = min(group.figures["f1"].value for group in found.values())
+    assert f"not met: f1 >= 0.99 in every site; F1, mean of classes is {worst:.6g} " in capsys.readouterr().err
+
+
+def test_a_summary_names_no_class_where_a_number_happens_to_be_that_of_one(tmp_path: Path) -> None:
+    probs = np.random.default_rng(0).random((3, 40, 2))
+    labels = probs.mean(axis=0) > 0.5
+    run = mcviz.write_run(tmp_path / "run", probs, labels=labels, task="multilabel", class_names=["zero", "one"])
+    assert main(["trust", run.path, "--summary", str(tmp_path / "summary")]) == 0
+    lines = (tmp_path / "summary" / "summary.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.replace("\\", "").split("|")] for line in lines]
+    (head,) = (place for place, row in enumerate(rows) if "exact_match" in row)
+    columns = dict(zip(rows[head], zip(*rows[head + 2 : head + 26], strict=True), strict=True))
+    assert set(columns["loss"]) == {"0"}
+    assert set(columns["exact_match"]) == {"1"}
+    assert set(columns["prediction"]) <= {"", "zero", "one", "zero;one"}
 
 
 def test_labels_that_are_probably_wrong_are_listed_where_a_task_has_a_score_of_them(

@@ -60,14 +60,6 @@ def _refuse(run: Run, what: str) -> InvalidInputError:
     return InvalidInputError(f"{what}. Received: {received}. {run.task.instead}".rstrip())
 
 
-def check_arguments_of_classes(run: Run, arguments: Mapping[str, object]) -> None:
-    """Raise an `InvalidInputError` where arguments, by their names, are given that take one class an example."""
-    given = [name for name, value in arguments.items() if value is not None]
-    if given and not run.task.has_one_class:
-        what = f"{run.path}, of {run.manifest.task}"
-        raise InvalidInputError(f"{given[0]} takes one class an example. Received: {what}. Leave it out.")
-
-
 def require_labels(run: Run) -> Array:
     """Return the labels of two examples or more, of one class each.
 

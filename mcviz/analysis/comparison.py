@@ -14,7 +14,7 @@ from mcviz.analysis.base import find_groups, interval_columns, ranking_scores, r
 from mcviz.analysis.pairing import LabelChoice, Pairs, class_order, name_apart, pair_examples
 from mcviz.analysis.trust import group_by_column
 from mcviz.errors import InvalidInputError
-from mcviz.measures.intervals import Interval, accuracy_difference, mean_intervals, share_interval
+from mcviz.measures.intervals import Interval, mean_intervals, share_interval
 from mcviz.measures.quality import (
     VERDICTS,
     MeasureComparison,
@@ -22,6 +22,7 @@ from mcviz.measures.quality import (
     Verdict,
     compare_measures,
     compute_measures,
+    difference_intervals,
     judge_together,
     shared_top,
 )
@@ -345,16 +346,17 @@ def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, 
     quality, compared = comparison.one.task.quality, {}
     for group in large:
         chosen = is_known & (members == group)
-        terms = [select_terms(terms_of_run, chosen) for terms_of_run in comparison.terms]
+        terms, other_terms = (select_terms(of_run, chosen) for of_run in comparison.terms)
         within = None if dependent is None else dependent[chosen]
-        (measure, before), (_, after) = map(comparison.one.task.mean_measure, terms)
-        if comparison.one.task.loss.is_mistake:
-            one, other = (share_interval(correct, within, comparison.confidence) for correct in (before, after))
-            difference = accuracy_difference(before, after, within, together)
+        (measure, before), (_, after) = map(comparison.one.task.mean_measure, (terms, other_terms))
+        if np.isfinite(comparison.one.task.loss.largest):  # so that it is a mean of numbers from 0 to 1
+            one, other = (share_interval(values, within, comparison.confidence) for values in (before, after))
         else:
             values = np.stack([before, after], axis=1)
             one, other = mean_intervals(values, groups=within, confidence=comparison.confidence)
-            (difference,) = mean_intervals(np.diff(values, axis=1), groups=within, confidence=together)
+        difference = difference_intervals(
+            quality, terms, other_terms, [measure], groups=within, confidence=together, resamples=1000, seed=0
+        )[measure]
         named = quality.measures[quality.place[measure]]
         compared[groups.names[group]] = int(sizes[group]), MeasureComparison(named, one, other, difference)
     return compared

@@ -1,13 +1,13 @@
 """Labelling: labels that are probably wrong, and examples to label next."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mcviz import validate
-from mcviz.analysis.base import example_rows, require_label_score, require_labels, require_one_class
+from mcviz.analysis.base import example_rows, require_label_score, require_labels
 from mcviz.choices import METHODS, Method
 from mcviz.errors import InvalidInputError
 from mcviz.measures.intervals import Interval
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
+SCORE_OF_METHOD: Mapping[Method, str] = {  # by which it chooses
+    "bald": "mutual_information",
+    "power-bald": "mutual_information",
+    "entropy": "predictive_entropy",
+}
 OUT_OF_FOLD = (
     "Was the model trained on these labels? Then it has learnt the wrong ones too, and list and count miss most of "
     "them: predict each example by a model that was trained without it, as docs/recipes.md does out of fold."
@@ -78,12 +83,22 @@ def label_errors_sentence(errors: Interval, examples: int, confidence: float = 0
     )
 
 
+def methods_of_acquisition(run: Run) -> Sequence[Method]:
+    """Name the methods by which examples of a run can be chosen.
+
+    Those by a score take a run that has it: of several labels an example it is a sum over the classes. BatchBALD takes
+    one class an example, since it goes through what the classes of several examples may be together.
+    """
+    by_score = [method for method in METHODS if SCORE_OF_METHOD.get(method) in (None, *run.score_names)]
+    return [method for method in by_score if method != "batch-bald" or run.task.has_one_class]
+
+
 def acquire(run: Run, method: Method, batch: int, seed: int = 0) -> "pd.DataFrame":
     """Choose the examples to label next.
 
     Args:
-        run: a classification of the examples that could be labelled.
-        method: one of `METHODS`; `batch-bald` reads all passes into memory.
+        run: of the examples that could be labelled.
+        method: one of `methods_of_acquisition`; `batch-bald` reads all passes into memory.
         batch: how many.
         seed: of `random`, `power-bald` and `batch-bald`.
 
@@ -91,23 +106,29 @@ def acquire(run: Run, method: Method, batch: int, seed: int = 0) -> "pd.DataFram
         Rows of `Run.table` with the names of the classes, the first to be labelled first.
 
     Raises:
-        InvalidInputError: a method or batch that cannot be, a regression, or BatchBALD of masks per example.
+        InvalidInputError: a method or batch that cannot be, or BatchBALD of masks per example.
     """
-    require_one_class(run)
     validate.choice("method", method, METHODS)
+    if method not in (offered := methods_of_acquisition(run)):
+        raise InvalidInputError(
+            f"{method} does not go with the scores of {run.path}, of {run.manifest.task}. What to label next is chosen "
+            f"there by {' or '.join(offered)}."
+        )
     validate.whole_number("batch", batch, 1, len(run))
     if method == "batch-bald" and run.manifest.masks == "per_example":
         raise InvalidInputError(
             f"BatchBALD compares what a pass says of several examples, which needs masks per_pass. Received: "
             f"{run.path}, with per_example. Sample it with --masks per_pass, or use power-bald."
         )
-    scores = run.scores()
-    information = scores["mutual_information"].to_numpy(np.float64)
+
+    def score() -> Array:
+        return run.scores()[SCORE_OF_METHOD[method]].to_numpy(np.float64)
+
     choose: Mapping[Method, Callable[[], Array]] = {
-        "bald": lambda: select_highest(information, batch),
-        "power-bald": lambda: power_bald(information, batch, seed),
+        "bald": lambda: select_highest(score(), batch),
+        "power-bald": lambda: power_bald(score(), batch, seed),
         "batch-bald": lambda: batch_bald(run.probs_block(0, None), batch, seed),
-        "entropy": lambda: select_highest(scores["predictive_entropy"].to_numpy(), batch),
+        "entropy": lambda: select_highest(score(), batch),
         "random": lambda: random(len(run), batch, seed),
     }
     return example_rows(run, choose[method]())

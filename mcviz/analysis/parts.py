@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcviz.analysis.base import require_labels
-from mcviz.analysis.label_trust import terms_by_predictor
+from mcviz.analysis.quality_trust import load_terms
 from mcviz.analysis.slices import slices
-from mcviz.analysis.trust import compute_figures, group_by_column, load_terms, main_predictors, main_probs, predictors
+from mcviz.analysis.trust import group_by_column, main_predictors, main_probs, predictors
 from mcviz.errors import InvalidInputError
 from mcviz.measures.calibration import calibration_figures
 from mcviz.measures.intervals import Interval
@@ -107,7 +107,7 @@ def prepare_figures(run: Run, predictor: str, measure: str) -> Callable[[Part, f
     Raises:
         InvalidInputError: the run has no labels, one example, or no such predictor.
     """
-    if measure in CLASS_MEASURES:
+    if measure in CLASS_MEASURES and run.task.has_one_class:
         labels, known = require_labels(run), main_probs(run)
         if predictor not in known:
             raise InvalidInputError(f"The {measure} is known of {', '.join(known)}. Received: {predictor}.")
@@ -121,15 +121,13 @@ def prepare_figures(run: Run, predictor: str, measure: str) -> Callable[[Part, f
         return lambda part, confidence: calibration_figures(select_terms(terms, part.within), confidence=confidence)[
             measure
         ]
-    if not run.task.measures_need_passes:
-        of_labels = terms_by_predictor(run)[predictor]
-        return lambda part, confidence: compute_measures(
-            run.task.quality, select_terms(of_labels, part.within), confidence=confidence
-        )[measure]
-    of_all = load_terms(run)
+    of_all = load_terms(run)[predictor]
+    is_known = ~np.isnan(run.task.loss_of_terms(of_all))
 
     def compute_part(part: Part, confidence: float) -> Interval:
-        some = {name: select_terms(terms, part.within) for name, terms in of_all.items()}
-        return compute_figures(run, some, confidence)[0][predictor][measure]
+        known = part.within & is_known
+        if not known.any():
+            return Interval(np.nan)
+        return compute_measures(run.task.quality, select_terms(of_all, known), confidence=confidence)[measure]
 
     return compute_part

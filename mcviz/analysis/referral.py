@@ -137,12 +137,12 @@ class RunReferral:
         """The threshold with the guarantee; None where there is none, or no example is referred by it."""
         return None if self.guarantee is None else _to_score(self.score, self.guarantee.threshold)
 
-    @property
+    @cached_property
     def labelled(self) -> int:
         """The number of the run's examples of which a label is known."""
         return 0 if self.run.labels is None else len(rank_by_score(self.run, self.score.name))
 
-    @property
+    @cached_property
     def examples(self) -> Array:
         """(R,) int64, the examples that go to a person, the most uncertain first."""
         return select_referred(score_uncertainty(self.run, self.score.name), self._cutoff)

@@ -4,7 +4,7 @@ import json
 import math
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -33,7 +33,7 @@ from mcviz.measures.quality import (
 )
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Run
-from mcviz.tasks import TASKS
+from mcviz.tasks import TASKS, Task
 from mcviz.text import true_minus
 
 MAGNITUDE = "overconfidence"  # whose distance from 0 must not grow
@@ -169,7 +169,7 @@ class Requirement:
         if self.predictor not in figures:
             raise _meaningless(self, f"has no predictor {self.predictor}, but {', '.join(figures)}")
         measures = figures[self.predictor]
-        declared = _find_measures(measures)
+        declared = _find_measures(measures, TASKS.values() if run is None else (run.task,))
         if self.measure not in declared:
             raise _meaningless(self, f"has no measure {self.measure} of {self.predictor}, but {', '.join(declared)}")
         measure = declared[self.measure]
@@ -196,8 +196,9 @@ class Requirement:
             require_one_class(run)
         if self.is_of_class and self.measure not in CLASS_MEASURES:
             raise _meaningless(self, f"has no {self.measure} of a class, but {', '.join(CLASS_MEASURES)}")
-        takes_class = self.measure in CLASS_MEASURES and not (self.measure == "roc_auc" and len(run.class_names) == 2)
-        if takes_class and not self.is_of_class:
+        takes_class = run.task.has_one_class and self.measure in CLASS_MEASURES
+        of_two = self.measure == "roc_auc" and len(run.class_names) == 2
+        if takes_class and not of_two and not self.is_of_class:
             raise _meaningless(self, f"has no {self.measure} of all classes; write '{self.measure} of every class'")
         parts, looked_at = [Part("", np.ones(len(run), bool))], 1
         if self.worst_slice:
@@ -365,16 +366,16 @@ def _format_bound(number: Decimal, percent: bool) -> str:
 
 def _format_figure(interval: Interval, percent: bool, unit: str, sign: str = "") -> str:
     scale = 100 if percent else 1
-    return interval.format(lambda value: true_minus(f"{scale * value:{sign}.6g}"), unit if percent else "")
+    return interval.format(lambda value: true_minus(f"{scale * value:{sign}z.6g}"), unit if percent else "")
 
 
 def _unquote(name: str | None) -> str | None:
     return json.loads(name, strict=False) if name is not None and name.startswith('"') else name
 
 
-def _find_measures(known: Mapping[str, Interval]) -> dict[str, Measure]:
-    """Find what is declared of known measures, and of those of a class where there are classes."""
-    for task in TASKS.values():
+def _find_measures(known: Mapping[str, Interval], tasks: Iterable[Task]) -> dict[str, Measure]:
+    """Find what a task declares of known measures, and of those of a class where there are classes."""
+    for task in tasks:
         declared = {measure.name: measure for measure in (*task.quality.measures, ECE_EQUAL_MASS)}
         if known.keys() <= declared.keys():
             of_classes = CLASS_MEASURES if task.has_one_class else {}

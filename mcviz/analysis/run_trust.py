@@ -7,23 +7,20 @@ from typing import Any
 from mcviz import validate
 from mcviz.analysis.base import (
     RunTrust,
-    check_arguments_of_classes,
     convergence_score,
     describe_run,
     find_groups,
     ranking_scores,
 )
-from mcviz.analysis.label_trust import LabelTrust, measure_labels
+from mcviz.analysis.quality_trust import QualityTrust, add_slices, measure_quality
 from mcviz.analysis.referral import measure_prediction_sets, rank_by_all_scores
-from mcviz.analysis.segmentation_trust import SegmentationTrust, measure_segmentation
+from mcviz.analysis.segmentation_trust import measure_segmentation
 from mcviz.analysis.slices import Slices
 from mcviz.analysis.slices import slices as find_slices
 from mcviz.analysis.trust import (
     Convergence,
-    RegressionTrust,
     compute_convergence,
     group_by_column,
-    measure_regression,
     predictors,
     verdict_sentences,
 )
@@ -99,32 +96,29 @@ def trust(
     score: str | None = None,
     confidence: float = 0.95,
     progress: Progress | None = None,
-) -> ClassificationTrust | LabelTrust | SegmentationTrust | RegressionTrust:
-    """Measure how far the predictions of a run can be trusted.
+) -> ClassificationTrust | QualityTrust:
+    """Measure how far the predictions of a run can be trusted, and where it is worst.
 
-    Of classes: how well it is calibrated, where it is worst, which scores find its mistakes, and how many passes are
-    enough. Of a regression: how wrong it is, and whether its intervals hold the labels. Of a segmentation: Dice, also
-    by class, whether the probabilities of pixels are calibrated, and which scores find the poor images.
+    Of classes: how well it is calibrated, which scores find its mistakes, and how many passes are enough. Of several
+    labels an example: how good it is, in all and by class. Of a regression: how wrong it is, and whether its intervals
+    hold the labels. Of a segmentation: Dice, also by class, whether the probabilities of pixels are calibrated, and
+    which scores find the poor images.
 
     Args:
         run: with labels.
         group: one of the user's own columns, whose values are groups of examples that belong together.
-        by: of classes, calibration is also measured by group: `label`, `prediction`, or one of the user's own columns.
-        score: that ranks examples; without it max probability, of a regression the predictive std.
+        by: it is also measured by group: one of the user's own columns, of classes also `label` or `prediction`.
+        score: that ranks examples; the first that the run has without it.
         confidence: above 0 and below 1, of the intervals.
         progress: called with (done, total) permutations of the search for slices; an exception from it stops the work.
 
     Raises:
-        InvalidInputError: the run has no labels, one example, or no such column or score; or `by` of a regression.
+        InvalidInputError: the run has no labels, one example, or no such column or score.
     """
     validate.confidence(confidence)
-    check_arguments_of_classes(run, {"by": by})
-    if run.task.of_pixels:
-        return measure_segmentation(run, confidence, group=group, score=score)
-    if not run.task.has_one_class and run.task.measures_need_passes:
-        return measure_regression(run, confidence, group=group, score=score)
     if not run.task.has_one_class:
-        return measure_labels(run, confidence, group=group, score=score, progress=progress)
+        measure = measure_segmentation if run.task.of_pixels else measure_quality
+        return add_slices(measure(run, confidence, group=group, by=by, score=score), progress)
     score = validate.choice("score", score or run.first_score, ranking_scores(run))
     groups, dependent = group_by_column(run, by) if by else None, find_groups(run, group)
     ways = predictors(run, group=group)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -152,9 +153,11 @@ def slices(run: Run, *, group: str | None = None, progress: Progress | None = No
 
     A slice has 20 examples or more, and at most half of all. Its examples have one value of a column, or of each of
     two: of the label, the prediction, and the user's own columns but texts; numbers are cut into ranges that hold as
-    many examples. Of a classification the mistakes of a slice are compared with those of the rest, and its
-    calibration; of any other task the mean loss of the examples of which a label is known. Where there is nothing to
-    find, any slice is named with a chance of 5%.
+    many examples. Of several labels an example, a slice holds all that have a class among their labels, or among what
+    is predicted for them. Label and prediction make no pair, since together they say which predictions are wrong. Of a
+    classification the mistakes of a slice are compared with those of the rest, and its calibration; of any other task
+    the mean loss of the examples of which a label is known. Where there is nothing to find, any slice is named with a
+    chance of 5%.
 
     Args:
         run: with labels.
@@ -175,11 +178,10 @@ def slices(run: Run, *, group: str | None = None, progress: Progress | None = No
     loss = run.task.loss_of_table(scores)
     is_known = ~np.isnan(loss)
     loss = loss[is_known]
-    if not run.task.loss.is_mistake:
+    if not run.task.has_one_class:
         dispersion = float(loss.var() / loss.mean() ** 2) if loss.any() else 0.0
-        measure = _Measure(
-            Scan(error_z(dispersion or 1.0), LEVEL), loss, _describe_loss(run.task.loss, run.manifest.unit)
-        )
+        statistic = mistakes_z if run.task.loss.is_mistake else error_z(dispersion or 1.0)
+        measure = _Measure(Scan(statistic, LEVEL), loss, _describe_loss(run.task.loss, run.manifest.unit))
         same = [{name for name, column in columns.items() if column.of == of} for of in CLASS_COLUMNS]
         measures = {run.task.loss.name: measure}
         columns, groups = _select(columns, groups, is_known)
@@ -225,8 +227,9 @@ def compare_slices(comparison: Comparison, *, progress: Progress | None = None) 
     for name, column in _load_columns(comparison.one).items():
         if column.of != "prediction" and name != comparison.group:
             members = column.members[comparison.pairs.one]
-            if column.of == "label" and comparison.one.task.has_one_class and comparison.pairs.labels is not None:
-                members = comparison.pairs.labels
+            if column.of == "label" and (labels := comparison.pairs.labels) is not None:
+                sets = comparison.one.task.class_sets(comparison.one.manifest, partial(_read_paired, comparison))
+                members = labels if comparison.one.task.has_one_class else sets.get("label", members)
             columns[name] = replace(column, members=members)
     describe: Callable[[Array, Array], str]
     loss = comparison.one.task.loss
@@ -251,12 +254,18 @@ def compare_slices(comparison: Comparison, *, progress: Progress | None = None) 
     return replace(_number_in_run(searched, np.flatnonzero(is_known)), none_in_words=none)
 
 
+def _read_paired(comparison: Comparison, name: str) -> Array:
+    """Read an array of the first run, of the examples that both have, with the labels that the two share."""
+    assert comparison.pairs.labels is not None
+    return comparison.pairs.labels if name == "label" else comparison.one.array(name)[comparison.pairs.one]
+
+
 @dataclass(frozen=True)
 class _Column:
     """The groups of a column.
 
     Attributes:
-        members: (N,) int64, the group of each example; below 0 for none.
+        members: (N,) int64, the group of each example, below 0 for none; or (N, G) bool, whether it is in each group.
         conditions: of each group.
         of: whether these are labels or predictions of the run.
     """
@@ -264,6 +273,11 @@ class _Column:
     members: Array
     conditions: tuple[Condition, ...]
     of: Literal["label", "prediction", ""] = ""
+
+    def within(self, group: int) -> Array:
+        """(N,) bool, the examples of a group."""
+        within: Array = self.members[:, group] if self.members.ndim == 2 else self.members == group
+        return within
 
     def determines(self, values: Array) -> bool:
         """Whether (N,) values follow from the groups, and are not all the same."""
@@ -285,15 +299,19 @@ def _load_columns(run: Run) -> dict[str, _Column]:
     """Group the examples by label and prediction, and by each of the user's own columns but texts."""
     from mcviz.runs.columns import column_kinds, select_grouping  # here, because pandas takes time to import
 
-    table, kinds, columns = run.table(), column_kinds(run), {}
+    table, kinds = run.table(), column_kinds(run)
     names = tuple(map(one_line, run.class_names))
+    sets = run.task.class_sets(run.manifest, run.array)
+    columns: dict[str, _Column] = {
+        of: _Column(sets[of], _class_conditions(of, names), of) for of in CLASS_COLUMNS if of in sets
+    }
     for name in run.task.table_columns(run.targets):
-        of: Any = next((class_column for class_column in CLASS_COLUMNS if name.startswith(class_column)), "")
-        if of and table[name].notna().all():
+        part: Any = next((of for of in CLASS_COLUMNS if name.startswith(of)), "")
+        if part and table[name].notna().all():
             columns[name] = (
-                _Column(table[name].to_numpy(np.int64), _class_conditions(name, names), of)
-                if names
-                else replace(_group_values(table[name], "number"), of=of)
+                _Column(table[name].to_numpy(np.int64), _class_conditions(name, names), part)
+                if run.task.has_one_class
+                else replace(_group_values(table[name], "number"), of=part)
             )
     return columns | {name: _group_values(table[name], kinds[name]) for name in select_grouping(kinds)}
 
@@ -377,7 +395,7 @@ def _are_apart(pair: tuple[str, str], apart: Sequence[Collection[str]]) -> bool:
 
 
 def _describe_slice(name: str, scanned: FoundSlice, columns: Mapping[str, _Column], measure: _Measure) -> Slice:
-    within = np.logical_and.reduce([columns[column].members == group for column, group in scanned.key])
+    within = np.logical_and.reduce([columns[column].within(group) for column, group in scanned.key])
     conditions = tuple(columns[column].conditions[group] for column, group in scanned.key)
     inside, rest = measure.values[within], measure.values[~within]
     words = f"{' and '.join(map(str, conditions))}: {measure.describe(inside, rest)}"

@@ -1,31 +1,21 @@
-"""Trust in a run's numbers: calibration in all and by group, the value of more passes, the errors of a regression.
+"""Trust in the numbers of a classification: the terms of its calibration, its groups, and the value of more passes.
 
 The passes of a run are read shard by shard.
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
 from mcviz import validate
-from mcviz.analysis.base import (
-    Figures,
-    RunTrust,
-    describe_run,
-    find_groups,
-    ranking_scores,
-    require_known_labels,
-    require_labels,
-)
-from mcviz.choices import PREDICTOR_NAMES
+from mcviz.analysis.base import find_groups, ranking_scores, require_labels, require_one_class
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES, Predictions, percent
 from mcviz.measures.calibration import (
-    PREDICTOR_WORDS,
     Calibration,
     calibration_sentences,
     calibration_terms,
@@ -33,22 +23,10 @@ from mcviz.measures.calibration import (
     equal_width_edges,
     reliability,
 )
-from mcviz.measures.conformal import coverage_sentence
-from mcviz.measures.intervals import Interval, count_groups, largest_design_effect
-from mcviz.measures.quality import (
-    INTERVAL,
-    Measure,
-    compute_measures,
-    halves_by_size,
-    shared_top,
-    sizes_up_to,
-    terms_by_size,
-)
+from mcviz.measures.quality import halves_by_size, shared_top, sizes_up_to, terms_by_size
 from mcviz.measures.registry import Terms, join_terms
-from mcviz.measures.regression import MEASURED_BY, TERMS, regression_differences, regression_terms
-from mcviz.runs import Derived, Run, load_derived, save_derived
+from mcviz.runs import Run
 from mcviz.runs.tables import Progress
-from mcviz.tasks.regression import Regression
 from mcviz.text import one_line
 
 if TYPE_CHECKING:
@@ -57,15 +35,9 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 MOST_GROUPS_OF_COLUMN = 1000
-CLASS_COLUMNS = "label", "prediction"  # columns of every labelled run
+CLASS_COLUMNS: tuple[Literal["label", "prediction"], ...] = ("label", "prediction")  # columns of every labelled run
 TOLERANCES = 0.0005, 0.001, 0.001  # of accuracy, of NLL in nats, and of ECE
 MOST_THREADS = 4  # each holds the passes of a shard
-FEWEST_FOR_GAIN = 20  # examples or groups, from which on a gain of the ensemble is judged
-REGRESSION_TERMS = Derived("regression-terms", 2, {"terms": "float64"})
-TERM_ROWS = (  # of the array that is kept: the predictor and the name of the term
-    *(("ensemble", name) for name in MEASURED_BY.values()),
-    *((predictor, name) for predictor in ("deterministic", "single_pass") for name in TERMS),
-)
 Result = TypeVar("Result")
 
 
@@ -202,8 +174,9 @@ def group_by_column(run: Run, column: str) -> "Groups":
     """Group a run's examples by a column.
 
     Args:
-        run: a classification.
-        column: `label`, `prediction`, or one of the user's own; many numbers are cut into ranges that hold as many.
+        run: of any task.
+        column: one of the user's own, or of a classification `label` or `prediction`; many numbers are cut into ranges
+            that hold as many.
 
     Raises:
         InvalidInputError: there is no such column, or more than 1,000 groups.
@@ -215,8 +188,9 @@ def group_by_column(run: Run, column: str) -> "Groups":
     kinds, columns = column_kinds(run), run.columns
     offered = [name for name in kinds if name != "id"]
     if columns is None or column not in offered:
-        there = ", ".join([*CLASS_COLUMNS, *offered])
-        raise InvalidInputError(f"Examples are grouped by one of the columns {there}. Received: {column}.")
+        there = ", ".join([*(CLASS_COLUMNS if run.task.has_one_class else ()), *offered])
+        what = f"one of the columns {there}" if there else "one of the user's own columns, and the run has none"
+        raise InvalidInputError(f"Examples are grouped by {what}. Received: {column}.")
     groups = column_groups(columns[column], kinds[column])
     if len(groups.names) > MOST_GROUPS_OF_COLUMN:
         raise InvalidInputError(
@@ -226,10 +200,29 @@ def group_by_column(run: Run, column: str) -> "Groups":
     return groups
 
 
+def group_members(run: Run, column: str) -> dict[str, Array]:
+    """Find the examples of each group of a column, (N,) bool by the name of the group.
+
+    Args:
+        run: of any task.
+        column: as for `group_by_column`; of several labels an example, `label` and `prediction` are the examples with
+            each class, so that one may be in several groups.
+
+    Raises:
+        InvalidInputError: as for `group_by_column`.
+    """
+    sets = run.task.class_sets(run.manifest, run.array)
+    if column in CLASS_COLUMNS and column in sets:
+        return dict(zip(map(one_line, run.class_names), sets[column].T, strict=True))
+    groups = group_by_column(run, column)
+    return {name: groups.members == number for number, name in enumerate(groups.names)}
+
+
 def _group_by_class(run: Run, column: str) -> "Groups":
     """Group examples by `label` or `prediction`."""
     from mcviz.runs.columns import Groups  # here, because pandas takes time to import
 
+    require_one_class(run)
     numbers = require_labels(run) if column == "label" else run.scores()["prediction"].to_numpy()
     return Groups(tuple(map(one_line, run.class_names)), numbers.astype(np.int64))
 
@@ -270,149 +263,3 @@ def _map_shards(run: Run, work: Callable[[Array, slice], Result], progress: Prog
         return results
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-@dataclass(frozen=True, repr=False)
-class QualityTrust(RunTrust):
-    """The quality of the predictions of a run, by each way to predict.
-
-    Attributes:
-        differences: of the ensemble from each of the others, paired by example: the ensemble's less the other's.
-    """
-
-    differences: Figures
-
-    @property
-    def text_rows(self) -> list[Sequence[str]]:
-        """As for `RunTrust`."""
-        measures = self.run.task.quality.measures
-        rows = [
-            [PREDICTOR_NAMES[way], *(self.format(figures, measure) for measure in measures)]
-            for way, figures in self.figures.items()
-        ]
-        return [["predictor", *(measure.label for measure in measures)], *rows]
-
-    def format(self, figures: Mapping[str, Interval], measure: Measure, sign: str = "") -> str:
-        """Format the figure of a measure among those of a predictor, with its unit; "" where there is none."""
-        if measure.name not in figures:
-            return ""
-        return measure.format_interval(figures[measure.name], self.run.manifest.unit, sign=sign)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return all that is found for JSON."""
-        return {
-            **describe_run(self.run, self.sentences),
-            "confidence": self.confidence,
-            "figures": self.figures,
-            "ensemble_less": self.differences,
-            "score": self.score,
-            "group": self.group,
-        }
-
-
-class RegressionTrust(QualityTrust):
-    """The errors of a regression, and the coverage of its intervals.
-
-    Of the `ensemble`, `figures` have all of `measures.quality.REGRESSION`; of `deterministic`, where the run has it,
-    and `single_pass` RMSE, MAE, NLL where there is a variance, and CRPS. `sentences` are the verdict on the intervals,
-    then what the ensemble gains.
-    """
-
-
-def measure_regression(
-    run: Run,
-    confidence: float = 0.95,
-    *,
-    group: str | None = None,
-    score: str | None = None,
-    progress: Progress | None = None,
-) -> RegressionTrust:
-    """Measure how wrong a regression is, and how many labels its intervals hold.
-
-    Args:
-        run: a regression with labels.
-        confidence: above 0 and below 1, of the intervals.
-        group: one of the user's own columns, whose values are groups of examples that belong together.
-        score: that ranks its examples; the first that it has without it.
-        progress: called with (done, total) shards; an exception from it stops the reading.
-
-    Raises:
-        InvalidInputError: the run has no labels, one example, or no such column or score.
-    """
-    score = run.first_score if score is None else validate.choice("score", score, ranking_scores(run))
-    groups = find_groups(run, group)
-    figures, differences = compute_figures(run, load_terms(run, progress), confidence, groups)
-    effect = largest_design_effect(groups)
-    sentences = [coverage_sentence(figures["ensemble"]["coverage"], INTERVAL, len(run), confidence, effect)]
-    if count_groups(len(run), groups) < FEWEST_FOR_GAIN:
-        few = f"fewer than {FEWEST_FOR_GAIN} {'examples' if groups is None else 'groups of examples'}"
-        sentences.append(f"With {few}, a gain of the ensemble cannot be told from chance.")
-    else:
-        sentences += [gain_sentence(run, gains, PREDICTOR_WORDS[name]) for name, gains in differences.items()]
-    return RegressionTrust(run, score, group, confidence, figures, sentences, differences)
-
-
-def load_terms(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
-    """Compute the terms of each predictor of a regression, shard by shard; from beside the run if they are there.
-
-    Args:
-        run: as for `measure_regression`.
-        progress: as for `measure_regression`.
-
-    Returns:
-        By predictor: of the `ensemble` those of all its measures, of the others those of `regression_terms`.
-
-    Raises:
-        InvalidInputError: as for `measure_regression`.
-    """
-    labels = require_known_labels(run)
-    stored = load_derived(run.path, run.digest, REGRESSION_TERMS)
-    if stored is None or stored["terms"].shape != (len(TERM_ROWS), len(run)):
-        stored = {"terms": _compute_terms(run, labels, progress)}
-        save_derived(run.path, run.digest, REGRESSION_TERMS, stored)
-    terms: dict[str, dict[str, Array]] = {}
-    for (predictor, name), values in zip(TERM_ROWS, stored["terms"], strict=True):
-        if predictor == "ensemble" or not np.isnan(values).any():
-            terms.setdefault(predictor, {})[name] = values
-    return dict(terms)
-
-
-def _compute_terms(run: Run, labels: Array, progress: Progress | None) -> Array:
-    """Compute (R, N) float64 with the rows of `TERM_ROWS`, NaN where nothing is known."""
-    fixed, blocks = run.deterministic_predictions, []
-    for shard in range(run.manifest.shards):
-        start, stop = run.manifest.shard_range(shard)
-        deterministic = None if fixed is None else fixed[start:stop]
-        passes = run.predictions_block(start, stop)
-        predictions = Regression().predictions(passes, labels[start:stop], deterministic, targets=len(run.targets))
-        terms = regression_terms(predictions) | {"ensemble": run.task.quality.terms(predictions)}
-        unknown = np.full(len(passes[0]), np.nan)
-        blocks.append([terms.get(predictor, {}).get(name, unknown) for predictor, name in TERM_ROWS])
-        if progress:
-            progress(shard + 1, run.manifest.shards)
-    return np.concatenate(blocks, axis=1, dtype=np.float64)
-
-
-def compute_figures(
-    run: Run, terms: Mapping[str, Terms], confidence: float, groups: np.ndarray | None = None
-) -> tuple[Figures, Figures]:
-    """Compute `figures` and `differences` of a `RegressionTrust` from the terms of all examples, or of some."""
-    options: dict[str, Any] = {"groups": groups, "confidence": confidence}
-    ways = [name for name in ("ensemble", "deterministic", "single_pass") if name in terms]
-    figures = {name: compute_measures(run.task.quality, terms[name], **options) for name in ways}
-    differences = {name: regression_differences(terms[name], terms["ensemble"], **options) for name in ways[1:]}
-    return figures, differences
-
-
-def gain_sentence(run: Run, differences: Mapping[str, Interval], other: str) -> str:
-    """Say whether the first measure of the ensemble differs from that of another way to predict by more than noise."""
-    measure, unit = run.task.quality.measures[0], run.manifest.unit
-    difference = differences[measure.name]
-    if difference.low > 0 or difference.high < 0:
-        by = measure.format_interval(difference.magnitude, unit, sign="-")
-        word = "better" if (difference.value > 0) == (measure.better == "high") else "worse"
-        return f"Its {measure.label} is {word} than that of {other} by {by}: more than noise."
-    by = measure.format_interval(difference, unit, sign="+")
-    if np.isnan(difference.low):
-        return f"Its {measure.label} differs from that of {other} by {by}: too few examples differ to tell more."
-    return f"Its {measure.label} differs from that of {other} by {by}, which is within noise."

@@ -13,14 +13,17 @@ import streamlit as st
 from mcviz.analysis.pairing import same_examples
 from mcviz.app.components import load_assets, page_listeners
 from mcviz.app.navigation import (
+    COMPARE,
     ENTRIES,
     OVERVIEW,
     PAGES,
     PRESENT,
+    RUNS,
     current_page,
     link_to,
     open_entry,
     open_named_run,
+    render_head,
     run_name,
 )
 from mcviz.app.resources import ComparedRun, open_cached_run, run_paths
@@ -37,6 +40,7 @@ from mcviz.app.state import (
     sync_from_url,
 )
 from mcviz.app.streamlit_internals import current_visit
+from mcviz.app.tasks import NoRendererError, task_renderer
 from mcviz.app.wording import as_markdown, counted, describe_examples, information
 from mcviz.app.work import refusal, show_failures
 from mcviz.errors import InvalidInputError, McvizError
@@ -71,7 +75,8 @@ def main() -> None:
     sync_from_url(page.title)
     with show_failures(page.title):
         render_bar()
-        page.run()
+        if not _render_why_nothing_is_shown():
+            page.run()
     finish_page()
 
 
@@ -105,6 +110,22 @@ def render_bar() -> None:
         with st.container(key="bar-present", width="content"):
             link_to(PRESENT, **_presentation_keys())
         _render_login()
+
+
+def _render_why_nothing_is_shown() -> bool:
+    """Say of a run that no page can show why, on each page but that of all runs; return whether that was said."""
+    page, paths = current_page(), run_paths()
+    if page in (RUNS, COMPARE) or not paths:
+        return False
+    try:
+        task_renderer(open_named_run(paths))
+    except NoRendererError as error:
+        render_head(page)
+        st.info(as_markdown(str(error)), icon=":material/info:")
+        return True
+    except McvizError:  # which the page tells
+        return False
+    return False
 
 
 def _render_menu(name: str, label: str) -> None:

@@ -13,20 +13,21 @@ from mcviz.analysis.labelling import acquire
 from mcviz.analysis.referral import (
     CheapestReferral,
     RunReferral,
+    describe_caught,
     describe_threshold,
     find_cheapest_referral,
     measure_prediction_sets,
     rank_by_all_scores,
     refer,
-    referral_sentences,
     set_rows,
 )
 from mcviz.app.calibration import chosen_group
-from mcviz.app.components.charts import chart, heading, text_table
+from mcviz.app.components.charts import chart, text_table
 from mcviz.app.components.gallery import tiles
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import EXPLORE, LABELLING, open_page
-from mcviz.app.resources import cached_for_run, has, numbers_key, ranking, run_scores, scores_key, table
+from mcviz.app.resources import cached_for_run, numbers_key, ranking, run_scores, scores_key, table
+from mcviz.app.selection import doubted_labels
 from mcviz.app.state import COVERAGES, PageState, choose_name, choose_segment, state_widget_args, update_state
 from mcviz.app.wording import as_markdown, counted
 from mcviz.choices import METHODS, Method
@@ -42,19 +43,16 @@ from mcviz.measures.selective import (
     selective_figures,
 )
 from mcviz.runs import Run
+from mcviz.tasks import Task
 from mcviz.text import one_line
 
 CARD_WIDTH, WIDE_CARD = 130, 190  # pixels; two stand side by side on a phone
 TILES = 8  # examples, of those that are referred and of the mistakes that are missed
 DETERMINISTIC = "deterministic"
 CHEAPEST = "cheapest"
-TARGETS = {"budget": "Budget", "accuracy": "Accuracy", "miss": "Mistakes", CHEAPEST: "Cheapest"}
-WANTED = {
-    "budget": "Examples, at most",
-    "accuracy": "Accuracy left, at least, %",
-    "miss": "Mistakes missed, at most, %",
-}
-USUAL_SHARES = {"accuracy": 0.999, "miss": 0.1}
+QUALITY = "accuracy"  # in the address, whatever the task calls it
+TARGETS = ("budget", QUALITY, "miss", CHEAPEST)
+USUAL_ACCURACY, USUAL_MISSED = 0.999, 0.1
 USUAL_BATCH = 100  # examples to label next
 METHOD_LABELS: dict[Method, str] = {
     "bald": "BALD",
@@ -76,38 +74,40 @@ def find_referral(run: Run, state: PageState) -> RunReferral:
     name = _target(state)
     if name == CHEAPEST:
         return _find_cheapest(run, state).referral
-    target: dict[str, Any] = {name: _wanted(run, state)}
+    target: dict[str, Any] = {"quality" if name == QUALITY else name: _wanted(run, state)}
     return cached_referral(run, score=_score(run, state), group=chosen_group(run, state), **target)
 
 
 def referral_controls(run: Run, state: PageState, *, with_score: bool = False) -> RunReferral:
     """Render a choice of the target of a referral, and of the score that ranks, and return the referral."""
-    name = _target(state)
+    name, quality, losses = _target(state), run.task.quality_name.capitalize(), run.task.loss.noun.capitalize()
     choose_segment(
         "Target",
         "referral",
         name,
-        TARGETS,
+        dict(zip(TARGETS, ("Budget", quality, losses, "Cheapest"), strict=True)),
         lambda new: update_state(referral=new, wanted=None),
         label_visibility="collapsed",
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if name == CHEAPEST:
-            for label, field in (("A missed mistake costs", "mistake_costs"), ("A review costs", "look_costs")):
+            costs = (f"A {run.task.loss.worst} costs", "mistake_costs"), ("A review costs", "look_costs")
+            for label, field in costs:
                 cost = state_widget_args(field, getattr(state, field))
                 st.number_input(label, 0.0, 1e9, step=1.0, format="%.6g", width=160, **cost)
-        elif name in USUAL_SHARES:
+        elif name in (QUALITY, "miss"):
             share = state_widget_args(
                 f"wanted-{name}",
                 round(100 * _wanted(run, state), 6),
                 lambda new: update_state(wanted=round(new / 100, 8)),
             )
-            st.number_input(WANTED[name], 0.0, 100.0, step=0.1, format="%.4g", width=190, **share)
+            label = f"{quality} left, at least, %" if name == QUALITY else f"{losses} missed, at most, %"
+            st.number_input(label, 0.0, 100.0, step=0.1, format="%.4g", width=190, **share)
         else:
             budget = state_widget_args(
                 f"wanted-{name}", int(_wanted(run, state)), lambda new: update_state(wanted=float(new))
             )
-            st.number_input(WANTED[name], 0, len(run), step=10, width=190, **budget)
+            st.number_input("Examples, at most", 0, len(run), step=10, width=190, **budget)
         if with_score:
             labels = {name: run_scores(run)[name].label for name in ranking_scores(run)}
             st.selectbox(
@@ -154,18 +154,25 @@ def render_referral(run: Run, state: PageState) -> None:
     """Render a choice of the referral on Trust, its figures, and what holds for new examples or is saved."""
     referral = referral_controls(run, state, with_score=True)
     assert referral.on_labels is not None
-    _render_cards(run, referral.on_labels)
+    _render_cards(referral, referral.on_labels)
     render_promise(run, state, referral)
 
 
-def _render_cards(run: Run, on: Referral) -> None:
-    mistakes = on.caught + on.missed
+def _render_cards(referral: RunReferral, on: Referral) -> None:
+    run, task, total = referral.run, referral.run.task, on.caught + on.missed
+    losses, before = task.loss.noun.capitalize(), run.manifest.quality
+    assert before is not None
+    if task.loss.is_mistake:
+        caught, missed, of_all = f"{on.caught:,}", f"{on.missed:,}", f"of {total:,}"
+    else:
+        caught, missed = (percent(part / total) if total else "–" for part in (on.caught, on.missed))
+        of_all = f"of all {task.loss.noun}"
     rest = "–" if on.quality_of_rest is None else percent(on.quality_of_rest, 2)
     cards = (
-        (CARD_WIDTH, "To a person", f"{len(on.referred):,}", f"of {len(run):,}"),
-        (CARD_WIDTH, "Mistakes caught", f"{on.caught:,}", f"of {mistakes:,}"),
-        (CARD_WIDTH, "Mistakes missed", f"{on.missed:,}", "which nobody sees"),
-        (WIDE_CARD, "Accuracy left after review", rest, f"{percent(1 - mistakes / len(run), 2)} before"),
+        (CARD_WIDTH, "To a person", f"{len(referral.examples):,}", f"of {len(run):,}"),
+        (CARD_WIDTH, f"{losses} caught", caught, of_all),
+        (CARD_WIDTH, f"{losses} missed", missed, "which nobody sees"),
+        (WIDE_CARD, f"{task.quality_name.capitalize()} left after review", rest, f"{percent(before, 2)} before"),
     )
     with st.container(horizontal=True):
         for width, label, value, meaning in cards:
@@ -184,9 +191,10 @@ def render_promise(run: Run, state: PageState, referral: RunReferral) -> None:
 
 def _render_guarantee(referral: RunReferral) -> None:
     """Render the guarantee for new examples, and why it is lower than the figures on the cards."""
-    given, examples = referral.guarantee, referral.guaranteed_examples
+    given, examples, task = referral.guarantee, referral.guaranteed_examples, referral.run.task
     if given is None or examples is None:
-        st.markdown("**For new examples** nothing is guaranteed: there are too few labels, or too many mistakes.")
+        large = "too many mistakes" if task.loss.is_mistake else "too large losses"
+        st.markdown(f"**For new examples** nothing is guaranteed: there are too few labels, or {large}.")
         return
     looked_at = (
         "nobody looks at any"
@@ -194,74 +202,52 @@ def _render_guarantee(referral: RunReferral) -> None:
         else f"a person looks at those with {referral.score.inline_label} "
         f"{describe_threshold(referral.score, given.threshold, 4)}, here {len(examples):,}"
     )
+    least = percent_at_least(given.quality, 2)
+    promise = f"the {task.quality_name} of the rest is at least {least}"
+    if task.loss.is_mistake:
+        promise = f"at least {least} of the rest are right"
     st.markdown(
-        f"**For new examples** from the same source, at least {percent_at_least(given.quality, 2)} of the rest are "
-        f"right, where {looked_at}. Such a bound holds {100 * given.confidence:.6g} times in 100.",
-        help=_explain_guarantee(given, len(referral.run)),
+        f"**For new examples** from the same source, {promise}, where {looked_at}. Such a bound holds "
+        f"{100 * given.confidence:.6g} times in 100.",
+        help=_explain_guarantee(referral, given),
     )
 
 
-def _explain_guarantee(given: Guarantee, labels: int) -> str:
+def _explain_guarantee(referral: RunReferral, given: Guarantee) -> str:
     """Say by which labels a guarantee was tested, and why it is lower than the figures on the cards."""
-    if len(given.others) == labels:
+    if len(given.others) == referral.labelled:
         return "A budget sets its threshold without labels, so all labels test it."
-    on, tested = given.on_others, counted(len(given.others), "label")
+    on, task = given.on_others, referral.run.task
+    tested = counted(len(given.others), "label" if task.loss.is_mistake else "labelled example")
     return (
         "The figures above are too good for new examples, since their threshold was chosen by the same labels. This "
         f"threshold was chosen on one half of the labels and tested on the other: of {tested}, {len(on.referred):,} "
-        f"were referred, {on.caught:,} of {counted(int(on.caught + on.missed), 'mistake')} caught."
+        f"were referred, {caught_words(task, on)}."
     )
+
+
+def caught_words(task: Task, on: Referral) -> str:
+    """Say how many of the mistakes went to a person, or how much of another loss."""
+    if task.loss.is_mistake:
+        return f"{on.caught:,} of {counted(int(on.caught + on.missed), 'mistake')} caught"
+    return f"{describe_caught(task, on)} of the {task.loss.noun} caught"
 
 
 def _render_saving(cheapest: CheapestReferral) -> None:
     """Render whether a threshold is the cheapest, and what it costs on the labels that did not choose it."""
     costs, reviews = cheapest.costs, len(cheapest.costs.on_others.referred)
+    noun = cheapest.run.task.loss.noun
     st.markdown(as_markdown(cheapest.in_words))
     st.caption(
-        f"On the other half, {counted(reviews, 'review')} and the mistakes that are missed cost {costs.cost:,.6g}; no "
+        f"On the other half, {counted(reviews, 'review')} and the {noun} that are missed cost {costs.cost:,.6g}; no "
         f"review costs {costs.of_none:,.6g}, and a review of all {cheapest.judged:,} costs {costs.of_all:,.6g}."
     )
 
 
-def render_loss_referral(run: Run, state: PageState) -> None:
-    """Render which examples a person should look at for a quality of the rest, of a run whose loss has a bound."""
-    name, before = run.task.quality_name, run.manifest.quality
-    assert before is not None
-    heading(
-        "Which examples should a person look at?",
-        f"The fewest, the most uncertain ones, that leave the wanted {name} to the rest.",
-    )
-    wanted = round((1 + before) / 2, 3) if state.wanted is None else min(state.wanted, 1.0)
-    share = state_widget_args(
-        "wanted-quality", round(100 * wanted, 6), lambda new: update_state(wanted=round(new / 100, 8))
-    )
-    label = f"{name[:1].upper()}{name[1:]} of the rest, at least, %"
-    st.number_input(label, 0.0, 100.0, step=0.1, format="%.4g", width=260, **share)
-    score = choose_name(state.score, ranking_scores(run), run.first_score)
-    referral = cached_referral(run, score=score, quality=wanted)
-    on = referral.on_labels
-    assert on is not None
-    rest = "–" if on.quality_of_rest is None else percent(on.quality_of_rest, 2)
-    with st.container(horizontal=True):
-        for width, title, value, meaning in (
-            (CARD_WIDTH, "To a person", f"{len(on.referred):,}", f"of {len(run):,}"),
-            (WIDE_CARD, f"{name[:1].upper()}{name[1:]} left", rest, f"{percent(before, 2)} before"),
-        ):
-            with st.container(width=width, gap=None):
-                st.metric(title, value)
-                st.caption(meaning)
-    st.markdown(as_markdown(referral_sentences(referral)[-1]))
-    _render_first_referred(run, state, referral)
-
-
 def render_first_referred(run: Run, state: PageState) -> None:
     """Render the first examples that go to a person, with a way to filter to them or to label them."""
-    _render_first_referred(run, state, find_referral(run, state))
-
-
-def _render_first_referred(run: Run, state: PageState, referral: RunReferral) -> None:
-    assert referral.on_labels is not None
-    referred, score = referral.on_labels.referred, referral.score.name
+    referral = find_referral(run, state)
+    referred, score = referral.examples, referral.score.name
     with st.container(horizontal=True, vertical_alignment="center", key="first-referred"):
         st.markdown("**The first to look at**", width="content")
         if len(referred) == 0:
@@ -269,32 +255,33 @@ def _render_first_referred(run: Run, state: PageState, referral: RunReferral) ->
             return
         if st.button("Filter to these", icon=":material/filter_list:", key="select-referred"):
             open_page(EXPLORE, state, filters=referral_filters(referral), score=score, view="")
-        if has(run, "answers") and st.button("Label these", icon=LABELLING.icon, key="review-referred"):
+        if run.task.decides and st.button("Label these", icon=LABELLING.icon, key="review-referred"):
             open_page(LABELLING, state, filters=referral_filters(referral), score=score, part="queue")
     tiles(run, state, referred[:TILES], 1, score, key="referred")
 
 
 def render_scores(run: Run, state: PageState) -> None:
-    """Render how well each score finds the mistakes, the accuracy left after review, and those that nobody sees."""
+    """Render how well each score finds the mistakes, the quality left after review, and those that nobody sees."""
     referral = find_referral(run, state)
-    assert referral.on_labels is not None
     left, right = st.columns(2, gap="large")
     with left:
         _render_score_table(run, chosen_group(run, state))
     with right:
-        _render_curves(run, referral, len(referral.on_labels.referred) / len(run), chosen_group(run, state))
+        _render_curves(run, referral, len(referral.examples) / len(run), chosen_group(run, state))
     _render_missed_mistakes(run, state, referral)
 
 
 def _render_missed_mistakes(run: Run, state: PageState, referral: RunReferral) -> None:
     """Render the mistakes that a referral leaves to nobody, the least certain first."""
     assert referral.on_labels is not None
-    st.markdown("**The mistakes that nobody sees**")
+    noun = run.task.loss.noun
+    st.markdown(f"**The {noun} that nobody sees**")
     score, order = referral.score.name, ranking(run, referral.score.name)
-    left = order[~np.isin(order, referral.on_labels.referred)]
-    missed = left[~table(run)["correct"].iloc[left].to_numpy(bool)]
+    left = order[~np.isin(order, referral.examples)]
+    missed = left[doubted_labels(run)[left]]
     if len(missed) == 0:
-        st.caption("Every mistake goes to a person." if referral.on_labels.caught else "Every prediction is correct.")
+        every = "Every mistake goes" if run.task.loss.is_mistake else f"All {noun} go"
+        st.caption(f"{every} to a person." if referral.on_labels.caught else "Every prediction is correct.")
         return
     st.caption(
         f"The model is wrong about these {len(missed):,}, which do not go to a person. The most uncertain come first."
@@ -304,11 +291,12 @@ def _render_missed_mistakes(run: Run, state: PageState, referral: RunReferral) -
 
 def _render_curves(run: Run, referral: RunReferral, share: float, group: str | None) -> None:
     figure = mark_share(cached_risk_coverage(run, referral.score.name, group=group), share)
-    st.caption("Accuracy left after a person reviews the most uncertain share, with a 95% band.")
+    quality = run.task.quality_name.capitalize()
+    st.caption(f"{quality} left after a person reviews the most uncertain share, with a 95% band.")
     chart(
         figure,
         "accuracy-after-review",
-        f"Accuracy left after review against the share reviewed, by {referral.score.label}.",
+        f"{quality} left after review against the share reviewed, by {referral.score.label}.",
     )
 
 
@@ -317,7 +305,8 @@ def _render_score_table(run: Run, group: str | None) -> None:
     names = {name: score.label for name, score in run_scores(run).items()}
     names[DETERMINISTIC] = DETERMINISTIC_CURVE
     if not any(figure.augrc.value for figure in figures.values()):
-        st.caption("Every prediction is correct, so there are no mistakes by which scores could be ranked.")
+        noun = run.task.loss.noun
+        st.caption(f"Every prediction is correct, so there are no {noun} by which scores could be ranked.")
         return
     tied = find_ties_with_best(figures)
     no_interval = any(np.isnan(figure.augrc.low) for figure in figures.values())
@@ -360,9 +349,19 @@ def _target(state: PageState) -> str:
 def _wanted(run: Run, state: PageState) -> float:
     """Return the value of the target that a state asks for."""
     name, wanted = _target(state), state.wanted
-    if name in USUAL_SHARES:
-        return USUAL_SHARES[name] if wanted is None else min(wanted, 1.0)
+    if name == "miss":
+        return USUAL_MISSED if wanted is None else min(wanted, 1.0)
+    if name == QUALITY:
+        return _usual_quality(run) if wanted is None else min(wanted, 1.0)
     return max(1, len(run) // 50) if wanted is None else int(min(wanted, len(run)))
+
+
+def _usual_quality(run: Run) -> float:
+    """Return the quality that is asked for at first: of a loss that is no mistake, half of the mean loss is left."""
+    if run.task.loss.is_mistake:
+        return USUAL_ACCURACY
+    loss = float(np.nanmean(run.task.loss_of_table(table(run))))
+    return round(1 - loss / 2, 3)
 
 
 def _find_cheapest(run: Run, state: PageState) -> CheapestReferral:
@@ -370,8 +369,8 @@ def _find_cheapest(run: Run, state: PageState) -> CheapestReferral:
 
 
 def _score(run: Run, state: PageState) -> str:
-    """Return the score that ranks, or max probability where that score needs labels."""
-    return choose_name(state.score, ranking_scores(run), "max_probability")
+    """Return the score that ranks, or the first of the run where that score needs labels."""
+    return choose_name(state.score, ranking_scores(run), run.first_score)
 
 
 @cached_for_run(scores_key, max_entries=4, show_spinner="Comparing the scores …")

@@ -58,8 +58,8 @@ MOST_LIVE_BYTES = 1 << 24  # of the passes over one input: a slider is predicted
 RunPart = Literal["labels", "examples", "images", "model"]
 Need = (
     RunPart
-    | Literal["examples or features", "groups", "targets", "losses"]
-    | Literal["classes", "class filters", "class sets", "answers"]
+    | Literal["examples or features", "groups", "targets", "losses", "bounded loss"]
+    | Literal["classes", "class filters", "class sets"]
 )
 MISSING: dict[RunPart, tuple[str, str]] = {
     "labels": (
@@ -315,6 +315,12 @@ def usual_values(run: Run) -> ColumnStats:
     return column_stats(row_values(run))
 
 
+@cached_for_run(numbers_key, max_entries=8)
+def class_sets(run: Run) -> dict[str, np.ndarray]:
+    """Return which classes each example has, as `Task.class_sets` gives them."""
+    return run.task.class_sets(run.manifest, run.array)
+
+
 class Needing(Protocol):
     """Something that is shown only where a run has what it needs."""
 
@@ -325,29 +331,23 @@ class Needing(Protocol):
 
 def has(run: Run, need: Need) -> bool:
     """Return whether a run has something."""
-    match need:
-        case "labels":
-            return run.manifest.labels_sha256 is not None
-        case "images":
-            return run.has_images
-        case "model":
-            return run.model_path is not None and not _explain_closed(run)
-        case "examples":
-            return run.manifest.has_examples
-        case "examples or features":
-            return has(run, "examples") or run.manifest.features is not None
-        case "classes":
-            return run.task.has_one_class
-        case "answers":
-            return run.task.has_one_class or bool(run.task.verdicts)
-        case "class filters" | "class sets":
-            return need == "class filters" if run.task.has_one_class else bool(class_sets(run))
-        case "targets":
-            return bool(run.targets)
-        case "losses":
-            return bool(run.targets) or (not run.task.has_one_class and LOSS in run.task.table_columns(()))
-        case "groups":
-            return bool(all_grouping_columns(run))
+    return HOLDS[need](run)
+
+
+HOLDS: dict[Need, Callable[[Run], bool]] = {
+    "labels": lambda run: run.manifest.labels_sha256 is not None,
+    "images": lambda run: run.has_images,
+    "model": lambda run: run.model_path is not None and not _explain_closed(run),
+    "examples": lambda run: run.manifest.has_examples,
+    "examples or features": lambda run: run.manifest.has_examples or run.manifest.features is not None,
+    "classes": lambda run: run.task.has_one_class,
+    "class sets": lambda run: bool(class_sets(run)),
+    "class filters": lambda run: run.task.has_one_class or bool(class_sets(run)),
+    "targets": lambda run: bool(run.targets),
+    "losses": lambda run: bool(run.targets) or (not run.task.has_one_class and LOSS in run.task.table_columns(())),
+    "bounded loss": lambda run: bool(np.isfinite(run.task.loss.largest)),
+    "groups": lambda run: bool(all_grouping_columns(run)),
+}
 
 
 def missing(run: Run, part: RunPart) -> str:
@@ -418,12 +418,6 @@ def open_cached_run(path: Path) -> Run:
         McvizError: it cannot be opened.
     """
     return _open(str(path), _changed(path))
-
-
-@cached_for_run(numbers_key, max_entries=8)
-def class_sets(run: Run) -> dict[str, np.ndarray]:
-    """Return which classes each example has, as `Task.class_sets` gives them."""
-    return run.task.class_sets(run.manifest, run.array)
 
 
 def class_names(run: Run) -> tuple[str, ...]:

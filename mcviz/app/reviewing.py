@@ -1,12 +1,12 @@
 """The decisions of a reviewer: one example of the queue after the other, by a key or a click."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from itertools import chain, pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import streamlit as st
@@ -22,12 +22,13 @@ from mcviz.app.selection import Selection, components, find_rank
 from mcviz.app.state import queue_toast, rerun_fragments, session_store, widget_value
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
-from mcviz.app.wording import as_markdown, counted, prediction_sentence
+from mcviz.app.wording import as_markdown, counted
 from mcviz.app.work import refusal, show_failures
 from mcviz.errors import McvizError
-from mcviz.measures import percent, summarise
-from mcviz.reviews import Decision, Reviews, ReviewSummary, answer_names, summarise_reviews
-from mcviz.reviews.store import LONGEST_NOTE, LONGEST_REVIEWER, DecisionKind
+from mcviz.measures import percent
+from mcviz.measures.multilabel import THRESHOLD, UNKNOWN
+from mcviz.reviews import Answers, Decision, LabelAnswers, Reviews, ReviewSummary, answers_of, summarise_reviews
+from mcviz.reviews.store import LONGEST_NOTE, LONGEST_REVIEWER, DecisionKind, encode_classes
 from mcviz.runs import Run
 from mcviz.text import format_duration, one_line, printable
 
@@ -35,8 +36,9 @@ BUTTONS = 10  # classes that have a key each; more are typed
 DIGITS = "0123456789"
 LETTERS = "wnmabdefghijklopqstuvxyz-+.,;"  # C and R are Streamlit's own
 ANSWER_KEYS = {"label": "l", "prediction": "p", "wrong_label": "w", "none": "n", "note": "m"}
+KEEP_KEY = {"keep": "k"}  # what is chosen of several classes
 LABEL_ANSWERS = "label", "wrong_label"  # answers about the given label
-CLASS_ANSWERS = "prediction", "none"  # answers about the class
+VERDICT_KEYS = {"prediction": "p", "wrong_prediction": "w", "note": "m"}  # where no class is named
 MOVE_KEYS = {"skip": " ", "undo": "backspace", "back": "arrowleft", "forward": "arrowright"}
 KEY_LABELS = {" ": "Space", "backspace": "⌫", "arrowleft": "←", "arrowright": "→"}
 PAUSE = 120  # seconds; whoever needs longer for one example was away
@@ -45,16 +47,20 @@ FEWEST = 3
 
 # Of the session. AT is None where the next example is still to be found, after that which was decided LAST.
 AT, LAST, QUEUE, TROUBLE, PRESSES = "review-at", "review-last", "review-queue", "review-trouble", "review-presses"
+DRAFT = "review-draft"  # of several classes: the run, the example, and the numbers of those that are chosen
 REVIEWER, PENDING, ASKS = "reviewer", "review-pending", "review-asks"  # also of the session: see `_with_name`
 KEYS = "keys-of-review"  # of the switch
 LEAST_SHOWN = 0.005  # of a probability
 SIMILAR = 6
+MOST_NAMED = 3  # classes on a button
 ANSWERS = {
     "label": "The given label is right",
     "prediction": "The prediction is right",
+    "wrong_prediction": "The prediction is wrong",
     "wrong_label": "The given label is wrong",
     "none": "No class fits",
 }
+ANSWERS_OF_SEVERAL = ANSWERS | {"label": "The given labels are right", "wrong_label": "A given label is wrong"}
 
 
 def class_keys(class_names: Sequence[str]) -> dict[str, int]:
@@ -66,30 +72,31 @@ def class_keys(class_names: Sequence[str]) -> dict[str, int]:
     return {name if name in named else next(left): index for index, name in enumerate(class_names)}
 
 
-def action_keys(class_names: Sequence[str]) -> dict[str, str]:
+def action_keys(class_names: Sequence[str], several: bool = False) -> dict[str, str]:
     """Return the key of each answer; another one where the usual is the name of a class, or ""."""
-    taken = {name.lower() for name in class_names}
+    taken, answer_keys = {name.lower() for name in class_names}, ANSWER_KEYS | (KEEP_KEY if several else {})
     free = [letter for letter in LETTERS if letter not in taken]
     keys: dict[str, str] = {}
-    for action, usual in ANSWER_KEYS.items():
+    for action, usual in answer_keys.items():
         left = [letter for letter in free if letter not in keys.values()]
-        others = (letter for letter in left if letter not in ANSWER_KEYS.values())
+        others = (letter for letter in left if letter not in answer_keys.values())
         keys[action] = usual if usual in left else next(others, "")
     return keys
 
 
-def review_keys(class_names: Sequence[str], labelled: bool) -> dict[str, str]:
+def review_keys(class_names: Sequence[str], labelled: bool, several: bool = False) -> dict[str, str]:
     """Return the key of each action; "" for none.
 
     Args:
         class_names: C names.
         labelled: whether there are labels that can be wrong.
+        several: whether an example may have several classes.
 
     Returns:
         Of `class-0`, `class-1`, … or, of more than ten, of `class`, the field that one is typed in; then of answers and
         moves.
     """
-    answers = action_keys(class_names).items()
+    answers = action_keys(class_names, several).items()
     others = {name: key for name, key in answers if labelled or name not in LABEL_ANSWERS} | MOVE_KEYS
     taken = {*(name.lower() for name in class_names), *others.values()}
     free = (key for key in ("/", *DIGITS, *LETTERS) if key not in taken)
@@ -160,30 +167,30 @@ class Review:
         """The reviewer's own decisions by their examples."""
         return self.known.decisions_by(self.reviewer)
 
-    @property
-    def answers(self) -> tuple[str, ...]:
-        """The classes, or what can be said of a prediction that is not one class, each as one line."""
-        return tuple(map(one_line, answer_names(self.run)))
+    @cached_property
+    def answers(self) -> Answers:
+        """What can be answered about the run's examples."""
+        return answers_of(self.run)
 
-    def given_label(self, example: int) -> int | None:
-        """Return the index of the class that the run gives as label; None where nobody knows, or it is not one."""
-        if not has(self.run, "labels") or not has(self.run, "classes"):
-            return None
-        return int(table(self.run)["label"].iloc[example])
+    @cached_property
+    def options(self) -> tuple[str, ...]:
+        """What an answer can name, each as one line."""
+        return tuple(map(one_line, self.answers.options))
 
     def explain(self, example: int) -> Explanation:
         """Say what the given label is, and what the ensemble predicts."""
-        if not has(self.run, "classes"):
-            return task_renderer(self.run).explain(load_example(self.run, self.selection.state, example))
-        names, label = class_names(self.run), self.given_label(example)
-        given = "" if label is None else f"The given label is **{as_markdown(names[label])}**. "
-        return {"sentences": [given + prediction_sentence(summarise(self.run.predictions(example)), names)]}
+        renderer = task_renderer(self.run)
+        if not isinstance(self.answers, LabelAnswers):
+            return renderer.explain(load_example(self.run, self.selection.state, example))
+        given = renderer.describe_label(self.run, example)
+        predicted = renderer.describe_prediction(self.run, self.run.predictions(example))
+        return {"sentences": [f"{given} {predicted}".lstrip()]}
 
     def keyboard(self) -> dict[str, str]:
         """Return the key of each action; "" for each where keys are switched off."""
-        one_class = has(self.run, "classes")
-        keys = review_keys(self.answers, one_class and has(self.run, "labels"))
-        keys = keys if one_class else {name: key for name, key in keys.items() if name not in CLASS_ANSWERS}
+        keys = VERDICT_KEYS | MOVE_KEYS
+        if isinstance(self.answers, LabelAnswers):
+            keys = review_keys(self.options, has(self.run, "labels"), self.answers.several)
         return keys if widget_value(KEYS) is not False else dict.fromkeys(keys, "")
 
     def describe(self, example: int) -> str:
@@ -194,7 +201,7 @@ class Review:
         )
         return "; ".join(
             f"{'you' if decision.reviewer == self.reviewer else as_markdown(decision.reviewer)}: "
-            f"**{as_markdown(decision.in_words(self.answers))}**"
+            f"**{as_markdown(decision.in_words(self.options))}**"
             for decision in decisions
         )
 
@@ -229,7 +236,7 @@ def render_queue(selection: Selection, store: Reviews, reviewer: str, *, dispute
         with listening:
             keys(**({"": "first-name"} if asks else pressing))
         following = next_open(queue, done | {example}, skipped, example) if reviewer else None
-        steps = _steps(queue, example, following)
+        steps = _steps(queue, example, following, "keep" if review.answers.several else "class")
         send_steps_ahead(review.run, steps, review.explain)
         if asks:
             _ask_name(review)
@@ -244,13 +251,20 @@ def _ask_name(review: Review) -> None:
         st.form_submit_button("Keep the decision", type="primary", on_click=_keep_pending, args=(review,))
 
 
-def _steps(queue: np.ndarray, example: int, following: int | None) -> dict[str, int]:
-    """Return the examples that follow this one, by what the keys of the buttons that lead there begin with."""
+def _steps(queue: np.ndarray, example: int, following: int | None, decision: str) -> dict[str, int]:
+    """Return the examples that follow this one, by what the keys of the buttons that lead there begin with.
+
+    Args:
+        queue: (n,) int64 examples in their order.
+        example: that is shown.
+        following: that a decision leads to.
+        decision: the name of the buttons by which classes are decided.
+    """
     rank = find_rank(example, queue)
     moves = {"review-back-": rank - 1, "review-forward-": rank + 1}
     following_examples = {name: int(queue[to]) for name, to in moves.items() if 0 <= to < len(queue)}
     if following is not None:
-        following_examples |= dict.fromkeys((f"review-{name}-" for name in (*ANSWERS, "class", "skip")), following)
+        following_examples |= dict.fromkeys((f"review-{name}-" for name in (*ANSWERS, decision, "skip")), following)
     return following_examples
 
 
@@ -284,7 +298,7 @@ def _render_example(review: Review, example: int) -> dict[str, str]:
     run, queue = review.run, review.selection.examples
     left, right = st.columns([1, 2], gap="large")
     with left:
-        if has(run, "classes"):
+        if isinstance(review.answers, LabelAnswers):
             with st.container(key=PICTURE):
                 render_example(run, example, EXAMPLE_WIDTH)
         else:
@@ -328,51 +342,46 @@ class _Controls:
         return run_once
 
     def button(
-        self, name: str, words: str, action: Callable[[], None], *, after: str = "", tertiary: bool = False
+        self,
+        name: str,
+        words: str,
+        action: Callable[[], None],
+        *,
+        after: str = "",
+        style: Literal["primary", "secondary", "tertiary"] = "secondary",
+        again: bool = False,
     ) -> None:
+        """Render a button; `again` where it may be pressed more than once."""
         pressed = key_label(self.keyboard[name])
         st.button(
             (f"`{pressed}` " if pressed and pressed != words else "") + as_markdown(words) + after,
             key=self.key(name),
-            type="tertiary" if tertiary else "secondary",
-            on_click=self.once(action),
+            type=style,
+            on_click=action if again else self.once(action),
         )
 
 
 def _render_choices(review: Review, example: int) -> dict[str, str]:
     """Render the buttons and fields, the classes by likelihood; return that of each key of the keyboard."""
-    names, keyboard = review.answers, review.keyboard()
+    keyboard = review.keyboard()
     controls, decide = _Controls(example, keyboard), partial(_decide, review, example)
-    classes, mean = {"label": review.given_label(example)}, np.arange(len(names)) * 0.0
-    likeliest = list(range(len(names)))[::-1]
-    if has(review.run, "classes"):
-        classes["prediction"] = int(table(review.run)["prediction"].iloc[example])
-        mean = review.run.mean_probs[example]
-        likeliest = np.argsort(-mean, kind="stable").tolist()
+    shortcuts = review.answers.shortcuts(example)
     with st.container(key="review-decisions", gap="small"):
         with st.container(horizontal=True, gap="small", key="review-answers"):
-            for name, words in ANSWERS.items():
-                if name in keyboard:
-                    answer = ("class", classes[name]) if name in classes else (name,)
-                    controls.button(name, words, partial(decide, *answer))
-        if len(names) <= BUTTONS:
-            with st.container(horizontal=True, gap="small", key="review-classes"):
-                for index in likeliest:
-                    share = f" · {percent(mean[index], 0)}" if mean[index] >= LEAST_SHOWN else ""
-                    controls.button(f"class-{index}", names[index], partial(decide, "class", index), after=share)
-        else:
-            field, key = controls.key("class"), as_markdown(key_label(keyboard["class"]))
-            typing = f"type {key} and a part of its name" if key else "type a part of its name"
-            st.selectbox(
-                f"Class: {typing}", likeliest, index=None, format_func=names.__getitem__, key=field,
-                on_change=controls.once(lambda: decide("class", widget_value(field))),
-            )  # fmt: skip
+            for name, words in (ANSWERS_OF_SEVERAL if review.answers.several else ANSWERS).items():
+                if name in shortcuts:
+                    controls.button(name, words, partial(decide, *shortcuts[name]))
+        if isinstance(review.answers, LabelAnswers):
+            (_render_class_set if review.answers.several else _render_classes)(review, controls)
         with st.container(horizontal=True, gap="small", key="review-moves"):
+            if review.answers.several:
+                _render_keep(review, controls)
             if not review.disputed:  # where it would withdraw a decision
-                controls.button("skip", "Skip", partial(decide, "skip"), tertiary=True)
-            controls.button("undo", "Undo", partial(_undo, review), tertiary=True)
+                controls.button("skip", "Skip", partial(decide, "skip"), style="tertiary")
+            controls.button("undo", "Undo", partial(_undo, review), style="tertiary")
             for move, words, step in (("back", "Back", -1), ("forward", "Forward", 1)):
-                controls.button(move, words, partial(_move, review.selection.examples, example, step), tertiary=True)
+                go = partial(_move, review.selection.examples, example, step)
+                controls.button(move, words, go, style="tertiary")
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="review-remarks"):
         note = controls.key("note")
         st.session_state[note] = review.known.notes.get((example, review.reviewer), "")
@@ -384,13 +393,102 @@ def _render_choices(review: Review, example: int) -> dict[str, str]:
     return {key: f"review-{name}-" for name, key in keyboard.items() if key}
 
 
+def _render_classes(review: Review, controls: _Controls) -> None:
+    """Render a button a class, which decides for it; of many classes one is typed."""
+    names, mean, likeliest = _likeliest_classes(review, controls.example)
+    if len(names) <= BUTTONS:
+        with st.container(horizontal=True, gap="small", key="review-classes"):
+            for index in likeliest:
+                decide = partial(_decide, review, controls.example, "class", review.run.class_names[index])
+                controls.button(f"class-{index}", names[index], decide, after=_share(mean[index]))
+        return
+    field = controls.key("class")
+
+    def decide_typed() -> None:
+        _decide(review, controls.example, "class", review.run.class_names[widget_value(field)])
+
+    st.selectbox(
+        f"Class: {_typing(controls, 'a part of its name')}", likeliest, index=None, format_func=names.__getitem__,
+        key=field, on_change=controls.once(decide_typed),
+    )  # fmt: skip
+
+
+def _render_class_set(review: Review, controls: _Controls) -> None:
+    """Render a button a class, which puts it among those that the example has, or takes it out; many are typed."""
+    (names, mean, likeliest), example = _likeliest_classes(review, controls.example), controls.example
+    chosen = _draft(review, example)
+    if len(names) <= BUTTONS:
+        with st.container(horizontal=True, gap="small", key="review-classes"):
+            for index in likeliest:
+                is_chosen = index in chosen
+                controls.button(
+                    f"class-{index}",
+                    names[index],
+                    partial(_put_class, review, example, index, not is_chosen),
+                    after=f"{_share(mean[index])}{' ✓' if is_chosen else ''}",
+                    style="primary" if is_chosen else "secondary",
+                    again=True,
+                )
+    else:
+        field = controls.key("class")
+        st.session_state[field] = [index for index in likeliest if index in chosen]
+        st.multiselect(
+            f"Classes: {_typing(controls, 'a part of a name')}", likeliest, format_func=names.__getitem__, key=field,
+            on_change=lambda: _keep_draft(review, example, widget_value(field) or ()),
+        )  # fmt: skip
+
+
+def _render_keep(review: Review, controls: _Controls) -> None:
+    """Render a button that decides for the classes that are chosen."""
+    chosen, names = _draft(review, controls.example), class_names(review.run)
+
+    def decide() -> None:
+        has_class = _draft(review, controls.example)  # as it is by then
+        said = {name: index in has_class for index, name in enumerate(review.run.class_names)}
+        _decide(review, controls.example, "classes", encode_classes(said))
+
+    words = ", ".join(names[index] for index in sorted(chosen)) or "none of the classes"
+    if len(chosen) > MOST_NAMED:
+        words = counted(len(chosen), "class")
+    controls.button("keep", f"Keep {words}", decide)
+
+
+def _likeliest_classes(review: Review, example: int) -> tuple[Sequence[str], np.ndarray, list[int]]:
+    """Return the names of the classes, their probabilities, and their numbers, the likeliest first."""
+    mean = review.run.mean_probs[example]
+    return class_names(review.run), mean, np.argsort(-mean, kind="stable").tolist()
+
+
+def _share(probability: float) -> str:
+    return f" · {percent(probability, 0)}" if probability >= LEAST_SHOWN else ""
+
+
+def _typing(controls: _Controls, what: str) -> str:
+    key = as_markdown(key_label(controls.keyboard["class"]))
+    return f"type {key} and {what}" if key else f"type {what}"
+
+
+def _draft(review: Review, example: int) -> frozenset[int]:
+    """Return the classes that are chosen: at first one's own or the given ones, or else those that are predicted."""
+    kept = session_store().get(DRAFT)
+    if kept is not None and kept[:2] == (review.run.digest, example):
+        chosen: frozenset[int] = kept[2]
+        return chosen
+    assert isinstance(review.answers, LabelAnswers)
+    mine, given = review.mine.get(example), review.answers.given[example]
+    if mine is not None and mine.classes is not None:
+        given = np.where(np.array(mine.classes) == UNKNOWN, given, mine.classes)
+    has_class = np.where(given == UNKNOWN, review.run.mean_probs[example] > THRESHOLD, given == 1)
+    return frozenset(np.flatnonzero(has_class).tolist())
+
+
 def _render_similar(review: Review, example: int) -> None:
     """Render the nearest of the examples that this reviewer decided about, with the decisions."""
     run, mine = review.run, review.mine
     decided = np.array([other for other, of in mine.items() if other != example and of.kind != "skip"], int)
     if len(decided) == 0 or not has(run, "examples or features"):
         return
-    vectors, names = components(run), review.answers
+    vectors, names = components(run), review.options
     distances = np.square(vectors[decided] - vectors[example]).sum(axis=1)
     nearest = decided[np.argsort(distances, kind="stable")[:SIMILAR]]
     words = " · ".join(
@@ -419,15 +517,23 @@ def _keep_pending(review: Review) -> None:
         rerun_fragments()  # of the whole page, which closes the dialog
 
 
-def _decide(review: Review, example: int, verdict: DecisionKind, class_index: int | None = None) -> None:
+def _decide(review: Review, example: int, verdict: DecisionKind, class_name: str | None = None) -> None:
     """Store a decision and go on to the next example."""
-    class_name = None if class_index is None else answer_names(review.run)[class_index]
 
     def keep(named: Review) -> None:
         if _add(named, example, verdict, class_name=class_name):
-            session_store().update({LAST: example, AT: None})
+            session_store().update({LAST: example, AT: None, DRAFT: None})
 
     _with_name(review, keep)
+
+
+def _put_class(review: Review, example: int, index: int, has_class: bool) -> None:
+    """Put a class among those that are chosen, or take it out."""
+    _keep_draft(review, example, _draft(review, example) | {index} if has_class else _draft(review, example) - {index})
+
+
+def _keep_draft(review: Review, example: int, chosen: Iterable[int]) -> None:
+    session_store()[DRAFT] = (review.run.digest, example, frozenset(chosen))
 
 
 def _note(review: Review, example: int, field: str) -> None:
@@ -438,10 +544,9 @@ def _note(review: Review, example: int, field: str) -> None:
 
 def _add(review: Review, example: int, *entry: Any, **more: Any) -> bool:
     """Store an entry about an example; where that fails, the page says so."""
-    label = review.given_label(example)
-    name = None if label is None else review.run.class_names[label]
+    label = review.answers.label_text(example)
     try:
-        review.store.add(example, review.reviewer, *entry, label=name, **more)
+        review.store.add(example, review.reviewer, *entry, label=label, **more)
     except McvizError as error:
         session_store()[TROUBLE] = error
         return False
@@ -457,7 +562,7 @@ def _undo(review: Review) -> None:
         session_store()[TROUBLE] = error
         return
     if example in review.selection.examples:
-        session_store().update({LAST: None, AT: example})
+        session_store().update({LAST: None, AT: example, DRAFT: None})
     elif example is not None:
         queue_toast(f"Undone about example {example}, which is not in this list.", ":material/undo:")
 

@@ -16,8 +16,6 @@ from mcviz.app.work import progress_bar
 from mcviz.measures.similarity import FEWEST_MAPPED
 from mcviz.runs import Run
 
-LABEL_ERRORS = {"score": "self_confidence", "order": UNCERTAIN_FIRST}  # of the state that ranks them first
-
 LAYOUTS = {"pca": "PCA", "tsne": "t-SNE"}
 
 
@@ -83,15 +81,28 @@ def filter_mask(run: Run, filters: Filters) -> np.ndarray:
     return mask
 
 
+def label_error_ranking(run: Run) -> dict[str, str]:
+    """Return what of the state ranks the labels first that fit the least, of a task that has a score of that."""
+    return {"score": run.task.label_score, "order": UNCERTAIN_FIRST}
+
+
+@cached_for_run(table_key, max_entries=8)
+def doubted_labels(run: Run) -> np.ndarray:
+    """Return (N,) bool: whether a label of an example is less probable to the ensemble than another answer."""
+    return np.nan_to_num(run.task.loss_of_table(table(run)).astype(np.float64)) > 0
+
+
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Counting probable label errors …")
 def probable_label_errors(run: Run) -> str:
-    """Say how many labels of a run are expected to be wrong; "" of one example."""
-    return label_errors_sentence(count_label_errors(run), len(run)) if len(run) >= LEAST_LABELLED else ""
+    """Say how many labels of a run are expected to be wrong; "" of one example, and of several labels an example."""
+    if len(run) < LEAST_LABELLED or not has(run, "classes"):
+        return ""
+    return label_errors_sentence(count_label_errors(run), len(run))
 
 
 def label_error_words(run: Run) -> str:
     """Say how many labels of a run are expected to be wrong, and what that takes; "" of one example."""
-    return f"{probable_label_errors(run)} {OUT_OF_FOLD}" if len(run) >= LEAST_LABELLED else ""
+    return f"{probable_label_errors(run)} {OUT_OF_FOLD}".lstrip() if len(run) >= LEAST_LABELLED else ""
 
 
 def find_rank(example: int, order: np.ndarray) -> int:

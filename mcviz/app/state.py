@@ -222,6 +222,7 @@ class PageState:
     target: Annotated[Whole, _TARGET] = 0  # that is shown, of a regression of several
     coverage: Coverage = 90  # of prediction intervals
     section: Name = ""  # of Overview or Probe, to which the page scrolls
+    trust_class: Annotated[Whole | None, _CLASS] = None  # whose probability is compared with its labels on Trust
     details: tuple[Name, ...] = ()  # that are open on Trust
     calibrated_on: str = ""  # the name of a labelled run, of a run without labels on Trust
     referral: Name = ""  # what a person asks of a referral

@@ -195,7 +195,7 @@ def _html(title: str, sentences: Sequence[str], sections: "Sequence[Section]") -
 
 def _example_rows(run: Run, examples: np.ndarray, score: str) -> Rows:
     """The rows of a table of examples, with texts and rows of numbers themselves."""
-    table, names = run.scores().iloc[examples], dict(enumerate(run.class_names))
+    table, names = run.scores().iloc[examples], dict(enumerate(run.class_names) if run.task.has_one_class else ())
     columns_of_task = [*run.task.named_columns] + [
         name for name in run.task.table_columns(run.targets) if name != "correct" and table[name].notna().all()
     ]

@@ -17,7 +17,8 @@ def export(run: str, to: str | None, to_folders: str | None, yes: bool) -> None:
     if to is not None:
         check_table_file(to)
     opened = open_run(run)
-    require_one_class(opened)
+    if to is None or not opened.task.decides:
+        require_one_class(opened)  # and so for a folder a class
     known = summarise_reviews(opened, open_reviews(opened).rows())
     table = corrected_labels(opened, known)
     changed, without = int((table["old"] != table["new"]).sum()), len(opened) - len(table)

@@ -1,4 +1,4 @@
-"""`mcviz trust`: is a run calibrated, which scores find its mistakes, and how wrong is a regression?"""
+"""`mcviz trust`: is a run calibrated, which scores find its mistakes, and how good is it where it is of no classes?"""
 
 import math
 from collections.abc import Callable, Mapping
@@ -11,13 +11,12 @@ import click
 import numpy as np
 
 import mcviz
-from mcviz.analysis.base import check_arguments_of_classes, describe_run, group_sentence
-from mcviz.analysis.label_trust import LabelTrust
+from mcviz.analysis.base import RunTrust, describe_run, group_sentence, require_bounded_loss
+from mcviz.analysis.quality_trust import QualityTrust
 from mcviz.analysis.referral import SET_COVERAGE, CheapestReferral, find_cheapest_referral, set_rows
 from mcviz.analysis.requirements import parse_requirement
 from mcviz.analysis.run_trust import ClassificationTrust
 from mcviz.analysis.segmentation_trust import SegmentationTrust
-from mcviz.analysis.trust import QualityTrust, RegressionTrust
 from mcviz.analysis.unlabelled import SHIFTED, estimate_accuracy
 from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
 from mcviz.cli.base import table_lines
@@ -30,7 +29,6 @@ from mcviz.measures.conformal import SetFigures
 from mcviz.measures.intervals import Interval
 from mcviz.measures.quality import Measure
 from mcviz.measures.registry import fixed
-from mcviz.measures.regression import FEWEST_FOR_RMSE
 from mcviz.measures.selective import SelectiveFigures
 from mcviz.plot import intervals, reliability
 from mcviz.runs import Run, open_run
@@ -43,15 +41,15 @@ IN_PERCENT = "accuracy", *ECES, "overconfidence"
 
 
 def quality_lines(result: QualityTrust) -> list[str]:
-    """Return lines on each measure of each way to predict."""
-    lines = [line for measure in result.run.task.quality.measures for line in _measure_lines(measure, result)]
-    if isinstance(result, RegressionTrust) and len(result.run) < FEWEST_FOR_RMSE:
-        lines += ["", f"Fewer than {FEWEST_FOR_RMSE} examples are too few for the interval of an RMSE."]
-    return lines
+    """Return lines on each measure of each way to predict, and what is too little for an interval."""
+    measures, figures = result.run.task.quality.measures, result.figures["ensemble"]
+    lines = [line for measure in measures for line in _measure_lines(measure, result)]
+    without = [measure for measure in measures if measure.name in figures and math.isnan(figures[measure.name].low)]
+    return lines + [line for measure in without if measure.too_few for line in ("", measure.too_few)]
 
 
-def draw_coverage(result: RegressionTrust) -> "dict[str, go.Figure]":
-    """Draw how often intervals of each target hold the label."""
+def draw_coverage(result: QualityTrust) -> "dict[str, go.Figure]":
+    """Draw how often intervals of each target hold the label; nothing where there are no targets."""
     return {
         f"Do intervals of {target} hold what they promise?": intervals(result.run, place)
         for place, target in enumerate(result.run.targets)
@@ -67,8 +65,10 @@ def _measure_lines(measure: Measure, result: QualityTrust) -> list[str]:
     return ["", *table_lines(rows, "<36", "<40", "")]
 
 
-def _class_lines(result: LabelTrust) -> list[str]:
-    """Lines on each class, those first whose average precision is lowest."""
+def _class_lines(result: QualityTrust) -> list[str]:
+    """Lines on each class, those first whose average precision is lowest; none where classes have no figures."""
+    if not result.by_class:
+        return []
     measures = {measure.name: measure for measure in result.run.task.quality.measures}
     rows: Rows = [("class", "examples", "AP", "AUROC", "F1", "ECE", "probability − share")]
     by_precision = sorted(result.by_class.items(), key=lambda pair: np.nan_to_num(pair[1].map.value, nan=2))
@@ -89,7 +89,7 @@ def _dice_lines(result: SegmentationTrust) -> list[str]:
     """Lines on each class, those first whose Dice is lowest."""
     dice = result.run.task.quality.measures[0]
     rows: Rows = [("class", "images", "Dice", "IoU", "pairwise Dice")]
-    by_dice = sorted(result.by_class.items(), key=lambda pair: np.nan_to_num(pair[1].dice.value, nan=2))
+    by_dice = sorted(result.maps.items(), key=lambda pair: np.nan_to_num(pair[1].dice.value, nan=2))
     for name, figures in by_dice:
         means = figures.dice, figures.iou, figures.pairwise
         rows.append((one_line(name), f"{figures.images:,}", *map(dice.format_interval, means)))
@@ -105,6 +105,20 @@ def _pixel_lines(result: SegmentationTrust) -> list[str]:
     ]
     lines = ["", *table_lines(rows, "<36", "")]
     return [*lines, f"  ECE of the pixels, {percent(result.ece, 2)}, has no interval: pixels are not independent."]
+
+
+def _group_quality_lines(result: QualityTrust) -> list[str]:
+    """Lines on the first measure of the ensemble in each group, the worst first."""
+    if not result.by_group:
+        return []
+    measure = result.run.task.quality.measures[0]
+    sign = 1 if measure.better == "high" else -1
+    ordered = sorted(result.by_group.items(), key=lambda pair: sign * pair[1].figures[measure.name].value)
+    return [
+        "",
+        f"{measure.label} of the ensemble, by {one_line(result.by or '')}",
+        *(f"  {name:<24.24}{group.examples:>9,}  {result.format(group.figures, measure)}" for name, group in ordered),
+    ]
 
 
 def find_estimate(run: Run, calibrated_on: Run, confidence: float, modules: tuple[str, ...]) -> Findings:
@@ -196,7 +210,8 @@ def trust(
         estimate = find_estimate(opened, open_run(calibrated_on), confidence, modules)
         finish(estimate, [], as_json=as_json, folder=summary)
         return
-    check_arguments_of_classes(opened, {"--by": by, "--mistake-cost": mistake_cost, "--look-cost": look_cost})
+    if mistake_cost is not None:
+        require_bounded_loss(opened)
     with count_progress("permutations") as progress:
         result = mcviz.trust(opened, by=by, group=group, score=score, confidence=confidence, progress=progress)
     finish(
@@ -208,23 +223,20 @@ def trust(
 
 
 def _describe(
-    result: ClassificationTrust | LabelTrust | SegmentationTrust | RegressionTrust,
-    mistake_cost: float | None,
-    look_cost: float | None,
+    result: ClassificationTrust | QualityTrust, mistake_cost: float | None, look_cost: float | None
 ) -> Findings:
     as_dict, together = result.as_dict(), group_sentence(result.run, result.group)
-    draw_charts: Callable[[], Mapping[str, go.Figure]] = dict
-    if isinstance(result, RegressionTrust):
-        lines, rows, draw_charts = quality_lines(result), result.text_rows, partial(draw_coverage, result)
-    elif isinstance(result, LabelTrust):
-        lines, rows = [*quality_lines(result), *_class_lines(result)], result.text_rows
-    elif isinstance(result, SegmentationTrust):
-        lines = [*quality_lines(result), *_dice_lines(result), *_pixel_lines(result)]
-        lines += _score_lines(result.scores, result.run.task.loss.noun)
-        rows = result.text_rows
+    costs = _find_costs(result, mistake_cost, look_cost)
+    as_dict["cheapest"] = costs and costs.as_dict()
+    draw_charts: Callable[[], Mapping[str, go.Figure]]
+    if isinstance(result, QualityTrust):
+        lines = [*quality_lines(result), *_class_lines(result)]
+        if isinstance(result, SegmentationTrust):
+            lines += [*_dice_lines(result), *_pixel_lines(result)]
+            lines += _score_lines(result.scores, result.run.task.loss.noun)
+        lines += [*_group_quality_lines(result), *_cost_lines(costs)]
+        rows, draw_charts = result.text_rows, partial(draw_coverage, result)
     else:
-        costs = _find_costs(result, mistake_cost, look_cost)
-        as_dict["cheapest"] = costs and costs.as_dict()
         lines = [
             *_calibration_lines(result.calibration),
             *_group_lines(result.by, result.by_group),
@@ -245,9 +257,7 @@ def _describe(
     )
 
 
-def _find_costs(
-    result: ClassificationTrust, mistake_cost: float | None, look_cost: float | None
-) -> CheapestReferral | None:
+def _find_costs(result: RunTrust, mistake_cost: float | None, look_cost: float | None) -> CheapestReferral | None:
     if mistake_cost is None or look_cost is None:
         return None
     return find_cheapest_referral(result.run, mistake_cost, look_cost, result.score, confidence=result.confidence)

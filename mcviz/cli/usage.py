@@ -203,14 +203,12 @@ def import_() -> None:
 
 @commands.command(short_help="Print how far a run's probabilities can be trusted.")
 @RUN
-@click.option("--by", metavar="COLUMN", help="Also by group: label, prediction, or one of your own columns.")
+@click.option("--by", metavar="COLUMN", help="Also by group: one of your own columns, of classes label or prediction.")
 @GROUP
+@click.option("--score", metavar="NAME", help="The score that ranks examples; the first that RUN has without it.")
 @click.option(
-    "--score",
-    metavar="NAME",
-    help="The score that ranks examples; max_probability without it, of a regression predictive_std.",
+    "--mistake-cost", type=COST, help="What a mistake or the largest loss costs that nobody sees; with --look-cost."
 )
-@click.option("--mistake-cost", type=COST, help="What a mistake costs that nobody sees; with --look-cost.")
 @click.option("--look-cost", type=COST, help="What it costs to look at an example, in the same unit.")
 @CONFIDENCE
 @click.option(
@@ -232,8 +230,9 @@ def import_() -> None:
 def trust() -> None:
     """Print how far the predictions of the run in folder or at fsspec address RUN can be trusted.
 
-    Of classes: how well it is calibrated, and which scores find its mistakes. Of a regression: how wrong it is, and
-    whether its intervals hold the labels. Of classes without labels, with --calibrated-on: the accuracy to be expected,
+    Of classes: how well it is calibrated, and which scores find its mistakes. Of several labels an example: how good it
+    is, in all and by class. Of a regression: how wrong it is, and whether its intervals hold the labels. Of all, where
+    it is worst. Of classes without labels, with --calibrated-on: the accuracy to be expected,
     and which columns and scores are distributed otherwise.
     """
 
@@ -246,7 +245,8 @@ def trust() -> None:
 def slices() -> None:
     """Print the slices of the run in folder or at fsspec address RUN that its model is worse on than chance explains.
 
-    A slice has one value of a column, or of each of two: of the label, the prediction, or columns of your own.
+    A slice has one value of a column, or of each of two: of the label, the prediction, or columns of your own. Of
+    several labels an example, it has a class among those that are given or predicted.
     """
 
 

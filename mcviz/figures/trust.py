@@ -111,10 +111,9 @@ def reliability_diagram(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> 
     figure.update_yaxes(
         title="accuracy − confidence, points", range=[min(heights) - margin, max(heights) + margin], row=1, col=1
     )
-    most = np.log10(max(counted.count.max() for counted, _ in bins.values()))
-    powers = range(max(int(most), 1), -1, -1 if most <= 4 else -2)  # from the last one down
-    axis = log_axis([0, 1.05 * max(most, 1)], [10**power for power in powers])
-    figure.update_yaxes(title="examples", row=2, col=1, **axis)
+    figure.update_yaxes(
+        title="examples", row=2, col=1, **_count_axis(max(counted.count.max() for counted, _ in bins.values()))
+    )
     ticks = [
         share for share in CONFIDENCE_EDGES[1:-1] if share >= 0.5 or ends[-1] <= _nines(0.5)
     ]  # below is little room
@@ -125,6 +124,79 @@ def reliability_diagram(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> 
     )
     figure.update_xaxes(title="confidence", autotickangles=[0, 45], row=2, col=1)
     return apply_layout(figure, 360).update_layout(barmode="overlay", hovermode="closest")
+
+
+def _count_axis(largest: float) -> dict[str, Any]:
+    """The attributes of a logarithmic axis of counts, from one example on."""
+    most = np.log10(largest)
+    powers = range(max(int(most), 1), -1, -1 if most <= 4 else -2)  # from the last one down
+    return log_axis([0, 1.05 * max(most, 1)], [10**power for power in powers])
+
+
+def class_reliability_diagram(name: str, bins: Bins, gaps: Sequence[Interval]) -> go.Figure:
+    """Draw a reliability diagram of one class: how many examples have it, by the probability that a model gives it.
+
+    Args:
+        name: of the class.
+        bins: as `measures.multilabel.class_reliability` returns them.
+        gaps: the same, the share − the probability of each bin.
+
+    Returns:
+        The share of examples that have the class over its mean probability, with intervals, and the line on which
+        probabilities are calibrated; below it the number of examples in each bin, on a logarithmic axis.
+    """
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.76, 0.24], vertical_spacing=0.04)
+    share, low, high = (bins.confidence + [getattr(gap, end) for gap in gaps] for end in ("value", "low", "high"))
+    hover = {"hovertext": _class_bin_texts(name, bins, gaps), "hovertemplate": "%{hovertext}<extra></extra>"}
+    figure.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        line={"color": NEUTRAL, "width": 2, "dash": "dot"},
+        name="as often as it says",
+        hoverinfo="skip",
+        row=1,
+        col=1,
+    )
+    figure.add_scatter(
+        x=bins.confidence,
+        y=share,
+        error_y={"array": high - share, "arrayminus": share - low, "symmetric": False, "thickness": 2, "width": 3},
+        mode="markers",
+        marker={"size": 8, "color": ENSEMBLE},
+        name=escape_label(name),
+        **hover,
+        row=1,
+        col=1,
+    )
+    figure.add_bar(
+        x=(bins.edges[:-1] + bins.edges[1:]) / 2,
+        y=bins.count,
+        width=0.9 * np.diff(bins.edges),
+        marker={"color": ENSEMBLE, "line": {"width": 0}},
+        showlegend=False,
+        **hover,
+        row=2,
+        col=1,
+    )
+    shares = {"range": [-0.02, 1.02], "tickformat": ".0%"}
+    figure.update_yaxes(title="examples that have it", **shares, row=1, col=1)
+    figure.update_yaxes(title="examples", row=2, col=1, **_count_axis(bins.count.max()))
+    figure.update_xaxes(**shares)
+    figure.update_xaxes(title="its probability", row=2, col=1)
+    return apply_layout(figure, 360).update_layout(hovermode="closest")
+
+
+def _class_bin_texts(name: str, bins: Bins, gaps: Sequence[Interval]) -> list[str]:
+    """What each bin holds of a class, for a person who points at it."""
+    points = [Interval(100 * gap.value, 100 * gap.low, 100 * gap.high) for gap in gaps]
+    columns = zip(bins.edges, bins.edges[1:], bins.count, bins.confidence, bins.accuracy, points, strict=False)
+    return [
+        f"{escape_label(name)}, probability {100 * low:g}% to {100 * high:g}%<br>{count:,.0f} examples<br>"
+        f"mean probability {100 * probability:.2f}%, {100 * share:.2f}% have it<br>share − probability "
+        f"{gap.format(lambda value: fixed(value, 2, '+'), ' points')}"
+        for low, high, count, probability, share, gap in columns
+    ]
 
 
 def _nines(confidence: ArrayLike) -> Array:
@@ -226,6 +298,7 @@ def accuracy_against_referred(
     accuracy: float,
     *,
     bands: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
+    quality: str = "accuracy",
 ) -> go.Figure:
     """Draw the accuracy of the rest by the share of examples that is referred to a person.
 
@@ -234,6 +307,7 @@ def accuracy_against_referred(
         perfect: (M,) the same of an order that puts all mistakes first.
         accuracy: of all examples, which a random order keeps.
         bands: (M,) low and high ends of intervals, for some of the scores.
+        quality: what is drawn, where that is not the accuracy.
 
     Returns:
         A line a score over the share referred; of many points some.
@@ -244,13 +318,13 @@ def accuracy_against_referred(
     for name, (low, high) in (bands or {}).items():
         figure.add_trace(band(shares[places], low[places], high[places], _colour(name, curves)))
     for name, curve in curves.items():
-        hover = f"{escape_label(name)}: %{{x:.1%}} to a person, accuracy left %{{y:.2%}}"
+        hover = f"{escape_label(name)}: %{{x:.1%}} to a person, {quality} left %{{y:.2%}}"
         add_line(figure, shares[places], curve[places], _colour(name, curves), name=name, hover=hover)
     random = np.full(len(perfect), accuracy)
     for name, values, dash in (("perfect order", perfect, "dash"), ("random order", random, "dot")):
         add_line(figure, shares[places], values[places], NEUTRAL, width=2, dash=dash, name=name)
     figure.update_xaxes(title="share of the examples to a person", tickformat=".0%", range=[0, 1])
-    figure.update_yaxes(title="accuracy left after review", tickformat=".1%", autorangeoptions=SHARES)
+    figure.update_yaxes(title=f"{quality} left after review", tickformat=".1%", autorangeoptions=SHARES)
     return apply_layout(figure, 420)
 
 

@@ -32,7 +32,7 @@ from mcviz.measures.intervals import (
     largest_design_effect,
     mean_intervals,
     number_groups,
-    proportion,
+    share_interval,
     subsample_share,
     sum_by_group,
 )
@@ -288,8 +288,8 @@ def calibration_figures(
     """Compute the quality of one predictor.
 
     An accuracy has Clopper and Pearson's interval, the over-confidence that of `excess_mistakes`, NLL and Brier
-    score that of `mean_intervals`, or of few mistakes that of `bounded_mean`. Of single passes, whose mean varies less,
-    the first two are somewhat too wide.
+    score that of `mean_intervals`, or of few mistakes that of `bounded_mean`. So has the accuracy of single passes,
+    which is a mean over them; their over-confidence, which varies less than that of one, is somewhat too wide.
     Counts of examples in groups are divided by their design effect, and few groups have no such interval.
 
     Args:
@@ -303,18 +303,20 @@ def calibration_figures(
     Returns:
         By the names of `CALIBRATION_MEASURES`.
     """
-    count, wrong = len(terms["nll"]), _mean_over_passes(~terms["correct"])
-    mistakes = float(wrong.sum())
+    right = _mean_over_passes(terms["correct"])
+    accuracy = share_interval(right, groups, confidence)
     nll, brier = (Interval(float(terms[name].mean())) for name in ("nll", "brier"))
     if has_enough_mistakes(terms, groups=groups):
-        columns = np.stack([terms["nll"], terms["brier"]], axis=1)
-        nll, brier = mean_intervals(columns, groups=groups, confidence=confidence, resamples=resamples, seed=seed)
+        options: dict[str, Any] = {"groups": groups, "confidence": confidence, "resamples": resamples, "seed": seed}
+        nll, brier = mean_intervals(np.stack([terms["nll"], terms["brier"]], axis=1), **options)
+        if np.any((right > 0) & (right < 1)):  # of several passes
+            (accuracy,) = mean_intervals(right[:, None], **options)
+            accuracy = accuracy.clip(0, 1)
     elif groups is None:
         nll, brier = (bounded_mean(terms[name], most, confidence) for name, most in (("nll", MOST_NLL), ("brier", 2)))
-    effect = design_effect(wrong, mistakes / count, groups, confidence)
     eces = (Interval(reliability(terms, bin_edges).ece) for bin_edges in edges or _ece_edges(terms))
     return {
-        "accuracy": proportion((count - mistakes) / effect, count / effect, confidence),
+        "accuracy": accuracy,
         "nll": nll,
         "brier": brier,
         **dict(zip(ECES, eces, strict=True)),

@@ -126,6 +126,12 @@ class Interval:
         """The interval of the root of the figure, which is 0 or more."""
         return Interval(*(math.sqrt(max(end, 0)) for end in (self.value, self.low, self.high)))
 
+    def clip(self, least: float, most: float) -> "Interval":
+        """The interval of a figure that is known to be within bounds."""
+        if math.isnan(self.low) or math.isnan(self.high):
+            return self
+        return Interval(self.value, max(least, self.low), min(most, self.high))
+
     def minus(self, other: "Interval", correlation: float = 0.0) -> "Interval":
         """The difference of two figures, by their intervals (method 10 of Newcombe 1998; Zou & Donner 2008)."""
 
@@ -317,34 +323,41 @@ def _draw_counts(examples: int, resamples: int, seed: int) -> Array:
     return counts
 
 
-def proportion(successes: float, trials: float, confidence: float = 0.95) -> Interval:
+def proportion(successes: int, trials: int, confidence: float = 0.95, effect: float = 1.0) -> Interval:
     """Compute the share of successes with its exact interval (Clopper & Pearson 1934).
 
     Args:
-        successes: 0 to `trials`. A part of a whole one counts, if that is a mean over several passes or targets: such a
-            sum varies less (Hoeffding 1963).
-        trials: at least 1. Both are divided by the design effect, where examples belong together.
+        successes: 0 to `trials`, a whole number. It is proven for these alone: a mean of parts takes `share_interval`.
+        trials: at least 1.
         confidence: 0 to 1; the interval holds the true share at least as often.
+        effect: the design effect where examples belong together, by which both are divided (Korn & Graubard 1998).
+
+    Raises:
+        ValueError: part of a success.
     """
-    tail = (1 - confidence) / 2
-    low = scipy.special.betaincinv(successes, trials - successes + 1, tail) if successes > 0 else 0.0
-    high = scipy.special.betaincinv(successes + 1, trials - successes, 1 - tail) if successes < trials else 1.0
-    return Interval(float(successes / trials), float(low), float(high))
+    if successes != int(successes):
+        raise ValueError(f"successes should be a whole number. Received: {successes}.")
+    tail, held, count = (1 - confidence) / 2, successes / effect, trials / effect
+    low = scipy.special.betaincinv(held, count - held + 1, tail) if held > 0 else 0.0
+    high = scipy.special.betaincinv(held + 1, count - held, 1 - tail) if held < count else 1.0
+    return Interval(float(held / count), float(low), float(high))
 
 
 def share_interval(outcomes: Array, groups: Array | None, confidence: float = 0.95) -> Interval:
-    """Compute the share of outcomes as `proportion` does, of counts that are divided by their design effect.
+    """Compute the share of outcomes as `proportion` does, or the mean of parts as `bounded_mean` does.
 
     Args:
-        outcomes: (N,) 0 to 1, or bool.
-        groups: as for `mean_intervals`.
+        outcomes: (N,) bool; or 0 to 1, such as the share of an example's targets that are held.
+        groups: as for `mean_intervals`; counts are divided by their design effect.
         confidence: as for `proportion`.
     """
     effect = design_effect(outcomes, float(outcomes.mean()), groups, confidence)
-    return proportion(float(outcomes.sum()) / effect, len(outcomes) / effect, confidence)
+    if np.any((outcomes > 0) & (outcomes < 1)):
+        return bounded_mean(outcomes, 1.0, confidence, effect)
+    return proportion(int(np.count_nonzero(outcomes)), len(outcomes), confidence, effect)
 
 
-def bounded_mean(values: Array, most: float, confidence: float = 0.95) -> Interval:
+def bounded_mean(values: Array, most: float, confidence: float = 0.95, effect: float = 1.0) -> Interval:
     """Compute a mean of values that are 0 to `most`, with an interval that holds for any of them (Hoeffding 1963).
 
     What few examples show of rare large values, such as the NLL of mistakes, says little about those that there are:
@@ -354,8 +367,9 @@ def bounded_mean(values: Array, most: float, confidence: float = 0.95) -> Interv
         values: (N,) floating point, at least one.
         most: above 0.
         confidence: 0 to 1.
+        effect: the design effect where examples belong together, by which their number is divided.
     """
-    mean, allowed = float(values.mean()), np.log(2 / (1 - confidence)) / len(values)
+    mean, allowed = float(values.mean()), effect * np.log(2 / (1 - confidence)) / len(values)
     share = min(mean / most, 1.0)
 
     def excess(other: float) -> float:

@@ -5,6 +5,7 @@ where the mean over the passes is above 0.5. A label is 1 or 0, or -1 where nobo
 Uncertainties are those of C coins: of a class with the probability p the entropy is −p log p − (1 − p) log(1 − p).
 """
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
@@ -13,16 +14,21 @@ from typing import Any
 import numpy as np
 import scipy  # loads scipy.special when it is first used
 
-from mcviz.measures.calibration import equal_width_edges, reliability
+from mcviz.measures.calibration import Bins, equal_width_edges, reliability
 from mcviz.measures.intervals import (
     Interval,
     Statistic,
+    accuracy_difference,
     bootstrap_intervals,
+    bounded_mean,
+    count_groups,
+    design_effect,
+    excess_mistakes,
     mean_intervals,
     share_interval,
     sum_by_group,
 )
-from mcviz.measures.quality import Measure, Quality
+from mcviz.measures.quality import FEWEST_EXAMPLES, Measure, Quality
 from mcviz.measures.registry import (
     MULTILABEL_SCORES,
     AnyPredictions,
@@ -37,10 +43,13 @@ Array = np.ndarray
 UNKNOWN = -1  # of a label
 THRESHOLD = 0.5
 SMALLEST_PROBABILITY = 1e-7  # so that a label that was thought impossible has a finite NLL
+MOST = {"accuracy": 1.0, "nll": -math.log(SMALLEST_PROBABILITY), "brier": 1.0}  # that a mean over labels can be
 SMOOTHING = 0.8  # of the moving average over the qualities of an example's labels, the lowest of which counts most
 FEWEST_POSITIVE = 5  # examples of a class, and others, from which on its measures have an interval
+FEWEST_WRONG = 10  # examples with a wrong label, and with a right one, from which on means have one by their spread
 FEWEST_CHANGED = 10  # examples on which two differ, of which the difference of means has an interval
 NONE = Interval(np.nan)
+FINEST_BINS = 10  # of the probability of a class
 RANKED = ("map", "auroc", "f1")  # measures that are no mean over examples
 
 
@@ -216,6 +225,41 @@ def _means(terms: Terms) -> dict[str, Array]:
     }
 
 
+def label_means(
+    terms: Terms,
+    *,
+    groups: Array | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Compute the measures that are means over examples, with the intervals of `mean_intervals`.
+
+    Where fewer than `FEWEST_WRONG` examples have a wrong label, or a right one, what few labels cost may not have been
+    seen. Then it is that of `bounded_mean`, and of groups there is none.
+
+    Args:
+        terms: of N examples, each with a known label.
+        groups: (N,) integers, the group of each example; without it each is its own.
+        confidence: 0 to 1.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+
+    Returns:
+        Those of `accuracy`, the share of labels that is predicted rightly, `nll` in nats and `brier`, by name.
+    """
+    means = _means(terms)
+    held = sum_by_group(np.stack([means["accuracy"] < 1, means["accuracy"] > 0], axis=1), groups)
+    if np.count_nonzero(held, axis=0).min() >= FEWEST_WRONG:
+        columns = np.stack(list(means.values()), axis=1)
+        measured = mean_intervals(columns, groups=groups, confidence=confidence, resamples=resamples, seed=seed)
+    elif groups is None:
+        measured = [bounded_mean(values, MOST[name], confidence) for name, values in means.items()]
+    else:
+        measured = [Interval(float(values.mean())) for values in means.values()]
+    return dict(zip(means, measured, strict=True))
+
+
 def _with_labels(terms: Terms, groups: Array | None) -> tuple[dict[str, Array], Array | None]:
     """Leave out the examples of which no label is known."""
     chosen = (terms["labels"] != UNKNOWN).any(axis=1)
@@ -224,9 +268,7 @@ def _with_labels(terms: Terms, groups: Array | None) -> tuple[dict[str, Array], 
 
 def _intervals(terms: Terms, *, groups: Array | None, confidence: float, **options: Any) -> dict[str, Interval]:
     terms, groups = _with_labels(terms, groups)
-    means = _means(terms)
-    measured = mean_intervals(np.stack(list(means.values()), axis=1), groups=groups, confidence=confidence, **options)
-    intervals = dict(zip(means, measured, strict=True))
+    intervals = label_means(terms, groups=groups, confidence=confidence, **options)
     exact = count_wrong(terms["probs"], terms["labels"]) == 0
     intervals["exact_match"] = share_interval(exact, groups, confidence)
     ranked = bootstrap_intervals(
@@ -259,6 +301,48 @@ def class_ece(terms: Terms, number: int | None = None) -> float:
         return float("nan")
     known = {"confidence": probs[is_known], "correct": labels[is_known] == 1, "nll": probs[is_known]}
     return float(reliability(known, equal_width_edges()).ece)
+
+
+def class_reliability(
+    terms: Terms, number: int, *, groups: Array | None = None, confidence: float = 0.95
+) -> tuple[Bins, list[Interval]]:
+    """Compare the probability of a class with the share of examples that have it, in bins of that probability.
+
+    Neighbouring bins of one width are merged, from the lowest on, until each holds 5 examples that have the class and 5
+    that do not; too few at the upper end join the bin below. So each bin has an interval, unless the class is too rare
+    or too frequent for any.
+
+    Args:
+        terms: of N examples, as `MULTILABEL.terms` gives them, of which one at least is known to have the class or not.
+        number: of the class.
+        groups: as for `class_figures`.
+        confidence: 0 to 1, of the intervals, which resample examples.
+
+    Returns:
+        The bins, whose `confidence` is the mean probability and `accuracy` the share of examples that have the class;
+        and this share − that probability of each.
+    """
+    labels = terms["labels"][:, number]
+    is_known = labels != UNKNOWN
+    probs, has_class = terms["probs"][is_known, number].astype(np.float64), labels[is_known] == 1
+    members, finest = None if groups is None else groups[is_known], equal_width_edges(FINEST_BINS)
+    at = np.searchsorted(finest[1:-1], probs)
+    counts = [np.bincount(at[has_class == answer], minlength=FINEST_BINS) for answer in (True, False)]
+    ends, held = [], np.zeros(2)
+    for end, count in zip(finest[1:], np.stack(counts, axis=1), strict=True):
+        held = held + count
+        if held.min() >= FEWEST_POSITIVE:
+            ends.append(end)
+            held = np.zeros(2)
+    bins = reliability({"confidence": probs, "correct": has_class, "nll": probs}, np.array([0.0, *ends[:-1], 1.0]))
+    at, gaps = np.searchsorted(bins.edges[1:-1], probs), []
+    for place, probability in enumerate(bins.confidence):
+        within = at == place
+        some = None if members is None else members[within]
+        (gap,) = mean_intervals((has_class - probs)[within, None], groups=some, confidence=confidence)
+        low, high = max(gap.low, -probability), min(gap.high, 1 - probability)
+        gaps.append(Interval(gap.value, low, high) if ends else Interval(gap.value))
+    return bins, gaps
 
 
 def class_measures(probs: Array, labels: Array, weights: Array) -> dict[str, Array]:
@@ -300,8 +384,8 @@ class ClassFigures:
         examples: how many have the class.
         known: of how many it is known whether they have it.
         ece: of the probability, in bins of one width; as the others, of the examples of which it is known.
-        excess: the mean probability less the share of examples that have the class; its interval holds for all classes
-            together (Bonferroni).
+        excess: the mean probability less the share of examples that have the class, with the interval of
+            `excess_mistakes`; it holds for all classes together (Bonferroni).
         map: the average precision.
         auroc: the chance that an example of the class gets more of its probability than another one.
         f1: of predictions above 0.5.
@@ -350,8 +434,10 @@ def class_figures(terms: Terms, *, groups: Array | None = None, confidence: floa
         if counts.min() < FEWEST_POSITIVE:
             ranked = [Interval(interval.value) for interval in ranked]
         together = 1 - (1 - confidence) / terms["probs"].shape[1]
-        (excess,) = mean_intervals((probs - known)[:, None], groups=within, confidence=together)
-        excess = Interval(excess.value, max(excess.low, -1.0), min(excess.high, 1.0))
+        chances = np.clip(probs.astype(np.float64), 0, 1)
+        effect = design_effect(known, chances, within, together)
+        missed = excess_mistakes(chances, float(counts[1]), together, effect)
+        excess = Interval(0 - missed.value, 0 - missed.high, 0 - missed.low)
         classes.append(ClassFigures(int(counts[1]), len(known), class_ece(terms, number), excess, *ranked))
     return classes
 
@@ -399,20 +485,21 @@ def _differences(one: Terms, other: Terms, measures: Collection[str], **options:
     groups = options.pop("groups")
     (one, members), (other, _) = (_with_labels(terms, groups) for terms in (one, other))
     before, after, intervals = _means(one), _means(other), {}
-    exact = {"exact_match": tuple(count_wrong(terms["probs"], terms["labels"]) == 0 for terms in (one, other))}
-    columns = {name: (before[name], after[name]) for name in before} | exact
-    for name, (first, second) in columns.items():
-        if name in measures:
-            change = np.subtract(second, first, dtype=np.float64)
-            (interval,) = mean_intervals(change[:, None], groups=members, **options)
-            changed = np.count_nonzero(sum_by_group((change != 0)[:, None], members))
-            enough = changed >= FEWEST_CHANGED
-            intervals[name] = interval if enough else Interval(interval.value)
+    many = count_groups(len(one["labels"]), members) >= FEWEST_EXAMPLES
+    for name in [name for name in before if name in measures]:
+        change = after[name] - before[name]
+        (interval,) = mean_intervals(change[:, None], groups=members, **options)
+        changed = np.count_nonzero(sum_by_group((change != 0)[:, None], members))
+        enough = changed >= FEWEST_CHANGED and (many or name == "accuracy")
+        intervals[name] = interval if enough else Interval(interval.value)
+    if "exact_match" in measures:
+        first, second = (count_wrong(terms["probs"], terms["labels"]) == 0 for terms in (one, other))
+        intervals["exact_match"] = accuracy_difference(first, second, members, options["confidence"])
     if set(RANKED) & set(measures) and _has_positives(one):
 
         def build_statistic(chosen: Array | slice) -> Statistic:
-            first, second = (_ranked_statistic(select_terms(terms, chosen)) for terms in (one, other))
-            return lambda weights: second(weights) - first(weights)
+            of_one, of_other = (_ranked_statistic(select_terms(terms, chosen)) for terms in (one, other))
+            return lambda weights: of_other(weights) - of_one(weights)
 
         ranked = bootstrap_intervals(build_statistic, len(one["labels"]), groups=members, **options)
         intervals |= {name: interval for name, interval in zip(RANKED, ranked, strict=True) if name in measures}
@@ -423,7 +510,15 @@ MULTILABEL = Quality(
     (
         Measure("accuracy", "accuracy over labels", "share", "high", (0, 1)),
         Measure("exact_match", "exact matches", "share", "high", (0, 1)),
-        Measure("map", "mAP", "", "high", (0, 1)),
+        Measure(
+            "map",
+            "mAP",
+            "",
+            "high",
+            (0, 1),
+            too_few=f"Fewer than {FEWEST_POSITIVE} examples with a class, or without it, are too few for intervals of "
+            "its AP, AUROC and F1, and of their means.",
+        ),
         Measure("auroc", "AUROC, mean of classes", "", "high", (0, 1)),
         Measure("f1", "F1, mean of classes", "", "high", (0, 1)),
         Measure("nll", "NLL", "nats", "low", (0, np.inf)),

@@ -40,7 +40,13 @@ from mcviz.measures.registry import (
     select_terms,
     significant,
 )
-from mcviz.measures.regression import ensemble_terms, regression_means, rmse_interval, with_rmse_difference
+from mcviz.measures.regression import (
+    FEWEST_FOR_RMSE,
+    ensemble_terms,
+    regression_means,
+    rmse_interval,
+    with_rmse_difference,
+)
 from mcviz.measures.selective import Ranking, area_intervals, auroc_of_mistakes, compute_areas
 from mcviz.text import true_minus
 
@@ -78,6 +84,7 @@ class Measure:
         better: whether low or high values are better; "" where that depends.
         bounds: the lowest and the highest value that it can take.
         has_interval: whether it has an interval, where examples and mistakes are not too few.
+        too_few: a sentence on how many are too few; "" where it always has one, or says so itself.
     """
 
     name: str
@@ -86,6 +93,7 @@ class Measure:
     better: Literal["low", "high", ""]
     bounds: tuple[float, float] = (-np.inf, np.inf)
     has_interval: bool = True
+    too_few: str = ""
 
     def format(self, value: float, target_unit: str = "", *, sign: str = "") -> str:
         """Format a value with its unit, such as "98.21%", or with `sign` "+" a difference, such as "+0.21 points"."""
@@ -96,7 +104,7 @@ class Measure:
         if np.isnan(value):
             return "–"
         if digits is not None:
-            return true_minus(f"{value:{sign},.{digits}f}")
+            return true_minus(f"{value:{sign}z,.{digits}f}")
         if self.unit == "target":
             return f"{'+' if sign == '+' and value >= 0 else ''}{significant(value)}"
         return fixed(SCALE.get(self.unit, 1) * value, MEASURE_DIGITS[self.unit], sign)
@@ -221,7 +229,11 @@ def compute_measures(
     """
     options: dict[str, Any] = {"groups": groups, "confidence": confidence, "resamples": resamples, "seed": seed}
     figures = quality.intervals(terms, **options)
-    return {name: figures[name] for name in quality.place if name in figures}
+    return {
+        measure.name: figures[measure.name].clip(*measure.bounds)
+        for measure in quality.measures
+        if measure.name in figures
+    }
 
 
 def compare_measures(
@@ -500,7 +512,14 @@ CLASSIFICATION = Quality(
 )
 REGRESSION = Quality(
     (
-        Measure("rmse", "RMSE", "target", "low", (0, np.inf)),
+        Measure(
+            "rmse",
+            "RMSE",
+            "target",
+            "low",
+            (0, np.inf),
+            too_few=f"Fewer than {FEWEST_FOR_RMSE} examples, or groups, are too few for the interval of an RMSE.",
+        ),
         Measure("mae", "MAE", "target", "low", (0, np.inf)),
         Measure("nll", "NLL", "nats", "low"),
         Measure("crps", "CRPS", "target", "low", (0, np.inf)),

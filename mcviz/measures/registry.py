@@ -40,9 +40,9 @@ def fixed(value: float, digits: int, sign: str = "") -> str:
     Args:
         value: such as 3.875, of which 3.8749999999999996 is another way to compute it.
         digits: after the point.
-        sign: "+" to show that of a value above 0.
+        sign: "+" to show that of a value that is not below 0 as printed; 0 has no minus sign.
     """
-    return true_minus(f"{round(value, 9):{sign}.{digits}f}")
+    return true_minus(f"{round(value, 9):{sign}z.{digits}f}")
 
 
 def percent_at_least(fraction: float, digits: int = 1) -> str:
@@ -57,7 +57,7 @@ def percent_at_least(fraction: float, digits: int = 1) -> str:
 
 def significant(value: float) -> str:
     """Format a number of any size with four significant digits, such as "3.21", "−0.05" or "452,300"."""
-    return true_minus(f"{float(f'{value:.4g}'):,.15g}")
+    return true_minus(f"{float(f'{value:.4g}'):z,.15g}")
 
 
 def format_with_unit(value: float, unit: str) -> str:
@@ -310,7 +310,7 @@ class Score:
         if self.unit in ("probability", "share of passes"):
             return percent(value)
         if self.unit == "nats":
-            return true_minus(f"{value:.3f} nats")
+            return true_minus(f"{value:z.3f} nats")
         return format_with_unit(value, self.resolve_unit(target_unit))
 
 

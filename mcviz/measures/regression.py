@@ -16,7 +16,7 @@ from dataclasses import astuple
 import numpy as np
 import scipy  # loads scipy.special when it is first used
 
-from mcviz.measures.intervals import Interval, mean_intervals
+from mcviz.measures.intervals import Interval
 from mcviz.measures.registry import REGRESSION_SCORES, RegressionPredictions, Terms, register, require_labels
 
 Array = np.ndarray
@@ -231,35 +231,6 @@ def regression_means(terms: Terms) -> dict[str, Array]:
         terms: of a predictor, as `regression_terms` has them; those of the ensemble may also have `held` and `width`.
     """
     return {measure: terms[name] for measure, name in MEASURED_BY.items() if name in terms}
-
-
-def regression_differences(
-    one: Terms,
-    other: Terms,
-    *,
-    groups: Array | None = None,
-    confidence: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> dict[str, Interval]:
-    """Compute a second predictor's measures less a first one's, with the intervals of `mean_intervals`.
-
-    Args:
-        one: terms of N examples.
-        other: of the same examples in the same order.
-        groups: (N,) integers, the group of each example; without it each is its own.
-        confidence: of the intervals.
-        resamples: number of bootstrap draws.
-        seed: of the draws.
-
-    Returns:
-        By the name of the measure, of those that both have; below 0 the second errs less.
-    """
-    before, after = regression_means(one), regression_means(other)
-    names = [name for name in before if name in after]
-    columns = np.stack([after[name] - before[name] for name in names], axis=1)
-    intervals = mean_intervals(columns, groups=groups, confidence=confidence, resamples=resamples, seed=seed)
-    return with_rmse_difference(dict(zip(names, intervals, strict=True)), one, other)
 
 
 def with_rmse_difference(intervals: Mapping[str, Interval], one: Terms, other: Terms) -> dict[str, Interval]:

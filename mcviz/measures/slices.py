@@ -30,27 +30,27 @@ SMALLEST = np.finfo(np.float64).tiny
 
 @dataclass(frozen=True, eq=False)
 class Partition:
-    """Slices that share no example, by the values of one column or of two.
+    """Slices by the values of one column or of two; they share examples only where these have several values of one.
 
     Attributes:
         keys: of the S slices that are large enough and hold at most half of the examples.
-        members: (N,) int32, the slice of each example; S where it is in none.
+        members: (E,) int32, the slices of the first example, then those of the second, and so on.
+        starts: (N + 1,) int32, where among these the slices of each example start, and where those of the last end.
         sizes: (S,) int64, how many examples each has.
         whole: how many examples there are.
     """
 
     keys: tuple[Key, ...]
     members: Array
+    starts: Array
     sizes: Array
     whole: int
 
     def sums(self, terms: Array) -> Array:
         """(S, K) sums over each slice of (N, K) numbers."""
-        one = np.ones(len(self.members), terms.dtype)
-        starts = np.arange(len(self.members) + 1, dtype=np.int32)
-        shape = (len(self.keys) + 1, len(self.members))
-        sums: Array = scipy.sparse.csc_array((one, self.members, starts), shape=shape) @ terms
-        return sums[:-1]
+        one, shape = np.ones(len(self.members), terms.dtype), (len(self.keys), self.whole)
+        sums: Array = scipy.sparse.csc_array((one, self.members, self.starts), shape=shape) @ terms
+        return sums
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,8 @@ def make_partitions(columns: Mapping[str, Array], pairs: Collection[tuple[str, s
     """Make the slices of all columns, and of pairs of them.
 
     Args:
-        columns: (N,) integers by the name of a column, the group of each example; below 0 for none.
+        columns: by name, (N,) integers, the group of each example, below 0 for none; or (N, G) bool, whether each
+            example is in each group, where it may be in several.
         pairs: names of two columns each.
     """
     partitions = [_partition(columns, names) for names in [*((name,) for name in columns), *pairs]]
@@ -113,18 +114,39 @@ def make_partitions(columns: Mapping[str, Array], pairs: Collection[tuple[str, s
 
 
 def _partition(columns: Mapping[str, Array], names: Sequence[str]) -> Partition:
-    shape = tuple(int(columns[name].max()) + 1 for name in names)
-    count, cells = len(columns[names[0]]), prod(shape)
-    known = np.logical_and.reduce([columns[name] >= 0 for name in names])
-    cell = np.full(count, -1)
-    cell[known] = np.ravel_multi_index([columns[name][known] for name in names], shape)
-    sizes = np.bincount(cell[known], minlength=cells)
+    count = len(columns[names[0]])
+    shape = tuple(_count_groups(columns[name]) for name in names)
+    examples, cells = np.arange(count), np.zeros(count, np.int64)  # one cell of all examples
+    for name, group_count in zip(names, shape, strict=True):
+        within, groups = _list_members(columns[name])
+        repeats = np.bincount(within, minlength=count)
+        first = np.cumsum(repeats) - repeats  # of each example, among its groups
+        repeats = repeats[examples]
+        offset = np.repeat(first[examples] - (np.cumsum(repeats) - repeats), repeats)
+        cells = np.repeat(cells, repeats) * group_count + groups[offset + np.arange(len(offset))]
+        examples = np.repeat(examples, repeats)
+    sizes = np.bincount(cells, minlength=prod(shape))
     chosen = np.flatnonzero((sizes >= FEWEST_IN_GROUP) & (2 * sizes <= count))
-    slices = np.full(cells + 1, len(chosen), np.int32)  # the last is for examples of no cell, whose number is -1
+    slices = np.full(len(sizes), -1, np.int32)
     slices[chosen] = np.arange(len(chosen))
-    groups = zip(*(indices.tolist() for indices in np.unravel_index(chosen, shape)), strict=True)
-    keys = tuple(tuple(zip(names, values, strict=True)) for values in groups)
-    return Partition(keys, slices[cell], sizes[chosen], count)
+    in_slice = slices[cells] >= 0
+    starts = np.searchsorted(examples[in_slice], np.arange(count + 1)).astype(np.int32)
+    values = zip(*(indices.tolist() for indices in np.unravel_index(chosen, shape)), strict=True)
+    keys = tuple(tuple(zip(names, groups_of_key, strict=True)) for groups_of_key in values)
+    return Partition(keys, slices[cells[in_slice]], starts, sizes[chosen], count)
+
+
+def _count_groups(column: Array) -> int:
+    return column.shape[1] if column.ndim == 2 else int(column.max()) + 1
+
+
+def _list_members(column: Array) -> tuple[Array, Array]:
+    """List the groups of the examples: the number of an example, ascending, and that of one of its groups."""
+    if column.ndim == 2:
+        examples, groups = np.nonzero(column)
+        return examples, groups
+    examples = np.flatnonzero(column >= 0)
+    return examples, column[examples]
 
 
 def scan_slices(

@@ -1,9 +1,11 @@
 """Reviews: people's decisions about examples, kept beside the runs. Nothing here needs TensorFlow."""
 
-from mcviz.reviews.decisions import Decision as Decision
+from mcviz.reviews.answers import Answers as Answers
+from mcviz.reviews.answers import Decision as Decision
+from mcviz.reviews.answers import LabelAnswers as LabelAnswers
+from mcviz.reviews.answers import answers_of as answers_of
 from mcviz.reviews.decisions import Outcome as Outcome
 from mcviz.reviews.decisions import ReviewSummary as ReviewSummary
-from mcviz.reviews.decisions import answer_names as answer_names
 from mcviz.reviews.decisions import compute_outcome as compute_outcome
 from mcviz.reviews.decisions import corrected_labels as corrected_labels
 from mcviz.reviews.decisions import select_new_entries as select_new_entries

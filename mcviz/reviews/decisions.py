@@ -2,46 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from mcviz.reviews.store import DecisionKind, Entry, ReviewRow
+from mcviz.reviews.answers import UNKNOWN_LABEL, Decision, answers_of, label_answers_of, mean_or_none
+from mcviz.reviews.store import Entry, ReviewRow
 from mcviz.runs import Run
-
-NO_CLASS_FITS = "no class fits"
-LABEL_IS_WRONG = "the given label is wrong"
-
-UNKNOWN_LABEL = -1
-
-
-@dataclass(frozen=True)
-class Decision:
-    """The latest decision of a reviewer about an example.
-
-    Attributes:
-        example: its number.
-        reviewer: their name.
-        kind: the kind of decision.
-        class_index: the class that was given, one of `answer_names`, or None.
-        time: in UTC.
-        label_is_right: whether the given label is right by this decision; None without a label, and for a skip.
-    """
-
-    example: int
-    reviewer: str
-    kind: DecisionKind
-    class_index: int | None
-    time: datetime
-    label_is_right: bool | None = None
-
-    def in_words(self, class_names: Sequence[str]) -> str:
-        """Describe the decision, with the name of the class."""
-        if self.class_index is not None:
-            return class_names[self.class_index]
-        return {"none": NO_CLASS_FITS, "wrong_label": LABEL_IS_WRONG, "skip": "skipped"}[self.kind]
+from mcviz.tasks.multilabel import join_names
 
 
 @dataclass(frozen=True)
@@ -89,15 +58,11 @@ class ReviewSummary:
         return by_example
 
     def disagreements(self) -> dict[int, list[Decision]]:
-        """Return the decisions about each disputed example.
-
-        These are two questions: whether the given label is right, and which class is. Who says that the label is wrong
-        and names no class answers the first alone.
-        """
+        """Return the decisions about each disputed example: two of them contradict each other."""
         return {
             example: decisions
             for example, decisions in self.by_example().items()
-            if len({decision.label_is_right for decision in decisions}) > 1 or len(named_classes(decisions)) > 1
+            if any(one.contradicts(other) for one, other in combinations(decisions, 2))
         }
 
     def agreements(self) -> list[Agreement]:
@@ -139,9 +104,7 @@ def summarise_reviews(run: Run, rows: Iterable[ReviewRow]) -> ReviewSummary:
         else:
             latest.pop(key, None)  # so that the order is that of the latest
             latest[key] = row
-    indices = {name: index for index, name in enumerate(answer_names(run))}
-    labels = label_names(run)
-    decisions = [_decision(row, indices, labels) for row in latest.values()]
+    decisions = list(map(answers_of(run).read, latest.values()))
     return ReviewSummary(
         tuple(decision for decision in decisions if decision), notes, sum(decision is None for decision in decisions)
     )
@@ -150,12 +113,7 @@ def summarise_reviews(run: Run, rows: Iterable[ReviewRow]) -> ReviewSummary:
 def select_new_entries(entries: Sequence[Entry], known: ReviewSummary, class_names: Sequence[str]) -> list[Entry]:
     """Select the entries that are not among their reviewers' decisions yet."""
     existing: set[tuple[int, str, str, str | None]] = {
-        (
-            decision.example,
-            decision.reviewer,
-            decision.kind,
-            None if decision.class_index is None else class_names[decision.class_index],
-        )
+        (decision.example, decision.reviewer, decision.kind, decision.class_text(class_names))
         for decision in known.decisions
     }
     existing |= {(example, reviewer, "note", note) for (example, reviewer), note in known.notes.items()}
@@ -167,37 +125,9 @@ def select_new_entries(entries: Sequence[Entry], known: ReviewSummary, class_nam
     ]
 
 
-def named_classes(decisions: Iterable[Decision]) -> set[int | None]:
-    """Return the classes named by decisions without skips; None stands for "no class fits"."""
-    return {decision.class_index for decision in decisions if decision.kind != "wrong_label"}
-
-
-def answer_names(run: Run) -> tuple[str, ...]:
-    """Return what a person can answer: the classes, or whether a prediction is right that is not one class."""
-    return run.class_names if run.task.has_one_class else run.task.verdicts
-
-
-def label_names(run: Run) -> list[str] | None:
-    """Return the name of each example's given label, or None without labels of one class."""
-    if not run.task.has_one_class or run.labels is None:
-        return None
-    return [run.class_names[label] for label in run.labels]
-
-
-def _decision(row: ReviewRow, indices: dict[str, int], labels: list[str] | None) -> Decision | None:
-    """The decision of a line of the history, or None where it does not apply to this run."""
-    assert row.kind != "note"
-    assert row.kind != "undo"
-    if row.kind == "class" and row.class_name not in indices:
-        return None
-    if row.kind == "wrong_label" and (labels is None or row.label != labels[row.example]):
-        return None
-    index = indices[row.class_name] if row.kind == "class" and row.class_name is not None else None
-    is_right = None if labels is None or row.kind == "skip" else row.class_name == labels[row.example]
-    return Decision(row.example, row.reviewer, row.kind, index, row.time, is_right)
-
-
 def _answer(decision: Decision) -> str:
+    if decision.classes is not None:
+        return f"classes {decision.classes}"
     return decision.kind if decision.class_index is None else f"class {decision.class_index}"
 
 
@@ -217,16 +147,20 @@ class Outcome:
     Attributes:
         labels: (N,) int64: the class that an example is settled with; -1 where no class fits, or where all say that the
             given label is wrong and none or several of the classes are named; or else the given label, -1 without one.
-        mask: (N,) bool: whether `labels` has a class.
+            Of several labels an example (N, C) int8: whether it has each class, as it is settled, or else as it was
+            given; -1 where that is not known.
+        mask: (N,) bool: whether `labels` has a class, or of several labels whether one of them is known.
         settled: (N,) bool.
         label_errors: (N,) bool: everybody says that the given label is wrong, whichever class they name.
         disagreements: number of disputed examples.
-        agreement_with_model: the share of the settled examples with a class that is the prediction; None without any.
+        agreement_with_model: the share of the settled examples with a class that is the prediction; of several labels
+            the share of theirs; None without any.
         agreement_with_labels: the share of right labels among those that reviewers agree about; None without any.
-        accuracy_before: by the given labels; None without labels.
+        accuracy_before: by the given labels, of several labels over all of them; None without labels.
         accuracy_after: by `labels`, of the examples that have one; None without any.
         classes: a row a class, indexed by its number: its accuracy `before` and `after`, NaN where no example has it,
-            and the number of its labels that were found to be wrong, `label_errors`.
+            or of several labels where none is known, and the number of its labels that were found to be wrong,
+            `label_errors`.
     """
 
     labels: np.ndarray
@@ -245,35 +179,32 @@ def compute_outcome(run: Run, known: ReviewSummary) -> Outcome:
     """Compute the outcome of reviewing.
 
     Args:
-        run: a classification.
+        run: of a task that lets people decide about labels.
         known: the reviews of its examples.
     """
-    given = np.full(len(run), UNKNOWN_LABEL) if run.labels is None else run.labels
-    prediction = run.mean_probs.argmax(axis=1)
-    answers, done, wrong = given.copy(), settled_examples(run, known), np.zeros(len(run), bool)
+    answers, done, wrong = label_answers_of(run), settled_examples(run, known), np.zeros(len(run), bool)
+    labels = answers.given.copy()
     for example, decisions in known.by_example().items():
         wrong[example] = all(decision.label_is_right is False for decision in decisions)
         if done[example] or wrong[example]:
-            classes = named_classes(decisions)
-            index = classes.pop() if len(classes) == 1 else None
-            answers[example] = UNKNOWN_LABEL if index is None else index
-    mask, labelled = answers != UNKNOWN_LABEL, given != UNKNOWN_LABEL
-    correct_before, correct_after = prediction == given, prediction == answers
+            labels[example] = answers.merge(example, decisions)
+    before, after = answers.fit(answers.given), answers.fit(labels)
+    labelled, mask = ~np.isnan(before), ~np.isnan(after)
     return Outcome(
-        labels=answers,
+        labels=labels,
         mask=mask,
         settled=done,
         label_errors=wrong,
         disagreements=len(known.disagreements()),
-        agreement_with_model=_mean(correct_after[done & mask]),
-        agreement_with_labels=_mean(~wrong[(done | wrong) & labelled]),
-        accuracy_before=_mean(correct_before[labelled]),
-        accuracy_after=_mean(correct_after[mask]),
+        agreement_with_model=mean_or_none(after[done & mask]),
+        agreement_with_labels=mean_or_none(~wrong[(done | wrong) & labelled]),
+        accuracy_before=mean_or_none(before[labelled]),
+        accuracy_after=mean_or_none(after[mask]),
         classes=pd.DataFrame(
             {
-                "before": [_mean(correct_before[given == c]) for c in range(len(run.class_names))],
-                "after": [_mean(correct_after[answers == c]) for c in range(len(run.class_names))],
-                "label_errors": [int(wrong[given == c].sum()) for c in range(len(run.class_names))],
+                "before": answers.fit_by_class(answers.given),
+                "after": answers.fit_by_class(labels),
+                "label_errors": answers.errors_by_class(labels, wrong),
             }
         ).astype({"before": float, "after": float}),
     )
@@ -283,19 +214,20 @@ def corrected_labels(run: Run, known: ReviewSummary) -> pd.DataFrame:
     """Tabulate the labels to use from here on.
 
     Args:
-        run: a classification.
+        run: of a task that lets people decide about labels.
         known: the reviews of its examples.
 
     Returns:
         A row for each example that has a class: `id`, `old`, the name of the given label, "" without one; `new`, the
         class that reviewers settled it with, or else the given label; `who` decided about it, `when` last, in UTC, and
-        what they noted, `note`.
+        what they noted, `note`. Of several labels a row for each example of which one is known: `old` and `new` are
+        names such as "cat;dog", and `unknown` those of the classes of which nobody knows whether it has them.
     """
-    outcome, by_example = compute_outcome(run, known), known.by_example()
-    names = np.array(run.class_names, object)
+    outcome, by_example, answers = compute_outcome(run, known), known.by_example(), label_answers_of(run)
     rows = pd.DataFrame({"id": run.scores()["id"].to_numpy(str)})
-    rows["old"] = "" if run.labels is None else names[run.labels]
-    rows["new"] = names[outcome.labels]
+    rows["old"], rows["new"] = answers.names(answers.given), answers.names(outcome.labels)
+    if answers.several:
+        rows["unknown"] = join_names(outcome.labels == UNKNOWN_LABEL, run.class_names)
     decided = [by_example.get(example, []) for example in range(len(run))]
     rows["who"] = [", ".join(decision.reviewer for decision in decisions) for decisions in decided]
     rows["when"] = [max((decision.time.isoformat() for decision in decisions), default="") for decisions in decided]
@@ -304,7 +236,3 @@ def corrected_labels(run: Run, known: ReviewSummary) -> pd.DataFrame:
     ]
     rows["note"] = ["; ".join(filter(None, texts)) for texts in notes]
     return rows[outcome.mask].reset_index(drop=True)
-
-
-def _mean(values: np.ndarray) -> float | None:
-    return float(values.mean()) if len(values) else None

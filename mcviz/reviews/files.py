@@ -20,17 +20,9 @@ import numpy as np
 import pandas as pd
 
 from mcviz.errors import InvalidInputError, StorageError
-from mcviz.reviews.decisions import (
-    LABEL_IS_WRONG,
-    NO_CLASS_FITS,
-    Decision,
-    ReviewSummary,
-    answer_names,
-    compute_outcome,
-    corrected_labels,
-    label_names,
-)
-from mcviz.reviews.store import LONGEST_REVIEWER, Entry, EntryKind
+from mcviz.reviews.answers import LABEL_IS_WRONG, NO_CLASS_FITS, Decision, LabelAnswers, answers_of, label_answers_of
+from mcviz.reviews.decisions import ReviewSummary, compute_outcome, corrected_labels
+from mcviz.reviews.store import LONGEST_REVIEWER, Entry
 from mcviz.runs import Run
 from mcviz.text import first_line, one_line, printable
 
@@ -164,19 +156,12 @@ def decisions_table(run: Run, known: ReviewSummary) -> pd.DataFrame:
 
     Returns:
         `example`, `id`, `label`, `label_name`, `prediction`, `prediction_name`, `reviewer`, `decision` (class, none,
-        wrong_label or skip), `class` (Int64), `class_name`, `note`, `time` (UTC).
+        wrong_label or skip), `class` (Int64), `class_name`, `note`, `time` (UTC). Of several labels an example `label`
+        and `prediction` are names such as "cat;dog", `decision` is classes, wrong_label or skip, and in place of the
+        class stand `classes`, that the example has, and `undecided`, of which the decision says nothing. Where people
+        judge predictions there is a `verdict` in place of the class.
     """
-    scores, one_class = run.scores(), run.task.has_one_class
-    names = dict(enumerate(answer_names(run)))
-    examples = [decision.example for decision in known.decisions]
-    rows = scores.loc[examples, ["id", "label", "prediction"]].reset_index()
-    label, prediction = (rows[name].map(names) if one_class else rows[name] for name in ("label", "prediction"))
-    rows.insert(3, "label_name", label.astype("string"))
-    rows["prediction_name"] = prediction.astype("string")
-    rows["reviewer"] = pd.array([decision.reviewer for decision in known.decisions], "string")
-    rows["decision"] = pd.array([decision.kind for decision in known.decisions], "string")
-    rows["class"] = pd.array([decision.class_index for decision in known.decisions], "Int64")
-    rows["class_name"] = rows["class"].map(names).astype("string")
+    rows = answers_of(run).tabulate(known.decisions)
     notes = [known.notes.get((decision.example, decision.reviewer), "") for decision in known.decisions]
     rows["note"] = pd.array(notes, "string")
     rows["time"] = pd.to_datetime([decision.time for decision in known.decisions], utc=True)
@@ -205,7 +190,8 @@ def encode_npz(run: Run, known: ReviewSummary) -> bytes:
 
     Returns:
         A file with `labels` (N,) int64, `mask` (N,) bool and `reviewed` (N,) bool, as `Outcome` has them, `given` (N,)
-        int64, the labels as they were, -1 where unknown, `class_names` (C,) texts, and `ids` (N,) texts.
+        int64, the labels as they were, -1 where unknown, `class_names` (C,) texts, and `ids` (N,) texts. Of several
+        labels an example `labels` and `given` are (N, C) int8.
     """
     outcome, file = compute_outcome(run, known), io.BytesIO()
     np.savez_compressed(
@@ -213,7 +199,7 @@ def encode_npz(run: Run, known: ReviewSummary) -> bytes:
         labels=outcome.labels,
         mask=outcome.mask,
         reviewed=outcome.settled,
-        given=np.full(len(run), -1) if run.labels is None else run.labels,
+        given=label_answers_of(run).given,
         class_names=np.array(run.class_names, dtype=np.str_),
         ids=run.scores()["id"].to_numpy(np.str_),
     )
@@ -225,24 +211,25 @@ def encode_label_studio(run: Run, known: ReviewSummary, picture: Callable[[np.nd
 
     A task's data has the example's number, `example`, its `id`, and its content: `image`, `text`, or `row`, values by
     column. It has an annotation for each reviewer, with a choice `class` and a text `note` about the object `example`,
-    and a prediction. A project shows them with the interface of `label_studio_setup`.
+    and a prediction. A project shows them with the interface of `label_studio_setup`. A decision that says nothing of
+    some class has no form there, and its example no annotation of that reviewer.
 
     Args:
         run: the run that was reviewed.
         known: its reviews.
         picture: makes an address that holds an image, (height, width, channels); without it tasks have no image.
     """
-    table, mean = run.scores(), run.mean_probs
+    table, answers = run.scores(), label_answers_of(run)
     tasks: list[dict[str, Any]] = []
     for example, decisions in known.by_example().items():
         data: dict[str, Any] = {"example": example, "id": table["id"].iloc[example]}
-        prediction = int(mean[example].argmax())
-        predicted = {
-            "model_version": run.name,
-            "score": float(mean[example, prediction]),
-            "result": [_choice(run.class_names[prediction])],
-        }
-        annotations = [{"result": _result(run, known, decision)} for decision in decisions]
+        prediction, score = answers.predicted_choices(example)
+        predicted = {"model_version": run.name, "score": score, "result": [_choices(prediction)]}
+        annotations = [
+            {"result": _result(known, decision, choices)}
+            for decision in decisions
+            if (choices := answers.choices(decision))
+        ]
         content = _task_content(run, example, picture)
         tasks.append({"data": data | content, "annotations": annotations, "predictions": [predicted]})
     return msgspec.json.format(msgspec.json.encode(tasks))
@@ -253,9 +240,10 @@ def label_studio_setup(run: Run) -> str:
     tag, field = ("Image", "image") if run.has_images else OBJECTS[run.kind.column_values]
     answers = [*run.class_names, NO_CLASS_FITS, *([] if run.labels is None else [LABEL_IS_WRONG])]
     choices = "".join(f"    <Choice value={quoteattr(answer)}{_hotkey_attribute(answer)}/>\n" for answer in answers)
+    how_many = "multiple" if answers_of(run).several else "single"
     return (
-        f'<View>\n  <Choices name="{CHOICE_NAME}" toName="{OBJECT_NAME}" choice="single" showInline="true">\n{choices}'
-        f'  </Choices>\n  <TextArea name="{NOTE_NAME}" toName="{OBJECT_NAME}" placeholder="note"/>\n'
+        f'<View>\n  <Choices name="{CHOICE_NAME}" toName="{OBJECT_NAME}" choice="{how_many}" showInline="true">\n'
+        f'{choices}  </Choices>\n  <TextArea name="{NOTE_NAME}" toName="{OBJECT_NAME}" placeholder="note"/>\n'
         f'  <{tag} name="{OBJECT_NAME}" value="${field}"/>\n</View>'
     )
 
@@ -277,9 +265,9 @@ def _task_content(run: Run, example: int, picture: Callable[[np.ndarray], str] |
     return {OBJECTS[content][1]: row.iloc[0] if content == "texts" else values}
 
 
-def _result(run: Run, known: ReviewSummary, decision: Decision) -> list[dict[str, Any]]:
+def _result(known: ReviewSummary, decision: Decision, choices: list[str]) -> list[dict[str, Any]]:
     reviewer = {"meta": {"text": [decision.reviewer]}}  # a name here is no user there, who alone could be its author
-    results = [_choice(decision.in_words(run.class_names)) | reviewer]
+    results = [_choices(choices) | reviewer]
     if note := known.notes.get((decision.example, decision.reviewer)):
         results.append(
             {"from_name": NOTE_NAME, "to_name": OBJECT_NAME, "type": "textarea", "value": {"text": [note]}} | reviewer
@@ -287,8 +275,8 @@ def _result(run: Run, known: ReviewSummary, decision: Decision) -> list[dict[str
     return results
 
 
-def _choice(choice: str) -> dict[str, Any]:
-    return {"from_name": CHOICE_NAME, "to_name": OBJECT_NAME, "type": "choices", "value": {"choices": [choice]}}
+def _choices(choices: list[str]) -> dict[str, Any]:
+    return {"from_name": CHOICE_NAME, "to_name": OBJECT_NAME, "type": "choices", "value": {"choices": choices}}
 
 
 class _Value(msgspec.Struct):
@@ -322,9 +310,9 @@ def read_label_studio(run: Run, content: bytes) -> list[Entry]:
     """Read Label Studio's annotations, as it exports them in JSON, into entries for `Reviews.add_all`.
 
     A task is about the example whose id is its data's `id`, or whose number is its `example` where the run has no ids.
-    An annotation has one choice: the name of a class, "no class fits" or "the given label is wrong". A cancelled one is
-    a skip. Its reviewer is the first text of the choice's `meta`, unless somebody changed it there, or else the user
-    there.
+    An annotation has one choice: the name of a class, "no class fits" or "the given label is wrong"; of several labels
+    an example the names of all classes that it has. A cancelled one is a skip. Its reviewer is the first text of the
+    choice's `meta`, unless somebody changed it there, or else the user there.
 
     Raises:
         InvalidInputError: it is no such file, or names an example or a class that the run does not have.
@@ -336,13 +324,11 @@ def read_label_studio(run: Run, content: bytes) -> list[Entry]:
             f"This is no JSON that Label Studio exports: {first_line(error)}. Export the project as JSON, not JSON-MIN."
         ) from error
     ids = {} if run.columns is None else {name: example for example, name in enumerate(run.columns["id"])}
-    labels = label_names(run)
-    entries = []
+    answers, entries = label_answers_of(run), []
     for number, task in enumerate(tasks, 1):
         example = _find_example(run, ids, task, number)
-        label = None if labels is None else labels[example]
         for annotation in task.annotations:
-            entries += _annotation_entries(run, example, label, annotation, number)
+            entries += _annotation_entries(answers, example, annotation, number)
     return entries
 
 
@@ -358,8 +344,8 @@ def _find_example(run: Run, ids: dict[str, int], task: _LabelStudioTask, number:
     return place
 
 
-def _annotation_entries(run: Run, example: int, label: str | None, annotation: _Annotation, number: int) -> list[Entry]:
-    reviewer = _reviewer_name(annotation)
+def _annotation_entries(answers: LabelAnswers, example: int, annotation: _Annotation, number: int) -> list[Entry]:
+    reviewer, label = _reviewer_name(annotation), answers.label_text(example)
     if annotation.was_cancelled:
         return [Entry(example, reviewer, "skip", label=label)]
     chosen = [choice for result in annotation.result if result.type == "choices" for choice in result.value.choices]
@@ -369,20 +355,21 @@ def _annotation_entries(run: Run, example: int, label: str | None, annotation: _
         for text_or_texts in texts
         for text in ([text_or_texts] if isinstance(text_or_texts, str) else text_or_texts)
     ]
-    if len(chosen) != 1:
+    if len(chosen) != 1 and not (answers.several and chosen):
+        wanted = "a choice or more" if answers.several else "one choice"
         raise InvalidInputError(
-            f"Each annotation should have one choice; one of task {number} has {len(chosen)}. Correct it there."
+            f"Each annotation should have {wanted}; one of task {number} has {len(chosen)}. Correct it there."
         )
     entries = [Entry(example, reviewer, "note", note=printable(note), label=label) for note in notes if note.strip()]
-    if chosen[0] in run.class_names:
-        return [*entries, Entry(example, reviewer, "class", class_name=chosen[0], label=label)]
-    kinds: dict[str, EntryKind] = {NO_CLASS_FITS: "none", LABEL_IS_WRONG: "wrong_label"}
-    if chosen[0] not in kinds:
+    answer = answers.from_choices(chosen)
+    if answer is None:
+        wrong = next(choice for choice in chosen if choice not in answers.run.class_names)
         raise InvalidInputError(
-            f"Task {number} has the choice “{one_line(chosen[0]):.80}”, which is no class of this run. Rename it "
+            f"Task {number} has the choice “{one_line(wrong):.80}”, which is no class of this run. Rename it "
             "there, or import it for the run that has it."
         )
-    return [*entries, Entry(example, reviewer, kinds[chosen[0]], label=label)]
+    kind, class_name = answer
+    return [*entries, Entry(example, reviewer, kind, class_name=class_name, label=label)]
 
 
 def _reviewer_name(annotation: _Annotation) -> str:

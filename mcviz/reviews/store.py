@@ -2,14 +2,14 @@
 
 Rows are only ever added, each in a transaction of its own that is on disk before `Reviews.add` returns. So a killed
 process loses at most the decision that it was writing, and reviewers who work at once lose nothing. Each row has a
-checksum, except those of format 1, which come first.
+checksum, except those of format 1, which come first. Since format 3 a decision may be of several classes.
 """
 
 import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,14 +26,15 @@ from mcviz.runs.writer import REVIEWS
 from mcviz.text import first_line, is_text
 from mcviz.validate import invalid, whole_number
 
-DecisionKind = Literal["class", "none", "wrong_label", "skip"]
+DecisionKind = Literal["class", "classes", "none", "wrong_label", "skip"]
 EntryKind = DecisionKind | Literal["note", "undo"]
-REVIEWS_FORMAT = 2
+REVIEWS_FORMAT = 3
 APPLICATION = 0x6D637669  # "mcvi", by which the file is known
 LOCK_SECONDS = 5.0
 MOST_VALUE_BYTES = 1 << 16  # of one value; a file that claims more is not read
 LONGEST_REVIEWER = 100
 LONGEST_NOTE = 2_000
+LONGEST_CLASSES = 60_000  # bytes, of what is said of all classes
 EXAMPLES_TABLE = "CREATE TABLE examples (sha256 TEXT NOT NULL, count INTEGER NOT NULL) STRICT"
 DECISIONS_TABLE = (
     "CREATE TABLE decisions (number INTEGER PRIMARY KEY, example INTEGER NOT NULL, reviewer TEXT NOT NULL, "
@@ -41,7 +42,7 @@ DECISIONS_TABLE = (
 )
 SCHEMAS = {
     1: (EXAMPLES_TABLE, DECISIONS_TABLE.format("")),
-    REVIEWS_FORMAT: (EXAMPLES_TABLE, DECISIONS_TABLE.format(", checksum TEXT")),
+    **dict.fromkeys((2, REVIEWS_FORMAT), (EXAMPLES_TABLE, DECISIONS_TABLE.format(", checksum TEXT"))),
 }
 DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_ERROR}
 ERROR_ADVICE = {
@@ -58,10 +59,12 @@ class ReviewRow(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
         example: its number.
         reviewer: their name.
         time: in UTC, as ISO 8601 writes it.
-        kind: of the entry: a class was given, none of the classes fits, the given label is wrong, the example was
-            skipped, a note was written, or a line of the same reviewer was undone.
-        class_name: the class that was given.
-        label: the name of the class that the run gave as label, or None without one.
+        kind: of the entry: a class was given, it was said which classes the example has, none of the classes fits, the
+            given label is wrong, the example was skipped, a note was written, or a line of the same reviewer was
+            undone.
+        class_name: the class that was given; of several what was said of each, as `encode_classes` writes it.
+        label: the name of the class that the run gave as label, or None without one; of several labels what is known of
+            each class, as `encode_classes` writes it.
         note: the note that was written.
         undone: the number of the line that was undone.
     """
@@ -98,7 +101,7 @@ class Reviews:
         with self._transaction("read") as connection:
             if _is_new(connection):
                 return []
-            columns = "*" if self._check_format(connection) == REVIEWS_FORMAT else "*, NULL"
+            columns = "*, NULL" if self._check_format(connection) == 1 else "*"
             lines = connection.execute(f"SELECT {columns} FROM decisions ORDER BY number").fetchall()
         return self._check_rows(lines)
 
@@ -118,8 +121,8 @@ class Reviews:
             example: its number.
             reviewer: a name of 1 to 100 characters.
             kind: of the decision, as in `ReviewRow`.
-            class_name: with `class`.
-            label: the name of the class that the run gives as label.
+            class_name: with `class`, and with `classes` as `encode_classes` writes them.
+            label: that the run gives, as `ReviewRow` has it.
             note: with `note`, at most 2,000 characters; an empty one removes the note.
 
         Raises:
@@ -179,6 +182,11 @@ class Reviews:
         _check_text("reviewer", entry.reviewer, LONGEST_REVIEWER)
         if entry.kind == "class" and entry.class_name is None:
             raise invalid("class_name", "the name of a class", "None")
+        if entry.kind == "classes":
+            decode_classes(entry.class_name or "")
+            if len((entry.class_name or "").encode()) > LONGEST_CLASSES:
+                received = f"{len(entry.class_name or ''):,} characters"
+                raise invalid("class_name", f"at most {LONGEST_CLASSES:,} bytes on all classes", received)
         if entry.kind == "note":
             _check_text("note", entry.note, LONGEST_NOTE, least=0)
 
@@ -190,7 +198,10 @@ class Reviews:
                 raise self._damage_error(f"line {values[0]} is not what was written")
         try:
             rows = msgspec.convert([line[:-1] for line in lines], list[ReviewRow])
-        except msgspec.ValidationError as error:
+            for row in rows:
+                if row.kind == "classes":
+                    decode_classes(row.class_name or "")
+        except (msgspec.ValidationError, InvalidInputError) as error:
             raise self._damage_error(first_line(error)) from error
         count = self._examples[1]
         wrong = next((row for row in rows if not 0 <= row.example < count or row.time.tzinfo is None), None)
@@ -230,8 +241,9 @@ class Reviews:
             for statement in SCHEMAS[REVIEWS_FORMAT]:
                 connection.execute(statement)
             connection.execute("INSERT INTO examples VALUES (?, ?)", self._examples)
-        elif self._check_format(connection) == 1:
-            connection.execute("ALTER TABLE decisions ADD COLUMN checksum TEXT")
+        elif (version := self._check_format(connection)) < REVIEWS_FORMAT:
+            if version == 1:
+                connection.execute("ALTER TABLE decisions ADD COLUMN checksum TEXT")
             connection.execute(f"PRAGMA user_version = {REVIEWS_FORMAT}")
 
     def _check_format(self, connection: sqlite3.Connection) -> int:
@@ -280,6 +292,23 @@ class Entry(msgspec.Struct, frozen=True):
     label: str | None = None
     note: str | None = None
     undone: int | None = None
+
+
+def encode_classes(classes: Mapping[str, bool]) -> str:
+    """Write what is said of classes as JSON: by name whether the example has each; of others nothing is said."""
+    return json.dumps(dict(classes), sort_keys=True, ensure_ascii=False)
+
+
+def decode_classes(text: str) -> dict[str, bool]:
+    """Read what `encode_classes` writes.
+
+    Raises:
+        InvalidInputError: it is something else.
+    """
+    try:
+        return msgspec.json.decode(text, type=dict[str, bool])
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        raise invalid("class_name", "what is said of classes, as JSON", f"{text!r:.60}") from error
 
 
 def open_reviews(run: Run) -> Reviews:

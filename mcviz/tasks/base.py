@@ -11,6 +11,7 @@ from mcviz import validate
 from mcviz.choices import Predicts
 from mcviz.manifest import LabelMaps, Manifest
 from mcviz.measures import Scores, percent
+from mcviz.measures.intervals import Interval
 from mcviz.measures.quality import Quality
 from mcviz.measures.registry import AnyPredictions, Terms, format_with_unit
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mcviz.data import DataSet
+    from mcviz.measures.multilabel import ClassFigures
 
 
 ROWS_VALUES = 1 << 20  # of an array of one row an example that is read at once
@@ -229,6 +231,7 @@ class Loss:
         more: what there is where they are larger, at the beginning of a sentence, such as "More mistakes".
         mean: what their mean is called, such as "mean absolute error".
         largest: that an example can have; infinite where there is no bound.
+        worst: an example of the largest loss that nobody sees, as words that follow "a".
         is_mistake: whether a prediction is right or wrong as a whole, so that the loss is 0 or 1.
     """
 
@@ -237,6 +240,7 @@ class Loss:
     more: str
     mean: str
     largest: float
+    worst: str = "miss of the largest loss"
     is_mistake: bool = False
 
     def format(self, value: float, unit: str = "") -> str:
@@ -253,15 +257,17 @@ class Task(ABC):
         first_scores: of these a list for everybody is ranked by the first that a run has; every run has the last.
         quality: the measures of how good predictions are.
         quality_name: the name of the one that `compute_quality` computes.
-        measures_need_passes: whether these measures look at single passes, and not only at their mean.
+        pass_terms: of measures that look at single passes, the terms of one number an example that a run keeps beside
+            it, by the way to predict and their name; none where measures look only at the mean of the passes.
         loss: of an example: how wrong its prediction is.
         has_one_class: whether the label of an example is one of the classes, of which each pass gives the probability.
         instead: what there is for runs of the task where something is for others, in sentences.
         outputs: what a model puts out: probabilities that exclude each other (a softmax), or each by itself (sigmoids),
             both also as logits; or values.
         named_columns: columns of the table of scores that have names of classes, which `name_rows` gives.
-        verdicts: what a person can say of a prediction, where the label is not one class.
         label_score: the score that finds labels that are probably wrong; "" where there is none.
+        decides: what a person can decide about an example: its class, or which of the classes it has, or that its
+            label is wrong; a verdict on the prediction, where the label is not that of a class; "" where nothing.
         last_axis: what each of the K numbers is of.
         dimension: the name of that axis in a run.
         several_labels: whether an example has a label for each along that axis, (N, D), or one alone, (N,).
@@ -275,13 +281,13 @@ class Task(ABC):
     first_scores: tuple[str, ...]
     quality: Quality
     quality_name: str
-    measures_need_passes: bool
+    pass_terms: tuple[tuple[str, str], ...] = ()
     loss: Loss
     has_one_class: bool
     instead: str
     named_columns: tuple[str, ...] = ()
-    verdicts: tuple[str, ...] = ()
     label_score: str = ""
+    decides: Literal["class", "classes", "verdict", ""] = ""
     outputs: Literal["softmax", "sigmoids", "values"]
     last_axis: Literal["class", "target"]
     dimension: str
@@ -289,6 +295,11 @@ class Task(ABC):
     pass_names: PassNames
     of_pixels: bool = False
     grows: bool = True
+
+    @property
+    def measures_need_passes(self) -> bool:
+        """Whether the measures look at single passes, and not only at their mean."""
+        return bool(self.pass_terms)
 
     def claims(self, manifest: Manifest) -> Iterator[tuple[bool, str]]:
         """Conditions on a manifest of this task, each with the message if it does not hold."""
@@ -416,6 +427,52 @@ class Task(ABC):
             deterministic: (n, K), or None.
             targets: D, of a regression.
         """
+
+    def terms_by_predictor(
+        self, manifest: Manifest, passes: Any, labels: np.ndarray, deterministic: np.ndarray | None = None
+    ) -> dict[str, dict[str, np.ndarray]]:
+        """Compute the terms of `quality` of each way to predict that there is, by its name, such as `ensemble`.
+
+        Args:
+            manifest: of the run.
+            passes: (T, n, K), or where measures do not look at single passes (1, n, K), their mean.
+            labels: of n examples.
+            deterministic: (n, K), or None.
+        """
+        ways = {"ensemble": passes} | ({} if deterministic is None else {"deterministic": deterministic[None]})
+        return {way: self.quality.terms(self.predictions(of, labels)) for way, of in ways.items()}
+
+    def class_figures(
+        self, class_names: Sequence[str], terms: Terms, groups: np.ndarray | None, confidence: float
+    ) -> "dict[str, ClassFigures]":
+        """The figures of each class by itself, by its name, from the terms of the ensemble; none where there are none.
+
+        Args:
+            class_names: C names.
+            terms: of the ensemble, as `terms_by_predictor` gives them.
+            groups: (N,) integers, the group of each example; None where each is its own.
+            confidence: 0 to 1, of the intervals.
+        """
+        return {}
+
+    def verdict(
+        self,
+        figures: Mapping[str, Interval],
+        by_class: "Mapping[str, ClassFigures]",
+        examples: int,
+        groups: np.ndarray | None,
+        confidence: float,
+    ) -> list[str]:
+        """Say whether the predictions of the ensemble keep what they promise, in sentences, if there are any.
+
+        Args:
+            figures: of the ensemble over all examples, by the name of the measure.
+            by_class: as `class_figures` gives them.
+            examples: N.
+            groups: as for `class_figures`.
+            confidence: as for `class_figures`.
+        """
+        return []
 
     @abstractmethod
     def compute_quality(self, predictions: np.ndarray, labels: np.ndarray, manifest: Manifest | None = None) -> float:

@@ -49,12 +49,12 @@ class Classification(ClassProbabilities):
     first_scores = ("max_probability",)
     quality = CLASSIFICATION
     quality_name = "accuracy"
-    measures_need_passes = False
-    loss = Loss("mistakes", "mistakes", "More mistakes", "share of mistakes", 1.0, is_mistake=True)
+    loss = Loss("mistakes", "mistakes", "More mistakes", "share of mistakes", 1.0, "missed mistake", is_mistake=True)
     has_one_class = True
     outputs = "softmax"
     instead = ""
     label_score = "self_confidence"
+    decides = "class"
     several_labels = False
 
     def label_arrays(self, manifest: Manifest) -> Iterator[StoredArray]:

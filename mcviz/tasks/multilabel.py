@@ -10,10 +10,13 @@ from mcviz.choices import Predicts
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import Manifest
 from mcviz.measures import percent
+from mcviz.measures.intervals import Interval
 from mcviz.measures.multilabel import (
     MULTILABEL,
     THRESHOLD,
     UNKNOWN,
+    ClassFigures,
+    class_figures,
     class_label_quality,
     count_wrong,
     is_wrong,
@@ -35,6 +38,7 @@ from mcviz.tasks.base import (
     locate,
 )
 from mcviz.tasks.probabilities import ClassProbabilities
+from mcviz.text import list_names, one_line
 from mcviz.validate import invalid
 
 if TYPE_CHECKING:
@@ -55,16 +59,17 @@ class Multilabel(ClassProbabilities):
     first_scores = ("expected_error",)
     quality = MULTILABEL
     quality_name = "accuracy over labels"
-    measures_need_passes = False
-    loss = Loss("wrong_labels", "wrong labels", "More wrong labels", "share of wrong labels", 1.0)
+    loss = Loss("wrong_labels", "wrong labels", "More wrong labels", "share of wrong labels", 1.0, "miss of all labels")
     has_one_class = False
     outputs = "sigmoids"
     instead = (
-        "Of several labels an example, `mcviz trust` measures each class, `mcviz refer` chooses what a person looks "
-        "at, and `mcviz compare` compares two runs."
+        "Of several labels an example, `mcviz trust` measures each class, `mcviz slices` finds where the model is "
+        "worse, `mcviz refer` chooses what a person looks at, `mcviz acquire` what to label next, and `mcviz compare` "
+        "compares two runs."
     )
     named_columns = "label", "prediction", "wrong"
     label_score = "label_quality"
+    decides = "classes"
     several_labels = True
 
     def label_arrays(self, manifest: Manifest) -> Iterator[StoredArray]:
@@ -125,6 +130,29 @@ class Multilabel(ClassProbabilities):
         targets: int = 0,
     ) -> MultilabelPredictions:
         return MultilabelPredictions(passes, labels, deterministic)
+
+    def class_figures(
+        self, class_names: Sequence[str], terms: Terms, groups: np.ndarray | None, confidence: float
+    ) -> dict[str, ClassFigures]:
+        figures = class_figures(terms, groups=groups, confidence=confidence)
+        return dict(zip(class_names, figures, strict=True))
+
+    def verdict(
+        self,
+        figures: Mapping[str, Interval],
+        by_class: Mapping[str, ClassFigures],
+        examples: int,
+        groups: np.ndarray | None,
+        confidence: float,
+    ) -> list[str]:
+        wrong = {
+            "too high": [one_line(name) for name, of_class in by_class.items() if of_class.excess.low > 0],
+            "too low": [one_line(name) for name, of_class in by_class.items() if of_class.excess.high < 0],
+        }
+        named = [f"{word} for {list_names(names)}" for word, names in wrong.items() if names]
+        if named:
+            return [f"Probabilities are {' and '.join(named)}, on average and beyond chance."]
+        return ["No class is shown to be given probabilities that are too high or too low on average."]
 
     def compute_quality(self, predictions: np.ndarray, labels: np.ndarray, manifest: Manifest | None = None) -> float:
         return float(1 - np.nanmean(label_losses(predictions, labels)))
@@ -194,14 +222,17 @@ def name_sets(sets: Mapping[str, np.ndarray], class_names: Sequence[str], unknow
         class_names: C names.
         unknown: (N,) bool, of which examples nobody knows a label.
     """
-    names, columns = np.array(class_names, object), {}
-    for name in Multilabel.named_columns:
-        columns[name] = np.full(len(unknown), None, object)
-        if name in sets:
-            columns[name][:] = [SEPARATOR.join(names[row]) for row in sets[name]]
-        if name != "prediction":
-            columns[name][unknown] = None
-    return columns
+    columns = {name: join_names(rows, class_names) for name, rows in sets.items()}
+    for name in ("label", "wrong"):
+        columns.setdefault(name, np.full(len(unknown), None, object))[unknown] = None
+    return {name: columns[name] for name in Multilabel.named_columns}
+
+
+def join_names(rows: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
+    """Join the names of the classes that each of (n, C) bool rows has, such as "cat;dog"."""
+    names, joined = np.array(class_names, object), np.empty(len(rows), object)
+    joined[:] = [SEPARATOR.join(names[row]) for row in rows]
+    return joined
 
 
 class IndependentPasses(PassFormat):

@@ -11,9 +11,18 @@ from mcviz.choices import PREDICTS, Predicts
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import Manifest
 from mcviz.measures import REGRESSION_SCORES, RegressionPredictions, significant
-from mcviz.measures.quality import REGRESSION
+from mcviz.measures.conformal import coverage_sentence
+from mcviz.measures.intervals import Interval, largest_design_effect
+from mcviz.measures.quality import INTERVAL, REGRESSION
 from mcviz.measures.registry import Terms, format_with_unit
-from mcviz.measures.regression import single_pass_rmse, squared_error_by_ensemble_size, squared_error_per_pass
+from mcviz.measures.regression import (
+    MEASURED_BY,
+    TERMS,
+    regression_terms,
+    single_pass_rmse,
+    squared_error_by_ensemble_size,
+    squared_error_per_pass,
+)
 from mcviz.tasks.base import (
     GAIN,
     NEAR_CHANCE,
@@ -37,6 +46,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mcviz.data import DataSet
+    from mcviz.measures.multilabel import ClassFigures
 
 VARIANCES: dict[Predicts, Callable[[np.ndarray], np.ndarray]] = {
     "mean,variance": np.asarray,
@@ -54,7 +64,10 @@ class Regression(Task):
     first_scores = ("total_std", "predictive_std")  # the whole uncertainty, where the model predicts that in the data
     quality = REGRESSION
     quality_name = "RMSE"
-    measures_need_passes = True
+    pass_terms = (
+        *(("ensemble", name) for name in MEASURED_BY.values()),
+        *((predictor, name) for predictor in ("deterministic", "single_pass") for name in TERMS),
+    )
     loss = Loss("absolute_error", "errors", "Larger errors", "mean absolute error", math.inf)
     has_one_class = False
     instead = (
@@ -179,6 +192,23 @@ class Regression(Task):
             (None, None) if deterministic is None else _outputs_and_variances(deterministic, targets)
         )
         return RegressionPredictions(outputs, variances, labels, fixed, fixed_variances)
+
+    def terms_by_predictor(
+        self, manifest: Manifest, passes: Any, labels: np.ndarray, deterministic: np.ndarray | None = None
+    ) -> dict[str, dict[str, np.ndarray]]:
+        predictions = self.predictions(passes, labels, deterministic, targets=len(manifest.targets))
+        return regression_terms(predictions) | {"ensemble": self.quality.terms(predictions)}
+
+    def verdict(
+        self,
+        figures: Mapping[str, Interval],
+        by_class: "Mapping[str, ClassFigures]",
+        examples: int,
+        groups: np.ndarray | None,
+        confidence: float,
+    ) -> list[str]:
+        effect = largest_design_effect(groups)
+        return [coverage_sentence(figures["coverage"], INTERVAL, examples, confidence, effect)]
 
     def compute_quality(self, predictions: np.ndarray, labels: np.ndarray, manifest: Manifest | None = None) -> float:
         errors = predictions[:, : labels.shape[1]].astype(np.float64) - labels

@@ -12,6 +12,7 @@ from mcviz.choices import Predicts
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import LabelMaps, Manifest
 from mcviz.measures import percent
+from mcviz.measures.intervals import Interval
 from mcviz.measures.registry import SEGMENTATION_SCORES, SegmentationPredictions, Terms
 from mcviz.measures.segmentation import (
     CONFIDENCE_STEPS,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mcviz.data import DataSet
+    from mcviz.measures.multilabel import ClassFigures
 
 MOST_CLASSES = 254  # so that a pixel that is ignored, C, and one that was never written differ
 UNWRITTEN = 255  # of arrays of bytes
@@ -80,15 +82,14 @@ class Segmentation(Task):
     first_scores = ("pairwise_dice",)
     quality = SEGMENTATION
     quality_name = "mean Dice"
-    measures_need_passes = False
-    loss = Loss("loss", "losses of Dice", "Lower Dice", "loss of Dice", 1.0)
+    loss = Loss("loss", "losses of Dice", "Lower Dice", "loss of Dice", 1.0, "miss of Dice 0")
     has_one_class = False
     instead = (
         "Of a segmentation, `mcviz trust` prints Dice, `mcviz refer` finds the images that a person should look at, "
         "and `mcviz export` writes the label maps of all passes."
     )
     named_columns = Multilabel.named_columns
-    verdicts = "prediction is wrong", "prediction is right"
+    decides = "verdict"
     outputs = "softmax"
     last_axis = "class"
     dimension = "category"
@@ -296,9 +297,10 @@ class Segmentation(Task):
         background, names = _maps(manifest).background, manifest.class_names
         drawn = [number for number in range(manifest.classes) if number != background]
         sets = {name: rows[:, drawn] for name, rows in self.class_sets(manifest, read).items()}
-        labelled = manifest.labels_sha256 is not None
-        known = (read("class_area_label") > 0).any(axis=1) if labelled else np.zeros(manifest.examples.count, bool)
-        return name_sets(sets, [names[number] for number in drawn], ~known)
+        unknown = np.ones(manifest.examples.count, bool)
+        if manifest.labels_sha256 is not None:
+            unknown[(read("class_area_label") > 0).any(axis=1)] = False
+        return name_sets(sets, [names[number] for number in drawn], unknown)
 
     def class_sets(self, manifest: Manifest, read: Callable[[str], np.ndarray]) -> dict[str, np.ndarray]:
         """As for any task; a class is wrong where its Dice is 0, since it is missed or the label lacks it."""
@@ -327,6 +329,31 @@ class Segmentation(Task):
         targets: int = 0,
     ) -> SegmentationPredictions:
         return replace(passes, labels=labels)
+
+    def terms_by_predictor(
+        self, manifest: Manifest, passes: Any, labels: np.ndarray, deterministic: np.ndarray | None = None
+    ) -> dict[str, dict[str, np.ndarray]]:
+        ways = {"ensemble": passes[0]} | ({} if deterministic is None else {"deterministic": deterministic})
+        background = _background(_maps(manifest))
+        return {
+            way: loss_terms(count_overlaps(predicted, labels, manifest.classes, background))
+            for way, predicted in ways.items()
+        }
+
+    def verdict(
+        self,
+        figures: Mapping[str, Interval],
+        by_class: "Mapping[str, ClassFigures]",
+        examples: int,
+        groups: np.ndarray | None,
+        confidence: float,
+    ) -> list[str]:
+        """Say how Dice counts classes that the label lacks, and how much of the loss that is."""
+        rule = "A class that prediction or label has and the other lacks has Dice 0"
+        dice, surplus = figures["dice"].value, figures["loss_of_surplus"].value
+        if not dice < 1:
+            return [f"{rule}."]
+        return [f"{rule}: {percent(surplus / (1 - dice))} of what is lost of Dice is classes that the label lacks."]
 
     def compute_quality(self, predictions: np.ndarray, labels: np.ndarray, manifest: Manifest | None = None) -> float:
         if manifest is None:  # of a model on trial, whose background is taken to be the usual one

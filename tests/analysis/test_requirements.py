@@ -16,6 +16,7 @@ from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
 import mcviz
 from mcviz.analysis.parts import quote
+from mcviz.analysis.quality_trust import measure_quality
 from mcviz.analysis.requirements import (
     NON_INFERIORITY_FORM,
     OPERATORS,
@@ -26,7 +27,7 @@ from mcviz.analysis.requirements import (
     parse_non_inferiority,
     parse_requirement,
 )
-from mcviz.analysis.trust import main_predictors, measure_regression
+from mcviz.analysis.trust import main_predictors
 from mcviz.errors import InvalidInputError
 from mcviz.measures.calibration import calibration
 from mcviz.measures.intervals import Interval
@@ -348,7 +349,7 @@ def test_a_regression_is_judged_by_group_too(tmp_path: Path) -> None:
     run = mcviz.write_run(
         tmp_path / "run", outputs, labels=labels, task="regression", columns=pd.DataFrame({"region": region})
     )
-    figures = measure_regression(run).figures
+    figures = measure_quality(run).figures
     found = parse_requirement("rmse <= 1.5 in every region").judge(figures, run)
     for each in found.parts:
         within = region == each.part.removeprefix("in region=")

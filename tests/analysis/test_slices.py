@@ -14,6 +14,7 @@ from mcviz.analysis.slices import Slices, compare_slices
 from mcviz.app.address import RunLimits
 from mcviz.app.calibration import slice_filters
 from mcviz.app.filters import Filters
+from mcviz.app.selection import filter_mask
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
 from tests.commands import output_of, refusal_of
@@ -220,6 +221,45 @@ def test_of_a_regression_the_larger_errors_are_named(runs: dict[str, Run], capsy
     for mean in means:
         assert f"{mean:.3f} kg (" in row
     refusal_of(capsys, "compare", *(run.path for run in both), "--by", "nothing")
+
+
+def labels_of_several(path: Path, seed: int, worse: np.ndarray) -> Run:
+    """A run of three classes of which one in twenty labels is wrong, and one in three of what is `worse`."""
+    labels = np.random.default_rng(0).random((COUNT, 3)) < [0.6, 0.3, 0.15]
+    random = np.random.default_rng(seed)
+    wrong = random.random((COUNT, 3)) < np.where(worse, 0.35, 0.05)[:, None]
+    probs = np.clip(np.where(labels ^ wrong, 0.9, 0.1) + random.uniform(-0.05, 0.05, (4, COUNT, 3)), 0, 1)
+    given = labels.astype(float)
+    given[:30] = np.nan
+    return mcviz.write_run(
+        path, probs, labels=given, task="multilabel", columns=COLUMNS, class_names=["cat", "dog", "owl"]
+    )
+
+
+def test_of_several_labels_a_class_that_is_given_makes_a_slice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_owl = np.random.default_rng(0).random((COUNT, 3))[:, 2] < 0.15
+    run = labels_of_several(tmp_path / "run", 1, with_owl)
+    found = mcviz.slices(run)
+    worst = found.slices[0]
+    assert [(each.column, each.name, each.value) for each in worst.conditions] == [("label", "owl", 2)]
+    np.testing.assert_array_equal(worst.examples, np.flatnonzero(run.labels[:, 2] == 1))
+    loss = run.table()["loss"].to_numpy()
+    assert worst.value == pytest.approx(loss[worst.examples].mean())
+    assert worst.in_words.startswith(f"label owl: the share of wrong labels of {len(worst.examples)} examples is ")
+    selected = filter_mask(run, slice_filters(run, worst))
+    np.testing.assert_array_equal(np.flatnonzero(selected), worst.examples)
+    for each in found.slices:
+        assert {one.column for one in each.conditions} != {"label", "prediction"}, "they say which labels are wrong"
+    assert mcviz.trust(run).sentences[-1] == found.in_words
+    assert found.in_words in output_of(capsys, "trust", run.path)
+    quiet = labels_of_several(tmp_path / "quiet", 2, NOWHERE)
+    named = {one.column for each in mcviz.slices(quiet).slices for one in each.conditions}
+    assert named <= {"prediction"}, "of what is seldom right to be predicted, more labels are wrong"
+    compared = compare_slices(mcviz.compare(quiet, run))
+    assert compared.slices[0].conditions == worst.conditions
+    assert compared.in_words.startswith("The worst slice is label owl: the share of wrong labels of ")
 
 
 @pytest.fixture(scope="module")

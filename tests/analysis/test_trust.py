@@ -281,7 +281,8 @@ def test_the_gain_of_a_regression_is_that_of_its_paired_errors(tmp_path: Path, w
     run = mcviz.write_run(
         tmp_path / "run", outputs, task="regression", labels=labels, deterministic=deterministic, unit="m"
     )
-    _, fixed, single = mcviz.trust(run).sentences
+    _, fixed, single, worst = mcviz.trust(run).sentences
+    assert worst == mcviz.slices(run).in_words
     ensemble = np.sqrt(((outputs.mean(axis=0) - labels) ** 2).mean())
     gain = np.sqrt(((outputs - labels) ** 2).mean()) - ensemble
     loss = ensemble - np.sqrt(((deterministic - labels) ** 2).mean())

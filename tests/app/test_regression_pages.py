@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
-from mcviz.analysis import trust
+from mcviz.analysis.quality_trust import measure_quality
 from mcviz.app.filters import Lasso
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
@@ -25,6 +25,7 @@ from mcviz.app.views import actions
 from mcviz.measures import significant
 from mcviz.measures.registry import fixed
 from mcviz.measures.regression import FEWEST_FOR_RMSE
+from mcviz.tasks import regression
 from tests.app.kinds import EXAMPLES, REGRESSIONS
 from tests.app.opening import opened_page
 from tests.app.probing import table, widget, words
@@ -138,7 +139,7 @@ def test_the_crps_of_the_table_is_that_of_the_passes_by_its_definition(
 def test_page_and_command_line_say_the_same_of_errors_and_intervals(
     cache: Path, open_page: Callable[..., AppTest]
 ) -> None:
-    trusted = mcviz.trust(mcviz.open_run(cache / "regression-of-rows"))
+    trusted = measure_quality(mcviz.open_run(cache / "regression-of-rows"))
     app = open_page("overview", "regression-of-rows")
     assert trusted.in_words in plain(words(app)).replace("**", "")
     (_, *predictors), *rows = zip(*trusted.text_rows, strict=True)
@@ -163,7 +164,7 @@ def test_what_takes_long_is_computed_once_and_kept_beside_the_run(
     given = REGRESSIONS["regression-of-three-targets"](np.random.default_rng(2))
     mcviz.write_run(tmp_path / "run", given.pop("passes"), task="regression", **given)
     first = mcviz.trust(mcviz.open_run(tmp_path / "run"))
-    monkeypatch.setattr(trust, "regression_terms", None)
+    monkeypatch.setattr(regression, "regression_terms", None)
     again = mcviz.trust(mcviz.open_run(tmp_path / "run"))
     assert (again.figures, again.differences, again.sentences) == (first.figures, first.differences, first.sentences)
 

@@ -28,9 +28,13 @@ def test_no_key_is_the_name_of_something_else(names: list[str]) -> None:
 @given(
     st.lists(st.text(CHARACTERS, min_size=1, max_size=2), unique=True, min_size=2, max_size=14),
     st.booleans(),
+    st.booleans(),
 )
-def test_no_two_actions_have_one_key_and_none_has_that_of_a_class_s_name(names: list[str], labelled: bool) -> None:
-    keys = review_keys(names, labelled)
+def test_no_two_actions_have_one_key_and_none_has_that_of_a_class_s_name(
+    names: list[str], labelled: bool, several: bool
+) -> None:
+    keys = review_keys(names, labelled, several)
+    assert ("keep" in keys) == several
     used = [key for key in keys.values() if key]
     assert len(set(used)) == len(used)
     assert not {*used} & {"c", "r"}
@@ -45,6 +49,7 @@ def test_usual_names_have_the_review_keys() -> None:
     assert class_keys(["1", "2", "zero"]) == {"1": 0, "2": 1, "0": 2}
     usual = {"label": "l", "prediction": "p", "wrong_label": "w", "none": "n", "note": "m"}
     assert action_keys(["cat", "dog"]) == usual
+    assert action_keys(["cat", "dog"], several=True) == usual | {"keep": "k"}
     assert action_keys(["W", "E"])["wrong_label"] not in ("w", "e", "n", "m", "l", "p")
     assert not {"label", "wrong_label"} & set(review_keys(["cat", "dog"], labelled=False))
 

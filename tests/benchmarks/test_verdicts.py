@@ -4,6 +4,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from benchmarks.bounded import (
+    LABEL_ODDS,
+    SHARES,
+    false_share_guarantees,
+    missed_label_differences,
+    missed_label_means,
+    true_share_guarantee,
+)
 from benchmarks.verdicts import (
     COVERAGES,
     ERRORS,
@@ -11,6 +19,7 @@ from benchmarks.verdicts import (
     FOUND,
     MISSED,
     OF_CLASSES,
+    PASSED,
     SIZES,
     Report,
     false_gain,
@@ -20,7 +29,6 @@ from benchmarks.verdicts import (
     held_by_intervals,
     judged,
     judged_in_groups,
-    left_open,
     missed_areas,
     missed_rmse,
     rate,
@@ -75,15 +83,29 @@ def test_what_is_said_of_one_run_is_seldom_wrong(examples: int) -> None:
     assert false <= most(FALSE, 100)
     assert missed <= most(MISSED, 100)
     assert rate(20, false_gain, examples, 0.9) <= most(FALSE, 20)
-    wrong, none_is_found = rate(20, left_open, examples, 0.6, 1)
-    assert wrong <= most(FALSE, 20)
-    assert none_is_found > 0 or examples == 10
     assert rate(DRAWS, missed_areas, examples, 0.9).max() <= most(MISSED, DRAWS)
     assert max(rate(50, missed_rmse, examples, law) for law in ERRORS) <= most(MISSED, 50)
     assert rate(100, false_shift, examples, 100) <= most(FALSE, 100)
 
 
+@pytest.mark.parametrize("examples", [2, 30, 300])
+def test_what_is_said_of_shares_of_wrong_labels_is_seldom_wrong(examples: int) -> None:
+    for mean in SHARES:
+        assert rate(DRAWS, false_share_guarantees, examples, mean).max() <= most(FALSE, DRAWS)
+    for odds in LABEL_ODDS:
+        assert rate(DRAWS, missed_label_means, examples, odds).max() <= most(MISSED, DRAWS)
+
+
+@pytest.mark.parametrize("how", ["another training", "fails in 2%"])
+def test_what_is_said_of_the_difference_of_shares_is_seldom_wrong(how: str) -> None:
+    for examples, odds in ((50, 0.0), (300, -3.0)):
+        missed, passed = np.split(rate(DRAWS, missed_label_differences, examples, odds, how), 2)
+        assert missed.max() <= most(MISSED, DRAWS)
+        assert passed.max() <= most(PASSED, DRAWS)
+
+
 def test_what_is_there_is_found() -> None:
+    assert rate(10, true_share_guarantee) >= FOUND
     assert rate(20, true_saving) >= FOUND
     assert rate(10, true_gain) >= FOUND
     assert rate(5, true_shift) >= FOUND

@@ -8,6 +8,7 @@ from mcviz.figures.trust import (
     accuracy_against_referred,
     auroc_of_sets,
     calibration_along,
+    class_reliability_diagram,
     mark_share,
     measures_by_passes,
     ood_score_distributions,
@@ -52,6 +53,24 @@ def test_a_reliability_diagram_spreads_confidences_near_one_and_says_what_a_bin_
     assert [each.text for each in figure.layout.annotations] == ["↑ under-confident", "↓ over-confident"]
 
 
+def test_a_diagram_of_a_class_has_its_share_over_its_probability() -> None:
+    edges, counts = np.array([0, 0.2, 1.0]), np.array([600.0, 40.0])
+    bins = Bins(edges, counts, np.array([0.05, 0.7]), np.array([0.1, 0.6]))
+    gaps = [Interval(0.05, 0.01, 0.09), Interval(-0.1)]
+    line, dots, bars = class_reliability_diagram("<cat>", bins, gaps).data
+    assert list(line.x) == list(line.y) == [0, 1]
+    assert list(dots.x) == [0.05, 0.7]
+    assert list(dots.y) == pytest.approx([0.1, 0.6])
+    assert (dots.error_y.array[0], dots.error_y.arrayminus[0]) == (pytest.approx(0.04), pytest.approx(0.04))
+    assert np.isnan(dots.error_y.array[1])
+    assert list(bars.y) == list(counts)
+    assert list(bars.x) == pytest.approx([0.1, 0.6])
+    assert "<cat>" not in dots.name + dots.hovertext[0]
+    for text in ("0% to 20%", "600 examples", "5.00%, 10.00% have it", "+5.00 points (+1.00 to +9.00)"):
+        assert text in dots.hovertext[0]
+    assert dots.hovertext[1].endswith("−10.00 points")
+
+
 def test_the_rest_gets_better_as_more_is_referred() -> None:
     curve, perfect = np.array([0.5, 0.6, 0.8, 1.0, 1.0]), np.array([0.5, 2 / 3, 1, 1, 1])
     figure = mark_share(accuracy_against_referred({"<score>": curve}, perfect, 0.5), 0.25)
@@ -62,6 +81,9 @@ def test_the_rest_gets_better_as_more_is_referred() -> None:
     assert set(random.y) == {0.5}
     assert figure.layout.shapes[0].x0 == 0.25
     assert "<score>" not in line.hovertemplate
+    assert figure.layout.yaxis.title.text == "accuracy left after review"
+    other = accuracy_against_referred({"a": curve}, perfect, 0.5, quality="overlap")
+    assert other.layout.yaxis.title.text == "overlap left after review"
 
 
 def test_of_many_points_some_are_drawn_and_the_ends_are_kept() -> None:

@@ -13,7 +13,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.verdicts import false_use, rate, true_use
 from mcviz.measures import intervals
 from mcviz.measures.intervals import (
     Interval,
@@ -26,6 +25,7 @@ from mcviz.measures.intervals import (
     mean_intervals,
     paired_difference,
     proportion,
+    share_interval,
 )
 
 RANDOM = np.random.default_rng(0)
@@ -166,6 +166,39 @@ def test_the_interval_of_a_share_is_scipy_s_exact_one(successes: int, trials: in
     found = proportion(successes, trials, confidence)
     assert found.value == successes / trials
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def test_a_share_is_exact_of_whole_numbers_alone() -> None:
+    with pytest.raises(ValueError, match=r"should be a whole number\. Received: 2\.5"):
+        proportion(2.5, 10)
+    assert proportion(20, 80, effect=4) == proportion(5, 20), "so many examples tell as much as independent ones"
+    groups = np.arange(80) // 4
+    alike = share_interval(groups < 2, groups)
+    assert alike == proportion(8, 80, effect=4), "where few groups differ, the examples of one are taken as all alike"
+
+
+@given(st.lists(st.sampled_from([0, 0.25, 0.5, 1]), min_size=1, max_size=40), st.sampled_from([0.5, 0.95]))
+def test_a_mean_of_parts_has_the_interval_that_holds_for_any_bounded_values(
+    outcomes: list[float], confidence: float
+) -> None:
+    given_outcomes = np.array(outcomes)
+    found = share_interval(given_outcomes, None, confidence)
+    if any(0 < each < 1 for each in outcomes):
+        assert found == bounded_mean(given_outcomes, 1.0, confidence)
+    else:
+        assert found == proportion(int(sum(outcomes)), len(outcomes), confidence)
+    assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+def test_parts_that_groups_share_count_as_fewer() -> None:
+    values = np.tile([0.5, 1.0], 20)
+    assert bounded_mean(values, 1.0, effect=4) == bounded_mean(values[:10], 1.0)
+
+
+def test_an_interval_is_cut_at_what_a_figure_can_be() -> None:
+    assert Interval(0.9, 0.7, 1.2).clip(0, 1) == Interval(0.9, 0.7, 1)
+    assert Interval(0.1, -0.2, 0.3).clip(0, 1) == Interval(0.1, 0, 0.3)
+    assert math.isnan(Interval(0.9).clip(0, 1).high)
 
 
 @given(st.lists(st.floats(0, 3), min_size=1, max_size=50), st.sampled_from([0.5, 0.95, 0.999]))
@@ -367,9 +400,3 @@ def test_what_is_found_is_more_than_chance_where_few_orders_find_as_much(
         assert finds_more_than_chance(np.array(wanted), inspected, confidence) == (
             sum(as_many) / len(as_many) <= 1 - confidence + 1e-12
         )
-
-
-def test_an_order_that_knows_nothing_is_seldom_called_useful_and_the_confidence_is() -> None:
-    for examples, mean in ((10, 0.6), (100, 0.98), (1000, 0.9)):
-        assert rate(400, false_use, examples, mean) * 400 <= stats.binom.isf(1e-4, 400, 0.05)
-    assert rate(30, true_use) >= 0.8

@@ -10,12 +10,16 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import average_precision_score, f1_score, hamming_loss, roc_auc_score
 
+from mcviz.measures.intervals import bounded_mean
 from mcviz.measures.multilabel import (
     MULTILABEL,
     class_ece,
+    class_figures,
     class_information,
     class_measures,
+    class_reliability,
     label_losses,
+    label_means,
     label_quality,
 )
 from mcviz.measures.quality import compare_measures, compute_measures
@@ -174,6 +178,93 @@ def test_few_positives_have_no_interval_and_few_changes_none_of_the_difference()
     assert compared["map"].low < compared["map"].high
 
 
+@pytest.mark.parametrize("examples", [10, 40, 150])
+def test_that_a_class_s_probabilities_are_off_is_seldom_said_of_true_ones(examples: int) -> None:
+    """Not either where nobody has seen an example of the class."""
+    random, rates = np.random.default_rng(1), np.array([0.02, 0.05, 0.3, 0.98])
+    false, draws = 0, 60
+    for _ in range(draws):
+        probs = np.broadcast_to(rates, (examples, 4))
+        labels = (random.random(probs.shape) < probs).astype(np.int8)
+        classes = class_figures({"probs": probs, "labels": labels})
+        false += any(each.excess.low > 0 or each.excess.high < 0 for each in classes)
+    assert false <= stats.binom.isf(1e-4, draws, 0.05)
+    (off,) = class_figures({"probs": np.full((400, 1), 0.5), "labels": np.tile([[0], [0], [1]], (134, 1))[:400]})
+    assert off.excess.low > 0
+    assert off.excess.value == pytest.approx(0.5 - 133 / 400)
+
+
+@pytest.mark.parametrize(("wrong", "exact"), [(0, True), (9, True), (10, False)])
+def test_of_few_wrong_labels_the_interval_holds_what_nobody_has_seen(wrong: int, exact: bool) -> None:
+    probs, labels = np.full((300, 2), 0.1), np.zeros((300, 2), np.int8)
+    labels[:wrong, 0] = 1
+    means = label_means({"probs": probs, "labels": labels})
+    expected = bounded_mean(np.where(np.arange(300) < wrong, 0.5, 1), 1.0)
+    assert (means["accuracy"] == expected) == exact
+    assert means["accuracy"].low < means["accuracy"].value
+    of_groups = label_means({"probs": probs, "labels": labels}, groups=np.arange(300) // 2)
+    assert np.isnan(of_groups["accuracy"].low), "fewer than ten groups hold a wrong label"
+
+
 def test_two_runs_are_the_same_where_they_predict_the_same() -> None:
     terms = MULTILABEL.terms(draw(200))
     assert {each.verdict for each in compare_measures(MULTILABEL, terms, terms)} <= {"same", "noise"}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4])
+def test_bins_of_a_class_hold_what_a_loop_finds_and_enough_for_an_interval(share: float) -> None:
+    predictions = hide(draw(), share)
+    terms = MULTILABEL.terms(predictions)
+    for number in range(4):
+        bins, gaps = class_reliability(terms, number)
+        assert (bins.edges[0], bins.edges[-1]) == (0, 1)
+        known = [
+            (p, y)
+            for p, y in zip(predictions.mean_probs[:, number], predictions.labels[:, number], strict=True)
+            if y != -1
+        ]
+        assert bins.count.sum() == len(known)
+        for place, (low, high) in enumerate(zip(bins.edges, bins.edges[1:], strict=False)):
+            within = [(p, y) for p, y in known if (low < p or place == 0) and (p <= high or high == 1)]
+            answers = [y for _, y in within]
+            assert min(answers.count(0), answers.count(1)) >= 5
+            assert bins.count[place] == len(within)
+            assert bins.confidence[place] == pytest.approx(np.mean([p for p, _ in within]))
+            assert bins.accuracy[place] == pytest.approx(np.mean(answers))
+            gap = gaps[place]
+            assert gap.value == pytest.approx(np.mean([y - p for p, y in within]))
+            assert gap.low < gap.value < gap.high
+
+
+def test_a_class_that_is_too_rare_has_one_bin_without_an_interval() -> None:
+    probs, labels = np.linspace(0, 1, 40)[:, None], np.zeros((40, 1), np.int8)
+    labels[-4:] = 1
+    bins, (gap,) = class_reliability({"probs": probs, "labels": labels}, 0)
+    assert (bins.edges.tolist(), bins.accuracy.tolist()) == ([0, 1], [0.1])
+    assert math.isnan(gap.low)
+    assert math.isnan(gap.high)
+
+
+def test_intervals_of_a_calibrated_class_hold_zero_as_often_as_they_say() -> None:
+    held = []
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        probs = random.beta(0.4, 1.2, (500, 1))
+        labels = (random.random(probs.shape) < probs).astype(np.int8)
+        _, gaps = class_reliability({"probs": probs, "labels": labels}, 0)
+        held += [gap.low <= 0 <= gap.high for gap in gaps]
+    assert np.mean(held) > 0.93
+
+
+def test_examples_of_a_group_count_as_one() -> None:
+    predictions = draw(200)
+    terms = MULTILABEL.terms(predictions)
+    twice = {name: np.repeat(values, 4, axis=0) for name, values in terms.items()}
+    (_, alone), (_, together) = (
+        class_reliability(terms, 0),
+        class_reliability(twice, 0, groups=np.repeat(np.arange(200), 4)),
+    )
+    by_itself = class_reliability(twice, 0)[1]
+    widths = [np.mean([gap.high - gap.low for gap in gaps]) for gaps in (alone, together, by_itself)]
+    assert widths[1] > 1.5 * widths[2]
+    assert widths[1] > 0.7 * widths[0]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mcviz.measures import (
@@ -19,6 +19,7 @@ from mcviz.measures import (
     regression_scores,
     scores,
 )
+from mcviz.measures.quality import Measure
 from mcviz.measures.registry import Score, Scores, fixed, format_with_unit, percent, percent_at_least, significant
 
 pytestmark = pytest.mark.lowest
@@ -199,6 +200,20 @@ def test_a_lower_bound_keeps_what_is_round(fraction: float, words: str) -> None:
 )
 def test_only_shares_are_shown_in_percent(value: float, unit: str, words: str) -> None:
     assert Score("score", "Score", unit, "high", "", np.asarray).format(value) == words
+
+
+@given(st.floats(-1, 1), st.integers(0, 6), st.sampled_from(["", "+"]))
+@example(-0.00001, 4, "")
+@example(-0.0, 2, "+")
+def test_what_rounds_to_zero_has_no_minus_sign(value: float, digits: int, sign: str) -> None:
+    measure = Measure("change", "change", "", "high")
+    for text in (
+        fixed(value, digits, sign),
+        measure.format_number(value, sign=sign),
+        measure.format_number(value, sign=sign, digits=digits),
+        significant(0.0 * value),
+    ):
+        assert not text.startswith("−") or text.strip("−0."), text
 
 
 def test_a_unit_that_others_wrote_is_shown_on_one_line() -> None:

@@ -13,13 +13,12 @@ from scipy import integrate, stats
 from mcviz import measures
 from mcviz.measures import REGRESSION_SCORES, RegressionPredictions, regression, regression_scores
 from mcviz.measures.intervals import Interval, mean_intervals
-from mcviz.measures.quality import REGRESSION, compute_measures
+from mcviz.measures.quality import REGRESSION, compute_measures, difference_intervals
 from mcviz.measures.regression import (
     crps,
     empirical_crps,
     gaussian_nll,
     mixture_crps,
-    regression_differences,
     regression_terms,
     single_pass_rmse,
     squared_error_by_ensemble_size,
@@ -44,12 +43,16 @@ def draw_predictions(seed: int, examples: int = 40, passes: int = 6, targets: in
 Figures = dict[str, dict[str, Interval]]
 
 
-def measured(predictions: RegressionPredictions, **options: int) -> tuple[Figures, Figures]:
+def measured(predictions: RegressionPredictions, **options: float) -> tuple[Figures, Figures]:
     """The measures of each predictor, and the ensemble's less those of the others."""
     terms = regression_terms(predictions)
     figures = {name: compute_measures(REGRESSION, each, **options) for name, each in terms.items()}
     ensemble = terms.pop("ensemble")
-    return figures, {name: regression_differences(each, ensemble, **options) for name, each in terms.items()}
+    options = {"confidence": 0.95, "resamples": 1000, "seed": 0} | options
+    names = [measure.name for measure in REGRESSION.measures]
+    return figures, {
+        name: difference_intervals(REGRESSION, each, ensemble, names, **options) for name, each in terms.items()
+    }
 
 
 def values(figures: dict[str, Interval]) -> list[float]:

@@ -1,5 +1,7 @@
 """Slices that are worse: each z against scipy, sums against a loop, parts and their parents, and what is promised."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,6 +23,7 @@ from mcviz.measures.slices import (
     scan_slices,
 )
 
+PAIRS = {("class", "site"), ("site", "other"), ("class", "other")}
 COUNTS = st.tuples(st.integers(20, 500), st.floats(0.01, 0.99))
 
 
@@ -106,6 +109,30 @@ def test_slices_are_those_of_a_slow_loop(seed: int, groups: int) -> None:
         within = np.all([columns[name] == group for name, group in keys], axis=0)
         if FEWEST_IN_GROUP <= within.sum() <= 75:
             slow[keys] = (within.sum(), *terms[within].sum(axis=0))
+    assert found.keys() == slow.keys()
+    for key, expected in slow.items():
+        np.testing.assert_allclose(found[key], expected)
+
+
+@given(seed=st.integers(0, 10**6), classes=st.integers(1, 5))
+def test_slices_of_an_example_s_several_classes_are_those_of_a_slow_loop(seed: int, classes: int) -> None:
+    random = np.random.default_rng(seed)
+    columns = {"class": random.random((150, classes)) < 0.3, "site": random.integers(-1, 3, 150)}
+    columns["other"] = random.random((150, 2)) < 0.5
+    terms, found = random.random((150, 2)), {}
+    for partition in make_partitions(columns, PAIRS):
+        sums = partition.sums(terms)
+        found |= {key: (size, *each) for key, size, each in zip(partition.keys, partition.sizes, sums, strict=True)}
+    within = {("class", group): columns["class"][:, group] for group in range(classes)}
+    within |= {("other", group): columns["other"][:, group] for group in range(2)}
+    within |= {("site", group): columns["site"] == group for group in range(3)}
+    slow = {}
+    for keys in [(one,) for one in within] + [
+        (one, other) for one, other in product(within, within) if (one[0], other[0]) in PAIRS
+    ]:
+        examples = np.all([within[key] for key in keys], axis=0)
+        if FEWEST_IN_GROUP <= examples.sum() <= 75:
+            slow[keys] = (examples.sum(), *terms[examples].sum(axis=0))
     assert found.keys() == slow.keys()
     for key, expected in slow.items():
         np.testing.assert_allclose(found[key], expected)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import mcviz
 from mcviz.errors import CorruptReviewsError, InvalidInputError, StorageError
 from mcviz.reviews import Entry, Reviews, open_reviews, store
+from mcviz.reviews.store import decode_classes, encode_classes
 from tests.failing import full_disk, in_child, killed
 
 pytestmark = pytest.mark.lowest
@@ -189,9 +190,16 @@ def of_format_1(folder: Path) -> Reviews:
     return reviews
 
 
-def of_format_2(folder: Path) -> Reviews:
+def of_format_3(folder: Path) -> Reviews:
     reviews = at(folder)
     reviews.add_all([Entry(example, "Ada", "class", class_name="c" * 300) for example in range(30)])
+    return reviews
+
+
+def of_format_2(folder: Path) -> Reviews:
+    """Reviews as the versions wrote them that knew no decisions of several classes."""
+    reviews = of_format_3(folder)
+    by("PRAGMA user_version = 2")(reviews.path)
     return reviews
 
 
@@ -211,12 +219,16 @@ SPOILT = {
     "another kind": by(NEW + "(1, 'Ada', '2025-01-01T00:00:00+00:00', '<script>', NULL)"),
     "no time": by(NEW + "(1, 'Ada', 'yesterday', 'skip', NULL)"),
     "a time of no zone": by(NEW + "(1, 'Ada', '2025-01-01T00:00:00', 'skip', NULL)"),
+    "classes that are none": by(
+        "INSERT INTO decisions (example, reviewer, time, kind, class) VALUES "
+        "(1, 'Ada', '2025-01-01T00:00:00+00:00', 'classes', 'cat')"
+    ),
     "a text that is none": by(NEW + "(1, CAST(x'ff' AS TEXT), '2025-01-01T00:00:00+00:00', 'skip', NULL)"),
     "a huge text": by(NEW + "(1, 'Ada', '2025-01-01T00:00:00+00:00', 'note', hex(zeroblob(1000000)))"),
 }
 
 
-@pytest.mark.parametrize("reviews_of_format", [of_format_1, of_format_2])
+@pytest.mark.parametrize("reviews_of_format", [of_format_1, of_format_2, of_format_3])
 @pytest.mark.parametrize("spoilt", SPOILT)
 def test_a_file_that_is_not_what_was_written_is_refused_and_left_as_it_is(
     tmp_path: Path, spoilt: str, reviews_of_format: Callable[[Path], Reviews]
@@ -287,10 +299,32 @@ def test_lines_of_the_format_before_are_kept_and_new_ones_have_checksums(tmp_pat
     assert reviews.rows()[:30] == old
     with closing(sqlite3.connect(reviews.path)) as connection:
         lines = connection.execute("SELECT * FROM decisions ORDER BY number").fetchall()
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
     assert [line[-1] for line in lines[:30]] == [None] * 30
     for *values, checksum in lines[30:]:
         assert checksum == hashlib.sha256(json.dumps(values).encode()).hexdigest()
+
+
+def test_lines_of_one_class_are_kept_where_one_of_several_is_added(tmp_path: Path) -> None:
+    reviews = of_format_2(tmp_path)
+    before, old = reviews.path.read_bytes(), reviews.rows()
+    assert reviews.path.read_bytes() == before
+    said = {"dög": True, "cat; “owl”": False}
+    reviews.add(3, "Bob", "classes", class_name=encode_classes(said), label=encode_classes({"dög": False}))
+    *lines, new = reviews.rows()
+    assert lines == old
+    assert (decode_classes(new.class_name), decode_classes(new.label)) == (said, {"dög": False})
+    with closing(sqlite3.connect(reviews.path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+
+
+def test_what_is_said_of_classes_is_written_in_one_way_and_comes_back() -> None:
+    assert (
+        encode_classes({"b": True, "a": False}) == encode_classes({"a": False, "b": True}) == '{"a": false, "b": true}'
+    )
+    for text in ("", "cat", "[]", '{"a": 1}', '{"a": null}', "\ud800"):
+        with pytest.raises(InvalidInputError, match="what is said of classes"):
+            decode_classes(text)
 
 
 def test_a_writer_that_is_killed_as_it_brings_a_file_to_the_new_format_loses_nothing(tmp_path: Path) -> None:
@@ -309,8 +343,8 @@ def test_a_writer_that_is_killed_as_it_brings_a_file_to_the_new_format_loses_not
 
 def test_a_file_of_another_version_says_so(reviews: Reviews) -> None:
     reviews.add(0, "Ada", "skip")
-    by("PRAGMA user_version = 3")(reviews.path)
-    with pytest.raises(InvalidInputError, match="format 3, and this mcviz reads formats 1 to 2"):
+    by("PRAGMA user_version = 4")(reviews.path)
+    with pytest.raises(InvalidInputError, match="format 4, and this mcviz reads formats 1 to 3"):
         reviews.rows()
 
 
@@ -331,6 +365,9 @@ def test_a_file_that_was_only_begun_is_as_good_as_none(reviews: Reviews) -> None
         Entry(0, "A" * 101, "skip"),
         Entry(0, "\ud800", "skip"),
         Entry(0, "Ada", "class"),
+        Entry(0, "Ada", "classes"),
+        Entry(0, "Ada", "classes", class_name="cat"),
+        Entry(0, "Ada", "classes", class_name=encode_classes({f"a class {number}": True for number in range(5_000)})),
         Entry(0, "Ada", "note"),
         Entry(0, "Ada", "note", note="n" * 2001),
     ],

@@ -22,6 +22,7 @@ class Gallery {
       place.style.setProperty("--marks", Object.values(tile.marks ?? {}).filter(Boolean).length);
       for (const [name, button] of Object.entries(acts)) button.setAttribute("aria-pressed", tile.marks[name]);
     });
+    this.fit();
     const current = data.tiles.find((tile) => tile.current)?.example;
     this.anchor ??= current;
     this.current(current);
@@ -35,6 +36,17 @@ class Gallery {
     this.places = data.tiles.map((tile, index) => this.placeOf(tile, index, data));
     this.tiles.append(...this.places.map(({ place }) => place));
     this.root.append(this.tiles);
+    this.sized?.disconnect();
+    this.sized = new ResizeObserver(() => requestAnimationFrame(() => this.fit()));
+    this.sized.observe(this.tiles);
+  }
+
+  /* Where names do not fit, their number stands in their place; the title has them. */
+  fit() {
+    const named = [...this.tiles.querySelectorAll("[data-brief]")];
+    for (const words of named) words.textContent = words.dataset.whole;
+    const cut = named.filter((words) => words.scrollWidth > words.clientWidth);
+    for (const words of cut) words.textContent = words.dataset.brief;
   }
 
   placeOf(tile, index, data) {

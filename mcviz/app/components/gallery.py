@@ -126,11 +126,11 @@ def tile_data(
     """Return the data from which the browser draws examples as tiles; see `tiles`, and `KindRenderer.tiles`."""
     rows, score_shown, own = table(run).iloc[examples].to_dict("records"), run_scores(run)[score], details(run)
     contents, tile_text = task_renderer(run).tiles(run, examples, side), task_renderer(run).tile_text
-    more_of_tiles = contents.details or ({},) * len(rows)
+    more_of_tiles, texts = contents.details or ({},) * len(rows), [tile_text(run, row) for row in rows]
     return {
         **contents.sheet,
         "tiles": [
-            _tile(row, tile_text(run, row), score_shown)
+            _tile(row, text, score_shown)
             | {
                 "example": int(example),
                 "current": int(example) == state.example,
@@ -138,6 +138,7 @@ def tile_data(
                 "name": format_value(row["id"]) if "id" in own else f"example {example}",
                 "hover": "\n".join(
                     [
+                        *([text.whole[:1].upper() + text.whole[1:]] if text.whole else []),
                         f"{f'#{first_rank + index:,} by ' if first_rank else ''}{score_shown.inline_label}: "
                         f"{score_shown.format(row[score])}",
                         *(f"{name}: {value}" for name, value in format_facts(own[:MOST_FACTS], row)),
@@ -145,7 +146,7 @@ def tile_data(
                 ),
                 **more,
             }
-            for index, (example, row, more) in enumerate(zip(examples, rows, more_of_tiles, strict=True))
+            for index, (example, row, more, text) in enumerate(zip(examples, rows, more_of_tiles, texts, strict=True))
         ],
     }
 
@@ -204,6 +205,7 @@ def marks(state: PageState) -> dict[str, tuple[int, ...]]:
 def _tile(row: dict[Any, Any], text: TileText, score: Score) -> dict[str, object]:
     return {
         "prediction": text.prediction,
+        "brief": text.brief,
         "label": text.label,
         "wrong": text.wrong and not score.needs_labels,  # by which the label is suspect, and not the model
         "value": short_value(score, row[score.name]),

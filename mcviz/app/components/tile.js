@@ -24,7 +24,9 @@ function verdictOf(tile) {
     prediction.append(element("span", "spoken", "label "), element("span", "class", tile.label), arrow);
   }
   const spoken = differs ? ", predicted " : tile.label ? "label and prediction " : "predicted ";
-  prediction.append(element("span", "spoken", spoken), element("span", "class", tile.prediction));
+  const predicted = element("span", "class", tile.prediction);
+  if (tile.brief) Object.assign(predicted.dataset, { whole: tile.prediction, brief: tile.brief });
+  prediction.append(element("span", "spoken", spoken), predicted);
   const verdict = line(prediction, element("span", "value", tile.value));
   verdict.classList.add("verdict");
   return verdict;

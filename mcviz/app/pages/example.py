@@ -188,12 +188,9 @@ def describe_example(run: Run, state: PageState) -> str:
     """Say what is predicted for the example, and how uncertain that is."""
     example, score = open_example(run, state), run_scores(run)[state.score]
     row = table(run).iloc[example]
-    text = task_renderer(run).tile_text(run, row.to_dict())
-    label = f"; its label is **{as_markdown(text.label)}**" if text.label else ""
-    return (
-        f"Example {example} is predicted as **{as_markdown(text.prediction)}**{label}. Its {score.inline_label} is "
-        f"{as_inline_markdown(score.format(row[state.score]))}."
-    )
+    described = task_renderer(run).describe_example(run, row.to_dict())
+    value = as_inline_markdown(score.format(row[state.score]))
+    return f"Example {example} {described}. Its {score.inline_label} is {value}."
 
 
 run, state = begin(EXAMPLE, describe_example)

@@ -16,7 +16,14 @@ from mcviz.app.main import current_person
 from mcviz.app.navigation import EXPLORE, LABELLING, begin, chips, link_to
 from mcviz.app.resources import class_names, has, run_scores
 from mcviz.app.reviewing import REVIEWER, render_queue
-from mcviz.app.selection import LABEL_ERRORS, Selection, mistakes, probable_label_errors, ranked_examples, select
+from mcviz.app.selection import (
+    Selection,
+    doubted_labels,
+    label_error_ranking,
+    probable_label_errors,
+    ranked_examples,
+    select,
+)
 from mcviz.app.state import PageState, choose_name, choose_segment, session_store, widget_value
 from mcviz.app.wording import all_as_markdown, as_markdown, as_sentence, counted, direction
 from mcviz.app.work import refusal
@@ -29,7 +36,7 @@ from mcviz.reviews import (
     Outcome,
     Reviews,
     ReviewSummary,
-    answer_names,
+    answers_of,
     compute_outcome,
     open_reviews,
     select_new_entries,
@@ -51,6 +58,11 @@ from mcviz.text import one_line, printable
 
 FEWEST_DECISIONS = 20  # of which a percentage says something
 MOST_SHOWN = 200  # rows of a table
+SETTLED = {"class": "of those that were given a class", "classes": "of the labels of what is decided"}
+TO_NAME = {
+    "class": "name the class of each, the least confident first",
+    "classes": "say which classes each has, the most uncertain first",
+}
 EXPORTS: dict[str, tuple[str, str, Callable[[Run, ReviewSummary], bytes]]] = {
     "csv": ("Decisions as CSV", "text/csv", encode_csv),
     "parquet": ("Decisions as Parquet", "application/vnd.apache.parquet", encode_parquet),
@@ -66,7 +78,7 @@ def render_results(run: Run, reviews: Reviews) -> None:
     known = summarise_reviews(run, reviews.rows())
     if not known.decisions:
         st.info("Nothing is decided yet.", icon=":material/inbox:")
-    elif not has(run, "classes"):
+    elif run.task.decides == "verdict":
         _render_verdicts(run, known)
         _render_reviewers(run, known)
         _render_exports(run, known)
@@ -87,7 +99,7 @@ def render_results(run: Run, reviews: Reviews) -> None:
             f"Without {counted(known.foreign, 'decision')} of another run over the same examples, with other classes "
             "or labels."
         )
-    if may_write() and has(run, "classes"):
+    if may_write() and run.task.decides != "verdict":
         with st.expander("Label Studio: import its JSON, set up a project there"):
             _render_import(run, reviews, known)
 
@@ -95,11 +107,11 @@ def render_results(run: Run, reviews: Reviews) -> None:
 def _render_verdicts(run: Run, known: ReviewSummary) -> None:
     """Render how many predictions are right, of those that reviewers agree about."""
     settled, by_example = np.flatnonzero(settled_examples(run, known)).tolist(), known.by_example()
-    answers = answer_names(run)
+    answers = answers_of(run).options
     given = Counter(by_example[example][0].in_words(answers) for example in settled)
     disputed = len(known.disagreements())
     decided = ("Decided", f"{len(settled):,}", f"of {counted(len(run), 'example')}; {disputed:,} disputed")
-    cards((decided, *((as_sentence(name), f"{given[name]:,}", f"of {len(settled):,}") for name in answers[::-1])))
+    cards((decided, *((as_sentence(name), f"{given[name]:,}", f"of {len(settled):,}") for name in answers)))
 
 
 def _render_cards(run: Run, outcome: Outcome) -> None:
@@ -124,9 +136,9 @@ def _render_cards(run: Run, outcome: Outcome) -> None:
             (
                 "Model confirmed",
                 share(outcome.agreement_with_model),
-                from_when if few else "of those that were given a class",
+                from_when if few else SETTLED[run.task.decides],
             ),
-            ("Accuracy", share(outcome.accuracy_after), from_when if few else before),
+            (run.task.quality_name.capitalize(), share(outcome.accuracy_after), from_when if few else before),
         )
     )
 
@@ -156,7 +168,7 @@ def _render_reviewers(run: Run, known: ReviewSummary) -> None:
         kappa = "" if agreement.kappa is None else f"; Cohen's kappa {fixed(agreement.kappa, 2)}"
         same = f"{agreement.same:,} of {counted(agreement.examples, 'example')}"
         st.markdown(f"{one} and {other} gave the same answer to {same}{kappa}.")
-    names, disputed = tuple(map(one_line, answer_names(run))), known.disagreements()
+    names, disputed = tuple(map(one_line, answers_of(run).options)), known.disagreements()
     if not disputed:
         st.caption("No example is disputed.")
         return
@@ -178,7 +190,7 @@ def _render_reviewers(run: Run, known: ReviewSummary) -> None:
 def _render_exports(run: Run, known: ReviewSummary) -> None:
     with st.container(horizontal=True, gap="small"):
         for ending, (label, mime, make) in EXPORTS.items():
-            if ending not in OF_DECISIONS and not has(run, "classes"):
+            if ending not in OF_DECISIONS and run.task.decides == "verdict":
                 continue
             st.download_button(
                 label, partial(make, run, known), file_name=f"{one_line(run.name)}-reviews.{ending}", mime=mime,
@@ -208,25 +220,29 @@ def _render_import(run: Run, reviews: Reviews, known: ReviewSummary) -> None:
 
 def describe_queue(run: Run, _state: PageState) -> str:
     """Say how many labels are probably wrong, and by what that is told; or how many there are to give."""
-    if run.task.verdicts:
+    decides = run.task.decides
+    if not decides:
+        return f"This run predicts no classes for its {counted(len(run), 'example')}."
+    if decides == "verdict":
         return f"{counted(len(run), 'prediction')} to be judged, right or wrong, those first that are least certain."
-    if not has(run, "classes"):
-        return f"This run does not predict one class for each of {counted(len(run), 'example')}."
     if not has(run, "labels"):
-        return f"{counted(len(run), 'example')} without labels: name the class of each, the least confident first."
-    wrong = mistakes(run)
-    assert wrong is not None
+        return f"{counted(len(run), 'example')} without labels: {TO_NAME[decides]}."
+    doubted = int(doubted_labels(run).sum())
+    if decides == "classes":
+        return (
+            f"**{counted(doubted, 'example')} with probable label errors** of {len(run):,}: a class is given that the "
+            "model finds improbable, or one is missing that it finds probable."
+        )
     return (
-        f"**{counted(int(wrong.sum()), 'probable label error')}** of {len(run):,}: labels that the model finds less "
+        f"**{counted(doubted, 'probable label error')}** of {len(run):,}: labels that the model finds less "
         f"probable than another class. {probable_label_errors(run)}"
     )
 
 
 def select_label_errors(run: Run, state: PageState) -> Selection:
-    """Return the matching examples whose label is less probable than another class, the least probable label first."""
-    selection, wrong = select(run, state.replace(**LABEL_ERRORS)), mistakes(run)
-    assert wrong is not None
-    return Selection(run, selection.state, selection.examples[wrong[selection.examples]])
+    """Return the matching examples with a label that is less probable than another answer, the least probable first."""
+    selection, doubted = select(run, state.replace(**label_error_ranking(run))), doubted_labels(run)
+    return Selection(run, selection.state, selection.examples[doubted[selection.examples]])
 
 
 def select_disputed(run: Run, state: PageState, reviews: Reviews) -> Selection:
@@ -257,13 +273,13 @@ def render_reviewer(login: str | None) -> str:
 
 
 run, state = begin(LABELLING, describe_queue)
-if not has(run, "answers"):
-    st.info("This page gives examples the label of a class, one each. Explore ranks this run.", icon=":material/info:")
-    worst = {run.task.label_score: "The labels that fit the least", "absolute_error": "The largest errors"}
-    ranked_by = next((name for name in worst if name in run_scores(run) and has(run, "labels")), "")
-    largest = {"score": ranked_by} if ranked_by else {}
-    label = worst.get(ranked_by, "The most uncertain examples")
-    st.page_link(EXPLORE.script, label=label, icon=EXPLORE.icon, query_params=state.link(**largest))
+if not run.task.decides:
+    st.info(
+        "Here examples are given the label of a class, or of several. Explore ranks this run.", icon=":material/info:"
+    )
+    by_error = {"score": "absolute_error"} if "absolute_error" in run_scores(run) and has(run, "labels") else {}
+    label = "The largest errors" if by_error else "The most uncertain examples"
+    st.page_link(EXPLORE.script, label=label, icon=EXPLORE.icon, query_params=state.link(**by_error))
     st.stop()
 st.html(Path(__file__).parents[1] / "review.css")
 reviews, part, reviewer = open_reviews(run), "results", ""
@@ -271,9 +287,13 @@ if may_write():
     matching = select(run, state)
     every = "All" if state.filters == Filters() else "Matching"
     parts = {"queue": f"{every} {len(matching.examples):,}", "disputes": "Disputes", "results": "Results"}
-    if has(run, "labels") and has(run, "classes"):
+    if has(run, "labels") and run.task.decides != "verdict":
         errors = select_label_errors(run, state)
-        parts = {"label_errors": counted(len(errors.examples), "probable label error")} | parts
+        one, several = (
+            counted(len(errors.examples), "probable label error"),
+            f"{len(errors.examples):,} with doubtful labels",
+        )
+        parts = {"label_errors": one if has(run, "classes") else several} | parts
     part = choose_name(state.part, parts)
     with st.container(horizontal=True, vertical_alignment="center", key="review-head"):
         choose_segment("Part", "part", part, parts, label_visibility="collapsed")

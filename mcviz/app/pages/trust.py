@@ -7,6 +7,7 @@ import streamlit as st
 
 from mcviz.analysis.base import LEAST_LABELLED
 from mcviz.app.calibration import (
+    chosen_group,
     describe_calibration,
     describe_estimate,
     render_estimate,
@@ -19,7 +20,6 @@ from mcviz.app.calibration import (
 from mcviz.app.navigation import EXPLORE, TRUST, begin
 from mcviz.app.referral import (
     render_first_referred,
-    render_loss_referral,
     render_prediction_sets,
     render_referral,
     render_scores,
@@ -31,10 +31,11 @@ from mcviz.app.tasks.regression import regression_trust
 from mcviz.app.wording import counted
 from mcviz.runs import Run
 
-QUESTIONS: dict[str, tuple[str, Callable[[Run, PageState], None]]] = {  # by their names in `PageState.details`
+# By their names in `PageState.details`, with a place for what losses are called.
+QUESTIONS: dict[str, tuple[str, Callable[[Run, PageState], None]]] = {
     "figures": ("How accurate is each way to predict?", render_figures),
     "groups": ("Does a group fare worse?", render_groups),
-    "scores": ("Which score finds the mistakes?", render_scores),
+    "scores": ("Which score finds the {noun}?", render_scores),
     "sets": ("How many classes are possible?", render_prediction_sets),
 }
 
@@ -84,12 +85,31 @@ def render_classification(run: Run, state: PageState) -> None:
         render_worst_slice(run, state)
 
 
+def render_loss(run: Run, state: PageState) -> None:
+    """Render of a loss that is no mistake how far probabilities hold, the referral, and all figures."""
+    render_group_choice(run, state)
+    renderer, group = task_renderer(run), chosen_group(run, state)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        renderer.render_calibration(run, state, group)
+    if has(run, "bounded loss"):
+        with right:
+            st.header("Who looks at what?", anchor=False)
+            render_referral(run, state)
+        render_first_referred(run, state)
+        render_questions(run, state)
+    renderer.render_trust(run, group)
+
+
 def render_questions(run: Run, state: PageState) -> None:
     """Render a question each, with its answer, which is computed where it is open."""
     with st.container(gap="xsmall"):
         for name, (question, render) in QUESTIONS.items():
+            if name != "scores" and not has(run, "classes"):
+                continue
             expander = st.expander(
-                question, **state_widget_args(f"details-{name}", name in state.details, partial(show_answer, name))
+                question.format(noun=run.task.loss.noun),
+                **state_widget_args(f"details-{name}", name in state.details, partial(show_answer, name)),
             )
             if expander.open:
                 with expander:
@@ -109,8 +129,7 @@ elif has(run, "targets"):
     render_regression(run, state)
 elif not has(run, "classes"):
     if check_needs(run, {"labels"}):
-        task_renderer(run).render_trust(run)
-        render_loss_referral(run, state)
+        render_loss(run, state)
 elif has(run, "labels"):
     render_classification(run, state)
 else:

@@ -14,7 +14,14 @@ from mcviz.app.filters import Filters
 from mcviz.app.jobs import render_resample_status
 from mcviz.app.navigation import EXPLORE, begin, chips
 from mcviz.app.resources import available, run_scores
-from mcviz.app.selection import LABEL_ERRORS, Selection, filter_mask, label_error_words, mistakes, select
+from mcviz.app.selection import (
+    Selection,
+    filter_mask,
+    label_error_ranking,
+    label_error_words,
+    mistakes,
+    select,
+)
 from mcviz.app.state import PageState, choose_name, choose_segment, finish_page
 from mcviz.app.views import VIEWS, View
 from mcviz.app.views.actions import render_menus
@@ -44,7 +51,7 @@ def render_notes(selection: Selection) -> None:
     """Render the filters that are on, what a ranking by label errors means, and a sampling that was started here."""
     if selection.filters != Filters() or selection.state.flagged:
         chips(selection, with_count=False)
-    if all(getattr(selection.state, name) == value for name, value in LABEL_ERRORS.items()):
+    if all(getattr(selection.state, name) == value for name, value in label_error_ranking(selection.run).items()):
         st.caption(label_error_words(selection.run))
     render_resample_status(selection)
 

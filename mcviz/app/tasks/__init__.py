@@ -6,6 +6,7 @@ from mcviz.app.tasks.classification import ClassificationRenderer
 from mcviz.app.tasks.multilabel import MultilabelRenderer
 from mcviz.app.tasks.regression import RegressionRenderer
 from mcviz.app.tasks.segmentation import SegmentationRenderer
+from mcviz.errors import McvizError
 from mcviz.runs import Run
 
 TASK_RENDERERS: dict[type[tasks.Task], TaskRenderer] = {
@@ -17,5 +18,19 @@ TASK_RENDERERS: dict[type[tasks.Task], TaskRenderer] = {
 
 
 def task_renderer(run: Run) -> TaskRenderer:
-    """Return what renders the results of a run: the renderer of the task that it has or derives from."""
-    return next(renderer for task, renderer in TASK_RENDERERS.items() if isinstance(run.task, task))
+    """Return what renders the results of a run: the renderer of the task that it has or derives from.
+
+    Raises:
+        NoRendererError: there is none.
+    """
+    renderer = next((renderer for task, renderer in TASK_RENDERERS.items() if isinstance(run.task, task)), None)
+    if renderer is None:
+        raise NoRendererError(
+            f"The dashboard cannot show predictions of the task {run.task.name}: neither those of an example, nor how "
+            f"good they are, nor how far they can be trusted. {run.task.instead}".rstrip()
+        )
+    return renderer
+
+
+class NoRendererError(McvizError):
+    """A run of a task that pages cannot show. The message says what there is instead."""

@@ -26,7 +26,7 @@ from mcviz.measures import percent
 from mcviz.measures.intervals import finds_more_than_chance
 from mcviz.runs import Run
 from mcviz.tasks.multilabel import SEPARATOR
-from mcviz.text import one_line
+from mcviz.text import list_names, one_line
 
 QUALITY_HEIGHT = 290  # pixels, of a chart beside examples
 
@@ -226,11 +226,15 @@ class TileText:
         prediction: what is predicted.
         label: what is true; empty where nobody knows it.
         wrong: whether the prediction is wrong, where that is so or not.
+        brief: what stands in place of a prediction that does not fit; "" for its beginning.
+        whole: all of it as a sentence, where the prediction may not fit.
     """
 
     prediction: str
     label: str = ""
     wrong: bool = False
+    brief: str = ""
+    whole: str = ""
 
 
 @dataclass(frozen=True)
@@ -382,9 +386,19 @@ class TaskRenderer(ABC):
     def render_measures(self, run: Run) -> None:  # noqa: B027
         """Render how good the predictions are by other measures, of a run with labels."""
 
-    def render_trust(self, run: Run) -> None:
-        """Render what labels tell of the predictions, of a run whose labels are not one class an example."""
+    def render_calibration(self, run: Run, state: PageState, group: str | None) -> None:
+        """Render whether probabilities can be trusted, of a run with labels that are not one class an example.
+
+        Args:
+            run: whose labels these are.
+            state: of the page.
+            group: the column whose values are groups of examples that belong together; None where each is its own.
+        """
+        st.header("How far can it be trusted?", anchor=False)
         st.markdown(f"What the labels of a {run.task.name} tell is printed by `mcviz trust {as_markdown(run.name)}`.")
+
+    def render_trust(self, run: Run, group: str | None) -> None:  # noqa: B027
+        """Render all figures that labels tell, with the arguments of `render_calibration`."""
 
     def quality_rows(self, run: Run) -> dict[str, str]:
         """Return how good the model is, as texts by what each is called; empty without labels."""
@@ -464,6 +478,16 @@ class TaskRenderer(ABC):
 
     def render_preview(self, context: ExampleContext) -> None:  # noqa: B027
         """Render what belongs below the explanation in a narrow column."""
+
+    def describe_example(self, run: Run, row: Mapping[Any, Any]) -> str:
+        """Say what is predicted for an example by its row of the run's table, as words that follow it, in Markdown."""
+        text = self.tile_text(run, row)
+        label = f"; its label is **{as_markdown(text.label)}**" if text.label else ""
+        return f"is predicted as **{as_markdown(text.prediction)}**{label}"
+
+    def describe_label(self, run: Run, example: int) -> str:
+        """Say which labels an example was given, in a sentence in Markdown; "" where nobody knows."""
+        return ""
 
     @abstractmethod
     def render_pinned(self, context: ExampleContext) -> None:
@@ -556,13 +580,35 @@ def mark_classes(row: Mapping[Any, Any]) -> TileText:
     Args:
         row: of the run's table, with the columns that `mcviz.tasks.multilabel.name_sets` makes.
     """
-    predicted, wrong = (
-        list(filter(None, row[name].split(SEPARATOR))) if isinstance(row[name], str) else []
-        for name in ("prediction", "wrong")
-    )
+    predicted, wrong, missed = _classes_of_row(row)
     marked = [f"✗ {name}" if name in wrong else name for name in predicted]
-    missed = [f"missed {name}" for name in wrong if name not in predicted]
-    return TileText(", ".join(map(one_line, [*marked, *missed])) or "none", wrong=bool(wrong))
+    words = ", ".join([*marked, *(f"missed {name}" for name in missed)]) or "none"
+    parts = {"predicted": predicted or ["none"], "wrong": wrong, "missed": missed}
+    return TileText(
+        words,
+        wrong=bool(wrong or missed),
+        brief=f"{len(wrong) + len(missed):,} wrong" if wrong or missed else counted(len(predicted), "class"),
+        whole="; ".join(f"{part} {', '.join(names)}" for part, names in parts.items() if names),
+    )
+
+
+def describe_classes(row: Mapping[Any, Any]) -> str:
+    """Say which classes are predicted, wrong and missed, as words that follow the example; of such a row."""
+    predicted, wrong, missed = ([f"**{as_markdown(name)}**" for name in names] for names in _classes_of_row(row))
+    parts = [f"is predicted to have {list_names(predicted) if predicted else '**none of the classes**'}"]
+    for words, names in (("wrong", wrong), ("missed", missed)):
+        if names:
+            parts.append(f"{list_names(names)} {'is' if len(names) == 1 else 'are'} {words}")
+    return "; ".join(parts)
+
+
+def _classes_of_row(row: Mapping[Any, Any]) -> tuple[list[str], list[str], list[str]]:
+    """The names of the classes that are predicted, predicted wrongly, and missed, of a row of the run's table."""
+    predicted, wrong = (
+        [one_line(name) for name in row[column].split(SEPARATOR) if name] if isinstance(row[column], str) else []
+        for column in ("prediction", "wrong")
+    )
+    return predicted, [name for name in wrong if name in predicted], [name for name in wrong if name not in predicted]
 
 
 def enough_passes_sentence(enough: int, passes: int, figures_move: str, steps: str) -> str:

@@ -293,6 +293,11 @@ class ClassificationRenderer(TaskRenderer):
 
     # New inputs
 
+    def describe_label(self, run: Run, example: int) -> str:
+        if run.labels is None:
+            return ""
+        return f"The given label is **{as_markdown(class_names(run)[run.labels[example]])}**."
+
     def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
         return prediction_sentence(summarise(predictions), class_names(run))
 

@@ -8,9 +8,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
+from mcviz.analysis.base import find_groups, group_sentence
 from mcviz.analysis.comparison import Comparison
-from mcviz.analysis.label_trust import LabelTrust, measure_labels
 from mcviz.analysis.pairing import class_order
+from mcviz.analysis.quality_trust import QualityTrust, add_slices, load_terms, measure_quality
 from mcviz.app.components.charts import (
     MOST_STRIPS,
     Explanation,
@@ -31,6 +32,7 @@ from mcviz.app.tasks.base import (
     SweepFindings,
     TaskRenderer,
     TileText,
+    describe_classes,
     mark_classes,
     render_ensemble_sizes,
 )
@@ -38,9 +40,12 @@ from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.app.work import progress_bar
 from mcviz.figures import class_counts, class_curves, curves_along
 from mcviz.figures.style import ENSEMBLE, NEUTRAL, WRONG
+from mcviz.figures.trust import class_reliability_diagram
 from mcviz.measures import PassSummary, percent, summarise
-from mcviz.measures.multilabel import THRESHOLD, UNKNOWN, binary_entropy
-from mcviz.measures.registry import MULTILABEL_SCORES, MultilabelPredictions, fixed
+from mcviz.measures.calibration import Bins
+from mcviz.measures.intervals import Interval
+from mcviz.measures.multilabel import THRESHOLD, UNKNOWN, binary_entropy, class_ece, class_reliability
+from mcviz.measures.registry import MULTILABEL_SCORES, MultilabelPredictions, Terms, fixed
 from mcviz.runs import Run
 from mcviz.text import list_names, one_line
 
@@ -51,10 +56,26 @@ MOST_PINNED = 5  # classes of an example among others
 
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Measuring each class …")
-def label_trust(run: Run) -> LabelTrust:
+def label_trust(run: Run, group: str | None) -> QualityTrust:
     """Measure what `mcviz trust` prints of a run with labels."""
     with progress_bar("permutations done") as progress:
-        return measure_labels(run, progress=progress)
+        return add_slices(measure_quality(run, group=group), progress)
+
+
+@cached_for_run(numbers_key, max_entries=8)
+def _terms(run: Run) -> Terms:
+    return load_terms(run)["ensemble"]
+
+
+@cached_for_run(numbers_key, max_entries=8)
+def _class_eces(run: Run) -> list[float]:
+    """The ECE of each class, NaN where none of its labels is known."""
+    return [class_ece(_terms(run), number) for number in range(len(run.class_names))]
+
+
+@cached_for_run(numbers_key, max_entries=32)
+def _class_reliability(run: Run, number: int, group: str | None) -> tuple[Bins, list[Interval]]:
+    return class_reliability(_terms(run), number, groups=find_groups(run, group))
 
 
 def _doubtful_first(summary: PassSummary) -> np.ndarray:
@@ -136,9 +157,32 @@ class MultilabelRenderer(TaskRenderer):
         in_words = f"{100 * ENOUGH:g} percentage points"
         render_ensemble_sizes(run, quality.ensembles, ENOUGH, "accuracy over labels", in_words)
 
-    def render_trust(self, run: Run) -> None:
-        """Render whether the probabilities are honest, how good the predictions are, and the same of each class."""
-        trust = label_trust(run)
+    def render_calibration(self, run: Run, state: PageState, group: str | None) -> None:
+        """Render the reliability diagram of a class that is chosen, at first of that with the largest ECE."""
+        names, eces = class_names(run), _class_eces(run)
+        known = [number for number, ece in enumerate(eces) if not np.isnan(ece)]
+        chosen = int(np.nanargmax(eces)) if state.trust_class not in known else state.trust_class
+        assert chosen is not None
+        st.header("Is a class there as often as it says?", anchor=False)
+        widget = state_widget_args("trust_class", chosen)
+        st.selectbox("Class", known, format_func=names.__getitem__, width=260, **widget)
+        bins, gaps = _class_reliability(run, chosen, group)
+        total = bins.count.sum()
+        probability, share = (float((bins.count * part).sum() / total) for part in (bins.confidence, bins.accuracy))
+        st.markdown(
+            f"The probability of **{as_markdown(names[chosen])}** is {percent(probability)} on average, and "
+            f"{percent(share)} of {counted(int(total), 'example')} have it. Its ECE is {percent(eces[chosen], 2)}."
+        )
+        st.caption(
+            "Above the line it is there more often than the model says. The 95% intervals resample examples; each bin "
+            f"has 5 or more with the class, and 5 without it. {as_markdown(group_sentence(run, group))}"
+        )
+        spoken = f"Share of examples that have {names[chosen]} over its probability, with 95% intervals."
+        chart(class_reliability_diagram(names[chosen], bins, gaps), "class-reliability", spoken)
+
+    def render_trust(self, run: Run, group: str | None) -> None:
+        """Render how good the predictions are, and the same of each class."""
+        trust = label_trust(run, group)
         heading("How good it is", "In brackets the 95% interval over other examples of the same kind.")
         for sentence in trust.sentences:
             st.markdown(f"- {as_markdown(sentence)}")
@@ -164,7 +208,6 @@ class MultilabelRenderer(TaskRenderer):
                 for name, figures in by_precision
             ],
         )
-        st.caption("Which labels are probably wrong: `mcviz label-issues`.")
 
     # Lists
 
@@ -173,7 +216,9 @@ class MultilabelRenderer(TaskRenderer):
         if not isinstance(row["prediction"], str):  # of a new input
             names = class_names(run)
             mean = np.array([row[f"prediction_{c}"] for c in range(len(names))], float)
-            return TileText(", ".join(_predicted(mean, names)) or ("" if np.isnan(mean).any() else "none"))
+            predicted = _predicted(mean, names)
+            unknown = "" if np.isnan(mean).any() else "none"
+            return TileText(", ".join(predicted) or unknown, brief=counted(len(predicted), "class"))
         return mark_classes(row)
 
     def table_columns(self, selection: Selection, most: int) -> dict[str, Any]:
@@ -183,6 +228,24 @@ class MultilabelRenderer(TaskRenderer):
         return {name: rows[name].to_numpy() for name in names}
 
     # One example
+
+    def describe_example(self, run: Run, row: Mapping[Any, Any]) -> str:
+        """Say which classes are predicted, wrong and missed, as words that follow the example."""
+        return describe_classes(row)
+
+    def describe_label(self, run: Run, example: int) -> str:
+        """Say which classes the example was given, and of how many nobody knows."""
+        labels = None if run.labels is None else run.labels[example]
+        if labels is None or (labels == UNKNOWN).all():
+            return ""
+        names = all_as_markdown(class_names(run))
+        given = [f"**{names[c]}**" for c in np.flatnonzero(labels == 1)]
+        unknown = int((labels == UNKNOWN).sum())
+        rest = f" Of {counted(unknown, 'class')} nobody knows." if unknown else ""
+        if not given:
+            return f"It was given **none of the classes**.{rest}"
+        is_one = len(given) == 1
+        return f"The given {'label is' if is_one else 'labels are'} {list_names(given)}.{rest}"
 
     def _labels(self, context: ExampleContext) -> np.ndarray | None:
         return None if context.run.labels is None else context.run.labels[context.example]
@@ -243,8 +306,7 @@ class MultilabelRenderer(TaskRenderer):
     def render_pinned(self, context: ExampleContext) -> None:
         """Render what is predicted, and the most doubtful classes."""
         summary, names = summarise(context.predictions), all_as_markdown(class_names(context.run))
-        text = self.tile_text(context.run, context.row.to_dict())
-        st.markdown(f"predicted **{as_markdown(text.prediction)}**")
+        st.markdown(f"It {self.describe_example(context.run, context.row.to_dict())}.")
         rows = [
             (names[c], f"{percent(summary.mean[c])} ± {percent(summary.std[c])}")
             for c in _doubtful_first(summary)[:MOST_PINNED]

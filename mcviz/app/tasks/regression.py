@@ -10,7 +10,7 @@ import streamlit as st
 from mcviz import plot
 from mcviz.analysis.base import LEAST_LABELLED, as_predictions, column, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
-from mcviz.analysis.trust import RegressionTrust, measure_regression
+from mcviz.analysis.quality_trust import QualityTrust, measure_quality
 from mcviz.app.components.charts import Explanation, chart, render_explanation, text_table
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.kinds.base import SliderSeries
@@ -72,10 +72,10 @@ SMALL_CHART_HEIGHT = 260  # pixels, of a chart among others
 
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Computing the intervals …")
-def regression_trust(run: Run) -> RegressionTrust:
-    """Measure what `mcviz trust` prints of a run with labels."""
+def regression_trust(run: Run) -> QualityTrust:
+    """Measure what `mcviz trust` prints of a run with labels, but for its slices."""
     with progress_bar("groups of examples measured") as progress:
-        return measure_regression(run, progress=progress)
+        return measure_quality(run, progress=progress)
 
 
 class Prediction:

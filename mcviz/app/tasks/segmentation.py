@@ -12,13 +12,15 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
+from mcviz.analysis.base import group_sentence
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.segmentation_trust import SegmentationTrust, measure_segmentation
+from mcviz.analysis.slices import slices
 from mcviz.app.components import load_assets
 from mcviz.app.components.charts import TURNS, Explanation, chart, heading, render_explanation, text_table
 from mcviz.app.kinds.base import TILE, SliderSeries, Tiles
 from mcviz.app.kinds.image import picture_tiles
-from mcviz.app.resources import cached_for_run, class_names, has, numbers_key, run_scores, table
+from mcviz.app.resources import cached_for_run, class_names, has, numbers_key, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
 from mcviz.app.tasks.base import (
@@ -27,10 +29,12 @@ from mcviz.app.tasks.base import (
     SweepFindings,
     TaskRenderer,
     TileText,
+    describe_classes,
     mark_classes,
     render_ensemble_sizes,
 )
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
+from mcviz.app.work import progress_bar
 from mcviz.figures import CRISP_BELOW, class_counts, class_curves, curves_along, sheet_url, thumbnails
 from mcviz.measures import percent
 from mcviz.measures.registry import SEGMENTATION_SCORES, SegmentationPredictions
@@ -53,9 +57,16 @@ _mounted = st.components.v2.component(
 
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Measuring each class …")
-def segmentation_trust(run: Run) -> SegmentationTrust:
-    """Measure what `mcviz trust` prints of a run with labels."""
-    return measure_segmentation(run)
+def segmentation_trust(run: Run, group: str | None) -> SegmentationTrust:
+    """Measure what `mcviz trust` prints of a run with labels, but for its slices."""
+    return measure_segmentation(run, group=group)
+
+
+@cached_for_run(numbers_key, max_entries=8, show_spinner="Looking for slices …")
+def _slices(run: Run, group: str | None) -> list[str]:
+    """Say which slices are worse than chance explains."""
+    with progress_bar("permutations done") as progress:
+        return slices(run, group=group, progress=progress).sentences
 
 
 @cached_for_run(numbers_key, max_entries=4)
@@ -240,49 +251,41 @@ class SegmentationRenderer(TaskRenderer):
         in_words = f"{100 * ENOUGH:g} percentage points"
         render_ensemble_sizes(run, quality.ensembles, ENOUGH, "mean Dice", in_words)
 
-    def render_trust(self, run: Run) -> None:
-        """Render how good the predictions are, each class, the calibration of pixels, and which score finds losses."""
-        trust = segmentation_trust(run)
-        heading(
-            "How good it is",
-            "In brackets the 95% interval over other images of the same kind, which are taken as independent. Where "
-            "several are of one patient or scene, take `mcviz trust --group`.",
+    def render_calibration(self, run: Run, state: PageState, group: str | None) -> None:
+        """Render whether the probabilities of pixels are too high or too low, in all and by predicted class."""
+        trust = segmentation_trust(run, group)
+        measure = run.task.quality.measures[0]
+        st.header("Is a pixel right as often as it says?", anchor=False)
+        st.markdown(as_markdown(trust.calibration))
+        rows = [
+            (as_markdown(name), measure.format_interval(interval, sign="+")) for name, interval in trust.excess.items()
+        ]
+        text_table(("pixels", "confidence − accuracy"), rows)
+        st.caption(
+            f"The 95% intervals resample images, never pixels. {as_markdown(group_sentence(run, group))} The expected "
+            f"calibration error (ECE) of all pixels is {percent(trust.ece, 2)}."
         )
-        for sentence in trust.sentences:
+
+    def render_trust(self, run: Run, group: str | None) -> None:
+        """Render how good the predictions are, and the same of each class."""
+        trust = segmentation_trust(run, group)
+        heading("How good it is", "In brackets the 95% interval over other images of the same kind.")
+        of_quality = [sentence for sentence in trust.sentences if sentence != trust.calibration]  # which is said above
+        for sentence in [*of_quality, *_slices(run, group)]:
             st.markdown(f"- {as_markdown(sentence)}")
         (_, *predictors), *rows = zip(*trust.text_rows, strict=True)
         text_table(("measure", *predictors), map(all_as_markdown, rows))
-        heading(
-            "Each class by itself",
-            "Means over the images where prediction or label has the class. Confidence − accuracy: by how much pixels "
-            "of it are thought surer than they are.",
-        )
+        heading("Each class by itself", "Means over the images where prediction or label has the class.")
         share = run.task.quality.measures[0]
         text_table(
-            ("class", "images", "Dice", "IoU", "Dice of two passes", "confidence − accuracy"),
+            ("class", "images", "Dice", "IoU", "Dice of two passes"),
             [
                 (
                     as_markdown(name),
                     f"{figures.images:,}",
                     *(share.format_interval(each) for each in (figures.dice, figures.iou, figures.pairwise)),
-                    share.format_interval(trust.excess[f"those predicted as {name}"], sign="+"),
                 )
-                for name, figures in trust.by_class.items()
-            ],
-        )
-        st.caption(f"Of all pixels the expected calibration error (ECE) is {percent(trust.ece, 2)}.")
-        heading("Which score finds the losses?", "The lowest AUGRC finds them best.")
-        labels = {name: score.label for name, score in run_scores(run).items()}
-        ranked = sorted(trust.scores.items(), key=lambda pair: pair[1].augrc.value)
-        text_table(
-            ("score", "AURC, ‰", "AUGRC, ‰"),
-            [
-                (
-                    labels.get(name, name),
-                    f"{1000 * of.aurc.value:.1f}",
-                    of.augrc.format(lambda value: f"{1000 * value:.1f}"),
-                )
-                for name, of in ranked
+                for name, figures in trust.maps.items()
             ],
         )
 
@@ -311,6 +314,9 @@ class SegmentationRenderer(TaskRenderer):
         return {name: rows[name].to_numpy() for name in names}
 
     # One example
+
+    def describe_example(self, run: Run, row: Mapping[Any, Any]) -> str:
+        return describe_classes(row)
 
     def _sentences(self, context: ExampleContext) -> list[str]:
         run, row, names = context.run, context.row, all_as_markdown(class_names(context.run))

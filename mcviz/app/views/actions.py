@@ -15,7 +15,13 @@ from mcviz.app.filters import Filters
 from mcviz.app.jobs import can_resample, render_resample_form
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import LABELLING, SIDE_BY_SIDE, open_page
-from mcviz.app.referral import referral_controls, referral_filters, render_acquisition, render_promise
+from mcviz.app.referral import (
+    caught_words,
+    referral_controls,
+    referral_filters,
+    render_acquisition,
+    render_promise,
+)
 from mcviz.app.resources import Need, available, class_names, details, format_facts, has, run_numbers, run_scores
 from mcviz.app.selection import Selection, select
 from mcviz.app.state import (
@@ -124,16 +130,18 @@ def _render_actions(selection: Selection, with_gallery: bool) -> None:
         st.markdown(f"**{takes['matching'].capitalize()}**")
     chosen = _chosen(selection)
     _render_exports(chosen)
-    if has(run, "answers") and st.button("Label these …", icon=LABELLING.icon, key="action-review", type="tertiary"):
+    if run.task.decides and st.button("Label these …", icon=LABELLING.icon, key="action-review", type="tertiary"):
         open_page(LABELLING, latest_state(), filters=chosen.filters, part="queue")
     if may_write() and can_resample(run):
         _dialog_button("Sample again …", ":material/replay:", "again")
     if st.button("Compare pinned …", icon=SIDE_BY_SIDE.icon, key="action-compare", type="tertiary"):
         open_page(SIDE_BY_SIDE, latest_state())
-    if has(run, "classes"):
+    can_refer = has(run, "labels") and has(run, "bounded loss") and len(run) > 1
+    if can_refer or has(run, "classes"):
         st.markdown("**The whole run**")
-        if has(run, "labels") and len(run) > 1:
-            _dialog_button("Refer to a person …", ":material/person_search:", "refer")
+    if can_refer:
+        _dialog_button("Refer to a person …", ":material/person_search:", "refer")
+    if has(run, "classes"):
         _dialog_button("List what to label next …", ":material/new_label:", "acquire")
 
 
@@ -192,20 +200,19 @@ def _refer(chosen: Selection) -> None:
     run = chosen.run
     st.caption(f"Of the whole run, {counted(len(run), 'example')}; the filters do not apply.")
     referral = referral_controls(run, latest_state())
-    on = referral.on_labels
+    on, task = referral.on_labels, run.task
     assert on is not None
-    rest = "no rest" if on.quality_of_rest is None else f"accuracy left after review {percent(on.quality_of_rest, 2)}"
-    st.markdown(
-        f"{counted(len(on.referred), 'example')} to a person: {on.caught:,} of "
-        f"{counted(int(on.caught + on.missed), 'mistake')} caught, {rest}."
-    )
+    rest = "no rest"
+    if on.quality_of_rest is not None:
+        rest = f"{task.quality_name} left after review {percent(on.quality_of_rest, 2)}"
+    st.markdown(f"{counted(len(referral.examples), 'example')} to a person: {caught_words(task, on)}, {rest}.")
     render_promise(run, latest_state(), referral)
     st.button(
         "Filter to these",
         icon=":material/filter_list:",
         key="select-referred",
         type="primary",
-        disabled=len(on.referred) == 0,
+        disabled=len(referral.examples) == 0,
         on_click=_leave_dialog,
         args=(update_state,),
         kwargs={"filters": referral_filters(referral), "score": referral.score.name},
@@ -326,7 +333,7 @@ def _tiles(selection: Selection) -> str:
         across = 100 * (index % REPORT_COLUMNS) / (REPORT_COLUMNS - 1)
         down = 100 * (index // REPORT_COLUMNS) / max(rows - 1, 1)
         text = task_renderer(run).tile_text(run, row)
-        predicted = f"{'✗ ' if text.wrong else ''}predicted {text.prediction}"
+        predicted = f"{'✗ ' if text.wrong else ''}{text.whole or f'predicted {text.prediction}'}"
         words = [f"label {text.label}", predicted] if text.label else [predicted]
         lines = "".join(f"<span>{html.escape(word)}</span>" for word in words)
         facts = (html.escape(f"{name} {fact}") for name, fact in [*more.get("facts", ()), *format_facts(own, row)])

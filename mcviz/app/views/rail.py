@@ -32,7 +32,7 @@ from mcviz.app.resources import (
     searched_columns,
     table,
 )
-from mcviz.app.selection import LABEL_ERRORS, Selection, filter_mask, find_rank, select
+from mcviz.app.selection import Selection, filter_mask, find_rank, label_error_ranking, select
 from mcviz.app.state import (
     BRUSHES,
     ORDERS,
@@ -99,8 +99,9 @@ def _render_ranking(run: Run, state: PageState) -> None:
         for order in ORDERS
         for name, score in scores.items()
     }
-    if LABEL_ERRORS["score"] in scores:
-        labels[LABEL_ERRORS["score"], LABEL_ERRORS["order"]] = "Probable label errors"
+    if run.task.label_score in scores:
+        by_label = label_error_ranking(run)
+        labels[by_label["score"], by_label["order"]] = "Probable label errors"
     ends = {(name, end): f"{one_line(name)}, a column: {end} is uncertain" for name in columns for end in COLUMN_ENDS}
     labels |= ends
 

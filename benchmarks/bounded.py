@@ -1,0 +1,188 @@
+"""The rates of verdicts on shares of wrong labels, a loss from 0 to 1: Markdown tables.
+
+    python benchmarks/bounded.py [PART …] [--draws 500]
+
+All parts take a quarter of an hour of one core. The exit code is 1 where a bound of `benchmarks/verdicts.py` does not
+hold: at most 5% of the guarantees are false, of the intervals of 95% at most 7% leave out what is true, and of the
+gates at most 3.5% pass a model that is worse; a guarantee that can be given is given in at least 80% of the draws.
+"""
+
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from scipy import special
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.verdicts import (
+    CHANGED,
+    FALSE,
+    MISSED,
+    POOL,
+    RESAMPLES,
+    SMALLER,
+    Array,
+    Random,
+    Report,
+    about_differences,
+    misses,
+    passes,
+    print_parts,
+    rate,
+)
+from mcviz.measures.multilabel import MULTILABEL, label_means
+from mcviz.measures.quality import difference_intervals
+from mcviz.measures.registry import Terms
+from mcviz.measures.selective import (
+    Ranking,
+    guarantee_budget,
+    guarantee_quality,
+    guarantee_threshold,
+    referral_for_misses,
+)
+
+LABELS = 5  # of an example
+SHARES = 0.3, 0.1, 0.03  # means of the share of them that is wrong
+GUARANTEED = "a quality", "a budget", "a share of the loss"
+LABEL_ODDS = 0.0, -3.0  # log odds of a label in the middle: about half of them are 1, or one in ten
+LABEL_MEANS = "accuracy", "nll", "brier"
+LABEL_DIFFERENCES = {"accuracy": "high", "exact_match": "high", "nll": "low", "brier": "low"}
+
+
+def guarantees(report: Report) -> None:
+    """The guarantees of referral, by betting."""
+    columns = [f"{mean:.0%} of the labels wrong" for mean in SHARES]
+    statements = [(f"of shares of wrong labels, the guarantee for {target} is false", FALSE) for target in GUARANTEED]
+    report.print_each(statements, report.rates(false_share_guarantees, SHARES, SMALLER), columns, sizes=SMALLER)
+    found = {"95% of the labels of the rest are right, of 90% of all": rate(report.draws, true_share_guarantee)}
+    report.print_found(found)
+
+
+def means(report: Report) -> None:
+    """The intervals of means over several labels an example."""
+    columns = ["half of the labels 1", "one in ten"]
+    statements = [(f"the interval of the {name} over labels leaves it out", MISSED) for name in LABEL_MEANS]
+    report.print_each(statements, report.rates(missed_label_means, LABEL_ODDS, SMALLER), columns, sizes=SMALLER)
+
+
+def differences(report: Report) -> None:
+    """The intervals of the difference of two runs over the same examples, and the gates that they decide."""
+
+    def worst(examples: int, how: str) -> Array:
+        return np.max([rate(report.draws, missed_label_differences, examples, odds, how) for odds in LABEL_ODDS], 0)
+
+    cells = [[worst(examples, how) for how in CHANGED] for examples in report.compared]
+    statements = about_differences([f"{name} over labels" for name in LABEL_DIFFERENCES])
+    report.print_each(statements, cells, list(CHANGED), sizes=report.compared)
+
+
+PARTS: dict[str, Callable[[Report], None]] = {"guarantees": guarantees, "means": means, "differences": differences}
+
+
+@cache
+def pool_of_shares(mean: float) -> tuple[Array, Array]:
+    """(POOL,) float64 uncertainties, ascending, and the expected shares of wrong labels, of which they tell a part."""
+    random = np.random.default_rng(0)
+    expected = random.beta(4 * mean, 4 * (1 - mean), POOL)
+    uncertainty = special.logit(np.clip(expected, 1e-9, 1 - 1e-9)) + random.normal(size=POOL)
+    order = np.argsort(uncertainty)
+    return uncertainty[order], expected[order]
+
+
+def draw_shares(random: Random, examples: int, mean: float) -> Ranking:
+    """A ranking of examples by shares of wrong labels; in half of the examples all labels are wrong, or none."""
+    uncertainty, expected = pool_of_shares(mean)
+    chosen, drawn = random.integers(POOL, size=examples), random.random((examples, LABELS))
+    drawn = np.where(random.random((examples, 1)) < 0.5, drawn, drawn[:, :1])
+    return Ranking(uncertainty[chosen], (drawn < expected[chosen, None]).mean(axis=1))
+
+
+def false_share_guarantees(random: Random, examples: int, mean: float) -> list[bool]:
+    """Whether each of `GUARANTEED` is false of shares of wrong labels."""
+    ranking, (uncertainty, expected) = draw_shares(random, examples, mean), pool_of_shares(mean)
+    guarantees = (
+        guarantee_quality(ranking, 1 - mean / 2),
+        guarantee_budget(ranking, examples // 5),
+        guarantee_threshold(ranking, lambda labelled: referral_for_misses(labelled, 0.5)),
+    )
+    rests = [expected[uncertainty < given.threshold] if given else np.zeros(0) for given in guarantees]
+    return [
+        given is not None and len(rest) > 0 and bool(1 - rest.mean() < given.quality)
+        for given, rest in zip(guarantees, rests, strict=True)
+    ]
+
+
+def true_share_guarantee(random: Random) -> bool:
+    """Whether half of the loss of 1,000 examples is guaranteed to be found."""
+    return guarantee_quality(draw_shares(random, 1000, 0.1), 0.95) is not None
+
+
+@cache
+def pool_of_labels(odds: float, how: str) -> tuple[Array, Array, Array]:
+    """(POOL, LABELS) true probabilities of each class, and those that two models give, the second as `CHANGED` says.
+
+    Where that fails, it gives one less its probabilities.
+    """
+    (temperature, again, share), random = CHANGED[how], np.random.default_rng(0)
+    logits = odds + random.normal(0, 1.5, (POOL, 1)) + random.normal(0, 1.5, (POOL, LABELS))
+    first, other = (logits + random.normal(0, 0.5, logits.shape) for _ in range(2))
+    second = special.expit(other if again else first / temperature)
+    fails = random.random((POOL, 1)) < share
+    return special.expit(logits), special.expit(first), np.where(fails, 1 - second, second)
+
+
+def two_models_of_labels(random: Random, examples: int, odds: float, how: str) -> tuple[Terms, Terms]:
+    """The terms of two models of several labels an example, over the same examples."""
+    chosen = random.integers(POOL, size=examples)
+    truth, first, second = (probs[chosen] for probs in pool_of_labels(odds, how))
+    labels = (random.random(truth.shape) < truth).astype(np.int8)
+    return {"probs": first, "labels": labels}, {"probs": second, "labels": labels}
+
+
+@cache
+def expected_of_labels(odds: float, how: str) -> list[dict[str, float]]:
+    """The measures of `LABEL_DIFFERENCES` that are to be expected of each of two models."""
+    truth, *models = pool_of_labels(odds, how)
+    measures = []
+    for probs in models:
+        right = np.where(probs > 0.5, truth, 1 - truth)
+        nll = special.rel_entr(truth, probs) + special.rel_entr(1 - truth, 1 - probs)
+        means = {
+            "accuracy": right,
+            "exact_match": right.prod(axis=1),
+            "nll": nll + special.entr(truth) + special.entr(1 - truth),
+            "brier": truth * np.square(1 - probs) + (1 - truth) * np.square(probs),
+        }
+        measures.append({name: float(values.mean()) for name, values in means.items()})
+    return measures
+
+
+def missed_label_means(random: Random, examples: int, odds: float) -> list[bool]:
+    """Whether the interval of each of `LABEL_MEANS` misses it."""
+    how = "another training"
+    one, _ = two_models_of_labels(random, examples, odds, how)
+    intervals, true = label_means(one, resamples=RESAMPLES), expected_of_labels(odds, how)[0]
+    return [misses(intervals[name], true[name]) for name in LABEL_MEANS]
+
+
+def missed_label_differences(random: Random, examples: int, odds: float, how: str) -> list[bool]:
+    """The same as `missed_differences`, of several labels an example."""
+    before, after = expected_of_labels(odds, how)
+    true = {name: after[name] - before[name] for name in before}
+    intervals = difference_intervals(
+        MULTILABEL,
+        *two_models_of_labels(random, examples, odds, how),
+        LABEL_DIFFERENCES,
+        confidence=0.95,
+        resamples=RESAMPLES,
+        seed=0,
+    )
+    missed = [misses(intervals[name], true[name]) for name in LABEL_DIFFERENCES]
+    return missed + [passes(intervals[name], true[name], better) for name, better in LABEL_DIFFERENCES.items()]
+
+
+if __name__ == "__main__":
+    print_parts(__doc__, PARTS)

@@ -1,0 +1,236 @@
+"""How far a run can be trusted by the measures of its task: the quality of each way to predict, of classes and groups.
+
+What takes one class an example, such as its calibration, is in `run_trust`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mcviz import validate
+from mcviz.analysis.base import Figures, RunTrust, describe_run, find_groups, ranking_scores, require_known_labels
+from mcviz.analysis.slices import Slices, slices
+from mcviz.analysis.trust import group_members
+from mcviz.choices import PREDICTOR_NAMES
+from mcviz.measures.calibration import PREDICTOR_WORDS
+from mcviz.measures.intervals import Interval, count_groups
+from mcviz.measures.multilabel import ClassFigures
+from mcviz.measures.quality import Measure, compute_measures, difference_intervals
+from mcviz.measures.registry import Terms, select_terms
+from mcviz.runs import Derived, Run, load_derived, save_derived
+from mcviz.runs.tables import Progress
+from mcviz.text import one_line
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+Array = np.ndarray
+FEWEST_FOR_GAIN = 20  # examples or groups, from which on a gain of the ensemble is judged
+
+
+@dataclass(frozen=True)
+class GroupFigures:
+    """The measures of the ensemble over a group of examples.
+
+    Attributes:
+        examples: how many it has of which a label is known.
+        figures: with their intervals, by measure.
+    """
+
+    examples: int
+    figures: Mapping[str, Interval]
+
+
+@dataclass(frozen=True, repr=False)
+class QualityTrust(RunTrust):
+    """The quality of the predictions of a run, by each way to predict.
+
+    Attributes:
+        differences: of the ensemble from each of the others, paired by example: the ensemble's less the other's.
+        by_class: the figures of each class, by its name; empty where classes are not measured each by itself.
+        by: the column by whose values examples are grouped, or None.
+        by_group: the measures of each group, by its name; empty without `by`.
+        slices: that are worse than chance explains; None where nobody looked for them.
+    """
+
+    differences: Figures
+    by_class: Mapping[str, ClassFigures] = field(default_factory=dict)
+    by: str | None = None
+    by_group: Mapping[str, GroupFigures] = field(default_factory=dict)
+    slices: Slices | None = None
+
+    @property
+    def text_rows(self) -> list[Sequence[str]]:
+        """As for `RunTrust`."""
+        measures = self.run.task.quality.measures
+        rows = [
+            [PREDICTOR_NAMES[way], *(self.format(figures, measure) for measure in measures)]
+            for way, figures in self.figures.items()
+        ]
+        return [["predictor", *(measure.label for measure in measures)], *rows]
+
+    @property
+    def classes(self) -> "pd.DataFrame":
+        """The figures of the classes, a row each, indexed by `class`."""
+        import pandas as pd  # here, because it takes time to import
+
+        rows = [figures.as_row() for figures in self.by_class.values()]
+        return pd.DataFrame(rows, pd.Index(map(one_line, self.by_class), name="class"))
+
+    def format(self, figures: Mapping[str, Interval], measure: Measure, sign: str = "") -> str:
+        """Format the figure of a measure among those of a predictor, with its unit; "" where there is none."""
+        if measure.name not in figures:
+            return ""
+        return measure.format_interval(figures[measure.name], self.run.manifest.unit, sign=sign)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all that is found for JSON."""
+        content = {
+            **describe_run(self.run, self.sentences),
+            "confidence": self.confidence,
+            "figures": self.figures,
+            "ensemble_less": self.differences,
+            "score": self.score,
+            "group": self.group,
+            "by": self.by,
+            "groups": self.by_group,
+        }
+        if self.by_class:
+            content["classes"] = self.by_class
+        if self.slices is not None:
+            content["slices"] = self.slices.as_dict()
+        return content
+
+
+def measure_quality(
+    run: Run,
+    confidence: float = 0.95,
+    *,
+    group: str | None = None,
+    by: str | None = None,
+    score: str | None = None,
+    progress: Progress | None = None,
+) -> QualityTrust:
+    """Measure how good the predictions of a run are, and whether they keep what they promise.
+
+    Args:
+        run: with labels, of any task.
+        confidence: above 0 and below 1, of the intervals.
+        group: one of the user's own columns, whose values are groups of examples that belong together.
+        by: the ensemble is also measured by group: one of the user's own columns; or of several labels an example
+            `label` or `prediction`, whose groups are the examples with each class.
+        score: that ranks examples; the first that the run has without it.
+        progress: called with (done, total) shards where passes are read; an exception from it stops the reading.
+
+    Raises:
+        InvalidInputError: the run has no labels, one example, or no such column or score.
+    """
+    require_known_labels(run)
+    score = run.first_score if score is None else validate.choice("score", score, ranking_scores(run))
+    task, groups = run.task, find_groups(run, group)
+    members = {} if by is None else group_members(run, by)
+    terms = load_terms(run, progress)
+    options: dict[str, Any] = {"groups": groups, "confidence": confidence}
+    figures = {way: compute_measures(task.quality, of_way, **options) for way, of_way in terms.items()}
+    differences = {
+        way: difference_intervals(
+            task.quality, of_way, terms["ensemble"], task.quality.place, resamples=1000, seed=0, **options
+        )
+        for way, of_way in terms.items()
+        if way != "ensemble"
+    }
+    by_class = task.class_figures(run.class_names, terms["ensemble"], groups, confidence)
+    sentences = task.verdict(figures["ensemble"], by_class, len(run), groups, confidence)
+    if count_groups(len(run), groups) < FEWEST_FOR_GAIN:
+        few = f"fewer than {FEWEST_FOR_GAIN} {'examples' if groups is None else 'groups of examples'}"
+        sentences.append(f"With {few}, a gain of the ensemble cannot be told from chance.")
+    else:
+        sentences += [_describe_gain(run, gains, PREDICTOR_WORDS[way]) for way, gains in differences.items()]
+    by_group = _measure_groups(run, terms["ensemble"], members, **options)
+    return QualityTrust(run, score, group, confidence, figures, sentences, differences, by_class, by, by_group)
+
+
+def add_slices(result: QualityTrust, progress: Progress | None = None) -> QualityTrust:
+    """Look for the slices that are worse than chance explains, and say which is the worst.
+
+    Args:
+        result: of a run.
+        progress: called with (done, total) permutations; an exception from it stops the search.
+    """
+    worse = slices(result.run, group=result.group, progress=progress)
+    return replace(result, sentences=[*result.sentences, *worse.sentences], slices=worse)
+
+
+def load_terms(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
+    """Compute the terms of the measures of each way to predict, the ensemble first.
+
+    Where measures look at single passes these are read shard by shard, and what they come to is kept beside the run.
+
+    Args:
+        run: as for `measure_quality`.
+        progress: as for `measure_quality`.
+
+    Raises:
+        InvalidInputError: the run has no labels, or one example.
+    """
+    labels, task = require_known_labels(run), run.task
+    if not task.measures_need_passes:
+        fixed = run.deterministic_predictions
+        return {**task.terms_by_predictor(run.manifest, run.mean_predictions[None], labels, fixed)}
+    derived = Derived(f"{task.name}-terms", 2, {"terms": "float64"})
+    stored = load_derived(run.path, run.digest, derived)
+    if stored is None or stored["terms"].shape != (len(task.pass_terms), len(run)):
+        stored = {"terms": _compute_pass_terms(run, labels, progress)}
+        save_derived(run.path, run.digest, derived, stored)
+    terms: dict[str, dict[str, Array]] = {}
+    for (predictor, name), values in zip(task.pass_terms, stored["terms"], strict=True):
+        if predictor == "ensemble" or not np.isnan(values).any():
+            terms.setdefault(predictor, {})[name] = values
+    return {**terms}
+
+
+def _compute_pass_terms(run: Run, labels: Array, progress: Progress | None) -> Array:
+    """Compute (R, N) float64 with the rows of `Task.pass_terms`, NaN where nothing is known."""
+    fixed, blocks = run.deterministic_predictions, []
+    for shard in range(run.manifest.shards):
+        start, stop = run.manifest.shard_range(shard)
+        deterministic = None if fixed is None else fixed[start:stop]
+        passes = run.predictions_block(start, stop)
+        terms = run.task.terms_by_predictor(run.manifest, passes, labels[start:stop], deterministic)
+        unknown = np.full(stop - start, np.nan)
+        blocks.append([terms.get(predictor, {}).get(name, unknown) for predictor, name in run.task.pass_terms])
+        if progress:
+            progress(shard + 1, run.manifest.shards)
+    return np.concatenate(blocks, axis=1, dtype=np.float64)
+
+
+def _measure_groups(
+    run: Run, terms: Terms, members: Mapping[str, Array], groups: Array | None, confidence: float
+) -> dict[str, GroupFigures]:
+    """Measure the ensemble over each group of examples; one of which no label is known is left out."""
+    is_known, measured = ~np.isnan(run.task.loss_of_terms(terms)), {}
+    for name, within in members.items():
+        chosen = within & is_known
+        if chosen.any():
+            dependent = None if groups is None else groups[chosen]
+            some = select_terms(terms, chosen)
+            figures = compute_measures(run.task.quality, some, groups=dependent, confidence=confidence)
+            measured[name] = GroupFigures(int(chosen.sum()), figures)
+    return measured
+
+
+def _describe_gain(run: Run, differences: Mapping[str, Interval], other: str) -> str:
+    """Say whether the first measure of the ensemble differs from that of another way to predict by more than noise."""
+    measure, unit = run.task.quality.measures[0], run.manifest.unit
+    difference = differences[measure.name]
+    if difference.low > 0 or difference.high < 0:
+        by = measure.format_interval(difference.magnitude, unit, sign="-")
+        word = "better" if (difference.value > 0) == (measure.better == "high") else "worse"
+        return f"Its {measure.label} is {word} than that of {other} by {by}: more than noise."
+    by = measure.format_interval(difference, unit, sign="+")
+    if np.isnan(difference.low):
+        return f"Its {measure.label} differs from that of {other} by {by}: too few examples differ to tell more."
+    return f"Its {measure.label} differs from that of {other} by {by}, which is within noise."
