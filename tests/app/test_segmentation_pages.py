@@ -16,7 +16,7 @@ import mcviz
 from mcviz import Run
 from mcviz.app.tasks.segmentation import COLOURS, draw_outlines
 from mcviz.measures import percent
-from mcviz.reviews import open_reviews, summarise_reviews
+from mcviz.reviews import answers_of, open_reviews, summarise_reviews
 from tests.app.opening import opened_page
 from tests.app.probing import sentences, table, widget, words
 
@@ -58,7 +58,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     inputs = keras.Input((*SIZE, 1))
     hidden = keras.layers.Dropout(0.5)(keras.layers.Conv2D(6, 3, padding="same", activation="relu")(inputs))
     model = keras.Model(inputs, keras.layers.Conv2D(3, 3, padding="same", activation="softmax")(hidden))
-    mcviz.sample_run(model, images, folder / "sampled", passes=PASSES, **more)
+    mcviz.sample_run(model, (images, masks), folder / "sampled", passes=PASSES, **more)
     return folder
 
 
@@ -166,9 +166,9 @@ def test_errors_are_losses_against_the_score(open_page: Open, run: Run) -> None:
 
 
 def test_trust_finds_who_has_to_be_looked_at(open_page: Open, run: Run) -> None:
-    app = open_page("trust", "labelled")
+    app = open_page("trust", "labelled", referral="accuracy")
     found = mcviz.refer(run, quality=0.9)
-    widget(app.number_input, "wanted-quality").set_value(90.0).run()
+    widget(app.number_input, "wanted-accuracy").set_value(90.0).run()
     assert not app.exception
     assert found.on_labels is not None
     (cards,) = ([each.value for each in app.metric if each.label == "To a person"],)
@@ -179,12 +179,12 @@ def test_trust_finds_who_has_to_be_looked_at(open_page: Open, run: Run) -> None:
 def test_predictions_are_judged_and_noted_but_not_painted(open_page: Open, cache: Path, run: Run) -> None:
     app = opened_page("review", {"run": "labelled"}, reviewer="Ada")
     first = int(run.scores()["pairwise_dice"].to_numpy().argsort(kind="stable")[0])
-    right = next(each for each in app.button if each.key and each.key.startswith(f"review-class-1-{first}"))
+    right = next(each for each in app.button if each.key and each.key.startswith(f"review-prediction-{first}"))
     right.click().run()
     assert not app.exception
     known = summarise_reviews(run, open_reviews(run).rows())
     (decision,) = known.decisions
-    assert (decision.example, decision.in_words(run.task.verdicts)) == (first, "prediction is right")
+    assert (decision.example, decision.in_words(answers_of(run).options)) == (first, "prediction is right")
     app = opened_page("review", {"run": "labelled", "part": "results"})
     assert [each.value for each in app.metric] == ["1", "1", "0"]
 
