@@ -94,7 +94,7 @@ def referral_controls(run: Run, state: PageState, *, with_score: bool = False) -
             costs = (f"A {run.task.loss.worst} costs", "mistake_costs"), ("A review costs", "look_costs")
             for label, field in costs:
                 cost = state_widget_args(field, getattr(state, field))
-                st.number_input(label, 0.0, 1e9, step=1.0, format="%.6g", width=160, **cost)
+                st.number_input(label, 0.0, 1e9, step=1.0, format="%.6g", width=190, **cost)
         elif name in (QUALITY, "miss"):
             share = state_widget_args(
                 f"wanted-{name}",
@@ -111,7 +111,7 @@ def referral_controls(run: Run, state: PageState, *, with_score: bool = False) -
         if with_score:
             labels = {name: run_scores(run)[name].label for name in ranking_scores(run)}
             st.selectbox(
-                "Ranked by", list(labels), format_func=labels.__getitem__, width=160,
+                "Ranked by", list(labels), format_func=labels.__getitem__, width=250,
                 **state_widget_args("score", _score(run, state)),
             )  # fmt: skip
     return find_referral(run, state)
@@ -172,7 +172,7 @@ def _render_cards(referral: RunReferral, on: Referral) -> None:
         (CARD_WIDTH, "To a person", f"{len(referral.examples):,}", f"of {len(run):,}"),
         (CARD_WIDTH, f"{losses} caught", caught, of_all),
         (CARD_WIDTH, f"{losses} missed", missed, "which nobody sees"),
-        (WIDE_CARD, f"{task.quality_name.capitalize()} left after review", rest, f"{percent(before, 2)} before"),
+        (WIDE_CARD, f"{task.quality_name.capitalize()} left", rest, f"after review; {percent(before, 2)} before"),
     )
     with st.container(horizontal=True):
         for width, label, value, meaning in cards:

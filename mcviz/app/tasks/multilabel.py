@@ -214,21 +214,23 @@ class MultilabelRenderer(TaskRenderer):
 
     def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
         """Return the predicted classes, of which wrong ones are marked, and behind them those that are missed."""
+        names = class_names(run)
         if not isinstance(row["prediction"], str):  # of a new input
-            names = class_names(run)
             mean = np.array([row[f"prediction_{c}"] for c in range(len(names))], float)
             predicted = _predicted(mean, names)
             unknown = "" if np.isnan(mean).any() else "none"
-            return TileText(", ".join(predicted) or unknown, brief=counted(len(predicted), "class"))
+            return TileText(", ".join(predicted) or unknown, brief=f"{len(predicted):,} of {len(names):,}")
         predicted, wrong, missed = _classes_of_row(row)
         marked = [f"✗ {name}" if name in wrong else name for name in predicted]
         words = ", ".join([*marked, *(f"missed {name}" for name in missed)]) or "none"
+        is_right = isinstance(row["wrong"], str)  # if nothing is wrong; of unknown labels nobody knows
+        brief = f"{len(wrong) + len(missed):,} wrong" if wrong or missed else ""
         parts = {"predicted": predicted or ["none"], "wrong": wrong, "missed": missed}
         return TileText(
             words,
             wrong=bool(wrong or missed),
-            brief=f"{len(wrong) + len(missed):,} wrong" if wrong or missed else counted(len(predicted), "class"),
-            whole="; ".join(f"{part} {', '.join(names)}" for part, names in parts.items() if names),
+            brief=brief or ("right" if is_right else f"{len(predicted):,} of {len(names):,}"),
+            whole="; ".join(f"{part} {', '.join(of_part)}" for part, of_part in parts.items() if of_part),
         )
 
     def table_columns(self, selection: Selection, most: int) -> dict[str, Any]:
