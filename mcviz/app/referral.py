@@ -9,7 +9,7 @@ import streamlit as st
 
 from mcviz import plot
 from mcviz.analysis.base import ranking_scores
-from mcviz.analysis.labelling import acquire
+from mcviz.analysis.labelling import acquire, methods_of_acquisition
 from mcviz.analysis.referral import (
     CheapestReferral,
     RunReferral,
@@ -30,7 +30,7 @@ from mcviz.app.resources import cached_for_run, numbers_key, ranking, run_scores
 from mcviz.app.selection import doubted_labels
 from mcviz.app.state import COVERAGES, PageState, choose_name, choose_segment, state_widget_args, update_state
 from mcviz.app.wording import as_markdown, counted
-from mcviz.choices import METHODS, Method
+from mcviz.choices import Method
 from mcviz.figures.trust import DETERMINISTIC_CURVE, mark_share
 from mcviz.measures import percent
 from mcviz.measures.calibration import ENOUGH
@@ -128,7 +128,11 @@ def referral_filters(referral: RunReferral) -> Filters:
 
 def render_acquisition(run: Run) -> None:
     """Render a choice of the method and the number of examples to label next; the list is made on demand."""
-    methods = [method for method in METHODS if method != "batch-bald" or run.manifest.masks != "per_example"]
+    methods = [
+        method
+        for method in methods_of_acquisition(run)
+        if method != "batch-bald" or run.manifest.masks != "per_example"
+    ]
     method = st.selectbox("Method", methods, format_func=METHOD_LABELS.__getitem__, key="acquire-method")
     batch = st.number_input("How many examples", 1, len(run), min(USUAL_BATCH, len(run)), key="acquire-batch")
     if method == "batch-bald":
