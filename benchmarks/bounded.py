@@ -57,7 +57,11 @@ def guarantees(report: Report) -> None:
     columns = [f"{mean:.0%} of the labels wrong" for mean in SHARES]
     statements = [(f"of shares of wrong labels, the guarantee for {target} is false", FALSE) for target in GUARANTEED]
     report.print_each(statements, report.rates(false_share_guarantees, SHARES, SMALLER), columns, sizes=SMALLER)
-    found = {"95% of the labels of the rest are right, of 90% of all": rate(report.draws, true_share_guarantee)}
+    found = {
+        "95% of the labels of the rest are right, of 90% of all, of 2,000 examples": rate(
+            report.draws, true_share_guarantee
+        )
+    }
     report.print_found(found)
 
 
@@ -116,8 +120,8 @@ def false_share_guarantees(random: Random, examples: int, mean: float) -> list[b
 
 
 def true_share_guarantee(random: Random) -> bool:
-    """Whether half of the loss of 1,000 examples is guaranteed to be found."""
-    return guarantee_quality(draw_shares(random, 1000, 0.1), 0.95) is not None
+    """Whether half of the loss of 2,000 examples is guaranteed to be found."""
+    return guarantee_quality(draw_shares(random, 2000, 0.1), 0.95) is not None
 
 
 @cache

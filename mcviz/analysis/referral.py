@@ -370,9 +370,9 @@ def refer(
     """
     labelled = calibrated_on or run
     require_bounded_loss(run)
-    choose, guarantees, target = _parse_target(run, quality, accuracy, budget, miss)
-    validate.confidence(confidence, above=0.5)
     score = run.first_score if score is None else score
+    choose, guarantees, target = _parse_target(run, quality, accuracy, budget, miss, score, labelled is run)
+    validate.confidence(confidence, above=0.5)
     uncertainty, ranking = score_uncertainty(run, score), rank_by_score(labelled, score, group)
     guarantee = guarantees(ranking, confidence, seed)
     if calibrated_on is None:
@@ -476,7 +476,13 @@ def _look_clause(referral: RunReferral, rule: float) -> str:
 
 
 def _parse_target(
-    run: Run, quality: float | None, accuracy: float | None, budget: int | None, miss: float | None
+    run: Run,
+    quality: float | None,
+    accuracy: float | None,
+    budget: int | None,
+    miss: float | None,
+    score: str,
+    is_labelled: bool,
 ) -> tuple[Callable[[Ranking], Referral], Callable[[Ranking, float, int], Guarantee | None], str]:
     """Check the target; return how to choose and how to guarantee a threshold for it, and the target in words."""
     task, targets = run.task, {"accuracy": accuracy, "quality": quality, "budget": budget, "miss": miss}
@@ -509,7 +515,10 @@ def _parse_target(
     most = validate.whole_number("budget", budget, 0)
 
     def share(ranking: Ranking) -> int:
-        return most * len(ranking) // len(run)
+        if not is_labelled:
+            return most * len(ranking) // len(run)
+        others = np.sort(score_uncertainty(run, score))[: max(0, len(run) - most)]  # with and without a known label
+        return int((ranking.uncertainty > others[-1]).sum()) if len(others) else len(ranking)
 
     return (
         lambda ranking: referral_for_budget(ranking, share(ranking)),

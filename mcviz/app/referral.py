@@ -9,7 +9,7 @@ import streamlit as st
 
 from mcviz import plot
 from mcviz.analysis.base import ranking_scores
-from mcviz.analysis.labelling import acquire
+from mcviz.analysis.labelling import acquire, methods_of_acquisition
 from mcviz.analysis.referral import (
     CheapestReferral,
     RunReferral,
@@ -30,7 +30,7 @@ from mcviz.app.resources import cached_for_run, numbers_key, ranking, run_scores
 from mcviz.app.selection import doubted_labels
 from mcviz.app.state import COVERAGES, PageState, choose_name, choose_segment, state_widget_args, update_state
 from mcviz.app.wording import as_markdown, counted
-from mcviz.choices import METHODS, Method
+from mcviz.choices import Method
 from mcviz.figures.trust import DETERMINISTIC_CURVE, mark_share
 from mcviz.measures import percent
 from mcviz.measures.calibration import ENOUGH
@@ -94,7 +94,7 @@ def referral_controls(run: Run, state: PageState, *, with_score: bool = False) -
             costs = (f"A {run.task.loss.worst} costs", "mistake_costs"), ("A review costs", "look_costs")
             for label, field in costs:
                 cost = state_widget_args(field, getattr(state, field))
-                st.number_input(label, 0.0, 1e9, step=1.0, format="%.6g", width=160, **cost)
+                st.number_input(label, 0.0, 1e9, step=1.0, format="%.6g", width=190, **cost)
         elif name in (QUALITY, "miss"):
             share = state_widget_args(
                 f"wanted-{name}",
@@ -111,7 +111,7 @@ def referral_controls(run: Run, state: PageState, *, with_score: bool = False) -
         if with_score:
             labels = {name: run_scores(run)[name].label for name in ranking_scores(run)}
             st.selectbox(
-                "Ranked by", list(labels), format_func=labels.__getitem__, width=160,
+                "Ranked by", list(labels), format_func=labels.__getitem__, width=250,
                 **state_widget_args("score", _score(run, state)),
             )  # fmt: skip
     return find_referral(run, state)
@@ -128,7 +128,11 @@ def referral_filters(referral: RunReferral) -> Filters:
 
 def render_acquisition(run: Run) -> None:
     """Render a choice of the method and the number of examples to label next; the list is made on demand."""
-    methods = [method for method in METHODS if method != "batch-bald" or run.manifest.masks != "per_example"]
+    methods = [
+        method
+        for method in methods_of_acquisition(run)
+        if method != "batch-bald" or run.manifest.masks != "per_example"
+    ]
     method = st.selectbox("Method", methods, format_func=METHOD_LABELS.__getitem__, key="acquire-method")
     batch = st.number_input("How many examples", 1, len(run), min(USUAL_BATCH, len(run)), key="acquire-batch")
     if method == "batch-bald":
@@ -172,7 +176,7 @@ def _render_cards(referral: RunReferral, on: Referral) -> None:
         (CARD_WIDTH, "To a person", f"{len(referral.examples):,}", f"of {len(run):,}"),
         (CARD_WIDTH, f"{losses} caught", caught, of_all),
         (CARD_WIDTH, f"{losses} missed", missed, "which nobody sees"),
-        (WIDE_CARD, f"{task.quality_name.capitalize()} left after review", rest, f"{percent(before, 2)} before"),
+        (WIDE_CARD, f"{task.quality_name.capitalize()} left", rest, f"after review; {percent(before, 2)} before"),
     )
     with st.container(horizontal=True):
         for width, label, value, meaning in cards:

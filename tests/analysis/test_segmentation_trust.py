@@ -42,7 +42,7 @@ def test_dice_is_that_of_all_passes_together_with_an_interval_over_images(run: R
     assert result.differences["deterministic"]["dice"].value == pytest.approx(
         dice.value - result.figures["deterministic"]["dice"].value
     )
-    cell = result.by_class["cell"]
+    cell = result.maps["cell"]
     assert cell.dice.value == pytest.approx(np.nanmean(overlaps.dice[:, 1]))
     assert cell.iou.value == pytest.approx(np.nanmean(overlaps.iou[:, 1]), abs=1e-6)
     assert cell.images == np.isfinite(overlaps.dice[:, 1]).sum()
@@ -87,6 +87,16 @@ def test_a_mean_of_mostly_one_value_has_an_interval_for_any_numbers(run: Run) ->
     assert np.isnan(interval_of_mean(np.full(4, np.nan), None, confidence=0.95).value)
 
 
+def test_groups_are_also_the_images_with_a_class(run: Run) -> None:
+    for by, has_class in (("label", run.array("class_area_label") > 0), ("prediction", run.array("class_area") > 0)):
+        groups, loss = trust(run, by=by).by_group, run.scores()["loss"].to_numpy(np.float64)
+        for number, name in enumerate(run.class_names):
+            within = has_class[:, number]
+            if within.any():
+                assert groups[name].examples == within.sum()
+                assert groups[name].figures["dice"].value == pytest.approx(1 - loss[within].mean())
+
+
 def test_scores_find_losses_and_images_are_referred_for_the_dice_of_the_rest(run: Run) -> None:
     scores = trust(run).scores
     assert set(scores) == set(run.score_names)
@@ -101,8 +111,6 @@ def test_scores_find_losses_and_images_are_referred_for_the_dice_of_the_rest(run
 def test_what_takes_no_label_maps_says_so(run: Run) -> None:
     with pytest.raises(InvalidInputError, match=r"not one for each pixel.*Of a segmentation"):
         compare(run, run)
-    with pytest.raises(InvalidInputError, match="one class an example"):
-        trust(run, by="label")
     with pytest.raises(McvizError, match="read `label_maps`"):
         run.predictions(0)
     with pytest.raises(McvizError, match="no probabilities of classes"):

@@ -47,6 +47,14 @@ def test_the_list_is_what_the_command_writes(run: mcviz.Run, method: str) -> Non
     assert listed["example"].tolist() == acquire(run, method, 7)["example"].tolist()
 
 
+def test_several_labels_are_listed_by_what_is_summed_over_the_classes(tmp_path: Path) -> None:
+    mcviz.remove_run(tmp_path / "run")
+    run = mcviz.write_run(tmp_path / "several", np.random.default_rng(0).random((8, 30, 3)), task="multilabel")
+    assert opened().selectbox(key="acquire-method").options == ["BALD", "PowerBALD", "entropy", "at random"]
+    listed = pd.read_csv(io.BytesIO(acquisition_csv(run, "bald", 7)))
+    assert listed["example"].tolist() == acquire(run, "bald", 7)["example"].tolist()
+
+
 def test_a_regression_has_no_such_list(tmp_path: Path) -> None:
     mcviz.remove_run(tmp_path / "run")
     mcviz.write_run(tmp_path / "values", np.random.default_rng(0).normal(size=(4, 9, 1)), task="regression")

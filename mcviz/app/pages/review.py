@@ -277,7 +277,8 @@ if not run.task.decides:
     st.info(
         "Here examples are given the label of a class, or of several. Explore ranks this run.", icon=":material/info:"
     )
-    by_error = {"score": "absolute_error"} if "absolute_error" in run_scores(run) and has(run, "labels") else {}
+    loss = run.task.loss.name
+    by_error = {"score": loss} if loss in run_scores(run) and has(run, "labels") else {}
     label = "The largest errors" if by_error else "The most uncertain examples"
     st.page_link(EXPLORE.script, label=label, icon=EXPLORE.icon, query_params=state.link(**by_error))
     st.stop()

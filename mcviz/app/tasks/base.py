@@ -574,21 +574,24 @@ class TaskRenderer(ABC):
         return selection.table.rename_axis("example").reset_index()
 
 
-def mark_classes(row: Mapping[Any, Any]) -> TileText:
+def mark_classes(row: Mapping[Any, Any], class_count: int) -> TileText:
     """Return the predicted classes, of which wrong ones are marked, and behind them those that are missed.
 
     Args:
         row: of the run's table, with the columns that `mcviz.tasks.multilabel.name_sets` makes.
+        class_count: how many classes there are to predict.
     """
     predicted, wrong, missed = _classes_of_row(row)
     marked = [f"✗ {name}" if name in wrong else name for name in predicted]
     words = ", ".join([*marked, *(f"missed {name}" for name in missed)]) or "none"
+    is_right = isinstance(row["wrong"], str)  # if nothing is wrong; of unknown labels nobody knows
+    brief = f"{len(wrong) + len(missed):,} wrong" if wrong or missed else ""
     parts = {"predicted": predicted or ["none"], "wrong": wrong, "missed": missed}
     return TileText(
         words,
         wrong=bool(wrong or missed),
-        brief=f"{len(wrong) + len(missed):,} wrong" if wrong or missed else counted(len(predicted), "class"),
-        whole="; ".join(f"{part} {', '.join(names)}" for part, names in parts.items() if names),
+        brief=brief or ("right" if is_right else f"{len(predicted):,} of {class_count:,}"),
+        whole="; ".join(f"{part} {', '.join(of_part)}" for part, of_part in parts.items() if of_part),
     )
 
 

@@ -213,13 +213,13 @@ class MultilabelRenderer(TaskRenderer):
 
     def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
         """Return the predicted classes, of which wrong ones are marked, and behind them those that are missed."""
+        names = class_names(run)
         if not isinstance(row["prediction"], str):  # of a new input
-            names = class_names(run)
             mean = np.array([row[f"prediction_{c}"] for c in range(len(names))], float)
             predicted = _predicted(mean, names)
             unknown = "" if np.isnan(mean).any() else "none"
-            return TileText(", ".join(predicted) or unknown, brief=counted(len(predicted), "class"))
-        return mark_classes(row)
+            return TileText(", ".join(predicted) or unknown, brief=f"{len(predicted):,} of {len(names):,}")
+        return mark_classes(row, len(run.class_names))
 
     def table_columns(self, selection: Selection, most: int) -> dict[str, Any]:
         """Return the names of given, predicted and wrong classes."""

@@ -294,7 +294,7 @@ class SegmentationRenderer(TaskRenderer):
     def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
         """Return the classes that are drawn, of which wrong ones are marked, and behind them those that are missed."""
         if isinstance(row["prediction"], str):
-            return mark_classes(row)
+            return mark_classes(row, len(_foreground(run)))
         names = class_names(run)  # of a new input
         drawn = [names[number] for number in _foreground(run) if row[f"area_{number}"] > 0]
         return TileText(", ".join(drawn) or "none")

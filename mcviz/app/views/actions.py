@@ -137,11 +137,11 @@ def _render_actions(selection: Selection, with_gallery: bool) -> None:
     if st.button("Compare pinned …", icon=SIDE_BY_SIDE.icon, key="action-compare", type="tertiary"):
         open_page(SIDE_BY_SIDE, latest_state())
     can_refer = has(run, "labels") and has(run, "bounded loss") and len(run) > 1
-    if can_refer or has(run, "classes"):
+    if can_refer or run.task.decides:
         st.markdown("**The whole run**")
     if can_refer:
         _dialog_button("Refer to a person …", ":material/person_search:", "refer")
-    if has(run, "classes"):
+    if run.task.decides:
         _dialog_button("List what to label next …", ":material/new_label:", "acquire")
 
 
