@@ -1,6 +1,6 @@
 """How far a run of segmentation can be trusted: Dice, each class, the calibration of its pixels, and its scores."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -15,7 +15,8 @@ from mcviz.measures.selective import SelectiveFigures, selective_figures
 from mcviz.runs import Run
 from mcviz.text import list_names, one_line
 
-WHOLE, FOREGROUND = "all pixels", "those of a predicted foreground"
+WHOLE, PREDICTED_AS = "all pixels", "those predicted as "
+FOREGROUND = f"{PREDICTED_AS}any foreground"
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def measure_segmentation(
     pixels = _count_pixels(run, labels)
     foreground = [number for number in range(classes) if number != maps.background]
     chosen = {WHOLE: range(classes), **({FOREGROUND: foreground} if len(foreground) < classes else {})}
-    chosen |= {f"those predicted as {name}": [number] for number, name in enumerate(run.class_names)}
+    chosen |= {f"{PREDICTED_AS}{name}": [number] for number, name in enumerate(run.class_names)}
     excess = {name: pixels.excess(list(numbers), **options) for name, numbers in chosen.items()}
     rule, *rest = measured.sentences
     calibration = _calibration_sentence(excess)
@@ -124,10 +125,16 @@ def _measure_classes(run: Run, options: dict[str, Any]) -> dict[str, MapFigures]
 def _calibration_sentence(excess: Mapping[str, Interval]) -> str:
     """Say of which pixels the probabilities are too high or too low on average."""
     found = {
-        "too high": [one_line(name) for name, interval in excess.items() if interval.low > 0],
-        "too low": [one_line(name) for name, interval in excess.items() if interval.high < 0],
+        "too high": [name for name, interval in excess.items() if interval.low > 0],
+        "too low": [name for name, interval in excess.items() if interval.high < 0],
     }
-    named = [f"{word} of {list_names(names)}" for word, names in found.items() if names]
+    named = [f"{word} of {_list_pixels(names)}" for word, names in found.items() if names]
     if named:
-        return f"Probabilities are {' and '.join(named)}, on average and beyond chance."
+        return f"Probabilities are {', and '.join(named)}: on average, and beyond chance."
     return "Probabilities of pixels are not shown to be too high or too low on average."
+
+
+def _list_pixels(names: Sequence[str]) -> str:
+    classes = [one_line(name.removeprefix(PREDICTED_AS)) for name in names if name != WHOLE]
+    of_classes = [f"{PREDICTED_AS}{list_names(classes)}"] if classes else []
+    return list_names([*(name for name in names if name == WHOLE), *of_classes])

@@ -29,7 +29,7 @@ from mcviz.app.navigation import EXPLORE, LABELLING, open_page
 from mcviz.app.resources import cached_for_run, numbers_key, ranking, run_scores, scores_key, table
 from mcviz.app.selection import doubted_labels
 from mcviz.app.state import COVERAGES, PageState, choose_name, choose_segment, state_widget_args, update_state
-from mcviz.app.wording import as_markdown, counted
+from mcviz.app.wording import as_markdown, capitalised, counted
 from mcviz.choices import Method
 from mcviz.figures.trust import DETERMINISTIC_CURVE, mark_share
 from mcviz.measures import percent
@@ -80,7 +80,7 @@ def find_referral(run: Run, state: PageState) -> RunReferral:
 
 def referral_controls(run: Run, state: PageState, *, with_score: bool = False) -> RunReferral:
     """Render a choice of the target of a referral, and of the score that ranks, and return the referral."""
-    name, quality, losses = _target(state), run.task.quality_name.capitalize(), run.task.loss.noun.capitalize()
+    name, quality, losses = _target(state), capitalised(run.task.quality_name), capitalised(run.task.loss.noun)
     choose_segment(
         "Target",
         "referral",
@@ -164,7 +164,7 @@ def render_referral(run: Run, state: PageState) -> None:
 
 def _render_cards(referral: RunReferral, on: Referral) -> None:
     run, task, total = referral.run, referral.run.task, on.caught + on.missed
-    losses, before = task.loss.noun.capitalize(), run.manifest.quality
+    losses, before = capitalised(task.loss.noun), run.manifest.quality
     assert before is not None
     if task.loss.is_mistake:
         caught, missed, of_all = f"{on.caught:,}", f"{on.missed:,}", f"of {total:,}"
@@ -176,7 +176,7 @@ def _render_cards(referral: RunReferral, on: Referral) -> None:
         (CARD_WIDTH, "To a person", f"{len(referral.examples):,}", f"of {len(run):,}"),
         (CARD_WIDTH, f"{losses} caught", caught, of_all),
         (CARD_WIDTH, f"{losses} missed", missed, "which nobody sees"),
-        (WIDE_CARD, f"{task.quality_name.capitalize()} left", rest, f"after review; {percent(before, 2)} before"),
+        (WIDE_CARD, f"{capitalised(task.quality_name)} left", rest, f"after review; {percent(before, 2)} before"),
     )
     with st.container(horizontal=True):
         for width, label, value, meaning in cards:
@@ -295,7 +295,7 @@ def _render_missed_mistakes(run: Run, state: PageState, referral: RunReferral) -
 
 def _render_curves(run: Run, referral: RunReferral, share: float, group: str | None) -> None:
     figure = mark_share(cached_risk_coverage(run, referral.score.name, group=group), share)
-    quality = run.task.quality_name.capitalize()
+    quality = capitalised(run.task.quality_name)
     st.caption(f"{quality} left after a person reviews the most uncertain share, with a 95% band.")
     chart(
         figure,

@@ -199,9 +199,14 @@ def mistakes_sentence(wrong: np.ndarray, first: str) -> str:
     return f"{sentence}; {early:,} of these {'is' if early == 1 else 'are'} among {first.format(f'{most:,}')}."
 
 
+def capitalised(text: str) -> str:
+    """A text with a capital at its beginning, and names in it as they are."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def as_sentence(text: str) -> str:
     """A text as a sentence, with a capital and a full stop."""
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{capitalised(text)}."
 
 
 def with_count(choice: str, examples: int) -> str:

@@ -287,7 +287,8 @@ class LabelMaps {
     }
     const one = this.chosen.pass;
     if (this.label && this.on.label) this.stroke(of("label", this.label), { dash: DASH });
-    if (this.on.prediction) this.stroke(of("prediction", this.prediction), { alpha: one || this.on.all ? 0.5 : 1 });
+    const faint = one || this.on.all ? { alpha: 0.6, halo: 0 } : {};
+    if (this.on.prediction) this.stroke(of("prediction", this.prediction), faint);
     if (one) this.stroke(of(`pass ${one}`, this.passes[one - 1]), { width: 1.5 * LINE });
     this.context.globalAlpha = 1;
   }

@@ -25,7 +25,7 @@ from mcviz.app.selection import (
     select,
 )
 from mcviz.app.state import PageState, choose_name, choose_segment, session_store, widget_value
-from mcviz.app.wording import all_as_markdown, as_markdown, as_sentence, counted, direction
+from mcviz.app.wording import all_as_markdown, as_markdown, capitalised, counted, direction
 from mcviz.app.work import refusal
 from mcviz.errors import McvizError
 from mcviz.figures import png_url
@@ -111,7 +111,7 @@ def _render_verdicts(run: Run, known: ReviewSummary) -> None:
     given = Counter(by_example[example][0].in_words(answers) for example in settled)
     disputed = len(known.disagreements())
     decided = ("Decided", f"{len(settled):,}", f"of {counted(len(run), 'example')}; {disputed:,} disputed")
-    cards((decided, *((as_sentence(name), f"{given[name]:,}", f"of {len(settled):,}") for name in answers)))
+    cards((decided, *((capitalised(name), f"{given[name]:,}", f"of {len(settled):,}") for name in answers)))
 
 
 def _render_cards(run: Run, outcome: Outcome) -> None:
@@ -138,7 +138,7 @@ def _render_cards(run: Run, outcome: Outcome) -> None:
                 share(outcome.agreement_with_model),
                 from_when if few else SETTLED[run.task.decides],
             ),
-            (run.task.quality_name.capitalize(), share(outcome.accuracy_after), from_when if few else before),
+            (capitalised(run.task.quality_name), share(outcome.accuracy_after), from_when if few else before),
         )
     )
 

@@ -289,8 +289,13 @@ def render_outcome() -> None:
 
 
 def _render_growth(run: Run) -> None:
-    """Offer more passes, unless the run cannot grow: shipped, or without its model."""
-    if (seed := run.manifest.seed) is None or run.passes >= MOST_PASSES or not can_be_sampled(run):
+    """Offer more passes, unless the run cannot grow: shipped, without its model, or of a task that keeps less."""
+    if (
+        not run.task.grows
+        or (seed := run.manifest.seed) is None
+        or run.passes >= MOST_PASSES
+        or not can_be_sampled(run)
+    ):
         return
     if is_shipped(run.path):
         return
