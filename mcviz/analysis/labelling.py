@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
-SCORE_OF_METHOD: Mapping[Method, str] = {  # by which it chooses
-    "bald": "mutual_information",
-    "power-bald": "mutual_information",
-    "entropy": "predictive_entropy",
+SCORES_OF_METHOD: Mapping[Method, tuple[str, ...]] = {  # of which it chooses by the one that a run has
+    "bald": ("mutual_information", "mean_mutual_information"),
+    "power-bald": ("mutual_information", "mean_mutual_information"),
+    "entropy": ("predictive_entropy", "mean_entropy"),
 }
 OUT_OF_FOLD = (
     "Was the model trained on these labels? Then it has learnt the wrong ones too, and list and count miss most of "
@@ -86,11 +86,16 @@ def label_errors_sentence(errors: Interval, examples: int, confidence: float = 0
 def methods_of_acquisition(run: Run) -> Sequence[Method]:
     """Name the methods by which examples of a run can be chosen.
 
-    Those by a score take a run that has it: of several labels an example it is a sum over the classes. BatchBALD takes
-    one class an example, since it goes through what the classes of several examples may be together.
+    Those by a score take a run that has it: of several labels an example it is a sum over the classes, of a
+    segmentation a mean over the pixels. BatchBALD takes one class an example, since it goes through what the classes of
+    several examples may be together.
     """
-    by_score = [method for method in METHODS if SCORE_OF_METHOD.get(method) in (None, *run.score_names)]
+    by_score = [method for method in METHODS if method not in SCORES_OF_METHOD or _score_of_method(run, method)]
     return [method for method in by_score if method != "batch-bald" or run.task.has_one_class]
+
+
+def _score_of_method(run: Run, method: Method) -> str | None:
+    return next((name for name in SCORES_OF_METHOD[method] if name in run.score_names), None)
 
 
 def acquire(run: Run, method: Method, batch: int, seed: int = 0) -> "pd.DataFrame":
@@ -122,7 +127,7 @@ def acquire(run: Run, method: Method, batch: int, seed: int = 0) -> "pd.DataFram
         )
 
     def score() -> Array:
-        return run.scores()[SCORE_OF_METHOD[method]].to_numpy(np.float64)
+        return run.scores()[_score_of_method(run, method)].to_numpy(np.float64)
 
     choose: Mapping[Method, Callable[[], Array]] = {
         "bald": lambda: select_highest(score(), batch),

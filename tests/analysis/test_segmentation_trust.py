@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mcviz import compare, refer, trust, write_run
+from mcviz.analysis.labelling import acquire
 from mcviz.analysis.segmentation_trust import FOREGROUND, WHOLE
 from mcviz.errors import InvalidInputError, McvizError
 from mcviz.measures.segmentation import count_overlaps, count_pixels, interval_of_mean, join_pixels
@@ -106,6 +107,14 @@ def test_scores_find_losses_and_images_are_referred_for_the_dice_of_the_rest(run
     assert referral.score.name == "pairwise_dice"
     assert referral.quality_of_rest >= 0.9
     assert list(referral.table["pairwise_dice"]) == sorted(referral.table["pairwise_dice"])
+
+
+def test_what_to_label_next_is_where_pixels_are_least_certain(run: Run) -> None:
+    for method, score in (("bald", "mean_mutual_information"), ("entropy", "mean_entropy")):
+        chosen = acquire(run, method, 5)["example"].tolist()
+        assert chosen == run.scores()[score].to_numpy().argsort()[::-1][:5].tolist()
+    with pytest.raises(InvalidInputError, match=r"chosen there by bald or power-bald or entropy or random"):
+        acquire(run, "batch-bald", 5)
 
 
 def test_what_takes_no_label_maps_says_so(run: Run) -> None:
