@@ -85,6 +85,14 @@ def said_to_match(page: Page) -> int:
     return int(sentence(page).inner_text().split(" of ")[0].replace(",", ""))
 
 
+def listens(page: Page, key: str) -> None:
+    """Wait until the script of a part of the page, which has this key, hears what is pressed."""
+    page.wait_for_function(
+        """part => document.querySelector(part + " [data-testid=stBidiComponentIsolated]")?.shadowRoot?.listening""",
+        arg=f".st-key-{key}",
+    )
+
+
 def came_ahead(page: Page) -> None:
     """Wait until the browser has the examples that are sent ahead, last of all, and hears clicks and keys."""
     page.wait_for_function(
