@@ -22,7 +22,7 @@ from mcviz.app.state import PageState
 from mcviz.app.views.actions import report
 from mcviz.measures import most_uncertain_first
 from mcviz.measures.similarity import principal_components
-from tests.browser.conftest import matching, said_to_match, settle
+from tests.browser.conftest import matching, rests, said_to_match, settle
 from tests.browsing import drag, serving, visited
 from tests.cases import one_in
 from tests.polygons import surrounded_by_a_loop
@@ -39,8 +39,8 @@ def chart(page: Page) -> Locator:
     settle(page)
     drawn = page.locator(".js-plotly-plot").first
     expect(drawn.locator(".nsewdrag").first).to_be_visible()
-    page.wait_for_timeout(1000)  # for its final width
     drawn.scroll_into_view_if_needed()
+    rests(drawn)
     return drawn
 
 
