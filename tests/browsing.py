@@ -25,6 +25,7 @@ MILLISECONDS_TO_APPEAR = 30_000
 SWITCHES = [
     "--no-sandbox",  # root, as in a container, has no other way
     "--disable-gpu",
+    "--font-render-hinting=none",  # letters as wide without a window as in one
     "--disable-dev-shm-usage",
     "--disable-background-networking",
     "--disable-component-update",
@@ -43,8 +44,8 @@ FRAMEWORK_FAULT = re.compile(
 
 def find_chromium() -> str | None:
     """The path of a Chromium: the variable CHROMIUM, or one on the PATH."""
-    named = os.environ.get("CHROMIUM")
-    return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")  # the first takes least
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
 def free_port() -> int:

@@ -85,6 +85,31 @@ def said_to_match(page: Page) -> int:
     return int(sentence(page).inner_text().split(" of ")[0].replace(",", ""))
 
 
+def rests(drawn: Locator) -> None:
+    """Wait until an element has kept its place and its size for 30 frames."""
+    drawn.evaluate(
+        """element => new Promise((resolve) => {
+            let [last, frames] = ["", 0];
+            const look = () => {
+                const { x, y, width, height } = element.getBoundingClientRect();
+                const now = [x, y, width, height, element._fullLayout?.width].join();
+                frames = now === last ? frames + 1 : 0;
+                last = now;
+                frames < 30 ? requestAnimationFrame(look) : resolve();
+            };
+            look();
+        })"""
+    )
+
+
+def listens(page: Page, key: str) -> None:
+    """Wait until the script of a part of the page, which has this key, hears what is pressed."""
+    page.wait_for_function(
+        """part => document.querySelector(part + " [data-testid=stBidiComponentIsolated]")?.shadowRoot?.listening""",
+        arg=f".st-key-{key}",
+    )
+
+
 def came_ahead(page: Page) -> None:
     """Wait until the browser has the examples that are sent ahead, last of all, and hears clicks and keys."""
     page.wait_for_function(

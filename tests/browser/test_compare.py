@@ -14,7 +14,7 @@ import mcviz
 from mcviz.analysis.comparison import compare
 from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
-from tests.browser.conftest import MILLISECONDS_TO_APPEAR, go_to, matching, settle
+from tests.browser.conftest import MILLISECONDS_TO_APPEAR, go_to, matching, rests, settle
 from tests.browser.test_charts import box_around
 from tests.browsing import visited
 
@@ -72,7 +72,7 @@ def test_a_lasso_over_both_runs_is_a_selection(page: Page, cache: Path) -> None:
     drawn = page.locator(".st-key-both .js-plotly-plot")
     drawn.scroll_into_view_if_needed()
     expect(drawn.locator(".nsewdrag").first).to_be_visible()
-    page.wait_for_timeout(1000)  # for its final width
+    rests(drawn)
     box_around(page, drawn, 0.2, 0.7)
     expect(page.get_by_role("button", name="lasso in Confidence × Confidence in after")).to_be_visible()
     settle(page)

@@ -13,7 +13,7 @@ import mcviz
 from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
 from mcviz.measures import SCORES, most_uncertain_first
-from tests.browser.conftest import go_to, matching, said_to_match, settle
+from tests.browser.conftest import go_to, listens, matching, said_to_match, settle
 from tests.browsing import ROOT, drag
 from tests.cases import one_in
 
@@ -239,14 +239,6 @@ def test_a_cell_of_the_confusion_matrix_is_a_selection(page: Page) -> None:
     matching(page, selected)
 
 
-LISTENERS = """
-window.listeners = [];
-const listen = document.addEventListener;
-document.addEventListener = function (kind, hear, ...rest) {
-  if (kind === "keydown") window.listeners.push(String(hear));
-  return listen.call(this, kind, hear, ...rest);
-};
-"""
 SLOW_NETWORK = """
 const Fast = window.WebSocket;
 window.WebSocket = class extends Fast {
@@ -291,18 +283,12 @@ def test_the_tab_names_the_page_and_the_link_is_copied(page: Page) -> None:
     assert page.evaluate("navigator.clipboard.readText()") == page.url
 
 
-def hears_keys(page: Page, listener: str) -> None:
-    """Wait until a script of ours, of which a part is given, listens for keys."""
-    page.wait_for_function("part => (window.listeners ?? []).some((each) => each.includes(part))", arg=listener)
-
-
 def test_no_press_of_an_arrow_key_is_lost_however_fast_they_come(browser: Browser, app_url: str) -> None:
     with browser.new_context(base_url=app_url) as context:  # pictures that are passed over are fetched too late
         page = context.new_page()
-        page.add_init_script(LISTENERS)
         page.goto("/example")
         expect(page.get_by_text("Rank 1 of 10,000")).to_be_visible()
-        hears_keys(page, "listener(event)")
+        listens(page, "arrow-keys")
         for _ in range(20):
             page.keyboard.press("ArrowRight")
             page.wait_for_timeout(50)
@@ -375,11 +361,10 @@ def test_going_back_leads_to_the_same_place_and_the_same_tile(page: Page, server
 
 
 def test_a_story_is_presented_with_keys_alone_and_without_the_navigation(page: Page) -> None:
-    page.add_init_script(LISTENERS)
     page.goto("/story")
     expect(page.get_by_role("button", name="Present")).to_be_visible()
     settle(page)
-    hears_keys(page, "listener(event)")
+    listens(page, "keys")
     navigation = page.get_by_role("link", name="Overview")
     expect(navigation).to_be_visible()
     page.keyboard.press("p")
@@ -395,14 +380,13 @@ def test_a_story_is_presented_with_keys_alone_and_without_the_navigation(page: P
 
 
 def test_a_space_steps_through_what_a_button_began_to_present(page: Page) -> None:
-    page.add_init_script(LISTENERS)
     page.goto("/story")
     page.get_by_role("button", name="Present").click()
     leave = page.get_by_role("button", name="Leave")
     expect(leave).to_be_visible()
     expect(leave).not_to_be_focused()
     settle(page)
-    hears_keys(page, "listener(event)")
+    listens(page, "keys")
     for step in (2, 3):
         page.keyboard.press("Space")
         expect(page.get_by_text(f"Step {step} of 6")).to_be_visible()
@@ -410,7 +394,6 @@ def test_a_space_steps_through_what_a_button_began_to_present(page: Page) -> Non
 
 
 def test_who_leaves_is_back_at_the_address_that_a_filter_left(page: Page) -> None:
-    page.add_init_script(LISTENERS)
     page.goto("/uncertain?view=table")
     page.get_by_role("radio", name="Wrong").click()
     expect(page).to_have_url(re.compile("correct=wrong"))
@@ -422,7 +405,7 @@ def test_who_leaves_is_back_at_the_address_that_a_filter_left(page: Page) -> Non
     expect(page.get_by_role("link", name="Overview")).to_be_hidden()
     settle(page)
     expect(page.get_by_role("button", name="Leave")).not_to_be_focused()
-    hears_keys(page, "listener(event)")
+    listens(page, "keys")
     page.keyboard.press("Space")
     expect(headline).to_contain_text("Predict it again")
     settle(page)
@@ -441,7 +424,6 @@ SIZES_OF_LETTERS = """() => [...document.querySelectorAll('[data-testid="stMain"
 
 def test_who_is_presented_to_reads_it_from_afar_and_escape_leaves(page: Page) -> None:
     page.set_viewport_size({"width": 1920, "height": 1080})
-    page.add_init_script(LISTENERS)
     page.goto("/story?present=yes&step=2")
     expect(page.locator(".js-plotly-plot .xtitle")).to_be_visible()
     settle(page)
@@ -458,7 +440,7 @@ def test_who_is_presented_to_reads_it_from_afar_and_escape_leaves(page: Page) ->
     assert 0.8 * 1080 < drawn["y"] + chart["height"] < 1080 - 50, "the buttons are at the foot"
     assert picture["height"] == pytest.approx(picture["width"], abs=1)
     assert picture["height"] > 500
-    hears_keys(page, "listener(event)")
+    listens(page, "keys")
     page.keyboard.press("Escape")
     overview = page.get_by_role("link", name="Overview")
     expect(overview).to_be_visible()

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from mcviz import Run
-from tests.browser.conftest import came_ahead, matching, settle
+from tests.browser.conftest import came_ahead, matching, rests, settle
 from tests.browsing import HeldLine
 
 WINDOW = {"width": 1440, "height": 900}
@@ -206,7 +206,7 @@ def test_rows_stay_ticked_through_other_views_and_a_click_on_one_looks_at_it(pag
     opened(page, view="table", ticked=f"{ranked[0]},{ranked[300]}")
     grid = page.get_by_test_id("stDataFrame").first
     expect(grid.locator("canvas").first).to_be_visible()
-    page.wait_for_timeout(1000)
+    rests(grid)
 
     def click(row: int, x: int) -> None:
         box = grid.bounding_box()
@@ -223,7 +223,7 @@ def test_rows_stay_ticked_through_other_views_and_a_click_on_one_looks_at_it(pag
     page.get_by_role("radio", name="Table").click()
     settle(page)
     assert {int(each) for each in said(page)["ticked"].split(",")} == {ranked[2], ranked[300]}
-    page.wait_for_timeout(1000)
+    rests(grid)
     click(2, 18)
     expect(page.get_by_text("1 example ticked")).to_be_visible()
 
@@ -253,7 +253,7 @@ def test_a_brush_filters_by_drag_and_by_keys_and_its_chip_takes_it_off(page: Pag
     opened(page)
     plot = page.locator(".brush .plot").first
     expect(page.locator(".tile")).to_have_count(48)
-    page.wait_for_timeout(500)
+    rests(plot)
     box = plot.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 10)
@@ -310,7 +310,7 @@ def test_a_point_shows_its_picture_and_a_click_looks_at_it(page: Page, run: Run,
     opened(page, view=view, correct="wrong")
     drawn = page.locator(f".st-key-{view} .js-plotly-plot")
     expect(drawn.locator(".nsewdrag").first).to_be_visible()
-    page.wait_for_timeout(1000)
+    rests(drawn)
     places = drawn.evaluate(
         """chart => chart._fullData.filter((trace) => trace.customdata).flatMap((trace) =>
             Array.from(trace.customdata, (example, i) => ({

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import FilePayload, Locator, Page, ViewportSize, expect
 
-from tests.browser.conftest import MILLISECONDS_TO_APPEAR, settle
+from tests.browser.conftest import MILLISECONDS_TO_APPEAR, rests, settle
 from tests.browser.test_exploration import histograms
 
 THREE = [(0.3, 0.22), (0.55, 0.18), (0.68, 0.33), (0.45, 0.48), (0.7, 0.6), (0.6, 0.8), (0.3, 0.78)]
@@ -105,7 +105,7 @@ def test_a_finger_draws_and_does_not_scroll(page: Page) -> None:
     page.set_viewport_size(ViewportSize(width=390, height=844))
     open_probe(page, "Draw")
     pad(page).scroll_into_view_if_needed()
-    page.wait_for_timeout(500)
+    rests(pad(page))
     scrolled = page.get_by_test_id("stMain").evaluate("element => element.scrollTop")
     session = page.context.new_cdp_session(page)
     session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
@@ -217,7 +217,7 @@ def test_a_sweep_that_is_stopped_goes_on(page: Page) -> None:
     page.get_by_label("How many").press("Enter")
     page.get_by_role("button", name="Predict noise images").click()
     expect(page.get_by_text(re.compile(r"of 2,000 noise images, 500 passes each")).first).to_be_visible()
-    page.wait_for_timeout(1500)
+    expect(page.get_by_text(re.compile(r"[1-9][\d,]* of 2,000 noise images")).first).to_be_visible()
     page.get_by_role("button", name="Stop", exact=True).click()
     stopped = page.get_by_text(re.compile(r"Ended after [\d,]+ of 2,000"))
     expect(stopped).to_be_visible()
