@@ -196,6 +196,7 @@ def test_probe_predicts_and_has_no_explanations(open_page: Open, cache: Path) ->
     assert "Two passes agree on a Dice of" in words(app)
     (data,) = sent(app, "packed")
     assert len(unpack(data)) == PASSES + 3
+    assert data["image"].startswith("data:image/png")
     assert all("Detectors" not in str(each.options) for each in app.segmented_control)
 
 

@@ -155,7 +155,7 @@ def render_predictions(run: Run, state: PageState, kind: InputKind, chosen: Prob
         st.header("Along the whole slider", anchor=False)
         along = kind.along(run, state)
         renderer.render_curves(run, along, predict(run, along.contents))
-    renderer.render_probe(run, predicted, chosen.label, "probe")
+    renderer.render_probe(run, chosen, predicted, "probe")
     left, right = (st.container(), st.container()) if kind.is_noise else st.columns(2, gap="large")
     with right:
         st.markdown("**Each score, against this run's examples**")

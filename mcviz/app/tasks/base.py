@@ -17,7 +17,7 @@ from mcviz.analysis.comparison import Comparison
 from mcviz.app.components.charts import Explanation, cards, chart, heading
 from mcviz.app.filters import Filters
 from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
-from mcviz.app.kinds.base import TILE, SliderSeries, SweepInputs, Tiles, as_batch, predict
+from mcviz.app.kinds.base import TILE, ProbeInput, SliderSeries, SweepInputs, Tiles, as_batch, predict
 from mcviz.app.resources import Need, cached_for_run, has, missing, numbers_key, ranking, table, table_key
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
@@ -504,8 +504,8 @@ class TaskRenderer(ABC):
         """Describe (T, K) predictions of a new input in a sentence in Markdown."""
 
     @abstractmethod
-    def render_probe(self, run: Run, predictions: np.ndarray, label: int | None, key: str) -> None:
-        """Render the charts of (T, K) predictions of a new input."""
+    def render_probe(self, run: Run, chosen: ProbeInput, predictions: np.ndarray, key: str) -> None:
+        """Render the charts of (T, K) predictions of a new input, which is chosen."""
 
     @abstractmethod
     def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:

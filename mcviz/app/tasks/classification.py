@@ -25,7 +25,7 @@ from mcviz.app.components.charts import (
 )
 from mcviz.app.filters import Filters, two_classes
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
-from mcviz.app.kinds.base import SliderSeries
+from mcviz.app.kinds.base import ProbeInput, SliderSeries
 from mcviz.app.navigation import OVERVIEW
 from mcviz.app.resources import cached_for_run, class_names, has, missing, numbers_key, ranking, table
 from mcviz.app.selection import Selection
@@ -301,9 +301,9 @@ class ClassificationRenderer(TaskRenderer):
     def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
         return prediction_sentence(summarise(predictions), class_names(run))
 
-    def render_probe(self, run: Run, predictions: np.ndarray, label: int | None, key: str) -> None:
-        figure = plot.passes(run, predictions, label=label)
-        class_charts(figure, summarise(predictions), class_names(run), label, key)
+    def render_probe(self, run: Run, chosen: ProbeInput, predictions: np.ndarray, key: str) -> None:
+        figure = plot.passes(run, predictions, label=chosen.label)
+        class_charts(figure, summarise(predictions), class_names(run), chosen.label, key)
 
     def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
         """Render the probabilities of the classes and the entropies along the slider."""

@@ -22,7 +22,7 @@ from mcviz.app.components.charts import (
     text_table,
     ticks,
 )
-from mcviz.app.kinds.base import SliderSeries
+from mcviz.app.kinds.base import ProbeInput, SliderSeries
 from mcviz.app.resources import cached_for_run, class_names, has, numbers_key, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState, state_widget_args
@@ -318,7 +318,7 @@ class MultilabelRenderer(TaskRenderer):
     def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
         return f"The ensemble predicts {_list_predicted(predictions.mean(axis=0), class_names(run))}."
 
-    def render_probe(self, run: Run, predictions: np.ndarray, label: int | None, key: str) -> None:
+    def render_probe(self, run: Run, chosen: ProbeInput, predictions: np.ndarray, key: str) -> None:
         self._render_histograms(run, predictions, None, key)
 
     def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:

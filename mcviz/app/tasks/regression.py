@@ -13,7 +13,7 @@ from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.quality_trust import QualityTrust, measure_quality
 from mcviz.app.components.charts import Explanation, chart, render_explanation, text_table
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
-from mcviz.app.kinds.base import SliderSeries
+from mcviz.app.kinds.base import ProbeInput, SliderSeries
 from mcviz.app.navigation import load_state, target_chooser
 from mcviz.app.resources import (
     cached_for_run,
@@ -412,7 +412,7 @@ class RegressionRenderer(TaskRenderer):
     def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
         return self._predict(run, predictions).describe()
 
-    def render_probe(self, run: Run, predictions: np.ndarray, label: int | None, key: str) -> None:
+    def render_probe(self, run: Run, chosen: ProbeInput, predictions: np.ndarray, key: str) -> None:
         """Render the passes of a target as a histogram, the parts of the uncertainty, and all targets in a table."""
         prediction, state = self._predict(run, predictions), load_state(run)
         st.header("What the passes predict", anchor=False)

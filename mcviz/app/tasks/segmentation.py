@@ -18,7 +18,7 @@ from mcviz.analysis.segmentation_trust import SegmentationTrust, measure_segment
 from mcviz.analysis.slices import slices
 from mcviz.app.components import load_assets
 from mcviz.app.components.charts import TURNS, Explanation, chart, heading, render_explanation, text_table
-from mcviz.app.kinds.base import TILE, SliderSeries, Tiles
+from mcviz.app.kinds.base import TILE, ProbeInput, SliderSeries, Tiles
 from mcviz.app.kinds.image import picture_tiles
 from mcviz.app.resources import cached_for_run, class_names, has, numbers_key, table
 from mcviz.app.selection import Selection
@@ -385,12 +385,13 @@ class SegmentationRenderer(TaskRenderer):
         what = f"{list_names(drawn)} of the image" if drawn else "**nothing**"
         return f"The ensemble draws {what}. Two passes agree on a Dice of {agreement}, on average."
 
-    def render_probe(self, run: Run, predictions: np.ndarray, label: int | None, key: str) -> None:
-        """Render the outlines of a new input without the input itself, which stands beside them."""
+    def render_probe(self, run: Run, chosen: ProbeInput, predictions: np.ndarray, key: str) -> None:
+        """Render the outlines over a new input, every pass, the maps of doubt, and a table of the classes."""
         heading("What is drawn, and where passes differ", "The outlines of the prediction and of every pass.")
         of = _reduce(run, predictions[:, None])
         spoken = f"Outlines. {self.describe_prediction(run, predictions)}".replace("**", "")
-        _render_maps(run, of, None, spoken, f"label-maps-{key}")
+        picture = np.rint(255 * chosen.content).astype(np.uint8)
+        _render_maps(run, of, picture, spoken, f"label-maps-{key}")
         figures = run.task.aggregate(run.manifest, of, None).arrays
         _render_classes(run, of, {name: rows[0] for name, rows in figures.items()})
 
@@ -407,7 +408,7 @@ class SegmentationRenderer(TaskRenderer):
             tick_format=along.tick_format,
             current=along.current,
             value_title="share of the image",
-            number=".0%",
+            number=".1%",
         )
         chart(figure, "along-the-slider", f"What is drawn along the slider {one_line(along.title)}.")
 
