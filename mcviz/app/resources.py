@@ -364,8 +364,7 @@ def missing(run: Run, part: RunPart) -> str:
 
 def _explain_closed(run: Run) -> str:
     """Say why the model that a run has is not asked for new predictions here; "" where it is."""
-    size = 4 * run.passes * run.manifest.width
-    if run.task.of_pixels and size > MOST_LIVE_BYTES:
+    if run.task.of_pixels and (size := 4 * run.passes * run.manifest.width) > MOST_LIVE_BYTES:
         return (
             f"The passes over one input take {size / 2**20:,.0f} MiB of memory, and pages take {MOST_LIVE_BYTES >> 20} "
             "MiB at most. In Python `mcviz.sample` predicts new inputs."

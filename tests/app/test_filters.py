@@ -220,7 +220,8 @@ def test_a_control_changes_its_filter_as_it_is_by_then(scores: pd.DataFrame, mon
         state = state.replace(**named)
 
     numbers, own = {"margin": SCORES["margin"]}, {"age": "number"}
-    table, run = scores.assign(age=np.arange(EXAMPLES)), SimpleNamespace(labels=None, class_names=NAMES)
+    table, run = scores.assign(age=np.arange(EXAMPLES)), SimpleNamespace(class_names=NAMES)
+    run.manifest = SimpleNamespace(labels_sha256=None)
     run.task = TASKS["classification"]
     for name, value in (
         ("class_sets", lambda _: {}),

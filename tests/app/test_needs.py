@@ -40,6 +40,7 @@ class Kept:
         origin = SimpleNamespace(kind="dropout")
         return SimpleNamespace(
             features=None,
+            labels_sha256=None if self.labels is None else "0" * 64,
             origin=origin,
             has_examples=self.has_images,
             model=self.model,
