@@ -31,6 +31,7 @@ from mcviz.analysis.base import (
 )
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.pairing import class_order, name_apart
+from mcviz.analysis.quality_trust import load_terms
 from mcviz.analysis.referral import rank_by_all_scores
 from mcviz.analysis.trust import Convergence, compute_convergence, main_predictors, predictors
 from mcviz.errors import InvalidInputError
@@ -41,6 +42,7 @@ from mcviz.figures.trust import (
     DETERMINISTIC_CURVE,
     accuracy_against_referred,
     calibration_intervals,
+    class_reliability_diagram,
     measures_by_passes,
     reliability_diagram,
 )
@@ -48,6 +50,8 @@ from mcviz.measures import Score, most_uncertain_first, summarise
 from mcviz.measures.calibration import Calibration, reliability_near_one
 from mcviz.measures.calibration import calibration as measure_calibration
 from mcviz.measures.conformal import interval_calibration, pass_intervals
+from mcviz.measures.multilabel import UNKNOWN
+from mcviz.measures.multilabel import class_reliability as measure_class_reliability
 from mcviz.measures.registry import Terms
 from mcviz.measures.regression import predictive_variance
 from mcviz.measures.selective import Ranking, perfect_ranking, quality_of_rest, risk_bands
@@ -133,6 +137,26 @@ def reliability(
     terms = main_predictors(run) if found is None else found
     chosen = {name: terms[name] for name in ("deterministic", "ensemble") if name in terms}
     return reliability_diagram(reliability_near_one(chosen, groups=find_groups(run, group)))
+
+
+def class_reliability(run: Run, number: int = 0, *, group: str | None = None) -> go.Figure:
+    """Draw how many examples have one of several classes, by the probability that the ensemble gives it.
+
+    Args:
+        run: of several labels an example, with labels.
+        number: of the class, 0 to C − 1.
+        group: one of the user's own columns, whose values are groups of examples that belong together.
+    """
+    if not (run.task.several_labels and run.task.last_axis == "class"):
+        raise InvalidInputError(
+            f"This is for several labels an example. Received: {run.path}, of {run.manifest.task}. "
+            "`mcviz.plot.reliability` is for one class."
+        )
+    validate.whole_number("number", number, 0, len(run.class_names) - 1)
+    terms, name = load_terms(run)["ensemble"], _class_names(run)[number]
+    if (terms["labels"][:, number] == UNKNOWN).all():
+        raise InvalidInputError(f"Of no example it is known whether it has {name}. Received: {run.path}.")
+    return class_reliability_diagram(name, *measure_class_reliability(terms, number, groups=find_groups(run, group)))
 
 
 def calibration(run: Run, found: Calibration | None = None) -> go.Figure:

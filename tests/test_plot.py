@@ -156,6 +156,23 @@ def test_a_reliability_diagram_counts_every_prediction(classes: Run, probs: np.n
     assert list(ahead) == list(again), "what is there already is drawn"
 
 
+def test_a_class_of_several_is_compared_with_the_examples_that_have_it(tmp_path: Path, classes: Run) -> None:
+    random = np.random.default_rng(0)
+    probs = random.random((COUNT, 2)) + random.uniform(-0.05, 0.05, (3, COUNT, 2))
+    probs = probs.clip(0, 1)
+    known = np.stack([random.random(COUNT) < probs[0, :, 0], np.full(COUNT, np.nan)], axis=1)
+    run = mcviz.write_run(tmp_path / "run", probs, labels=known, class_names=["cat", "<owl>"], task="multilabel")
+    dots = trace_named(plot.class_reliability(run, 0), "cat")
+    assert len(dots.x) > 1
+    assert (np.diff(dots.x) > 0).all()
+    with pytest.raises(InvalidInputError, match="it is known whether it has <owl>"):
+        plot.class_reliability(run, 1)
+    with pytest.raises(InvalidInputError, match="`number` should be"):
+        plot.class_reliability(run, 2)
+    with pytest.raises(InvalidInputError, match="This is for several labels an example"):
+        plot.class_reliability(classes)
+
+
 def test_figures_of_each_predictor_are_dots_with_their_intervals(classes: Run) -> None:
     found = calibration(predictors(classes), resamples=50)
     figure = plot.calibration(classes, found)

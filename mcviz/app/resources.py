@@ -341,7 +341,7 @@ HOLDS: dict[Need, Callable[[Run], bool]] = {
     "examples": lambda run: run.manifest.has_examples,
     "examples or features": lambda run: run.manifest.has_examples or run.manifest.features is not None,
     "classes": lambda run: run.task.has_one_class,
-    "class sets": lambda run: bool(class_sets(run)),
+    "class sets": lambda run: not run.task.has_one_class and bool(class_sets(run)),
     "class filters": lambda run: run.task.has_one_class or bool(class_sets(run)),
     "targets": lambda run: bool(run.targets),
     "losses": lambda run: bool(run.targets) or (not run.task.has_one_class and LOSS in run.task.table_columns(())),

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.base import find_groups, group_sentence
+from mcviz.analysis.base import group_sentence
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.pairing import class_order
 from mcviz.analysis.quality_trust import QualityTrust, add_slices, load_terms, measure_quality
@@ -40,11 +40,8 @@ from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.app.work import progress_bar
 from mcviz.figures import class_counts, class_curves, curves_along
 from mcviz.figures.style import ENSEMBLE, NEUTRAL, WRONG
-from mcviz.figures.trust import class_reliability_diagram
 from mcviz.measures import PassSummary, percent, summarise
-from mcviz.measures.calibration import Bins
-from mcviz.measures.intervals import Interval
-from mcviz.measures.multilabel import THRESHOLD, UNKNOWN, binary_entropy, class_ece, class_reliability
+from mcviz.measures.multilabel import THRESHOLD, UNKNOWN, binary_entropy, class_ece
 from mcviz.measures.registry import MULTILABEL_SCORES, MultilabelPredictions, Terms, fixed
 from mcviz.runs import Run
 from mcviz.text import list_names, one_line
@@ -74,8 +71,8 @@ def _class_eces(run: Run) -> list[float]:
 
 
 @cached_for_run(numbers_key, max_entries=32)
-def _class_reliability(run: Run, number: int, group: str | None) -> tuple[Bins, list[Interval]]:
-    return class_reliability(_terms(run), number, groups=find_groups(run, group))
+def _class_reliability(run: Run, number: int, group: str | None) -> go.Figure:
+    return plot.class_reliability(run, number, group=group)
 
 
 def _doubtful_first(summary: PassSummary) -> np.ndarray:
@@ -166,19 +163,20 @@ class MultilabelRenderer(TaskRenderer):
         st.header("Is a class there as often as it says?", anchor=False)
         widget = state_widget_args("trust_class", chosen)
         st.selectbox("Class", known, format_func=names.__getitem__, width=260, **widget)
-        bins, gaps = _class_reliability(run, chosen, group)
-        total = bins.count.sum()
-        probability, share = (float((bins.count * part).sum() / total) for part in (bins.confidence, bins.accuracy))
+        probs, labels = (_terms(run)[name][:, chosen] for name in ("probs", "labels"))
+        is_known = labels != UNKNOWN
+        probability, share = probs[is_known].mean(dtype=float), (labels[is_known] == 1).mean()
         st.markdown(
             f"The probability of **{as_markdown(names[chosen])}** is {percent(probability)} on average, and "
-            f"{percent(share)} of {counted(int(total), 'example')} have it. Its ECE is {percent(eces[chosen], 2)}."
+            f"{percent(share)} of {counted(int(is_known.sum()), 'example')} have it. "
+            f"Its ECE is {percent(eces[chosen], 2)}."
         )
         st.caption(
             "Above the line it is there more often than the model says. The 95% intervals resample examples; each bin "
             f"has 5 or more with the class, and 5 without it. {as_markdown(group_sentence(run, group))}"
         )
         spoken = f"Share of examples that have {names[chosen]} over its probability, with 95% intervals."
-        chart(class_reliability_diagram(names[chosen], bins, gaps), "class-reliability", spoken)
+        chart(_class_reliability(run, chosen, group), "class-reliability", spoken)
 
     def render_trust(self, run: Run, group: str | None) -> None:
         """Render how good the predictions are, and the same of each class."""
