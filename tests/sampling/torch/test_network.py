@@ -345,10 +345,8 @@ def test_classes_come_as_logits_or_probabilities(finish: Any, options: dict[str,
     [
         (torch.sigmoid, "Several sigmoid outputs .* give task='multilabel', on the command line --task multilabel"),
         (lambda x: x / 9 + 0.4, "lie in 0 to 1 and do not sum to 1.* give task='multilabel', on the command line"),
-        (
-            lambda x: x.view(-1, 1, x.shape[1]),
-            r"shape \(N, 1, \d\).* a class a pixel \(segmentation\), are not supported",
-        ),
+        (lambda x: x.view(-1, 1, x.shape[1]), r"one row of class scores .*\(N, C\) of floats\. .*shape \(N, 1, \d\)"),
+        (lambda x: x.view(-1, x.shape[1], 1, 1), r"shape \(N, \d, 1, 1\).* each pixel, give task='segmentation'"),
     ],
 )
 def test_outputs_that_are_no_classes_which_exclude_each_other_are_refused(
