@@ -6,7 +6,6 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-import torch
 from scipy.special import softmax
 
 import mcviz
@@ -20,6 +19,7 @@ from mcviz.sampling.checking import check_model
 from mcviz.sampling.sampler import Sampler
 from mcviz.tasks import TASKS
 from tests.factories import Stop, stop_after
+from tests.requiring import require_torch
 
 SIZE = 12, 8
 
@@ -32,25 +32,30 @@ def keras_model(classes: int = 3, activation: str | None = None, stride: int = 1
     return keras.Model(inputs, keras.layers.Conv2D(classes, 3, padding="same", activation=activation)(hidden))
 
 
-class TorchModel(torch.nn.Module):
-    def __init__(self, classes: int = 3, activation: str | None = None, stride: int = 1, name: str = "") -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.first = torch.nn.Conv2d(1, 6, 3, stride=stride, padding=1)
-        self.dropout = torch.nn.Dropout2d(0.4)
-        self.second = torch.nn.Conv2d(6, classes, 3, padding=1)
-        self.activation, self.name = activation, name
+def torch_model(classes: int = 3, activation: str | None = None, stride: int = 1, name: str = "") -> Any:
+    require_torch()
+    import torch
 
-    def forward(self, images: torch.Tensor) -> Any:
-        scores = self.second(self.dropout(self.first(images).relu()))
-        if self.activation == "softmax":
-            scores = scores.softmax(dim=1)
-        if self.activation == "sigmoid":
-            scores = scores.sigmoid()
-        return {self.name: scores, "aux": scores} if self.name else scores
+    class TorchModel(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.first = torch.nn.Conv2d(1, 6, 3, stride=stride, padding=1)
+            self.dropout = torch.nn.Dropout2d(0.4)
+            self.second = torch.nn.Conv2d(6, classes, 3, padding=1)
+
+        def forward(self, images: torch.Tensor) -> Any:
+            scores = self.second(self.dropout(self.first(images).relu()))
+            if activation == "softmax":
+                scores = scores.softmax(dim=1)
+            if activation == "sigmoid":
+                scores = scores.sigmoid()
+            return {name: scores, "aux": scores} if name else scores
+
+    return TorchModel()
 
 
-MODELS = {"keras": keras_model, "torch": TorchModel}
+MODELS = {"keras": keras_model, "torch": torch_model}
 
 
 def draw(count: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -64,6 +69,8 @@ def exact_scores(model: Any, images: np.ndarray) -> np.ndarray:
     """(N, h, w, C) of the model itself, with dropout off."""
     if isinstance(model, keras.Model):
         return np.asarray(model(images, training=False))
+    import torch
+
     model.eval()
     with torch.no_grad():
         scores = model(torch.from_numpy(np.moveaxis(images, -1, 1).copy()))
@@ -98,6 +105,9 @@ def test_one_score_a_pixel_is_that_of_the_second_of_two_classes(framework: str, 
 
 @pytest.mark.parametrize("framework", MODELS)
 def test_smaller_logits_are_resized_before_the_softmax_and_it_is_said(framework: str) -> None:
+    require_torch()
+    import torch
+
     model, images = MODELS[framework](3, None, stride=2), draw()[0]
     sampler = Sampler(model, task="segmentation")
     logits = torch.from_numpy(np.moveaxis(exact_scores(model, images), -1, 1).copy())
@@ -122,7 +132,7 @@ def test_large_images_are_computed_in_smaller_blocks(framework: str, monkeypatch
 
 @pytest.mark.parametrize("name", ["out", "logits"])
 def test_the_usual_names_of_outputs_need_no_naming(name: str) -> None:
-    model, images = TorchModel(name=name), draw()[0]
+    model, images = torch_model(name=name), draw()[0]
     probs = Sampler(model, task="segmentation").deterministic(images).reshape(5, *SIZE, 3)
     assert probs == pytest.approx(softmax(exact_scores(model, images), axis=-1), abs=1e-5)
 
