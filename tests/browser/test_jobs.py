@@ -113,6 +113,8 @@ def test_a_run_is_made_paused_and_gone_on_with_after_a_kill_and_has_the_command_
         with visitor(browser, url, "/runs") as page:
             chosen(page, "Model", "slow.keras")
             chosen(page, "Data", "noise.npz")
+            name = page.get_by_label("Name of the run", exact=True)
+            expect(name).to_have_value("slow-noise", timeout=MILLISECONDS_FOR_A_JOB)  # what it proposes comes last
             typed(page, "Passes", str(PASSES))
             typed(page, "Seed", "7")
             typed(page, "Name of the run", "made here")
