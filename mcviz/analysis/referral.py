@@ -371,9 +371,11 @@ def refer(
     labelled = calibrated_on or run
     require_bounded_loss(run)
     score = run.first_score if score is None else score
-    choose, guarantees, target = _parse_target(run, quality, accuracy, budget, miss, score, labelled is run)
+    uncertainty = score_uncertainty(run, score)
+    of_ranked = uncertainty if labelled is run else None
+    choose, guarantees, target = _parse_target(run, quality, accuracy, budget, miss, of_ranked)
     validate.confidence(confidence, above=0.5)
-    uncertainty, ranking = score_uncertainty(run, score), rank_by_score(labelled, score, group)
+    ranking = rank_by_score(labelled, score, group)
     guarantee = guarantees(ranking, confidence, seed)
     if calibrated_on is None:
         return RunReferral(run, run.score_registry[score], target, choose(ranking), guarantee)
@@ -481,10 +483,12 @@ def _parse_target(
     accuracy: float | None,
     budget: int | None,
     miss: float | None,
-    score: str,
-    is_labelled: bool,
+    uncertainty: np.ndarray | None,
 ) -> tuple[Callable[[Ranking], Referral], Callable[[Ranking, float, int], Guarantee | None], str]:
-    """Check the target; return how to choose and how to guarantee a threshold for it, and the target in words."""
+    """Check the target; return how to choose and how to guarantee a threshold for it, and the target in words.
+
+    `uncertainty` is that of all examples of the run, where these are ranked; None where those of another run are.
+    """
     task, targets = run.task, {"accuracy": accuracy, "quality": quality, "budget": budget, "miss": miss}
     given = [name for name, value in targets.items() if value is not None]
     if len(given) != 1:
@@ -515,9 +519,9 @@ def _parse_target(
     most = validate.whole_number("budget", budget, 0)
 
     def share(ranking: Ranking) -> int:
-        if not is_labelled:
+        if uncertainty is None:
             return most * len(ranking) // len(run)
-        others = np.sort(score_uncertainty(run, score))[: max(0, len(run) - most)]  # with and without a known label
+        others = np.sort(uncertainty)[: max(0, len(run) - most)]  # with and without a known label
         return int((ranking.uncertainty > others[-1]).sum()) if len(others) else len(ranking)
 
     return (

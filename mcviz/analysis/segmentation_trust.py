@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from mcviz.measures.intervals import Interval
 from mcviz.measures.segmentation import PixelSums, count_pixels, interval_of_mean, join_pixels
 from mcviz.measures.selective import SelectiveFigures, selective_figures
 from mcviz.runs import Run
+from mcviz.tasks.segmentation import foreground_of
 from mcviz.text import list_names, one_line
 
 WHOLE, PREDICTED_AS = "all pixels", "those predicted as "
@@ -46,14 +48,17 @@ class SegmentationTrust(QualityTrust):
             of the pixels that are predicted as each class, by its name.
         ece: of all pixels, in 15 bins.
         calibration: whether the probabilities of pixels are too high or too low, in a sentence.
-        scores: how well each score finds losses of Dice, by its name.
     """
 
     maps: Mapping[str, MapFigures] = field(default_factory=dict)
     excess: Mapping[str, Interval] = field(default_factory=dict)
     ece: float = np.nan
     calibration: str = ""
-    scores: Mapping[str, SelectiveFigures] = field(default_factory=dict)
+
+    @cached_property
+    def scores(self) -> dict[str, SelectiveFigures]:
+        """How well each score finds losses of Dice, by its name."""
+        return selective_figures(rank_by_all_scores(self.run, self.group), confidence=self.confidence)
 
     def as_dict(self) -> dict[str, Any]:
         """As for `QualityTrust`, with the classes, the pixels and the scores."""
@@ -80,11 +85,9 @@ def measure_segmentation(
         InvalidInputError: the run has no labels, one image, or no such column or score.
     """
     measured, labels = measure_quality(run, confidence, group=group, by=by, score=score), require_known_labels(run)
-    maps, classes = run.manifest.label_maps, run.manifest.classes
-    assert maps is not None  # of every segmentation
+    classes, foreground = run.manifest.classes, foreground_of(run.manifest)
     options: dict[str, Any] = {"groups": find_groups(run, group), "confidence": confidence}
     pixels = _count_pixels(run, labels)
-    foreground = [number for number in range(classes) if number != maps.background]
     chosen = {WHOLE: range(classes), **({FOREGROUND: foreground} if len(foreground) < classes else {})}
     chosen |= {f"{PREDICTED_AS}{name}": [number] for number, name in enumerate(run.class_names)}
     excess = {name: pixels.excess(list(numbers), **options) for name, numbers in chosen.items()}
@@ -97,7 +100,6 @@ def measure_segmentation(
         excess=excess,
         ece=pixels.ece,
         calibration=calibration,
-        scores=selective_figures(rank_by_all_scores(run, group), confidence=confidence),
     )
 
 

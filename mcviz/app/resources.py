@@ -21,6 +21,7 @@ from mcviz.analysis.comparison import OTHER_PREFIX, Comparison, compare, join_co
 from mcviz.analysis.pairing import LabelChoice, Pairs, pair_examples
 from mcviz.analysis.trust import MOST_GROUPS_OF_COLUMN
 from mcviz.app.filters import Filters, Lasso
+from mcviz.app.wording import capitalised
 from mcviz.app.work import progress_bar
 from mcviz.choices import Masks
 from mcviz.data import ColumnStats, column_stats
@@ -485,8 +486,7 @@ def run_numbers(run: Run) -> dict[str, Score]:
             if not table(run)[name].isna().all():
                 numbers[name] = TargetScore(name, label, run.manifest.unit, "high", "", np.asarray)
     if not run.targets and has(run, "losses") and has(run, "labels"):
-        mean = run.task.loss.mean
-        numbers[LOSS] = Score(LOSS, f"{mean[:1].upper()}{mean[1:]}", "probability", "high", "", np.asarray)
+        numbers[LOSS] = Score(LOSS, capitalised(run.task.loss.mean), "probability", "high", "", np.asarray)
     return numbers | (_other_numbers(run, numbers) if isinstance(run, ComparedRun) else {})
 
 

@@ -484,9 +484,9 @@ class Task(ABC):
             manifest: of the run, where they are of one.
         """
 
-    @abstractmethod
     def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
         """(n,) the loss of each example, from a table of scores with labels; bool where it is 0 or 1."""
+        return table["loss"].to_numpy(np.float64)
 
     @abstractmethod
     def loss_of_terms(self, terms: Terms) -> np.ndarray:
@@ -496,9 +496,9 @@ class Task(ABC):
     def mean_measure(self, terms: Terms) -> tuple[str, np.ndarray]:
         """The name of a measure of `quality` that is a mean over examples, and the (n,) numbers whose mean it is."""
 
-    @abstractmethod
     def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
         """The quality of the ensemble, from the columns of a table of scores, (n,) each; None without labels."""
+        return float(1 - np.nanmean(columns["loss"])) if "loss" in columns else None
 
     @abstractmethod
     def quality_by_pass(self, manifest: Manifest, totals: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -42,8 +42,6 @@ from mcviz.text import list_names, one_line
 from mcviz.validate import invalid
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from mcviz.data import DataSet
 
 MISSING_ON_DISK = -128
@@ -160,17 +158,11 @@ class Multilabel(ClassProbabilities):
     def reorder_labels(self, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
         return labels[:, order]
 
-    def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
-        return table["loss"].to_numpy(np.float64)
-
     def loss_of_terms(self, terms: Terms) -> np.ndarray:
         return label_losses(terms["probs"], terms["labels"])
 
     def mean_measure(self, terms: Terms) -> tuple[str, np.ndarray]:
         return "accuracy", 1 - self.loss_of_terms(terms)
-
-    def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
-        return float(1 - np.nanmean(columns["loss"])) if "loss" in columns else None
 
     def quality_by_pass(self, manifest: Manifest, totals: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         count = totals["examples_with_labels"]

@@ -46,8 +46,6 @@ from mcviz.text import list_names
 from mcviz.validate import invalid
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from mcviz.data import DataSet
     from mcviz.measures.multilabel import ClassFigures
 
@@ -125,7 +123,7 @@ class Segmentation(Task):
         )
 
     def arrays(self, manifest: Manifest) -> Iterator[StoredArray]:
-        maps, count, shard = _maps(manifest), manifest.examples.count, manifest.layout.examples_per_shard
+        maps, count, shard = label_maps_of(manifest), manifest.examples.count, manifest.layout.examples_per_shard
         shape = count, maps.height, maps.width
         about = {"long_name": "most probable class in each pass", "_FillValue": UNWRITTEN}
         yield StoredArray("classes", (*shape, manifest.passes), "uint8", (*AXES, "draw"), 1, shard, UNWRITTEN, about)
@@ -162,13 +160,13 @@ class Segmentation(Task):
                 yield by_pass(name, manifest.passes, "float64", float("nan"), {"long_name": of_what})
 
     def pass_arrays(self, manifest: Manifest) -> tuple[str, ...]:
-        entropies = () if _maps(manifest).alone else ("predictive_entropy", "mutual_information")
+        entropies = () if label_maps_of(manifest).alone else ("predictive_entropy", "mutual_information")
         by_size = () if manifest.labels_sha256 is None else ("dice_by_ensemble_size",)
         return ("classes", "mean_class", "mean_confidence", *entropies, *by_size)
 
     def check_passes(self, manifest: Manifest, passes: np.ndarray) -> None:
         low, high = float(passes.min()), float(passes.max())
-        if _maps(manifest).alone:
+        if label_maps_of(manifest).alone:
             if not (low >= 0 and high < manifest.classes):
                 received = f"{low:g} to {high:g}"
                 raise InvalidInputError(
@@ -178,8 +176,8 @@ class Segmentation(Task):
             raise InvalidInputError(f"Passes to be kept should be probabilities, 0 to 1. Received: {low} to {high}.")
 
     def encode(self, manifest: Manifest, passes: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
-        maps = _maps(manifest)
-        shape, background = (*passes.shape[:2], maps.height, maps.width), _background(maps)
+        maps = label_maps_of(manifest)
+        shape, background = (*passes.shape[:2], maps.height, maps.width), background_of(maps)
         if maps.alone:
             classes = passes.reshape(shape).astype(np.uint8)
             reduced = reduce_label_maps(classes, labels, manifest.classes, background)
@@ -204,7 +202,7 @@ class Segmentation(Task):
         return SegmentationPredictions(
             np.moveaxis(rows["classes"], -1, 0),
             manifest.classes,
-            _background(_maps(manifest)),
+            background_of(label_maps_of(manifest)),
             rows["mean_class"],
             rows["mean_confidence"] / np.float32(CONFIDENCE_STEPS),
             dice_by_ensemble_size=rows.get("dice_by_ensemble_size"),
@@ -214,17 +212,17 @@ class Segmentation(Task):
     def recompute(
         self, manifest: Manifest, passes: SegmentationPredictions, labels: np.ndarray | None
     ) -> dict[str, np.ndarray]:
-        if not _maps(manifest).alone:
+        if not label_maps_of(manifest).alone:
             return {}
         flat = passes.classes.reshape(*passes.classes.shape[:2], -1).astype(np.float32)
         rows = self.encode(manifest, flat, labels)
         return {name: rows[name] for name in rows if name != "classes"}
 
     def unverified_arrays(self, manifest: Manifest) -> tuple[str, ...]:
-        return () if _maps(manifest).alone else self.pass_arrays(manifest)[1:]
+        return () if label_maps_of(manifest).alone else self.pass_arrays(manifest)[1:]
 
     def keep_deterministic(self, manifest: Manifest, predictions: np.ndarray) -> np.ndarray:
-        return _most_probable(predictions, _maps(manifest))
+        return _most_probable(predictions, label_maps_of(manifest))
 
     def prediction_arrays(self, manifest: Manifest, way: Literal["mean", "deterministic"]) -> tuple[str, ...]:
         return ("mean_class",) if way == "mean" else ("deterministic_classes",)
@@ -245,11 +243,7 @@ class Segmentation(Task):
         if labels.shape[1:] != size:
             if not resize:
                 raise invalid("labels", f"masks of the size of the passes, {size}", f"{labels.shape[1:]}")
-            rows, columns = (
-                (np.arange(wanted) * 2 + 1) * there // (2 * wanted)  # the nearest pixel of the given mask
-                for wanted, there in zip(size, labels.shape[1:], strict=True)
-            )
-            labels = labels[:, rows[:, None], columns]
+            labels = scale_label_maps(labels, *size)
         ignored = np.zeros(labels.shape, bool) if label_maps.ignore is None else labels == label_maps.ignore
         wrong = (labels >= classes) & ~ignored
         if wrong.any():
@@ -260,11 +254,11 @@ class Segmentation(Task):
         return np.where(ignored, np.uint8(classes), labels)
 
     def given_labels(self, manifest: Manifest, labels: np.ndarray) -> np.ndarray:
-        ignore = _maps(manifest).ignore
+        ignore = label_maps_of(manifest).ignore
         return labels if ignore is None else np.where(labels == manifest.classes, np.uint8(ignore), labels)
 
     def aggregate(self, manifest: Manifest, passes: SegmentationPredictions, labels: np.ndarray | None) -> Aggregates:
-        classes, pixels = manifest.classes, _maps(manifest).pixels
+        classes, pixels = manifest.classes, label_maps_of(manifest).pixels
         shares = areas(passes.classes, classes) / pixels
         mean, std = (np.asarray(of_passes(shares, axis=0)) for of_passes in (np.mean, np.std))
         arrays: dict[str, np.ndarray] = {
@@ -294,8 +288,7 @@ class Segmentation(Task):
         return dict.fromkeys(("loss", "dice_of_label", "pooled_dice", "loss_of_surplus"), "float32")
 
     def name_rows(self, manifest: Manifest, read: Callable[[str], np.ndarray]) -> dict[str, np.ndarray]:
-        background, names = _maps(manifest).background, manifest.class_names
-        drawn = [number for number in range(manifest.classes) if number != background]
+        drawn, names = foreground_of(manifest), manifest.class_names
         sets = {name: rows[:, drawn] for name, rows in self.class_sets(manifest, read).items()}
         unknown = np.ones(manifest.examples.count, bool)
         if manifest.labels_sha256 is not None:
@@ -313,7 +306,7 @@ class Segmentation(Task):
         return self.pass_inputs(manifest) | ({"labels"} if manifest.labels_sha256 is not None else set())
 
     def pass_inputs(self, manifest: Manifest) -> set[str]:
-        maps = _maps(manifest)
+        maps = label_maps_of(manifest)
         there = {"classes", "class_count", "background", "mean_class", "mean_confidence"}
         if maps.alone:
             return there
@@ -334,7 +327,7 @@ class Segmentation(Task):
         self, manifest: Manifest, passes: Any, labels: np.ndarray, deterministic: np.ndarray | None = None
     ) -> dict[str, dict[str, np.ndarray]]:
         ways = {"ensemble": passes[0]} | ({} if deterministic is None else {"deterministic": deterministic})
-        background = _background(_maps(manifest))
+        background = background_of(label_maps_of(manifest))
         return {
             way: loss_terms(count_overlaps(predicted, labels, manifest.classes, background))
             for way, predicted in ways.items()
@@ -360,20 +353,14 @@ class Segmentation(Task):
             maps, classes = LabelMaps(*labels.shape[1:]), predictions.shape[1] // labels[0].size
             predictions = _most_probable(predictions, maps)
         else:
-            maps, classes = _maps(manifest), manifest.classes
-        return float(np.nanmean(count_overlaps(predictions, labels, classes, _background(maps)).mean_dice))
-
-    def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
-        return table["loss"].to_numpy(np.float64)
+            maps, classes = label_maps_of(manifest), manifest.classes
+        return float(np.nanmean(count_overlaps(predictions, labels, classes, background_of(maps)).mean_dice))
 
     def loss_of_terms(self, terms: Terms) -> np.ndarray:
         return np.asarray(1 - terms["dice"])
 
     def mean_measure(self, terms: Terms) -> tuple[str, np.ndarray]:
         return "dice", terms["dice"]
-
-    def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
-        return float(1 - np.nanmean(columns["loss"])) if "loss" in columns else None
 
     def quality_by_pass(self, manifest: Manifest, totals: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         count = totals["images_with_labels"]
@@ -544,7 +531,7 @@ def _loss_columns(overlaps: Overlaps) -> dict[str, np.ndarray]:
 
 def _describe_maps(manifest: Manifest) -> dict[str, str]:
     """What the arrays of one byte or two a pixel are, by name."""
-    alone = _maps(manifest).alone
+    alone = label_maps_of(manifest).alone
     described = {
         "mean_class": "class of the most passes" if alone else "most probable class of the mean of the passes",
         "mean_confidence": "share of the passes that have it" if alone else "probability of the most probable class",
@@ -565,13 +552,29 @@ def _most_probable(predictions: np.ndarray, maps: LabelMaps) -> np.ndarray:
     return (pixels[..., 0] if maps.alone else pixels.argmax(axis=-1)).astype(np.uint8)
 
 
-def _maps(manifest: Manifest) -> LabelMaps:
+def scale_label_maps(maps: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Scale (n, H, W) label maps to another size, each pixel as the nearest one was."""
+    rows, columns = (
+        (np.arange(wanted) * 2 + 1) * there // (2 * wanted)
+        for wanted, there in zip((height, width), maps.shape[1:], strict=True)
+    )
+    return maps[:, rows[:, None], columns]
+
+
+def label_maps_of(manifest: Manifest) -> LabelMaps:
+    """Describe the label maps of a run of segmentation."""
     assert manifest.label_maps is not None  # which `claims` sees to
     return manifest.label_maps
 
 
-def _background(maps: LabelMaps) -> int:
+def background_of(maps: LabelMaps) -> int:
+    """Return the class that Dice leaves out, or -1."""
     return NO_BACKGROUND if maps.background is None else maps.background
+
+
+def foreground_of(manifest: Manifest) -> list[int]:
+    """Return the numbers of the classes of a run of segmentation but for the background."""
+    return [number for number in range(manifest.classes) if number != label_maps_of(manifest).background]
 
 
 def _nats_scale(classes: int) -> float:

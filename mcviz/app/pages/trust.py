@@ -18,12 +18,7 @@ from mcviz.app.calibration import (
     render_worst_slice,
 )
 from mcviz.app.navigation import EXPLORE, TRUST, begin
-from mcviz.app.referral import (
-    render_first_referred,
-    render_prediction_sets,
-    render_referral,
-    render_scores,
-)
+from mcviz.app.referral import render_first_referred, render_prediction_sets, render_referral, render_scores
 from mcviz.app.resources import check_needs, has
 from mcviz.app.state import PageState, latest_state, state_widget_args, update_state
 from mcviz.app.tasks import task_renderer

@@ -40,7 +40,14 @@ from mcviz.measures import percent
 from mcviz.measures.registry import SEGMENTATION_SCORES, SegmentationPredictions
 from mcviz.measures.segmentation import areas, pairwise_dice
 from mcviz.runs import Run
-from mcviz.tasks.segmentation import FIGURES, OF_LABELS
+from mcviz.tasks.segmentation import (
+    FIGURES,
+    OF_LABELS,
+    background_of,
+    foreground_of,
+    label_maps_of,
+    scale_label_maps,
+)
 from mcviz.text import list_names, one_line
 
 BLACK = "#000000"
@@ -75,21 +82,9 @@ def class_figures(run: Run) -> dict[str, np.ndarray]:
     return {name: run.array(name) for name in FIGURES if name not in OF_LABELS or has(run, "labels")}
 
 
-def _background(run: Run) -> int:
-    """Return the class that counts as none, or -1."""
-    assert run.manifest.label_maps is not None
-    background = run.manifest.label_maps.background
-    return -1 if background is None else background
-
-
-def _foreground(run: Run) -> list[int]:
-    """Return the numbers of the classes that are drawn."""
-    return [number for number in range(len(run.class_names)) if number != _background(run)]
-
-
 def _colours(run: Run) -> list[str]:
     """Return the colour of each class; beyond eight they repeat."""
-    foreground = _foreground(run)
+    foreground = foreground_of(run.manifest)
     chosen = cycle(COLOURS if len(foreground) < len(run.class_names) else (*COLOURS, BLACK))
     of_foreground = dict(zip(foreground, chosen, strict=False))
     return [of_foreground.get(number, BLACK) for number in range(len(run.class_names))]
@@ -109,15 +104,6 @@ def _reduce(run: Run, predictions: np.ndarray) -> SegmentationPredictions:
     return reduced
 
 
-def _nearest(maps: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Scale (n, H, W) label maps to the pixels of a picture."""
-    rows, columns = (
-        (np.arange(wanted) * 2 + 1) * there // (2 * wanted)
-        for wanted, there in zip((height, width), maps.shape[1:], strict=True)
-    )
-    return maps[:, rows[:, None], columns]
-
-
 def draw_outlines(pictures: np.ndarray, maps: np.ndarray, colours: list[str], background: int) -> np.ndarray:
     """Draw the outlines of label maps into pictures, where they leave most of what they surround to be seen.
 
@@ -133,7 +119,7 @@ def draw_outlines(pictures: np.ndarray, maps: np.ndarray, colours: list[str], ba
     enlarged = max(1, (CRISP_BELOW - 1) // max(pictures.shape[1:3]))
     drawn = pictures.repeat(enlarged, axis=1).repeat(enlarged, axis=2)
     drawn = np.broadcast_to(drawn, (*drawn.shape[:3], 3)).copy()
-    maps = _nearest(maps, *drawn.shape[1:3])
+    maps = scale_label_maps(maps, *drawn.shape[1:3])
     palette = np.array([[int(colour[place : place + 2], 16) for place in (1, 3, 5)] for colour in colours], np.uint8)
     rank = np.arange(len(colours)) + 1  # of two classes that touch, the later one is drawn into the earlier one
     rank[background if background >= 0 else slice(0, 0)] = 0
@@ -294,15 +280,16 @@ class SegmentationRenderer(TaskRenderer):
     def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
         """Return the classes that are drawn, of which wrong ones are marked, and behind them those that are missed."""
         if isinstance(row["prediction"], str):
-            return mark_classes(row, len(_foreground(run)))
+            return mark_classes(row, len(foreground_of(run.manifest)))
         names = class_names(run)  # of a new input
-        drawn = [names[number] for number in _foreground(run) if row[f"area_{number}"] > 0]
+        drawn = [names[number] for number in foreground_of(run.manifest) if row[f"area_{number}"] > 0]
         return TileText(", ".join(drawn) or "none")
 
     def pictures(self, run: Run, examples: np.ndarray, side: int) -> np.ndarray:
         """Return the images with the outlines of the prediction."""
         maps = np.concatenate([run.array("mean_class", int(example), int(example) + 1) for example in examples])
-        return draw_outlines(thumbnails(run.pictures[examples], side), maps, _colours(run), _background(run))
+        background = background_of(label_maps_of(run.manifest))
+        return draw_outlines(thumbnails(run.pictures[examples], side), maps, _colours(run), background)
 
     def tiles(self, run: Run, examples: np.ndarray, side: int = TILE) -> Tiles:
         return picture_tiles(self.pictures(run, examples, side), side) if has(run, "images") else Tiles()
@@ -321,12 +308,12 @@ class SegmentationRenderer(TaskRenderer):
     def _sentences(self, context: ExampleContext) -> list[str]:
         run, row, names = context.run, context.row, all_as_markdown(class_names(context.run))
         figures = {name: values[context.example] for name, values in class_figures(run).items()}
-        drawn = [number for number in _foreground(run) if figures["class_area"][number] > 0]
+        drawn = [number for number in foreground_of(run.manifest) if figures["class_area"][number] > 0]
         what = list_names([f"**{names[number]}**" for number in drawn]) if drawn else "**nothing**"
         first = f"The ensemble draws {what}."
         if "class_dice" in figures and not np.isnan(row["loss"]):
             first += f" Its mean Dice with the label is **{percent(1 - row['loss'])}**."
-            zero = [number for number in _foreground(run) if figures["class_dice"][number] == 0]
+            zero = [number for number in foreground_of(run.manifest) if figures["class_dice"][number] == 0]
             for words, numbers in (
                 ("Missed", [number for number in zero if figures["class_area_label"][number] > 0]),
                 ("The label lacks", [number for number in zero if not figures["class_area_label"][number] > 0]),
@@ -334,7 +321,7 @@ class SegmentationRenderer(TaskRenderer):
                 if numbers:
                     first += f" {words}: {list_names([names[number] for number in numbers])}."
         agreement = figures["class_pairwise_dice"]
-        there = [number for number in _foreground(run) if not np.isnan(agreement[number])]
+        there = [number for number in foreground_of(run.manifest) if not np.isnan(agreement[number])]
         sentences = [first, f"- Two passes agree on a **Dice of {percent(row['pairwise_dice'])}**, on average."]
         if there:
             least = min(there, key=lambda number: agreement[number])
@@ -380,7 +367,11 @@ class SegmentationRenderer(TaskRenderer):
         of = _reduce(run, predictions[:, None])
         shares = areas(of.mean_class[None], of.class_count)[0, 0] / of.mean_class[0].size
         names = all_as_markdown(class_names(run))
-        drawn = [f"**{names[number]}** on {percent(shares[number])}" for number in _foreground(run) if shares[number]]
+        drawn = [
+            f"**{names[number]}** on {percent(shares[number])}"
+            for number in foreground_of(run.manifest)
+            if shares[number]
+        ]
         agreement = percent(float(pairwise_dice(of.classes, of.class_count, of.background)[0]))
         what = f"{list_names(drawn)} of the image" if drawn else "**nothing**"
         return f"The ensemble draws {what}. Two passes agree on a Dice of {agreement}, on average."
@@ -400,7 +391,7 @@ class SegmentationRenderer(TaskRenderer):
         st.caption("How much of the image each class takes at each position, with one standard deviation of passes.")
         of = _reduce(run, predictions)
         shares = areas(of.classes, of.class_count) / of.mean_class[0].size
-        drawn, names = _foreground(run), class_names(run)
+        drawn, names = foreground_of(run.manifest), class_names(run)
         figure = curves_along(
             along.amounts,
             class_curves(shares[..., drawn], [names[number] for number in drawn]),
@@ -423,7 +414,7 @@ class SegmentationRenderer(TaskRenderer):
 
     def _drawn(self, run: Run, scores: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return (n, drawn classes) shares of the images."""
-        return np.stack([scores[f"area_{number}"] for number in _foreground(run)], axis=1)
+        return np.stack([scores[f"area_{number}"] for number in foreground_of(run.manifest)], axis=1)
 
     def prominence(self, scores: Mapping[str, np.ndarray], correct: np.ndarray) -> np.ndarray:
         """Return how far the passes differ over what they draw, of 1."""
@@ -437,7 +428,7 @@ class SegmentationRenderer(TaskRenderer):
         """Return in how many inputs each class is drawn."""
         names = class_names(run)
         drawn = np.nonzero(self._drawn(run, sweep.scores) > 0)[1]
-        return class_counts(drawn, [names[number] for number in _foreground(run)])
+        return class_counts(drawn, [names[number] for number in foreground_of(run.manifest)])
 
     def describe_sweep(self, run: Run, sweep: SweepFindings) -> list[str]:
         """Count the inputs in which something is drawn."""
