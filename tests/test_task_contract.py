@@ -18,7 +18,7 @@ import streamlit as st
 
 import mcviz
 from mcviz import plot
-from mcviz.app.components.charts import Explanation, render_explanation
+from mcviz.app.components import Explanation, render_explanation
 from mcviz.app.tasks import TASK_RENDERERS
 from mcviz.app.tasks.base import ExampleContext, TaskRenderer, TileText
 from mcviz.cli import main

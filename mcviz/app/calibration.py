@@ -17,7 +17,7 @@ from mcviz.analysis.trust import (
     verdict_sentences,
 )
 from mcviz.analysis.unlabelled import SHIFTED, RunEstimate, estimate_accuracy
-from mcviz.app.components.charts import chart, table_height
+from mcviz.app.components import chart, table_height
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.navigation import EXPLORE
 from mcviz.app.resources import (

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.components.charts import text_table
+from mcviz.app.components import text_table
 from mcviz.app.navigation import EXPLORE, OVERVIEW, RUNS, open_page
 from mcviz.app.resources import check_needs, open_cached_run, run_paths, run_scores, table
 from mcviz.app.selection import Selection

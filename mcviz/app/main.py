@@ -27,7 +27,7 @@ from mcviz.app.navigation import (
     run_name,
 )
 from mcviz.app.resources import ComparedRun, open_cached_run, run_paths
-from mcviz.app.server import prepare_server
+from mcviz.app.server import current_visit, prepare_server
 from mcviz.app.state import (
     address,
     finish_page,
@@ -39,7 +39,6 @@ from mcviz.app.state import (
     state_widget_args,
     sync_from_url,
 )
-from mcviz.app.streamlit_internals import current_visit
 from mcviz.app.tasks import NoRendererError, task_renderer
 from mcviz.app.wording import as_markdown, counted, describe_examples, information
 from mcviz.app.work import refusal, show_failures

@@ -25,6 +25,7 @@ from mcviz.app.resources import (
     target_names,
 )
 from mcviz.app.selection import Selection, computed_layouts
+from mcviz.app.server import is_history_navigation
 from mcviz.app.state import (
     OWN_KEYS,
     PageState,
@@ -37,7 +38,6 @@ from mcviz.app.state import (
     state_widget_args,
     update_state,
 )
-from mcviz.app.streamlit_internals import is_history_navigation
 from mcviz.app.wording import as_markdown, describe_scores
 from mcviz.app.work import refusal
 from mcviz.errors import CorruptRunError, McvizError

@@ -19,7 +19,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mcviz.app.components.charts import chart, text_table
+from mcviz.app.components import chart, text_table
 from mcviz.app.jobs import finished_runs, offered_data
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.kinds.base import as_batch
@@ -36,8 +36,8 @@ from mcviz.app.resources import (
     sampler,
     sorted_scores,
 )
+from mcviz.app.server import join_visit
 from mcviz.app.state import PageState, choose_name, quote, update_state, widget_value
-from mcviz.app.streamlit_internals import join_visit
 from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown
 from mcviz.app.work import compute_on_request, refusal, request, unforeseen

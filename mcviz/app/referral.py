@@ -22,7 +22,7 @@ from mcviz.analysis.referral import (
     set_rows,
 )
 from mcviz.app.calibration import chosen_group
-from mcviz.app.components.charts import chart, text_table
+from mcviz.app.components import chart, text_table
 from mcviz.app.components.gallery import tiles
 from mcviz.app.filters import Filters
 from mcviz.app.navigation import EXPLORE, LABELLING, open_page

@@ -12,8 +12,7 @@ import numpy as np
 import streamlit as st
 
 from mcviz.analysis.base import similarity_basis
-from mcviz.app.components import keys
-from mcviz.app.components.charts import PICTURE, Explanation, render_explanation
+from mcviz.app.components import PICTURE, Explanation, keys, render_explanation
 from mcviz.app.components.gallery import send_steps_ahead, tiles
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.navigation import LABELLING

@@ -38,7 +38,7 @@ from mcviz.app.address import (
     write_fields,
 )
 from mcviz.app.filters import CLASSES, FILTERS, Filters
-from mcviz.app.streamlit_internals import current_visit, draw_at_top, draws_fragments, is_history_navigation
+from mcviz.app.server import current_visit, draw_at_top, draws_fragments, is_history_navigation
 from mcviz.app.wording import as_markdown
 
 KEPT = "kept"

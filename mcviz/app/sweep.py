@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 import streamlit as st
 
-from mcviz.app.components.charts import chart
+from mcviz.app.components import chart
 from mcviz.app.components.gallery import input_tiles
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.kinds.base import MIX, MOST_INPUTS, Distorter, DistortionSettings, InputKind, SweepInputs

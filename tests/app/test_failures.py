@@ -40,8 +40,8 @@ def failing(*_: object, **__: object) -> None:
     ("page", "title", "broken"),
     [
         ("overview", "Overview", "mcviz.app.kinds.image.sheet_url"),
-        ("example", "One example", "mcviz.app.components.charts.picture_url"),
-        ("probe", "Probe", "mcviz.app.components.charts.picture_url"),  # in a fragment, of a distorted image
+        ("example", "One example", "mcviz.app.components.picture_url"),
+        ("probe", "Probe", "mcviz.app.components.picture_url"),  # in a fragment, of a distorted image
     ],
 )
 def test_what_nobody_foresaw_is_a_sentence_to_the_visitor_and_a_traceback_to_the_operator(

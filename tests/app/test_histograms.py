@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mcviz.app.components.charts import class_panels, strips, ticks
+from mcviz.app.components import class_panels, strips, ticks
 from mcviz.measures import summarise
 
 NAMES = [str(c) for c in range(10)]

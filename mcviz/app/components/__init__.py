@@ -1,22 +1,57 @@
-"""Pieces of a page that several pages and views show; here the loading of their scripts and styles, and the keyboard.
+"""Pieces of a page that several pages and views show: charts, pictures, tables and explanations, and the keyboard.
 
-Scripts and styles are files beside this one. Keys press a button or go into a field, and of arrow keys no press is
-lost. Streamlit's own shortcuts leave out the keys that it keeps for itself or for other widgets.
+Scripts and styles are files beside this one. The histograms of an example are drawn by the browser: a plotly chart of
+ten pairs of axes would be taken down and built up at each step to another example, for a quarter of a second.
+Keys press a button or go into a field, and of arrow keys no press is lost. Streamlit's own shortcuts leave out the keys
+that it keeps for itself or for other widgets.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
+from typing import Any, Literal, TypedDict
 
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz.app.state import session_store, widget_value
+from mcviz.app.wording import abbreviated, counted, prediction_and_votes
+from mcviz.figures import enlarge_letters, group_by_role, picture_url, select_classes
+from mcviz.figures.passes import OTHER_CLASSES
+from mcviz.measures import PassSummary, percent
 
 
 def load_assets(*names: str) -> str:
     """Load some files as one text: what one defines, the later ones use."""
     return "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)
 
+
+TICKS = (1, 2, 5, 10, 25, 50, 250, 500, 1000, 2500, 5000, 10000)  # passes
+LEAST_IN_A_STRIP = 0.02  # the mean probability from which on a class is one of those in a narrow column
+MOST_STRIPS = 8
+LOWEST_TICK = 1 / 12  # of the passes: lower ones would stand too close together
+
+PICTURE = "picture-of-example"  # the key of the container in which steps find the picture of the example
+_explanation = st.components.v2.component(
+    "mcviz_explanation",
+    css=load_assets("histograms.css", "sentences.css", "explanation.css"),
+    js=load_assets("listening.js", "element.js", "histograms.js", "sentences.js", "latest_data.js", "explanation.js"),
+)
+_ahead = st.components.v2.component(
+    "mcviz_ahead", js=load_assets("internals.js", "listening.js", "latest_data.js", "ahead.js")
+)
+TURNS = count()  # in the data, or else the browser would keep what it drew where the server says the same as before
+
+PICTURE_WIDTH = 280
+MOST_TABLE_ROWS = 12  # above which a table scrolls
+TABLE_HEIGHT = 460  # pixels, of one that scrolls
+_FOR_AN_AUDIENCE = ContextVar("for_an_audience", default=False)
 
 ARROW_KEYS = "arrow-keys"
 TAKEN = "arrow-keys-taken"  # of the session: the steps that were made, and the page that counted them
@@ -25,10 +60,251 @@ _keys = st.components.v2.component(
 )
 _arrow_keys = st.components.v2.component("mcviz_arrow_keys", js=load_assets("listening.js", "arrow_keys.js"))
 
-_mounted = st.components.v2.component(
+_listeners = st.components.v2.component(
     "mcviz_page_listeners",
     js=load_assets("internals.js", "going_back.js", "page_listeners.js"),
 )
+
+
+def pass_histograms(summary: PassSummary, class_names: Sequence[str], label: int | None = None) -> dict[str, Any]:
+    """Return a small histogram a class of its probability in each pass: 100 bins over 0 to 1, shared axes.
+
+    The counts are drawn on a square-root scale, so that a few passes of another prediction stay visible beside
+    hundreds.
+
+    Args:
+        summary: of the passes of one example.
+        class_names: C names.
+        label: its index, where it is known.
+
+    Returns:
+        As `Explanation.histograms`.
+    """
+    return {
+        "passes": summary.passes,
+        "ticks": ticks(summary.passes),
+        "spoken": f"Histograms of the passes: {prediction_and_votes(summary, class_names)}",
+        "panels": class_panels(summary, class_names, label),
+        **strips(summary, label),
+    }
+
+
+def strips(summary: PassSummary, label: int | None) -> dict[str, Any]:
+    """Return which panels fit a narrow column, the likeliest first, and how little the other classes get.
+
+    Args:
+        summary: of the passes of one example.
+        label: its index, where it is known.
+    """
+    mean, shown = summary.mean, select_classes(summary.mean, label)
+    named = {summary.prediction, label}
+    order = sorted((c for c in shown if c in named or mean[c] >= LEAST_IN_A_STRIP), key=lambda c: -mean[c])
+    order = [*order[:MOST_STRIPS], *(c for c in order[MOST_STRIPS:] if c == label)]
+    others = np.delete(mean, order)
+    rest = ""
+    if len(others):
+        below = max(1, math.ceil(1000 * others.max())) / 10
+        rest = f"{counted(len(others), 'more class')} below {below:g}%."
+    return {"strips": [shown.index(c) for c in order], "rest": rest}
+
+
+def ticks(passes: int) -> list[int]:
+    """Return counts for the height of a histogram: 0, and a few up to all passes."""
+    return [0, *(count for count in TICKS if LOWEST_TICK * passes <= count <= passes)]
+
+
+def class_panels(summary: PassSummary, class_names: Sequence[str], label: int | None) -> list[dict[str, object]]:
+    """Return the data from which the browser draws each class.
+
+    Args:
+        summary: of the passes of one example.
+        class_names: C names.
+        label: its index, where it is known.
+
+    Returns:
+        For each of `select_classes` its name, its role and the role's colour, the hundredths into which passes fall and
+        how many do, and the mean, also with the standard deviation, and as a sentence.
+    """
+    shown = select_classes(summary.mean, label)
+    roles = {
+        c: ("" if role == OTHER_CLASSES else role, colour)
+        for role, colour, members in group_by_role(summary.prediction, label, shown)
+        for c in members
+    }
+    return [class_panel(summary, c, class_names[c], *roles[c]) for c in shown]
+
+
+def class_panel(summary: PassSummary, c: int, name: str, role: str, colour: str) -> dict[str, object]:
+    """Return the data from which the browser draws one class, as `class_panels` describes it.
+
+    Args:
+        summary: of the passes of one example.
+        c: the number of the class.
+        name: of the class.
+        role: what it is to the example; "" where nothing.
+        colour: of its bars.
+    """
+    counts = summary.histograms[c]
+    bins = np.flatnonzero(counts)
+    most, value = int(counts.argmax()), f"{percent(summary.mean[c])} ± {percent(summary.std[c])}"
+    return {
+        "name": name,
+        "role": role,
+        "colour": colour,
+        "bins": bins.tolist(),
+        "counts": counts[bins].tolist(),
+        "mean": float(summary.mean[c]),
+        "value": abbreviated(value),
+        "spoken": f"{name}, {role or OTHER_CLASSES}: {value}; most often {most}% to {most + 1}%, "
+        f"in {counts[most]} of {summary.passes} passes.",
+    }
+
+
+class Explanation(TypedDict, total=False):
+    """The prediction for one example, as the browser takes it.
+
+    Attributes:
+        sentences: in Markdown with nothing but bold words; one that begins with "- " is a point of a list.
+        histograms: as `pass_histograms` returns them.
+        picture: the example's `sheet` of one tile, as `KindRenderer.tiles` gives it; for steps only.
+    """
+
+    sentences: list[str]
+    histograms: dict[str, Any]
+    picture: Mapping[str, object]
+
+
+def render_explanation(key: str, explanation: Explanation, example: int | None = None) -> None:
+    """Render an explanation; where another example is looked at and its own came ahead, the browser draws that.
+
+    Args:
+        key: of the component.
+        explanation: what is drawn.
+        example: its number, where it is one of a run.
+    """
+    _explanation(key=key, data={"example": example, "explanation": explanation, "turn": next(TURNS)})
+
+
+def send_ahead(explanations: Mapping[int, Explanation], steps: Mapping[str, int] | None = None) -> None:
+    """Send explanations of examples that may be looked at next, to be drawn without a delay.
+
+    Args:
+        explanations: by the numbers of the examples.
+        steps: the example to which a button leads, by what its key begins with; where the page itself steps.
+    """
+    data: dict[str, Any] = {"explanations": {str(example): each for example, each in explanations.items()}}
+    if steps is not None:
+        data |= {"steps": steps, "turn": next(TURNS)}
+    with st.container(key="ahead"):
+        _ahead(key="explanations-ahead", data=data, height=1)
+
+
+def chart(figure: go.Figure, key: str, spoken: str) -> None:
+    """Render a plotly chart without a toolbar, and a sentence, without bold words, for those who cannot see it."""
+    height: Literal["stretch", "content"] = "content"
+    if _FOR_AN_AUDIENCE.get():
+        figure, height = enlarge_letters(figure), "stretch"
+    config = {"displayModeBar": False, "scrollZoom": False}
+    st.plotly_chart(figure, key=key, config=config, height=height, alt=spoken.replace("**", ""))
+
+
+@contextmanager
+def for_an_audience() -> Iterator[None]:
+    """Let charts that are drawn within have large letters, and be as high as the page's style makes them."""
+    before = _FOR_AN_AUDIENCE.set(True)
+    try:
+        yield
+    finally:
+        _FOR_AN_AUDIENCE.reset(before)
+
+
+def heading(words: str, caption: str) -> None:
+    """Render the heading of a section, and a sentence close below it."""
+    with st.container(gap=None):
+        st.header(words, anchor=False)
+        st.caption(caption)
+
+
+def table_height(rows: int) -> int | Literal["content"]:
+    """Return how high a table is with so many rows."""
+    return "content" if rows <= MOST_TABLE_ROWS else TABLE_HEIGHT
+
+
+def text_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], width: Literal["stretch", "content"] = "stretch"
+) -> None:
+    """Render a small table of texts in Markdown; the first column names the rows."""
+    st.table(pd.DataFrame(list(rows), columns=list(columns)).set_index(columns[0]), width=width)
+
+
+def cards(figures: Sequence[tuple[str, str, str]]) -> None:
+    """Render figures side by side, each with its label above and a sentence on it below, in a card."""
+    with st.container(key="cards"):
+        columns = st.columns(len(figures), gap="small")
+    for column, (label, value, meaning) in zip(columns, figures, strict=True):
+        with column.container(border=True, gap=None, height="stretch"):
+            st.metric(label, value)
+            st.caption(meaning)
+
+
+def picture(image: np.ndarray, spoken: str, width: int = PICTURE_WIDTH) -> None:
+    """Render one image, small ones enlarged to crisp squares.
+
+    Args:
+        image: (height, width, channels) uint8 or float32 in 0..1.
+        spoken: what it is, for those who cannot see it.
+        width: in pixels; of an image that is taller than wide the height.
+    """
+    source = picture_url(image, width)
+    # Within the page, not as a file beside it: Streamlit would make a JPEG, and may delete it before it is fetched.
+    st.image(source, width=max(1, round(width * min(1, image.shape[1] / image.shape[0]))), alt=spoken)
+
+
+def render_empty_selection() -> None:
+    """Render a hint in place of a view of a selection that is empty."""
+    st.info("No example matches all of these filters. Take one off above.", icon=":material/filter_alt_off:")
+
+
+def class_charts(
+    figure: go.Figure, summary: PassSummary, class_names: Sequence[str], label: int | None, key: str
+) -> None:
+    """Render the predictive mean with its spread, and one histogram a class.
+
+    Args:
+        figure: of the predictive mean.
+        summary: of the passes of one example.
+        class_names: C names.
+        label: its index, where it is known.
+        key: that the charts' keys start with.
+    """
+    st.header("What the ensemble predicts", anchor=False)
+    shown = len(select_classes(summary.mean))
+    if shown < len(class_names):
+        and_label = "" if label is None else " and the label"
+        st.caption(f"The likeliest {shown} of {len(class_names):,} classes{and_label} are shown.")
+    st.caption("The mean of all passes for each class, and one standard deviation to either side.")
+    chart(figure, f"{key}-classes", f"Bar chart of the mean: {prediction_and_votes(summary, class_names)}")
+    render_histograms(summary, class_names, label, key)
+
+
+def render_histograms(summary: PassSummary, class_names: Sequence[str], label: int | None, key: str) -> None:
+    """Render one histogram a class, with its mean and standard deviation.
+
+    Args:
+        summary: of the passes of one example.
+        class_names: C names.
+        label: its index, where it is known.
+        key: that the component's key ends with.
+    """
+    st.header("What the single passes predict", anchor=False)
+    shown = len(select_classes(summary.mean))
+    few = f"The likeliest {shown} of {len(class_names):,} classes. " if shown < len(class_names) else ""
+    st.caption(
+        f"{few}One histogram a class, with mean ± standard deviation: how often each probability was predicted in "
+        f"{counted(summary.passes, 'pass')}. A narrow peak means that the passes agree; a wide one, or two, that they "
+        "do not. The height is on a square-root scale."
+    )
+    render_explanation(f"explanation-{key}", {"histograms": pass_histograms(summary, class_names, label)})
 
 
 def keys(**widgets: str) -> None:
@@ -69,7 +345,7 @@ def page_listeners() -> None:
     let it be drawn anew where the server was started anew; and let the link that skips lead behind the navigation.
     """
     with st.container(key="page-listeners"):
-        _mounted(key="listeners-of-the-page", height=1)
+        _listeners(key="listeners-of-the-page", height=1)
         _draw_after_reconnecting()
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from mcviz.app.components import load_assets
-from mcviz.app.components.charts import (
+from mcviz.app.components import (
     PICTURE_WIDTH,
     TURNS,
     Explanation,
+    load_assets,
     render_empty_selection,
     send_ahead,
 )

@@ -1,7 +1,7 @@
 """How pages show the kinds of examples: a renderer for each."""
 
 from mcviz import kinds
-from mcviz.app.components.charts import PICTURE_WIDTH
+from mcviz.app.components import PICTURE_WIDTH
 from mcviz.app.kinds.base import KindRenderer, NothingRenderer
 from mcviz.app.kinds.image import ImageRenderer
 from mcviz.app.kinds.row import RowRenderer

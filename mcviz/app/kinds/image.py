@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 import streamlit as st
 
-from mcviz.app.components import load_assets
-from mcviz.app.components.charts import chart, picture
+from mcviz.app.components import chart, load_assets, picture
 from mcviz.app.kinds.base import (
     MIX,
     MOST_INPUTS,
@@ -25,8 +24,8 @@ from mcviz.app.kinds.base import (
     choose_noise,
 )
 from mcviz.app.resources import cached_for_run, has, model_inputs, numbers_key, sampler
+from mcviz.app.server import UploadedFile
 from mcviz.app.state import PageState, choose_name, session_store, state_widget_args, widget_value
-from mcviz.app.streamlit_internals import UploadedFile
 from mcviz.app.wording import as_markdown
 from mcviz.data import uniform_noise
 from mcviz.data.distortions import DISTORTIONS, NOISES, Distortion

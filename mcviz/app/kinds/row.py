@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.app.components.charts import chart
+from mcviz.app.components import chart
 from mcviz.app.kinds.base import (
     MOST_INPUTS,
     TILE,

@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 import streamlit as st
 
-from mcviz.app.components import load_assets
-from mcviz.app.components.charts import text_table
+from mcviz.app.components import load_assets, text_table
 from mcviz.app.kinds.base import (
     MOST_INPUTS,
     NONE_IS_CORRECT,

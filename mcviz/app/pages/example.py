@@ -7,8 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.base import similarity_basis
-from mcviz.app.components import arrow_keys, keys
-from mcviz.app.components.charts import PICTURE, text_table
+from mcviz.app.components import PICTURE, arrow_keys, keys, text_table
 from mcviz.app.components.gallery import explain_example, send_steps_ahead, tiles
 from mcviz.app.explain import explanations_for
 from mcviz.app.filters import Filters

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mcviz import plot
-from mcviz.app.components.charts import chart, heading
+from mcviz.app.components import chart, heading
 from mcviz.app.components.gallery import tiles
 from mcviz.app.navigation import EXPLORE, OVERVIEW, begin, link_to, scroll_to_section
 from mcviz.app.resources import check_needs, has, ranking, run_scores

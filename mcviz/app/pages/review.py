@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from mcviz.analysis.labelling import OUT_OF_FOLD
-from mcviz.app.components.charts import cards, render_empty_selection
+from mcviz.app.components import cards, render_empty_selection
 from mcviz.app.filters import Filters
 from mcviz.app.main import current_person
 from mcviz.app.navigation import EXPLORE, LABELLING, begin, chips, link_to

@@ -16,7 +16,7 @@ import streamlit as st
 from mcviz.analysis.comparison import OTHER_PREFIX, Comparison, check_comparable, scores_to_compare
 from mcviz.analysis.pairing import LabelChoice, name_apart
 from mcviz.app.address import ANY_RUN
-from mcviz.app.components.charts import text_table
+from mcviz.app.components import text_table
 from mcviz.app.components.gallery import render_gallery, tiles
 from mcviz.app.filters import ColumnFilter
 from mcviz.app.jobs import MOST_PASSES, change_jobs, render_jobs

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from mcviz.app.components import keys
-from mcviz.app.components.charts import for_an_audience
+from mcviz.app.components import for_an_audience, keys
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.kinds.base import as_batch, import_ahead, predict
 from mcviz.app.navigation import OVERVIEW, PAGES, PRESENT, begin, link_to, open_page

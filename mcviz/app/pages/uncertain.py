@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mcviz.app.components.charts import render_empty_selection
+from mcviz.app.components import render_empty_selection
 from mcviz.app.components.gallery import (
     page_examples,
     prefetch_explanations,

@@ -14,7 +14,7 @@ import streamlit as st
 from mcviz import plot
 from mcviz.analysis.base import REVIEWED_SHARE, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
-from mcviz.app.components.charts import Explanation, cards, chart, heading
+from mcviz.app.components import Explanation, cards, chart, heading
 from mcviz.app.filters import Filters
 from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
 from mcviz.app.kinds.base import TILE, ProbeInput, SliderSeries, SweepInputs, Tiles, as_batch, predict

@@ -15,7 +15,7 @@ from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.pairing import class_order
 from mcviz.analysis.trust import TOLERANCES, Convergence, compute_convergence
 from mcviz.app.calibration import find_calibration
-from mcviz.app.components.charts import (
+from mcviz.app.components import (
     Explanation,
     chart,
     class_charts,

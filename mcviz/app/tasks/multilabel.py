@@ -12,7 +12,7 @@ from mcviz.analysis.base import group_sentence
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.pairing import class_order
 from mcviz.analysis.quality_trust import QualityTrust, add_slices, load_terms, measure_quality
-from mcviz.app.components.charts import (
+from mcviz.app.components import (
     MOST_STRIPS,
     Explanation,
     chart,

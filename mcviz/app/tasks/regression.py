@@ -11,7 +11,7 @@ from mcviz import plot
 from mcviz.analysis.base import LEAST_LABELLED, as_predictions, column, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.quality_trust import QualityTrust, measure_quality
-from mcviz.app.components.charts import Explanation, chart, render_explanation, text_table
+from mcviz.app.components import Explanation, chart, render_explanation, text_table
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.kinds.base import ProbeInput, SliderSeries
 from mcviz.app.navigation import load_state, target_chooser

@@ -16,8 +16,7 @@ from mcviz.analysis.base import group_sentence
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.segmentation_trust import SegmentationTrust, measure_segmentation
 from mcviz.analysis.slices import slices
-from mcviz.app.components import load_assets
-from mcviz.app.components.charts import TURNS, Explanation, chart, heading, render_explanation, text_table
+from mcviz.app.components import TURNS, Explanation, chart, heading, load_assets, render_explanation, text_table
 from mcviz.app.kinds.base import TILE, ProbeInput, SliderSeries, Tiles
 from mcviz.app.kinds.image import picture_tiles
 from mcviz.app.resources import cached_for_run, class_names, has, numbers_key, table

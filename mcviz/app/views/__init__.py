@@ -13,7 +13,7 @@ import streamlit as st
 
 from mcviz import plot
 from mcviz.analysis.base import as_predictions, summarise_classes
-from mcviz.app.components.charts import chart, render_empty_selection, table_height, text_table
+from mcviz.app.components import chart, render_empty_selection, table_height, text_table
 from mcviz.app.components.gallery import look_at_example, render_gallery, tick_examples, tiles
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import target_chooser
