@@ -47,7 +47,7 @@ MOST = {"accuracy": 1.0, "nll": -math.log(SMALLEST_PROBABILITY), "brier": 1.0}  
 SMOOTHING = 0.8  # of the moving average over the qualities of an example's labels, the lowest of which counts most
 FEWEST_POSITIVE = 5  # examples of a class, and others, from which on its measures have an interval
 FEWEST_WRONG = 10  # examples with a wrong label, and with a right one, from which on means have one by their spread
-FEWEST_CHANGED = 10  # examples on which two differ, of which the difference of means has an interval
+FEWEST_CHANGED = 10  # examples on which two differ, by which the difference of means has an interval
 NONE = Interval(np.nan)
 FINEST_BINS = 10  # of the probability of a class
 RANKED = ("map", "auroc", "f1")  # measures that are no mean over examples
@@ -489,8 +489,10 @@ def _differences(one: Terms, other: Terms, measures: Collection[str], **options:
     for name in [name for name in before if name in measures]:
         change = after[name] - before[name]
         (interval,) = mean_intervals(change[:, None], groups=members, **options)
-        changed = np.count_nonzero(sum_by_group((change != 0)[:, None], members))
-        enough = changed >= FEWEST_CHANGED and (many or name == "accuracy")
+        changed = np.square(sum_by_group(np.abs(change)[:, None], members))
+        enough = np.count_nonzero(changed) >= FEWEST_CHANGED
+        if enough and name != "accuracy":  # few large changes among small ones are as easily not seen as few alone
+            enough = many and changed.sum() ** 2 >= FEWEST_CHANGED * np.square(changed).sum()
         intervals[name] = interval if enough else Interval(interval.value)
     if "exact_match" in measures:
         first, second = (count_wrong(terms["probs"], terms["labels"]) == 0 for terms in (one, other))
