@@ -63,6 +63,17 @@ const menus = {
   },
 };
 
+/* Streamlit draws what a button opens at the end of the page: the next Tab leads there, and not through all of the page. */
+const popovers = {
+  keydown: ({ key, shiftKey, target }) => {
+    const opens = key === "Tab" && !shiftKey && target.closest?.(`${OPENER}[aria-expanded="true"]`);
+    const body = opens && document.querySelector(POPOVER);
+    if (!body?.querySelector?.("a, button, input, textarea")) return;
+    body.tabIndex = -1;
+    body.focus(); // from where the browser goes on to what is in it
+  },
+};
+
 /* The sidebar holds the filters of a page, and what opens and closes it is called so: two buttons that take each other's
    place, and the focus. */
 let pressed = null;
@@ -85,7 +96,7 @@ const following = { popstate: carryAddress };
 export default function () {
   shortenHistory();
   const listening = new AbortController();
-  for (const listeners of [drawing, touching, goingBack(), skipping, menus, sidebar, following]) {
+  for (const listeners of [drawing, touching, goingBack(), skipping, menus, popovers, sidebar, following]) {
     for (const [kind, listener] of Object.entries(listeners)) {
       window.addEventListener(kind, listener, { capture: true, passive: true, signal: listening.signal });
     }
