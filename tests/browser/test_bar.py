@@ -28,6 +28,20 @@ IS_HIDDEN_BY_BAR = """() => {
   return !bar.contains(at) && at.getBoundingClientRect().bottom <= bar.getBoundingClientRect().bottom;
 }"""
 
+FOCUS = """() => {
+  let at = document.activeElement;
+  while (at.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+  if (at === document.body) return null;
+  const bar = document.querySelector(".st-key-bar");
+  const isOnBar = bar.contains(document.activeElement) || at.matches('[aria-label="Filters"]');
+  const edge = isOnBar ? 0 : bar.getBoundingClientRect().bottom;
+  const {top, right, bottom, left} = at.getBoundingClientRect();
+  const isInSight = right > 0 && left < innerWidth && bottom > edge && top < innerHeight;
+  const isMarked = !at.matches(".st-key-bar a") || getComputedStyle(at).outlineStyle === "solid";
+  return {isInSight, isMarked, what: at.outerHTML.slice(0, 200)};
+}"""
+MOST_STOPS = 200
+
 
 def opened(page: Page, address: str) -> None:
     page.goto(address)
@@ -114,6 +128,38 @@ def test_what_has_the_focus_is_never_under_the_bar(page: Page) -> None:
     for _ in range(12):
         page.keyboard.press("Shift+Tab")
         assert not page.evaluate(IS_HIDDEN_BY_BAR), page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
+
+
+@pytest.mark.parametrize("width", only([PHONE["width"]], [PHONE["width"], 1440]))
+@pytest.mark.parametrize("address", only(["/uncertain"], PATHS))
+def test_keys_lead_through_a_page_and_out_of_it_and_the_focus_is_in_sight(page: Page, address: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    opened(page, address)
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to main content")).to_be_focused()
+    for _ in range(MOST_STOPS):
+        page.keyboard.press("Tab")
+        focus = page.evaluate(FOCUS)
+        if focus is None:
+            return
+        assert focus["isInSight"], focus["what"]
+        assert focus["isMarked"], focus["what"]
+    pytest.fail(f"The focus is still on the page: {focus}")
+
+
+def test_keys_open_a_menu_go_into_it_and_come_back(page: Page) -> None:
+    opened(page, "/uncertain")
+    actions, first = page.get_by_role("button", name="Actions"), page.get_by_role("button", name="Tick this page")
+    actions.press("Enter")
+    expect(first).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(first).to_have_count(0)
+    expect(actions).to_be_focused()
+    opened(page, "/review")  # where a space is a key of its own
+    page.get_by_role("button", name="About this run").press("Space")
+    expect(page.get_by_text("10,000 images, with labels")).to_be_visible()
 
 
 def test_what_is_in_full_screen_lies_above_the_bar(page: Page) -> None:
