@@ -147,7 +147,9 @@ class Shares(ClassProbabilities):
     def rescaling_hint(self, quality: float, better: float) -> str:
         return ""
 
-    def compare_predictions(self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None) -> Changes:
+    def compare_predictions(
+        self, manifest: Manifest, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None
+    ) -> Changes:
         return compare_unlabelled(distance(mean, other), distance(mean, other) < 0.01)
 
 

@@ -36,12 +36,6 @@ def require_one_class(run: Run) -> None:
         raise _refuse(run, "This takes one class an example")
 
 
-def refuse_pixels(run: Run) -> None:
-    """Raise an `InvalidInputError` for a run of label maps, where these are not taken yet."""
-    if run.task.of_pixels:
-        raise _refuse(run, "This takes a prediction an example, not one for each pixel")
-
-
 def require_label_score(run: Run) -> None:
     """Raise an `InvalidInputError` for a run without labels, or whose labels no score can find to be wrong."""
     if not run.task.label_score:

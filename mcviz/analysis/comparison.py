@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
-from mcviz.analysis.base import find_groups, interval_columns, ranking_scores, refuse_pixels
-from mcviz.analysis.pairing import LabelChoice, Pairs, class_order, name_apart, pair_examples
-from mcviz.analysis.trust import group_by_column
+from mcviz.analysis.base import find_groups, interval_columns, ranking_scores
+from mcviz.analysis.pairing import LabelChoice, Pairs, class_order, name_apart, pair_examples, row_blocks
+from mcviz.analysis.trust import group_members
+from mcviz.data.in_place import LazyRows
 from mcviz.errors import InvalidInputError
 from mcviz.measures.intervals import Interval, mean_intervals, share_interval
 from mcviz.measures.quality import (
@@ -31,7 +32,8 @@ from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Manifest, Run
 from mcviz.runs.tables import Progress
 from mcviz.tasks import Changes
-from mcviz.text import describe_in_html
+from mcviz.tasks.base import join_changes
+from mcviz.text import describe_in_html, one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +45,11 @@ UNSHARED = "not in the other run"  # how an example changed that only the first 
 INTERVALS = "one", "other", "difference"  # of a measure
 OTHER_PREFIX = "other_"  # before the name of a column of the second run
 TOP_UNCERTAIN = 100  # examples, by which rankings are compared
+AGAIN = {  # what else to do, where two runs of segmentation do not predict the same
+    "height and width": ", or make one of them again from images of the other's size",
+    "background": ", or make one of them again with the other's --background",
+    "value of ignored pixels": ", or make one of them again with the other's --ignore",
+}
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,18 @@ class Comparison:
         """(N,) int64, the group of each example that both runs have; None where each is its own."""
         groups = find_groups(self.one, self.group)
         return None if groups is None else groups[self.pairs.one]
+
+    @property
+    def label_sets(self) -> Array | None:
+        """(n, C) bool, which classes the labels of the shared examples are or have; None where they are no classes."""
+        labels, of = self.pairs.labels, self.pairs.labels_of
+        if labels is None or of is None:
+            return None
+        if self.one.task.has_one_class:
+            return np.asarray(labels)[:, None] == np.arange(len(self.one.class_names))
+        sets = of.task.class_sets(of.manifest, of.array)
+        examples = self.pairs.one if of is self.one else self.pairs.other
+        return sets["label"][examples][:, class_order(self.one, of)] if sets else None
 
     @property
     def paired(self) -> bool:
@@ -226,21 +245,37 @@ def check_comparable(one: Manifest, other: Manifest) -> None:
     """Check that two runs predict the same kind of thing.
 
     Raises:
-        InvalidInputError: they do not; the message says what each predicts.
+        InvalidInputError: they do not; the message says what each predicts, and what to do.
     """
     if one.task != other.task:
         raise InvalidInputError(
             f"One run is of {one.task} and the other of {other.task}, so nothing can be compared. Choose another run."
         )
-    for name, a, b in (
-        ("number of classes", str(one.classes), str(other.classes)),
-        ("targets", ", ".join(one.targets), ", ".join(other.targets)),
-        ("unit", one.unit or "none", other.unit or "none"),
-    ):
-        if a != b:
+    facts = _describe_predicted(one, other), _describe_predicted(other, one)
+    for name, fact in facts[0].items():
+        if fact != facts[1][name]:
+            again = AGAIN.get(name, "")
             raise InvalidInputError(
-                f"Two runs are compared that predict the same. Received: the {name} {a} and {b}. Choose another run."
+                f"Two runs are compared that predict the same. Received: the {name} {fact} and {facts[1][name]}. "
+                f"Choose another run{again}."
             )
+
+
+def _describe_predicted(manifest: Manifest, other: Manifest) -> dict[str, str]:
+    """Describe what a run that is compared with another predicts, by what has to be the same."""
+    facts = {
+        "number of classes": str(manifest.classes),
+        "targets": ", ".join(manifest.targets),
+        "unit": manifest.unit or "none",
+    }
+    if maps := manifest.label_maps:
+        names = manifest.class_names if set(manifest.class_names) == set(other.class_names) else range(manifest.classes)
+        facts |= {
+            "height and width": f"{maps.height} × {maps.width}",
+            "background": "no class" if maps.background is None else f"class {one_line(str(names[maps.background]))}",
+            "value of ignored pixels": "none" if maps.ignore is None else str(maps.ignore),
+        }
+    return facts
 
 
 def scores_to_compare(one: Run, other: Run) -> list[str]:
@@ -274,7 +309,6 @@ def compare(
         InvalidInputError: they predict other things, or there is no such score, column or choice of labels.
     """
     check_comparable(one.manifest, other.manifest)
-    refuse_pixels(one)
     validate.confidence(confidence)
     offered = scores_to_compare(one, other)
     score = offered[0] if score is None else validate.choice("score", score, offered)
@@ -283,12 +317,9 @@ def compare(
     if set(one.class_names) != set(other.class_names):
         notes.append("The classes have other names in the two runs. They are compared by their numbers.")
     examples: tuple[Array, Array] = np.arange(len(one)), np.arange(len(other))
-    measured_by = one.labels, other.labels
+    measured_by, numbered_as = (one.lazy_labels, other.lazy_labels), other
     if len(pairs):
-        examples, measured_by = (pairs.one, pairs.other), (pairs.labels, pairs.labels)
-        if pairs.labels is not None:
-            back = np.argsort(class_order(one, other))
-            measured_by = pairs.labels, one.task.reorder_labels(pairs.labels, back)
+        examples, measured_by, numbered_as = (pairs.one, pairs.other), (pairs.labels, pairs.labels), one
     groups = [find_groups(one, group), None if len(pairs) else find_groups(other, group)]
     if len(pairs) and groups[0] is not None:
         groups = [groups[0][pairs.one]] * 2
@@ -298,14 +329,14 @@ def compare(
     else:
         reports = [_offset_progress(progress, place, len(one), len(other)) for place in range(2)]
         terms = (
-            _compute_terms(one, examples[0], measured_by[0], score, reports[0]),
-            _compute_terms(other, examples[1], measured_by[1], score, reports[1]),
+            _compute_terms(one, one, examples[0], measured_by[0], score, reports[0]),
+            _compute_terms(other, numbered_as, examples[1], measured_by[1], score, reports[1]),
         )
     measures = _compare_terms(one.task.quality, terms, len(pairs) > 0, groups, confidence) if terms else []
     verdicts: dict[str, Verdict] = {}
     if terms and len(pairs):
         quality = one.task.quality
-        both = quality.measures[0].name, quality.decides
+        both = {quality.measures[0].name: None, quality.decides: None}
         verdicts = judge_together(quality, *terms, both, groups=groups[0], confidence=confidence)
     changes = _compute_changes(one, other, pairs) if len(pairs) else None
     top = None
@@ -322,7 +353,8 @@ def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, 
 
     Args:
         comparison: the comparison.
-        column: by which examples are grouped, as `group_by_column` takes it.
+        column: by which examples are grouped, as `group_members` takes it; `label` is of the labels that both runs are
+            measured by.
 
     Returns:
         How many examples a group has, and the comparison, by the name of the group; of those of at least 20 examples.
@@ -335,17 +367,18 @@ def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, 
             "Groups are compared where both runs are over the same examples, with labels. Received: "
             f"{comparison.one.path} and {comparison.other.path}. Leave the column out."
         )
-    groups, dependent = group_by_column(comparison.one, column), comparison.groups
-    members = groups.members[comparison.pairs.one]
-    if column == "label" and comparison.pairs.labels is not None:
-        members = comparison.pairs.labels
+    dependent = comparison.groups
+    if column == "label" and (sets := comparison.label_sets) is not None:
+        members = dict(zip(map(one_line, comparison.one.class_names), sets.T, strict=True))
+    else:
+        found = group_members(comparison.one, column)
+        members = {name: within[comparison.pairs.one] for name, within in found.items()}
     is_known = ~np.isnan(comparison.one.task.loss_of_terms(comparison.terms[0]))
-    sizes = np.bincount(members[is_known], minlength=len(groups.names))
-    large = np.flatnonzero(sizes >= FEWEST_IN_GROUP).tolist()
+    chosen_by_name = {name: is_known & within for name, within in members.items()}
+    large = {name: chosen for name, chosen in chosen_by_name.items() if chosen.sum() >= FEWEST_IN_GROUP}
     together = 1 - (1 - comparison.confidence) / max(1, len(large))
     quality, compared = comparison.one.task.quality, {}
-    for group in large:
-        chosen = is_known & (members == group)
+    for name, chosen in large.items():
         terms, other_terms = (select_terms(of_run, chosen) for of_run in comparison.terms)
         within = None if dependent is None else dependent[chosen]
         (measure, before), (_, after) = map(comparison.one.task.mean_measure, (terms, other_terms))
@@ -358,7 +391,7 @@ def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, 
             quality, terms, other_terms, [measure], groups=within, confidence=together, resamples=1000, seed=0
         )[measure]
         named = quality.measures[quality.place[measure]]
-        compared[groups.names[group]] = int(sizes[group]), MeasureComparison(named, one, other, difference)
+        compared[name] = int(chosen.sum()), MeasureComparison(named, one, other, difference)
     return compared
 
 
@@ -409,11 +442,13 @@ def change_table(comparison: Comparison) -> "pd.DataFrame":
 
 def _compute_changes(one: Run, other: Run, pairs: Pairs) -> Changes:
     """Compute the changes of the predictions, with the classes of the other run in the order of the first."""
-    mean, there = one.mean_predictions[pairs.one], other.mean_predictions[pairs.other]
-    if one.task.last_axis == "class":
-        return one.task.compare_predictions(mean, there[:, class_order(one, other)], pairs.labels)
-    targets = len(one.targets)
-    return one.task.compare_predictions(mean[:, :targets], there[:, :targets], pairs.labels)
+    task, order, parts = one.task, class_order(one, other), []
+    before, after = one.lazy_mean_predictions, other.lazy_mean_predictions
+    for block in row_blocks(before, len(pairs)):
+        there = task.reorder_predictions(after[pairs.other[block]], order)
+        labels = None if pairs.labels is None else pairs.labels[block]
+        parts.append(task.compare_predictions(one.manifest, before[pairs.one[block]], there, labels))
+    return join_changes(parts)
 
 
 def _compare_terms(
@@ -430,23 +465,35 @@ def _compare_terms(
     return [MeasureComparison(measure, one[measure.name], other[measure.name], unknown) for measure in quality.measures]
 
 
-def _compute_terms(run: Run, examples: Array, labels: Array, score: str, progress: Progress | None) -> dict[str, Array]:
-    """Compute the terms of the measures of some examples: of all means at once, or of one shard of passes at a time."""
-    task, targets, uncertainty = run.task, len(run.targets), {"uncertainty": _uncertainty(run, examples, score)}
-    if not task.measures_need_passes:
-        if progress:
-            progress(len(run), len(run))
-        return task.quality.terms(task.predictions(run.mean_predictions[None, examples], labels)) | uncertainty
+def _compute_terms(
+    run: Run, numbered_as: Run, examples: Array, labels: Array | LazyRows, score: str, progress: Progress | None
+) -> dict[str, Array]:
+    """Compute the terms of the measures of some examples, a shard of the run after the other.
+
+    Args:
+        run: whose predictions are measured.
+        numbered_as: the run in whose order the classes of the labels are.
+        examples: (n,) int64 their numbers.
+        labels: of these examples, of any run.
+        score: that ranks them.
+        progress: called with (done, total) examples of the run.
+    """
+    task, means, class_numbers = run.task, run.lazy_mean_predictions, class_order(numbered_as, run)
     order, blocks = np.argsort(examples, kind="stable"), []
     for shard in range(run.manifest.shards):
         start, stop = run.manifest.shard_range(shard)
         within = order[slice(*np.searchsorted(examples[order], (start, stop)))]
         if len(within):
-            passes = run.predictions_block(start, stop)[:, examples[within] - start]
-            blocks.append(task.quality.terms(task.predictions(passes, labels[within], targets=targets)))
+            if task.measures_need_passes:
+                passes = run.predictions_block(start, stop)[:, examples[within] - start]
+            else:
+                passes = means[examples[within]][None]
+            passes = task.reorder_predictions(passes, class_numbers)
+            terms = task.terms_by_predictor(numbered_as.manifest, passes, labels[within])
+            blocks.append(terms["ensemble"])
         if progress:
             progress(stop, len(run))
-    return select_terms(join_terms(blocks), np.argsort(order)) | uncertainty
+    return {**select_terms(join_terms(blocks), np.argsort(order)), "uncertainty": _uncertainty(run, examples, score)}
 
 
 def _uncertainty(run: Run, examples: Array, score: str) -> Array:

@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from mcviz import validate
+from mcviz.data.in_place import LazyRows, Places
 from mcviz.manifest import Manifest
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.tables import BLOCK_BYTES
@@ -31,7 +33,7 @@ class Pairs:
         other: (n,) int64, their numbers in the second.
         by: how they were found, "ids", "contents" or both; neither where both runs have them in the same order.
         labels: that both runs are measured by: (n,) int64 classes, numbered as in the first run, or (n, D) float32 true
-            values; None where neither run has labels.
+            values, or (n, H, W) uint8 classes that are read as they are indexed; None where neither run has labels.
         labels_of: the run that these labels are of; None without labels.
         labels_differ: how many labels differ between the runs.
         notes: on labels, on what was left out, and on what looks wrong, a sentence each.
@@ -40,7 +42,7 @@ class Pairs:
     one: Array
     other: Array
     by: tuple[str, ...]
-    labels: Array | None
+    labels: Array | LazyRows | None
     labels_of: Run | None
     labels_differ: int
     notes: tuple[str, ...]
@@ -71,14 +73,10 @@ def pair_examples(one: Run, other: Run, labels: LabelChoice = "new") -> Pairs:
     """
     wanted = validate.choice("labels", labels, get_args(LabelChoice))
     (first, second), by, notes = _find_pairs(one, other)
-    known = [one.labels, other.labels]
-    if known[1] is not None:
-        known[1] = one.task.reorder_labels(known[1], class_order(one, other))
-    both = [None if ids is None else ids[of] for ids, of in zip(known, (first, second), strict=True)]
+    both = _select_labels(one, one, first), _select_labels(one, other, second)
     differ, chosen = 0, 0 if both[1] is None else 1
     if both[0] is not None and both[1] is not None:
-        unequal = both[0] != both[1]
-        differ = int(np.count_nonzero(unequal.any(axis=tuple(range(1, unequal.ndim)))))
+        differ = sum(_count_unequal(both[0][block], both[1][block]) for block in row_blocks(both[0], len(first)))
         chosen = int(_is_later(one, other) == (wanted == "new"))
     labels_of = None if both[chosen] is None else (one, other)[chosen]
     if differ:
@@ -117,6 +115,31 @@ def name_apart(one: Run, other: Run) -> tuple[str, str]:
     """Name two runs by their folders' own names, or by their paths where these are the same."""
     names = (one.name, other.name) if one.name != other.name else (one.path, other.path)
     return one_line(names[0]), one_line(names[1])
+
+
+def row_blocks(rows: Array | LazyRows, count: int) -> Iterator[slice]:
+    """Yield slices of so many rows of an array, each of as many bytes as are looked at at once."""
+    step = max(1, BLOCK_BYTES // (int(np.prod(rows.shape[1:])) * rows.dtype.itemsize))
+    return (slice(start, min(start + step, count)) for start in range(0, count, step))
+
+
+def _select_labels(one: Run, run: Run, examples: Array) -> Array | LazyRows | None:
+    """Select the labels of some examples of a run, classes numbered as in `one`."""
+    labels, reorder = run.lazy_labels, partial(one.task.reorder_labels, order=class_order(one, run))
+    if not isinstance(labels, LazyRows):
+        return None if labels is None else reorder(labels[examples])
+    rows = labels.take(examples)
+
+    def read(places: Places) -> Array:
+        return reorder(rows.read(places))
+
+    return replace(rows, read=read)
+
+
+def _count_unequal(one: Array, other: Array) -> int:
+    """Count the rows that differ."""
+    unequal = one != other
+    return int(np.count_nonzero(unequal.any(axis=tuple(range(1, unequal.ndim)))))
 
 
 def _find_pairs(one: Run, other: Run) -> tuple[Array, tuple[str, ...], list[str]]:
@@ -205,9 +228,8 @@ def _load_digests(run: Run) -> Array:
 def _read_contents(run: Run) -> Iterator[Any]:
     """Yield the content of each example, as bytes or an array, of one block after the other."""
     if run.has_images:
-        step = max(1, BLOCK_BYTES // (int(np.prod(run.image_shape)) * run.images.dtype.itemsize))
-        for start in range(0, len(run), step):
-            yield from np.ascontiguousarray(run.images[start : start + step])
+        for block in row_blocks(run.images, len(run)):
+            yield from np.ascontiguousarray(run.images[block])
     elif run.kind.column_values == "texts":
         yield from (text.encode() for text in run.content.iloc[:, 0])
     else:

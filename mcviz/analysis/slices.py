@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -227,9 +226,8 @@ def compare_slices(comparison: Comparison, *, progress: Progress | None = None) 
     for name, column in _load_columns(comparison.one).items():
         if column.of != "prediction" and name != comparison.group:
             members = column.members[comparison.pairs.one]
-            if column.of == "label" and (labels := comparison.pairs.labels) is not None:
-                sets = comparison.one.task.class_sets(comparison.one.manifest, partial(_read_paired, comparison))
-                members = labels if comparison.one.task.has_one_class else sets.get("label", members)
+            if column.of == "label" and (sets := comparison.label_sets) is not None:
+                members = sets.argmax(axis=1) if comparison.one.task.has_one_class else sets
             columns[name] = replace(column, members=members)
     describe: Callable[[Array, Array], str]
     loss = comparison.one.task.loss
@@ -252,12 +250,6 @@ def compare_slices(comparison: Comparison, *, progress: Progress | None = None) 
     if comparison.verdicts[comparison.measures[0].measure.name] == "worse":
         none = "Everywhere alike: no slice got worse than the rest, beyond chance"
     return replace(_number_in_run(searched, np.flatnonzero(is_known)), none_in_words=none)
-
-
-def _read_paired(comparison: Comparison, name: str) -> Array:
-    """Read an array of the first run, of the examples that both have, with the labels that the two share."""
-    assert comparison.pairs.labels is not None
-    return comparison.pairs.labels if name == "label" else comparison.one.array(name)[comparison.pairs.one]
 
 
 @dataclass(frozen=True)

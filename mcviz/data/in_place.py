@@ -1,4 +1,4 @@
-"""Images that stay where they are, in an `.npy` file or in a run, and are read as they are indexed."""
+"""Images and label maps that stay where they are, in an `.npy` file or in a run, and are read as they are indexed."""
 
 import os
 from collections.abc import Callable
@@ -19,6 +19,8 @@ Places = range | np.ndarray
 class LazyRows:
     """Images that stay in a file or in a run, (N, height, width, channels), and are read as they are indexed.
 
+    Label maps are such rows, too, (N, height, width).
+
     Takes a number, a slice, an array of numbers or an array of booleans along the first axis, and gives a read-only
     numpy array. `numpy.asarray` reads all of them. Pickled it is small where `read` is.
 
@@ -34,7 +36,10 @@ class LazyRows:
     image_shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
-    ndim = 4
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return 1 + len(self.image_shape)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -12,14 +12,21 @@ from typing import Any
 import numpy as np
 import scipy  # loads scipy.special when it is first used
 
-from mcviz.measures.intervals import Interval, Statistic, bootstrap_intervals, bounded_mean, mean_intervals
+from mcviz.measures.intervals import (
+    Interval,
+    Statistic,
+    bootstrap_intervals,
+    bounded_mean,
+    mean_intervals,
+    sum_by_group,
+)
 from mcviz.measures.quality import Measure, Quality
 from mcviz.measures.registry import SEGMENTATION_SCORES, AnyPredictions, SegmentationPredictions, Terms, register
 
 Array = np.ndarray
 
 NO_BACKGROUND = -1
-FEWEST_CHANGED = 10  # images on which two predictors differ, of which their difference has an interval
+FEWEST_CHANGED = 10  # images, or groups, on which two predictors differ, of which their difference has an interval
 BINS = 15  # of the confidence of pixels
 CONFIDENCE_STEPS = 254  # of a confidence in a byte
 WINDOW = 10  # pixels a side, over which the largest mean entropy is looked for
@@ -394,30 +401,37 @@ def _terms(predictions: AnyPredictions) -> dict[str, Array]:
 
 def _intervals(terms: Terms, *, groups: Array | None, **options: Any) -> dict[str, Interval]:
     """Of each mean over the images where it has a value; images, never pixels, are what is resampled."""
-    return {name: interval_of_mean(values, groups, **options) for name, values in terms.items()}
+    measures = (measure.name for measure in SEGMENTATION.measures)
+    return {name: interval_of_mean(terms[name], groups, **options) for name in measures}
 
 
 def _differences(
     one: Terms, other: Terms, measures: Collection[str], *, groups: Array | None, **options: Any
 ) -> dict[str, Interval]:
-    """Of means over the images where both have a value; without ends where fewer than 10 images changed."""
+    """Of means over the images where both have one; without ends where fewer than 10 images, or groups, changed."""
     found = {}
     for name in measures:
         changes = other[name] - one[name]
         known = ~np.isnan(changes)
-        if np.count_nonzero(changes[known]) < FEWEST_CHANGED:
-            found[name] = Interval(float(changes[known].mean()) if known.any() else np.nan)
-            continue
-        some = None if groups is None else groups[known]
-        found[name] = mean_intervals(changes[known][:, None], groups=some, **options)[0]
+        changes, some = changes[known], None if groups is None else groups[known]
+        if _count_where(changes != 0, some) < FEWEST_CHANGED:
+            found[name] = Interval(float(changes.mean()) if known.any() else np.nan)
+        else:
+            found[name] = mean_intervals(changes[:, None], groups=some, **options)[0]
     return found
+
+
+def _count_where(chosen: Array, groups: Array | None) -> int:
+    """Count the chosen of (N,) images, or the groups that have one."""
+    return int(np.count_nonzero(sum_by_group(chosen[:, None], groups)))
 
 
 def interval_of_mean(values: Array, groups: Array | None, **options: Any) -> Interval:
     """Compute the interval of a mean over images, of (N,) numbers from 0 to 1, over those that are not NaN.
 
-    Where all but a few images have one value, as of a loss that is mostly 0, the bootstrap knows nothing of the rest:
-    the interval is then one for any numbers from 0 to 1, or there is none where images come in `groups`.
+    Where all but a few images have one value, as of a loss that is mostly 0, or few groups have another, the bootstrap
+    knows nothing of the rest: the interval is then one for any numbers from 0 to 1, or there is none where images come
+    in `groups`.
 
     Args:
         values: of N images.
@@ -427,11 +441,11 @@ def interval_of_mean(values: Array, groups: Array | None, **options: Any) -> Int
     known = ~np.isnan(values)
     if not known.any():
         return Interval(np.nan)
-    values = values[known]
-    if np.count_nonzero(values != np.median(values)) < FEWEST_CHANGED:
+    values, some = values[known], None if groups is None else groups[known]
+    if _count_where(values != np.median(values), some) < FEWEST_CHANGED:
         confidence = options.get("confidence", 0.95)
-        return Interval(float(values.mean())) if groups is not None else bounded_mean(values, 1.0, confidence)
-    interval = mean_intervals(values[:, None], groups=None if groups is None else groups[known], **options)[0]
+        return Interval(float(values.mean())) if some is not None else bounded_mean(values, 1.0, confidence)
+    interval = mean_intervals(values[:, None], groups=some, **options)[0]
     return Interval(interval.value, max(interval.low, 0.0), min(interval.high, 1.0))
 
 

@@ -275,8 +275,7 @@ class Run:
         """
         if self.manifest.images is None or not self.manifest.images.stored:
             raise McvizError(f"{self.path} was kept without its images. Sample it again with the images kept.")
-        shape, dtype = (len(self), *self.manifest.images.shape), self.manifest.images.dtype
-        return lazy_images(shape, dtype, lambda start, stop: self._read_rows("images", start, stop))
+        return self._lazy_rows("images")
 
     @cached_property
     def pictures(self) -> LazyRows:
@@ -305,6 +304,18 @@ class Run:
         Of a segmentation (N, H, W) uint8 classes, C where a pixel is ignored.
         """
         return None if self.manifest.labels_sha256 is None else _freeze(self._read_rows("label"))
+
+    @property
+    def lazy_labels(self) -> "np.ndarray | LazyRows | None":
+        """The `labels`, of which label maps are read from disk as they are indexed."""
+        if self.manifest.labels_sha256 is None or not self.task.of_pixels:
+            return self.labels
+        return self._lazy_rows("label")
+
+    @property
+    def lazy_mean_predictions(self) -> "np.ndarray | LazyRows":
+        """The `mean_predictions`, of which label maps are read from disk as they are indexed."""
+        return self._lazy_rows("mean_class") if self.task.of_pixels else self.mean_predictions
 
     @cached_property
     def deterministic_probs(self) -> np.ndarray | None:
@@ -620,6 +631,10 @@ class Run:
             None if deterministic is None else deterministic[start:stop],
             targets=len(self.targets),
         )
+
+    def _lazy_rows(self, name: str) -> LazyRows:
+        array = stored_arrays(self.manifest)[name]
+        return lazy_images(array.shape, array.dtype, lambda start, stop: self._read_rows(name, start, stop))
 
     def _read_rows(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         return self._read(self._arrays.rows, name, start, stop)

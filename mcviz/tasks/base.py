@@ -137,7 +137,8 @@ class Changes:
         moved: those of them that are a change: with labels the ones that got worse and better.
         kind: (N,) int64, an index into `kinds`.
         worse: (N,) float64, by how much the other prediction fits the label worse: of classes the fall of the label's
-            probability, of a regression the rise of the absolute error; without labels how far the predictions differ.
+            probability, of a regression the rise of the absolute error, of a segmentation the fall of the mean Dice;
+            without labels how far the predictions differ.
     """
 
     kinds: tuple[str, ...]
@@ -154,6 +155,13 @@ class Changes:
         """(n,) int64, the examples of a kind, those first whose predictions changed the most."""
         changed = np.flatnonzero(self.kind == self.kinds.index(kind))
         return changed[np.argsort(-np.abs(self.worse[changed]), kind="stable")]
+
+
+def join_changes(parts: Sequence[Changes]) -> Changes:
+    """Join the changes of blocks of examples, in their order; the kinds of one may begin those of another."""
+    most = max(parts, key=lambda part: len(part.kinds))
+    kind, worse = (np.concatenate([getattr(part, name) for part in parts]) for name in ("kind", "worse"))
+    return Changes(most.kinds, most.moved, kind, worse)
 
 
 def compare_unlabelled(distance: np.ndarray, same: np.ndarray) -> Changes:
@@ -544,6 +552,10 @@ class Task(ABC):
         """The labels where (C,) `order` are the numbers of the classes in their new order."""
         return labels
 
+    def reorder_predictions(self, predictions: np.ndarray, order: np.ndarray) -> np.ndarray:
+        """(…, n, K) predictions, or what `keep_deterministic` keeps of them, where classes are in such a new order."""
+        return predictions
+
     @abstractmethod
     def name_axis(self, examples: "DataSet", names: Sequence[str] | Mapping[str, str]) -> "DataSet":
         """Put the classes, or the targets, of examples in the order of some names; or rename classes by a mapping.
@@ -577,11 +589,14 @@ class Task(ABC):
         """The quality of the model on another scale, if that is much better, or ""."""
 
     @abstractmethod
-    def compare_predictions(self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None) -> Changes:
+    def compare_predictions(
+        self, manifest: Manifest, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None
+    ) -> Changes:
         """Compare predictions of the same examples.
 
         Args:
-            mean: (N, C) or (N, D), the predictive mean.
+            manifest: of the run of which `mean` is.
+            mean: (n, K) the predictive mean, or what `keep_deterministic` keeps of it.
             other: the same of another run, its classes in the same order.
             labels: of the examples, or None.
         """

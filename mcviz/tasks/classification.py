@@ -135,7 +135,9 @@ class Classification(ClassProbabilities):
     def rescaling_hint(self, quality: float, better: float) -> str:
         return f"it is right on {percent(better)}" if better > quality + GAIN else ""
 
-    def compare_predictions(self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None) -> Changes:
+    def compare_predictions(
+        self, manifest: Manifest, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None
+    ) -> Changes:
         prediction, other_prediction = mean.argmax(axis=1), other.argmax(axis=1)
         every = np.arange(len(mean))
         if labels is None:

@@ -191,7 +191,9 @@ class Multilabel(ClassProbabilities):
     def rescaling_hint(self, quality: float, better: float) -> str:
         return f"it is right on {percent(better)} of the labels" if better > quality + GAIN else ""
 
-    def compare_predictions(self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None) -> Changes:
+    def compare_predictions(
+        self, manifest: Manifest, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None
+    ) -> Changes:
         if labels is None:
             differs = np.abs(mean.astype(np.float64) - other).sum(axis=1)
             return compare_unlabelled(differs, ((mean > THRESHOLD) == (other > THRESHOLD)).all(axis=1))

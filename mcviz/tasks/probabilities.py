@@ -98,6 +98,9 @@ class ClassProbabilities(Task):
         examples.check_classes(width)
         return examples.class_names or (), ()
 
+    def reorder_predictions(self, predictions: np.ndarray, order: np.ndarray) -> np.ndarray:
+        return predictions[..., order]
+
     def describe_outputs(self, examples: "DataSet", width: int, predicts: Predicts) -> dict[str, str]:
         return {"classes": f"{width:,}" + (f": {list_names(examples.class_names)}" if examples.class_names else "")}
 

@@ -282,8 +282,10 @@ class Regression(Task):
     def rescaling_hint(self, quality: float, better: float) -> str:
         return f"it is {significant(better)}" if better < (1 - GAIN) * quality else ""
 
-    def compare_predictions(self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None) -> Changes:
-        mean, other = mean.astype(np.float64), other.astype(np.float64)
+    def compare_predictions(
+        self, manifest: Manifest, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None
+    ) -> Changes:
+        mean, other = (of_run[:, : len(manifest.targets)].astype(np.float64) for of_run in (mean, other))
         if labels is None:
             distance = np.linalg.norm(mean - other, axis=1)
             return compare_unlabelled(distance, distance == 0)

@@ -84,7 +84,7 @@ class Segmentation(Task):
     has_one_class = False
     instead = (
         "Of a segmentation, `mcviz trust` prints Dice, `mcviz refer` finds the images that a person should look at, "
-        "and `mcviz export` writes the label maps of all passes."
+        "`mcviz compare` compares two runs, and `mcviz export` writes the label maps of all passes."
     )
     named_columns = Multilabel.named_columns
     decides = "verdict"
@@ -381,6 +381,13 @@ class Segmentation(Task):
     def check_labels(self, examples: "DataSet") -> "DataSet":
         return examples.with_masks(examples.labels)
 
+    def reorder_labels(self, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
+        """As for any task; what is ignored stays so."""
+        return np.append(np.argsort(order), len(order)).astype(np.uint8)[labels]
+
+    def reorder_predictions(self, predictions: np.ndarray, order: np.ndarray) -> np.ndarray:
+        return self.reorder_labels(predictions, order)
+
     def name_axis(self, examples: "DataSet", names: Sequence[str] | Mapping[str, str]) -> "DataSet":
         return examples.with_class_names(names)
 
@@ -404,9 +411,20 @@ class Segmentation(Task):
     def rescaling_hint(self, quality: float, better: float) -> str:
         return f"it is {percent(better)}" if better > quality + GAIN else ""
 
-    def compare_predictions(self, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None) -> Changes:
-        differs = (mean != other).mean(axis=(1, 2))
-        return compare_unlabelled(differs, differs == 0)
+    def compare_predictions(
+        self, manifest: Manifest, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None
+    ) -> Changes:
+        classes, background = manifest.classes, background_of(label_maps_of(manifest))
+        if labels is None:
+            agreement = count_overlaps(other, mean, classes, background).mean_dice
+            return compare_unlabelled(1 - agreement, (mean == other).all(axis=(1, 2)))
+        before, after = (count_overlaps(maps, labels, classes, background).mean_dice for maps in (mean, other))
+        kinds: tuple[str, ...] = ("lower Dice", "higher Dice", "same Dice")
+        kind = np.select([after < before, after > before], [0, 1], 2).astype(np.int64)
+        without = np.isnan(before)
+        if without.any():
+            kinds, kind = (*kinds, "every pixel ignored"), np.where(without, 3, kind)
+        return Changes(kinds, kinds[:2], kind, np.nan_to_num(before - after))
 
 
 class MapPasses(PassFormat):

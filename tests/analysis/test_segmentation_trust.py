@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mcviz import compare, refer, trust, write_run
+from mcviz import compare, plot, refer, trust, write_run
 from mcviz.analysis.labelling import acquire
 from mcviz.analysis.segmentation_trust import FOREGROUND, WHOLE
 from mcviz.errors import InvalidInputError, McvizError
@@ -85,6 +85,9 @@ def test_a_mean_of_mostly_one_value_has_an_interval_for_any_numbers(run: Run) ->
     interval = interval_of_mean(values, None, confidence=0.95)
     assert 0 < interval.low < 0.0075 < interval.high < 0.1
     assert np.isnan(interval_of_mean(values, np.arange(100) // 2, confidence=0.95).low)
+    values[:30] = np.linspace(0.1, 1, 30)
+    assert np.isnan(interval_of_mean(values, np.arange(100) // 10, confidence=0.95).low), "of groups too few differ"
+    assert not np.isnan(interval_of_mean(values, np.arange(100) // 3, confidence=0.95).low)
     assert np.isnan(interval_of_mean(np.full(4, np.nan), None, confidence=0.95).value)
 
 
@@ -118,8 +121,8 @@ def test_what_to_label_next_is_where_pixels_are_least_certain(run: Run) -> None:
 
 
 def test_what_takes_no_label_maps_says_so(run: Run) -> None:
-    with pytest.raises(InvalidInputError, match=r"not one for each pixel.*Of a segmentation"):
-        compare(run, run)
+    with pytest.raises(McvizError, match="read `label_maps`"):
+        plot.example(compare(run, run), 0)
     with pytest.raises(McvizError, match="read `label_maps`"):
         run.predictions(0)
     with pytest.raises(McvizError, match="no probabilities of classes"):

@@ -16,16 +16,17 @@ import mcviz
 from mcviz import Run
 from mcviz.app.tasks.segmentation import COLOURS, draw_outlines
 from mcviz.measures import percent
+from mcviz.measures.segmentation import count_overlaps
 from mcviz.reviews import answers_of, open_reviews, summarise_reviews
 from tests.app.opening import opened_page
-from tests.app.probing import sentences, table, widget, words
+from tests.app.probing import compared_figures, sentences, table, widget, words
 
 NAMES = ["ground", "*disc*", "bar"]
 SIZE, EXAMPLES, PASSES = (24, 20), 16, 6
 Open = Callable[..., AppTest]
 
 
-def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def draw(rng: np.random.Generator, lean: float = 3.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Images of a disc, and in half of them of a bar; masks, of which one is ignored; probabilities of passes."""
     y, x = np.mgrid[: SIZE[0], : SIZE[1]]
     masks = np.zeros((EXAMPLES, *SIZE), np.uint8)
@@ -35,7 +36,7 @@ def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         if example % 2:
             mask[-4:-1] = 2
     images = (60 * masks + rng.integers(0, 40, masks.shape)).astype(np.uint8)[..., None]
-    logits = rng.normal(size=(PASSES, EXAMPLES, *SIZE, 3)) + 3 * np.eye(3)[masks]
+    logits = rng.normal(size=(PASSES, EXAMPLES, *SIZE, 3)) + lean * np.eye(3)[masks]
     logits[:, 3, -5:] = [5, 0, 0]  # the bar of example 3 is missed
     probs = np.exp(logits - logits.max(axis=-1, keepdims=True))
     given = masks.copy()
@@ -53,7 +54,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     mcviz.write_run(
         folder / "labelled", probs, data=images, labels=masks, deterministic=probs[0], columns=columns, **more
     )
-    mcviz.write_run(folder / "maps", probs.argmax(axis=-1).astype(np.uint8), **more)
+    order, turned = [1, 2, 0], np.append(np.argsort([1, 2, 0]), [255] * 253)[masks].astype(np.uint8)
+    another = draw(np.random.default_rng(0), lean=1.0)[2]
+    another[:, 3, -5:] = np.eye(3)[masks[3, -5:]]  # which draws that bar
+    names = [NAMES[number] for number in order]
+    changes: dict[str, Any] = {"labels": turned, "class_names": names, "background": 2}
+    mcviz.write_run(folder / "turned", another[..., order], data=images, columns=columns, **more | changes)
+    maps = probs.argmax(axis=-1).astype(np.uint8)
+    mcviz.write_run(folder / "maps", maps, **more)
+    mcviz.write_run(folder / "without-background", maps, background=None, **more)
     keras.utils.set_random_seed(0)
     inputs = keras.Input((*SIZE, 1))
     hidden = keras.layers.Dropout(0.5)(keras.layers.Conv2D(6, 3, padding="same", activation="relu")(inputs))
@@ -123,6 +132,49 @@ def test_label_maps_alone_have_no_entropies_and_no_picture(open_page: Open) -> N
     assert data["image"] == ""
     assert not data["labelled"]
     assert len(unpack(data)) == PASSES + 1
+
+
+def test_two_runs_are_compared_with_the_outlines_of_both(open_page: Open, cache: Path, run: Run) -> None:
+    other = mcviz.open_run(cache / "turned")
+    app, found = open_page("runs", "labelled", other="turned", example="5"), mcviz.compare(run, other)
+    assert found.changes is not None
+    assert found.terms is not None
+    assert compared_figures(app)["labelled"].tolist() == [row[1] for row in found.text_rows]
+    assert found.in_words in words(app)
+    assert [each.value for each in app.subheader][:2] == ["Lower Dice", "Higher Dice"]
+    first, second = ([tile["example"] for tile in data["tiles"]] for data in sent(app, "tiles")[:2])
+    assert first == found.changed("lower Dice")[:5].tolist()
+    assert second == found.changed("higher Dice")[:5].tolist()
+    back = np.array([1, 2, 0])  # the number in the first run of each class of the other
+    for data, passes, mean in zip(
+        sent(app, "packed"),
+        (run.label_maps(5), back[other.label_maps(5)]),
+        (run.mean_predictions[5], back[other.mean_predictions[5]]),
+        strict=True,
+    ):
+        planes = unpack(data)
+        assert np.array_equal(planes[:PASSES], passes)
+        assert np.array_equal(planes[PASSES], mean)
+        assert run.labels is not None
+        assert np.array_equal(planes[PASSES + 1], run.labels[5])
+        assert ([name for name, _ in data["classes"]], data["background"]) == (NAMES, 0)
+    for terms in found.terms:
+        assert f"Its mean Dice with the label is **{percent(terms['dice'][5])}**." in words(app)
+    tables = [each.value for each in app.table if "passes that draw it" in each.value]
+    assert [each.index.tolist() for each in tables] == [["ground", r"\*disc\*", "bar"]] * 2
+    dice = count_overlaps(back[other.mean_predictions[[5]]], run.labels[[5]], 3, 0).dice[0]
+    assert tables[1]["Dice"].tolist() == [percent(value) for value in dice]
+
+
+def test_images_that_changed_are_a_selection_and_another_background_gets_no_verdict(
+    open_page: Open, cache: Path, run: Run
+) -> None:
+    found = mcviz.compare(run, mcviz.open_run(cache / "turned")).changes
+    assert found is not None
+    app = open_page("uncertain", "labelled", other="turned", columns='{"change":["lower Dice"]}', view="scatter")
+    assert f"**{found.counts['lower Dice']}** of {EXAMPLES} examples" in words(app)
+    said = words(open_page("runs", "labelled", other="without-background"))
+    assert "**No verdict.** Two runs are compared that predict the same." in said
 
 
 def test_what_is_missed_is_said_and_found_by_filters(open_page: Open, run: Run) -> None:

@@ -65,7 +65,15 @@ from mcviz.app.state import (
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
 from mcviz.app.views.scatter import COLOURINGS, render_scatter_chart
-from mcviz.app.wording import all_as_markdown, as_markdown, counted, describe_examples, describe_manifest, time_made
+from mcviz.app.wording import (
+    all_as_markdown,
+    as_markdown,
+    capitalised,
+    counted,
+    describe_examples,
+    describe_manifest,
+    time_made,
+)
 from mcviz.app.work import compute_on_request, hide_folders, progress_bar, refusal, request
 from mcviz.errors import McvizError
 from mcviz.jobs import Jobs
@@ -532,7 +540,7 @@ def render_changes(run: ComparedRun, state: PageState, comparison: Comparison) -
     here = current_page()
     for column, kind in zip(st.columns(len(changes.moved), gap="large"), changes.moved, strict=True):
         with column:
-            st.subheader(kind.capitalize(), anchor=False)
+            st.subheader(capitalised(kind), anchor=False)
             examples = comparison.changed(kind)
             if not len(examples):
                 st.caption("No example.")

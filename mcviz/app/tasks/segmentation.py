@@ -14,6 +14,7 @@ import streamlit as st
 from mcviz import plot
 from mcviz.analysis.base import group_sentence
 from mcviz.analysis.comparison import Comparison
+from mcviz.analysis.pairing import class_order, name_apart
 from mcviz.analysis.segmentation_trust import SegmentationTrust, measure_segmentation
 from mcviz.analysis.slices import slices
 from mcviz.app.components import TURNS, Explanation, chart, heading, load_assets, render_explanation, text_table
@@ -37,7 +38,7 @@ from mcviz.app.work import progress_bar
 from mcviz.figures import CRISP_BELOW, class_counts, class_curves, curves_along, sheet_url, thumbnails
 from mcviz.measures import percent
 from mcviz.measures.registry import SEGMENTATION_SCORES, SegmentationPredictions
-from mcviz.measures.segmentation import areas, pairwise_dice
+from mcviz.measures.segmentation import areas, count_overlaps, pairwise_dice
 from mcviz.runs import Run
 from mcviz.tasks.segmentation import (
     FIGURES,
@@ -437,8 +438,36 @@ class SegmentationRenderer(TaskRenderer):
     # Two runs, and files to take away
 
     def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:
-        """Render what the run draws; two runs of segmentation are not compared yet."""
-        self.render_pinned(context)
+        """Render the outlines of each run over the image, with the label that both are measured by, and its classes."""
+        run, other, place = comparison.one, comparison.other, comparison.pairs.find(context.example)
+        background, order = background_of(label_maps_of(run.manifest)), class_order(run, other)
+        label = None if comparison.pairs.labels is None else comparison.pairs.labels[[place]]
+        picture = run.pictures[context.example] if has(run, "images") else None
+        numbers = context.example, int(comparison.pairs.other[place])
+        names, columns = name_apart(run, other), st.columns(2, gap="medium")
+        for key, of_run, example, name, column in zip(
+            ("one", "other"), (run, other), numbers, names, columns, strict=True
+        ):
+            of: SegmentationPredictions = of_run.predictions_block(example, example + 1)
+            classes, mean_class = of.classes, of.mean_class
+            if key == "other":
+                classes, mean_class = (run.task.reorder_predictions(maps, order) for maps in (classes, mean_class))
+            of = replace(
+                of, classes=np.ascontiguousarray(classes), mean_class=mean_class, labels=label, background=background
+            )
+            figures = {figure: rows[0] for figure, rows in run.task.aggregate(of_run.manifest, of, None).arrays.items()}
+            agreement = percent(float(pairwise_dice(of.classes, of.class_count, background)[0]))
+            words = f"Two passes agree on a Dice of {agreement}, on average."
+            if label is not None:
+                overlaps = count_overlaps(mean_class, label, of.class_count, background)
+                figures = {"class_dice": overlaps.dice[0], **figures}
+                if overlaps.pixels[0]:
+                    words = f"Its mean Dice with the label is **{percent(float(overlaps.mean_dice[0]))}**. {words}"
+            with column:
+                st.markdown(f"**{as_markdown(name)}**: {words}")
+                spoken = f"Example {context.example} with outlines of {name}. {words}".replace("**", "")
+                _render_maps(run, of, picture, spoken, f"label-maps-of-{key}", compact=True)
+                _render_classes(run, of, figures)
 
     def summary_figures(self, selection: Selection) -> list[go.Figure]:
         run = selection.run
