@@ -44,6 +44,7 @@ def write_run(
     ids: Sequence[str] | None = None,
     columns: "pd.DataFrame | Mapping[str, Any] | None" = None,
     deterministic: Any = None,
+    mean_probs: Any = None,
     features: Any = None,
     axes: Sequence[str] | None = None,
     from_logits: bool = False,
@@ -83,6 +84,8 @@ def write_run(
         ids: N different texts that name the examples; their numbers without it.
         columns: the user's own columns, a table with a row an example, as `labels`; or each by its name.
         deterministic: (N, C) probabilities of the model with dropout off, or (N, D) values; or None.
+        mean_probs: (N, H, W, C) mean over the passes of their probabilities, beside label maps of a segmentation, from
+            which it does not follow; or None: then the prediction is the class of the most passes.
         features: (N, D) floating point by which examples are alike, or None.
         axes: the order of the axes of `passes`, such as `("example", "pass", "class")`, or with "target" of a
             regression; that of above without it.
@@ -126,6 +129,7 @@ def write_run(
         fixed = None if deterministic is None else form.deterministic(deterministic, (count, width))
         features = None if features is None else _check_features(features, count)
         digest = given.check()
+        mean = None if mean_probs is None else form.check_mean(mean_probs, count)
         last = form.count_last(width, examples)
         names, targets = of_task.names(examples, last, predicts)
         names = names or of_task.default_names(last, predicts)[0]
@@ -145,6 +149,7 @@ def write_run(
             unit=unit,
             predicts=predicts,
             label_maps=maps,
+            mean_sha256=None if mean is None else hash_array(mean),
             examples=described_as,
             images=described,
             labels_sha256=None if labels is None else hash_array(labels),
@@ -161,7 +166,7 @@ def write_run(
             about=dict(about or {}),
             created={"versions": {"mcviz": mcviz.__version__, "numpy": np.__version__}},
         )
-        contents = Contents(_Source(given, fixed), images, labels, ids, table, features)
+        contents = Contents(_Source(given, fixed), images, labels, ids, table, features, mean=mean)
         run = write(out, with_scores(wanted), contents, resume=resume, progress=progress)
     return run if examples.class_names is None or run.class_names == names else rename_classes(run, names)
 

@@ -266,6 +266,8 @@ class Manifest(Part, frozen=True, kw_only=True):
         unit: of all targets; empty for none.
         predicts: what the model returns for each target. Whatever spread it is, variances are kept.
         label_maps: of segmentation: the form of the label maps; None of other tasks, whose manifests do not name it.
+        mean_sha256: of the mean of the passes' probabilities, where it was given beside label maps; None of all others,
+            whose manifests do not name it.
         examples: the examples that were predicted.
         images: their pixels, or None where they are no images.
         labels_sha256: of the labels, or None where nobody knows them.
@@ -300,6 +302,7 @@ class Manifest(Part, frozen=True, kw_only=True):
     unit: Annotated[str, Identity("unit", only_with="targets")] = ""
     predicts: Annotated[Predicts, Identity("predicts", only_with="targets")] = "mean"
     label_maps: Annotated[LabelMaps | None, Identity("label maps", only_with="label_maps")] = None
+    mean_sha256: Annotated[str | None, Identity("mean probabilities", only_with="mean_sha256")] = None
     examples: Examples
     images: Images | None
     labels_sha256: Annotated[str | None, Identity("labels")]
@@ -478,6 +481,10 @@ def check_claims(manifest: Manifest) -> None:
         (examples.columns_sha256 is not None or not examples.content, "the examples have no table"),
         (len(set(examples.content)) == len(examples.content), "two columns of the examples have one name"),
         (len(set(manifest.class_names)) == manifest.classes, "two classes have one name"),
+        (
+            manifest.mean_sha256 is None or (manifest.label_maps and manifest.label_maps.alone),
+            "it has mean probabilities",
+        ),
         (_names_functions(manifest.model), "its model names no functions"),
         (_are_versions(manifest.created.get("versions", {})), "its versions are no names and texts"),
     ):

@@ -453,6 +453,9 @@ class ImportOptions:
     axes: Annotated[str | None, Option("The order of the axes, such as example,pass,class.", "A,B,C")] = None
     from_logits: Annotated[bool, Option("They are logits, not probabilities.")] = False
     deterministic: Annotated[str | None, Option("An .npy of the model's predictions with dropout off.", "FILE")] = None
+    mean_probs: Annotated[str | None, Option(
+        "An .npy of the mean over the passes of their probabilities, beside label maps of a segmentation.", "FILE",
+    )] = None
     features: Annotated[str | None, Option(
         "An .npy of feature vectors (embeddings), one an example, for similar examples and the map.",
         "FILE",

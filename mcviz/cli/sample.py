@@ -392,6 +392,7 @@ def import_(passes: str, options: ImportOptions) -> None:
                 predicts=opened.resolve_predicts(options.task.predicts),
                 unit=options.data.unit,
                 deterministic=fixed,
+                mean_probs=read_array(options.mean_probs) if options.mean_probs else opened.mean_probs,
                 features=read_array(options.features) if options.features else None,
                 axes=tuple(options.axes.split(",")) if options.axes else opened.axes,
                 from_logits=options.from_logits,

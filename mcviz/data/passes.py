@@ -47,6 +47,7 @@ class PassesFile:
         ids: names of the examples, where the file has some.
         last_names: names of the classes or targets, in the order of the passes, where the file has some.
         deterministic: (N, C) or (N, D), where the file has them beside the passes.
+        mean_probs: (N, H, W, C), where the file has them beside label maps.
         labels: (N,) or (N, D), where the file has them beside the passes.
         predicts: what the passes of a regression are, where the file has a spread beside them.
     """
@@ -56,6 +57,7 @@ class PassesFile:
     ids: tuple[str, ...] | None = None
     last_names: tuple[str, ...] | None = None
     deterministic: np.ndarray | None = None
+    mean_probs: np.ndarray | None = None
     labels: np.ndarray | None = None
     predicts: Predicts | None = None
 
@@ -139,7 +141,15 @@ def _read_folder(path: Path, names: PassNames) -> PassesFile:
 def _read_npz(path: Path, names: PassNames) -> PassesFile:
     with open_npz(path) as arrays:
         there = arrays.names()
-        usual = {"deterministic", *names.arrays, *names.spreads, *LABEL_ARRAYS, ID_ARRAY, names.names_array}
+        usual = {
+            "deterministic",
+            *names.means,
+            *names.arrays,
+            *names.spreads,
+            *LABEL_ARRAYS,
+            ID_ARRAY,
+            names.names_array,
+        }
         candidates = [name for name in there if name.removeprefix("deterministic_") in usual or len(there) == 1]
         axes = {name: arrays.header_array(name).ndim for name in candidates}
         return _select_arrays(_Arrays(axes, arrays.read, lambda _: (), str(arrays)), names)
@@ -266,6 +276,7 @@ def _select_arrays(arrays: _Arrays, names: PassNames) -> PassesFile:
         ids=None if ids is None else _decode_names(ids),
         last_names=None if named is None else _decode_names(named),
         deterministic=np.concatenate(there, axis=1) if len(there) == len(parts) else None,
+        mean_probs=_read_first(arrays, group + slash, names.means if arrays.axes[name] == names.min_axes else ()),
         labels=_read_first(arrays, group + slash, LABEL_ARRAYS),
         predicts=predicts,
     )
@@ -362,7 +373,7 @@ def _choose_array(arrays: _Arrays, names: PassNames) -> str:
     """Choose the array of the passes: one with a usual name, or the only one with enough axes."""
 
     def of(*counts: int) -> list[str]:
-        beside = (*LABEL_ARRAYS, *names.spreads)
+        beside = (*LABEL_ARRAYS, *names.spreads, *names.means)
         own = {name: name.rpartition("/")[2] for name, count in arrays.axes.items() if count in counts}
         return [name for name, axes in own.items() if axes not in beside and not axes.startswith("deterministic")]
 

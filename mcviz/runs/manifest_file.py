@@ -51,8 +51,9 @@ def write_manifest(folder: Folder, manifest: Manifest, name: str = NAME) -> None
 
 def _encode(manifest: Manifest) -> bytes:
     content = msgspec.to_builtins(manifest) | {"digest": manifest.digest} | ({"revision": REVISION} if REVISION else {})
-    if manifest.label_maps is None:  # a field of one task, which others' manifests are without, as they were before it
-        del content["label_maps"]
+    for name in ("label_maps", "mean_sha256"):  # of one task, which others' manifests are without, as they were before
+        if getattr(manifest, name) is None:
+            del content[name]
     content["checksum"] = _checksum(content)
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False).encode()
 

@@ -220,6 +220,7 @@ class Contents:
         columns: the bytes of `examples.parquet`, or None.
         features: (N, D) float32 by which examples are alike, or None.
         model: the bytes of the model file to keep, or None.
+        mean: the mean of the passes as `Task.with_mean` takes it, of all examples, or None.
     """
 
     source: Source
@@ -229,6 +230,7 @@ class Contents:
     columns: bytes | None = None
     features: np.ndarray | None = None
     model: bytes | None = None
+    mean: np.ndarray | None = None
 
 
 def describe_images(images: Rows, stored: bool) -> tuple[Images, str]:

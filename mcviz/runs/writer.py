@@ -114,6 +114,7 @@ def make_shard(
     labels: np.ndarray | None,
     report: Progress,
     *,
+    mean: np.ndarray | None = None,
     folder: Folder | None,
     permit: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> ShardResult:
@@ -126,6 +127,7 @@ def make_shard(
         source: of the predictions.
         labels: of the shard's examples, or None.
         report: called with (done, total) predictions of the shard; what it raises stops the making.
+        mean: of the shard's examples as `Contents` has it, or None.
         folder: where the files go; None where the shard is there.
         permit: entered for as long as files are written.
 
@@ -151,6 +153,8 @@ def make_shard(
     if old:
         passes = np.concatenate([old.predictions_block(start, stop), passes])
     rows = task.encode(manifest, passes, labels)
+    if mean is not None:
+        rows = task.with_mean(manifest, rows, mean, labels)
     arrays = stored_arrays(manifest)
     encoded = {
         shard_file(manifest, arrays[name], shard): encode_shard(arrays[name], shard, part)
@@ -528,14 +532,13 @@ class _Writer:
     def _make_locally(self, there: frozenset[int]) -> Generator[tuple[int, ShardResult]]:
         run, contents = Run(self.folder, self.manifest), self.contents
         for shard in range(self.manifest.shards):
-            labels = None if contents.labels is None else contents.labels[slice(*self.manifest.shard_range(shard))]
-            folder = None if shard in there else self.folder
-            yield (
-                shard,
-                make_shard(
-                    run, self.old, shard, contents.source, labels, self._report, folder=folder, permit=self._check_there
-                ),
-            )
+            examples = slice(*self.manifest.shard_range(shard))
+            labels, mean = (None if rows is None else rows[examples] for rows in (contents.labels, contents.mean))
+            result = make_shard(
+                run, self.old, shard, contents.source, labels, self._report,
+                mean=mean, folder=None if shard in there else self.folder, permit=self._check_there,
+            )  # fmt: skip
+            yield shard, result
 
     @contextmanager
     def _check_there(self) -> Iterator[None]:

@@ -111,6 +111,7 @@ class PassNames:
         min_axes: how many axes there are at least; an axis of one target may be left out.
         most_axes: how many there are at most; of more than three, the last ones are of one example.
         spreads: of an array of the same shape beside the passes, and the name of both together.
+        means: of the array of the mean of the passes, which stands beside passes of the fewest axes.
     """
 
     arrays: tuple[str, ...]
@@ -121,6 +122,7 @@ class PassNames:
     min_axes: int = 3
     most_axes: int = 3
     spreads: Mapping[str, Predicts] = field(default_factory=dict)
+    means: tuple[str, ...] = ()
 
     @property
     def axes(self) -> str:
@@ -203,6 +205,15 @@ class PassFormat(ABC):
             ignore: what stands in the masks for a pixel that counts nowhere, or None.
         """
         return None
+
+    def check_mean(self, mean_probs: Any, count: int) -> np.ndarray:
+        """Check the mean of the passes over so many examples, as `Task.with_mean` takes it.
+
+        Raises:
+            InvalidInputError: it follows from the passes, or is nothing of the task.
+        """
+        advice = "The mean follows from the passes; it is given where these are label maps."
+        raise validate.invalid("mean_probs", "left out", "an array", advice)
 
     def count_last(self, width: int, examples: "DataSet") -> int:
         """How many classes or outputs K = `width` numbers are of, once all passes of the examples were checked."""
@@ -338,6 +349,19 @@ class Task(ABC):
             passes: of n examples.
             labels: of these, as `stored_labels` returns them, or None.
         """
+
+    def with_mean(
+        self, manifest: Manifest, rows: Mapping[str, np.ndarray], mean: np.ndarray, labels: np.ndarray | None
+    ) -> dict[str, np.ndarray]:
+        """Rows as `encode` gives them where the mean of the passes was given, since it does not follow from them.
+
+        Args:
+            manifest: of the run.
+            rows: of n examples.
+            mean: of these, as `PassFormat.check_mean` returns it.
+            labels: as for `encode`.
+        """
+        raise NotImplementedError  # of passes from which their mean follows
 
     @abstractmethod
     def decode(self, manifest: Manifest, rows: Mapping[str, np.ndarray]) -> Any:

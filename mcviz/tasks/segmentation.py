@@ -19,6 +19,7 @@ from mcviz.measures.segmentation import (
     NO_BACKGROUND,
     SEGMENTATION,
     Overlaps,
+    Reduced,
     areas,
     count_overlaps,
     dice_per_pass,
@@ -67,8 +68,13 @@ FIGURES = {  # of each class, by the name of their array
     "class_area_mean": "mean over the passes of the share of pixels of each class",
     "class_area_std": "standard deviation over the passes of the share of pixels of each class",
 }
+ENTROPIES = {  # of each pixel, in nats, by the name of their array
+    "predictive_entropy": "entropy of the mean of the passes",
+    "mutual_information": "mutual information of class and pass",
+}
 OF_LABELS = "class_dice", "class_area_label"  # those of `FIGURES` that only runs with labels have
 AXES = ("example", "height", "width")
+MEAN_ADVICE = "Give the mean over the passes of their probabilities, not of their logits."
 NOT_PROBABILITIES = "If these are logits, say so (from_logits), on the command line by --from-logits."
 
 
@@ -102,6 +108,7 @@ class Segmentation(Task):
         "class_names",
         min_axes=4,
         most_axes=5,
+        means=("mean_probs",),
     )
 
     def claims(self, manifest: Manifest) -> Iterator[tuple[bool, str]]:
@@ -114,7 +121,8 @@ class Segmentation(Task):
         yield not manifest.targets and not manifest.unit, f"{len(manifest.targets)} targets are predicted"
         yield manifest.predicts == "mean", f"classes are predicted as {manifest.predicts}"
         yield maps.background is None or maps.background < classes, f"the background is {maps.background}"
-        size = manifest.width * (4 * manifest.passes + (0 if maps.alone else SUMS_BYTES))
+        summed = 0 if _has_majority(manifest) else maps.width * maps.height * classes
+        size = 4 * manifest.passes * manifest.width + SUMS_BYTES * summed
         yield (
             size <= MOST_BYTES,
             f"{manifest.passes:,} passes over an image of {maps.height:,} × {maps.width:,} pixels and {classes} "
@@ -129,7 +137,7 @@ class Segmentation(Task):
         yield StoredArray("classes", (*shape, manifest.passes), "uint8", (*AXES, "draw"), 1, shard, UNWRITTEN, about)
         for name, long_name in _describe_maps(manifest).items():
             rows = shard if name in self.pass_arrays(manifest) else _power_of_two(SHARD_BYTES // maps.pixels)
-            nats = name in ("predictive_entropy", "mutual_information")
+            nats = name in ENTROPIES
             dtype, fill = ("uint16", UNWRITTEN_NATS) if nats else ("uint8", UNWRITTEN)
             packing = {"_FillValue": fill, "long_name": long_name}
             if nats:
@@ -160,7 +168,7 @@ class Segmentation(Task):
                 yield by_pass(name, manifest.passes, "float64", float("nan"), {"long_name": of_what})
 
     def pass_arrays(self, manifest: Manifest) -> tuple[str, ...]:
-        entropies = () if label_maps_of(manifest).alone else ("predictive_entropy", "mutual_information")
+        entropies = _entropies(manifest)
         by_size = () if manifest.labels_sha256 is None else ("dice_by_ensemble_size",)
         return ("classes", "mean_class", "mean_confidence", *entropies, *by_size)
 
@@ -183,22 +191,29 @@ class Segmentation(Task):
             reduced = reduce_label_maps(classes, labels, manifest.classes, background)
         else:
             reduced = reduce_probabilities(passes.reshape(*shape, manifest.classes), labels, background)
-        rows = {
+        return {
             "classes": np.ascontiguousarray(np.moveaxis(reduced.classes, 0, -1)),
-            "mean_class": reduced.mean_class,
-            "mean_confidence": _pack(reduced.mean_confidence, 1 / CONFIDENCE_STEPS, np.uint8),
+            **_pack_reduced(reduced, manifest),
         }
-        scale = _nats_scale(manifest.classes)
-        for name in ("predictive_entropy", "mutual_information"):
-            if (nats := getattr(reduced, name)) is not None:
-                rows[name] = _pack(nats, scale, np.uint16)
-        if reduced.dice_by_ensemble_size is not None:
-            rows["dice_by_ensemble_size"] = reduced.dice_by_ensemble_size
-        return rows
+
+    def with_mean(
+        self, manifest: Manifest, rows: Mapping[str, np.ndarray], mean: np.ndarray, labels: np.ndarray | None
+    ) -> dict[str, np.ndarray]:
+        """As for any task: the prediction, its probability and entropy are of (n, H, W, C) float32 probabilities."""
+        parts = []
+        for example, probs in enumerate(mean):  # one after the other, since a shard has room for label maps alone
+            label = None if labels is None else labels[[example]]
+            of_mean = reduce_probabilities(probs[None, None], label, background_of(label_maps_of(manifest)))
+            parts.append(_pack_reduced(of_mean, manifest))
+        known = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        if labels is not None:
+            of_fewer = rows["dice_by_ensemble_size"][:, :-1]
+            known["dice_by_ensemble_size"] = np.concatenate([of_fewer, known["dice_by_ensemble_size"]], axis=1)
+        return {**rows, **known}
 
     def decode(self, manifest: Manifest, rows: Mapping[str, np.ndarray]) -> SegmentationPredictions:
         nats = np.float32(_nats_scale(manifest.classes))
-        entropies = {name: rows[name] * nats for name in ("predictive_entropy", "mutual_information") if name in rows}
+        entropies = {name: rows[name] * nats for name in ENTROPIES if name in rows}
         return SegmentationPredictions(
             np.moveaxis(rows["classes"], -1, 0),
             manifest.classes,
@@ -216,10 +231,17 @@ class Segmentation(Task):
             return {}
         flat = passes.classes.reshape(*passes.classes.shape[:2], -1).astype(np.float32)
         rows = self.encode(manifest, flat, labels)
-        return {name: rows[name] for name in rows if name != "classes"}
+        if manifest.mean_sha256 is not None and labels is not None:
+            of_all = count_overlaps(passes.mean_class, labels, manifest.classes, passes.background).mean_dice
+            rows["dice_by_ensemble_size"][:, -1] = of_all
+        unverified = self.unverified_arrays(manifest)
+        return {name: rows[name] for name in rows if name != "classes" and name not in unverified}
 
     def unverified_arrays(self, manifest: Manifest) -> tuple[str, ...]:
-        return () if label_maps_of(manifest).alone else self.pass_arrays(manifest)[1:]
+        _, *others = self.pass_arrays(manifest)
+        if not label_maps_of(manifest).alone:
+            return tuple(others)
+        return () if _has_majority(manifest) else tuple(name for name in others if name != "dice_by_ensemble_size")
 
     def keep_deterministic(self, manifest: Manifest, predictions: np.ndarray) -> np.ndarray:
         return _most_probable(predictions, label_maps_of(manifest))
@@ -308,10 +330,8 @@ class Segmentation(Task):
     def pass_inputs(self, manifest: Manifest) -> set[str]:
         maps = label_maps_of(manifest)
         there = {"classes", "class_count", "background", "mean_class", "mean_confidence"}
-        if maps.alone:
-            return there
-        two = manifest.classes == 2 and maps.background is not None
-        return there | {"predictive_entropy", "mutual_information", *(["foreground_probability"] if two else [])}
+        two = manifest.classes == 2 and maps.background is not None and not _has_majority(manifest)
+        return there | {*_entropies(manifest), *(["foreground_probability"] if two else [])}
 
     def predictions(
         self,
@@ -441,6 +461,7 @@ class MapPasses(PassFormat):
             raise invalid("predicts", "left out for a segmentation", predicts, "Or give task='regression'.")
         self._from_logits, self._largest = from_logits, 0
         self._shape: tuple[int, ...] = ()  # of the numbers of an image
+        self._mean_classes = 0  # of the mean of the passes, where that is given
 
     @property
     def takes_whole_numbers(self) -> bool:
@@ -454,7 +475,28 @@ class MapPasses(PassFormat):
         if not self.takes_whole_numbers:
             return self._shape[2]
         named = 0 if examples.class_names is None else len(examples.class_names)
-        return max(named, self._largest + 1, self.least)
+        return self._mean_classes or max(named, self._largest + 1, self.least)
+
+    def check_mean(self, mean_probs: Any, count: int) -> np.ndarray:
+        """(N, H, W, C) float32 probabilities, where passes are label maps; C is then at least that of these."""
+        if not self.takes_whole_numbers:
+            return super().check_mean(mean_probs, count)
+        values = validate.dtype("mean_probs", validate.array("mean_probs", mean_probs), np.floating)
+        values = validate.shape("mean_probs", values, (count, *self._shape, "C")).astype(np.float32, copy=False)
+        classes = values.shape[-1]
+        if not max(self.least, self._largest + 1) <= classes <= MOST_CLASSES:
+            expected = f"of {max(self.least, self._largest + 1)} to {MOST_CLASSES} classes, as the label maps need them"
+            raise invalid("mean_probs", expected, f"{classes}")
+        for example, probs in enumerate(values):
+            sums = probs.sum(axis=-1, dtype=np.float64)
+            wrong = ~((probs.min(axis=-1) >= 0) & (np.abs(sums - 1) <= SUM_TOLERANCE))
+            if wrong.any():
+                row, column = np.argwhere(wrong)[0].tolist()
+                received = f"{list_names([f'{value:.4g}' for value in probs[row, column]])}"
+                where = f"in row {row}, column {column} of example {example}"
+                raise invalid("mean_probs", "probabilities that sum to 1", f"{received} {where}", MEAN_ADVICE)
+        self._mean_classes = classes
+        return values
 
     def expand_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
         if axes is not None:
@@ -549,19 +591,42 @@ def _loss_columns(overlaps: Overlaps) -> dict[str, np.ndarray]:
 
 def _describe_maps(manifest: Manifest) -> dict[str, str]:
     """What the arrays of one byte or two a pixel are, by name."""
-    alone = label_maps_of(manifest).alone
+    votes = _has_majority(manifest)
     described = {
-        "mean_class": "class of the most passes" if alone else "most probable class of the mean of the passes",
-        "mean_confidence": "share of the passes that have it" if alone else "probability of the most probable class",
+        "mean_class": "class of the most passes" if votes else "most probable class of the mean of the passes",
+        "mean_confidence": "share of the passes that have it" if votes else "probability of the most probable class",
     }
-    if not alone:
-        described["predictive_entropy"] = "entropy of the mean of the passes"
-        described["mutual_information"] = "mutual information of class and pass"
+    described |= {name: ENTROPIES[name] for name in _entropies(manifest)}
     if manifest.deterministic:
         described["deterministic_classes"] = "most probable class with dropout off"
     if manifest.labels_sha256 is not None:
         described["label"] = f"class that is the label; {manifest.classes} where a pixel is ignored"
     return described
+
+
+def _has_majority(manifest: Manifest) -> bool:
+    """Whether the prediction is the class of the most passes, since nothing but their label maps is known."""
+    return label_maps_of(manifest).alone and manifest.mean_sha256 is None
+
+
+def _entropies(manifest: Manifest) -> tuple[str, ...]:
+    """The names of those of `ENTROPIES` that a run has: the first follows from the mean of the passes alone."""
+    alone = label_maps_of(manifest).alone
+    return () if _has_majority(manifest) else tuple(ENTROPIES)[: 1 if alone else 2]
+
+
+def _pack_reduced(reduced: Reduced, manifest: Manifest) -> dict[str, np.ndarray]:
+    """Rows of the arrays of a run that follow from the passes, but for these."""
+    rows = {
+        "mean_class": reduced.mean_class,
+        "mean_confidence": _pack(reduced.mean_confidence, 1 / CONFIDENCE_STEPS, np.uint8),
+    }
+    scale = _nats_scale(manifest.classes)
+    nats = {name: getattr(reduced, name) for name in _entropies(manifest)}
+    rows |= {name: _pack(values, scale, np.uint16) for name, values in nats.items() if values is not None}
+    if reduced.dice_by_ensemble_size is not None:
+        rows["dice_by_ensemble_size"] = reduced.dice_by_ensemble_size
+    return rows
 
 
 def _most_probable(predictions: np.ndarray, maps: LabelMaps) -> np.ndarray:

@@ -2,16 +2,21 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 from mcviz import write_run
 from mcviz.data import read_data
 from mcviz.data.masks import read_mask
-from mcviz.errors import InvalidInputError
-from mcviz.runs import open_run
+from mcviz.errors import CorruptRunError, InvalidInputError, RunExistsError
+from mcviz.measures.segmentation import majority
+from mcviz.runs import open_run, verify_run
+from mcviz.runs.manifest_file import check_manifest
+from mcviz.tasks import TASKS
 from tests.commands import output_of, refusal_of
 from tests.factories import write_npz
 
@@ -157,3 +162,123 @@ def test_passes_that_do_not_go_with_masks_or_each_other_are_named_and_nothing_is
         write_run(tmp_path / "run", -draw_passes(masks % 3), task="segmentation")
     assert not (tmp_path / "run").exists()
     assert write_run(**given, labels=masks, ignore=7).labels[2, 3, 4] == 3
+
+
+def mean_of(probs: np.ndarray) -> np.ndarray:
+    return probs.mean(axis=0, dtype=np.float64).astype(np.float32)
+
+
+@pytest.mark.parametrize("way", ["npz", "option", "python"])
+def test_the_mean_beside_label_maps_is_the_prediction(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr("mcviz.manifest.SHARD_VALUES", 2 * 5 * 60)  # two images a shard
+    images, masks = draw()
+    probs, out = draw_passes(masks), tmp_path / "run"
+    maps, mean = probs.argmax(axis=-1).astype(np.uint8), mean_of(probs)
+    data = write_npz(tmp_path / "data.npz", images=images, masks=masks)
+    if way == "python":
+        write_run(out, maps, data=images, labels=masks, task="segmentation", mean_probs=mean, deterministic=maps[0])
+    else:
+        given = {"classes": maps, "deterministic": maps[0]} | ({"mean_probs": mean} if way == "npz" else {})
+        np.save(tmp_path / "mean.npy", mean)
+        file, more = write_npz(tmp_path / "passes.npz", **given), ["--mean-probs", tmp_path / "mean.npy"]
+        options = "--task", "segmentation", "--data", data, "--out", out, *(more if way == "option" else ())
+        output_of(capsys, "import", file, *options)
+    run = open_run(out)
+    known, whole = (
+        run.predictions_block(0, None),
+        write_run(tmp_path / "whole", probs, labels=masks, task="segmentation"),
+    )
+    assert run.manifest.shards > 1
+    assert np.array_equal(known.classes, maps)
+    assert np.array_equal(run.deterministic_predictions, maps[0])
+    assert np.array_equal(known.mean_class, mean.argmax(axis=-1))
+    assert not np.array_equal(known.mean_class, majority(maps, 3)[0])
+    assert known.mutual_information is None
+    entropy = -sum(
+        np.where(share > 0, share * np.log(np.maximum(share, 1e-30)), 0) for share in np.moveaxis(mean, -1, 0)
+    )
+    assert known.predictive_entropy == pytest.approx(entropy, abs=np.log(3) / 65534)
+    assert known.mean_confidence == pytest.approx(mean.max(axis=-1), abs=0.5 / 254)
+    assert run.manifest.quality == pytest.approx(whole.manifest.quality)
+    assert run.score_names == tuple(name for name in whole.score_names if name != "mean_mutual_information")
+    assert run.scores()["window_entropy"].to_numpy() == pytest.approx(whole.scores()["window_entropy"], abs=1e-4)
+    votes = write_run(tmp_path / "votes", maps, labels=masks, task="segmentation").array("dice_by_ensemble_size")
+    by_size = run.array("dice_by_ensemble_size")
+    assert np.array_equal(by_size[:, :-1], votes[:, :-1])
+    assert by_size[:, -1] == pytest.approx(1 - run.scores()["loss"].to_numpy())
+    report = verify_run(out)
+    assert "Of mean_class, mean_confidence, predictive_entropy the checksums alone" in str(report)
+    assert report.quality["ensemble"] == run.manifest.quality
+
+
+def test_a_mean_is_part_of_what_a_run_is_and_of_no_other_manifest(tmp_path: Path) -> None:
+    _, masks = draw()
+    probs = draw_passes(masks)
+    given = {"passes": probs.argmax(axis=-1).astype(np.uint8), "task": "segmentation"}
+    bare, run = write_run(tmp_path / "bare", **given), write_run(tmp_path / "run", **given, mean_probs=mean_of(probs))
+    assert b"mean_sha256" not in (tmp_path / "bare" / "manifest.json").read_bytes()
+    assert run.digest != bare.digest
+    assert write_run(tmp_path / "run", **given, mean_probs=mean_of(probs)).digest == run.digest
+    with pytest.raises(RunExistsError, match="mean probabilities"):
+        write_run(tmp_path / "run", **given, mean_probs=mean_of(probs[:3]))
+    with pytest.raises(InvalidInputError, match="it has mean probabilities"):
+        check_manifest(
+            replace(write_run(tmp_path / "probs", probs, task="segmentation").manifest, mean_sha256="0" * 64)
+        )
+
+
+def test_numbers_that_are_not_those_of_a_mean_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, masks = draw()
+    probs, task = draw_passes(masks), type(TASKS["segmentation"])
+    right = task.with_mean
+
+    def wrong(*args: Any) -> Any:
+        rows = right(*args)
+        return rows | {"dice_by_ensemble_size": rows["dice_by_ensemble_size"] * np.float32(0.9)}
+
+    monkeypatch.setattr(task, "with_mean", wrong)
+    maps = probs.argmax(axis=-1).astype(np.uint8)
+    write_run(tmp_path / "run", maps, labels=masks, task="segmentation", mean_probs=mean_of(probs))
+    with pytest.raises(CorruptRunError, match="dice_by_ensemble_size holds numbers that are not those of the passes"):
+        verify_run(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda mean: mean[:, :5], r"`mean_probs` should be .*Received: shape \(4, 5, 6, 3\)"),
+        (lambda mean: mean[:2], r"`mean_probs` should be .*Received: shape \(2, 10, 6, 3\)"),
+        (lambda mean: mean[..., 0], r"`mean_probs` should be .*Received: shape \(4, 10, 6\)"),
+        (lambda mean: (100 * mean).astype(int), "`mean_probs` should be floating point"),
+        (lambda mean: mean[..., :2], "`mean_probs` should be of 3 to 254 classes, as the label maps need them. .*: 2"),
+        (lambda mean: np.where(np.arange(4)[:, None, None, None] < 2, mean, 2 * mean), "row 0, column 0 of example 2"),
+        (lambda mean: mean - np.array([0.9, 0, -0.9]), "`mean_probs` should be probabilities that sum to 1"),
+        (lambda mean: np.where(np.arange(6)[:, None] == 3, np.nan, mean), "nan in row 0, column 3 of example 0"),
+        (lambda mean: np.where(np.arange(6)[:, None] == 3, np.inf, mean), "inf in row 0, column 3 of example 0"),
+    ],
+)  # fmt: skip
+def test_a_mean_that_is_none_is_named_and_nothing_is_written(tmp_path: Path, change: Any, message: str) -> None:
+    _, masks = draw()
+    probs = draw_passes(masks)
+    maps = probs.argmax(axis=-1).astype(np.uint8)
+    with pytest.raises(InvalidInputError, match=message):
+        write_run(tmp_path / "run", maps, task="segmentation", mean_probs=change(mean_of(probs)))
+    with pytest.raises(
+        InvalidInputError, match=r"`mean_probs` should be left out.*it is given where these are label maps"
+    ):
+        write_run(tmp_path / "run", probs, task="segmentation", mean_probs=mean_of(probs))
+    with pytest.raises(InvalidInputError, match="`mean_probs` should be left out"):
+        write_run(tmp_path / "run", probs[:, :, 0, 0], mean_probs=mean_of(probs)[:, 0, 0])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_mean_says_how_many_classes_there_are(tmp_path: Path) -> None:
+    _, masks = draw()
+    mean = np.pad(mean_of(draw_passes(masks)), [(0, 0)] * 3 + [(0, 2)])
+    maps = draw_passes(masks).argmax(axis=-1).astype(np.uint8)
+    given = {"passes": maps, "task": "segmentation", "mean_probs": mean}
+    assert write_run(tmp_path / "run", **given).manifest.classes == 5
+    with pytest.raises(InvalidInputError, match="Name all classes"):
+        write_run(tmp_path / "other", **given, class_names=["a", "b", "c"])

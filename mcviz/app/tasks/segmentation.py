@@ -440,6 +440,7 @@ class SegmentationRenderer(TaskRenderer):
     def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:
         """Render the outlines of each run over the image, with the label that both are measured by, and its classes."""
         run, other, place = comparison.one, comparison.other, comparison.pairs.find(context.example)
+        assert place is not None  # the page shows examples that both have
         background, order = background_of(label_maps_of(run.manifest)), class_order(run, other)
         label = None if comparison.pairs.labels is None else comparison.pairs.labels[[place]]
         picture = run.pictures[context.example] if has(run, "images") else None
