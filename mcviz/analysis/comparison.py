@@ -405,17 +405,18 @@ def join_comparison(one: Run, other: Run, pairs: Pairs) -> "pd.DataFrame":
 
     Returns:
         One row an example of the first run, indexed by `example`: `change`, how the prediction changed; then, with
-        `other_` before their names, the predictions and scores of the other run, missing where that lacks the example.
-        What has a name of the user's own columns is left out, and `change` has underscores behind it. Scores of labels
-        are left out where the labels of the runs differ.
+        `other_` before their names, the predictions, losses and scores of the other run, missing where that lacks the
+        example. What has a name of the user's own columns is left out, and `change` has underscores behind it. Losses
+        and scores of labels are left out where the labels of the runs differ.
     """
     changes, scores = _compute_changes(one, other, pairs), other.score_registry
     table = other.scores()
+    of_labels = {other.task.loss_column, *(name for name, score in scores.items() if score.needs_labels)}
+    left_out = of_labels if pairs.labels_differ else {""}
     known = [
         name
         for name in table
-        if str(name).startswith("prediction")
-        or (name in scores and not (pairs.labels_differ and scores[str(name)].needs_labels))
+        if str(name).startswith("prediction") or name in {*scores, other.task.loss_column} - left_out
     ]
     taken = set(one.table())
     columns = table[known].add_prefix(OTHER_PREFIX).iloc[pairs.other]

@@ -10,7 +10,7 @@ import numpy as np
 from mcviz.analysis.base import find_groups, require_known_labels
 from mcviz.analysis.quality_trust import QualityTrust, measure_quality
 from mcviz.analysis.referral import rank_by_all_scores
-from mcviz.measures.intervals import Interval
+from mcviz.measures.intervals import Interval, find_biased
 from mcviz.measures.segmentation import PixelSums, count_pixels, interval_of_mean, join_pixels
 from mcviz.measures.selective import SelectiveFigures, selective_figures
 from mcviz.runs import Run
@@ -126,11 +126,7 @@ def _measure_classes(run: Run, options: dict[str, Any]) -> dict[str, MapFigures]
 
 def _calibration_sentence(excess: Mapping[str, Interval]) -> str:
     """Say of which pixels the probabilities are too high or too low on average."""
-    found = {
-        "too high": [name for name, interval in excess.items() if interval.low > 0],
-        "too low": [name for name, interval in excess.items() if interval.high < 0],
-    }
-    named = [f"{word} of {_list_pixels(names)}" for word, names in found.items() if names]
+    named = [f"{word} of {_list_pixels(names)}" for word, names in find_biased(excess).items()]
     if named:
         return f"Probabilities are {', and '.join(named)}: on average, and beyond chance."
     return "Probabilities of pixels are not shown to be too high or too low on average."

@@ -1,7 +1,7 @@
 """A new run: of which model and data, with which options; a run that is sampled again; and what starts them."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -52,7 +52,10 @@ from mcviz.runs.writer import REVIEWS
 from mcviz.tasks import TASKS
 from mcviz.text import one_line
 
-TROUBLE = "new-run-trouble"  # of the session
+TROUBLE, NAME = "new-run-trouble", "new-run-name"  # of the session
+PASSES_OF_PIXELS = (
+    20  # that are proposed for a segmentation, each of whose images is as many predictions as it has pixels
+)
 MOST_EXAMPLES = 100_000_000
 MOST = {"passes": MOST_PASSES, "seed": HIGHEST_SEED}
 WIDTHS = {"passes": 160, "masks": 380, "seed": 160}  # in pixels, of fields in one line
@@ -138,11 +141,12 @@ def render_form() -> None:
     wanted = _form(known_models, known_data)
     if wanted is None:
         return
-    name = _name("new-run-name", *dict.fromkeys((wanted.model.name, wanted.data.name)))
+    proposed = _free("-".join(dict.fromkeys((wanted.model.name, wanted.data.name))))
+    _render_name(NAME, proposed)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Start", type="primary", icon=":material/play_arrow:", key="new-run-start", on_click=change_jobs,
-            args=(partial(_start, wanted, name), TROUBLE),
+            args=(partial(_start, wanted, proposed), TROUBLE),
         )  # fmt: skip
         st.caption(
             "Model and data are checked first. What that finds and how long the passes take stands with the job, "
@@ -161,7 +165,9 @@ def _form(known_models: dict[str, InputSource], known_data: dict[str, InputSourc
     options = [*_of_model(model, data, left), *_of_data(data, right)]
     examples, which = _choose_examples(data)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        options += [*which, *_render_fields(OF_CHECK), *_render_fields(OF_SAMPLE)]
+        of_pixels = any(task.of_pixels and f"--task={name}" in options for name, task in TASKS.items())
+        proposed = {"passes": PASSES_OF_PIXELS} if of_pixels else {}
+        options += [*which, *_render_fields(OF_CHECK, proposed), *_render_fields(OF_SAMPLE)]
     if examples is not None and len(examples) == 0:
         st.info("No example matches. Take a filter off first.", icon=":material/filter_alt_off:")
         return None
@@ -178,13 +184,22 @@ def _choose_source(
     return known[place.selectbox(label, list(known), next(first, 0), format_func=one_line, key=key)]
 
 
-def _render_fields(options: Iterable[OptionField]) -> tuple[str, ...]:
-    """Render the fields of the options that have one, and return the arguments that say what is in them."""
-    filled = [(field, _render_field(field, field.option.choices)) for field in options if field.option.label]
+def _render_fields(options: Iterable[OptionField], proposed: Mapping[str, int] | None = None) -> tuple[str, ...]:
+    """Render the fields of the options that have one, and return the arguments that say what is in them.
+
+    Args:
+        options: the options.
+        proposed: numbers to begin with in place of the defaults, by the names of options.
+    """
+    filled = [
+        (field, _render_field(field, field.option.choices, (proposed or {}).get(field.name)))
+        for field in options
+        if field.option.label
+    ]
     return tuple(f"{field.argument}{text}" for field, text in filled if text)
 
 
-def _render_field(field: OptionField, choices: Sequence[str]) -> str:
+def _render_field(field: OptionField, choices: Sequence[str], proposed: int | None = None) -> str:
     """Render the field of an option, and return the text in it."""
     option, key = field.option, f"new-run-{field.name}"
     width: Any = WIDTHS.get(field.name, "stretch")
@@ -192,7 +207,8 @@ def _render_field(field: OptionField, choices: Sequence[str]) -> str:
         return st.selectbox(option.label, choices, format_func=_describe_choice, key=key, width=width)
     if option.at_least is not None:
         most = MOST.get(field.name)
-        number = st.number_input(option.label, option.at_least, most, field.default, key=key, width=width)
+        first, key = (field.default, key) if proposed is None else (proposed, f"{key}-{proposed}")
+        number = st.number_input(option.label, option.at_least, most, first, key=key, width=width)
         return "" if number is None else str(number)
     return st.text_input(option.label, placeholder=option.placeholder, key=key, width=width).strip()
 
@@ -269,12 +285,14 @@ def _selected(data: InputSource) -> np.ndarray | None:
     return None if state.filters == Filters() else np.sort(select(run, state).examples)
 
 
-def _name(key: str, *parts: str) -> str:
-    """Render the field for the name of a new run, which proposes one that is free."""
-    proposed = _free("-".join(parts))
-    return st.text_input(
-        "Name of the run", proposed, max_chars=LONGEST_NAME, key=f"{key}-{proposed}", width=420
-    ).strip()
+def _render_name(key: str, proposed: str) -> None:
+    """Render the field for the name of a new run, which is the proposed one unless another is typed."""
+    st.text_input("Name of the run", placeholder=proposed, max_chars=LONGEST_NAME, key=key, width=420)
+
+
+def _take_name(key: str, proposed: str) -> str:
+    """Return what stands in such a field now, in a callback."""
+    return (widget_value(key) or "").strip() or proposed
 
 
 def _free(base: str) -> str:
@@ -288,13 +306,15 @@ def _free(base: str) -> str:
     return next(name for name in names if name not in taken)
 
 
-def _start(wanted: NewRun, name: str, jobs: Jobs) -> None:
+def _start(wanted: NewRun, proposed: str, jobs: Jobs) -> None:
     """Put the sampling into the queue, in a callback."""
+    name = _take_name(NAME, proposed)
     if wanted.model.of_run:
         check_kept_model(open_cached_run(wanted.model.path))
     examples = None if wanted.examples is None else wanted.examples.tolist()
     check_new_name(jobs.cache, name)
     jobs.add("sample", wanted.options, name, name, examples=examples, check_first=True)
+    st.session_state[NAME] = ""
     queue_toast(f"**{as_markdown(name)}** is among the jobs.", ":material/play_circle:")
 
 
@@ -311,20 +331,21 @@ def render_sample_again(run: Run) -> None:
             passes, seed = f"again-passes-{of_run}", f"again-seed-{of_run}"
             st.number_input("Passes", 1, MOST_PASSES, run.passes, key=passes)
             st.number_input("Seed", 0, HIGHEST_SEED, ((run.manifest.seed or 0) + 1) % (HIGHEST_SEED + 1), key=seed)
-            name = f"again-name-{(proposed := _free(run.name))}"
-            st.text_input("Name of the run", proposed, max_chars=LONGEST_NAME, key=name)
+            name, proposed = f"again-name-{of_run}", _free(run.name)
+            _render_name(name, proposed)
             st.form_submit_button(
                 "Start", type="primary", icon=":material/play_arrow:", key="again-start", on_click=change_jobs,
-                args=(partial(_sample_again, run, passes, seed, name),),
+                args=(partial(_sample_again, run, passes, seed, name, proposed),),
             )  # fmt: skip
 
 
-def _sample_again(run: Run, passes: str, seed: str, name: str, jobs: Jobs) -> None:
+def _sample_again(run: Run, passes: str, seed: str, name: str, proposed: str, jobs: Jobs) -> None:
     """Put the sampling into the queue, in a callback, by what stands in the fields of these keys."""
-    new = widget_value(name).strip()
+    new = _take_name(name, proposed)
     check_new_name(jobs.cache, new)
     options = format_arguments(options_of_more(run, seed=widget_value(seed), passes=widget_value(passes)))
     jobs.add("sample", options, new, f"{new}: {counted(widget_value(passes), 'pass')} of {run.name}'s model")
+    st.session_state[name] = ""
 
 
 def _named(files: dict[str, Path]) -> dict[str, InputSource]:

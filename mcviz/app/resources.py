@@ -53,7 +53,6 @@ R = TypeVar("R")
 RunKey = Callable[[Run], str]
 
 LONGEST = 200  # characters of a value that is shown
-LOSS = "loss"  # the column of losses that are shares
 MOST_LIVE_BYTES = 1 << 24  # of the passes over one input: a slider is predicted at 32 positions at once
 
 RunPart = Literal["labels", "examples", "images", "model"]
@@ -345,7 +344,7 @@ HOLDS: dict[Need, Callable[[Run], bool]] = {
     "class sets": lambda run: not run.task.has_one_class and bool(class_sets(run)),
     "class filters": lambda run: run.task.has_one_class or bool(class_sets(run)),
     "targets": lambda run: bool(run.targets),
-    "losses": lambda run: bool(run.targets) or (not run.task.has_one_class and LOSS in run.task.table_columns(())),
+    "losses": lambda run: bool(run.task.loss_column),
     "bounded loss": lambda run: bool(np.isfinite(run.task.loss.largest)),
     "groups": lambda run: bool(all_grouping_columns(run)),
 }
@@ -485,8 +484,9 @@ def run_numbers(run: Run) -> dict[str, Score]:
         for name, label in ((f"label{end}", f"True value{of}"), (f"prediction{end}", f"Prediction{of}")):
             if not table(run)[name].isna().all():
                 numbers[name] = TargetScore(name, label, run.manifest.unit, "high", "", np.asarray)
-    if not run.targets and has(run, "losses") and has(run, "labels"):
-        numbers[LOSS] = Score(LOSS, capitalised(run.task.loss.mean), "probability", "high", "", np.asarray)
+    loss = run.task.loss_column
+    if loss and loss not in numbers and has(run, "labels"):
+        numbers[loss] = Score(loss, capitalised(run.task.loss.mean), "probability", "high", "", np.asarray)
     return numbers | (_other_numbers(run, numbers) if isinstance(run, ComparedRun) else {})
 
 

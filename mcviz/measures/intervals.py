@@ -8,7 +8,7 @@ is of the sums over groups.
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -147,6 +147,22 @@ class Interval:
         if math.isnan(self.low) or math.isnan(self.high):
             return f"{number(self.value)}{unit}"
         return f"{number(self.value)}{unit} ({number(self.low)} to {number(self.high)})"
+
+
+def find_biased(excess: Mapping[str, Interval]) -> dict[str, list[str]]:
+    """Find which probabilities are too high or too low on average, beyond chance.
+
+    Args:
+        excess: of each name, how far probabilities are above what happened.
+
+    Returns:
+        The names by "too high" and "too low", where there are any.
+    """
+    found = {
+        "too high": [name for name, interval in excess.items() if interval.low > 0],
+        "too low": [name for name, interval in excess.items() if interval.high < 0],
+    }
+    return {words: names for words, names in found.items() if names}
 
 
 def mean_intervals(

@@ -279,6 +279,7 @@ class Task(ABC):
         pass_terms: of measures that look at single passes, the terms of one number an example that a run keeps beside
             it, by the way to predict and their name; none where measures look only at the mean of the passes.
         loss: of an example: how wrong its prediction is.
+        loss_column: of the table of scores with labels, which holds the loss as a number; "" where none does.
         has_one_class: whether the label of an example is one of the classes, of which each pass gives the probability.
         instead: what there is for runs of the task where something is for others, in sentences.
         outputs: what a model puts out: probabilities that exclude each other (a softmax), or each by itself (sigmoids),
@@ -302,6 +303,7 @@ class Task(ABC):
     quality_name: str
     pass_terms: tuple[tuple[str, str], ...] = ()
     loss: Loss
+    loss_column: str = ""
     has_one_class: bool
     instead: str
     named_columns: tuple[str, ...] = ()
@@ -518,7 +520,7 @@ class Task(ABC):
 
     def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
         """(n,) the loss of each example, from a table of scores with labels; bool where it is 0 or 1."""
-        return table["loss"].to_numpy(np.float64)
+        return table[self.loss_column].to_numpy(np.float64)
 
     @abstractmethod
     def loss_of_terms(self, terms: Terms) -> np.ndarray:
@@ -530,7 +532,7 @@ class Task(ABC):
 
     def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
         """The quality of the ensemble, from the columns of a table of scores, (n,) each; None without labels."""
-        return float(1 - np.nanmean(columns["loss"])) if "loss" in columns else None
+        return float(1 - np.nanmean(columns[self.loss_column])) if self.loss_column in columns else None
 
     @abstractmethod
     def quality_by_pass(self, manifest: Manifest, totals: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from mcviz.choices import Predicts
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import Manifest
 from mcviz.measures import percent
-from mcviz.measures.intervals import Interval
+from mcviz.measures.intervals import Interval, find_biased
 from mcviz.measures.multilabel import (
     MULTILABEL,
     THRESHOLD,
@@ -58,6 +58,7 @@ class Multilabel(ClassProbabilities):
     quality = MULTILABEL
     quality_name = "accuracy over labels"
     loss = Loss("wrong_labels", "wrong labels", "More wrong labels", "share of wrong labels", 1.0, "miss of all labels")
+    loss_column = "loss"
     has_one_class = False
     outputs = "sigmoids"
     instead = (
@@ -143,11 +144,8 @@ class Multilabel(ClassProbabilities):
         groups: np.ndarray | None,
         confidence: float,
     ) -> list[str]:
-        wrong = {
-            "too high": [one_line(name) for name, of_class in by_class.items() if of_class.excess.low > 0],
-            "too low": [one_line(name) for name, of_class in by_class.items() if of_class.excess.high < 0],
-        }
-        named = [f"{word} for {list_names(names)}" for word, names in wrong.items() if names]
+        wrong = find_biased({one_line(name): of_class.excess for name, of_class in by_class.items()})
+        named = [f"{word} for {list_names(names)}" for word, names in wrong.items()]
         if named:
             return [f"Probabilities are {' and '.join(named)}, on average and beyond chance."]
         return ["No class is shown to be given probabilities that are too high or too low on average."]

@@ -43,8 +43,6 @@ from mcviz.text import list_names, make_target_names
 from mcviz.validate import choice, different_names, invalid
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from mcviz.data import DataSet
     from mcviz.measures.multilabel import ClassFigures
 
@@ -69,6 +67,7 @@ class Regression(Task):
         *((predictor, name) for predictor in ("deterministic", "single_pass") for name in TERMS),
     )
     loss = Loss("absolute_error", "errors", "Larger errors", "mean absolute error", math.inf)
+    loss_column = "absolute_error"
     has_one_class = False
     instead = (
         "Of a regression, the dashboard shows how wrong it is, on Overview; and whether its scores find the errors and "
@@ -213,9 +212,6 @@ class Regression(Task):
     def compute_quality(self, predictions: np.ndarray, labels: np.ndarray, manifest: Manifest | None = None) -> float:
         errors = predictions[:, : labels.shape[1]].astype(np.float64) - labels
         return float(np.sqrt(np.square(errors).mean()))
-
-    def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
-        return table["absolute_error"].to_numpy(np.float64)
 
     def loss_of_terms(self, terms: Terms) -> np.ndarray:
         return np.asarray(terms["absolute_error"], np.float64)

@@ -87,6 +87,7 @@ class Segmentation(Task):
     quality = SEGMENTATION
     quality_name = "mean Dice"
     loss = Loss("loss", "losses of Dice", "Lower Dice", "loss of Dice", 1.0, "miss of Dice 0")
+    loss_column = "loss"
     has_one_class = False
     instead = (
         "Of a segmentation, `mcviz trust` prints Dice, `mcviz refer` finds the images that a person should look at, "

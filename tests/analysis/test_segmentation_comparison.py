@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from mcviz import compare, write_run
-from mcviz.analysis.comparison import change_table, compare_groups
+from mcviz.analysis.comparison import change_table, compare_groups, join_comparison
 from mcviz.analysis.requirements import parse_non_inferiority
 from mcviz.analysis.slices import compare_slices
 from mcviz.data.in_place import LazyRows
@@ -203,6 +203,8 @@ def test_images_classes_and_labels_in_another_order_are_matched(
         assert measured.difference.value == pytest.approx((both[1] - both[0])[within].mean())
     np.testing.assert_array_equal(found.label_sets, np.stack([has_class[name] for name in order], axis=1))
     assert compare_slices(found) is not None
+    joined = join_comparison(*runs, found.pairs)
+    assert not {"other_loss", "loss"} & set(joined), "which is of other labels than the run's own beside it"
 
 
 def test_what_is_read_can_be_stopped(pair: tuple[Run, Run]) -> None:
@@ -282,6 +284,7 @@ def test_the_command_and_the_notebook_say_what_python_finds(
     assert table["id"].astype(str).tolist() == ids[change_table(found).index].tolist()
     assert table["change"].iloc[0] == "lower Dice"
     np.testing.assert_allclose(table["other_pairwise_dice"], pair[1].scores()["pairwise_dice"][table["id"]], rtol=1e-6)
+    np.testing.assert_allclose(1 - table["other_loss"], dice_of(1)[table["id"]], rtol=1e-6)
     output = output_of(capsys, "compare", *paths, "--by", "site")
     for words in (found.in_words, "mean Dice by site", "lower Dice", "every pixel ignored", "Is it worse on anything?"):
         assert words in output

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.app import work
+from mcviz.choices import DEFAULT_PASSES
 from mcviz.jobs import Job, JobProgress, Jobs, Top, queue
 from mcviz.jobs.of_run import options_of_data, options_of_model
 from mcviz.measures import most_uncertain_first
@@ -126,9 +127,41 @@ def test_a_new_run_is_started_with_what_was_chosen_and_is_checked_first(
     assert not jobs.find(found.job.id).is_checking
 
 
+def test_a_typed_name_stays_whatever_is_chosen_and_no_name_is_the_proposed_one(cache: Path) -> None:
+    app = opened("runs")
+    field = app.text_input(key="new-run-name")
+    assert (field.value, field.proto.placeholder) == ("", "few-2")
+    field.set_value("mine")
+    app.selectbox(key="new-run-model").select("model of the run measured").run()
+    field = app.text_input(key="new-run-name")
+    assert (field.value, field.proto.placeholder) == ("mine", "measured-few")
+    app.button(key="new-run-start").click().run()
+    assert [found.job.run for found in Jobs(cache).found()] == ["mine"]
+    assert app.text_input(key="new-run-name").value == ""
+    app.button(key="new-run-start").click().run()
+    assert {found.job.run for found in Jobs(cache).found()} == {"mine", "measured-few"}
+    assert app.text_input(key="new-run-name").proto.placeholder == "measured-few-2"
+
+
+def test_a_segmentation_is_proposed_with_fewer_passes(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("nets")
+    (folder / "one.keras").write_text("")
+    monkeypatch.setenv("MCVIZ_MODELS", str(folder))
+    app = opened("runs")
+    assert app.number_input(key="new-run-passes").value == DEFAULT_PASSES
+    app.selectbox(key="new-run-task").set_value("segmentation").run()
+    (passes,) = (each for each in app.number_input if each.label == "Passes" and each.key.startswith("new-run"))
+    assert passes.value == 20
+    app.button(key="new-run-start").click().run()
+    (found,) = Jobs(cache).found()
+    assert {"--task=segmentation", "--passes=20"} <= set(found.job.arguments)
+
+
 def test_a_name_that_is_taken_is_said_at_the_form(cache: Path) -> None:
     app = opened("runs")
-    next(each for each in app.text_input if each.key.startswith("new-run-name")).set_value("few").run()
+    app.text_input(key="new-run-name").set_value("few").run()
     app.button(key="new-run-start").click().run()
     assert "few is there already" in app.error[0].value
     assert Jobs(cache).found() == []

@@ -112,12 +112,13 @@ def test_a_run_is_made_paused_and_gone_on_with_after_a_kill_and_has_the_command_
     with server(folder) as (url, process):
         with visitor(browser, url, "/runs") as page:
             chosen(page, "Model", "slow.keras")
+            typed(page, "Name of the run", "made here")  # while the form is drawn for that model
             chosen(page, "Data", "noise.npz")
             name = page.get_by_label("Name of the run", exact=True)
-            expect(name).to_have_value("slow-noise", timeout=MILLISECONDS_FOR_A_JOB)  # what it proposes comes last
+            expect(name).to_have_attribute("placeholder", "slow-noise", timeout=MILLISECONDS_FOR_A_JOB)
             typed(page, "Passes", str(PASSES))
             typed(page, "Seed", "7")
-            typed(page, "Name of the run", "made here")
+            expect(name).to_have_value("made here")
             page.locator(".st-key-new-run-start button").click()
             state(page, "paused")  # since such a model's accuracy has to be asked about
             expect(page.get_by_text("Nothing is sampled yet.")).to_be_visible()

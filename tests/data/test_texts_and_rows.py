@@ -510,7 +510,7 @@ def test_own_columns_may_not_be_those_of_the_rows():
         rows.with_columns(NUMBERS[["age"]])
 
 
-def test_json_lines_keep_ids_and_dates_as_they_are_write_file(tmp_path):
+def test_json_lines_keep_ids_and_dates_as_they_are(tmp_path):
     lines = [{"id": "007", "text": "2020-01-01", "date": "2020-01-01", "label": "a"}]
     read = read_data(write_file(tmp_path / "t.jsonl", "\ufeff" + "\n".join(map(json.dumps, lines))))
     assert (read.ids, read.texts.tolist(), read.columns["date"].tolist()) == (("007",), ["2020-01-01"], ["2020-01-01"])

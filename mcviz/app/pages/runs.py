@@ -212,7 +212,7 @@ def _table(runs: Sequence[ListedRun], opened: str) -> pd.DataFrame:
             "passes": pd.array([manifest.passes if manifest else None for manifest in known], "Int64"),
             "rate": [manifest.rates if manifest else "" for manifest in known],
             "masks": [manifest.masks or manifest.origin.kind if manifest else "" for manifest in known],
-            "accuracy": [describe_quality(run).removeprefix("accuracy ") for run in runs],
+            "quality": [describe_quality(run) for run in runs],
             "NLL": [values.get("nll") for values in figures],
             "ECE": [values.get("ece") for values in figures],
             "size": [run.bytes for run in runs],

@@ -22,7 +22,6 @@ from mcviz.app.filters import Filters, Lasso, lasso_on_map, round_corners
 from mcviz.app.kinds.base import TILE
 from mcviz.app.navigation import EXPLORE, target_chooser
 from mcviz.app.resources import (
-    LOSS,
     Need,
     all_grouping_columns,
     available,
@@ -72,7 +71,6 @@ from mcviz.text import one_line
 
 HOVERED_NUMBER = ".6~g"  # d3's format of a number of the user's own
 
-ERROR = "absolute_error"
 LAYOUT_WORK = "t-sne"  # that a visitor asks for
 
 CELLS = {"counts": "examples", "score": "mean of the score"}
@@ -243,10 +241,10 @@ def render_scatter_chart(
 def render_errors(selection: Selection) -> None:
     """Render errors or other losses against the ranking's score, and their rank correlation; a lasso selects."""
     run, state, filters = selection.run, selection.state, selection.filters
-    others, ranked_by = filters.without("lasso"), run_scores(run)[state.score]
+    others, ranked_by, error = filters.without("lasso"), run_scores(run)[state.score], run.task.loss_column
     score = run_scores(run)[run.first_score] if ranked_by.needs_labels else ranked_by
     if not run.targets:
-        render_scatter_chart(selection, score.name, LOSS, "score", name="errors")
+        render_scatter_chart(selection, score.name, error, "score", name="errors")
         st.caption(correlation(run, others, score.name))
         return
     if score is not ranked_by:
@@ -257,12 +255,12 @@ def render_errors(selection: Selection) -> None:
 
     def draw(lasso: Lasso | None, window: Window | None) -> go.Figure:
         rows = table(run)[filter_mask(run, others)]
-        return plot.errors(run, score.name, rows=rows, **lasso_marks(lasso, score.name, ERROR, rows), window=window)
+        return plot.errors(run, score.name, rows=rows, **lasso_marks(lasso, score.name, error, rows), window=window)
 
     render_lasso_chart(
         "errors",
         run,
-        Lasso(score.name, ERROR, ()),
+        Lasso(score.name, error, ()),
         filters.lasso,
         (others, score.name, table_key(run)),
         draw,
@@ -276,7 +274,7 @@ def render_errors(selection: Selection) -> None:
 @cached_for_run(names_key, max_entries=8)
 def correlation(run: Run, others: Filters, score: str) -> str:
     """Say whether the examples of high scores are those of large errors, in a sentence or two."""
-    loss = ERROR if run.targets else LOSS
+    loss = run.task.loss_column
     shown = table(run)[[score, loss]][filter_mask(run, others)].dropna()
     found = rank_correlation(shown[score].to_numpy(), shown[loss].to_numpy())
     climbs = "Where the line climbs, the score tells where errors are large."
