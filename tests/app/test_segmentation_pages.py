@@ -159,7 +159,7 @@ def test_two_runs_are_compared_with_the_outlines_of_both(open_page: Open, cache:
         assert np.array_equal(planes[PASSES + 1], run.labels[5])
         assert ([name for name, _ in data["classes"]], data["background"]) == (NAMES, 0)
     for terms in found.terms:
-        assert f"Its mean Dice with the label is **{percent(terms['dice'][5])}**." in words(app)
+        assert f"mean Dice **{percent(terms['dice'][5])}** with the label;" in words(app)
     tables = [each.value for each in app.table if "passes that draw it" in each.value]
     assert [each.index.tolist() for each in tables] == [["ground", r"\*disc\*", "bar"]] * 2
     dice = count_overlaps(back[other.mean_predictions[[5]]], run.labels[[5]], 3, 0).dice[0]

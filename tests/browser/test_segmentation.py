@@ -23,8 +23,9 @@ DRAWN = """(canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("segmentations")
-    images, masks, probs = draw(np.random.default_rng(0))
-    mcviz.write_run(folder / "discs", probs, data=images, labels=masks, task="segmentation", class_names=NAMES)
+    for name, lean in (("discs", 3.0), ("other", 1.0)):
+        images, masks, probs = draw(np.random.default_rng(0), lean)
+        mcviz.write_run(folder / name, probs, data=images, labels=masks, task="segmentation", class_names=NAMES)
     return folder
 
 
@@ -76,7 +77,9 @@ def test_every_control_changes_the_picture(maps_page: Page) -> None:
 
 
 @pytest.mark.parametrize("size", [LAPTOP, PHONE])
-@pytest.mark.parametrize("address", ["example?example=5", "side_by_side?pinned=3,5", "trust", "uncertain"])
+@pytest.mark.parametrize(
+    "address", ["example?example=5", "side_by_side?pinned=3,5", "trust", "uncertain", "runs?other=other"]
+)
 def test_pages_fit_and_axe_finds_nothing_of_ours(maps_page: Page, size: ViewportSize, address: str) -> None:
     page = maps_page
     page.set_viewport_size(size)
@@ -85,3 +88,13 @@ def test_pages_fit_and_axe_finds_nothing_of_ours(maps_page: Page, size: Viewport
     assert page.evaluate(FITS)
     page.evaluate(AXE)
     assert [each for each in page.evaluate(FOUND) if not of_streamlit(each)] == []
+
+
+def test_every_target_of_a_referral_can_be_seen_on_a_phone(maps_page: Page) -> None:
+    page = maps_page
+    page.set_viewport_size(PHONE)
+    page.goto("/trust?run=discs")
+    for name in ("Budget", "Mean Dice", "Losses of Dice", "Cheapest"):
+        box = page.get_by_role("radio", name=name, exact=True).bounding_box()
+        assert box is not None
+        assert 0 <= box["x"] < box["x"] + box["width"] <= PHONE["width"]

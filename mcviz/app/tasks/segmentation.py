@@ -458,15 +458,15 @@ class SegmentationRenderer(TaskRenderer):
             )
             figures = {figure: rows[0] for figure, rows in run.task.aggregate(of_run.manifest, of, None).arrays.items()}
             agreement = percent(float(pairwise_dice(of.classes, of.class_count, background)[0]))
-            words = f"Two passes agree on a Dice of {agreement}, on average."
+            words = f"two passes agree on a Dice of {agreement}, on average."
             if label is not None:
                 overlaps = count_overlaps(mean_class, label, of.class_count, background)
                 figures = {"class_dice": overlaps.dice[0], **figures}
                 if overlaps.pixels[0]:
-                    words = f"Its mean Dice with the label is **{percent(float(overlaps.mean_dice[0]))}**. {words}"
+                    words = f"mean Dice **{percent(float(overlaps.mean_dice[0]))}** with the label; {words}"
             with column:
                 st.markdown(f"**{as_markdown(name)}**: {words}")
-                spoken = f"Example {context.example} with outlines of {name}. {words}".replace("**", "")
+                spoken = f"Example {context.example} with outlines of {name}: {words}".replace("**", "")
                 _render_maps(run, of, picture, spoken, f"label-maps-of-{key}", compact=True)
                 _render_classes(run, of, figures)
 
