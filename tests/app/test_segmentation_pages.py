@@ -16,6 +16,7 @@ import mcviz
 from mcviz import Run
 from mcviz.app.tasks.segmentation import COLOURS, draw_outlines
 from mcviz.measures import percent
+from mcviz.measures.registry import fixed
 from mcviz.measures.segmentation import count_overlaps
 from mcviz.reviews import answers_of, open_reviews, summarise_reviews
 from tests.app.opening import opened_page
@@ -215,6 +216,13 @@ def test_errors_are_losses_against_the_score(open_page: Open, run: Run) -> None:
     spoken = " ".join(each.proto.alt for each in app.get("plotly_chart"))
     assert "Mean entropy against Loss of Dice" in spoken
     assert "The rank correlation of the two is" in words(app)
+    assert "Where the line climbs" not in words(app)
+    loss, agreement = (run.scores()[name].astype(float).rank() for name in ("loss", "pairwise_dice"))
+    known = run.scores()["loss"].notna()
+    expected = np.corrcoef(loss[known], -agreement[known].rank())[0, 1]
+    said = words(open_page("uncertain", "labelled", view="errors", score="pairwise_dice"))
+    of_uncertain = f"The rank correlation of the two is {fixed(expected, 2)}: 1 if the most uncertain examples"
+    assert f"{of_uncertain} have the largest loss of Dice" in said, "low agreement counts as uncertain"
 
 
 def test_trust_finds_who_has_to_be_looked_at(open_page: Open, run: Run) -> None:

@@ -273,17 +273,20 @@ def render_errors(selection: Selection) -> None:
 
 @cached_for_run(names_key, max_entries=8)
 def correlation(run: Run, others: Filters, score: str) -> str:
-    """Say whether the examples of high scores are those of large errors, in a sentence or two."""
-    loss = run.task.loss_column
+    """Say whether the most uncertain examples are those of large errors, in a sentence or two."""
+    loss, noun, sentences = run.task.loss_column, run.task.loss.mean, []
+    if run.targets:  # whose chart has a line
+        noun = run.task.loss.noun
+        sentences.append(f"Where the line climbs, the score tells where {noun} are large.")
     shown = table(run)[[score, loss]][filter_mask(run, others)].dropna()
-    found = rank_correlation(shown[score].to_numpy(), shown[loss].to_numpy())
-    climbs = "Where the line climbs, the score tells where errors are large."
-    if found is None:  # one of the two is the same everywhere
-        return climbs
-    return (
-        f"{climbs} The rank correlation of the two is {fixed(found, 2)}: 1 if the most uncertain examples have the "
-        "largest errors, 0 if the score says nothing of them."
-    )
+    uncertainty = run_scores(run)[score].uncertainty(shown[score].to_numpy())
+    found = rank_correlation(uncertainty, shown[loss].to_numpy())
+    if found is not None:  # else one of the two is the same everywhere
+        sentences.append(
+            f"The rank correlation of the two is {fixed(found, 2)}: 1 if the most uncertain examples have the largest "
+            f"{noun}, 0 if the score says nothing of them."
+        )
+    return " ".join(sentences)
 
 
 def render_predicted(selection: Selection) -> None:
