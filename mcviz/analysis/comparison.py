@@ -336,7 +336,7 @@ def compare(
     verdicts: dict[str, Verdict] = {}
     if terms and len(pairs):
         quality = one.task.quality
-        both = {quality.measures[0].name: None, quality.decides: None}
+        both = dict.fromkeys((quality.measures[0].name, quality.decides))
         verdicts = judge_together(quality, *terms, both, groups=groups[0], confidence=confidence)
     changes = _compute_changes(one, other, pairs) if len(pairs) else None
     top = None
@@ -411,13 +411,10 @@ def join_comparison(one: Run, other: Run, pairs: Pairs) -> "pd.DataFrame":
     """
     changes, scores = _compute_changes(one, other, pairs), other.score_registry
     table = other.scores()
-    of_labels = {other.task.loss_column, *(name for name, score in scores.items() if score.needs_labels)}
-    left_out = of_labels if pairs.labels_differ else {""}
-    known = [
-        name
-        for name in table
-        if str(name).startswith("prediction") or name in {*scores, other.task.loss_column} - left_out
-    ]
+    offered = {other.task.loss_column, *scores}
+    if pairs.labels_differ:
+        offered = {name for name, score in scores.items() if not score.needs_labels}
+    known = [name for name in table if str(name).startswith("prediction") or name in offered]
     taken = set(one.table())
     columns = table[known].add_prefix(OTHER_PREFIX).iloc[pairs.other]
     columns = columns[[name for name in columns if name not in taken]].set_axis(pairs.one)

@@ -226,8 +226,10 @@ def compare_slices(comparison: Comparison, *, progress: Progress | None = None) 
     for name, column in _load_columns(comparison.one).items():
         if column.of != "prediction" and name != comparison.group:
             members = column.members[comparison.pairs.one]
-            if column.of == "label" and (sets := comparison.label_sets) is not None:
-                members = sets.argmax(axis=1) if comparison.one.task.has_one_class else sets
+            if column.of == "label" and comparison.one.task.has_one_class and comparison.pairs.labels is not None:
+                members = np.asarray(comparison.pairs.labels)
+            elif column.of == "label" and (sets := comparison.label_sets) is not None:
+                members = sets
             columns[name] = replace(column, members=members)
     describe: Callable[[Array, Array], str]
     loss = comparison.one.task.loss

@@ -144,8 +144,8 @@ class Multilabel(ClassProbabilities):
         groups: np.ndarray | None,
         confidence: float,
     ) -> list[str]:
-        wrong = find_biased({one_line(name): of_class.excess for name, of_class in by_class.items()})
-        named = [f"{word} for {list_names(names)}" for word, names in wrong.items()]
+        biased = find_biased({name: of_class.excess for name, of_class in by_class.items()})
+        named = [f"{words} for {list_names([one_line(name) for name in names])}" for words, names in biased.items()]
         if named:
             return [f"Probabilities are {' and '.join(named)}, on average and beyond chance."]
         return ["No class is shown to be given probabilities that are too high or too low on average."]
