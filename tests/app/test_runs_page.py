@@ -81,11 +81,11 @@ def test_every_run_has_a_row_that_says_what_it_is(cache: Path) -> None:
     }  # fmt: skip
     run = open_run(cache / "whole")
     correct = int((run.mean_probs.argmax(axis=1) == run.labels).sum())
-    assert rows.loc["whole", "accuracy"] == f"{100 * correct / 11:.2f}%"
+    assert rows.loc["whole", "quality"] == f"accuracy {100 * correct / 11:.2f}%"
     regression = open_run(cache / "values")
     errors = regression.mean_predictions[:, :3].astype(float) - regression.labels
-    assert rows.loc["values", "accuracy"] == f"RMSE {np.sqrt((errors**2).mean()):.4g}"
-    assert rows.loc["stopped", "accuracy"] == ""
+    assert rows.loc["values", "quality"] == f"RMSE {np.sqrt((errors**2).mean()):.4g}"
+    assert rows.loc["stopped", "quality"] == ""
     assert rows["size"].to_dict() == {
         name: sum(path.stat().st_size for path in (cache / name).rglob("*") if path.is_file()) for name in NAMES
     }
