@@ -135,4 +135,4 @@ def _calibration_sentence(excess: Mapping[str, Interval]) -> str:
 def _list_pixels(names: Sequence[str]) -> str:
     classes = [one_line(name.removeprefix(PREDICTED_AS)) for name in names if name != WHOLE]
     of_classes = [f"{PREDICTED_AS}{list_names(classes)}"] if classes else []
-    return list_names([*(name for name in names if name == WHOLE), *of_classes])
+    return " and of ".join([*(name for name in names if name == WHOLE), *of_classes])
