@@ -176,6 +176,13 @@ def test_few_positives_have_no_interval_and_few_changes_none_of_the_difference()
     compared = {each.measure.name: each.difference for each in compare_measures(MULTILABEL, one, other)}
     assert compared["accuracy"].low < compared["accuracy"].value < compared["accuracy"].high
     assert compared["map"].low < compared["map"].high
+    moved = np.random.default_rng(0).normal(0, 0.02, one["probs"].shape)
+    one, other = ({"probs": probs, "labels": one["labels"]} for probs in (np.full_like(moved, 0.4), 0.4 + moved))
+    compared = {each.measure.name: each.difference for each in compare_measures(MULTILABEL, one, other)}
+    assert compared["nll"].low < compared["nll"].value < compared["nll"].high
+    other["probs"][:5] = 0.99  # a large change of few among small ones of all
+    compared = {each.measure.name: each.difference for each in compare_measures(MULTILABEL, one, other)}
+    assert np.isnan([compared["nll"].low, compared["brier"].high]).all()
 
 
 @pytest.mark.parametrize("examples", [10, 40, 150])

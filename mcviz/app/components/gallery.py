@@ -445,8 +445,14 @@ def _pages(selection: Selection) -> tuple[int, int]:
 
 
 def prefetch_explanations(run: Run, state: PageState, examples: Collection[int]) -> None:
-    """Send the explanations of examples."""
-    send_ahead(_explain_all(run, examples, partial(explain_example, run, state)))
+    """Send the explanations of examples, of their histograms those that a look shows."""
+    explanations = _explain_all(run, examples, partial(explain_example, run, state))
+    for example, explanation in explanations.items():
+        if histograms := explanation.get("histograms"):
+            shown = [histograms["panels"][index] for index in histograms["strips"]]
+            fewer = {**histograms, "panels": shown, "strips": list(range(len(shown)))}
+            explanations[example] = {**explanation, "histograms": fewer}
+    send_ahead(explanations)
 
 
 def send_steps_ahead(run: Run, steps: Mapping[str, int], explain: Callable[[int], Explanation]) -> None:
