@@ -74,7 +74,7 @@ def network() -> keras.Model:
 
 
 def test_each_is_of_at_most_15_lines() -> None:
-    assert len(RECIPES) == TEXT.count("```python") == 15
+    assert len(RECIPES) == TEXT.count("```python") == 18
     assert {title: len(code.splitlines()) for title, code in RECIPES.items() if len(code.splitlines()) > 15} == {}
 
 
@@ -283,6 +283,61 @@ def test_hugging_face_images() -> None:
     assert run.class_names == ("a", "b", "c")
     np.testing.assert_array_equal(run.images[:], (IMAGES * 255).astype(np.uint8))
     np.testing.assert_array_equal(mcviz.data.as_data_set(data["image"]).images, run.images[:])
+
+
+def draw_squares(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """(N, 32, 32, 1) images with a bright and a dim square, and (N, 32, 32) masks of both, classes 1 and 2."""
+    images, masks = RNG.random((count, 32, 32, 1), np.float32) / 5, np.zeros((count, 32, 32), np.uint8)
+    for image, mask in zip(images[..., 0], masks, strict=True):
+        for number, light in ((1, 0.8), (2, 0.4)):
+            top, left = RNG.integers(22, size=2)
+            image[top : top + 10, left : left + 10] += light - image[top : top + 10, left : left + 10] / 2
+            mask[top : top + 10, left : left + 10] = number
+    return images, masks
+
+
+def write_slices(images: np.ndarray, masks: np.ndarray) -> None:
+    for kind, pictures in (("images", (255 * images[..., 0] / images.max()).astype(np.uint8)), ("masks", masks)):
+        Path("slices", kind).mkdir(parents=True)
+        for number, picture in enumerate(pictures):
+            Image.fromarray(picture).save(f"slices/{kind}/{number:02}.png")
+
+
+@pytest.mark.exhaustive
+def test_a_keras_u_net() -> None:
+    (x, y), (x_test, y_test) = draw_squares(200), draw_squares(20)
+    run = run_recipe("Keras U-Net", "unet", x=x, y=y, x_test=x_test, y_test=y_test, classes=3)
+    assert (run.passes, run.manifest.task) == (20, "segmentation")
+    np.testing.assert_array_equal(run.labels, y_test)
+    assert 1 - run.table()["loss"].mean() > 0.7
+    assert run.table()["pairwise_dice"].max() < 1
+
+
+def test_a_pytorch_u_net() -> None:
+    require_torch("safetensors", "monai")
+    import torch
+    from monai.networks.nets import UNet
+
+    images, masks = draw_squares(4)
+    write_slices(images, masks)
+    torch.manual_seed(0)
+    model = UNet(2, in_channels=1, out_channels=3, channels=(16, 32, 64), strides=(2, 2), dropout=0.2)
+    torch.save(model.state_dict(), "unet.pt")
+    run = run_recipe("PyTorch U-Net", "slices")
+    np.testing.assert_array_equal(run.labels, masks)
+    with torch.inference_mode():
+        inputs = torch.from_numpy(np.moveaxis(run.images[:], -1, 1) / np.float32(255))
+        fixed = model.eval()(inputs).argmax(dim=1).numpy()
+    assert np.mean(run.deterministic_predictions == fixed) > 0.999
+    assert (run.predictions_block(0, None).classes.std(axis=0) > 0).any()
+
+
+def test_passes_of_an_ensemble() -> None:
+    images, masks = draw_squares(4)
+    members = [lambda images, shift=shift: RNG.random((*images.shape[:-1], 3)) + shift for shift in (0, 1)]
+    run = run_recipe("Passes of an ensemble", "members", images=images, masks=masks, members=members)
+    assert (run.passes, run.manifest.origin.source) == (2, "2 models")
+    np.testing.assert_array_equal(run.labels, masks)
 
 
 @pytest.mark.exhaustive
