@@ -55,6 +55,8 @@ COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#C
 ENOUGH = 0.0005  # of mean Dice: what more passes change of it does not matter
 PICTURE_SIDE = 1024  # pixels, that a larger image is scaled down to
 NOWHERE = "–"
+SPECK = 0.001  # of the image
+NAMED = 3  # classes in a sentence, before others are counted
 
 _mounted = st.components.v2.component(
     "mcviz_label_maps",
@@ -195,10 +197,15 @@ def _render_classes(run: Run, of: SegmentationPredictions, figures: Mapping[str,
     for number, name in enumerate(all_as_markdown(class_names(run))):
         values = [figures[column][number] for column in columns]
         if votes[number] or not np.isnan(values).all():
-            mean, std = (percent(figures[f"class_area_{part}"][number]) for part in ("mean", "std"))
             dice = (NOWHERE if np.isnan(value) else percent(value) for value in values)
-            rows.append((name, *dice, f"{mean} ± {std}", f"{votes[number]} of {len(of.classes)}"))
+            rows.append((name, *dice, _format_area(figures, number), f"{votes[number]} of {len(of.classes)}"))
     text_table(("class", *columns.values(), "area", "passes that draw it"), rows)
+
+
+def _format_area(figures: Mapping[str, np.ndarray], number: int) -> str:
+    """Format the share of the image that a class takes, with its spread over the passes if it is more than a speck."""
+    mean, std = (float(figures[f"class_area_{part}"][number]) for part in ("mean", "std"))
+    return f"{percent(mean)} ± {percent(std)}" if mean >= SPECK else percent(mean)
 
 
 class SegmentationRenderer(TaskRenderer):
@@ -320,16 +327,18 @@ class SegmentationRenderer(TaskRenderer):
             ):
                 if numbers:
                     first += f" {words}: {list_names([names[number] for number in numbers])}."
-        agreement = figures["class_pairwise_dice"]
-        there = [number for number in foreground_of(run.manifest) if not np.isnan(agreement[number])]
         sentences = [first, f"- Two passes agree on a **Dice of {percent(row['pairwise_dice'])}**, on average."]
-        if there:
-            least = min(there, key=lambda number: agreement[number])
-            mean, std = (percent(figures[f"class_area_{part}"][least]) for part in ("mean", "std"))
+        if drawn:
+            agreement = np.nan_to_num(figures["class_pairwise_dice"])  # no pass may draw what all together do
+            least = min(drawn, key=lambda number: agreement[number])
             sentences.append(
-                f"- They agree least on **{names[least]}**, {percent(agreement[least])}, which takes {mean} ± {std} of "
-                "the image."
+                f"- Of what is drawn they agree least on **{names[least]}**, {percent(agreement[least])}, which takes "
+                f"{_format_area(figures, least)} of the image."
             )
+        others = [number for number in foreground_of(run.manifest) if figures["class_area_mean"][number] > 0]
+        if others := [names[number] for number in others if number not in drawn]:
+            more = [counted(len(others) - NAMED, "other")] if len(others) > NAMED + 1 else others[NAMED:]
+            sentences.append(f"- Some passes draw more, if only in a few pixels: {list_names(others[:NAMED] + more)}.")
         return sentences
 
     def explain(self, context: ExampleContext) -> Explanation:
