@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+from mcviz.runs.storage import SHIPPED_RUNS
+
 ROOT = Path(__file__).parents[1]
 PATHS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
-    *(ROOT / "cache" / name / "README.md" for name in ("mnist-cnn", "fashion-cnn")),
+    *(run / "README.md" for run in SHIPPED_RUNS),
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 DOCS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in PATHS}
@@ -31,6 +33,6 @@ def run_snippets(name: str) -> dict[str, Any]:
 def working_folder(folder: Path) -> Path:
     """Make a folder the place where snippets are run: it has the runs that come with mcviz."""
     (folder / "cache").mkdir()
-    for name in ("mnist-cnn", "fashion-cnn"):
-        (folder / "cache" / name).symlink_to(ROOT / "cache" / name)
+    for run in SHIPPED_RUNS:
+        (folder / "cache" / run.name).symlink_to(run)
     return folder

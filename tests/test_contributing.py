@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mcviz.runs.storage import SHIPPED_RUNS
+
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", GUIDE, re.DOTALL | re.MULTILINE))
@@ -132,7 +134,7 @@ open_page("example", run="ordered")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with the changes of all examples, where what is derived from its runs stays."""
     folder = tmp_path_factory.mktemp("project")
-    for name in ("mcviz", "benchmarks", "tests", ".streamlit", "cache/mnist-cnn", "cache/fashion-cnn"):
+    for name in ("mcviz", "benchmarks", "tests", ".streamlit", *(f"cache/{run.name}" for run in SHIPPED_RUNS)):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dashboard.py", "pyproject.toml"):
         shutil.copy2(ROOT / name, folder)

@@ -32,7 +32,9 @@ SECONDS_BETWEEN_TRIES = 0.02
 
 PACKAGE = Path(__file__).resolve().parents[1]
 FOLDER = PACKAGE if (PACKAGE / "cache").is_dir() else PACKAGE.parent  # of what travels with the package
-SHIPPED_RUNS = tuple(FOLDER / "cache" / name for name in ("mnist-cnn", "fashion-cnn"))  # the first is shown first
+SHIPPED_RUNS = tuple(
+    FOLDER / "cache" / name for name in ("mnist-cnn", "fashion-cnn", "digits-segmentation")
+)  # the first is shown first
 
 
 def folder_at(address: str | os.PathLike[str]) -> "Folder":

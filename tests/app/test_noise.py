@@ -56,6 +56,16 @@ def test_the_shipped_runs_come_with_findings_that_are_the_first_of_the_page_and_
     assert shown in words(overview)
 
 
+@pytest.mark.usefixtures("without_model")
+def test_the_shipped_segmentation_comes_with_findings_too() -> None:
+    run = mcviz.open_run(ROOT / "cache" / "digits-segmentation")
+    scores = kept_noise(run).scores
+    drawn = sum(np.sum([scores[f"area_{number}"] for number in range(1, 11)], axis=0) > 0)
+    sentence = f"In {drawn} of 100 noise images something is drawn."
+    for page in ("probe", "overview"):
+        assert sentence in words(opened_page(page, {"run": run.path.name}))
+
+
 @pytest.mark.exhaustive
 def test_what_ships_is_what_the_model_says_of_the_same_noise(run: Run) -> None:
     sweep = kept_noise(run)

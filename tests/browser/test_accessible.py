@@ -38,6 +38,7 @@ ADDRESSES = [
     "/trust?referral=cheapest&details=figures,groups,scores,sets",
     "/example?closer_look=two_classes",
     "/compare?run=mnist-cnn&other=fashion-cnn",
+    *(f"/{page}?run=digits-segmentation" for page in ("overview", "uncertain", "example", "trust", "probe")),
     "/side_by_side?pinned=1,2",
     "/probe?seed=3",
     "/probe?input=drawing",

@@ -28,7 +28,10 @@ FOLDER = Path(__file__).parent
 CACHE, FIGURES = FOLDER / "cache", FOLDER / "figures.json"
 SHIPPED = FOLDER.parents[1] / "cache"
 WHOLE = ("classification", "texts", "regression", "imported", "growing")
-FEW = (0, 1247, 4999)  # examples of a shipped run
+FEW = {  # examples of the shipped runs
+    **dict.fromkeys(("mnist-cnn", "fashion-cnn"), (0, 1247, 4999)),
+    "digits-segmentation": (0, 150, 299),
+}
 
 
 def figures_of(run: Run, examples: tuple[int, ...] | None = None) -> dict[str, Any]:
@@ -48,7 +51,7 @@ def figures_of(run: Run, examples: tuple[int, ...] | None = None) -> dict[str, A
         "features": run.features,
         **{name: table[name] for name in run.manifest.scores},
     }
-    stored["passes"] = [run.predictions(example) for example in chosen]
+    stored["passes"] = [(run.label_maps if run.task.of_pixels else run.predictions)(example) for example in chosen]
     return {
         "digest": run.digest,
         "quality": run.manifest.quality,
@@ -165,6 +168,6 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:  # where scores that runs do not store may be kept
         copy = Path(shutil.copytree(CACHE, Path(folder) / "cache"))
         runs = {name: figures_of(open_run(copy / name)) for name in WHOLE}
-    runs |= {name: figures_of(open_run(SHIPPED / name), FEW) for name in ("mnist-cnn", "fashion-cnn")}
+    runs |= {name: figures_of(open_run(SHIPPED / name), few) for name, few in FEW.items()}
     content = {"runs": runs, "reviews": reviews_in(CACHE), "jobs": jobs_in(CACHE)}
     FIGURES.write_text(json.dumps(content) + "\n", encoding="utf-8")

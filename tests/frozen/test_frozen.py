@@ -42,9 +42,9 @@ def test_a_run_of_an_earlier_version_says_what_it_said(cache: Path, name: str) -
     verify_run(cache / name)  # and what this version computes of its passes is what it stores
 
 
-@pytest.mark.parametrize("name", ["mnist-cnn", "fashion-cnn"])
+@pytest.mark.parametrize("name", FEW)
 def test_a_shipped_run_says_what_it_said(name: str) -> None:
-    assert_says(figures_of(open_run(SHIPPED / name), FEW), KNOWN["runs"][name])
+    assert_says(figures_of(open_run(SHIPPED / name), FEW[name]), KNOWN["runs"][name])
 
 
 def test_runs_reviews_and_jobs_of_an_earlier_version_are_found(cache: Path) -> None:

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, expect
 
 import mcviz
 from mcviz.extras import INSTALL_KERAS
+from mcviz.runs.storage import SHIPPED_RUNS
 from tests.browsing import SECONDS_TO_STOP, free_port, stop, troubles_of, wait_for
 
 pytestmark = [pytest.mark.exhaustive, pytest.mark.xdist_group("wheel")]  # one environment for all
@@ -102,8 +103,7 @@ def test_the_wheel_holds_the_package_alone_and_all_of_it(wheel: Path) -> None:
         held = {name for name in archive.namelist() if not name.endswith("/")}
     assert {name.partition("/")[0] for name in held} == {"mcviz", f"mcviz-{mcviz.__version__}.dist-info"}
     of_the_tree = (path for path in (ROOT / "mcviz").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    runs = (ROOT / "cache" / name for name in ("mnist-cnn", "fashion-cnn"))
-    shipped = [path for run in runs for path in run.rglob("*") if path.is_file()]
+    shipped = [path for run in SHIPPED_RUNS for path in run.rglob("*") if path.is_file()]
     shipped = [path for path in shipped if "derived" not in path.parts or path.name.startswith(KEPT)]
     missing = {path.relative_to(ROOT).as_posix() for path in of_the_tree} - held
     assert not missing
