@@ -207,6 +207,26 @@ def test_images_classes_and_labels_in_another_order_are_matched(
     assert not {"other_loss", "loss"} & set(joined), "which is of other labels than the run's own beside it"
 
 
+def test_label_maps_are_read_as_they_are_needed_and_never_all_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcviz.manifest.SHARD_VALUES", 8 * PASSES * 3 * 120)
+    monkeypatch.setattr("mcviz.analysis.pairing.BLOCK_BYTES", 7 * 120)
+    runs, most, read = [make(tmp_path / str(which), which) for which in range(2)], {}, Run._read_rows
+
+    def counted(run: Run, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
+        rows = read(run, name, start, stop)
+        most[name] = max(most.get(name, 0), len(rows) if rows.ndim > 2 else 0)
+        return rows
+
+    monkeypatch.setattr(Run, "_read_rows", counted)
+    found = compare(*runs)
+    change_table(found)
+    assert 0 < most.pop("label") <= 8
+    assert 0 < most.pop("mean_class") <= 8
+    assert not any(most.values()), "no array of pixels is read but these"
+
+
 def test_what_is_read_can_be_stopped(pair: tuple[Run, Run]) -> None:
     with pytest.raises(Stop):
         compare(*pair, progress=stop_after(0.4))
