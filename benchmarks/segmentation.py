@@ -30,6 +30,7 @@ from mcviz.data import as_model_input, read_mnist
 from mcviz.measures.intervals import percentile_intervals, resample
 from mcviz.measures.registry import SEGMENTATION_SCORES, SegmentationPredictions
 from mcviz.measures.segmentation import (
+    areas,
     count_overlaps,
     pairwise_dice_by_class,
     reduce_probabilities,
@@ -77,8 +78,8 @@ def print_scores(options: argparse.Namespace) -> None:
         some = [ranking.select(chosen) for ranking in orders.values()]
 
         def compare(weights: Array) -> Array:
-            areas = np.stack([1000 * compute_areas(ranking, weights)[:, [0, 2]] for ranking in some], axis=1)
-            return np.concatenate([areas, areas - areas[:, :1]], axis=2).reshape(len(weights), -1)
+            both = np.stack([1000 * compute_areas(ranking, weights)[:, [0, 2]] for ranking in some], axis=1)
+            return np.concatenate([both, both - both[:, :1]], axis=2).reshape(len(weights), -1)
 
         return compare
 
@@ -119,19 +120,22 @@ def rank_canvases(model: keras.Model, images: Array, masks: Array, passes: int) 
         entropies = of.predictive_entropy, of.mutual_information
         predictions = SegmentationPredictions(of.classes, CLASSES, 0, of.mean_class, of.mean_confidence, *entropies)
         loss.append(1 - count_overlaps(of.mean_class, masks[chosen], CLASSES, 0).mean_dice)
-        foreground = 1 - probs[..., 0].mean(axis=0)
+        mean, drawn = probs.mean(axis=0), areas(of.mean_class[None], CLASSES)[0, :, 1:] > 0
         scores = {
             SEGMENTATION_SCORES[name].label: SEGMENTATION_SCORES[name].uncertainty(values)
             for name, values in SEGMENTATION_SCORES.compute(predictions).items()
         }
-        scores["Soft Dice confidence of all digits together"] = -soft_dice_confidence(foreground, of.mean_class, 0)
-        by_class = pairwise_dice_by_class(of.classes, CLASSES)[:, 1:]
-        known = ~np.isnan(by_class)
-        scores["Pairwise Dice, of a class first and then over classes"] = -np.where(
-            known.any(axis=1), np.nansum(by_class, axis=1) / np.maximum(known.sum(axis=1), 1), 1
-        )
+        by_class = [soft_dice_confidence(mean[..., digit], of.mean_class == digit, 0) for digit in range(1, CLASSES)]
+        scores["Soft Dice confidence, mean over what is drawn"] = -average(np.stack(by_class, axis=1), drawn)
+        agreement = pairwise_dice_by_class(of.classes, CLASSES)[:, 1:]
+        scores["Pairwise Dice, of a class first and then over classes"] = -average(agreement, ~np.isnan(agreement))
         found.append(scores)
     return np.concatenate(loss), {name: np.concatenate([scores[name] for scores in found]) for name in found[0]}
+
+
+def average(by_class: Array, chosen: Array) -> Array:
+    """Average (N, C) values of some classes, image by image; 1 where it is none."""
+    return np.where(chosen.any(axis=1), np.where(chosen, by_class, 0).sum(axis=1) / chosen.sum(axis=1).clip(1), 1)
 
 
 def print_sampling(options: argparse.Namespace) -> None:
@@ -264,10 +268,14 @@ def print_turns(label: str, seconds: Mapping[str, Seconds], unit: str, scale: in
     one, other = seconds.values()
     pairs = list(zip(one, other, strict=True))
     ratios = [statistics.median(first[kind] / second[kind] for first, second in pairs) for kind in (0, 1)]
+    digits = 0 if unit == "ms" else 2
     if unit == "ms":
         ratios = [1 / ratio for ratio in ratios]
-    medians = [f"{scale * statistics.median(clock for clock, _ in each):,.3g} {unit}" for each in (one, other)]
-    print(f"| {label} | {' | '.join(medians)} | {ratios[0]:.2f}× | {ratios[1]:.2f}× |", flush=True)
+    cells = []
+    for each in (one, other):
+        clock, processor = (scale * statistics.median(times) for times in zip(*each, strict=True))
+        cells.append(f"{clock:,.{digits}f} {unit}, {processor:,.{digits}f} {unit} of processors")
+    print(f"| {label} | {' | '.join(cells)} | {ratios[0]:.2f}× | {ratios[1]:.2f}× |", flush=True)
 
 
 PARTS = {"scores": print_scores, "sampling": print_sampling, "looks": print_looks}

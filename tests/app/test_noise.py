@@ -58,12 +58,13 @@ def test_the_shipped_runs_come_with_findings_that_are_the_first_of_the_page_and_
 
 @pytest.mark.usefixtures("without_model")
 def test_the_shipped_segmentation_comes_with_findings_too() -> None:
-    run = mcviz.open_run(ROOT / "cache" / "digits-segmentation")
+    name = "digits-segmentation"
+    run = mcviz.open_run(ROOT / "cache" / name)
     scores = kept_noise(run).scores
     drawn = sum(np.sum([scores[f"area_{number}"] for number in range(1, 11)], axis=0) > 0)
     sentence = f"In {drawn} of 100 noise images something is drawn."
     for page in ("probe", "overview"):
-        assert sentence in words(opened_page(page, {"run": run.path.name}))
+        assert sentence in words(opened_page(page, {"run": name}))
 
 
 @pytest.mark.exhaustive

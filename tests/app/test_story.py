@@ -50,8 +50,6 @@ def test_the_shipped_runs_are_presented_in_six_short_headlines(run: str) -> None
 
 
 def test_the_shipped_segmentation_says_that_it_has_no_presentation() -> None:
-    app = opened(Path("cache").resolve(), "digits-segmentation", "overview")
-    assert not [each for each in app.get("page_link") if each.proto.label == "Present"]
     story = opened(Path("cache").resolve(), "digits-segmentation", "story")
     assert "There is no demo of a run of this task." in "\n".join(str(each.value) for each in story.info)
 
