@@ -96,7 +96,9 @@ def print_scores(options: argparse.Namespace) -> None:
 
 def load_shipped() -> keras.Model:
     """Load the model of the shipped run."""
-    return mcviz.load_model(mcviz.open_run(ROOT / "cache" / SHIPPED).model_path)
+    path = mcviz.open_run(ROOT / "cache" / SHIPPED).model_path
+    assert path is not None
+    return mcviz.load_model(path)
 
 
 def rank_canvases(model: keras.Model, images: Array, masks: Array, passes: int) -> tuple[Array, dict[str, Array]]:

@@ -335,8 +335,8 @@ class SegmentationRenderer(TaskRenderer):
                 f"- Of what is drawn they agree least on **{names[least]}**, {percent(agreement[least])}, which takes "
                 f"{_format_area(figures, least)} of the image."
             )
-        others = [number for number in foreground_of(run.manifest) if figures["class_area_mean"][number] > 0]
-        if others := [names[number] for number in others if number not in drawn]:
+        by_some = [number for number in foreground_of(run.manifest) if figures["class_area_mean"][number] > 0]
+        if others := [names[number] for number in by_some if number not in drawn]:
             more = [counted(len(others) - NAMED, "other")] if len(others) > NAMED + 1 else others[NAMED:]
             sentences.append(f"- Some passes draw more, if only in a few pixels: {list_names(others[:NAMED] + more)}.")
         return sentences
