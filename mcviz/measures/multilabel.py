@@ -272,7 +272,7 @@ def _intervals(terms: Terms, *, groups: Array | None, confidence: float, **optio
     exact = count_wrong(terms["probs"], terms["labels"]) == 0
     intervals["exact_match"] = share_interval(exact, groups, confidence)
     ranked = bootstrap_intervals(
-        lambda chosen: _ranked_statistic(select_terms(terms, chosen)),
+        partial(_ranked_statistic, terms),
         len(exact),
         groups=groups,
         confidence=confidence,
@@ -429,7 +429,7 @@ def class_figures(terms: Terms, *, groups: Array | None = None, confidence: floa
         if not len(known):
             classes.append(ClassFigures(0, 0, float("nan"), NONE, NONE, NONE, NONE))
             continue
-        build = partial(_class_statistic, probs, known)
+        build = partial(_ranked_statistic, {"probs": probs[:, None], "labels": known[:, None]})
         ranked = bootstrap_intervals(build, len(known), groups=within, confidence=confidence)
         if counts.min() < FEWEST_POSITIVE:
             ranked = [Interval(interval.value) for interval in ranked]
@@ -442,24 +442,14 @@ def class_figures(terms: Terms, *, groups: Array | None = None, confidence: floa
     return classes
 
 
-def _class_statistic(probs: Array, labels: Array, chosen: Array | slice) -> Statistic:
-    """Build a function of (R, n) weights that returns (R, 3), the `RANKED` measures of one class of some examples."""
-    some, known = probs[chosen], labels[chosen]
-
-    def statistic(weights: Array) -> Array:
-        measures = class_measures(some, known, weights)
-        return np.stack([measures[name] for name in RANKED], axis=1)
-
-    return statistic
-
-
-def _ranked_statistic(terms: Terms) -> Statistic:
-    """Build a function of (R, N) weights that returns (R, 3): the means over the classes of `RANKED`."""
+def _ranked_statistic(terms: Terms, chosen: Array | slice) -> Statistic:
+    """Build a function of (R, n) weights of the chosen that returns (R, 3): the means over the classes of `RANKED`."""
+    some = select_terms(terms, chosen)
 
     def statistic(weights: Array) -> Array:
         of_classes = [
             class_measures(probs, labels, weights)
-            for probs, labels in zip(terms["probs"].T, terms["labels"].T, strict=True)
+            for probs, labels in zip(some["probs"].T, some["labels"].T, strict=True)
         ]
         columns = [np.stack([measures[name] for measures in of_classes]) for name in RANKED]
         is_there = [~np.isnan(column) for column in columns]
@@ -500,7 +490,7 @@ def _differences(one: Terms, other: Terms, measures: Collection[str], **options:
     if set(RANKED) & set(measures) and _has_positives(one):
 
         def build_statistic(chosen: Array | slice) -> Statistic:
-            of_one, of_other = (_ranked_statistic(select_terms(terms, chosen)) for terms in (one, other))
+            of_one, of_other = (_ranked_statistic(terms, chosen) for terms in (one, other))
             return lambda weights: of_other(weights) - of_one(weights)
 
         ranked = bootstrap_intervals(build_statistic, len(one["labels"]), groups=members, **options)
