@@ -8,6 +8,7 @@ over turns. Only `scores` needs MNIST.
 """
 
 import argparse
+import gc
 import os
 import statistics
 import sys
@@ -216,8 +217,10 @@ def print_looks(options: argparse.Namespace) -> None:
             (Path(folder) / name).symlink_to(ROOT / "cache" / name)
         os.environ["MCVIZ_CACHE"] = folder
         apps = {name: open_example(name) for name in (BESIDE, SHIPPED, "large")}
+        gc.freeze()  # Streamlit collects garbage after a page; TensorFlow, which a server of looks has not, would take long
         work = {name: lambda app=app: step(app) for name, app in apps.items()}
         seconds = take_turns(work, options.turns)
+        gc.unfreeze()
     for name, label in ((SHIPPED, f"{SIDE} × {SIDE}, of the shipped run"), ("large", f"{LARGE} × {LARGE}")):
         print_turns(label, {BESIDE: seconds[BESIDE], name: seconds[name]}, "ms", 1000)
 
