@@ -217,7 +217,7 @@ def print_looks(options: argparse.Namespace) -> None:
             (Path(folder) / name).symlink_to(ROOT / "cache" / name)
         os.environ["MCVIZ_CACHE"] = folder
         apps = {name: open_example(name) for name in (BESIDE, SHIPPED, "large")}
-        gc.freeze()  # Streamlit collects garbage after a page; TensorFlow, which a server of looks has not, would take long
+        gc.freeze()  # or else Streamlit, after each page, would look for garbage in what TensorFlow has in memory
         work = {name: lambda app=app: step(app) for name, app in apps.items()}
         seconds = take_turns(work, options.turns)
         gc.unfreeze()
