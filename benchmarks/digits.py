@@ -71,17 +71,16 @@ def draw_canvases(
         (N, side, side, 1) uint8 canvases; (N, side, side) uint8 masks, 0 for the background and 1 + the digit for a
         pixel of one; and (N,) how many digits each canvas has.
     """
-    assert digits.labels is not None
-    random = np.random.default_rng(seed)
+    random, labels = np.random.default_rng(seed), np.asarray(digits.labels)
     images, masks = np.zeros((count, side, side, 1), np.uint8), np.zeros((count, side, side), np.uint8)
     numbers = random.integers(1, most + 1, count)
-    for image, mask, number in zip(images[..., 0], masks, numbers, strict=True):
-        for chosen in random.integers(len(digits.labels), size=number):
+    for image, mask, number in zip(images[..., 0], masks, numbers.tolist(), strict=True):
+        for chosen in random.integers(len(labels), size=number).tolist():
             digit = digits.pixels[chosen, ..., 0]
-            top, left = random.integers(0, [side - length + 1 for length in digit.shape])
+            top, left = random.integers(0, side - np.array(digit.shape) + 1)
             place = slice(top, top + digit.shape[0]), slice(left, left + digit.shape[1])
             image[place] = np.maximum(image[place], digit)
-            mask[place] = np.where(digit >= INK, 1 + digits.labels[chosen], mask[place])
+            mask[place] = np.where(digit >= INK, 1 + labels[chosen], mask[place])
     return images, masks, numbers
 
 

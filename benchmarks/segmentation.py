@@ -97,9 +97,7 @@ def print_scores(options: argparse.Namespace) -> None:
 
 def load_shipped() -> keras.Model:
     """Load the model of the shipped run."""
-    path = mcviz.open_run(ROOT / "cache" / SHIPPED).model_path
-    assert path is not None
-    return mcviz.load_model(path)
+    return mcviz.load_model(ROOT / "cache" / SHIPPED / "model.keras")
 
 
 def rank_canvases(model: keras.Model, images: Array, masks: Array, passes: int) -> tuple[Array, dict[str, Array]]:
