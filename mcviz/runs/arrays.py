@@ -8,22 +8,21 @@ fifth of a second, and much can be seen without.
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mcviz.choices import Predicts
-from mcviz.data.in_place import LazyRows, Places
+from mcviz.data.in_place import Places, to_index
 from mcviz.errors import CorruptRunError
 from mcviz.manifest import COLUMNS, Examples, Images, LabelMaps, Manifest, Origin, Preprocessing, StoredFile, layout_for
 from mcviz.runs.manifest_file import NAME, corrupt, read_manifest
 from mcviz.runs.storage import Folder
 from mcviz.tasks import TASKS, task_of
 from mcviz.tasks.base import StoredArray, by_example
+from mcviz.text import list_names
 
 if TYPE_CHECKING:
     import zarr
@@ -31,8 +30,7 @@ if TYPE_CHECKING:
 
 BYTES = 255
 
-MAX_GAP = 8  # images, which cost less to decode than another read
-AT_ONCE = 512  # images that are read together at most
+MOST_BETWEEN = 8  # rows for each one that is wanted, which cost less to decode than to leave out
 
 CACHED_BYTES = 1 << 26  # of shards that were read and verified
 GROUP = b'{"zarr_format":3,"node_type":"group","attributes":{"Conventions":"CF-1.11","source":"mcviz"}}'
@@ -115,38 +113,6 @@ class ValueScale:
         white = BYTES if done.divide_by > 1 or mean.max() > 1 or std.max() > 1 else 1
         low, high = -mean / std, (white / done.divide_by - mean) / std
         return cls(low.astype(np.float32), high.astype(np.float32), done.channel_order == "bgr")
-
-
-def lazy_images(shape: tuple[int, ...], dtype: str, read: Callable[[int, int], np.ndarray]) -> LazyRows:
-    """Images that a function reads when they are indexed.
-
-    Args:
-        shape: (N, height, width, channels).
-        dtype: uint8 or float32.
-        read: (start, stop) to (stop - start, height, width, channels).
-    """
-    return LazyRows(partial(_read_scattered, read, shape[1:], dtype), range(shape[0]), shape[1:], np.dtype(dtype))
-
-
-def _read_scattered(
-    read: Callable[[int, int], np.ndarray], shape: tuple[int, ...], dtype: str, places: Places
-) -> np.ndarray:
-    """Read images by their places, those together that lie close to each other."""
-    numbers = np.asarray(places, np.int64)
-    images = np.empty((len(numbers), *shape), dtype)
-    for start, stop in _contiguous_runs(numbers):
-        first, last = int(numbers[start]), int(numbers[stop - 1])
-        images[start:stop] = read(first, last + 1)[numbers[start:stop] - first]
-    return images
-
-
-def _contiguous_runs(numbers: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Where ascending numbers begin and end that lie close enough together to be read with those between them."""
-    if len(numbers) == 0:
-        return iter(())
-    steps = np.diff(numbers)
-    breaks = (steps < 1) | (steps > MAX_GAP) | (np.diff(numbers // AT_ONCE) != 0)
-    return pairwise([0, *(np.flatnonzero(breaks) + 1).tolist(), len(numbers)])
 
 
 def stored_arrays(manifest: Manifest) -> dict[str, StoredArray]:
@@ -296,10 +262,28 @@ class ArrayReader:
         pieces = []
         for shard in range(start // array.shard, -(-stop // array.shard)):
             first = shard * array.shard
-            with self._reading:
-                opened = self._load_shard(array, shard)
-                pieces.append(self._decode(array, shard, opened, max(start, first), min(stop, first + array.shard)))
+            pieces.append(self._decode(array, [shard], slice(max(start, first), min(stop, first + array.shard))))
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def take(self, name: str, places: Places) -> np.ndarray:
+        """Rows of an array by their numbers, in the order of these, as stored; errors as of `rows`."""
+        array, index = self._arrays[name], to_index(places)
+        numbers = np.arange(index.start, index.stop) if isinstance(index, slice) else index
+        rows = np.empty((len(numbers), *array.shape[1:]), array.dtype)
+        # Zarr reads from several files at once, but is slow at it where a file has several chunks.
+        most = CACHED_BYTES // 2 // (array.shard * max(1, rows[:1].nbytes))
+        together = 1 if array.shard > array.chunk else max(1, most)
+        shards = numbers // array.shard
+        groups = shards // together
+        for group in np.unique(groups).tolist():
+            within = groups == group
+            wanted, files = numbers[within], np.unique(shards[within]).tolist()
+            first, last = int(wanted.min()), int(wanted.max())
+            if len(files) == 1 and last - first < MOST_BETWEEN * len(wanted):
+                rows[within] = self._decode(array, files, slice(first, last + 1))[wanted - first]
+            else:
+                rows[within] = self._decode(array, files, wanted)
+        return rows
 
     def _load_shard(self, array: StoredArray, shard: int) -> "zarr.Array[Any]":
         opened, files = self._opened.get(array.name) or self._open(array)
@@ -329,12 +313,15 @@ class ArrayReader:
         self._opened[array.name] = opened, files
         return self._opened[array.name]
 
-    def _decode(self, array: StoredArray, shard: int, opened: "zarr.Array[Any]", start: int, stop: int) -> np.ndarray:
-        address = self._folder.address(shard_file(self._manifest, array, shard))
-        try:
-            rows = np.asarray(opened[start:stop])
-        except (ValueError, RuntimeError, TypeError, IndexError) as error:  # what Zarr and its codecs raise
-            raise corrupt(address, f"cannot be decoded: {error}") from error
+    def _decode(self, array: StoredArray, shards: Sequence[int], index: slice | np.ndarray) -> np.ndarray:
+        """Decode rows of some shards, which fit into memory together."""
+        address = list_names([self._folder.address(shard_file(self._manifest, array, shard)) for shard in shards])
+        with self._reading:
+            opened, *_ = [self._load_shard(array, shard) for shard in shards]
+            try:
+                rows = np.asarray(opened.oindex[index])
+            except (ValueError, RuntimeError, TypeError, IndexError) as error:  # what Zarr and its codecs raise
+                raise corrupt(address, f"cannot be decoded: {error}") from error
         if array.fill_value and np.any((rows == array.fill_value) | (rows != rows)):
             raise corrupt(address, "lacks numbers")
         return rows

@@ -3,13 +3,14 @@
 import os
 import warnings
 from collections.abc import Callable
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
 
-from mcviz.data.in_place import LazyRows
+from mcviz.data.in_place import LazyRows, Places
 from mcviz.errors import CorruptRunError, McvizError, PartialRunError
 from mcviz.kinds import Kind, kind_of
 from mcviz.manifest import COLUMNS, Images, Manifest
@@ -19,7 +20,6 @@ from mcviz.runs.arrays import (
     ArrayReader,
     ValueScale,
     complete_shards,
-    lazy_images,
     read_verified,
     read_whole_manifest,
     stored_arrays,
@@ -291,11 +291,11 @@ class Run:
         if images.dtype == np.uint8 and images.shape[-1] == channels:
             return images
 
-        def read(start: int, stop: int) -> np.ndarray:
-            unit = scale.to_unit(self._read_rows("images", start, stop))
+        def read(places: Places) -> np.ndarray:
+            unit = scale.to_unit(images.read(places))
             return np.round(unit[..., :channels] * 255).astype(np.uint8)
 
-        return lazy_images((*images.shape[:-1], channels), "uint8", read)
+        return replace(images, read=read, image_shape=(*images.image_shape[:-1], channels), dtype=np.dtype(np.uint8))
 
     @cached_property
     def labels(self) -> np.ndarray | None:
@@ -634,7 +634,8 @@ class Run:
 
     def _lazy_rows(self, name: str) -> LazyRows:
         array = stored_arrays(self.manifest)[name]
-        return lazy_images(array.shape, array.dtype, lambda start, stop: self._read_rows(name, start, stop))
+        read = partial(self._read, self._arrays.take, name)
+        return LazyRows(read, range(array.shape[0]), array.shape[1:], np.dtype(array.dtype))
 
     def _read_rows(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         return self._read(self._arrays.rows, name, start, stop)

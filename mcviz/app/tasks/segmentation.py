@@ -294,7 +294,7 @@ class SegmentationRenderer(TaskRenderer):
 
     def pictures(self, run: Run, examples: np.ndarray, side: int) -> np.ndarray:
         """Return the images with the outlines of the prediction."""
-        maps = np.concatenate([run.array("mean_class", int(example), int(example) + 1) for example in examples])
+        maps = run.lazy_mean_predictions[examples]
         background = background_of(label_maps_of(run.manifest))
         return draw_outlines(thumbnails(run.pictures[examples], side), maps, _colours(run), background)
 
