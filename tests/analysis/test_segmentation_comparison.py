@@ -2,6 +2,7 @@
 
 import html
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from mcviz.analysis.slices import compare_slices
 from mcviz.data.in_place import LazyRows
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
+from mcviz.runs.arrays import ArrayReader
 from tests.commands import output_of, refusal_of
 from tests.factories import Stop, stop_after
 from tests.requiring import require_torch
@@ -212,14 +214,18 @@ def test_label_maps_are_read_as_they_are_needed_and_never_all_at_once(
 ) -> None:
     monkeypatch.setattr("mcviz.manifest.SHARD_VALUES", 8 * PASSES * 3 * 120)
     monkeypatch.setattr("mcviz.analysis.pairing.BLOCK_BYTES", 7 * 120)
-    runs, most, read = [make(tmp_path / str(which), which) for which in range(2)], {}, Run._read_rows
+    runs, most = [make(tmp_path / str(which), which) for which in range(2)], {}
 
-    def counted(run: Run, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
-        rows = read(run, name, start, stop)
-        most[name] = max(most.get(name, 0), len(rows) if rows.ndim > 2 else 0)
-        return rows
+    def counting(read: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+        def counted(reader: ArrayReader, name: str, *which: Any) -> np.ndarray:
+            rows = read(reader, name, *which)
+            most[name] = max(most.get(name, 0), len(rows) if rows.ndim > 2 else 0)
+            return rows
 
-    monkeypatch.setattr(Run, "_read_rows", counted)
+        return counted
+
+    for way in ("rows", "take"):
+        monkeypatch.setattr(ArrayReader, way, counting(getattr(ArrayReader, way)))
     found = compare(*runs)
     change_table(found)
     assert 0 < most.pop("label") <= 8
