@@ -286,7 +286,8 @@ def difference_intervals(
 
     What happens rarely may not have been seen. So of classes all but the accuracy take `FEWEST_EXAMPLES` and some
     mistakes, and means `FEWEST_CHANGED` examples that differ, unless all do; an NLL or Brier score of less has one from
-    `bounded_mean` of each ensemble, whatever unseen mistakes cost. AURC and AUROC take as many predictions that became
+    `bounded_mean` of each ensemble, whatever unseen mistakes cost; a mean Dice leaves room for images that fail and are
+    too rare to be seen. AURC and AUROC take as many predictions that became
     right or wrong, unless none did. An ECE never has one: chance raises it, and most where the model is calibrated.
     Groups count in the place of examples; of an accuracy they have the interval of `grouped_difference`.
 

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from mcviz import compare, plot, refer, trust, write_run
 from mcviz.analysis.labelling import acquire
 from mcviz.analysis.segmentation_trust import FOREGROUND, WHOLE
 from mcviz.errors import InvalidInputError, McvizError
-from mcviz.measures.segmentation import count_overlaps, count_pixels, interval_of_mean, join_pixels
+from mcviz.measures.quality import difference_intervals
+from mcviz.measures.segmentation import SEGMENTATION, count_overlaps, count_pixels, interval_of_mean, join_pixels
 from mcviz.runs import Run
 from tests.commands import output_of
 
@@ -93,6 +95,19 @@ def test_a_mean_of_mostly_one_value_has_an_interval_for_any_numbers(run: Run) ->
     assert np.isnan(interval_of_mean(values, np.arange(100) // 10, confidence=0.95).low), "of groups too few differ"
     assert not np.isnan(interval_of_mean(values, np.arange(100) // 3, confidence=0.95).low)
     assert np.isnan(interval_of_mean(np.full(4, np.nan), None, confidence=0.95).value)
+
+
+def test_intervals_leave_room_for_images_that_fail_too_rarely_to_be_seen() -> None:
+    rng, draws, options = np.random.default_rng(0), 200, {"confidence": 0.95, "resamples": 200, "seed": 0}
+    left_out = {"mean": 0, "difference": 0}
+    for _ in range(draws):
+        before = rng.uniform(0.9, 0.95, 50)
+        after = np.where(rng.random(50) < 0.01, 0.3, before + rng.normal(0, 0.003, 50))
+        mean = interval_of_mean(after, None, **options)
+        difference = difference_intervals(SEGMENTATION, {"dice": before}, {"dice": after}, ["dice"], **options)["dice"]
+        left_out["mean"] += not mean.low <= 0.99 * 0.925 + 0.01 * 0.3 <= mean.high
+        left_out["difference"] += not difference.low <= 0.01 * (0.3 - 0.925) <= difference.high
+    assert max(left_out.values()) <= binom.ppf(0.999, draws, 0.05)
 
 
 def test_groups_are_also_the_images_with_a_class(run: Run) -> None:
