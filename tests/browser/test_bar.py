@@ -35,7 +35,8 @@ FOCUS = """() => {
   const bar = document.querySelector(".st-key-bar");
   const isOnBar = bar.contains(document.activeElement) || at.matches('[aria-label="Filters"]');
   const edge = isOnBar ? 0 : bar.getBoundingClientRect().bottom;
-  const {top, right, bottom, left} = at.getBoundingClientRect();
+  const seen = at.closest('[data-testid="stDataFrame"]') ?? at; // cells of a table are drawn, not placed
+  const {top, right, bottom, left} = seen.getBoundingClientRect();
   const isInSight = right > 0 && left < innerWidth && bottom > edge && top < innerHeight;
   const isMarked = !at.matches(".st-key-bar a") || getComputedStyle(at).outlineStyle === "solid";
   return {isInSight, isMarked, what: at.outerHTML.slice(0, 200)};

@@ -58,6 +58,8 @@ def test_tiles_of_texts_are_wide_and_a_click_opens_one(page: Page) -> None:
 
 def test_a_word_finds_the_texts_that_have_it(page: Page) -> None:
     opened(page, "uncertain")
+    if page.viewport_size == SIZES["phone"]:
+        page.get_by_role("button", name="Filters", exact=True).click()
     page.get_by_label("Find").fill("sheep")
     page.get_by_label("Find").press("Enter")
     page.wait_for_url(re.compile("columns="))

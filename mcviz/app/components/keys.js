@@ -14,7 +14,7 @@ export default withLatestData((component) => {
   // Buttons that are disabled are those of the step before, while the next one is drawn.
   const isDrawing = () => scriptState() === "running";
   const isField = (element) => element?.closest?.(FIELDS);
-  const isOpener = (element) => element?.closest?.(`.st-key-bar, ${OPENER}`) && !element.closest("a"); // a space opens it
+  const isOnBar = (element) => element?.closest?.(".st-key-bar") && !element.closest("a");
   const enter = () => {
     const field = reached(wanted.name, "input");
     const button = reached(wanted.name, "button");
@@ -37,13 +37,13 @@ export default withLatestData((component) => {
   };
   const pressed = (event) => {
     if (isField(event.target) || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === " " && isOpener(event.target)) return;
     if (wanted) {
       event.preventDefault();
       if (event.key.length === 1) wanted.typed += event.key;
       wanted.entered ||= event.key === "Enter";
       return;
     }
+    if (event.key === " " && isOnBar(event.target)) return; // it opens what has the focus there
     const name = component.data[event.key.toLowerCase()];
     if (!name || !all(name).length) return;
     event.preventDefault(); // of a space, which would press the button that was pressed last
