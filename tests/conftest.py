@@ -1,5 +1,6 @@
 """What every test stands on."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("torch")
     # These start whole programs, and take longest: no worker is left alone with one at the end.
     items.sort(key=lambda item: item.path.parent != FOLDER)
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage seldom, and never in what all tests have imported."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.fixture(scope="session", autouse=True)

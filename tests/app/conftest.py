@@ -1,6 +1,5 @@
 """The probe's page, and runs for it."""
 
-import gc
 import logging
 from collections.abc import Iterator
 from functools import cache
@@ -39,11 +38,9 @@ def _no_page_fails() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _quick_starts() -> Iterator[None]:
-    """Look at all installed packages once, not for every app; and after reruns not at what all tests have imported."""
+    """Look at all installed packages once, not for every app."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
-        gc.collect()
-        gc.freeze()
         yield
 
 

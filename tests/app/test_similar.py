@@ -14,6 +14,7 @@ from mcviz.app.state import PageState
 from mcviz.measures.similarity import most_similar
 from mcviz.runs import save_derived
 from tests.browsing import ROOT
+from tests.cases import one_in
 from tests.runs.making import make
 
 
@@ -70,7 +71,7 @@ def test_a_kept_layout_is_read_back_and_one_that_does_not_fit_is_not(tmp_path: P
     assert selection.choose_layout(run, PageState(filters=on_pca)) == "pca", "where the lasso was drawn"
 
 
-@pytest.mark.parametrize("name", ["mnist-cnn", "fashion-cnn"])
+@pytest.mark.parametrize("name", one_in(2, ["mnist-cnn", "fashion-cnn"]))
 def test_the_layout_that_a_shipped_run_comes_with_shows_its_classes(name: str) -> None:
     run = mcviz.open_run(ROOT / "cache" / name)
     layout = load_tsne(run)

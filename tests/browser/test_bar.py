@@ -51,7 +51,7 @@ def opened(page: Page, address: str) -> None:
     settle(page, FIRST_PREDICTION)
 
 
-@pytest.mark.parametrize("address", only(["/uncertain", "/example"], PATHS[1:]))
+@pytest.mark.parametrize("address", only(["/uncertain"], PATHS[1:]))
 def test_the_bar_is_the_same_to_the_pixel_on_every_page(page: Page, address: str) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
     opened(page, PATHS[0])

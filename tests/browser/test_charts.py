@@ -219,7 +219,7 @@ def test_charts_of_a_report_fit_their_places(browser: Browser, run: Run, tmp_pat
         assert not [line for line in said if "color" in line]
 
 
-@pytest.mark.parametrize("width", [390, 1000, 1280])
+@pytest.mark.parametrize("width", one_in(3, [1280, 1000, 390]))
 def test_the_title_of_a_histogram_is_whole_or_only_the_name_of_its_class(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.goto("/example?run=fashion-cnn&example=4924")
