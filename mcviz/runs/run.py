@@ -4,7 +4,7 @@ import os
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
@@ -634,7 +634,10 @@ class Run:
 
     def _lazy_rows(self, name: str) -> LazyRows:
         array = stored_arrays(self.manifest)[name]
-        read = partial(self._read, self._arrays.take, name)
+
+        def read(places: Places) -> np.ndarray:
+            return self._read(self._arrays.take, name, places)
+
         return LazyRows(read, range(array.shape[0]), array.shape[1:], np.dtype(array.dtype))
 
     def _read_rows(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
