@@ -53,9 +53,7 @@ from mcviz.tasks import TASKS
 from mcviz.text import one_line
 
 TROUBLE, NAME = "new-run-trouble", "new-run-name"  # of the session
-PASSES_OF_PIXELS = (
-    20  # that are proposed for a segmentation, each of whose images is as many predictions as it has pixels
-)
+PASSES_OF_PIXELS = 20  # that are proposed where an image is as many predictions as it has pixels
 MOST_EXAMPLES = 100_000_000
 MOST = {"passes": MOST_PASSES, "seed": HIGHEST_SEED}
 WIDTHS = {"passes": 160, "masks": 380, "seed": 160}  # in pixels, of fields in one line

@@ -32,9 +32,8 @@ SECONDS_BETWEEN_TRIES = 0.02
 
 PACKAGE = Path(__file__).resolve().parents[1]
 FOLDER = PACKAGE if (PACKAGE / "cache").is_dir() else PACKAGE.parent  # of what travels with the package
-SHIPPED_RUNS = tuple(
-    FOLDER / "cache" / name for name in ("mnist-cnn", "fashion-cnn", "digits-segmentation")
-)  # the first is shown first
+SHIPPED = "mnist-cnn", "fashion-cnn", "digits-segmentation"  # the first is shown first
+SHIPPED_RUNS = tuple(FOLDER / "cache" / name for name in SHIPPED)
 
 
 def folder_at(address: str | os.PathLike[str]) -> "Folder":
