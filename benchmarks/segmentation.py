@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -154,7 +155,7 @@ def print_sampling(options: argparse.Namespace) -> None:
             "mcviz": lambda sampler=sampler: sampler.sample(images, passes=options.passes),
         }
         sampler.sample(images, passes=2)
-        print_turns(name, take_turns(work, options.turns), "s", 1)
+        print_turns(name, take_turns(work, options.turns), "s")
 
 
 def build_keras_loop() -> tuple[keras.Model, Callable[[Array], Array]]:
@@ -208,7 +209,7 @@ def build_torch_loop() -> tuple[object, Callable[[Array], Array]]:
 def print_looks(options: argparse.Namespace) -> None:
     """Print how long the server takes for another image on One example, without the browser."""
     print(f"the next image on One example, medians of {options.turns} turns\n")
-    print("| image | held against | time | times as long | by processor time |\n|---|---|---|---|---|")
+    print("| image | time | held against | times as long | by processor time |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         write_large_run(Path(folder) / "large", options.turns + 2, options.passes)
         for name in (BESIDE, SHIPPED):
@@ -220,7 +221,7 @@ def print_looks(options: argparse.Namespace) -> None:
         seconds = take_turns(work, options.turns)
         gc.unfreeze()
     for name, label in ((SHIPPED, f"{SIDE} × {SIDE}, of the shipped run"), ("large", f"{LARGE} × {LARGE}")):
-        print_turns(label, {BESIDE: seconds[BESIDE], name: seconds[name]}, "ms", 1000)
+        print_turns(label, {name: seconds[name], BESIDE: seconds[BESIDE]}, "ms")
 
 
 def write_large_run(path: Path, examples: int, passes: int) -> None:
@@ -266,14 +267,12 @@ def take_turns(work: Mapping[str, Callable[[], object]], turns: int) -> dict[str
     return seconds
 
 
-def print_turns(label: str, seconds: Mapping[str, Seconds], unit: str, scale: int) -> None:
-    """Print the medians of two works, and the median of their ratios."""
+def print_turns(label: str, seconds: Mapping[str, Seconds], unit: Literal["s", "ms"]) -> None:
+    """Print the medians of two works, and the median of how many times as long as the second the first one takes."""
     one, other = seconds.values()
     pairs = list(zip(one, other, strict=True))
     ratios = [statistics.median(first[kind] / second[kind] for first, second in pairs) for kind in (0, 1)]
-    digits = 0 if unit == "ms" else 2
-    if unit == "ms":
-        ratios = [1 / ratio for ratio in ratios]
+    scale, digits = (1000, 0) if unit == "ms" else (1, 2)
     cells = []
     for each in (one, other):
         clock, processor = (scale * statistics.median(times) for times in zip(*each, strict=True))

@@ -81,11 +81,11 @@ class LazyRows:
 
 
 def _select(places: Places, index: Any) -> Places:
-    return places[index] if isinstance(index, slice) else _as_array(places)[index]
+    return places[index] if isinstance(index, slice) else as_numbers(places)[index]
 
 
-def _as_array(places: Places) -> np.ndarray:
-    """Return places as an array; numpy itself would read a range number by number."""
+def as_numbers(places: Places) -> np.ndarray:
+    """Return places as (n,) int64; numpy itself would read a range number by number."""
     if isinstance(places, range):
         return np.arange(places.start, places.stop, places.step, dtype=np.int64)
     return np.asarray(places, np.int64)
@@ -95,7 +95,7 @@ def to_index(places: Places) -> slice | np.ndarray:
     """Convert places to an index of an array: a slice where they are consecutive."""
     if isinstance(places, range) and places.step == 1:
         return slice(places.start, places.stop)
-    return _as_array(places)
+    return as_numbers(places)
 
 
 def load_array(path: Path) -> np.ndarray:

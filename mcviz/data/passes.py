@@ -141,15 +141,8 @@ def _read_folder(path: Path, names: PassNames) -> PassesFile:
 def _read_npz(path: Path, names: PassNames) -> PassesFile:
     with open_npz(path) as arrays:
         there = arrays.names()
-        usual = {
-            "deterministic",
-            *names.means,
-            *names.arrays,
-            *names.spreads,
-            *LABEL_ARRAYS,
-            ID_ARRAY,
-            names.names_array,
-        }
+        passes = *names.arrays, *names.spreads, *names.means
+        usual = {"deterministic", *passes, *LABEL_ARRAYS, ID_ARRAY, names.names_array}
         candidates = [name for name in there if name.removeprefix("deterministic_") in usual or len(there) == 1]
         axes = {name: arrays.header_array(name).ndim for name in candidates}
         return _select_arrays(_Arrays(axes, arrays.read, lambda _: (), str(arrays)), names)

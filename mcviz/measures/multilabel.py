@@ -479,10 +479,10 @@ def _differences(one: Terms, other: Terms, measures: Collection[str], **options:
     for name in [name for name in before if name in measures]:
         change = after[name] - before[name]
         (interval,) = mean_intervals(change[:, None], groups=members, **options)
-        changed = np.square(sum_by_group(np.abs(change)[:, None], members))
-        enough = bool(np.count_nonzero(changed) >= FEWEST_CHANGED)
+        squares = np.square(sum_by_group(np.abs(change)[:, None], members))
+        enough = bool(np.count_nonzero(squares) >= FEWEST_CHANGED)
         if enough and name != "accuracy":  # few large changes among small ones are as easily not seen as few alone
-            enough = many and bool(changed.sum() ** 2 >= FEWEST_CHANGED * np.square(changed).sum())
+            enough = many and bool(squares.sum() ** 2 >= FEWEST_CHANGED * np.square(squares).sum())
         intervals[name] = interval if enough else Interval(interval.value)
     if "exact_match" in measures:
         first, second = (count_wrong(terms["probs"], terms["labels"]) == 0 for terms in (one, other))

@@ -24,11 +24,11 @@ from mcviz.measures.intervals import (
     bootstrap_intervals,
     bounded_mean,
     count_groups,
+    count_where,
     mean_intervals,
     proportion,
     resample,
     share_interval,
-    sum_by_group,
 )
 from mcviz.measures.registry import (
     AnyPredictions,
@@ -287,8 +287,8 @@ def difference_intervals(
     What happens rarely may not have been seen. So of classes all but the accuracy take `FEWEST_EXAMPLES` and some
     mistakes, and means `FEWEST_CHANGED` examples that differ, unless all do; an NLL or Brier score of less has one from
     `bounded_mean` of each ensemble, whatever unseen mistakes cost; a mean Dice leaves room for images that fail and are
-    too rare to be seen. AURC and AUROC take as many predictions that became
-    right or wrong, unless none did. An ECE never has one: chance raises it, and most where the model is calibrated.
+    too rare to be seen. AURC and AUROC take as many predictions that became right or wrong, unless none did. An ECE
+    never has one: chance raises it, and most where the model is calibrated.
     Groups count in the place of examples; of an accuracy they have the interval of `grouped_difference`.
 
     Args:
@@ -456,7 +456,7 @@ def _subtract(second: Any, first: Any) -> Any:
 
 def _is_enough(changed: Array, groups: Array | None) -> bool:
     """Whether enough of (N,) examples, or of their groups, differ for an interval."""
-    return bool(changed.all() or np.count_nonzero(sum_by_group(changed[:, None], groups)) >= FEWEST_CHANGED)
+    return bool(changed.all() or count_where(changed, groups) >= FEWEST_CHANGED)
 
 
 def _has_enough(mistakes: int, groups: Array | None, *predictors: Terms) -> bool:

@@ -18,8 +18,8 @@ from mcviz.measures.intervals import (
     bootstrap_intervals,
     bounded_mean,
     count_groups,
+    count_where,
     mean_intervals,
-    sum_by_group,
 )
 from mcviz.measures.quality import Measure, Quality
 from mcviz.measures.registry import SEGMENTATION_SCORES, AnyPredictions, SegmentationPredictions, Terms, register
@@ -415,28 +415,22 @@ def _differences(
         changes = other[name] - one[name]
         known = ~np.isnan(changes)
         changes, some = changes[known], None if groups is None else groups[known]
-        if _count_where(changes != 0, some) < FEWEST_CHANGED:
+        if count_where(changes != 0, some) < FEWEST_CHANGED:
             found[name] = Interval(float(changes.mean()) if known.any() else np.nan)
         else:
-            interval = mean_intervals(changes[:, None], groups=some, **options)[0]
-            found[name] = _with_unseen(interval, changes, some, **options)
+            found[name] = _interval_with_unseen(changes, some, **options)
     return found
 
 
-def _count_where(chosen: Array, groups: Array | None) -> int:
-    """Count the chosen of (N,) images, or the groups that have one."""
-    return int(np.count_nonzero(sum_by_group(chosen[:, None], groups)))
-
-
-def _with_unseen(
-    interval: Interval, values: Array, groups: Array | None, confidence: float = 0.95, **_: Any
-) -> Interval:
-    """Widen the interval of a mean of (N,) numbers by what is too rare to be among so many images, or groups.
+def _interval_with_unseen(values: Array, groups: Array | None, **options: Any) -> Interval:
+    """Compute the interval of the mean of (N,) numbers, and leave room for what is too rare to be among so many.
 
     Images that fail are few, and may cost 1 each: each end is at least as far as the exact bound of no case (Clopper &
     Pearson 1934).
     """
-    rare = 1 - ((1 - confidence) / 2) ** (1 / count_groups(len(values), groups))
+    (interval,) = mean_intervals(values[:, None], groups=groups, **options)
+    chance = (1 - options.get("confidence", 0.95)) / 2
+    rare = 1 - chance ** (1 / count_groups(len(values), groups))
     return Interval(interval.value, min(interval.low, interval.value - rare), max(interval.high, interval.value + rare))
 
 
@@ -456,10 +450,10 @@ def interval_of_mean(values: Array, groups: Array | None, **options: Any) -> Int
     if not known.any():
         return Interval(np.nan)
     values, some = values[known], None if groups is None else groups[known]
-    if _count_where(values != np.median(values), some) < FEWEST_CHANGED:
+    if count_where(values != np.median(values), some) < FEWEST_CHANGED:
         confidence = options.get("confidence", 0.95)
         return Interval(float(values.mean())) if some is not None else bounded_mean(values, 1.0, confidence)
-    interval = _with_unseen(mean_intervals(values[:, None], groups=some, **options)[0], values, some, **options)
+    interval = _interval_with_unseen(values, some, **options)
     return Interval(interval.value, max(interval.low, 0.0), min(interval.high, 1.0))
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz.choices import Predicts
-from mcviz.data.in_place import Places, to_index
+from mcviz.data.in_place import Places, as_numbers
 from mcviz.errors import CorruptRunError
 from mcviz.manifest import COLUMNS, Examples, Images, LabelMaps, Manifest, Origin, Preprocessing, StoredFile, layout_for
 from mcviz.runs.manifest_file import NAME, corrupt, read_manifest
@@ -267,12 +267,12 @@ class ArrayReader:
 
     def take(self, name: str, places: Places) -> np.ndarray:
         """Rows of an array by their numbers, in the order of these, as stored; errors as of `rows`."""
-        array, index = self._arrays[name], to_index(places)
-        numbers = np.arange(index.start, index.stop) if isinstance(index, slice) else index
+        array, numbers = self._arrays[name], as_numbers(places)
         rows = np.empty((len(numbers), *array.shape[1:]), array.dtype)
         # Zarr reads from several files at once, but is slow at it where a file has several chunks.
-        most = CACHED_BYTES // 2 // (array.shard * max(1, rows[:1].nbytes))
-        together = 1 if array.shard > array.chunk else max(1, most)
+        together = 1
+        if len(numbers) and array.shard == array.chunk:
+            together = max(1, CACHED_BYTES // 2 // (array.shard * rows[0].nbytes))
         shards = numbers // array.shard
         groups = shards // together
         for group in np.unique(groups).tolist():

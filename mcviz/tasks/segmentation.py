@@ -493,7 +493,7 @@ class MapPasses(PassFormat):
             wrong = ~((probs.min(axis=-1) >= 0) & (np.abs(sums - 1) <= SUM_TOLERANCE))
             if wrong.any():
                 row, column = np.argwhere(wrong)[0].tolist()
-                received = f"{list_names([f'{value:.4g}' for value in probs[row, column]])}"
+                received = list_names([f"{value:.4g}" for value in probs[row, column]])
                 where = f"in row {row}, column {column} of example {example}"
                 raise invalid("mean_probs", "probabilities that sum to 1", f"{received} {where}", MEAN_ADVICE)
         self._mean_classes = classes

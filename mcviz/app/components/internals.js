@@ -4,7 +4,7 @@
 // Streamlit's page. Its classes `st-key-…` are not among these: they are offered.
 
 const POPOVER = '[data-testid="stPopoverBody"]';
-const OPENER = '[data-testid="stPopover"] button'; // of one
+const OPENER = '[data-testid="stPopover"] button'; // that opens it
 const TAKES_KEYS = `[data-testid="stDataFrame"], ${POPOVER}`; // widgets with keys of their own
 const SKIP_LINK = '[data-testid="stSkipToContent"]'; // to the main content
 const SIDEBAR = ':is([data-testid="stExpandSidebarButton"], [data-testid="stSidebarCollapseButton"] button)'; // opens it, closes it

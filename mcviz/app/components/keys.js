@@ -14,7 +14,6 @@ export default withLatestData((component) => {
   // Buttons that are disabled are those of the step before, while the next one is drawn.
   const isDrawing = () => scriptState() === "running";
   const isField = (element) => element?.closest?.(FIELDS);
-  const isOnBar = (element) => element?.closest?.(".st-key-bar") && !element.closest("a");
   const enter = () => {
     const field = reached(wanted.name, "input");
     const button = reached(wanted.name, "button");
@@ -43,7 +42,7 @@ export default withLatestData((component) => {
       wanted.entered ||= event.key === "Enter";
       return;
     }
-    if (event.key === " " && isOnBar(event.target)) return; // it opens what has the focus there
+    if (event.key === " " && event.target.matches?.(".st-key-bar :not(a, a *)")) return; // it opens what has the focus
     const name = component.data[event.key.toLowerCase()];
     if (!name || !all(name).length) return;
     event.preventDefault(); // of a space, which would press the button that was pressed last
