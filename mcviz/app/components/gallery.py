@@ -180,18 +180,21 @@ def input_tiles(
             look(component.clicked)
 
     shown, score = kind_renderer(run).input_tiles(run, contents), run_scores(run)[run.first_score]
+    tile_text = task_renderer(run).tile_text
+    texts = [tile_text(run, defaultdict(lambda: np.nan, row)) if row else TileText("") for row in rows]
     tiles = [
         {
             "example": number,
             "current": number == current,
             "name": f"seed {number}",
             "spoken": f"{name} {number}",
-            "prediction": task_renderer(run).tile_text(run, defaultdict(lambda: np.nan, row)).prediction if row else "",
+            "prediction": text.prediction,
+            "brief": text.brief,
             "value": short_value(score, row[score.name]) if row else "",
             "hover": f"{score.inline_label}: {score.format(row[score.name])}" if row else "",
             **more,
         }
-        for number, row, more in zip(numbers, rows, shown.details or ({},) * len(numbers), strict=True)
+        for number, row, text, more in zip(numbers, rows, texts, shown.details or ({},) * len(numbers), strict=True)
     ]
     data = {**shown.sheet, "tiles": tiles, "looks": False, "size": "small" if shown.sheet else ""}
     _mounted(key=key, data=data, on_clicked_change=heard)

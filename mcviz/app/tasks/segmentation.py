@@ -288,9 +288,9 @@ class SegmentationRenderer(TaskRenderer):
         """Return the classes that are drawn, of which wrong ones are marked, and behind them those that are missed."""
         if isinstance(row["prediction"], str):
             return mark_classes(row, len(foreground_of(run.manifest)))
-        names = class_names(run)  # of a new input
-        drawn = [names[number] for number in foreground_of(run.manifest) if row[f"area_{number}"] > 0]
-        return TileText(", ".join(drawn) or "none")
+        names, foreground = class_names(run), foreground_of(run.manifest)  # of a new input
+        drawn = [names[number] for number in foreground if row[f"area_{number}"] > 0]
+        return TileText(", ".join(drawn) or "none", brief=f"{len(drawn):,} of {len(foreground):,}")
 
     def pictures(self, run: Run, examples: np.ndarray, side: int) -> np.ndarray:
         """Return the images with the outlines of the prediction."""
