@@ -312,7 +312,8 @@ class SegmentationRenderer(TaskRenderer):
     def describe_example(self, run: Run, row: Mapping[Any, Any]) -> str:
         return describe_classes(row)
 
-    def _sentences(self, context: ExampleContext) -> list[str]:
+    def explain(self, context: ExampleContext) -> Explanation:
+        """Say what is drawn and missed, and how far the passes agree; the outline is in the picture."""
         run, row, names = context.run, context.row, all_as_markdown(class_names(context.run))
         figures = {name: values[context.example] for name, values in class_figures(run).items()}
         drawn = [number for number in foreground_of(run.manifest) if figures["class_area"][number] > 0]
@@ -339,11 +340,7 @@ class SegmentationRenderer(TaskRenderer):
         if others := [names[number] for number in by_some if number not in drawn]:
             more = [counted(len(others) - NAMED, "other")] if len(others) > NAMED + 1 else others[NAMED:]
             sentences.append(f"- Some passes draw more, if only in a few pixels: {list_names(others[:NAMED] + more)}.")
-        return sentences
-
-    def explain(self, context: ExampleContext) -> Explanation:
-        """Return the sentences; the outline is in the picture."""
-        return {"sentences": self._sentences(context)}
+        return {"sentences": sentences}
 
     def render_summary(self, context: ExampleContext) -> None:
         """Render what is drawn and missed, and how far the passes agree."""
@@ -366,8 +363,8 @@ class SegmentationRenderer(TaskRenderer):
         run, example = context.run, context.example
         of = _read(run, example)
         picture = run.pictures[example] if has(run, "images") else None
-        spoken = " ".join(self._sentences(context)).replace("**", "")
-        _render_maps(run, of, picture, f"Example {example} with outlines. {spoken}", key, compact=compact)
+        spoken = f"Example {example} with outlines. It {describe_classes(context.row.to_dict())}.".replace("**", "")
+        _render_maps(run, of, picture, spoken, key, compact=compact)
         _render_classes(run, of, {name: values[example] for name, values in class_figures(run).items()})
 
     # New inputs
