@@ -70,34 +70,27 @@ def render_view(selection: Selection, view: View) -> None:
             render_gallery(selection)
 
 
-def render_examples(selection: Selection, name: str, with_gallery: bool) -> None:
-    """Render all of the page below its head: the view of this name, and the look at an example beside it."""
+def render_page() -> None:
+    """Render the rail, and all of the page below the bar."""
+    run, state = begin(EXPLORE, describe_selection)
+    selection = select(run, state)
+    render_rail(selection)
     with st.container(key="above-views"):
         render_notes(selection)
+    names = available(VIEWS, run)
+    name = choose_name(state.view, names)
+    with_gallery = name == "gallery" or bool(VIEWS[name].own_filters)
     beside, panel = st.columns([5, 2], gap="small")
     with beside:
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="views"):
-            labels = {each: VIEWS[each].label for each in available(VIEWS, selection.run)}
+            labels = {each: VIEWS[each].label for each in names}
             choose_segment("View", "view", name, labels, label_visibility="collapsed")
             st.space("stretch")
             render_menus(selection, with_gallery=with_gallery)
         render_view(selection, VIEWS[name])
         render_marked_bar(selection)
     with panel:
-        render_look_panel(selection.run, paged=name == "gallery")
-
-
-def render_page() -> None:
-    """Render all of the page below the bar; examples come before the rail, since they are what one waits for."""
-    run, state = begin(EXPLORE, describe_selection)
-    selection = select(run, state)
-    rail = st.sidebar.container(key="rail", gap="small")
-    name = choose_name(state.view, available(VIEWS, run))
-    with_gallery = name == "gallery" or bool(VIEWS[name].own_filters)
-    with show_failures(EXPLORE.title):  # with the rail, one can leave what cannot be shown
-        render_examples(selection, name, with_gallery)
-    with rail:
-        render_rail(selection)
+        render_look_panel(run, paged=name == "gallery")
     if with_gallery:
         prefetch_explanations(run, state, page_examples(selection))
 

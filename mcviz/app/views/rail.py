@@ -70,23 +70,24 @@ STEPS = (1, 2, 2.5, 5, 10)  # times a power of ten: how wide a bin is, so that i
 
 
 def render_rail(selection: Selection) -> None:
-    """Render the ranking, its distribution, the filters, and what takes them all off."""
+    """Render the ranking, its distribution, the filters, and what takes them all off, beside the page."""
     run, filters = selection.run, selection.filters
-    _render_ranking(run, selection.state)
-    render_brushes(selection)
-    for name in sorted(FILTERS, key="correct".__ne__):
-        render_filter(run, filters, name)
-    _render_find(run)
-    _render_more(run, filters)
-    st.button(
-        "Reset filters",
-        icon=":material/filter_alt_off:",
-        key="reset",
-        type="tertiary",
-        disabled=filters == Filters(),
-        on_click=update_state,
-        kwargs={"filters": Filters()},
-    )
+    with st.sidebar, st.container(key="rail", gap="small"):
+        _render_ranking(run, selection.state)
+        render_brushes(selection)
+        for name in sorted(FILTERS, key="correct".__ne__):
+            render_filter(run, filters, name)
+        _render_find(run)
+        _render_more(run, filters)
+        st.button(
+            "Reset filters",
+            icon=":material/filter_alt_off:",
+            key="reset",
+            type="tertiary",
+            disabled=filters == Filters(),
+            on_click=update_state,
+            kwargs={"filters": Filters()},
+        )
 
 
 def _render_ranking(run: Run, state: PageState) -> None:
