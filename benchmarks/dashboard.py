@@ -19,8 +19,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,7 @@ from mcviz.measures import most_uncertain_first  # noqa: E402
 from mcviz.options import format_arguments  # noqa: E402
 
 SHIPPED = ROOT / "cache" / "mnist-cnn"
+SEGMENTED = "digits-segmentation"  # beside it
 BARE = """
 import numpy as np, plotly.graph_objects as go, streamlit as st
 st.set_page_config(layout="wide")
@@ -185,6 +187,24 @@ def looking(browser: Browser, tries: int, url: str) -> None:
     row_of_answers("gallery: a look at an example, until its histograms", found)
 
 
+def looking_at_label_maps(browser: Browser, tries: int, url: str) -> None:
+    """A look at an image of the shipped segmentation, and in turns at one of classes, until picture and words stand."""
+    looks: dict[str, list[Answer]] = {SHIPPED.name: [], SEGMENTED: []}
+    with ExitStack() as stack:
+        pages = {run: stack.enter_context(visited(browser, f"{url}/uncertain?run={run}")) for run in looks}
+        for page in pages.values():
+            page.bring_to_front()
+            wait(page, "() => firstTile() && document.querySelector('.st-key-explanations-ahead')")
+        for attempt, (run, page) in product(range(1, tries + 1), pages.items()):
+            page.bring_to_front()
+            tile = page.locator(".tile").nth(attempt % PAGE_SIZES[0])
+            tile.hover()
+            page.wait_for_timeout(HALF_A_SECOND)
+            looks[run].append(answered(page, tile.click, f"() => {ANEW}", since="pointerup"))
+    row_of_answers("gallery: a look at an image of classes", looks[SHIPPED.name])
+    row_of_answers("gallery: one at an image of label maps, to that of classes", looks[SEGMENTED], looks[SHIPPED.name])
+
+
 def looking_beside_bare(browser: Browser, tries: int, url: str, bare: str) -> None:
     """A look at an example of which nothing came ahead, and in turns a click on a bare fragment with one component."""
     looks: list[Answer] = []
@@ -245,24 +265,22 @@ def deciding(browser: Browser, tries: int, url: str) -> None:
 
 
 def stepping(browser: Browser, tries: int, url: str) -> None:
-    """One example after the other, until its picture, words and histograms stand, and until all of its charts do."""
+    """One example after the other, until its picture, words and histograms stand, and until all of the page does."""
     with visited(browser, f"{url}/example") as page:
-        wait(page, "() => histograms() && document.querySelector('.js-plotly-plot .barlayer .bars')")
+        wait(page, "() => histograms()")
         page.wait_for_timeout(3000)  # the similar images are looked for, once
         press, drawn = partial(page.locator("body").press, "ArrowRight"), f"() => {ANEW} && histogramsAreNew()"
         steps = [answered(page, press, drawn) for _ in range(tries)]
     row_of_answers("one example: the next one, until its histograms", steps)
     found = []
     with visited(browser, f"{url}/example") as page:
-        wait(page, "() => histograms() && document.querySelector('.js-plotly-plot .barlayer .bars')")
+        wait(page, "() => histograms()")
         page.wait_for_timeout(3000)  # the similar images are looked for, once
         for attempt in range(1, tries + 1):
             words = f"Rank {attempt + 1:,} of"
             press = partial(page.locator("body").press, "ArrowRight")
-            found.append(
-                timed(page, press, "([words]) => document.body.innerText.includes(words) && chartsAreNew([1])", words)
-            )
-    row("one example: the next one", found)
+            found.append(timed(page, press, "([words]) => document.body.innerText.includes(words)", words))
+    row("one example: the next one, with all of the page", found)
 
 
 def lassos(browser: Browser, tries: int, url: str, run: mcviz.Run) -> None:
@@ -564,6 +582,9 @@ def main() -> None:
                 looking(browser, arguments.tries, url)
                 stepping(browser, arguments.tries, url)
                 answering(browser, arguments.tries, folder, url)
+            with served(ROOT / "dashboard.py", ROOT, SHIPPED.parent) as (url, _):
+                wait_until_it_answers(url)
+                looking_at_label_maps(browser, arguments.tries, url)
             browser.close()
             return
         if arguments.examples or arguments.runs:
