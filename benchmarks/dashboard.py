@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -174,6 +174,13 @@ def brushing(browser: Browser, tries: int, url: str) -> None:
     row("gallery: a brush on or off", found)
 
 
+def answered_click(target: Locator, drawn: str, *arguments: object) -> Answer:
+    """How a click is answered that comes half a second after the pointer; see `answered`."""
+    target.hover()
+    target.page.wait_for_timeout(HALF_A_SECOND)
+    return answered(target.page, target.click, drawn, *arguments, since="pointerup")
+
+
 def looking(browser: Browser, tries: int, url: str) -> None:
     """A click on one tile after the other, every half second, until its strips are drawn in the panel beside."""
     with visited(browser, f"{url}/uncertain") as page:
@@ -181,9 +188,7 @@ def looking(browser: Browser, tries: int, url: str) -> None:
         found = []
         for attempt in range(1, tries + 1):
             tile = page.locator(".tile").nth(attempt % PAGE_SIZES[0])
-            tile.hover()
-            page.wait_for_timeout(HALF_A_SECOND)
-            found.append(answered(page, tile.click, f"() => {ANEW} && histogramsAreNew()", since="pointerup"))
+            found.append(answered_click(tile, f"() => {ANEW} && histogramsAreNew()"))
     row_of_answers("gallery: a look at an example, until its histograms", found)
 
 
@@ -198,9 +203,7 @@ def looking_at_label_maps(browser: Browser, tries: int, url: str) -> None:
         for attempt, (run, page) in product(range(1, tries + 1), pages.items()):
             page.bring_to_front()
             tile = page.locator(".tile").nth(attempt % PAGE_SIZES[0])
-            tile.hover()
-            page.wait_for_timeout(HALF_A_SECOND)
-            looks[run].append(answered(page, tile.click, f"() => {ANEW}", since="pointerup"))
+            looks[run].append(answered_click(tile, f"() => {ANEW}"))
     row_of_answers("gallery: a look at an image of classes", looks[SHIPPED.name])
     row_of_answers("gallery: one at an image of label maps, to that of classes", looks[SEGMENTED], looks[SHIPPED.name])
 
@@ -213,16 +216,12 @@ def looking_beside_bare(browser: Browser, tries: int, url: str, bare: str) -> No
         wait(page, "() => histograms()")
         wait(bare_page, "() => inside('.again').length")
 
-        def click(found: list[Answer], page: Page, place: str, drawn: str, *arguments: object) -> None:
-            page.bring_to_front()
-            button = page.locator(place)
-            button.hover()
-            page.wait_for_timeout(HALF_A_SECOND)
-            found.append(answered(page, button.click, drawn, *arguments, since="pointerup"))
-
         for attempt in range(1, tries + 1):
-            click(looks, page, ".look .next", f"() => {ANEW} && histogramsAreNew()")
-            click(bares, bare_page, ".again", "([count]) => inside('.again')[0].textContent === count", str(attempt))
+            page.bring_to_front()
+            looks.append(answered_click(page.locator(".look .next"), f"() => {ANEW} && histogramsAreNew()"))
+            bare_page.bring_to_front()
+            again = "([count]) => inside('.again')[0].textContent === count"
+            bares.append(answered_click(bare_page.locator(".again"), again, str(attempt)))
     row_of_answers("bare fragment: a click to its one component", bares)
     row_of_answers("table: a look at an example that did not come ahead", looks, bares)
 

@@ -176,7 +176,7 @@ def _render_maps(
         "packed": _pack(planes),
         "image": "" if picture is None else sheet_url(picture[None], 1, PICTURE_SIDE),
         "crisp": picture is not None and max(picture.shape[:2]) < CRISP_BELOW,
-        "spoken": spoken,
+        "spoken": spoken.replace("**", ""),
         "compact": compact,
         "turn": next(TURNS),
     }
@@ -363,7 +363,7 @@ class SegmentationRenderer(TaskRenderer):
         run, example = context.run, context.example
         of = _read(run, example)
         picture = run.pictures[example] if has(run, "images") else None
-        spoken = f"Example {example} with outlines. It {describe_classes(context.row.to_dict())}.".replace("**", "")
+        spoken = f"Example {example} with outlines. It {describe_classes(context.row.to_dict())}."
         _render_maps(run, of, picture, spoken, key, compact=compact)
         _render_classes(run, of, {name: values[example] for name, values in class_figures(run).items()})
 
@@ -386,7 +386,7 @@ class SegmentationRenderer(TaskRenderer):
         """Render the outlines over a new input, every pass, the maps of doubt, and a table of the classes."""
         heading("What is drawn, and where passes differ", "The outlines of the prediction and of every pass.")
         of = _reduce(run, predictions[:, None])
-        spoken = f"Outlines. {self.describe_prediction(run, predictions)}".replace("**", "")
+        spoken = f"Outlines. {self.describe_prediction(run, predictions)}"
         picture = np.rint(255 * chosen.content).astype(np.uint8)
         _render_maps(run, of, picture, spoken, f"label-maps-{key}")
         figures = run.task.aggregate(run.manifest, of, None).arrays
@@ -472,7 +472,7 @@ class SegmentationRenderer(TaskRenderer):
                     words = f"mean Dice **{percent(float(overlaps.mean_dice[0]))}** with the label; {words}"
             with column:
                 st.markdown(f"**{as_markdown(name)}**: {words}")
-                spoken = f"Example {context.example} with outlines of {name}: {words}".replace("**", "")
+                spoken = f"Example {context.example} with outlines of {name}: {words}"
                 _render_maps(run, of, picture, spoken, f"label-maps-of-{key}", compact=True)
                 _render_classes(run, of, figures)
 
