@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from time import sleep
 from typing import Any, Literal, TypedDict
 
 import numpy as np
@@ -55,6 +56,8 @@ _FOR_AN_AUDIENCE = ContextVar("for_an_audience", default=False)
 
 ARROW_KEYS = "arrow-keys"
 TAKEN = "arrow-keys-taken"  # of the session: the steps that were made, and the page that counted them
+CODE_LOADS = 0.1  # seconds
+CODE_LOADED = "code-loaded"  # of the session, once there was time to load the code of components
 _keys = st.components.v2.component(
     "mcviz_keys", js=load_assets("internals.js", "listening.js", "latest_data.js", "keys.js")
 )
@@ -343,10 +346,17 @@ def page_listeners() -> None:
 
     And let the page be where it was, with the focus, when somebody goes back to it, which is one step from an example;
     let it be drawn anew where the server was started anew; and let the link that skips lead behind the navigation.
+
+    The first time, leave the browser the time to load the code of components, which it begins with the first of them.
+    What is sent before its code is there appears later than if it had been sent after that: React holds it back
+    (`FALLBACK_THROTTLE_MS`).
     """
     with st.container(key="page-listeners"):
         _listeners(key="listeners-of-the-page", height=1)
         _draw_after_reconnecting()
+    if st.context.url and CODE_LOADED not in session_store():  # which only a browser has
+        sleep(CODE_LOADS)
+        session_store()[CODE_LOADED] = True
 
 
 @st.fragment(run_every=timedelta(days=1))
