@@ -55,8 +55,15 @@ class Selection:
 
 def select(run: Run, state: PageState) -> Selection:
     """Return the examples that pass a state's filters, in its order."""
-    order = ranked_examples(run, state)
-    return Selection(run, state, order[filter_mask(run, state.filters)[order]])
+    return Selection(run, state, _selected_examples(run, state.score, state.order, state.filters))
+
+
+@cached_for_run(table_key, max_entries=8)
+def _selected_examples(run: Run, score: str, order: str, filters: Filters) -> np.ndarray:
+    examples = ranked_examples(run, score, order)
+    examples = examples[filter_mask(run, filters)[examples]]
+    examples.setflags(write=False)
+    return examples
 
 
 @cached_for_run(table_key, max_entries=8)
@@ -111,10 +118,10 @@ def find_rank(example: int, order: np.ndarray) -> int:
     return int(places[0]) if len(places) else -1
 
 
-def ranked_examples(run: Run, state: PageState) -> np.ndarray:
-    """Return (N,) int64: all examples of a run, in a state's order."""
-    order = ranking(run, state.score)
-    return order[::-1] if state.order == CONFIDENT_FIRST else order
+def ranked_examples(run: Run, score: str, order: str) -> np.ndarray:
+    """Return (N,) int64: all examples of a run, by a score, in one of the orders."""
+    ranked = ranking(run, score)
+    return ranked[::-1] if order == CONFIDENT_FIRST else ranked
 
 
 def available_layouts(run: Run) -> list[str]:

@@ -21,9 +21,19 @@ from mcviz.app.components import (
     send_ahead,
 )
 from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
-from mcviz.app.kinds.base import TILE
+from mcviz.app.kinds.base import TILE, Tiles
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, Page, open_page
-from mcviz.app.resources import cached_for_run, details, format_facts, format_value, has, names_key, run_scores, table
+from mcviz.app.resources import (
+    cached_for_run,
+    details,
+    format_facts,
+    format_value,
+    has,
+    names_key,
+    numbers_key,
+    run_scores,
+    table,
+)
 from mcviz.app.selection import Selection, find_rank, select
 from mcviz.app.state import (
     PINS,
@@ -125,7 +135,8 @@ def tile_data(
 ) -> dict[str, Any]:
     """Return the data from which the browser draws examples as tiles; see `tiles`, and `KindRenderer.tiles`."""
     rows, score_shown, own = table(run).iloc[examples].to_dict("records"), run_scores(run)[score], details(run)
-    contents, tile_text = task_renderer(run).tiles(run, examples, side), task_renderer(run).tile_text
+    draw = _keep_pictures if has(run, "images") else _draw_contents
+    contents, tile_text = draw(run, examples, side), task_renderer(run).tile_text
     more_of_tiles, texts = contents.details or ({},) * len(rows), [tile_text(run, row) for row in rows]
     return {
         **contents.sheet,
@@ -149,6 +160,13 @@ def tile_data(
             for index, (example, row, more, text) in enumerate(zip(examples, rows, more_of_tiles, texts, strict=True))
         ],
     }
+
+
+def _draw_contents(run: Run, examples: np.ndarray, side: int) -> Tiles:
+    return task_renderer(run).tiles(run, examples, side)
+
+
+_keep_pictures = cached_for_run(numbers_key, max_entries=16)(_draw_contents)
 
 
 def input_tiles(

@@ -249,7 +249,7 @@ def select_disputed(run: Run, state: PageState, reviews: Reviews) -> Selection:
     """Return the examples that are disputed; one that is settled keeps its place in the queue of this visit."""
     disputed: set[int] = session_store().setdefault(f"disputed-{run.digest}", set())
     disputed.update(summarise_reviews(run, reviews.rows()).disagreements())
-    order = ranked_examples(run, state)
+    order = ranked_examples(run, state.score, state.order)
     return Selection(run, state, order[np.isin(order, list(disputed))])
 
 

@@ -31,8 +31,9 @@ from mcviz.app.resources import (
     run_scores,
     searched_columns,
     table,
+    table_key,
 )
-from mcviz.app.selection import Selection, filter_mask, find_rank, label_error_ranking, select
+from mcviz.app.selection import Selection, filter_mask, find_rank, label_error_ranking, mistakes, select
 from mcviz.app.state import (
     BRUSHES,
     ORDERS,
@@ -220,11 +221,7 @@ def render_filter(run: Run, filters: Filters, name: str) -> None:
     if not label or not all(has(run, need) for need in FILTERS[name].needs):
         return
     if name in OF_CLASSES:
-        sets = class_sets(run).get(name)
-        column = table(run)[name]
-        if sets is not None:
-            column = pd.Series([np.flatnonzero(row).tolist() for row in sets], name=name)
-        _render_values(column, dict(enumerate(class_names(run))), label, run, filters, name)
+        _render_values(run, filters, name, name, label, dict(enumerate(class_names(run))))
         return
 
     def count(choice: object) -> int:
@@ -261,9 +258,8 @@ def render_column_filter(run: Run, filters: Filters, name: str) -> None:
         case "number":
             _render_range(column, label, on, "columns")
         case "category":
-            texts = as_texts(column)
-            choices = {text: one_line(text) for text in sorted({*texts.unique(), *on.values})}
-            _render_values(texts, choices, label, run, filters, "columns")
+            choices = {text: one_line(text) for text in sorted({*as_texts(column).unique(), *on.values})}
+            _render_values(run, filters, name, "columns", label, choices)
         case "text":
             st.text_input(
                 f"{as_markdown(label)} contains",
@@ -284,18 +280,15 @@ def _put(on: ColumnFilter, field: str, **changes: Any) -> Callable[[Filters], Fi
     return put
 
 
-def _render_values(
-    column: "pd.Series[Any]", choices: Mapping[Any, str], label: str, run: Run, filters: Filters, field: str
-) -> None:
+def _render_values(run: Run, filters: Filters, name: str, field: str, label: str, choices: Mapping[Any, str]) -> None:
     """Render a choice of values of a column.
 
     Streamlit's browser says by its text what is chosen. It gets the texts of now where other filters changed the counts
     in them, and what it says with those of before is read all the same.
     """
-    on = filters.on_column(str(column.name), field)
-    others = filters.with_column(ColumnFilter(on.name), field)
-    left = column[filter_mask(run, others)].explode().value_counts()
-    labels = {each: with_count(text, int(left.get(each, 0))) for each, text in choices.items()}
+    on = filters.on_column(name, field)
+    left = _count_values(run, filters.with_column(ColumnFilter(name), field), name, field)
+    labels = {each: with_count(text, left.get(each, 0)) for each, text in choices.items()}
 
     def choose(new: list[Any]) -> None:
         by_text = {text: each for each, text in choices.items()}
@@ -314,6 +307,16 @@ def _render_values(
         placeholder=f"any of {len(choices):,}",
         **widget,
     )
+
+
+@cached_for_run(table_key, max_entries=64)
+def _count_values(run: Run, filters: Filters, name: str, field: str) -> dict[Any, int]:
+    """Count the examples that filters leave by the values of a column, of several classes an example by each."""
+    mask, sets = filter_mask(run, filters), class_sets(run).get(name) if field in OF_CLASSES else None
+    if sets is not None:
+        return dict(enumerate(sets[mask].sum(axis=0).tolist()))
+    column = table(run)[name][mask]
+    return (as_texts(column) if field == "columns" else column).value_counts().to_dict()
 
 
 def _render_range(column: "pd.Series[Any]", label: str, on: ColumnFilter, field: str) -> None:
@@ -565,11 +568,8 @@ def brush_column(run: Run, name: str) -> BrushColumn:
 
 def _render_brush(selection: Selection, name: str, place: int) -> None:
     run, filters, column = selection.run, selection.filters, brush_column(selection.run, name)
-    marked = task_renderer(run).marks_mistakes and has(run, "labels")
     suspect = name in run_scores(run) and run_scores(run)[name].needs_labels
-    wrong = ~table(run)["correct"].astype(bool).to_numpy() if marked else np.zeros(len(run), bool)
-    left = filter_mask(run, column.without(filters))
-    counts = [_counts(column, members) for members in (np.ones(len(run), bool), left, left & wrong)]
+    counts = _count_bins(run, column.without(filters), name)
 
     brush(
         f"brush-{place}",  # so that another column is drawn in its place, which is quicker than a new component
@@ -577,7 +577,7 @@ def _render_brush(selection: Selection, name: str, place: int) -> None:
         [Bin(*values) for values in zip(column.names, *counts, strict=True)],
         column.places(filters),
         column.scale,
-        marked=("predicted otherwise" if suspect else "wrong") if marked else "",
+        marked="" if mistakes(run) is None else "predicted otherwise" if suspect else "wrong",
         suspect=suspect,
         put=lambda first, last: update_state(filters=lambda filters: column.put(filters, first, last)),
         clear=lambda: update_state(filters=column.without),
@@ -589,9 +589,13 @@ def _others(state: PageState, name: str) -> tuple[str, ...]:
     return tuple(other for other in state.brushes if other != name)
 
 
-def _counts(column: BrushColumn, members: np.ndarray) -> list[int]:
-    within = column.members[members]
-    return np.bincount(within[within >= 0], minlength=len(column.names)).tolist()
+@cached_for_run(names_key, max_entries=64)
+def _count_bins(run: Run, filters: Filters, name: str) -> tuple[list[int], ...]:
+    """Count the examples in each bin of a column: all, those that filters leave, and the wrong ones of these."""
+    column, left, wrong = brush_column(run, name), filter_mask(run, filters), mistakes(run)
+    masks = left | True, left, np.zeros_like(left) if wrong is None else left & wrong
+    within = (column.members[mask & (column.members >= 0)] for mask in masks)
+    return tuple(np.bincount(members, minlength=len(column.names)).tolist() for members in within)
 
 
 def cut(values: np.ndarray) -> tuple[tuple[float, ...], np.ndarray]:
