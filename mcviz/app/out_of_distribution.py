@@ -258,7 +258,9 @@ def render_headline(place: DeltaGenerator, run: Run, content: Any, predictions: 
         predictions: (T, K) of its passes.
     """
     with place:
-        verdict = detector_for(run).verdict(content, predictions)
+        with st.container():  # of the spinner: what follows keeps its place, and is never seen twice
+            detector = detector_for(run)
+        verdict = detector.verdict(content, predictions)
         usual = less_usual_examples(verdict.less_usual)
         if verdict.is_preliminary:
             usual = f"{usual} This is **preliminary**: {STILL_FITTING[0].lower()}{STILL_FITTING[1:]}"

@@ -20,7 +20,15 @@ from mcviz.app.kinds.base import MIX, MOST_INPUTS, Distorter, DistortionSettings
 from mcviz.app.navigation import OVERVIEW, PROBE, Page, link_to, load_state, score_chooser, scroll_to_section
 from mcviz.app.out_of_distribution import Detector, ScoreDetector, detector_for
 from mcviz.app.resources import has, masks, model_inputs, run_scores, sampler, seed, sorted_scores
-from mcviz.app.state import PageState, session_store, state_widget_args, update_state, widget_value
+from mcviz.app.state import (
+    PageState,
+    latest_state,
+    rerun_fragments,
+    session_store,
+    state_widget_args,
+    update_state,
+    widget_value,
+)
 from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown, as_sentence, counted
 from mcviz.app.work import compute_on_request, progress_bar, request
@@ -38,6 +46,7 @@ SWEEP = "sweep"  # of the session
 WORK = "sweeping"  # of which the subject is the run's digest
 BLOCK = 20  # inputs that are predicted at a time; one that is stopped amid a block loses it
 
+NOISE_PARTS = NOISE_TILES, NOISE_LOOK = "noise-tiles", "noise-look"  # fragments, and the keys of their containers
 TILES = 24
 PASSING = 12  # of them, at most, where others are stopped
 WORDS = 6  # tiles of texts and rows, which take more room
@@ -342,12 +351,17 @@ def _render_group(run: Run, inputs: SweepInputs, numbers: list[int], sweep: Swee
     contents = np.concatenate([inputs.load(number, number + 1) for number in numbers])
     scores = {} if sweep is None else sweep.scores
     rows = [{name: values[number] for name, values in scores.items()} for number in numbers]
-    key = "noise-tiles" if sweep is None else f"noise-tiles-{sweep.is_ood[numbers[0]]}"
-    input_tiles(run, contents, numbers, rows, f"{inputs.name}, number", current, _look, key)
+    key = "noise" if sweep is None else f"noise-{sweep.is_ood[numbers[0]]}"
+    input_tiles(run, contents, numbers, rows, f"{inputs.name}, number", current, look_at_noise, key)
 
 
-def _look(number: int) -> None:
-    update_state(seed=number)
+def look_at_noise(seed: int | None) -> None:
+    """Look at the noise of a seed, or at all of it, in a callback; from one to the next, only these two are drawn."""
+    if None in (seed, latest_state().seed):
+        update_state(seed=seed)
+        rerun_fragments()
+    else:
+        update_state(seed=seed, parts=NOISE_PARTS)
 
 
 def render_degradation(run: Run, state: PageState) -> None:

@@ -78,7 +78,7 @@ def test_what_ships_is_what_the_model_says_of_the_same_noise(run: Run) -> None:
 
 def test_an_input_is_looked_at_by_its_seed_which_is_its_number(run: Run) -> None:
     app = opened_page("probe", {"run": "mnist-cnn", "seed": "7"}, predicting=True)
-    assert "Uniform noise of seed 7 at 100% strength" in words(app)
+    assert "Uniform noise at 100% strength, seed 7" in words(app)
     sweep = kept_noise(run)
     means = list(class_means(app).values())
     assert int(np.argmax(means)) == sweep.scores["prediction"][7]
@@ -90,7 +90,7 @@ def test_an_input_is_looked_at_by_its_seed_which_is_its_number(run: Run) -> None
 
 def test_a_link_that_names_other_noise_shows_one_of_it_as_long_as_many_are_not_known() -> None:
     app = opened_page("probe", {"run": "mnist-cnn", "noise": "smooth"}, predicting=True)
-    assert "Smooth noise of seed 0 at 100% strength" in words(app)
+    assert "Smooth noise at 100% strength, seed 0" in words(app)
     assert class_means(app)
 
 

@@ -230,7 +230,7 @@ def test_every_value_of_a_shuffled_row_is_its_columns_own_and_the_seed_says_whic
     asked, live = [], base.predict_live
     monkeypatch.setattr(base, "predict_live", lambda run, rows: asked.append(rows) or live(run, rows))
     rows, app = rows_of(rows_cache, "wide"), opened("probe", "wide", input="noise", seed="1")
-    button(app, "Another row").click().run()
+    button(app, "Another shuffled row").click().run()
     assert app.query_params["seed"] == "2"
     first, second = (each[0] for each in asked)
     for row in (first, second):

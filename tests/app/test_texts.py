@@ -212,8 +212,9 @@ def test_noise_is_drawn_by_its_seed_and_swept(open_probe: OpenProbe, live: Path,
     others = mcviz.open_run(live / RUN).content["text"].to_numpy(object)
     assert boxes(app) == [text for text in data.TEXT_NOISES[name].draw(1, others, 3) if text.strip()]
     assert "No prediction is correct" in words(app)
-    button(app, "Another text").click().run()
+    button(app, "Another noise text").click().run()
     assert app.query_params["seed"] == "4"
+    app.run()  # all of the page, of which only the look was drawn
     button(app, "Predict noise").click().run()
     assert not app.exception
     assert "of 25 noise texts" in words(app)

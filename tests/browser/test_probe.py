@@ -187,7 +187,7 @@ def test_one_of_the_noise_is_a_click_away_and_all_of_it_another(page: Page) -> N
     number = tile.get_attribute("data-example")
     tile.click()
     expect(page).to_have_url(re.compile(rf"seed={number}\b"))
-    expect(page.get_by_text(f"Uniform noise of seed {number} at 100% strength")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_text(f"Uniform noise at 100% strength, seed {number}")).to_be_in_viewport(ratio=1)
     expect(page.get_by_text("Out of distribution: treat the answer as a guess")).to_be_in_viewport(
         ratio=1, timeout=FIRST_PREDICTION
     )

@@ -19,7 +19,6 @@ import streamlit as st
 
 from mcviz.app.resources import RunPart, has, predict_live
 from mcviz.app.state import (
-    HIGHEST_SEED,
     PageState,
     choose_name,
     rerun_fragments,
@@ -39,7 +38,6 @@ MOST_CACHED = 16  # predictions in a session, so that going back to an input cos
 MOST_CACHED_BYTES = 2**26  # of these; the latest is kept in any case
 MOST_POSITIONS = 32  # of the slider, that are predicted
 MIX = "mix"  # the name of a distortion that takes another example
-NONE_IS_CORRECT = "No prediction is correct: this is noise, and the model cannot say so."
 
 TILE = 208  # pixels that a larger image is scaled down to: the smallest tile on a screen of twice the usual sharpness
 
@@ -120,7 +118,7 @@ class InputKind:
 
     Attributes:
         label: what it is called.
-        choose: its controls, and the input that they give.
+        choose: renders its controls, and returns the input that they give; of noise only those of all inputs.
         nothing_yet: an icon, and what to do where there is no input yet.
         sweep: many inputs of the kind, where that makes sense.
         is_noise: whether it opens with many inputs, of which one is looked at.
@@ -352,20 +350,12 @@ def choose_example(run: Run, example: int) -> None:
         st.button("Random example", icon=":material/shuffle:", on_click=_go_to_random_example, args=(last,))
 
 
-def choose_seed(label: str, seed: int, another: str) -> None:
-    """Render a choice of the seed, with a button for the next one."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input(label, 0, HIGHEST_SEED, width=140, **state_widget_args("seed", seed))
-        st.button(another, icon=":material/casino:", on_click=update_state, kwargs={"seed": seed + 1})
-
-
-def choose_noise(noises: Mapping[str, Noise] | Mapping[str, TextNoise], kind: str, seed: int, another: str) -> None:
-    """Render a choice of the kind of noise, by name, and of its seed."""
+def choose_noise(noises: Mapping[str, Noise] | Mapping[str, TextNoise], kind: str) -> None:
+    """Render a choice of the kind of noise, by name."""
     st.selectbox(
         "Kind of noise", list(noises), format_func=lambda name: noises[name].label, **state_widget_args("noise", kind)
     )
     st.caption(noises[kind].meaning)
-    choose_seed("Seed of the noise", seed, another)
 
 
 def _class_labels(run: Run) -> np.ndarray | None:

@@ -10,7 +10,6 @@ from mcviz.app.components import chart, load_assets, picture
 from mcviz.app.kinds.base import (
     MIX,
     MOST_INPUTS,
-    NONE_IS_CORRECT,
     TILE,
     Contributions,
     Distorter,
@@ -84,21 +83,19 @@ def _stroke(sent: dict[str, Any]) -> Stroke:
     return Stroke(float(sent["width"]), tuple((float(x), float(y)) for x, y in sent["points"]))
 
 
-def choose_image_noise(run: Run, state: PageState) -> ProbeInput:
-    """Render the controls of one noise image."""
-    kind, seed, strength = choose_name(state.noise, NOISES), state.seed or 0, state.strength
-    choose_noise(NOISES, kind, seed, "Another noise image")
-    st.slider(
-        "Strength",
-        0.0,
-        1.0,
-        step=0.05,
-        format="percent",
-        help="0 is an even grey.",
-        **state_widget_args("strength", strength),
-    )
-    image = NOISES[kind].draw(1, run.image_shape, seed, strength)[0]
-    return ProbeInput(image, f"{NOISES[kind].label} of seed {seed} at {percent(strength, 0)} strength", NONE_IS_CORRECT)
+def choose_image_noise(run: Run, state: PageState) -> None:  # noqa: ARG001 (of every run)
+    """Render the controls of noise images."""
+    with st.popover("Other noise images", icon=":material/tune:"):
+        choose_noise(NOISES, choose_name(state.noise, NOISES))
+        st.slider(
+            "Strength",
+            0.0,
+            1.0,
+            step=0.05,
+            format="percent",
+            help="0 is an even grey.",
+            **state_widget_args("strength", state.strength),
+        )
 
 
 def image_noise_sweep(run: Run, state: PageState) -> SweepInputs:

@@ -21,7 +21,6 @@ from mcviz.app.kinds.base import (
     SweepInputs,
     Tiles,
     choose_example,
-    choose_seed,
 )
 from mcviz.app.resources import row_names, row_values, usual_values
 from mcviz.app.state import LARGEST_VALUE, PageState, choose_name, state_widget_args, update_state
@@ -96,25 +95,17 @@ def row_along(run: Run, state: PageState) -> SliderSeries:
     return SliderSeries(amounts, varied, title=name, tick_format="", current=float(row[column]), are_pictures=False)
 
 
-def choose_shuffled_row(run: Run, state: PageState) -> ProbeInput:
-    """Render the controls of one row of shuffled columns."""
+def explain_shuffled_rows(run: Run, state: PageState) -> None:  # noqa: ARG001 (there is nothing to choose)
+    """Say what the rows of shuffled columns are."""
     st.caption("Each column has the value of another example, so the values no longer belong together.")
-    choose_seed("Seed", state.seed or 0, "Another row")
-    return shuffled_row(run, state.seed or 0)
-
-
-def shuffled_row(run: Run, seed: int) -> ProbeInput:
-    """Return a row whose columns are shuffled among the run's examples."""
-    row = shuffle_columns(row_values(run)[:1], row_values(run), seed=seed)[0]
-    note = "No prediction is correct: its values come from different examples."
-    return ProbeInput(row, f"Shuffled columns of seed {seed}", note)
 
 
 def shuffled_sweep(run: Run, state: PageState) -> SweepInputs:  # noqa: ARG001
     """Return rows of shuffled columns, each of the seed that is its number."""
 
     def load(start: int, stop: int) -> np.ndarray:
-        return np.stack([shuffled_row(run, seed).content for seed in range(start, stop)])
+        rows = row_values(run)
+        return np.concatenate([shuffle_columns(rows[:1], rows, seed=seed) for seed in range(start, stop)])
 
     return SweepInputs("shuffled rows", "shuffled columns", MOST_INPUTS, load, run.digest, stored_as="noise-shuffled")
 
@@ -219,7 +210,7 @@ class RowRenderer(KindRenderer):
     """Rows of numbers, whose most unusual values are shown first."""
 
     inputs: ClassVar = {
-        "noise": InputKind("Shuffled columns", choose_shuffled_row, sweep=shuffled_sweep, is_noise=True),
+        "noise": InputKind("Shuffled columns", explain_shuffled_rows, sweep=shuffled_sweep, is_noise=True),
         "row": InputKind("Change", edit_row, along=row_along),
         "distortion": InputKind("Distort", ROW_DISTORTER.choose, sweep=ROW_DISTORTER.sweep, along=ROW_DISTORTER.along),
     }
@@ -280,7 +271,7 @@ class RowRenderer(KindRenderer):
         )
 
     def noise(self, run: Run) -> ProbeInput:
-        return shuffled_row(run, seed=0)
+        return ProbeInput(shuffled_sweep(run, PageState()).load(0, 1)[0], "Shuffled columns")
 
     def parts(self, run: Run, content: np.ndarray) -> Parts:
         return row_parts(content, row_names(run), usual_values(run).median)

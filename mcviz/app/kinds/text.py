@@ -9,7 +9,6 @@ import streamlit as st
 from mcviz.app.components import load_assets, text_table
 from mcviz.app.kinds.base import (
     MOST_INPUTS,
-    NONE_IS_CORRECT,
     TILE,
     Contributions,
     Distorter,
@@ -80,12 +79,10 @@ def type_text(run: Run, state: PageState) -> ProbeInput | None:  # noqa: ARG001 
     return ProbeInput(text, "The text that was typed") if text.strip() else None
 
 
-def choose_text_noise(run: Run, state: PageState) -> ProbeInput:
-    """Render the controls of one text of noise."""
-    noise, seed = choose_name(state.noise, TEXT_NOISES), state.seed or 0
-    choose_noise(TEXT_NOISES, noise, seed, "Another text")
-    text = TEXT_NOISES[noise].draw(1, sample_texts(run), seed)[0]
-    return ProbeInput(text, f"{TEXT_NOISES[noise].label} of seed {seed}", NONE_IS_CORRECT)
+def choose_text_noise(run: Run, state: PageState) -> None:  # noqa: ARG001 (of every run)
+    """Render the controls of noise texts."""
+    with st.popover("Other noise texts", icon=":material/tune:"):
+        choose_noise(TEXT_NOISES, choose_name(state.noise, TEXT_NOISES))
 
 
 def text_noise_sweep(run: Run, state: PageState) -> SweepInputs:

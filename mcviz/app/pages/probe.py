@@ -19,18 +19,23 @@ from mcviz.app.out_of_distribution import (
 )
 from mcviz.app.resources import MISSING, available, check_needs, has, missing
 from mcviz.app.state import (
+    HIGHEST_SEED,
     PageState,
     choose_name,
     choose_segment,
     is_open,
+    mark_rendered,
     session_store,
     state_widget_args,
     update_state,
 )
 from mcviz.app.sweep import (
     DEFAULT_INPUTS,
+    NOISE_LOOK,
+    NOISE_TILES,
     find_sweep,
     is_looked_at,
+    look_at_noise,
     noise_inputs,
     render_controls,
     render_degradation,
@@ -40,7 +45,7 @@ from mcviz.app.sweep import (
     summarize,
 )
 from mcviz.app.tasks import task_renderer
-from mcviz.app.wording import as_markdown, counted
+from mcviz.app.wording import as_markdown, capitalised, counted
 from mcviz.app.work import is_stopped, offer_to_go_on, show_failures, stop_work
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
@@ -80,21 +85,20 @@ def render_input(run: Run, state: PageState, kind: InputKind) -> None:
 def render_noise(run: Run, state: PageState, kind: InputKind) -> None:
     """Render many inputs of noise, and beside them what they are taken for, or one of them that is looked at.
 
-    Not in a fragment: what runs in one cannot be stopped by a button.
+    What predicts many is not in a fragment: what runs in one cannot be stopped by a button.
     """
     inputs = noise_inputs(run, state)
     sweep = find_sweep(run, inputs)
     left, right = st.columns(2, gap="large")
     with left:
-        with st.container(key="noise-tiles-all"):
-            render_tiles(run, state, inputs, sweep)
-        with st.popover(f"Other {inputs.kind}", icon=":material/tune:"):
-            chosen = kind.choose(run, state)
+        with st.container(key=NOISE_TILES):
+            render_noise_tiles(run)
+        kind.choose(run, state)
         controls = st.container()
     with right:
-        if chosen is not None and is_looked_at(state, sweep):
-            with st.container(key="noise-look"):
-                render_look(run, state, kind, chosen)
+        if is_looked_at(state, sweep):
+            with st.container(key=NOISE_LOOK):
+                render_noise_look(run, kind)
         elif sweep is not None and sweep.done:
             render_findings(run, state, sweep)
         else:
@@ -107,20 +111,39 @@ def render_noise(run: Run, state: PageState, kind: InputKind) -> None:
         render_controls(run, state, noise_inputs)
 
 
-def render_look(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput) -> None:
-    """Render one input of noise with its predictions, and a button that leads back to all."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{as_markdown(chosen.name)}**", width="stretch")
-        if state.seed is not None:
-            st.button(
-                "All of them",
-                icon=":material/close:",
-                key="look-at-all",
-                type="tertiary",
-                on_click=update_state,
-                kwargs={"seed": None},
-            )
-    render_answer(run, state, kind, chosen)
+@st.fragment(key=NOISE_TILES)
+def render_noise_tiles(run: Run) -> None:
+    """Render inputs of noise as tiles."""
+    state = load_state(run)
+    inputs = noise_inputs(run, state)
+    render_tiles(run, state, inputs, find_sweep(run, inputs))
+    mark_rendered(NOISE_TILES)
+
+
+@st.fragment(key=NOISE_LOOK)
+def render_noise_look(run: Run, kind: InputKind) -> None:
+    """Render one input of noise with its predictions, and what leads to another or back to all."""
+    with show_failures(PROBE.title):
+        state = load_state(run)
+        inputs, seed = noise_inputs(run, state), state.seed or 0
+        name = f"{capitalised(inputs.name)}, seed {seed}"
+        st.markdown(f"**{as_markdown(name)}**")
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.number_input("Seed", 0, HIGHEST_SEED, width=140, **state_widget_args("seed", seed, look_at_noise))
+            another = f"Another {inputs.kind.removesuffix('s')}"
+            st.button(another, icon=":material/casino:", on_click=look_at_noise, args=(seed + 1,))
+            if state.seed is not None:
+                st.button(
+                    "All of them",
+                    icon=":material/close:",
+                    key="look-at-all",
+                    type="tertiary",
+                    on_click=look_at_noise,
+                    args=(None,),
+                )
+        note = "No prediction is correct: this is noise, and the model cannot say so."
+        render_answer(run, state, kind, ProbeInput(inputs.load(seed, seed + 1)[0], name, note))
+    mark_rendered(NOISE_LOOK)
 
 
 def render_answer(run: Run, state: PageState, kind: InputKind, chosen: ProbeInput) -> None:
