@@ -356,7 +356,7 @@ def _render_group(run: Run, inputs: SweepInputs, numbers: list[int], sweep: Swee
 
 
 def look_at_noise(seed: int | None) -> None:
-    """Look at the noise of a seed, or at all of it, in a callback; from one to the next, only these two are drawn."""
+    """Look at the noise of a seed, or at all, in a callback; from one to the next, tiles and look alone are drawn."""
     if None in (seed, latest_state().seed):
         update_state(seed=seed)
         rerun_fragments()

@@ -48,7 +48,7 @@ class ProbeInput:
 
     Attributes:
         content: as the kind has it: (height, width, channels) float32 in 0..1, a text, or (D,) float32.
-        name: what it is, such as "Uniform noise of seed 3".
+        name: what it is, such as "Uniform noise at 100% strength, seed 3".
         note: one sentence on what a correct prediction would be.
         label: its class, where it is known.
     """
