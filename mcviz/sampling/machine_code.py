@@ -44,6 +44,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+import numba
 import numpy as np
 from llvmlite import ir
 from numba import njit
@@ -88,6 +89,8 @@ def jit(signature: str) -> Callable[[Function], Function]:
     """Compile a function, kept beside its file, or else in the user's cache, or else compiled in each process."""
 
     def decorate(function: Function) -> Any:
+        # Each version of numba keeps it by a name of its own: or else one process reads what another is replacing.
+        function.__qualname__ += f"-{numba.__version__}"
         try:
             return njit(signature, nogil=True, cache=True)(function)
         except (RuntimeError, OSError):  # no place to keep it, or the disk is full

@@ -1,5 +1,10 @@
 """Random numbers: the rates that were asked for, and a function of their key alone."""
 
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import numba
 import numpy as np
 import pytest
 from hypothesis import given
@@ -140,3 +145,32 @@ def test_predictions_have_the_same_bits_however_masks_are_drawn(bias, monkeypatc
     np.testing.assert_array_equal(sampler.sample(examples, passes=20, masks="per_example"), expected)
     assert sizes
     assert (min(sizes) < 32 * 16) == (bias == 0)  # passes of a block × hidden units
+
+
+def test_versions_of_numba_leave_alone_what_others_keep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Or else a process that starts while one of them begins to keep its own reads what another one kept."""
+    source = tmp_path / "doubled.py"
+    source.write_text(
+        "from mcviz.sampling.machine_code import jit\n\n\n"
+        '@jit("int64(int64)")\ndef double(number):\n    return 2 * number\n',
+        encoding="utf-8",
+    )
+
+    def imported() -> ModuleType:
+        spec = importlib.util.spec_from_file_location("doubled", source)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    def kept() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in (tmp_path / "__pycache__").glob("*.nb?")}
+
+    monkeypatch.setattr(numba, "__version__", "0.1.0")
+    assert imported().double(4) == 8
+    of_another = kept()
+    monkeypatch.undo()
+    assert imported().double(4) == 8
+    assert len(kept()) == 2 * len(of_another) > 0
+    assert kept().items() >= of_another.items()
