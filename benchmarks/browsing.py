@@ -74,13 +74,12 @@ def wait(page: Page, condition: str, *arguments: object) -> None:
     page.wait_for_function(condition, arg=list(arguments), polling="raf")
 
 
-def charts_drawn(page: Page, count: int) -> None:
-    """Wait until so many charts have their axes."""
+def chart_drawn(page: Page) -> None:
+    """Wait until the one chart of the page has its axes."""
     wait(
         page,
-        """([count]) => document.querySelector(".js-plotly-plot .xaxislayer-above .xtick")
-            && document.querySelectorAll(".js-plotly-plot .main-svg .cartesianlayer").length === count""",
-        count,
+        """() => document.querySelector(".js-plotly-plot .xaxislayer-above .xtick")
+            && document.querySelectorAll(".js-plotly-plot .main-svg .cartesianlayer").length === 1""",
     )
 
 

@@ -36,7 +36,7 @@ from benchmarks.browsing import (  # noqa: E402
     SWITCHES,
     Answer,
     answered,
-    charts_drawn,
+    chart_drawn,
     row,
     row_of_answers,
     served,
@@ -94,26 +94,26 @@ FIRST_TILE = "([image]) => firstTile() === String(image)"
 LAST_TILE = "([image]) => lastTile() === String(image)"
 
 
-def starts(browser: Browser, tries: int, folder: Path, script: Path, charts: int, cache: Path) -> list[float]:
-    """Seconds from a cold process to drawn charts."""
+def starts(browser: Browser, tries: int, folder: Path, script: Path, cache: Path) -> list[float]:
+    """Seconds from a cold process to its drawn chart."""
     found = []
     for _ in range(tries):
         start = time.perf_counter()
         with served(script, folder, cache) as (url, _server):
             wait_until_it_answers(url)
             with visited(browser, url) as page:
-                charts_drawn(page, charts)
+                chart_drawn(page)
                 found.append(time.perf_counter() - start)
     return found
 
 
-def sessions(browser: Browser, tries: int, url: str, charts: int) -> list[float]:
-    """Seconds of a new browser session on a warm server to drawn charts."""
+def sessions(browser: Browser, tries: int, url: str) -> list[float]:
+    """Seconds of a new browser session on a warm server to its drawn chart."""
     found = []
     for _ in range(tries + 1):
         start = time.perf_counter()
         with visited(browser, url) as page:
-            charts_drawn(page, charts)
+            chart_drawn(page)
             found.append(time.perf_counter() - start)
     return found[1:]
 
@@ -121,7 +121,7 @@ def sessions(browser: Browser, tries: int, url: str, charts: int) -> list[float]
 def bare_answers(browser: Browser, tries: int, url: str) -> list[float]:
     """Seconds from a click on a bare page's button until its chart and picture are redrawn."""
     with visited(browser, url) as page:
-        charts_drawn(page, 1)
+        chart_drawn(page)
         button = page.get_by_role("button", name="Again")
         return [timed(page, button.click, "chartsAreNew", 1) for _ in range(tries)]
 
@@ -488,12 +488,12 @@ def of_many(browser: Browser, tries: int, made_up: list[Path], given: list[Path]
     for path in (SHIPPED, *made_up, *given):
         run, cache = mcviz.open_run(path), path.parent
         print(f"\n{run.name}, {len(run):,} examples:")
-        found = starts(browser, tries, ROOT, ROOT / "dashboard.py", 2, cache)
-        row("overview, cold process to drawn charts", found, first or found)
+        found = starts(browser, tries, ROOT, ROOT / "dashboard.py", cache)
+        row("overview, cold process to drawn chart", found, first or found)
         first = first or found
         with served(ROOT / "dashboard.py", ROOT, cache) as (url, server):
             wait_until_it_answers(url)
-            row("overview, new session on a warm server", sessions(browser, tries, url, 2))
+            row("overview, new session on a warm server", sessions(browser, tries, url))
             if path in given:
                 gallery(browser, tries, url, run)
             else:
@@ -539,7 +539,7 @@ def while_sampling(browser: Browser, tries: int, folder: Path) -> None:
 
         def measured(what: str) -> None:
             print(f"\n{what}:")
-            row("overview, new session on a warm server", sessions(browser, tries, url, 2))
+            row("overview, new session on a warm server", sessions(browser, tries, url))
             exploring(browser, tries, url, run)
 
         measured("without a job")
@@ -591,18 +591,18 @@ def main() -> None:
             of_many(browser, arguments.tries, made, [path.absolute() for path in arguments.runs])
             browser.close()
             return
-        cold_bare = starts(browser, arguments.tries, folder, bare, 1, SHIPPED.parent)
-        cold = starts(browser, arguments.tries, ROOT, ROOT / "dashboard.py", 2, SHIPPED.parent)
+        cold_bare = starts(browser, arguments.tries, folder, bare, SHIPPED.parent)
+        cold = starts(browser, arguments.tries, ROOT, ROOT / "dashboard.py", SHIPPED.parent)
         row("bare page, cold process to drawn chart", cold_bare)
-        row("overview, cold process to drawn charts", cold, cold_bare)
+        row("overview, cold process to drawn chart", cold, cold_bare)
         with served(bare, folder, SHIPPED.parent) as (url, _):
             wait_until_it_answers(url)
-            warm_bare = sessions(browser, arguments.tries, url, 1)
+            warm_bare = sessions(browser, arguments.tries, url)
             row("bare page, new session on a warm server", warm_bare)
             row("bare page, a click to its chart and picture", bare_answers(browser, arguments.tries, url))
         with served(ROOT / "dashboard.py", ROOT, SHIPPED.parent) as (url, server):
             wait_until_it_answers(url)
-            row("overview, new session on a warm server", sessions(browser, arguments.tries, url, 2), warm_bare)
+            row("overview, new session on a warm server", sessions(browser, arguments.tries, url), warm_bare)
             exploring(browser, arguments.tries, url, mcviz.open_run(SHIPPED))
             memory(browser, url, server.pid)
             probing(browser, arguments.tries, url, mcviz.open_run(SHIPPED))
@@ -616,7 +616,7 @@ def main() -> None:
             with served(ROOT / "dashboard.py", ROOT, cache) as (url, server):
                 wait_until_it_answers(url)
                 print(f"\nthe same with {LARGE_IMAGES:,} images:")
-                row("overview, new session on a warm server", sessions(browser, arguments.tries, url, 2), warm_bare)
+                row("overview, new session on a warm server", sessions(browser, arguments.tries, url), warm_bare)
                 exploring(browser, arguments.tries, url, mcviz.open_run(cache / "large"))
                 memory(browser, url, server.pid)
         browser.close()

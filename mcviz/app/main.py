@@ -15,6 +15,7 @@ from mcviz.app.components import load_assets, page_listeners
 from mcviz.app.navigation import (
     COMPARE,
     ENTRIES,
+    EXPLORE,
     OVERVIEW,
     PAGES,
     PRESENT,
@@ -68,20 +69,23 @@ def main() -> None:
     st.set_page_config(page_icon=ICON, layout="wide")
     st.html(HERE / "page.css")
     st.html(HERE / "bar.css")
-    page_listeners()
     page = st.navigation([OVERVIEW.declare(root=True), *(page.declare() for page in PAGES)], position="hidden")
     st.set_page_config(page_title=f"{page.title} · mcviz")
     sync_from_url(page.title)
-    with show_failures(page.title):
-        render_bar()
-        if not _render_why_nothing_is_shown():
+    with page_listeners(first=current_page() in (OVERVIEW, EXPLORE)), show_failures(page.title):
+        paths = run_paths()
+        render_bar(paths)
+        if not _render_why_nothing_is_shown(paths):
             page.run()
     finish_page()
 
 
-def render_bar() -> None:
-    """Render the bar; and below it a warning about an unknown run."""
-    paths = run_paths()
+def render_bar(paths: dict[str, Path]) -> None:
+    """Render the bar; and below it a warning about an unknown run.
+
+    Args:
+        paths: of all runs that can be opened, by their names.
+    """
     missing, entry = resolve_run(list(paths)), open_entry()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="bar"):
         with st.container(key="bar-mark", width="content"):
@@ -111,9 +115,9 @@ def render_bar() -> None:
         _render_login()
 
 
-def _render_why_nothing_is_shown() -> bool:
+def _render_why_nothing_is_shown(paths: dict[str, Path]) -> bool:
     """Say of a run that no page can show why, on each page but that of all runs; return whether that was said."""
-    page, paths = current_page(), run_paths()
+    page = current_page()
     if page in (RUNS, COMPARE) or not paths:
         return False
     try:

@@ -28,7 +28,7 @@ from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import eigh, solve_triangular
+import scipy  # loads scipy.linalg when it is first used
 
 from mcviz.measures.conformal import conformal_p_values, count_as_high
 from mcviz.measures.registry import SCORES
@@ -263,11 +263,11 @@ def _principal_directions(deviations: Array, most: int) -> Array:
     if count == 0:
         return np.empty((deviations.shape[1], 0), np.float32)
     last = len(deviations) - 1
-    squares, vectors = eigh(deviations @ deviations.T, subset_by_index=[last + 1 - count, last])
+    squares, vectors = scipy.linalg.eigh(deviations @ deviations.T, subset_by_index=[last + 1 - count, last])
     large = squares > 1e-6 * max(squares.max(), 0)
     tilted = deviations.T @ (vectors[:, large] / np.sqrt(squares[large]))
     # Rounding has tilted the directions of the smallest squares; Cholesky's factor makes them orthogonal again.
-    return solve_triangular(np.linalg.cholesky(tilted.T @ tilted), tilted.T, lower=True).T
+    return scipy.linalg.solve_triangular(np.linalg.cholesky(tilted.T @ tilted), tilted.T, lower=True).T
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from mcviz.permission import require_permission
 from mcviz.runs.arrays import read_whole_manifest
 from mcviz.runs.derived import user_folder
 from mcviz.runs.manifest_file import NAME, read_manifest
-from mcviz.runs.run import examples_done, is_complete, open_run
+from mcviz.runs.run import examples_done, open_run
 from mcviz.runs.storage import (
     PACKAGE,
     Folder,
@@ -390,7 +390,8 @@ def _inspect(here: Folder, name: str) -> ListedRun | None:
         folder = folder_at(path)
         sizes = folder.sizes()
         manifest = read_whole_manifest(folder)
-        if not is_complete(folder, manifest):
+        complete = all(sizes.get(stored) == file.bytes for stored, file in manifest.files.items())
+        if manifest.state != "finished" or not complete:
             open_run(path)  # which says why not
     except PartialRunError as error:
         state, message = "partial", str(error)

@@ -686,11 +686,6 @@ def open_run(path: str | os.PathLike[str]) -> Run:
             raise wrong
 
 
-def is_complete(folder: Folder, manifest: Manifest) -> bool:
-    """Whether a run is finished, and every file has its size."""
-    return manifest.state == "finished" and _find_wrong_size(folder, manifest) is None
-
-
 def describe_progress(folder: Folder, manifest: Manifest) -> str:
     """Describe how much of a partial run is done, and how to go on."""
     return (

@@ -80,7 +80,8 @@ class Folder(ABC):
     def sizes(self, names: list[str] | None = None) -> dict[str, int]:
         """The sizes in bytes of the regular files of these names that are there, or of all that is no folder.
 
-        Among the latter are folders that are empty or cannot be listed, with a `/` behind their name.
+        Among the latter are, with 0 bytes, what is no regular file, such as a link, and folders that are empty or
+        cannot be listed, with a `/` behind their name.
         """
 
     @abstractmethod
@@ -141,13 +142,14 @@ class LocalFolder(Folder):
     @override
     def sizes(self, names: list[str] | None = None) -> dict[str, int]:
         with suppress(*MISSING), _as_storage_error(f"{self.path} cannot be listed"):
-            return dict(_walk(self._folder) if names is None else _stats(self._folder, names))
+            return dict(_walk(self.path) if names is None else _stats(self.path, names))
         return {}
 
     @override
     def subfolders_with(self, name: str) -> list[str]:
-        with suppress(*MISSING), _as_storage_error(f"{self.path} cannot be listed"):
-            return sorted(path.name for path in self._folder.iterdir() if os.path.lexists(path / name))
+        what = f"{self.path} cannot be listed"
+        with suppress(*MISSING), _as_storage_error(what), os.scandir(self._folder) as entries:
+            return sorted(entry.name for entry in entries if os.path.lexists(f"{entry.path}/{name}"))
         return []
 
     @override
@@ -324,7 +326,7 @@ def _open(file: str, flags: int) -> int:
     return os.open(file, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))  # Windows has neither
 
 
-def _walk(folder: Path) -> list[tuple[str, int]]:
+def _walk(folder: str) -> list[tuple[str, int]]:
     sizes: list[tuple[str, int]] = []
     waiting = [""]
     while waiting:
@@ -332,13 +334,15 @@ def _walk(folder: Path) -> list[tuple[str, int]]:
         before = len(sizes) + len(waiting)
         with suppress(FileNotFoundError):  # a writer renames and removes files meanwhile
             try:
-                with os.scandir(folder / inner) as entries:
+                with os.scandir(f"{folder}/{inner}") as entries:
                     for entry in entries:
                         if entry.is_dir(follow_symlinks=False):
                             waiting.append(f"{inner}{entry.name}/")
                         else:
                             with suppress(FileNotFoundError):
-                                sizes.append((inner + entry.name, entry.stat(follow_symlinks=False).st_size))
+                                regular = entry.is_file(follow_symlinks=False)
+                                size = entry.stat(follow_symlinks=False).st_size if regular else 0
+                                sizes.append((inner + entry.name, size))
             except OSError:
                 if not inner:
                     raise
@@ -347,8 +351,8 @@ def _walk(folder: Path) -> list[tuple[str, int]]:
     return sizes
 
 
-def _stats(folder: Path, names: list[str]) -> list[tuple[str, int]]:
-    linked = tuple(f"{inner}/" for inner in _parents(names) if (folder / inner).is_symlink())
+def _stats(folder: str, names: list[str]) -> list[tuple[str, int]]:
+    linked = tuple(f"{inner}/" for inner in _parents(names) if Path(folder, inner).is_symlink())
     sizes = []
     for name in names:
         with suppress(*MISSING):

@@ -38,7 +38,7 @@ CASES: list[tuple[str, str, dict[str, str], list[Callable[[Run], go.Figure]]]] =
         ],
     ),
     ("targets", "runs", {"other": "other-targets", "example": "3"}, [lambda run: plot.example(of_both(run), 3)]),
-    ("targets", "overview", {}, [plot.accuracy, plot.ensemble_size]),
+    ("targets", "overview", {"section": "passes"}, [plot.accuracy, plot.ensemble_size]),
     ("targets", "uncertain", {"view": "map"}, [plot.map]),
     ("targets", "uncertain", {"view": "predicted"}, [plot.predicted]),
     ("targets", "uncertain", {"view": "errors"}, [plot.errors]),

@@ -39,7 +39,7 @@ def failing(*_: object, **__: object) -> None:
 @pytest.mark.parametrize(
     ("page", "title", "broken"),
     [
-        ("overview", "Overview", "mcviz.app.kinds.image.sheet_url"),
+        ("overview", "Overview", "mcviz.app.components.gallery.format_facts"),
         ("example", "One example", "mcviz.app.components.picture_url"),
         ("probe", "Probe", "mcviz.app.components.picture_url"),  # in a fragment, of a distorted image
     ],

@@ -38,8 +38,12 @@ def test_overview_shows_numbers_images_and_charts(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
     expect(page.get_by_test_id("stMetric")).to_have_count(3)
     expect(tiles(page)).to_have_count(16)
-    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    expect(page.locator(".js-plotly-plot")).to_have_count(1)
     expect(page.get_by_text(re.compile(r"ensemble 99\.\d\d%")).first).to_be_visible()
+    page.get_by_text("Accuracy, NLL and ECE by number of passes").click()
+    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    page.get_by_text("Accuracy, NLL and ECE by number of passes").click()
+    expect(page.locator(".js-plotly-plot")).to_have_count(1)
 
 
 @pytest.mark.exhaustive
@@ -48,6 +52,7 @@ def test_a_link_to_the_question_how_many_passes_it_takes_opens_its_place(page: P
     heading = page.get_by_role("heading", name="How many passes it takes")
     expect(heading).to_be_in_viewport(ratio=1)
     expect(page.get_by_text("200 passes are enough")).to_be_in_viewport(ratio=1)
+    expect(page.locator(".st-key-by-passes .js-plotly-plot")).to_be_in_viewport(ratio=1)
     expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
     settle(page)
     expect(heading).to_be_in_viewport(ratio=1)

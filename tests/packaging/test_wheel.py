@@ -166,12 +166,14 @@ def browse(browser: Browser, url: str) -> None:
     accuracies = page.get_by_test_id("stMetricValue")
     expect(accuracies).to_have_text(["99.28%", "98.74%", "99.30%"], timeout=MILLISECONDS_TO_APPEAR)
     charts = page.locator(".js-plotly-plot")
-    expect(charts.nth(1).locator(".nsewdrag").first).to_be_visible(timeout=MILLISECONDS_TO_APPEAR)
+    expect(charts.first.locator(".nsewdrag").first).to_be_visible(timeout=MILLISECONDS_TO_APPEAR)
     assert page.evaluate("document.querySelector('.js-plotly-plot')._fullData.length") > 0
     expect(page.get_by_role("button", name=re.compile(r"^Example \d+ label ")).first).to_be_visible(
         timeout=MILLISECONDS_TO_APPEAR
     )
     expect(page.get_by_role("heading", level=1)).to_have_css("font-size", re.compile(r"27\.2"))  # the theme's 1.7rem
+    page.get_by_text("Accuracy, NLL and ECE by number of passes").click()
+    expect(charts.nth(1).locator(".nsewdrag").first).to_be_visible(timeout=MILLISECONDS_TO_APPEAR)
     page.get_by_test_id("stPageLink-NavLink").filter(has_text="robe").click()
     page.get_by_role("radio", name="Distort").click()
     told = page.get_by_test_id("stAlert").filter(has_text=INSTALL_KERAS)

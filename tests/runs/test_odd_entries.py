@@ -59,6 +59,7 @@ KINDS: dict[str, Callable[[Path, Path], object]] = {
     "link to nothing": lambda place, twin: place.symlink_to(twin.parent / "nothing"),
     "link to itself": lambda place, _: place.symlink_to(place.name),
     "link to the run": lambda place, _: place.symlink_to(place.parent),
+    "link as long as the other run's": lambda place, twin: place.symlink_to(("n/" * 2000)[: twin.stat().st_size]),
     "pipe": lambda place, _: os.mkfifo(place),
     "socket": a_socket,
     "folder": lambda place, _: place.mkdir(),

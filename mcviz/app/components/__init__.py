@@ -7,12 +7,14 @@ that it keeps for itself or for other widgets.
 """
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from threading import Event
 from time import sleep
 from typing import Any, Literal, TypedDict
 
@@ -20,7 +22,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from mcviz.app.server import RerunException
 from mcviz.app.state import session_store, widget_value
 from mcviz.app.wording import abbreviated, counted, prediction_and_votes
 from mcviz.figures import enlarge_letters, group_by_role, picture_url, select_classes
@@ -58,6 +62,7 @@ ARROW_KEYS = "arrow-keys"
 TAKEN = "arrow-keys-taken"  # of the session: the steps that were made, and the page that counted them
 CODE_LOADS = 0.1  # seconds
 CODE_LOADED = "code-loaded"  # of the session, once there was time to load the code of components
+_has_drawn = Event()  # this server, for anybody
 _keys = st.components.v2.component(
     "mcviz_keys", js=load_assets("internals.js", "listening.js", "latest_data.js", "keys.js")
 )
@@ -341,22 +346,47 @@ def arrow_keys(move: Callable[[int], None]) -> None:
     _arrow_keys(key=ARROW_KEYS, default={"counted": None}, on_counted_change=changed, height=1)
 
 
-def page_listeners() -> None:
+@contextmanager
+def page_listeners(*, first: bool) -> Iterator[None]:
     """Let a finger scroll the page from every chart, whose toolbar has what selects with a finger.
 
     And let the page be where it was, with the focus, when somebody goes back to it, which is one step from an example;
     let it be drawn anew where the server was started anew; and let the link that skips lead behind the navigation.
 
-    The first time, leave the browser the time to load the code of components, which it begins with the first of them.
-    What is sent before its code is there appears later than if it had been sent after that: React holds it back
-    (`FALLBACK_THROTTLE_MS`).
+    Args:
+        first: whether they come before the page that is drawn within, which begins with tiles. The browser loads the
+            code of components with the first of them: before that of charts then, which takes longer, and it is left
+            the time for it; or else after the page's first words.
     """
-    with st.container(key="page-listeners"):
+    place = st.container(key="page-listeners")
+    if first:
+        _render_listeners(place)
+    _await_code(wanted=first)
+    try:
+        yield
+    finally:
+        # Not where the page asks to be drawn again, or for another one: that would be lost to what was clicked since.
+        if not first and not isinstance(sys.exception(), RerunException):
+            _render_listeners(place)
+
+
+def _render_listeners(place: DeltaGenerator) -> None:
+    with place:
         _listeners(key="listeners-of-the-page", height=1)
         _draw_after_reconnecting()
-    if st.context.url and CODE_LOADED not in session_store():  # which only a browser has
+
+
+def _await_code(*, wanted: bool) -> None:
+    """Leave the browser the time to load the code of components, where a visit begins and this is wanted.
+
+    What is sent before that code is there appears later than if it had been sent after that: React holds it back
+    (`FALLBACK_THROTTLE_MS`). The first drawing of a server takes longer than that in any case.
+    """
+    is_first = CODE_LOADED not in session_store()
+    session_store()[CODE_LOADED] = True
+    if is_first and wanted and _has_drawn.is_set() and st.context.url:  # which only a browser has
         sleep(CODE_LOADS)
-        session_store()[CODE_LOADED] = True
+    _has_drawn.set()
 
 
 @st.fragment(run_every=timedelta(days=1))

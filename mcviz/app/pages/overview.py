@@ -8,9 +8,8 @@ from mcviz.app.components.gallery import tiles
 from mcviz.app.navigation import EXPLORE, OVERVIEW, begin, link_to, scroll_to_section
 from mcviz.app.resources import check_needs, has, ranking, run_scores
 from mcviz.app.state import UNCERTAIN_FIRST, PageState
-from mcviz.app.sweep import render_noise_summary
 from mcviz.app.tasks import task_renderer
-from mcviz.app.tasks.base import QUALITY_HEIGHT
+from mcviz.app.tasks.base import PASSES, QUALITY_HEIGHT
 from mcviz.app.wording import direction
 from mcviz.runs import Run
 
@@ -64,10 +63,10 @@ def render_distribution(run: Run) -> None:
 
 def render_passes(run: Run, state: PageState) -> None:
     """Render how many passes it takes."""
-    with st.container(key="passes", gap="xsmall"):
+    with st.container(key=PASSES, gap="xsmall"):
         st.header("How many passes it takes", anchor=False)
         task_renderer(run).render_passes(run, state)
-    scroll_to_section(state, "passes")
+    scroll_to_section(state, PASSES)
 
 
 run, state = begin(OVERVIEW, describe_run)
@@ -76,12 +75,15 @@ with st.container(key="overview"):
     left, right = st.columns([3, 2], gap="large")
 with left:
     render_most_uncertain(run, state)
-    render_noise_summary(run)
 with right:
     if labelled:
         task_renderer(run).render_quality(run)
     else:
         render_distribution(run)
+with left:  # after the chart, which takes a browser longest
+    from mcviz.app.sweep import render_noise_summary  # with jobs and detectors, for which no tile waits
+
+    render_noise_summary(run)
 if labelled:
     render_passes(run, state)
     task_renderer(run).render_measures(run)

@@ -21,7 +21,15 @@ from mcviz.app.kinds.base import TILE, ProbeInput, SliderSeries, SweepInputs, Ti
 from mcviz.app.resources import Need, cached_for_run, has, missing, numbers_key, ranking, table, table_key
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
-from mcviz.app.wording import MOST_FIRST, as_inline_markdown, as_markdown, as_sentence, counted, ways_to_predict
+from mcviz.app.wording import (
+    MOST_FIRST,
+    as_inline_markdown,
+    as_markdown,
+    as_sentence,
+    capitalised,
+    counted,
+    ways_to_predict,
+)
 from mcviz.measures import percent
 from mcviz.measures.intervals import finds_more_than_chance
 from mcviz.runs import Run
@@ -29,6 +37,7 @@ from mcviz.tasks.multilabel import SEPARATOR
 from mcviz.text import list_names, one_line
 
 QUALITY_HEIGHT = 290  # pixels, of a chart beside examples
+PASSES = "passes"  # the section of Overview
 
 HEADLINE_NAME = 2  # words of a name in a headline
 
@@ -629,11 +638,30 @@ def enough_passes_sentence(enough: int, passes: int, figures_move: str, steps: s
     return f"**{counted(passes, 'pass')} may be too few**: up to the last one, {figures_move} by more than {steps}."
 
 
-def render_ensemble_sizes(run: Run, ensembles: np.ndarray, step: float, name: str, step_in_words: str) -> None:
-    """Render how the quality changes as passes are added, and from how many on that does not matter.
+def render_by_passes(state: PageState, names: str, draw: Callable[[], go.Figure], spoken: str) -> None:
+    """Render a chart by number of passes while it is open, as it is at first where the address asks for it.
+
+    Args:
+        state: of the page.
+        names: of the figures that it has.
+        draw: draws it.
+        spoken: what it shows, in a sentence.
+    """
+    title = f"{capitalised(names)} by number of passes"
+    place = st.expander(title, state.section == PASSES, key="by-passes-place", on_change="rerun")
+    if place.open:
+        with place:
+            chart(draw(), "by-passes", f"{title}. {spoken}")
+
+
+def render_ensemble_sizes(
+    run: Run, state: PageState, ensembles: np.ndarray, step: float, name: str, step_in_words: str
+) -> None:
+    """Render from how many passes on more do not matter to the quality, and how it changes as they are added.
 
     Args:
         run: with labels.
+        state: of the page.
         ensembles: (T,) the quality of the mean of the first 1, 2, … passes.
         step: by which it may move.
         name: of the quality, within a sentence.
@@ -643,7 +671,7 @@ def render_ensemble_sizes(run: Run, ensembles: np.ndarray, step: float, name: st
     enough = int(moving[-1]) + 2 if len(moving) else 1
     spoken = enough_passes_sentence(enough, run.passes, f"the {name} moves", step_in_words)
     st.markdown(spoken)
-    chart(_size_figure(run), "by-passes", f"{as_sentence(f'{name} by number of passes')} {spoken}")
+    render_by_passes(state, name, lambda: _size_figure(run), spoken)
 
 
 @cached_for_run(numbers_key, max_entries=8)

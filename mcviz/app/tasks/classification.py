@@ -31,6 +31,7 @@ from mcviz.app.resources import cached_for_run, class_names, has, missing, numbe
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState, session_store, state_widget_args
 from mcviz.app.tasks.base import (
+    PASSES,
     CloserLook,
     Evidence,
     ExampleContext,
@@ -41,6 +42,7 @@ from mcviz.app.tasks.base import (
     TileText,
     enough_passes_sentence,
     headline_name,
+    render_by_passes,
     review_step,
     side_by_side,
 )
@@ -71,7 +73,6 @@ from mcviz.measures.registry import fixed
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.text import one_line
 
-PASSES = "passes"  # the section of Overview
 CONVERGENCE = "convergence"  # work, of which the subject is the run and the score
 CONVERGENCE_HEIGHT = 440  # pixels, of four figures one below the other
 CONFIDENT = 0.7  # a probability from which on a prediction sounds confident
@@ -215,11 +216,6 @@ class ClassificationRenderer(TaskRenderer):
                 f"{plot.TOP_UNCERTAIN} most uncertain examples by {SCORES[score].inline_label}."
             )
         st.markdown(" ".join(sentences))
-        chart(
-            _convergence_figure(run, score),
-            "by-passes",
-            f"Accuracy, NLL and ECE by number of passes. {' '.join(sentences)}",
-        )
         accuracy, nll, ece = TOLERANCES
         st.markdown(  # lighter than `st.table`, and this page is the first that is seen
             "| figure | a change matters from |\n|---|---|\n"
@@ -227,6 +223,7 @@ class ClassificationRenderer(TaskRenderer):
             f"| NLL | {nll:g} nats |\n"
             f"| ECE | {100 * ece:g} percentage points |"
         )
+        render_by_passes(state, "accuracy, NLL and ECE", lambda: _convergence_figure(run, score), " ".join(sentences))
 
     # Lists and filters
 

@@ -152,7 +152,7 @@ class MultilabelRenderer(TaskRenderer):
         quality = self.pass_quality(run)
         assert quality is not None
         in_words = f"{100 * ENOUGH:g} percentage points"
-        render_ensemble_sizes(run, quality.ensembles, ENOUGH, "accuracy over labels", in_words)
+        render_ensemble_sizes(run, state, quality.ensembles, ENOUGH, "accuracy over labels", in_words)
 
     def render_calibration(self, run: Run, state: PageState, group: str | None) -> None:
         """Render the reliability diagram of a class that is chosen, at first of that with the largest ECE."""

@@ -332,7 +332,7 @@ class RegressionRenderer(TaskRenderer):
         quality = self.pass_quality(run)
         assert quality is not None
         step = ENOUGH * float(quality.ensembles[-1])
-        render_ensemble_sizes(run, quality.ensembles, step, "RMSE", f"{ENOUGH:.0%}")
+        render_ensemble_sizes(run, state, quality.ensembles, step, "RMSE", f"{ENOUGH:.0%}")
 
     def render_measures(self, run: Run) -> None:
         st.header("How wrong it is, by other measures", anchor=False)

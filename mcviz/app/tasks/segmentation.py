@@ -242,7 +242,7 @@ class SegmentationRenderer(TaskRenderer):
         quality = self.pass_quality(run)
         assert quality is not None
         in_words = f"{100 * ENOUGH:g} percentage points"
-        render_ensemble_sizes(run, quality.ensembles, ENOUGH, "mean Dice", in_words)
+        render_ensemble_sizes(run, state, quality.ensembles, ENOUGH, "mean Dice", in_words)
 
     def render_calibration(self, run: Run, state: PageState, group: str | None) -> None:
         """Render whether the probabilities of pixels are too high or too low, in all and by predicted class."""
