@@ -133,7 +133,7 @@ def _passes(run: Run) -> int:
 def _load_effects(run: Run, content: Any, parts: Parts, stoppable: bool) -> OcclusionEffects | None:
     """Compute the effects of all parts, once for each input; None where a visitor stopped that.
 
-    A button to stop in a fragment would wait until all is done, so it is not always there.
+    A button in a fragment ends only what gives way to clicks, so it is not always there.
     """
     cached: dict[tuple[str, str], OcclusionEffects] = session_store().setdefault(EFFECTS, {})
     key = run.digest, digest_contents(as_batch(content))

@@ -34,7 +34,9 @@ from streamlit.config_option import ConfigOption
 from streamlit.delta_generator_singletons import context_dg_stack, get_default_dg_stack_value
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import RerunException as RerunException
 from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 from streamlit.runtime.uploaded_file_manager import UploadedFile as UploadedFile
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
@@ -277,6 +279,16 @@ def draws_fragments(keys: Collection[str] | None) -> bool:
     visit = get_script_run_ctx(suppress_warning=True)
     fragments = (visit and visit.fragment_ids_this_run) or None
     return fragments == (visit.fragment_storage.resolve_target(list(keys)) if visit and keys is not None else keys)
+
+
+def is_click_waiting() -> bool:
+    """Return whether somebody clicked in a fragment, for which Streamlit does not end what it draws meanwhile."""
+    visit = get_script_run_ctx(suppress_warning=True)
+    requests = visit.script_requests if visit else None
+    if requests is None or requests._state is not ScriptRequestType.RERUN:
+        return False
+    asked = requests._rerun_data
+    return bool(asked.fragment_id_queue) and not asked.is_auto_rerun
 
 
 def join_visit(thread: Thread) -> None:

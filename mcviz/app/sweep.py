@@ -31,7 +31,7 @@ from mcviz.app.state import (
 )
 from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown, as_sentence, counted
-from mcviz.app.work import compute_on_request, progress_bar, request
+from mcviz.app.work import compute_on_request, give_way_to_clicks, progress_bar, request
 from mcviz.data.distortions import Distortion
 from mcviz.figures.sweeps import score_comparison
 from mcviz.figures.trust import PREDICTOR_LABELS, calibration_along
@@ -227,6 +227,7 @@ def compute(run: Run, sweep: Sweep) -> None:
     bar, inputs, total = st.empty(), sweep.inputs, run.passes * sweep.total
 
     def progress(predictions: int, _: int) -> None:
+        give_way_to_clicks()
         share = (run.passes * sweep.done + predictions) / total
         bar.progress(share, f"{sweep.done:,} of {sweep.total:,} {inputs.kind}, {run.passes:,} passes each")
 

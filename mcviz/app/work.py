@@ -1,8 +1,7 @@
 """Work of a page: what fails is said in a sentence, and what takes long starts on request, and can be stopped.
 
 A visitor gets the sentence, the operator all of an error. Work that takes long shows its progress, and what is done is
-not lost. A button in a fragment waits until the fragment is done; so work that can be stopped stands outside of
-fragments, where any click interrupts it.
+not lost. Any click interrupts it, and the next drawing of the page goes on.
 """
 
 import time
@@ -16,6 +15,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.logger import get_logger
 
+from mcviz.app.server import is_click_waiting
 from mcviz.app.state import address, rerun_fragments, session_store
 from mcviz.app.wording import as_markdown
 from mcviz.errors import McvizError
@@ -83,12 +83,22 @@ def progress_bar(things: str) -> Iterator[Callable[[int, int], None]]:
 
     def progress(done: int, total: int) -> None:
         if time.monotonic() > started + NOTICEABLE:
+            give_way_to_clicks()
             bar.progress(done / total, f"{done:,} of {total:,} {things}")
 
     try:
         yield progress
     finally:
         bar.empty()
+
+
+def give_way_to_clicks() -> None:
+    """End what is drawn where somebody clicked meanwhile, and draw all of the page, with what the click changes.
+
+    Streamlit ends it by itself at its next element; but not for a click in a fragment, which waits until it is done.
+    """
+    if is_click_waiting():
+        st.rerun()
 
 
 def request(work: str, subject: object) -> None:

@@ -8,13 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from streamlit.runtime.scriptrunner import StopException
+from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
+from streamlit.runtime.scriptrunner import RerunData, StopException, get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_run_context import RunLocation, ThreadState
 from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.app.state import PENDING_FRAGMENTS
+from mcviz.app import out_of_distribution
+from mcviz.app.out_of_distribution import Fit
+from mcviz.app.state import PENDING_FRAGMENTS, address
+from mcviz.app.sweep import NOISE_LOOK
+from mcviz.errors import InvalidInputError
 from mcviz.figures import png
 from mcviz.measures import most_uncertain_first
 from mcviz.reviews import open_reviews
@@ -82,6 +87,40 @@ def test_a_step_to_the_next_example_is_made(newer: list[bool]) -> None:
     assert "Rank **3** of 10,000" in words(cut_short(app, newer))
 
 
+# Of two clicks in one run of AppTest, the second is one that came before what the first does was drawn.
+@pytest.mark.parametrize(("mark", "kept"), [("flag", "flagged"), ("pin", "pinned")])
+def test_a_mark_is_put_on_the_example_that_was_opened_last_and_others_keep_theirs(mark: str, kept: str) -> None:
+    first, second, *_ = ranked()
+    app = opened("example")
+    app.button(key=mark).click().run()
+    app.button(key="step-forward").click()
+    app.button(key=mark).click().run()
+    assert app.query_params["example"] == str(second)
+    assert app.query_params[kept] == f"{first},{second}"
+
+
+def test_two_examples_that_are_unpinned_stay_so() -> None:
+    app = opened("side_by_side", pinned="3,1,2")
+    app.button(key="unpin-3").click()
+    app.button(key="unpin-1").click().run()
+    assert app.query_params["pinned"] == "2"
+
+
+def test_a_step_back_in_the_story_undoes_the_step_before_it() -> None:
+    app = opened("story", step="2")
+    app.button(key="story-back").click()
+    app.button(key="story-next").click().run()
+    assert app.query_params["step"] == "2"
+
+
+def test_what_was_ticked_last_is_flagged_too() -> None:
+    app = opened("uncertain", ticked=str(ranked()[-1]))
+    app.button(key="tick-page").click()
+    app.button(key="ticked-Flag").click().run()
+    assert app.query_params["flagged"] == app.query_params["ticked"]
+    assert len(app.query_params["ticked"].split(",")) > 10
+
+
 def test_a_filter_that_was_taken_off_stays_off(newer: list[bool]) -> None:
     app = opened("uncertain", label="4", correct="wrong")
     button(app, "label 4").click()
@@ -138,3 +177,32 @@ def test_a_picture_that_was_to_be_inverted_is(newer: list[bool]) -> None:
     app.file_uploader(key="picture-file").upload("paper.png", png(np.full((40, 30, 3), 230, np.uint8)), "image/png")
     button(app.run(), "Invert the picture").click()
     assert cut_short(app, newer).toggle(key="upload-inverted").value
+
+
+@pytest.mark.parametrize("by_itself", [False, True])
+def test_a_click_in_a_fragment_does_not_wait_for_the_detector(by_itself: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But what a page asks for by itself, after a while, does."""
+    app = opened_page("probe", {"run": "mnist-cnn", "seed": "35"}, predicting=True)
+    another, fit = button(app, "Another noise image"), Fit()
+    shown: list[str] = []
+
+    def pass_time(*_: object) -> None:
+        visit = get_script_run_ctx()
+        assert visit is not None
+        assert visit.script_requests is not None
+        shown.append(address()["seed"])
+        if len(shown) == 2:
+            fit.detector.set_exception(InvalidInputError("too few"))
+            return
+        (fragment,) = visit.fragment_storage.resolve_target([NOISE_LOOK])
+        clicked = WidgetStates(widgets=[WidgetState(id=another.id, trigger_value=True)])
+        asked = RerunData("run=mnist-cnn&seed=35", clicked, fragment_id=fragment, is_auto_rerun=by_itself)
+        visit.script_requests.request_rerun(asked)
+
+    monkeypatch.setattr(out_of_distribution, "_fit", lambda *_: fit)
+    monkeypatch.setattr(out_of_distribution, "wait", pass_time)
+    app.run()
+    assert shown == ["35", "35" if by_itself else "36"]
+    assert app.query_params["seed"] == "36"
+    assert "Uniform noise at 100% strength, seed 36" in words(app)
+    assert "too few" in words(app)

@@ -92,7 +92,6 @@ PANEL = "look"  # the key of the fragment, of its container and of its head
 AROUND = 100  # examples before and after the one that is looked at, through which keys go without asking
 LARGE = 360  # pixels, of a picture in the panel on a screen of twice the usual sharpness
 SMALL_WIDTH = 170  # pixels, of one example among others in the panel
-MARKS = {"tick": "ticked", "pin": "pinned", "flag": "flagged"}  # the attribute of the state that each changes
 
 MOST_AHEAD = 2_000_000  # predicted numbers, which are read and summed up in a second
 
@@ -291,31 +290,42 @@ def tick_examples(examples: tuple[int, ...]) -> None:
     update_state(ticked=examples[:TICKS])
 
 
+def pin_examples(examples: tuple[int, ...]) -> None:
+    """Pin these examples and no others, in a callback, unless they are more than fit side by side."""
+    if len(examples) > PINS:
+        queue_toast(f"Only {PINS} examples fit side by side. Unpin one first.", ":material/keep:")
+        rerun_fragments()
+    else:
+        update_state(pinned=examples)
+
+
 def render_marked_bar(selection: Selection) -> None:
     """Render buttons for the examples that are ticked, and for those that are pinned; nothing where none are."""
-    state, ticked, pinned = selection.state, selection.state.ticked, selection.state.pinned
+    ticked, pinned = selection.state.ticked, selection.state.pinned
     if not ticked and len(pinned) < 2:
         return
-    all_pinned = add_examples(pinned, ticked)
-    acts: dict[str, tuple[str, dict[str, Any]]] = {
-        "Filter to these": (":material/filter_alt:", {"filters": replace(state.filters, selected=ticked)}),
-        "Flag": (":material/flag:", {"flagged": add_examples(state.flagged, ticked)}),
-        "Pin": (":material/keep:", {"pinned": all_pinned}),
-        "Untick": (":material/close:", {"ticked": ()}),
-    }
+    full = len(add_examples(pinned, ticked)) > PINS
+    acts: dict[str, tuple[str, Callable[[PageState], None]]] = {  # with the state at the click
+        "Filter to these": (
+            ":material/filter_alt:", lambda now: update_state(filters=replace(now.filters, selected=now.ticked)),
+        ),
+        "Flag": (":material/flag:", lambda now: update_state(flagged=add_examples(now.flagged, now.ticked))),
+        "Pin": (":material/keep:", lambda now: pin_examples(add_examples(now.pinned, now.ticked))),
+        "Untick": (":material/close:", lambda _: update_state(ticked=())),
+    }  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="marked"):
         if ticked:
             st.markdown(f"**{counted(len(ticked), 'example')}** ticked", width="content")
-        for label, (icon, changes) in acts.items() if ticked else ():
+        for label, (icon, act) in acts.items() if ticked else ():
             st.button(
                 label,
                 icon=icon,
                 type="tertiary",
                 key=f"ticked-{label}",
-                disabled=label == "Pin" and len(all_pinned) > PINS,
+                disabled=label == "Pin" and full,
                 help=f"Only {PINS} examples fit side by side." if label == "Pin" else None,
-                on_click=update_state,
-                kwargs=changes,
+                on_click=lambda act: act(latest_state()),
+                args=(act,),
             )
         if len(pinned) > 1 and st.button(f"Compare {len(pinned)} pinned", icon=SIDE_BY_SIDE.icon, key="compare-pinned"):
             open_page(SIDE_BY_SIDE, latest_state())
@@ -412,20 +422,25 @@ def _handle_request(run: Run, paged: bool, asked: Any) -> None:
             wanted = [near for near in asked.get("examples", ()) if _is_example(run, near)]
             tick_examples(add_examples(state.ticked, wanted))
         case "tick" | "pin" | "flag" as what:
-            _toggle_mark(what, state, example)
+            toggle_mark(what, example)
     rerun_fragments(PANEL)
 
 
-def _toggle_mark(what: str, state: PageState, example: int) -> None:
-    changed = toggle_example(marks(state)[what], example)
-    if what == "pin" and len(changed) > PINS:
-        queue_toast(f"Only {PINS} examples fit side by side. Unpin one first.", ":material/keep:")
-        rerun_fragments()
-    elif what == "tick":
-        tick_examples(changed)
-    else:
-        marked: dict[str, Any] = {MARKS[what]: changed}
-        update_state(**marked)
+def toggle_mark(what: str, example: int) -> None:
+    """Put a mark on an example or take it off, in a callback.
+
+    Args:
+        what: the act, of `marks`.
+        example: its number.
+    """
+    changed = toggle_example(marks(latest_state())[what], example)
+    match what:
+        case "tick":
+            tick_examples(changed)
+        case "pin":
+            pin_examples(changed)
+        case "flag":
+            update_state(flagged=changed)
 
 
 def _is_example(run: Run, example: object) -> bool:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from mcviz.analysis.base import similarity_basis
 from mcviz.app.components import PICTURE, arrow_keys, keys, text_table
-from mcviz.app.components.gallery import explain_example, send_steps_ahead, tiles
+from mcviz.app.components.gallery import explain_example, send_steps_ahead, tiles, toggle_mark
 from mcviz.app.explain import explanations_for
 from mcviz.app.filters import Filters
 from mcviz.app.kinds import render_example
@@ -24,7 +24,6 @@ from mcviz.app.state import (
     latest_state,
     quote,
     state_widget_args,
-    toggle_example,
     update_state,
 )
 from mcviz.app.tasks import task_renderer
@@ -94,9 +93,14 @@ def step_through(examples: np.ndarray, first: int, steps: int) -> None:
         steps: forward, or back where negative; 1 from an example that is not among these is the first.
     """
     if len(examples):
-        opened = latest_state().example
-        rank = find_rank(first if opened is None else opened, examples)
+        rank = find_rank(_opened(first), examples)
         update_state(example=int(examples[np.clip(rank + steps, 0, len(examples) - 1)]))
+
+
+def _opened(first: int) -> int:
+    """Return the example that was opened last, whatever the page was drawn with; the first where none was."""
+    opened = latest_state().example
+    return first if opened is None else opened
 
 
 def go_to_random(examples: np.ndarray) -> None:
@@ -114,8 +118,7 @@ def render_marks(state: PageState, example: int) -> None:
             icon=":material/flag:",
             shortcut="F",
             type="primary" if example in flagged else "secondary",
-            on_click=update_state,
-            kwargs={"flagged": toggle_example(flagged, example)},
+            on_click=lambda: toggle_mark("flag", _opened(example)),
             help="Flagged examples are kept in the address; Explore shows them on demand.",
         )
         full = example not in pinned and len(pinned) >= PINS
@@ -124,8 +127,7 @@ def render_marks(state: PageState, example: int) -> None:
             key="pin",
             icon=":material/keep:",
             disabled=full,
-            on_click=update_state,
-            kwargs={"pinned": toggle_example(pinned, example)},
+            on_click=lambda: toggle_mark("pin", _opened(example)),
             help=f"Only {PINS} examples fit side by side." if full else "Pin examples to compare them side by side.",
         )
         if pinned and st.button(f"Compare {len(pinned)}", icon=":material/compare:"):

@@ -85,7 +85,7 @@ def render_input(run: Run, state: PageState, kind: InputKind) -> None:
 def render_noise(run: Run, state: PageState, kind: InputKind) -> None:
     """Render many inputs of noise, and beside them what they are taken for, or one of them that is looked at.
 
-    What predicts many is not in a fragment: what runs in one cannot be stopped by a button.
+    What predicts many is not in a fragment: a click in one ends only what gives way to clicks.
     """
     inputs = noise_inputs(run, state)
     sweep = find_sweep(run, inputs)
@@ -291,7 +291,7 @@ if not part:
 with st.container(horizontal=True, vertical_alignment="center"):
     choose_segment("Input", "input", part, parts, change_part, label_visibility="collapsed")
     if is_predicting(run, state, part) and not is_stopped(WORK):
-        # Not in a fragment: a button in one waits until the fragment is done, this one interrupts it.
+        # Not in a fragment: a click in one ends only what gives way to clicks, this one all that is drawn.
         st.button(
             "Stop predicting",
             icon=":material/stop_circle:",
@@ -310,7 +310,7 @@ if check_needs(run, kind.needs):
     else:
         render_probe(run, kind)
     if part == "distortion" and kind.sweep:
-        # Not in a fragment: what runs in one cannot be stopped by a button.
+        # Not in a fragment: a click in one ends only what gives way to clicks.
         st.divider()
         render_degradation(run, state)
         render_sweep(run, state, kind.sweep)

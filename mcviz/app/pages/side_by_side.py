@@ -8,7 +8,7 @@ import streamlit as st
 from mcviz.app.kinds import render_example
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, begin, open_page, target_chooser
 from mcviz.app.resources import details, format_facts, ranking, run_scores, table
-from mcviz.app.state import PINS, PageState, update_state
+from mcviz.app.state import PINS, PageState, latest_state, update_state
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import load_example
 from mcviz.app.wording import as_markdown, counted
@@ -24,16 +24,14 @@ def render_pinned(run: Run, state: PageState, example: int) -> None:
     with st.container(horizontal=True, gap="xsmall"):
         if st.button(f"Example {example}", key=f"open-{example}", icon=":material/open_in_new:"):
             open_page(EXAMPLE, state, example=example)
-        rest = tuple(other for other in state.pinned if other != example)
         if state.pinned:
-            st.button(
-                "Unpin",
-                key=f"unpin-{example}",
-                icon=":material/keep_off:",
-                on_click=update_state,
-                kwargs={"pinned": rest},
-            )
+            st.button("Unpin", icon=":material/keep_off:", key=f"unpin-{example}", on_click=unpin, args=(example,))
     task_renderer(run).render_pinned(load_example(run, state, example))
+
+
+def unpin(example: int) -> None:
+    """Take an example off, in a callback; one that is off already stays so."""
+    update_state(pinned=tuple(other for other in latest_state().pinned if other != example))
 
 
 def render_differences(run: Run, pinned: tuple[int, ...]) -> None:

@@ -18,7 +18,7 @@ from mcviz.app.out_of_distribution import (
     replace_when_ready,
 )
 from mcviz.app.resources import has
-from mcviz.app.state import PageState, update_state
+from mcviz.app.state import PageState, latest_state, update_state
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import Step, render_large, side_by_side
 from mcviz.app.wording import as_markdown, counted
@@ -56,6 +56,21 @@ def name_run(run: Run, _state: PageState) -> str:
     return f"A demo made from **{as_markdown(run.name)}**, {made_from}."
 
 
+def find_step(state: PageState, steps: int) -> int:
+    """Return which of the steps is shown: the first where there is none of that number."""
+    return state.step if state.step <= steps else 1
+
+
+def step_through(steps: int, more: int) -> None:
+    """Go on from the step that was opened last, in a callback, or back.
+
+    Args:
+        steps: how many there are.
+        more: how many to go, back where negative.
+    """
+    update_state(step=min(max(1, find_step(latest_state(), steps) + more), steps))
+
+
 def render_buttons(state: PageState, step: int, steps: int) -> None:
     """Render what steps, and what begins and ends the presentation, which leads back to where it was started."""
     with st.container(horizontal=True, key="story-steps"):
@@ -64,8 +79,8 @@ def render_buttons(state: PageState, step: int, steps: int) -> None:
             key="story-back",
             icon=":material/arrow_back:",
             disabled=step == 1,
-            on_click=update_state,
-            kwargs={"step": step - 1},
+            on_click=step_through,
+            args=(steps, -1),
             shortcut="Left",
         )
         if step < steps:
@@ -74,8 +89,8 @@ def render_buttons(state: PageState, step: int, steps: int) -> None:
                 key="story-next",
                 type="primary",
                 icon=":material/arrow_forward:",
-                on_click=update_state,
-                kwargs={"step": step + 1},
+                on_click=step_through,
+                args=(steps, 1),
                 shortcut="Right",
             )
         else:
@@ -110,7 +125,7 @@ if kind_renderer(run).has_noise and has(run, "model"):
     steps.append(noise_verdict)
     if len(steps) - state.step > 1:  # while somebody still reads
         import_ahead(run)
-number = state.step if state.step <= len(steps) else 1
+number = find_step(state, len(steps))
 if number != state.step:
     st.caption(f"There is no step {state.step:,}: this is the first of {len(steps)}.")
 st.progress(number / len(steps), f"Step {number} of {len(steps)}")

@@ -117,8 +117,7 @@ def _render_actions(selection: Selection, with_gallery: bool) -> None:
             key="tick-page",
             icon=":material/select_all:",
             disabled=set(examples) <= set(state.ticked),
-            on_click=tick_examples,
-            args=(add_examples(state.ticked, examples),),
+            on_click=lambda: tick_examples(add_examples(latest_state().ticked, examples)),
             type="tertiary",
         )
     takes = _takes(selection)
