@@ -1,6 +1,6 @@
 """Jobs on a page: state, progress and first findings of each; and whether a ranking holds that was sampled again.
 
-Here too what this server offers to them: finished runs, and models and data that its operator has put in place.
+Here too what this server offers to them: models and data that its operator has put in place.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import streamlit as st
 
 from mcviz.app.components import text_table
 from mcviz.app.navigation import EXPLORE, OVERVIEW, RUNS, open_page
-from mcviz.app.resources import check_needs, open_cached_run, run_paths, run_scores, table
+from mcviz.app.resources import check_needs, open_cached_run, run_scores, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState, mark_dirty, session_store
 from mcviz.app.wording import all_as_markdown, as_markdown, counted, ranking_end_labels
@@ -31,7 +31,7 @@ from mcviz.measures.quality import count_shared, rank_correlation
 from mcviz.measures.registry import format_with_unit
 from mcviz.options import format_arguments
 from mcviz.permission import may_write
-from mcviz.runs import Manifest, Run
+from mcviz.runs import Run
 from mcviz.runs.folder import cache_folder
 from mcviz.runs.manifest_file import read_manifest
 from mcviz.runs.storage import folder_at
@@ -443,25 +443,9 @@ def offered_data() -> dict[str, Path]:
     return list_offered(DATA, lambda folder: filter(_is_data, folder.iterdir()))
 
 
-def finished_runs() -> Iterator[tuple[str, Path, Manifest]]:
-    """Yield name, folder and manifest of each finished run."""
-    for name, path in run_paths().items():
-        try:
-            manifest = _read(str(path), (path / "manifest.json").stat().st_mtime_ns)
-        except (McvizError, OSError):  # its own line in the list of runs says so
-            continue
-        if manifest.state == "finished":
-            yield name, path, manifest
-
-
 def _is_data(path: Path) -> bool:
     return path.is_dir() or path.suffix.lower() in SUFFIXES or is_idx(path)
 
 
 def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
-
-
-@st.cache_resource(show_spinner=False, max_entries=1000)
-def _read(path: str, changed: int) -> Manifest:  # noqa: ARG001 (what was written anew is read anew)
-    return read_manifest(folder_at(path))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import streamlit as st
@@ -17,17 +17,16 @@ from mcviz.app.jobs import (
     MODELS,
     MOST_PASSES,
     change_jobs,
-    finished_runs,
     folders,
     list_offered,
     offered_data,
     open_jobs,
     render_last_error,
 )
-from mcviz.app.navigation import EXPLORE, RUNS, link_to, load_state, run_name
-from mcviz.app.resources import check_needs, open_cached_run, run_paths
+from mcviz.app.navigation import EXPLORE, RUNS, link_to, load_state
+from mcviz.app.resources import check_needs, open_cached_run
 from mcviz.app.selection import select
-from mcviz.app.state import queue_toast, widget_value
+from mcviz.app.state import queue_toast, session_store, widget_value
 from mcviz.app.wording import as_markdown, counted
 from mcviz.errors import McvizError
 from mcviz.jobs import Jobs
@@ -46,13 +45,14 @@ from mcviz.options import (
     option_fields,
 )
 from mcviz.regular import path_exists
-from mcviz.runs import Run
+from mcviz.runs import Manifest, Run
 from mcviz.runs.folder import LONGEST_NAME, cache_folder
 from mcviz.runs.writer import REVIEWS
 from mcviz.tasks import TASKS
 from mcviz.text import one_line
 
 TROUBLE, NAME = "new-run-trouble", "new-run-name"  # of the session
+ASKED = "new-run-asked"  # in the session: whether the job is to start with what stands in the fields
 PASSES_OF_PIXELS = 20  # that are proposed where an image is as many predictions as it has pixels
 MOST_EXAMPLES = 100_000_000
 MOST = {"passes": MOST_PASSES, "seed": HIGHEST_SEED}
@@ -69,6 +69,9 @@ PREPARED = {
 }
 OF_CHECK = option_fields(CheckOptions)  # how many passes, under which masks
 OF_SAMPLE = [field for field in option_fields(SampleOptions) if field not in OF_CHECK]
+
+
+FinishedRuns: TypeAlias = Sequence[tuple[str, Path, Manifest]]  # name, folder and manifest of each
 
 
 @dataclass(frozen=True)
@@ -103,31 +106,36 @@ class NewRun:
     examples: np.ndarray | None
 
 
-def models() -> dict[str, InputSource]:
+def models(runs: FinishedRuns) -> dict[str, InputSource]:
     """The models by their names: files of the operator's folders, and then those that runs have kept."""
     files = list_offered(MODELS, lambda folder: folder.rglob("*.keras"))
     of_runs = {
         f"model of the run {name}": InputSource(name, path, of_run=True)
-        for name, path, manifest in finished_runs()
+        for name, path, manifest in runs
         if manifest.has_model
     }
     return _named(files) | of_runs
 
 
-def data_sets() -> dict[str, InputSource]:
+def data_sets(runs: FinishedRuns) -> dict[str, InputSource]:
     """The data sets by their names: what is in the operator's folders, and then the examples of runs."""
     of_runs = {
         f"examples of the run {name}": InputSource(name, path, of_run=True)
-        for name, path, manifest in finished_runs()
+        for name, path, manifest in runs
         if manifest.has_examples
     }
     return _named(offered_data()) | of_runs
 
 
-def render_form() -> None:
-    """Render the form, and the button that starts the job, which checks model and data before it samples."""
+def render_form(runs: FinishedRuns, opened: str) -> None:
+    """Render the form, and the button that starts the job, which checks model and data before it samples.
+
+    Args:
+        runs: whose models and examples are offered.
+        opened: the name of the open one.
+    """
     st.header("New run", anchor=False)
-    known_models, known_data = models(), data_sets()
+    known_models, known_data = models(runs), data_sets(runs)
     if not known_models or not known_data:
         what = "model" if not known_models else "data set"
         st.info(
@@ -136,15 +144,20 @@ def render_form() -> None:
             icon=":material/inbox:",
         )
         return
-    wanted = _form(known_models, known_data)
+    is_asked = session_store().get(ASKED, False) and NAME in st.session_state  # not so after the page was left
+    wanted = _form(known_models, known_data, opened)
+    session_store()[ASKED] = False  # only now: a newer click may end the drawing of the fields
     if wanted is None:
         return
     proposed = _free("-".join(dict.fromkeys((wanted.model.name, wanted.data.name))))
+    if is_asked:  # in a callback of the button it would start with what stood in the fields at the last drawing
+        change_jobs(partial(_start, wanted, proposed), TROUBLE)
+        st.rerun()
     _render_name(NAME, proposed)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            "Start", type="primary", icon=":material/play_arrow:", key="new-run-start", on_click=change_jobs,
-            args=(partial(_start, wanted, proposed), TROUBLE),
+            "Start", type="primary", icon=":material/play_arrow:", key="new-run-start",
+            on_click=session_store().__setitem__, args=(ASKED, True),
         )  # fmt: skip
         st.caption(
             "Model and data are checked first. What that finds and how long the passes take stands with the job, "
@@ -154,14 +167,14 @@ def render_form() -> None:
     render_last_error(RUNS.title, TROUBLE)
 
 
-def _form(known_models: dict[str, InputSource], known_data: dict[str, InputSource]) -> NewRun | None:
+def _form(known_models: dict[str, InputSource], known_data: dict[str, InputSource], opened: str) -> NewRun | None:
     left, right = st.columns(2)
-    model = _choose_source(left, "Model", known_models)
-    data = _choose_source(right, "Data", known_data)
+    model = _choose_source(left, "Model", known_models, opened)
+    data = _choose_source(right, "Data", known_data, opened)
     if not (folders(MODELS) and folders(DATA)):
         st.caption(f"Models and data of your own are offered from the folders that `{MODELS}` and `{DATA}` name.")
     options = [*_of_model(model, data, left), *_of_data(data, right)]
-    examples, which = _choose_examples(data)
+    examples, which = _choose_examples(data, opened)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         of_pixels = any(task.of_pixels and f"--task={name}" in options for name, task in TASKS.items())
         proposed = {"passes": PASSES_OF_PIXELS} if of_pixels else {}
@@ -173,10 +186,9 @@ def _form(known_models: dict[str, InputSource], known_data: dict[str, InputSourc
 
 
 def _choose_source(
-    place: "st.delta_generator.DeltaGenerator", label: str, known: dict[str, InputSource]
+    place: "st.delta_generator.DeltaGenerator", label: str, known: dict[str, InputSource], opened: str
 ) -> InputSource:
     """Render a choice of a model or a data set; it begins with a file, or else with that of the open run."""
-    opened = run_name(run_paths())
     first = (number for number, source in enumerate(known.values()) if not source.of_run or source.name == opened)
     key = f"new-run-{label.lower()}"
     return known[place.selectbox(label, list(known), next(first, 0), format_func=one_line, key=key)]
@@ -252,9 +264,9 @@ def _of_data(data: InputSource, place: "st.delta_generator.DeltaGenerator") -> I
         yield from _render_fields(option_fields(ColumnOptions))
 
 
-def _choose_examples(data: InputSource) -> tuple[np.ndarray | None, tuple[str, ...]]:
+def _choose_examples(data: InputSource, opened: str) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Render a choice of examples; return numbers or None for all, and an option where that says it."""
-    selected = _selected(data)
+    selected = _selected(data) if data.of_run and data.name == opened else None
     choices = {"all": "All", "first": "The first"}
     if selected is not None:
         choices["selected"] = f"The {len(selected):,} matching on {EXPLORE.title}"
@@ -266,15 +278,13 @@ def _choose_examples(data: InputSource) -> tuple[np.ndarray | None, tuple[str, .
         if chosen == "first":
             count = st.number_input("How many", 1, MOST_EXAMPLES, 1000, key="new-run-first", width=160)
             return None, format_arguments(DataOptions(first=count))
-        if data.of_run and selected is None and data.name == run_name(run_paths()):
+        if data.of_run and selected is None and data.name == opened:
             link_to(EXPLORE, "Filter them", icon=":material/filter_list:")
     return (selected, ()) if chosen == "selected" else (None, ())
 
 
 def _selected(data: InputSource) -> np.ndarray | None:
-    """(n,) the numbers of the examples that pass the filters of the open run, where these are the data; or None."""
-    if not data.of_run or data.name != run_name(run_paths()):
-        return None
+    """(n,) the numbers of the examples of the open run that pass the filters; None without filters."""
     try:
         run = open_cached_run(data.path)
         state = load_state(run)
@@ -289,7 +299,7 @@ def _render_name(key: str, proposed: str) -> None:
 
 
 def _take_name(key: str, proposed: str) -> str:
-    """Return what stands in such a field now, in a callback."""
+    """Return what stands in such a field now, before it is drawn."""
     return (widget_value(key) or "").strip() or proposed
 
 
@@ -305,7 +315,7 @@ def _free(base: str) -> str:
 
 
 def _start(wanted: NewRun, proposed: str, jobs: Jobs) -> None:
-    """Put the sampling into the queue, in a callback."""
+    """Put the sampling into the queue, before the field for the name is drawn."""
     name = _take_name(NAME, proposed)
     if wanted.model.of_run:
         check_kept_model(open_cached_run(wanted.model.path))

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mcviz.app.components import chart, text_table
-from mcviz.app.jobs import finished_runs, offered_data
+from mcviz.app.jobs import offered_data
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.kinds.base import as_batch
 from mcviz.app.navigation import PROBE
@@ -32,6 +33,7 @@ from mcviz.app.resources import (
     has,
     model_inputs,
     numbers_key,
+    run_paths,
     run_scores,
     sampler,
     sorted_scores,
@@ -40,15 +42,17 @@ from mcviz.app.server import join_visit
 from mcviz.app.state import PageState, choose_name, quote, update_state, widget_value
 from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown
-from mcviz.app.work import compute_on_request, refusal, request, unforeseen
+from mcviz.app.work import compute_on_request, give_way_to_clicks, refusal, request, unforeseen
 from mcviz.errors import McvizError
 from mcviz.figures.trust import auroc_of_sets, ood_score_distributions, roc_curve, shade_cells, stopped_of_sets
 from mcviz.measures import Score, percent
 from mcviz.measures.conformal import conformal_quantile
 from mcviz.measures.ood import COVERAGE, DROPOUT_OFF, OOD_P_VALUE, VERDICT, OODDetector, roc_points
 from mcviz.permission import may_write
-from mcviz.runs import Run
+from mcviz.runs import Manifest, Run
+from mcviz.runs.manifest_file import NAME, read_manifest
 from mcviz.runs.ood_scores import OODScores, OODSet, load_ood_scores, save_ood_scores
+from mcviz.runs.storage import folder_at
 from mcviz.text import one_line
 
 NEARLY_NONE = 1e-9  # of a share: rounding
@@ -238,6 +242,7 @@ def detector_for(run: Run, *, patient: bool = False) -> Detector:
             place = st.empty()
             while not fit.detector.done() and time.monotonic() < deadline:
                 wait([fit.detector], POLL)
+                give_way_to_clicks()
                 place.empty()  # where something else is asked for by now, Streamlit ends this run here
     if not fit.detector.done():
         return ScoreDetector(run, STILL_FITTING)
@@ -400,9 +405,11 @@ def _render_given_sets(run: Run, scores: OODScores) -> None:
         compute_on_request(WORK, (run.digest, name), partial(_compute, run, path), PROBE.title)
     if offered:
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            chosen = st.selectbox("Compare also with", list(offered), format_func=one_line, width=320, key="ood-given")
-            subject = run.digest, chosen
-            st.button("Compare", icon=":material/add:", key="ood-add", on_click=request, args=(WORK, subject))
+            st.selectbox("Compare also with", list(offered), format_func=one_line, width=320, key="ood-given")
+            st.button(
+                "Compare", icon=":material/add:", key="ood-add",
+                on_click=lambda: request(WORK, (run.digest, widget_value("ood-given"))),
+            )  # fmt: skip
     else:
         st.caption(
             "There is no other run of such examples here, and no folder that visitors may read. Name folders in the "
@@ -434,12 +441,19 @@ def _render_findings(run: Run, scores: OODScores, state: PageState) -> None:
 
 def _offered_sets(run: Run) -> dict[str, Path]:
     """Return other runs of such examples, and the data that the operator lets visitors read, by name."""
-    runs = {
-        f"Run {name}": path
-        for name, path, other in finished_runs()
-        if other.digest != run.digest and other.examples.kind == run.manifest.examples.kind
-    }
+    runs = {}
+    for name, path in run_paths().items():
+        with suppress(McvizError, OSError):  # its own line in the list of runs says so
+            other = _read_manifest(str(path), (path / NAME).stat().st_mtime_ns)
+            of_such_examples = other.examples.kind == run.manifest.examples.kind
+            if other.state == "finished" and other.digest != run.digest and of_such_examples:
+                runs[f"Run {name}"] = path
     return runs | offered_data()
+
+
+@st.cache_resource(show_spinner=False, max_entries=1000)
+def _read_manifest(path: str, changed: int) -> Manifest:  # noqa: ARG001 (what was written anew is read anew)
+    return read_manifest(folder_at(path))
 
 
 def _compute(run: Run, path: Path | None) -> None:

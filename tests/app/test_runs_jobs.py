@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from msgspec.structs import replace
+from streamlit.runtime.scriptrunner import StopException
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.app import work
+from mcviz.app import new_run, work
 from mcviz.choices import DEFAULT_PASSES
 from mcviz.jobs import Job, JobProgress, Jobs, Top, queue
 from mcviz.jobs.of_run import options_of_data, options_of_model
@@ -141,6 +142,54 @@ def test_a_typed_name_stays_whatever_is_chosen_and_no_name_is_the_proposed_one(c
     app.button(key="new-run-start").click().run()
     assert {found.job.run for found in Jobs(cache).found()} == {"mine", "measured-few"}
     assert app.text_input(key="new-run-name").proto.placeholder == "measured-few-2"
+
+
+def test_what_is_typed_just_before_the_click_on_start_holds(cache: Path) -> None:
+    app = opened("runs")
+    app.number_input(key="new-run-passes").set_value(7)  # a browser sends it with the click, which takes the focus away
+    app.number_input(key="new-run-seed").set_value(3)
+    app.text_input(key="new-run-name").set_value("mine")
+    app.selectbox(key="new-run-data").set_value("examples of the run measured")
+    app.button(key="new-run-start").click().run()
+    assert not app.exception
+    (found,) = Jobs(cache).found()
+    measured = format_arguments(options_of_data(mcviz.open_run(cache / "measured")))
+    assert {"--passes=7", "--seed=3", *measured} <= set(found.job.arguments)
+    assert found.job.run == "mine"
+    assert app.text_input(key="new-run-name").value == ""
+
+
+def test_more_passes_are_as_many_as_were_typed_just_before_the_click(cache: Path) -> None:
+    app = opened("runs", run="measured")
+    next(each for each in app.number_input if each.key.startswith("more-passes")).set_value(77)
+    app.button(key="more-passes").click().run()
+    (found,) = Jobs(cache).found()
+    assert "--passes=77" in found.job.arguments
+
+
+def test_a_start_counts_also_where_a_newer_click_ends_the_drawing_of_the_fields(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(*_given: object) -> None:
+        raise StopException
+
+    app = opened("runs")
+    app.button(key="new-run-start").click()
+    with monkeypatch.context() as patch:
+        patch.setattr(new_run, "_choose_examples", ended)
+        app.run()
+    assert Jobs(cache).found() == []
+    app.run()
+    assert len(Jobs(cache).found()) == 1
+
+
+def test_a_start_that_was_not_drawn_before_the_page_was_left_does_not_come_later(cache: Path) -> None:
+    app = opened("runs")
+    app.button(key="new-run-start").click()
+    app.switch_page("mcviz/app/pages/trust.py").run()
+    app.switch_page("mcviz/app/pages/runs.py").run()
+    assert app.text_input(key="new-run-name").label == "Name of the run"
+    assert Jobs(cache).found() == []
 
 
 def test_a_segmentation_is_proposed_with_fewer_passes(
@@ -347,7 +396,7 @@ def test_sampled_again_the_first_of_the_ranking_are_counted_as_by_hand(cache: Pa
     assert table.loc["Predictive entropy", "of the first 10, again"] == str(both)
     assert table.loc["by chance", "of the first 10, again"] == "2.5"
     rank = before.rank().corr(after["predictive_entropy"].rank())
-    assert float(table.loc["Predictive entropy", "rank correlation"]) == pytest.approx(rank, abs=6e-4)
+    assert float(table.loc["Predictive entropy", "rank correlation"].replace("−", "-")) == pytest.approx(rank, abs=6e-4)
     order = most_uncertain_first("predictive_entropy", before.to_numpy())
     ranking = next(each.value for each in app.dataframe if "rank again" in each.value)
     assert ranking["example"].tolist() == order[:25].tolist()

@@ -252,7 +252,7 @@ def render_run(run: ListedRun, path: Path, names: Sequence[str], opened: str) ->
         opened: the name of the open one.
     """
     may_change = may_write() and (path.is_symlink() or not run.is_shipped)
-    _render_state(run)
+    sentence = st.container()  # filled when the buttons are those of this run: what it says is what a click is about
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if run.state == "finished":
             if st.button("Open", icon=":material/open_in_new:", key="open", type="primary"):
@@ -267,6 +267,8 @@ def render_run(run: ListedRun, path: Path, names: Sequence[str], opened: str) ->
         if may_change:
             _render_rename(run, path, opened)
             st.button("Remove", icon=":material/delete:", key="remove", on_click=_ask_removal, args=(run.name,))
+    with sentence:
+        _render_state(run)
     if run.state == "finished":
         render_verification(run, path, verify)
     if may_change and session_store().get(ASKED) == run.name:
@@ -312,12 +314,11 @@ def _render_growth(run: Run) -> None:
             return
         name = as_markdown(run.name)
         st.markdown(f"**{name}** has {counted(run.passes, 'pass')}. These stay as they are, and others are added.")
-        wanted = st.number_input(
-            "Passes in all", run.passes + 1, MOST_PASSES, min(2 * run.passes, MOST_PASSES),
-            key=f"more-passes-{run.digest[:12]}",
-        )  # fmt: skip
+        key = f"more-passes-{run.digest[:12]}"
+        st.number_input("Passes in all", run.passes + 1, MOST_PASSES, min(2 * run.passes, MOST_PASSES), key=key)
 
         def start(jobs: Jobs) -> None:
+            wanted = widget_value(key)  # which is newer than the drawing where somebody typed it just before the click
             options = format_arguments(options_of_more(run, seed=seed, passes=wanted))
             jobs.add("sample", options, run.name, f"{run.name}: {run.passes:,} to {wanted:,} passes")
 
@@ -637,6 +638,7 @@ for one in runs:
         render_run(one, paths.get(one.name, folder / one.name), [run.name for run in runs], opened)
 render_jobs(RUNS.title)
 if may_write():
-    render_form()
+    finished = {run.name: run.manifest for run in runs if run.state == "finished" and run.manifest}
+    render_form([(name, path, finished[name]) for name, path in paths.items() if name in finished], opened)
 if all(run.is_shipped for run in runs):
     render_no_runs()
