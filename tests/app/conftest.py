@@ -1,5 +1,6 @@
 """The probe's page, and runs for it."""
 
+import importlib
 import logging
 from collections.abc import Iterator
 from functools import cache
@@ -18,6 +19,8 @@ from tests.app.kinds import cache_of_kinds
 from tests.app.probing import OpenProbe
 
 ROOT = Path(__file__).parents[2]
+# Keras imports it, also in a thread of a page: it ignores a warning of urllib3, which a test that ends then undoes.
+importlib.import_module("requests")
 
 
 @pytest.fixture(autouse=True)

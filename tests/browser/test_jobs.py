@@ -148,6 +148,7 @@ def test_a_run_is_made_paused_and_gone_on_with_after_a_kill_and_has_the_command_
         state(page, "paused")
         page.get_by_role("button", name="Go on").click()
         state(page, "finished")
+        settle(page)
         page.locator('[class*="st-key-job-"]').get_by_role("button", name="Open", exact=True).click()
         expect(page).to_have_url(re.compile("/overview.*run=made"))
         page.go_back()

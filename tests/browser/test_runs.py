@@ -84,6 +84,7 @@ def test_runs_are_verified_renamed_and_removed(runs: Page, cache: Path) -> None:
     expect(runs.get_by_text("a is finished")).to_be_visible()
     click_row(runs, 2, at=200)
     expect(runs.get_by_text("large is finished")).to_be_visible()
+    settle(runs)
     runs.get_by_role("button", name="Verify").click()
     expect(runs.get_by_text("files and groups of examples")).to_be_visible()
     runs.get_by_role("button", name="Stop", exact=True).click()
@@ -94,10 +95,12 @@ def test_runs_are_verified_renamed_and_removed(runs: Page, cache: Path) -> None:
 
     click_row(runs, 1, at=200)
     expect(runs.get_by_text("b is finished")).to_be_visible()
+    settle(runs)
     runs.get_by_role("button", name="Verify").click()
     expect(runs.get_by_text("All is as it was written")).to_be_visible()
 
     digest = open_run(cache / "b").digest
+    settle(runs)
     runs.get_by_role("button", name="Rename").click()
     runs.get_by_label("Its new name").fill("best")
     runs.get_by_label("Its new name").press("Enter")
@@ -105,10 +108,12 @@ def test_runs_are_verified_renamed_and_removed(runs: Page, cache: Path) -> None:
     expect(runs).to_have_url(f"{runs.url.partition('?')[0]}?run=best")
     assert open_run(cache / "best").digest == digest
 
+    settle(runs)  # what is said of the new name moves the buttons
     runs.get_by_role("button", name="Remove").click()
     runs.get_by_role("button", name="Remove it").click()
     expect(runs.get_by_text("best is removed")).to_be_visible()
     expect(runs.get_by_text("a is finished")).to_be_visible()
     assert {run.name for run in list_runs(cache)} == {"a", "large"}
+    settle(runs)
     runs.locator(".st-key-open button").click()
     expect(runs.get_by_role("heading", level=1)).to_have_text("Overview")
