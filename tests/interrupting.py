@@ -13,7 +13,7 @@ SECONDS_TO_END = 120
 # Python runs a module of this name before anything else. It counts from the first library that mcviz imports: before it
 # there are Python's own start and mcviz's first lines.
 SITECUSTOMIZE = """
-import os, signal, sys, threading, time
+import asyncio, os, signal, sys, threading, time
 
 kind, value = os.environ["INTERRUPTED_AT"].split()
 
@@ -33,6 +33,17 @@ class Counter:
                 threading.Thread(target=press, daemon=True).start()
 
 sys.meta_path.insert(0, Counter())
+
+steps, begin = 0, asyncio.run_coroutine_threadsafe
+
+def begin_step(coroutine, loop):
+    global steps
+    steps += 1
+    if kind == "step" and steps == int(value):
+        signal.raise_signal(signal.SIGINT)
+    return begin(coroutine, loop)
+
+asyncio.run_coroutine_threadsafe = begin_step
 """
 
 
@@ -54,7 +65,8 @@ def interrupted(moment: str, *arguments: object) -> str:
     """Stop a command by Ctrl-C, and say what is wrong with how it ended.
 
     Args:
-        moment: `import 7`, within the seventh import of mcviz; or `seconds 0.7`, so long after the first.
+        moment: `import 7`, within the seventh import of mcviz; `seconds 0.7`, so long after the first; or `step 3`,
+            before Zarr's third step in its thread begins.
         arguments: of the command, which goes on for longer.
 
     Returns:

@@ -382,6 +382,12 @@ def test_ctrl_c_within_any_import_is_one_line(number):
 
 
 @pytest.mark.attack
+@pytest.mark.parametrize("number", one_in(3, [1, 2, 5]))
+def test_ctrl_c_before_a_step_of_zarr_is_one_line(number):
+    assert interrupted(f"step {number}", "verify", ROOT / "cache/mnist-cnn") == ""
+
+
+@pytest.mark.attack
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(("command", "number"), [("train", 700), ("sample", 1700), ("train", 2700), ("sample", 3700)])
 def test_ctrl_c_within_any_import_of_tensorflow_is_one_line(folder, tmp_path, command, number):

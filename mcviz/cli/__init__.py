@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -18,6 +19,8 @@ REFUSED = 2
 
 def run() -> NoReturn:
     """Run the command that this process was started for, and exit."""
+    # Python's, of a step of Zarr that Ctrl-C came before; it is printed after the line that the command ends with.
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     code = main()
     if code == INTERRUPTED:  # at once: Python's own way to end could wait for threads, or report a death by the signal
         sys.stdout.flush()
