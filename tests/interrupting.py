@@ -13,7 +13,7 @@ SECONDS_TO_END = 120
 # Python runs a module of this name before anything else. It counts from the first library that mcviz imports: before it
 # there are Python's own start and mcviz's first lines.
 SITECUSTOMIZE = """
-import asyncio, os, signal, sys, threading, time
+import os, signal, sys, threading, time
 
 kind, value = os.environ["INTERRUPTED_AT"].split()
 
@@ -34,16 +34,19 @@ class Counter:
 
 sys.meta_path.insert(0, Counter())
 
-steps, begin = 0, asyncio.run_coroutine_threadsafe
+if kind == "step":
+    import asyncio
 
-def begin_step(coroutine, loop):
-    global steps
-    steps += 1
-    if kind == "step" and steps == int(value):
-        signal.raise_signal(signal.SIGINT)
-    return begin(coroutine, loop)
+    begin, steps = asyncio.run_coroutine_threadsafe, 0
 
-asyncio.run_coroutine_threadsafe = begin_step
+    def begin_step(coroutine, loop):
+        global steps
+        steps += 1
+        if steps == int(value):
+            signal.raise_signal(signal.SIGINT)
+        return begin(coroutine, loop)
+
+    asyncio.run_coroutine_threadsafe = begin_step
 """
 
 
