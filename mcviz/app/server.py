@@ -33,6 +33,7 @@ from streamlit.config import get_config_options
 from streamlit.config_option import ConfigOption
 from streamlit.delta_generator_singletons import context_dg_stack, get_default_dg_stack_value
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import RerunException as RerunException
 from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
@@ -65,7 +66,7 @@ SECONDS_TO_LISTEN = 0.5
 
 @cache
 def prepare_server() -> None:
-    """Check the environment, print who may write, close the folder of runs to imports, and let many files be open.
+    """Check the environment, print who may write, close the folder of runs to imports, and prepare Streamlit.
 
     Raises:
         InvalidInputError: there is an environment variable whose name may be mistyped; this is asked again then.
@@ -74,6 +75,7 @@ def prepare_server() -> None:
     click.echo(describe_writers())
     keep_runs_from_import(cache_folder())
     raise_file_limit()
+    keep_unsent_fragments()
 
 
 def raise_file_limit() -> None:
@@ -87,6 +89,20 @@ def raise_file_limit() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with suppress(OSError, ValueError):  # where the system has a lower limit of its own
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def keep_unsent_fragments() -> None:
+    """Let all that was drawn of a fragment reach the browser before the same fragment is drawn anew.
+
+    Streamlit 1.67 drops what it has not sent of that fragment yet, but sends what lies within it or after it on the
+    page, for which the browser then has no place: it shows an empty page. So did a click during the first drawing.
+    """
+    clear = AppSession._clear_queue
+
+    def clear_unless_fragment(session: AppSession, fragment_ids_this_run: list[str] | None = None) -> None:
+        clear(session, None if fragment_ids_this_run is None else [])  # of no fragment
+
+    setattr(AppSession, "_clear_queue", clear_unless_fragment)  # noqa: B010 (mypy forbids to assign to a method)
 
 
 class Limits:

@@ -10,10 +10,11 @@ from playwright.sync_api import Browser, Locator, Page, WebSocket, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 import mcviz
-from tests.browser.conftest import settle
+from tests.browser.conftest import matching, settle
 from tests.browsing import serving, visited
 
 WINDOW = {"width": 1440, "height": 900}
+LATE_SENDING = ("-m", "tests.browser.late_sending", "dashboard", "--port")
 # Where the head and the first tile stand, in every frame from the first one in which the page has its style.
 WATCH_TOPS = """
 window.tops = { head: [], sentence: [], tile: [] };
@@ -155,6 +156,19 @@ def test_two_tabs_have_filters_of_their_own(page: Page) -> None:
     expect(other).to_have_url(re.compile("correct=correct"))
     expect(choice(page, "Wrong")).to_be_checked()
     expect(choice(other, "Correct")).to_be_checked()
+
+
+@pytest.mark.parametrize("last_sent", ["Wrong", "Gallery"])
+def test_a_click_counts_where_the_first_drawing_was_sent_in_part(
+    browser: Browser, chromium: str, tmp_path: Path, last_sent: str
+) -> None:
+    with serving(tmp_path, LATE_SENDING, LAST_SENT=last_sent) as (url, _):
+        for view in ("gallery", "table", "scatter"):
+            with visited(browser, url, viewport=WINDOW) as page:
+                page.goto(f"/uncertain?view={view}")
+                choice(page, "Wrong").click()
+                matching(page, 70)
+                expect(page).to_have_url(re.compile("correct=wrong"))
 
 
 def test_a_click_is_heard_while_a_layout_is_computed_and_stops_it(
