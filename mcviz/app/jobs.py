@@ -129,11 +129,11 @@ def render_live_jobs(
                 open_jobs().tend()
             with show_failures(page):
                 now = open_jobs().found(matches)
-                if not now or is_open != any(entry.is_open for entry in now):
-                    st.rerun()  # there may be another run, and another need to look again
                 for entry in now:
                     with st.container(border=True, key=f"job-{entry.job.id}"), show_failures(page):
                         render(entry)
+                if not now or is_open != any(entry.is_open for entry in now):
+                    st.rerun()  # there may be another run, and another need to look again; after a click was heard
 
         st.fragment(render_now, run_every=SECONDS if is_open else None)()
 
@@ -194,7 +194,8 @@ def render_buttons(entry: FoundJob, *, linked: bool = True) -> None:
             _button("Pause", ":material/pause:", f"pause-{name}", lambda jobs: jobs.pause(name))
         if may_write() and state in ("paused", "pausing", "failed", "died"):
             _button("Go on", ":material/play_arrow:", f"go-on-{name}", lambda jobs: jobs.go_on(name))
-        has_run = entry.job.kind == "sample" and _finished_passes(entry)
+        # Not of a job at work: when that ends, the button would move away from under the pointer.
+        has_run = entry.job.kind == "sample" and not entry.is_open and _finished_passes(entry)
         if has_run and st.button("Open", icon=":material/open_in_new:", key=f"open-{name}"):
             open_page(OVERVIEW, PageState(run=entry.job.run))
         if not may_write():

@@ -52,6 +52,7 @@ from mcviz.tasks import TASKS
 from mcviz.text import one_line
 
 TROUBLE, NAME = "new-run-trouble", "new-run-name"  # of the session
+AGAIN = "sample-again"  # key of a menu, and in the session the error of what was started there
 ASKED = "new-run-asked"  # in the session: whether the job is to start with what stands in the fields
 PASSES_OF_PIXELS = 20  # that are proposed where an image is as many predictions as it has pixels
 MOST_EXAMPLES = 100_000_000
@@ -330,7 +331,7 @@ def render_sample_again(run: Run) -> None:
     """Render a form that samples fresh passes of a run's own model over its examples, as another run."""
     if not can_be_sampled(run):
         return
-    with st.popover("Sample again", icon=":material/replay:"):
+    with st.popover("Sample again", icon=":material/replay:", key=AGAIN, on_change="rerun"):
         if not check_needs(run, {"model"}):
             return
         st.markdown(f"Fresh passes of the model of **{as_markdown(run.name)}** over the same examples, as another run.")
@@ -343,8 +344,9 @@ def render_sample_again(run: Run) -> None:
             _render_name(name, proposed)
             st.form_submit_button(
                 "Start", type="primary", icon=":material/play_arrow:", key="again-start", on_click=change_jobs,
-                args=(partial(_sample_again, run, passes, seed, name, proposed),),
+                args=(partial(_sample_again, run, passes, seed, name, proposed), AGAIN),
             )  # fmt: skip
+        render_last_error(RUNS.title, AGAIN)
 
 
 def _sample_again(run: Run, passes: str, seed: str, name: str, proposed: str, jobs: Jobs) -> None:
@@ -354,6 +356,7 @@ def _sample_again(run: Run, passes: str, seed: str, name: str, proposed: str, jo
     options = format_arguments(options_of_more(run, seed=widget_value(seed), passes=widget_value(passes)))
     jobs.add("sample", options, new, f"{new}: {counted(widget_value(passes), 'pass')} of {run.name}'s model")
     st.session_state[name] = ""
+    st.session_state[AGAIN] = False
 
 
 def _named(files: dict[str, Path]) -> dict[str, InputSource]:

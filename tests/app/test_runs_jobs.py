@@ -308,6 +308,25 @@ def test_a_job_that_runs_shows_how_far_it_is_and_what_it_found(cache: Path, monk
     monkeypatch.undo()
 
 
+def test_the_run_of_a_finished_job_is_opened_also_by_a_click_that_comes_as_another_job_ends(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (jobs, job), (_, other) = added(cache, "few"), added(cache, "wide")
+    for each in (job, other):
+        told(jobs, each, done=100, total=100, ending="finished")
+    monkeypatch.setattr("mcviz.jobs.queue.is_locked", lambda path: path.parent.name == other.id)  # still at work
+    app = opened("runs", run="measured")
+    assert [each.key for each in app.button if (each.key or "").startswith("open-")] == [f"open-{job.id}"]
+
+    def end(_: Jobs) -> None:
+        monkeypatch.setattr("mcviz.jobs.queue.is_locked", lambda _: False)
+
+    monkeypatch.setattr(Jobs, "tend", end)  # once the page has begun to list the jobs
+    app.button(key=f"open-{job.id}").click().run()
+    assert [each.value for each in app.title] == ["Overview"]
+    assert app.query_params["run"] == "few"
+
+
 def test_a_job_that_died_says_why_and_is_gone_on_with(cache: Path) -> None:
     jobs, job = added(cache)
     wait_for(lambda: jobs.find(job.id).state == "died")
@@ -364,7 +383,7 @@ def test_more_passes_are_of_the_run_s_own_model_seed_and_masks(cache: Path) -> N
     expected = ["--passes=20", "--masks=per_pass", *own_arguments(run), "--seed=0"]
     assert (found.job.run, sorted(found.job.arguments)) == ("measured", sorted(expected))
     button(app, "Add passes").click().run()
-    assert "A job that makes the run measured is there already" in words(app)
+    assert "A job that makes the run measured is there already" in app.error[0].value
 
 
 def test_sampled_again_the_first_of_the_ranking_are_counted_as_by_hand(cache: Path) -> None:

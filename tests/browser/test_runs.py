@@ -107,6 +107,7 @@ def test_runs_are_verified_renamed_and_removed(runs: Page, cache: Path) -> None:
     expect(runs.get_by_text("best is finished")).to_be_visible()
     expect(runs).to_have_url(f"{runs.url.partition('?')[0]}?run=best")
     assert open_run(cache / "best").digest == digest
+    expect(runs.get_by_label("Its new name")).to_be_hidden()
 
     settle(runs)  # what is said of the new name moves the buttons
     runs.get_by_role("button", name="Remove").click()

@@ -86,9 +86,10 @@ def test_thirty_fresh_passes_are_a_run_that_is_open(page: Page, cache: Path) -> 
         page.get_by_role("button", name="Sample again").click()
         page.locator('[class*="st-key-again-passes"] input').fill("30")
         page.locator(".st-key-again-start button").click()
+        expect(page.get_by_label("Seed", exact=True)).to_have_count(1)  # of the form below: the menu is closed
         made = page.locator('[class*="st-key-job-"]').get_by_role("button", name="Open", exact=True)
         expect(made).to_be_visible(timeout=MILLISECONDS_FOR_A_JOB)
-        settle(page)  # until then it moves up, as what stood above it goes: while it is pressed, too
+        settle(page)  # it moves down as the run gets a row of the table: while it is pressed, too
         made.click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
         expect(page).to_have_url(re.compile(r"[?&]run=model-2\b"))

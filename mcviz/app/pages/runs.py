@@ -19,7 +19,7 @@ from mcviz.app.address import ANY_RUN
 from mcviz.app.components import text_table
 from mcviz.app.components.gallery import render_gallery, tiles
 from mcviz.app.filters import ColumnFilter
-from mcviz.app.jobs import MOST_PASSES, change_jobs, render_jobs
+from mcviz.app.jobs import MOST_PASSES, change_jobs, render_jobs, render_last_error
 from mcviz.app.kinds import render_example
 from mcviz.app.navigation import (
     COMPARE,
@@ -98,6 +98,7 @@ MOST_LISTED, TABLE_HEIGHT = 8, 320  # runs, above which their table scrolls; pix
 WORK = "verifying"  # of which the subject is the run's path and digest
 RESULT = "verified"  # in the session: that subject, whether it is whole, and a sentence
 
+GROWTH, NAMING = "more-passes-menu", "rename"  # keys of menus, and in the session the error of more passes
 ASKED, SAID, TROUBLE = "runs-asked", "runs-said", "runs-trouble"  # in the session
 
 MOST_CHANGED = 5  # examples that changed, of each kind: a row
@@ -309,7 +310,7 @@ def _render_growth(run: Run) -> None:
         return
     if is_shipped(run.path):
         return
-    with st.popover("More passes", icon=":material/add:"):
+    with st.popover("More passes", icon=":material/add:", key=GROWTH, on_change="rerun"):
         if not check_needs(run, {"model"}):
             return
         name = as_markdown(run.name)
@@ -321,12 +322,17 @@ def _render_growth(run: Run) -> None:
             wanted = widget_value(key)  # which is newer than the drawing where somebody typed it just before the click
             options = format_arguments(options_of_more(run, seed=seed, passes=wanted))
             jobs.add("sample", options, run.name, f"{run.name}: {run.passes:,} to {wanted:,} passes")
+            st.session_state[GROWTH] = False
 
-        st.button("Add passes", icon=":material/add:", key="more-passes", on_click=change_jobs, args=(start,))
+        st.button("Add passes", icon=":material/add:", key="more-passes", on_click=change_jobs, args=(start, GROWTH))
+        render_last_error(RUNS.title, GROWTH)
 
 
 def _render_rename(run: ListedRun, path: Path, opened: str) -> None:
-    with st.popover("Rename", icon=":material/edit:"), st.form(f"rename-{run.name}", border=False):
+    with (
+        st.popover("Rename", icon=":material/edit:", key=NAMING, on_change="rerun"),
+        st.form(f"rename-{run.name}", border=False),
+    ):
         field = f"new-name-{run.name}"
         st.text_input("Its new name", run.name, max_chars=LONGEST_NAME, key=field)
         st.form_submit_button("Rename", on_click=_rename, args=(run.name, path, field, opened))
@@ -340,6 +346,7 @@ def _rename(old: str, path: Path, field: str, opened: str) -> None:
         session_store()[TROUBLE] = error
         return
     session_store()[SAID] = f"{as_markdown(old)} is now called {as_markdown(name)}. Links to it need the new name."
+    st.session_state[NAMING] = False
     if old == opened:
         go_to_run(name)
     else:
