@@ -13,6 +13,7 @@ from mcviz.measures import most_uncertain_first
 from tests.browsing import MILLISECONDS_TO_APPEAR, ROOT, check_log, serving, visited
 
 expect.set_options(timeout=MILLISECONDS_TO_APPEAR)
+FIRST_PREDICTION = 120_000  # milliseconds: the model is loaded
 # Nothing scrolls sideways.
 FITS = "() => { const m = document.querySelector('[data-testid=stMain]'); return m.scrollWidth <= m.clientWidth; }"
 

@@ -8,8 +8,7 @@ from playwright.sync_api import Page, ViewportSize
 
 from mcviz.app.navigation import PAGES
 from mcviz.app.views import VIEWS
-from tests.browser.conftest import FITS, settle
-from tests.browser.test_probe import FIRST_PREDICTION
+from tests.browser.conftest import FIRST_PREDICTION, FITS, settle
 from tests.cases import only
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")

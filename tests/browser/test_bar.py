@@ -5,9 +5,8 @@ from playwright.sync_api import Page, expect
 
 from mcviz.app.navigation import ENTRIES, PAGES
 from mcviz.app.navigation import Page as DashboardPage
-from tests.browser.conftest import FITS, settle
+from tests.browser.conftest import FIRST_PREDICTION, FITS, settle
 from tests.browser.test_accessible import AXE, FOUND, of_streamlit
-from tests.browser.test_probe import FIRST_PREDICTION
 from tests.cases import only
 
 PATHS = ["/", *(f"/{page.url_path}" for page in PAGES)]

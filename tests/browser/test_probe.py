@@ -9,11 +9,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import FilePayload, Locator, Page, ViewportSize, expect
 
-from tests.browser.conftest import MILLISECONDS_TO_APPEAR, rests, settle
+from tests.browser.conftest import FIRST_PREDICTION, MILLISECONDS_TO_APPEAR, rests, settle
 from tests.browser.test_exploration import histograms
 
 THREE = [(0.3, 0.22), (0.55, 0.18), (0.68, 0.33), (0.45, 0.48), (0.7, 0.6), (0.6, 0.8), (0.3, 0.78)]
-FIRST_PREDICTION = 120_000  # milliseconds: the model is loaded
 Points = list[tuple[float, float]]
 
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.app.live_rows import cache_of_rows
-from tests.browser.conftest import FITS, settle
+from tests.browser.conftest import FIRST_PREDICTION, FITS, settle
 from tests.browser.test_kinds import LAPTOP, PHONE
 from tests.browsing import check_log, serving, visited
 from tests.cases import one_in
@@ -34,7 +34,7 @@ def rows_page(request: pytest.FixtureRequest, browser: Browser, rows_url: str) -
 
 def opened(page: Page, address: str) -> None:
     page.goto(address)
-    settle(page)
+    settle(page, FIRST_PREDICTION)
     assert page.get_by_test_id("stException").count() == 0
     page.wait_for_function(FITS)
 

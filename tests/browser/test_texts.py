@@ -9,13 +9,12 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.app.hostile import HOSTILE
 from tests.app.live_texts import live_texts, texts
-from tests.browser.conftest import FITS, settle
+from tests.browser.conftest import FIRST_PREDICTION, FITS, settle
 from tests.browsing import check_log, serving, visited
 
 pytestmark = pytest.mark.exhaustive
 
 SIZES = {"laptop": ViewportSize(width=1440, height=900), "phone": ViewportSize(width=390, height=844)}
-FIRST_PREDICTION = 120_000  # milliseconds: the model is loaded
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import mcviz
-from tests.browser.conftest import FITS, settle
+from tests.browser.conftest import FIRST_PREDICTION, FITS, settle
 from tests.browser.test_kinds import LAPTOP, PHONE
 from tests.browsing import check_log, serving, visited
 from tests.requiring import require_torch
@@ -23,7 +23,6 @@ CLASSES = ["ant", "bee", "cat"]
 PICTURE_MODELS = {"Functional": (8, 1, CLASSES), "resnet": (32, 3, [*CLASSES, "dog", "elk"])}
 PICTURE_MODELS["vit"] = 16, *PICTURE_MODELS["resnet"][1:]
 TEXT_MODELS = "lstm", "Encoder", "bert"
-FIRST_PREDICTION = 120_000  # milliseconds: the model is loaded
 
 
 @pytest.fixture(scope="module")
