@@ -95,7 +95,7 @@ def keep_unsent_fragments() -> None:
     """Let all that was drawn of a fragment reach the browser before the same fragment is drawn anew.
 
     Streamlit 1.67 drops what it has not sent of that fragment yet, but sends what lies within it or after it on the
-    page, for which the browser then has no place: it shows an empty page. So did a click during the first drawing.
+    page, for which the browser then has no place: after a click during the first drawing the page could be empty.
     """
     clear = AppSession._clear_queue
 

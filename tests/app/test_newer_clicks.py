@@ -164,6 +164,18 @@ def test_a_decision_is_kept_once(newer: list[bool], tmp_path: Path, monkeypatch:
     assert [row.class_name for row in open_reviews(run).rows()] == ["dog"]
 
 
+def test_a_run_that_was_renamed_stays_open(newer: list[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("a", "some"):
+        mcviz.write_run(tmp_path / name, passes(rng, 24, 3, None))
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    app = opened_page("runs", {"run": "some"})
+    app.text_input(key="new-name-some").set_value("best")
+    next(each for each in app.button if each.label == "Rename").click()
+    assert "**best** is finished" in words(cut_short(app, newer))
+    assert app.query_params["run"] == "best"
+
+
 def test_a_field_whose_words_were_understood_is_empty_again(newer: list[bool]) -> None:
     app = opened("uncertain")
     app.text_input(key="find").set_value("4 as 9")

@@ -5,7 +5,6 @@ somebody clicks in a fragment.
 """
 
 import os
-import sys
 from weakref import WeakKeyDictionary
 
 from google.protobuf.message import Message
@@ -43,5 +42,4 @@ def clear_and_release(
 
 if __name__ == "__main__":
     ForwardMsgQueue.flush, ForwardMsgQueue.clear = flush_early, clear_and_release
-    sys.argv[0] = "mcviz"
     run()

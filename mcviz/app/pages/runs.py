@@ -295,8 +295,7 @@ def render_outcome() -> None:
     """Say how the last click ended."""
     if words := session_store().pop(SAID, None):
         st.success(words, icon=":material/check_circle:")
-    if trouble := session_store().pop(TROUBLE, None):
-        st.error(refusal(trouble, RUNS.title), icon=":material/error:")
+    render_last_error(RUNS.title, TROUBLE)
 
 
 def _render_growth(run: Run) -> None:
@@ -346,11 +345,11 @@ def _rename(old: str, path: Path, field: str, opened: str) -> None:
         session_store()[TROUBLE] = error
         return
     session_store()[SAID] = f"{as_markdown(old)} is now called {as_markdown(name)}. Links to it need the new name."
-    st.session_state[NAMING] = False
     if old == opened:
         go_to_run(name)
     else:
         update_state(ticked_run=name)
+    st.session_state[NAMING] = False  # last: a newer click may end this here
 
 
 def _ask_removal(name: str | None) -> None:
