@@ -335,6 +335,7 @@ def render_sample_again(run: Run) -> None:
         if not check_needs(run, {"model"}):
             return
         st.markdown(f"Fresh passes of the model of **{as_markdown(run.name)}** over the same examples, as another run.")
+        render_last_error(RUNS.title, AGAIN)
         with st.form("again", border=False):
             of_run = run.digest[:12]
             passes, seed = f"again-passes-{of_run}", f"again-seed-{of_run}"
@@ -346,7 +347,6 @@ def render_sample_again(run: Run) -> None:
                 "Start", type="primary", icon=":material/play_arrow:", key="again-start", on_click=change_jobs,
                 args=(partial(_sample_again, run, passes, seed, name, proposed), AGAIN),
             )  # fmt: skip
-        render_last_error(RUNS.title, AGAIN)
 
 
 def _sample_again(run: Run, passes: str, seed: str, name: str, proposed: str, jobs: Jobs) -> None:

@@ -314,6 +314,7 @@ def _render_growth(run: Run) -> None:
             return
         name = as_markdown(run.name)
         st.markdown(f"**{name}** has {counted(run.passes, 'pass')}. These stay as they are, and others are added.")
+        render_last_error(RUNS.title, GROWTH)
         key = f"more-passes-{run.digest[:12]}"
         st.number_input("Passes in all", run.passes + 1, MOST_PASSES, min(2 * run.passes, MOST_PASSES), key=key)
 
@@ -324,7 +325,6 @@ def _render_growth(run: Run) -> None:
             st.session_state[GROWTH] = False
 
         st.button("Add passes", icon=":material/add:", key="more-passes", on_click=change_jobs, args=(start, GROWTH))
-        render_last_error(RUNS.title, GROWTH)
 
 
 def _render_rename(run: ListedRun, path: Path, opened: str) -> None:
