@@ -482,6 +482,8 @@ def betting_p_value(losses: Array, mean: float) -> float:
     """
     if mean >= 1:
         return float(np.all(losses == 1))
+    if mean <= 0:
+        return 1.0  # no loss is below it, and no bet is won but by rounding
     with np.errstate(divide="ignore"):  # the largest bet is lost at a loss of 1
         growth = np.log1p(-BETS * (losses[:, None] - mean) / (1 - mean)).cumsum(axis=0)
     stakes = scipy.special.logsumexp(growth, axis=1, b=PARTS)

@@ -3,7 +3,7 @@ stay whole."""
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mcviz.measures.calibration import (
@@ -143,6 +143,7 @@ def test_few_groups_are_too_few_to_tell() -> None:
     losses=st.lists(st.floats(0, 1), min_size=1, max_size=50).map(np.array),
     means=st.tuples(st.floats(0, 1), st.floats(0, 1)),
 )
+@example(losses=np.array([5e-324]), means=(0.0, 0.0))  # the smallest loss, at which a stake was rounded up
 def test_a_smaller_loss_is_less_likely_under_a_larger_mean(losses: np.ndarray, means: tuple[float, float]) -> None:
     low, high = (betting_p_value(losses, mean) for mean in sorted(means))
     assert 0 <= high <= low * (1 + 1e-9) <= 1 + 1e-9
