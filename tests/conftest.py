@@ -50,9 +50,9 @@ def no_wait_for_the_disk() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=[pytest.param(1, marks=pytest.mark.exhaustive), 29], ids=["all", "some"])
+@pytest.fixture(params=[pytest.param(1, marks=pytest.mark.slow), 29], ids=["all", "some"])
 def stride(request: pytest.FixtureRequest) -> int:
-    """The step in which a test goes through very many cases: each of them, where it is exhaustive."""
+    """The step in which a test goes through very many cases: each of them, where it is slow."""
     return request.param
 
 

@@ -53,7 +53,7 @@ def test_no_code_is_found_in_the_folder_of_runs(tmp_path: Path, monkeypatch: pyt
     assert not list(tmp_path.rglob("it ran"))
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_runs_named_as_packages_do_not_run_at_the_first_page(tmp_path: Path) -> None:
     for name in ("pyarrow", "numba", "fsspec", "plotly"):
         make_package(tmp_path, name)

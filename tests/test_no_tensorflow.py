@@ -48,7 +48,7 @@ for code in {codes}:
     "codes",
     [
         LOOKING,
-        pytest.param(["from mcviz.cli import main; main(['verify', 'cache/mnist-cnn'])"], marks=pytest.mark.exhaustive),
+        pytest.param(["from mcviz.cli import main; main(['verify', 'cache/mnist-cnn'])"], marks=pytest.mark.slow),
     ],
     ids=["look", "verify"],
 )

@@ -73,7 +73,7 @@ def test_costs_that_cannot_be_are_refused_in_one_line(old: Run, options: list[st
     assert words in refusal_of(capsys, "trust", old.path, *options)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_what_the_documents_quote_is_printed(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     text = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
@@ -128,7 +128,7 @@ def test_a_run_that_is_unfit_is_refused_in_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_the_figures_of_the_shipped_run(shipped: Run, capsys) -> None:
     found = json.loads(output_of(capsys, "trust", SHIPPED, "--by", "label", "--json"))
     figures = found["figures"]

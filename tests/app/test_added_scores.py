@@ -67,7 +67,7 @@ def ends(page: AppTest) -> list[str]:
     return [option for option in widget(page.selectbox, "ranking").options if ", a column" in option]
 
 
-@pytest.mark.parametrize("end", ["high", pytest.param("low", marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("end", ["high", pytest.param("low", marks=pytest.mark.slow)])
 def test_a_column_becomes_a_score_by_the_end_that_is_uncertain(run: Run, end: str) -> None:
     page = opened_page("uncertain", {})
     assert ends(page) == [f"{COLUMN}, a column: {uncertain} is uncertain" for uncertain in ("high", "low")]

@@ -100,7 +100,7 @@ def test_neighbours_of_any_kind_are_found(live: Path, monkeypatch: pytest.Monkey
     assert "the model sees as most alike" in words(opened("example", run=name, example="3", closer_look="neighbours"))
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_the_probe_explains_nothing_before_it_is_asked(open_probe: OpenProbe) -> None:
     app = open_probe(input="distortion", example="115")
     assert explain.EFFECTS not in kept_of(app)

@@ -67,7 +67,7 @@ def test_the_shipped_segmentation_comes_with_findings_too() -> None:
         assert sentence in words(opened_page(page, {"run": name}))
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_what_ships_is_what_the_model_says_of_the_same_noise(run: Run) -> None:
     sweep = kept_noise(run)
     noise = np.concatenate([data.uniform_noise(1, (28, 28, 1), seed=seed) for seed in range(20)])

@@ -16,7 +16,7 @@ from tests.app.keeping import kept_of
 from tests.app.probing import OpenProbe, button, widget, words
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_the_sweep_counts_classes_and_compares_scores(open_probe: OpenProbe, run: Run) -> None:
     app = open_probe(sweep="40", noise="gaussian")
     button(app, "Predict").click().run()
@@ -32,7 +32,7 @@ def test_the_sweep_counts_classes_and_compares_scores(open_probe: OpenProbe, run
     assert "of 40 noise images" not in words(app)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_score_of_labels_is_not_compared_with_inputs_that_have_none(open_probe: OpenProbe) -> None:
     app = open_probe(sweep="20", score="self_confidence")
     button(app, "Predict").click().run()
@@ -43,7 +43,7 @@ def test_a_score_of_labels_is_not_compared_with_inputs_that_have_none(open_probe
     assert "looks at the label" not in words(app)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_sweep_over_distorted_examples_says_how_many_predictions_are_correct(open_probe: OpenProbe, run: Run) -> None:
     app = open_probe(input="distortion", sweep="60")
     button(app, "Predict").click().run()
@@ -68,7 +68,7 @@ def test_the_worst_is_the_most_confident_wrong_prediction(run: Run) -> None:
     assert sweep.correct.sum() == 20 - len(wrong)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_stopped_sweep_keeps_what_it_has_and_one_interrupted_goes_on(open_probe: OpenProbe) -> None:
     app = open_probe(sweep="60")
     button(app, "Predict").click().run()
@@ -109,7 +109,7 @@ def test_a_sweep_that_is_interrupted_amid_a_verdict_counts_no_input_twice(
     assert len(sweep.correct) == 2
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_an_error_ends_a_sweep_and_what_it_has_stays(open_probe: OpenProbe) -> None:
     app = open_probe(sweep="40")
     button(app, "Predict").click().run()

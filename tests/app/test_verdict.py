@@ -72,7 +72,7 @@ atexit.register(lambda: print("fitted" if detector.done() else "fitting"))
 """
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_server_that_ends_while_it_fits_waits_for_it(colour_cache: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", ENDING, colour_cache / "colour"], capture_output=True, text=True, timeout=300, check=True
@@ -141,7 +141,7 @@ def test_a_run_of_twelve_images_has_a_verdict_by_entropy_alone_that_says_why(
     assert "1 noise image is stopped as out of distribution, by expected entropy alone" in words(app)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_percentiles_count_the_examples_that_are_less_uncertain(open_probe: OpenProbe, run: Run) -> None:
     app = open_probe(input="distortion", example="247")
     compared = table(app, "more uncertain than")

@@ -46,7 +46,7 @@ def test_overview_shows_numbers_images_and_charts(page: Page) -> None:
     expect(page.locator(".js-plotly-plot")).to_have_count(1)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_link_to_the_question_how_many_passes_it_takes_opens_its_place(page: Page) -> None:
     page.goto("/trust?details=passes")
     heading = page.get_by_role("heading", name="How many passes it takes")
@@ -90,7 +90,7 @@ def test_ranking_by_another_score_and_opening_an_example(page: Page) -> None:
     expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(by_information[3]))
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_the_upper_end_of_any_score_s_range_can_be_lowered(page: Page) -> None:
     scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()
     page.goto("/uncertain")
@@ -109,7 +109,7 @@ def test_the_upper_end_of_any_score_s_range_can_be_lowered(page: Page) -> None:
         matching(page, 10_000)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_an_example_is_found_by_its_number(page: Page) -> None:
     page.goto("/")
     go_to(page, "Explore")
@@ -119,7 +119,7 @@ def test_an_example_is_found_by_its_number(page: Page) -> None:
     expect(page).to_have_url(re.compile(r"[?&]example=4761\b"))
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_what_is_referred_is_filtered_to_from_a_dialog_and_pins_are_compared(page: Page) -> None:
     page.goto("/uncertain?pinned=6625,1709")
     page.get_by_role("button", name="Actions", exact=True).click()
@@ -137,7 +137,7 @@ def test_what_is_referred_is_filtered_to_from_a_dialog_and_pins_are_compared(pag
     expect(page.get_by_role("button", name="Unpin")).to_have_count(2)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_noise_is_probed_and_swept(page: Page) -> None:
     page.goto("/")
     go_to(page, "Probe")
@@ -159,7 +159,7 @@ def test_noise_is_probed_and_swept(page: Page) -> None:
     expect(page.get_by_text(re.compile("of 40 noise images are predicted as 8"))).to_be_visible(timeout=60_000)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path: Path) -> None:
     """From a question to a link for a colleague: wrong fours, the doubtful corner, two flags, a report."""
     scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()
@@ -259,7 +259,7 @@ window.WebSocket = class extends Fast {
 """
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_browser_that_is_behind_undoes_no_step(page: Page) -> None:
     scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()
     ranked = most_uncertain_first("max_probability", scores["max_probability"].to_numpy())
@@ -307,7 +307,7 @@ def test_no_press_of_an_arrow_key_is_lost_however_fast_they_come(browser: Browse
         expect(page.get_by_text("Rank 1 of 10,000")).to_be_visible()
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_going_back_leads_out_of_the_looks_at_examples_in_one_step(page: Page) -> None:
     page.goto("/uncertain")
     expect(page).to_have_url(re.compile("run=mnist-cnn"))  # which this dashboard of two runs adds
@@ -458,7 +458,7 @@ def test_who_is_presented_to_reads_it_from_afar_and_escape_leaves(page: Page) ->
     assert not {"step", "present"} & dict(parse_qsl(urlsplit(page.url).query)).keys()
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_the_link_that_skips_leads_behind_the_navigation(page: Page) -> None:
     page.goto("/trust")
     expect(page.get_by_role("heading", level=1)).to_be_visible()

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browsing import MCVIZ_DASHBOARD, SECONDS_TO_START, free_port, serving, stop
 from tests.runs.making import make
 
-pytestmark = pytest.mark.exhaustive
+pytestmark = pytest.mark.slow
 
 PEOPLE = {
     "ann": {"email": "Ann@example.org", "email_verified": True},

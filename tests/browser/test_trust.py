@@ -114,7 +114,7 @@ def test_whether_the_probabilities_can_be_trusted_and_what_is_cheapest_to_look_a
         matching(page, cheapest.looks)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_detail_is_opened_from_the_keyboard_and_is_in_the_address(page: Page) -> None:
     opened(page)
     question = page.locator("summary").filter(has_text="How many classes are possible?")
@@ -128,7 +128,7 @@ def test_a_detail_is_opened_from_the_keyboard_and_is_in_the_address(page: Page) 
     settle(page)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_an_interval_stays_on_one_line(sized: Page) -> None:
     sized.goto(f"{RUN}&details=scores")
     cells = sized.locator(".st-key-orders td p")
@@ -163,7 +163,7 @@ def test_a_budget_that_is_typed_changes_the_cards_and_all_of_them_are_a_selectio
     settle(page)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_another_score_and_another_target_answer_at_once(page: Page) -> None:
     run = mcviz.open_run(SHIPPED_RUNS[0])
     opened(page)

@@ -115,7 +115,7 @@ def test_large_images_are_averaged_down_to_some_thousand_values(shape: tuple[int
     np.testing.assert_allclose(small[:, -1, -1], image[:, rows:, columns:].mean(axis=(1, 2)), rtol=1e-4)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_ten_thousand_photographs_take_a_small_part_of_their_own_size() -> None:
     """1.5 GB as bytes and 6 GB as float32, in views of one small buffer, so that only the work itself is measured."""
     count, shape, step = 10_000, (224, 224, 3), 1000

@@ -175,19 +175,19 @@ def test_where_nothing_is_to_be_found_seldom_a_slice_is_named() -> None:
         assert rate(20, once, 200) <= most_by_chance(20)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.parametrize("once", [once for _, _, once in (*NOTHING, *BETWEEN, *IN_GROUPS)])
 def test_a_slice_is_named_in_one_of_twenty_draws_at_most(once: object) -> None:
     assert rate(60, once, 500) <= most_by_chance(60)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_behind_a_slice_that_is_worse_seldom_an_unrelated_part_of_it_is_named() -> None:
     ((_, examples, once),) = BEHIND
     assert rate(60, once, examples) <= most_by_chance(60)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.parametrize(("once", "key"), [(once, key) for _, once, key in PLANTED])
 def test_a_slice_that_is_worse_is_found_first(once: object, key: object) -> None:
     assert rate(5, is_first, 10_000, once, key) >= 0.8

@@ -27,7 +27,7 @@ from tests.runs.power_loss import lay_out, recorded
 pytestmark = pytest.mark.attack
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["classes of images", "three targets with variances"])
 def test_killed_two_hundred_times(tmp_path: Path, form: str) -> None:
     command = [sys.executable, "-m", "tests.runs.killing", str(tmp_path), "200", form]
@@ -80,7 +80,7 @@ print(min(seen.values()))
 """
 
 
-@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.exhaustive), 5])
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 5])
 @pytest.mark.parametrize("others", [[], ["README.md", "predictions.zarr/holiday.jpg"]])
 def test_killed_before_every_call(tmp_path: Path, others: list[str], step: int) -> None:
     done = subprocess.run(

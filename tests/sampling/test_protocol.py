@@ -24,7 +24,7 @@ from tests.sampling.fake import Arrays, FakeNetwork, make_arrays
 from tests.test_no_tensorflow import imported_by
 
 pytestmark = pytest.mark.usefixtures("small_blocks")
-TWO_INPUTS = pytest.param("PyTorch of two inputs", marks=pytest.mark.exhaustive)
+TWO_INPUTS = pytest.param("PyTorch of two inputs", marks=pytest.mark.slow)
 CLASSIFICATIONS = [
     "fake", "fake, factored", "fake of two inputs", "Keras", "Keras, factored", "PyTorch", "PyTorch, factored",
 ]  # fmt: skip

@@ -53,7 +53,7 @@ def test_a_convolution_within_a_loop_is_not_compiled():
     [
         ("LSTM", "per_pass"),
         ("MultiHeadAttention", "per_example"),
-        pytest.param("GaussianNoise", "per_pass", marks=pytest.mark.exhaustive),
+        pytest.param("GaussianNoise", "per_pass", marks=pytest.mark.slow),
     ],
 )
 def test_both_agree_on_the_same_masks(name, masks):

@@ -398,7 +398,7 @@ def test_a_network_of_every_family_of_keras_is_looked_at() -> None:
     assert {applications()[name].__module__ for name in FAMILIES} == families
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_networks_of_keras_have_nothing_that_is_not_on_the_list(name: str) -> None:
     with keras.StatelessScope(initialize_variables=False):  # a graph without its weights, which may be gigabytes

@@ -52,7 +52,7 @@ def on_numbers(rows: int = 9, dtype: str = "int32", length: int | None = 6, firs
     ],
     ids=["list", "tuple", "str array", "object array", "column", "pair with labels", "data set"],
 )
-@pytest.mark.parametrize("item", [pytest.param((1,), marks=pytest.mark.exhaustive), ()])
+@pytest.mark.parametrize("item", [pytest.param((1,), marks=pytest.mark.slow), ()])
 def test_texts_are_taken_in_every_form(given, item):
     sampler = sampler_of_texts(item)
     assert sampler.takes_texts
@@ -72,7 +72,7 @@ def test_texts_are_taken_in_every_form(given, item):
         (lambda: layers.StringLookup(vocabulary=["red", "blue"], output_mode="one_hot"), ["red", "blue", "other"]),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("item", [pytest.param((1,), marks=pytest.mark.exhaustive), ()])
+@pytest.mark.parametrize("item", [pytest.param((1,), marks=pytest.mark.slow), ()])
 def test_every_text_layer_gives_what_the_model_computes(front, texts, item):
     keras.utils.set_random_seed(1)
     model = sequential(item, front(), layers.Dropout(0.5), layers.Dense(3, activation="softmax"), dtype="string")
