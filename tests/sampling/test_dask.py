@@ -6,7 +6,6 @@ import os
 import pickle
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -433,8 +432,3 @@ def test_the_command_with_a_model_of_keras_and_a_process_of_this_machine(
     assert main([*command, "local:1"]) == 0
     sample_run(model, data, tmp_path / "one", passes=12, seed=3)
     assert contents(tmp_path / "run") == contents(tmp_path / "one")
-
-
-def test_nothing_imports_dask_where_no_scheduler_is_named() -> None:
-    code = "import sys, mcviz.cli, mcviz.sampling.run_sampling\nprint({'dask', 'distributed'} & set(sys.modules))"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
