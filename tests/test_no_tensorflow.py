@@ -21,7 +21,7 @@ CLUSTER = {"dask", "distributed"}
 TABLES = {"pandas", "xarray", "pyarrow", "PIL"}
 STORES = {"zarr", "fsspec"}  # Zarr, which may use fsspec, is imported for a pass, and no more
 LOOKING = {  # code, and what is still not imported when it has run after all before it; SMALL is the path of a run
-    "import mcviz.cli; print([main([*name, '--help']) for name in ([], *([each] for each in mcviz.cli.commands.commands))])":
+    "from mcviz.cli import commands; print([main([*each, '--help']) for each in [[], *zip(commands.commands)]])":
         {"numpy", *HEAVY, *CLUSTER},
     "import mcviz.runs; run = mcviz.runs.open_run(SMALL)": {*HEAVY, *CLUSTER, *TABLES, *STORES},
     "run.probs(3), run.images[2]": {*HEAVY, *CLUSTER, *TABLES},
