@@ -17,6 +17,7 @@ from mcviz.measures import margin
 from mcviz.measures.calibration import calibration, calibration_sentences
 from mcviz.runs import Run
 from tests.analysis.conftest import SHIPPED
+from tests.cases import one_in
 from tests.commands import output_of, refusal_of
 from tests.factories import make_doubtful_run
 
@@ -60,14 +61,17 @@ def test_trust_prints_convergence_sets_and_the_cheapest_threshold(old: Run, caps
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [
-        (["--mistake-cost", "3"], "both --mistake-cost and --look-cost"),
-        (["--look-cost", "3"], "both --mistake-cost and --look-cost"),
-        (["--mistake-cost", "-1", "--look-cost", "3"], "--mistake-cost"),
-        (["--mistake-cost", "nan", "--look-cost", "3"], "`mistake` should be"),
-        (["--mistake-cost", "inf", "--look-cost", "3"], "`mistake` should be"),
-        (["--score", "self_confidence"], "`score` should be 'max_probability' or"),
-    ],
+    one_in(
+        5,
+        [
+            (["--mistake-cost", "3"], "both --mistake-cost and --look-cost"),
+            (["--look-cost", "3"], "both --mistake-cost and --look-cost"),
+            (["--mistake-cost", "-1", "--look-cost", "3"], "--mistake-cost"),
+            (["--mistake-cost", "nan", "--look-cost", "3"], "`mistake` should be"),
+            (["--mistake-cost", "inf", "--look-cost", "3"], "`mistake` should be"),
+            (["--score", "self_confidence"], "`score` should be 'max_probability' or"),
+        ],
+    ),
 )
 def test_costs_that_cannot_be_are_refused_in_one_line(old: Run, options: list[str], words: str, capsys) -> None:
     assert words in refusal_of(capsys, "trust", old.path, *options)

@@ -213,6 +213,7 @@ def test_progress_is_told_up_to_the_end_and_what_it_raises_ends_it() -> None:
         tsne(clusters(30)[0], stop)
 
 
+@pytest.mark.slow
 def test_examples_beyond_the_most_that_are_laid_out_have_no_position(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(similarity, "MOST_MAPPED", 40)
     layout = tsne(clusters(60)[0])
