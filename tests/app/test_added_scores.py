@@ -12,7 +12,7 @@ from mcviz.app.resources import ranking, run_scores, table
 from mcviz.app.wording import as_markdown
 from mcviz.runs import Run
 from mcviz.runs.derived import FILE
-from tests.app.opening import opened_page
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import table as shown_table
 from tests.app.probing import widget, words
 
@@ -49,7 +49,7 @@ def test_a_score_that_is_replaced_while_a_page_is_open_is_shown_as_it_is_now(run
     assert ranking(run, "energy")[0] == ENERGY.argmax()
     mcviz.open_run(run.path).add_score("energy", ENERGY + 3, high_is_uncertain=False, meaning="Turned.")
     page.run()
-    assert not page.exception
+    assert_sound(page)
     assert "Turned." in words(page)
     assert "**28** of 30 examples" in words(page)
     assert table(run)["energy"].tolist() == (ENERGY + 3).tolist()
@@ -72,7 +72,7 @@ def test_a_column_becomes_a_score_by_the_end_that_is_uncertain(run: Run, end: st
     page = opened_page("uncertain", {})
     assert ends(page) == [f"{COLUMN}, a column: {uncertain} is uncertain" for uncertain in ("high", "low")]
     widget(page.selectbox, "ranking").set_value((COLUMN, end)).run()
-    assert not page.exception
+    assert_sound(page)
     assert page.query_params["score"] == "column_loss_of_mine"
     assert run.scores()["column_loss_of_mine"].tolist() == ENERGY[::-1].tolist()
     assert run_scores(run)["column_loss_of_mine"].uncertain_when == end

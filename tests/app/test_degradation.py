@@ -16,7 +16,7 @@ from mcviz.app.sweep import STEPS, step_amounts
 from mcviz.data import DataSet
 from mcviz.data.distortions import add_noise
 from mcviz.errors import UnsuitableModelError
-from tests.app.opening import opened_page
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import button, widget, words
 from tests.cases import one_in
 from tests.sampling.ood_runs import row_run, text_run
@@ -76,7 +76,7 @@ def test_it_is_computed_when_asked_for_and_read_again_without_the_model(
     assert "averaging passes" not in words(app)
     assert f"{IMAGES} images of this run, {STEPS} steps, {PASSES} passes" in words(app)
     button(app, "Distort the images").click().run()
-    assert not app.exception
+    assert_sound(app)
     said = words(app)
     assert "averaging passes makes the NLL" in said
     correct = mcviz.open_run(cache / "kept").scores()["correct"].mean()
@@ -111,7 +111,7 @@ def test_stop_ends_it_and_it_starts_only_when_asked_again(cache: Path, monkeypat
     with stopping as patched:
         patched.setattr(sweep, "_compute", lambda *_: sweep.st.stop())  # as Streamlit ends what is left
         button(app, "Distort the images").click().run()
-        assert not app.exception
+        assert_sound(app)
         button(app, "Stop distorting").click().run()
     assert "averaging passes" not in words(app)
     assert not [each for each in app.button if each.label == "Stop distorting"]
@@ -127,7 +127,7 @@ def test_a_model_that_cannot_be_asked_is_a_sentence(cache: Path, monkeypatch: py
     app = opened("kept")
     monkeypatch.setattr(sweep, "sampler", refuse)
     button(app, "Distort the images").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert any("The model has no dropout." in each.value for each in app.error)
     monkeypatch.undo()
     monkeypatch.setenv("MCVIZ_CACHE", str(cache))
@@ -158,7 +158,7 @@ def test_rows_and_texts_are_distorted_likewise(
     first = {"row": "noise", "text": "drop_words"}[kind]
     app = opened("run", distortion=first)
     button(app, f"Distort the {kind}s").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert "averaging passes" in words(app)
     assert (Path(run.path) / "derived" / f"distorted-{first.replace('_', '-')}-1.npz").exists()
     steps = sweep.load_steps(run, first, OFFERED[kind][first])

@@ -14,7 +14,7 @@ from mcviz.app.state import PageState
 from mcviz.app.sweep import DEFAULT_INPUTS, Sweep, find_sweep
 from mcviz.measures.intervals import proportion
 from tests.app.keeping import kept_of
-from tests.app.opening import opened_page
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import button, class_means, paragraphs, words
 from tests.browsing import ROOT
 from tests.sampling.ood_runs import row_run, text_run
@@ -107,7 +107,7 @@ def test_of_another_run_it_is_computed_when_asked_for_and_kept(
     assert f"What does the model make of {kind}, and does it notice?" in paragraphs(app)[0]
     assert not app.table, "nothing waits for it, and nothing starts by itself"
     button(app, f"Predict {kind}").click().run()
-    assert not app.exception
+    assert_sound(app)
     said = paragraphs(app)[0]
     assert f"of 100 {kind}" in said
     assert (Path(run.path) / "derived" / f"{file}.npz").exists()
@@ -122,7 +122,7 @@ def test_overview_computes_it_with_one_click(
     monkeypatch.setenv("MCVIZ_CACHE", str(shutil.copytree(colour_cache, tmp_path / "cache")))
     app: AppTest = opened_page("overview", {})
     button(app, "Predict 100 noise images").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert "of 100 noise images" in words(app)
     assert not [each for each in app.button if each.label in ("Stop", "Predict 100 noise images")]
 

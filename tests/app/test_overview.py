@@ -11,7 +11,7 @@ from mcviz.analysis.trust import compute_convergence
 from mcviz.app.wording import counted
 from mcviz.runs import Run
 from tests.app.kinds import passes
-from tests.app.opening import opened_page
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import button, paragraphs, words
 
 EXAMPLES = 120
@@ -110,7 +110,7 @@ def test_how_many_passes_it_takes_is_computed_on_request_and_kept_beside_the_run
     app = opened(name)
     assert "enough" not in words(app)
     button(app, "Compute").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert list((cache / name / "derived").glob("convergence-max-probability-*.npz"))
     said = words(app)
     settled = enough(run) < run.passes

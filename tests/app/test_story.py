@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from mcviz.app.navigation import PAGES
 from tests.app.kinds import KINDS, REGRESSIONS
-from tests.app.opening import opened_page
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import button
 from tests.cases import one_in
 
@@ -28,8 +28,7 @@ def headlines(cache: Path, run: str) -> list[str]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("MCVIZ_CACHE", str(cache))
             app.button(key="story-next").click().run()
-        assert not app.exception
-        assert not app.error
+        assert_sound(app)
         found.append(app.header[0].value)
     return [headline.replace("**", "").replace("\\", "") for headline in found]
 
@@ -72,7 +71,7 @@ def test_who_leaves_is_where_the_presentation_was_started(kinds: Path, monkeypat
     app.button(key="story-next").click().run()
     assert app.query_params["step"] == "2"
     button(app, "Leave").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert app.title[0].value == "Explore"
     assert dict(app.query_params) == {"run": "photographs", "label": "1", "pinned": "2"}
 

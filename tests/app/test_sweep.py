@@ -13,6 +13,7 @@ from mcviz.app.out_of_distribution import STILL_FITTING, ScoreDetector
 from mcviz.app.sweep import WORK, Sweep, summarize
 from mcviz.errors import CorruptRunError
 from tests.app.keeping import kept_of
+from tests.app.opening import assert_sound
 from tests.app.probing import OpenProbe, button, widget, words
 
 
@@ -20,7 +21,7 @@ from tests.app.probing import OpenProbe, button, widget, words
 def test_the_sweep_counts_classes_and_compares_scores(open_probe: OpenProbe, run: Run) -> None:
     app = open_probe(sweep="40", noise="gaussian")
     button(app, "Predict").click().run()
-    assert not app.exception
+    assert_sound(app)
     each = [data.gaussian_noise(1, (28, 28, 1), seed) for seed in range(40)]
     blocks = [np.concatenate(each[start : start + 20]) for start in (0, 20)]
     model = mcviz.load_model(run.model_path)
@@ -36,10 +37,10 @@ def test_the_sweep_counts_classes_and_compares_scores(open_probe: OpenProbe, run
 def test_a_score_of_labels_is_not_compared_with_inputs_that_have_none(open_probe: OpenProbe) -> None:
     app = open_probe(sweep="20", score="self_confidence")
     button(app, "Predict").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert "Self-confidence (label quality) compares with a label, and these inputs have none" in words(app)
     widget(app.selectbox, "score").set_value("margin").run()
-    assert not app.exception
+    assert_sound(app)
     assert "looks at the label" not in words(app)
 
 
@@ -89,7 +90,7 @@ def test_a_stopped_sweep_keeps_what_it_has_and_one_interrupted_goes_on(open_prob
     assert not [each for each in app.button if each.label == "Go on"], "another strength is another sweep"
     widget(app.slider, "strength").set_value(1.0).run()
     button(app, "Go on").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert words(app) == whole
     assert not [each for each in app.button if each.label == "Go on"]
 
@@ -121,7 +122,7 @@ def test_an_error_ends_a_sweep_and_what_it_has_stays(open_probe: OpenProbe) -> N
     kept_of(app)["sweep"] = replace(sweep, inputs=replace(sweep.inputs, load=damaged), total=60)
     kept_of(app)[WORK] = sweep.inputs.digest
     app.run()
-    assert not app.exception
+    assert_sound(app)
     assert [each.value for each in app.error] == ["images 40 to 60 are damaged"]
     assert "Ended after 40 of 60" in words(app)
     assert button(app, "Predict")

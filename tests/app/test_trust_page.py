@@ -24,7 +24,7 @@ from mcviz.measures.calibration import Calibration, calibration, calibration_sen
 from mcviz.runs.storage import SHIPPED_RUNS
 from tests.analysis.test_trust import in_groups
 from tests.app.keeping import kept_of
-from tests.app.opening import open_popovers
+from tests.app.opening import assert_sound, open_popovers
 from tests.app.probing import calibration_figures, paragraphs, widget, words
 
 ROOT = Path(__file__).parents[2]
@@ -67,8 +67,7 @@ def opened(run: str, **query: str) -> AppTest:
     for key, value in {"run": run, **query}.items():
         app.query_params[key] = value
     app.switch_page("mcviz/app/pages/trust.py").run()
-    assert not app.exception
-    assert not app.error
+    assert_sound(app)
     return app
 
 
@@ -152,7 +151,7 @@ def test_the_cards_say_what_a_referral_comes_to(
 def test_what_is_referred_is_a_selection(cache: Path) -> None:
     app = opened("labelled", referral="budget", wanted="17")
     app.button(key="select-referred").click().run()
-    assert not app.exception
+    assert_sound(app)
     query = {key: app.query_params[key] for key in app.query_params}
     kept = Filters.from_query(query, RunLimits(EXAMPLES, 3))
     table = mcviz.open_run(cache / "labelled").scores()
@@ -163,7 +162,7 @@ def test_what_is_referred_is_reviewed(cache: Path) -> None:
     app = opened("labelled", referral="budget", wanted="17")
     kept_of(app)["reviewer"] = "Ada"
     app.button(key="review-referred").click().run()
-    assert not app.exception
+    assert_sound(app)
     count = len(refer(mcviz.open_run(cache / "labelled"), budget=17).examples)
     assert f"**0** of {count} examples decided" in app.get("progress")[0].proto.text
 
@@ -176,7 +175,7 @@ def test_the_same_control_selects_on_uncertain_examples(cache: Path) -> None:
     app.switch_page("mcviz/app/pages/uncertain.py").run()
     app.button(key="action-refer").click().run()
     app.button(key="select-referred").click().run()
-    assert not app.exception
+    assert_sound(app)
     count = len(refer(mcviz.open_run(cache / "labelled"), budget=17).examples)
     assert f"**{count}** of {EXAMPLES} examples match" in words(app)
 
@@ -253,7 +252,7 @@ def test_without_labels_the_accuracy_is_estimated_by_a_run_with_labels_that_is_c
     }
     assert as_markdown(found["labelled"].sentences[0]) in paragraphs(app)[0]
     widget(app.selectbox, "calibrated_on").set_value("right").run()
-    assert not app.exception
+    assert_sound(app)
     assert as_markdown(found["right"].sentences[0]) in paragraphs(app)[0]
     (rows,) = (each.value for each in app.dataframe if "corrected p" in each.value)
     assert rows["corrected p"].tolist() == [each.corrected for each in found["right"].columns]
@@ -350,7 +349,7 @@ def test_groups_that_belong_together_are_chosen_where_there_are_columns(
     assert "Examples count as independent." in words(app)
     before = paragraphs(app)[0]
     widget(app.selectbox, "group").set_value("site").run()
-    assert not app.exception
+    assert_sound(app)
     assert app.query_params["group"] == "site"
     assert "only between groups: 2 by site." in words(app)
     assert paragraphs(app)[0] != before

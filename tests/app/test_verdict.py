@@ -23,6 +23,7 @@ from mcviz.app.out_of_distribution import (
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES
 from mcviz.sampling import ood
+from tests.app.opening import assert_sound
 from tests.app.probing import OpenProbe, button, table, verdict_figures, widget, words
 from tests.runs.making import make
 
@@ -56,7 +57,7 @@ def test_the_detector_takes_over_when_it_is_fitted(
     _fit(run).detector.result(60)
     assert isinstance(detector_for(run), FittedDetector)
     widget(app.slider, "strength").set_value(0.0).run()
-    assert not app.exception
+    assert_sound(app)
     assert "Examples with activations as unusual for their prediction" in verdict_figures(app)
     assert "By expected entropy alone" not in words(app)
 
@@ -136,7 +137,7 @@ def test_a_run_of_twelve_images_has_a_verdict_by_entropy_alone_that_says_why(
     assert "By expected entropy alone. The OOD detector could not be fitted to this run." in words(app)
     assert "a run of 12 examples. Sample at least 20." in words(app)
     button(app, "Predict noise").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert "1 of 1 noise image is predicted as" in words(app)
     assert "1 noise image is stopped as out of distribution, by expected entropy alone" in words(app)
 
