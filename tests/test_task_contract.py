@@ -23,7 +23,7 @@ from mcviz.app.tasks import TASK_RENDERERS
 from mcviz.app.tasks.base import ExampleContext, TaskRenderer, TileText
 from mcviz.cli import main
 from mcviz.data import DataSet
-from mcviz.manifest import Manifest
+from mcviz.manifest import LabelMaps, Manifest
 from mcviz.measures import Scores, percent
 from mcviz.measures.intervals import Interval, mean_intervals
 from mcviz.measures.quality import Measure, Quality
@@ -106,7 +106,14 @@ class Shares(ClassProbabilities):
     ) -> MultilabelPredictions:
         return MultilabelPredictions(passes, labels, deterministic)
 
-    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray, manifest: Manifest | None = None) -> float:
+    def compute_quality(
+        self,
+        predictions: np.ndarray,
+        labels: np.ndarray,
+        manifest: Manifest | None = None,
+        *,
+        label_maps: LabelMaps | None = None,
+    ) -> float:
         return float(1 - distance(predictions, labels).mean())
 
     def loss_of_table(self, table: pd.DataFrame) -> np.ndarray:

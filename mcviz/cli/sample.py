@@ -20,7 +20,7 @@ from mcviz.data import MATCHES, ColumnNames, DataSet, open_passes, read_array, r
 from mcviz.data.labels import explain_renaming, rename_classes
 from mcviz.errors import DataNotFoundError, InvalidInputError
 from mcviz.extras import find_modules, is_function_name, require_dask, require_framework, require_keras
-from mcviz.importing import write_run
+from mcviz.importing import ImportTrial, write_run
 from mcviz.kinds import find_kind
 from mcviz.options import (
     CheckOptions,
@@ -35,13 +35,14 @@ from mcviz.runs import PRESETS, Preprocessing, Run, open_run
 from mcviz.runs.data_set import data_set_of, find_run
 from mcviz.runs.manifest_file import NAME
 from mcviz.sampling.base import ModelSpec, absolute
-from mcviz.sampling.checking import Trial, check_model
+from mcviz.sampling.checking import Check, Trial, check_model
 from mcviz.sampling.cluster import connect
 from mcviz.sampling.examples import default_preprocessing, name_classes_by_model
 from mcviz.sampling.loading import load_sampler
 from mcviz.sampling.run_sampling import sample_run
 from mcviz.sampling.sampler import Sampler, find_backend
 from mcviz.tasks import TASKS
+from mcviz.tasks.base import StoredLabels
 from mcviz.text import list_names
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def say_classes(examples: DataSet) -> None:
         listed = ", ".join(f"{number} {name}" for number, name in enumerate(examples.class_names[:MOST_NAMES_SHOWN]))
         more = len(examples.class_names) - MOST_NAMES_SHOWN
         say(f"classes: {listed}" + (f" and {more:,} more" if more > 0 else ""))
-    if examples.labels is not None and examples.target_names is None:
+    if examples.labels is not None and examples.target_names is None and examples.labels.ndim < 3:
         say(f"labels: {MATCHES[examples.matched_by]}")
 
 
@@ -187,6 +188,12 @@ def choose_preprocessing(options: PreprocessingOptions) -> Preprocessing | None:
     return asked
 
 
+def say_masks(labels: StoredLabels) -> None:
+    """Print what masks hold."""
+    if labels.summary:
+        say(f"masks: {labels.summary}")
+
+
 def say_run(run: Run) -> None:
     """Print how good a run's predictions are, where that is known, and where it is."""
     if run.quality_by_pass is not None:
@@ -250,15 +257,13 @@ def _sample(options: SampleOptions, cluster: "Client | None") -> None:
         say(f"output: {sampler.meaning.text}")
         how = trial.adapter.preprocessing
         say(f"{find_kind(examples).plural}: {how}. {how.reason}")
+        say_masks(trial.labels)
         if trial.advice:
             tell(f"warning: {trial.advice}")
-        size = sampler.meaning.size
-        if size and examples.labels is not None and examples.labels.shape[1:] != size:
-            say(f"masks: resized to {size[0]:,} × {size[1]:,} pixels (nearest), as the images; Dice is on that grid.")
 
     if watcher:
         if watcher.checks_first:
-            check = check_model(sampler, examples, masks=options.masks, preprocessing=preprocessing)
+            check = _check(options, sampler, examples, preprocessing)
             watcher.checked(check, options.passes)
         watcher.begin(examples, options.run.out)
     with sampling_progress(len(examples)) as progress:
@@ -290,11 +295,22 @@ def _sample(options: SampleOptions, cluster: "Client | None") -> None:
 def check(options: CheckOptions) -> None:
     """Print what a model makes of some of the data."""
     sampler, examples, preprocessing = _load_model_and_data(options)
-    check = check_model(sampler, examples, masks=options.masks, preprocessing=preprocessing)
+    check = _check(options, sampler, examples, preprocessing)
     for line in check.lines(options.passes):
         say(line)
     if check.advice:
         tell(f"warning: {check.advice}")
+
+
+def _check(options: CheckOptions, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None) -> Check:
+    return check_model(
+        sampler,
+        examples,
+        masks=options.masks,
+        preprocessing=preprocessing,
+        background=options.masks_mean.background_number,
+        ignore=options.masks_mean.ignore_number,
+    )
 
 
 def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Preprocessing | None]:
@@ -366,6 +382,8 @@ def import_(passes: str, options: ImportOptions) -> None:
     """Make a run of passes from elsewhere, and print what labels would show."""
     task = options.task.task
     chosen = choose_preprocessing(options.preprocessing)
+    if chosen is None and options.preprocessing.crop:
+        chosen = Preprocessing(crop=True, reason="As asked for.")
     with open_passes(passes, TASKS[task].pass_names) as opened:
         examples = _read_examples(options) if options.data.data else DataSet(None)
         chosen = add_scaler(chosen, options.data, examples)
@@ -383,6 +401,14 @@ def import_(passes: str, options: ImportOptions) -> None:
         fixed = read_array(options.deterministic, usual) if options.deterministic else opened.deterministic
         examples = name_classes(examples, options.data, task, opened.last_names or ())
         say_classes(examples)
+
+        def say_trial(trial: ImportTrial) -> None:
+            if trial.passes:
+                say(f"passes: {trial.passes}")
+            say_masks(trial.labels)
+            if trial.labels.advice:
+                tell(f"warning: {trial.labels.advice}")
+
         with sampling_progress(len(examples) or 1) as progress:
             run = write_run(
                 options.run.out,
@@ -404,6 +430,7 @@ def import_(passes: str, options: ImportOptions) -> None:
                 about=dict(options.run.about),
                 resume=options.run.resume,
                 progress=progress,
+                tried=say_trial,
             )
     say_run(run)
 

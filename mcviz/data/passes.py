@@ -12,7 +12,7 @@ import pandas as pd
 from mcviz.choices import Predicts
 from mcviz.data.in_place import load_array
 from mcviz.data.labels import sort_class_names
-from mcviz.data.masks import name_pass_folders, read_pass_folders
+from mcviz.data.mask_folders import name_pass_folders, read_pass_folders
 from mcviz.data.npz import open_npz
 from mcviz.data.tables import TABLES, is_numeric, read_frame
 from mcviz.errors import DataNotFoundError, InvalidInputError, MissingPackageError

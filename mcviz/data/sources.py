@@ -16,7 +16,7 @@ from mcviz import validate
 from mcviz.data.data_set import DataSet
 from mcviz.data.in_place import load_array
 from mcviz.data.labels import ARRAY_NAMES, find_labels_file
-from mcviz.data.masks import find_mask_folders, read_mask_folders
+from mcviz.data.mask_folders import find_mask_folders, read_mask_folders
 from mcviz.data.npz import NpzArrays, open_npz
 from mcviz.data.parquet import is_saved_dataset, read_dataset, read_parquet
 from mcviz.data.passes import read_array

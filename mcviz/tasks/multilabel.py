@@ -8,7 +8,7 @@ import scipy  # loads scipy.special when it is first used, so that opening a run
 
 from mcviz.choices import Predicts
 from mcviz.errors import InvalidInputError
-from mcviz.manifest import Manifest
+from mcviz.manifest import LabelMaps, Manifest
 from mcviz.measures import percent
 from mcviz.measures.intervals import Interval, find_biased
 from mcviz.measures.multilabel import (
@@ -150,7 +150,14 @@ class Multilabel(ClassProbabilities):
             return [f"Probabilities are {' and '.join(named)}, on average and beyond chance."]
         return ["No class is shown to be given probabilities that are too high or too low on average."]
 
-    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray, manifest: Manifest | None = None) -> float:
+    def compute_quality(
+        self,
+        predictions: np.ndarray,
+        labels: np.ndarray,
+        manifest: Manifest | None = None,
+        *,
+        label_maps: LabelMaps | None = None,
+    ) -> float:
         return float(1 - np.nanmean(label_losses(predictions, labels)))
 
     def reorder_labels(self, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
@@ -246,7 +253,7 @@ class IndependentPasses(PassFormat):
         if wrong.any():
             raise InvalidInputError(f"A probability of {locate(wrong, start)} is not within 0 and 1. {ADVICE}")
 
-    def deterministic(self, given: Any, shape: tuple[int, int]) -> np.ndarray:
+    def deterministic(self, given: Any, shape: tuple[int, int], last: int) -> np.ndarray:
         probs = self.convert(convert_numbers("deterministic", given, shape))
         if (probs < 0).any() or (probs > 1).any():
             raise invalid("deterministic", "probabilities, 0 to 1", "others", ADVICE)

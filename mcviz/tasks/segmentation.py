@@ -1,6 +1,6 @@
 """Segmentation: one of C classes for every pixel of an image, kept as label maps and what these do not give."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,6 +36,7 @@ from mcviz.tasks.base import (
     PassFormat,
     PassNames,
     StoredArray,
+    StoredLabels,
     Task,
     by_example,
     by_pass,
@@ -75,6 +76,7 @@ ENTROPIES = {  # of each pixel, in nats, by the name of their array
 OF_LABELS = "class_dice", "class_area_label"  # those of `FIGURES` that only runs with labels have
 AXES = ("example", "height", "width")
 MEAN_ADVICE = "Give the mean over the passes of their probabilities, not of their logits."
+RESIZED = " They are brought to {:,} × {:,} pixels (nearest); Dice is on that grid."
 NOT_PROBABILITIES = "If these are logits, say so (from_logits), on the command line by --from-logits."
 
 
@@ -258,23 +260,40 @@ class Segmentation(Task):
         return {"deterministic_classes": predictions}
 
     def stored_labels(
-        self, labels: np.ndarray | None, classes: int, label_maps: LabelMaps | None, *, resize: bool = False
-    ) -> np.ndarray | None:
-        if labels is None or label_maps is None:
-            return labels
-        size = label_maps.height, label_maps.width
-        if labels.shape[1:] != size:
-            if not resize:
-                raise invalid("labels", f"masks of the size of the passes, {size}", f"{labels.shape[1:]}")
-            labels = scale_label_maps(labels, *size)
-        ignored = np.zeros(labels.shape, bool) if label_maps.ignore is None else labels == label_maps.ignore
-        wrong = (labels >= classes) & ~ignored
-        if wrong.any():
-            example, row, column = np.argwhere(wrong)[0].tolist()
-            advice = "If such pixels are to be ignored, say so (ignore), on the command line by --ignore."
-            received = f"{labels[example, row, column]} in row {row}, column {column} of the mask of example {example}"
-            raise invalid("labels", f"classes, 0 to {classes - 1}", received, advice)
-        return np.where(ignored, np.uint8(classes), labels)
+        self,
+        examples: "DataSet",
+        names: Sequence[str],
+        label_maps: LabelMaps | None,
+        *,
+        crop: tuple[int, int] | None = None,
+        as_images: bool = False,
+        find_foreground: bool = False,
+    ) -> StoredLabels:
+        if examples.labels is None or label_maps is None:
+            return StoredLabels(examples.label_array)
+        size, classes, ignore = (label_maps.height, label_maps.width), len(names), label_maps.ignore
+        masks = examples.fit_masks(size, crop=crop, as_images=as_images)
+        values = np.sum([np.bincount(mask.ravel(), minlength=256) for mask in masks], axis=0)
+        foreground = find_only_value(values) if classes == 2 else None
+        class_of = np.arange(256, dtype=np.uint8)
+        if foreground is not None and find_foreground:
+            class_of[foreground] = 1
+        elif ignore is not None:
+            class_of[ignore] = classes
+        wrong = np.flatnonzero((class_of > classes) | ((class_of == classes) & (np.arange(256) != ignore)))
+        if values[wrong].any():
+            raise _no_class(masks, int(wrong[values[wrong] > 0][0]), classes, foreground)
+        counts = np.bincount(class_of, values).astype(np.int64)[: classes + 1]
+        if not counts[:classes].any():
+            advice = "Leave ignore (--ignore) out, or give the number that stands for no class."
+            raise invalid(
+                "labels", "masks of which a pixel counts", f"{ignore} in every pixel, which is ignored", advice
+            )
+        resized = "" if examples.mask_sizes == {size} else RESIZED.format(*size)
+        summary = f"{_list_pixels(counts, names)} of {masks.size:,} pixels in {len(masks):,} masks.{resized}"
+        if foreground is not None and find_foreground:
+            summary += f" They hold only 0 and {foreground}, which is taken as class 1, {names[1]}."
+        return StoredLabels(class_of[masks], summary, _doubt_pixels(counts, names, ignore))
 
     def given_labels(self, manifest: Manifest, labels: np.ndarray) -> np.ndarray:
         ignore = label_maps_of(manifest).ignore
@@ -369,13 +388,21 @@ class Segmentation(Task):
             return [f"{rule}."]
         return [f"{rule}: {percent(surplus / (1 - dice))} of what is lost of Dice is classes that the label lacks."]
 
-    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray, manifest: Manifest | None = None) -> float:
-        if manifest is None:  # of a model on trial, whose background is taken to be the usual one
-            maps, classes = LabelMaps(*labels.shape[1:]), predictions.shape[1] // labels[0].size
+    def compute_quality(
+        self,
+        predictions: np.ndarray,
+        labels: np.ndarray,
+        manifest: Manifest | None = None,
+        *,
+        label_maps: LabelMaps | None = None,
+    ) -> float:
+        if manifest is None:  # of a model on trial
+            maps, classes = label_maps or LabelMaps(*labels.shape[1:]), predictions.shape[1] // labels[0].size
             predictions = _most_probable(predictions, maps)
         else:
             maps, classes = label_maps_of(manifest), manifest.classes
-        return float(np.nanmean(count_overlaps(predictions, labels, classes, background_of(maps)).mean_dice))
+        dice = count_overlaps(predictions, labels, classes, background_of(maps)).mean_dice
+        return float("nan") if np.isnan(dice).all() else float(np.nanmean(dice))
 
     def loss_of_terms(self, terms: Terms) -> np.ndarray:
         return np.asarray(1 - terms["dice"])
@@ -416,6 +443,8 @@ class Segmentation(Task):
         return tuple(map(str, range(width))), ()
 
     def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        if width > MOST_CLASSES:
+            raise invalid("classes", f"2 to {MOST_CLASSES} for each pixel", f"{width:,}", "Merge some of them.")
         if examples.class_names is not None:
             validate.different_names(
                 "class_names", examples.class_names, width, "Name all classes, also the background."
@@ -463,6 +492,7 @@ class MapPasses(PassFormat):
         self._from_logits, self._largest = from_logits, 0
         self._shape: tuple[int, ...] = ()  # of the numbers of an image
         self._mean_classes = 0  # of the mean of the passes, where that is given
+        self._foreground: int | None = None  # the number that stands for the second of two classes in label maps
 
     @property
     def takes_whole_numbers(self) -> bool:
@@ -471,6 +501,28 @@ class MapPasses(PassFormat):
     def describe_maps(self, background: int | None, ignore: int | None) -> LabelMaps:
         height, width = self._shape[:2]
         return LabelMaps(height, width, background, ignore, alone=self.takes_whole_numbers)
+
+    def settle(self, blocks: Iterable[np.ndarray], examples: "DataSet") -> None:
+        """As for any form; label maps of 0 and another number are of two classes if that is 255, or two are named."""
+        if not self.takes_whole_numbers:
+            return
+        values = np.zeros(256, np.int64)
+        for block in blocks:
+            if block.max() == 1 or not 0 <= block.min() <= block.max() <= 255:
+                return  # of classes 0 and 1, or of none, which is said later
+            values += np.bincount(block.astype(np.uint8).ravel(), minlength=256)
+            if np.count_nonzero(values) > 2:
+                return
+        only, named = find_only_value(values), examples.class_names
+        if only is not None and (only >= MOST_CLASSES if named is None else len(named) == 2):
+            self._foreground = only
+
+    def describe(self, passes: int, count: int, last: int) -> str:
+        height, width = self._shape[:2]
+        found = f"{passes:,} over {count:,} images of {height:,} × {width:,} pixels (height × width), {last:,} classes"
+        if self._foreground is None:
+            return found
+        return f"{found}; their label maps hold only 0 and {self._foreground}, which is taken as class 1"
 
     def count_last(self, width: int, examples: "DataSet") -> int:
         if not self.takes_whole_numbers:
@@ -526,6 +578,8 @@ class MapPasses(PassFormat):
         return passes.reshape(flat) if isinstance(passes, np.ndarray) else _FlatPasses(passes, flat)
 
     def convert(self, block: np.ndarray) -> np.ndarray:
+        if self._foreground is not None:
+            return np.where(block == self._foreground, np.float32(1), block)
         if not self._from_logits:
             return block
         classes = block.reshape(*block.shape[:-1], -1, self._shape[2])
@@ -554,20 +608,25 @@ class MapPasses(PassFormat):
                 f"{NOT_PROBABILITIES}"
             )
 
-    def deterministic(self, given: Any, shape: tuple[int, int]) -> np.ndarray:
+    def deterministic(self, given: Any, shape: tuple[int, int], last: int) -> np.ndarray:
         """(N, H · W · C) probabilities, or (N, H · W) label maps, of (N, H, W, C) or (N, H, W)."""
-        values = validate.dtype("deterministic", validate.array("deterministic", given), np.floating, np.integer)
-        forms = (
-            [(shape[0], *self._shape)]
-            if self.takes_whole_numbers
-            else [(shape[0], *self._shape), (shape[0], *self._shape[:2])]
-        )
-        values = validate.shape("deterministic", values, *forms).astype(np.float32)
-        if not self.takes_whole_numbers and values.ndim == 3:  # label maps beside probabilities
-            values = np.eye(self._shape[2], dtype=np.float32)[values.astype(np.int64)]
-        values = self.convert(values.reshape(shape[0], -1))
-        self.check(values[None], 0, 0.0)
-        return values
+        name = "deterministic"
+        values = validate.array(name, given)
+        maps = (shape[0], *self._shape[:2])
+        validate.shape(name, values, maps, *([] if self.takes_whole_numbers else [(shape[0], *self._shape)]))
+        if values.ndim == len(maps):
+            values = validate.dtype(name, values, np.integer, np.bool_, advice="Label maps are whole numbers.")
+            classes = values if self._foreground is None else np.where(values == self._foreground, 1, values)
+            if classes.min() < 0 or classes.max() >= last:
+                raise invalid(name, f"classes, 0 to {last - 1}, as the passes", f"{classes.min()} to {classes.max()}")
+            maps_alone = self.takes_whole_numbers
+            return (classes if maps_alone else np.eye(last)[classes.astype(np.int64)]).astype(np.float32).reshape(shape)
+        flat = validate.dtype(name, values, np.floating).reshape(shape)
+        probs = self.convert(validate.finite(name, flat.astype(np.float32, copy=False)))
+        pixels = probs.reshape(-1, last)
+        if (pixels < 0).any() or (np.abs(pixels.sum(axis=-1) - 1) > SUM_TOLERANCE).any():
+            raise invalid(name, "probabilities of each pixel that sum to one", "others", "Are they logits?")
+        return probs
 
 
 class _FlatPasses:
@@ -636,13 +695,44 @@ def _most_probable(predictions: np.ndarray, maps: LabelMaps) -> np.ndarray:
     return (pixels[..., 0] if maps.alone else pixels.argmax(axis=-1)).astype(np.uint8)
 
 
-def scale_label_maps(maps: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Scale (n, H, W) label maps to another size, each pixel as the nearest one was."""
-    rows, columns = (
-        (np.arange(wanted) * 2 + 1) * there // (2 * wanted)
-        for wanted, there in zip((height, width), maps.shape[1:], strict=True)
+def find_only_value(values: np.ndarray) -> int | None:
+    """Find the number of 2 or more that is the only one beside 0, as 255 in a binary mask.
+
+    Args:
+        values: (256,) integers, how often each number occurs.
+    """
+    present = np.flatnonzero(values).tolist()
+    return present[1] if len(present) == 2 and present[0] == 0 and present[1] > 1 else None
+
+
+def _no_class(masks: np.ndarray, value: int, classes: int, foreground: int | None) -> InvalidInputError:
+    """Name the first pixel of masks that has the number of no class."""
+    example, row, column = np.argwhere(masks == value)[0].tolist()
+    received = f"{value} in row {row}, column {column} of the mask of example {example}"
+    advice = (
+        f"If {value} stands for pixels that count nowhere, give it as ignore, on the command line --ignore {value}."
     )
-    return maps[:, rows[:, None], columns]
+    if foreground is not None:
+        advice = f"If {value} is the foreground, leave ignore out, on the command line --ignore."
+    return invalid("labels", f"classes, 0 to {classes - 1}", received, advice)
+
+
+def _list_pixels(counts: np.ndarray, names: Sequence[str]) -> str:
+    """List the share of pixels of each class, and of those that are ignored, the last of (C + 1,) counts."""
+    named = [name if name == str(number) else f"{number} {name}" for number, name in enumerate(names)]
+    shares = [percent(count / counts.sum(), 2) for count in counts.tolist()]
+    return f"{list_names(list(map(' '.join, zip(named, shares, strict=False))))}, ignored {shares[-1]}"
+
+
+def _doubt_pixels(counts: np.ndarray, names: Sequence[str], ignore: int | None) -> str:
+    """Say where most pixels are ignored, or a class never occurs, of (C + 1,) counts of pixels."""
+    sentences, absent = [], [name for name, count in zip(names, counts.tolist(), strict=False) if not count]
+    if (share := counts[-1] / counts.sum()) > 0.5:
+        sentences.append(f"{percent(share, 2)} of the pixels of the masks are ignored, since they hold {ignore}.")
+    if absent:
+        sentences.append(f"No pixel of the masks is of class {list_names(absent)}.")
+    question = "Are the numbers in the masks those of the model's classes?"
+    return " ".join([*sentences, question]) if sentences else ""
 
 
 def label_maps_of(manifest: Manifest) -> LabelMaps:
