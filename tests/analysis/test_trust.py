@@ -164,6 +164,9 @@ def test_the_figures_are_printed_with_a_sentence_before_them(old: Run, capsys) -
     assert "cheaper" not in " ".join(lines)  # nobody said what a mistake costs
     (ensemble,) = [line for line in lines if line.startswith(f"  ensemble  {'':<20}") and "%" in line][:1]
     assert f"{100 * old.ensemble_accuracy[-1]:.2f}%" in ensemble
+    single, *_, excess = (line for line in lines if line.startswith("  single pass "))
+    assert re.fullmatch(r" *single pass +\d+\.\d\d%  \(.*\) +[+−]\d+\.\d\d points  \(.*\)", single)
+    assert excess.count(" points  (") == 2, "confidence − accuracy is a difference, and so is that of two of them"
     groups = lines[lines.index("accuracy of the ensemble, by source") + 1 :][:3]
     assert {line.split()[0] for line in groups} == {"–", "a", "b"}
     assert sum(int(line.split()[1].replace(",", "")) for line in groups) == 3000
