@@ -91,11 +91,11 @@ def measure_segmentation(
     chosen = {WHOLE: range(classes), **({FOREGROUND: foreground} if len(foreground) < classes else {})}
     chosen |= {f"{PREDICTED_AS}{name}": [number] for number, name in enumerate(run.class_names)}
     excess = {name: pixels.excess(list(numbers), **options) for name, numbers in chosen.items()}
-    rule, *rest = measured.sentences
+    quality, rule, *rest = measured.sentences
     calibration = _calibration_sentence(excess)
     of_quality = {part.name: getattr(measured, part.name) for part in fields(measured)}
     return SegmentationTrust(
-        **of_quality | {"sentences": [rule, calibration, *rest]},
+        **of_quality | {"sentences": [quality, rule, calibration, *rest]},
         maps=_measure_classes(run, options),
         excess=excess,
         ece=pixels.ece,
