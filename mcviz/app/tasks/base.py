@@ -125,6 +125,13 @@ def render_large(words: str) -> None:
         st.markdown(words)
 
 
+def predicted_again(run: Run) -> str:
+    """Return the beginning of a sentence on the passes of an example."""
+    if run.manifest.origin.kind == "imported":
+        return f"Predicted {run.passes} times over"
+    return "Predicted again, each time with other units dropped"
+
+
 def headline_name(name: str) -> str:
     """Return the beginning of a name in Markdown, for a headline."""
     words = name.split()
