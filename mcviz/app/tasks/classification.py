@@ -117,7 +117,9 @@ class ClassificationStory(Story):
         mean = f"**{percent(summary.mean[summary.prediction])}** for **{as_markdown(names[summary.prediction])}**"
         more = f"{predicted_again(run)}, **{votes(summary, all_as_markdown(names))}**. The bars are their mean, {mean}."
         if summary.votes.max() == summary.passes:
-            return Step("Predict it again, and the answer stays the same.", draw, f"{more} They agree on every example.")
+            return Step(
+                "Predict it again, and the answer stays the same.", draw, f"{more} They agree on every example."
+            )
         return Step("Predict it again, and the answer changes.", draw, more)
 
     def review(self, run: Run) -> Step:
