@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 
 import mcviz
 from mcviz.analysis.base import RANKING_SCORES
+from mcviz.analysis.quality_trust import compare_with_deterministic
 from mcviz.analysis.trust import compute_convergence, group_by_column, main_predictors, predictors
 from mcviz.errors import InvalidInputError
 from mcviz.measures import margin
@@ -286,6 +288,7 @@ def test_the_gain_of_a_regression_is_that_of_its_paired_errors(tmp_path: Path, w
     )
     _, fixed, single, worst = mcviz.trust(run).sentences
     assert worst == mcviz.slices(run).in_words
+    assert compare_with_deterministic(run) == fixed, "which takes no pass to be read"
     ensemble = np.sqrt(((outputs.mean(axis=0) - labels) ** 2).mean())
     gain = np.sqrt(((outputs - labels) ** 2).mean()) - ensemble
     loss = ensemble - np.sqrt(((deterministic - labels) ** 2).mean())
@@ -302,6 +305,17 @@ def test_the_gain_of_a_regression_is_that_of_its_paired_errors(tmp_path: Path, w
     else:
         assert "within noise" in fixed
         assert low < 0 < high
+
+
+def test_the_ensemble_is_compared_with_dropout_off_by_an_exact_test_of_the_same_examples() -> None:
+    run = mcviz.open_run(SHIPPED.with_name("fashion-cnn"))
+    right, fixed = (probs.argmax(axis=1) == run.labels for probs in (run.mean_probs, run.deterministic_probs))
+    gained, lost = int((right & ~fixed).sum()), int((fixed & ~right).sum())
+    assert binomtest(gained, gained + lost).pvalue < 0.05
+    by = 100 * (lost - gained) / len(run)
+    said = compare_with_deterministic(run)
+    assert said.startswith(f"Its accuracy is worse than that of the deterministic model by {by:.2f} points (")
+    assert said.endswith("): more than noise.")
 
 
 def test_of_few_examples_no_gain_of_a_regression_is_claimed(tmp_path: Path) -> None:
