@@ -92,11 +92,11 @@ def measure_segmentation(
     chosen |= {f"{PREDICTED_AS}{name}": [number] for number, name in enumerate(run.class_names)}
     together = options | {"confidence": 1 - (1 - confidence) / len(chosen)}
     excess = {name: pixels.excess(list(numbers), **together) for name, numbers in chosen.items()}
-    rule, *rest = measured.sentences
+    quality, rule, *rest = measured.sentences
     calibration = _calibration_sentence(excess)
     of_quality = {part.name: getattr(measured, part.name) for part in fields(measured)}
     return SegmentationTrust(
-        **of_quality | {"sentences": [rule, calibration, *rest]},
+        **of_quality | {"sentences": [quality, rule, calibration, *rest]},
         maps=_measure_classes(run, options),
         excess=excess,
         ece=pixels.ece,

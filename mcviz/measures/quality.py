@@ -47,7 +47,6 @@ from mcviz.measures.regression import (
     with_rmse_difference,
 )
 from mcviz.measures.selective import Ranking, area_intervals, auroc_of_mistakes, compute_areas
-from mcviz.text import true_minus
 
 Array = np.ndarray
 Unit = Literal["share", "per mille", "nats", "target", ""]
@@ -103,7 +102,7 @@ class Measure:
         if np.isnan(value):
             return "–"
         if digits is not None:
-            return true_minus(f"{value:{sign}z,.{digits}f}")
+            return fixed(value, digits, sign)
         if self.unit == "target":
             return f"{'+' if sign == '+' and value >= 0 else ''}{significant(value)}"
         return fixed(SCALE.get(self.unit, 1) * value, MEASURE_DIGITS[self.unit], sign)

@@ -150,6 +150,7 @@ def test_the_command_line_says_what_dice_counts_and_of_what_it_is_made(
     run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     printed = output_of(capsys, "trust", run.path)
+    assert printed.startswith(f"The mean Dice is {100 * run.manifest.quality:.2f}% (")
     for words in ("classes that the label lacks", "mean Dice ", "pairwise Dice", "ECE of the pixels", "losses of Dice"):
         assert words in printed
     printed = output_of(capsys, "refer", run.path, "--budget", 5, "--to", tmp_path / "out.csv")

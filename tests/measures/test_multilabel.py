@@ -89,6 +89,19 @@ def test_the_measures_of_a_draw_are_those_of_its_examples(rows: list[tuple[int, 
         assert found["auroc"][0] == pytest.approx(roc_auc_score(wanted, ranked))
 
 
+def test_the_f1_of_a_class_that_is_never_predicted_has_no_interval() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, (200, 2))
+    probs = np.clip(0.3 * labels + rng.uniform(0, 0.7, (200, 2)), 0, 1)
+    probs[:, 1] /= 2  # below 0.5
+    predicted, never = class_figures({"probs": probs, "labels": labels})
+    assert predicted.f1.low < predicted.f1.value < predicted.f1.high
+    assert (never.f1.value, np.isnan(never.f1.low), np.isnan(never.f1.high)) == (0, True, True)
+    assert never.map.low < never.map.value < never.map.high, "its ranking is known"
+    alone = compute_measures(MULTILABEL, {"probs": probs[:, 1:], "labels": labels[:, 1:]}, resamples=50)
+    assert MULTILABEL.measures[MULTILABEL.place["f1"]].format_interval(alone["f1"]) == "0.0000 (no interval)"
+
+
 def test_label_quality_is_cleanlab_s() -> None:
     predictions = draw(classes=5)
     lists = [np.flatnonzero(row).tolist() for row in predictions.labels]

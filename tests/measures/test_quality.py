@@ -300,6 +300,20 @@ def test_a_difference_shows_its_sign(value: float, unit: str) -> None:
     assert text[0] in "+−"
 
 
+@pytest.mark.parametrize(
+    ("unit", "difference", "words"),
+    [
+        ("share", Interval(-0.0008, -0.0017, -0.00003), "−0.08 points (−0.17 to −0.003)"),
+        ("nats", Interval(0.001, 0.00002, 0.002), "+0.0010 nats (+0.00002 to +0.0020)"),
+        ("share", Interval(0.0, -0.0017, 0.0), "+0.00 points (−0.17 to +0.00)"),
+    ],
+)
+def test_an_end_that_leaves_out_zero_is_not_printed_as_zero(unit, difference: Interval, words: str) -> None:
+    measure = Measure("it", "it", unit, "high")
+    assert measure.format_interval(difference, sign="+") == words
+    assert MeasureComparison(measure, Interval(0.5), Interval(0.5), difference).format()[2] == words
+
+
 def test_verdicts_know_which_end_is_better() -> None:
     probs, labels = some_probs(9, examples=800)
     worse = np.full_like(probs, 0.25) * 0.6 + probs * 0.4
