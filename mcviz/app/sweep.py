@@ -387,9 +387,10 @@ def render_degradation(run: Run, state: PageState) -> None:
 
 
 def step_amounts(distortion: Distortion) -> np.ndarray:
-    """Return (S,) float64 amounts from unchanged examples to the end of the slider, in whole steps of it."""
-    even = np.linspace(distortion.unchanged, distortion.high, STEPS)
-    return np.unique(np.clip((even / distortion.step).round() * distortion.step, distortion.low, distortion.high))
+    """Return (S,) float64 amounts from unchanged examples to the strongest distortion, in whole steps of the slider."""
+    even = np.linspace(distortion.unchanged, distortion.strongest, STEPS)
+    ascending = np.unique(np.clip((even / distortion.step).round() * distortion.step, *distortion.ends))
+    return ascending if distortion.strongest > distortion.unchanged else ascending[::-1]
 
 
 def load_steps(run: Run, name: str, distortion: Distortion) -> Steps | None:
@@ -457,7 +458,7 @@ def _render_steps(run: Run, name: str, distortion: Distortion, calibrations: Seq
         label: {way: _line([step.figures[way][measure] for step in calibrations]) for way in PREDICTOR_LABELS}
         for label, measure in (("accuracy", "accuracy"), ("confidence − accuracy", "overconfidence"))
     }
-    title, tick_format = f"{distortion.label}, {distortion.unit}", ".0%" if distortion.unit.startswith("of ") else ""
+    title, tick_format = f"{distortion.label}, {distortion.unit}", ".0%" if distortion.is_share else ""
     figure = calibration_along(step_amounts(distortion), measures, title, tick_format)
     chart(
         figure,

@@ -254,49 +254,63 @@ class Distortion:
     Attributes:
         label: its name for people.
         unit: what the slider counts.
-        low: one end of the slider.
-        high: the other end.
         unchanged: where on the slider examples stay as they are.
+        strongest: the end of the slider with the strongest distortion.
         step: the smallest step that makes sense.
         apply: (examples, amount, seed, others) to as many examples; `others` are an image to mix with, or all rows or
             texts of a run.
+        opposite: the other end, of a slider that goes both ways; it begins at `unchanged` without one.
+        is_share: whether the amount is a part of a whole, to be shown in percent.
         seeded: whether it draws random numbers from the seed.
     """
 
     label: str
     unit: str
-    low: float
-    high: float
     unchanged: float
+    strongest: float
     step: float
     apply: Apply
+    opposite: float | None = None
+    is_share: bool = False
     seeded: bool = False
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The smallest and the largest amount."""
+        other = self.unchanged if self.opposite is None else self.opposite
+        return min(other, self.strongest), max(other, self.strongest)
 
 
 def drawn_share(label: str, unit: str, apply: Apply) -> Distortion:
     """A distortion of none, some or all of an example, drawn at random; arguments are the attributes of the result."""
-    return Distortion(label, unit, 0, 1, 0, 0.05, apply, seeded=True)
+    return Distortion(label, unit, 0, 1, 0.05, apply, is_share=True, seeded=True)
 
 
 def _of_side(images: ImageArray, share: float) -> float:
     return share * min(images.shape[1:3])
 
 
+def _shift(label: str, apply: Apply) -> Distortion:
+    return Distortion(label, "of the side", 0, 0.5, 0.02, apply, opposite=-0.5, is_share=True)
+
+
 DISTORTIONS: dict[str, Distortion] = {
-    "rotate": Distortion("Rotate", "degrees", -180, 180, 0, 5, lambda x, amount, *_: rotate(x, amount)),
-    "shift_right": Distortion(
-        "Shift right", "of the side", -0.5, 0.5, 0, 0.02, lambda x, share, *_: shift(x, right=_of_side(x, share))
+    "rotate": Distortion("Rotate", "degrees", 0, 180, 5, lambda x, amount, *_: rotate(x, amount), opposite=-180),
+    "shift_right": _shift("Shift right", lambda x, share, *_: shift(x, right=_of_side(x, share))),
+    "shift_down": _shift("Shift down", lambda x, share, *_: shift(x, down=_of_side(x, share))),
+    "scale": Distortion("Scale", "times", 1, 3, 0.1, lambda x, amount, *_: scale(x, amount), opposite=0.2),
+    "blur": Distortion(
+        "Blur", "of the side", 0, 0.2, 0.01, lambda x, share, *_: blur(x, _of_side(x, share)), is_share=True
     ),
-    "shift_down": Distortion(
-        "Shift down", "of the side", -0.5, 0.5, 0, 0.02, lambda x, share, *_: shift(x, down=_of_side(x, share))
+    "invert": Distortion(
+        "Invert", "of the negative", 0, 1, 0.05, lambda x, amount, *_: invert(x, amount), is_share=True
     ),
-    "scale": Distortion("Scale", "times", 0.2, 3, 1, 0.1, lambda x, amount, *_: scale(x, amount)),
-    "blur": Distortion("Blur", "of the side", 0, 0.2, 0, 0.01, lambda x, share, *_: blur(x, _of_side(x, share))),
-    "invert": Distortion("Invert", "of the negative", 0, 1, 0, 0.05, lambda x, amount, *_: invert(x, amount)),
     "erase": drawn_share(
         "Erase a block", "of the side", lambda x, share, seed, _: erase(x, round(_of_side(x, share)), seed)
     ),
-    "mix": Distortion("Mix with another", "of the other", 0, 1, 0, 0.05, lambda x, part, _, other: mix(x, other, part)),
+    "mix": Distortion(
+        "Mix with another", "of the other", 0, 1, 0.05, lambda x, part, _, other: mix(x, other, part), is_share=True
+    ),
     "shuffle": drawn_share("Shuffle pixels", "of the pixels", lambda x, share, seed, _: shuffle_pixels(x, share, seed)),
 }
 
@@ -418,11 +432,11 @@ ROW_DISTORTIONS: dict[str, Distortion] = {
     "out_of_range": Distortion(
         "Out of range",
         "ranges beyond, in a random column",
-        -10,
-        10,
         0,
+        10,
         0.5,
         lambda rows, ranges, seed, others: out_of_range(rows, others, ranges, _any_column(rows, seed)),
+        opposite=-10,
         seeded=True,
     ),
     "noise": Distortion(
@@ -430,9 +444,9 @@ ROW_DISTORTIONS: dict[str, Distortion] = {
         "of each column's std",
         0,
         5,
-        0,
         0.1,
         lambda rows, share, seed, others: add_noise(rows, others, share, seed),
+        is_share=True,
         seeded=True,
     ),
 }
