@@ -32,9 +32,9 @@ from mcviz.app.state import (
 from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown, as_sentence, counted
 from mcviz.app.work import compute_on_request, give_way_to_clicks, progress_bar, request
-from mcviz.data.distortions import Distortion
 from mcviz.figures.sweeps import score_comparison
 from mcviz.figures.trust import PREDICTOR_LABELS, calibration_along
+from mcviz.kinds.base import Distortion
 from mcviz.measures import percent
 from mcviz.measures.calibration import Calibration, calibration, degradation_sentences
 from mcviz.measures.intervals import Interval, proportion

@@ -14,8 +14,9 @@ from mcviz.app.kinds import KIND_RENDERERS
 from mcviz.app.kinds.base import MIX
 from mcviz.app.sweep import STEPS, step_amounts
 from mcviz.data import DataSet
-from mcviz.data.distortions import Distortion, add_noise
 from mcviz.errors import UnsuitableModelError
+from mcviz.kinds.base import Distortion
+from mcviz.kinds.row_distortions import add_noise
 from tests.app.opening import opened_page
 from tests.app.probing import button, widget, words
 from tests.cases import one_in

@@ -27,8 +27,10 @@ from mcviz.app.state import (
     update_state,
 )
 from mcviz.app.wording import as_markdown
-from mcviz.data.distortions import Distortion, Noise, TextNoise
 from mcviz.errors import McvizError
+from mcviz.kinds.base import Distortion
+from mcviz.kinds.image_distortions import Noise
+from mcviz.kinds.text_distortions import TextNoise
 from mcviz.measures import percent
 from mcviz.runs import Run
 from mcviz.text import true_minus

@@ -10,21 +10,34 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from scipy.stats import median_abs_deviation
 
-from mcviz.data import DISTORTIONS, blur, erase, invert, mix, rotate, scale, shift, shuffle_pixels, smooth_noise
-from mcviz.data.distortions import (
+from mcviz.errors import InvalidInputError
+from mcviz.kinds.image_distortions import (
+    DISTORTIONS,
+    blur,
+    erase,
+    invert,
+    mix,
+    rotate,
+    scale,
+    shift,
+    shuffle_pixels,
+    smooth_noise,
+)
+from mcviz.kinds.row_distortions import (
     ROW_DISTORTIONS,
-    TEXT_DISTORTIONS,
     add_noise,
     column_stats,
-    drop_words,
     most_unusual,
     out_of_range,
+    shuffle_columns,
+)
+from mcviz.kinds.text_distortions import (
+    TEXT_DISTORTIONS,
+    drop_words,
     random_characters,
     random_words,
-    shuffle_columns,
     shuffle_words,
 )
-from mcviz.errors import InvalidInputError
 
 IMAGES = smooth_noise(4, (28, 28, 3), seed=0)
 WIDE = smooth_noise(2, (10, 16, 1), seed=1)
