@@ -195,7 +195,8 @@ def render_comparison(run: Run, state: PageState, sweep: Sweep) -> None:
     score_chooser("Compared with this run's examples, by", run, state)
     score, kind = run_scores(run)[state.score], sweep.inputs.kind
     if score.name not in sweep.scores:
-        why = "was added to the run" if score.name in run.added_scores else "compares with a label"
+        why = "compares with a label" if score.needs_labels else "takes the prediction with dropout off"
+        why = "was added to the run" if score.name in run.added_scores else why
         st.caption(f"{score.label} {why}, and these inputs have none. Choose another score.")
         return
     figure = score_comparison(sorted_scores(run, score.name), sweep.scores[score.name], score.label, kind)

@@ -10,13 +10,12 @@ import pandas as pd
 import pytest
 
 import mcviz
-from mcviz.analysis.base import RANKING_SCORES
 from mcviz.analysis.trust import compute_convergence, group_by_column, main_predictors, predictors
 from mcviz.errors import InvalidInputError
 from mcviz.measures import margin
 from mcviz.measures.calibration import calibration, calibration_sentences
 from mcviz.runs import Run
-from tests.analysis.conftest import SHIPPED
+from tests.analysis.conftest import RANKING_SCORES, SHIPPED
 from tests.commands import output_of, refusal_of
 from tests.factories import make_doubtful_run
 
