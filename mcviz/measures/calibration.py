@@ -521,7 +521,8 @@ def _gain_sentence(result: Calibration, key: str, other: str) -> str:
         is_noise = gain.is_noise(1 - min(figures["accuracy"].value for figures in both))
         accuracy += f", {'within noise' if is_noise else TOO_FEW}"
     if not fits.low <= 0 <= fits.high:
-        return f"{accuracy}; its NLL is {'worse' if fits.value > 0 else 'better'} by {fixed(abs(fits.value), 4, '-')} nats."
+        by = f"{'worse' if fits.value > 0 else 'better'} by {fixed(abs(fits.value), 4, '-')} nats"
+        return f"{accuracy}; its NLL is {by}."
     if fits.is_noise(max(figures["nll"].value for figures in both)):
         return f"{accuracy}; the NLLs do not differ beyond noise."
     return f"{accuracy}; there are {TOO_FEW} whether the NLLs differ."

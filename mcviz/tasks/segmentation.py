@@ -345,7 +345,8 @@ class Segmentation(Task):
         return sets
 
     def score_inputs(self, manifest: Manifest) -> set[str]:
-        return self.pass_inputs(manifest) | ({"labels"} if manifest.labels_sha256 is not None else set())
+        of_labels = set() if manifest.labels_sha256 is None else {"labels", "dice_by_ensemble_size"}
+        return self.pass_inputs(manifest) | of_labels
 
     def pass_inputs(self, manifest: Manifest) -> set[str]:
         maps = label_maps_of(manifest)

@@ -10,8 +10,8 @@ from mcviz import compare, plot, refer, trust, write_run
 from mcviz.analysis.labelling import acquire
 from mcviz.analysis.segmentation_trust import FOREGROUND, WHOLE
 from mcviz.errors import InvalidInputError, McvizError
-from mcviz.measures.quality import difference_intervals
 from mcviz.measures.intervals import bounded_interval
+from mcviz.measures.quality import difference_intervals
 from mcviz.measures.segmentation import SEGMENTATION, count_overlaps, count_pixels, join_pixels, mean_of_known
 from mcviz.runs import Run
 from tests.commands import output_of

@@ -11,14 +11,13 @@ import pytest
 from scipy.stats import binomtest
 
 import mcviz
-from mcviz.analysis.base import RANKING_SCORES
 from mcviz.analysis.quality_trust import compare_with_deterministic
 from mcviz.analysis.trust import compute_convergence, group_by_column, main_predictors, predictors
 from mcviz.errors import InvalidInputError
 from mcviz.measures import margin
 from mcviz.measures.calibration import calibration, calibration_sentences
 from mcviz.runs import Run
-from tests.analysis.conftest import SHIPPED
+from tests.analysis.conftest import RANKING_SCORES, SHIPPED
 from tests.cases import one_in
 from tests.commands import output_of, refusal_of
 from tests.factories import make_doubtful_run

@@ -9,7 +9,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz import data
 from tests.app.keeping import kept_of
 from tests.app.opening import assert_sound
 from tests.app.probing import class_means
@@ -17,7 +16,7 @@ from tests.cases import one_in
 
 ROOT = Path(__file__).parents[2]
 IMAGES = np.random.default_rng(0).integers(0, 256, (24, 28, 28), dtype=np.uint8)
-NOISE = data.uniform_noise(1, (28, 28, 1), 3)
+NOISE = mcviz.uniform_noise(1, (28, 28, 1), 3)
 
 
 def rescaling() -> Any:

@@ -235,9 +235,9 @@ def test_noise_goes_through_the_model_live(open_page: OpenPage, run: Run) -> Non
     app = open_page("probe", seed="0")
     assert_sound(app)
     assert "No prediction is correct" in words(app)
-    expected = mcviz.sample(
-        mcviz.load_model(run.model_path), mcviz.data.uniform_noise(1, (28, 28, 1), seed=0), passes=500
-    )[:, 0]
+    expected = mcviz.sample(mcviz.load_model(run.model_path), mcviz.uniform_noise(1, (28, 28, 1), seed=0), passes=500)[
+        :, 0
+    ]
     shown = list(class_means(app).values())
     assert shown == pytest.approx(expected.mean(axis=0, dtype=np.float64))
     next(button for button in app.button if button.label == "Another noise image").click().run()

@@ -18,7 +18,7 @@ from mcviz.analysis.base import load_components
 from mcviz.app.kinds import base
 from mcviz.app.kinds.row import SLIDERS, slider_range
 from mcviz.app.wording import information
-from mcviz.data import ROW_DISTORTIONS
+from mcviz.kinds.row_distortions import ROW_DISTORTIONS
 from mcviz.runs import Preprocessing
 from mcviz.text import true_minus
 from tests.app.keeping import kept_of

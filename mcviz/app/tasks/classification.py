@@ -68,7 +68,7 @@ from mcviz.figures import (
 )
 from mcviz.figures import two_classes as two_classes_figure
 from mcviz.figures.sweeps import SWEEP_SCORES, predictions_along
-from mcviz.measures import SCORES, PassSummary, percent, scores, summarise
+from mcviz.measures import PassSummary, percent, scores, summarise
 from mcviz.measures.intervals import Interval
 from mcviz.measures.registry import fixed
 from mcviz.runs import Derived, Run, load_derived, save_derived
@@ -203,7 +203,7 @@ class ClassificationRenderer(TaskRenderer):
 
     def render_passes(self, run: Run, state: PageState) -> None:
         """Render how the figures and the ranking change as passes are added, once that is computed."""
-        score = convergence_score(state.score)
+        score = convergence_score(run, state.score)
         convergence = load_convergence(run, score)
         if convergence is None:
             _offer_convergence(run, score, now=state.section == PASSES)
@@ -212,7 +212,7 @@ class ClassificationRenderer(TaskRenderer):
         if run.passes > 1 and len(run) > plot.TOP_UNCERTAIN:
             sentences.append(
                 f"Two halves of all passes share {percent(float(convergence.shared_top[-1]), 0)} of the "
-                f"{plot.TOP_UNCERTAIN} most uncertain examples by {SCORES[score].inline_label}."
+                f"{plot.TOP_UNCERTAIN} most uncertain examples by {run.task.scores[score].inline_label}."
             )
         st.markdown(" ".join(sentences))
         accuracy, nll, ece = TOLERANCES
@@ -343,7 +343,8 @@ class ClassificationRenderer(TaskRenderer):
         )
 
     def compute_scores(self, run: Run, predictions: np.ndarray) -> dict[str, np.ndarray]:
-        return scores(predictions)
+        means = predictions.mean(axis=0, dtype=np.float64)
+        return {"prediction": means.argmax(axis=-1), **run.task.scores.compute(run.task.predictions(predictions))}
 
     def prominence(self, scores: Mapping[str, np.ndarray], correct: np.ndarray) -> np.ndarray:
         """Return how confident each wrong prediction is; 0 for a correct one."""
