@@ -64,7 +64,7 @@ def test_a_score_of_deterministic_probabilities_ranks_on_explore(
     assert ranking(run, "less_confident")[0] == expected.argmax()
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_score_of_deterministic_probabilities_is_left_out_of_new_inputs(
     open_probe: OpenProbe, less_confident: str
 ) -> None:

@@ -17,7 +17,7 @@ from tests.browsing import ROOT, check_log, serving, visited
 from tests.requiring import require_triton
 
 require_triton()
-pytestmark = [pytest.mark.exhaustive, pytest.mark.torch]
+pytestmark = [pytest.mark.slow, pytest.mark.torch]
 
 ORDERS = ("keras", "torch", "keras"), ("torch", "keras", "torch")
 SAMPLE_BOTH = """
