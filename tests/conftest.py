@@ -33,22 +33,36 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what a test needs, and give those of a file of the dashboard to one worker, which makes their runs once."""
+    """Mark what a test needs, and give tests that share what is made once to one worker: the largest groups first."""
     for item in items:
-        group = str(item.path.relative_to(FOLDER))
-        needs_browser = "browser" in getattr(item, "fixturenames", ())
-        if needs_browser:
+        group = find_group(item)
+        if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
             if item.get_closest_marker("always"):
                 group = "timed"  # one browser and one server for all of them, one after another
             else:
                 item.add_marker("slow")
-        if (needs_browser or item.path.parent == FOLDER / "app") and not item.get_closest_marker("xdist_group"):
+        if group and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(group))
         if hasattr(getattr(item, "module", None), "require_torch"):
             item.add_marker("torch")
-    # These start whole programs, and take longest: no worker is left alone with one at the end.
-    items.sort(key=lambda item: item.path.parent != FOLDER)
+    items.sort(key=rank)
+
+
+def find_group(item: pytest.Item) -> str:
+    """The group of a file of the dashboard, of PyTorch, and of one half of those with Keras; none for other files."""
+    if item.path.parent == FOLDER / "sampling" / "torch":
+        return "PyTorch"
+    if hasattr(getattr(item, "module", None), "keras"):
+        return "Keras" if item.path.parent == FOLDER / "sampling" / "keras" else "runs of Keras"
+    return str(item.path.relative_to(FOLDER)) if item.path.parent.name in ("app", "browser") else ""
+
+
+def rank(item: pytest.Item) -> int:
+    """The place of a group: no worker is left alone with a long one at the end, and single tests fill the gaps."""
+    groups = [mark.args[0] for mark in item.iter_markers("xdist_group")]
+    first = ("PyTorch", "Keras", "runs of Keras", "timed")
+    return first.index(groups[0]) if groups and groups[0] in first else len(first) + (not groups)
 
 
 def pytest_collection_finish() -> None:
