@@ -127,6 +127,14 @@ def no_wait_for_the_disk() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def short_checks() -> Iterator[None]:
+    """Let a check of a model measure the time of passes for a moment, not for two seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mcviz.sampling.checking.SECONDS", 0.05)
+        yield
+
+
 @pytest.fixture(params=[pytest.param(1, marks=pytest.mark.slow), 29], ids=["all", "some"])
 def stride(request: pytest.FixtureRequest) -> int:
     """The step in which a test goes through very many cases: each of them, where it is slow."""
