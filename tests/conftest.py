@@ -1,5 +1,6 @@
 """What every test stands on."""
 
+import fcntl
 import gc
 import logging
 import os
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +31,14 @@ settings.load_profile("any machine")
 def pytest_configure(config: pytest.Config) -> None:
     """Collect chosen files folder by folder: of one that is left and entered again, pytest 9.1 loses the fixtures."""
     config.args.sort()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let one worker of a fresh clone compile the loops of sampling, and the others wait and read what it kept."""
+    if hasattr(session.config, "workerinput"):
+        with (ROOT / "mcviz" / "sampling" / "machine_code.py").open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            import_module("mcviz.sampling.machine_code")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
