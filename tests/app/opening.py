@@ -16,10 +16,13 @@ def open_popovers(app: AppTest, are_open: bool = True) -> None:
         app.session_state[key] = are_open
 
 
-def assert_sound(app: AppTest) -> None:
-    """Check that nothing of a page failed: what fails is said in an error, and no exception to the app."""
+def assert_sound(app: AppTest, *said: str) -> None:
+    """Check that nothing failed but what is said, in its order: a page tells a failure, which is no exception then."""
     assert not app.exception
-    assert not app.error, [each.value for each in app.error]
+    shown = [each.value for each in app.error]
+    assert len(shown) == len(said), shown
+    for words, error in zip(said, shown, strict=True):
+        assert words in error
 
 
 def opened_page(page: str, query: dict[str, str], **kept: Any) -> AppTest:
