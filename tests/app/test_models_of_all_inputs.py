@@ -37,13 +37,16 @@ def network(*first: Any, shape: tuple[int, ...], dtype: str = "float32") -> Any:
 
 @pytest.mark.parametrize(
     ("model", "taken"),
-    [
-        (lambda: network(shape=(28, 28)), NOISE[..., 0]),
-        (lambda: network(shape=(784,)), NOISE.reshape(1, 784)),
-        (lambda: network(rescaling(), shape=(28, 28, 1)), NOISE * np.float32(255)),
-        (lambda: network(rescaling(), shape=(28, 28), dtype="uint8"), np.rint(NOISE[..., 0] * 255).astype("u1")),
-    ],
-    ids=["no channels", "flat", "rescaling", "uint8"],
+    one_in(
+        3,
+        [
+            (lambda: network(rescaling(), shape=(28, 28), dtype="uint8"), np.rint(NOISE[..., 0] * 255).astype("u1")),
+            (lambda: network(shape=(28, 28)), NOISE[..., 0]),
+            (lambda: network(rescaling(), shape=(28, 28, 1)), NOISE * np.float32(255)),
+            (lambda: network(shape=(784,)), NOISE.reshape(1, 784)),
+        ],
+    ),
+    ids=["uint8", "no channels", "rescaling", "flat"],
 )
 @pytest.mark.parametrize("query", one_in(2, [{"input": "noise"}, {"input": "distortion", "distortion": "fgsm"}]))
 def test_it_predicts_as_it_was_sampled(
@@ -57,9 +60,7 @@ def test_it_predicts_as_it_was_sampled(
         app.query_params[name] = value
     kept_of(app)["predicting"] = True
     app.switch_page("mcviz/app/pages/probe.py").run()
-    assert_sound(app)
-    no_gradient = taken.dtype == np.uint8 and "distortion" in query
-    assert ["no gradient" in error.value for error in app.error] == [True] * no_gradient
+    assert_sound(app, *["no gradient"] * (taken.dtype == np.uint8 and "distortion" in query))
     if query["input"] == "noise":
         means = mcviz.sample(network, taken, passes=20)[:, 0].mean(axis=0)
         np.testing.assert_allclose(list(class_means(app).values()), means, atol=0.001)

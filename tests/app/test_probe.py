@@ -74,7 +74,7 @@ def test_predictions_are_cached_up_to_a_number_of_bytes(run: Run, monkeypatch: p
     assert len(base.predict(run, np.full((1, 2, 2, 1), 4, np.float32))) == 1, "what is too large is shown as well"
 
 
-@pytest.mark.parametrize("name", one_in(6, ["fgsm", *data.DISTORTIONS]))
+@pytest.mark.parametrize("name", one_in(11, ["fgsm", *data.DISTORTIONS]))
 def test_every_distortion_has_its_slider_and_its_curves(open_probe: OpenProbe, name: str) -> None:
     app = open_probe(input="distortion", example="11", distortion=name)
     assert "Along the whole slider" in words(app)

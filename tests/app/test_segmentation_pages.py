@@ -21,6 +21,7 @@ from mcviz.measures.segmentation import count_overlaps
 from mcviz.reviews import answers_of, open_reviews, summarise_reviews
 from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import compared_figures, sentences, table, widget, words
+from tests.cases import one_in
 
 NAMES = ["ground", "*disc*", "bar"]
 SIZE, EXAMPLES, PASSES = (24, 20), 16, 6
@@ -101,7 +102,7 @@ def unpack(data: dict[str, Any]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", ["overview", "uncertain", "trust", "review", "example", "side_by_side", "runs"])
-@pytest.mark.parametrize("which", ["labelled", "maps", "sampled"])
+@pytest.mark.parametrize("which", one_in(3, ["labelled", "maps", "sampled"]))
 def test_every_page_opens(open_page: Open, name: str, which: str) -> None:
     assert open_page(name, which).title
 
