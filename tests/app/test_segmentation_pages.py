@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -65,6 +64,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     maps = probs.argmax(axis=-1).astype(np.uint8)
     mcviz.write_run(folder / "maps", maps, **more)
     mcviz.write_run(folder / "without-background", maps, background=None, **more)
+    import keras
+
     keras.utils.set_random_seed(0)
     inputs = keras.Input((*SIZE, 1))
     hidden = keras.layers.Dropout(0.5)(keras.layers.Conv2D(6, 3, padding="same", activation="relu")(inputs))
