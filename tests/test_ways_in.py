@@ -426,7 +426,7 @@ KINDS = {  # labels, class names, ids
 }
 
 
-@pytest.mark.parametrize("kind", only(["table", "npz"], KINDS))
+@pytest.mark.parametrize("kind", only(["table"], KINDS))
 def test_every_kind_of_data_is_sampled_and_checked(
     folder: Path, model: Path, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,12 +25,13 @@ def assert_sound(app: AppTest, *said: str) -> None:
         assert words in error
 
 
-def opened_page(page: str, query: dict[str, str], **kept: Any) -> AppTest:
-    """The app on one of its pages, first of all, where nothing fails.
+def opened_page(page: str, query: dict[str, str], *said: str, **kept: Any) -> AppTest:
+    """The app on one of its pages, first of all, where nothing fails but what is said.
 
     Args:
         page: its file's name.
         query: of the address.
+        *said: words of the errors that it shows, in their order.
         **kept: what the app keeps of the visit.
     """
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=SECONDS)
@@ -40,5 +41,5 @@ def opened_page(page: str, query: dict[str, str], **kept: Any) -> AppTest:
     for key, value in query.items():
         app.query_params[key] = value
     app.switch_page(f"mcviz/app/pages/{page}.py").run()
-    assert_sound(app)
+    assert_sound(app, *said)
     return app

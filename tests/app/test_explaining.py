@@ -13,11 +13,9 @@ from mcviz.app import explain
 from tests.app.keeping import kept_of
 from tests.app.live_rows import cache_of_rows
 from tests.app.live_texts import RUN, live_texts
-from tests.app.opening import assert_sound
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import OpenProbe, button, widget, words
 from tests.cases import one_in
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +27,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def opened(page: str, **query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
-    for key, value in query.items():
-        app.query_params[key] = value
-    app.switch_page(f"mcviz/app/pages/{page}.py").run()
-    assert_sound(app)
-    return app
+    return opened_page(page, query)
 
 
 def charts(app: AppTest) -> list[dict]:

@@ -154,10 +154,7 @@ def test_a_decision_is_kept_once(newer: list[bool], tmp_path: Path, monkeypatch:
     labels = rng.integers(0, 3, 24)
     mcviz.write_run(tmp_path / "some", passes(rng, 24, 3, labels), labels=labels, class_names=["cat", "dog", "owl"])
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60)
-    app.query_params["run"] = "some"
-    kept_of(app)["reviewer"] = "Ada"
-    app.switch_page("mcviz/app/pages/review.py").run()
+    app = opened_page("review", {"run": "some"}, reviewer="Ada")
     next(each for each in app.button if "dog" in each.label).click()
     cut_short(app, newer)
     run = mcviz.open_run(tmp_path / "some")

@@ -21,14 +21,12 @@ from mcviz.app.wording import information
 from mcviz.data import ROW_DISTORTIONS
 from mcviz.runs import Preprocessing
 from mcviz.text import true_minus
-from tests.app.keeping import kept_of
 from tests.app.live_rows import cache_of_rows
-from tests.app.opening import assert_sound, open_popovers
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import button, class_means, widget, words
 from tests.app.test_kinds import OF_IMAGES, said, tiles_of
 from tests.cases import one_in
 
-ROOT = Path(__file__).parents[2]
 RUNS = ["few", "wide", "measured"]
 INPUTS = [
     {"input": "row"},
@@ -50,14 +48,7 @@ def _here(rows_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def opened(page: str, run: str, **query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
-    open_popovers(app)
-    for key, value in {"run": run, **query}.items():
-        app.query_params[key] = value
-    kept_of(app)["predicting"] = True
-    app.switch_page(f"mcviz/app/pages/{page}.py").run()
-    assert_sound(app)
-    return app
+    return opened_page(page, {"run": run, **query}, predicting=True)
 
 
 def rows_of(folder: Path, run: str) -> np.ndarray:

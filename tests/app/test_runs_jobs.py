@@ -22,10 +22,9 @@ from mcviz.measures import most_uncertain_first
 from mcviz.options import format_arguments
 from tests.app.live_rows import cache_of_rows
 from tests.app.live_texts import live_texts
-from tests.app.opening import assert_sound, open_popovers
+from tests.app.opening import opened_page
 from tests.app.probing import button, words
 
-ROOT = Path(__file__).parents[2]
 NOTHING = "import os, sys; os.close(int(sys.argv[4]))"  # ends at once, as if it were killed
 
 
@@ -50,13 +49,7 @@ def cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def opened(page: str, *said: str, **query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60)
-    open_popovers(app)
-    for key, value in query.items():
-        app.query_params[key] = value
-    app.switch_page(f"mcviz/app/pages/{page}.py").run()
-    assert_sound(app, *said)
-    return app
+    return opened_page(page, query, *said)
 
 
 def told(jobs: Jobs, job: Job, **news: object) -> None:
