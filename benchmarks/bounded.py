@@ -168,7 +168,7 @@ def missed_label_means(random: Random, examples: int, odds: float) -> list[bool]
     """Whether the interval of each of `LABEL_MEANS` misses it."""
     how = "another training"
     one, _ = two_models_of_labels(random, examples, odds, how)
-    intervals, true = label_means(one, resamples=RESAMPLES), expected_of_labels(odds, how)[0]
+    intervals, true = label_means(one), expected_of_labels(odds, how)[0]
     return [misses(intervals[name], true[name]) for name in LABEL_MEANS]
 
 

@@ -29,7 +29,7 @@ from mcviz.measures.calibration import (
 )
 from mcviz.measures.calibration import calibration as calibrated
 from mcviz.measures.conformal import coverage_sentence, pass_intervals, share_by_chance
-from mcviz.measures.intervals import Interval, mean_intervals, resample
+from mcviz.measures.intervals import Interval, resample
 from mcviz.measures.ood import OOD_P_VALUE, ClassSubspaces, OODDetector
 from mcviz.measures.quality import (
     CLASSIFICATION,
@@ -41,7 +41,7 @@ from mcviz.measures.quality import (
     overconfidence_growth,
 )
 from mcviz.measures.registry import Terms
-from mcviz.measures.regression import rmse_interval
+from mcviz.measures.regression import unbounded_intervals
 from mcviz.measures.selective import (
     Ranking,
     area_intervals,
@@ -72,6 +72,7 @@ SCORES = 8  # that are ranked
 IN_GROUPS = 30, 100, 300, 1_000  # examples
 GROUP, CORRELATION = 10, 0.5  # examples of a group, and the correlation of what is normal behind their labels
 PASSES = 8
+DIFFER = "better", "worse", "differs"  # verdicts that two runs do
 
 
 def main() -> None:
@@ -512,10 +513,8 @@ def regression_terms(random: Random, scale: Array, times: float = 1.0) -> Terms:
 
 def differing(quality: Quality, one: Terms, other: Terms, groups: Array | None = None) -> dict[str, bool]:
     """The measures that differ by more than noise."""
-    comparisons = compare_measures(quality, one, other, groups=groups, resamples=RESAMPLES)
-    return {
-        comparison.measure.name: comparison.verdict not in ("noise", "same", "unknown") for comparison in comparisons
-    }
+    compared = compare_measures(quality, one, other, groups=groups, resamples=RESAMPLES)
+    return {each.measure.name: each.verdict in DIFFER for each in compared}
 
 
 def false_differences(random: Random, examples: int, mean: float | None) -> list[bool]:
@@ -530,14 +529,11 @@ def false_differences(random: Random, examples: int, mean: float | None) -> list
     else:
         quality, (truth, labels) = CLASSIFICATION, probabilities(random, examples, mean)
         one, other = (class_terms(predicted(random, truth), labels) for _ in range(2))
-    differences = list(differing(quality, one, other).values())
-    both = quality.measures[0].name, quality.decides
+    compared = compare_measures(quality, one, other, resamples=RESAMPLES)
+    differences = [each.verdict in DIFFER for each in compared]
+    both = [each for each in compared if each.measure.name in (quality.measures[0].name, quality.decides)]
     verdicts = judge_together(quality, one, other, both, resamples=RESAMPLES)
-    return [
-        *differences,
-        any(differences),
-        any(verdict not in ("noise", "same", "unknown") for verdict in verdicts.values()),
-    ]
+    return [*differences, any(differences), any(verdict in DIFFER for verdict in verdicts.values())]
 
 
 DIFFERENCES = {
@@ -758,8 +754,9 @@ ERRORS: dict[str, tuple[Callable[[Random, int], Array], float]] = {  # errors, a
 def missed_rmse(random: Random, examples: int, law: str) -> bool:
     """Whether the interval of the RMSE misses it."""
     draw, true = ERRORS[law]
-    (square,) = mean_intervals(np.square(draw(random, examples))[:, None], resamples=RESAMPLES)
-    return misses(rmse_interval(square, examples), true**0.5)
+    squares = {"rmse": np.square(draw(random, examples))}
+    found = unbounded_intervals(squares, groups=None, confidence=0.95, resamples=RESAMPLES, seed=0)
+    return misses(found["rmse"].root, true**0.5)
 
 
 CALIBRATING = 19, 100, 1_000  # examples

@@ -10,7 +10,6 @@ from .data import DataSet as DataSet
 from .data import as_model_input as as_model_input
 from .data import read_data as read_data
 from .data import read_mnist as read_mnist
-from .data import uniform_noise as uniform_noise
 from .errors import CorruptRunError as CorruptRunError
 from .errors import DataNotFoundError as DataNotFoundError
 from .errors import InvalidInputError as InvalidInputError
@@ -24,6 +23,7 @@ from .errors import StorageError as StorageError
 from .errors import UnsuitableModelError as UnsuitableModelError
 from .errors import UnsupportedKerasError as UnsupportedKerasError
 from .importing import write_run as write_run
+from .kinds.image_distortions import uniform_noise as uniform_noise
 from .measures import SCORES as SCORES
 from .measures import scores as scores
 from .runs import Run as Run

@@ -105,7 +105,7 @@ assert "--last=" not in JOB_ARGUMENTS
 """,
     "A distortion": """
 import mcviz
-from mcviz.data import DISTORTIONS
+from mcviz.kinds.image_distortions import DISTORTIONS
 
 images = mcviz.uniform_noise(2, (28, 28, 1), seed=0)
 assert DISTORTIONS["fade"].apply(images, 1, 0, images).std(axis=(1, 2, 3)).max() < 1e-6
@@ -180,14 +180,14 @@ def test_every_example_applies_with_one_test_and_in_the_style_of_the_rest(projec
 
 
 @pytest.mark.parametrize(
-    "titles", [["A score"], pytest.param(list(PROMISES), marks=pytest.mark.exhaustive)], ids=["a score", "all"]
+    "titles", [["A score"], pytest.param(list(PROMISES), marks=pytest.mark.slow)], ids=["a score", "all"]
 )
 def test_the_tests_of_the_examples_pass(titles: list[str], project: Path) -> None:
     tests = files_of([CHANGES[title] for title in titles], r"tests/\S+")
     succeed(sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *tests, folder=project)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_every_example_keeps_its_promise(project: Path) -> None:
     script = project / "promises.py"
     script.write_text(
@@ -198,7 +198,7 @@ def test_every_example_keeps_its_promise(project: Path) -> None:
     succeed(sys.executable, str(script), folder=project)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_layer_of_one_s_own_draws_without_a_change_of_mcviz(tmp_path: Path) -> None:
     (snippet,) = re.findall(r"```python\n(.*?)```", SECTIONS["A kind of stochastic layer"], re.DOTALL)
     (tmp_path / "test_scale_noise.py").write_text(snippet, encoding="utf-8")

@@ -102,6 +102,7 @@ def test_what_an_error_says_to_install_is_what_the_extra_holds(extra: str, line:
         assert set(extras.INSTALL_NUMBA.split()[2:]) <= set(install.split()[2:])
 
 
+@pytest.mark.slow
 def test_xarray_opens_a_run_without_a_warning_as_the_readme_says() -> None:
     (opening,) = [each for each in IN_LINE["README.md"] if each.startswith("xarray.")]
     program = [sys.executable, "-W", "error::RuntimeWarning", "-c", f"import xarray; print(*{opening})"]

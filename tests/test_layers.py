@@ -32,7 +32,7 @@ FORBIDDEN = [  # a module of mcviz, what it shall not import, and the contract t
     ("runs/run.py", "mcviz.sampling.sampler", "The arrows run one way"),
     ("measures/scores.py", "mcviz.runs", "The arrows run one way"),
     ("sampling/sampler.py", "mcviz.app", "The arrows run one way"),
-    ("data/distortions.py", "mcviz.runs", "The arrows run one way"),
+    ("kinds/image_distortions.py", "mcviz.runs", "The arrows run one way"),
     ("tasks/base.py", "mcviz.data", "The arrows run one way"),
     ("kinds/row.py", "mcviz.runs", "The arrows run one way"),
     ("kinds/row.py", "mcviz.data.sources", "What reads examples knows the kinds"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz.errors import InvalidInputError
-from mcviz.measures import SCORES, RegressionPredictions
+from mcviz.measures import RegressionPredictions
 from mcviz.measures.intervals import Interval, count_groups
 from mcviz.measures.similarity import tsne
 from mcviz.runs import Derived, Run, load_derived, save_derived
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 Figures = Mapping[str, Mapping[str, Interval]]  # by the names of the predictor and of the measure
-RANKING_SCORES = tuple(name for name, score in SCORES.items() if not score.needs_labels)
 LEAST_LABELLED = 2  # examples, one half of which calibrates the other
 REVIEWED_SHARE = 0.05  # of the examples, that a person might look at again
 
@@ -96,9 +95,10 @@ def ranking_scores(run: Run) -> list[str]:
     return [name for name in run.score_names if not scores[name].needs_labels]
 
 
-def convergence_score(score: str) -> str:
+def convergence_score(run: Run, score: str) -> str:
     """Return a score, or max probability where that score does not follow from passes alone."""
-    return score if score in RANKING_SCORES else "max_probability"
+    scores = run.task.scores
+    return score if score in scores and scores[score].from_passes else "max_probability"
 
 
 def find_groups(run: Run, group: str | None) -> Array | None:

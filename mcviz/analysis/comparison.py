@@ -132,11 +132,9 @@ class Comparison:
             return "It is not known which run is better, since labels are missing."
         if not self.paired:
             return "It is not known which run is better, since they share no example."
-        if "unknown" in self.verdicts.values() and not set(self.verdicts.values()) - {"unknown", "same"}:
+        if "few" in self.verdicts.values() and not set(self.verdicts.values()) - {"few", "same"}:
             return f"It is not known which run is better: {len(self.pairs)} examples tell too little."
-        known = [
-            measure for measure in self.measures if self.verdicts.get(measure.measure.name, "unknown") != "unknown"
-        ]
+        known = [measure for measure in self.measures if self.verdicts.get(measure.measure.name, "few") != "few"]
         return " ".join(map(self._measure_sentence, known))
 
     def changed(self, kind: str) -> Array:
@@ -336,7 +334,7 @@ def compare(
     verdicts: dict[str, Verdict] = {}
     if terms and len(pairs):
         quality = one.task.quality
-        both = dict.fromkeys((quality.measures[0].name, quality.decides))
+        both = [each for each in measures if each.measure.name in (quality.measures[0].name, quality.decides)]
         verdicts = judge_together(quality, *terms, both, groups=groups[0], confidence=confidence)
     changes = _compute_changes(one, other, pairs) if len(pairs) else None
     top = None

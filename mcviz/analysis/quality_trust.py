@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
-from mcviz.analysis.base import Figures, RunTrust, describe_run, find_groups, ranking_scores, require_known_labels
+from mcviz.analysis.base import (
+    Figures,
+    RunTrust,
+    describe_run,
+    find_groups,
+    ranking_scores,
+    require_any_labels,
+    require_known_labels,
+)
 from mcviz.analysis.slices import Slices, slices
 from mcviz.analysis.trust import group_members
 from mcviz.choices import PREDICTOR_NAMES
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
 
 
 Array = np.ndarray
+DETERMINISTIC = "deterministic"  # a way to predict
 FEWEST_FOR_GAIN = 20  # examples or groups, from which on a gain of the ensemble is judged
 
 
@@ -144,13 +153,26 @@ def measure_quality(
     }
     by_class = task.class_figures(run.class_names, terms["ensemble"], groups, confidence)
     sentences = task.verdict(figures["ensemble"], by_class, len(run), groups, confidence)
-    if count_groups(len(run), groups) < FEWEST_FOR_GAIN:
-        few = f"fewer than {FEWEST_FOR_GAIN} {'examples' if groups is None else 'groups of examples'}"
-        sentences.append(f"With {few}, a gain of the ensemble cannot be told from chance.")
-    else:
-        sentences += [_describe_gain(run, gains, PREDICTOR_WORDS[way]) for way, gains in differences.items()]
+    sentences += _describe_gains(run, differences, groups)
     by_group = _measure_groups(run, terms["ensemble"], members, **options)
     return QualityTrust(run, score, group, confidence, figures, sentences, differences, by_class, by, by_group)
+
+
+def compare_with_deterministic(run: Run) -> str:
+    """Say whether the ensemble is better than the deterministic model by the first measure of the task.
+
+    It takes the means of the passes alone, so no pass is read.
+
+    Args:
+        run: with labels of any task; "" for one without deterministic predictions.
+    """
+    labels, quality = require_any_labels(run), run.task.quality
+    if run.deterministic_predictions is None:
+        return ""
+    terms = _terms_of_means(run, labels)
+    measured = quality.measures[0].name
+    differences = difference_intervals(quality, terms[DETERMINISTIC], terms["ensemble"], {measured}, confidence=0.95)
+    return " ".join(_describe_gains(run, {DETERMINISTIC: differences}, None))
 
 
 def add_slices(result: QualityTrust, progress: Progress | None = None) -> QualityTrust:
@@ -178,8 +200,7 @@ def load_terms(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
     """
     labels, task = require_known_labels(run), run.task
     if not task.measures_need_passes:
-        fixed = run.deterministic_predictions
-        return {**task.terms_by_predictor(run.manifest, run.mean_predictions[None], labels, fixed)}
+        return _terms_of_means(run, labels)
     derived = Derived(f"{task.name}-terms", 2, {"terms": "float64"})
     stored = load_derived(run.path, run.digest, derived)
     if stored is None or stored["terms"].shape != (len(task.pass_terms), len(run)):
@@ -190,6 +211,12 @@ def load_terms(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
         if predictor == "ensemble" or not np.isnan(values).any():
             terms.setdefault(predictor, {})[name] = values
     return {**terms}
+
+
+def _terms_of_means(run: Run, labels: Array) -> dict[str, Terms]:
+    """Compute the terms of each way to predict that follow from the mean of the passes."""
+    fixed = run.deterministic_predictions
+    return {**run.task.terms_by_predictor(run.manifest, run.mean_predictions[None], labels, fixed)}
 
 
 def _compute_pass_terms(run: Run, labels: Array, progress: Progress | None) -> Array:
@@ -220,6 +247,14 @@ def _measure_groups(
             figures = compute_measures(run.task.quality, some, groups=dependent, confidence=confidence)
             measured[name] = GroupFigures(int(chosen.sum()), figures)
     return measured
+
+
+def _describe_gains(run: Run, differences: Figures, groups: Array | None) -> list[str]:
+    """Say whether the ensemble differs from each other way to predict, or that the examples are too few to tell."""
+    if count_groups(len(run), groups) >= FEWEST_FOR_GAIN:
+        return [_describe_gain(run, gains, PREDICTOR_WORDS[way]) for way, gains in differences.items()]
+    few = f"fewer than {FEWEST_FOR_GAIN} {'examples' if groups is None else 'groups of examples'}"
+    return [f"With {few}, a gain of the ensemble cannot be told from chance."]
 
 
 def _describe_gain(run: Run, differences: Mapping[str, Interval], other: str) -> str:

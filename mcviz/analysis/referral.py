@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 
+THESE, NEW = "these labels", "new examples"  # which the lists of a referral are for
 SHIFT_P_VALUE = 0.01  # below it, scores are reported to be distributed otherwise
 SET_COVERAGE = 0.9  # of prediction sets
 
@@ -128,6 +129,18 @@ class RunReferral:
     warnings: tuple[str, ...] = ()
 
     @property
+    def rules(self) -> dict[str, float]:
+        """The thresholds of its lists, as in `measures.selective.Referral`, by the examples that each is for.
+
+        The one for "these labels" is optimistic for others; the one for "new examples" has the guarantee. If both are
+        the same, the first stands for both.
+        """
+        rules = {} if self.on_labels is None else {THESE: self.on_labels.threshold}
+        if self.guarantee is not None and self.guarantee.threshold not in rules.values():
+            rules[NEW] = self.guarantee.threshold
+        return rules
+
+    @property
     def threshold(self) -> float | None:
         """The value of the score from which on examples are referred, in its unit; None where no example is."""
         return _to_score(self.score, self._cutoff)
@@ -145,19 +158,26 @@ class RunReferral:
     @cached_property
     def examples(self) -> Array:
         """(R,) int64, the examples that go to a person, the most uncertain first."""
-        return select_referred(score_uncertainty(self.run, self.score.name), self._cutoff)
+        return self.select(self._cutoff)
 
     @property
     def guaranteed_examples(self) -> Array | None:
         """(R,) int64, the examples that go to a person for the guarantee; None where there is none."""
-        if self.guarantee is None:
-            return None
-        return select_referred(score_uncertainty(self.run, self.score.name), self.guarantee.threshold)
+        return None if self.guarantee is None else self.select(self.guarantee.threshold)
 
     @property
     def table(self) -> "pd.DataFrame":
         """The rows of `Run.table` of `examples`, in their order."""
         return example_rows(self.run, self.examples)
+
+    @property
+    def guaranteed_table(self) -> "pd.DataFrame | None":
+        """The rows of `Run.table` of `guaranteed_examples`, in their order; None where there are none."""
+        return None if self.guaranteed_examples is None else example_rows(self.run, self.guaranteed_examples)
+
+    def select(self, rule: float) -> Array:
+        """Return (R,) int64, the examples that one of `rules` refers, the most uncertain first."""
+        return select_referred(score_uncertainty(self.run, self.score.name), rule)
 
     @property
     def quality_of_rest(self) -> float | None:
@@ -185,8 +205,7 @@ class RunReferral:
         return None if self.run.labels is None else evaluate_threshold(rank_by_score(self.run, self.score.name), rule)
 
     def _figures_as_dict(self, rule: float) -> dict[str, Any]:
-        uncertainty, outcome = score_uncertainty(self.run, self.score.name), self._evaluate(rule)
-        examples = select_referred(uncertainty, rule)
+        examples, outcome = self.select(rule), self._evaluate(rule)
         return {
             "referred": len(examples),
             "examples": len(self.run),
@@ -444,7 +463,7 @@ def referral_rows(referral: RunReferral) -> list[tuple[str, ...]]:
     score, run, given = referral.score, referral.run, referral.guarantee
     parts = {}
     if referral.on_labels is not None:
-        parts["these labels"] = referral.on_labels, referral.labelled
+        parts[THESE] = referral.on_labels, referral.labelled
     if given is not None and not (referral.on_labels is not None and len(given.others) == referral.labelled):
         parts["the labels that tested the guarantee"] = given.on_others, len(given.others)
         if referral.on_labels is None and run.labels is not None:
@@ -473,7 +492,7 @@ def describe_caught(task: Task, on: Referral) -> str:
 
 
 def _look_clause(referral: RunReferral, rule: float) -> str:
-    count = len(select_referred(score_uncertainty(referral.run, referral.score.name), rule))
+    count = len(referral.select(rule))
     return f"a person looks at {f'{count:,}' if count else 'none'} of {len(referral.run):,} examples"
 
 

@@ -62,7 +62,7 @@ class ClassificationTrust(RunTrust):
     @property
     def convergence_score(self) -> str:
         """The score that ranks examples for `convergence`: `score`, or max probability where passes do not have it."""
-        return convergence_score(self.score)
+        return convergence_score(self.run, self.score)
 
     @property
     def text_rows(self) -> list[Sequence[str]]:
@@ -140,7 +140,7 @@ def trust(
         by_group,
         slices,
         selective_figures(rank_by_all_scores(run, group), confidence=confidence),
-        compute_convergence(run, convergence_score(score)),
+        compute_convergence(run, convergence_score(run, score)),
         measure_prediction_sets(run, group=group),
     )
 

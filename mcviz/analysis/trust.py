@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import numpy as np
 
 from mcviz import validate
-from mcviz.analysis.base import find_groups, ranking_scores, require_labels, require_one_class
+from mcviz.analysis.base import convergence_score, find_groups, ranking_scores, require_labels, require_one_class
 from mcviz.errors import InvalidInputError
-from mcviz.measures import SCORES, Predictions, percent
+from mcviz.measures import percent
 from mcviz.measures.calibration import (
     Calibration,
     calibration_sentences,
@@ -141,20 +141,21 @@ def compute_convergence(run: Run, score: str = "max_probability", progress: Prog
 
     Args:
         run: a classification with labels.
-        score: one of `ranking_scores` of it that was not added, by which examples are ranked.
+        score: one of its task that follows from the passes alone, by which examples are ranked.
         progress: called with (done, total) shards; an exception from it stops the reading.
 
     Raises:
         InvalidInputError: no labels, a regression, or there is no such score.
     """
-    offered = [name for name in ranking_scores(run) if name in SCORES]
-    labels, ranked_by = require_labels(run), SCORES[validate.choice("score", score, offered)]
+    scores = run.task.scores
+    offered = [name for name in ranking_scores(run) if name == convergence_score(run, name)]
+    labels, ranked_by = require_labels(run), scores[validate.choice("score", score, offered)]
     sizes = sizes_up_to(run.passes)
 
     def compute_block(probs: Array, examples: slice) -> tuple[Sequence[Terms], Array | None]:
         halves = None
         if run.passes > 1:
-            halves = halves_by_size(probs, lambda passes: ranked_by.compute(Predictions(passes)), sizes[1:])
+            halves = halves_by_size(probs, lambda passes: ranked_by.compute(run.task.predictions(passes)), sizes[1:])
         return terms_by_size(probs, labels[examples], sizes), halves
 
     blocks = _map_shards(run, compute_block, progress)

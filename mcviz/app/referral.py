@@ -11,6 +11,8 @@ from mcviz import plot
 from mcviz.analysis.base import ranking_scores
 from mcviz.analysis.labelling import acquire, methods_of_acquisition
 from mcviz.analysis.referral import (
+    NEW,
+    THESE,
     CheapestReferral,
     RunReferral,
     describe_caught,
@@ -48,6 +50,7 @@ from mcviz.text import one_line
 
 CARD_WIDTH, WIDE_CARD = 130, 190  # pixels; two stand side by side on a phone
 TILES = 8  # examples, of those that are referred and of the mistakes that are missed
+LIST_KEYS = {THESE: "referred", NEW: "guaranteed"}
 DETERMINISTIC = "deterministic"
 CHEAPEST = "cheapest"
 QUALITY = "accuracy"  # in the address, whatever the task calls it
@@ -117,12 +120,13 @@ def referral_controls(run: Run, state: PageState, *, with_score: bool = False) -
     return find_referral(run, state)
 
 
-def referral_filters(referral: RunReferral) -> Filters:
-    """Return the filters that select the referred examples: a range of the score."""
-    if referral.threshold is None:
+def referral_filters(referral: RunReferral, name: str = "") -> Filters:
+    """Return the filters that select the examples of a list, the first without a name: a range of the score."""
+    threshold = referral.guaranteed_threshold if name == NEW else referral.threshold
+    if threshold is None:
         return Filters()
     low_is_uncertain = referral.score.uncertain_when == "low"
-    ends = (-inf, referral.threshold) if low_is_uncertain else (referral.threshold, inf)
+    ends = (-inf, threshold) if low_is_uncertain else (threshold, inf)
     return Filters().with_range(referral.score.name, *ends)
 
 
@@ -249,19 +253,49 @@ def _render_saving(cheapest: CheapestReferral) -> None:
 
 
 def render_first_referred(run: Run, state: PageState) -> None:
-    """Render the first examples that go to a person, with a way to filter to them or to label them."""
+    """Render each list of examples that go to a person, with its uses, and the first ones, which are in all of them."""
     referral = find_referral(run, state)
-    referred, score = referral.examples, referral.score.name
-    with st.container(horizontal=True, vertical_alignment="center", key="first-referred"):
-        st.markdown("**The first to look at**", width="content")
+    for name in referral.rules:
+        _render_list(referral, state, name)
+    longest = max(map(referral.select, referral.rules.values()), key=len)
+    tiles(run, state, longest[:TILES], 1, referral.score.name, key="referred")
+
+
+def _render_list(referral: RunReferral, state: PageState, name: str) -> None:
+    """Render the number of examples that go to a person, with a way to filter to them, label them, or save them."""
+    run, score, key = referral.run, referral.score.name, LIST_KEYS[name]
+    referred, filters = referral.select(referral.rules[name]), referral_filters(referral, name)
+    with st.container(horizontal=True, vertical_alignment="center", key=f"first-{key}"):
+        st.markdown(f"**{counted(len(referred), 'example')} to look at**{list_words(referral, name)}", width="content")
         if len(referred) == 0:
             st.caption("Nobody has to look at any example for this.")
             return
-        if st.button("Filter to these", icon=":material/filter_list:", key="select-referred"):
-            open_page(EXPLORE, state, filters=referral_filters(referral), score=score, view="")
-        if run.task.decides and st.button("Label these", icon=LABELLING.icon, key="review-referred"):
-            open_page(LABELLING, state, filters=referral_filters(referral), score=score, part="queue")
-    tiles(run, state, referred[:TILES], 1, score, key="referred")
+        if st.button("Filter to these", icon=":material/filter_list:", key=f"select-{key}"):
+            open_page(EXPLORE, state, filters=filters, score=score, view="")
+        if run.task.decides and st.button("Label these", icon=LABELLING.icon, key=f"review-{key}"):
+            open_page(LABELLING, state, filters=filters, score=score, part="queue")
+        st.download_button(
+            "CSV",
+            partial(referral_csv, referral, name),
+            file_name=f"{one_line(run.name)}-{key}-{len(referred)}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            key=f"csv-{key}",
+            on_click="ignore",
+            help="`mcviz refer` writes the same.",
+        )
+
+
+def list_words(referral: RunReferral, name: str) -> str:
+    """Say which examples a list is for, as words that follow it; "" where there is one list."""
+    return f" for {name}" if len(referral.rules) > 1 else ""
+
+
+def referral_csv(referral: RunReferral, name: str) -> bytes:
+    """Return a list of examples that go to a person as CSV."""
+    table = referral.guaranteed_table if name == NEW else referral.table
+    assert table is not None  # such a list is only named where there is one
+    return table.to_csv(index=False).encode()
 
 
 def render_scores(run: Run, state: PageState) -> None:

@@ -24,9 +24,9 @@ from mcviz.app.filters import Filters, Lasso
 from mcviz.app.wording import capitalised
 from mcviz.app.work import progress_bar
 from mcviz.choices import Masks
-from mcviz.data import ColumnStats, column_stats
 from mcviz.errors import McvizError
 from mcviz.extras import named_modules
+from mcviz.kinds.row_distortions import ColumnStats, column_stats
 from mcviz.measures import Score, most_uncertain_first
 from mcviz.measures.registry import format_with_unit
 from mcviz.runs import Run, open_run, run_names

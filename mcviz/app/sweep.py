@@ -32,9 +32,9 @@ from mcviz.app.state import (
 from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown, as_sentence, counted
 from mcviz.app.work import compute_on_request, give_way_to_clicks, progress_bar, request
-from mcviz.data.distortions import Distortion
 from mcviz.figures.sweeps import score_comparison
 from mcviz.figures.trust import PREDICTOR_LABELS, calibration_along
+from mcviz.kinds.base import Distortion
 from mcviz.measures import percent
 from mcviz.measures.calibration import Calibration, calibration, degradation_sentences
 from mcviz.measures.intervals import Interval, proportion
@@ -195,7 +195,8 @@ def render_comparison(run: Run, state: PageState, sweep: Sweep) -> None:
     score_chooser("Compared with this run's examples, by", run, state)
     score, kind = run_scores(run)[state.score], sweep.inputs.kind
     if score.name not in sweep.scores:
-        why = "was added to the run" if score.name in run.added_scores else "compares with a label"
+        why = "compares with a label" if score.needs_labels else "takes the prediction with dropout off"
+        why = "was added to the run" if score.name in run.added_scores else why
         st.caption(f"{score.label} {why}, and these inputs have none. Choose another score.")
         return
     figure = score_comparison(sorted_scores(run, score.name), sweep.scores[score.name], score.label, kind)
@@ -387,9 +388,10 @@ def render_degradation(run: Run, state: PageState) -> None:
 
 
 def step_amounts(distortion: Distortion) -> np.ndarray:
-    """Return (S,) float64 amounts from unchanged examples to the end of the slider, in whole steps of it."""
-    even = np.linspace(distortion.unchanged, distortion.high, STEPS)
-    return np.unique(np.clip((even / distortion.step).round() * distortion.step, distortion.low, distortion.high))
+    """Return (S,) float64 amounts from unchanged examples to the strongest distortion, in whole steps of the slider."""
+    even = np.linspace(distortion.unchanged, distortion.strongest, STEPS)
+    ascending = np.unique(np.clip((even / distortion.step).round() * distortion.step, *distortion.ends))
+    return ascending if distortion.strongest > distortion.unchanged else ascending[::-1]
 
 
 def load_steps(run: Run, name: str, distortion: Distortion) -> Steps | None:
@@ -457,7 +459,7 @@ def _render_steps(run: Run, name: str, distortion: Distortion, calibrations: Seq
         label: {way: _line([step.figures[way][measure] for step in calibrations]) for way in PREDICTOR_LABELS}
         for label, measure in (("accuracy", "accuracy"), ("confidence − accuracy", "overconfidence"))
     }
-    title, tick_format = f"{distortion.label}, {distortion.unit}", ".0%" if distortion.unit.startswith("of ") else ""
+    title, tick_format = f"{distortion.label}, {distortion.unit}", ".0%" if distortion.is_share else ""
     figure = calibration_along(step_amounts(distortion), measures, title, tick_format)
     chart(
         figure,

@@ -11,7 +11,7 @@ import mcviz
 from mcviz.analysis import labelling
 from mcviz.analysis.base import group_sentence
 from mcviz.analysis.labelling import OUT_OF_FOLD, count_label_errors, label_errors_sentence
-from mcviz.analysis.referral import SHIFT_P_VALUE, referral_rows, referral_sentences
+from mcviz.analysis.referral import NEW, SHIFT_P_VALUE, THESE, referral_rows, referral_sentences
 from mcviz.cli.base import loading, print_json, say, table_lines, tell
 from mcviz.data.labels import NUMBER_PATTERN
 from mcviz.data.tables import (
@@ -39,12 +39,13 @@ def refer(
     group: str | None,
     modules: tuple[str, ...],
     to: str | None,
+    guaranteed_to: str | None,
     as_json: bool,
     **target: Any,
 ) -> None:
     """Print and write the examples that a person should look at."""
-    if to:
-        check_table_file(to)
+    for file in filter(None, (to, guaranteed_to)):
+        check_table_file(file)
     old = open_run(calibrated_on) if calibrated_on else None
     new = open_run(run)
     referral = mcviz.refer(new, calibrated_on=old, group=group, **target)
@@ -52,8 +53,15 @@ def refer(
         referral = replace(referral, warnings=(*referral.warnings, *ood_warnings(old, new, modules, "the guarantee")))
     for warning in referral.warnings:
         tell(f"warning: {warning}")
-    if to:
-        write_table(referral.table, to)
+    guaranteed = referral.guaranteed_table
+    if guaranteed_to and guaranteed is None:
+        raise InvalidInputError(
+            f"Nothing is guaranteed for new examples, so there is no list for them. Received: --guaranteed-to "
+            f"{guaranteed_to}. Leave it out, or ask for less."
+        )
+    for file, table in ((to, referral.table), (guaranteed_to, guaranteed)):
+        if file and table is not None:
+            write_table(table, file)
     if as_json:
         print_json(referral.as_dict() | {"group": group})
         return
@@ -61,7 +69,12 @@ def refer(
     lines = [*referral_sentences(referral), *(["", *lines, ""] if lines else []), group_sentence(old or new, group)]
     for line in lines:
         say(line)
-    _say_examples("To look at, the most uncertain first", referral.table, to)
+    first = "the most uncertain first"
+    if guaranteed is None or len(referral.rules) == 1:
+        _say_examples(f"To look at, {first}", referral.table, to or guaranteed_to)
+    else:
+        _say_examples(f"To look at for {THESE}, {first}", referral.table, to)
+        _say_examples(f"To look at for {NEW}, {first}", guaranteed, guaranteed_to, "--guaranteed-to")
 
 
 def label_issues(run: str, first: int, confidence: float, seed: int, to: str | None, as_json: bool) -> None:
@@ -132,7 +145,7 @@ def ood_warnings(old: Run, new: Run, modules: tuple[str, ...], promise: str) -> 
     ]
 
 
-def _say_examples(what: str, table: pd.DataFrame, to: str | None) -> None:
+def _say_examples(what: str, table: pd.DataFrame, to: str | None, option: str = "--to") -> None:
     ids = list(map(str, table["id"].iloc[:IDS_SHOWN]))
     if ids:
         more = len(table) - len(ids)
@@ -140,7 +153,7 @@ def _say_examples(what: str, table: pd.DataFrame, to: str | None) -> None:
     if to:
         say(f"{len(table):,} examples are written to {to}.")
     elif len(table) > len(ids):
-        say("--to FILE writes all of them, --json prints them.")
+        say(f"{option} FILE writes all of them, --json prints them.")
 
 
 def score(run: str, name: str, file: Path, low_is_uncertain: bool, meaning: str) -> None:

@@ -282,7 +282,7 @@ def _calibration_lines(result: Calibration) -> list[str]:
     lines = []
     for measure, label in MEASURE_NAMES.items():
         beside = "by chance" if measure in ECES else f"{100 * result.confidence:.6g}% interval"
-        lines += ["", f"{label:<47}{beside:<22}ensemble − this"]
+        lines += ["", f"{label:<51}{beside:<22}ensemble − this"]
         for way in result.figures:
             line = f"  {PREDICTOR_NAMES[way]:<34}{_format_figure(result, way, measure)}"
             if way in result.differences:
@@ -359,11 +359,12 @@ def _format_figure(result: Calibration, way: str, measure: str) -> str:
 
 
 def _format_with_ends(interval: Interval, measure: str, sign: str = "", by_chance: float | None = None) -> str:
-    scale, end, digits = (100, "%", 2) if measure in IN_PERCENT else (1, "", 4)
-    beside = ""
-    value, low, high = (fixed(scale * end, digits, sign) for end in astuple(interval))
+    scale, digits, beside = (100, 2, "") if measure in IN_PERCENT else (1, 4, "")
+    sign = "+" if measure == "overconfidence" else sign
+    unit = "" if scale == 1 else " points" if sign else "%"
+    value, low, high = (fixed(scale * each, digits, sign) for each in astuple(interval))
     if by_chance is not None:
         beside = f"(up to {scale * by_chance:.{digits}f}%)"
     elif not math.isnan(interval.low):
         beside = f"({low} to {high})"
-    return f"{value + end:>9}  {beside:<20}"
+    return f"{value + unit:>13}  {beside:<20}"

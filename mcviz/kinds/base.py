@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 Progress = Callable[[int, int], None]
+Distort = Callable[[np.ndarray, float, int, np.ndarray], np.ndarray]
 NAMED = 5  # of the broken files, in a message
 
 
@@ -56,6 +57,45 @@ class OODRecipe:
 
     label: str
     make: Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Distortion:
+    """A distortion of examples of one kind that a person can pick, with one slider.
+
+    Attributes:
+        label: its name for people.
+        unit: what the slider counts.
+        unchanged: where on the slider examples stay as they are.
+        strongest: the end of the slider with the strongest distortion.
+        step: the smallest step that makes sense.
+        apply: (examples, amount, seed, others) to as many examples; `others` are an image to mix with, or all rows or
+            texts of a run.
+        opposite: the other end, of a slider that goes both ways; it begins at `unchanged` without one.
+        is_share: whether the amount is a part of a whole, to be shown in percent.
+        seeded: whether it draws random numbers from the seed.
+    """
+
+    label: str
+    unit: str
+    unchanged: float
+    strongest: float
+    step: float
+    apply: Distort
+    opposite: float | None = None
+    is_share: bool = False
+    seeded: bool = False
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The smallest and the largest amount."""
+        other = self.unchanged if self.opposite is None else self.opposite
+        return min(other, self.strongest), max(other, self.strongest)
+
+
+def drawn_share(label: str, unit: str, apply: Distort) -> Distortion:
+    """A distortion of none, some or all of an example, drawn at random; arguments are the attributes of the result."""
+    return Distortion(label, unit, 0, 1, 0.05, apply, is_share=True, seeded=True)
 
 
 def join_halves(contents: np.ndarray, others: np.ndarray) -> np.ndarray:

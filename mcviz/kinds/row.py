@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
-from mcviz.data.distortions import add_noise, column_stats, out_of_range, shuffle_columns
 from mcviz.data.tables import UNNAMED_PREFIX, is_numeric
 from mcviz.errors import InvalidInputError
 from mcviz.kinds.base import Files, Kind, OODRecipe, Progress, join_halves
+from mcviz.kinds.row_distortions import add_noise, column_stats, out_of_range, shuffle_columns
 from mcviz.text import list_names
 
 if TYPE_CHECKING:

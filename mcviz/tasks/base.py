@@ -13,7 +13,7 @@ from mcviz.manifest import LabelMaps, Manifest
 from mcviz.measures import Scores, percent
 from mcviz.measures.intervals import Interval
 from mcviz.measures.quality import Quality
-from mcviz.measures.registry import AnyPredictions, Terms, format_with_unit
+from mcviz.measures.registry import AnyPredictions, Terms, fixed, format_with_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -292,6 +292,12 @@ class Loss:
     def format(self, value: float, unit: str = "") -> str:
         """Format a loss, or a mean of losses: as a share of the largest, or in a unit."""
         return percent(value / self.largest) if np.isfinite(self.largest) else format_with_unit(value, unit)
+
+    def format_change(self, value: float, unit: str = "") -> str:
+        """Format a difference of losses: in points, each a hundredth of the largest, or in a unit."""
+        if np.isfinite(self.largest):
+            return f"{fixed(100 * value / self.largest, 1, '-')} points"
+        return format_with_unit(value, unit)
 
 
 class Task(ABC):

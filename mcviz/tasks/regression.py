@@ -175,7 +175,11 @@ class Regression(Task):
         )
 
     def score_inputs(self, manifest: Manifest) -> set[str]:
-        known = {"labels": manifest.labels_sha256 is not None, "deterministic_outputs": manifest.deterministic}
+        known = {
+            "labels": manifest.labels_sha256 is not None,
+            "deterministic_outputs": manifest.deterministic,
+            "deterministic_variances": manifest.deterministic and manifest.predicts != "mean",
+        }
         return {*self.pass_arrays(manifest), *(name for name, is_known in known.items() if is_known)}
 
     def predictions(

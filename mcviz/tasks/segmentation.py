@@ -345,7 +345,8 @@ class Segmentation(Task):
         return sets
 
     def score_inputs(self, manifest: Manifest) -> set[str]:
-        return self.pass_inputs(manifest) | ({"labels"} if manifest.labels_sha256 is not None else set())
+        of_labels = set() if manifest.labels_sha256 is None else {"labels", "dice_by_ensemble_size"}
+        return self.pass_inputs(manifest) | of_labels
 
     def pass_inputs(self, manifest: Manifest) -> set[str]:
         maps = label_maps_of(manifest)
@@ -381,12 +382,14 @@ class Segmentation(Task):
         groups: np.ndarray | None,
         confidence: float,
     ) -> list[str]:
-        """Say how Dice counts classes that the label lacks, and how much of the loss that is."""
+        """Say how large the mean Dice is, and how much of its loss is classes that the label lacks."""
+        dice, surplus, (measure, *_) = figures["dice"].value, figures["loss_of_surplus"].value, self.quality.measures
+        quality = f"The mean Dice is {measure.format_interval(figures['dice'])}."
         rule = "A class that prediction or label has and the other lacks has Dice 0"
-        dice, surplus = figures["dice"].value, figures["loss_of_surplus"].value
         if not dice < 1:
-            return [f"{rule}."]
-        return [f"{rule}: {percent(surplus / (1 - dice))} of what is lost of Dice is classes that the label lacks."]
+            return [quality, f"{rule}."]
+        lost = f"{percent(surplus / (1 - dice))} of what is lost of Dice is classes that the label lacks"
+        return [quality, f"{rule}: {lost}."]
 
     def compute_quality(
         self,

@@ -1,50 +1,23 @@
 """The probe's page, and runs for it."""
 
 import importlib
-import logging
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
-from mcviz.app import work
 from tests.app.keeping import kept_of
 from tests.app.kinds import cache_of_kinds
+from tests.app.opening import assert_sound
 from tests.app.probing import OpenProbe
 
 ROOT = Path(__file__).parents[2]
 # Keras imports it, also in a thread of a page: it ignores a warning of urllib3, which a test that ends then undoes.
 importlib.import_module("requests")
-
-
-@pytest.fixture(autouse=True)
-def _no_page_fails() -> Iterator[None]:
-    """What a page shows in a sentence, and logs as an error, is still a fault to a test."""
-    failed: list[str] = []
-
-    class Kept(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            failed.append(record.getMessage())
-
-    handler = Kept(logging.ERROR)
-    work.log.addHandler(handler)
-    yield
-    work.log.removeHandler(handler)
-    assert not failed, failed[0]
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _quick_starts() -> Iterator[None]:
-    """Look at all installed packages once, not for every app."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
-        yield
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -65,7 +38,7 @@ def open_probe() -> OpenProbe:
             kept_of(app)["predicting"] = predict
         kept_of(app)["drawing"] = drawing or []
         app.switch_page("mcviz/app/pages/probe.py").run()
-        assert not app.exception
+        assert_sound(app)
         return app
 
     return opened

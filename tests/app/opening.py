@@ -16,8 +16,14 @@ def open_popovers(app: AppTest, are_open: bool = True) -> None:
         app.session_state[key] = are_open
 
 
+def assert_sound(app: AppTest) -> None:
+    """Check that nothing of a page failed: what fails is said in an error, and no exception to the app."""
+    assert not app.exception
+    assert not app.error, [each.value for each in app.error]
+
+
 def opened_page(page: str, query: dict[str, str], **kept: Any) -> AppTest:
-    """The app on one of its pages, first of all, without an exception.
+    """The app on one of its pages, first of all, where nothing fails.
 
     Args:
         page: its file's name.
@@ -31,5 +37,5 @@ def opened_page(page: str, query: dict[str, str], **kept: Any) -> AppTest:
     for key, value in query.items():
         app.query_params[key] = value
     app.switch_page(f"mcviz/app/pages/{page}.py").run()
-    assert not app.exception
+    assert_sound(app)
     return app

@@ -17,7 +17,7 @@ from mcviz.app.address import RunLimits
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.state import PageState
 from mcviz.app.views.rail import BINS, BrushColumn, brush_column, brush_labels, cut
-from tests.app.opening import open_popovers
+from tests.app.opening import assert_sound, open_popovers
 from tests.app.probing import widget
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +68,7 @@ def opened(run: str = "", **query: str) -> AppTest:
     for key, value in {**query, **({"run": run} if run else {})}.items():
         app.query_params[key] = value
     app.switch_page("mcviz/app/pages/uncertain.py").run()
-    assert not app.exception
+    assert_sound(app)
     return app
 
 

@@ -13,6 +13,7 @@ from mcviz.app import explain
 from tests.app.keeping import kept_of
 from tests.app.live_rows import cache_of_rows
 from tests.app.live_texts import RUN, live_texts
+from tests.app.opening import assert_sound
 from tests.app.probing import OpenProbe, button, widget, words
 from tests.cases import one_in
 
@@ -32,8 +33,7 @@ def opened(page: str, **query: str) -> AppTest:
     for key, value in query.items():
         app.query_params[key] = value
     app.switch_page(f"mcviz/app/pages/{page}.py").run()
-    assert not app.exception
-    assert not app.error
+    assert_sound(app)
     return app
 
 
@@ -76,7 +76,7 @@ def test_words_that_are_reasons_are_marked(live: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("MCVIZ_CACHE", str(live))
     app = opened("probe", run=RUN, input="text", closer_look="evidence")
     app.text_area[0].set_value("the horse <b>eats</b>").run()
-    assert not app.exception
+    assert_sound(app)
     (marked,) = [each.proto.body for each in app.get("html") if "pre-wrap" in each.proto.body]
     assert "&lt;b&gt;eats&lt;/b&gt;" in marked
     (table,) = [each.value for each in app.table if each.value.index.name == "words"]
@@ -100,11 +100,11 @@ def test_neighbours_of_any_kind_are_found(live: Path, monkeypatch: pytest.Monkey
     assert "the model sees as most alike" in words(opened("example", run=name, example="3", closer_look="neighbours"))
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_the_probe_explains_nothing_before_it_is_asked(open_probe: OpenProbe) -> None:
     app = open_probe(input="distortion", example="115")
     assert explain.EFFECTS not in kept_of(app)
     widget(app.segmented_control, "closer_look").set_value("evidence").run()
-    assert not app.exception
+    assert_sound(app)
     assert "What speaks for 4" in words(app)
     assert app.query_params["closer_look"] in ("evidence", ["evidence"])

@@ -36,7 +36,7 @@ from tests.app.hostile import (
     hostile_cache,
 )
 from tests.app.keeping import kept_of
-from tests.app.opening import open_popovers
+from tests.app.opening import assert_sound, open_popovers
 from tests.app.probing import compared_figures, sentences
 from tests.cases import one_in
 
@@ -151,7 +151,7 @@ def test_two_runs_are_compared_under_any_names(cache: Path, tmp_path: Path, monk
         (tmp_path / name).symlink_to(cache / HOSTILE_RUN)
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     app = opened("runs", HOSTILE_RUN, {"other": f"{HOSTILE_RUN} again", "example": "1"})
-    assert not app.exception
+    assert_sound(app)
     found = [rendered(text) for text in markdown_of(app)]
     assert not set().union(*(each.tags for each in found)) - OURS
     assert any(f"{SHOWN_RUN} again compared with {SHOWN_RUN}" in each.words for each in found)
@@ -169,7 +169,7 @@ def test_ids_and_columns_are_shown_as_they_were_typed(cache: Path, monkeypatch: 
     widget = next(each for each in app.selectbox if each.label == "Your columns")
     for name in HOSTILE:
         widget.select(name).run()
-        assert not app.exception
+        assert_sound(app)
         widget = next(each for each in app.selectbox if each.label == "Your columns")
 
 

@@ -9,14 +9,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz import data
 from tests.app.keeping import kept_of
+from tests.app.opening import assert_sound
 from tests.app.probing import class_means
 from tests.cases import one_in
 
 ROOT = Path(__file__).parents[2]
 IMAGES = np.random.default_rng(0).integers(0, 256, (24, 28, 28), dtype=np.uint8)
-NOISE = data.uniform_noise(1, (28, 28, 1), 3)
+NOISE = mcviz.uniform_noise(1, (28, 28, 1), 3)
 
 
 def rescaling() -> Any:
@@ -56,7 +56,7 @@ def test_it_predicts_as_it_was_sampled(
         app.query_params[name] = value
     kept_of(app)["predicting"] = True
     app.switch_page("mcviz/app/pages/probe.py").run()
-    assert not app.exception
+    assert_sound(app)
     no_gradient = taken.dtype == np.uint8 and "distortion" in query
     assert ["no gradient" in error.value for error in app.error] == [True] * no_gradient
     if query["input"] == "noise":

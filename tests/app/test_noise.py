@@ -8,13 +8,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz import Run, data
+from mcviz import Run
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.state import PageState
 from mcviz.app.sweep import DEFAULT_INPUTS, Sweep, find_sweep
 from mcviz.measures.intervals import proportion
 from tests.app.keeping import kept_of
-from tests.app.opening import opened_page
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import button, class_means, paragraphs, words
 from tests.browsing import ROOT
 from tests.sampling.ood_runs import row_run, text_run
@@ -67,10 +67,10 @@ def test_the_shipped_segmentation_comes_with_findings_too() -> None:
         assert sentence in words(opened_page(page, {"run": name}))
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_what_ships_is_what_the_model_says_of_the_same_noise(run: Run) -> None:
     sweep = kept_noise(run)
-    noise = np.concatenate([data.uniform_noise(1, (28, 28, 1), seed=seed) for seed in range(20)])
+    noise = np.concatenate([mcviz.uniform_noise(1, (28, 28, 1), seed=seed) for seed in range(20)])
     mean = mcviz.sample(mcviz.load_model(run.model_path), noise, passes=500).mean(axis=0, dtype=np.float64)
     np.testing.assert_array_equal(sweep.scores["prediction"][:20], mean.argmax(axis=1))
     np.testing.assert_allclose(sweep.scores["max_probability"][:20], mean.max(axis=1), atol=1e-5)
@@ -107,7 +107,7 @@ def test_of_another_run_it_is_computed_when_asked_for_and_kept(
     assert f"What does the model make of {kind}, and does it notice?" in paragraphs(app)[0]
     assert not app.table, "nothing waits for it, and nothing starts by itself"
     button(app, f"Predict {kind}").click().run()
-    assert not app.exception
+    assert_sound(app)
     said = paragraphs(app)[0]
     assert f"of 100 {kind}" in said
     assert (Path(run.path) / "derived" / f"{file}.npz").exists()
@@ -122,7 +122,7 @@ def test_overview_computes_it_with_one_click(
     monkeypatch.setenv("MCVIZ_CACHE", str(shutil.copytree(colour_cache, tmp_path / "cache")))
     app: AppTest = opened_page("overview", {})
     button(app, "Predict 100 noise images").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert "of 100 noise images" in words(app)
     assert not [each for each in app.button if each.label in ("Stop", "Predict 100 noise images")]
 

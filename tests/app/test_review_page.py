@@ -14,6 +14,7 @@ from mcviz.measures import most_uncertain_first
 from mcviz.reviews import ReviewSummary, compute_outcome, open_reviews, summarise_reviews
 from tests.app.keeping import kept_of
 from tests.app.kinds import passes
+from tests.app.opening import assert_sound
 from tests.app.probing import words
 
 ROOT = Path(__file__).parents[2]
@@ -56,8 +57,7 @@ def opened(
         app.query_params[key] = value
     kept_of(app)["reviewer"] = reviewer
     app.switch_page("mcviz/app/pages/review.py").run()
-    assert not app.exception
-    assert not app.error
+    assert_sound(app)
     return app
 
 
@@ -79,7 +79,7 @@ def named(widgets, name: str):
 
 def press(app: AppTest, name: str) -> None:
     named(app.button, name).click().run()
-    assert not app.exception
+    assert_sound(app)
 
 
 def known(cache: Path, name: str) -> ReviewSummary:
@@ -273,7 +273,7 @@ def test_what_cannot_be_kept_is_said_and_the_example_stays(cache: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(b"not a database" * 1000)
     named(app.button, "class-1").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert "cannot be used" in app.error[0].value
     path.write_bytes(content)
     app = opened("images")
@@ -310,7 +310,7 @@ def test_a_name_can_be_changed_for_what_follows(cache: Path) -> None:
 
 def submit(app: AppTest, label: str) -> None:
     next(each for each in app.button if each.label == label).click().run()
-    assert not app.exception
+    assert_sound(app)
 
 
 def test_a_note_waits_for_the_name_too(cache: Path) -> None:
@@ -449,7 +449,7 @@ def test_label_studio_s_annotations_become_decisions(cache: Path) -> None:
         assert '<Choice value="1" hotkey="1"/>' in app.code[0].value
         app.file_uploader[0].set_value(("export.json", json.dumps(content).encode(), "application/json"))
         next(each for each in app.button if each.label == "Import").click().run()
-        assert not app.exception
+        assert_sound(app)
         assert said in "".join(each.value for each in app.error)
     assert answers(cache, "numbers", "Label Studio, user 7") == {3: ("class", 1)}
     assert len(open_reviews(mcviz.open_run(cache / "numbers")).rows()) == 1

@@ -18,12 +18,12 @@ from mcviz.analysis.base import load_components
 from mcviz.app.kinds import base
 from mcviz.app.kinds.row import SLIDERS, slider_range
 from mcviz.app.wording import information
-from mcviz.data import ROW_DISTORTIONS
+from mcviz.kinds.row_distortions import ROW_DISTORTIONS
 from mcviz.runs import Preprocessing
 from mcviz.text import true_minus
 from tests.app.keeping import kept_of
 from tests.app.live_rows import cache_of_rows
-from tests.app.opening import open_popovers
+from tests.app.opening import assert_sound, open_popovers
 from tests.app.probing import button, class_means, widget, words
 from tests.app.test_kinds import OF_IMAGES, said, tiles_of
 from tests.cases import one_in
@@ -56,8 +56,7 @@ def opened(page: str, run: str, **query: str) -> AppTest:
         app.query_params[key] = value
     kept_of(app)["predicting"] = True
     app.switch_page(f"mcviz/app/pages/{page}.py").run()
-    assert not app.exception
-    assert not app.error
+    assert_sound(app)
     return app
 
 
@@ -146,8 +145,7 @@ def test_every_input_is_predicted_and_nothing_is_said_of_images(run: str, query:
     assert not OF_IMAGES.search(said(app))
     if query["input"] != "row":
         button(app, "Predict shuffled" if query["input"] == "noise" else "Predict distorted").click().run()
-        assert not app.exception
-        assert not app.error
+        assert_sound(app)
         assert f"of {100 if query['input'] == 'noise' else 40}" in words(app)
         assert not OF_IMAGES.search(said(app))
 

@@ -22,7 +22,7 @@ from mcviz.measures import most_uncertain_first
 from mcviz.options import format_arguments
 from tests.app.live_rows import cache_of_rows
 from tests.app.live_texts import live_texts
-from tests.app.opening import open_popovers
+from tests.app.opening import assert_sound, open_popovers
 from tests.app.probing import button, words
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +55,7 @@ def opened(page: str, **query: str) -> AppTest:
     for key, value in query.items():
         app.query_params[key] = value
     app.switch_page(f"mcviz/app/pages/{page}.py").run()
-    assert not app.exception
+    assert_sound(app)
     return app
 
 
@@ -151,7 +151,7 @@ def test_what_is_typed_just_before_the_click_on_start_holds(cache: Path) -> None
     app.text_input(key="new-run-name").set_value("mine")
     app.selectbox(key="new-run-data").set_value("examples of the run measured")
     app.button(key="new-run-start").click().run()
-    assert not app.exception
+    assert_sound(app)
     (found,) = Jobs(cache).found()
     measured = format_arguments(options_of_data(mcviz.open_run(cache / "measured")))
     assert {"--passes=7", "--seed=3", *measured} <= set(found.job.arguments)
@@ -222,7 +222,7 @@ def test_a_run_is_sampled_again_as_another_one_by_a_number_alone(cache: Path) ->
     assert number.value == run.passes
     number.set_value(30)
     next(each for each in app.button if each.key == "again-start").click().run()
-    assert not app.exception
+    assert_sound(app)
     (found,) = Jobs(cache).found()
     expected = ["--passes=30", "--masks=per_pass", *own_arguments(run), "--seed=1"]
     assert (found.job.run, sorted(found.job.arguments)) == ("measured-2", sorted(expected))

@@ -13,6 +13,7 @@ from mcviz.cli import main
 from mcviz.reviews import open_reviews
 from mcviz.runs import Derived, list_runs, open_run, save_derived
 from mcviz.runs.storage import folder_at, write_lock
+from tests.app.opening import assert_sound
 from tests.app.probing import words
 from tests.runs.making import FORMS, make
 
@@ -58,13 +59,13 @@ def opened(run: str = "", ticked_run: str = "", **user: object) -> AppTest:
     if ticked_run:
         app.query_params["ticked_run"] = ticked_run
     app.switch_page("mcviz/app/pages/runs.py").run()
-    assert not app.exception
+    assert_sound(app)
     return app
 
 
 def press(app: AppTest, key: str) -> None:
     app.button(key=key).click().run()
-    assert not app.exception
+    assert_sound(app)
 
 
 def keys(app: AppTest) -> set[str]:
@@ -138,7 +139,7 @@ def test_a_run_gets_another_name_and_stays_open(cache: Path) -> None:
     app = opened("whole")
     app.text_input(key="new-name-whole").set_value(" best one ")
     next(each for each in app.button if each.label == "Rename").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert {run.name for run in list_runs(cache)} == {*NAMES, "best one"} - {"whole"}
     assert "**best one** is finished" in words(app)
     assert "whole is now called best one" in words(app)
@@ -164,7 +165,7 @@ def test_a_name_that_cannot_be_is_told(cache: Path, name: str, said: str) -> Non
     app = opened("whole")
     app.text_input(key="new-name-whole").set_value(name)
     next(each for each in app.button if each.label == "Rename").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert said in app.error[0].value.replace("\\", "")
     assert {run.name for run in list_runs(cache)} == set(NAMES)
 

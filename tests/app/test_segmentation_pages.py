@@ -19,7 +19,7 @@ from mcviz.measures import percent
 from mcviz.measures.registry import fixed
 from mcviz.measures.segmentation import count_overlaps
 from mcviz.reviews import answers_of, open_reviews, summarise_reviews
-from tests.app.opening import opened_page
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import compared_figures, sentences, table, widget, words
 
 NAMES = ["ground", "*disc*", "bar"]
@@ -229,7 +229,7 @@ def test_trust_finds_who_has_to_be_looked_at(open_page: Open, run: Run) -> None:
     app = open_page("trust", "labelled", referral="accuracy")
     found = mcviz.refer(run, quality=0.9)
     widget(app.number_input, "wanted-accuracy").set_value(90.0).run()
-    assert not app.exception
+    assert_sound(app)
     assert found.on_labels is not None
     (cards,) = ([each.value for each in app.metric if each.label == "To a person"],)
     assert cards == [f"{len(found.on_labels.referred):,}"]
@@ -241,7 +241,7 @@ def test_predictions_are_judged_and_noted_but_not_painted(open_page: Open, cache
     first = int(run.scores()["pairwise_dice"].to_numpy().argsort(kind="stable")[0])
     right = next(each for each in app.button if each.key and each.key.startswith(f"review-prediction-{first}"))
     right.click().run()
-    assert not app.exception
+    assert_sound(app)
     known = summarise_reviews(run, open_reviews(run).rows())
     (decision,) = known.decisions
     assert (decision.example, decision.in_words(answers_of(run).options)) == (first, "prediction is right")

@@ -23,6 +23,7 @@ from mcviz.app.out_of_distribution import (
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES
 from mcviz.sampling import ood
+from tests.app.opening import assert_sound
 from tests.app.probing import OpenProbe, button, table, verdict_figures, widget, words
 from tests.runs.making import make
 
@@ -56,7 +57,7 @@ def test_the_detector_takes_over_when_it_is_fitted(
     _fit(run).detector.result(60)
     assert isinstance(detector_for(run), FittedDetector)
     widget(app.slider, "strength").set_value(0.0).run()
-    assert not app.exception
+    assert_sound(app)
     assert "Examples with activations as unusual for their prediction" in verdict_figures(app)
     assert "By expected entropy alone" not in words(app)
 
@@ -72,7 +73,7 @@ atexit.register(lambda: print("fitted" if detector.done() else "fitting"))
 """
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_server_that_ends_while_it_fits_waits_for_it(colour_cache: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", ENDING, colour_cache / "colour"], capture_output=True, text=True, timeout=300, check=True
@@ -136,12 +137,12 @@ def test_a_run_of_twelve_images_has_a_verdict_by_entropy_alone_that_says_why(
     assert "By expected entropy alone. The OOD detector could not be fitted to this run." in words(app)
     assert "a run of 12 examples. Sample at least 20." in words(app)
     button(app, "Predict noise").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert "1 of 1 noise image is predicted as" in words(app)
     assert "1 noise image is stopped as out of distribution, by expected entropy alone" in words(app)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_percentiles_count_the_examples_that_are_less_uncertain(open_probe: OpenProbe, run: Run) -> None:
     app = open_probe(input="distortion", example="247")
     compared = table(app, "more uncertain than")

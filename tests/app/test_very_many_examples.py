@@ -17,6 +17,7 @@ from mcviz.app.selection import filter_mask, positions
 from mcviz.app.views import scatter
 from mcviz.figures import Window, scores
 from tests.app.keeping import kept_of
+from tests.app.opening import assert_sound
 from tests.polygons import surrounded_by_a_loop
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +38,7 @@ def opened(**query: str) -> AppTest:
     for key, value in query.items():
         app.query_params[key] = value
     app.switch_page("mcviz/app/pages/uncertain.py").run()
-    assert not app.exception
+    assert_sound(app)
     return app
 
 

@@ -18,6 +18,7 @@ from mcviz.app.kinds.base import TILE
 from mcviz.app.state import PageState
 from mcviz.figures import sheet_url
 from mcviz.runs import save_derived
+from tests.app.opening import assert_sound
 from tests.runs.making import make, some_images
 
 ROOT = Path(__file__).parents[2]
@@ -56,8 +57,7 @@ def test_a_run_of_few_examples_has_a_map(count: int, tmp_path: Path, monkeypatch
     app.query_params["view"] = "map"
     app.query_params["layout"] = "tsne"
     app.switch_page("mcviz/app/pages/uncertain.py").run()
-    assert not app.exception
-    assert not app.error
+    assert_sound(app)
     assert "t-SNE" not in [option for control in app.segmented_control for option in control.options]
 
 

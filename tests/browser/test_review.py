@@ -109,7 +109,6 @@ def decided(run: mcviz.Run, name: str) -> dict[int, str]:
     return {example: each.in_words(NAMES) for example, each in found.items()}
 
 
-@pytest.mark.exhaustive
 def test_the_next_example_stands_before_this_one_is_decided_and_no_key_is_lost_or_meant_for_another(
     browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
 ) -> None:
@@ -136,7 +135,6 @@ def test_the_next_example_stands_before_this_one_is_decided_and_no_key_is_lost_o
     assert decided(run, "Ada") == {order[0]: NAMES[0], order[1]: NAMES[1]}
 
 
-@pytest.mark.exhaustive
 def test_twenty_are_decided_with_keys_two_undone_and_all_found_after_a_crash(
     browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
 ) -> None:
@@ -187,7 +185,6 @@ def test_twenty_are_decided_with_keys_two_undone_and_all_found_after_a_crash(
     assert decided(run, "Ada") == expected
 
 
-@pytest.mark.exhaustive
 def test_each_key_decides_once_about_what_was_on_the_screen_however_fast_it_is_pressed(
     browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
 ) -> None:
@@ -214,7 +211,6 @@ def test_each_key_decides_once_about_what_was_on_the_screen_however_fast_it_is_p
         assert decided(run, "Ada") == {**dict.fromkeys(order[:left], "dog"), order[left]: "owl"}
 
 
-@pytest.mark.exhaustive
 def test_a_note_is_about_what_is_on_the_screen_however_early_it_is_begun(
     browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
 ) -> None:
@@ -238,7 +234,6 @@ def test_a_note_is_about_what_is_on_the_screen_however_early_it_is_begun(
     assert decided(run, "Ada") == {order[0]: "dog"}
 
 
-@pytest.mark.exhaustive
 def test_a_name_is_typed_for_the_first_decision_whose_keys_decide_nothing_and_nothing_moves(
     browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
 ) -> None:
@@ -284,7 +279,6 @@ def test_on_a_narrow_screen_the_decisions_are_a_bar_at_the_foot_without_keys(
     assert decided(run, "Ada") == {order[0]: "dog"}
 
 
-@pytest.mark.exhaustive
 def test_of_many_classes_the_name_is_typed_without_a_mouse(browser: Browser, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     names = [f"kind {number}" for number in range(12)]
@@ -306,7 +300,6 @@ def test_of_many_classes_the_name_is_typed_without_a_mouse(browser: Browser, tmp
     assert said == dict(zip(order, ("kind 11", "kind 7", "kind 11", "no class fits"), strict=False))
 
 
-@pytest.mark.exhaustive
 def test_two_reviewers_at_once_see_each_other_and_lose_nothing(
     browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
 ) -> None:
@@ -327,7 +320,6 @@ def test_two_reviewers_at_once_see_each_other_and_lose_nothing(
     assert decided(run, "Bob") == dict.fromkeys(order[:4], "owl")
 
 
-@pytest.mark.exhaustive
 def test_keys_that_are_switched_off_are_not_heard(
     browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
 ) -> None:

@@ -12,8 +12,6 @@ from tests.app.live_texts import live_texts, texts
 from tests.browser.conftest import FIRST_PREDICTION, FITS, settle
 from tests.browsing import check_log, serving, visited
 
-pytestmark = pytest.mark.exhaustive
-
 SIZES = {"laptop": ViewportSize(width=1440, height=900), "phone": ViewportSize(width=390, height=844)}
 
 

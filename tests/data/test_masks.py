@@ -17,6 +17,7 @@ from mcviz.measures.segmentation import majority
 from mcviz.runs import open_run, verify_run
 from mcviz.runs.manifest_file import check_manifest
 from mcviz.tasks import TASKS
+from tests.cases import one_in
 from tests.commands import output_of, refusal_of
 from tests.factories import write_npz
 
@@ -166,7 +167,7 @@ def mean_of(probs: np.ndarray) -> np.ndarray:
     return probs.mean(axis=0, dtype=np.float64).astype(np.float32)
 
 
-@pytest.mark.parametrize("way", ["npz", "option", "python"])
+@pytest.mark.parametrize("way", one_in(3, ["npz", "option", "python"]))
 def test_the_mean_beside_label_maps_is_the_prediction(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:

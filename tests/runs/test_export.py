@@ -219,6 +219,7 @@ def test_a_missing_shard_is_missing_numbers_and_never_zeros(finished_run: Path) 
     assert np.isnan(arrays["mean_probs"]).all()
 
 
+@pytest.mark.slow
 def test_the_shipped_run_opens_without_mcviz_and_without_a_warning() -> None:
     script = """
 import json, sys

@@ -148,7 +148,7 @@ def python(script: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE, text=True)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_eight_processes_ask_for_one_run(tmp_path: Path) -> None:
     asking = [python(ASK, str(tmp_path / "run")) for _ in range(8)]
     reading = python(READ, str(tmp_path / "run"), str(tmp_path / "truth"))

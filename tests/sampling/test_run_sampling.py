@@ -22,7 +22,7 @@ from mcviz.sampling.keras.model_files import load_model
 from mcviz.sampling.keras.network import model_digest
 from mcviz.sampling.run_sampling import sample_run
 from mcviz.sampling.sampler import Sampler, sample
-from tests.cases import only
+from tests.cases import one_in, only
 from tests.factories import Stop, dropout_network, stop_after
 from tests.runs.making import contents, numbers
 from tests.sampling.fake import FakeNetwork, make_arrays
@@ -177,7 +177,7 @@ def test_a_compiled_run_is_opened_and_not_gone_on_with_where_there_is_no_xla(
     assert contents(tmp_path / "run") == before
 
 
-@pytest.mark.parametrize("share", [0, 0.02, 0.1, 0.3, 0.9])
+@pytest.mark.parametrize("share", one_in(3, [0, 0.02, 0.1, 0.3, 0.9]))
 def test_in_stages_it_is_the_run_that_was_sampled_in_one_go_wherever_it_is_stopped(
     tmp_path: Path, network: FakeNetwork, data: DataSet, monkeypatch: pytest.MonkeyPatch, share: float
 ) -> None:
@@ -361,6 +361,7 @@ def test_a_memory_address(network: FakeNetwork, data: DataSet, tmp_path: Path) -
     assert open_run(address).probs(20).shape == (3, 4)
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_while_blocks_finish(tmp_path: Path, network: FakeNetwork) -> None:
     """The most that is allocated at once is the same for three times the blocks, but for what grows with the images."""
     import tracemalloc

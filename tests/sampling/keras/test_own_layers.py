@@ -103,7 +103,7 @@ def test_the_deterministic_model_has_it_off(kind: str, way: str) -> None:
     np.testing.assert_allclose(sampler(kind, way).deterministic(IMAGES), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", one_in(3, WAYS))
 def test_it_is_described_with_its_rate_where_it_has_one(way: str) -> None:
     assert sampler("DropConnect", way).description() == "Stochastic layers: own (DropConnect 0.4)"
     assert sampler("ConcreteDropout", way).description() == "Stochastic layers: own (ConcreteDropout)"

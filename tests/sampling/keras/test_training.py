@@ -71,6 +71,7 @@ def test_training_learns_and_its_history_says_so(splits):
     assert loss == pytest.approx(history["test_loss"].iloc[-1], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_saved_network_holds_its_weights_and_no_optimizer(splits, tmp_path):
     model, history = train(*splits, epochs=1)
     assert save_trained(model, history, tmp_path / "m.keras") == tmp_path / "m.history.csv"
