@@ -94,7 +94,9 @@ def order_by_ids(name: str, values: Any, ids: Sequence[str] | None, count: int, 
 def _to_dense(values: pd.Series | pd.DataFrame) -> pd.Series | pd.DataFrame:
     if isinstance(values, pd.DataFrame):
         return values.apply(_to_dense) if any(isinstance(kind, pd.SparseDtype) for kind in values.dtypes) else values
-    return values.sparse.to_dense() if isinstance(values.dtype, pd.SparseDtype) else values
+    if not isinstance(values.dtype, pd.SparseDtype):
+        return values
+    return pd.Series(values.to_numpy(), values.index, name=values.name)
 
 
 class LabelMatch(NamedTuple):

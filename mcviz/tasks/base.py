@@ -640,6 +640,10 @@ class Task(ABC):
         """The labels where (C,) `order` are the numbers of the classes in their new order."""
         return labels
 
+    def drop_labels(self, labels: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
+        """The labels without some of so many classes, as if these were not known; as they are if each has one class."""
+        return labels
+
     def reorder_predictions(self, predictions: np.ndarray, order: np.ndarray) -> np.ndarray:
         """(…, n, K) predictions, or what `keep_deterministic` keeps of them, where classes are in such a new order."""
         return predictions

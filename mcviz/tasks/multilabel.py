@@ -167,6 +167,10 @@ class Multilabel(ClassProbabilities):
     def reorder_labels(self, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
         return labels[:, order]
 
+    def drop_labels(self, labels: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
+        dropped = np.isin(np.arange(count), classes)
+        return np.where(dropped, np.int8(UNKNOWN), labels)
+
     def loss_of_terms(self, terms: Terms) -> np.ndarray:
         return label_losses(terms["probs"], terms["labels"])
 

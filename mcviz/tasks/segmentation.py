@@ -167,7 +167,9 @@ class Segmentation(Task):
                 "dice_by_ensemble_size", columns, "float32", ("example", "draw"), shard, shard, 0.0, by_size, (0, 1)
             )
             single = {"units": "1", "long_name": "mean Dice of each pass"}
-            yield replace(by_example("dice_per_pass", count, ("draw", manifest.passes), single), fill_value=0.0, bounds=(0, 1))
+            yield replace(
+                by_example("dice_per_pass", count, ("draw", manifest.passes), single), fill_value=0.0, bounds=(0, 1)
+            )
             for name, of_what in (
                 ("sum_of_dice_per_pass", "sum over the images of the mean Dice of each pass"),
                 ("sum_of_dice_by_ensemble_size", "sum over the images of the mean Dice of the first 1, 2, … passes"),
@@ -440,6 +442,10 @@ class Segmentation(Task):
     def reorder_labels(self, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
         """As for any task; what is ignored stays so."""
         return np.append(np.argsort(order), len(order)).astype(np.uint8)[labels]
+
+    def drop_labels(self, labels: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
+        """As for any task; their pixels count nowhere."""
+        return np.where(np.isin(labels, classes), np.uint8(count), labels)
 
     def reorder_predictions(self, predictions: np.ndarray, order: np.ndarray) -> np.ndarray:
         return self.reorder_labels(predictions, order)
