@@ -21,6 +21,7 @@ from mcviz.runs.verify import verify_run
 from mcviz.sampling.checking import Trial, check_model
 from mcviz.sampling.sampler import Sampler
 from mcviz.tasks import TASKS
+from tests.commands import output_of
 from tests.factories import Stop, stop_after
 from tests.requiring import require_torch
 
@@ -277,3 +278,17 @@ def test_arrays_of_masks_have_the_proportions_of_the_images_and_one_pixel_at_lea
         sample_run(sampler, (images, np.full_like(masks, 255)), tmp_path / "run", passes=2)
     with pytest.raises(InvalidInputError, match="Received: dtype float64"):
         sample_run(sampler, (images, masks.astype(float)), tmp_path / "run", passes=2)
+
+
+def test_the_command_that_checks_says_what_masks_hold_under_the_options_of_masks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcviz.sampling.checking.SECONDS", 0.0)
+    folder = Colours.write(tmp_path / "data")
+    Colours.build().save(tmp_path / "model.keras")
+    model = "check", "--model", tmp_path / "model.keras", "--task", "segmentation", "--data", folder
+    plain = output_of(capsys, *model)
+    assert "masks:          0 " in plain
+    assert "ignored 0.00% of 96 pixels in 4 masks. They are brought to 6 × 4 pixels (nearest)" in plain
+    assert "mean Dice:      100" in plain.replace("mean Dice 100.0%:", "mean Dice:      100")
+    assert "0 0.00%" in output_of(capsys, *model, "--ignore", "0", "--background", "none")
