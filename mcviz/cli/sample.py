@@ -16,7 +16,17 @@ import mcviz.data
 from mcviz.cli.base import loading, say, tell
 from mcviz.cli.progress import count_progress, sampling_progress
 from mcviz.cli.work import Watcher
-from mcviz.data import MATCHES, ColumnNames, DataSet, open_passes, read_array, read_data, read_mnist, read_scaler
+from mcviz.data import (
+    MATCHES,
+    ColumnNames,
+    DataSet,
+    Pictures,
+    open_passes,
+    read_array,
+    read_data,
+    read_mnist,
+    read_scaler,
+)
 from mcviz.data.labels import explain_renaming, rename_classes
 from mcviz.errors import DataNotFoundError, InvalidInputError
 from mcviz.extras import find_modules, is_function_name, require_dask, require_framework, require_keras
@@ -27,6 +37,7 @@ from mcviz.options import (
     ColumnOptions,
     DataOptions,
     ImportOptions,
+    MaskOptions,
     ModelOptions,
     PreprocessingOptions,
     SampleOptions,
@@ -150,6 +161,35 @@ def read_relabelled(options: DataOptions, task: str = "classification") -> DataS
         say(f"{sum(unknown):,} labels of {labels} are of no example that is taken.")
     given = given.take(np.flatnonzero(np.logical_not(unknown)))
     return examples.with_ids(ids).take(places).with_labels_of(given)
+
+
+def refuse_mask_options(masks: MaskOptions, task: str) -> None:
+    """Refuse options of masks for another task.
+
+    Raises:
+        InvalidInputError: one is given.
+    """
+    given = [f"--{name}" for name in ("background", "ignore") if getattr(masks, name) is not None]
+    if given and not TASKS[task].of_pixels:
+        raise InvalidInputError(f"{list_names(given)} should be left out for a {task}: only a segmentation has masks.")
+
+
+def _refuse_options_of_data(options: ImportOptions) -> None:
+    """Refuse options of `mcviz import` that say something of data or labels which are not given."""
+    data, columns = options.data, options.data.columns
+    of_data = {
+        "--text-column": columns.text_column,
+        "--picture-column": columns.picture_column,
+        "--feature-columns": columns.feature_columns,
+        "--skip-broken": data.skip_broken,
+    }
+    of_labels = {"--label-column": columns.label_column, "--id-column": columns.id_column}
+    crops_masks = TASKS[options.task.task].of_pixels  # to the proportions of the passes
+    (of_labels if crops_masks else of_data)["--crop"] = options.preprocessing.crop
+    for needed, asked in (("--data", of_data), ("--data or --labels", {} if data.labels else of_labels)):
+        given = [name for name, value in asked.items() if value]
+        if given and not data.data:
+            raise InvalidInputError(f"{list_names(given)} should be left out without {needed}.")
 
 
 def add_scaler(chosen: Preprocessing | None, options: DataOptions, examples: DataSet) -> Preprocessing | None:
@@ -323,7 +363,10 @@ def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Prepr
     file, own = _find_model(model)
     require_framework(file)
     task = own.manifest.task if own else options.task.task
+    refuse_mask_options(options.masks_mean, task)
     examples = read_relabelled(data, task) if data.labels else read_examples(data, task)
+    if options.preprocessing.crop and not isinstance(examples.images, Pictures) and find_run(data.data) is None:
+        raise InvalidInputError("--crop is for pictures in files, which are brought to the model's size. Leave it out.")
     chosen = add_scaler(chosen, data, examples)
     examples = name_classes(examples, data)
     if model.trust_model:
@@ -381,6 +424,8 @@ def _describe_source(run: Run) -> str:
 def import_(passes: str, options: ImportOptions) -> None:
     """Make a run of passes from elsewhere, and print what labels would show."""
     task = options.task.task
+    refuse_mask_options(options.masks_mean, task)
+    _refuse_options_of_data(options)
     chosen = choose_preprocessing(options.preprocessing)
     if chosen is None and options.preprocessing.crop:
         chosen = Preprocessing(crop=True, reason="As asked for.")

@@ -375,6 +375,7 @@ class DataSet:
         return replace(
             self,
             labels=others.labels,
+            ignored=others.ignored,
             class_names=others.class_names,
             matched_by=others.matched_by,
             target_names=others.target_names,

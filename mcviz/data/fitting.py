@@ -27,8 +27,8 @@ def kept_box(size: Size, crop: Size | None) -> tuple[float, float, float, float]
 
 
 def have_same_proportions(one: Size, other: Size) -> bool:
-    """Whether two sizes are the same but for scale, to a pixel of the larger one."""
-    return abs(one[0] * other[1] - one[1] * other[0]) <= max(*one, *other)
+    """Whether two sizes are the same but for scale, and for less than a pixel of the smaller one by rounding."""
+    return abs(one[0] * other[1] - one[1] * other[0]) < max(*one, *other)
 
 
 def scale_label_maps(maps: np.ndarray, size: Size, crop: Size | None = None) -> np.ndarray:

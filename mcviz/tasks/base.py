@@ -41,6 +41,7 @@ class StoredArray:
         shard: how many rows are in one file, a multiple of `chunk`.
         fill_value: for a missing number; 0 where any number may be valid.
         attributes: its CF attributes.
+        bounds: the lowest and the highest number that it may hold; None for any. NaN is not held against them.
     """
 
     name: str
@@ -51,6 +52,7 @@ class StoredArray:
     shard: int
     fill_value: float
     attributes: dict[str, Any] = field(default_factory=dict)
+    bounds: tuple[float, float] | None = None
 
     @property
     def shards(self) -> int:
@@ -636,6 +638,10 @@ class Task(ABC):
 
     def reorder_labels(self, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
         """The labels where (C,) `order` are the numbers of the classes in their new order."""
+        return labels
+
+    def drop_labels(self, labels: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
+        """The labels without some of so many classes, as if these were not known; as they are if each has one class."""
         return labels
 
     def reorder_predictions(self, predictions: np.ndarray, order: np.ndarray) -> np.ndarray:

@@ -59,9 +59,9 @@ class Classification(ClassProbabilities):
 
     def label_arrays(self, manifest: Manifest) -> Iterator[StoredArray]:
         attributes = {"long_name": "number of the class that is the label"}
-        count = manifest.examples.count
+        count, bounds = manifest.examples.count, (0, manifest.classes - 1)
         rows = min(count, ROWS_VALUES)
-        yield StoredArray("label", (count,), "int64", ("example",), rows, rows, -1, attributes)
+        yield StoredArray("label", (count,), "int64", ("example",), rows, rows, -1, attributes, bounds)
         for name, of_what in (
             ("correct_per_pass", "each pass"),
             ("correct_by_ensemble_size", "the mean of the first 1, 2, … passes"),

@@ -75,8 +75,8 @@ class Multilabel(ClassProbabilities):
         count, classes = manifest.examples.count, manifest.classes
         rows = max(1, min(count, ROWS_VALUES // classes))
         attributes = {"long_name": "whether the example has the class: 1, 0, or -1 where nobody knows"}
-        axes = "example", "category"
-        yield StoredArray("label", (count, classes), "int8", axes, rows, rows, MISSING_ON_DISK, attributes)
+        axes, bounds = ("example", "category"), (UNKNOWN, 1)
+        yield StoredArray("label", (count, classes), "int8", axes, rows, rows, MISSING_ON_DISK, attributes, bounds)
         for name, long_name in (
             ("loss_per_pass", "sum over the examples of the share of known labels that each pass predicts wrongly"),
             ("loss_by_ensemble_size", "the same of the mean of the first 1, 2, … passes"),
@@ -150,6 +150,10 @@ class Multilabel(ClassProbabilities):
             return [f"Probabilities are {' and '.join(named)}, on average and beyond chance."]
         return ["No class is shown to be given probabilities that are too high or too low on average."]
 
+    def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        require_separable(examples.class_names)
+        return super().names(examples, width, predicts)
+
     def compute_quality(
         self,
         predictions: np.ndarray,
@@ -162,6 +166,10 @@ class Multilabel(ClassProbabilities):
 
     def reorder_labels(self, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
         return labels[:, order]
+
+    def drop_labels(self, labels: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
+        dropped = np.isin(np.arange(count), classes)
+        return np.where(dropped, np.int8(UNKNOWN), labels)
 
     def loss_of_terms(self, terms: Terms) -> np.ndarray:
         return label_losses(terms["probs"], terms["labels"])
@@ -225,6 +233,17 @@ def name_sets(sets: Mapping[str, np.ndarray], class_names: Sequence[str], unknow
     for name in ("label", "wrong"):
         columns.setdefault(name, np.full(len(unknown), None, object))[unknown] = None
     return {name: columns[name] for name in Multilabel.named_columns}
+
+
+def require_separable(class_names: Sequence[str] | None) -> None:
+    """Check that several names of classes can be told apart once `join_names` has joined them.
+
+    Raises:
+        InvalidInputError: one holds what stands between them.
+    """
+    if wrong := [name for name in class_names or () if SEPARATOR in name]:
+        advice = f"{SEPARATOR} stands between the classes of an example. Rename the class."
+        raise invalid("class_names", f"names without {SEPARATOR}", one_line(wrong[0]), advice)
 
 
 def join_names(rows: np.ndarray, class_names: Sequence[str]) -> np.ndarray:

@@ -43,7 +43,7 @@ from mcviz.tasks.base import (
     compare_unlabelled,
     locate,
 )
-from mcviz.tasks.multilabel import Multilabel, name_sets
+from mcviz.tasks.multilabel import Multilabel, name_sets, require_separable
 from mcviz.text import list_names
 from mcviz.validate import invalid
 
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from mcviz.data import DataSet
     from mcviz.measures.multilabel import ClassFigures
 
+FEWEST_CLASSES = 2
 MOST_CLASSES = 254  # so that a pixel that is ignored, C, and one that was never written differ
 UNWRITTEN = 255  # of arrays of bytes
 NATS_STEPS = 65534  # of the largest entropy, log C, in two bytes
@@ -137,7 +138,11 @@ class Segmentation(Task):
         maps, count, shard = label_maps_of(manifest), manifest.examples.count, manifest.layout.examples_per_shard
         shape = count, maps.height, maps.width
         about = {"long_name": "most probable class in each pass", "_FillValue": UNWRITTEN}
-        yield StoredArray("classes", (*shape, manifest.passes), "uint8", (*AXES, "draw"), 1, shard, UNWRITTEN, about)
+        of_classes = 0, manifest.classes - 1
+        yield StoredArray(
+            "classes", (*shape, manifest.passes), "uint8", (*AXES, "draw"), 1, shard, UNWRITTEN, about, of_classes
+        )
+        bounds = {"mean_class": of_classes, "deterministic_classes": of_classes, "label": (0, manifest.classes)}
         for name, long_name in _describe_maps(manifest).items():
             rows = shard if name in self.pass_arrays(manifest) else _power_of_two(SHARD_BYTES // maps.pixels)
             nats = name in ENTROPIES
@@ -148,21 +153,23 @@ class Segmentation(Task):
             elif name == "mean_confidence":
                 packing |= {"units": "1", "scale_factor": 1 / CONFIDENCE_STEPS}
             chunk = min(rows, _power_of_two(CHUNK_BYTES // (maps.pixels * np.dtype(dtype).itemsize)))
-            yield StoredArray(name, shape, dtype, AXES, chunk, rows, fill, packing)
+            yield StoredArray(name, shape, dtype, AXES, chunk, rows, fill, packing, bounds.get(name))
         for name, long_name in FIGURES.items():
             if name not in OF_LABELS or manifest.labels_sha256 is not None:
                 figures = by_example(
                     name, count, ("category", manifest.classes), {"units": "1", "long_name": long_name}
                 )
-                yield replace(figures, fill_value=0.0)  # since NaN is of a class that is nowhere
+                yield replace(figures, fill_value=0.0, bounds=(0, 1))  # since NaN is of a class that is nowhere
         if manifest.labels_sha256 is not None:
             by_size = {"units": "1", "long_name": "mean Dice of the first 1, 2, … passes together"}
             columns = count, manifest.passes
             yield StoredArray(
-                "dice_by_ensemble_size", columns, "float32", ("example", "draw"), shard, shard, 0.0, by_size
+                "dice_by_ensemble_size", columns, "float32", ("example", "draw"), shard, shard, 0.0, by_size, (0, 1)
             )
             single = {"units": "1", "long_name": "mean Dice of each pass"}
-            yield replace(by_example("dice_per_pass", count, ("draw", manifest.passes), single), fill_value=0.0)
+            yield replace(
+                by_example("dice_per_pass", count, ("draw", manifest.passes), single), fill_value=0.0, bounds=(0, 1)
+            )
             for name, of_what in (
                 ("sum_of_dice_per_pass", "sum over the images of the mean Dice of each pass"),
                 ("sum_of_dice_by_ensemble_size", "sum over the images of the mean Dice of the first 1, 2, … passes"),
@@ -436,6 +443,10 @@ class Segmentation(Task):
         """As for any task; what is ignored stays so."""
         return np.append(np.argsort(order), len(order)).astype(np.uint8)[labels]
 
+    def drop_labels(self, labels: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
+        """As for any task; their pixels count nowhere."""
+        return np.where(np.isin(labels, classes), np.uint8(count), labels)
+
     def reorder_predictions(self, predictions: np.ndarray, order: np.ndarray) -> np.ndarray:
         return self.reorder_labels(predictions, order)
 
@@ -448,6 +459,7 @@ class Segmentation(Task):
     def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if width > MOST_CLASSES:
             raise invalid("classes", f"2 to {MOST_CLASSES} for each pixel", f"{width:,}", "Merge some of them.")
+        require_separable(examples.class_names)
         if examples.class_names is not None:
             validate.different_names(
                 "class_names", examples.class_names, width, "Name all classes, also the background."
@@ -486,7 +498,7 @@ class MapPasses(PassFormat):
     What has four axes or five is taken as three: passes, images, and all the numbers of an image in a row.
     """
 
-    least = 2
+    least = FEWEST_CLASSES
     axis = "class"
 
     def __init__(self, predicts: Predicts, from_logits: bool) -> None:
@@ -531,7 +543,7 @@ class MapPasses(PassFormat):
         if not self.takes_whole_numbers:
             return self._shape[2]
         named = 0 if examples.class_names is None else len(examples.class_names)
-        return self._mean_classes or max(named, self._largest + 1, self.least)
+        return self._mean_classes or max(named, self._largest + 1, FEWEST_CLASSES)
 
     def check_mean(self, mean_probs: Any, count: int) -> np.ndarray:
         """(N, H, W, C) float32 probabilities, where passes are label maps; C is then at least that of these."""
@@ -540,8 +552,9 @@ class MapPasses(PassFormat):
         values = validate.dtype("mean_probs", validate.array("mean_probs", mean_probs), np.floating)
         values = validate.shape("mean_probs", values, (count, *self._shape, "C")).astype(np.float32, copy=False)
         classes = values.shape[-1]
-        if not max(self.least, self._largest + 1) <= classes <= MOST_CLASSES:
-            expected = f"of {max(self.least, self._largest + 1)} to {MOST_CLASSES} classes, as the label maps need them"
+        least = max(FEWEST_CLASSES, self._largest + 1)
+        if not least <= classes <= MOST_CLASSES:
+            expected = f"of {least} to {MOST_CLASSES} classes, as the label maps need them"
             raise invalid("mean_probs", expected, f"{classes}")
         for example, probs in enumerate(values):
             sums = probs.sum(axis=-1, dtype=np.float64)
@@ -576,7 +589,7 @@ class MapPasses(PassFormat):
             raise invalid("passes", f"all of the size {self._shape}", f"{shape[2:]}")
         if maps and self._from_logits:
             raise invalid("from_logits", "left out for label maps", True)
-        self._shape = shape[2:]
+        self._shape, self.least = shape[2:], 1 if maps else FEWEST_CLASSES
         flat = shape[0], shape[1], int(np.prod(shape[2:]))
         return passes.reshape(flat) if isinstance(passes, np.ndarray) else _FlatPasses(passes, flat)
 

@@ -114,3 +114,11 @@ def test_labels_follow_the_names_of_the_classes() -> None:
     assert columns.with_class_names(NAMES[::-1]).labels.tolist() == ROWS[:, ::-1].tolist()
     with pytest.raises(InvalidInputError, match="none of bee"):
         columns.with_class_names((*NAMES, "bee"))
+
+
+@pytest.mark.parametrize("kind", [int, bool, float])
+def test_a_sparse_table_is_the_same_as_a_dense_one(kind: type) -> None:
+    dense = pd.DataFrame(ROWS[:3].astype(kind), columns=NAMES)
+    sparse = dense.astype(pd.SparseDtype(kind, kind(0)))
+    assert DataSet(None).with_labels(sparse, "multilabel").labels.tolist() == ROWS[:3].tolist()
+    assert DataSet(None).with_labels(sparse, "regression").labels.tolist() == ROWS[:3].tolist()

@@ -397,11 +397,15 @@ class ClassificationRenderer(TaskRenderer):
 
     def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:
         """Render each run's prediction in a sentence, and histograms of the classes that they say most of."""
-        run, other, names = comparison.one, comparison.other, all_as_markdown(class_names(context.run))
+        run, other, order = comparison.one, comparison.other, class_order(comparison.one, comparison.other)
         place = comparison.pairs.find(context.example)
         labels, there = comparison.pairs.labels, other.summary(int(comparison.pairs.other[place]))
-        both = {run.name: run.summary(context.example), other.name: there.reorder(class_order(run, other))}
-        for name, summary in both.items():
+        own_names, other_names = (all_as_markdown(class_names(of_run)) for of_run in (run, other))
+        both = {
+            run.name: (run.summary(context.example), own_names),
+            other.name: (there.reorder(order), [other_names[number] for number in order]),
+        }
+        for name, (summary, names) in both.items():
             mark = "" if labels is None or labels[place] == summary.prediction else "✗ "
             prediction = f"**{names[summary.prediction]}** with {percent(summary.mean[summary.prediction])}"
             st.markdown(f"**{as_markdown(name)}**: {mark}{prediction}. {as_sentence(votes(summary, names))}")
