@@ -179,7 +179,8 @@ class MeasureComparison:
         """
         measure, difference = self.measure, self.difference
         if np.isnan(difference.low):
-            return "same" if difference.value == 0 else "few" if measure.has_interval else "unknown"
+            is_known = measure.has_interval and not np.isnan(difference.value)
+            return "same" if difference.value == 0 else "few" if is_known else "unknown"
         if difference.low <= 0 <= difference.high:
             best = {"low": measure.bounds[0], "high": measure.bounds[1], "": np.inf}[measure.better]
             farther = max(abs(best - figure.value) for figure in (self.one, self.other))

@@ -10,8 +10,8 @@ from mcviz import compare, plot, refer, trust, write_run
 from mcviz.analysis.labelling import acquire
 from mcviz.analysis.segmentation_trust import FOREGROUND, WHOLE
 from mcviz.errors import InvalidInputError, McvizError
-from mcviz.measures.quality import difference_intervals
 from mcviz.measures.intervals import bounded_interval
+from mcviz.measures.quality import difference_intervals
 from mcviz.measures.segmentation import SEGMENTATION, count_overlaps, count_pixels, join_pixels, mean_of_known
 from mcviz.runs import Run
 from tests.commands import output_of
@@ -67,8 +67,7 @@ def test_calibration_of_pixels_is_that_of_a_loop_and_leaves_out_what_is_ignored(
         assert interval.value == pytest.approx(expected)
         assert interval.low < interval.value < interval.high
     assert result.calibration == (
-        "Probabilities are too high of those predicted as any foreground, cell, edge, and too low of all pixels and of "
-        "those predicted as none: on average, and beyond chance."
+        "Probabilities are too low of those predicted as none: on average, and beyond chance."
     )
     valid = labels < 3
     bins = np.minimum((confidence[valid] * 15).astype(int), 14)
