@@ -4,7 +4,7 @@ Nothing here needs TensorFlow.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -339,16 +339,20 @@ def compare(
         )
     measures = _compare_terms(one.task.quality, terms, len(pairs) > 0, groups, confidence) if terms else []
     verdicts: dict[str, Verdict] = {}
+    is_unchanged = terms is not None and _is_unchanged(one, other, pairs, terms)
+    if is_unchanged:
+        measures = [replace(each, difference=Interval(each.difference.value)) for each in measures]
     if terms and len(pairs):
         quality = one.task.quality
         both = [each for each in measures if each.measure.name in (quality.measures[0].name, quality.decides)]
-        verdicts = judge_together(quality, *terms, both, groups=groups[0], confidence=confidence)
+        verdicts = {each.measure.name: each.verdict for each in both}
+        if not is_unchanged:
+            verdicts = judge_together(quality, *terms, both, groups=groups[0], confidence=confidence)
     changes = _compute_changes(one, other, pairs) if len(pairs) else None
     top = None
     if len(pairs) > TOP_UNCERTAIN:
         top = shared_top(_uncertainty(one, pairs.one, score), _uncertainty(other, pairs.other, score), TOP_UNCERTAIN)
     parts = tuple(measures), changes, top, tuple(notes), terms, verdicts
-    is_unchanged = terms is not None and _is_unchanged(one, other, pairs, terms)
     return Comparison(one, other, pairs, score, confidence, *parts, group, is_unchanged)
 
 

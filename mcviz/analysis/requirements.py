@@ -42,6 +42,7 @@ from mcviz.text import true_minus
 MAGNITUDE = "overconfidence"  # whose distance from 0 must not grow
 OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 NAMED_AT_MOST = 10  # parts, in a sentence
+COUNTED = "accuracy", "exact_match"  # of which a changed prediction costs as much as one can, and the margin twice that
 STEPS = [digit * 10**power for power in range(12) for digit in (1, 2, 5)]  # numbers of examples that are advised
 NUMBER = r"(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)\s*(?P<percent>%?)"
 NAME = rf"""{BARE.pattern}|"(?:[^"\\]|\\.)*\""""
@@ -335,7 +336,8 @@ class NonInferiority:
         scaled, unit = (100 * best, "%") if self.percent else (best, "")
         digits = 1 - math.floor(math.log10(scaled))
         shown = math.ceil(scaled * 10**digits) / 10**digits
-        needed = next(step for step in STEPS if step >= count * best / margin)
+        as_many = count * best / margin * (2 if self.measure in COUNTED else 1)
+        needed = next(step for step in STEPS if step >= as_many)
         return f"; {count:,} {noun} can show {shown:g}{unit} at best; about {needed:,} are needed"
 
 

@@ -164,6 +164,7 @@ class Interval:
         return f"{number(self.value)}{unit} ({number(self.low)} to {number(self.high)})"
 
 
+@dataclass(frozen=True)
 class Unsettled(Interval):
     """The interval of a difference that holds 0 for what may be unseen alone: Student's t of what was seen does not."""
 

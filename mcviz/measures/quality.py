@@ -175,16 +175,19 @@ class MeasureComparison:
     def verdict(self) -> Verdict:
         """Whether the second is better or worse by more than noise, by this measure alone.
 
-        A difference is within noise where it cannot be as large as the worse of both measures is far from its best.
+        A difference is within noise where it cannot be as large as the worse of both measures is far from its best; of
+        one without a best, as a tenth of its range.
         """
-        measure, difference = self.measure, self.difference
+        measure, difference, (least, most) = self.measure, self.difference, self.measure.bounds
         if np.isnan(difference.low):
             is_known = measure.has_interval and not np.isnan(difference.value)
             return "same" if difference.value == 0 else "few" if is_known else "unknown"
         if difference.low <= 0 <= difference.high:
-            best = {"low": measure.bounds[0], "high": measure.bounds[1], "": np.inf}[measure.better]
-            farther = max(abs(best - figure.value) for figure in (self.one, self.other))
-            return "noise" if difference.is_noise(farther) else "few"
+            matters = (most - least) / 10
+            if measure.better:
+                best = least if measure.better == "low" else most
+                matters = max(abs(best - figure.value) for figure in (self.one, self.other))
+            return "noise" if difference.is_noise(matters) else "few"
         if not measure.better:
             return "differs"
         return "better" if (difference.low > 0) == (measure.better == "high") else "worse"
