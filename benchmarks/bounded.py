@@ -246,11 +246,15 @@ def missed_failures(random: Random, examples: int, share: float) -> list[bool]:
     fails = random.random((examples, 1)) < share
     other = fails | (random.random((examples, 20)) < 0.02)
     labels = np.zeros((examples, 20), np.int8)
-    terms = [{"probs": np.where(wrong, 0.9, 0.1), "labels": labels} for wrong in (one, other)]
+    first, second = ({"probs": np.where(wrong, 0.9, 0.1), "labels": labels} for wrong in (one, other))
     worse = -0.98 * share
-    alone = label_means(terms[1])["accuracy"]
-    both = difference_intervals(MULTILABEL, *terms, ["accuracy"], confidence=0.95, resamples=2, seed=0)["accuracy"]
-    return [misses(alone, 0.98 + worse), misses(both, worse), passes(both, worse, "high")]
+    alone = label_means(second)["accuracy"]
+    both = difference_intervals(MULTILABEL, first, second, ["accuracy"], confidence=0.95, resamples=2, seed=0)
+    return [
+        misses(alone, 0.98 + worse),
+        misses(both["accuracy"], worse),
+        passes(both["accuracy"], worse, "high"),
+    ]
 
 
 def draw_dice(random: Random, images: int, share: float) -> Interval:

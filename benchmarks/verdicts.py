@@ -685,14 +685,14 @@ def expected_growth(fail: float, noise: float, changed: float) -> dict[str, floa
 
 
 def changes_of_losses(
-    random: Random, examples: int, measures: Iterable[str], fail: float, noise: float, changed: float
+    random: Random, examples: int, measures: Sequence[str], fail: float, noise: float, changed: float
 ) -> dict[str, Interval]:
     """The intervals of the differences of two models of `pool_of_logits`."""
     chosen = random.integers(POOL, size=examples)
     truth, *models = (probs[chosen] for probs in pool_of_logits(fail, noise, changed))
     labels = np.minimum((random.random((examples, 1)) > truth.cumsum(axis=1)).sum(axis=1), 9)
-    terms = [calibration_terms(probs, labels) for probs in models]
-    return difference_intervals(CLASSIFICATION, *terms, measures, confidence=0.95, resamples=2, seed=0)
+    one, other = (calibration_terms(probs, labels) for probs in models)
+    return difference_intervals(CLASSIFICATION, one, other, measures, confidence=0.95, resamples=2, seed=0)
 
 
 def judged_losses(random: Random, examples: int, fail: float, noise: float, changed: float) -> list[bool]:

@@ -145,8 +145,8 @@ def measure_quality(
     sentences = task.verdict(figures["ensemble"], by_class, len(run), groups, confidence)
     measure = task.quality.measures[0]
     for way, gains in differences.items():
-        both = (found[measure.name] for found in (figures[way], figures["ensemble"]))
-        compared = MeasureComparison(measure, *both, gains[measure.name])
+        one, other = (found[measure.name] for found in (figures[way], figures["ensemble"]))
+        compared = MeasureComparison(measure, one, other, gains[measure.name])
         sentences.append(_describe_gain(run, compared, PREDICTOR_WORDS[way]))
     by_group = _measure_groups(run, terms["ensemble"], members, **options)
     return QualityTrust(run, score, group, confidence, figures, sentences, differences, by_class, by, by_group)

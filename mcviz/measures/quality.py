@@ -416,7 +416,8 @@ def _can_compare_rankings(before: Array, after: Array, changed: Array, groups: A
     """Whether enough of (N,) examples are there, are right and wrong in both runs, and changed or all did."""
     counts = [np.count_nonzero(correct == value) for correct in (before, after) for value in (True, False)]
     few_changed = count_where(changed, groups) < FEWEST_RANKED and not changed.all()
-    return min(counts) >= FEWEST_RANKED and count_groups(len(before), groups) >= FEWEST_EXAMPLES and not few_changed
+    many = count_groups(len(before), groups) >= FEWEST_EXAMPLES
+    return bool(min(counts) >= FEWEST_RANKED and many and not few_changed)
 
 
 def _mirror(interval: Interval) -> Interval:
@@ -447,8 +448,9 @@ def _regression_differences(one: Terms, other: Terms, measures: Collection[str],
     changes = {name: subtract(after[name], before[name]) for name in before if name in measures}
     intervals = unbounded_intervals(changes, differ=True, **options)
     if "coverage" in intervals:
-        held = (terms["held"] for terms in (one, other))
-        intervals["coverage"] = accuracy_difference(*held, options["groups"], options["confidence"])
+        intervals["coverage"] = accuracy_difference(
+            one["held"], other["held"], options["groups"], options["confidence"]
+        )
     return with_rmse_difference(intervals, one, other)
 
 
