@@ -67,8 +67,7 @@ def test_calibration_of_pixels_is_that_of_a_loop_and_leaves_out_what_is_ignored(
         assert interval.value == pytest.approx(expected)
         assert interval.low < interval.value < interval.high
     assert result.calibration == (
-        "Probabilities are too high of those predicted as any foreground, cell, edge, and too low of all pixels and of "
-        "those predicted as none: on average, and beyond chance."
+        "Probabilities are too low of those predicted as none: on average, and beyond chance."
     )
     valid = labels < 3
     bins = np.minimum((confidence[valid] * 15).astype(int), 14)

@@ -377,7 +377,7 @@ def test_images_of_a_pixel_and_no_more_classes_than_a_byte_holds_are_taken(tmp_p
         run = write_run(tmp_path / f"{number}", passes, data=pixel, task="segmentation")
         assert np.array_equal(run.predictions_block(0, None).classes, probs.argmax(axis=-1))
     many = [str(number) for number in range(300)]
-    with pytest.raises(InvalidInputError, match="`classes` should be 2 to 254 for each pixel. Received: 300"):
+    with pytest.raises(InvalidInputError, match=r"`classes` should be 2 to 254 for each pixel. Received: 300"):
         write_run(tmp_path / "run", probs.argmax(axis=-1), labels=pixel[..., 0], task="segmentation", class_names=many)
     with pytest.raises(InvalidInputError, match=r"`class_names` should be names without ;. Received: b;c"):
         write_run(tmp_path / "run", probs, task="segmentation", class_names=["a", "b;c", "d"])
