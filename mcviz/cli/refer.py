@@ -11,7 +11,14 @@ import mcviz
 from mcviz.analysis import labelling
 from mcviz.analysis.base import group_sentence
 from mcviz.analysis.labelling import OUT_OF_FOLD, count_label_errors, label_errors_sentence
-from mcviz.analysis.referral import NEW, SHIFT_P_VALUE, THESE, referral_rows, referral_sentences
+from mcviz.analysis.referral import (
+    NEW,
+    SHIFT_P_VALUE,
+    THESE,
+    name_best_score,
+    referral_rows,
+    referral_sentences,
+)
 from mcviz.cli.base import loading, print_json, say, table_lines, tell
 from mcviz.data.labels import NUMBER_PATTERN
 from mcviz.data.tables import (
@@ -67,7 +74,8 @@ def refer(
         return
     lines = table_lines(referral_rows(referral))
     lines = [*referral_sentences(referral), *(["", *lines, ""] if lines else []), group_sentence(old or new, group)]
-    for line in lines:
+    best = name_best_score(old or new, group, target["confidence"])
+    for line in [*lines, *([best] if best else [])]:
         say(line)
     first = "the most uncertain first"
     if guaranteed is None or len(referral.rules) == 1:
