@@ -310,9 +310,11 @@ def _score_lines(figures: Mapping[str, SelectiveFigures], noun: str) -> list[str
     lines = ["", f"AUGRC, in millionths: how well an order finds {noun}; low is good"]
     for name, areas in sorted(figures.items(), key=lambda pair: pair[1].augrc.value):
         value, low, high = (1e6 * end for end in astuple(areas.augrc))
-        tie = "ties with the best" if areas.ties_with_best else ""
+        tie = "ties with the best" if areas.ties_with_best else "" if areas.beats_random else "no better than random"
         ends = "" if math.isnan(low) else f"({low:.1f} to {high:.1f})"
         lines.append(f"  {name:<34}{value:>9.1f}  {ends}".ljust(70) + tie)
+    first = next(iter(figures.values()))
+    lines.append(f"  {'random':<34}{1e6 * (first.augrc.value - first.above_random.value):>9.1f}  half of the mean loss")
     if any(math.isnan(areas.augrc.low) for areas in figures.values()):
         lines.append(f"Without an interval: that takes {ENOUGH}.")
     return lines

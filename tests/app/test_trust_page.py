@@ -283,7 +283,7 @@ def test_without_labels_and_a_run_that_has_some_it_says_what_to_do(
 def test_without_mistakes_no_score_is_the_best_at_finding_them(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     app = opened("right", details="scores")
     assert "no mistakes by which scores could be ranked" in words(app)
-    assert "finds them best" not in words(app)
+    assert "finds mistakes best" not in words(app)
     assert main(["trust", str(cache / "right")]) == 0
     told = capsys.readouterr().out
     assert "no mistakes by which scores could be ranked" in told
