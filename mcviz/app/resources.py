@@ -243,8 +243,8 @@ def details(run: Run) -> list[str]:
 
 def searched_columns(run: Run) -> dict[str, str]:
     """Return the columns that “Find” searches, each with a word for its values: ids, then texts."""
-    texts = run.manifest.examples.content if run.kind.column_values == "texts" else ()
-    called = {"id": "id", **dict.fromkeys(texts, "text")}
+    searched = run.kind.content.searched
+    called = {"id": "id", **(dict.fromkeys(run.manifest.examples.content, searched) if searched else {})}
     return {name: name_in_table for name, name_in_table in called.items() if name in own_columns(run)}
 
 

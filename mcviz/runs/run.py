@@ -39,7 +39,7 @@ from mcviz.runs.derived import (
 )
 from mcviz.runs.manifest_file import corrupt, read_manifest, replaced
 from mcviz.runs.storage import Folder, LocalFolder, folder_at, require_own, write_lock
-from mcviz.runs.tables import decode_columns, decode_table, select_content
+from mcviz.runs.tables import decode_columns, decode_table
 from mcviz.tasks import Task, task_of
 from mcviz.text import as_html
 
@@ -370,7 +370,9 @@ class Run:
         if not examples.content or columns is None:
             raise McvizError(f"The examples of {self.path} are no texts and no rows of numbers.")
         try:
-            return select_content(columns, examples.content, self.kind.column_values)
+            if missing := [name for name in examples.content if name not in columns]:
+                raise ValueError(f"it has no column {missing[0]!r:.60}")
+            return self.kind.content.check(columns[list(examples.content)])
         except ValueError as error:
             raise corrupt(self._folder.address(COLUMNS), f"is damaged: {error}") from error
 
