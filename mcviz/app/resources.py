@@ -343,7 +343,7 @@ HOLDS: dict[Need, Callable[[Run], bool]] = {
     "classes": lambda run: run.task.has_one_class,
     "class sets": lambda run: not run.task.has_one_class and bool(class_sets(run)),
     "class filters": lambda run: run.task.has_one_class or bool(class_sets(run)),
-    "targets": lambda run: bool(run.targets),
+    "targets": lambda run: run.task.last_axis == "target",
     "losses": lambda run: bool(run.task.loss_column),
     "bounded loss": lambda run: bool(np.isfinite(run.task.loss.largest)),
     "groups": lambda run: bool(all_grouping_columns(run)),

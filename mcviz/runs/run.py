@@ -466,7 +466,7 @@ class Run:
     @property
     def deterministic_accuracy(self) -> float | None:
         """The accuracy of the model with dropout off, or None where that is not known."""
-        return self.deterministic_quality if self.task.quality_name == "accuracy" else None
+        return self.deterministic_quality if self._is_measured_by("accuracy") else None
 
     @property
     def pass_rmse(self) -> np.ndarray | None:
@@ -481,7 +481,7 @@ class Run:
     @property
     def deterministic_rmse(self) -> float | None:
         """The RMSE of the model with dropout off, or None where that is not known."""
-        return self.deterministic_quality if self.task.quality_name == "RMSE" else None
+        return self.deterministic_quality if self._is_measured_by("RMSE") else None
 
     @property
     def task(self) -> Task:
@@ -513,8 +513,11 @@ class Run:
         return self.task.compute_quality(self.deterministic_predictions, self.labels, self.manifest)
 
     def _select_quality(self, quality: str, which: int) -> np.ndarray | None:
-        by_way = self.quality_by_pass if self.task.quality_name == quality else None
+        by_way = self.quality_by_pass if self._is_measured_by(quality) else None
         return None if by_way is None else by_way[which]
+
+    def _is_measured_by(self, quality: str) -> bool:
+        return self.task.quality_name == quality
 
     def _check_example(self, example: int) -> int:
         if isinstance(example, bool) or not isinstance(example, int | np.integer):

@@ -243,7 +243,7 @@ def render_errors(selection: Selection) -> None:
     run, state, filters = selection.run, selection.state, selection.filters
     others, ranked_by, error = filters.without("lasso"), run_scores(run)[state.score], run.task.loss_column
     score = run_scores(run)[run.first_score] if ranked_by.needs_labels else ranked_by
-    if not run.targets:
+    if has(run, "bounded loss"):
         render_scatter_chart(selection, score.name, error, "score", name="errors")
         st.caption(correlation(run, others, score.name))
         return
@@ -275,7 +275,7 @@ def render_errors(selection: Selection) -> None:
 def correlation(run: Run, others: Filters, score: str) -> str:
     """Say whether the most uncertain examples are those of large errors, in a sentence or two."""
     loss, noun, sentences = run.task.loss_column, run.task.loss.mean, []
-    if run.targets:  # whose chart has a line
+    if not has(run, "bounded loss"):  # whose chart has a line
         noun = run.task.loss.noun
         sentences.append(f"Where the line climbs, the score tells where {noun} are large.")
     shown = table(run)[[score, loss]][filter_mask(run, others)].dropna()
