@@ -12,7 +12,7 @@ import numpy as np
 from mcviz import validate
 from mcviz.analysis.base import find_groups, interval_columns, ranking_scores
 from mcviz.analysis.pairing import LabelChoice, Pairs, class_order, name_apart, pair_examples, row_blocks
-from mcviz.analysis.trust import group_members
+from mcviz.analysis.predictors import group_members
 from mcviz.data.in_place import LazyRows
 from mcviz.errors import InvalidInputError
 from mcviz.measures.intervals import Interval, mean_intervals, share_interval

@@ -11,8 +11,8 @@ import numpy as np
 
 from mcviz import validate
 from mcviz.analysis.base import Figures, RunTrust, describe_run, find_groups, ranking_scores, require_known_labels
+from mcviz.analysis.predictors import group_members
 from mcviz.analysis.slices import Slices, slices
-from mcviz.analysis.trust import group_members
 from mcviz.choices import PREDICTOR_NAMES
 from mcviz.measures.calibration import PREDICTOR_WORDS
 from mcviz.measures.intervals import Interval, count_groups

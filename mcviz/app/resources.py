@@ -19,7 +19,7 @@ import streamlit as st
 
 from mcviz.analysis.comparison import OTHER_PREFIX, Comparison, compare, join_comparison
 from mcviz.analysis.pairing import LabelChoice, Pairs, pair_examples
-from mcviz.analysis.trust import MOST_GROUPS_OF_COLUMN
+from mcviz.analysis.predictors import MOST_GROUPS_OF_COLUMN
 from mcviz.app.filters import Filters, Lasso
 from mcviz.app.wording import capitalised
 from mcviz.app.work import progress_bar

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.analysis.trust import compute_convergence
+from mcviz.analysis.predictors import compute_convergence
 from mcviz.app.wording import counted
 from mcviz.runs import Run
 from tests.app.kinds import passes

@@ -12,7 +12,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.analysis.base import TSNE
+from mcviz.analysis.layouts import TSNE
 from mcviz.app.components import gallery
 from mcviz.app.kinds.base import TILE
 from mcviz.app.state import PageState

@@ -15,7 +15,8 @@ import streamlit as st
 from plotly.graph_objects import Figure
 
 from mcviz import plot
-from mcviz.analysis.base import column, similarity_basis
+from mcviz.analysis.base import column
+from mcviz.analysis.layouts import similarity_basis
 from mcviz.app.components import load_assets
 from mcviz.app.components.gallery import MOST_PICTURES, PICTURED, POINTS, tile_data
 from mcviz.app.filters import Filters, Lasso, lasso_on_map, round_corners
