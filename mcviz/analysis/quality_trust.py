@@ -1,6 +1,6 @@
 """How far a run can be trusted by the measures of its task: the quality of each way to predict, of classes and groups.
 
-What takes one class an example, such as its calibration, is in `run_trust`.
+What takes one class an example, such as its calibration, is in `trust`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,10 @@ from mcviz.analysis.base import Figures, RunTrust, describe_run, find_groups, ra
 from mcviz.analysis.predictors import group_members
 from mcviz.analysis.slices import Slices, slices
 from mcviz.choices import PREDICTOR_NAMES
-from mcviz.measures.calibration import PREDICTOR_WORDS
-from mcviz.measures.intervals import Interval, count_groups
+from mcviz.measures.calibration import PREDICTOR_WORDS, TOO_FEW
+from mcviz.measures.intervals import Interval
 from mcviz.measures.multilabel import ClassFigures
-from mcviz.measures.quality import Measure, compute_measures, difference_intervals
+from mcviz.measures.quality import Measure, MeasureComparison, compute_measures, difference_intervals
 from mcviz.measures.registry import Terms, select_terms
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.tables import Progress
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 
 Array = np.ndarray
-FEWEST_FOR_GAIN = 20  # examples or groups, from which on a gain of the ensemble is judged
 
 
 @dataclass(frozen=True)
@@ -144,11 +143,11 @@ def measure_quality(
     }
     by_class = task.class_figures(run.class_names, terms["ensemble"], groups, confidence)
     sentences = task.verdict(figures["ensemble"], by_class, len(run), groups, confidence)
-    if count_groups(len(run), groups) < FEWEST_FOR_GAIN:
-        few = f"fewer than {FEWEST_FOR_GAIN} {'examples' if groups is None else 'groups of examples'}"
-        sentences.append(f"With {few}, a gain of the ensemble cannot be told from chance.")
-    else:
-        sentences += [_describe_gain(run, gains, PREDICTOR_WORDS[way]) for way, gains in differences.items()]
+    measure = task.quality.measures[0]
+    for way, gains in differences.items():
+        one, other = (found[measure.name] for found in (figures[way], figures["ensemble"]))
+        compared = MeasureComparison(measure, one, other, gains[measure.name])
+        sentences.append(_describe_gain(run, compared, PREDICTOR_WORDS[way]))
     by_group = _measure_groups(run, terms["ensemble"], members, **options)
     return QualityTrust(run, score, group, confidence, figures, sentences, differences, by_class, by, by_group)
 
@@ -222,15 +221,12 @@ def _measure_groups(
     return measured
 
 
-def _describe_gain(run: Run, differences: Mapping[str, Interval], other: str) -> str:
+def _describe_gain(run: Run, compared: MeasureComparison, other: str) -> str:
     """Say whether the first measure of the ensemble differs from that of another way to predict by more than noise."""
-    measure, unit = run.task.quality.measures[0], run.manifest.unit
-    difference = differences[measure.name]
-    if difference.low > 0 or difference.high < 0:
+    measure, difference, verdict, unit = compared.measure, compared.difference, compared.verdict, run.manifest.unit
+    if verdict in ("better", "worse"):
         by = measure.format_interval(difference.magnitude, unit, sign="-")
-        word = "better" if (difference.value > 0) == (measure.better == "high") else "worse"
-        return f"Its {measure.label} is {word} than that of {other} by {by}: more than noise."
+        return f"Its {measure.label} is {verdict} than that of {other} by {by}: more than noise."
     by = measure.format_interval(difference, unit, sign="+")
-    if np.isnan(difference.low):
-        return f"Its {measure.label} differs from that of {other} by {by}: too few examples differ to tell more."
-    return f"Its {measure.label} differs from that of {other} by {by}, which is within noise."
+    is_noise = "which is within noise" if verdict == "noise" else TOO_FEW
+    return f"Its {measure.label} differs from that of {other} by {by}, {is_noise}."

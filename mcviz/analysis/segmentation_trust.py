@@ -11,7 +11,7 @@ from mcviz.analysis.base import find_groups, require_known_labels
 from mcviz.analysis.quality_trust import QualityTrust, measure_quality
 from mcviz.analysis.referral import rank_by_all_scores
 from mcviz.measures.intervals import Interval, find_biased
-from mcviz.measures.segmentation import PixelSums, count_pixels, interval_of_mean, join_pixels
+from mcviz.measures.segmentation import PixelSums, count_pixels, join_pixels, mean_of_known
 from mcviz.measures.selective import SelectiveFigures, selective_figures
 from mcviz.runs import Run
 from mcviz.tasks.segmentation import foreground_of
@@ -44,8 +44,8 @@ class SegmentationTrust(QualityTrust):
 
     Attributes:
         maps: the figures of each class, by its name.
-        excess: confidence − accuracy of a pixel, with intervals that resample images: of `WHOLE`, of `FOREGROUND`, and
-            of the pixels that are predicted as each class, by its name.
+        excess: confidence − accuracy of a pixel: of `WHOLE`, of `FOREGROUND`, and of the pixels that are predicted as
+            each class, by its name; with intervals of images that hold for all of them together (Bonferroni).
         ece: of all pixels, in 15 bins.
         calibration: whether the probabilities of pixels are too high or too low, in a sentence.
     """
@@ -90,7 +90,8 @@ def measure_segmentation(
     pixels = _count_pixels(run, labels)
     chosen = {WHOLE: range(classes), **({FOREGROUND: foreground} if len(foreground) < classes else {})}
     chosen |= {f"{PREDICTED_AS}{name}": [number] for number, name in enumerate(run.class_names)}
-    excess = {name: pixels.excess(list(numbers), **options) for name, numbers in chosen.items()}
+    together = options | {"confidence": 1 - (1 - confidence) / len(chosen)}
+    excess = {name: pixels.excess(list(numbers), **together) for name, numbers in chosen.items()}
     rule, *rest = measured.sentences
     calibration = _calibration_sentence(excess)
     of_quality = {part.name: getattr(measured, part.name) for part in fields(measured)}
@@ -119,7 +120,7 @@ def _measure_classes(run: Run, options: dict[str, Any]) -> dict[str, MapFigures]
     for number, name in enumerate(run.class_names):
         of_class = dice[:, number]
         iou = of_class / (2 - of_class)
-        means = (interval_of_mean(values, **options) for values in (of_class, iou, pairwise[:, number]))
+        means = (mean_of_known(values, **options) for values in (of_class, iou, pairwise[:, number]))
         figures[name] = MapFigures(int(np.isfinite(of_class).sum()), *means)
     return figures
 
