@@ -16,7 +16,7 @@ from PIL import ImageColor
 
 import mcviz
 from mcviz import Run, figures, plot
-from mcviz.analysis.trust import predictors
+from mcviz.analysis.predictors import predictors
 from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
 from mcviz.errors import InvalidInputError, McvizError
 from mcviz.figures.style import WRONG

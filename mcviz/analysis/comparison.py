@@ -20,7 +20,7 @@ from mcviz.analysis.pairing import (
     pair_examples,
     row_blocks,
 )
-from mcviz.analysis.trust import group_members
+from mcviz.analysis.predictors import group_members
 from mcviz.data.in_place import LazyRows
 from mcviz.errors import InvalidInputError
 from mcviz.measures.intervals import Interval, mean_intervals, share_interval

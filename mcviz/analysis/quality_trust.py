@@ -1,6 +1,6 @@
 """How far a run can be trusted by the measures of its task: the quality of each way to predict, of classes and groups.
 
-What takes one class an example, such as its calibration, is in `run_trust`.
+What takes one class an example, such as its calibration, is in `trust`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ from mcviz.analysis.base import (
     require_any_labels,
     require_known_labels,
 )
+from mcviz.analysis.predictors import group_members
 from mcviz.analysis.slices import Slices, slices
-from mcviz.analysis.trust import group_members
 from mcviz.choices import PREDICTOR_NAMES
 from mcviz.measures.calibration import PREDICTOR_WORDS, TOO_FEW
 from mcviz.measures.intervals import Interval

@@ -17,7 +17,7 @@ from mcviz.analysis.parts import (
     BARE,
     Part,
     count_examples,
-    find_groups,
+    find_parts,
     find_worst_slices,
     prepare_figures,
     quote,
@@ -209,7 +209,7 @@ class Requirement:
         if self.worst_slice:
             parts, looked_at = find_worst_slices(run)
         elif self.column is not None:
-            parts = find_groups(run, self.column, self.value)
+            parts = find_parts(run, self.column, self.value)
         if self.is_of_class:
             parts = split_by_class(run, parts, self.class_name)
         parts = self._select_large(run, parts)

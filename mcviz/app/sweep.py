@@ -288,7 +288,7 @@ def is_looked_at(state: PageState, sweep: Sweep | None) -> bool:
 
 def render_tiles(run: Run, state: PageState, inputs: SweepInputs, sweep: Sweep | None) -> None:
     """Render some of the inputs as tiles, those first that are not stopped; a click looks at one."""
-    pictures = run.kind.has_images
+    pictures = run.kind.content.of_images
     most, first = TILES if pictures else WORDS, PASSING if pictures else WORDS // 2
     current = state.seed if is_looked_at(state, sweep) else None
     if sweep is None or not sweep.done:
@@ -332,7 +332,7 @@ def render_noise_summary(run: Run) -> None:
     st.header("What it makes of noise", anchor=False)
     requested = continue_on_request(run, OVERVIEW)
     words = st.container()
-    if run.kind.has_images:
+    if run.kind.content.of_images:
         left, words = st.columns([1, 4], gap="small", vertical_alignment="center")
         with left:
             kind_renderer(run).render_small(run, inputs.load(0, 1)[0], f"One of the {inputs.kind}")

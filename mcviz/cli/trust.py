@@ -15,8 +15,8 @@ from mcviz.analysis.base import RunTrust, describe_run, group_sentence, require_
 from mcviz.analysis.quality_trust import QualityTrust
 from mcviz.analysis.referral import SET_COVERAGE, CheapestReferral, find_cheapest_referral, set_rows
 from mcviz.analysis.requirements import judge_all, parse_requirement
-from mcviz.analysis.run_trust import ClassificationTrust
 from mcviz.analysis.segmentation_trust import SegmentationTrust
+from mcviz.analysis.trust import ClassificationTrust
 from mcviz.analysis.unlabelled import SHIFTED, estimate_accuracy
 from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
 from mcviz.cli.base import table_lines

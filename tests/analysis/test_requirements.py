@@ -16,6 +16,7 @@ from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
 import mcviz
 from mcviz.analysis.parts import quote
+from mcviz.analysis.predictors import main_predictors
 from mcviz.analysis.quality_trust import measure_quality
 from mcviz.analysis.requirements import (
     NON_INFERIORITY_FORM,
@@ -27,7 +28,6 @@ from mcviz.analysis.requirements import (
     parse_non_inferiority,
     parse_requirement,
 )
-from mcviz.analysis.trust import main_predictors
 from mcviz.errors import InvalidInputError
 from mcviz.measures.calibration import calibration
 from mcviz.measures.intervals import Interval

@@ -7,8 +7,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz.analysis.predictors import compute_convergence
 from mcviz.analysis.quality_trust import compare_with_deterministic
-from mcviz.analysis.trust import compute_convergence
 from mcviz.app.wording import as_markdown, counted
 from mcviz.runs import Run
 from mcviz.runs.storage import SHIPPED_RUNS

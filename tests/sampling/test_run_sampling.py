@@ -59,7 +59,7 @@ def test_a_run_holds_what_sampling_gives(tmp_path: Path, keras_network: keras.Mo
     np.testing.assert_array_equal(run.images, data.images)
     np.testing.assert_array_equal(run.labels, data.labels)
     assert run.deterministic_accuracy == np.mean(run.deterministic_probs.argmax(1) == data.labels)
-    assert verify_run(run.path).accuracy["mean single pass"] == pytest.approx(run.pass_accuracy.mean())
+    assert verify_run(run.path).quality["mean single pass"] == pytest.approx(run.pass_accuracy.mean())
 
 
 def test_a_run_is_sampled_again_at_another_rate_by_its_own_examples_and_its_own_model(

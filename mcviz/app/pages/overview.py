@@ -44,7 +44,7 @@ def render_most_uncertain(run: Run, state: PageState) -> None:
     first_end = direction(score, UNCERTAIN_FIRST)
     heading("What it is most uncertain about", f"{score.label}, {first_end} first. Click one to open it.{marked}")
     pictures, numbers = has(run, "images"), not task_renderer(run).marks_mistakes
-    most = LARGE_TILES if run.kind.column_values or (pictures and numbers) else TILES
+    most = LARGE_TILES if run.kind.content.in_columns or (pictures and numbers) else TILES
     size = "dense" if pictures and not numbers else "large"
     tiles(run, state, ranking(run, score.name)[:most], 1, score.name, key="most-uncertain", size=size)
     if best := cached_best_score(run):

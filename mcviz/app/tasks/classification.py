@@ -13,7 +13,7 @@ from mcviz import plot
 from mcviz.analysis.base import LEAST_LABELLED, convergence_score, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.pairing import class_order
-from mcviz.analysis.trust import TOLERANCES, Convergence, compute_convergence
+from mcviz.analysis.predictors import TOLERANCES, Convergence, compute_convergence
 from mcviz.app.calibration import find_calibration
 from mcviz.app.components import (
     Explanation,
