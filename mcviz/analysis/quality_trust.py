@@ -250,7 +250,7 @@ def _measure_groups(
     return measured
 
 
-def _describe_gain(run: Run, way: str, figures: Mapping[str, Figures], gains: Figures) -> str:
+def _describe_gain(run: Run, way: str, figures: Figures, gains: Mapping[str, Interval]) -> str:
     """Say whether the first measure of the ensemble differs from that of another way to predict by more than noise."""
     measure, other, unit = run.task.quality.measures[0], PREDICTOR_WORDS[way], run.manifest.unit
     one, two, difference = (found[measure.name] for found in (figures[way], figures["ensemble"], gains))
