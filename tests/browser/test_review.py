@@ -352,7 +352,7 @@ def test_keys_that_are_switched_off_are_not_heard(
         assert decided(run, "Ada") == {order[0]: "owl"}
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.parametrize("pause", [0, 100])
 def test_keys_that_come_faster_than_steps_are_drawn_wait_their_turn_until_their_example_was_shown(
     browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int], pause: int
