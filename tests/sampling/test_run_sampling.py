@@ -9,13 +9,7 @@ import pytest
 
 from mcviz.cli import main
 from mcviz.data import DataSet, as_model_input
-from mcviz.errors import (
-    DataNotFoundError,
-    InvalidInputError,
-    MissingPackageError,
-    RunExistsError,
-    UnsuitableModelError,
-)
+from mcviz.errors import DataNotFoundError, InvalidInputError, MissingPackageError, RunExistsError, UnsuitableModelError
 from mcviz.runs import open_run, runs_table, verify_run
 from mcviz.sampling import run_sampling
 from mcviz.sampling.keras.model_files import load_model
@@ -311,10 +305,7 @@ def test_arguments_that_cannot_be_used(
     ("spoil", "sentence"),
     [
         (lambda data: data.images.astype(object), r"uint8 or floating point\. Received: dtype object"),
-        (
-            lambda data: data.images.astype(np.int64) * 2,
-            "whole numbers of 0 to 255, or floating",
-        ),
+        (lambda data: data.images.astype(np.int64) * 2, "whole numbers of 0 to 255, or floating"),
         (lambda data: data.images.reshape(21, 30), r"shape \(N, 6, 5, 1\)\. Received: 30 columns: x0, x1"),
         (lambda data: data.images[:0], r"with no axis empty\. Received: shape \(0, 6, 5, 1\)"),
         (
@@ -330,10 +321,7 @@ def test_arguments_that_cannot_be_used(
             lambda data: DataSet(data.images, [1.5] * 21),
             r"21 class indices, texts or one-hot rows\. Received: fractions",
         ),
-        (
-            lambda data: DataSet(data.images, [[1], [1, 2]]),
-            r"21 class indices, one an example\. Received: \[\[1\]",
-        ),
+        (lambda data: DataSet(data.images, [[1], [1, 2]]), r"21 class indices, one an example\. Received: \[\[1\]"),
         (lambda data: DataSet(data.images, data.labels + 4), r"class indices from 0 to 3\. Received: 7"),
         (lambda data: DataSet(data.images, data.labels - 1), r"class indices from 0 upwards\. Received: -1"),
     ],
