@@ -1,12 +1,15 @@
 """A run of passes that were made elsewhere: by another framework, an ensemble, test-time augmentation."""
 
+import errno
 import hashlib
 import itertools
+import math
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +22,7 @@ from mcviz.data import DataSet, Pictures, as_data_set
 from mcviz.data.data_set import Images
 from mcviz.data.fitting import Size
 from mcviz.data.pictures import MOST_PIXELS_A_SIDE
-from mcviz.errors import InvalidInputError, ModelWarning
+from mcviz.errors import InvalidInputError, ModelWarning, StorageError
 from mcviz.manifest import LabelMaps, layout_for
 from mcviz.runs import Examples, Manifest, Origin, Preprocessing, Run
 from mcviz.runs.storage import folder_at
@@ -47,6 +50,7 @@ class ImportTrial:
 
 
 BLOCK_VALUES = 1 << 21  # predictions that are held in memory at once
+NO_ROOM = errno.ENOSPC, errno.EDQUOT, errno.EFBIG
 
 
 def write_run(
@@ -298,13 +302,35 @@ def _open_passes(given: Any) -> Iterator[np.ndarray]:
     if isinstance(given, np.ndarray | list | tuple):
         yield validate.array("passes", given)
         return
-    with tempfile.NamedTemporaryFile() as file:
-        if hasattr(given, "shape") and hasattr(given, "__getitem__"):
-            yield _copy_to_file(given, file) if _has_dtype(given) else validate.array("passes", given)
-        elif isinstance(given, Iterable):
-            yield _stack_to_file(given, file)
-        else:
-            raise validate.invalid("passes", "an array, or an iterator of passes", type(given).__name__)
+    with ExitStack() as opened:
+        with _explain_full_disk():
+            file = opened.enter_context(tempfile.NamedTemporaryFile())
+            if hasattr(given, "shape") and hasattr(given, "__getitem__"):
+                held = _copy_to_file(given, file) if _has_dtype(given) else validate.array("passes", given)
+            elif isinstance(given, Iterable):
+                held = _stack_to_file(given, file)
+            else:
+                raise validate.invalid("passes", "an array, or an iterator of passes", type(given).__name__)
+        yield held
+
+
+@contextmanager
+def _explain_full_disk() -> Iterator[None]:
+    """Name the folder of temporary files where it has no room.
+
+    Raises:
+        StorageError: the disk is full, or no folder can be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        is_without_folder = error.errno == errno.ENOENT and error.filename is None
+        if error.errno not in NO_ROOM and not is_without_folder:
+            raise
+        raise StorageError(
+            f"The passes do not fit into the folder of temporary files ({error.strerror or error}). Received: "
+            f"{os.environ.get('TMPDIR') or 'the default folder'}. Free space there, or name another folder by TMPDIR."
+        ) from error
 
 
 def _has_dtype(given: Any) -> bool:
@@ -319,10 +345,21 @@ def _has_dtype(given: Any) -> bool:
 def _copy_to_file(lazy: Any, file: Any) -> np.memmap:
     shape, dtype = tuple(map(int, lazy.shape)), np.dtype(lazy.dtype)
     _check_axes(shape)
-    copy = np.memmap(file.name, dtype, "w+", shape=shape)
+    _reserve(file, math.prod(shape) * dtype.itemsize)
+    copy = np.memmap(file.name, dtype, "r+", shape=shape)
     for part in _chunk_slices(shape, getattr(lazy, "chunks", None)):
         _map_again(copy, "r+")[part] = np.asarray(lazy[part])
     return copy
+
+
+def _reserve(file: Any, size: int) -> None:
+    """Take the bytes of a file from the disk: where that is full, writing to a map would end the process."""
+    if shutil.disk_usage(file.name).free < size:
+        raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: they take {size:,} bytes")
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+    else:
+        file.truncate(size)
 
 
 def _stack_to_file(passes: Iterable[Any], file: Any) -> np.memmap:

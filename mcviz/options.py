@@ -315,6 +315,9 @@ class DataOptions:
         "IDX; a Hugging Face data set; or a run, for its examples.",
         "PATH", job=True,
     )] = ""
+    split: Annotated[str | None, Option(
+        "Of a Hugging Face data set that has several; test, validation or train without it.", "NAME", job=True,
+    )] = None
     labels: Annotated[str | None, Option(
         "In place of the data's own: a table with labels, by ids where it has some, or an .npy.",
         "FILE",

@@ -1,6 +1,6 @@
 """Referral of a run's uncertain examples to a person, and the accuracy of the rest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from mcviz import validate
 from mcviz.analysis.base import (
+    LEAST_LABELLED,
     example_rows,
     find_groups,
     ranking_scores,
@@ -26,10 +27,12 @@ from mcviz.measures.selective import (
     Guarantee,
     Ranking,
     Referral,
+    SelectiveFigures,
     Shift,
     compare_scores,
     evaluate_threshold,
     find_cheapest,
+    find_ties_with_best,
     guarantee_budget,
     guarantee_quality,
     guarantee_threshold,
@@ -37,9 +40,11 @@ from mcviz.measures.selective import (
     referral_for_misses,
     referral_for_quality,
     select_referred,
+    selective_figures,
 )
 from mcviz.runs import Manifest, Run
 from mcviz.tasks import Task
+from mcviz.text import list_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +53,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 
+DETERMINISTIC, DETERMINISTIC_SCORE = "deterministic", "deterministic confidence"  # a ranking
 THESE, NEW = "these labels", "new examples"  # which the lists of a referral are for
 SHIFT_P_VALUE = 0.01  # below it, scores are reported to be distributed otherwise
 SET_COVERAGE = 0.9  # of prediction sets
@@ -87,8 +93,45 @@ def rank_by_all_scores(run: Run, group: str | None = None) -> dict[str, Ranking]
     if run.task.has_one_class and run.deterministic_predictions is not None:
         probs, labels = run.deterministic_predictions, require_labels(run)
         mistakes = probs.argmax(axis=1) != labels
-        rankings["deterministic"] = Ranking(-probs.max(axis=1), mistakes, find_groups(run, group))
+        rankings[DETERMINISTIC] = Ranking(-probs.max(axis=1), mistakes, find_groups(run, group))
     return rankings
+
+
+def compare_scores_here(run: Run, group: str | None = None, confidence: float = 0.95) -> dict[str, SelectiveFigures]:
+    """Measure how well each of `rank_by_all_scores` finds the losses of a labelled run; {} if no loss is known."""
+    rankings = rank_by_all_scores(run, group)
+    return selective_figures(rankings, confidence=confidence) if len(rankings[run.first_score]) else {}
+
+
+def describe_scores_here(run: Run, figures: Mapping[str, SelectiveFigures]) -> str:
+    """Say which score finds the losses of a run best, and which ones are not shown to be better than a random order.
+
+    Args:
+        run: with labels.
+        figures: of its scores, as `compare_scores_here` returns them.
+
+    Returns:
+        Sentences; "" where there is no loss to find.
+    """
+    if not any(each.augrc.value for each in figures.values()):
+        return ""
+    noun, tied = run.task.loss.noun, find_ties_with_best(figures)
+    names = {name: score.inline_label for name, score in run.score_registry.items()} | {
+        DETERMINISTIC: DETERMINISTIC_SCORE
+    }
+    poor = [names[name] for name, each in figures.items() if not each.beats_random]
+    if len(poor) == len(figures):
+        return f"No score is shown to find {noun} better than a random order."
+    ties = f", but {len(tied) - 1} of {len(figures) - 1} others tie with it" if len(tied) > 1 else ""
+    best = f"Here {names[tied[0]]} finds {noun} best{ties}."
+    return f"{best} Not shown to be better than a random order: {list_names(poor)}." if poor else best
+
+
+def name_best_score(run: Run, group: str | None = None, confidence: float = 0.95) -> str:
+    """Describe the scores of a labelled run if it depends on the model which is the best; "" otherwise."""
+    if run.labels is None or len(run) < LEAST_LABELLED or not run.task.best_score_varies:
+        return ""
+    return describe_scores_here(run, compare_scores_here(run, group, confidence))
 
 
 def score_uncertainty(run: Run, score: str) -> Array:

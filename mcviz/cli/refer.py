@@ -11,7 +11,14 @@ import mcviz
 from mcviz.analysis import labelling
 from mcviz.analysis.base import group_sentence
 from mcviz.analysis.labelling import OUT_OF_FOLD, count_label_errors, label_errors_sentence
-from mcviz.analysis.referral import NEW, SHIFT_P_VALUE, THESE, referral_rows, referral_sentences
+from mcviz.analysis.referral import (
+    NEW,
+    SHIFT_P_VALUE,
+    THESE,
+    name_best_score,
+    referral_rows,
+    referral_sentences,
+)
 from mcviz.cli.base import loading, print_json, say, table_lines, tell
 from mcviz.data.labels import NUMBER_PATTERN
 from mcviz.data.tables import (
@@ -67,7 +74,8 @@ def refer(
         return
     lines = table_lines(referral_rows(referral))
     lines = [*referral_sentences(referral), *(["", *lines, ""] if lines else []), group_sentence(old or new, group)]
-    for line in lines:
+    best = name_best_score(old or new, group, target["confidence"])
+    for line in [*lines, *([best] if best else [])]:
         say(line)
     first = "the most uncertain first"
     if guaranteed is None or len(referral.rules) == 1:
@@ -82,18 +90,22 @@ def label_issues(run: str, first: int, confidence: float, seed: int, to: str | N
     if to:
         check_table_file(to)
     opened = open_run(run)
-    count = count_label_errors(opened, confidence, seed) if opened.task.has_one_class else None
+    count = count_label_errors(opened, confidence, seed)
+    in_words = label_errors_sentence(count, confidence)
     table = labelling.label_issues(opened, first)
     if to:
         write_table(table, to)
     if as_json:
-        estimated = count and {"confidence": confidence, **vars(count)}
-        print_json({"run": run, "examples": len(opened), "estimated": estimated, "ids": table["id"].tolist()})
+        estimated = {"confidence": confidence, **vars(count)}
+        ids = table["id"].tolist()
+        print_json({"run": run, "examples": len(opened), "in_words": in_words, "estimated": estimated, "ids": ids})
         return
-    if count is not None:
-        say(label_errors_sentence(count, len(opened), confidence))
+    say(in_words)
     others = int((opened.task.loss_of_table(table) > 0).sum())
-    score, other = opened.score_registry[opened.task.label_score], "another class" if count else "other classes"
+    score, other = (
+        opened.score_registry[opened.task.label_score],
+        "another class" if opened.task.has_one_class else "other classes",
+    )
     say(f"These are the {len(table):,} lowest by {score.inline_label}. The ensemble predicts {other} for {others:,}.")
     say(OUT_OF_FOLD)
     _say_examples("To check, the likeliest to be wrong first", table, to)

@@ -55,6 +55,7 @@ from mcviz.sampling.sampler import Sampler, find_backend
 from mcviz.tasks import TASKS
 from mcviz.tasks.base import StoredLabels
 from mcviz.text import list_names
+from mcviz.validate import invalid
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -67,6 +68,8 @@ OF_A_RUN = ("output", "from_logits", "weights", "transform")  # options that a r
 def read_examples(options: DataOptions, task: str = "classification", complete: bool = True) -> DataSet:
     """Read examples, also those of a run, with a line on what was found out, and one on how far it is."""
     if run := find_run(options.data):
+        if options.split is not None:
+            raise invalid("split", "left out where the data are those of a run", options.split)
         examples = data_set_of(run)
     else:
         with count_progress("pictures") as progress:
@@ -76,6 +79,7 @@ def read_examples(options: DataOptions, task: str = "classification", complete: 
                 columns=_column_names(options.columns),
                 task=task,
                 complete=complete,
+                split=options.split,
                 progress=progress,
             )
     examples = _take_selected(examples, options)

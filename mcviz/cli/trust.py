@@ -14,7 +14,7 @@ import mcviz
 from mcviz.analysis.base import RunTrust, describe_run, group_sentence, require_bounded_loss
 from mcviz.analysis.quality_trust import QualityTrust
 from mcviz.analysis.referral import SET_COVERAGE, CheapestReferral, find_cheapest_referral, set_rows
-from mcviz.analysis.requirements import parse_requirement
+from mcviz.analysis.requirements import judge_all, parse_requirement
 from mcviz.analysis.run_trust import ClassificationTrust
 from mcviz.analysis.segmentation_trust import SegmentationTrust
 from mcviz.analysis.unlabelled import SHIFTED, estimate_accuracy
@@ -216,7 +216,7 @@ def trust(
         result = mcviz.trust(opened, by=by, group=group, score=score, confidence=confidence, progress=progress)
     finish(
         _describe(result, mistake_cost, look_cost),
-        [requirement.judge(result.figures, opened, confidence) for requirement in required],
+        judge_all(required, lambda requirement: requirement.judge(result.figures, opened, confidence)),
         as_json=as_json,
         folder=summary,
     )
@@ -310,9 +310,11 @@ def _score_lines(figures: Mapping[str, SelectiveFigures], noun: str) -> list[str
     lines = ["", f"AUGRC, in millionths: how well an order finds {noun}; low is good"]
     for name, areas in sorted(figures.items(), key=lambda pair: pair[1].augrc.value):
         value, low, high = (1e6 * end for end in astuple(areas.augrc))
-        tie = "ties with the best" if areas.ties_with_best else ""
+        tie = "ties with the best" if areas.ties_with_best else "" if areas.beats_random else "no better than random"
         ends = "" if math.isnan(low) else f"({low:.1f} to {high:.1f})"
         lines.append(f"  {name:<34}{value:>9.1f}  {ends}".ljust(70) + tie)
+    first = next(iter(figures.values()))
+    lines.append(f"  {'random':<34}{1e6 * (first.augrc.value - first.above_random.value):>9.1f}  half of the mean loss")
     if any(math.isnan(areas.augrc.low) for areas in figures.values()):
         lines.append(f"Without an interval: that takes {ENOUGH}.")
     return lines

@@ -13,7 +13,7 @@ from mcviz.choices import USUAL_IGNORE, Ignore
 from mcviz.data.fitting import Size, have_same_proportions, scale_label_maps
 from mcviz.data.in_place import LazyRows
 from mcviz.data.label_sets import UNKNOWN as UNKNOWN_LABEL
-from mcviz.data.label_sets import match_label_sets
+from mcviz.data.label_sets import match_label_sets, take_lists
 from mcviz.data.labels import (
     MatchedBy,
     check_named,
@@ -237,8 +237,9 @@ class DataSet:
             InvalidInputError: other labels.
         """
         count = len(self) or len(labels)
-        rows, names = match_label_sets(name, order_by_ids(name, labels, self.ids, count), count, self.class_names)
-        by: MatchedBy = "column" if getattr(labels, "ndim", 1) == 2 else "name" if self.class_names else "order"
+        ordered = take_lists(order_by_ids(name, labels, self.ids, count))
+        rows, names = match_label_sets(name, ordered, count, self.class_names)
+        by: MatchedBy = "column" if getattr(ordered, "ndim", 1) == 2 else "name" if self.class_names else "order"
         return replace(self, labels=rows, class_names=names, matched_by=by)
 
     def _name_label_columns(self, names: Sequence[str] | Mapping[str, str]) -> "DataSet":
@@ -259,7 +260,8 @@ class DataSet:
         labels = np.zeros((len(self.labels), len(names)), np.int8)  # a list of names has no class that it does not name
         labels[(self.labels == UNKNOWN_LABEL).all(axis=1)] = UNKNOWN_LABEL
         labels[:, [names.index(name) for name in own]] = self.labels
-        return replace(self, labels=labels, class_names=names)
+        by: MatchedBy = "column" if self.matched_by == "column" else "name"
+        return replace(self, labels=labels, class_names=names, matched_by=by)
 
     def with_targets(self, values: Any, names: Sequence[str] | None = None, name: str = "labels") -> "DataSet":
         """The same examples with what a regression predicts as their labels.

@@ -164,6 +164,7 @@ class Interval:
         return f"{number(self.value)}{unit} ({number(self.low)} to {number(self.high)})"
 
 
+@dataclass(frozen=True)
 class Unsettled(Interval):
     """The interval of a difference that holds 0 for what may be unseen alone: Student's t of what was seen does not."""
 
@@ -400,8 +401,10 @@ def share_interval(outcomes: Array, groups: Array | None, confidence: float = 0.
         groups: as for `mean_intervals`.
         confidence: as for `proportion`.
     """
-    if count_groups(len(outcomes), groups) == len(outcomes) and not np.any((outcomes > 0) & (outcomes < 1)):
-        return proportion(int(np.count_nonzero(outcomes)), len(outcomes), confidence)
+    columns = np.stack([outcomes, np.ones(len(outcomes))], axis=1, dtype=np.float64)
+    sums, sizes = sum_by_group(columns, groups).T
+    if np.ptp(sizes) == 0 and np.all((sums == 0) | (sums == sizes)):  # a count, of copies where there are groups
+        return proportion(int(np.count_nonzero(sums)), len(sums), confidence)
     return bounded_interval(outcomes, (0, 1), groups, confidence)
 
 

@@ -174,15 +174,19 @@ class MeasureComparison:
     def verdict(self) -> Verdict:
         """Whether the second is better or worse by more than noise, by this measure alone.
 
-        A difference is within noise where it cannot be as large as the worse of both measures is far from its best.
+        A difference is within noise where it cannot be as large as the worse of both measures is far from its best; of
+        one without a best, as a tenth of its range.
         """
-        measure, difference = self.measure, self.difference
+        measure, difference, (least, most) = self.measure, self.difference, self.measure.bounds
         if np.isnan(difference.low):
-            return "same" if difference.value == 0 else "few" if measure.has_interval else "unknown"
+            is_known = measure.has_interval and not np.isnan(difference.value)
+            return "same" if difference.value == 0 else "few" if is_known else "unknown"
         if difference.low <= 0 <= difference.high:
-            best = {"low": measure.bounds[0], "high": measure.bounds[1], "": np.inf}[measure.better]
-            farther = max(abs(best - figure.value) for figure in (self.one, self.other))
-            return "noise" if difference.is_noise(farther) else "few"
+            matters = (most - least) / 10
+            if measure.better:
+                best = least if measure.better == "low" else most
+                matters = max(abs(best - figure.value) for figure in (self.one, self.other))
+            return "noise" if difference.is_noise(matters) else "few"
         if not measure.better:
             return "differs"
         return "better" if (difference.low > 0) == (measure.better == "high") else "worse"
@@ -411,7 +415,8 @@ def _can_compare_rankings(before: Array, after: Array, changed: Array, groups: A
     """Whether enough of (N,) examples are there, are right and wrong in both runs, and changed or all did."""
     counts = [np.count_nonzero(correct == value) for correct in (before, after) for value in (True, False)]
     few_changed = count_where(changed, groups) < FEWEST_RANKED and not changed.all()
-    return min(counts) >= FEWEST_RANKED and count_groups(len(before), groups) >= FEWEST_EXAMPLES and not few_changed
+    many = count_groups(len(before), groups) >= FEWEST_EXAMPLES
+    return bool(min(counts) >= FEWEST_RANKED and many and not few_changed)
 
 
 def _mirror(interval: Interval) -> Interval:
@@ -442,8 +447,9 @@ def _regression_differences(one: Terms, other: Terms, measures: Collection[str],
     changes = {name: subtract(after[name], before[name]) for name in before if name in measures}
     intervals = unbounded_intervals(changes, differ=True, **options)
     if "coverage" in intervals:
-        held = (terms["held"] for terms in (one, other))
-        intervals["coverage"] = accuracy_difference(*held, options["groups"], options["confidence"])
+        intervals["coverage"] = accuracy_difference(
+            one["held"], other["held"], options["groups"], options["confidence"]
+        )
     return with_rmse_difference(intervals, one, other)
 
 

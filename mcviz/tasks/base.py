@@ -309,6 +309,7 @@ class Task(ABC):
         name: in manifests, on the command line and in Python.
         scores: by which examples can be ranked, by name.
         first_scores: of these a list for everybody is ranked by the first that a run has; every run has the last.
+        best_score_varies: whether it depends on the model which score finds losses best, so that it is named.
         quality: the measures of how good predictions are.
         quality_name: the name of the one that `compute_quality` computes.
         pass_terms: of measures that look at single passes, the terms of one number an example that a run keeps beside
@@ -334,6 +335,7 @@ class Task(ABC):
     name: str
     scores: Scores
     first_scores: tuple[str, ...]
+    best_score_varies: bool = False
     quality: Quality
     quality_name: str
     pass_terms: tuple[tuple[str, str], ...] = ()

@@ -87,6 +87,7 @@ class Segmentation(Task):
     name = "segmentation"
     scores = SEGMENTATION_SCORES
     first_scores = ("pairwise_dice",)
+    best_score_varies = True
     quality = SEGMENTATION
     quality_name = "mean Dice"
     loss = Loss("loss", "losses of Dice", "Lower Dice", "loss of Dice", 1.0, "miss of Dice 0")

@@ -10,9 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
-from tests.app.keeping import kept_of
 from tests.app.kinds import cache_of_kinds
-from tests.app.opening import assert_sound
+from tests.app.opening import opened_page
 from tests.app.probing import OpenProbe
 
 ROOT = Path(__file__).parents[2]
@@ -31,15 +30,8 @@ def _patient() -> Iterator[None]:
 @pytest.fixture
 def open_probe() -> OpenProbe:
     def opened(predict: bool | None = True, drawing: list[dict[str, object]] | None = None, **query: str) -> AppTest:
-        app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
-        for key, value in query.items():
-            app.query_params[key] = value
-        if predict is not None:
-            kept_of(app)["predicting"] = predict
-        kept_of(app)["drawing"] = drawing or []
-        app.switch_page("mcviz/app/pages/probe.py").run()
-        assert_sound(app)
-        return app
+        predicting = {} if predict is None else {"predicting": predict}
+        return opened_page("probe", query, drawing=drawing or [], **predicting)
 
     return opened
 

@@ -19,7 +19,6 @@ from mcviz.kinds.base import Distortion
 from mcviz.kinds.row_distortions import add_noise
 from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import button, widget, words
-from tests.cases import one_in
 from tests.sampling.ood_runs import row_run, text_run
 
 IMAGES, PASSES = 40, 6
@@ -128,8 +127,7 @@ def test_a_model_that_cannot_be_asked_is_a_sentence(cache: Path, monkeypatch: py
     app = opened("kept")
     monkeypatch.setattr(sweep, "sampler", refuse)
     button(app, "Distort the images").click().run()
-    assert_sound(app)
-    assert any("The model has no dropout." in each.value for each in app.error)
+    assert_sound(app, "The model has no dropout.")
     monkeypatch.undo()
     monkeypatch.setenv("MCVIZ_CACHE", str(cache))
     button(app.run(), "Distort the images").click().run()
@@ -149,7 +147,8 @@ def labelled_row_run(path: Path) -> mcviz.Run:
     return mcviz.sample_run(mcviz.load_model(run.model_path), data, path, passes=PASSES)
 
 
-@pytest.mark.parametrize(("kind", "make"), one_in(2, [("row", labelled_row_run), ("text", text_run)]))
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "make"), [("row", labelled_row_run), ("text", text_run)])
 def test_rows_and_texts_are_distorted_likewise(
     kind: str, make: Callable[[Path], mcviz.Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,14 +35,12 @@ from tests.app.hostile import (
     SHOWN_RUN,
     hostile_cache,
 )
-from tests.app.keeping import kept_of
-from tests.app.opening import assert_sound, open_popovers
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import compared_figures, sentences
 from tests.cases import one_in
 
 pytestmark = pytest.mark.attack
 
-ROOT = Path(__file__).parents[2]
 OURS = {"p", "strong", "code", "ul", "li"}  # what Markdown of our own makes
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 HOSTILE_REVIEWER = "![*Ada*](http://canary.invalid/ada) `x` :smile: $y$"
@@ -120,13 +118,7 @@ def review(folder: Path) -> None:
 
 
 def opened(name: str, run: str, query: dict[str, str], predicting: bool = False) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
-    app.query_params["run"] = run
-    open_popovers(app)
-    for key, value in query.items():
-        app.query_params[key] = value
-    kept_of(app)["predicting"], kept_of(app)["reviewer"] = predicting, HOSTILE_REVIEWER
-    app.switch_page(f"mcviz/app/pages/{name}.py").run()
+    app = opened_page(name, {"run": run, **query}, predicting=predicting, reviewer=HOSTILE_REVIEWER)
     assert app.title
     return app
 

@@ -17,6 +17,7 @@ from tests.app.keeping import kept_of
 from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import button, class_means, paragraphs, words
 from tests.browsing import ROOT
+from tests.cases import one_in
 from tests.sampling.ood_runs import row_run, text_run
 
 
@@ -96,7 +97,7 @@ def test_a_link_that_names_other_noise_shows_one_of_it_as_long_as_many_are_not_k
 
 @pytest.mark.parametrize(
     ("make", "kind", "file"),
-    [(row_run, "shuffled rows", "noise-shuffled-1"), (text_run, "noise texts", "noise-words-1")],
+    one_in(2, [(row_run, "shuffled rows", "noise-shuffled-1"), (text_run, "noise texts", "noise-words-1")]),
 )
 def test_of_another_run_it_is_computed_when_asked_for_and_kept(
     make, kind: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

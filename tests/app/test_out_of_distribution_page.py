@@ -17,7 +17,7 @@ from mcviz.measures.ood import DETECTORS, VERDICT
 from mcviz.runs.ood_scores import OODScores, load_ood_scores, save_ood_scores
 from mcviz.sampling import Sampler
 from mcviz.sampling.ood import compute_ood_scores
-from tests.app.opening import assert_sound
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import button, paragraphs, words
 from tests.sampling.ood_runs import CLASSES, photograph_run, photographs, row_run, text_run
 
@@ -56,16 +56,7 @@ def scores(made: Path) -> dict[str, OODScores]:
 
 @pytest.fixture
 def open_page(cache: Path) -> OpenPage:
-    def opened(**query: str) -> AppTest:
-        app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=300)
-        for key, value in query.items():
-            app.query_params[key] = value
-        app.query_params["input"] = "detectors"
-        app.switch_page("mcviz/app/pages/probe.py").run()
-        assert_sound(app)
-        return app
-
-    return opened
+    return lambda **query: opened_page("probe", {**query, "input": "detectors"})
 
 
 @pytest.fixture

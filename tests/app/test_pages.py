@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
+from mcviz.app import navigation
 from mcviz.app.wording import abbreviated
 from mcviz.measures import SCORES, most_uncertain_first, percent
 from tests.app.keeping import kept_of
@@ -49,8 +50,8 @@ def words(app: AppTest) -> str:
     )
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_every_page_opens_without_an_exception(open_page: OpenPage, name: str) -> None:
+@pytest.mark.parametrize("name", [page.script.stem for page in navigation.PAGES])
+def test_every_page_opens(open_page: OpenPage, name: str) -> None:
     app = open_page(name)
     assert_sound(app)
     assert app.title[0].value
@@ -97,8 +98,7 @@ def test_a_run_that_cannot_be_read_is_named_and_nothing_breaks(
     (tmp_path / "broken" / "manifest.json").write_text("{")
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     app = open_page(name)
-    assert_sound(app)
-    assert "broken" in app.error[0].value
+    assert_sound(app, "broken")
 
 
 def test_a_run_that_cannot_be_read_leaves_the_others_usable(
@@ -231,13 +231,16 @@ def test_looking_at_a_cached_run_never_needs_the_model(open_page: OpenPage, monk
         assert_sound(open_page(name))
 
 
-def test_noise_goes_through_the_model_live(open_page: OpenPage, run: Run) -> None:
+def test_noise_goes_through_the_model_live(
+    open_page: OpenPage, colour_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(colour_cache))
+    run = mcviz.open_run(colour_cache / "colour")
     app = open_page("probe", seed="0")
     assert_sound(app)
     assert "No prediction is correct" in words(app)
-    expected = mcviz.sample(mcviz.load_model(run.model_path), mcviz.uniform_noise(1, (28, 28, 1), seed=0), passes=500)[
-        :, 0
-    ]
+    noise = mcviz.uniform_noise(1, (12, 10, 3), seed=0)
+    expected = mcviz.sample(mcviz.load_model(run.model_path), noise, passes=run.passes)[:, 0]
     shown = list(class_means(app).values())
     assert shown == pytest.approx(expected.mean(axis=0, dtype=np.float64))
     next(button for button in app.button if button.label == "Another noise image").click().run()
@@ -245,6 +248,7 @@ def test_noise_goes_through_the_model_live(open_page: OpenPage, run: Run) -> Non
     assert list(class_means(app).values()) != shown
 
 
+@pytest.mark.slow
 def test_the_sweep_says_which_class_noise_is_predicted_as(open_page: OpenPage) -> None:
     app = open_page("probe", strength="0.95")  # of full strength the findings would be kept beside the shipped run
     next(button for button in app.button if button.label == "Predict noise images").click().run()
@@ -252,6 +256,7 @@ def test_the_sweep_says_which_class_noise_is_predicted_as(open_page: OpenPage) -
     assert "of 100 noise images are predicted as 8" in words(app)
 
 
+@pytest.mark.slow
 def test_the_story_is_told_to_its_end(open_page: OpenPage, run: mcviz.Run) -> None:
     app = open_page("story")
     told = set()

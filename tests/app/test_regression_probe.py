@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,6 +24,8 @@ PASSES, EXAMPLES = 30, 40
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of rows and two targets whose variances are predicted, and one of pictures and one target."""
+    import keras
+
     folder, rng = tmp_path_factory.mktemp("probed"), np.random.default_rng(0)
     rows = pd.DataFrame(rng.normal(size=(EXAMPLES, 3)), columns=["age", "bmi", "glucose"], dtype=np.float32)
     columns = keras.layers.Input((3,))

@@ -50,7 +50,7 @@ def cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "runs"
 
 
-def opened(run: str = "", ticked_run: str = "", **user: object) -> AppTest:
+def opened(run: str = "", ticked_run: str = "", said: tuple[str, ...] = (), **user: object) -> AppTest:
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60)
     if user:
         app.user, app.secrets["auth"] = user, AUTH
@@ -59,13 +59,13 @@ def opened(run: str = "", ticked_run: str = "", **user: object) -> AppTest:
     if ticked_run:
         app.query_params["ticked_run"] = ticked_run
     app.switch_page("mcviz/app/pages/runs.py").run()
-    assert_sound(app)
+    assert_sound(app, *said)
     return app
 
 
-def press(app: AppTest, key: str) -> None:
+def press(app: AppTest, key: str, *said: str) -> None:
     app.button(key=key).click().run()
-    assert_sound(app)
+    assert_sound(app, *said)
 
 
 def keys(app: AppTest) -> set[str]:
@@ -110,7 +110,7 @@ def test_every_run_has_a_row_that_says_what_it_is(cache: Path) -> None:
 def test_a_run_is_told_about_and_offered_what_can_be_done_with_it(
     cache: Path, name: str, said: str, controls: set[str]
 ) -> None:
-    app = opened(name)
+    app = opened(name, said=(said,) * (name == "damaged"))
     assert said in words(app)
     assert keys(app) & {"open", "verify", "remove"} == controls
     assert app.text_input(key=f"new-name-{name}").value == name
@@ -165,8 +165,7 @@ def test_a_name_that_cannot_be_is_told(cache: Path, name: str, said: str) -> Non
     app = opened("whole")
     app.text_input(key="new-name-whole").set_value(name)
     next(each for each in app.button if each.label == "Rename").click().run()
-    assert_sound(app)
-    assert said in app.error[0].value.replace("\\", "")
+    assert_sound(app, said)
     assert {run.name for run in list_runs(cache)} == set(NAMES)
 
 
@@ -199,8 +198,7 @@ def test_what_is_being_written_is_not_removed_and_that_is_said(cache: Path, monk
     app = opened("whole")
     press(app, "remove")
     with write_lock(folder_at(cache / "whole")):
-        press(app, "remove-it")
-    assert "is being written by another process" in app.error[0].value
+        press(app, "remove-it", "is being written by another process")
     assert open_run(cache / "whole").probs(0).shape == (6, 3)
 
 
@@ -213,8 +211,7 @@ def test_verifying_says_that_all_is_well_or_what_is_not(cache: Path) -> None:
     content[-1] ^= 1
     file.write_bytes(content)
     app = opened("*bold*")
-    press(app, "verify")
-    assert "does not match its checksum" in app.error[0].value
+    press(app, "verify", "does not match its checksum")
     assert not app.success
 
 
@@ -318,9 +315,8 @@ def test_who_may_only_look_has_no_control_and_is_refused_what_an_old_page_still_
     assert {"open", "verify"} <= keys(app)
     assert ("read-only" in words(app)) != may
     old.user, old.secrets["auth"] = user or {"email": "test@example.com"}, AUTH
-    press(old, "remove-it")
+    press(old, "remove-it", *(() if may else ("No run can be removed here",)))
     assert (cache / "whole").exists() != may
-    assert bool(old.error) != may
 
 
 def test_there_is_a_login_where_one_is_configured(cache: Path) -> None:

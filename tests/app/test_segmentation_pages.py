@@ -7,20 +7,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
+from mcviz.analysis.referral import name_best_score
 from mcviz.app.tasks.segmentation import COLOURS, draw_outlines
+from mcviz.app.wording import as_markdown
 from mcviz.measures import percent
 from mcviz.measures.registry import fixed
 from mcviz.measures.segmentation import count_overlaps
 from mcviz.reviews import answers_of, open_reviews, summarise_reviews
 from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import compared_figures, sentences, table, widget, words
+from tests.cases import one_in
 
 NAMES = ["ground", "*disc*", "bar"]
 SIZE, EXAMPLES, PASSES = (24, 20), 16, 6
@@ -64,6 +66,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     maps = probs.argmax(axis=-1).astype(np.uint8)
     mcviz.write_run(folder / "maps", maps, **more)
     mcviz.write_run(folder / "without-background", maps, background=None, **more)
+    import keras
+
     keras.utils.set_random_seed(0)
     inputs = keras.Input((*SIZE, 1))
     hidden = keras.layers.Dropout(0.5)(keras.layers.Conv2D(6, 3, padding="same", activation="relu")(inputs))
@@ -101,7 +105,7 @@ def unpack(data: dict[str, Any]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", ["overview", "uncertain", "trust", "review", "example", "side_by_side", "runs"])
-@pytest.mark.parametrize("which", ["labelled", "maps", "sampled"])
+@pytest.mark.parametrize("which", one_in(3, ["labelled", "maps", "sampled"]))
 def test_every_page_opens(open_page: Open, name: str, which: str) -> None:
     assert open_page(name, which).title
 
@@ -265,6 +269,14 @@ def test_inputs_that_take_too_much_memory_are_refused_in_words(
 ) -> None:
     monkeypatch.setattr("mcviz.app.resources.MOST_LIVE_BYTES", 1 << 10)
     assert "In Python `mcviz.sample` predicts new inputs." in words(open_page("probe", "sampled"))
+
+
+def test_overview_and_trust_name_the_score_that_is_best_here(cache: Path, open_page: Open) -> None:
+    best = name_best_score(mcviz.open_run(cache / "labelled"))
+    assert "finds losses of Dice best" in best or "No score" in best
+    for page in ("overview", "trust"):
+        assert as_markdown(best) in words(open_page(page, "labelled"))
+    assert "random order" in table(open_page("trust", "labelled", details="scores"), "AUGRC, ‰").index
 
 
 def test_there_is_no_demo(open_page: Open) -> None:

@@ -123,8 +123,7 @@ def test_an_error_ends_a_sweep_and_what_it_has_stays(open_probe: OpenProbe) -> N
     kept_of(app)["sweep"] = replace(sweep, inputs=replace(sweep.inputs, load=damaged), total=60)
     kept_of(app)[WORK] = sweep.inputs.digest
     app.run()
-    assert_sound(app)
-    assert [each.value for each in app.error] == ["images 40 to 60 are damaged"]
+    assert_sound(app, "images 40 to 60 are damaged")
     assert "Ended after 40 of 60" in words(app)
     assert button(app, "Predict")
     assert not [each for each in app.button if each.label == "Stop"]

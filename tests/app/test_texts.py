@@ -101,7 +101,7 @@ def test_texts_are_filtered_by_a_part_of_them_however_few_there_are(run: str) ->
 
 
 @pytest.mark.usefixtures("_kinds")
-@pytest.mark.parametrize("typed", ["הלך ליער", "<SCRIPT>", "of two lines", "海", "日本語", "  sentence "])
+@pytest.mark.parametrize("typed", one_in(2, ["הלך ליער", "<SCRIPT>", "of two lines", "海", "日本語", "  sentence "]))
 def test_find_finds_the_words_of_texts(typed: str) -> None:
     app = opened("uncertain", "texts")
     app.text_input(key="find").set_value(typed).run()
@@ -138,7 +138,7 @@ def test_the_report_and_the_tables_have_the_texts_and_nothing_in_them_is_markup(
 @pytest.mark.parametrize(
     ("name", "query"),
     one_in(
-        4,
+        16,
         [
             *(("uncertain", {"view": view}) for view in VIEWS if view != "groups"),
             *(("story", {"step": str(step)}) for step in range(1, 7)),
@@ -181,7 +181,7 @@ def test_a_text_that_is_typed_is_predicted_and_stays_while_another_input_is_show
 
 
 @pytest.mark.usefixtures("_live")
-@pytest.mark.parametrize("text", one_in(5, [*HOSTILE, "\0", "a\0", "👩‍👩‍👧", "word " * 20_000]))
+@pytest.mark.parametrize("text", one_in(9, [*HOSTILE, "\0", "a\0", "👩‍👩‍👧", "word " * 20_000]))
 def test_any_text_is_predicted(open_probe: OpenProbe, text: str) -> None:
     app = open_probe(input="text")
     app.text_area[0].set_value(text).run()
@@ -190,7 +190,7 @@ def test_any_text_is_predicted(open_probe: OpenProbe, text: str) -> None:
 
 
 @pytest.mark.usefixtures("_live")
-@pytest.mark.parametrize("name", TEXT_DISTORTIONS)
+@pytest.mark.parametrize("name", one_in(2, TEXT_DISTORTIONS))
 def test_every_distortion_of_a_text_has_its_slider_its_curves_and_its_sweep(open_probe: OpenProbe, name: str) -> None:
     app = open_probe(input="distortion", example="1", distortion=name, sweep="25")
     (before,) = boxes(app)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -30,6 +29,8 @@ MILLISECONDS_FOR_A_JOB = 120_000  # TensorFlow is loaded first, on a machine tha
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders of a model that takes its time, of data, and of runs, with one of the same model in it."""
     folder = tmp_path_factory.mktemp("jobs")
+    import keras
+
     keras.utils.set_random_seed(0)
     layers = keras.layers
     model = keras.Sequential(

@@ -35,6 +35,19 @@ window.WebSocket = class extends window.WebSocket {
   }
 };
 """
+# What the picture was of in the frame before each click on a decision.
+CLICKED = """
+window.clicked = [];
+let painted;
+const look = () => {
+  painted = document.querySelector(".st-key-picture-of-example img")?.alt;
+  requestAnimationFrame(look);
+};
+look();
+addEventListener("click", ({ target }) => {
+  if (target.closest?.(".st-key-review-decisions")) window.clicked.push(painted);
+}, true);
+"""
 
 
 @pytest.fixture
@@ -337,3 +350,20 @@ def test_keys_that_are_switched_off_are_not_heard(
         page.keyboard.press("2")
         expect(shown(page, order[1])).to_be_visible()
         assert decided(run, "Ada") == {order[0]: "owl"}
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("pause", [0, 100])
+def test_keys_that_come_faster_than_steps_are_drawn_wait_their_turn_until_their_example_was_shown(
+    browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int], pause: int
+) -> None:
+    with server(tmp_path) as (url, _), reviewer(browser, url, "Ada", CLICKED) as page:
+        for key in "llllll":
+            page.keyboard.press(key)
+            page.wait_for_timeout(pause)
+        expect(shown(page, order[6])).to_be_visible()
+        come_to_rest(page, run)
+        assert page.evaluate("window.clicked") == [f"Example {example}" for example in order[:6]]
+    assert [row.example for row in open_reviews(run).rows()] == order[:6]
+    assert run.labels is not None
+    assert decided(run, "Ada") == {example: NAMES[run.labels[example]] for example in order[:6]}

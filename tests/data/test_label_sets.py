@@ -102,6 +102,9 @@ def test_a_table_is_read_by_columns_of_classes_or_by_one_of_lists(tmp_path: Path
     assert list(wide.columns) == ["tags", "site"]
     lists = read_labels(file, columns=ColumnNames(label="tags"), task="multilabel")
     assert lists.labels.tolist() == [[1, 0], [1, 1]]
+    named = lists.with_class_names(("owl", "dog", "cat"))  # a list has no class that it does not name
+    assert named.labels.tolist() == [[0, 0, 1], [0, 1, 1]]
+    assert (lists.matched_by, named.matched_by) == ("order", "name")
 
 
 def test_labels_follow_the_names_of_the_classes() -> None:

@@ -84,7 +84,7 @@ def test_label_maps_alone_give_their_majority_and_no_entropy(tmp_path: Path) -> 
     run, expected = make(tmp_path / "run", maps), reduce_label_maps(maps.astype(np.uint8), masks, 3, 0)
     assert np.array_equal(run.array("mean_class"), expected.mean_class)
     assert np.array_equal(run.array("dice_by_ensemble_size"), expected.dice_by_ensemble_size, equal_nan=True)
-    assert run.score_names == ("pairwise_dice",)
+    assert run.score_names == ("pairwise_dice", "soft_dice_of_passes")
     assert run.predictions_block(0, 2).predictive_entropy is None
     with pytest.raises(KeyError):
         run.array("mutual_information")

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from mcviz.sampling import checking, run_sampling
+from mcviz.sampling import run_sampling
 
 
 @pytest.fixture
@@ -13,12 +13,6 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         run_sampling, "layout_for", lambda *sizes: replace(layout(*sizes), examples_per_shard=8, examples_per_chunk=4)
     )
-
-
-@pytest.fixture(autouse=True)
-def short_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A check measures the time of passes for a moment."""
-    monkeypatch.setattr(checking, "SECONDS", 0.05)
 
 
 @pytest.fixture

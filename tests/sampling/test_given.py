@@ -134,7 +134,7 @@ def test_numbers_of_words_are_not_scaled() -> None:
     )
 
 
-@pytest.mark.parametrize("shape", one_in(2, [(4,), (4, 6)]))
+@pytest.mark.parametrize("shape", one_in(2, zip([(4,), (4, 6)])))
 def test_examples_that_are_no_images_come_in_pairs_and_as_tf_data_too(shape: tuple[int, ...]) -> None:
     rows = RNG.normal(size=(8, *shape)).astype(np.float32)
     model = dropout_network(shape)

@@ -95,15 +95,17 @@ def test_the_sampler_follows_weights_that_are_set_after_it_was_made():
     "stack",
     one_in(
         4,
-        [
-            (layers.SpatialDropout2D(0.3), layers.Conv2D(6, 1)),
-            (layers.SpatialDropout2D(0.3), layers.Conv2D(6, 3, groups=2)),
-            (layers.SpatialDropout2D(0.3), layers.Conv2D(6, 3, dilation_rate=2)),
-            (layers.SpatialDropout2D(0.3), layers.DepthwiseConv2D(3)),
-            (layers.SpatialDropout2D(0.3), layers.ReLU(), layers.Conv2D(6, 3)),
-            (layers.Dropout(0.3), layers.Conv2D(6, 3)),
-            (layers.GaussianNoise(0.3), layers.SpatialDropout2D(0.3), layers.Conv2D(6, 3)),
-        ],
+        zip(
+            [
+                (layers.SpatialDropout2D(0.3), layers.Conv2D(6, 1)),
+                (layers.SpatialDropout2D(0.3), layers.Conv2D(6, 3, groups=2)),
+                (layers.SpatialDropout2D(0.3), layers.Conv2D(6, 3, dilation_rate=2)),
+                (layers.SpatialDropout2D(0.3), layers.DepthwiseConv2D(3)),
+                (layers.SpatialDropout2D(0.3), layers.ReLU(), layers.Conv2D(6, 3)),
+                (layers.Dropout(0.3), layers.Conv2D(6, 3)),
+                (layers.GaussianNoise(0.3), layers.SpatialDropout2D(0.3), layers.Conv2D(6, 3)),
+            ]
+        ),
     ),
 )
 def test_other_graphs_are_not_factored(stack):

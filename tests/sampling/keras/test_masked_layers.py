@@ -255,13 +255,15 @@ def test_the_sampler_follows_weights_that_are_set_after_it_was_made():
     "stack",
     one_in(
         3,
-        [
-            (layers.SpatialDropout2D(0.3), layers.Flatten(), layers.Dense(8)),
-            (layers.GaussianDropout(0.3), layers.Flatten(), layers.Dense(8)),
-            (layers.Dropout(0.3), layers.Conv2D(2, 3), layers.Flatten()),
-            (layers.Dropout(0.3), layers.BatchNormalization(), layers.Flatten(), layers.Dense(8)),
-            (layers.Dropout(0.3), layers.Dense(8), layers.Flatten()),
-        ],
+        zip(
+            [
+                (layers.SpatialDropout2D(0.3), layers.Flatten(), layers.Dense(8)),
+                (layers.GaussianDropout(0.3), layers.Flatten(), layers.Dense(8)),
+                (layers.Dropout(0.3), layers.Conv2D(2, 3), layers.Flatten()),
+                (layers.Dropout(0.3), layers.BatchNormalization(), layers.Flatten(), layers.Dense(8)),
+                (layers.Dropout(0.3), layers.Dense(8), layers.Flatten()),
+            ]
+        ),
     ),
 )
 def test_other_graphs_are_not_factored(stack):

@@ -590,14 +590,11 @@ def test_examples_that_a_model_cannot_take_are_told_in_one_line(run: Callable[[S
     ("name", "place"),
     one_in(
         12,
-        one_in(
-            4,
-            [
-                (name, place)
-                for name in ("a b", "naïve", "a:b", "^", "\N{SNOWMAN}", "%s{}", "-x", "_x", "x" * 150, "a.b>c", "0")
-                for place in ("model", "layer", "layer in a layer")
-            ],
-        ),
+        [
+            (name, place)
+            for name in ("a b", "naïve", "a:b", "^", "\N{SNOWMAN}", "%s{}", "-x", "_x", "x" * 150, "a.b>c", "0")
+            for place in ("model", "layer", "layer in a layer")
+        ],
     ),
 )
 def test_a_name_is_refused_before_keras_fails_on_it_just_where_it_would(name: str, place: str) -> None:

@@ -43,15 +43,17 @@ def on_numbers(rows: int = 9, dtype: str = "int32", length: int | None = 6, firs
     "given",
     one_in(
         3,
-        [
-            TEXTS,
-            tuple(TEXTS),
-            np.array(TEXTS),
-            np.array(TEXTS, dtype=object),
-            np.array(TEXTS)[:, None],
-            (TEXTS, [0, 1, 0, 2]),
-            as_data_set(TEXTS),
-        ],
+        zip(
+            [
+                TEXTS,
+                tuple(TEXTS),
+                np.array(TEXTS),
+                np.array(TEXTS, dtype=object),
+                np.array(TEXTS)[:, None],
+                (TEXTS, [0, 1, 0, 2]),
+                as_data_set(TEXTS),
+            ]
+        ),
     ),
     ids=["list", "tuple", "str array", "object array", "column", "pair with labels", "data set"],
 )
