@@ -383,7 +383,7 @@ def _choose_array(arrays: _Arrays, names: PassNames) -> str:
     several = of(*range(names.min_axes, max(4, names.most_axes) + 1))
     usual = [name for name in several if name.rpartition("/")[2] in names.arrays]
     in_groups = [name for name in several if name.partition("/")[0] in ARVIZ_GROUPS]
-    fitting = usual or in_groups or of(3) or of(4) or of(*range(names.min_axes, 3))
+    fitting = usual or in_groups or of(3) or of(4) or of(names.most_axes) or of(*range(names.min_axes, 3))
     if len(fitting) != 1:
         raise InvalidInputError(
             f"it should hold one array of {names.axes}, under the name {names.arrays[0]} where there are others. "

@@ -299,11 +299,8 @@ def test_masks_and_label_maps_of_0_and_255_are_of_two_classes_and_it_is_told(
     assert np.array_equal(run.predictions_block(0, None).classes, maps)
     assert np.array_equal(run.deterministic_predictions, maps[0])
     assert run.manifest.quality == plain.manifest.quality
-    foreground = masks.mean()
-    assert (
-        f"masks: 0 none {1 - foreground:.2%}, 1 cell {foreground:.2%}, ignored 0.00% of 240 pixels in 4 masks" in said
-    )
-    assert "masks hold only 0 and 255" not in said.replace("They", "masks").split("passes:")[0]
+    shares = f"0 none {1 - masks.mean():.2%}, 1 cell {masks.mean():.2%}, ignored 0.00%"
+    assert f"masks: {shares} of 240 pixels in 4 masks" in said
     assert "passes: 5 over 4 images of 10 × 6 pixels (height × width), 2 classes; their label maps hold only 0" in said
     assert "They hold only 0 and 255, which is taken as class 1, cell." in said
 
@@ -377,7 +374,7 @@ def test_images_of_a_pixel_and_no_more_classes_than_a_byte_holds_are_taken(tmp_p
         run = write_run(tmp_path / f"{number}", passes, data=pixel, task="segmentation")
         assert np.array_equal(run.predictions_block(0, None).classes, probs.argmax(axis=-1))
     many = [str(number) for number in range(300)]
-    with pytest.raises(InvalidInputError, match=r"`classes` should be 2 to 254 for each pixel. Received: 300"):
+    with pytest.raises(InvalidInputError, match="`classes` should be 2 to 254 for each pixel"):
         write_run(tmp_path / "run", probs.argmax(axis=-1), labels=pixel[..., 0], task="segmentation", class_names=many)
     with pytest.raises(InvalidInputError, match=r"`class_names` should be names without ;. Received: b;c"):
         write_run(tmp_path / "run", probs, task="segmentation", class_names=["a", "b;c", "d"])
