@@ -102,7 +102,9 @@ def keep_unsent_fragments() -> None:
     """
     clear = getattr(AppSession, "_clear_queue", None)
     if clear is None:
-        log.warning("Streamlit %s was not tried with mcviz: a click on a page that is drawn may empty it.", st.__version__)
+        log.warning(
+            "Streamlit %s was not tried with mcviz: a click on a page that is drawn may empty it.", st.__version__
+        )
         return
 
     def clear_unless_fragment(session: AppSession, fragment_ids_this_run: list[str] | None = None) -> None:

@@ -70,7 +70,10 @@ export default withLatestData((component) => {
   };
   const clicked = ({ target }) => {
     const button = target.closest?.(BUTTON);
-    if (button && inTurns().some((place) => place.contains(button))) step = { turn: latestTurn(), isBusy: isDrawing() };
+    if (!button || !inTurns().some((place) => place.contains(button))) return;
+    step = { turn: latestTurn(), isBusy: isDrawing() };
+    const watching = new MutationObserver(() => isStepping() || watching.disconnect());
+    watching.observe(appRoot(), { attributeFilter: [SCRIPT_STATE] });
   };
   const active = document.activeElement;
   const isOurs = Object.values(component.data).some((name) => active?.closest(`[class*="st-key-${name}"]`));
