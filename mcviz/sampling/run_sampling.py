@@ -31,7 +31,7 @@ from mcviz.runs.tables import (
     hash_array,
     with_scores,
 )
-from mcviz.runs.writer import ShardExecutor, is_finished, rename_classes, write
+from mcviz.runs.writer import ShardExecutor, check_known, is_finished, rename_classes, write
 from mcviz.sampling.adapters import InputsAdapter, adapter_for_examples
 from mcviz.sampling.base import NO_COMPILER, ModelSpec, Network, absolute
 from mcviz.sampling.checking import Trial, fit_labels, try_model
@@ -163,7 +163,9 @@ def sample_run(
     adapter, content = adapter_for_examples(sampler, examples, preprocessing)
     source = SamplerSource(adapter, content, seed, masks)
     plan = source.plan
-    width = plan.width
+    width, network, sha256 = plan.width, sampler.network, sampler.network.compute_digest()
+    known = {"task": sampler.task, "passes": passes, "seed": seed, "masks": masks, "model": sha256}
+    check_known(folder_at(out), known, TASKS[sampler.task])  # now, since it can take minutes to describe the examples
     if plan.deterministic is not None:
         source.deterministic(0, 1)  # numbers that are not finite are refused before anything is written
     if target_names is not None:
@@ -184,7 +186,6 @@ def sample_run(
     described, pixels = (None, "") if images is None else describe_images(images, keep_images)
     given = Examples(examples.kind, content.shape[0], pixels)
     given, table = describe_examples(given, sampler.task, targets, examples.ids, examples.content, examples.columns)
-    network = sampler.network
     wanted = Manifest(
         task=sampler.task,
         passes=passes,
@@ -201,7 +202,7 @@ def sample_run(
         inputs_sha256=None if inputs is None or is_shown else _hash_prepared(source, np.arange(len(inputs))),
         model=Model(
             network.name,
-            network.compute_digest(),
+            sha256,
             keep_model,
             sampler.output,
             sampler.from_logits,
