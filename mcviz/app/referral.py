@@ -261,7 +261,8 @@ def render_first_referred(run: Run, state: PageState) -> None:
     for name in referral.rules:
         _render_list(referral, state, name)
     longest = max(map(referral.select, referral.rules.values()), key=len)
-    tiles(run, state, longest[:TILES], 1, referral.score.name, key="referred")
+    if len(longest):
+        tiles(run, state, longest[:TILES], 1, referral.score.name, key="referred")
 
 
 def _render_list(referral: RunReferral, state: PageState, name: str) -> None:
