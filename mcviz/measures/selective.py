@@ -183,12 +183,12 @@ def selective_figures(
     figures = {}
     for i, (name, ranking) in enumerate(rankings.items()):
         of_ranking = slice(4 * i, 4 * i + 3)
-        areas = area_intervals(value[of_ranking], draws[:, of_ranking], ranking.loss, confidence)
+        aurc, e_aurc, area = area_intervals(value[of_ranking], draws[:, of_ranking], ranking.loss, confidence)
         best, random = (
             Interval(float(excess), float(excess - around), float(excess + around))
             for excess, around in ((augrc[i] - augrc.min(), noise), (above_random[i], of_random))
         )
-        figures[name] = SelectiveFigures(*areas, best, random)
+        figures[name] = SelectiveFigures(aurc, e_aurc, area, best, random)
     return figures
 
 
