@@ -408,7 +408,7 @@ def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, 
         difference = difference_intervals(
             quality, terms, other_terms, [measure], groups=within, confidence=together, resamples=1000, seed=0
         )[measure]
-        named = quality.measures[quality.place[measure]]
+        named = quality.compared[measure]
         compared[name] = int(chosen.sum()), MeasureComparison(named, one, other, difference)
     return compared
 
@@ -490,7 +490,7 @@ def _compare_terms(
         for terms_of_run, members in zip(terms, groups, strict=True)
     )
     unknown = Interval(np.nan, np.nan, np.nan)
-    return [MeasureComparison(measure, one[measure.name], other[measure.name], unknown) for measure in quality.measures]
+    return [MeasureComparison(measure, one[name], other[name], unknown) for name, measure in quality.compared.items()]
 
 
 def _compute_terms(

@@ -24,8 +24,9 @@ from mcviz.analysis.slices import Slices, slices
 from mcviz.choices import PREDICTOR_NAMES
 from mcviz.measures.calibration import PREDICTOR_WORDS, TOO_FEW
 from mcviz.measures.intervals import Interval
+from mcviz.measures.measure import Measure
 from mcviz.measures.multilabel import ClassFigures
-from mcviz.measures.quality import Measure, MeasureComparison, compute_measures, difference_intervals
+from mcviz.measures.quality import MeasureComparison, compute_measures, difference_intervals
 from mcviz.measures.registry import Terms, select_terms
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.tables import Progress
@@ -145,7 +146,7 @@ def measure_quality(
     figures = {way: compute_measures(task.quality, of_way, **options) for way, of_way in terms.items()}
     differences = {
         way: difference_intervals(
-            task.quality, of_way, terms["ensemble"], task.quality.place, resamples=1000, seed=0, **options
+            task.quality, of_way, terms["ensemble"], figures[way], resamples=1000, seed=0, **options
         )
         for way, of_way in terms.items()
         if way != "ensemble"

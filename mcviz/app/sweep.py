@@ -36,7 +36,7 @@ from mcviz.figures.sweeps import score_comparison
 from mcviz.figures.trust import PREDICTOR_LABELS, calibration_along
 from mcviz.kinds.base import Distortion
 from mcviz.measures import percent
-from mcviz.measures.calibration import Calibration, calibration, degradation_sentences
+from mcviz.measures.calibration import TERMS, Calibration, calibration, degradation_sentences
 from mcviz.measures.intervals import Interval, proportion
 from mcviz.measures.registry import Terms
 from mcviz.runs import Derived, Run, load_derived, save_derived
@@ -53,7 +53,6 @@ WORDS = 6  # tiles of texts and rows, which take more room
 
 EXAMPLES, STEPS, PASSES = 200, 6, 50  # at most
 DISTORTING = "distorting"  # of which the subject is the run and the distortion
-TERMS = "correct", "confidence", "nll", "brier"
 Steps = list[dict[str, Terms]]
 
 
@@ -474,8 +473,7 @@ def _line(values: Sequence[Interval]) -> np.ndarray:
 
 
 def _derived_of_steps(name: str) -> Derived:
-    names = [f"{way}_{name}" for way in PREDICTOR_LABELS for name in TERMS]
-    dtypes = {name: "bool" if name.endswith("_correct") else "float32" for name in names}
+    dtypes = {f"{way}_{term}": dtype for way in PREDICTOR_LABELS for term, dtype in TERMS.items()}
     return Derived(f"distorted-{name.replace('_', '-')}", 1, dtypes)
 
 
