@@ -173,7 +173,9 @@ def compare_with_deterministic(run: Run) -> str:
     terms, measured = _terms_of_means(run, labels), quality.measures[0].name
     values = {DETERMINISTIC: known[0], "ensemble": float(known[1][1][-1])}
     figures = {way: {measured: Interval(value)} for way, value in values.items()}
-    gains = difference_intervals(quality, terms[DETERMINISTIC], terms["ensemble"], {measured}, confidence=0.95)
+    gains = difference_intervals(
+        quality, terms[DETERMINISTIC], terms["ensemble"], {measured}, confidence=0.95, resamples=1000, seed=0
+    )
     return _describe_gain(run, DETERMINISTIC, figures, gains)
 
 
