@@ -22,6 +22,7 @@ from mcviz.app.out_of_distribution import (
 )
 from mcviz.errors import InvalidInputError
 from mcviz.measures import SCORES
+from mcviz.runs.storage import SHIPPED_RUNS
 from mcviz.sampling import ood
 from tests.app.opening import assert_sound
 from tests.app.probing import OpenProbe, button, table, verdict_figures, widget, words
@@ -151,8 +152,8 @@ def test_a_run_of_twelve_images_has_a_verdict_by_entropy_alone_that_says_why(
 
 
 @pytest.mark.slow
-def test_percentiles_count_the_examples_that_are_less_uncertain(open_probe: OpenProbe, run: Run) -> None:
-    app = open_probe(input="distortion", example="247")
+def test_percentiles_count_the_examples_that_are_less_uncertain(open_probe: OpenProbe) -> None:
+    run, app = mcviz.open_run(SHIPPED_RUNS[0]), open_probe(run="mnist-cnn", input="distortion", example="247")
     compared = table(app, "more uncertain than")
     scores = run.scores()
     assert list(compared.index) == [score.label for score in SCORES.values() if not score.needs_labels]
