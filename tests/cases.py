@@ -8,13 +8,14 @@ import pytest
 
 def one_in(step: int, cases: Iterable[Any]) -> list[Any]:
     """Mark all cases of a parametrised test as slow, but for the first of each so many."""
-    cases = list(cases)
-    return only(cases[::step], cases)
+    return [_mark(case, number % step == 0) for number, case in enumerate(cases)]
 
 
 def only(chosen: Collection[Any], cases: Iterable[Any]) -> list[Any]:
     """Mark all cases of a parametrised test as slow, but for those that are chosen."""
-    return [
-        pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=() if case in chosen else pytest.mark.slow)
-        for case in cases
-    ]
+    return [_mark(case, case in chosen) for case in cases]
+
+
+def _mark(case: Any, by_default: bool) -> Any:
+    values = case if isinstance(case, tuple) else (case,)
+    return pytest.param(*values, marks=() if by_default else pytest.mark.slow)

@@ -1,5 +1,6 @@
 """What every test stands on."""
 
+import fcntl
 import gc
 import logging
 import os
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,24 +33,46 @@ def pytest_configure(config: pytest.Config) -> None:
     config.args.sort()
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let one worker of a fresh clone compile the loops of sampling, and the others wait and read what it kept."""
+    if hasattr(session.config, "workerinput"):
+        with (ROOT / "mcviz" / "sampling" / "machine_code.py").open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            import_module("mcviz.sampling.machine_code")
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what a test needs, and give those of a file of the dashboard to one worker, which makes their runs once."""
+    """Mark what a test needs, and give tests that share what is made once to one worker: the largest groups first."""
     for item in items:
-        group = str(item.path.relative_to(FOLDER))
-        needs_browser = "browser" in getattr(item, "fixturenames", ())
-        if needs_browser:
+        group = find_group(item)
+        if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
             if item.get_closest_marker("always"):
                 group = "timed"  # one browser and one server for all of them, one after another
             else:
                 item.add_marker("slow")
-        if (needs_browser or item.path.parent == FOLDER / "app") and not item.get_closest_marker("xdist_group"):
+        if group and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(group))
         if hasattr(getattr(item, "module", None), "require_torch"):
             item.add_marker("torch")
-    # These start whole programs, and take longest: no worker is left alone with one at the end.
-    items.sort(key=lambda item: item.path.parent != FOLDER)
+    items.sort(key=rank)
+
+
+def find_group(item: pytest.Item) -> str:
+    """The group of a file of the dashboard, of PyTorch, and of one half of those with Keras; none for other files."""
+    if item.path.parent == FOLDER / "sampling" / "torch":
+        return "PyTorch"
+    if hasattr(getattr(item, "module", None), "keras"):
+        return "Keras" if item.path.parent == FOLDER / "sampling" / "keras" else "runs of Keras"
+    return str(item.path.relative_to(FOLDER)) if item.path.parent.name in ("app", "browser") else ""
+
+
+def rank(item: pytest.Item) -> int:
+    """The place of a group: no worker is left alone with a long one at the end, and single tests fill the gaps."""
+    groups = [mark.args[0] for mark in item.iter_markers("xdist_group")]
+    first = ("PyTorch", "Keras", "runs of Keras", "timed")
+    return first.index(groups[0]) if groups and groups[0] in first else len(first) + (not groups)
 
 
 def pytest_collection_finish() -> None:
@@ -110,6 +134,14 @@ def no_wait_for_the_disk() -> Iterator[None]:
     """Let no sync wait, since no test loses power: what is synced before what, tests/runs/power_loss.py records."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", os.fstat)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_checks() -> Iterator[None]:
+    """Let a check of a model measure the time of passes for a moment, not for two seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mcviz.sampling.checking.SECONDS", 0.05)
         yield
 
 

@@ -106,7 +106,7 @@ assert "--last=" not in JOB_ARGUMENTS
 """,
     "A distortion": """
 import mcviz
-from mcviz.data import DISTORTIONS
+from mcviz.kinds.image_distortions import DISTORTIONS
 
 images = mcviz.uniform_noise(2, (28, 28, 1), seed=0)
 assert DISTORTIONS["fade"].apply(images, 1, 0, images).std(axis=(1, 2, 3)).max() < 1e-6

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from msgspec.structs import replace
 
-from mcviz.choices import DEFAULT_PASSES, MASKS, Masks, Predicts
+from mcviz.choices import DEFAULT_PASSES, MASKS, Ignore, Masks, Predicts
 from mcviz.data import DataSet, as_data_set
 from mcviz.data.given import NAMELESS, spread_places
 from mcviz.errors import McvizError, ModelWarning
@@ -31,10 +31,10 @@ from mcviz.runs.tables import (
     hash_array,
     with_scores,
 )
-from mcviz.runs.writer import ShardExecutor, is_finished, rename_classes, write
+from mcviz.runs.writer import ShardExecutor, check_known, is_finished, rename_classes, write
 from mcviz.sampling.adapters import InputsAdapter, adapter_for_examples
 from mcviz.sampling.base import NO_COMPILER, ModelSpec, Network, absolute
-from mcviz.sampling.checking import Trial, try_model
+from mcviz.sampling.checking import Trial, fit_labels, try_model
 from mcviz.sampling.examples import name_classes_by_model
 from mcviz.sampling.loading import SamplerSource, load_sampler, versions
 from mcviz.sampling.sampler import Sampler, as_sampler
@@ -73,7 +73,7 @@ def sample_run(
     from_logits: bool | None = None,
     rate: float | None = None,
     background: int | None = 0,
-    ignore: int | None = 255,
+    ignore: Ignore = "auto",
     tried: Callable[[Trial], None] | None = None,
     progress: Progress | None = None,
     in_stages: bool = False,
@@ -100,7 +100,8 @@ def sample_run(
         masks: `per_pass` or `per_example`.
         class_names: C names, in the order of the model's outputs, which labels follow by name; or new names by those
             that the data have; those of the model (`config.id2label`) or the data without it, or else numbers.
-        task: "classification", which it is without it, "regression" or "segmentation"; a `Sampler` has its own.
+        task: "classification", which it is without it, "regression", "multilabel" or "segmentation"; a `Sampler` has
+            its own.
         predicts: what the output's columns are in a regression, as `Sampler` takes it; a `Sampler` has its own.
         target_names: D names of what a regression predicts; those of the data without it.
         unit: of all targets of a regression, such as "mg/dl".
@@ -115,10 +116,12 @@ def sample_run(
         from_logits: whether the output is logits; None finds out from the model; a `Sampler` has its own.
         rate: of the dropout in the passes, as `Sampler` takes it, which has its own.
         background: of a segmentation, the class that Dice leaves out, or None where there is none.
-        ignore: of a segmentation, what stands in masks for a pixel that counts nowhere, or None.
+        ignore: of a segmentation, what stands in masks for a pixel that counts nowhere, or None. "auto" is what the
+            data say, or else 255; but if there are two classes, and the masks hold only 0 and one number of 2 or more,
+            that number is the second class.
         tried: called with a trial of the model on some examples, before anything is sampled. Without it, Python warns
-            where the model is hardly better than guessing, or the examples or outputs may not be what they are taken
-            for (`ModelWarning`).
+            where the model is hardly better than guessing, or the examples, masks or outputs may not be what they are
+            taken for (`ModelWarning`).
         progress: called with (done, total) predictions; what it raises stops the sampling, and what is done stays.
         in_stages: whether to finish a run of few passes first, which then grows to all of them: there is something to
             be seen early, and a stop loses less. The numbers are the same.
@@ -160,17 +163,20 @@ def sample_run(
     adapter, content = adapter_for_examples(sampler, examples, preprocessing)
     source = SamplerSource(adapter, content, seed, masks)
     plan = source.plan
-    width = plan.width
+    width, network, sha256 = plan.width, sampler.network, sampler.network.compute_digest()
+    known = {"task": sampler.task, "passes": passes, "seed": seed, "masks": masks, "model": sha256}
+    check_known(folder_at(out), known, TASKS[sampler.task])  # now, since it can take minutes to describe the examples
     if plan.deterministic is not None:
         source.deterministic(0, 1)  # numbers that are not finite are refused before anything is written
     if target_names is not None:
         examples = examples.with_target_names(target_names)
-    of_task, maps = TASKS[sampler.task], sampler.describe_maps(background, ignore)
+    of_task = TASKS[sampler.task]
     last = sampler.count_last(width)
     names, targets = of_task.names(examples, last, sampler.predicts)
     existing_names = existing.class_names if existing and existing.classes == last else ()
     names = names or existing_names or of_task.default_names(last, sampler.predicts)[0]
-    examples = dataclasses.replace(examples, labels=of_task.stored_labels(examples.labels, last, maps, resize=True))
+    maps, labels = fit_labels(adapter, content, examples, names, background, ignore)
+    examples = dataclasses.replace(examples, labels=labels.values)  # which also workers of a cluster are given
     if unit and of_task.last_axis != "target":
         raise invalid("unit", f"left out for a {sampler.task}", unit)
     inputs = examples.inputs if isinstance(adapter, InputsAdapter) else None
@@ -180,7 +186,6 @@ def sample_run(
     described, pixels = (None, "") if images is None else describe_images(images, keep_images)
     given = Examples(examples.kind, content.shape[0], pixels)
     given, table = describe_examples(given, sampler.task, targets, examples.ids, examples.content, examples.columns)
-    network = sampler.network
     wanted = Manifest(
         task=sampler.task,
         passes=passes,
@@ -193,11 +198,11 @@ def sample_run(
         examples=given,
         images=described,
         deterministic=plan.deterministic is not None,
-        labels_sha256=None if examples.labels is None else hash_array(examples.labels),
+        labels_sha256=None if labels.values is None else hash_array(labels.values),
         inputs_sha256=None if inputs is None or is_shown else _hash_prepared(source, np.arange(len(inputs))),
         model=Model(
             network.name,
-            network.compute_digest(),
+            sha256,
             keep_model,
             sampler.output,
             sampler.from_logits,
@@ -226,14 +231,16 @@ def sample_run(
     contents = Contents(
         source,
         images,
-        examples.labels,
+        labels.values,
         examples.ids,
         table,
         model=network.save() if keep_model else None,
     )
     if tried is not None:
-        tried(try_model(adapter, content, examples))
-    elif not is_finished(folder_at(out), wanted) and (advice := try_model(adapter, content, examples).advice):
+        tried(try_model(adapter, content, examples, labels, maps))
+    elif not is_finished(folder_at(out), wanted) and (
+        advice := try_model(adapter, content, examples, labels, maps).advice
+    ):
         warnings.warn(advice, ModelWarning, stacklevel=2)
     in_stages = in_stages and of_task.grows
     stages = _stages(source, wanted, existing) if in_stages else [(wanted, 0)]

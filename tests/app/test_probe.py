@@ -9,11 +9,12 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz import Run, data
+from mcviz import Run
 from mcviz.app.kinds import base
 from mcviz.app.kinds.base import DistortionSettings
 from mcviz.app.kinds.image import IMAGE_DISTORTER, background_brightness, load_images
 from mcviz.data.drawing import Stroke, center_digit, render_strokes
+from mcviz.kinds.image_distortions import DISTORTIONS, NOISES
 from tests.app.opening import assert_sound
 from tests.app.probing import OpenProbe, button, class_means, widget, words
 from tests.cases import one_in
@@ -37,10 +38,10 @@ def shown(probs: np.ndarray) -> list[float]:
     return [float(f"{100 * value:.4f}") for value in probs.mean(axis=0, dtype=np.float64)]
 
 
-@pytest.mark.parametrize("kind", one_in(5, data.NOISES))
+@pytest.mark.parametrize("kind", one_in(5, NOISES))
 def test_every_noise_is_drawn_by_its_seed_and_strength(open_probe: OpenProbe, run: Run, kind: str) -> None:
     app = open_probe(noise=kind, seed="3", strength="0.8")
-    noise = data.NOISES[kind].draw(1, (28, 28, 1), 3, 0.8)
+    noise = NOISES[kind].draw(1, (28, 28, 1), 3, 0.8)
     assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), noise, passes=run.passes)[:, 0])
     assert "No prediction is correct" in words(app)
 
@@ -83,7 +84,7 @@ def test_predictions_are_cached_up_to_a_number_of_bytes(run: Run, monkeypatch: p
     assert len(base.predict(run, np.full((1, 2, 2, 1), 4, np.float32))) == 1, "what is too large is shown as well"
 
 
-@pytest.mark.parametrize("name", one_in(11, ["fgsm", *data.DISTORTIONS]))
+@pytest.mark.parametrize("name", one_in(11, ["fgsm", *DISTORTIONS]))
 def test_every_distortion_has_its_slider_and_its_curves(open_probe: OpenProbe, name: str) -> None:
     app = open_probe(input="distortion", example="11", distortion=name)
     assert "Along the whole slider" in words(app)

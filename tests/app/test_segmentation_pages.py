@@ -13,7 +13,9 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
+from mcviz.analysis.referral import name_best_score
 from mcviz.app.tasks.segmentation import COLOURS, draw_outlines
+from mcviz.app.wording import as_markdown
 from mcviz.measures import percent
 from mcviz.measures.registry import fixed
 from mcviz.measures.segmentation import count_overlaps
@@ -267,6 +269,14 @@ def test_inputs_that_take_too_much_memory_are_refused_in_words(
 ) -> None:
     monkeypatch.setattr("mcviz.app.resources.MOST_LIVE_BYTES", 1 << 10)
     assert "In Python `mcviz.sample` predicts new inputs." in words(open_page("probe", "sampled"))
+
+
+def test_overview_and_trust_name_the_score_that_is_best_here(cache: Path, open_page: Open) -> None:
+    best = name_best_score(mcviz.open_run(cache / "labelled"))
+    assert "finds losses of Dice best" in best or "No score" in best
+    for page in ("overview", "trust"):
+        assert as_markdown(best) in words(open_page(page, "labelled"))
+    assert "random order" in table(open_page("trust", "labelled", details="scores"), "AUGRC, ‰").index
 
 
 def test_there_is_no_demo(open_page: Open) -> None:

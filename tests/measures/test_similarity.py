@@ -11,6 +11,7 @@ from sklearn.metrics import silhouette_score
 
 from mcviz.measures import similarity
 from mcviz.measures.similarity import most_similar, principal_components, tsne, word_components
+from tests.cases import one_in
 
 
 class SlicedOnly:
@@ -37,7 +38,7 @@ def test_components_are_those_of_scikit_learn_s_full_decomposition() -> None:
     np.testing.assert_allclose(found * signs, expected, atol=1e-3)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+@pytest.mark.parametrize("dtype", one_in(3, [np.uint8, np.float32, np.float64]))
 def test_images_that_are_read_in_small_blocks_have_the_same_components(dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     images = some_images(40).astype(dtype)
     whole = principal_components(images)
@@ -212,6 +213,7 @@ def test_progress_is_told_up_to_the_end_and_what_it_raises_ends_it() -> None:
         tsne(clusters(30)[0], stop)
 
 
+@pytest.mark.slow
 def test_examples_beyond_the_most_that_are_laid_out_have_no_position(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(similarity, "MOST_MAPPED", 40)
     layout = tsne(clusters(60)[0])
@@ -221,7 +223,7 @@ def test_examples_beyond_the_most_that_are_laid_out_have_no_position(monkeypatch
     np.testing.assert_array_equal(np.isfinite(tsne(clusters(60)[0])).all(axis=1), there)
 
 
-@pytest.mark.parametrize("count", [5, 6])
+@pytest.mark.parametrize("count", one_in(2, [5, 6]))
 def test_very_few_examples_have_a_layout(count: int) -> None:
     assert np.isfinite(tsne(clusters(count)[0])).all()
 

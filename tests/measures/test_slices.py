@@ -170,6 +170,7 @@ def most_by_chance(draws: int) -> float:
     return float(stats.binom.isf(1e-4, draws, 0.05) / draws)
 
 
+@pytest.mark.slow
 def test_where_nothing_is_to_be_found_seldom_a_slice_is_named() -> None:
     for _, _, once in (*NOTHING, *BETWEEN, IN_GROUPS[1]):
         assert rate(20, once, 200) <= most_by_chance(20)

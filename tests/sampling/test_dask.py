@@ -6,7 +6,6 @@ import os
 import pickle
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -146,10 +145,7 @@ def test_the_bits_are_those_of_one_process_and_a_run_grows_and_goes_on(
 ) -> None:
     counts: list[int] = []
     run = sampled(
-        shared,
-        tmp_path / "run",
-        scheduler=workers.scheduler_address,
-        progress=lambda done, _: counts.append(done),
+        shared, tmp_path / "run", scheduler=workers.scheduler_address, progress=lambda done, _: counts.append(done)
     )
     assert contents(Path(run.path)) == contents(alone[12])
     assert verify_run(run.path)
@@ -433,8 +429,3 @@ def test_the_command_with_a_model_of_keras_and_a_process_of_this_machine(
     assert main([*command, "local:1"]) == 0
     sample_run(model, data, tmp_path / "one", passes=12, seed=3)
     assert contents(tmp_path / "run") == contents(tmp_path / "one")
-
-
-def test_nothing_imports_dask_where_no_scheduler_is_named() -> None:
-    code = "import sys, mcviz.cli, mcviz.sampling.run_sampling\nprint({'dask', 'distributed'} & set(sys.modules))"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"

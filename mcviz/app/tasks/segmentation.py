@@ -35,6 +35,7 @@ from mcviz.app.tasks.base import (
 )
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.app.work import progress_bar
+from mcviz.data.fitting import scale_label_maps
 from mcviz.figures import CRISP_BELOW, class_counts, class_curves, curves_along, sheet_url, thumbnails
 from mcviz.measures import percent
 from mcviz.measures.registry import SEGMENTATION_SCORES, SegmentationPredictions
@@ -46,7 +47,6 @@ from mcviz.tasks.segmentation import (
     background_of,
     foreground_of,
     label_maps_of,
-    scale_label_maps,
 )
 from mcviz.text import list_names, one_line
 
@@ -121,7 +121,7 @@ def draw_outlines(pictures: np.ndarray, maps: np.ndarray, colours: list[str], ba
     enlarged = max(1, (CRISP_BELOW - 1) // max(pictures.shape[1:3]))
     drawn = pictures.repeat(enlarged, axis=1).repeat(enlarged, axis=2)
     drawn = np.broadcast_to(drawn, (*drawn.shape[:3], 3)).copy()
-    maps = scale_label_maps(maps, *drawn.shape[1:3])
+    maps = scale_label_maps(maps, (drawn.shape[1], drawn.shape[2]))
     palette = np.array([[int(colour[place : place + 2], 16) for place in (1, 3, 5)] for colour in colours], np.uint8)
     rank = np.arange(len(colours)) + 1  # of two classes that touch, the later one is drawn into the earlier one
     rank[background if background >= 0 else slice(0, 0)] = 0
@@ -255,7 +255,8 @@ class SegmentationRenderer(TaskRenderer):
         ]
         text_table(("pixels", "confidence − accuracy"), rows)
         st.caption(
-            f"The 95% intervals resample images, never pixels. {as_markdown(group_sentence(run, group))} The expected "
+            "The 95% intervals hold for all rows together, and count images, never pixels. "
+            f"{as_markdown(group_sentence(run, group))} The expected "
             f"calibration error (ECE) of all pixels is {percent(trust.ece, 2)}."
         )
 

@@ -66,8 +66,7 @@ def render_table(selection: Selection) -> None:
     scores, small = run_scores(run), kind_renderer(run).table_columns(run, examples)
     rows = _rows(selection, {name: values for name, (values, _) in small.items()})
     columns = {
-        name: st.column_config.NumberColumn(score.label, format="%.4g" if run.targets else "%.4f")
-        for name, score in scores.items()
+        name: st.column_config.NumberColumn(score.label, format=score.number_format) for name, score in scores.items()
     }
     columns |= {name: config for name, (_, config) in small.items()}
     key = f"table-{hashlib.sha256(examples.tobytes()).hexdigest()}"
