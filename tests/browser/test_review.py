@@ -352,7 +352,6 @@ def test_keys_that_are_switched_off_are_not_heard(
         assert decided(run, "Ada") == {order[0]: "owl"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("pause", [0, 100])
 def test_keys_that_come_faster_than_steps_are_drawn_wait_their_turn_until_their_example_was_shown(
     browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int], pause: int
@@ -369,7 +368,6 @@ def test_keys_that_come_faster_than_steps_are_drawn_wait_their_turn_until_their_
     assert decided(run, "Ada") == {example: NAMES[run.labels[example]] for example in order[:6]}
 
 
-@pytest.mark.exhaustive
 def test_a_very_long_name_of_a_class_fits_and_an_id_keeps_its_small_letters(browser: Browser, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     labels, images = rng.integers(0, 3, 9), rng.integers(0, 256, (9, 8, 8, 1), dtype=np.uint8)
