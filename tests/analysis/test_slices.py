@@ -293,6 +293,7 @@ def test_every_value_of_a_column_is_a_group_and_what_is_missing_belongs_to_none(
         mcviz.refer(grouped, budget=10, group="ward")
 
 
+@pytest.mark.slow
 def test_commands_take_groups_and_say_what_is_independent(
     grouped: Run, runs: dict[str, Run], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -136,7 +136,7 @@ def network_of(kind: str) -> keras.Model:
     return keras.Sequential([*stack, layers.Dense(3, activation="softmax")])
 
 
-@pytest.mark.parametrize(("kind", "own"), only([(kind, 0) for kind in WAYS], product(WAYS, (0, 1))))
+@pytest.mark.parametrize(("kind", "own"), only([("dense", 0)], product(WAYS, (0, 1))))
 def test_a_run_is_gone_on_with_in_its_own_way_and_in_no_other(tmp_path: Path, kind: str, own: int) -> None:
     model = network_of(kind)
     rows = np.random.default_rng(0).standard_normal((21, *model.input_shape[1:]), dtype=np.float32)

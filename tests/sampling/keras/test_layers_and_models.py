@@ -14,25 +14,15 @@ from scipy import stats
 from mcviz.choices import MASKS
 from mcviz.sampling import Sampler
 from tests.cases import only
-from tests.sampling.keras.zoo import (
-    CLASSES,
-    MODELS,
-    OWN,
-    OWN_MODELS,
-    SOME_MODELS,
-    SOME_OWN_MODELS,
-    images_for,
-    make,
-)
+from tests.sampling.keras.zoo import CLASSES, EVERY_MODEL, OWN, SOME_MODELS, images_for, make
 
 PASSES = 1500
 FALSE_ALARMS = 1e-6  # per test, over the choice of seeds; the seeds are fixed, so a pass stays a pass
 
-SOME = sorted(SOME_MODELS | SOME_OWN_MODELS)
-every_model = pytest.mark.parametrize("name", only(SOME, MODELS | OWN_MODELS))
+every_model = pytest.mark.parametrize("name", only(SOME_MODELS, EVERY_MODEL))
 # Each mode for every other of the models that are always taken.
 every_model_and_mode = pytest.mark.parametrize(
-    ("name", "masks"), only([*zip(SOME, cycle(MASKS))], product(MODELS | OWN_MODELS, MASKS))
+    ("name", "masks"), only([*zip(sorted(SOME_MODELS), cycle(MASKS))], product(EVERY_MODEL, MASKS))
 )
 
 
