@@ -20,7 +20,7 @@ from mcviz.manifest import layout_for
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Examples, Layer, Manifest, Model, Origin, Preprocessing, Run
 from mcviz.runs.data_set import data_set_of, find_run
-from mcviz.runs.manifest_file import read_manifest
+from mcviz.runs.manifest_file import check_manifest, read_manifest
 from mcviz.runs.storage import folder_at
 from mcviz.runs.tables import (
     Contents,
@@ -228,6 +228,7 @@ def sample_run(
         created={"versions": versions(network.backend)},
     )
     wanted = with_scores(wanted)
+    check_manifest(wanted)  # before the model is tried, which takes long for large images
     contents = Contents(
         source,
         images,

@@ -300,7 +300,7 @@ class Segmentation(Task):
         resized = "" if examples.mask_sizes == {size} else RESIZED.format(*size)
         summary = f"{_list_pixels(counts, names)} of {masks.size:,} pixels in {len(masks):,} masks.{resized}"
         if foreground is not None and find_foreground:
-            summary += f" They hold only 0 and {foreground}, which is taken as class 1, {names[1]}."
+            summary += f" They hold only 0 and {foreground}, which is taken as {_name_class(1, names[1])}."
         return StoredLabels(class_of[masks], summary, _doubt_pixels(counts, names, ignore))
 
     def given_labels(self, manifest: Manifest, labels: np.ndarray) -> np.ndarray:
@@ -734,9 +734,13 @@ def _no_class(masks: np.ndarray, value: int, classes: int, foreground: int | Non
     return invalid("labels", f"classes, 0 to {classes - 1}", received, advice)
 
 
+def _name_class(number: int, name: str) -> str:
+    return f"class {number}" if name == str(number) else f"{number} {name}"
+
+
 def _list_pixels(counts: np.ndarray, names: Sequence[str]) -> str:
     """List the share of pixels of each class, and of those that are ignored, the last of (C + 1,) counts."""
-    named = [name if name == str(number) else f"{number} {name}" for number, name in enumerate(names)]
+    named = [_name_class(number, name) for number, name in enumerate(names)]
     shares = [percent(count / counts.sum(), 2) for count in counts.tolist()]
     return f"{list_names(list(map(' '.join, zip(named, shares, strict=False))))}, ignored {shares[-1]}"
 

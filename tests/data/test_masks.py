@@ -302,7 +302,7 @@ def test_masks_and_label_maps_of_0_and_255_are_of_two_classes_and_it_is_told(
     shares = f"0 none {1 - masks.mean():.2%}, 1 cell {masks.mean():.2%}, ignored 0.00%"
     assert f"masks: {shares} of 240 pixels in 4 masks" in said
     assert "passes: 5 over 4 images of 10 × 6 pixels (height × width), 2 classes; their label maps hold only 0" in said
-    assert "They hold only 0 and 255, which is taken as class 1, cell." in said
+    assert "They hold only 0 and 255, which is taken as 1 cell." in said
 
 
 @pytest.mark.parametrize(("values", "named"), [((0, 2), None), ((0, 1, 255), None), ((0, 128), 3), ((0, 255), 3)])

@@ -259,7 +259,7 @@ def test_masks_that_hold_only_0_and_255_are_of_the_foreground_unless_ignore_is_g
     plain = sample_run(sampler, (images, masks), tmp_path / "plain", **options)
     assert np.array_equal(run.labels, masks)
     assert run.digest == plain.digest
-    assert "They hold only 0 and 255, which is taken as class 1, 1." in trials[0].labels.summary
+    assert "They hold only 0 and 255, which is taken as class 1." in trials[0].labels.summary
     assert "only 0" not in trials[1].labels.summary
     ignored = sample_run(sampler, (images, 255 * masks), tmp_path / "ignored", ignore=255, **options)
     assert np.array_equal(ignored.labels, 2 * masks)
@@ -288,7 +288,7 @@ def test_the_command_that_checks_says_what_masks_hold_under_the_options_of_masks
     Colours.build().save(tmp_path / "model.keras")
     model = "check", "--model", tmp_path / "model.keras", "--task", "segmentation", "--data", folder
     plain = output_of(capsys, *model)
-    assert "masks:          0 " in plain
+    assert "masks:          class 0 " in plain
     assert "ignored 0.00% of 96 pixels in 4 masks. They are brought to 6 × 4 pixels (nearest)" in plain
     assert "100.0% of all 4, dropout off" in plain
-    assert "0 0.00%" in output_of(capsys, *model, "--ignore", "0", "--background", "none")
+    assert "class 0 0.00%" in output_of(capsys, *model, "--ignore", "0", "--background", "none")
