@@ -23,7 +23,7 @@ from mcviz.analysis.pairing import (
 from mcviz.analysis.predictors import group_members
 from mcviz.data.in_place import LazyRows
 from mcviz.errors import InvalidInputError
-from mcviz.measures.intervals import Interval, mean_intervals, share_interval
+from mcviz.measures.intervals import Interval, share_interval
 from mcviz.measures.quality import (
     VERDICTS,
     MeasureComparison,
@@ -36,6 +36,7 @@ from mcviz.measures.quality import (
     shared_top,
 )
 from mcviz.measures.registry import Terms, join_terms, select_terms
+from mcviz.measures.regression import unbounded_intervals
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Manifest, Run
 from mcviz.runs.tables import Progress
@@ -403,8 +404,12 @@ def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, 
         if np.isfinite(comparison.one.task.loss.largest):  # so that it is a mean of numbers from 0 to 1
             one, other = (share_interval(values, within, comparison.confidence) for values in (before, after))
         else:
-            values = np.stack([before, after], axis=1)
-            one, other = mean_intervals(values, groups=within, confidence=comparison.confidence)
+            one, other = (
+                unbounded_intervals(
+                    {measure: values}, groups=within, confidence=comparison.confidence, resamples=1000, seed=0
+                )[measure]
+                for values in (before, after)
+            )
         difference = difference_intervals(
             quality, terms, other_terms, [measure], groups=within, confidence=together, resamples=1000, seed=0
         )[measure]

@@ -11,6 +11,7 @@ import pytest
 from scipy.stats import binomtest
 
 import mcviz
+from mcviz.analysis.base import group_sentence
 from mcviz.analysis.predictors import compute_convergence, group_by_column, main_predictors, predictors
 from mcviz.analysis.quality_trust import compare_with_deterministic
 from mcviz.errors import InvalidInputError
@@ -330,3 +331,8 @@ def test_of_few_examples_no_gain_of_a_regression_is_claimed(tmp_path: Path) -> N
     assert "more than noise" in mcviz.trust(run).in_words
     assert "(no interval), too few examples to tell" in mcviz.trust(few).in_words
     assert "(no interval), too few examples to tell" in mcviz.trust(run, group="source").in_words
+    for group, count in ((None, 300), ("source", 150)):
+        (share,) = re.findall(
+            r"A failure on less than (\S+)% of inputs may not be among them", group_sentence(run, group)
+        )
+        assert (1 - float(share) / 100) ** count == pytest.approx(0.05, abs=0.002)

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.base import LEAST_LABELLED, as_predictions, column, mistakes_in_order
+from mcviz.analysis.base import LEAST_LABELLED, as_predictions, column, group_sentence, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.quality_trust import QualityTrust, measure_quality
 from mcviz.app.components import Explanation, chart, render_explanation, text_table
@@ -348,7 +348,8 @@ class RegressionRenderer(TaskRenderer):
         st.caption(
             f"Lower errors are better; in brackets the 95% interval over other examples of the same kind. {few}RMSE "
             "weighs large errors most, MAE all alike. NLL (negative log likelihood) and CRPS compare the whole "
-            "predicted distribution with the label. They are low where a model is both right and honest."
+            "predicted distribution with the label. They are low where a model is both right and honest. "
+            f"{as_markdown(group_sentence(run, None))}"
         )
 
     def quality_rows(self, run: Run) -> dict[str, str]:
