@@ -30,7 +30,7 @@ from mcviz.measures.calibration import (
 )
 from mcviz.measures.calibration import calibration as calibrated
 from mcviz.measures.conformal import coverage_sentence, pass_intervals, share_by_chance
-from mcviz.measures.intervals import Interval, accuracy_difference, resample
+from mcviz.measures.intervals import Interval, accuracy_difference, resample, share_interval
 from mcviz.measures.ood import OOD_P_VALUE, ClassSubspaces, OODDetector
 from mcviz.measures.quality import (
     CLASSIFICATION,
@@ -257,6 +257,13 @@ def rare(report: Report) -> None:
     report.print_each(about_differences(["accuracy in groups"]), cells, list(GROUPED), sizes=GROUP_COUNTS)
 
 
+def large(report: Report) -> None:
+    """The interval of an accuracy that is worse in large groups alone, for which an unseen group is taken too small."""
+    rates = [[rate(report.draws, missed_large, count)] for count in LARGE_COUNTS]
+    statement = "where the largest 2% of log-normal groups of 8 fail, the interval of the accuracy leaves it out"
+    report.print_false(statement, rates, ["groups"], bound=1, sizes=LARGE_COUNTS)
+
+
 def fewest(report: Report) -> None:
     """How many examples show that a model which is as good, and changes 2% of the predictions, is not worse by more."""
     print("\nA model that is as good, and changes 2% of the predictions, is not worse by the margin.\n")
@@ -339,6 +346,7 @@ PARTS: dict[str, Callable[[Report], None]] = {
     "groups": groups,
     "difference": difference,
     "rare": rare,
+    "large": large,
     "fewest": fewest,
     "ranking": ranking,
     "costs": costs,
@@ -632,6 +640,8 @@ def missed_differences(random: Random, examples: int, mean: float, how: str) -> 
 RARE_SIZES = 300, 1_000
 RARE_LOSSES = "nll", "brier"
 GROUP_COUNTS = 40, 100, 200  # of groups
+LARGE_COUNTS = 60, 200, 600  # of groups
+LARGE, SPREAD = 0.02, 0.8  # the share of groups that are large, and how the logs of sizes are spread
 GROUPED = {  # the size of a group, how sizes are spread, and in which share of groups the new model fails
     "groups of 50, 3% fail": (50, 0.0, 0.03),
     "groups of 10, 3% fail": (10, 0.0, 0.03),
@@ -718,6 +728,16 @@ def judged_groups(random: Random, count: int, size: int, spread: float, fail: fl
     other = random.random(len(groups)) >= np.where(fails, 0.9, 0.01)
     found = accuracy_difference(one, other, groups)
     return [misses(found, -0.9 * fail), passes(found, -0.9 * fail, "high")]
+
+
+def missed_large(random: Random, count: int) -> bool:
+    """Whether the interval of an accuracy misses it, of groups of which the largest are wrong in 90%."""
+    sizes = np.maximum(1, random.lognormal(np.log(8), SPREAD, count)).astype(int)
+    limit = stats.norm.isf(LARGE)
+    is_large = sizes > 8 * np.exp(SPREAD * limit)
+    wrong = random.random(sizes.sum()) < np.repeat(0.9 * is_large, sizes)
+    found = share_interval(~wrong, np.repeat(np.arange(count), sizes))
+    return misses(found, 1 - 0.9 * float(stats.norm.sf(limit - SPREAD)))
 
 
 def passes(difference: Interval, true: float, better: str) -> bool:
