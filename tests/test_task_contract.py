@@ -24,7 +24,7 @@ from mcviz.app.tasks.base import ExampleContext, TaskRenderer, TileText
 from mcviz.cli import main
 from mcviz.data import DataSet
 from mcviz.manifest import Manifest
-from mcviz.measures import Scores, percent
+from mcviz.measures import Scores
 from mcviz.measures.intervals import Interval, mean_intervals
 from mcviz.measures.quality import Measure, Quality
 from mcviz.measures.registry import MultilabelPredictions, Terms, register
@@ -159,9 +159,6 @@ class SharesRenderer(TaskRenderer):
     beats = "The ensemble beats {}."
     mistake, only_mistake, least_sure = "largest distance", "the largest distance", "that it is least sure of"
     prominent_first, worst_heading, no_worst, worst_clause = "first", "The most", "None.", "the most"
-
-    def format_quality(self, value: float, unit: str) -> str:
-        return percent(value)
 
     def describe_quality(self, quality: str) -> str:
         return f"an overlap of {quality}"

@@ -341,10 +341,6 @@ class TaskRenderer(ABC):
             beaten=float(worse.mean()),
         )
 
-    @abstractmethod
-    def format_quality(self, value: float, unit: str) -> str:
-        """Format a number of `PassQuality`, in the unit of the run."""
-
     def describe_run(self, run: Run) -> str:
         """Say how good the ensemble is, and how many of its mistakes are among the most uncertain examples."""
         examples = counted(len(run), run.kind.name if run.kind.plural else "example")
@@ -418,20 +414,20 @@ class TaskRenderer(ABC):
         off = "" if run.manifest.origin.kind == "imported" else " (dropout off)"
         values = quality.deterministic, quality.one_pass, quality.ensembles[-1]
         rows = zip((deterministic + off, f"{one_pass}, on average", ensemble), values, strict=True)
-        return {name: self.format_quality(value, run.manifest.unit) for name, value in rows if value is not None}
+        return {name: run.task.format_quality(value, run.manifest.unit) for name, value in rows if value is not None}
 
     def _render_cards(self, run: Run, quality: PassQuality) -> None:
         deterministic, one_pass, ensemble = ways_to_predict(run.manifest)
         passes = quality.passes
         off = "" if run.manifest.origin.kind == "imported" else "Dropout off: "
-        least, most = self.format_quality(passes.min(), ""), self.format_quality(passes.max(), "")
+        least, most = run.task.format_quality(passes.min(), ""), run.task.format_quality(passes.max(), "")
         ends = "the same in each" if least == most else f"from {least} to {most}"
         figures = (
             (deterministic, quality.deterministic, as_sentence(f"{off}one prediction, no uncertainty")),
             (one_pass, quality.one_pass, f"On average, {ends}."),
             (ensemble, quality.ensembles[-1], f"The mean of {counted(len(passes), 'pass')}."),
         )
-        cards([(way, self.format_quality(value, ""), text) for way, value, text in figures if value is not None])
+        cards([(way, run.task.format_quality(value, ""), text) for way, value, text in figures if value is not None])
 
     def _describe_beaten(self, quality: PassQuality) -> str:
         """Say how many of the passes the ensemble beats."""

@@ -69,7 +69,6 @@ from mcviz.figures import two_classes as two_classes_figure
 from mcviz.figures.sweeps import SWEEP_SCORES, predictions_along
 from mcviz.measures import PassSummary, percent, scores, summarise
 from mcviz.measures.intervals import Interval
-from mcviz.measures.registry import fixed
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.text import one_line
 
@@ -191,9 +190,6 @@ class ClassificationRenderer(TaskRenderer):
     story = ClassificationStory()
 
     # The whole run
-
-    def format_quality(self, value: float, unit: str) -> str:
-        return f"{fixed(100 * value, 2)}%"
 
     def describe_quality(self, quality: str) -> str:
         return f"{quality} right"

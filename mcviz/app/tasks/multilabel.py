@@ -42,7 +42,7 @@ from mcviz.figures import class_counts, class_curves, curves_along
 from mcviz.figures.style import ENSEMBLE, NEUTRAL, WRONG
 from mcviz.measures import PassSummary, percent, summarise
 from mcviz.measures.multilabel import THRESHOLD, UNKNOWN, binary_entropy, class_ece
-from mcviz.measures.registry import MULTILABEL_SCORES, MultilabelPredictions, Terms, fixed
+from mcviz.measures.registry import MULTILABEL_SCORES, MultilabelPredictions, Terms
 from mcviz.runs import Run
 from mcviz.text import list_names, one_line
 
@@ -131,9 +131,6 @@ class MultilabelRenderer(TaskRenderer):
     worst_clause = "the most confident prediction"
 
     # The whole run
-
-    def format_quality(self, value: float, unit: str) -> str:
-        return f"{fixed(100 * value, 2)}%"
 
     def describe_quality(self, quality: str) -> str:
         return f"{quality} of the labels right"

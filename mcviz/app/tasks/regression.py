@@ -314,9 +314,6 @@ class RegressionRenderer(TaskRenderer):
 
     # The whole run
 
-    def format_quality(self, value: float, unit: str) -> str:
-        return format_with_unit(value, unit)
-
     def describe_quality(self, quality: str) -> str:
         return f"off by {quality} (RMSE)"
 

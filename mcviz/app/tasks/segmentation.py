@@ -224,9 +224,6 @@ class SegmentationRenderer(TaskRenderer):
 
     # The whole run
 
-    def format_quality(self, value: float, unit: str) -> str:
-        return percent(value, 2)
-
     def describe_quality(self, quality: str) -> str:
         return f"mean Dice {quality}"
 
