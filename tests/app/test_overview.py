@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.analysis.predictors import compute_convergence
+from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import counted
 from mcviz.runs import Run
 from tests.app.kinds import passes
@@ -64,6 +65,14 @@ def opened(run: str, page: str = "overview", **query: str) -> AppTest:
 )
 def test_the_answer_says_how_good_the_ensemble_is_and_where_its_mistakes_are(run: str, answer: str) -> None:
     assert paragraphs(opened(run))[0] == f"120 examples, {answer}"
+
+
+def test_passes_that_are_nearly_always_right_are_not_said_to_be_always_right(tmp_path: Path) -> None:
+    probs = np.full((400, 100, 2), [0.9, 0.1], np.float32)
+    probs[0, 0] = [0.4, 0.6]
+    run = mcviz.write_run(tmp_path / "run", probs, labels=np.zeros(100, int))
+    rows = task_renderer(run).quality_rows(run)
+    assert list(rows.values()) == ["over 99.99%", "100.00%"]
 
 
 def test_of_too_few_examples_the_mistakes_are_counted_alone() -> None:

@@ -287,17 +287,14 @@ class SweepFindings(Protocol):
         """How many inputs are predicted."""
 
 
-class TaskRenderer(ABC):
-    """How pages show a task. T passes predict K numbers each for an example; a subclass says only where it differs.
+@dataclass(frozen=True)
+class Phrases:
+    """The words of a task in sentences and headings that all tasks have.
 
     Attributes:
-        ood_score: the score by which a new input is compared with the run's examples where nothing better is known.
-        fits_detector: whether an OOD detector can be fitted to the run's examples, which is better.
-        marks_mistakes: whether a prediction is either right or wrong, and a wrong one is marked in lists.
-        tile_legend: a sentence on the colour of tiles; "" where none is marked.
-        group_column: the column of a run's table whose mean says how good the predictions of a group of examples are.
-        group_label: what that mean is called.
+        quality: how good the ensemble is, with a place for its quality.
         beats: a sentence on what the ensemble beats, with a place for the passes.
+        group: what the mean of `TaskRenderer.group_column` is called.
         mistake: what a prediction is that a person would rather look at.
         only_mistake: the same, where there is one.
         least_sure: the beginning of the ranking, as words that follow "the 200".
@@ -305,16 +302,12 @@ class TaskRenderer(ABC):
         worst_heading: what the most prominent input of a sweep is.
         no_worst: a sentence for where there is none.
         worst_clause: its prediction, such as "the most uncertain prediction".
-        story: the demo's steps; None where there is no demo.
+        tile_legend: a sentence on the colour of tiles; "" where none is marked.
     """
 
-    ood_score: str
-    fits_detector = False
-    marks_mistakes = False
-    tile_legend = ""
-    group_column: str
-    group_label: str
+    quality: str
     beats: str
+    group: str
     mistake: str
     only_mistake: str
     least_sure: str
@@ -322,6 +315,26 @@ class TaskRenderer(ABC):
     worst_heading: str
     no_worst: str
     worst_clause: str
+    tile_legend: str = ""
+
+
+class TaskRenderer(ABC):
+    """How pages show a task. T passes predict K numbers each for an example; a subclass says only where it differs.
+
+    Attributes:
+        ood_score: the score by which a new input is compared with the run's examples where nothing better is known.
+        fits_detector: whether an OOD detector can be fitted to the run's examples, which is better.
+        marks_mistakes: whether a prediction is either right or wrong, and a wrong one is marked in lists.
+        group_column: the column of a run's table whose mean says how good the predictions of a group of examples are.
+        phrases: the words that sentences and headings of all tasks are made of.
+        story: the demo's steps; None where there is no demo.
+    """
+
+    ood_score: str
+    fits_detector = False
+    marks_mistakes = False
+    group_column: str
+    phrases: Phrases
     story: Story | None = None
 
     # The whole run
@@ -348,7 +361,7 @@ class TaskRenderer(ABC):
             return f"{examples} without labels; {self.describe_disagreement(run)}."
         assert run.manifest.quality is not None
         quality = as_inline_markdown(run.task.format_quality(run.manifest.quality, run.manifest.unit))
-        return f"{examples}, **{self.describe_quality(quality)}**{self._describe_found(run)}."
+        return f"{examples}, **{self.phrases.quality.format(quality)}**{self._describe_found(run)}."
 
     def _describe_found(self, run: Run) -> str:
         """Say how many mistakes are among the first of the ranking, as the end of a sentence."""
@@ -359,16 +372,12 @@ class TaskRenderer(ABC):
         if count in (0, len(run)):
             return "; every prediction is wrong" if count else "; no prediction is wrong"
         if not first:
-            return f"; {counted(count, self.mistake)}"
-        where = f"among the {first:,} {self.least_sure}"
+            return f"; {counted(count, self.phrases.mistake)}"
+        where = f"among the {first:,} {self.phrases.least_sure}"
         if count == 1:
-            return f"; {self.only_mistake} is {'' if early else 'not '}{where}"
+            return f"; {self.phrases.only_mistake} is {'' if early else 'not '}{where}"
         some = f"{early:,}" if early else "none"
-        return f"; {some} of the {counted(count, self.mistake)} {'are' if early > 1 else 'is'} {where}"
-
-    @abstractmethod
-    def describe_quality(self, quality: str) -> str:
-        """Say in a few words how good the ensemble is, of its quality as a text."""
+        return f"; {some} of the {counted(count, self.phrases.mistake)} {'are' if early > 1 else 'is'} {where}"
 
     @abstractmethod
     def describe_disagreement(self, run: Run) -> str:
@@ -434,8 +443,8 @@ class TaskRenderer(ABC):
         if (quality.passes == quality.ensembles[-1]).all():
             return "Every single pass is as good as the ensemble."
         if quality.beaten in (0, 1):
-            return self.beats.format("every single pass" if quality.beaten else "none of the single passes")
-        return self.beats.format(f"{percent(quality.beaten)} of the single passes")
+            return self.phrases.beats.format("every single pass" if quality.beaten else "none of the single passes")
+        return self.phrases.beats.format(f"{percent(quality.beaten)} of the single passes")
 
     # Lists and filters
 
@@ -537,11 +546,11 @@ class TaskRenderer(ABC):
         """Render the most prominent input of a sweep, and what the ensemble predicts for all."""
         left, right = st.columns([2, 3], gap="large")
         with left:
-            st.markdown(f"**{self.worst_heading}**")
+            st.markdown(f"**{self.phrases.worst_heading}**")
             if sweep.worst < 0:
-                st.caption(self.no_worst)
+                st.caption(self.phrases.no_worst)
             else:
-                spoken = f"The one of the {sweep.inputs.kind} with {self.worst_clause}"
+                spoken = f"The one of the {sweep.inputs.kind} with {self.phrases.worst_clause}"
                 kind_renderer(run).render_input(run, sweep.worst_content, spoken)
                 st.caption(self.describe_worst(run, sweep))
         with right:

@@ -29,6 +29,7 @@ from mcviz.app.state import PageState, state_widget_args
 from mcviz.app.tasks.base import (
     Evidence,
     ExampleContext,
+    Phrases,
     SweepFindings,
     TaskRenderer,
     TileText,
@@ -120,20 +121,22 @@ class MultilabelRenderer(TaskRenderer):
     """How pages show several labels an example; K is the number of classes C, and each has its own probability."""
 
     ood_score = "expected_entropy"
-    tile_legend = "Orange marks wrong classes, with a ✗, and those that are missed."
-    group_column, group_label = "loss", "share of wrong labels"
-    beats = "The ensemble beats {}."
-    mistake, only_mistake = "wrong prediction", "the only wrong prediction"
-    least_sure = "that it is most uncertain of"
-    prominent_first = "the surest first"
-    worst_heading = "Most confident prediction of a class"
-    no_worst = "There is none."
-    worst_clause = "the most confident prediction"
+    group_column = "loss"
+    phrases = Phrases(
+        quality="{} of the labels right",
+        beats="The ensemble beats {}.",
+        group="share of wrong labels",
+        mistake="wrong prediction",
+        only_mistake="the only wrong prediction",
+        least_sure="that it is most uncertain of",
+        prominent_first="the surest first",
+        worst_heading="Most confident prediction of a class",
+        no_worst="There is none.",
+        worst_clause="the most confident prediction",
+        tile_legend="Orange marks wrong classes, with a ✗, and those that are missed.",
+    )
 
     # The whole run
-
-    def describe_quality(self, quality: str) -> str:
-        return f"{quality} of the labels right"
 
     def _describe_found(self, run: Run) -> str:
         """Say how many examples have no wrong label, as the end of a sentence."""
