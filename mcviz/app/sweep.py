@@ -303,7 +303,7 @@ def render_tiles(run: Run, state: PageState, inputs: SweepInputs, sweep: Sweep |
     ):
         if numbers:
             few = "" if len(listed) == len(numbers) else f"{len(listed)} of them, "
-            st.markdown(f"**{name}: {len(numbers):,}** · {few}{task_renderer(run).prominent_first}")
+            st.markdown(f"**{name}: {len(numbers):,}** · {few}{task_renderer(run).phrases.prominent_first}")
             _render_group(run, inputs, listed, sweep, current)
 
 

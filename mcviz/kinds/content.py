@@ -104,7 +104,7 @@ class NumberContent(Content):
         return numbers
 
     def encode(self, block: "pd.DataFrame") -> Iterator[Any]:
-        yield from np.ascontiguousarray(block[sorted(block)].to_numpy(np.float32))
+        yield from np.ascontiguousarray(block[sorted(map(str, block))].to_numpy(np.float32))
 
     def label_studio_value(self, row: "pd.Series") -> Any:
         return dict(zip(map(str, row.index), row.tolist(), strict=True))

@@ -26,6 +26,7 @@ from mcviz.app.state import PageState
 from mcviz.app.tasks.base import (
     Evidence,
     ExampleContext,
+    Phrases,
     SweepFindings,
     TaskRenderer,
     TileText,
@@ -212,23 +213,22 @@ class SegmentationRenderer(TaskRenderer):
     """How pages show a segmentation: a class for each pixel, of which the label maps of all passes are kept."""
 
     ood_score = "mean_mutual_information"
-    tile_legend = "Orange marks images with a class that is missed, or that the label lacks: ✗."
-    group_column, group_label = "loss", "mean loss of Dice"
-    beats = "The ensemble beats {}."
-    mistake, only_mistake = "largest loss", "the largest loss"
-    least_sure = "on which its passes agree least"
-    prominent_first = "those first on which the passes differ most"
-    worst_heading = "Where the passes differ the most"
-    no_worst = "Nowhere: all passes draw the same."
-    worst_clause = "the least agreement of passes"
+    group_column = "loss"
+    phrases = Phrases(
+        quality="mean Dice {}",
+        beats="The ensemble beats {}.",
+        group="mean loss of Dice",
+        mistake="largest loss",
+        only_mistake="the largest loss",
+        least_sure="on which its passes agree least",
+        prominent_first="those first on which the passes differ most",
+        worst_heading="Where the passes differ the most",
+        no_worst="Nowhere: all passes draw the same.",
+        worst_clause="the least agreement of passes",
+        tile_legend="Orange marks images with a class that is missed, or that the label lacks: ✗.",
+    )
 
     # The whole run
-
-    def format_quality(self, value: float, unit: str) -> str:
-        return percent(value, 2)
-
-    def describe_quality(self, quality: str) -> str:
-        return f"mean Dice {quality}"
 
     def describe_disagreement(self, run: Run) -> str:
         agreement = table(run)["pairwise_dice"]
