@@ -513,14 +513,14 @@ def test_filters_that_need_labels_do_nothing_without_labels(open_other: OpenPage
 @pytest.mark.parametrize(
     ("run_name", "step", "said"),
     [
-        ("agreed", 2, "Now predict it again"),
+        ("agreed", 2, "Predict it again, and the answer stays the same"),
         ("agreed", 3, "makes no mistake here"),
         ("agreed", 4, "no better than alone"),
         ("mistaken", 3, "are not shown to hold more mistakes"),
         ("mistaken", 4, "are not shown to be better"),
         ("one-image", 4, "are not shown to be better"),
         ("one-image", 3, "are not shown to hold more mistakes"),
-        ("shipped", 2, "But predict it again"),
+        ("shipped", 2, "Predict it again, and the answer changes"),
         ("shipped", 3, "The uncertainty is useful"),
         ("shipped", 4, "are better than alone"),
     ],
