@@ -4,18 +4,26 @@ Nothing here needs TensorFlow.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mcviz import validate
 from mcviz.analysis.base import find_groups, interval_columns, ranking_scores
-from mcviz.analysis.pairing import LabelChoice, Pairs, class_order, name_apart, pair_examples, row_blocks
-from mcviz.analysis.trust import group_members
+from mcviz.analysis.pairing import (
+    LabelChoice,
+    Pairs,
+    class_order,
+    match_by_name,
+    name_apart,
+    pair_examples,
+    row_blocks,
+)
+from mcviz.analysis.predictors import group_members
 from mcviz.data.in_place import LazyRows
 from mcviz.errors import InvalidInputError
-from mcviz.measures.intervals import Interval, mean_intervals, share_interval
+from mcviz.measures.intervals import Interval, share_interval
 from mcviz.measures.quality import (
     VERDICTS,
     MeasureComparison,
@@ -28,6 +36,7 @@ from mcviz.measures.quality import (
     shared_top,
 )
 from mcviz.measures.registry import Terms, join_terms, select_terms
+from mcviz.measures.regression import unbounded_intervals
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Manifest, Run
 from mcviz.runs.tables import Progress
@@ -41,6 +50,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 CHANGE_COLUMN = "change"  # the column that says how an example changed
+NOTHING_CHANGED = "Nothing changed"
 UNSHARED = "not in the other run"  # how an example changed that only the first run has
 INTERVALS = "one", "other", "difference"  # of a measure
 OTHER_PREFIX = "other_"  # before the name of a column of the second run
@@ -71,6 +81,7 @@ class Comparison:
         verdicts: on the first measure and the one that decides, by their names, which hold together; empty where labels
             are missing.
         group: the column whose values are groups of examples that belong together; None where each is its own.
+        is_unchanged: whether both runs have the same examples with the same labels and the same stored predictions.
     """
 
     one: Run
@@ -85,6 +96,7 @@ class Comparison:
     terms: tuple[Terms, Terms] | None = field(repr=False)
     verdicts: Mapping[str, Verdict]
     group: str | None = None
+    is_unchanged: bool = False
 
     @property
     def groups(self) -> Array | None:
@@ -128,15 +140,16 @@ class Comparison:
     @property
     def in_words(self) -> str:
         """Whether the other run is better, in sentences."""
+        if self.is_unchanged:
+            same = f"all {len(self.pairs):,} examples have the same labels and predictions in both runs"
+            return f"{NOTHING_CHANGED}: {same}."
         if not self.measures:
             return "It is not known which run is better, since labels are missing."
         if not self.paired:
             return "It is not known which run is better, since they share no example."
-        if "unknown" in self.verdicts.values() and not set(self.verdicts.values()) - {"unknown", "same"}:
+        if "few" in self.verdicts.values() and not set(self.verdicts.values()) - {"few", "same"}:
             return f"It is not known which run is better: {len(self.pairs)} examples tell too little."
-        known = [
-            measure for measure in self.measures if self.verdicts.get(measure.measure.name, "unknown") != "unknown"
-        ]
+        known = [measure for measure in self.measures if self.verdicts.get(measure.measure.name, "few") != "few"]
         return " ".join(map(self._measure_sentence, known))
 
     def changed(self, kind: str) -> Array:
@@ -222,6 +235,7 @@ class Comparison:
             "confidence": self.confidence,
             "group": self.group,
             "in_words": self.in_words,
+            "unchanged": self.is_unchanged,
             "verdicts": self.verdicts,
             "measures": {measured.measure.name: measure_dict(measured) for measured in self.measures},
             "changes": changes,
@@ -269,7 +283,7 @@ def _describe_predicted(manifest: Manifest, other: Manifest) -> dict[str, str]:
         "unit": manifest.unit or "none",
     }
     if maps := manifest.label_maps:
-        names = manifest.class_names if set(manifest.class_names) == set(other.class_names) else range(manifest.classes)
+        names = manifest.class_names if match_by_name(manifest, other) else range(manifest.classes)
         facts |= {
             "height and width": f"{maps.height} × {maps.width}",
             "background": "no class" if maps.background is None else f"class {one_line(str(names[maps.background]))}",
@@ -314,7 +328,7 @@ def compare(
     score = offered[0] if score is None else validate.choice("score", score, offered)
     pairs = pair_examples(one, other, labels)
     notes = list(pairs.notes)
-    if set(one.class_names) != set(other.class_names):
+    if not match_by_name(one.manifest, other.manifest):
         notes.append("The classes have other names in the two runs. They are compared by their numbers.")
     examples: tuple[Array, Array] = np.arange(len(one)), np.arange(len(other))
     measured_by, numbered_as = (one.lazy_labels, other.lazy_labels), other
@@ -334,16 +348,21 @@ def compare(
         )
     measures = _compare_terms(one.task.quality, terms, len(pairs) > 0, groups, confidence) if terms else []
     verdicts: dict[str, Verdict] = {}
+    is_unchanged = terms is not None and _is_unchanged(one, other, pairs, terms)
+    if is_unchanged:
+        measures = [replace(each, difference=Interval(each.difference.value)) for each in measures]
     if terms and len(pairs):
         quality = one.task.quality
-        both = dict.fromkeys((quality.measures[0].name, quality.decides))
-        verdicts = judge_together(quality, *terms, both, groups=groups[0], confidence=confidence)
+        both = [each for each in measures if each.measure.name in (quality.measures[0].name, quality.decides)]
+        verdicts = {each.measure.name: each.verdict for each in both}
+        if not is_unchanged:
+            verdicts = judge_together(quality, *terms, both, groups=groups[0], confidence=confidence)
     changes = _compute_changes(one, other, pairs) if len(pairs) else None
     top = None
     if len(pairs) > TOP_UNCERTAIN:
         top = shared_top(_uncertainty(one, pairs.one, score), _uncertainty(other, pairs.other, score), TOP_UNCERTAIN)
     parts = tuple(measures), changes, top, tuple(notes), terms, verdicts
-    return Comparison(one, other, pairs, score, confidence, *parts, group)
+    return Comparison(one, other, pairs, score, confidence, *parts, group, is_unchanged)
 
 
 def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, MeasureComparison]]:
@@ -385,12 +404,16 @@ def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, 
         if np.isfinite(comparison.one.task.loss.largest):  # so that it is a mean of numbers from 0 to 1
             one, other = (share_interval(values, within, comparison.confidence) for values in (before, after))
         else:
-            values = np.stack([before, after], axis=1)
-            one, other = mean_intervals(values, groups=within, confidence=comparison.confidence)
+            one, other = (
+                unbounded_intervals(
+                    {measure: values}, groups=within, confidence=comparison.confidence, resamples=1000, seed=0
+                )[measure]
+                for values in (before, after)
+            )
         difference = difference_intervals(
             quality, terms, other_terms, [measure], groups=within, confidence=together, resamples=1000, seed=0
         )[measure]
-        named = quality.measures[quality.place[measure]]
+        named = quality.compared[measure]
         compared[name] = int(chosen.sum()), MeasureComparison(named, one, other, difference)
     return compared
 
@@ -449,6 +472,18 @@ def _compute_changes(one: Run, other: Run, pairs: Pairs) -> Changes:
     return join_changes(parts)
 
 
+def _is_unchanged(one: Run, other: Run, pairs: Pairs, terms: tuple[Terms, Terms]) -> bool:
+    """Whether two runs pair one to one, and have the same labels, stored predictions, and terms of their measures."""
+    if pairs.labels_differ or not len(pairs) == len(one) == len(other):
+        return False
+    same = [np.array_equal(values, terms[1][name], equal_nan=True) for name, values in terms[0].items()]
+    before, after, order = one.lazy_mean_predictions, other.lazy_mean_predictions, class_order(one, other)
+    return all(same) and all(
+        np.array_equal(before[pairs.one[block]], one.task.reorder_predictions(after[pairs.other[block]], order))
+        for block in row_blocks(before, len(pairs))
+    )
+
+
 def _compare_terms(
     quality: Quality, terms: tuple[Terms, Terms], paired: bool, groups: Sequence[Array | None], confidence: float
 ) -> list[MeasureComparison]:
@@ -460,7 +495,7 @@ def _compare_terms(
         for terms_of_run, members in zip(terms, groups, strict=True)
     )
     unknown = Interval(np.nan, np.nan, np.nan)
-    return [MeasureComparison(measure, one[measure.name], other[measure.name], unknown) for measure in quality.measures]
+    return [MeasureComparison(measure, one[name], other[name], unknown) for name, measure in quality.compared.items()]
 
 
 def _compute_terms(

@@ -1,6 +1,6 @@
 """How far a run can be trusted by the measures of its task: the quality of each way to predict, of classes and groups.
 
-What takes one class an example, such as its calibration, is in `run_trust`.
+What takes one class an example, such as its calibration, is in `trust`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,14 +10,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
-from mcviz.analysis.base import Figures, RunTrust, describe_run, find_groups, ranking_scores, require_known_labels
+from mcviz.analysis.base import (
+    Figures,
+    RunTrust,
+    describe_run,
+    find_groups,
+    ranking_scores,
+    require_any_labels,
+    require_known_labels,
+)
+from mcviz.analysis.predictors import group_members
 from mcviz.analysis.slices import Slices, slices
-from mcviz.analysis.trust import group_members
 from mcviz.choices import PREDICTOR_NAMES
-from mcviz.measures.calibration import PREDICTOR_WORDS
-from mcviz.measures.intervals import Interval, count_groups
+from mcviz.measures.calibration import PREDICTOR_WORDS, TOO_FEW
+from mcviz.measures.intervals import Interval
+from mcviz.measures.measure import Measure
 from mcviz.measures.multilabel import ClassFigures
-from mcviz.measures.quality import Measure, compute_measures, difference_intervals
+from mcviz.measures.quality import MeasureComparison, compute_measures, difference_intervals
 from mcviz.measures.registry import Terms, select_terms
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.tables import Progress
@@ -28,7 +37,7 @@ if TYPE_CHECKING:
 
 
 Array = np.ndarray
-FEWEST_FOR_GAIN = 20  # examples or groups, from which on a gain of the ensemble is judged
+DETERMINISTIC = "deterministic"  # a way to predict
 
 
 @dataclass(frozen=True)
@@ -137,20 +146,37 @@ def measure_quality(
     figures = {way: compute_measures(task.quality, of_way, **options) for way, of_way in terms.items()}
     differences = {
         way: difference_intervals(
-            task.quality, of_way, terms["ensemble"], task.quality.place, resamples=1000, seed=0, **options
+            task.quality, of_way, terms["ensemble"], figures[way], resamples=1000, seed=0, **options
         )
         for way, of_way in terms.items()
         if way != "ensemble"
     }
     by_class = task.class_figures(run.class_names, terms["ensemble"], groups, confidence)
     sentences = task.verdict(figures["ensemble"], by_class, len(run), groups, confidence)
-    if count_groups(len(run), groups) < FEWEST_FOR_GAIN:
-        few = f"fewer than {FEWEST_FOR_GAIN} {'examples' if groups is None else 'groups of examples'}"
-        sentences.append(f"With {few}, a gain of the ensemble cannot be told from chance.")
-    else:
-        sentences += [_describe_gain(run, gains, PREDICTOR_WORDS[way]) for way, gains in differences.items()]
+    sentences += [_describe_gain(run, way, figures, gains) for way, gains in differences.items()]
     by_group = _measure_groups(run, terms["ensemble"], members, **options)
     return QualityTrust(run, score, group, confidence, figures, sentences, differences, by_class, by, by_group)
+
+
+def compare_with_deterministic(run: Run) -> str:
+    """Say whether the ensemble is better than the deterministic model by the first measure of the task.
+
+    It takes the means of the passes alone, so no pass is read.
+
+    Args:
+        run: with labels of any task; "" for one without deterministic predictions.
+    """
+    labels, quality = require_any_labels(run), run.task.quality
+    known = run.deterministic_quality, run.quality_by_pass
+    if known[0] is None or known[1] is None:
+        return ""
+    terms, measured = _terms_of_means(run, labels), quality.measures[0].name
+    values = {DETERMINISTIC: known[0], "ensemble": float(known[1][1][-1])}
+    figures = {way: {measured: Interval(value)} for way, value in values.items()}
+    gains = difference_intervals(
+        quality, terms[DETERMINISTIC], terms["ensemble"], {measured}, confidence=0.95, resamples=1000, seed=0
+    )
+    return _describe_gain(run, DETERMINISTIC, figures, gains)
 
 
 def add_slices(result: QualityTrust, progress: Progress | None = None) -> QualityTrust:
@@ -178,8 +204,7 @@ def load_terms(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
     """
     labels, task = require_known_labels(run), run.task
     if not task.measures_need_passes:
-        fixed = run.deterministic_predictions
-        return {**task.terms_by_predictor(run.manifest, run.mean_predictions[None], labels, fixed)}
+        return _terms_of_means(run, labels)
     derived = Derived(f"{task.name}-terms", 2, {"terms": "float64"})
     stored = load_derived(run.path, run.digest, derived)
     if stored is None or stored["terms"].shape != (len(task.pass_terms), len(run)):
@@ -190,6 +215,12 @@ def load_terms(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
         if predictor == "ensemble" or not np.isnan(values).any():
             terms.setdefault(predictor, {})[name] = values
     return {**terms}
+
+
+def _terms_of_means(run: Run, labels: Array) -> dict[str, Terms]:
+    """Compute the terms of each way to predict that follow from the mean of the passes."""
+    fixed = run.deterministic_predictions
+    return {**run.task.terms_by_predictor(run.manifest, run.mean_predictions[None], labels, fixed)}
 
 
 def _compute_pass_terms(run: Run, labels: Array, progress: Progress | None) -> Array:
@@ -222,15 +253,14 @@ def _measure_groups(
     return measured
 
 
-def _describe_gain(run: Run, differences: Mapping[str, Interval], other: str) -> str:
+def _describe_gain(run: Run, way: str, figures: Figures, gains: Mapping[str, Interval]) -> str:
     """Say whether the first measure of the ensemble differs from that of another way to predict by more than noise."""
-    measure, unit = run.task.quality.measures[0], run.manifest.unit
-    difference = differences[measure.name]
-    if difference.low > 0 or difference.high < 0:
+    measure, other, unit = run.task.quality.measures[0], PREDICTOR_WORDS[way], run.manifest.unit
+    one, two, difference = (found[measure.name] for found in (figures[way], figures["ensemble"], gains))
+    verdict = MeasureComparison(measure, one, two, difference).verdict
+    if verdict in ("better", "worse"):
         by = measure.format_interval(difference.magnitude, unit, sign="-")
-        word = "better" if (difference.value > 0) == (measure.better == "high") else "worse"
-        return f"Its {measure.label} is {word} than that of {other} by {by}: more than noise."
+        return f"Its {measure.label} is {verdict} than that of {other} by {by}: more than noise."
     by = measure.format_interval(difference, unit, sign="+")
-    if np.isnan(difference.low):
-        return f"Its {measure.label} differs from that of {other} by {by}: too few examples differ to tell more."
-    return f"Its {measure.label} differs from that of {other} by {by}, which is within noise."
+    is_noise = "which is within noise" if verdict == "noise" else TOO_FEW
+    return f"Its {measure.label} differs from that of {other} by {by}, {is_noise}."

@@ -14,21 +14,20 @@ import mcviz
 from mcviz.analysis.base import RunTrust, describe_run, group_sentence, require_bounded_loss
 from mcviz.analysis.quality_trust import QualityTrust
 from mcviz.analysis.referral import SET_COVERAGE, CheapestReferral, find_cheapest_referral, set_rows
-from mcviz.analysis.requirements import parse_requirement
-from mcviz.analysis.run_trust import ClassificationTrust
+from mcviz.analysis.requirements import judge_all, parse_requirement
 from mcviz.analysis.segmentation_trust import SegmentationTrust
+from mcviz.analysis.trust import ClassificationTrust
 from mcviz.analysis.unlabelled import SHIFTED, estimate_accuracy
-from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
+from mcviz.choices import PREDICTOR_NAMES
 from mcviz.cli.base import table_lines
 from mcviz.cli.gate import Findings, Rows, check_summary_folder, finish
 from mcviz.cli.progress import count_progress
 from mcviz.cli.refer import ood_warnings
 from mcviz.measures import percent
-from mcviz.measures.calibration import ECES, ENOUGH, Calibration
+from mcviz.measures.calibration import CALIBRATION_MEASURES, ENOUGH, Calibration
 from mcviz.measures.conformal import SetFigures
 from mcviz.measures.intervals import Interval
-from mcviz.measures.quality import Measure
-from mcviz.measures.registry import fixed
+from mcviz.measures.measure import Measure
 from mcviz.measures.selective import SelectiveFigures
 from mcviz.plot import intervals, reliability
 from mcviz.runs import Run, open_run
@@ -36,8 +35,6 @@ from mcviz.text import one_line
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-
-IN_PERCENT = "accuracy", *ECES, "overconfidence"
 
 
 def quality_lines(result: QualityTrust) -> list[str]:
@@ -216,7 +213,7 @@ def trust(
         result = mcviz.trust(opened, by=by, group=group, score=score, confidence=confidence, progress=progress)
     finish(
         _describe(result, mistake_cost, look_cost),
-        [requirement.judge(result.figures, opened, confidence) for requirement in required],
+        judge_all(required, lambda requirement: requirement.judge(result.figures, opened, confidence)),
         as_json=as_json,
         folder=summary,
     )
@@ -270,9 +267,10 @@ def _draw_reliability(result: ClassificationTrust) -> "dict[str, go.Figure]":
 
 
 def _calibration_rows(result: Calibration) -> Rows:
-    rows: Rows = [["predictor", *MEASURE_NAMES.values()]]
+    measures = CALIBRATION_MEASURES.values()
+    rows: Rows = [["predictor", *(measure.heading for measure in measures)]]
     rows += [
-        [PREDICTOR_NAMES[way], *(" ".join(_format_figure(result, way, measure).split()) for measure in MEASURE_NAMES)]
+        [PREDICTOR_NAMES[way], *(" ".join(_format_figure(result, way, measure).split()) for measure in measures)]
         for way in result.figures
     ]
     return rows
@@ -280,13 +278,13 @@ def _calibration_rows(result: Calibration) -> Rows:
 
 def _calibration_lines(result: Calibration) -> list[str]:
     lines = []
-    for measure, label in MEASURE_NAMES.items():
-        beside = "by chance" if measure in ECES else f"{100 * result.confidence:.6g}% interval"
-        lines += ["", f"{label:<47}{beside:<22}ensemble − this"]
+    for measure in CALIBRATION_MEASURES.values():
+        beside = f"{100 * result.confidence:.6g}% interval" if measure.has_interval else "by chance"
+        lines += ["", f"{measure.heading:<51}{beside:<22}ensemble − this"]
         for way in result.figures:
             line = f"  {PREDICTOR_NAMES[way]:<34}{_format_figure(result, way, measure)}"
             if way in result.differences:
-                line += f"   {_format_with_ends(result.differences[way][measure], measure, sign='+')}"
+                line += f"   {_format_with_ends(result.differences[way][measure.name], measure, sign='+')}"
             lines.append(line)
     return lines
 
@@ -295,8 +293,8 @@ def _group_lines(by: str | None, groups: Mapping[str, Calibration]) -> list[str]
     """Lines on accuracy and calibration of the ensemble in each group, the least accurate first."""
     lines = []
     ordered = sorted(groups.items(), key=lambda pair: pair[1].figures["ensemble"]["accuracy"].value)
-    for measure in ("accuracy", "overconfidence") if groups else ():
-        lines += ["", f"{MEASURE_NAMES[measure]} of the ensemble, by {by}"]
+    for measure in (CALIBRATION_MEASURES[name] for name in ("accuracy", "overconfidence") if groups):
+        lines += ["", f"{measure.heading} of the ensemble, by {by}"]
         for name, calibration_of_group in ordered:
             count = len(calibration_of_group.predictors["ensemble"]["correct"])
             lines.append(f"  {name:<24.24}{count:>9,} {_format_figure(calibration_of_group, 'ensemble', measure)}")
@@ -310,9 +308,11 @@ def _score_lines(figures: Mapping[str, SelectiveFigures], noun: str) -> list[str
     lines = ["", f"AUGRC, in millionths: how well an order finds {noun}; low is good"]
     for name, areas in sorted(figures.items(), key=lambda pair: pair[1].augrc.value):
         value, low, high = (1e6 * end for end in astuple(areas.augrc))
-        tie = "ties with the best" if areas.ties_with_best else ""
+        tie = "ties with the best" if areas.ties_with_best else "" if areas.beats_random else "no better than random"
         ends = "" if math.isnan(low) else f"({low:.1f} to {high:.1f})"
         lines.append(f"  {name:<34}{value:>9.1f}  {ends}".ljust(70) + tie)
+    first = next(iter(figures.values()))
+    lines.append(f"  {'random':<34}{1e6 * (first.augrc.value - first.above_random.value):>9.1f}  half of the mean loss")
     if any(math.isnan(areas.augrc.low) for areas in figures.values()):
         lines.append(f"Without an interval: that takes {ENOUGH}.")
     return lines
@@ -353,17 +353,18 @@ def _cost_lines(referral: CheapestReferral | None) -> list[str]:
     return ["", referral.in_words, *table_lines(rows, "<49", ">12")]
 
 
-def _format_figure(result: Calibration, way: str, measure: str) -> str:
+def _format_figure(result: Calibration, way: str, measure: Measure) -> str:
     """Format a figure of a predictor with the ends of its interval, or an ECE with the bound by chance."""
-    return _format_with_ends(result.figures[way][measure], measure, by_chance=result.eces_by_chance[way].get(measure))
+    by_chance = result.eces_by_chance[way].get(measure.name)
+    return _format_with_ends(result.figures[way][measure.name], measure, by_chance=by_chance)
 
 
-def _format_with_ends(interval: Interval, measure: str, sign: str = "", by_chance: float | None = None) -> str:
-    scale, end, digits = (100, "%", 2) if measure in IN_PERCENT else (1, "", 4)
-    beside = ""
-    value, low, high = (fixed(scale * end, digits, sign) for end in astuple(interval))
+def _format_with_ends(interval: Interval, measure: Measure, sign: str = "", by_chance: float | None = None) -> str:
+    sign = "+" if measure.is_signed else sign
+    beside, unit = "", ("" if measure.unit != "share" else " points" if sign else "%")
+    value, low, high = (measure.format_number(each, sign=sign) for each in astuple(interval))
     if by_chance is not None:
-        beside = f"(up to {scale * by_chance:.{digits}f}%)"
+        beside = f"(up to {measure.format_number(by_chance)}%)"
     elif not math.isnan(interval.low):
         beside = f"({low} to {high})"
-    return f"{value + end:>9}  {beside:<20}"
+    return f"{value + unit:>13}  {beside:<20}"

@@ -25,11 +25,11 @@ from mcviz.measures.intervals import (
     Statistic,
     betting_p_value,
     bootstrap_intervals,
-    bounded_mean,
     design_effect,
     number_groups,
     proportion,
     resample,
+    share_interval,
     split_in_halves,
 )
 
@@ -70,11 +70,6 @@ def cumulative_loss(ranking: Ranking) -> Array:
     """(N + 1,) float64, the expected sum of the losses of the 0, 1, … N most certain examples."""
     counts, losses = _cumulate_groups(ranking, np.ones((1, len(ranking))))
     return np.interp(np.arange(len(ranking) + 1), counts[0], losses[0])
-
-
-def risk_by_coverage(ranking: Ranking) -> Array:
-    """(N,) float64 0 to 1, the risk: the mean loss of the 1, 2, … N most certain examples."""
-    return cumulative_loss(ranking)[1:] / np.arange(1, len(ranking) + 1)
 
 
 def quality_of_rest(ranking: Ranking) -> Array:
@@ -136,12 +131,19 @@ class SelectiveFigures:
             risk of an undetected error (Traub et al. 2024).
         above_best: `augrc` less that of the order with the lowest one, with an interval that holds for all orders at
             once.
+        above_random: `augrc` less that of a random order, half of the mean loss, with such an interval.
     """
 
     aurc: Interval
     e_aurc: Interval
     augrc: Interval
     above_best: Interval
+    above_random: Interval
+
+    @property
+    def beats_random(self) -> bool:
+        """Whether the order finds large losses better than a random one, by more than noise."""
+        return self.above_random.high < 0
 
     @property
     def ties_with_best(self) -> bool:
@@ -171,19 +173,30 @@ def selective_figures(
 
     def build_statistic(chosen: Array | slice) -> Statistic:
         some = [ranking.select(chosen) for ranking in rankings.values()]
-        return lambda weights: np.concatenate([compute_areas(ranking, weights) for ranking in some], axis=1)
+        return lambda weights: np.concatenate([_areas_and_random(ranking, weights) for ranking in some], axis=1)
 
     first = next(iter(rankings.values()))
     value, draws = resample(build_statistic, len(first), groups=first.groups, resamples=resamples, seed=seed)
-    augrc = value[2::3]
-    noise = float(np.quantile(np.ptp(draws[:, 2::3] - augrc, axis=1), confidence))
-    above = [Interval(excess, excess - noise, excess + noise) for excess in (augrc - augrc.min()).tolist()]
+    (augrc, above_random), moved = (value[place::4] for place in (2, 3)), draws - value
+    noise = float(np.quantile(np.ptp(moved[:, 2::4], axis=1), confidence))
+    of_random = float(np.quantile(np.abs(moved[:, 3::4]).max(axis=1), confidence))
     figures = {}
     for i, (name, ranking) in enumerate(rankings.items()):
-        of_ranking = slice(3 * i, 3 * i + 3)
-        areas = area_intervals(value[of_ranking], draws[:, of_ranking], ranking.loss, confidence)
-        figures[name] = SelectiveFigures(*(*areas, above[i]))
+        of_ranking = slice(4 * i, 4 * i + 3)
+        aurc, e_aurc, area = area_intervals(value[of_ranking], draws[:, of_ranking], ranking.loss, confidence)
+        best, random = (
+            Interval(float(excess), float(excess - around), float(excess + around))
+            for excess, around in ((augrc[i] - augrc.min(), noise), (above_random[i], of_random))
+        )
+        figures[name] = SelectiveFigures(aurc, e_aurc, area, best, random)
     return figures
+
+
+def _areas_and_random(ranking: Ranking, weights: Array) -> Array:
+    """(R, 4) areas as `compute_areas` has them, and how far the last is above half of the mean loss of the draw."""
+    areas = compute_areas(ranking, weights)
+    random = weights @ ranking.loss / weights.sum(axis=1) / 2
+    return np.column_stack([areas, areas[:, 2] - random])
 
 
 def area_intervals(value: Array, draws: Array, loss: Array, confidence: float) -> list[Interval]:
@@ -588,7 +601,7 @@ def find_cheapest(ranking: Ranking, mistake: float, look: float, *, confidence: 
 
     Against none, looks save the mistakes that they find; against all, what is left saves its looks. The saving is the
     lesser of the two, and so is each of its ends: those of the shares of mistakes among the two parts are exact
-    (Clopper & Pearson 1934), those of other mean losses hold for any distribution (Hoeffding 1963).
+    (Clopper & Pearson 1934), those of other mean losses are of `bounded_interval`.
 
     Args:
         ranking: N ≥ 2 labelled examples.
@@ -614,11 +627,7 @@ def find_cheapest(ranking: Ranking, mistake: float, look: float, *, confidence: 
 
 def _mean_loss(loss: Array, confidence: float) -> Interval:
     """The mean of the losses of some examples with its interval; 0 of none."""
-    if not len(loss):
-        return Interval(0, 0, 0)
-    if loss.dtype == bool:
-        return proportion(int(loss.sum()), len(loss), confidence)
-    return bounded_mean(loss, 1.0, confidence)
+    return share_interval(loss, None, confidence) if len(loss) else Interval(0, 0, 0)
 
 
 @dataclass(frozen=True)

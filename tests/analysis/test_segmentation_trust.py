@@ -8,10 +8,13 @@ from scipy.stats import binom
 
 from mcviz import compare, plot, refer, trust, write_run
 from mcviz.analysis.labelling import acquire
+from mcviz.analysis.referral import describe_scores_here
 from mcviz.analysis.segmentation_trust import FOREGROUND, WHOLE
 from mcviz.errors import InvalidInputError, McvizError
+from mcviz.measures.intervals import bounded_interval
 from mcviz.measures.quality import difference_intervals
-from mcviz.measures.segmentation import SEGMENTATION, count_overlaps, count_pixels, interval_of_mean, join_pixels
+from mcviz.measures.segmentation import SEGMENTATION, count_overlaps, count_pixels, join_pixels, mean_of_known
+from mcviz.measures.selective import Ranking, selective_figures
 from mcviz.runs import Run
 from tests.commands import output_of
 
@@ -66,8 +69,7 @@ def test_calibration_of_pixels_is_that_of_a_loop_and_leaves_out_what_is_ignored(
         assert interval.value == pytest.approx(expected)
         assert interval.low < interval.value < interval.high
     assert result.calibration == (
-        "Probabilities are too high of those predicted as any foreground, cell, edge, and too low of all pixels and of "
-        "those predicted as none: on average, and beyond chance."
+        "Probabilities are too low of those predicted as none: on average, and beyond chance."
     )
     valid = labels < 3
     bins = np.minimum((confidence[valid] * 15).astype(int), 14)
@@ -85,25 +87,22 @@ def test_groups_are_resampled_whole(run: Run) -> None:
     assert grouped.excess[WHOLE].high != single.excess[WHOLE].high
 
 
-def test_a_mean_of_mostly_one_value_has_an_interval_for_any_numbers(run: Run) -> None:
-    values = np.zeros(100)
-    values[:2] = 0.5, 0.25
-    interval = interval_of_mean(values, None, confidence=0.95)
-    assert 0 < interval.low < 0.0075 < interval.high < 0.1
-    assert np.isnan(interval_of_mean(values, np.arange(100) // 2, confidence=0.95).low)
-    values[:30] = np.linspace(0.1, 1, 30)
-    assert np.isnan(interval_of_mean(values, np.arange(100) // 10, confidence=0.95).low), "of groups too few differ"
-    assert not np.isnan(interval_of_mean(values, np.arange(100) // 3, confidence=0.95).low)
-    assert np.isnan(interval_of_mean(np.full(4, np.nan), None, confidence=0.95).value)
+def test_a_mean_is_over_the_images_that_have_a_value() -> None:
+    values = np.full(200, np.nan)
+    values[::2] = np.linspace(0, 1, 100)
+    groups = np.arange(200) // 4
+    for every, members in ((None, None), (groups, groups[::2])):
+        assert mean_of_known(values, every, 0.95) == bounded_interval(values[::2], (0, 1), members)
+    assert np.isnan(mean_of_known(np.full(4, np.nan), None, 0.95).value)
 
 
 def test_intervals_leave_room_for_images_that_fail_too_rarely_to_be_seen() -> None:
-    rng, draws, options = np.random.default_rng(0), 200, {"confidence": 0.95, "resamples": 200, "seed": 0}
+    rng, draws, options = np.random.default_rng(0), 100, {"confidence": 0.95, "resamples": 200, "seed": 0}
     left_out = {"mean": 0, "difference": 0}
     for _ in range(draws):
         before = rng.uniform(0.9, 0.95, 50)
         after = np.where(rng.random(50) < 0.01, 0.3, before + rng.normal(0, 0.003, 50))
-        mean = interval_of_mean(after, None, **options)
+        mean = mean_of_known(after, None, 0.95)
         difference = difference_intervals(SEGMENTATION, {"dice": before}, {"dice": after}, ["dice"], **options)["dice"]
         left_out["mean"] += not mean.low <= 0.99 * 0.925 + 0.01 * 0.3 <= mean.high
         left_out["difference"] += not difference.low <= 0.01 * (0.3 - 0.925) <= difference.high
@@ -131,6 +130,29 @@ def test_scores_find_losses_and_images_are_referred_for_the_dice_of_the_rest(run
     assert list(referral.table["pairwise_dice"]) == sorted(referral.table["pairwise_dice"])
 
 
+def test_the_best_score_here_is_named_and_those_that_know_no_more_than_chance(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result, loss = trust(run), run.scores()["loss"].to_numpy(float)
+    named = result.sentences[-2]
+    best = min(result.scores, key=lambda name: result.scores[name].augrc.value)
+    assert named.startswith(f"Here {run.score_registry[best].inline_label} finds losses of Dice best")
+    printed = output_of(capsys, "trust", run.path).splitlines()
+    (random,) = (line for line in printed if line.startswith("  random "))
+    assert float(random.split()[1]) == pytest.approx(1e6 * loss.mean() / 2, abs=0.1)
+    assert named in output_of(capsys, "refer", run.path, "--budget", 5)
+    orders = {"pairwise_dice": np.random.default_rng(1).random(60), "mean_entropy": loss, "window_entropy": -loss}
+    figures = selective_figures({name: Ranking(order, loss) for name, order in orders.items()})
+    assert describe_scores_here(run, figures) == (
+        "Here mean entropy finds losses of Dice best. Not shown to be better than a random order: pairwise Dice, "
+        "largest window entropy."
+    )
+    del figures["mean_entropy"]
+    assert describe_scores_here(run, figures) == (
+        "No score is shown to find losses of Dice better than a random order."
+    )
+
+
 def test_what_to_label_next_is_where_pixels_are_least_certain(run: Run) -> None:
     for method, score in (("bald", "mean_mutual_information"), ("entropy", "mean_entropy")):
         chosen = acquire(run, method, 5)["example"].tolist()
@@ -152,6 +174,7 @@ def test_the_command_line_says_what_dice_counts_and_of_what_it_is_made(
     run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     printed = output_of(capsys, "trust", run.path)
+    assert printed.startswith(f"The mean Dice is {100 * run.manifest.quality:.2f}% (")
     for words in ("classes that the label lacks", "mean Dice ", "pairwise Dice", "ECE of the pixels", "losses of Dice"):
         assert words in printed
     printed = output_of(capsys, "refer", run.path, "--budget", 5, "--to", tmp_path / "out.csv")

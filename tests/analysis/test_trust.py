@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 
 import mcviz
-from mcviz.analysis.base import RANKING_SCORES
-from mcviz.analysis.trust import compute_convergence, group_by_column, main_predictors, predictors
+from mcviz.analysis.base import group_sentence
+from mcviz.analysis.predictors import compute_convergence, group_by_column, main_predictors, predictors
+from mcviz.analysis.quality_trust import compare_with_deterministic
 from mcviz.errors import InvalidInputError
 from mcviz.measures import margin
 from mcviz.measures.calibration import calibration, calibration_sentences
 from mcviz.runs import Run
-from tests.analysis.conftest import SHIPPED
+from tests.analysis.conftest import RANKING_SCORES, SHIPPED
 from tests.cases import one_in
 from tests.commands import output_of, refusal_of
 from tests.factories import make_doubtful_run
@@ -168,6 +170,9 @@ def test_the_figures_are_printed_with_a_sentence_before_them(old: Run, capsys) -
     assert "cheaper" not in " ".join(lines)  # nobody said what a mistake costs
     (ensemble,) = [line for line in lines if line.startswith(f"  ensemble  {'':<20}") and "%" in line][:1]
     assert f"{100 * old.ensemble_accuracy[-1]:.2f}%" in ensemble
+    single, *_, excess = (line for line in lines if line.startswith("  single pass "))
+    assert re.fullmatch(r" *single pass +\d+\.\d\d%  \(.*\) +[+−]\d+\.\d\d points  \(.*\)", single)
+    assert excess.count(" points  (") == 2, "confidence − accuracy is a difference, and so is that of two of them"
     groups = lines[lines.index("accuracy of the ensemble, by source") + 1 :][:3]
     assert {line.split()[0] for line in groups} == {"–", "a", "b"}
     assert sum(int(line.split()[1].replace(",", "")) for line in groups) == 3000
@@ -194,7 +199,7 @@ def test_shards_that_are_read_at_once_give_what_one_after_the_other_gives(
     reports: list[tuple[int, int]] = []
     at_once = compute_convergence(old, "margin", lambda *done: reports.append(done))
     assert reports == [(shard + 1, old.manifest.shards) for shard in range(old.manifest.shards)]
-    monkeypatch.setattr("mcviz.analysis.trust.MOST_THREADS", 1)
+    monkeypatch.setattr("mcviz.analysis.predictors.MOST_THREADS", 1)
     one_by_one = compute_convergence(old, "margin")
     for name in ("sizes", "accuracy", "nll", "ece", "shared_top"):
         np.testing.assert_array_equal(getattr(at_once, name), getattr(one_by_one, name))
@@ -227,7 +232,7 @@ def test_groups_are_those_of_a_column(old: Run, monkeypatch: pytest.MonkeyPatch)
     ranges = group_by_column(old, "number")
     assert len(ranges.names) == 5
     assert np.bincount(ranges.members) == pytest.approx(len(old) / 5, rel=0.01), "numbers are cut where as many are"
-    monkeypatch.setattr("mcviz.analysis.trust.MOST_GROUPS_OF_COLUMN", 2)
+    monkeypatch.setattr("mcviz.analysis.predictors.MOST_GROUPS_OF_COLUMN", 2)
     with pytest.raises(InvalidInputError, match=r"at most 2 groups\. Received: source, with 3 values"):
         group_by_column(old, "source")
 
@@ -279,14 +284,15 @@ def test_that_no_group_fares_worse_and_how_far_the_accuracy_is_from_guessing_are
 @pytest.mark.parametrize("worse", [False, True])
 def test_the_gain_of_a_regression_is_that_of_its_paired_errors(tmp_path: Path, worse: bool) -> None:
     rng = np.random.default_rng(int(worse))  # or else the passes would be the same, and the run
-    labels = rng.normal(0, 1, (200, 1))
-    outputs = labels + rng.normal(0, 1, (10, 200, 1))
-    deterministic = labels + rng.normal(0, 0.01 if worse else 0.32, (200, 1))
+    labels = rng.normal(0, 1, (400, 1))
+    outputs = labels + rng.normal(0, 1, (10, 400, 1))
+    deterministic = labels + rng.normal(0, 0.01 if worse else 0.32, (400, 1))
     run = mcviz.write_run(
         tmp_path / "run", outputs, task="regression", labels=labels, deterministic=deterministic, unit="m"
     )
     _, fixed, single, worst = mcviz.trust(run).sentences
     assert worst == mcviz.slices(run).in_words
+    assert compare_with_deterministic(run) == fixed, "which takes no pass to be read"
     ensemble = np.sqrt(((outputs.mean(axis=0) - labels) ** 2).mean())
     gain = np.sqrt(((outputs - labels) ** 2).mean()) - ensemble
     loss = ensemble - np.sqrt(((deterministic - labels) ** 2).mean())
@@ -305,12 +311,28 @@ def test_the_gain_of_a_regression_is_that_of_its_paired_errors(tmp_path: Path, w
         assert low < 0 < high
 
 
+def test_the_ensemble_is_compared_with_dropout_off_by_an_exact_test_of_the_same_examples() -> None:
+    run = mcviz.open_run(SHIPPED.with_name("fashion-cnn"))
+    right, fixed = (probs.argmax(axis=1) == run.labels for probs in (run.mean_probs, run.deterministic_probs))
+    gained, lost = int((right & ~fixed).sum()), int((fixed & ~right).sum())
+    assert binomtest(gained, gained + lost).pvalue < 0.05
+    by = 100 * (lost - gained) / len(run)
+    said = compare_with_deterministic(run)
+    assert said.startswith(f"Its accuracy is worse than that of the deterministic model by {by:.2f} points (")
+    assert said.endswith("): more than noise.")
+
+
 def test_of_few_examples_no_gain_of_a_regression_is_claimed(tmp_path: Path) -> None:
-    labels = np.random.default_rng(0).normal(0, 1, (20, 1))
-    passes = labels + np.random.default_rng(1).normal(0, 1, (10, 20, 1))
-    columns = pd.DataFrame({"source": list("abcdefghij") * 2})
+    labels = np.random.default_rng(0).normal(0, 1, (300, 1))
+    passes = labels + np.random.default_rng(1).normal(0, 1, (4, 300, 1))
+    columns = pd.DataFrame({"source": np.arange(300) // 2})
     run = mcviz.write_run(tmp_path / "run", passes, task="regression", labels=labels, columns=columns)
-    few = mcviz.write_run(tmp_path / "few", passes[:, :19], task="regression", labels=labels[:19])
+    few = mcviz.write_run(tmp_path / "few", passes[:, :299], task="regression", labels=labels[:299])
     assert "more than noise" in mcviz.trust(run).in_words
-    assert "fewer than 20 examples, a gain of the ensemble cannot be told from chance" in mcviz.trust(few).in_words
-    assert "fewer than 20 groups of examples, a gain of the ensemble" in mcviz.trust(run, group="source").in_words
+    assert "(no interval), too few examples to tell" in mcviz.trust(few).in_words
+    assert "(no interval), too few examples to tell" in mcviz.trust(run, group="source").in_words
+    for group, count in ((None, 300), ("source", 150)):
+        (share,) = re.findall(
+            r"A failure on less than (\S+)% of inputs may not be among them", group_sentence(run, group)
+        )
+        assert (1 - float(share) / 100) ** count == pytest.approx(0.05, abs=0.002)

@@ -14,8 +14,9 @@ from mcviz.app.kinds import KIND_RENDERERS
 from mcviz.app.kinds.base import MIX
 from mcviz.app.sweep import STEPS, step_amounts
 from mcviz.data import DataSet
-from mcviz.data.distortions import add_noise
 from mcviz.errors import UnsuitableModelError
+from mcviz.kinds.base import Distortion
+from mcviz.kinds.row_distortions import add_noise
 from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import button, widget, words
 from tests.sampling.ood_runs import row_run, text_run
@@ -179,7 +180,7 @@ def test_steps_begin_with_examples_as_they_are_and_end_at_the_slider_s_end(kind:
     distortion = OFFERED[kind][name]
     amounts = step_amounts(distortion)
     assert amounts[0] == distortion.unchanged
-    assert amounts[-1] == distortion.high
+    assert amounts[-1] == distortion.strongest
     assert len(amounts) == STEPS
     rng = np.random.default_rng(0)
     examples = {
@@ -189,6 +190,12 @@ def test_steps_begin_with_examples_as_they_are_and_end_at_the_slider_s_end(kind:
     }[kind]
     np.testing.assert_array_equal(distortion.apply(examples, float(amounts[0]), 0, examples), examples)
     assert all(distortion.apply(examples, float(amount), 0, examples).shape == examples.shape for amount in amounts)
+
+
+def test_steps_lead_to_the_strongest_distortion_also_where_that_is_the_smallest_amount() -> None:
+    contrast = Distortion("Contrast", "of the contrast", 1, 0, 0.1, lambda x, amount, *_: x * amount, is_share=True)
+    assert contrast.ends == (0, 1)
+    np.testing.assert_allclose(step_amounts(contrast), [1, 0.8, 0.6, 0.4, 0.2, 0])
 
 
 def test_what_ends_at_another_label_is_not_offered() -> None:

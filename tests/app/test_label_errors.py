@@ -88,7 +88,7 @@ def test_the_preset_lists_what_the_command_lists_and_says_so(cache: Path, open_p
         expected = expected[expected["label"] == int(before["label"])]
     assert listed.tolist() == expected["example"].tolist()
     assert ranked_by(app) == PRESET
-    assert label_errors_sentence(mcviz.count_label_errors(run), EXAMPLES) in words(app)
+    assert label_errors_sentence(mcviz.count_label_errors(run)) in words(app)
     assert "Was the model trained on these labels?" in words(app)
 
 

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 import mcviz
-from mcviz import data
 from tests.app.opening import opened_page
 from tests.app.probing import class_means
 from tests.cases import one_in
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (24, 28, 28), dtype=np.uint8)
-NOISE = data.uniform_noise(1, (28, 28, 1), 3)
+NOISE = mcviz.uniform_noise(1, (28, 28, 1), 3)
 
 
 def rescaling() -> Any:

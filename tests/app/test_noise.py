@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz import Run, data
+from mcviz import Run
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.state import PageState
 from mcviz.app.sweep import DEFAULT_INPUTS, Sweep, find_sweep
@@ -71,12 +71,13 @@ def test_the_shipped_segmentation_comes_with_findings_too() -> None:
 @pytest.mark.slow
 def test_what_ships_is_what_the_model_says_of_the_same_noise(run: Run) -> None:
     sweep = kept_noise(run)
-    noise = np.concatenate([data.uniform_noise(1, (28, 28, 1), seed=seed) for seed in range(20)])
+    noise = np.concatenate([mcviz.uniform_noise(1, (28, 28, 1), seed=seed) for seed in range(20)])
     mean = mcviz.sample(mcviz.load_model(run.model_path), noise, passes=500).mean(axis=0, dtype=np.float64)
     np.testing.assert_array_equal(sweep.scores["prediction"][:20], mean.argmax(axis=1))
     np.testing.assert_allclose(sweep.scores["max_probability"][:20], mean.max(axis=1), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_input_is_looked_at_by_its_seed_which_is_its_number(run: Run) -> None:
     app = opened_page("probe", {"run": "mnist-cnn", "seed": "7"}, predicting=True)
     assert "Uniform noise at 100% strength, seed 7" in words(app)
@@ -89,8 +90,11 @@ def test_an_input_is_looked_at_by_its_seed_which_is_its_number(run: Run) -> None
     assert "What is predicted for 100 noise images" in words(app)
 
 
-def test_a_link_that_names_other_noise_shows_one_of_it_as_long_as_many_are_not_known() -> None:
-    app = opened_page("probe", {"run": "mnist-cnn", "noise": "smooth"}, predicting=True)
+def test_a_link_that_names_other_noise_shows_one_of_it_as_long_as_many_are_not_known(
+    colour_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(colour_cache))
+    app = opened_page("probe", {"noise": "smooth"}, predicting=True)
     assert "Smooth noise at 100% strength, seed 0" in words(app)
     assert class_means(app)
 

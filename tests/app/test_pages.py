@@ -239,7 +239,7 @@ def test_noise_goes_through_the_model_live(
     app = open_page("probe", seed="0")
     assert_sound(app)
     assert "No prediction is correct" in words(app)
-    noise = mcviz.data.uniform_noise(1, (12, 10, 3), seed=0)
+    noise = mcviz.uniform_noise(1, (12, 10, 3), seed=0)
     expected = mcviz.sample(mcviz.load_model(run.model_path), noise, passes=run.passes)[:, 0]
     shown = list(class_means(app).values())
     assert shown == pytest.approx(expected.mean(axis=0, dtype=np.float64))

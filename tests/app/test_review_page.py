@@ -119,7 +119,7 @@ def test_the_queue_can_be_the_probable_label_errors(cache: Path) -> None:
     run = mcviz.open_run(cache / "images")
     fit = run.mean_probs[np.arange(EXAMPLES), run.labels]
     app = opened("images", part="label_errors", prediction="1")
-    assert label_errors_sentence(mcviz.count_label_errors(run), EXAMPLES) in words(app)
+    assert label_errors_sentence(mcviz.count_label_errors(run)) in words(app)
     assert "Was the model trained on these labels?" in words(app)
     doubted = [each for each in fit.argsort() if run.mean_probs[each].argmax() == 1 != run.labels[each]]
     assert len(doubted) > 1
@@ -327,8 +327,9 @@ def test_the_bar_leads_to_the_probable_label_errors_and_their_count_is_said(cach
     wrong = np.flatnonzero(run.mean_probs.argmax(axis=1) != run.labels)
     app = opened("images", part="")
     (parts,) = (each.options for each in app.segmented_control if each.label == "Part")
-    assert parts[:2] == [f"{len(wrong)} probable label errors", f"All {EXAMPLES}"]
-    assert f"**{len(wrong)} probable label errors** of {EXAMPLES}" in words(app)
+    assert parts[:2] == [f"{len(wrong)} to check", f"All {EXAMPLES}"]
+    assert f"**{len(wrong)} examples to check** of {EXAMPLES}" in words(app)
+    assert label_errors_sentence(mcviz.count_label_errors(run)) in words(app)
     assert f"of {len(wrong)} examples decided" in app.get("progress")[0].proto.text
     assert shown(app) == min(wrong, key=lambda example: run.mean_probs[example, run.labels[example]])
 

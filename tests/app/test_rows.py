@@ -14,11 +14,11 @@ from scipy.stats import median_abs_deviation, percentileofscore
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.analysis.base import load_components
+from mcviz.analysis.layouts import load_components
 from mcviz.app.kinds import base
 from mcviz.app.kinds.row import SLIDERS, slider_range
 from mcviz.app.wording import information
-from mcviz.data import ROW_DISTORTIONS
+from mcviz.kinds.row_distortions import ROW_DISTORTIONS
 from mcviz.runs import Preprocessing
 from mcviz.text import true_minus
 from tests.app.live_rows import cache_of_rows

@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz.analysis.labelling import label_errors_sentence
 from mcviz.analysis.referral import find_cheapest_referral, refer
 from mcviz.app.referral import referral_filters
 from mcviz.app.tasks import task_renderer
@@ -146,9 +147,10 @@ def test_the_first_queue_is_of_probable_label_errors_by_label_quality(cache: Pat
     run = mcviz.open_run(cache / "labelled")
     wrong = np.flatnonzero(np.nan_to_num(run.scores()["loss"].to_numpy(float)) > 0)
     app = opened("review")
-    assert f"**{len(wrong)} examples with probable label errors** of {EXAMPLES}" in words(app)
+    assert f"**{len(wrong)} examples to check** of {EXAMPLES}" in words(app)
+    assert label_errors_sentence(mcviz.count_label_errors(run)) in words(app)
     (parts,) = (each.options for each in app.segmented_control if each.label == "Part")
-    assert parts[:2] == [f"{len(wrong)} with doubtful labels", f"All {EXAMPLES}"]
+    assert parts[:2] == [f"{len(wrong)} to check", f"All {EXAMPLES}"]
     order = [example for example in queue(run, "label_quality") if example in wrong]
     assert shown(app) == order[0]
     press(app, "label")

@@ -1,7 +1,11 @@
 """The story of a run, for a demo: short headlines, and a way back to where it was started."""
 
+import base64
+import json
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -87,6 +91,15 @@ def test_where_a_presentation_came_by_a_link_who_leaves_stays_at_its_step(
         assert app.title[0].value == "Present"
         assert "present" not in app.query_params
         assert app.query_params["step"] == "2"
+
+
+def test_the_second_step_names_the_mean_that_its_bars_show() -> None:
+    app = opened(Path("cache").resolve(), "mnist-cnn", "story", step="2")
+    said = next(each.value for each in app.markdown if "The bars are their mean" in each.value).replace("**", "")
+    (chart,) = app.get("plotly_chart")
+    bars = [bar["y"] for bar in json.loads(chart.proto.spec)["data"]]
+    highest = max(np.frombuffer(base64.b64decode(each["bdata"]), each["dtype"]).max() for each in bars)
+    assert re.findall(r"\d+\.\d%", said) == [f"{highest:.1%}"], "and no other probability"
 
 
 def test_the_first_step_has_the_bars_of_its_example(kinds: Path) -> None:

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 import mcviz
-from mcviz import Run, data
+from mcviz import Run
 from mcviz.app.kinds.base import SweepInputs
 from mcviz.app.out_of_distribution import STILL_FITTING, ScoreDetector
 from mcviz.app.sweep import WORK, Sweep, summarize
 from mcviz.errors import CorruptRunError
+from mcviz.kinds.image_distortions import gaussian_noise
 from tests.app.keeping import kept_of
 from tests.app.opening import assert_sound
 from tests.app.probing import OpenProbe, button, widget, words
@@ -22,7 +23,7 @@ def test_the_sweep_counts_classes_and_compares_scores(open_probe: OpenProbe, run
     app = open_probe(sweep="40", noise="gaussian")
     button(app, "Predict").click().run()
     assert_sound(app)
-    each = [data.gaussian_noise(1, (28, 28, 1), seed) for seed in range(40)]
+    each = [gaussian_noise(1, (28, 28, 1), seed) for seed in range(40)]
     blocks = [np.concatenate(each[start : start + 20]) for start in (0, 20)]
     model = mcviz.load_model(run.model_path)
     mean = np.concatenate([mcviz.sample(model, block, passes=500).mean(axis=0) for block in blocks])

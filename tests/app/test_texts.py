@@ -8,13 +8,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz import data
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.kinds import base
 from mcviz.app.resources import details, grouping_columns
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
 from mcviz.app.views import VIEWS, actions
+from mcviz.kinds.text_distortions import TEXT_DISTORTIONS, TEXT_NOISES
 from mcviz.text import one_line
 from tests.app.hostile import HOSTILE
 from tests.app.kinds import EXAMPLES, FEW_TEXTS, TEXTS
@@ -190,7 +190,7 @@ def test_any_text_is_predicted(open_probe: OpenProbe, text: str) -> None:
 
 
 @pytest.mark.usefixtures("_live")
-@pytest.mark.parametrize("name", one_in(2, data.TEXT_DISTORTIONS))
+@pytest.mark.parametrize("name", one_in(2, TEXT_DISTORTIONS))
 def test_every_distortion_of_a_text_has_its_slider_its_curves_and_its_sweep(open_probe: OpenProbe, name: str) -> None:
     app = open_probe(input="distortion", example="1", distortion=name, sweep="25")
     (before,) = boxes(app)
@@ -206,11 +206,11 @@ def test_every_distortion_of_a_text_has_its_slider_its_curves_and_its_sweep(open
 
 
 @pytest.mark.usefixtures("_live")
-@pytest.mark.parametrize("name", data.TEXT_NOISES)
+@pytest.mark.parametrize("name", TEXT_NOISES)
 def test_noise_is_drawn_by_its_seed_and_swept(open_probe: OpenProbe, live: Path, name: str) -> None:
     app = open_probe(input="noise", noise=name, seed="3", sweep="25")
     others = mcviz.open_run(live / RUN).content["text"].to_numpy(object)
-    assert boxes(app) == [text for text in data.TEXT_NOISES[name].draw(1, others, 3) if text.strip()]
+    assert boxes(app) == [text for text in TEXT_NOISES[name].draw(1, others, 3) if text.strip()]
     assert "No prediction is correct" in words(app)
     button(app, "Another noise text").click().run()
     assert app.query_params["seed"] == "4"

@@ -1,23 +1,25 @@
 """The page Trust: its words and figures are those of the run, and what it refers is a selection."""
 
 import re
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import numpy as np
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz.analysis.predictors import predictors
 from mcviz.analysis.referral import find_cheapest_referral, refer
-from mcviz.analysis.trust import predictors
 from mcviz.analysis.unlabelled import estimate_accuracy
 from mcviz.app import calibration as calibration_parts
 from mcviz.app import referral as referral_parts
 from mcviz.app.address import RunLimits
 from mcviz.app.calibration import ANSWERS
 from mcviz.app.filters import Filters
-from mcviz.app.referral import referral_filters
+from mcviz.app.referral import referral_csv, referral_filters
 from mcviz.app.wording import as_markdown
 from mcviz.cli import main
 from mcviz.measures.calibration import Calibration, calibration, calibration_sentences, find_verdict
@@ -26,6 +28,7 @@ from tests.analysis.test_trust import in_groups
 from tests.app.keeping import kept_of
 from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import calibration_figures, paragraphs, widget, words
+from tests.factories import make_doubtful_run
 
 EXAMPLES = 120
 
@@ -152,6 +155,23 @@ def test_what_is_referred_is_a_selection(cache: Path) -> None:
     assert set(np.flatnonzero(kept.mask(table))) == set(refer(mcviz.open_run(cache / "labelled"), budget=17).examples)
 
 
+def test_the_list_for_these_labels_and_that_for_new_examples_are_both_a_selection_and_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_doubtful_run(tmp_path / "run", 1000, 1)
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    found, app = refer(run, quality=0.99), opened("run", referral="accuracy", wanted="0.99")
+    lists = {"these labels": found.examples, "new examples": found.guaranteed_examples}
+    ids = run.scores()["id"]
+    for name, examples in lists.items():
+        assert f"**{len(examples):,} examples to look at** for {name}" in words(app)
+        assert pd.read_csv(BytesIO(referral_csv(found, name)))["id"].tolist() == ids.iloc[examples].tolist()
+    assert 0 < len(found.examples) < len(found.guaranteed_examples)
+    assert len(app.get("download_button")) == 2
+    app.button(key="select-guaranteed").click().run()
+    assert f"**{len(found.guaranteed_examples)}** of 1,000 examples match" in words(app)
+
+
 def test_what_is_referred_is_reviewed(cache: Path) -> None:
     app = opened("labelled", referral="budget", wanted="17")
     kept_of(app)["reviewer"] = "Ada"
@@ -263,7 +283,7 @@ def test_without_labels_and_a_run_that_has_some_it_says_what_to_do(
 def test_without_mistakes_no_score_is_the_best_at_finding_them(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     app = opened("right", details="scores")
     assert "no mistakes by which scores could be ranked" in words(app)
-    assert "finds them best" not in words(app)
+    assert "finds mistakes best" not in words(app)
     assert main(["trust", str(cache / "right")]) == 0
     told = capsys.readouterr().out
     assert "no mistakes by which scores could be ranked" in told

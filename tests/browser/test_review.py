@@ -35,6 +35,19 @@ window.WebSocket = class extends window.WebSocket {
   }
 };
 """
+# What the picture was of in the frame before each click on a decision.
+CLICKED = """
+window.clicked = [];
+let painted;
+const look = () => {
+  painted = document.querySelector(".st-key-picture-of-example img")?.alt;
+  requestAnimationFrame(look);
+};
+look();
+addEventListener("click", ({ target }) => {
+  if (target.closest?.(".st-key-review-decisions")) window.clicked.push(painted);
+}, true);
+"""
 
 
 @pytest.fixture
@@ -337,3 +350,36 @@ def test_keys_that_are_switched_off_are_not_heard(
         page.keyboard.press("2")
         expect(shown(page, order[1])).to_be_visible()
         assert decided(run, "Ada") == {order[0]: "owl"}
+
+
+@pytest.mark.parametrize("pause", [0, 100])
+def test_keys_that_come_faster_than_steps_are_drawn_wait_their_turn_until_their_example_was_shown(
+    browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int], pause: int
+) -> None:
+    with server(tmp_path) as (url, _), reviewer(browser, url, "Ada", CLICKED) as page:
+        for key in "llllll":
+            page.keyboard.press(key)
+            page.wait_for_timeout(pause)
+        expect(shown(page, order[6])).to_be_visible()
+        come_to_rest(page, run)
+        assert page.evaluate("window.clicked") == [f"Example {example}" for example in order[:6]]
+    assert [row.example for row in open_reviews(run).rows()] == order[:6]
+    assert run.labels is not None
+    assert decided(run, "Ada") == {example: NAMES[run.labels[example]] for example in order[:6]}
+
+
+def test_a_very_long_name_of_a_class_fits_and_an_id_keeps_its_small_letters(browser: Browser, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels, images = rng.integers(0, 3, 9), rng.integers(0, 256, (9, 8, 8, 1), dtype=np.uint8)
+    names, ids = ["cat", "d" * 10_000, "owl"], [f"cell_{number}" for number in range(9)]
+    probs = passes(rng, 9, 3, labels)
+    mcviz.write_run(tmp_path / "cache" / "run", probs, data=images, labels=labels, class_names=names, ids=ids)
+    with server(tmp_path) as (url, _), visited(browser, url, viewport={"width": 1280, "height": 900}) as page:
+        page.goto("/review?part=queue")
+        expect(page.locator(".st-key-explanation-sentences")).to_contain_text("d" * 100)
+        settle(page)
+        page.wait_for_function(FITS)
+        page.goto("/uncertain?example=3")
+        which = page.locator(".look .which")
+        expect(which).to_have_text("cell_3")
+        assert which.evaluate("each => getComputedStyle(each, '::first-letter').textTransform") == "none"

@@ -51,7 +51,7 @@ def test_the_label_that_is_most_probably_wrong_is_decided_about(page: Page, cach
     first = int(wrong[fit[wrong].argmin()])
     with walk(page, presses=2):
         go_to(page, "Label")
-        expect(page.get_by_text(f"{len(wrong)} probable label errors of {EXAMPLES}")).to_be_visible()
+        expect(page.get_by_text(f"{len(wrong)} examples to check of {EXAMPLES}")).to_be_visible()
         expect(page.get_by_role("img", name=f"Example {first}", exact=True)).to_be_in_viewport(ratio=1)
         settle(page)
         came_ahead(page)

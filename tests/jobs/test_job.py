@@ -9,7 +9,7 @@ from mcviz.options import JOB_ARGUMENTS, SampleOptions, all_option_fields
 ALLOWED = {
     "--model=", "--data=", "--passes=", "--seed=", "--masks=", "--task=", "--predicts=", "--unit=", "--class-names=",
     "--rename-class=", "--names-in-order", "--background=", "--ignore=",
-    "--only=", "--first=", "--picture-column=", "--text-column=", "--feature-columns=", "--label-column=",
+    "--only=", "--first=", "--split=", "--picture-column=", "--text-column=", "--feature-columns=", "--label-column=",
     "--id-column=", "--scaler=", "--preprocess=", "--scale=", "--mean=", "--std=", "--channel-order=", "--vocabulary=",
     "--output=", "--crop", "--preprocessed", "--from-logits", "--skip-broken", "--no-keep-images", "--no-keep-model",
 }  # fmt: skip

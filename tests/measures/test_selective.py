@@ -6,6 +6,7 @@ from fractions import Fraction
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +31,6 @@ from mcviz.measures.selective import (
     referral_for_misses,
     referral_for_quality,
     risk_bands,
-    risk_by_coverage,
     select_referred,
     selective_figures,
 )
@@ -58,6 +58,12 @@ def orders(ranking: Ranking):
     groups = [list(group) for _, group in itertools.groupby(by_number, key=lambda i: ranking.uncertainty[i])]
     for choice in itertools.product(*(itertools.permutations(group) for group in groups)):
         yield [i for group in choice for i in group]
+
+
+def risk_by_coverage(ranking: Ranking) -> np.ndarray:
+    """The mean loss of the 1, 2, … N most certain examples; of those that tie, each counts as their mean."""
+    losses = pd.Series(ranking.loss, dtype=float).groupby(ranking.uncertainty).transform("mean")
+    return losses.iloc[np.argsort(ranking.uncertainty, kind="stable")].expanding().mean().to_numpy()
 
 
 @given(rankings(most=6))
@@ -141,6 +147,25 @@ def test_what_ties_with_the_best_is_told_from_what_is_worse() -> None:
     best = find_ties_with_best(figures)[0]
     assert figures[best].above_best.value == 0
     assert figures[best].augrc.value == min(each.augrc.value for each in figures.values())
+
+
+def test_an_order_is_compared_with_a_random_one_whose_augrc_is_half_of_the_mean_loss() -> None:
+    loss = np.random.default_rng(3).uniform(0, 1, 200)
+    orders = {"best": loss, "worst": -loss, "noise": np.random.default_rng(4).random(200)}
+    figures = selective_figures({name: Ranking(order, loss) for name, order in orders.items()})
+    for each in figures.values():
+        assert each.above_random.value == pytest.approx(each.augrc.value - loss.mean() / 2)
+    assert [name for name, each in figures.items() if each.beats_random] == ["best"]
+    assert figures["worst"].above_random.low > 0
+    assert figures["noise"].above_random.low < 0 < figures["noise"].above_random.high
+
+
+def test_a_score_that_knows_nothing_is_seldom_said_to_beat_a_random_order() -> None:
+    random, found = np.random.default_rng(5), 0
+    for seed in range(60):
+        rankings = {"it": Ranking(random.random(60), random.uniform(0, 1, 60) ** 4)}
+        found += selective_figures(rankings, resamples=100, seed=seed)["it"].beats_random
+    assert found <= stats.binom.isf(1e-4, 60, 0.025)
 
 
 def test_differences_are_beyond_the_range_over_all_orders_of_a_slow_loop() -> None:

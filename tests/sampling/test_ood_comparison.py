@@ -18,7 +18,7 @@ from mcviz.kinds import KINDS
 from mcviz.measures.ood import DETECTORS, DROPOUT_OFF, NEIGHBOURS_OF_LAST, UNEXPLAINED, VERDICT
 from mcviz.runs.ood_scores import OODScores, load_ood_scores, save_ood_scores
 from mcviz.sampling import Sampler
-from mcviz.sampling.ood import compute_ood_scores, read_set, split_halves, split_held_out
+from mcviz.sampling.ood import compute_ood_scores, make_sets, read_set, split_halves, split_held_out
 from tests.cases import only
 from tests.sampling.ood_runs import EXAMPLES, PASSES, SIDE, photograph_run, photographs, row_run, text_run
 
@@ -122,6 +122,17 @@ def test_a_detector_of_the_passes_asks_the_same_masks_of_a_set_as_of_the_run(pho
     expected = photos.scores()["mutual_information"].to_numpy()[places]
     np.testing.assert_allclose(of_itself.scores["mutual_information"], expected, atol=2e-4)
     assert 0.35 < of_itself.figures[VERDICT][0].auroc < 0.65, "its own examples are not foreign to it"
+
+
+def test_sets_are_made_of_all_classes_where_each_class_is_in_one_place(tmp_path: Path) -> None:
+    labels = np.repeat(np.arange(10), 100)
+    images = np.broadcast_to(np.arange(1000, dtype=np.uint16)[:, None, None, None] / np.float32(1000), (1000, 4, 4, 1))
+    probs = np.random.default_rng(0).dirichlet(np.ones(10), (2, 1000)).astype(np.float32)
+    run = mcviz.write_run(tmp_path / "run", probs, data=(images, labels))
+    turned = next(each for each in make_sets(run, np.arange(1000)) if each.key == "turned")
+    (numbers,) = np.unique(turned.contents.reshape(len(turned.contents), -1), axis=1).T  # an image is of one colour
+    assert len(np.unique(numbers)) == len(turned.contents) == 500
+    assert np.bincount((numbers * 10).astype(int)).min() >= 25, "about 50 of each class"
 
 
 @pytest.mark.slow

@@ -10,8 +10,9 @@ from keras import layers
 
 import mcviz
 from mcviz.cli import main
-from mcviz.data import DataSet, uniform_noise
+from mcviz.data import DataSet
 from mcviz.errors import InvalidInputError
+from mcviz.kinds.image_distortions import uniform_noise
 from mcviz.runs import Run
 from mcviz.sampling import Sampler
 from mcviz.sampling.ood import ood_shift

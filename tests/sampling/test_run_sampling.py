@@ -53,7 +53,7 @@ def test_a_run_holds_what_sampling_gives(tmp_path: Path, keras_network: keras.Mo
     np.testing.assert_array_equal(run.images, data.images)
     np.testing.assert_array_equal(run.labels, data.labels)
     assert run.deterministic_accuracy == np.mean(run.deterministic_probs.argmax(1) == data.labels)
-    assert verify_run(run.path).accuracy["mean single pass"] == pytest.approx(run.pass_accuracy.mean())
+    assert verify_run(run.path).quality["mean single pass"] == pytest.approx(run.pass_accuracy.mean())
 
 
 def test_a_run_is_sampled_again_at_another_rate_by_its_own_examples_and_its_own_model(
@@ -251,6 +251,23 @@ def test_another_model_or_other_images_are_another_run(tmp_path: Path, network: 
     ):
         with pytest.raises(RunExistsError, match=f"differs in: {what}"):
             sample_run(model, other, tmp_path / "run", passes=3)
+
+
+def test_another_run_is_refused_before_the_examples_are_described(
+    tmp_path: Path, network: FakeNetwork, data: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample_run(network, data, tmp_path / "run", passes=3)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes.txt").touch()
+    monkeypatch.setattr(run_sampling, "describe_images", None)  # to describe them would fail
+    with pytest.raises(RunExistsError, match="differs in: model"):
+        sample_run(FakeNetwork(make_arrays(factored=True, seed=1)), data, tmp_path / "run", passes=3)
+    with pytest.raises(RunExistsError, match=r"differs in: masks .*, seed"):
+        sample_run(network, data, tmp_path / "run", passes=3, seed=1, masks="per_example")
+    with pytest.raises(RunExistsError, match=r"differs in: passes \(3 there, 2 asked for\)"):
+        sample_run(network, data, tmp_path / "run", passes=2)
+    with pytest.raises(RunExistsError, match=r"holds notes\.txt but no run"):
+        sample_run(network, data, tmp_path / "other", passes=3)
 
 
 def test_labels_may_be_any_sequence(tmp_path: Path, network: FakeNetwork, data: DataSet) -> None:

@@ -16,6 +16,7 @@ from mcviz.choices import MASKS
 from mcviz.errors import InvalidInputError, MissingPackageError
 from mcviz.sampling import Sampler
 from mcviz.sampling.base import SHARED_BLOCK
+from mcviz.sampling.engine import subset_sums_error
 from mcviz.sampling.keras import plan
 from mcviz.sampling.keras.plan import as_tensor, multiply
 from mcviz.sampling.machine_code import SubsetSums, sum_kept_rows
@@ -25,7 +26,6 @@ from mcviz.sampling.masks import (
     bernoulli,
     draw_active_mask,
     draw_random_numbers,
-    subset_sums_error,
     thread_memory,
 )
 from tests.cases import one_in
