@@ -3,8 +3,8 @@ from .analysis.comparison import compare as compare
 from .analysis.labelling import count_label_errors as count_label_errors
 from .analysis.labelling import label_issues as label_issues
 from .analysis.referral import refer as refer
-from .analysis.run_trust import trust as trust
 from .analysis.slices import slices as slices
+from .analysis.trust import trust as trust
 from .analysis.unlabelled import estimate_accuracy as estimate_accuracy
 from .data import DataSet as DataSet
 from .data import as_model_input as as_model_input

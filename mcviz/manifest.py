@@ -404,7 +404,12 @@ class Manifest(Part, frozen=True, kw_only=True):
         """
         if self.label_maps:
             return self.label_maps.pixels * (1 if self.label_maps.alone else self.classes)
-        return self.classes or len(self.targets) * (1 if self.predicts == "mean" else 2)
+        return self.outputs * (2 if self.targets and self.predicts != "mean" else 1)
+
+    @property
+    def outputs(self) -> int:
+        """How many classes or targets are predicted."""
+        return self.classes or len(self.targets)
 
     @property
     def chunk_bytes(self) -> int:

@@ -47,6 +47,20 @@ assert abs(run.scores()["gini_impurity"] - expected).max() < 1e-5
 rankings = {box.label: box for box in open_page("uncertain").selectbox}["Rank by"].options
 assert {"Gini impurity, highest first", "Gini impurity, lowest first"} <= set(rankings)
 """,
+    "A measure": """
+import contextlib, io, json
+from mcviz.cli import main
+
+path, out = "cache/fashion-cnn", io.StringIO()
+with contextlib.redirect_stdout(out):
+    assert main(["trust", path, "--json", "--require", "macro_f1 >= 80%"]) == 0
+    assert main(["compare", path, path, "--require", "macro_f1 not worse by 1%"]) == 0
+found = json.JSONDecoder().raw_decode(out.getvalue())[0]["figures"]["ensemble"]["macro_f1"]
+assert found["low"] < found["value"] < found["high"]
+assert "macro F1" in out.getvalue()
+charts = open_page("trust", run="fashion-cnn", details="figures").get("plotly_chart")
+assert any("macro F1" in chart.proto.alt for chart in charts)
+""",
     "A page": """
 from mcviz.app.navigation import PAGES
 

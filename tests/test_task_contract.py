@@ -20,11 +20,11 @@ import mcviz
 from mcviz import plot
 from mcviz.app.components import Explanation, render_explanation
 from mcviz.app.tasks import TASK_RENDERERS
-from mcviz.app.tasks.base import ExampleContext, TaskRenderer, TileText
+from mcviz.app.tasks.base import ExampleContext, Phrases, TaskRenderer, TileText
 from mcviz.cli import main
 from mcviz.data import DataSet
 from mcviz.manifest import LabelMaps, Manifest
-from mcviz.measures import Scores, percent
+from mcviz.measures import Scores
 from mcviz.measures.intervals import Interval, mean_intervals
 from mcviz.measures.quality import Measure, Quality
 from mcviz.measures.registry import MultilabelPredictions, Terms, register
@@ -163,16 +163,19 @@ class Shares(ClassProbabilities):
 
 class SharesRenderer(TaskRenderer):
     ood_score = "undecided"
-    group_column, group_label = "distance", "distance"
-    beats = "The ensemble beats {}."
-    mistake, only_mistake, least_sure = "largest distance", "the largest distance", "that it is least sure of"
-    prominent_first, worst_heading, no_worst, worst_clause = "first", "The most", "None.", "the most"
-
-    def format_quality(self, value: float, unit: str) -> str:
-        return percent(value)
-
-    def describe_quality(self, quality: str) -> str:
-        return f"an overlap of {quality}"
+    group_column = "distance"
+    phrases = Phrases(
+        quality="an overlap of {}",
+        beats="The ensemble beats {}.",
+        group="distance",
+        mistake="largest distance",
+        only_mistake="the largest distance",
+        least_sure="that it is least sure of",
+        prominent_first="first",
+        worst_heading="The most",
+        no_worst="None.",
+        worst_clause="the most",
+    )
 
     def describe_disagreement(self, run: Run) -> str:
         return "the passes differ"

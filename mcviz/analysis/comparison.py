@@ -20,10 +20,10 @@ from mcviz.analysis.pairing import (
     pair_examples,
     row_blocks,
 )
-from mcviz.analysis.trust import group_members
+from mcviz.analysis.predictors import group_members
 from mcviz.data.in_place import LazyRows
 from mcviz.errors import InvalidInputError
-from mcviz.measures.intervals import Interval, mean_intervals, share_interval
+from mcviz.measures.intervals import Interval, share_interval
 from mcviz.measures.quality import (
     VERDICTS,
     MeasureComparison,
@@ -36,6 +36,7 @@ from mcviz.measures.quality import (
     shared_top,
 )
 from mcviz.measures.registry import Terms, join_terms, select_terms
+from mcviz.measures.regression import unbounded_intervals
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Manifest, Run
 from mcviz.runs.tables import Progress
@@ -403,12 +404,16 @@ def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, 
         if np.isfinite(comparison.one.task.loss.largest):  # so that it is a mean of numbers from 0 to 1
             one, other = (share_interval(values, within, comparison.confidence) for values in (before, after))
         else:
-            values = np.stack([before, after], axis=1)
-            one, other = mean_intervals(values, groups=within, confidence=comparison.confidence)
+            one, other = (
+                unbounded_intervals(
+                    {measure: values}, groups=within, confidence=comparison.confidence, resamples=1000, seed=0
+                )[measure]
+                for values in (before, after)
+            )
         difference = difference_intervals(
             quality, terms, other_terms, [measure], groups=within, confidence=together, resamples=1000, seed=0
         )[measure]
-        named = quality.measures[quality.place[measure]]
+        named = quality.compared[measure]
         compared[name] = int(chosen.sum()), MeasureComparison(named, one, other, difference)
     return compared
 
@@ -490,7 +495,7 @@ def _compare_terms(
         for terms_of_run, members in zip(terms, groups, strict=True)
     )
     unknown = Interval(np.nan, np.nan, np.nan)
-    return [MeasureComparison(measure, one[measure.name], other[measure.name], unknown) for measure in quality.measures]
+    return [MeasureComparison(measure, one[name], other[name], unknown) for name, measure in quality.compared.items()]
 
 
 def _compute_terms(

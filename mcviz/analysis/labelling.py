@@ -100,9 +100,9 @@ def count_label_errors(run: Run, confidence: float = 0.95, seed: int = 0) -> Lab
     known, (mistakes, confident) = int((labels >= 0).sum()), count_confident_mistakes(probs, labels)
     estimated = estimate_label_errors(probs, labels, confidence=confidence, seed=seed)
     if estimated.high > known * proportion(confident, known, confidence).high:
-        return LabelErrors(math.nan, labels=known, mistakes=mistakes, confident=confident)
-    ends = (min(end, mistakes) for end in (estimated.value, estimated.low, estimated.high))
-    return LabelErrors(*ends, labels=known, mistakes=mistakes, confident=confident)
+        return LabelErrors(math.nan, math.nan, math.nan, known, mistakes, confident)
+    value, low, high = (min(end, mistakes) for end in (estimated.value, estimated.low, estimated.high))
+    return LabelErrors(value, low, high, known, mistakes, confident)
 
 
 def label_errors_sentence(errors: LabelErrors, confidence: float = 0.95) -> str:

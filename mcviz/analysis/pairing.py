@@ -285,11 +285,9 @@ def _load_digests(run: Run) -> Array:
 
 def _read_contents(run: Run) -> Iterator[Any]:
     """Yield the content of each example, as bytes or an array, of one block after the other."""
+    encode = run.kind.content.encode
     if run.has_images:
         for block in row_blocks(run.images, len(run)):
-            yield from np.ascontiguousarray(run.images[block])
-    elif run.kind.column_values == "texts":
-        yield from (text.encode() for text in run.content.iloc[:, 0])
+            yield from encode(run.images[block])
     else:
-        rows = run.content[sorted(run.manifest.examples.content)].to_numpy(np.float32)
-        yield from np.ascontiguousarray(rows)
+        yield from encode(run.content)

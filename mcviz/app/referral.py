@@ -261,7 +261,8 @@ def render_first_referred(run: Run, state: PageState) -> None:
     for name in referral.rules:
         _render_list(referral, state, name)
     longest = max(map(referral.select, referral.rules.values()), key=len)
-    tiles(run, state, longest[:TILES], 1, referral.score.name, key="referred")
+    if len(longest):
+        tiles(run, state, longest[:TILES], 1, referral.score.name, key="referred")
 
 
 def _render_list(referral: RunReferral, state: PageState, name: str) -> None:
@@ -366,7 +367,8 @@ def _render_score_table(run: Run, group: str | None) -> None:
     first = next(iter(figures.values()))
     random = first.augrc.value - first.above_random.value
     best = first.aurc.value - first.e_aurc.value
-    rows.append(("random order", *(f"{1000 * value:.2f}" for value in (2 * random, 2 * random - best, random)), "–"))
+    aurc, e_aurc, augrc = (f"{1000 * value:.2f}" for value in (2 * random, 2 * random - best, random))
+    rows.append(("random order", aurc, e_aurc, augrc, "–"))
     with st.container(key="orders"):
         text_table(("score", "AURC, ‰", "E-AURC, ‰", "AUGRC, ‰", "ties"), rows)
 

@@ -66,9 +66,9 @@ def refer(
             f"Nothing is guaranteed for new examples, so there is no list for them. Received: --guaranteed-to "
             f"{guaranteed_to}. Leave it out, or ask for less."
         )
-    for file, table in ((to, referral.table), (guaranteed_to, guaranteed)):
-        if file and table is not None:
-            write_table(table, file)
+    for path, table in ((to, referral.table), (guaranteed_to, guaranteed)):
+        if path and table is not None:
+            write_table(table, path)
     if as_json:
         print_json(referral.as_dict() | {"group": group})
         return

@@ -4,15 +4,15 @@ Who opens a run imports the kinds, and needs neither pandas nor Pillow: a kind i
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from mcviz.errors import InvalidInputError
-from mcviz.manifest import Manifest
+from mcviz.kinds.content import Content
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,9 +111,7 @@ class Kind(ABC):
         name: as a run's manifest has it.
         plural: what several are called, in messages and as an array of an `.npz`.
         column: the field of `ColumnNames` that names its column or columns; "" for none.
-        column_values: what the columns hold that are the examples themselves: "texts", in one column, or "numbers"; ""
-            where the examples are no columns.
-        has_images: whether a run has its examples as images.
+        content: how a run stores the examples.
         arrays: what arrays it takes, in words; "" for none.
         suffixes: of files with an example each.
         files: what such files are called.
@@ -125,8 +123,7 @@ class Kind(ABC):
     name: ClassVar[str]
     plural: ClassVar[str] = ""
     column: ClassVar[str] = ""
-    column_values: ClassVar[Literal["", "texts", "numbers"]] = ""
-    has_images: ClassVar[bool] = False
+    content: ClassVar[Content] = Content()
     arrays: ClassVar[str] = ""
     suffixes: ClassVar[tuple[str, ...]] = ()
     files: ClassVar[str] = ""
@@ -137,13 +134,6 @@ class Kind(ABC):
     @abstractmethod
     def holds(self, examples: "DataSet") -> bool:
         """Whether the examples are of this kind."""
-
-    def claims(self, manifest: Manifest) -> Iterator[tuple[bool, str]]:
-        """Yield what has to hold of a manifest of this kind, each with what is said where it does not."""
-        content = manifest.examples.content
-        yield self.has_images == (manifest.images is not None), f"examples are {self.name!r}"
-        yield bool(self.column_values) == bool(content), f"examples are {self.name!r}"
-        yield self.column_values != "texts" or len(content) == 1, f"texts are in {len(content)} columns"
 
     def check(self, examples: "DataSet") -> "DataSet":
         """Return the examples with their content in the one form of `DataSet`.

@@ -19,6 +19,7 @@ from mcviz.data.tables import (
     require_complete,
 )
 from mcviz.kinds.base import Files, Kind, OODRecipe, Progress, drop_broken, join_halves
+from mcviz.kinds.content import ImageContent
 from mcviz.kinds.image_distortions import NOISES, Noise, invert, mix, rotate, shuffle_pixels
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Image(Kind):
     name = "image"
     plural = "images"
     column = "picture"
-    has_images = True
+    content = ImageContent()
     arrays = "(N, height, width), (N, height, width, channels)"
     suffixes = PICTURE_SUFFIXES
     files = "pictures"

@@ -315,6 +315,11 @@ class Score:
         """Return the score's unit in a run whose targets have the unit `target_unit`, which may be ""."""
         return target_unit if self.unit == "target" else self.unit
 
+    @property
+    def number_format(self) -> str:
+        """The format of values in a table, as printf has it: any size in the unit of targets, else about 1."""
+        return "%.4g" if self.unit == "target" else "%.4f"
+
     def format(self, value: float, target_unit: str = "") -> str:
         """Format a value with its unit, such as "97.1%", "0.322 nats" or "3.21 mg/dl"."""
         if self.unit in ("probability", "share of passes"):

@@ -2,6 +2,8 @@
 
 numba alone ends a process over a damaged file, or runs the machine code in it.
 """
+# mypy: disallow-untyped-calls=False
+# numba types few of its functions.
 
 import hashlib
 import pickle

@@ -182,7 +182,7 @@ def test_what_the_newer_model_is_worse_on_is_named(runs: dict[str, Run], capsys:
     )
     groups = printed["groups"]
     assert groups["*b*"]["other_is"] == "worse"
-    assert {groups[site]["other_is"] for site in ("a", "c")} == {"noise"}
+    assert {groups[site]["other_is"] for site in ("a", "c")} == {"few"}
     for site, each in groups.items():
         within = (COLUMNS["site"] == site).to_numpy()
         one, other = (run.scores()["correct"].to_numpy(bool)[within].mean() for run in (old, new))
@@ -293,6 +293,7 @@ def test_every_value_of_a_column_is_a_group_and_what_is_missing_belongs_to_none(
         mcviz.refer(grouped, budget=10, group="ward")
 
 
+@pytest.mark.slow
 def test_commands_take_groups_and_say_what_is_independent(
     grouped: Run, runs: dict[str, Run], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,8 +11,9 @@ import pytest
 from scipy.stats import binomtest
 
 import mcviz
+from mcviz.analysis.base import group_sentence
+from mcviz.analysis.predictors import compute_convergence, group_by_column, main_predictors, predictors
 from mcviz.analysis.quality_trust import compare_with_deterministic
-from mcviz.analysis.trust import compute_convergence, group_by_column, main_predictors, predictors
 from mcviz.errors import InvalidInputError
 from mcviz.measures import margin
 from mcviz.measures.calibration import calibration, calibration_sentences
@@ -198,7 +199,7 @@ def test_shards_that_are_read_at_once_give_what_one_after_the_other_gives(
     reports: list[tuple[int, int]] = []
     at_once = compute_convergence(old, "margin", lambda *done: reports.append(done))
     assert reports == [(shard + 1, old.manifest.shards) for shard in range(old.manifest.shards)]
-    monkeypatch.setattr("mcviz.analysis.trust.MOST_THREADS", 1)
+    monkeypatch.setattr("mcviz.analysis.predictors.MOST_THREADS", 1)
     one_by_one = compute_convergence(old, "margin")
     for name in ("sizes", "accuracy", "nll", "ece", "shared_top"):
         np.testing.assert_array_equal(getattr(at_once, name), getattr(one_by_one, name))
@@ -231,7 +232,7 @@ def test_groups_are_those_of_a_column(old: Run, monkeypatch: pytest.MonkeyPatch)
     ranges = group_by_column(old, "number")
     assert len(ranges.names) == 5
     assert np.bincount(ranges.members) == pytest.approx(len(old) / 5, rel=0.01), "numbers are cut where as many are"
-    monkeypatch.setattr("mcviz.analysis.trust.MOST_GROUPS_OF_COLUMN", 2)
+    monkeypatch.setattr("mcviz.analysis.predictors.MOST_GROUPS_OF_COLUMN", 2)
     with pytest.raises(InvalidInputError, match=r"at most 2 groups\. Received: source, with 3 values"):
         group_by_column(old, "source")
 
@@ -330,3 +331,8 @@ def test_of_few_examples_no_gain_of_a_regression_is_claimed(tmp_path: Path) -> N
     assert "more than noise" in mcviz.trust(run).in_words
     assert "(no interval), too few examples to tell" in mcviz.trust(few).in_words
     assert "(no interval), too few examples to tell" in mcviz.trust(run, group="source").in_words
+    for group, count in ((None, 300), ("source", 150)):
+        (share,) = re.findall(
+            r"A failure on less than (\S+)% of inputs may not be among them", group_sentence(run, group)
+        )
+        assert (1 - float(share) / 100) ** count == pytest.approx(0.05, abs=0.002)

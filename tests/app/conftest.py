@@ -42,6 +42,14 @@ def run() -> Run:
 
 
 @pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of the shipped model over some of its images, to which a detector is fitted at once."""
+    run, path = mcviz.open_run(ROOT / "cache" / "mnist-cnn"), tmp_path_factory.mktemp("trained") / "run"
+    examples = mcviz.DataSet(np.asarray(run.images[:300]), run.labels[:300])
+    return mcviz.sample_run(mcviz.load_model(run.model_path), examples, path, passes=50)
+
+
+@pytest.fixture(scope="session")
 def colour_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with a run of a tiny colour model: 12 × 10 pixels, 3 classes."""
     import keras
@@ -70,10 +78,10 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_cache(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_cache(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with two runs of the shipped model: `few` of 12 images, and `bare` without its images."""
     cache = tmp_path_factory.mktemp("small")
-    model, images = mcviz.load_model(run.model_path), np.asarray(run.images[:30])
+    model, images = mcviz.load_model(trained.model_path), np.asarray(trained.images[:30])
     mcviz.sample_run(model, images[:12], cache / "few", passes=20)
     mcviz.sample_run(model, images, cache / "bare", passes=20, keep_images=False)
     return cache

@@ -77,6 +77,7 @@ def test_what_ships_is_what_the_model_says_of_the_same_noise(run: Run) -> None:
     np.testing.assert_allclose(sweep.scores["max_probability"][:20], mean.max(axis=1), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_input_is_looked_at_by_its_seed_which_is_its_number(run: Run) -> None:
     app = opened_page("probe", {"run": "mnist-cnn", "seed": "7"}, predicting=True)
     assert "Uniform noise at 100% strength, seed 7" in words(app)
@@ -89,8 +90,11 @@ def test_an_input_is_looked_at_by_its_seed_which_is_its_number(run: Run) -> None
     assert "What is predicted for 100 noise images" in words(app)
 
 
-def test_a_link_that_names_other_noise_shows_one_of_it_as_long_as_many_are_not_known() -> None:
-    app = opened_page("probe", {"run": "mnist-cnn", "noise": "smooth"}, predicting=True)
+def test_a_link_that_names_other_noise_shows_one_of_it_as_long_as_many_are_not_known(
+    colour_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(colour_cache))
+    app = opened_page("probe", {"noise": "smooth"}, predicting=True)
     assert "Smooth noise at 100% strength, seed 0" in words(app)
     assert class_means(app)
 

@@ -7,8 +7,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz.analysis.predictors import compute_convergence
 from mcviz.analysis.quality_trust import compare_with_deterministic
-from mcviz.analysis.trust import compute_convergence
+from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown, counted
 from mcviz.runs import Run
 from mcviz.runs.storage import SHIPPED_RUNS
@@ -75,6 +76,14 @@ def test_the_ensemble_is_compared_with_every_pass_and_with_dropout_off(monkeypat
     (said,) = (each.value for each in app.markdown if each.value.startswith("Its accuracy is "))
     assert said == as_markdown(compare_with_deterministic(mcviz.open_run(SHIPPED_RUNS[1])))
     assert "The ensemble beats every single pass." in words(app)
+
+
+def test_passes_that_are_nearly_always_right_are_not_said_to_be_always_right(tmp_path: Path) -> None:
+    probs = np.full((400, 100, 2), [0.9, 0.1], np.float32)
+    probs[0, 0] = [0.4, 0.6]
+    run = mcviz.write_run(tmp_path / "run", probs, labels=np.zeros(100, int))
+    rows = task_renderer(run).quality_rows(run)
+    assert list(rows.values()) == ["over 99.99%", "100.00%"]
 
 
 def test_of_too_few_examples_the_mistakes_are_counted_alone() -> None:

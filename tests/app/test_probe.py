@@ -1,4 +1,4 @@
-"""The probe on the shipped run, and on a tiny colour model of another size: every input, and what is shown of it."""
+"""The probe with the shipped model, and a tiny colour model of another size: every input, and what is shown of it."""
 
 import io
 from pathlib import Path
@@ -20,6 +20,15 @@ from tests.app.probing import OpenProbe, button, class_means, widget, words
 from tests.cases import one_in
 from tests.runs.making import make
 
+pytestmark = pytest.mark.usefixtures("run")
+
+
+@pytest.fixture
+def run(trained: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The run that is open."""
+    monkeypatch.setenv("MCVIZ_CACHE", str(Path(trained.path).parent))
+    return trained
+
 
 def means(app: AppTest) -> list[float]:
     return [float(f"{100 * mean:.4f}") for mean in class_means(app).values()]
@@ -33,7 +42,7 @@ def shown(probs: np.ndarray) -> list[float]:
 def test_every_noise_is_drawn_by_its_seed_and_strength(open_probe: OpenProbe, run: Run, kind: str) -> None:
     app = open_probe(noise=kind, seed="3", strength="0.8")
     noise = NOISES[kind].draw(1, (28, 28, 1), 3, 0.8)
-    assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), noise, passes=500)[:, 0])
+    assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), noise, passes=run.passes)[:, 0])
     assert "No prediction is correct" in words(app)
 
 
@@ -90,7 +99,7 @@ def test_every_distortion_has_its_slider_and_its_curves(open_probe: OpenProbe, n
 def test_a_six_rotated_by_180_degrees_is_predicted_as_a_nine(open_probe: OpenProbe, run: Run) -> None:
     app = open_probe(input="distortion", example="11", distortion="rotate", amount="180")
     rotated = np.rot90(run.images[11], 2).astype(np.float32)[None] / np.float32(255)
-    assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), rotated, passes=500)[:, 0])
+    assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), rotated, passes=run.passes)[:, 0])
     assert "predicts **9**" in words(app)
 
 
@@ -122,7 +131,7 @@ def test_a_drawing_that_is_kept_in_the_session_is_predicted(open_probe: OpenProb
     assert "predicts **1**" in words(app)
     app.toggle(key="drawing-centred").set_value(False).run()
     as_drawn = render_strokes([Stroke(0.09, ((0.5, 0.2), (0.5, 0.8)))], 28, 28)[None, ..., None]
-    assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), as_drawn, passes=500)[:, 0])
+    assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), as_drawn, passes=run.passes)[:, 0])
 
 
 def test_an_upload_is_shown_as_the_model_sees_it_and_a_bad_one_ends_in_a_sentence(open_probe: OpenProbe) -> None:

@@ -14,7 +14,7 @@ from scipy.stats import median_abs_deviation, percentileofscore
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.analysis.base import load_components
+from mcviz.analysis.layouts import load_components
 from mcviz.app.kinds import base
 from mcviz.app.kinds.row import SLIDERS, slider_range
 from mcviz.app.wording import information

@@ -14,8 +14,10 @@ from streamlit.testing.v1 import AppTest
 import mcviz
 from mcviz import Run
 from mcviz.analysis.referral import name_best_score
-from mcviz.app.tasks.segmentation import COLOURS, draw_outlines
+from mcviz.app.tasks import task_renderer
+from mcviz.app.tasks.segmentation import draw_outlines
 from mcviz.app.wording import as_markdown
+from mcviz.figures.style import CLASSES
 from mcviz.measures import percent
 from mcviz.measures.registry import fixed
 from mcviz.measures.segmentation import count_overlaps
@@ -121,7 +123,7 @@ def test_one_example_gets_every_pass_the_prediction_the_label_and_the_maps(open_
     entropy = run.predictions_block(5, 6).predictive_entropy[0]
     assert planes[PASSES + 2] * data["maps"][0]["most"] / 255 == pytest.approx(entropy, abs=0.5 * entropy.max() / 255)
     assert [name for name, _ in data["classes"]] == NAMES
-    assert [colour for _, colour in data["classes"]] == ["#000000", *COLOURS[:2]]
+    assert [colour for _, colour in data["classes"]] == ["#000000", *CLASSES[:2]]
     assert data["background"] == 0
     assert data["image"].startswith("data:image/png")
     rows, dice = table(app, "passes that draw it"), run.array("class_dice")[5]
@@ -277,6 +279,12 @@ def test_overview_and_trust_name_the_score_that_is_best_here(cache: Path, open_p
     for page in ("overview", "trust"):
         assert as_markdown(best) in words(open_page(page, "labelled"))
     assert "random order" in table(open_page("trust", "labelled", details="scores"), "AUGRC, ‰").index
+
+
+def test_a_poor_outline_of_the_right_class_is_not_called_right(run: Run) -> None:
+    row = {"prediction": "bar", "wrong": "", "label": "bar", "loss": 0.85}
+    assert task_renderer(run).tile_text(run, row).brief == "Dice 15%"
+    assert task_renderer(run).tile_text(run, row | {"wrong": "bar", "loss": 1.0}).brief == "1 wrong"
 
 
 def test_there_is_no_demo(open_page: Open) -> None:

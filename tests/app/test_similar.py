@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mcviz
-from mcviz.analysis.base import SIMILARITY, TSNE, load_tsne
+from mcviz.analysis.layouts import SIMILARITY, TSNE, load_tsne
 from mcviz.app import selection
 from mcviz.app.filters import Filters, lasso_on_map
 from mcviz.app.state import PageState

@@ -11,8 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz.analysis.predictors import predictors
 from mcviz.analysis.referral import find_cheapest_referral, refer
-from mcviz.analysis.trust import predictors
 from mcviz.analysis.unlabelled import estimate_accuracy
 from mcviz.app import calibration as calibration_parts
 from mcviz.app import referral as referral_parts

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import mcviz
-from mcviz.analysis.base import TSNE
+from mcviz.analysis.layouts import TSNE
 from mcviz.app.components import gallery
 from mcviz.app.kinds.base import TILE
 from mcviz.app.state import PageState

@@ -48,6 +48,7 @@ def rows_of(printed: str) -> dict[str, list[str]]:
     return {first: cells for first, *cells in rows}
 
 
+@pytest.mark.slow
 def test_the_scores_are_ranked_between_chance_and_perfection(mnist: str, capsys: pytest.CaptureFixture[str]) -> None:
     segmentation.main(["--data", mnist, "--parts", "scores", "--examples", "12", "--passes", "3"])
     rows = rows_of(capsys.readouterr().out)

@@ -456,7 +456,7 @@ def test_the_link_that_skips_leads_behind_the_navigation(page: Page) -> None:
     page.goto("/trust")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     settle(page)
-    page.wait_for_function("() => window.mcvizPush")  # the page listens, as its first listener has noted
+    page.wait_for_function("() => window.mcvizArrives !== undefined")  # the page listens
     page.keyboard.press("Tab")
     expect(page.get_by_text("Skip to main content")).to_be_focused()
     page.keyboard.press("Enter")

@@ -352,7 +352,6 @@ def test_keys_that_are_switched_off_are_not_heard(
         assert decided(run, "Ada") == {order[0]: "owl"}
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("pause", [0, 100])
 def test_keys_that_come_faster_than_steps_are_drawn_wait_their_turn_until_their_example_was_shown(
     browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int], pause: int
@@ -367,3 +366,20 @@ def test_keys_that_come_faster_than_steps_are_drawn_wait_their_turn_until_their_
     assert [row.example for row in open_reviews(run).rows()] == order[:6]
     assert run.labels is not None
     assert decided(run, "Ada") == {example: NAMES[run.labels[example]] for example in order[:6]}
+
+
+def test_a_very_long_name_of_a_class_fits_and_an_id_keeps_its_small_letters(browser: Browser, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels, images = rng.integers(0, 3, 9), rng.integers(0, 256, (9, 8, 8, 1), dtype=np.uint8)
+    names, ids = ["cat", "d" * 10_000, "owl"], [f"cell_{number}" for number in range(9)]
+    probs = passes(rng, 9, 3, labels)
+    mcviz.write_run(tmp_path / "cache" / "run", probs, data=images, labels=labels, class_names=names, ids=ids)
+    with server(tmp_path) as (url, _), visited(browser, url, viewport={"width": 1280, "height": 900}) as page:
+        page.goto("/review?part=queue")
+        expect(page.locator(".st-key-explanation-sentences")).to_contain_text("d" * 100)
+        settle(page)
+        page.wait_for_function(FITS)
+        page.goto("/uncertain?example=3")
+        which = page.locator(".look .which")
+        expect(which).to_have_text("cell_3")
+        assert which.evaluate("each => getComputedStyle(each, '::first-letter').textTransform") == "none"

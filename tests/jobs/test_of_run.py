@@ -89,7 +89,7 @@ def test_more_passes_of_a_segmentation_take_its_background_and_ignored_value(tmp
     assert (masks.background_number, masks.ignore_number) == (None, 7)
 
 
-@pytest.mark.parametrize("case", one_in(4, CASES))
+@pytest.mark.parametrize("case", one_in(12, CASES))
 def test_sampled_again_from_itself_with_more_passes_a_run_grows_as_it_does_from_its_data(
     tmp_path: Path, case: str
 ) -> None:

@@ -99,7 +99,7 @@ def test_the_f1_of_a_class_that_is_never_predicted_has_no_interval() -> None:
     assert (never.f1.value, np.isnan(never.f1.low), np.isnan(never.f1.high)) == (0, True, True)
     assert never.map.low < never.map.value < never.map.high, "its ranking is known"
     alone = compute_measures(MULTILABEL, {"probs": probs[:, 1:], "labels": labels[:, 1:]}, resamples=50)
-    assert MULTILABEL.measures[MULTILABEL.place["f1"]].format_interval(alone["f1"]) == "0.0000 (no interval)"
+    assert MULTILABEL.compared["f1"].format_interval(alone["f1"]) == "0.0000 (no interval)"
 
 
 def test_label_quality_is_cleanlab_s() -> None:

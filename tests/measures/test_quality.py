@@ -102,7 +102,7 @@ def test_no_interval_of_a_measure_leaves_out_the_measure(seed: int, examples: in
 
 def test_an_ece_has_no_interval_and_the_auroc_without_mistakes_no_value() -> None:
     probs, labels = some_probs(0)
-    ece, auroc = (CLASSIFICATION.measures[CLASSIFICATION.place[name]] for name in ("ece", "auroc"))
+    ece, auroc = (CLASSIFICATION.compared[name] for name in ("ece", "auroc"))
     found = compute_measures(CLASSIFICATION, terms_of(probs, labels), resamples=20)
     assert ece.format_interval(found["ece"]).endswith("%")
     right = probs.mean(axis=0).argmax(axis=1)

@@ -6,6 +6,7 @@ from fractions import Fraction
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +31,6 @@ from mcviz.measures.selective import (
     referral_for_misses,
     referral_for_quality,
     risk_bands,
-    risk_by_coverage,
     select_referred,
     selective_figures,
 )
@@ -58,6 +58,12 @@ def orders(ranking: Ranking):
     groups = [list(group) for _, group in itertools.groupby(by_number, key=lambda i: ranking.uncertainty[i])]
     for choice in itertools.product(*(itertools.permutations(group) for group in groups)):
         yield [i for group in choice for i in group]
+
+
+def risk_by_coverage(ranking: Ranking) -> np.ndarray:
+    """The mean loss of the 1, 2, … N most certain examples; of those that tie, each counts as their mean."""
+    losses = pd.Series(ranking.loss, dtype=float).groupby(ranking.uncertainty).transform("mean")
+    return losses.iloc[np.argsort(ranking.uncertainty, kind="stable")].expanding().mean().to_numpy()
 
 
 @given(rankings(most=6))

@@ -197,6 +197,7 @@ def test_what_is_alike_lies_together_and_the_same_again() -> None:
     np.testing.assert_array_equal(tsne(points), layout)
 
 
+@pytest.mark.slow
 def test_progress_is_told_up_to_the_end_and_what_it_raises_ends_it() -> None:
     reports = []
     tsne(clusters(30)[0], lambda done, total: reports.append((done, total)))

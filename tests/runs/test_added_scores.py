@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mcviz
+from mcviz.analysis.predictors import compute_convergence
 from mcviz.analysis.referral import rank_by_all_scores, refer
-from mcviz.analysis.trust import compute_convergence
 from mcviz.cli import main
 from mcviz.errors import CorruptRunError, InvalidInputError, NotPermittedError
 from mcviz.measures.selective import selective_figures

@@ -80,11 +80,7 @@ def test_scores_are_those_of_the_kept_passes(run: Run) -> None:
         np.testing.assert_allclose(table[name], score.compute(predictions), rtol=0, atol=1e-6)
     assert table["id"].tolist() == [str(example) for example in range(11)]
     assert table["correct"].tolist() == (table["prediction"] == some_labels()).tolist()
-    assert [str(table[name].dtype) for name in ("label", "prediction", "correct")] == [
-        "Int64",
-        "int64",
-        "boolean",
-    ]
+    assert [str(table[name].dtype) for name in ("label", "prediction", "correct")] == ["Int64", "int64", "boolean"]
 
 
 def test_a_score_that_was_not_known_when_the_run_was_made(tmp_path: Path, run: Run) -> None:

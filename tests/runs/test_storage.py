@@ -96,6 +96,7 @@ def test_an_address_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
         open_run("memory://run")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["s3"], indirect=True)
 def test_a_store_that_does_not_answer(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import s3fs

@@ -145,10 +145,7 @@ def test_the_bits_are_those_of_one_process_and_a_run_grows_and_goes_on(
 ) -> None:
     counts: list[int] = []
     run = sampled(
-        shared,
-        tmp_path / "run",
-        scheduler=workers.scheduler_address,
-        progress=lambda done, _: counts.append(done),
+        shared, tmp_path / "run", scheduler=workers.scheduler_address, progress=lambda done, _: counts.append(done)
     )
     assert contents(Path(run.path)) == contents(alone[12])
     assert verify_run(run.path)

@@ -181,7 +181,7 @@ NOT_TAKEN = {
 }
 
 
-@pytest.mark.parametrize("name", one_in(6, NOT_TAKEN))
+@pytest.mark.parametrize("name", one_in(12, NOT_TAKEN))
 def test_what_is_not_taken_is_told_in_one_line(name: str, tmp_path: Path) -> None:
     given, message = NOT_TAKEN[name]
     for call in (

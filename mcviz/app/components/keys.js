@@ -1,6 +1,7 @@
 const PATIENCE = 5000; // milliseconds, in which the server should begin with what is asked for
 const REST = 1000; // milliseconds, after which a page that is drawn lacks what a key leads to
 let pending = []; // keys that wait their turn: the name that each leads to, what was typed into its field, and until when
+const fields = new Set(); // names that lead to a field, also while it is not drawn yet
 let frame; // in which the first of them is looked at again
 let step; // that was made last: the turn of its button, whether the server was busy by then, and whether it has begun
 
@@ -45,8 +46,10 @@ export default withLatestData((component) => {
     else first.isSeen = canAct;
     if (pending.length) frame = requestAnimationFrame(go);
   };
+  const note = (name) => document.querySelector(`[class*="st-key-${name}"] input`) && fields.add(name);
   const reach = (name, isSeen) => {
-    pending.push({ name, typed: "", takesText: Boolean(reached(name, "input")), isSeen });
+    note(name);
+    pending.push({ name, typed: "", takesText: fields.has(name), isSeen });
     if (pending.length === 1) go();
   };
   const pressed = (event) => {
@@ -70,8 +73,12 @@ export default withLatestData((component) => {
   };
   const clicked = ({ target }) => {
     const button = target.closest?.(BUTTON);
-    if (button && inTurns().some((place) => place.contains(button))) step = { turn: latestTurn(), isBusy: isDrawing() };
+    if (!button || !inTurns().some((place) => place.contains(button))) return;
+    step = { turn: latestTurn(), isBusy: isDrawing() };
+    const watching = new MutationObserver(() => isStepping() || watching.disconnect());
+    watching.observe(appRoot(), { attributeFilter: [SCRIPT_STATE] });
   };
+  Object.values(component.data).forEach(note);
   const active = document.activeElement;
   const isOurs = Object.values(component.data).some((name) => active?.closest(`[class*="st-key-${name}"]`));
   if (isField(active) && !isOurs) active.blur(); // what was typed there brought the buttons

@@ -13,7 +13,7 @@ from mcviz import plot
 from mcviz.analysis.base import LEAST_LABELLED, convergence_score, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.pairing import class_order
-from mcviz.analysis.trust import TOLERANCES, Convergence, compute_convergence
+from mcviz.analysis.predictors import TOLERANCES, Convergence, compute_convergence
 from mcviz.app.calibration import find_calibration
 from mcviz.app.components import (
     Explanation,
@@ -35,6 +35,7 @@ from mcviz.app.tasks.base import (
     CloserLook,
     Evidence,
     ExampleContext,
+    Phrases,
     Step,
     Story,
     SweepFindings,
@@ -70,7 +71,6 @@ from mcviz.figures import two_classes as two_classes_figure
 from mcviz.figures.sweeps import SWEEP_SCORES, predictions_along
 from mcviz.measures import PassSummary, percent, scores, summarise
 from mcviz.measures.intervals import Interval
-from mcviz.measures.registry import fixed
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.text import one_line
 
@@ -178,24 +178,23 @@ class ClassificationRenderer(TaskRenderer):
     ood_score = "expected_entropy"
     fits_detector = True
     marks_mistakes = True
-    tile_legend = "Orange marks a wrong prediction: label → prediction."
-    group_column = group_label = "correct"
-    beats = "The ensemble beats {}."
-    mistake, only_mistake = "mistake", "the only mistake"
-    least_sure = "that it is least confident of"
-    prominent_first = "the surest first"
-    worst_heading = "Most confident wrong prediction"
-    no_worst = "There is none: every prediction is correct."
-    worst_clause = "the most confident wrong prediction"
+    group_column = "correct"
+    phrases = Phrases(
+        quality="{} right",
+        beats="The ensemble beats {}.",
+        group="correct",
+        mistake="mistake",
+        only_mistake="the only mistake",
+        least_sure="that it is least confident of",
+        prominent_first="the surest first",
+        worst_heading="Most confident wrong prediction",
+        no_worst="There is none: every prediction is correct.",
+        worst_clause="the most confident wrong prediction",
+        tile_legend="Orange marks a wrong prediction: label → prediction.",
+    )
     story = ClassificationStory()
 
     # The whole run
-
-    def format_quality(self, value: float, unit: str) -> str:
-        return f"{fixed(100 * value, 2)}%"
-
-    def describe_quality(self, quality: str) -> str:
-        return f"{quality} right"
 
     def describe_disagreement(self, run: Run) -> str:
         disagree = int((table(run)["variation_ratio"] > 0).sum())

@@ -29,6 +29,7 @@ from mcviz.app.state import PageState, state_widget_args
 from mcviz.app.tasks.base import (
     Evidence,
     ExampleContext,
+    Phrases,
     SweepFindings,
     TaskRenderer,
     TileText,
@@ -42,7 +43,7 @@ from mcviz.figures import class_counts, class_curves, curves_along
 from mcviz.figures.style import ENSEMBLE, NEUTRAL, WRONG
 from mcviz.measures import PassSummary, percent, summarise
 from mcviz.measures.multilabel import THRESHOLD, UNKNOWN, binary_entropy, class_ece
-from mcviz.measures.registry import MULTILABEL_SCORES, MultilabelPredictions, Terms, fixed
+from mcviz.measures.registry import MULTILABEL_SCORES, MultilabelPredictions, Terms
 from mcviz.runs import Run
 from mcviz.text import list_names, one_line
 
@@ -120,23 +121,22 @@ class MultilabelRenderer(TaskRenderer):
     """How pages show several labels an example; K is the number of classes C, and each has its own probability."""
 
     ood_score = "expected_entropy"
-    tile_legend = "Orange marks wrong classes, with a ✗, and those that are missed."
-    group_column, group_label = "loss", "share of wrong labels"
-    beats = "The ensemble beats {}."
-    mistake, only_mistake = "wrong prediction", "the only wrong prediction"
-    least_sure = "that it is most uncertain of"
-    prominent_first = "the surest first"
-    worst_heading = "Most confident prediction of a class"
-    no_worst = "There is none."
-    worst_clause = "the most confident prediction"
+    group_column = "loss"
+    phrases = Phrases(
+        quality="{} of the labels right",
+        beats="The ensemble beats {}.",
+        group="share of wrong labels",
+        mistake="wrong prediction",
+        only_mistake="the only wrong prediction",
+        least_sure="that it is most uncertain of",
+        prominent_first="the surest first",
+        worst_heading="Most confident prediction of a class",
+        no_worst="There is none.",
+        worst_clause="the most confident prediction",
+        tile_legend="Orange marks wrong classes, with a ✗, and those that are missed.",
+    )
 
     # The whole run
-
-    def format_quality(self, value: float, unit: str) -> str:
-        return f"{fixed(100 * value, 2)}%"
-
-    def describe_quality(self, quality: str) -> str:
-        return f"{quality} of the labels right"
 
     def _describe_found(self, run: Run) -> str:
         """Say how many examples have no wrong label, as the end of a sentence."""

@@ -26,6 +26,7 @@ from mcviz.app.state import PageState
 from mcviz.app.tasks.base import (
     Evidence,
     ExampleContext,
+    Phrases,
     SweepFindings,
     TaskRenderer,
     TileText,
@@ -37,6 +38,7 @@ from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.app.work import progress_bar
 from mcviz.data.fitting import scale_label_maps
 from mcviz.figures import CRISP_BELOW, class_counts, class_curves, curves_along, sheet_url, thumbnails
+from mcviz.figures.style import CLASSES
 from mcviz.measures import percent
 from mcviz.measures.registry import SEGMENTATION_SCORES, SegmentationPredictions
 from mcviz.measures.segmentation import areas, count_overlaps, pairwise_dice
@@ -51,7 +53,6 @@ from mcviz.tasks.segmentation import (
 from mcviz.text import list_names, one_line
 
 BLACK = "#000000"
-COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")  # of Okabe & Ito (2008)
 ENOUGH = 0.0005  # of mean Dice: what more passes change of it does not matter
 PICTURE_SIDE = 1024  # pixels, that a larger image is scaled down to
 NOWHERE = "–"
@@ -85,9 +86,9 @@ def class_figures(run: Run) -> dict[str, np.ndarray]:
 
 
 def _colours(run: Run) -> list[str]:
-    """Return the colour of each class; beyond eight they repeat."""
+    """Return the colour of each class; beyond ten they repeat. None is that of what is missed, or of the label."""
     foreground = foreground_of(run.manifest)
-    chosen = cycle(COLOURS if len(foreground) < len(run.class_names) else (*COLOURS, BLACK))
+    chosen = cycle(CLASSES)
     of_foreground = dict(zip(foreground, chosen, strict=False))
     return [of_foreground.get(number, BLACK) for number in range(len(run.class_names))]
 
@@ -212,23 +213,22 @@ class SegmentationRenderer(TaskRenderer):
     """How pages show a segmentation: a class for each pixel, of which the label maps of all passes are kept."""
 
     ood_score = "mean_mutual_information"
-    tile_legend = "Orange marks images with a class that is missed, or that the label lacks: ✗."
-    group_column, group_label = "loss", "mean loss of Dice"
-    beats = "The ensemble beats {}."
-    mistake, only_mistake = "largest loss", "the largest loss"
-    least_sure = "on which its passes agree least"
-    prominent_first = "those first on which the passes differ most"
-    worst_heading = "Where the passes differ the most"
-    no_worst = "Nowhere: all passes draw the same."
-    worst_clause = "the least agreement of passes"
+    group_column = "loss"
+    phrases = Phrases(
+        quality="mean Dice {}",
+        beats="The ensemble beats {}.",
+        group="mean loss of Dice",
+        mistake="largest loss",
+        only_mistake="the largest loss",
+        least_sure="on which its passes agree least",
+        prominent_first="those first on which the passes differ most",
+        worst_heading="Where the passes differ the most",
+        no_worst="Nowhere: all passes draw the same.",
+        worst_clause="the least agreement of passes",
+        tile_legend="Orange marks images with a class that is missed, or that the label lacks: ✗.",
+    )
 
     # The whole run
-
-    def format_quality(self, value: float, unit: str) -> str:
-        return percent(value, 2)
-
-    def describe_quality(self, quality: str) -> str:
-        return f"mean Dice {quality}"
 
     def describe_disagreement(self, run: Run) -> str:
         agreement = table(run)["pairwise_dice"]
@@ -288,7 +288,8 @@ class SegmentationRenderer(TaskRenderer):
     def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
         """Return the classes that are drawn, of which wrong ones are marked, and behind them those that are missed."""
         if isinstance(row["prediction"], str):
-            return mark_classes(row, len(foreground_of(run.manifest)))
+            dice = f"Dice {percent(1 - row['loss'], 0)}" if "loss" in row else ""  # which is low without a wrong class
+            return mark_classes(row, len(foreground_of(run.manifest)), dice)
         names, foreground = class_names(run), foreground_of(run.manifest)  # of a new input
         drawn = [names[number] for number in foreground if row[f"area_{number}"] > 0]
         return TileText(", ".join(drawn) or "none", brief=f"{len(drawn):,} of {len(foreground):,}")

@@ -14,7 +14,6 @@ from mcviz.sampling.masks import draw_random_numbers
 from tests.cases import one_in
 from tests.sampling.keras.zoo import (
     CLASSES,
-    assert_follows_weights,
     assert_parts_have_the_bits_of,
     images_for,
     sequential,
@@ -83,12 +82,6 @@ def test_any_split_of_examples_and_passes_gives_the_same_bits(masks):
     whole = sampler.sample(examples, passes=300, seed=4, masks=masks)
     parts = (slice(0, 3), slice(0, 1)), (slice(100, 290), slice(5, 19)), (slice(256, 300), slice(7, 9))
     assert_parts_have_the_bits_of(whole, sampler, examples, parts, seed=4, masks=masks)
-
-
-@pytest.mark.slow
-def test_the_sampler_follows_weights_that_are_set_after_it_was_made():
-    model = STACKS["strides"]()
-    assert_follows_weights(model, images_for(model, 2))
 
 
 @pytest.mark.parametrize(

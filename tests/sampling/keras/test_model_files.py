@@ -385,7 +385,8 @@ def test_no_name_of_a_vocabulary_leads_out_of_the_folder(parts: list[str], separ
             assert not kind(name).is_absolute()
 
 
-@pytest.mark.parametrize("name", one_in(3, SOME_APPLICATIONS))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SOME_APPLICATIONS)
 def test_some_networks_of_keras_are_accepted(name: str, tmp_path: Path) -> None:
     model = applications()[name](weights=None)
     model.save(tmp_path / "model.keras")

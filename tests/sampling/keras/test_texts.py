@@ -108,6 +108,7 @@ def test_any_text_gives_the_same_bits_in_any_company(texts, masks, data):
     np.testing.assert_array_equal(part, whole[first:, start:])
 
 
+@pytest.mark.slow
 def test_texts_are_one_model_s_and_another_thread_sees_it_as_it_is():
     model, texts = on_texts(), tf.constant(TEXTS)[:, None]
     expected = model(texts, training=False).numpy()
@@ -243,7 +244,9 @@ def test_what_the_text_layer_cannot_take_is_told_in_one_line():
 
 
 @pytest.mark.parametrize("dtype", one_in(2, ["int32", "int64", "float32"]))
-@pytest.mark.parametrize("words", [list(WORDS), ["", "[UNK]", *WORDS]], ids=["words alone", "with Keras's first two"])
+@pytest.mark.parametrize(
+    "words", one_in(2, [list(WORDS), ["", "[UNK]", *WORDS]]), ids=["words alone", "with Keras's first two"]
+)
 def test_a_vocabulary_makes_numbers_of_texts_as_keras_counts_them(dtype, words):
     model = on_numbers(dtype=dtype)
     numbers = [[2, 4, 0, 0, 0, 0], [1, 3, 3, 4, 0, 0], [0] * 6, [8, 8, 7, 1, 0, 0]]

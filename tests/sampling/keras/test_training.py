@@ -109,10 +109,7 @@ def test_settings_that_cannot_be_used_are_refused_before_training(splits, settin
 
 
 def test_images_without_labels_cannot_be_learnt_from(splits):
-    with pytest.raises(
-        InvalidInputError,
-        match="`labels` should be there for training and test",
-    ):
+    with pytest.raises(InvalidInputError, match="`labels` should be there for training and test"):
         train(splits[0], DataSet(splits[1].images, None))
 
 
