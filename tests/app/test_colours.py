@@ -12,7 +12,7 @@ import mcviz
 from mcviz.app import resources
 from mcviz.app.views.scatter import draw_points
 from mcviz.figures.style import CLASSES, INK, NEUTRAL
-from tests.app.opening import opened_page
+from tests.app.opening import assert_sound, opened_page
 from tests.cases import only
 
 COUNT, PLACES = 2100, 300
@@ -81,6 +81,6 @@ def test_a_column_is_chosen_on_the_page_and_is_in_its_address(
     (colour,) = (each for each in app.selectbox if each.label == "Colour")
     assert colour.value == ("score" if view == "map" else "correct")
     colour.select("place").run()
-    assert not app.exception
+    assert_sound(app)
     assert app.query_params["colour"] == "place"
     assert "coloured by place" in app.get("plotly_chart")[0].proto.alt
