@@ -68,6 +68,11 @@ app = open_page("labels")
 assert app.title[0].value == "Labels"
 assert "Labels" in [link.proto.label for link in open_page("trust").get("page_link")]
 """,
+    "A view with a chart": """
+app = open_page("uncertain", view="ranks")
+spoken = [chart.proto.alt for chart in app.get("plotly_chart")]
+assert "The share of mistakes around each rank by confidence." in spoken
+""",
     "A filter": """
 from tests.app.opening import open_popovers
 
