@@ -11,6 +11,10 @@ DEFAULT_PASSES = 500
 Predicts = Literal["mean", "mean,variance", "mean,log_variance", "mean,std"]
 PREDICTS: tuple[Predicts, ...] = get_args(Predicts)
 
+# What stands in a mask for a pixel that counts nowhere: a number, nothing, or what the data say, and else 255.
+Ignore = int | None | Literal["auto"]
+USUAL_IGNORE = 255
+
 # Methods of choosing the examples to label next.
 Method = Literal["bald", "power-bald", "batch-bald", "entropy", "random"]
 METHODS: tuple[Method, ...] = get_args(Method)

@@ -32,7 +32,8 @@ IMAGE_SHARD_BYTES = 1 << 22
 
 Backend = Literal["keras", "torch"]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1 << 40)]
-ChunkSize = Annotated[int, msgspec.Meta(ge=1, le=1 << 20)]
+MOST_IMAGES = 1 << 20  # in a file, however small they are
+ChunkSize = Annotated[int, msgspec.Meta(ge=1, le=MOST_IMAGES)]
 
 
 @dataclass(frozen=True)
@@ -463,7 +464,9 @@ def layout_for(passes: int, width: int, images: Images | None) -> Layout:
     if images is None:
         return Layout(chunk, shard)
     image_bytes = math.prod(images.shape) * np.dtype(images.dtype).itemsize
-    in_chunk, in_shard = (_power_of_two(most // image_bytes) for most in (IMAGE_CHUNK_BYTES, IMAGE_SHARD_BYTES))
+    in_chunk, in_shard = (
+        min(MOST_IMAGES, _power_of_two(most // image_bytes)) for most in (IMAGE_CHUNK_BYTES, IMAGE_SHARD_BYTES)
+    )
     return Layout(chunk, shard, in_chunk, in_shard)
 
 

@@ -28,7 +28,7 @@ from mcviz.analysis.base import (
 )
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.layouts import components_plane, load_components, load_tsne
-from mcviz.analysis.pairing import class_order, name_apart
+from mcviz.analysis.pairing import class_order, name_apart, paired_class_names
 from mcviz.analysis.predictors import Convergence, compute_convergence, main_predictors, predictors
 from mcviz.analysis.quality_trust import load_terms
 from mcviz.analysis.referral import rank_by_all_scores
@@ -545,7 +545,7 @@ def _example_in_both(comparison: Comparison, example: int, target: int) -> go.Fi
     means = summarise(predictions), summarise(there[:, class_order(one, other)])
     known = None if labels is None else int(labels[place])
     classes = classes_to_compare(means[0].mean, means[1].mean, known)
-    return class_histograms(means, names, classes, _class_names(one), known)
+    return class_histograms(means, names, classes, paired_class_names(one, other), known)
 
 
 def _quality(run: Run) -> tuple[np.ndarray, np.ndarray]:

@@ -24,13 +24,14 @@ CHANGES = {
 
 DASHBOARD = """
 from streamlit.testing.v1 import AppTest
+from tests.app.opening import assert_sound
 
 def open_page(page, **query):
     app = AppTest.from_file("dashboard.py", default_timeout=120).run()
     for key, value in query.items():
         app.query_params[key] = value
     app.switch_page(f"mcviz/app/pages/{page}.py").run()
-    assert not app.exception
+    assert_sound(app)
     return app
 """
 
@@ -148,6 +149,11 @@ open_page("example", run="ordered")
 """,
 }
 
+# Tests of what is named in one place, to which an example adds.
+OF_REGISTRIES = [
+    f"tests/{name}" for name in ("kinds", "tasks", "jobs/test_job.py", "test_options.py", "app/test_needs.py")
+]
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -198,15 +204,13 @@ def test_every_example_applies_with_one_test_and_in_the_style_of_the_rest(projec
     succeed(sys.executable, "-m", "ruff", "format", "--check", *changed, folder=project)
 
 
-@pytest.mark.parametrize(
-    "titles", [["A score"], pytest.param(list(PROMISES), marks=pytest.mark.exhaustive)], ids=["a score", "all"]
-)
-def test_the_tests_of_the_examples_pass(titles: list[str], project: Path) -> None:
-    tests = files_of([CHANGES[title] for title in titles], r"tests/\S+")
+@pytest.mark.slow
+def test_the_tests_of_the_examples_and_of_what_is_registered_pass(project: Path) -> None:
+    tests = {*files_of(CHANGES.values(), r"tests/\S+"), *OF_REGISTRIES}
     succeed(sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *tests, folder=project)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_every_example_keeps_its_promise(project: Path) -> None:
     script = project / "promises.py"
     script.write_text(
@@ -217,8 +221,15 @@ def test_every_example_keeps_its_promise(project: Path) -> None:
     succeed(sys.executable, str(script), folder=project)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_layer_of_one_s_own_draws_without_a_change_of_mcviz(tmp_path: Path) -> None:
     (snippet,) = re.findall(r"```python\n(.*?)```", SECTIONS["A kind of stochastic layer"], re.DOTALL)
     (tmp_path / "test_scale_noise.py").write_text(snippet, encoding="utf-8")
     succeed(sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", str(tmp_path), folder=ROOT)
+
+
+@pytest.mark.slow
+def test_chosen_files_pass_in_any_order() -> None:
+    files = "tests/app/test_needs.py", "tests/test_options.py", "tests/app/test_kinds.py"
+    chosen = *files, "-k", "address_whose"
+    succeed(sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *chosen, folder=ROOT)

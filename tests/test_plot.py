@@ -262,7 +262,7 @@ def test_a_map_draws_each_example_where_it_lies(classes: Run) -> None:
     np.testing.assert_allclose(points.marker.color, classes.scores()["max_probability"].iloc[list(points.customdata)])
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_the_plane_of_a_map_holds_the_most_that_two_directions_can(classes: Run, regression: Run) -> None:
     (points,) = plot.map(classes).data
     pixels = np.asarray(classes.images[:]).reshape(COUNT, -1).astype(np.float64)

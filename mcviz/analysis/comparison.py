@@ -11,11 +11,19 @@ import numpy as np
 
 from mcviz import validate
 from mcviz.analysis.base import find_groups, interval_columns, ranking_scores
-from mcviz.analysis.pairing import LabelChoice, Pairs, class_order, name_apart, pair_examples, row_blocks
+from mcviz.analysis.pairing import (
+    LabelChoice,
+    Pairs,
+    class_order,
+    match_by_name,
+    name_apart,
+    pair_examples,
+    row_blocks,
+)
 from mcviz.analysis.predictors import group_members
 from mcviz.data.in_place import LazyRows
 from mcviz.errors import InvalidInputError
-from mcviz.measures.intervals import Interval, mean_intervals, share_interval
+from mcviz.measures.intervals import Interval, share_interval
 from mcviz.measures.quality import (
     VERDICTS,
     MeasureComparison,
@@ -28,6 +36,7 @@ from mcviz.measures.quality import (
     shared_top,
 )
 from mcviz.measures.registry import Terms, join_terms, select_terms
+from mcviz.measures.regression import unbounded_intervals
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Manifest, Run
 from mcviz.runs.tables import Progress
@@ -274,7 +283,7 @@ def _describe_predicted(manifest: Manifest, other: Manifest) -> dict[str, str]:
         "unit": manifest.unit or "none",
     }
     if maps := manifest.label_maps:
-        names = manifest.class_names if set(manifest.class_names) == set(other.class_names) else range(manifest.classes)
+        names = manifest.class_names if match_by_name(manifest, other) else range(manifest.classes)
         facts |= {
             "height and width": f"{maps.height} × {maps.width}",
             "background": "no class" if maps.background is None else f"class {one_line(str(names[maps.background]))}",
@@ -319,7 +328,7 @@ def compare(
     score = offered[0] if score is None else validate.choice("score", score, offered)
     pairs = pair_examples(one, other, labels)
     notes = list(pairs.notes)
-    if set(one.class_names) != set(other.class_names):
+    if not match_by_name(one.manifest, other.manifest):
         notes.append("The classes have other names in the two runs. They are compared by their numbers.")
     examples: tuple[Array, Array] = np.arange(len(one)), np.arange(len(other))
     measured_by, numbered_as = (one.lazy_labels, other.lazy_labels), other
@@ -395,8 +404,12 @@ def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, 
         if np.isfinite(comparison.one.task.loss.largest):  # so that it is a mean of numbers from 0 to 1
             one, other = (share_interval(values, within, comparison.confidence) for values in (before, after))
         else:
-            values = np.stack([before, after], axis=1)
-            one, other = mean_intervals(values, groups=within, confidence=comparison.confidence)
+            one, other = (
+                unbounded_intervals(
+                    {measure: values}, groups=within, confidence=comparison.confidence, resamples=1000, seed=0
+                )[measure]
+                for values in (before, after)
+            )
         difference = difference_intervals(
             quality, terms, other_terms, [measure], groups=within, confidence=together, resamples=1000, seed=0
         )[measure]

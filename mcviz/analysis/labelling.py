@@ -2,16 +2,25 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mcviz import validate
-from mcviz.analysis.base import example_rows, require_label_score, require_labels
+from mcviz.analysis.base import example_rows, require_label_score
 from mcviz.choices import METHODS, Method
 from mcviz.errors import InvalidInputError
-from mcviz.measures.intervals import Interval
-from mcviz.measures.labels import batch_bald, estimate_label_errors, power_bald, random, select_highest
+from mcviz.measures.intervals import Interval, proportion
+from mcviz.measures.labels import (
+    CONFIDENT_ODDS,
+    batch_bald,
+    count_confident_mistakes,
+    estimate_label_errors,
+    power_bald,
+    random,
+    select_highest,
+)
 from mcviz.runs import Run
 
 if TYPE_CHECKING:
@@ -52,14 +61,30 @@ def label_issues(run: Run, first: int = 100) -> "pd.DataFrame":
     return example_rows(run, known[select_highest(-quality, first)])
 
 
-def count_label_errors(run: Run, confidence: float = 0.95, seed: int = 0) -> Interval:
+@dataclass(frozen=True)
+class LabelErrors(Interval):
+    """The number of wrong labels with its interval; NaN where the ensemble's mistakes do not support one.
+
+    Attributes:
+        labels: that are known; of several labels an example one for each class.
+        mistakes: predictions that are not the label.
+        confident: mistakes in which the prediction is at least twice as probable as the label.
+    """
+
+    labels: int = 0
+    mistakes: int = 0
+    confident: int = 0
+
+
+def count_label_errors(run: Run, confidence: float = 0.95, seed: int = 0) -> LabelErrors:
     """Estimate how many labels of a run are wrong, by confident learning.
 
     It assumes that the model was not trained on these labels, and that how often a label is wrong depends on the true
-    class alone.
+    class alone. A weak model's own mistakes would count, too. So there is none where the upper end is above that of
+    the mistakes that the ensemble is confident of (Clopper & Pearson 1934), and no end is above all of its mistakes.
 
     Args:
-        run: a classification with labels.
+        run: a classification, or of several labels an example, with labels.
         confidence: 0 to 1, of the interval, as `measures.labels.estimate_label_errors` has it.
         seed: of the draws that the interval is from.
 
@@ -70,15 +95,27 @@ def count_label_errors(run: Run, confidence: float = 0.95, seed: int = 0) -> Int
         InvalidInputError: no labels, one example, a regression, or another confidence.
     """
     validate.confidence(confidence)
-    labels = require_labels(run)  # first, for a refusal that says what there is of a regression
-    return estimate_label_errors(run.mean_probs, labels, confidence=confidence, seed=seed)
+    require_label_score(run)
+    probs, labels = run.mean_probs, np.asarray(run.labels)
+    known, (mistakes, confident) = int((labels >= 0).sum()), count_confident_mistakes(probs, labels)
+    estimated = estimate_label_errors(probs, labels, confidence=confidence, seed=seed)
+    if estimated.high > known * proportion(confident, known, confidence).high:
+        return LabelErrors(math.nan, math.nan, math.nan, known, mistakes, confident)
+    value, low, high = (min(end, mistakes) for end in (estimated.value, estimated.low, estimated.high))
+    return LabelErrors(value, low, high, known, mistakes, confident)
 
 
-def label_errors_sentence(errors: Interval, examples: int, confidence: float = 0.95) -> str:
-    """Say how many labels are estimated to be wrong."""
+def label_errors_sentence(errors: LabelErrors, confidence: float = 0.95) -> str:
+    """Say how many labels are estimated to be wrong, or why there is no estimate."""
+    if math.isnan(errors.value):
+        return (
+            f"How many of {errors.labels:,} labels are wrong is not estimated: the estimate would be above the "
+            f"{errors.confident:,} of {errors.mistakes:,} mistakes in which the ensemble finds its prediction at least "
+            f"{CONFIDENT_ODDS} times as probable as the label. The others may be mistakes of its own."
+        )
     low, high = math.floor(errors.low), math.ceil(errors.high)
     return (
-        f"About {round(errors.value):,} of {examples:,} labels are estimated to be wrong "
+        f"About {round(errors.value):,} of {errors.labels:,} labels are estimated to be wrong "
         f"({100 * confidence:.6g}% interval {low:,} to {high:,})."
     )
 

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
-from mcviz.analysis.base import Figures, RunTrust, describe_run, find_groups, ranking_scores, require_known_labels
+from mcviz.analysis.base import (
+    Figures,
+    RunTrust,
+    describe_run,
+    find_groups,
+    ranking_scores,
+    require_any_labels,
+    require_known_labels,
+)
 from mcviz.analysis.predictors import group_members
 from mcviz.analysis.slices import Slices, slices
 from mcviz.choices import PREDICTOR_NAMES
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
 
 
 Array = np.ndarray
+DETERMINISTIC = "deterministic"  # a way to predict
 
 
 @dataclass(frozen=True)
@@ -144,13 +153,30 @@ def measure_quality(
     }
     by_class = task.class_figures(run.class_names, terms["ensemble"], groups, confidence)
     sentences = task.verdict(figures["ensemble"], by_class, len(run), groups, confidence)
-    measure = task.quality.measures[0]
-    for way, gains in differences.items():
-        one, other = (found[measure.name] for found in (figures[way], figures["ensemble"]))
-        compared = MeasureComparison(measure, one, other, gains[measure.name])
-        sentences.append(_describe_gain(run, compared, PREDICTOR_WORDS[way]))
+    sentences += [_describe_gain(run, way, figures, gains) for way, gains in differences.items()]
     by_group = _measure_groups(run, terms["ensemble"], members, **options)
     return QualityTrust(run, score, group, confidence, figures, sentences, differences, by_class, by, by_group)
+
+
+def compare_with_deterministic(run: Run) -> str:
+    """Say whether the ensemble is better than the deterministic model by the first measure of the task.
+
+    It takes the means of the passes alone, so no pass is read.
+
+    Args:
+        run: with labels of any task; "" for one without deterministic predictions.
+    """
+    labels, quality = require_any_labels(run), run.task.quality
+    known = run.deterministic_quality, run.quality_by_pass
+    if known[0] is None or known[1] is None:
+        return ""
+    terms, measured = _terms_of_means(run, labels), quality.measures[0].name
+    values = {DETERMINISTIC: known[0], "ensemble": float(known[1][1][-1])}
+    figures = {way: {measured: Interval(value)} for way, value in values.items()}
+    gains = difference_intervals(
+        quality, terms[DETERMINISTIC], terms["ensemble"], {measured}, confidence=0.95, resamples=1000, seed=0
+    )
+    return _describe_gain(run, DETERMINISTIC, figures, gains)
 
 
 def add_slices(result: QualityTrust, progress: Progress | None = None) -> QualityTrust:
@@ -178,8 +204,7 @@ def load_terms(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
     """
     labels, task = require_known_labels(run), run.task
     if not task.measures_need_passes:
-        fixed = run.deterministic_predictions
-        return {**task.terms_by_predictor(run.manifest, run.mean_predictions[None], labels, fixed)}
+        return _terms_of_means(run, labels)
     derived = Derived(f"{task.name}-terms", 2, {"terms": "float64"})
     stored = load_derived(run.path, run.digest, derived)
     if stored is None or stored["terms"].shape != (len(task.pass_terms), len(run)):
@@ -190,6 +215,12 @@ def load_terms(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
         if predictor == "ensemble" or not np.isnan(values).any():
             terms.setdefault(predictor, {})[name] = values
     return {**terms}
+
+
+def _terms_of_means(run: Run, labels: Array) -> dict[str, Terms]:
+    """Compute the terms of each way to predict that follow from the mean of the passes."""
+    fixed = run.deterministic_predictions
+    return {**run.task.terms_by_predictor(run.manifest, run.mean_predictions[None], labels, fixed)}
 
 
 def _compute_pass_terms(run: Run, labels: Array, progress: Progress | None) -> Array:
@@ -222,9 +253,11 @@ def _measure_groups(
     return measured
 
 
-def _describe_gain(run: Run, compared: MeasureComparison, other: str) -> str:
+def _describe_gain(run: Run, way: str, figures: Figures, gains: Mapping[str, Interval]) -> str:
     """Say whether the first measure of the ensemble differs from that of another way to predict by more than noise."""
-    measure, difference, verdict, unit = compared.measure, compared.difference, compared.verdict, run.manifest.unit
+    measure, other, unit = run.task.quality.measures[0], PREDICTOR_WORDS[way], run.manifest.unit
+    one, two, difference = (found[measure.name] for found in (figures[way], figures["ensemble"], gains))
+    verdict = MeasureComparison(measure, one, two, difference).verdict
     if verdict in ("better", "worse"):
         by = measure.format_interval(difference.magnitude, unit, sign="-")
         return f"Its {measure.label} is {verdict} than that of {other} by {by}: more than noise."

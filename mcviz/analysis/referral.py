@@ -1,6 +1,6 @@
 """Referral of a run's uncertain examples to a person, and the accuracy of the rest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from mcviz import validate
 from mcviz.analysis.base import (
+    LEAST_LABELLED,
     example_rows,
     find_groups,
     ranking_scores,
@@ -26,10 +27,12 @@ from mcviz.measures.selective import (
     Guarantee,
     Ranking,
     Referral,
+    SelectiveFigures,
     Shift,
     compare_scores,
     evaluate_threshold,
     find_cheapest,
+    find_ties_with_best,
     guarantee_budget,
     guarantee_quality,
     guarantee_threshold,
@@ -37,9 +40,11 @@ from mcviz.measures.selective import (
     referral_for_misses,
     referral_for_quality,
     select_referred,
+    selective_figures,
 )
 from mcviz.runs import Manifest, Run
 from mcviz.tasks import Task
+from mcviz.text import list_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +53,8 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 
+DETERMINISTIC, DETERMINISTIC_SCORE = "deterministic", "deterministic confidence"  # a ranking
+THESE, NEW = "these labels", "new examples"  # which the lists of a referral are for
 SHIFT_P_VALUE = 0.01  # below it, scores are reported to be distributed otherwise
 SET_COVERAGE = 0.9  # of prediction sets
 
@@ -86,8 +93,45 @@ def rank_by_all_scores(run: Run, group: str | None = None) -> dict[str, Ranking]
     if run.task.has_one_class and run.deterministic_predictions is not None:
         probs, labels = run.deterministic_predictions, require_labels(run)
         mistakes = probs.argmax(axis=1) != labels
-        rankings["deterministic"] = Ranking(-probs.max(axis=1), mistakes, find_groups(run, group))
+        rankings[DETERMINISTIC] = Ranking(-probs.max(axis=1), mistakes, find_groups(run, group))
     return rankings
+
+
+def compare_scores_here(run: Run, group: str | None = None, confidence: float = 0.95) -> dict[str, SelectiveFigures]:
+    """Measure how well each of `rank_by_all_scores` finds the losses of a labelled run; {} if no loss is known."""
+    rankings = rank_by_all_scores(run, group)
+    return selective_figures(rankings, confidence=confidence) if len(rankings[run.first_score]) else {}
+
+
+def describe_scores_here(run: Run, figures: Mapping[str, SelectiveFigures]) -> str:
+    """Say which score finds the losses of a run best, and which ones are not shown to be better than a random order.
+
+    Args:
+        run: with labels.
+        figures: of its scores, as `compare_scores_here` returns them.
+
+    Returns:
+        Sentences; "" where there is no loss to find.
+    """
+    if not any(each.augrc.value for each in figures.values()):
+        return ""
+    noun, tied = run.task.loss.noun, find_ties_with_best(figures)
+    names = {name: score.inline_label for name, score in run.score_registry.items()} | {
+        DETERMINISTIC: DETERMINISTIC_SCORE
+    }
+    poor = [names[name] for name, each in figures.items() if not each.beats_random]
+    if len(poor) == len(figures):
+        return f"No score is shown to find {noun} better than a random order."
+    ties = f", but {len(tied) - 1} of {len(figures) - 1} others tie with it" if len(tied) > 1 else ""
+    best = f"Here {names[tied[0]]} finds {noun} best{ties}."
+    return f"{best} Not shown to be better than a random order: {list_names(poor)}." if poor else best
+
+
+def name_best_score(run: Run, group: str | None = None, confidence: float = 0.95) -> str:
+    """Describe the scores of a labelled run if it depends on the model which is the best; "" otherwise."""
+    if run.labels is None or len(run) < LEAST_LABELLED or not run.task.best_score_varies:
+        return ""
+    return describe_scores_here(run, compare_scores_here(run, group, confidence))
 
 
 def score_uncertainty(run: Run, score: str) -> Array:
@@ -128,6 +172,18 @@ class RunReferral:
     warnings: tuple[str, ...] = ()
 
     @property
+    def rules(self) -> dict[str, float]:
+        """The thresholds of its lists, as in `measures.selective.Referral`, by the examples that each is for.
+
+        The one for "these labels" is optimistic for others; the one for "new examples" has the guarantee. If both are
+        the same, the first stands for both.
+        """
+        rules = {} if self.on_labels is None else {THESE: self.on_labels.threshold}
+        if self.guarantee is not None and self.guarantee.threshold not in rules.values():
+            rules[NEW] = self.guarantee.threshold
+        return rules
+
+    @property
     def threshold(self) -> float | None:
         """The value of the score from which on examples are referred, in its unit; None where no example is."""
         return _to_score(self.score, self._cutoff)
@@ -145,19 +201,26 @@ class RunReferral:
     @cached_property
     def examples(self) -> Array:
         """(R,) int64, the examples that go to a person, the most uncertain first."""
-        return select_referred(score_uncertainty(self.run, self.score.name), self._cutoff)
+        return self.select(self._cutoff)
 
     @property
     def guaranteed_examples(self) -> Array | None:
         """(R,) int64, the examples that go to a person for the guarantee; None where there is none."""
-        if self.guarantee is None:
-            return None
-        return select_referred(score_uncertainty(self.run, self.score.name), self.guarantee.threshold)
+        return None if self.guarantee is None else self.select(self.guarantee.threshold)
 
     @property
     def table(self) -> "pd.DataFrame":
         """The rows of `Run.table` of `examples`, in their order."""
         return example_rows(self.run, self.examples)
+
+    @property
+    def guaranteed_table(self) -> "pd.DataFrame | None":
+        """The rows of `Run.table` of `guaranteed_examples`, in their order; None where there are none."""
+        return None if self.guaranteed_examples is None else example_rows(self.run, self.guaranteed_examples)
+
+    def select(self, rule: float) -> Array:
+        """Return (R,) int64, the examples that one of `rules` refers, the most uncertain first."""
+        return select_referred(score_uncertainty(self.run, self.score.name), rule)
 
     @property
     def quality_of_rest(self) -> float | None:
@@ -185,8 +248,7 @@ class RunReferral:
         return None if self.run.labels is None else evaluate_threshold(rank_by_score(self.run, self.score.name), rule)
 
     def _figures_as_dict(self, rule: float) -> dict[str, Any]:
-        uncertainty, outcome = score_uncertainty(self.run, self.score.name), self._evaluate(rule)
-        examples = select_referred(uncertainty, rule)
+        examples, outcome = self.select(rule), self._evaluate(rule)
         return {
             "referred": len(examples),
             "examples": len(self.run),
@@ -444,7 +506,7 @@ def referral_rows(referral: RunReferral) -> list[tuple[str, ...]]:
     score, run, given = referral.score, referral.run, referral.guarantee
     parts = {}
     if referral.on_labels is not None:
-        parts["these labels"] = referral.on_labels, referral.labelled
+        parts[THESE] = referral.on_labels, referral.labelled
     if given is not None and not (referral.on_labels is not None and len(given.others) == referral.labelled):
         parts["the labels that tested the guarantee"] = given.on_others, len(given.others)
         if referral.on_labels is None and run.labels is not None:
@@ -473,7 +535,7 @@ def describe_caught(task: Task, on: Referral) -> str:
 
 
 def _look_clause(referral: RunReferral, rule: float) -> str:
-    count = len(select_referred(score_uncertainty(referral.run, referral.score.name), rule))
+    count = len(referral.select(rule))
     return f"a person looks at {f'{count:,}' if count else 'none'} of {len(referral.run):,} examples"
 
 

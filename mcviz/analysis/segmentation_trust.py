@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from mcviz.analysis.base import find_groups, require_known_labels
 from mcviz.analysis.quality_trust import QualityTrust, measure_quality
-from mcviz.analysis.referral import rank_by_all_scores
+from mcviz.analysis.referral import compare_scores_here, describe_scores_here
 from mcviz.measures.intervals import Interval, find_biased
 from mcviz.measures.segmentation import PixelSums, count_pixels, join_pixels, mean_of_known
-from mcviz.measures.selective import SelectiveFigures, selective_figures
+from mcviz.measures.selective import SelectiveFigures
 from mcviz.runs import Run
 from mcviz.tasks.segmentation import foreground_of
 from mcviz.text import list_names, one_line
@@ -48,17 +47,14 @@ class SegmentationTrust(QualityTrust):
             each class, by its name; with intervals of images that hold for all of them together (Bonferroni).
         ece: of all pixels, in 15 bins.
         calibration: whether the probabilities of pixels are too high or too low, in a sentence.
+        scores: how well each score finds losses of Dice, by its name.
     """
 
     maps: Mapping[str, MapFigures] = field(default_factory=dict)
     excess: Mapping[str, Interval] = field(default_factory=dict)
     ece: float = np.nan
     calibration: str = ""
-
-    @cached_property
-    def scores(self) -> dict[str, SelectiveFigures]:
-        """How well each score finds losses of Dice, by its name."""
-        return selective_figures(rank_by_all_scores(self.run, self.group), confidence=self.confidence)
+    scores: Mapping[str, SelectiveFigures] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """As for `QualityTrust`, with the classes, the pixels and the scores."""
@@ -92,15 +88,18 @@ def measure_segmentation(
     chosen |= {f"{PREDICTED_AS}{name}": [number] for number, name in enumerate(run.class_names)}
     together = options | {"confidence": 1 - (1 - confidence) / len(chosen)}
     excess = {name: pixels.excess(list(numbers), **together) for name, numbers in chosen.items()}
-    rule, *rest = measured.sentences
+    quality, rule, *rest = measured.sentences
     calibration = _calibration_sentence(excess)
+    scores = compare_scores_here(run, group, confidence)
+    best = list(filter(None, [describe_scores_here(run, scores)]))
     of_quality = {part.name: getattr(measured, part.name) for part in fields(measured)}
     return SegmentationTrust(
-        **of_quality | {"sentences": [rule, calibration, *rest]},
+        **of_quality | {"sentences": [quality, rule, calibration, *rest, *best]},
         maps=_measure_classes(run, options),
         excess=excess,
         ece=pixels.ece,
         calibration=calibration,
+        scores=scores,
     )
 
 

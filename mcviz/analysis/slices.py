@@ -12,6 +12,7 @@ from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.predictors import CLASS_COLUMNS
 from mcviz.measures import percent
 from mcviz.measures.calibration import SMALLEST_PROBABILITY
+from mcviz.measures.registry import fixed
 from mcviz.measures.slices import (
     FoundSlice,
     Scan,
@@ -402,8 +403,8 @@ def _describe_mistakes(inside: Array, rest: Array) -> str:
 
 def _describe_confidence(inside: Array, rest: Array) -> str:
     return (
-        f"confidence − accuracy is {100 * inside.mean():+z.1f} points over {len(inside):,} examples, over the rest "
-        f"{100 * rest.mean():+z.1f}."
+        f"confidence − accuracy is {fixed(100 * inside.mean(), 1, '+')} points over {len(inside):,} examples, over the "
+        f"rest {fixed(100 * rest.mean(), 1, '+')}."
     )
 
 
@@ -411,7 +412,7 @@ def _describe_changes(inside: Array, rest: Array) -> str:
     worse, better = (int(np.count_nonzero(differs)) for differs in (inside > 0, inside < 0))
     return (
         f"of {len(inside):,} examples {worse:,} were right and are wrong now, {better:,} the other way round; the "
-        f"accuracy of the rest changed by {-100 * rest.mean():+z.1f} points."
+        f"accuracy of the rest changed by {fixed(-100 * rest.mean(), 1, '+')} points."
     )
 
 
@@ -424,8 +425,8 @@ def _describe_loss(loss: Loss, unit: str) -> Callable[[Array, Array], str]:
 
 def _describe_larger_loss(loss: Loss, unit: str) -> Callable[[Array, Array], str]:
     return lambda inside, rest: (
-        f"the {loss.mean} of {len(inside):,} examples rose by {loss.format(inside.mean(), unit)}; that of the rest "
-        f"changed by {loss.format(rest.mean(), unit)}."
+        f"the {loss.mean} of {len(inside):,} examples rose by {loss.format_change(inside.mean(), unit)}; that of the "
+        f"rest changed by {loss.format_change(rest.mean(), unit)}."
     )
 
 

@@ -20,7 +20,7 @@ from mcviz.analysis.predictors import (
     verdict_sentences,
 )
 from mcviz.analysis.quality_trust import QualityTrust, add_slices, measure_quality
-from mcviz.analysis.referral import measure_prediction_sets, rank_by_all_scores
+from mcviz.analysis.referral import compare_scores_here, measure_prediction_sets
 from mcviz.analysis.segmentation_trust import measure_segmentation
 from mcviz.analysis.slices import Slices
 from mcviz.analysis.slices import slices as find_slices
@@ -32,7 +32,7 @@ from mcviz.measures.calibration import (
     calibration_table,
 )
 from mcviz.measures.conformal import SetFigures
-from mcviz.measures.selective import SelectiveFigures, selective_figures
+from mcviz.measures.selective import SelectiveFigures
 from mcviz.runs import Run
 from mcviz.runs.tables import Progress
 
@@ -139,7 +139,7 @@ def trust(
         by,
         by_group,
         slices,
-        selective_figures(rank_by_all_scores(run, group), confidence=confidence),
+        compare_scores_here(run, group, confidence),
         compute_convergence(run, convergence_score(run, score)),
         measure_prediction_sets(run, group=group),
     )

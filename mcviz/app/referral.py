@@ -11,13 +11,19 @@ from mcviz import plot
 from mcviz.analysis.base import ranking_scores
 from mcviz.analysis.labelling import acquire, methods_of_acquisition
 from mcviz.analysis.referral import (
+    DETERMINISTIC,
+    DETERMINISTIC_SCORE,
+    NEW,
+    THESE,
     CheapestReferral,
     RunReferral,
+    compare_scores_here,
     describe_caught,
+    describe_scores_here,
     describe_threshold,
     find_cheapest_referral,
     measure_prediction_sets,
-    rank_by_all_scores,
+    name_best_score,
     refer,
     set_rows,
 )
@@ -31,24 +37,18 @@ from mcviz.app.selection import doubted_labels
 from mcviz.app.state import COVERAGES, PageState, choose_name, choose_segment, state_widget_args, update_state
 from mcviz.app.wording import as_markdown, capitalised, counted
 from mcviz.choices import Method
-from mcviz.figures.trust import DETERMINISTIC_CURVE, mark_share
+from mcviz.figures.trust import mark_share
 from mcviz.measures import percent
 from mcviz.measures.calibration import ENOUGH
 from mcviz.measures.registry import percent_at_least
-from mcviz.measures.selective import (
-    Guarantee,
-    Referral,
-    SelectiveFigures,
-    find_ties_with_best,
-    selective_figures,
-)
+from mcviz.measures.selective import Guarantee, Referral
 from mcviz.runs import Run
 from mcviz.tasks import Task
 from mcviz.text import one_line
 
 CARD_WIDTH, WIDE_CARD = 130, 190  # pixels; two stand side by side on a phone
 TILES = 8  # examples, of those that are referred and of the mistakes that are missed
-DETERMINISTIC = "deterministic"
+LIST_KEYS = {THESE: "referred", NEW: "guaranteed"}
 CHEAPEST = "cheapest"
 QUALITY = "accuracy"  # in the address, whatever the task calls it
 TARGETS = ("budget", QUALITY, "miss", CHEAPEST)
@@ -63,6 +63,10 @@ METHOD_LABELS: dict[Method, str] = {
 }
 cached_referral = cached_for_run(scores_key, max_entries=64)(refer)
 cached_cheapest_referral = cached_for_run(scores_key, max_entries=64)(find_cheapest_referral)
+cached_scores_here = cached_for_run(scores_key, max_entries=4, show_spinner="Comparing the scores …")(
+    compare_scores_here
+)
+cached_best_score = cached_for_run(scores_key, max_entries=8)(name_best_score)
 cached_risk_coverage = cached_for_run(scores_key, max_entries=32)(plot.risk_coverage)
 cached_set_figures = cached_for_run(numbers_key, max_entries=8, show_spinner="Calibrating the sets …")(
     measure_prediction_sets
@@ -117,12 +121,13 @@ def referral_controls(run: Run, state: PageState, *, with_score: bool = False) -
     return find_referral(run, state)
 
 
-def referral_filters(referral: RunReferral) -> Filters:
-    """Return the filters that select the referred examples: a range of the score."""
-    if referral.threshold is None:
+def referral_filters(referral: RunReferral, name: str = "") -> Filters:
+    """Return the filters that select the examples of a list, the first without a name: a range of the score."""
+    threshold = referral.guaranteed_threshold if name == NEW else referral.threshold
+    if threshold is None:
         return Filters()
     low_is_uncertain = referral.score.uncertain_when == "low"
-    ends = (-inf, referral.threshold) if low_is_uncertain else (referral.threshold, inf)
+    ends = (-inf, threshold) if low_is_uncertain else (threshold, inf)
     return Filters().with_range(referral.score.name, *ends)
 
 
@@ -160,6 +165,8 @@ def render_referral(run: Run, state: PageState) -> None:
     assert referral.on_labels is not None
     _render_cards(referral, referral.on_labels)
     render_promise(run, state, referral)
+    if best := cached_best_score(run, chosen_group(run, state)):
+        st.markdown(as_markdown(best))
 
 
 def _render_cards(referral: RunReferral, on: Referral) -> None:
@@ -249,19 +256,50 @@ def _render_saving(cheapest: CheapestReferral) -> None:
 
 
 def render_first_referred(run: Run, state: PageState) -> None:
-    """Render the first examples that go to a person, with a way to filter to them or to label them."""
+    """Render each list of examples that go to a person, with its uses, and the first ones, which are in all of them."""
     referral = find_referral(run, state)
-    referred, score = referral.examples, referral.score.name
-    with st.container(horizontal=True, vertical_alignment="center", key="first-referred"):
-        st.markdown("**The first to look at**", width="content")
+    for name in referral.rules:
+        _render_list(referral, state, name)
+    longest = max(map(referral.select, referral.rules.values()), key=len)
+    if len(longest):
+        tiles(run, state, longest[:TILES], 1, referral.score.name, key="referred")
+
+
+def _render_list(referral: RunReferral, state: PageState, name: str) -> None:
+    """Render the number of examples that go to a person, with a way to filter to them, label them, or save them."""
+    run, score, key = referral.run, referral.score.name, LIST_KEYS[name]
+    referred, filters = referral.select(referral.rules[name]), referral_filters(referral, name)
+    with st.container(horizontal=True, vertical_alignment="center", key=f"first-{key}"):
+        st.markdown(f"**{counted(len(referred), 'example')} to look at**{list_words(referral, name)}", width="content")
         if len(referred) == 0:
             st.caption("Nobody has to look at any example for this.")
             return
-        if st.button("Filter to these", icon=":material/filter_list:", key="select-referred"):
-            open_page(EXPLORE, state, filters=referral_filters(referral), score=score, view="")
-        if run.task.decides and st.button("Label these", icon=LABELLING.icon, key="review-referred"):
-            open_page(LABELLING, state, filters=referral_filters(referral), score=score, part="queue")
-    tiles(run, state, referred[:TILES], 1, score, key="referred")
+        if st.button("Filter to these", icon=":material/filter_list:", key=f"select-{key}"):
+            open_page(EXPLORE, state, filters=filters, score=score, view="")
+        if run.task.decides and st.button("Label these", icon=LABELLING.icon, key=f"review-{key}"):
+            open_page(LABELLING, state, filters=filters, score=score, part="queue")
+        st.download_button(
+            "CSV",
+            partial(referral_csv, referral, name),
+            file_name=f"{one_line(run.name)}-{key}-{len(referred)}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            key=f"csv-{key}",
+            on_click="ignore",
+            help="`mcviz refer` writes the same.",
+        )
+
+
+def list_words(referral: RunReferral, name: str) -> str:
+    """Say which examples a list is for, as words that follow it; "" where there is one list."""
+    return f" for {name}" if len(referral.rules) > 1 else ""
+
+
+def referral_csv(referral: RunReferral, name: str) -> bytes:
+    """Return a list of examples that go to a person as CSV."""
+    table = referral.guaranteed_table if name == NEW else referral.table
+    assert table is not None  # such a list is only named where there is one
+    return table.to_csv(index=False).encode()
 
 
 def render_scores(run: Run, state: PageState) -> None:
@@ -305,21 +343,17 @@ def _render_curves(run: Run, referral: RunReferral, share: float, group: str | N
 
 
 def _render_score_table(run: Run, group: str | None) -> None:
-    figures = _selective_figures(run, group)
+    figures = cached_scores_here(run, group=group)
     names = {name: score.label for name, score in run_scores(run).items()}
-    names[DETERMINISTIC] = DETERMINISTIC_CURVE
+    names[DETERMINISTIC] = capitalised(DETERMINISTIC_SCORE)
     if not any(figure.augrc.value for figure in figures.values()):
         noun = run.task.loss.noun
         st.caption(f"Every prediction is correct, so there are no {noun} by which scores could be ranked.")
         return
-    tied = find_ties_with_best(figures)
     no_interval = any(np.isnan(figure.augrc.low) for figure in figures.values())
     takes = f" An AUGRC has an interval only from {ENOUGH} on." if no_interval else ""
-    ties = f"but {len(tied)} of {len(figures)} tie with it: their difference may be chance"
-    st.markdown(
-        f"**{as_markdown(names[tied[0]])} finds them best**, {ties if len(tied) > 1 else 'by more than noise'}."
-    )
-    st.caption(f"Lower is better.{takes}")
+    st.markdown(as_markdown(describe_scores_here(run, figures)))
+    st.caption(f"Lower is better; those that tie may be the best.{takes}")
     rows = [
         (
             names[name],
@@ -330,6 +364,11 @@ def _render_score_table(run: Run, group: str | None) -> None:
         )
         for name, of_score in sorted(figures.items(), key=lambda figure: figure[1].augrc.value)
     ]
+    first = next(iter(figures.values()))
+    random = first.augrc.value - first.above_random.value
+    best = first.aurc.value - first.e_aurc.value
+    aurc, e_aurc, augrc = (f"{1000 * value:.2f}" for value in (2 * random, 2 * random - best, random))
+    rows.append(("random order", aurc, e_aurc, augrc, "–"))
     with st.container(key="orders"):
         text_table(("score", "AURC, ‰", "E-AURC, ‰", "AUGRC, ‰", "ties"), rows)
 
@@ -375,8 +414,3 @@ def _find_cheapest(run: Run, state: PageState) -> CheapestReferral:
 def _score(run: Run, state: PageState) -> str:
     """Return the score that ranks, or the first of the run where that score needs labels."""
     return choose_name(state.score, ranking_scores(run), run.first_score)
-
-
-@cached_for_run(scores_key, max_entries=4, show_spinner="Comparing the scores …")
-def _selective_figures(run: Run, group: str | None) -> dict[str, SelectiveFigures]:
-    return selective_figures(rank_by_all_scores(run, group))

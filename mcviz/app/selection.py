@@ -102,10 +102,8 @@ def doubted_labels(run: Run) -> np.ndarray:
 
 @cached_for_run(numbers_key, max_entries=8, show_spinner="Counting probable label errors …")
 def probable_label_errors(run: Run) -> str:
-    """Say how many labels of a run are expected to be wrong; "" of one example, and of several labels an example."""
-    if len(run) < LEAST_LABELLED or not has(run, "classes"):
-        return ""
-    return label_errors_sentence(count_label_errors(run), len(run))
+    """Say how many labels of a run are expected to be wrong; "" of one example."""
+    return label_errors_sentence(count_label_errors(run)) if len(run) >= LEAST_LABELLED else ""
 
 
 def label_error_words(run: Run) -> str:

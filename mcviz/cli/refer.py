@@ -11,7 +11,14 @@ import mcviz
 from mcviz.analysis import labelling
 from mcviz.analysis.base import group_sentence
 from mcviz.analysis.labelling import OUT_OF_FOLD, count_label_errors, label_errors_sentence
-from mcviz.analysis.referral import SHIFT_P_VALUE, referral_rows, referral_sentences
+from mcviz.analysis.referral import (
+    NEW,
+    SHIFT_P_VALUE,
+    THESE,
+    name_best_score,
+    referral_rows,
+    referral_sentences,
+)
 from mcviz.cli.base import loading, print_json, say, table_lines, tell
 from mcviz.data.labels import NUMBER_PATTERN
 from mcviz.data.tables import (
@@ -39,12 +46,13 @@ def refer(
     group: str | None,
     modules: tuple[str, ...],
     to: str | None,
+    guaranteed_to: str | None,
     as_json: bool,
     **target: Any,
 ) -> None:
     """Print and write the examples that a person should look at."""
-    if to:
-        check_table_file(to)
+    for file in filter(None, (to, guaranteed_to)):
+        check_table_file(file)
     old = open_run(calibrated_on) if calibrated_on else None
     new = open_run(run)
     referral = mcviz.refer(new, calibrated_on=old, group=group, **target)
@@ -52,16 +60,29 @@ def refer(
         referral = replace(referral, warnings=(*referral.warnings, *ood_warnings(old, new, modules, "the guarantee")))
     for warning in referral.warnings:
         tell(f"warning: {warning}")
-    if to:
-        write_table(referral.table, to)
+    guaranteed = referral.guaranteed_table
+    if guaranteed_to and guaranteed is None:
+        raise InvalidInputError(
+            f"Nothing is guaranteed for new examples, so there is no list for them. Received: --guaranteed-to "
+            f"{guaranteed_to}. Leave it out, or ask for less."
+        )
+    for path, table in ((to, referral.table), (guaranteed_to, guaranteed)):
+        if path and table is not None:
+            write_table(table, path)
     if as_json:
         print_json(referral.as_dict() | {"group": group})
         return
     lines = table_lines(referral_rows(referral))
     lines = [*referral_sentences(referral), *(["", *lines, ""] if lines else []), group_sentence(old or new, group)]
-    for line in lines:
+    best = name_best_score(old or new, group, target["confidence"])
+    for line in [*lines, *([best] if best else [])]:
         say(line)
-    _say_examples("To look at, the most uncertain first", referral.table, to)
+    first = "the most uncertain first"
+    if guaranteed is None or len(referral.rules) == 1:
+        _say_examples(f"To look at, {first}", referral.table, to or guaranteed_to)
+    else:
+        _say_examples(f"To look at for {THESE}, {first}", referral.table, to)
+        _say_examples(f"To look at for {NEW}, {first}", guaranteed, guaranteed_to, "--guaranteed-to")
 
 
 def label_issues(run: str, first: int, confidence: float, seed: int, to: str | None, as_json: bool) -> None:
@@ -69,18 +90,22 @@ def label_issues(run: str, first: int, confidence: float, seed: int, to: str | N
     if to:
         check_table_file(to)
     opened = open_run(run)
-    count = count_label_errors(opened, confidence, seed) if opened.task.has_one_class else None
+    count = count_label_errors(opened, confidence, seed)
+    in_words = label_errors_sentence(count, confidence)
     table = labelling.label_issues(opened, first)
     if to:
         write_table(table, to)
     if as_json:
-        estimated = count and {"confidence": confidence, **vars(count)}
-        print_json({"run": run, "examples": len(opened), "estimated": estimated, "ids": table["id"].tolist()})
+        estimated = {"confidence": confidence, **vars(count)}
+        ids = table["id"].tolist()
+        print_json({"run": run, "examples": len(opened), "in_words": in_words, "estimated": estimated, "ids": ids})
         return
-    if count is not None:
-        say(label_errors_sentence(count, len(opened), confidence))
+    say(in_words)
     others = int((opened.task.loss_of_table(table) > 0).sum())
-    score, other = opened.score_registry[opened.task.label_score], "another class" if count else "other classes"
+    score, other = (
+        opened.score_registry[opened.task.label_score],
+        "another class" if opened.task.has_one_class else "other classes",
+    )
     say(f"These are the {len(table):,} lowest by {score.inline_label}. The ensemble predicts {other} for {others:,}.")
     say(OUT_OF_FOLD)
     _say_examples("To check, the likeliest to be wrong first", table, to)
@@ -132,7 +157,7 @@ def ood_warnings(old: Run, new: Run, modules: tuple[str, ...], promise: str) -> 
     ]
 
 
-def _say_examples(what: str, table: pd.DataFrame, to: str | None) -> None:
+def _say_examples(what: str, table: pd.DataFrame, to: str | None, option: str = "--to") -> None:
     ids = list(map(str, table["id"].iloc[:IDS_SHOWN]))
     if ids:
         more = len(table) - len(ids)
@@ -140,7 +165,7 @@ def _say_examples(what: str, table: pd.DataFrame, to: str | None) -> None:
     if to:
         say(f"{len(table):,} examples are written to {to}.")
     elif len(table) > len(ids):
-        say("--to FILE writes all of them, --json prints them.")
+        say(f"{option} FILE writes all of them, --json prints them.")
 
 
 def score(run: str, name: str, file: Path, low_is_uncertain: bool, meaning: str) -> None:

@@ -280,7 +280,7 @@ def _calibration_lines(result: Calibration) -> list[str]:
     lines = []
     for measure in CALIBRATION_MEASURES.values():
         beside = f"{100 * result.confidence:.6g}% interval" if measure.has_interval else "by chance"
-        lines += ["", f"{measure.heading:<47}{beside:<22}ensemble − this"]
+        lines += ["", f"{measure.heading:<51}{beside:<22}ensemble − this"]
         for way in result.figures:
             line = f"  {PREDICTOR_NAMES[way]:<34}{_format_figure(result, way, measure)}"
             if way in result.differences:
@@ -308,9 +308,11 @@ def _score_lines(figures: Mapping[str, SelectiveFigures], noun: str) -> list[str
     lines = ["", f"AUGRC, in millionths: how well an order finds {noun}; low is good"]
     for name, areas in sorted(figures.items(), key=lambda pair: pair[1].augrc.value):
         value, low, high = (1e6 * end for end in astuple(areas.augrc))
-        tie = "ties with the best" if areas.ties_with_best else ""
+        tie = "ties with the best" if areas.ties_with_best else "" if areas.beats_random else "no better than random"
         ends = "" if math.isnan(low) else f"({low:.1f} to {high:.1f})"
         lines.append(f"  {name:<34}{value:>9.1f}  {ends}".ljust(70) + tie)
+    first = next(iter(figures.values()))
+    lines.append(f"  {'random':<34}{1e6 * (first.augrc.value - first.above_random.value):>9.1f}  half of the mean loss")
     if any(math.isnan(areas.augrc.low) for areas in figures.values()):
         lines.append(f"Without an interval: that takes {ENOUGH}.")
     return lines
@@ -358,10 +360,11 @@ def _format_figure(result: Calibration, way: str, measure: Measure) -> str:
 
 
 def _format_with_ends(interval: Interval, measure: Measure, sign: str = "", by_chance: float | None = None) -> str:
-    beside, end = "", "%" if measure.unit == "share" else ""
-    value, low, high = (measure.format_number(end, sign=sign) for end in astuple(interval))
+    sign = "+" if measure.is_signed else sign
+    beside, unit = "", ("" if measure.unit != "share" else " points" if sign else "%")
+    value, low, high = (measure.format_number(each, sign=sign) for each in astuple(interval))
     if by_chance is not None:
-        beside = f"(up to {measure.format_number(by_chance)}{end})"
+        beside = f"(up to {measure.format_number(by_chance)}%)"
     elif not math.isnan(interval.low):
         beside = f"({low} to {high})"
-    return f"{value + end:>9}  {beside:<20}"
+    return f"{value + unit:>13}  {beside:<20}"

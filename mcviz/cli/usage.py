@@ -267,6 +267,7 @@ def slices() -> None:
 @SEED
 @import_option
 @click.option("--to", metavar="FILE", help="Write the referred examples to a .csv or .parquet.")
+@click.option("--guaranteed-to", metavar="FILE", help="Write those that the guarantee for new examples takes.")
 @JSON
 @call_lazily("mcviz.cli.refer:refer")
 def refer() -> None:

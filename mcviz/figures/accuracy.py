@@ -14,11 +14,13 @@ from mcviz.figures.style import (
     DARK_INK,
     DETERMINISTIC,
     ENSEMBLE,
+    INK,
     NAMED_CLASSES,
     NEUTRAL,
     NUMBER,
     SELECTED,
     SHARES,
+    WRONG,
     add_line,
     apply_layout,
     axis_title,
@@ -29,6 +31,7 @@ from mcviz.figures.style import (
     pass_histogram,
     shorten_name,
     uncertainty_scale,
+    veil,
 )
 from mcviz.measures import fixed, significant
 
@@ -38,7 +41,8 @@ SMALLEST_CELL = 3  # pixels, a cell; with more than about a hundred classes cell
 SHORT_NAME = 3  # letters, which fit under a cell
 EMPTY_CELLS = "rgba(128, 136, 148, 0.12)"  # of cells that hold nothing
 EDGE = "rgba(128, 136, 148, 0.35)"
-DIAGONAL = "#C9D1DA"  # where prediction and label are the same: a grey that is not among those of mistakes
+DIAGONAL = "rgba(128, 136, 148, 0.3)"  # where prediction and label are the same: a quiet grey on any page
+FAINT, FAINT_OF_MANY, LOUD = 0.12, 0.4, 0.8  # opacities of cells of few mistakes, so also of many classes, and of many
 
 
 @dataclass(frozen=True)
@@ -230,9 +234,9 @@ def confusion_matrix(
         selected: the label and the prediction of the cell that is marked, if any.
 
     Returns:
-        Bars as high and as wide as a cell, whose `customdata` are label × C + prediction. The diagonal, which holds
-        nearly all examples, has one colour of its own where examples are counted, and an outline where a score is
-        averaged.
+        Bars as high and as wide as a cell, whose `customdata` are label × C + prediction. Where examples are counted,
+        cells of few mistakes recede into the page, light or dark, cells of many stand out, and the diagonal, which
+        holds nearly all examples, has one quiet colour; it has an outline where a score is averaged.
     """
     classes, names = len(class_names), escape_labels(class_names)
     cells = _cells(labels, predictions, classes, values, uncertain_when)
@@ -241,7 +245,7 @@ def confusion_matrix(
     for members, on_diagonal in ((~right, False), (right, True)):
         if members.any():
             figure.add_trace(_bars(cells, members, names, selected, averaged=values is not None, right=on_diagonal))
-    if values is not None or not right.all():
+    if values is not None or (classes > NAMED_CLASSES and not right.all()):  # else the numbers are in the cells
         # The bars have their colours themselves: plotly takes a number on a colour axis for a colour, and warns of it.
         scale = {"color": [cells.lowest], "coloraxis": "coloraxis"}
         figure.add_scatter(x=[None], y=[None], mode="markers", marker=scale, hoverinfo="skip")
@@ -250,7 +254,9 @@ def confusion_matrix(
         coloraxis={
             "cmin": cells.lowest,
             "cmax": cells.highest,
-            "colorscale": uncertainty_scale(uncertain_when),
+            "colorscale": [*enumerate(_veils([0, 1], classes))]
+            if values is None
+            else uncertainty_scale(uncertain_when),
             "colorbar": _colour_bar(title, max(map(len, short))),
         }
     )
@@ -277,11 +283,12 @@ def _bars(
     classes, numbers = len(names), cells.numbers[members]
     rows, columns = np.divmod(numbers, classes)
     brightness = (cells.values[members] - cells.lowest) / (cells.highest - cells.lowest)
-    plain = right and not averaged  # the diagonal has one colour of its own
-    dark_ink = np.full(len(numbers), True) if plain else cells.is_bright(brightness)
+    inks = np.where(cells.is_bright(brightness), DARK_INK, "#FFFFFF") if averaged else np.full(len(numbers), INK)
     mean = ", mean %{text}" if averaged else ""
     few = classes <= NAMED_CLASSES
-    fill: dict[str, Any] = {"color": DIAGONAL if plain else _colours(brightness, cells.low_is_bright)}
+    fill: dict[str, Any] = {"color": DIAGONAL if right else _veils(brightness, classes)}
+    if averaged:
+        fill = {"color": _colours(brightness, cells.low_is_bright)}
     return go.Bar(
         x=columns,
         y=np.ones(len(numbers)),
@@ -298,7 +305,7 @@ def _bars(
         insidetextanchor="middle",
         textangle=0,
         constraintext="none",
-        textfont={"size": 11, "color": [DARK_INK if is_dark else "#FFFFFF" for is_dark in dark_ink]},
+        textfont={"size": 11, "color": inks.tolist()},
         marker={"line": _edge(classes, fill, outlined=right and averaged), **fill},
         hovertemplate=f"%{{hovertext}}{mean}<extra></extra>",
         # Without a text colour for the selected ones, plotly fades the numbers of all others.
@@ -346,6 +353,12 @@ def _cells(
     lowest = float(means.min())
     highest = max(float(means.max()), lowest + 1e-6)
     return _Cells(numbers, counts, [fixed(value, 2) for value in means], means, lowest, highest, low)
+
+
+def _veils(shares: "np.ndarray | Sequence[float]", classes: int) -> list[str]:
+    """Colours through which the page is seen the less, the larger a share of the most mistakes a cell has."""
+    faint = FAINT if classes <= NAMED_CLASSES else FAINT_OF_MANY
+    return [veil(WRONG, round(faint + (LOUD - faint) * share, 3)) for share in shares]
 
 
 def _colours(brightness: np.ndarray, low_is_bright: bool) -> list[str]:

@@ -31,6 +31,7 @@ RAISES, LOWERS = "#12879E", "#A8701A"  # teal and brown: what raises a predictio
 LOW, HIGH = "#AA8855", "#5555EE"  # tan and blue-violet: the ends of a number of the user's own
 SELECTED = "#56B4E9"  # a square among others in shades of blue, grey and yellow
 DARK_INK = "#10161D"  # on bright squares
+INK = "#1C2733"  # on the page or veils over it; the dashboard's style turns it bright where the page is dark
 CLASSES = (  # also of scores, runs and detectors
     "#4499BB", "#DD2299", "#889922", "#8800FF", "#AA8855", "#CC0055", "#557766", "#AA77FF", "#AA4422", "#8888DD",
 )  # fmt: skip

@@ -488,7 +488,7 @@ def _verdict_sentence(result: Calibration) -> str:
     verdict, figures, ensemble = find_verdict(result), result.figures["ensemble"], result.predictors["ensemble"]
     over, expected = figures["overconfidence"], mistake_chances(ensemble)
     if verdict in ("over-confident", "under-confident"):
-        ends = f"{100 * over.magnitude.low:.2f} to {100 * over.magnitude.high:.2f}"
+        ends = f"{fixed(100 * over.magnitude.low, 2, '-')} to {fixed(100 * over.magnitude.high, 2, '-')}"
         by = f"{_percentage_points(over.value)} ({100 * result.confidence:.6g}% interval {ends})"
         return f"The ensemble is {verdict} by {by}."
     if verdict == "uneven":
@@ -523,7 +523,8 @@ def _gain_sentence(result: Calibration, key: str, other: str) -> str:
         is_noise = gain.is_noise(1 - min(figures["accuracy"].value for figures in both))
         accuracy += f", {'within noise' if is_noise else TOO_FEW}"
     if not fits.low <= 0 <= fits.high:
-        return f"{accuracy}; its NLL is {'worse' if fits.value > 0 else 'better'} by {abs(fits.value):.4f} nats."
+        by = f"{'worse' if fits.value > 0 else 'better'} by {fixed(abs(fits.value), 4, '-')} nats"
+        return f"{accuracy}; its NLL is {by}."
     if fits.is_noise(max(figures["nll"].value for figures in both)):
         return f"{accuracy}; the NLLs do not differ beyond noise."
     return f"{accuracy}; there are {TOO_FEW} whether the NLLs differ."
@@ -537,7 +538,7 @@ def _compare_accuracies(gain: float, other: str) -> str:
 
 def _percentage_points(difference: float) -> str:
     """A difference of fractions, without its sign."""
-    return f"{fixed(100 * abs(difference), 2)} percentage points"
+    return f"{fixed(100 * abs(difference), 2, '-')} percentage points"
 
 
 def calibration_table(result: Calibration) -> dict[str, dict[str, str]]:
@@ -589,7 +590,7 @@ def degradation_sentences(steps: Sequence[Calibration]) -> list[str]:
     first, last = (step.figures["ensemble"] for step in (steps[0], steps[-1]))
     start, end = (percent(figures["accuracy"].value) for figures in (first, last))
     accuracy, over = f"The ensemble's accuracy goes from {start} to {end}.", last["overconfidence"]
-    by = f"by {100 * abs(over.value):.1f} percentage points"
+    by = f"by {fixed(100 * abs(over.value), 1, '-')} percentage points"
     if over.low > 0:
         honest = f"At the end it is over-confident {by}."
     elif over.high < 0:
@@ -610,10 +611,10 @@ def _averaging_sentence(steps: Sequence[Calibration]) -> str:
         if gain.is_noise(float(np.mean([terms["nll"].mean() for terms in ensemble]))):
             return "Over all steps, averaging passes makes the NLL neither better nor worse, beyond noise."
         return f"There are {TOO_FEW} whether averaging passes makes the NLL better."
-    ends = f"{gain.magnitude.low:.4f} to {gain.magnitude.high:.4f}"
+    ends = f"{fixed(gain.magnitude.low, 4, '-')} to {fixed(gain.magnitude.high, 4, '-')}"
     return (
         f"Over all steps, averaging passes makes the NLL {'worse' if gain.value > 0 else 'better'} by "
-        f"{abs(gain.value):.4f} nats ({100 * steps[0].confidence:.6g}% interval {ends})."
+        f"{fixed(abs(gain.value), 4, '-')} nats ({100 * steps[0].confidence:.6g}% interval {ends})."
     )
 
 

@@ -13,8 +13,10 @@ from mcviz.measures.intervals import Interval, Statistic, bootstrap_intervals
 from mcviz.measures.scores import expected_entropy, mutual_information, predictive_entropy
 
 Array = np.ndarray
+CONFIDENT_ODDS = 2  # of a prediction against the label, from which on a mistake speaks against the label
 ROUNDING = 1e-6  # below a threshold that still reaches it: where all probabilities of a class are alike, they are it
 
+MOST_COMPARED = 2**21  # probabilities with thresholds of draws at a time
 MOST_COMBINATIONS = 2000  # combinations of labels of a batch that are followed
 
 
@@ -25,60 +27,106 @@ def estimate_label_errors(probs: Array, labels: Array, *, confidence: float = 0.
     examples with its label. The counts by given label and by this class, scaled to as many as have each label, are the
     joint distribution of given and true labels; what lies off its diagonal is wrong.
 
+    Of several labels an example, each class is estimated by itself, as one of two: the example has it or not.
+
     Args:
         probs: (N, C) floating point, the predictive mean of a model that was not trained on these labels.
-        labels: (N,) integers.
-        confidence: 0 to 1, of the interval: percentiles of 1,000 bootstrap draws of the examples. It holds what other
-            examples would do to the estimate, and not what another model would.
+        labels: (N,) integers, or of several labels an example (N, C) 1, 0, or −1 where that is not known.
+        confidence: 0 to 1, of the interval: percentiles of 1,000 bootstrap draws of the examples, of several labels
+            200. It holds what other examples would do to the estimate, and not what another model would.
         seed: of the draws.
 
     Returns:
-        The number, 0 to N, and the ends of its interval.
+        The number, 0 to that of the known labels, and the ends of its interval.
     """
     (share,) = bootstrap_intervals(
-        lambda chosen: _build_share(probs[chosen], labels[chosen]), len(labels), confidence=confidence, seed=seed
+        lambda chosen: _build_share(probs[chosen], labels[chosen]),
+        len(labels),
+        confidence=confidence,
+        resamples=1000 if labels.ndim == 1 else 200,
+        seed=seed,
     )
-    return Interval(*(len(labels) * end for end in (share.value, share.low, share.high)))
+    known = int((labels >= 0).sum())
+    return Interval(*(known * end for end in (share.value, share.low, share.high)))
+
+
+def count_confident_mistakes(probs: Array, labels: Array) -> tuple[int, int]:
+    """Count the predictions that are not the label, and those of them that are `CONFIDENT_ODDS` times as probable.
+
+    Args:
+        probs: as for `estimate_label_errors`.
+        labels: as for `estimate_label_errors`.
+    """
+    mistakes, confident = 0, 0
+    for of_choice, chosen in _choices(probs, labels):
+        own = of_choice[np.arange(len(chosen)), chosen]
+        is_mistake = of_choice.argmax(axis=1) != chosen
+        mistakes += int(is_mistake.sum())
+        confident += int((is_mistake & (of_choice.max(axis=1) >= CONFIDENT_ODDS * own)).sum())
+    return mistakes, confident
+
+
+def _choices(probs: Array, labels: Array) -> list[tuple[Array, Array]]:
+    """Return what each known label is one of: (n, K) probabilities and (n,) labels, once or for each class."""
+    if labels.ndim == 1:
+        return [(probs, labels)]
+    columns = zip(probs.T, labels.T, strict=True)
+    pairs = ((np.stack([1 - has_class, has_class], axis=1), given) for has_class, given in columns)
+    return [(of_two[given >= 0], given[given >= 0]) for of_two, given in pairs]
 
 
 def _build_share(probs: Array, labels: Array) -> Statistic:
     """Build a function of (R, N) weights of draws that returns the share of wrong labels in each, (R,)."""
-    classes = probs.shape[1]
-    own = probs[np.arange(len(labels)), labels].astype(np.float64)
+    counts = [_build_count(*choice) for choice in _choices(probs, labels)]
+    known = [slice(None)] if labels.ndim == 1 else list(labels.T >= 0)
 
     def share(weights: Array) -> Array:
-        counts = weights @ _by_label(np.ones(len(labels)), labels, classes)
-        thresholds = weights @ _by_label(own, labels, classes) / np.maximum(counts, 1)
-        thresholds = np.where(counts > 0, thresholds - ROUNDING, np.inf)  # no example is of a class without a label
-        low, high = thresholds.min(axis=0), thresholds.max(axis=0)
-        moving = ((probs >= low) & (probs < high)).any(axis=1)  # the classes of others are the same in all draws
-        pair_counts = _count_pairs(weights[:, ~moving], probs[~moving], labels[~moving], thresholds[0])
-        if moving.any():
-            some = weights[:, moving], probs[moving], labels[moving]
-            pair_counts += np.concatenate(
-                [
-                    _count_pairs(weights[None], *some[1:], level)
-                    for weights, level in zip(some[0], thresholds, strict=True)
-                ],
-                axis=1,
-            )
-        # As in the paper's code, at least one label of each class is right.
-        wrong, right = pair_counts[0], np.maximum(pair_counts[1], 1)
-        return (counts * wrong / (wrong + right)).sum(axis=1) / counts.sum(axis=1)
+        wrong, total = np.zeros(len(weights)), np.zeros(len(weights))
+        for count, some in zip(counts, known, strict=True):
+            of_known = weights[:, some]
+            wrong, total = wrong + count(of_known), total + of_known.sum(axis=1)
+        return np.asarray(wrong / np.maximum(total, 1))
 
     return share
 
 
+def _build_count(probs: Array, labels: Array) -> Statistic:
+    """Build a function of (R, n) weights of draws that returns the number of wrong labels in each, (R,)."""
+    classes = probs.shape[1]
+    own = probs[np.arange(len(labels)), labels].astype(np.float64)
+
+    def count(weights: Array) -> Array:
+        counts = weights @ _by_label(labels, classes)
+        thresholds = weights @ _by_label(labels, classes, own) / np.maximum(counts, 1)
+        thresholds = np.where(counts > 0, thresholds - ROUNDING, np.inf)  # no example is of a class without a label
+        low, high = thresholds.min(axis=0), thresholds.max(axis=0)
+        moving = ((probs >= low) & (probs < high)).any(axis=1)  # the classes of others are the same in all draws
+        pair_counts = _count_pairs(weights[:, ~moving], probs[~moving], labels[~moving], thresholds[:1])
+        draws = max(1, MOST_COMPARED // max(1, probs[moving].size))
+        for start in range(0, len(weights) if moving.any() else 0, draws):
+            some = slice(start, start + draws)
+            pair_counts[:, some] += _count_pairs(weights[some, moving], probs[moving], labels[moving], thresholds[some])
+        # As in the paper's code, at least one label of each class is right.
+        wrong, right = pair_counts[0], np.maximum(pair_counts[1], 1)
+        return np.asarray((counts * wrong / (wrong + right)).sum(axis=1))
+
+    return count
+
+
 def _count_pairs(weights: Array, probs: Array, labels: Array, thresholds: Array) -> Array:
-    """(2, R, C) weights, by given label, of the examples that count as another class, and as that of their label."""
-    reached = np.where(probs >= thresholds, probs, -1)
-    classes = np.where(reached.max(axis=1) < 0, -1, reached.argmax(axis=1))
-    pairs = (classes >= 0) & (classes != labels), classes == labels
-    return np.stack([weights @ _by_label(pair.astype(np.float64), labels, len(thresholds)) for pair in pairs])
+    """(2, R, C) weights, by given label, of the examples that count as another class, and as that of their label.
+
+    Thresholds are (R, C), or (1, C) for all draws.
+    """
+    reached = np.where(probs >= thresholds[:, None], probs, -1)
+    classes = np.where(reached.max(axis=2) < 0, -1, reached.argmax(axis=2))
+    pairs, of_label = ((classes >= 0) & (classes != labels), classes == labels), _by_label(labels, probs.shape[1])
+    return np.stack([(weights * pair) @ of_label for pair in pairs])
 
 
-def _by_label(values: Array, labels: Array, classes: int) -> "scipy.sparse.csr_array":
+def _by_label(labels: Array, classes: int, values: Array | float = 1.0) -> "scipy.sparse.csr_array":
     """(n, C) sparse: a value of each example in the column of its label."""
+    values = np.broadcast_to(np.asarray(values, np.float64), len(labels))
     return scipy.sparse.csr_array((values, (np.arange(len(labels)), labels)), shape=(len(labels), classes))
 
 

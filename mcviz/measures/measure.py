@@ -8,7 +8,6 @@ import numpy as np
 
 from mcviz.measures.intervals import Interval
 from mcviz.measures.registry import fixed, significant
-from mcviz.text import true_minus
 
 Unit = Literal["share", "per mille", "nats", "target", ""]
 Place = Literal["trust", "compare"]
@@ -59,7 +58,7 @@ class Measure:
         if np.isnan(value):
             return "–"
         if digits is not None:
-            return true_minus(f"{value:{sign}z,.{digits}f}")
+            return fixed(value, digits, sign)
         if self.unit == "target":
             return f"{'+' if sign == '+' and value >= 0 else ''}{significant(value)}"
         return fixed(SCALE.get(self.unit, 1) * value, MEASURE_DIGITS[self.unit], sign)

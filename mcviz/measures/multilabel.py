@@ -259,7 +259,8 @@ def _intervals(terms: Terms, *, groups: Array | None, confidence: float, **optio
     )
     enough = _has_positives(terms)
     intervals |= {
-        name: interval if enough else Interval(interval.value) for name, interval in zip(RANKED, ranked, strict=True)
+        name: _drop_point(interval) if enough else Interval(interval.value)
+        for name, interval in zip(RANKED, ranked, strict=True)
     }
     intervals["ece"] = Interval(
         float(np.nanmean([class_ece(terms, number) for number in range(terms["probs"].shape[1])]))
@@ -417,8 +418,15 @@ def class_figures(terms: Terms, *, groups: Array | None = None, confidence: floa
         effect = design_effect(known, chances, within, together)
         missed = excess_mistakes(chances, float(counts[1]), together, effect)
         excess = Interval(0 - missed.value, 0 - missed.high, 0 - missed.low)
-        classes.append(ClassFigures(int(counts[1]), len(known), class_ece(terms, number), excess, *ranked))
+        classes.append(
+            ClassFigures(int(counts[1]), len(known), class_ece(terms, number), excess, *map(_drop_point, ranked))
+        )
     return classes
+
+
+def _drop_point(interval: Interval) -> Interval:
+    """Drop the ends that no draw moved, as those of F1 of a class that is never predicted: others may be predicted."""
+    return Interval(interval.value) if interval.low == interval.high else interval
 
 
 def _ranked_statistic(terms: Terms, chosen: Array | slice) -> Statistic:

@@ -42,10 +42,14 @@ def fixed(value: float, digits: int, sign: str = "") -> str:
 
     Args:
         value: such as 3.875, of which 3.8749999999999996 is another way to compute it.
-        digits: after the point.
-        sign: "+" to show that of a value that is not below 0 as printed; 0 has no minus sign.
+        digits: after the point; more where a difference that is not 0 would be printed as 0.
+        sign: "" of a value; of a difference "-", or "+" to show that of one that is not below 0 as printed. 0 has no
+            minus sign.
     """
-    return true_minus(f"{round(value, 9):{sign}z.{digits}f}")
+    value = round(value, max(9, digits))
+    while sign and value and not round(value, digits):
+        digits += 1
+    return true_minus(f"{value:{sign}z,.{digits}f}")
 
 
 def percent_at_least(fraction: float, digits: int = 1) -> str:

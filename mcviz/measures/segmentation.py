@@ -355,6 +355,31 @@ def soft_dice_confidence(foreground_probability: Array, mean_class: Array, backg
     return np.where(either > 0, 2 * both / np.where(either > 0, either, 1), 1.0)
 
 
+@register(
+    "Soft Dice confidence of the passes",
+    "probability",
+    "low",
+    "The Dice that the passes promise what all together draw, a mean over the classes that are drawn. Low: many passes "
+    "draw less of it, or more.",
+    scores=SEGMENTATION_SCORES,
+)
+def soft_dice_of_passes(classes: Array, class_count: int, mean_class: Array, background: int) -> Array:
+    """2 Σ p·y / (Σ p + Σ y) of each class y that is drawn, where p is the share of passes that draw it, 0 to 1.
+
+    It is the soft Dice confidence (Borges et al. 2024) of any number of classes, of which a run keeps the label maps of
+    the passes, and not every probability. Where nothing is drawn it is 1 if no pass draws anything, or else 0.
+    """
+    total, drawn = np.zeros(len(mean_class)), np.zeros(len(mean_class), np.int64)
+    for number in (number for number in range(class_count) if number != background):
+        predicted, masks = mean_class == number, classes == number
+        both, of_passes = (each.sum(axis=(0, 2, 3)) for each in (masks & predicted, masks))
+        size = predicted.sum(axis=(1, 2))
+        total += np.where(size > 0, 2 * both / np.maximum(of_passes + len(classes) * size, 1), 0)
+        drawn += size > 0
+    nothing = (classes == background).all(axis=(0, 2, 3))
+    return np.where(drawn > 0, total / np.maximum(drawn, 1), nothing)
+
+
 def _dice_of_pairs(classes: Array, numbers: Iterable[int]) -> Iterator[Array]:
     """(N, T, T) float64 Dice of each two passes, class after class; NaN where neither has the class.
 

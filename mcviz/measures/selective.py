@@ -131,12 +131,19 @@ class SelectiveFigures:
             risk of an undetected error (Traub et al. 2024).
         above_best: `augrc` less that of the order with the lowest one, with an interval that holds for all orders at
             once.
+        above_random: `augrc` less that of a random order, half of the mean loss, with such an interval.
     """
 
     aurc: Interval
     e_aurc: Interval
     augrc: Interval
     above_best: Interval
+    above_random: Interval
+
+    @property
+    def beats_random(self) -> bool:
+        """Whether the order finds large losses better than a random one, by more than noise."""
+        return self.above_random.high < 0
 
     @property
     def ties_with_best(self) -> bool:
@@ -166,19 +173,30 @@ def selective_figures(
 
     def build_statistic(chosen: Array | slice) -> Statistic:
         some = [ranking.select(chosen) for ranking in rankings.values()]
-        return lambda weights: np.concatenate([compute_areas(ranking, weights) for ranking in some], axis=1)
+        return lambda weights: np.concatenate([_areas_and_random(ranking, weights) for ranking in some], axis=1)
 
     first = next(iter(rankings.values()))
     value, draws = resample(build_statistic, len(first), groups=first.groups, resamples=resamples, seed=seed)
-    augrc = value[2::3]
-    noise = float(np.quantile(np.ptp(draws[:, 2::3] - augrc, axis=1), confidence))
-    above = [Interval(excess, excess - noise, excess + noise) for excess in (augrc - augrc.min()).tolist()]
+    (augrc, above_random), moved = (value[place::4] for place in (2, 3)), draws - value
+    noise = float(np.quantile(np.ptp(moved[:, 2::4], axis=1), confidence))
+    of_random = float(np.quantile(np.abs(moved[:, 3::4]).max(axis=1), confidence))
     figures = {}
     for i, (name, ranking) in enumerate(rankings.items()):
-        of_ranking = slice(3 * i, 3 * i + 3)
-        areas = area_intervals(value[of_ranking], draws[:, of_ranking], ranking.loss, confidence)
-        figures[name] = SelectiveFigures(*(*areas, above[i]))
+        of_ranking = slice(4 * i, 4 * i + 3)
+        aurc, e_aurc, area = area_intervals(value[of_ranking], draws[:, of_ranking], ranking.loss, confidence)
+        best, random = (
+            Interval(float(excess), float(excess - around), float(excess + around))
+            for excess, around in ((augrc[i] - augrc.min(), noise), (above_random[i], of_random))
+        )
+        figures[name] = SelectiveFigures(aurc, e_aurc, area, best, random)
     return figures
+
+
+def _areas_and_random(ranking: Ranking, weights: Array) -> Array:
+    """(R, 4) areas as `compute_areas` has them, and how far the last is above half of the mean loss of the draw."""
+    areas = compute_areas(ranking, weights)
+    random = weights @ ranking.loss / weights.sum(axis=1) / 2
+    return np.column_stack([areas, areas[:, 2] - random])
 
 
 def area_intervals(value: Array, draws: Array, loss: Array, confidence: float) -> list[Interval]:

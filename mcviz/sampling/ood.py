@@ -378,8 +378,9 @@ def make_sets(run: Run, examples: np.ndarray) -> list[ExampleSet]:
 
     Args:
         run: that keeps its examples.
-        examples: (N,) their numbers.
+        examples: (N,) their numbers. Of more than 500 that many are drawn at random: neighbours may be of one class.
     """
+    examples = examples[_draw(len(examples))]
     contents = load_shown(run, examples)
     classes = _classes(run)[examples]
     others = contents[_draw_other_classes(classes)]
@@ -460,7 +461,7 @@ def compute_ood_scores(
         report("This run's own examples", 0.3)
         scores = detectors.score_own(own)
         kept = OODScores(detectors.labels, scores, (), detectors.fitted, len(detectors.verdict.unexplained), run.passes)
-        given = [*make_sets(run, own[:MOST_OF_A_SET]), *given]
+        given = [*make_sets(run, own), *given]
     sets = []
     for number, set_of_examples in enumerate(given):
         start = 0.35 + 0.6 * number / len(given)
@@ -645,17 +646,20 @@ def _draw_other_classes(classes: np.ndarray) -> np.ndarray:
     return indices
 
 
+def _draw(count: int) -> np.ndarray:
+    """Draw the indices of at most 500 of so many examples, ascending."""
+    return np.sort(np.random.default_rng(SEED).permutation(count)[:MOST_OF_A_SET])
+
+
 def _draw_some(examples: DataSet) -> DataSet:
     """Draw at most 500 examples."""
-    if len(examples) <= MOST_OF_A_SET:
-        return examples
-    return examples.take(np.sort(np.random.default_rng(SEED).permutation(len(examples))[:MOST_OF_A_SET]))
+    return examples if len(examples) <= MOST_OF_A_SET else examples.take(_draw(len(examples)))
 
 
 def _draw_from_run(run: Run) -> DataSet:
     """Draw at most 500 examples of another run."""
-    places = np.sort(np.random.default_rng(SEED).permutation(len(run))[:MOST_OF_A_SET])
-    examples = run.kind.read_array(DataSet(None, kind=run.kind.name), "examples", load_shown(run, places))
+    contents = load_shown(run, _draw(len(run)))
+    examples = run.kind.read_array(DataSet(None, kind=run.kind.name), "examples", contents)
     if examples.rows is None:
         return examples
     return replace(examples, rows=examples.rows.set_axis(list(run.manifest.examples.content), axis=1))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from msgspec.structs import replace
 
-from mcviz.choices import DEFAULT_PASSES, MASKS, Masks, Predicts
+from mcviz.choices import DEFAULT_PASSES, MASKS, Ignore, Masks, Predicts
 from mcviz.data import DataSet, as_data_set
 from mcviz.data.given import NAMELESS, spread_places
 from mcviz.errors import McvizError, ModelWarning
@@ -21,7 +21,7 @@ from mcviz.manifest import LabelMaps, layout_for
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Examples, Layer, Manifest, Model, Origin, Preprocessing, Run
 from mcviz.runs.data_set import data_set_of, find_run
-from mcviz.runs.manifest_file import read_manifest
+from mcviz.runs.manifest_file import check_manifest, read_manifest
 from mcviz.runs.storage import folder_at
 from mcviz.runs.tables import (
     Contents,
@@ -33,14 +33,15 @@ from mcviz.runs.tables import (
     hash_array,
     with_scores,
 )
-from mcviz.runs.writer import ShardExecutor, is_finished, rename_classes, write
+from mcviz.runs.writer import ShardExecutor, check_known, is_finished, rename_classes, write
 from mcviz.sampling.adapters import Adapter, InputsAdapter, adapter_for_examples
 from mcviz.sampling.base import NO_COMPILER, ModelSpec, Network, Plan, absolute
-from mcviz.sampling.checking import Trial, try_model
+from mcviz.sampling.checking import Trial, fit_labels, try_model
 from mcviz.sampling.examples import name_classes_by_model
 from mcviz.sampling.loading import SamplerSource, load_sampler, versions
 from mcviz.sampling.sampler import Sampler, as_sampler
 from mcviz.tasks import TASKS
+from mcviz.tasks.base import StoredLabels
 from mcviz.validate import choice, invalid, whole_number
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def sample_run(
     from_logits: bool | None = None,
     rate: float | None = None,
     background: int | None = 0,
-    ignore: int | None = 255,
+    ignore: Ignore = "auto",
     tried: Callable[[Trial], None] | None = None,
     progress: Progress | None = None,
     in_stages: bool = False,
@@ -102,7 +103,8 @@ def sample_run(
         masks: `per_pass` or `per_example`.
         class_names: C names, in the order of the model's outputs, which labels follow by name; or new names by those
             that the data have; those of the model (`config.id2label`) or the data without it, or else numbers.
-        task: "classification", which it is without it, "regression" or "segmentation"; a `Sampler` has its own.
+        task: "classification", which it is without it, "regression", "multilabel" or "segmentation"; a `Sampler` has
+            its own.
         predicts: what the output's columns are in a regression, as `Sampler` takes it; a `Sampler` has its own.
         target_names: D names of what a regression predicts; those of the data without it.
         unit: of all targets of a regression, such as "mg/dl".
@@ -117,10 +119,12 @@ def sample_run(
         from_logits: whether the output is logits; None finds out from the model; a `Sampler` has its own.
         rate: of the dropout in the passes, as `Sampler` takes it, which has its own.
         background: of a segmentation, the class that Dice leaves out, or None where there is none.
-        ignore: of a segmentation, what stands in masks for a pixel that counts nowhere, or None.
+        ignore: of a segmentation, what stands in masks for a pixel that counts nowhere, or None. "auto" is what the
+            data say, or else 255; but if there are two classes, and the masks hold only 0 and one number of 2 or more,
+            that number is the second class.
         tried: called with a trial of the model on some examples, before anything is sampled. Without it, Python warns
-            where the model is hardly better than guessing, or the examples or outputs may not be what they are taken
-            for (`ModelWarning`).
+            where the model is hardly better than guessing, or the examples, masks or outputs may not be what they are
+            taken for (`ModelWarning`).
         progress: called with (done, total) predictions; what it raises stops the sampling, and what is done stays.
         in_stages: whether to finish a run of few passes first, which then grows to all of them: there is something to
             be seen early, and a stop loses less. The numbers are the same.
@@ -156,6 +160,9 @@ def sample_run(
         )
     existing = _read_existing(out)
     sampler = _match_existing(sampler, existing, passes, resume=resume)
+    sha256 = sampler.network.compute_digest()
+    known = {"task": sampler.task, "passes": passes, "seed": seed, "masks": masks, "model": sha256}
+    check_known(folder_at(out), known, TASKS[sampler.task])  # now, since it can take minutes to read the examples
     prepared = _prepare(
         sampler,
         _read_examples(sampler, data, class_names, target_names),
@@ -168,6 +175,7 @@ def sample_run(
     )
     wanted, contents = _describe(
         prepared,
+        sha256,
         passes=passes,
         seed=seed,
         masks=masks,
@@ -202,7 +210,8 @@ class _Prepared:
     Attributes:
         sampler: with the product and the compiler of the run that is there.
         adapter: between the examples and the model.
-        examples: with labels as they are stored.
+        examples: with labels as they are stored, which also workers of a cluster are given.
+        labels: as they are stored, with a report on them.
         content: what the adapter takes.
         source: of the passes.
         plan: of the model for such examples.
@@ -214,6 +223,7 @@ class _Prepared:
     sampler: Sampler
     adapter: Adapter
     examples: DataSet
+    labels: StoredLabels
     content: Rows
     source: SamplerSource
     plan: Plan
@@ -235,7 +245,7 @@ class _Prepared:
 
     def trial(self) -> Trial:
         """Try the model on some examples."""
-        return try_model(self.adapter, self.content, self.examples)
+        return try_model(self.adapter, self.content, self.examples, self.labels, self.maps)
 
 
 def _read_examples(
@@ -259,7 +269,7 @@ def _prepare(
     seed: int,
     masks: Masks,
     background: int | None,
-    ignore: int | None,
+    ignore: Ignore,
 ) -> _Prepared:
     """Bring examples into the form of the model, and find the names of its outputs; nothing is written."""
     adapter, content = adapter_for_examples(sampler, examples, preprocessing)
@@ -267,17 +277,18 @@ def _prepare(
     plan = source.plan
     if plan.deterministic is not None:
         source.deterministic(0, 1)  # numbers that are not finite are refused before anything is written
-    of_task, maps = TASKS[sampler.task], sampler.describe_maps(background, ignore)
-    last = sampler.count_last(plan.width)
+    of_task, last = TASKS[sampler.task], sampler.count_last(plan.width)
     names, targets = of_task.names(examples, last, sampler.predicts)
     existing_names = existing.class_names if existing and existing.classes == last else ()
     names = names or existing_names or of_task.default_names(last, sampler.predicts)[0]
-    examples = dataclasses.replace(examples, labels=of_task.stored_labels(examples.labels, last, maps, resize=True))
-    return _Prepared(sampler, adapter, examples, content, source, plan, names, targets, maps)
+    maps, labels = fit_labels(adapter, content, examples, names, background, ignore)
+    examples = dataclasses.replace(examples, labels=labels.values)
+    return _Prepared(sampler, adapter, examples, labels, content, source, plan, names, targets, maps)
 
 
 def _describe(
     prepared: _Prepared,
+    sha256: str,
     *,
     passes: int,
     seed: int,
@@ -289,7 +300,7 @@ def _describe(
 ) -> tuple[Manifest, Contents]:
     """Describe the run as its manifest does, and give what it holds."""
     sampler, examples, source, images = prepared.sampler, prepared.examples, prepared.source, prepared.images
-    network, plan = sampler.network, prepared.plan
+    network, plan, labels = sampler.network, prepared.plan, prepared.labels.values
     if unit and TASKS[sampler.task].last_axis != "target":
         raise invalid("unit", f"left out for a {sampler.task}", unit)
     described, pixels = (None, "") if images is None else describe_images(images, keep_images)
@@ -313,11 +324,11 @@ def _describe(
         examples=given,
         images=described,
         deterministic=plan.deterministic is not None,
-        labels_sha256=None if examples.labels is None else hash_array(examples.labels),
+        labels_sha256=None if labels is None else hash_array(labels),
         inputs_sha256=_hash_inputs(prepared),
         model=Model(
             network.name,
-            network.compute_digest(),
+            sha256,
             keep_model,
             sampler.output,
             sampler.from_logits,
@@ -342,8 +353,10 @@ def _describe(
         about=about,
         created={"versions": versions(network.backend)},
     )
+    wanted = with_scores(wanted)
+    check_manifest(wanted)  # before the model is tried, which takes long for large images
     model = network.save() if keep_model else None
-    return with_scores(wanted), Contents(source, images, examples.labels, examples.ids, table, model=model)
+    return wanted, Contents(source, images, labels, examples.ids, table, model=model)
 
 
 def _hash_inputs(prepared: _Prepared) -> str | None:

@@ -1,6 +1,7 @@
 """Which labels are doubted, and what to label next; on the command line too."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import mcviz
 from mcviz.analysis.labelling import acquire, count_label_errors, label_issues
 from mcviz.choices import METHODS
-from mcviz.measures.labels import batch_bald, power_bald
+from mcviz.measures.labels import batch_bald, estimate_label_errors, power_bald
 from mcviz.runs import Run
 from tests.commands import output_of, refusal_of
 from tests.runs.making import make
@@ -39,6 +40,40 @@ def test_labels_that_were_exchanged_are_listed_first(tmp_path: Path, capsys) -> 
     assert listed["ids"] == list(map(str, found["id"]))
     assert listed["estimated"] == {"confidence": 0.5, **vars(count_label_errors(run, 0.5))}
     assert len(label_issues(run, 1000)) == 300
+
+
+def test_of_a_weak_model_no_number_of_wrong_labels_is_printed(tmp_path: Path, capsys) -> None:
+    """Its probabilities are true, and no label is wrong: it is mostly wrong itself, and knows that."""
+    rng = np.random.default_rng(0)
+    probs = rng.dirichlet(np.full(10, 2.0), 326)
+    labels = (probs.cumsum(axis=1) > rng.random((326, 1))).argmax(axis=1)
+    run = mcviz.write_run(tmp_path / "run", np.stack([probs, probs + 1e-6 * rng.random(probs.shape)]), labels=labels)
+    count = count_label_errors(run)
+    mistakes = run.mean_probs.argmax(axis=1) != labels
+    own = run.mean_probs[np.arange(326), labels]
+    confident = int((mistakes & (run.mean_probs.max(axis=1) >= 2 * own)).sum())
+    assert estimate_label_errors(run.mean_probs, labels).value > 200
+    assert (np.isnan(count.value), count.mistakes, count.confident) == (True, mistakes.sum(), confident)
+    printed = output_of(capsys, "label-issues", run.path)
+    assert printed.startswith("How many of 326 labels are wrong is not estimated: ")
+    assert f"above the {confident} of {mistakes.sum()} mistakes in which" in printed
+    listed = json.loads(output_of(capsys, "label-issues", run.path, "--json"))
+    assert listed["estimated"]["value"] is None
+    assert printed.startswith(listed["in_words"])
+
+
+def test_no_end_is_above_the_mistakes_and_several_labels_have_an_estimate_too(tmp_path: Path, capsys) -> None:
+    rng = np.random.default_rng(0)
+    true = (rng.random((200, 3)) < 0.4).astype(int)
+    probs = np.clip(np.where(true, 0.9, 0.1) + rng.uniform(-0.05, 0.05, (4, 200, 3)), 0, 1)
+    labels = true.copy()
+    labels[::20, 1] = 1 - labels[::20, 1]
+    run = mcviz.write_run(tmp_path / "run", probs, labels=labels, task="multilabel")
+    count = count_label_errors(run)
+    assert count.low < 10 == round(count.value) == count.high == count.mistakes
+    assert estimate_label_errors(run.mean_probs, labels).high > 10
+    said = f"About 10 of 600 labels are estimated to be wrong (95% interval {math.floor(count.low)} to 10)."
+    assert output_of(capsys, "label-issues", run.path).startswith(said)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -71,6 +71,26 @@ def test_the_referral_that_is_printed_for_the_shipped_run_is_that_of_its_table(c
     assert ", ".join(found["ids"][:10]) in lines[-2]
 
 
+def test_the_list_for_these_labels_and_that_for_new_examples_are_both_named_and_written(
+    old: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files, found = (tmp_path / "these.csv", tmp_path / "new.parquet"), refer(old, accuracy=0.97)
+    command = ["refer", old.path, "--accuracy", "0.97", "--to", files[0], "--guaranteed-to", files[1]]
+    lines = output_of(capsys, *command).splitlines()
+    values = old.scores().set_index("id")["max_probability"]
+    written = pd.read_csv(files[0])["id"].tolist(), pd.read_parquet(files[1])["id"].tolist()
+    for ids, threshold, words, file in zip(
+        written, (found.threshold, found.guaranteed_threshold), ("these labels", "new examples"), files, strict=True
+    ):
+        assert ids == values[values <= threshold].sort_values(kind="stable").index.tolist()
+        said = f"To look at for {words}, the most uncertain first: {', '.join(ids[:10])} and {len(ids) - 10:,} more."
+        assert lines[lines.index(said) + 1] == f"{len(ids):,} examples are written to {file}."
+    assert len(written[0]) < len(written[1])
+    assert list(refer(old, budget=20).rules) == ["these labels"], "a budget has one list"
+    refused = ["refer", old.path, "--accuracy", "0.99999", "--guaranteed-to", tmp_path / "none.csv"]
+    assert "Nothing is guaranteed for new examples" in refusal_of(capsys, *refused)
+
+
 @pytest.mark.parametrize("score", RANKING_SCORES)
 def test_every_score_refers_by_its_uncertain_end(shipped: Run, score: str) -> None:
     found = refer(shipped, budget=300, score=score)

@@ -8,11 +8,13 @@ from scipy.stats import binom
 
 from mcviz import compare, plot, refer, trust, write_run
 from mcviz.analysis.labelling import acquire
+from mcviz.analysis.referral import describe_scores_here
 from mcviz.analysis.segmentation_trust import FOREGROUND, WHOLE
 from mcviz.errors import InvalidInputError, McvizError
 from mcviz.measures.intervals import bounded_interval
 from mcviz.measures.quality import difference_intervals
 from mcviz.measures.segmentation import SEGMENTATION, count_overlaps, count_pixels, join_pixels, mean_of_known
+from mcviz.measures.selective import Ranking, selective_figures
 from mcviz.runs import Run
 from tests.commands import output_of
 
@@ -128,6 +130,29 @@ def test_scores_find_losses_and_images_are_referred_for_the_dice_of_the_rest(run
     assert list(referral.table["pairwise_dice"]) == sorted(referral.table["pairwise_dice"])
 
 
+def test_the_best_score_here_is_named_and_those_that_know_no_more_than_chance(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result, loss = trust(run), run.scores()["loss"].to_numpy(float)
+    named = result.sentences[-2]
+    best = min(result.scores, key=lambda name: result.scores[name].augrc.value)
+    assert named.startswith(f"Here {run.score_registry[best].inline_label} finds losses of Dice best")
+    printed = output_of(capsys, "trust", run.path).splitlines()
+    (random,) = (line for line in printed if line.startswith("  random "))
+    assert float(random.split()[1]) == pytest.approx(1e6 * loss.mean() / 2, abs=0.1)
+    assert named in output_of(capsys, "refer", run.path, "--budget", 5)
+    orders = {"pairwise_dice": np.random.default_rng(1).random(60), "mean_entropy": loss, "window_entropy": -loss}
+    figures = selective_figures({name: Ranking(order, loss) for name, order in orders.items()})
+    assert describe_scores_here(run, figures) == (
+        "Here mean entropy finds losses of Dice best. Not shown to be better than a random order: pairwise Dice, "
+        "largest window entropy."
+    )
+    del figures["mean_entropy"]
+    assert describe_scores_here(run, figures) == (
+        "No score is shown to find losses of Dice better than a random order."
+    )
+
+
 def test_what_to_label_next_is_where_pixels_are_least_certain(run: Run) -> None:
     for method, score in (("bald", "mean_mutual_information"), ("entropy", "mean_entropy")):
         chosen = acquire(run, method, 5)["example"].tolist()
@@ -149,6 +174,7 @@ def test_the_command_line_says_what_dice_counts_and_of_what_it_is_made(
     run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     printed = output_of(capsys, "trust", run.path)
+    assert printed.startswith(f"The mean Dice is {100 * run.manifest.quality:.2f}% (")
     for words in ("classes that the label lacks", "mean Dice ", "pairwise Dice", "ECE of the pixels", "losses of Dice"):
         assert words in printed
     printed = output_of(capsys, "refer", run.path, "--budget", 5, "--to", tmp_path / "out.csv")

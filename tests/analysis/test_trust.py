@@ -8,14 +8,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 
 import mcviz
+from mcviz.analysis.base import group_sentence
 from mcviz.analysis.predictors import compute_convergence, group_by_column, main_predictors, predictors
+from mcviz.analysis.quality_trust import compare_with_deterministic
 from mcviz.errors import InvalidInputError
 from mcviz.measures import margin
 from mcviz.measures.calibration import calibration, calibration_sentences
 from mcviz.runs import Run
 from tests.analysis.conftest import RANKING_SCORES, SHIPPED
+from tests.cases import one_in
 from tests.commands import output_of, refusal_of
 from tests.factories import make_doubtful_run
 
@@ -59,20 +63,23 @@ def test_trust_prints_convergence_sets_and_the_cheapest_threshold(old: Run, caps
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [
-        (["--mistake-cost", "3"], "both --mistake-cost and --look-cost"),
-        (["--look-cost", "3"], "both --mistake-cost and --look-cost"),
-        (["--mistake-cost", "-1", "--look-cost", "3"], "--mistake-cost"),
-        (["--mistake-cost", "nan", "--look-cost", "3"], "`mistake` should be"),
-        (["--mistake-cost", "inf", "--look-cost", "3"], "`mistake` should be"),
-        (["--score", "self_confidence"], "`score` should be 'max_probability' or"),
-    ],
+    one_in(
+        5,
+        [
+            (["--mistake-cost", "3"], "both --mistake-cost and --look-cost"),
+            (["--look-cost", "3"], "both --mistake-cost and --look-cost"),
+            (["--mistake-cost", "-1", "--look-cost", "3"], "--mistake-cost"),
+            (["--mistake-cost", "nan", "--look-cost", "3"], "`mistake` should be"),
+            (["--mistake-cost", "inf", "--look-cost", "3"], "`mistake` should be"),
+            (["--score", "self_confidence"], "`score` should be 'max_probability' or"),
+        ],
+    ),
 )
 def test_costs_that_cannot_be_are_refused_in_one_line(old: Run, options: list[str], words: str, capsys) -> None:
     assert words in refusal_of(capsys, "trust", old.path, *options)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_what_the_documents_quote_is_printed(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     text = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
@@ -127,7 +134,7 @@ def test_a_run_that_is_unfit_is_refused_in_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_the_figures_of_the_shipped_run(shipped: Run, capsys) -> None:
     found = json.loads(output_of(capsys, "trust", SHIPPED, "--by", "label", "--json"))
     figures = found["figures"]
@@ -163,6 +170,9 @@ def test_the_figures_are_printed_with_a_sentence_before_them(old: Run, capsys) -
     assert "cheaper" not in " ".join(lines)  # nobody said what a mistake costs
     (ensemble,) = [line for line in lines if line.startswith(f"  ensemble  {'':<20}") and "%" in line][:1]
     assert f"{100 * old.ensemble_accuracy[-1]:.2f}%" in ensemble
+    single, *_, excess = (line for line in lines if line.startswith("  single pass "))
+    assert re.fullmatch(r" *single pass +\d+\.\d\d%  \(.*\) +[+−]\d+\.\d\d points  \(.*\)", single)
+    assert excess.count(" points  (") == 2, "confidence − accuracy is a difference, and so is that of two of them"
     groups = lines[lines.index("accuracy of the ensemble, by source") + 1 :][:3]
     assert {line.split()[0] for line in groups} == {"–", "a", "b"}
     assert sum(int(line.split()[1].replace(",", "")) for line in groups) == 3000
@@ -282,6 +292,7 @@ def test_the_gain_of_a_regression_is_that_of_its_paired_errors(tmp_path: Path, w
     )
     _, fixed, single, worst = mcviz.trust(run).sentences
     assert worst == mcviz.slices(run).in_words
+    assert compare_with_deterministic(run) == fixed, "which takes no pass to be read"
     ensemble = np.sqrt(((outputs.mean(axis=0) - labels) ** 2).mean())
     gain = np.sqrt(((outputs - labels) ** 2).mean()) - ensemble
     loss = ensemble - np.sqrt(((deterministic - labels) ** 2).mean())
@@ -300,6 +311,17 @@ def test_the_gain_of_a_regression_is_that_of_its_paired_errors(tmp_path: Path, w
         assert low < 0 < high
 
 
+def test_the_ensemble_is_compared_with_dropout_off_by_an_exact_test_of_the_same_examples() -> None:
+    run = mcviz.open_run(SHIPPED.with_name("fashion-cnn"))
+    right, fixed = (probs.argmax(axis=1) == run.labels for probs in (run.mean_probs, run.deterministic_probs))
+    gained, lost = int((right & ~fixed).sum()), int((fixed & ~right).sum())
+    assert binomtest(gained, gained + lost).pvalue < 0.05
+    by = 100 * (lost - gained) / len(run)
+    said = compare_with_deterministic(run)
+    assert said.startswith(f"Its accuracy is worse than that of the deterministic model by {by:.2f} points (")
+    assert said.endswith("): more than noise.")
+
+
 def test_of_few_examples_no_gain_of_a_regression_is_claimed(tmp_path: Path) -> None:
     labels = np.random.default_rng(0).normal(0, 1, (300, 1))
     passes = labels + np.random.default_rng(1).normal(0, 1, (4, 300, 1))
@@ -309,3 +331,8 @@ def test_of_few_examples_no_gain_of_a_regression_is_claimed(tmp_path: Path) -> N
     assert "more than noise" in mcviz.trust(run).in_words
     assert "(no interval), too few examples to tell" in mcviz.trust(few).in_words
     assert "(no interval), too few examples to tell" in mcviz.trust(run, group="source").in_words
+    for group, count in ((None, 300), ("source", 150)):
+        (share,) = re.findall(
+            r"A failure on less than (\S+)% of inputs may not be among them", group_sentence(run, group)
+        )
+        assert (1 - float(share) / 100) ** count == pytest.approx(0.05, abs=0.002)

@@ -14,7 +14,7 @@ from mcviz.app.wording import as_markdown
 from mcviz.measures import register
 from mcviz.runs import Run
 from mcviz.runs.derived import FILE
-from tests.app.opening import opened_page
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import OpenProbe, button, widget, words
 from tests.app.probing import table as shown_table
 
@@ -64,13 +64,13 @@ def test_a_score_of_deterministic_probabilities_ranks_on_explore(
     assert ranking(run, "less_confident")[0] == expected.argmax()
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_score_of_deterministic_probabilities_is_left_out_of_new_inputs(
     open_probe: OpenProbe, less_confident: str
 ) -> None:
     app = open_probe(sweep="20", score="less_confident")
     button(app, "Predict").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert f"{less_confident} takes the prediction with dropout off, and these inputs have none" in words(app)
 
 
@@ -85,7 +85,7 @@ def test_a_score_that_is_replaced_while_a_page_is_open_is_shown_as_it_is_now(run
     assert ranking(run, "energy")[0] == ENERGY.argmax()
     mcviz.open_run(run.path).add_score("energy", ENERGY + 3, high_is_uncertain=False, meaning="Turned.")
     page.run()
-    assert not page.exception
+    assert_sound(page)
     assert "Turned." in words(page)
     assert "**28** of 30 examples" in words(page)
     assert table(run)["energy"].tolist() == (ENERGY + 3).tolist()
@@ -103,12 +103,12 @@ def ends(page: AppTest) -> list[str]:
     return [option for option in widget(page.selectbox, "ranking").options if ", a column" in option]
 
 
-@pytest.mark.parametrize("end", ["high", pytest.param("low", marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("end", ["high", pytest.param("low", marks=pytest.mark.slow)])
 def test_a_column_becomes_a_score_by_the_end_that_is_uncertain(run: Run, end: str) -> None:
     page = opened_page("uncertain", {})
     assert ends(page) == [f"{COLUMN}, a column: {uncertain} is uncertain" for uncertain in ("high", "low")]
     widget(page.selectbox, "ranking").set_value((COLUMN, end)).run()
-    assert not page.exception
+    assert_sound(page)
     assert page.query_params["score"] == "column_loss_of_mine"
     assert run.scores()["column_loss_of_mine"].tolist() == ENERGY[::-1].tolist()
     assert run_scores(run)["column_loss_of_mine"].uncertain_when == end

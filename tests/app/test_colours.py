@@ -11,8 +11,8 @@ import pytest
 import mcviz
 from mcviz.app import resources
 from mcviz.app.views.scatter import draw_points
-from mcviz.figures.style import CLASSES, NEUTRAL
-from tests.app.opening import opened_page
+from mcviz.figures.style import CLASSES, INK, NEUTRAL
+from tests.app.opening import assert_sound, opened_page
 from tests.cases import only
 
 COUNT, PLACES = 2100, 300
@@ -32,6 +32,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> mcviz.Run:
     images = RANDOM.integers(0, 256, (COUNT, 4, 4, 1)).astype(np.uint8)
     probs = RANDOM.dirichlet(np.ones(3), (4, COUNT)).astype(np.float32)
     return mcviz.write_run(folder / "run", probs, data=images, labels=np.arange(COUNT) % 3, columns=pd.DataFrame(OWN))
+
+
+def test_the_ink_on_veils_is_the_one_that_the_style_turns_bright_on_a_dark_page() -> None:
+    style = (Path(resources.__file__).parent / "page.css").read_text()
+    red, green, blue = (int(INK[place : place + 2], 16) for place in (1, 3, 5))
+    assert f'.bartext[style*="rgb({red}, {green}, {blue})"]' in style
 
 
 def draw(run: mcviz.Run, colouring: str) -> go.Figure:
@@ -75,6 +81,6 @@ def test_a_column_is_chosen_on_the_page_and_is_in_its_address(
     (colour,) = (each for each in app.selectbox if each.label == "Colour")
     assert colour.value == ("score" if view == "map" else "correct")
     colour.select("place").run()
-    assert not app.exception
+    assert_sound(app)
     assert app.query_params["colour"] == "place"
     assert "coloured by place" in app.get("plotly_chart")[0].proto.alt

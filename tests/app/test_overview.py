@@ -8,11 +8,13 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.analysis.predictors import compute_convergence
+from mcviz.analysis.quality_trust import compare_with_deterministic
 from mcviz.app.tasks import task_renderer
-from mcviz.app.wording import counted
+from mcviz.app.wording import as_markdown, counted
 from mcviz.runs import Run
+from mcviz.runs.storage import SHIPPED_RUNS
 from tests.app.kinds import passes
-from tests.app.opening import opened_page
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import button, paragraphs, words
 
 EXAMPLES = 120
@@ -67,6 +69,15 @@ def test_the_answer_says_how_good_the_ensemble_is_and_where_its_mistakes_are(run
     assert paragraphs(opened(run))[0] == f"120 examples, {answer}"
 
 
+def test_the_ensemble_is_compared_with_every_pass_and_with_dropout_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not [each for each in opened("two").markdown if "deterministic" in each.value], "that run has none"
+    monkeypatch.setenv("MCVIZ_CACHE", str(SHIPPED_RUNS[1].parent))
+    app = opened(SHIPPED_RUNS[1].name)
+    (said,) = (each.value for each in app.markdown if each.value.startswith("Its accuracy is "))
+    assert said == as_markdown(compare_with_deterministic(mcviz.open_run(SHIPPED_RUNS[1])))
+    assert "The ensemble beats every single pass." in words(app)
+
+
 def test_passes_that_are_nearly_always_right_are_not_said_to_be_always_right(tmp_path: Path) -> None:
     probs = np.full((400, 100, 2), [0.9, 0.1], np.float32)
     probs[0, 0] = [0.4, 0.6]
@@ -119,7 +130,7 @@ def test_how_many_passes_it_takes_is_computed_on_request_and_kept_beside_the_run
     app = opened(name)
     assert "enough" not in words(app)
     button(app, "Compute").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert list((cache / name / "derived").glob("convergence-max-probability-*.npz"))
     said = words(app)
     settled = enough(run) < run.passes

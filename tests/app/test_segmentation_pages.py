@@ -7,20 +7,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
-from mcviz.app.tasks.segmentation import COLOURS, draw_outlines
+from mcviz.analysis.referral import name_best_score
+from mcviz.app.tasks import task_renderer
+from mcviz.app.tasks.segmentation import draw_outlines
+from mcviz.app.wording import as_markdown
+from mcviz.figures.style import CLASSES
 from mcviz.measures import percent
 from mcviz.measures.registry import fixed
 from mcviz.measures.segmentation import count_overlaps
 from mcviz.reviews import answers_of, open_reviews, summarise_reviews
-from tests.app.opening import opened_page
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import compared_figures, sentences, table, widget, words
+from tests.cases import one_in
 
 NAMES = ["ground", "*disc*", "bar"]
 SIZE, EXAMPLES, PASSES = (24, 20), 16, 6
@@ -64,6 +68,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     maps = probs.argmax(axis=-1).astype(np.uint8)
     mcviz.write_run(folder / "maps", maps, **more)
     mcviz.write_run(folder / "without-background", maps, background=None, **more)
+    import keras
+
     keras.utils.set_random_seed(0)
     inputs = keras.Input((*SIZE, 1))
     hidden = keras.layers.Dropout(0.5)(keras.layers.Conv2D(6, 3, padding="same", activation="relu")(inputs))
@@ -101,7 +107,7 @@ def unpack(data: dict[str, Any]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", ["overview", "uncertain", "trust", "review", "example", "side_by_side", "runs"])
-@pytest.mark.parametrize("which", ["labelled", "maps", "sampled"])
+@pytest.mark.parametrize("which", one_in(3, ["labelled", "maps", "sampled"]))
 def test_every_page_opens(open_page: Open, name: str, which: str) -> None:
     assert open_page(name, which).title
 
@@ -117,7 +123,7 @@ def test_one_example_gets_every_pass_the_prediction_the_label_and_the_maps(open_
     entropy = run.predictions_block(5, 6).predictive_entropy[0]
     assert planes[PASSES + 2] * data["maps"][0]["most"] / 255 == pytest.approx(entropy, abs=0.5 * entropy.max() / 255)
     assert [name for name, _ in data["classes"]] == NAMES
-    assert [colour for _, colour in data["classes"]] == ["#000000", *COLOURS[:2]]
+    assert [colour for _, colour in data["classes"]] == ["#000000", *CLASSES[:2]]
     assert data["background"] == 0
     assert data["image"].startswith("data:image/png")
     rows, dice = table(app, "passes that draw it"), run.array("class_dice")[5]
@@ -229,7 +235,7 @@ def test_trust_finds_who_has_to_be_looked_at(open_page: Open, run: Run) -> None:
     app = open_page("trust", "labelled", referral="accuracy")
     found = mcviz.refer(run, quality=0.9)
     widget(app.number_input, "wanted-accuracy").set_value(90.0).run()
-    assert not app.exception
+    assert_sound(app)
     assert found.on_labels is not None
     (cards,) = ([each.value for each in app.metric if each.label == "To a person"],)
     assert cards == [f"{len(found.on_labels.referred):,}"]
@@ -241,7 +247,7 @@ def test_predictions_are_judged_and_noted_but_not_painted(open_page: Open, cache
     first = int(run.scores()["pairwise_dice"].to_numpy().argsort(kind="stable")[0])
     right = next(each for each in app.button if each.key and each.key.startswith(f"review-prediction-{first}"))
     right.click().run()
-    assert not app.exception
+    assert_sound(app)
     known = summarise_reviews(run, open_reviews(run).rows())
     (decision,) = known.decisions
     assert (decision.example, decision.in_words(answers_of(run).options)) == (first, "prediction is right")
@@ -265,6 +271,20 @@ def test_inputs_that_take_too_much_memory_are_refused_in_words(
 ) -> None:
     monkeypatch.setattr("mcviz.app.resources.MOST_LIVE_BYTES", 1 << 10)
     assert "In Python `mcviz.sample` predicts new inputs." in words(open_page("probe", "sampled"))
+
+
+def test_overview_and_trust_name_the_score_that_is_best_here(cache: Path, open_page: Open) -> None:
+    best = name_best_score(mcviz.open_run(cache / "labelled"))
+    assert "finds losses of Dice best" in best or "No score" in best
+    for page in ("overview", "trust"):
+        assert as_markdown(best) in words(open_page(page, "labelled"))
+    assert "random order" in table(open_page("trust", "labelled", details="scores"), "AUGRC, ‰").index
+
+
+def test_a_poor_outline_of_the_right_class_is_not_called_right(run: Run) -> None:
+    row = {"prediction": "bar", "wrong": "", "label": "bar", "loss": 0.85}
+    assert task_renderer(run).tile_text(run, row).brief == "Dice 15%"
+    assert task_renderer(run).tile_text(run, row | {"wrong": "bar", "loss": 1.0}).brief == "1 wrong"
 
 
 def test_there_is_no_demo(open_page: Open) -> None:

@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz.analysis.labelling import label_errors_sentence
 from mcviz.analysis.referral import find_cheapest_referral, refer
 from mcviz.app.referral import referral_filters
 from mcviz.app.tasks import task_renderer
@@ -17,7 +18,7 @@ from mcviz.measures import most_uncertain_first, percent
 from mcviz.measures.multilabel import MULTILABEL, class_ece, class_reliability
 from mcviz.measures.registry import MultilabelPredictions, percent_at_least
 from mcviz.reviews import compute_outcome, open_reviews, summarise_reviews
-from tests.app.opening import opened_page
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import sentences, widget, words
 
 EXAMPLES, NAMES = 400, ["*cat*", "dog", "owl"]
@@ -75,8 +76,7 @@ def named(app: AppTest, name: str) -> Any:
 def press(app: AppTest, *names: str) -> None:
     for name in names:
         named(app, name).click().run()
-        assert not app.exception
-        assert not app.error
+        assert_sound(app)
 
 
 def decided(run: mcviz.Run) -> dict[int, tuple[str, tuple[int, ...] | None]]:
@@ -147,9 +147,10 @@ def test_the_first_queue_is_of_probable_label_errors_by_label_quality(cache: Pat
     run = mcviz.open_run(cache / "labelled")
     wrong = np.flatnonzero(np.nan_to_num(run.scores()["loss"].to_numpy(float)) > 0)
     app = opened("review")
-    assert f"**{len(wrong)} examples with probable label errors** of {EXAMPLES}" in words(app)
+    assert f"**{len(wrong)} examples to check** of {EXAMPLES}" in words(app)
+    assert label_errors_sentence(mcviz.count_label_errors(run)) in words(app)
     (parts,) = (each.options for each in app.segmented_control if each.label == "Part")
-    assert parts[:2] == [f"{len(wrong)} with doubtful labels", f"All {EXAMPLES}"]
+    assert parts[:2] == [f"{len(wrong)} to check", f"All {EXAMPLES}"]
     order = [example for example in queue(run, "label_quality") if example in wrong]
     assert shown(app) == order[0]
     press(app, "label")
@@ -210,7 +211,7 @@ def test_the_preset_of_label_errors_ranks_by_label_quality() -> None:
     app = opened("uncertain")
     ranking = widget(app.selectbox, "ranking")
     ranking.set_value(("label_quality", "uncertain_first")).run()
-    assert not app.exception
+    assert_sound(app)
     assert app.query_params["score"] == ["label_quality"] or app.query_params["score"] == "label_quality"
     assert "Was the model trained on these labels?" in words(app)
     assert "labels are estimated to be wrong" not in words(app), "the estimate is of one class an example"
@@ -250,7 +251,7 @@ def test_a_referral_is_guaranteed_and_is_a_selection(cache: Path) -> None:
     assert refer(run, budget=150).guarantee is not None
     app = opened("trust", referral="budget", wanted="150")
     app.button(key="select-referred").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert f"**{len(refer(run, budget=150).examples)}** of {EXAMPLES} examples match" in words(app)
 
 

@@ -1,10 +1,12 @@
 """The page Trust: its words and figures are those of the run, and what it refers is a selection."""
 
 import re
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import numpy as np
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -17,17 +19,17 @@ from mcviz.app import referral as referral_parts
 from mcviz.app.address import RunLimits
 from mcviz.app.calibration import ANSWERS
 from mcviz.app.filters import Filters
-from mcviz.app.referral import referral_filters
+from mcviz.app.referral import referral_csv, referral_filters
 from mcviz.app.wording import as_markdown
 from mcviz.cli import main
 from mcviz.measures.calibration import Calibration, calibration, calibration_sentences, find_verdict
 from mcviz.runs.storage import SHIPPED_RUNS
 from tests.analysis.test_trust import in_groups
 from tests.app.keeping import kept_of
-from tests.app.opening import open_popovers
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import calibration_figures, paragraphs, widget, words
+from tests.factories import make_doubtful_run
 
-ROOT = Path(__file__).parents[2]
 EXAMPLES = 120
 
 
@@ -63,13 +65,7 @@ def _here(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def opened(run: str, **query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
-    for key, value in {"run": run, **query}.items():
-        app.query_params[key] = value
-    app.switch_page("mcviz/app/pages/trust.py").run()
-    assert not app.exception
-    assert not app.error
-    return app
+    return opened_page("trust", {"run": run, **query})
 
 
 def test_groups_that_fare_worse_are_named_and_marked_in_their_table(
@@ -152,31 +148,44 @@ def test_the_cards_say_what_a_referral_comes_to(
 def test_what_is_referred_is_a_selection(cache: Path) -> None:
     app = opened("labelled", referral="budget", wanted="17")
     app.button(key="select-referred").click().run()
-    assert not app.exception
+    assert_sound(app)
     query = {key: app.query_params[key] for key in app.query_params}
     kept = Filters.from_query(query, RunLimits(EXAMPLES, 3))
     table = mcviz.open_run(cache / "labelled").scores()
     assert set(np.flatnonzero(kept.mask(table))) == set(refer(mcviz.open_run(cache / "labelled"), budget=17).examples)
 
 
+def test_the_list_for_these_labels_and_that_for_new_examples_are_both_a_selection_and_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_doubtful_run(tmp_path / "run", 1000, 1)
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    found, app = refer(run, quality=0.99), opened("run", referral="accuracy", wanted="0.99")
+    lists = {"these labels": found.examples, "new examples": found.guaranteed_examples}
+    ids = run.scores()["id"]
+    for name, examples in lists.items():
+        assert f"**{len(examples):,} examples to look at** for {name}" in words(app)
+        assert pd.read_csv(BytesIO(referral_csv(found, name)))["id"].tolist() == ids.iloc[examples].tolist()
+    assert 0 < len(found.examples) < len(found.guaranteed_examples)
+    assert len(app.get("download_button")) == 2
+    app.button(key="select-guaranteed").click().run()
+    assert f"**{len(found.guaranteed_examples)}** of 1,000 examples match" in words(app)
+
+
 def test_what_is_referred_is_reviewed(cache: Path) -> None:
     app = opened("labelled", referral="budget", wanted="17")
     kept_of(app)["reviewer"] = "Ada"
     app.button(key="review-referred").click().run()
-    assert not app.exception
+    assert_sound(app)
     count = len(refer(mcviz.open_run(cache / "labelled"), budget=17).examples)
     assert f"**0** of {count} examples decided" in app.get("progress")[0].proto.text
 
 
 def test_the_same_control_selects_on_uncertain_examples(cache: Path) -> None:
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
-    open_popovers(app)
-    for key, value in {"run": "labelled", "referral": "budget", "wanted": "17"}.items():
-        app.query_params[key] = value
-    app.switch_page("mcviz/app/pages/uncertain.py").run()
+    app = opened_page("uncertain", {"run": "labelled", "referral": "budget", "wanted": "17"})
     app.button(key="action-refer").click().run()
     app.button(key="select-referred").click().run()
-    assert not app.exception
+    assert_sound(app)
     count = len(refer(mcviz.open_run(cache / "labelled"), budget=17).examples)
     assert f"**{count}** of {EXAMPLES} examples match" in words(app)
 
@@ -253,7 +262,7 @@ def test_without_labels_the_accuracy_is_estimated_by_a_run_with_labels_that_is_c
     }
     assert as_markdown(found["labelled"].sentences[0]) in paragraphs(app)[0]
     widget(app.selectbox, "calibrated_on").set_value("right").run()
-    assert not app.exception
+    assert_sound(app)
     assert as_markdown(found["right"].sentences[0]) in paragraphs(app)[0]
     (rows,) = (each.value for each in app.dataframe if "corrected p" in each.value)
     assert rows["corrected p"].tolist() == [each.corrected for each in found["right"].columns]
@@ -274,7 +283,7 @@ def test_without_labels_and_a_run_that_has_some_it_says_what_to_do(
 def test_without_mistakes_no_score_is_the_best_at_finding_them(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     app = opened("right", details="scores")
     assert "no mistakes by which scores could be ranked" in words(app)
-    assert "finds them best" not in words(app)
+    assert "finds mistakes best" not in words(app)
     assert main(["trust", str(cache / "right")]) == 0
     told = capsys.readouterr().out
     assert "no mistakes by which scores could be ranked" in told
@@ -350,7 +359,7 @@ def test_groups_that_belong_together_are_chosen_where_there_are_columns(
     assert "Examples count as independent." in words(app)
     before = paragraphs(app)[0]
     widget(app.selectbox, "group").set_value("site").run()
-    assert not app.exception
+    assert_sound(app)
     assert app.query_params["group"] == "site"
     assert "only between groups: 2 by site." in words(app)
     assert paragraphs(app)[0] != before

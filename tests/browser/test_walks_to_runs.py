@@ -19,7 +19,7 @@ from tests.browser.test_runs import BOX, click_row
 from tests.browser.test_walks import walk
 from tests.browsing import visited
 
-pytestmark = pytest.mark.xdist_group("timed")  # one after another, since they measure how long an act takes
+pytestmark = pytest.mark.always
 
 EXAMPLES = 200
 
@@ -51,7 +51,7 @@ def test_the_label_that_is_most_probably_wrong_is_decided_about(page: Page, cach
     first = int(wrong[fit[wrong].argmin()])
     with walk(page, presses=2):
         go_to(page, "Label")
-        expect(page.get_by_text(f"{len(wrong)} probable label errors of {EXAMPLES}")).to_be_visible()
+        expect(page.get_by_text(f"{len(wrong)} examples to check of {EXAMPLES}")).to_be_visible()
         expect(page.get_by_role("img", name=f"Example {first}", exact=True)).to_be_in_viewport(ratio=1)
         settle(page)
         came_ahead(page)

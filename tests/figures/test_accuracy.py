@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from mcviz import figures
+from mcviz.figures.style import INK
 from mcviz.figures.trust import measures_by_passes
 from tests.figures.reading import contrast, luminance, rgb
 
 pytestmark = pytest.mark.lowest
 
 NAMES = ["cat", "dog", "owl"]
+PAGES = {"#FFFFFF": INK, "#10161D": "#E8EDF2"}  # of the light and the dark theme, and the ink on each
 
 
 def traces(figure, kind: str) -> list:
@@ -139,8 +141,9 @@ def test_numbers_on_squares_can_be_read(
     means = None if uncertain_when is None else generator.uniform(0.4, 1, 60)
     figure = figures.confusion_matrix(labels, predictions, NAMES, means, "score", uncertain_when or "high")
     for cells in cells_of(figure):
-        for fill, ink in zip(fills(cells), cells.textfont.color, strict=True):
-            assert contrast(fill, rgb(ink)) > 3
+        for page, page_ink in PAGES.items():
+            for fill, ink in zip(fills(cells, page), cells.textfont.color, strict=True):
+                assert contrast(fill, rgb(page_ink if ink == INK else ink)) > (4.5 if ink == INK else 3)
         assert contrast(rgb(cells.selected.marker.color), rgb(cells.selected.textfont.color)) > 4.5
 
 
@@ -149,10 +152,42 @@ def cells_of(figure: Any) -> list[Any]:
     return [trace for trace in figure.data if trace.customdata is not None]
 
 
-def fills(cells: Any) -> list[np.ndarray]:
-    """The colour of each cell of a confusion matrix."""
+def fills(cells: Any, page: str = "#FFFFFF") -> list[np.ndarray]:
+    """The colour of each cell of a confusion matrix, as it is seen on a page."""
     colours = cells.marker.color
-    return [rgb(colour) for colour in ([colours] * len(cells.customdata) if isinstance(colours, str) else colours)]
+    return [
+        seen(colour, page) for colour in ([colours] * len(cells.customdata) if isinstance(colours, str) else colours)
+    ]
+
+
+def seen(colour: str, page: str) -> np.ndarray:
+    """(3,) sRGB of a colour on a page, which is seen through one such as "rgba(1, 2, 3, 0.5)"."""
+    if colour.startswith("#"):
+        return rgb(colour)
+    *parts, opacity = map(float, colour.removeprefix("rgba(").removesuffix(")").split(","))
+    return opacity * np.array(parts) / 255 + (1 - opacity) * rgb(page)
+
+
+@pytest.mark.parametrize("page", ["#FFFFFF", "#10161D"])
+def test_few_mistakes_recede_into_the_page_and_many_stand_out(page: str) -> None:
+    labels, predictions = np.repeat([0, 1, 2, 0], [1, 5, 25, 300]), np.repeat([1, 2, 0, 0], [1, 5, 25, 300])
+    mistakes, correct = cells_of(figures.confusion_matrix(labels, predictions, NAMES))
+    by_cell = dict(zip(mistakes.customdata.tolist(), fills(mistakes, page), strict=True))
+    distances = [np.abs(by_cell[cell] - rgb(page)).sum() for cell in (1, 5, 6)]
+    assert distances[0] < distances[1] < distances[2]
+    assert contrast(by_cell[1], rgb(page)) < 1.3
+    assert contrast(by_cell[6], rgb(page)) > 2.5
+    (quiet,) = {tuple(fill) for fill in fills(correct, page)}
+    assert contrast(np.array(quiet), rgb(page)) < 2
+
+
+def test_a_legend_says_nothing_that_the_numbers_in_the_cells_say() -> None:
+    labels, predictions = np.array([0, 0, 1]), np.array([1, 1, 1])
+    assert len(cells_of(figure := figures.confusion_matrix(labels, predictions, NAMES))) == len(figure.data)
+    averaged = figures.confusion_matrix(labels, predictions, NAMES, np.array([0.2, 0.4, 1.0]), "entropy")
+    assert len(cells_of(averaged)) == len(averaged.data) - 1
+    many = figures.confusion_matrix(np.arange(60), np.arange(60)[::-1], [str(c) for c in range(60)])
+    assert len(cells_of(many)) == len(many.data) - 1, "which have no numbers in them"
 
 
 def test_the_diagonal_has_a_colour_that_no_mistake_has(generator: np.random.Generator) -> None:
@@ -161,8 +196,9 @@ def test_the_diagonal_has_a_colour_that_no_mistake_has(generator: np.random.Gene
     mistakes, correct = cells_of(figure)
     assert {cell // 3 == cell % 3 for cell in mistakes.customdata} == {False}
     assert {cell // 3 == cell % 3 for cell in correct.customdata} == {True}
-    for fill in fills(mistakes):
-        assert np.abs(fill - rgb(correct.marker.color)).max() > 0.2
+    for page in PAGES:
+        for fill in fills(mistakes, page):
+            assert np.abs(fill - seen(correct.marker.color, page)).max() > 0.1
     (alone,) = figures.confusion_matrix(np.array([0, 1, 2]), np.array([0, 1, 2]), NAMES).data
     assert alone.marker.color == correct.marker.color
 

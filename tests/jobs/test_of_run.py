@@ -79,7 +79,7 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", one_in(2, CASES))
+@pytest.mark.parametrize("case", one_in(12, CASES))
 def test_sampled_again_from_itself_with_more_passes_a_run_grows_as_it_does_from_its_data(
     tmp_path: Path, case: str
 ) -> None:

@@ -14,7 +14,15 @@ from scipy.special import softmax
 from benchmarks.label_errors import change_labels
 from mcviz import measures
 from mcviz.measures import mutual_information, predictive_entropy
-from mcviz.measures.labels import bald, batch_bald, entropy, estimate_label_errors, power_bald, random
+from mcviz.measures.labels import (
+    bald,
+    batch_bald,
+    count_confident_mistakes,
+    entropy,
+    estimate_label_errors,
+    power_bald,
+    random,
+)
 
 
 def joint_information(probs: np.ndarray, batch: tuple[int, ...]) -> float:
@@ -110,6 +118,24 @@ def test_the_estimate_is_cleanlab_s_and_its_interval_holds_what_was_changed(
     assert abs(estimate.value - rounded) <= classes  # which rounds each cell
     assert estimate.low <= (labels != true).sum() <= estimate.high
     assert estimate.high - estimate.low < examples / 10
+
+
+def test_of_several_labels_each_class_is_estimated_as_cleanlab_estimates_one_of_two() -> None:
+    rng = np.random.default_rng(0)
+    true = (rng.random((500, 4)) < [0.2, 0.3, 0.5, 0.6]).astype(int)
+    probs = 1 / (1 + np.exp(-(6 * true - 3 + rng.normal(size=true.shape))))
+    changed = rng.random(true.shape) < 0.05
+    labels = np.where(rng.random(true.shape) < 0.1, -1, true ^ changed)
+    estimate, known, expected, mistakes = estimate_label_errors(probs, labels), labels >= 0, 0.0, []
+    for of_class, column, there in zip(probs.T, labels.T, known.T, strict=True):
+        both, of_two = np.stack([1 - of_class, of_class], axis=1)[there], column[there]
+        joint = compute_confident_joint(of_two, both, calibrate=False)
+        expected += np.bincount(of_two) @ (1 - np.diag(joint) / joint.sum(axis=1))
+        mistakes += [max(two) / two[label] for two, label in zip(both, of_two, strict=True) if two[label] < 0.5]
+    assert estimate.value == pytest.approx(expected)
+    assert estimate.low <= (changed & known).sum() <= estimate.high
+    assert estimate.high - estimate.low < known.sum() / 10
+    assert count_confident_mistakes(probs, labels) == (len(mistakes), sum(odds >= 2 for odds in mistakes))
 
 
 def test_of_two_classes_that_are_reached_the_likelier_counts() -> None:

@@ -31,6 +31,7 @@ from mcviz.measures.quality import (
 )
 from mcviz.measures.registry import join_terms
 from mcviz.measures.selective import Ranking, auroc_of_mistakes, compute_areas
+from tests.cases import one_in
 from tests.factories import draw_probs
 
 UNUSED = dict.fromkeys(("nll", "brier", "uncertainty"), np.zeros(0))
@@ -203,6 +204,7 @@ def test_rankings_take_enough_changes_and_means_allow_for_unseen_ones(differ: in
     assert np.isnan(by_name["ece"].difference.low)
 
 
+@pytest.mark.slow
 def test_the_magnitude_of_overconfidence_is_bounded_whatever_the_signs() -> None:
     random, outside = np.random.default_rng(0), []
     for one, other in ((0.05, -0.08), (-0.05, 0.02), (0.0, 0.04), (0.06, 0.06)):
@@ -283,13 +285,14 @@ def test_a_difference_is_within_noise_where_it_cannot_be_as_large_as_the_measure
 
 
 @pytest.mark.parametrize(
-    ("draws", "examples", "mean"), [(20, 2, 0.9), (100, 10, 0.9), (100, 200, 0.98), (50, 200, None)]
+    ("draws", "examples", "mean"), one_in(4, [(20, 2, 0.9), (100, 10, 0.9), (100, 200, 0.98), (50, 200, None)])
 )
 def test_exchangeable_runs_seldom_differ_by_more_than_noise(draws: int, examples: int, mean: float | None) -> None:
     *single, _, sentence = rate(draws, false_differences, examples, mean) * draws
     assert max(*single, sentence) <= stats.binom.isf(1e-4, draws, 0.05)
 
 
+@pytest.mark.slow
 def test_runs_that_are_worse_are_found() -> None:
     assert (rate(8, true_differences) >= 0.5).all()
 
@@ -308,6 +311,20 @@ def test_pairing_sees_a_difference_that_two_samples_hide() -> None:
 def test_a_difference_shows_its_sign(value: float, unit: str) -> None:
     text = Measure("it", "it", unit, "low").format(value, "kg", sign="+")
     assert text[0] in "+−"
+
+
+@pytest.mark.parametrize(
+    ("unit", "difference", "words"),
+    [
+        ("share", Interval(-0.0008, -0.0017, -0.00003), "−0.08 points (−0.17 to −0.003)"),
+        ("nats", Interval(0.001, 0.00002, 0.002), "+0.0010 nats (+0.00002 to +0.0020)"),
+        ("share", Interval(0.0, -0.0017, 0.0), "+0.00 points (−0.17 to +0.00)"),
+    ],
+)
+def test_an_end_that_leaves_out_zero_is_not_printed_as_zero(unit, difference: Interval, words: str) -> None:
+    measure = Measure("it", "it", unit, "high")
+    assert measure.format_interval(difference, sign="+") == words
+    assert MeasureComparison(measure, Interval(0.5), Interval(0.5), difference).format()[2] == words
 
 
 def test_verdicts_know_which_end_is_better() -> None:

@@ -214,6 +214,17 @@ def test_what_rounds_to_zero_has_no_minus_sign(value: float, digits: int, sign: 
         assert not text.startswith("−") or text.strip("−0."), text
 
 
+@given(st.floats(-1, 1), st.integers(0, 6), st.sampled_from(["-", "+"]))
+@example(0.0004, 2, "+")
+@example(-1e-9, 0, "-")
+@example(1e-12, 2, "+")
+def test_a_difference_is_printed_as_zero_only_where_it_is_zero(value: float, digits: int, sign: str) -> None:
+    text = fixed(value, digits, sign)
+    assert bool(text.strip("+−0.")) == (round(value, 9) != 0), text
+    if abs(value) > 10.0**-digits:
+        assert len(text.partition(".")[2]) == digits, "no digit more than it takes"
+
+
 def test_a_unit_that_others_wrote_is_shown_on_one_line() -> None:
     assert format_with_unit(452_312.7, "mg\n/dl") == "452,300 mg /dl"
     assert format_with_unit(0.25, "probability") == "0.25 probability", "of a regression it is no share of passes"

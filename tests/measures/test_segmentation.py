@@ -23,6 +23,7 @@ from mcviz.measures.segmentation import (
     reduce_label_maps,
     reduce_probabilities,
     soft_dice_confidence,
+    soft_dice_of_passes,
     window_entropy,
 )
 from tests.requiring import require_torch
@@ -223,6 +224,23 @@ def test_the_majority_of_label_maps_is_that_of_votes_the_lowest_of_equal_ones(se
         assert by_size[:, size - 1] == pytest.approx(expected)
 
 
+def test_soft_dice_of_the_passes_is_that_of_their_shares_over_the_classes_that_are_drawn() -> None:
+    classes = draw_maps(8, 5, 4, 6, 6)
+    drawn = classes[0] * (classes[0] != 3)  # the last class is drawn nowhere
+    drawn[2], classes[:, 2] = 0, 0
+    drawn[3] = 0
+    expected = []
+    for image, of_image in enumerate(drawn):
+        numbers = [number for number in np.unique(of_image) if number]
+        shares = [(classes[:, image] == number).mean(axis=0) for number in numbers]
+        pairs = [(p, of_image == number) for p, number in zip(shares, numbers, strict=True)]
+        expected.append(np.mean([2 * (p * y).sum() / (p.sum() + y.sum()) for p, y in pairs]) if pairs else image == 2)
+    assert soft_dice_of_passes(classes, 4, drawn, 0) == pytest.approx(np.array(expected, float))
+    two, drawn = (classes > 1).astype(np.uint8), (classes[0] > 1).astype(np.uint8)
+    share = two.mean(axis=0)
+    assert soft_dice_of_passes(two, 2, drawn, 0) == pytest.approx(soft_dice_confidence(share, drawn, 0))
+
+
 def test_areas_are_pixels_of_each_class() -> None:
     classes = draw_maps(8, 3, 2, 5, 5)
     counts = areas(classes, 4)
@@ -237,7 +255,7 @@ def test_scores_are_those_whose_arrays_are_there() -> None:
     known = SegmentationPredictions(reduced.classes, 2, 0, *arrays)
     assert list(SEGMENTATION_SCORES.compute(known)) == list(SEGMENTATION_SCORES)
     of_maps = SegmentationPredictions(reduced.classes, 2, 0, *arrays[:2])
-    assert list(SEGMENTATION_SCORES.compute(of_maps)) == ["pairwise_dice"]
+    assert list(SEGMENTATION_SCORES.compute(of_maps)) == ["pairwise_dice", "soft_dice_of_passes"]
     without_background = SegmentationPredictions(reduced.classes, 2, NO_BACKGROUND, *arrays)
     assert "soft_dice_confidence" not in SEGMENTATION_SCORES.compute(without_background)
     with pytest.raises(ValueError, match="labels should have the shape"):

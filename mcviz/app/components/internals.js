@@ -20,15 +20,17 @@ function appRoot() {
   return document.querySelector('[data-testid="stApp"]');
 }
 
+const SCRIPT_STATE = "data-test-script-state";
+
 /* "running" while a page is drawn, "notRunning" once it is, and others before that. */
 function scriptState() {
-  return appRoot()?.dataset.testScriptState;
+  return appRoot()?.getAttribute(SCRIPT_STATE);
 }
 
 /* Calls `call` now, whenever a page begins to be drawn or is drawn, and whenever the sidebar was opened or closed. */
 function onNewPage(call) {
   const watching = new MutationObserver(call);
-  watching.observe(appRoot(), { attributeFilter: ["data-test-script-state"] });
+  watching.observe(appRoot(), { attributeFilter: [SCRIPT_STATE] });
   watching.observe(document.querySelector('[data-testid="stHeader"]'), { childList: true, subtree: true });
   call();
   return watching;

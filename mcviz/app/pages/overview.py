@@ -6,11 +6,12 @@ from mcviz import plot
 from mcviz.app.components import chart, heading
 from mcviz.app.components.gallery import tiles
 from mcviz.app.navigation import EXPLORE, OVERVIEW, begin, link_to, scroll_to_section
+from mcviz.app.referral import cached_best_score
 from mcviz.app.resources import check_needs, has, ranking, run_scores
 from mcviz.app.state import UNCERTAIN_FIRST, PageState
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.base import PASSES, QUALITY_HEIGHT
-from mcviz.app.wording import direction
+from mcviz.app.wording import as_markdown, direction
 from mcviz.runs import Run
 
 TILES, LARGE_TILES = 16, 8  # at most: those with texts, many facts or numbers beside a picture are large
@@ -47,6 +48,8 @@ def render_most_uncertain(run: Run, state: PageState) -> None:
     most = LARGE_TILES if run.kind.content.in_columns or (pictures and numbers) else TILES
     size = "dense" if pictures and not numbers else "large"
     tiles(run, state, ranking(run, score.name)[:most], 1, score.name, key="most-uncertain", size=size)
+    if best := cached_best_score(run):
+        st.caption(as_markdown(best))
     with st.container(horizontal=True, vertical_alignment="center"):
         link_to(EXPLORE, "All examples, ranked", ":material/arrow_forward:")
         with st.popover("What is this?", icon=":material/help:", type="tertiary"):

@@ -219,7 +219,7 @@ def _render_import(run: Run, reviews: Reviews, known: ReviewSummary) -> None:
 
 
 def describe_queue(run: Run, _state: PageState) -> str:
-    """Say how many labels are probably wrong, and by what that is told; or how many there are to give."""
+    """Say how many labels are to be checked and about how many are wrong; or how many there are to give."""
     decides = run.task.decides
     if not decides:
         return f"This run predicts no classes for its {counted(len(run), 'example')}."
@@ -228,14 +228,12 @@ def describe_queue(run: Run, _state: PageState) -> str:
     if not has(run, "labels"):
         return f"{counted(len(run), 'example')} without labels: {TO_NAME[decides]}."
     doubted = int(doubted_labels(run).sum())
+    why = "the model finds another class more probable than the label"
     if decides == "classes":
-        return (
-            f"**{counted(doubted, 'example')} with probable label errors** of {len(run):,}: a class is given that the "
-            "model finds improbable, or one is missing that it finds probable."
-        )
+        why = "a class is given that the model finds improbable, or one is missing that it finds probable"
     return (
-        f"**{counted(doubted, 'probable label error')}** of {len(run):,}: labels that the model finds less "
-        f"probable than another class. {probable_label_errors(run)}"
+        f"**{counted(doubted, 'example')} to check** of {len(run):,}: {why}. "
+        f"{as_markdown(probable_label_errors(run))}".rstrip()
     )
 
 
@@ -290,11 +288,7 @@ if may_write():
     parts = {"queue": f"{every} {len(matching.examples):,}", "disputes": "Disputes", "results": "Results"}
     if has(run, "labels") and run.task.decides != "verdict":
         errors = select_label_errors(run, state)
-        one, several = (
-            counted(len(errors.examples), "probable label error"),
-            f"{len(errors.examples):,} with doubtful labels",
-        )
-        parts = {"label_errors": one if has(run, "classes") else several} | parts
+        parts = {"label_errors": f"{len(errors.examples):,} to check"} | parts
     part = choose_name(state.part, parts)
     with st.container(horizontal=True, vertical_alignment="center", key="review-head"):
         choose_segment("Part", "part", part, parts, label_visibility="collapsed")

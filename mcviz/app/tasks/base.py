@@ -14,6 +14,7 @@ import streamlit as st
 from mcviz import plot
 from mcviz.analysis.base import REVIEWED_SHARE, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
+from mcviz.analysis.quality_trust import compare_with_deterministic
 from mcviz.app.components import Explanation, cards, chart, heading
 from mcviz.app.filters import Filters
 from mcviz.app.kinds import EXAMPLE_WIDTH, kind_renderer, render_example
@@ -125,6 +126,13 @@ def render_large(words: str) -> None:
         st.markdown(words)
 
 
+def predicted_again(run: Run) -> str:
+    """Return the beginning of a sentence on the passes of an example."""
+    if run.manifest.origin.kind == "imported":
+        return f"Predicted {run.passes} times over"
+    return "Predicted again, each time with other units dropped"
+
+
 def headline_name(name: str) -> str:
     """Return the beginning of a name in Markdown, for a headline."""
     words = name.split()
@@ -164,6 +172,9 @@ def review_step(run: Run, score: str, order: np.ndarray, mistakes: np.ndarray, n
     if len(mistakes) * REVIEWED_SHARE < 1:  # too few examples for a curve
         return Step(headline, first, more)
     return Step(headline, lambda: chart(plot.ranking(run, score), "found", headline), more)
+
+
+_gain_sentence = cached_for_run(numbers_key, max_entries=8)(compare_with_deterministic)
 
 
 @dataclass(frozen=True)
@@ -387,10 +398,12 @@ class TaskRenderer(ABC):
         """Render how good the passes are, alone and together, of a run with labels."""
         quality = self.pass_quality(run)
         assert quality is not None
-        name, spoken = f"{run.task.quality_name[:1].upper()}{run.task.quality_name[1:]}", self._describe_beaten(quality)
+        name, spoken = capitalised(run.task.quality_name), self._describe_beaten(quality)
         unit = f" in {as_markdown(run.manifest.unit)}" if run.manifest.unit else ""
         heading("Each pass, and all of them together", f"{name}{unit}. {spoken}")
         self._render_cards(run, quality)
+        if gain := _gain_sentence(run):
+            st.markdown(as_markdown(gain))
         chart(_quality_figure(run), "single-passes", spoken)
 
     @abstractmethod
@@ -588,12 +601,13 @@ class TaskRenderer(ABC):
         return selection.table.rename_axis("example").reset_index()
 
 
-def mark_classes(row: Mapping[Any, Any], class_count: int) -> TileText:
+def mark_classes(row: Mapping[Any, Any], class_count: int, all_right: str = "right") -> TileText:
     """Return the predicted classes, of which wrong ones are marked, and behind them those that are missed.
 
     Args:
         row: of the run's table, with the columns that `mcviz.tasks.multilabel.name_sets` makes.
         class_count: how many classes there are to predict.
+        all_right: the brief words on an example of which no class is wrong.
     """
     predicted, wrong, missed = _classes_of_row(row)
     marked = [f"✗ {name}" if name in wrong else name for name in predicted]
@@ -604,7 +618,7 @@ def mark_classes(row: Mapping[Any, Any], class_count: int) -> TileText:
     return TileText(
         words,
         wrong=bool(wrong or missed),
-        brief=brief or ("right" if is_right else f"{len(predicted):,} of {class_count:,}"),
+        brief=brief or (all_right if is_right else f"{len(predicted):,} of {class_count:,}"),
         whole="; ".join(f"{part} {', '.join(of_part)}" for part, of_part in parts.items() if of_part),
     )
 

@@ -43,6 +43,7 @@ from mcviz.app.tasks.base import (
     TileText,
     enough_passes_sentence,
     headline_name,
+    predicted_again,
     render_by_passes,
     review_step,
     side_by_side,
@@ -108,20 +109,18 @@ class ClassificationStory(Story):
         """Return the step on the example whose prediction is the most confident for how far the passes disagree."""
         surprising = classifier_probs(run).max(axis=1) * table(run)["variation_ratio"].to_numpy()
         example = int(surprising.argmax())
-        summary, probs, names = run.summary(example), classifier_probs(run)[example], class_names(run)
-        prediction = int(probs.argmax())
+        summary, names = run.summary(example), class_names(run)
         draw = side_by_side(
             lambda: render_example(run, example, EXAMPLE_WIDTH),
             lambda: chart(plot.passes(run, run.probs(example)), "again", votes(summary, names)),
         )
-        number = f"Here it gives one too: **{as_markdown(names[prediction])}**, with **{percent(probs[prediction])}**."
-        imported = run.manifest.origin.kind == "imported"
-        each_time = f"{summary.passes} times over" if imported else "each time with other units dropped"
-        again = f"predict it again, {each_time}, and **{votes(summary, all_as_markdown(names))}**"
-        if summary.votes[prediction] == summary.passes:
-            more = f"{number} Now {again}: the passes agree on every example of this run."
-            return Step("Predict it again, and the answer stays the same.", draw, more)
-        return Step("Predict it again, and the answer changes.", draw, f"{number} But {again}.")
+        mean = f"**{percent(summary.mean[summary.prediction])}** for **{as_markdown(names[summary.prediction])}**"
+        more = f"{predicted_again(run)}, **{votes(summary, all_as_markdown(names))}**. The bars are their mean, {mean}."
+        if summary.votes.max() == summary.passes:
+            return Step(
+                "Predict it again, and the answer stays the same.", draw, f"{more} They agree on every example."
+            )
+        return Step("Predict it again, and the answer changes.", draw, more)
 
     def review(self, run: Run) -> Step:
         order = ranking(run, "max_probability")
@@ -397,11 +396,15 @@ class ClassificationRenderer(TaskRenderer):
 
     def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:
         """Render each run's prediction in a sentence, and histograms of the classes that they say most of."""
-        run, other, names = comparison.one, comparison.other, all_as_markdown(class_names(context.run))
+        run, other, order = comparison.one, comparison.other, class_order(comparison.one, comparison.other)
         place = comparison.pairs.find(context.example)
         labels, there = comparison.pairs.labels, other.summary(int(comparison.pairs.other[place]))
-        both = {run.name: run.summary(context.example), other.name: there.reorder(class_order(run, other))}
-        for name, summary in both.items():
+        own_names, other_names = (all_as_markdown(class_names(of_run)) for of_run in (run, other))
+        both = {
+            run.name: (run.summary(context.example), own_names),
+            other.name: (there.reorder(order), [other_names[number] for number in order]),
+        }
+        for name, (summary, names) in both.items():
             mark = "" if labels is None or labels[place] == summary.prediction else "✗ "
             prediction = f"**{names[summary.prediction]}** with {percent(summary.mean[summary.prediction])}"
             st.markdown(f"**{as_markdown(name)}**: {mark}{prediction}. {as_sentence(votes(summary, names))}")

@@ -10,7 +10,7 @@ import streamlit as st
 from mcviz import plot
 from mcviz.analysis.base import group_sentence
 from mcviz.analysis.comparison import Comparison
-from mcviz.analysis.pairing import class_order
+from mcviz.analysis.pairing import class_order, paired_class_names
 from mcviz.analysis.quality_trust import QualityTrust, add_slices, load_terms, measure_quality
 from mcviz.app.components import (
     MOST_STRIPS,
@@ -373,17 +373,21 @@ class MultilabelRenderer(TaskRenderer):
 
     def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:
         """Render the mean and the spread of each class in both runs, those first on which they differ most."""
-        run, other, names = comparison.one, comparison.other, all_as_markdown(class_names(context.run))
+        run, other = comparison.one, comparison.other
+        names = paired_class_names(run, other)
         there = other.summary(int(comparison.pairs.other[comparison.pairs.find(context.example)]))
         both = {run.name: run.summary(context.example), other.name: there.reorder(class_order(run, other))}
         for name, summary in both.items():
-            st.markdown(f"**{as_markdown(name)}** predicts {_list_predicted(summary.mean, class_names(run))}.")
+            st.markdown(f"**{as_markdown(name)}** predicts {_list_predicted(summary.mean, names)}.")
         means = [summary.mean for summary in both.values()]
         order = np.argsort(-np.abs(means[1] - means[0]), kind="stable")[:MOST_COMPARED]
         text_table(
             ("class", *map(as_markdown, both)),
             [
-                (names[c], *(f"{percent(each.mean[c])} ± {percent(each.std[c])}" for each in both.values()))
+                (
+                    as_markdown(names[c]),
+                    *(f"{percent(each.mean[c])} ± {percent(each.std[c])}" for each in both.values()),
+                )
                 for c in order
             ],
         )

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.base import LEAST_LABELLED, as_predictions, column, mistakes_in_order
+from mcviz.analysis.base import LEAST_LABELLED, as_predictions, column, group_sentence, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.quality_trust import QualityTrust, measure_quality
 from mcviz.app.components import Explanation, chart, render_explanation, text_table
@@ -38,6 +38,7 @@ from mcviz.app.tasks.base import (
     SweepFindings,
     TaskRenderer,
     TileText,
+    predicted_again,
     render_ensemble_sizes,
     render_large,
     review_step,
@@ -222,11 +223,13 @@ class RegressionStory(Story):
     no_answer = "there is nothing to be predicted."
 
     def one_prediction(self, run: Run) -> Step:
+        """Return the step on the prediction of the deterministic model, or the mean of the passes without one."""
         example = int(ranking(run, DOUBT)[-1])
+        given = run.mean_predictions if run.deterministic_predictions is None else run.deterministic_predictions
         return Step(
             "A regression gives a number, and no more.",
             side_by_side(
-                lambda: render_example(run, example, EXAMPLE_WIDTH), lambda: render_large(_number(run, example))
+                lambda: render_example(run, example, EXAMPLE_WIDTH), lambda: render_large(_number(run, given[example]))
             ),
             "How far it can be trusted, it does not say.",
         )
@@ -236,17 +239,15 @@ class RegressionStory(Story):
         example = int(ranking(run, DOUBT)[0])
         prediction = Prediction(run, run.predictions(example), COVERAGES[0])
         target = int(prediction.model_std.argmax())
-        outputs, number = prediction.outputs[:, target], f"Here it gives one too: {_number(run, example, target)}."
+        outputs, mean = prediction.outputs[:, target], _number(run, prediction.mean, target)
         draw = side_by_side(
             lambda: render_example(run, example, EXAMPLE_WIDTH), lambda: _render_passes(prediction, target, "again")
         )
         if outputs.min() == outputs.max():
-            more = f"{number} Each pass predicts the same, for every example of this run."
+            more = f"Each pass predicts {mean} here, and the passes agree on every example of this run."
             return Step("Predict it again, and the number stays the same.", draw, more)
-        imported = run.manifest.origin.kind == "imported"
-        each_time = f"{len(outputs)} times over" if imported else "each time with other units dropped"
         ends = as_markdown(f"{significant(outputs.min())} to {format_with_unit(outputs.max(), run.manifest.unit)}")
-        more = f"{number} But predict it again, {each_time}, and you get **{ends}**."
+        more = f"{predicted_again(run)}, it is **{ends}**. The mean of the passes is {mean}."
         return Step("Predict it again, and the number changes.", draw, more)
 
     def review(self, run: Run) -> Step:
@@ -292,11 +293,10 @@ def _render_passes(prediction: Prediction, target: int, key: str) -> None:
     prediction.render_histogram(target, key)
 
 
-def _number(run: Run, example: int, target: int = 0) -> str:
-    """Write the prediction of the deterministic model, or the mean of the passes where the run has none."""
-    given = run.mean_predictions if run.deterministic_predictions is None else run.deterministic_predictions
+def _number(run: Run, values: np.ndarray, target: int = 0) -> str:
+    """Write the value of a target, of (D,) values."""
     of = f" for {as_markdown(target_names(run)[target])}" if len(run.targets) > 1 else ""
-    return f"**{as_markdown(format_with_unit(float(given[example, target]), run.manifest.unit))}**{of}"
+    return f"**{as_markdown(format_with_unit(float(values[target]), run.manifest.unit))}**{of}"
 
 
 class RegressionRenderer(TaskRenderer):
@@ -348,7 +348,8 @@ class RegressionRenderer(TaskRenderer):
         st.caption(
             f"Lower errors are better; in brackets the 95% interval over other examples of the same kind. {few}RMSE "
             "weighs large errors most, MAE all alike. NLL (negative log likelihood) and CRPS compare the whole "
-            "predicted distribution with the label. They are low where a model is both right and honest."
+            "predicted distribution with the label. They are low where a model is both right and honest. "
+            f"{as_markdown(group_sentence(run, None))}"
         )
 
     def quality_rows(self, run: Run) -> dict[str, str]:

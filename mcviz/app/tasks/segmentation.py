@@ -36,7 +36,9 @@ from mcviz.app.tasks.base import (
 )
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.app.work import progress_bar
+from mcviz.data.fitting import scale_label_maps
 from mcviz.figures import CRISP_BELOW, class_counts, class_curves, curves_along, sheet_url, thumbnails
+from mcviz.figures.style import CLASSES
 from mcviz.measures import percent
 from mcviz.measures.registry import SEGMENTATION_SCORES, SegmentationPredictions
 from mcviz.measures.segmentation import areas, count_overlaps, pairwise_dice
@@ -47,12 +49,10 @@ from mcviz.tasks.segmentation import (
     background_of,
     foreground_of,
     label_maps_of,
-    scale_label_maps,
 )
 from mcviz.text import list_names, one_line
 
 BLACK = "#000000"
-COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")  # of Okabe & Ito (2008)
 ENOUGH = 0.0005  # of mean Dice: what more passes change of it does not matter
 PICTURE_SIDE = 1024  # pixels, that a larger image is scaled down to
 NOWHERE = "–"
@@ -86,9 +86,9 @@ def class_figures(run: Run) -> dict[str, np.ndarray]:
 
 
 def _colours(run: Run) -> list[str]:
-    """Return the colour of each class; beyond eight they repeat."""
+    """Return the colour of each class; beyond ten they repeat. None is that of what is missed, or of the label."""
     foreground = foreground_of(run.manifest)
-    chosen = cycle(COLOURS if len(foreground) < len(run.class_names) else (*COLOURS, BLACK))
+    chosen = cycle(CLASSES)
     of_foreground = dict(zip(foreground, chosen, strict=False))
     return [of_foreground.get(number, BLACK) for number in range(len(run.class_names))]
 
@@ -122,7 +122,7 @@ def draw_outlines(pictures: np.ndarray, maps: np.ndarray, colours: list[str], ba
     enlarged = max(1, (CRISP_BELOW - 1) // max(pictures.shape[1:3]))
     drawn = pictures.repeat(enlarged, axis=1).repeat(enlarged, axis=2)
     drawn = np.broadcast_to(drawn, (*drawn.shape[:3], 3)).copy()
-    maps = scale_label_maps(maps, *drawn.shape[1:3])
+    maps = scale_label_maps(maps, (drawn.shape[1], drawn.shape[2]))
     palette = np.array([[int(colour[place : place + 2], 16) for place in (1, 3, 5)] for colour in colours], np.uint8)
     rank = np.arange(len(colours)) + 1  # of two classes that touch, the later one is drawn into the earlier one
     rank[background if background >= 0 else slice(0, 0)] = 0
@@ -288,7 +288,8 @@ class SegmentationRenderer(TaskRenderer):
     def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
         """Return the classes that are drawn, of which wrong ones are marked, and behind them those that are missed."""
         if isinstance(row["prediction"], str):
-            return mark_classes(row, len(foreground_of(run.manifest)))
+            dice = f"Dice {percent(1 - row['loss'], 0)}" if "loss" in row else ""  # which is low without a wrong class
+            return mark_classes(row, len(foreground_of(run.manifest)), dice)
         names, foreground = class_names(run), foreground_of(run.manifest)  # of a new input
         drawn = [names[number] for number in foreground if row[f"area_{number}"] > 0]
         return TileText(", ".join(drawn) or "none", brief=f"{len(drawn):,} of {len(foreground):,}")

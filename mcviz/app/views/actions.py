@@ -16,7 +16,9 @@ from mcviz.app.jobs import can_resample, render_resample_form
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.navigation import LABELLING, SIDE_BY_SIDE, open_page
 from mcviz.app.referral import (
+    LIST_KEYS,
     caught_words,
+    list_words,
     referral_controls,
     referral_filters,
     render_acquisition,
@@ -206,16 +208,18 @@ def _refer(chosen: Selection) -> None:
         rest = f"{task.quality_name} left after review {percent(on.quality_of_rest, 2)}"
     st.markdown(f"{counted(len(referral.examples), 'example')} to a person: {caught_words(task, on)}, {rest}.")
     render_promise(run, latest_state(), referral)
-    st.button(
-        "Filter to these",
-        icon=":material/filter_list:",
-        key="select-referred",
-        type="primary",
-        disabled=len(referral.examples) == 0,
-        on_click=_leave_dialog,
-        args=(update_state,),
-        kwargs={"filters": referral_filters(referral), "score": referral.score.name},
-    )
+    for name, rule in referral.rules.items():
+        count = len(referral.select(rule))
+        st.button(
+            f"Filter to these {count:,}{list_words(referral, name)}",
+            icon=":material/filter_list:",
+            key=f"select-{LIST_KEYS[name]}",
+            type="primary",
+            disabled=count == 0,
+            on_click=_leave_dialog,
+            args=(update_state,),
+            kwargs={"filters": referral_filters(referral, name), "score": referral.score.name},
+        )
 
 
 @st.dialog("What to label next", icon=":material/new_label:")
