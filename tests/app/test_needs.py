@@ -93,9 +93,11 @@ def test_each_kind_of_thing_is_looked_for() -> None:
 
 
 def test_views_and_exports_are_offered_where_the_run_has_what_they_need() -> None:
-    assert available(VIEWS, Kept()) == ["gallery", "table", "scatter"]
-    assert available(VIEWS, Kept(labels=())) == ["gallery", "table", "scatter", "confusion", "classes"]
-    assert available(VIEWS, Kept(has_images=True)) == ["gallery", "table", "scatter", "map"]
+    offered = [{*available(VIEWS, run)} for run in (Kept(), Kept(labels=()), Kept(has_images=True))]
+    of_labels, of_images, of_targets = {"confusion", "classes"}, {"map"}, {"predicted", "intervals"}
+    assert all({"gallery", "table", "scatter"} <= each and not of_targets & each for each in offered)
+    assert [of_labels & each for each in offered] == [set(), of_labels, set()]
+    assert [of_images & each for each in offered] == [set(), set(), of_images]
     assert available(EXPORTS, Kept()) == ["csv", "parquet", "html"]
 
 
