@@ -198,7 +198,7 @@ def test_the_path_of_overview_shows_what_the_root_shows(open_page: OpenPage) -> 
     assert paragraphs(open_page("overview")) == paragraphs(app)
 
 
-@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("score", one_in(3, SCORES))
 def test_example_steps_through_the_ranking_of_any_score(open_page: OpenPage, run: Run, score: str) -> None:
     order = most_uncertain_first(score, run.scores()[score].to_numpy())
     app = open_page("example")

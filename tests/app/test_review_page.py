@@ -429,7 +429,7 @@ def test_what_came_of_it_is_computed_from_the_decisions(cache: Path) -> None:
     assert cards()["Accuracy"] == f"{100 * right:.2f}%"
 
 
-@pytest.mark.parametrize("name", ["unlabelled", "texts", "rows", "numbers", "many"])
+@pytest.mark.parametrize("name", one_in(3, ["unlabelled", "texts", "rows", "numbers", "many"]))
 @pytest.mark.parametrize("decided", [True, False])
 def test_what_came_of_it_is_said_of_runs_of_all_kinds(cache: Path, name: str, decided: bool) -> None:
     if decided:

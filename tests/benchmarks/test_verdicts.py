@@ -149,7 +149,7 @@ def test_tables_are_markdown_and_it_is_known_whether_their_bounds_hold(
     assert rows.count("| this | 90.0% |") == 2, "in the table and in the summary"
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_failures_that_are_rare_are_seldom_missed_and_pass_no_gate() -> None:
     cells = [(judged_losses, size, 0.003, 0.2, 1.0) for size in RARE_SIZES]
     cells += [(judged_groups, count, *how) for count in GROUP_COUNTS for how in GROUPED.values()]
