@@ -181,13 +181,13 @@ def refuse_mask_options(masks: MaskOptions, task: str) -> None:
 def _refuse_options_of_data(options: ImportOptions) -> None:
     """Refuse options of `mcviz import` that say something of data or labels which are not given."""
     data, columns = options.data, options.data.columns
-    of_data = {
+    of_data: dict[str, object] = {
         "--text-column": columns.text_column,
         "--picture-column": columns.picture_column,
         "--feature-columns": columns.feature_columns,
         "--skip-broken": data.skip_broken,
     }
-    of_labels = {"--label-column": columns.label_column, "--id-column": columns.id_column}
+    of_labels: dict[str, object] = {"--label-column": columns.label_column, "--id-column": columns.id_column}
     crops_masks = TASKS[options.task.task].of_pixels  # to the proportions of the passes
     (of_labels if crops_masks else of_data)["--crop"] = options.preprocessing.crop
     for needed, asked in (("--data", of_data), ("--data or --labels", {} if data.labels else of_labels)):

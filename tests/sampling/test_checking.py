@@ -17,6 +17,7 @@ from mcviz.sampling.checking import Trial, check_model, sweep_calibration, try_m
 from mcviz.sampling.examples import preprocess
 from mcviz.sampling.run_sampling import sample_run
 from mcviz.sampling.sampler import Sampler
+from mcviz.tasks.base import StoredLabels
 from tests.cases import one_in
 from tests.factories import dropout_network
 
@@ -41,7 +42,8 @@ def saturated(scale: float) -> keras.Model:
 
 def try_on(sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None = None) -> Trial:
     """A first look at a model, as `sample_run` takes it."""
-    return try_model(*adapter_for_examples(sampler, examples, preprocessing), examples)
+    labels = StoredLabels(examples.label_array)
+    return try_model(*adapter_for_examples(sampler, examples, preprocessing), examples, labels, None)
 
 
 def test_shapes_values_classes_layers_accuracy_and_costs():
