@@ -212,17 +212,14 @@ def test_augmentation_stays_off_and_the_description_says_what_is_on():
     ("name", "expected"),
     one_in(
         12,
-        one_in(
-            3,
-            [
-                ("LSTM", [("LSTM dropout", 0.3), ("LSTM recurrent_dropout", 0.2)]),
-                ("MultiHeadAttention", [("MultiHeadAttention dropout", 0.3)]),
-                ("StackedRNNCells", [("LSTMCell dropout", 0.2), ("GRUCell recurrent_dropout", 0.3)]),
-                ("own layer, always on", [("Dropout", 0.3)]),
-                ("nested models", [("Dropout", 0.5), ("Dropout", 0.2)]),
-                ("shared layers", [("Dropout", 0.3)]),
-            ],
-        ),
+        [
+            ("LSTM", [("LSTM dropout", 0.3), ("LSTM recurrent_dropout", 0.2)]),
+            ("MultiHeadAttention", [("MultiHeadAttention dropout", 0.3)]),
+            ("StackedRNNCells", [("LSTMCell dropout", 0.2), ("GRUCell recurrent_dropout", 0.3)]),
+            ("own layer, always on", [("Dropout", 0.3)]),
+            ("nested models", [("Dropout", 0.5), ("Dropout", 0.2)]),
+            ("shared layers", [("Dropout", 0.3)]),
+        ],
     ),
 )
 def test_the_stochastic_layers_are_named_with_their_rates(name, expected):
