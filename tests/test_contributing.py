@@ -69,6 +69,11 @@ app = open_page("labels")
 assert app.title[0].value == "Labels"
 assert "Labels" in [link.proto.label for link in open_page("trust").get("page_link")]
 """,
+    "A view with a chart": """
+app = open_page("uncertain", view="ranks")
+spoken = [chart.proto.alt for chart in app.get("plotly_chart")]
+assert "The share of mistakes around each rank by confidence." in spoken
+""",
     "A filter": """
 from tests.app.opening import open_popovers
 
@@ -137,7 +142,7 @@ passes = np.random.default_rng(0).dirichlet(np.ones(3), (6, 20))
 mcviz.write_run("cache/ordered", passes, labels=np.arange(20) % 3, task="ordinal")
 mcviz.verify_run("cache/ordered")
 run = mcviz.open_run("cache/ordered")
-assert mcviz.compare(run, run).in_words.startswith("The accuracy is the same on these 20 examples")
+assert mcviz.compare(run, run).in_words.startswith("Nothing changed: all 20 examples")
 app = open_page("overview", run="ordered")
 assert any("Rank std, highest first" in each.value for each in app.caption)
 open_page("example", run="ordered")

@@ -125,10 +125,10 @@ def find_groups(run: Run, group: str | None) -> Array | None:
 
 
 def group_sentence(run: Run, group: str | None) -> str:
-    """Say which examples belong together, or that all are taken as independent, and what so many would not show.
+    """Say which examples count as independent, and what they may miss.
 
-    Of an unbounded loss no interval holds whatever was not seen, so the share of inputs is named below which a failure
-    has a chance of 5% or more to be missing among the examples.
+    No interval of an unbounded loss allows for all that was not seen. So the share of inputs is named below which a
+    failure has a chance of 5% or more to be missing among the examples.
     """
     count = count_groups(len(run), find_groups(run, group))
     together = "Examples count as independent."

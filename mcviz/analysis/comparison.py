@@ -149,7 +149,9 @@ class Comparison:
             return "It is not known which run is better, since they share no example."
         if "few" in self.verdicts.values() and not set(self.verdicts.values()) - {"few", "same"}:
             return f"It is not known which run is better: {len(self.pairs)} examples tell too little."
-        known = [measure for measure in self.measures if self.verdicts.get(measure.measure.name, "few") != "few"]
+        known = [
+            measure for measure in self.measures if self.verdicts.get(measure.measure.name, "unknown") != "unknown"
+        ]
         return " ".join(map(self._measure_sentence, known))
 
     def changed(self, kind: str) -> Array:
@@ -171,8 +173,8 @@ class Comparison:
             most = max(-difference.low, difference.high)
             return f"{same}; on others it may differ by up to {self._format(measured, most)}."
         by = self._format(measured, abs(difference.value))
-        if verdict == "noise":
-            return f"The {name} differs by {by}, which is within noise."
+        if verdict in ("noise", "few"):
+            return f"The {name} differs by {by}, {'which is within noise' if verdict == 'noise' else VERDICTS['few']}."
         return f"{name_apart(self.one, self.other)[1]} has the {verdict} {name}, by {by}: more than noise."
 
     def _format(self, measured: MeasureComparison, value: float) -> str:

@@ -319,7 +319,7 @@ class NonInferiority:
         return found.get(self.measure, Interval(math.nan))
 
     def _describe_limit(self, measure: Measure, comparison: Comparison) -> str:
-        """Say what so many examples can show at best, and how many do, where the margin is smaller than that."""
+        """Say that the margin is smaller than so many examples can show."""
         assert comparison.terms is not None
         same, margin = comparison.terms[0], _bound(self.margin, self.percent)
         best = _worse(measure, self._difference(comparison, same, same)).high
@@ -339,7 +339,7 @@ Judged = TypeVar("Judged", Requirement, NonInferiority)
 
 
 def judge_all(requirements: Iterable[Judged], judge: Callable[[Judged], Judgement]) -> list[Judgement]:
-    """Judge requirements; one that means nothing here has a judgement that says why."""
+    """Judge requirements; the judgement of one that means nothing says why."""
     judgements = []
     for requirement in requirements:
         try:

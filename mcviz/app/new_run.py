@@ -26,7 +26,7 @@ from mcviz.app.jobs import (
 from mcviz.app.navigation import EXPLORE, RUNS, link_to, load_state
 from mcviz.app.resources import check_needs, open_cached_run
 from mcviz.app.selection import select
-from mcviz.app.state import queue_toast, session_store, widget_value
+from mcviz.app.state import session_store, widget_value
 from mcviz.app.wording import as_markdown, counted
 from mcviz.errors import McvizError
 from mcviz.jobs import Jobs
@@ -324,7 +324,6 @@ def _start(wanted: NewRun, proposed: str, jobs: Jobs) -> None:
     check_new_name(jobs.cache, name)
     jobs.add("sample", wanted.options, name, name, examples=examples, check_first=True)
     st.session_state[NAME] = ""
-    queue_toast(f"**{as_markdown(name)}** is among the jobs.", ":material/play_circle:")
 
 
 def render_sample_again(run: Run) -> None:

@@ -154,7 +154,7 @@ class Interval:
         return Interval(value, low, value + reach(self.high - self.value, other.value - other.low))
 
     def is_noise(self, most: float = math.inf) -> bool:
-        """Whether a difference is within noise: it may be 0, and not be beyond `most`, which would matter."""
+        """Whether a difference may be 0, and is not beyond `most`."""
         return self.low <= 0 <= self.high and max(-self.low, self.high) <= most
 
     def format(self, number: Callable[[float], str], unit: str = "") -> str:
@@ -166,15 +166,18 @@ class Interval:
 
 @dataclass(frozen=True)
 class Unsettled(Interval):
-    """The interval of a difference that holds 0 for what may be unseen alone: Student's t of what was seen does not."""
+    """The interval of a difference that unseen examples alone may explain.
+
+    It holds 0, and Student's t of the examples that were seen does not.
+    """
 
     def is_noise(self, most: float = math.inf) -> bool:  # noqa: ARG002
-        """Never: more examples would tell that there is a difference."""
+        """Never: more examples may tell that there is a difference."""
         return False
 
 
 def subtract(second: Any, first: Any) -> Any:
-    """Subtract numbers, or arrays of them, in float64: to 0 where rounding alone makes them differ."""
+    """Subtract in float64, to 0 if numbers differ by rounding alone."""
     reduction = np.where(
         np.isclose(first, second, rtol=RELATIVE_ROUNDING, atol=0), 0.0, np.subtract(second, first, dtype=np.float64)
     )
@@ -394,7 +397,9 @@ def proportion(successes: int, trials: int, confidence: float = 0.95) -> Interva
 
 
 def share_interval(outcomes: Array, groups: Array | None, confidence: float = 0.95) -> Interval:
-    """Compute the share of outcomes as `proportion` does, or the mean of parts, or over groups, as `bounded_interval`.
+    """Compute a share of outcomes, or a mean of parts, with its interval.
+
+    Counts have that of `proportion`; parts, and groups whose examples differ, that of `bounded_interval`.
 
     Args:
         outcomes: (N,) bool; or 0 to 1, such as the share of an example's targets that are held.
@@ -416,11 +421,12 @@ def bounded_interval(
     *,
     sizes: Array | None = None,
 ) -> Interval:
-    """Compute a mean of bounded numbers, with an interval that leaves room for rare numbers that were not seen.
+    """Compute a mean of bounded numbers with Gaffke's interval.
 
-    It is Gaffke's (2005; Learned-Miller & Thomas 2020), which is conjectured to hold for any independent numbers of
-    one distribution within these bounds; of counts it is Clopper and Pearson's. An unseen group is taken to be as large
-    as that of an example, which is a heuristic: where only large groups fail, the interval is too narrow.
+    It leaves room for rare numbers that were not seen (Gaffke 2005; Learned-Miller & Thomas 2020). It is conjectured to
+    hold for any independent numbers of one distribution within these bounds; of counts it is Clopper and Pearson's. An
+    unseen group is taken to be as large as that of an example, which is a heuristic: if only large groups fail, the
+    interval is too narrow.
 
     Args:
         values: (N,) floating point or bool.
@@ -446,7 +452,7 @@ def bounded_interval(
 
 
 def _lowest_mean(sums: Array, sizes: Array, tail: float) -> float:
-    """Compute the lower bound of Σ sums / Σ sizes of sums that are 0 or more.
+    """Compute the lower bound of Σ sums / Σ sizes, of sums from 0 on.
 
     It is the quantile of Σ w·sums / (Σ w·sizes + e·unseen), of independent exponential variables w and e. That it is
     below some mean has the chance that a weighted sum of them is above 0, by the saddlepoint approximation of Lugannani
@@ -461,7 +467,7 @@ def _lowest_mean(sums: Array, sizes: Array, tail: float) -> float:
     chance = min(tail, float(scipy.special.ndtr(-WEAKEST)))
 
     def find_slope(weight: float) -> float:
-        """Find at which slope Σ shape / (1 + weight·above − slope·size) = Σ shape, by Newton from the right."""
+        """Solve Σ shape / (1 + weight·above − slope·size) = Σ shape, by Newton from the right."""
         start, total = 1 + weight * above, shape.sum()
         slope, step = float(((start - shape / total) / size).min()), math.inf
         while step > RELATIVE_ROUNDING * abs(slope):
@@ -487,7 +493,9 @@ def _lowest_mean(sums: Array, sizes: Array, tail: float) -> float:
 
 
 def _merge_alike(sums: Array, sizes: Array) -> tuple[Array, Array, Array]:
-    """Merge equal pairs of G sums and sizes, and of very many sums of one size also close ones, at the lowest of each.
+    """Merge equal pairs of sums and sizes, and very many into cells.
+
+    A cell takes sums of one size that lie next to each other, at the lowest of them.
 
     Returns:
         Sums, sizes, and how many of the pairs each is.

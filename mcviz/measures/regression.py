@@ -253,7 +253,7 @@ def unbounded_intervals(
     seed: int,
     differ: bool = False,
 ) -> dict[str, Interval]:
-    """Compute means of examples with the intervals of `mean_intervals`, where these are not too few for it.
+    """Compute means of unbounded losses or sizes with their intervals.
 
     No interval holds for all unbounded losses (Bahadur & Savage 1956). Of few examples the largest errors are seldom
     among them; so those of errors take `FEWEST_UNBOUNDED`, and of differences (Σd²)² ≥ `FEWEST_LARGE` · Σd⁴, so that no

@@ -147,6 +147,35 @@ def test_a_page_begins_with_a_sentence_of_the_run_s_own_figures(open_page: OpenP
     explore = paragraphs(open_page("uncertain", label="4", correct="wrong"))[0]
     sentence = "match, ranked by confidence, lowest first. Every prediction is wrong."
     assert explore == f"**{fours}** of 10,000 examples {sentence}"
+    some = scores["label"] == 4
+    order = most_uncertain_first("max_probability", scores["max_probability"][some].to_numpy())[:196]
+    early = int(wrong[some].iloc[order].sum())
+    explore = paragraphs(open_page("uncertain", label="4"))[0]
+    assert explore.endswith(f"{fours} predictions are wrong; {early} of these are among the first 196 that match.")
+    assert some.sum() // 5 == 196
+
+
+def test_a_view_of_the_whole_run_has_no_filters_beside_it(open_page: OpenPage) -> None:
+    app = open_page("uncertain", view="classes")
+    assert "the filters do not apply" in words(app)
+    assert not app.sidebar.selectbox
+    assert widget(app.selectbox, "score").value == "max_probability"
+    assert open_page("uncertain").sidebar.selectbox
+
+
+@pytest.mark.parametrize(
+    ("own", "words_of_more"), [({}, "More: 9 scores"), ({"age": range(6)}, ", 1 column of your own")]
+)
+def test_ids_are_no_column_of_one_s_own(
+    open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: dict, words_of_more: str
+) -> None:
+    probs = np.random.default_rng(0).dirichlet(np.ones(3), (4, 6))
+    mcviz.write_run(
+        tmp_path / "run", probs, labels=np.zeros(6, int), ids=[f"item {c}" for c in "abcdef"], columns=own or None
+    )
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    (more,) = (each.label for each in open_page("uncertain").expander if each.label.startswith("More"))
+    assert more.endswith(words_of_more)
 
 
 def test_the_bar_has_every_entry_also_for_a_run_of_which_a_page_has_little_to_say(
@@ -513,14 +542,14 @@ def test_filters_that_need_labels_do_nothing_without_labels(open_other: OpenPage
 @pytest.mark.parametrize(
     ("run_name", "step", "said"),
     [
-        ("agreed", 2, "Now predict it again"),
+        ("agreed", 2, "They agree on every example"),
         ("agreed", 3, "makes no mistake here"),
         ("agreed", 4, "no better than alone"),
         ("mistaken", 3, "are not shown to hold more mistakes"),
         ("mistaken", 4, "are not shown to be better"),
         ("one-image", 4, "are not shown to be better"),
         ("one-image", 3, "are not shown to hold more mistakes"),
-        ("shipped", 2, "But predict it again"),
+        ("shipped", 2, "the answer changes"),
         ("shipped", 3, "The uncertainty is useful"),
         ("shipped", 4, "are better than alone"),
     ],

@@ -99,6 +99,7 @@ def test_a_new_run_is_started_with_what_was_chosen_and_is_checked_first(
     app.text_input(key="new-run-label-column").set_value("high,low")
     app.text_input(key="new-run-unit").set_value("mg/dl").run()
     app.button(key="new-run-start").click().run()
+    assert not app.toast, "the job is in the list, and a message would follow to the next page"
     jobs = Jobs(cache)
     (found,) = jobs.found()
     expected = (

@@ -1,5 +1,6 @@
 """The charts of accuracies and of mistakes: what they hold, looked up in their data, never their pixels."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -179,6 +180,12 @@ def test_few_mistakes_recede_into_the_page_and_many_stand_out(page: str) -> None
     assert contrast(by_cell[6], rgb(page)) > 2.5
     (quiet,) = {tuple(fill) for fill in fills(correct, page)}
     assert contrast(np.array(quiet), rgb(page)) < 2
+
+
+def test_the_ink_on_veils_is_the_one_that_the_dashboard_turns_bright_on_a_dark_page() -> None:
+    style = (Path(figures.__file__).parents[1] / "app" / "page.css").read_text()
+    red, green, blue = (int(INK[place : place + 2], 16) for place in (1, 3, 5))
+    assert f'.bartext[style*="rgb({red}, {green}, {blue})"]' in style
 
 
 def test_a_legend_says_nothing_that_the_numbers_in_the_cells_say() -> None:

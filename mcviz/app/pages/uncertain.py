@@ -44,7 +44,8 @@ def describe_selection(run: Run, state: PageState) -> str:
     ranked = f"{which}, ranked by {as_markdown(score.inline_label)}, {first} first."
     if wrong is None:
         return ranked
-    return f"{ranked} {mistakes_sentence(wrong[selection.examples], 'the first {}')}"
+    first_ones = "the first {}" if matching == len(run) else "the first {} that match"
+    return f"{ranked} {mistakes_sentence(wrong[selection.examples], first_ones)}"
 
 
 def render_notes(selection: Selection) -> None:
@@ -73,12 +74,12 @@ def render_view(selection: Selection, view: View) -> None:
 def render_page() -> None:
     """Render the rail, and all of the page below the bar."""
     run, state = begin(EXPLORE, describe_selection)
-    selection = select(run, state)
-    render_rail(selection)
+    selection, names = select(run, state), available(VIEWS, run)
+    name = choose_name(state.view, names)
+    if not VIEWS[name].of_whole_run:
+        render_rail(selection)
     with st.container(key="above-views"):
         render_notes(selection)
-    names = available(VIEWS, run)
-    name = choose_name(state.view, names)
     with_gallery = name == "gallery" or bool(VIEWS[name].own_filters)
     beside, panel = st.columns([5, 2], gap="small")
     with beside:

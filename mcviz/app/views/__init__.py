@@ -16,7 +16,7 @@ from mcviz.analysis.base import as_predictions, summarise_classes
 from mcviz.app.components import chart, render_empty_selection, table_height, text_table
 from mcviz.app.components.gallery import look_at_example, render_gallery, tick_examples, tiles
 from mcviz.app.kinds import kind_renderer
-from mcviz.app.navigation import target_chooser
+from mcviz.app.navigation import score_chooser, target_chooser
 from mcviz.app.resources import (
     Need,
     all_grouping_columns,
@@ -188,6 +188,7 @@ def render_classes(selection: Selection) -> None:
     summary = summarise_classes(scores, selection.score, len(names))
     worst = int(np.nanargmin(summary["accuracy"].to_numpy()))
     st.caption(f"Figures of all {len(scores):,} examples of the run; the filters do not apply.")
+    score_chooser("Score", run, selection.state)
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.markdown(_describe_worst(names[worst], summary["accuracy"][worst]))
@@ -344,12 +345,14 @@ class View:
         show: draws it.
         needs: what a run has to have for it to be offered.
         own_filters: the attributes of `Filters` that it sets; the gallery stands beside such a view.
+        of_whole_run: whether its figures are of the whole run whatever the filters, so that the rail is not drawn.
     """
 
     label: str
     show: Callable[[Selection], None]
     needs: Collection[Need] = field(default_factory=frozenset)
     own_filters: tuple[str, ...] = ()
+    of_whole_run: bool = False
 
 
 VIEWS = {
@@ -358,9 +361,9 @@ VIEWS = {
     "scatter": View("Scatter", render_scatter, own_filters=("lasso",)),
     "map": View("Map", render_map, needs={"examples or features"}, own_filters=("area", "selected")),
     "confusion": View("Confusion", render_confusion, needs={"labels", "classes"}, own_filters=("label", "prediction")),
-    "classes": View("Classes", render_classes, needs={"labels", "classes"}),
+    "classes": View("Classes", render_classes, needs={"labels", "classes"}, of_whole_run=True),
     "predicted": View("Predicted", render_predicted, needs={"labels", "targets"}, own_filters=("lasso",)),
     "errors": View("Errors", render_errors, needs={"labels", "losses"}, own_filters=("lasso",)),
-    "intervals": View("Intervals", render_intervals, needs={"labels", "targets"}),
+    "intervals": View("Intervals", render_intervals, needs={"labels", "targets"}, of_whole_run=True),
     "groups": View("Groups", render_groups, needs={"groups"}),
 }

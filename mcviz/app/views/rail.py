@@ -59,6 +59,7 @@ from mcviz.text import one_line, true_minus
 COLUMN_ENDS = "high", "low"  # of a column that becomes a score: the uncertain one
 LABELS = "labels-of-values"  # in the session: of the choices of each column, when they were drawn last
 FIND, EMPTY = "find", "find-empty"  # keys: of the field; in the session, whether it is to be emptied
+FIND_WIDTH = 26  # letters, that the field shows
 DIGITS = 3  # of a score, after the point, on its slider
 MOST_DIGITS = 12
 
@@ -132,7 +133,8 @@ def _render_ranking(run: Run, state: PageState) -> None:
 def _render_more(run: Run, filters: Filters) -> None:
     """Render the controls of a number and of a column of the user's own, which are drawn while they are open."""
     numbers, own = run_numbers(run), own_columns(run)
-    columns = f", {counted(len(own), 'column')} of your own" if own else ""
+    count = len(own) - ("id" in own)  # which every run has
+    columns = f", {counted(count, 'column')} of your own" if count else ""
     more = st.expander(f"More: {counted(len(numbers), 'score')}{columns}", key="more-filters", on_change="rerun")
     if not more.open:
         return
@@ -157,6 +159,8 @@ def _render_find(run: Run) -> None:
     typed, searched = task_renderer(run).filter_words(run), list(searched_columns(run).values())
     more = ["a word" if "text" in searched else "an id"] if searched else typed[1:]
     examples = ["#12", *more, *typed[:1]]
+    while len(", or ".join(examples)) > FIND_WIDTH and len(examples) > 1:
+        examples.pop()
 
     def understood() -> None:
         words = widget_value(FIND).strip()

@@ -421,6 +421,7 @@ def test_options_of_the_other_framework_are_refused(package: Path) -> None:
             load_sampler(ModelSpec(options, TaskOptions()))
 
 
+@pytest.mark.slow
 def test_by_commands_a_run_is_sampled_grown_and_checked(package: Path, monkeypatch, capsys) -> None:
     typed = ["--model", "birds.models:build", "--transform", "birds.data:scale", "--data", "rows.csv"]
     for weights, out, passes in (("birds.pt", "grown", "6"), ("birds.safetensors", "whole", "12")):

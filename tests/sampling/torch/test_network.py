@@ -19,6 +19,7 @@ from mcviz.sampling import Sampler
 from mcviz.sampling.base import InputSpec
 from mcviz.sampling.checking import check_model
 from mcviz.sampling.run_sampling import sample_run
+from tests.cases import one_in
 from tests.requiring import require_torch
 
 require_torch()
@@ -197,14 +198,13 @@ def state_of(model: nn.Module) -> list[Any]:
 @pytest.mark.parametrize("called", [False, pytest.param(True, marks=SLOW)])
 @pytest.mark.parametrize(
     "methods",
-    [
-        {},
-        *({"change": change} for change in (remember, ask_numpy, branch)),
+    one_in(5, [
         {"change": lambda model, x: branch(model, remember(model, x))},
-        pytest.param({"change": call_compiled}, marks=SLOW),
+        {},
+        *({"change": change} for change in (call_compiled, remember, ask_numpy, branch)),
         *(methods for methods in REFUSED.values() if "forward" not in methods),
-    ],
-)
+    ]),
+)  # fmt: skip
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # of torch.compile
 def test_a_model_is_left_bit_for_bit_as_it_was(methods: Any, training: bool, called: bool) -> None:
     model = nn.Sequential(model_with(**methods), nn.BatchNorm1d(3)).train(training)
@@ -239,7 +239,7 @@ SWITCHED_OFF = {
 }
 
 
-@pytest.mark.parametrize("name", ALWAYS_ON | SWITCHED_OFF)
+@pytest.mark.parametrize("name", one_in(4, ALWAYS_ON | SWITCHED_OFF))
 def test_only_a_model_whose_randomness_can_be_switched_off_has_a_deterministic_prediction(name: str) -> None:
     sampler = Sampler(model_with(change=(ALWAYS_ON | SWITCHED_OFF)[name]))
     assert sampler.sample(ROWS, passes=20).std(0).min() > 0
@@ -371,13 +371,13 @@ class Gaussian(NamedTuple):
 
 @pytest.mark.parametrize(
     "pair",
-    [
+    one_in(4, [
         lambda mean, spread: (mean, spread),
         lambda mean, spread: (mean[:, 0], spread),
         Gaussian,
         lambda mean, spread: {"log_variance": spread, "features": 2 * mean, "mean": mean},
-    ],
-)
+    ]),
+)  # fmt: skip
 def test_a_mean_and_its_spread_may_be_two_outputs(pair: Any) -> None:
     one = model_with(finish=lambda _, x: x[:, :2]).eval()
     two = model_with(finish=lambda _, x: pair(x[:, :1], x[:, 1:2])).eval()
@@ -438,7 +438,7 @@ def test_a_regression_with_and_without_a_predicted_spread(predicts: str) -> None
         assert alone.sample(ROWS, passes=3).shape == (3, 5, 1)
 
 
-@pytest.mark.parametrize("kind", ["attribute", "entry", "literal", "eager", "in passes"])
+@pytest.mark.parametrize("kind", one_in(3, ["attribute", "entry", "literal", "eager", "in passes"]))
 def test_tensors_that_are_neither_weights_nor_buffers_are_in_the_digest(kind: str, tmp_path: Path) -> None:
     def change(model: Model, x: torch.Tensor) -> torch.Tensor:
         if kind == "literal":
