@@ -18,6 +18,7 @@ import streamlit as st
 
 import mcviz
 from mcviz import plot
+from mcviz.analysis.requirements import parse_non_inferiority
 from mcviz.app.components import Explanation, render_explanation
 from mcviz.app.tasks import TASK_RENDERERS
 from mcviz.app.tasks.base import ExampleContext, TaskRenderer, TileText
@@ -380,6 +381,16 @@ def test_requirements_on_groups_are_of_the_task_s_own_measures(cache: Path, caps
     assert main(["trust", run.path, *required]) == 1
     worst = min(group.figures["f1"].value for group in found.values())
     assert f"not met: f1 >= 0.99 in every site; F1, mean of classes is {worst:.6g} " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("task", ["shares", "multilabel"])
+def test_an_unchanged_run_passes_every_gate(cache: Path, task: str) -> None:
+    one, other = (mcviz.open_run(cache / f"{task}-{name}") for name in "ab")
+    found = mcviz.compare(one, one)
+    gates = [each for each in one.task.quality.measures if each.better and each.has_interval]
+    assert all(parse_non_inferiority(f"{measure.name} not worse").judge(found).met for measure in gates)
+    assert found.in_words == "Nothing changed: all 120 examples have the same labels and predictions in both runs."
+    assert not mcviz.compare(one, other).is_unchanged
 
 
 def test_a_summary_names_no_class_where_a_number_happens_to_be_that_of_one(tmp_path: Path) -> None:

@@ -130,11 +130,19 @@ def find_groups(run: Run, group: str | None) -> Array | None:
 
 
 def group_sentence(run: Run, group: str | None) -> str:
-    """Say which examples belong together, or that all are taken as independent."""
-    if group is None:
-        return "Examples count as independent."
+    """Say which examples count as independent, and what they may miss.
+
+    No interval of an unbounded loss allows for all that was not seen. So the share of inputs is named below which a
+    failure has a chance of 5% or more to be missing among the examples.
+    """
     count = count_groups(len(run), find_groups(run, group))
-    return f"Examples count as independent only between groups: {count:,} by {one_line(group)}."
+    together = "Examples count as independent."
+    if group is not None:
+        together = f"Examples count as independent only between groups: {count:,} by {one_line(group)}."
+    if np.isfinite(run.task.loss.largest):
+        return together
+    share = f"{100 * (1 - 0.05 ** (1 / count)):.2g}%"
+    return f"{together} A failure on less than {share} of inputs may not be among them, and no interval allows for it."
 
 
 def describe_run(run: Run, sentences: Sequence[str]) -> dict[str, Any]:

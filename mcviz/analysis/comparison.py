@@ -4,7 +4,7 @@ Nothing here needs TensorFlow.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from mcviz.analysis.pairing import LabelChoice, Pairs, class_order, name_apart, 
 from mcviz.analysis.trust import group_members
 from mcviz.data.in_place import LazyRows
 from mcviz.errors import InvalidInputError
-from mcviz.measures.intervals import Interval, mean_intervals, share_interval
+from mcviz.measures.intervals import Interval, share_interval
 from mcviz.measures.quality import (
     VERDICTS,
     MeasureComparison,
@@ -28,6 +28,7 @@ from mcviz.measures.quality import (
     shared_top,
 )
 from mcviz.measures.registry import Terms, join_terms, select_terms
+from mcviz.measures.regression import unbounded_intervals
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Manifest, Run
 from mcviz.runs.tables import Progress
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 CHANGE_COLUMN = "change"  # the column that says how an example changed
+NOTHING_CHANGED = "Nothing changed"
 UNSHARED = "not in the other run"  # how an example changed that only the first run has
 INTERVALS = "one", "other", "difference"  # of a measure
 OTHER_PREFIX = "other_"  # before the name of a column of the second run
@@ -71,6 +73,7 @@ class Comparison:
         verdicts: on the first measure and the one that decides, by their names, which hold together; empty where labels
             are missing.
         group: the column whose values are groups of examples that belong together; None where each is its own.
+        is_unchanged: whether both runs have the same examples with the same labels and the same stored predictions.
     """
 
     one: Run
@@ -85,6 +88,7 @@ class Comparison:
     terms: tuple[Terms, Terms] | None = field(repr=False)
     verdicts: Mapping[str, Verdict]
     group: str | None = None
+    is_unchanged: bool = False
 
     @property
     def groups(self) -> Array | None:
@@ -128,11 +132,14 @@ class Comparison:
     @property
     def in_words(self) -> str:
         """Whether the other run is better, in sentences."""
+        if self.is_unchanged:
+            same = f"all {len(self.pairs):,} examples have the same labels and predictions in both runs"
+            return f"{NOTHING_CHANGED}: {same}."
         if not self.measures:
             return "It is not known which run is better, since labels are missing."
         if not self.paired:
             return "It is not known which run is better, since they share no example."
-        if "unknown" in self.verdicts.values() and not set(self.verdicts.values()) - {"unknown", "same"}:
+        if "few" in self.verdicts.values() and not set(self.verdicts.values()) - {"few", "same"}:
             return f"It is not known which run is better: {len(self.pairs)} examples tell too little."
         known = [
             measure for measure in self.measures if self.verdicts.get(measure.measure.name, "unknown") != "unknown"
@@ -158,8 +165,8 @@ class Comparison:
             most = max(-difference.low, difference.high)
             return f"{same}; on others it may differ by up to {self._format(measured, most)}."
         by = self._format(measured, abs(difference.value))
-        if verdict == "noise":
-            return f"The {name} differs by {by}, which is within noise."
+        if verdict in ("noise", "few"):
+            return f"The {name} differs by {by}, {'which is within noise' if verdict == 'noise' else VERDICTS['few']}."
         return f"{name_apart(self.one, self.other)[1]} has the {verdict} {name}, by {by}: more than noise."
 
     def _format(self, measured: MeasureComparison, value: float) -> str:
@@ -222,6 +229,7 @@ class Comparison:
             "confidence": self.confidence,
             "group": self.group,
             "in_words": self.in_words,
+            "unchanged": self.is_unchanged,
             "verdicts": self.verdicts,
             "measures": {measured.measure.name: measure_dict(measured) for measured in self.measures},
             "changes": changes,
@@ -334,16 +342,21 @@ def compare(
         )
     measures = _compare_terms(one.task.quality, terms, len(pairs) > 0, groups, confidence) if terms else []
     verdicts: dict[str, Verdict] = {}
+    is_unchanged = terms is not None and _is_unchanged(one, other, pairs, terms)
+    if is_unchanged:
+        measures = [replace(each, difference=Interval(each.difference.value)) for each in measures]
     if terms and len(pairs):
         quality = one.task.quality
-        both = dict.fromkeys((quality.measures[0].name, quality.decides))
-        verdicts = judge_together(quality, *terms, both, groups=groups[0], confidence=confidence)
+        both = [each for each in measures if each.measure.name in (quality.measures[0].name, quality.decides)]
+        verdicts = {each.measure.name: each.verdict for each in both}
+        if not is_unchanged:
+            verdicts = judge_together(quality, *terms, both, groups=groups[0], confidence=confidence)
     changes = _compute_changes(one, other, pairs) if len(pairs) else None
     top = None
     if len(pairs) > TOP_UNCERTAIN:
         top = shared_top(_uncertainty(one, pairs.one, score), _uncertainty(other, pairs.other, score), TOP_UNCERTAIN)
     parts = tuple(measures), changes, top, tuple(notes), terms, verdicts
-    return Comparison(one, other, pairs, score, confidence, *parts, group)
+    return Comparison(one, other, pairs, score, confidence, *parts, group, is_unchanged)
 
 
 def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, MeasureComparison]]:
@@ -385,8 +398,12 @@ def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, 
         if np.isfinite(comparison.one.task.loss.largest):  # so that it is a mean of numbers from 0 to 1
             one, other = (share_interval(values, within, comparison.confidence) for values in (before, after))
         else:
-            values = np.stack([before, after], axis=1)
-            one, other = mean_intervals(values, groups=within, confidence=comparison.confidence)
+            one, other = (
+                unbounded_intervals(
+                    {measure: values}, groups=within, confidence=comparison.confidence, resamples=1000, seed=0
+                )[measure]
+                for values in (before, after)
+            )
         difference = difference_intervals(
             quality, terms, other_terms, [measure], groups=within, confidence=together, resamples=1000, seed=0
         )[measure]
@@ -447,6 +464,18 @@ def _compute_changes(one: Run, other: Run, pairs: Pairs) -> Changes:
         labels = None if pairs.labels is None else pairs.labels[block]
         parts.append(task.compare_predictions(one.manifest, before[pairs.one[block]], there, labels))
     return join_changes(parts)
+
+
+def _is_unchanged(one: Run, other: Run, pairs: Pairs, terms: tuple[Terms, Terms]) -> bool:
+    """Whether two runs pair one to one, and have the same labels, stored predictions, and terms of their measures."""
+    if pairs.labels_differ or not len(pairs) == len(one) == len(other):
+        return False
+    same = [np.array_equal(values, terms[1][name], equal_nan=True) for name, values in terms[0].items()]
+    before, after, order = one.lazy_mean_predictions, other.lazy_mean_predictions, class_order(one, other)
+    return all(same) and all(
+        np.array_equal(before[pairs.one[block]], one.task.reorder_predictions(after[pairs.other[block]], order))
+        for block in row_blocks(before, len(pairs))
+    )
 
 
 def _compare_terms(

@@ -22,10 +22,10 @@ from mcviz.analysis.base import (
 from mcviz.analysis.slices import Slices, slices
 from mcviz.analysis.trust import group_members
 from mcviz.choices import PREDICTOR_NAMES
-from mcviz.measures.calibration import PREDICTOR_WORDS
-from mcviz.measures.intervals import Interval, count_groups
+from mcviz.measures.calibration import PREDICTOR_WORDS, TOO_FEW
+from mcviz.measures.intervals import Interval
 from mcviz.measures.multilabel import ClassFigures
-from mcviz.measures.quality import Measure, compute_measures, difference_intervals
+from mcviz.measures.quality import Measure, MeasureComparison, compute_measures, difference_intervals
 from mcviz.measures.registry import Terms, select_terms
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.tables import Progress
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 DETERMINISTIC = "deterministic"  # a way to predict
-FEWEST_FOR_GAIN = 20  # examples or groups, from which on a gain of the ensemble is judged
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,11 @@ def measure_quality(
     }
     by_class = task.class_figures(run.class_names, terms["ensemble"], groups, confidence)
     sentences = task.verdict(figures["ensemble"], by_class, len(run), groups, confidence)
-    sentences += _describe_gains(run, differences, groups)
+    measure = task.quality.measures[0]
+    for way, gains in differences.items():
+        one, other = (found[measure.name] for found in (figures[way], figures["ensemble"]))
+        compared = MeasureComparison(measure, one, other, gains[measure.name])
+        sentences.append(_describe_gain(run, compared, PREDICTOR_WORDS[way]))
     by_group = _measure_groups(run, terms["ensemble"], members, **options)
     return QualityTrust(run, score, group, confidence, figures, sentences, differences, by_class, by, by_group)
 
@@ -166,13 +169,16 @@ def compare_with_deterministic(run: Run) -> str:
     Args:
         run: with labels of any task; "" for one without deterministic predictions.
     """
-    labels, quality = require_any_labels(run), run.task.quality
-    if run.deterministic_predictions is None:
+    labels, quality, measure = require_any_labels(run), run.task.quality, run.task.quality.measures[0]
+    one, other = run.deterministic_quality, run.manifest.quality
+    if one is None or other is None:
         return ""
     terms = _terms_of_means(run, labels)
-    measured = quality.measures[0].name
-    differences = difference_intervals(quality, terms[DETERMINISTIC], terms["ensemble"], {measured}, confidence=0.95)
-    return " ".join(_describe_gains(run, {DETERMINISTIC: differences}, None))
+    pair = terms[DETERMINISTIC], terms["ensemble"]
+    options: dict[str, Any] = {"confidence": 0.95, "resamples": 1000, "seed": 0}
+    less = difference_intervals(quality, *pair, {measure.name}, **options)
+    compared = MeasureComparison(measure, Interval(one), Interval(other), less[measure.name])
+    return _describe_gain(run, compared, PREDICTOR_WORDS[DETERMINISTIC])
 
 
 def add_slices(result: QualityTrust, progress: Progress | None = None) -> QualityTrust:
@@ -249,23 +255,12 @@ def _measure_groups(
     return measured
 
 
-def _describe_gains(run: Run, differences: Figures, groups: Array | None) -> list[str]:
-    """Say whether the ensemble differs from each other way to predict, or that the examples are too few to tell."""
-    if count_groups(len(run), groups) >= FEWEST_FOR_GAIN:
-        return [_describe_gain(run, gains, PREDICTOR_WORDS[way]) for way, gains in differences.items()]
-    few = f"fewer than {FEWEST_FOR_GAIN} {'examples' if groups is None else 'groups of examples'}"
-    return [f"With {few}, a gain of the ensemble cannot be told from chance."]
-
-
-def _describe_gain(run: Run, differences: Mapping[str, Interval], other: str) -> str:
+def _describe_gain(run: Run, compared: MeasureComparison, other: str) -> str:
     """Say whether the first measure of the ensemble differs from that of another way to predict by more than noise."""
-    measure, unit = run.task.quality.measures[0], run.manifest.unit
-    difference = differences[measure.name]
-    if difference.low > 0 or difference.high < 0:
+    measure, difference, verdict, unit = compared.measure, compared.difference, compared.verdict, run.manifest.unit
+    if verdict in ("better", "worse"):
         by = measure.format_interval(difference.magnitude, unit, sign="-")
-        word = "better" if (difference.value > 0) == (measure.better == "high") else "worse"
-        return f"Its {measure.label} is {word} than that of {other} by {by}: more than noise."
+        return f"Its {measure.label} is {verdict} than that of {other} by {by}: more than noise."
     by = measure.format_interval(difference, unit, sign="+")
-    if np.isnan(difference.low):
-        return f"Its {measure.label} differs from that of {other} by {by}: too few examples differ to tell more."
-    return f"Its {measure.label} differs from that of {other} by {by}, which is within noise."
+    is_noise = "which is within noise" if verdict == "noise" else TOO_FEW
+    return f"Its {measure.label} differs from that of {other} by {by}, {is_noise}."

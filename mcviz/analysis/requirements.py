@@ -4,9 +4,10 @@ import json
 import math
 import operator
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,14 +24,16 @@ from mcviz.analysis.parts import (
     split_by_class,
 )
 from mcviz.errors import InvalidInputError
-from mcviz.measures.intervals import Interval
+from mcviz.measures.intervals import Interval, count_groups
 from mcviz.measures.quality import (
     CLASS_MEASURES,
     ECE_EQUAL_MASS,
     SCALE,
     Measure,
+    difference_intervals,
     overconfidence_growth,
 )
+from mcviz.measures.registry import Terms
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Run
 from mcviz.tasks import TASKS, Task
@@ -39,6 +42,8 @@ from mcviz.text import true_minus
 MAGNITUDE = "overconfidence"  # whose distance from 0 must not grow
 OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 NAMED_AT_MOST = 10  # parts, in a sentence
+COUNTED = "accuracy", "exact_match"  # of which a changed prediction costs as much as one can, and the margin twice that
+STEPS = [digit * 10**power for power in range(12) for digit in (1, 2, 5)]  # numbers of examples that are advised
 NUMBER = r"(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)\s*(?P<percent>%?)"
 NAME = rf"""{BARE.pattern}|"(?:[^"\\]|\\.)*\""""
 REQUIREMENT = re.compile(
@@ -65,14 +70,14 @@ class Judgement:
         requirement: as `str` gives it.
         found: the figure and the ends of its interval, NaN where there are none; of several parts those of the worst.
         in_words: the same, in percent where the requirement is, and the parts that do not meet it.
-        met: whether it is, by every part.
+        met: whether it is, by every part; None where the requirement means nothing here, which `in_words` explains.
         parts: that the requirement names: classes, groups or slices; the worst first.
     """
 
     requirement: str
     found: Interval
     in_words: str
-    met: bool
+    met: bool | None
     parts: tuple["PartJudgement", ...] = ()
 
 
@@ -268,12 +273,30 @@ class NonInferiority:
     def judge(self, comparison: Comparison) -> Judgement:
         """Judge the second run by the worse end of the interval of its difference from the first.
 
-        Of confidence − accuracy it is the difference of the magnitudes.
+        Of confidence − accuracy it is the difference of the magnitudes. Runs between which nothing changed meet it.
 
         Raises:
             InvalidInputError: it means nothing of these runs: there is no such measure, or no interval of its
                 difference; labels are missing; or the examples are not the same.
         """
+        measure = self._find_measure(comparison)
+        if comparison.terms is None:
+            raise _meaningless(self, "has no labels")
+        if not comparison.paired:
+            raise _meaningless(self, "is over other examples than the first")
+        if comparison.is_unchanged:
+            return Judgement(str(self), Interval(0.0), comparison.in_words.rstrip("."), True)
+        figure = f"the magnitude of {measure.label}" if self.measure == MAGNITUDE else measure.label
+        difference = self._difference(comparison, *comparison.terms)
+        worst, margin = _worse(measure, difference).high, _bound(self.margin, self.percent)
+        if math.isnan(worst):
+            raise _meaningless(self, f"has too few examples, changes or mistakes for an interval of the {self.measure}")
+        words = f"{figure} changes by {_format_figure(difference, self.percent, ' points', sign='+')}"
+        if worst > margin >= _worse(measure, difference).low:
+            words += self._describe_limit(measure, comparison)
+        return Judgement(str(self), difference, words, worst <= margin)
+
+    def _find_measure(self, comparison: Comparison) -> Measure:
         by_name = {measure.name: measure for measure in comparison.one.task.quality.measures}
         offered = [
             name for name, measure in by_name.items() if (measure.better and measure.has_interval) or name == MAGNITUDE
@@ -291,25 +314,45 @@ class NonInferiority:
         widest = 1 if self.measure == MAGNITUDE else measure.bounds[1] - measure.bounds[0]
         if _bound(self.margin, self.percent) >= widest:
             raise _meaningless(self, f"could not miss it: two values differ by {_format_range(measure, (0, widest))}")
-        if comparison.terms is None:
-            raise _meaningless(self, "has no labels")
-        if not comparison.paired:
-            raise _meaningless(self, "is over other examples than the first")
+        return measure
+
+    def _difference(self, comparison: Comparison, one: Terms, other: Terms) -> Interval:
+        options: dict[str, Any] = {"groups": comparison.groups, "confidence": comparison.confidence}
         if self.measure == MAGNITUDE:
-            figure = f"the magnitude of {measure.label}"
-            one, other = comparison.terms
-            difference = overconfidence_growth(one, other, groups=comparison.groups, confidence=comparison.confidence)
-        else:
-            figure = measure.label
-            (difference,) = (
-                measured.difference for measured in comparison.measures if measured.measure.name == self.measure
-            )
-        worst = difference.low if measure.better == "high" else -difference.high
-        if math.isnan(worst):
-            raise _meaningless(self, f"has too few examples, changes or mistakes for an interval of the {self.measure}")
-        met = worst >= -_bound(self.margin, self.percent)
-        by = _format_figure(difference, self.percent, " points", sign="+")
-        return Judgement(str(self), difference, f"{figure} changes by {by}", met)
+            return overconfidence_growth(one, other, **options)
+        quality = comparison.one.task.quality
+        found = difference_intervals(quality, one, other, [self.measure], resamples=1000, seed=0, **options)
+        return found.get(self.measure, Interval(math.nan))
+
+    def _describe_limit(self, measure: Measure, comparison: Comparison) -> str:
+        """Say that the margin is smaller than so many examples can show."""
+        assert comparison.terms is not None
+        same, margin = comparison.terms[0], _bound(self.margin, self.percent)
+        best = _worse(measure, self._difference(comparison, same, same)).high
+        if not margin or math.isnan(best) or best <= margin:
+            return ""
+        groups = comparison.groups
+        count, noun = count_groups(len(comparison.pairs), groups), "examples" if groups is None else "groups"
+        scaled, unit = (100 * best, "%") if self.percent else (best, "")
+        digits = 1 - math.floor(math.log10(scaled))
+        shown = math.ceil(scaled * 10**digits) / 10**digits
+        as_many = count * best / margin * (2 if self.measure in COUNTED else 1)
+        needed = next(step for step in STEPS if step >= as_many)
+        return f"; {count:,} {noun} can show {shown:g}{unit} at best; about {needed:,} are needed"
+
+
+Judged = TypeVar("Judged", Requirement, NonInferiority)
+
+
+def judge_all(requirements: Iterable[Judged], judge: Callable[[Judged], Judgement]) -> list[Judgement]:
+    """Judge requirements; the judgement of one that means nothing says why."""
+    judgements = []
+    for requirement in requirements:
+        try:
+            judgements.append(judge(requirement))
+        except InvalidInputError as error:
+            judgements.append(Judgement(str(requirement), Interval(math.nan), str(error), None))
+    return judgements
 
 
 def parse_requirement(text: str) -> Requirement:
@@ -354,6 +397,13 @@ def parse_non_inferiority(text: str) -> NonInferiority:
     if match is None or not 0 <= number < math.inf:
         raise _not_understood(text, NON_INFERIORITY_FORM, "accuracy not worse by 0.5%")
     return NonInferiority(match["measure"], Decimal(match["number"] or 0), bool(match["percent"]))
+
+
+def _worse(measure: Measure, difference: Interval) -> Interval:
+    """By how much a second run is worse."""
+    if measure.better == "high":
+        return Interval(-difference.value, -difference.high, -difference.low)
+    return difference
 
 
 def _bound(number: Decimal, percent: bool) -> float:

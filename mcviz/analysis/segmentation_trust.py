@@ -10,7 +10,7 @@ from mcviz.analysis.base import find_groups, require_known_labels
 from mcviz.analysis.quality_trust import QualityTrust, measure_quality
 from mcviz.analysis.referral import compare_scores_here, describe_scores_here
 from mcviz.measures.intervals import Interval, find_biased
-from mcviz.measures.segmentation import PixelSums, count_pixels, interval_of_mean, join_pixels
+from mcviz.measures.segmentation import PixelSums, count_pixels, join_pixels, mean_of_known
 from mcviz.measures.selective import SelectiveFigures
 from mcviz.runs import Run
 from mcviz.tasks.segmentation import foreground_of
@@ -43,8 +43,8 @@ class SegmentationTrust(QualityTrust):
 
     Attributes:
         maps: the figures of each class, by its name.
-        excess: confidence − accuracy of a pixel, with intervals that resample images: of `WHOLE`, of `FOREGROUND`, and
-            of the pixels that are predicted as each class, by its name.
+        excess: confidence − accuracy of a pixel: of `WHOLE`, of `FOREGROUND`, and of the pixels that are predicted as
+            each class, by its name; with intervals of images that hold for all of them together (Bonferroni).
         ece: of all pixels, in 15 bins.
         calibration: whether the probabilities of pixels are too high or too low, in a sentence.
         scores: how well each score finds losses of Dice, by its name.
@@ -86,7 +86,8 @@ def measure_segmentation(
     pixels = _count_pixels(run, labels)
     chosen = {WHOLE: range(classes), **({FOREGROUND: foreground} if len(foreground) < classes else {})}
     chosen |= {f"{PREDICTED_AS}{name}": [number] for number, name in enumerate(run.class_names)}
-    excess = {name: pixels.excess(list(numbers), **options) for name, numbers in chosen.items()}
+    together = options | {"confidence": 1 - (1 - confidence) / len(chosen)}
+    excess = {name: pixels.excess(list(numbers), **together) for name, numbers in chosen.items()}
     quality, rule, *rest = measured.sentences
     calibration = _calibration_sentence(excess)
     scores = compare_scores_here(run, group, confidence)
@@ -118,7 +119,7 @@ def _measure_classes(run: Run, options: dict[str, Any]) -> dict[str, MapFigures]
     for number, name in enumerate(run.class_names):
         of_class = dice[:, number]
         iou = of_class / (2 - of_class)
-        means = (interval_of_mean(values, **options) for values in (of_class, iou, pairwise[:, number]))
+        means = (mean_of_known(values, **options) for values in (of_class, iou, pairwise[:, number]))
         figures[name] = MapFigures(int(np.isfinite(of_class).sum()), *means)
     return figures
 

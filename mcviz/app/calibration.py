@@ -51,7 +51,6 @@ from mcviz.measures.calibration import (
     calibration_sentences,
     calibration_text,
     find_verdict,
-    has_enough_mistakes,
 )
 from mcviz.measures.intervals import Interval
 from mcviz.measures.shift import FEWEST_LABELS
@@ -169,15 +168,8 @@ def render_figures(run: Run, state: PageState) -> None:
     _, _, guessing, *gains = verdict_sentences(run, measured)
     st.markdown(" ".join(["**The ensemble.**", *gains, guessing]))
     chart(plot.calibration(run, measured), "figures", calibration_text(measured))
-    enough = has_enough_mistakes(*measured.predictors.values(), groups=measured.groups)
-    few = (
-        "those of NLL and Brier score hold whatever unseen mistakes cost"
-        if measured.groups is None
-        else "there are none"
-    )
-    least = "" if enough else f" Of so few mistakes, {few}."
     st.caption(
-        f"With 95% intervals.{least} Chance: a calibrated model has a lower ECE 99 times in 100. For the NLL, "
+        "With 95% intervals. Chance: a calibrated model has a lower ECE 99 times in 100. For the NLL, "
         "probabilities are clipped at half a step of storage, since a stored 0 would make it infinite. The temperature "
         "of each half of the examples is fitted to the labels of the other half."
     )

@@ -8,7 +8,7 @@ import mcviz
 from mcviz.analysis.base import group_sentence
 from mcviz.analysis.comparison import Comparison, change_table, compare_groups, measure_dict
 from mcviz.analysis.pairing import LabelChoice
-from mcviz.analysis.requirements import parse_non_inferiority
+from mcviz.analysis.requirements import judge_all, parse_non_inferiority
 from mcviz.analysis.slices import compare_slices
 from mcviz.cli.base import GAP, table_lines, tell
 from mcviz.cli.gate import Findings, Rows, check_summary_folder, finish
@@ -55,7 +55,7 @@ def compare(
         tell(f"note: {note}")
     if comparison.pairs.labels_differ:
         tell(f"note: The other labels are taken with --labels {'old' if labels == 'new' else 'new'}.")
-    judgements = [requirement.judge(comparison) for requirement in required]
+    judgements = judge_all(required, lambda requirement: requirement.judge(comparison))
     if to:
         write_table(change_table(comparison), to)
     written = [f"{len(comparison.one):,} examples are written to {to}."] if to else []

@@ -35,7 +35,7 @@ NOT_MET = 1  # the exit code
 MOST_EXAMPLES = 24
 MOST_COLUMNS = 8  # of a row of numbers
 LONGEST = 200  # characters of a text
-OUTCOMES = {True: "met", False: "not met"}
+OUTCOMES = {True: "met", False: "not met", None: "means nothing here"}
 PICTURE = "examples.png"
 PICTURE_LABEL = "The most uncertain examples; a line under a picture marks a wrong prediction"
 STYLE = """
@@ -89,20 +89,23 @@ def finish(findings: Findings, judgements: Sequence[Judgement], *, as_json: bool
 
     Raises:
         click.exceptions.Exit: with code 1 where a requirement is not met.
+        InvalidInputError: a requirement means nothing here; the summary is written before, and says so.
         StorageError: the summary cannot be written.
     """
-    failed = [judgement for judgement in judgements if not judgement.met]
+    failed, refused = ([judgement for judgement in judgements if judgement.met is outcome] for outcome in (False, None))
     if as_json:
         print_json({**findings.as_dict, "requirements": list(map(_judgement_dict, judgements))})
     else:
         for line in [" ".join(findings.sentences), *findings.lines]:
             say(line.rstrip())
-        if judgements and not failed:
+        if judgements and not failed and not refused:
             say(f"All requirements are met: {', '.join(judgement.requirement for judgement in judgements)}.")
     for judgement in failed:
         tell(f"not met: {judgement.requirement}; {judgement.in_words}.")
     if folder is not None:
         write_summary(folder, findings, judgements)
+    if refused:
+        raise InvalidInputError("\n".join(judgement.in_words for judgement in refused))
     if failed:
         raise click.exceptions.Exit(NOT_MET)
 
@@ -113,7 +116,8 @@ def _judgement_dict(judgement: Judgement) -> dict[str, Any]:
         for part in judgement.parts
     ]
     figure = {"requirement": judgement.requirement, **asdict(judgement.found), "met": judgement.met}
-    return figure | ({"parts": parts} if parts else {})
+    reason = {"reason": judgement.in_words} if judgement.met is None else {}
+    return figure | reason | ({"parts": parts} if parts else {})
 
 
 def write_summary(folder: Path, findings: Findings, judgements: Sequence[Judgement]) -> None:

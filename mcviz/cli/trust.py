@@ -14,7 +14,7 @@ import mcviz
 from mcviz.analysis.base import RunTrust, describe_run, group_sentence, require_bounded_loss
 from mcviz.analysis.quality_trust import QualityTrust
 from mcviz.analysis.referral import SET_COVERAGE, CheapestReferral, find_cheapest_referral, set_rows
-from mcviz.analysis.requirements import parse_requirement
+from mcviz.analysis.requirements import judge_all, parse_requirement
 from mcviz.analysis.run_trust import ClassificationTrust
 from mcviz.analysis.segmentation_trust import SegmentationTrust
 from mcviz.analysis.unlabelled import SHIFTED, estimate_accuracy
@@ -216,7 +216,7 @@ def trust(
         result = mcviz.trust(opened, by=by, group=group, score=score, confidence=confidence, progress=progress)
     finish(
         _describe(result, mistake_cost, look_cost),
-        [requirement.judge(result.figures, opened, confidence) for requirement in required],
+        judge_all(required, lambda requirement: requirement.judge(result.figures, opened, confidence)),
         as_json=as_json,
         folder=summary,
     )

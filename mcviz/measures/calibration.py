@@ -23,30 +23,30 @@ from mcviz.measures.intervals import (
     BLOCK_WEIGHTS,
     Interval,
     accuracy_difference,
-    bounded_mean,
+    bounded_interval,
     can_reject,
     count_groups,
     design_effect,
     draw_examples,
     excess_mistakes,
     largest_design_effect,
-    mean_intervals,
     number_groups,
     share_interval,
     subsample_share,
-    sum_by_group,
+    subtract,
 )
-from mcviz.measures.registry import Terms, fixed, join_terms, percent, select_terms
+from mcviz.measures.registry import Terms, fixed, percent, select_terms
 
 Array = np.ndarray
 Verdict = Literal["calibrated", "over-confident", "under-confident", "uneven", "too few examples", "too few groups"]
 SMALLEST_PROBABILITY = 1 / 131068  # half a step of storage: a probability that is stored as 0 may have been as much
-MOST_NLL = -math.log(SMALLEST_PROBABILITY)
+LARGEST_LOSSES = {"nll": -math.log(SMALLEST_PROBABILITY), "brier": 2.0}  # of an example
 CALIBRATION_BINS = 15  # as in Guo et al. 2017
 CONFIDENCE_EDGES = 0, 0.25, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1  # most predictions are near 1
 FEWEST_IN_BIN = 50  # predictions; of fewer, an interval says little
-FEWEST_OF_EACH = 5  # mistakes, and correct predictions; of fewer, an NLL has a wider interval, and an AURC none
+FEWEST_OF_EACH = 5  # mistakes, and correct predictions; of fewer, an AURC has no interval
 ENOUGH = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
+TOO_FEW = "too few examples to tell"
 SHARE_OF_BINS = 0.2  # of the chance of a wrong verdict; the rest is that of the mean
 CALIBRATION_MEASURES = "accuracy", "nll", "brier", "ece", "ece_equal_mass", "overconfidence"
 ECES = "ece", "ece_equal_mass"  # which have no interval, but a bound by chance
@@ -265,10 +265,12 @@ def add_predictors(
     known, figures, by_chance = {**result.predictors, **predictors}, {**result.figures}, {**result.eces_by_chance}
     for name, terms in predictors.items():
         edges = _ece_edges(terms)
-        figures[name] = calibration_figures(terms, edges=edges, **options)
+        figures[name] = calibration_figures(terms, edges=edges, groups=result.groups, confidence=result.confidence)
         by_chance[name] = _eces_by_chance(terms, edges, **options)
     differences = {
-        name: _differences(terms, known["ensemble"], figures[name], figures["ensemble"], **options)
+        name: _differences(
+            terms, known["ensemble"], figures[name], figures["ensemble"], result.groups, result.confidence
+        )
         for name, terms in predictors.items()
         if name != "ensemble"
     }
@@ -282,43 +284,28 @@ def calibration_figures(
     edges: tuple[Array, Array] | None = None,
     groups: Array | None = None,
     confidence: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
 ) -> dict[str, Interval]:
     """Compute the quality of one predictor.
 
-    An accuracy has Clopper and Pearson's interval, the over-confidence that of `excess_mistakes`, NLL and Brier
-    score that of `mean_intervals`, or of few mistakes that of `bounded_mean`. So has the accuracy of single passes,
-    which is a mean over them; their over-confidence, which varies less than that of one, is somewhat too wide.
-    Counts of examples in groups are divided by their design effect, and few groups have no such interval.
+    An accuracy has the interval of `share_interval`, NLL and Brier score that of `bounded_interval`, and the
+    over-confidence that of `excess_mistakes`, which for single passes is somewhat too wide: their mean varies less.
 
     Args:
         terms: of N ≥ 1 examples.
         edges: of the bins of both ECEs, where they are known: those of one width, and those of equal mass.
         groups: as for `calibration`.
         confidence: as for `calibration`.
-        resamples: as for `calibration`.
-        seed: as for `calibration`.
 
     Returns:
         By the names of `CALIBRATION_MEASURES`.
     """
-    right = _mean_over_passes(terms["correct"])
-    accuracy = share_interval(right, groups, confidence)
-    nll, brier = (Interval(float(terms[name].mean())) for name in ("nll", "brier"))
-    if has_enough_mistakes(terms, groups=groups):
-        options: dict[str, Any] = {"groups": groups, "confidence": confidence, "resamples": resamples, "seed": seed}
-        nll, brier = mean_intervals(np.stack([terms["nll"], terms["brier"]], axis=1), **options)
-        if np.any((right > 0) & (right < 1)):  # of several passes
-            (accuracy,) = mean_intervals(right[:, None], **options)
-            accuracy = accuracy.clip(0, 1)
-    elif groups is None:
-        nll, brier = (bounded_mean(terms[name], most, confidence) for name, most in (("nll", MOST_NLL), ("brier", 2)))
+    bounded = {
+        name: bounded_interval(terms[name], (0, most), groups, confidence) for name, most in LARGEST_LOSSES.items()
+    }
     eces = (Interval(reliability(terms, bin_edges).ece) for bin_edges in edges or _ece_edges(terms))
     return {
-        "accuracy": accuracy,
-        "nll": nll,
-        "brier": brier,
+        "accuracy": share_interval(_mean_over_passes(terms["correct"]), groups, confidence),
+        **bounded,
         **dict(zip(ECES, eces, strict=True)),
         "overconfidence": _excess(terms, split_confidence(confidence)[0], groups),
     }
@@ -342,33 +329,45 @@ def _eces_by_chance(terms: Terms, edges: tuple[Array, Array], *, confidence: flo
     return dict(zip(ECES, ece_by_chance(terms, *edges, confidence=of_bins, **options), strict=True))
 
 
-def has_enough_mistakes(*predictors: Terms, groups: Array | None = None) -> bool:
-    """Whether each predictor has the mistakes and correct predictions that an interval of its own spread takes.
-
-    Where there are groups, so many groups have to hold some.
-    """
-    for terms in predictors:
-        held = np.stack([_mean_over_passes(right) for right in (terms["correct"], ~terms["correct"])], axis=1)
-        counts = held.sum(axis=0) if groups is None else (sum_by_group(held, groups) > 0).sum(axis=0)
-        if counts.min() < FEWEST_OF_EACH:
-            return False
-    return True
-
-
 def _differences(
-    one: Terms, other: Terms, of_one: Mapping[str, Interval], of_other: Mapping[str, Interval], **options: Any
+    one: Terms,
+    other: Terms,
+    of_one: Mapping[str, Interval],
+    of_other: Mapping[str, Interval],
+    groups: Array | None,
+    confidence: float,
 ) -> dict[str, Interval]:
     """Compute the second predictor's figures less the first's, of the same examples."""
     differences = {name: Interval(of_other[name].value - of_one[name].value) for name in CALIBRATION_MEASURES}
-    before, after = (_mean_over_passes(terms["correct"]) for terms in (one, other))
-    if has_enough_mistakes(one, other, groups=options["groups"]):
-        terms = ("correct", "nll", "brier", "confidence")
-        right, nll, brier, sure = (_mean_over_passes(other[name]) - _mean_over_passes(one[name]) for name in terms)
-        means = mean_intervals(np.stack([right, nll, brier, sure - right], axis=1), **options)
-        differences |= zip(("accuracy", "nll", "brier", "overconfidence"), means, strict=True)
-    if options["groups"] is not None or one["correct"].size == other["correct"].size == len(before):
-        differences["accuracy"] = accuracy_difference(before, after, options["groups"], options["confidence"])
-    return differences
+    return differences | mean_differences(one, other, groups, confidence)
+
+
+def mean_differences(
+    one: Terms, other: Terms, groups: Array | None = None, confidence: float = 0.95
+) -> dict[str, Interval]:
+    """Compute how far a second predictor's means are from a first one's, over the same examples.
+
+    Args:
+        one: terms of N examples.
+        other: of the same examples in the same order.
+        groups: as for `calibration`.
+        confidence: 0 to 1, of each interval by itself.
+
+    Returns:
+        The second's less the first's, of `accuracy`, `nll`, `brier` and `overconfidence`.
+    """
+    names = "correct", "nll", "brier", "confidence"
+    first, second = ({name: _mean_over_passes(terms[name]) for name in names} for terms in (one, other))
+    losses = {
+        name: bounded_interval(subtract(second[name], first[name]), (-most, most), groups, confidence)
+        for name, most in LARGEST_LOSSES.items()
+    }
+    before, after = (terms["confidence"] - terms["correct"] for terms in (first, second))
+    return {
+        "accuracy": accuracy_difference(first["correct"], second["correct"], groups, confidence),
+        **losses,
+        "overconfidence": bounded_interval(subtract(after, before), (-2, 2), groups, confidence),
+    }
 
 
 def split_confidence(confidence: float) -> tuple[float, float]:
@@ -463,8 +462,7 @@ def calibration_sentences(result: Calibration) -> list[str]:
     """
     accuracy = percent(result.figures["ensemble"]["accuracy"].value, 2)
     confident = percent(float(result.predictors["ensemble"]["confidence"].mean()), 2)
-    differences = result.differences
-    gains = [_gain_sentence(differences[key], name) for key, name in PREDICTOR_WORDS.items() if key in differences]
+    gains = [_gain_sentence(result, key, name) for key, name in PREDICTOR_WORDS.items() if key in result.differences]
     return [_verdict_sentence(result), f"Its mean confidence is {confident}, its accuracy {accuracy}.", *gains]
 
 
@@ -513,17 +511,21 @@ def _verdict_sentence(result: Calibration) -> str:
     )
 
 
-def _gain_sentence(difference: Mapping[str, Interval], other: str) -> str:
-    gain, fits = difference["accuracy"], difference["nll"]
+def _gain_sentence(result: Calibration, key: str, other: str) -> str:
+    gain, fits = (result.differences[key][name] for name in ("accuracy", "nll"))
+    both = result.figures["ensemble"], result.figures[key]
     accuracy = _compare_accuracies(gain.value, other)
-    if gain.value and not math.isnan(gain.low):
-        accuracy += f", {'within' if gain.low <= 0 <= gain.high else 'more than'} noise"
-    if math.isnan(fits.low):
-        what = "that is noise" if gain.value and math.isnan(gain.low) else "the NLLs differ"
-        return f"{accuracy}; it takes {ENOUGH} to tell whether {what}."
-    if fits.low <= 0 <= fits.high:
+    if gain.value and not gain.low <= 0 <= gain.high:
+        accuracy += ", more than noise"
+    elif gain.value:
+        is_noise = gain.is_noise(1 - min(figures["accuracy"].value for figures in both))
+        accuracy += f", {'within noise' if is_noise else TOO_FEW}"
+    if not fits.low <= 0 <= fits.high:
+        by = f"by {fixed(abs(fits.value), 4, '-')} nats"
+        return f"{accuracy}; its NLL is {'worse' if fits.value > 0 else 'better'} {by}."
+    if fits.is_noise(max(figures["nll"].value for figures in both)):
         return f"{accuracy}; the NLLs do not differ beyond noise."
-    return f"{accuracy}; its NLL is {'worse' if fits.value > 0 else 'better'} by {fixed(abs(fits.value), 4, '-')} nats."
+    return f"{accuracy}; there are {TOO_FEW} whether the NLLs differ."
 
 
 def _compare_accuracies(gain: float, other: str) -> str:
@@ -609,12 +611,13 @@ def degradation_sentences(steps: Sequence[Calibration]) -> list[str]:
 def _averaging_sentence(steps: Sequence[Calibration]) -> str:
     """One test of the mean over the steps of each example's NLL, whatever the number of steps."""
     ensemble, other = ([step.predictors[name] for step in steps] for name in ("ensemble", "deterministic"))
-    if not has_enough_mistakes(join_terms(ensemble), join_terms(other)):
-        return "There are too few mistakes to tell whether averaging passes makes the NLL better."
     gains = np.mean([one["nll"] - two["nll"] for one, two in zip(ensemble, other, strict=True)], axis=0)
-    (gain,) = mean_intervals(gains[:, None], confidence=steps[0].confidence)
+    most = LARGEST_LOSSES["nll"]
+    gain = bounded_interval(gains, (-most, most), confidence=steps[0].confidence)
     if gain.low <= 0 <= gain.high:
-        return "Over all steps, averaging passes makes the NLL neither better nor worse, beyond noise."
+        if gain.is_noise(float(np.mean([terms["nll"].mean() for terms in ensemble]))):
+            return "Over all steps, averaging passes makes the NLL neither better nor worse, beyond noise."
+        return f"There are {TOO_FEW} whether averaging passes makes the NLL better."
     ends = f"{fixed(gain.magnitude.low, 4, '-')} to {fixed(gain.magnitude.high, 4, '-')}"
     return (
         f"Over all steps, averaging passes makes the NLL {'worse' if gain.value > 0 else 'better'} by "

@@ -4,13 +4,16 @@ Groups are independent of each other; of the examples within one, nothing is ass
 `groups` is (N,) integers, the group of each example, or None: then each example is a group of its own. Where examples
 of a group depend on each other, whole groups are drawn (the cluster bootstrap, Davison & Hinkley 1997), and Student's t
 is of the sums over groups.
+
+A mean of bounded numbers has the interval of `bounded_interval`, however few there are; a count has the exact one.
 """
 
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import scipy  # loads scipy.special when it is first used
@@ -21,6 +24,9 @@ FEWEST_GROUPS = 10  # with a mistake, and with a correct prediction, from which 
 BLOCK_WEIGHTS = 2**21  # weights that are in memory at a time, 16 MB
 MOST_DRAWN = 20_000  # examples, of which draws take seconds
 Statistic = Callable[[Array], Array]
+
+CELLS = 2048  # of sorted numbers, for the bound of a mean of more distinct ones
+WEAKEST = 0.4  # standard deviations, below which a bound is no farther from the mean
 
 BETS = np.array([1, 0.6, 0.3, 0.1])  # shares of the largest bet
 PARTS = np.array([7, 3, 3, 3]) / 16  # of the stake, one for each of them; they sum to 1 exactly
@@ -147,11 +153,35 @@ class Interval:
         low = value - reach(self.value - self.low, other.high - other.value)
         return Interval(value, low, value + reach(self.high - self.value, other.value - other.low))
 
+    def is_noise(self, most: float = math.inf) -> bool:
+        """Whether a difference may be 0, and is not beyond `most`."""
+        return self.low <= 0 <= self.high and max(-self.low, self.high) <= most
+
     def format(self, number: Callable[[float], str], unit: str = "") -> str:
         """The figure with its unit and the ends, such as "98.21% (97.95 to 98.44)"; `number` formats each of them."""
         if math.isnan(self.low) or math.isnan(self.high):
             return f"{number(self.value)}{unit}"
         return f"{number(self.value)}{unit} ({number(self.low)} to {number(self.high)})"
+
+
+@dataclass(frozen=True)
+class Unsettled(Interval):
+    """The interval of a difference that unseen examples alone may explain.
+
+    It holds 0, and Student's t of the examples that were seen does not.
+    """
+
+    def is_noise(self, most: float = math.inf) -> bool:  # noqa: ARG002
+        """Never: more examples may tell that there is a difference."""
+        return False
+
+
+def subtract(second: Any, first: Any) -> Any:
+    """Subtract in float64, to 0 if numbers differ by rounding alone."""
+    reduction = np.where(
+        np.isclose(first, second, rtol=RELATIVE_ROUNDING, atol=0), 0.0, np.subtract(second, first, dtype=np.float64)
+    )
+    return reduction if reduction.ndim else float(reduction)
 
 
 def find_biased(excess: Mapping[str, Interval]) -> dict[str, list[str]]:
@@ -344,64 +374,140 @@ def _draw_counts(examples: int, resamples: int, seed: int) -> Array:
     return counts
 
 
-def proportion(successes: int, trials: int, confidence: float = 0.95, effect: float = 1.0) -> Interval:
+def proportion(successes: int, trials: int, confidence: float = 0.95) -> Interval:
     """Compute the share of successes with its exact interval (Clopper & Pearson 1934).
 
     Args:
         successes: 0 to `trials`, a whole number. It is proven for these alone: a mean of parts takes `share_interval`.
         trials: at least 1.
         confidence: 0 to 1; the interval holds the true share at least as often.
-        effect: the design effect where examples belong together, by which both are divided (Korn & Graubard 1998).
 
     Raises:
         ValueError: part of a success.
     """
     if successes != int(successes):
         raise ValueError(f"successes should be a whole number. Received: {successes}.")
-    tail, held, count = (1 - confidence) / 2, successes / effect, trials / effect
+    tail = (1 - confidence) / 2
     if successes in (0, trials):  # a formula without SciPy, which takes long to load
-        end = tail ** (1 / count)
+        end = tail ** (1 / trials)
         return Interval(1.0, float(end), 1.0) if successes else Interval(0.0, 0.0, float(1 - end))
-    low = scipy.special.betaincinv(held, count - held + 1, tail)
-    high = scipy.special.betaincinv(held + 1, count - held, 1 - tail)
-    return Interval(float(held / count), float(low), float(high))
+    low = scipy.special.betaincinv(successes, trials - successes + 1, tail)
+    high = scipy.special.betaincinv(successes + 1, trials - successes, 1 - tail)
+    return Interval(float(successes / trials), float(low), float(high))
 
 
 def share_interval(outcomes: Array, groups: Array | None, confidence: float = 0.95) -> Interval:
-    """Compute the share of outcomes as `proportion` does, or the mean of parts as `bounded_mean` does.
+    """Compute a share of outcomes, or a mean of parts, with its interval.
+
+    Counts have that of `proportion`; parts, and groups whose examples differ, that of `bounded_interval`.
 
     Args:
         outcomes: (N,) bool; or 0 to 1, such as the share of an example's targets that are held.
-        groups: as for `mean_intervals`; counts are divided by their design effect.
+        groups: as for `mean_intervals`.
         confidence: as for `proportion`.
     """
-    effect = design_effect(outcomes, float(outcomes.mean()), groups, confidence)
-    if np.any((outcomes > 0) & (outcomes < 1)):
-        return bounded_mean(outcomes, 1.0, confidence, effect)
-    return proportion(int(np.count_nonzero(outcomes)), len(outcomes), confidence, effect)
+    columns = np.stack([outcomes, np.ones(len(outcomes))], axis=1, dtype=np.float64)
+    sums, sizes = sum_by_group(columns, groups).T
+    if np.ptp(sizes) == 0 and np.all((sums == 0) | (sums == sizes)):  # a count, of copies where there are groups
+        return proportion(int(np.count_nonzero(sums)), len(sums), confidence)
+    return bounded_interval(outcomes, (0, 1), groups, confidence)
 
 
-def bounded_mean(values: Array, most: float, confidence: float = 0.95, effect: float = 1.0) -> Interval:
-    """Compute a mean of values that are 0 to `most`, with an interval that holds for any of them (Hoeffding 1963).
+def bounded_interval(
+    values: Array,
+    bounds: tuple[float, float],
+    groups: Array | None = None,
+    confidence: float = 0.95,
+    *,
+    sizes: Array | None = None,
+) -> Interval:
+    """Compute a mean of bounded numbers with Gaffke's interval.
 
-    What few examples show of rare large values, such as the NLL of mistakes, says little about those that there are:
-    the ends are the means that values of 0 and `most` alone would show with the chance that is left open.
+    It leaves room for rare numbers that were not seen (Gaffke 2005; Learned-Miller & Thomas 2020). It is conjectured to
+    hold for any independent numbers of one distribution within these bounds; of counts it is Clopper and Pearson's. An
+    unseen group is taken to be as large as that of an example, which is a heuristic: if only large groups fail, the
+    interval is too narrow.
 
     Args:
-        values: (N,) floating point, at least one.
-        most: above 0.
+        values: (N,) floating point or bool.
+        bounds: the lowest and the highest number that there can be.
+        groups: as for `mean_intervals`.
         confidence: 0 to 1.
-        effect: the design effect where examples belong together, by which their number is divided.
+        sizes: (N,) above 0, by which each of `values` is a sum over so many numbers; 1 without it.
+
+    Returns:
+        The sum of the values by that of the sizes; an `Unsettled` interval where 0 is within for the unseen alone.
     """
-    mean, allowed = float(values.mean()), effect * np.log(2 / (1 - confidence)) / len(values)
-    share = min(mean / most, 1.0)
+    columns = np.stack([values, np.ones(len(values)) if sizes is None else sizes], axis=1, dtype=np.float64)
+    value = float(columns[:, 0].sum() / columns[:, 1].sum())
+    (sums, counts), (least, most), tail = sum_by_group(columns, groups).T, bounds, (1 - confidence) / 2
+    low = least + _lowest_mean(sums - least * counts, counts, tail)
+    high = most - _lowest_mean(most * counts - sums, counts, tail)
+    interval = Interval(value, min(low, value), max(high, value))  # whatever rounding
+    if not interval.low <= 0 <= interval.high or len(sums) == 1:
+        return interval
+    error = math.sqrt(np.square(sums - value * counts).sum() * len(sums) / (len(sums) - 1)) / counts.sum()
+    is_beyond = abs(value) > error * scipy.special.stdtrit(len(sums) - 1, 1 - tail)
+    return Unsettled(*astuple(interval)) if is_beyond else interval
 
-    def excess(other: float) -> float:
-        return float(scipy.special.rel_entr(share, other) + scipy.special.rel_entr(1 - share, 1 - other)) - allowed
 
-    low = scipy.optimize.brentq(excess, 0, share) if share > 0 else 0.0
-    high = scipy.optimize.brentq(excess, share, 1) if share < 1 else 1.0
-    return Interval(mean, min(most * low, mean), max(most * high, mean))  # whatever rounding
+def _lowest_mean(sums: Array, sizes: Array, tail: float) -> float:
+    """Compute the lower bound of Σ sums / Σ sizes, of sums from 0 on.
+
+    It is the quantile of Σ w·sums / (Σ w·sizes + e·unseen), of independent exponential variables w and e. That it is
+    below some mean has the chance that a weighted sum of them is above 0, by the saddlepoint approximation of Lugannani
+    and Rice (1980). As the weights of the sums grow, both the mean and the chance fall.
+    """
+    mean = max(float(sums.sum() / sizes.sum()), 0.0)
+    if mean == 0:
+        return 0.0
+    unseen = np.square(sizes).sum() / sizes.sum()
+    alike = _merge_alike(np.maximum(sums, 0) / mean, sizes)
+    above, size, shape = (np.append(column, last) for column, last in zip(alike, (0, unseen, 1), strict=True))
+    chance = min(tail, float(scipy.special.ndtr(-WEAKEST)))
+
+    def find_slope(weight: float) -> float:
+        """Solve Σ shape / (1 + weight·above − slope·size) = Σ shape, by Newton from the right."""
+        start, total = 1 + weight * above, shape.sum()
+        slope, step = float(((start - shape / total) / size).min()), math.inf
+        while step > RELATIVE_ROUNDING * abs(slope):
+            parts = shape / (start - slope * size)
+            step = float((parts.sum() - total) / (parts * size / (start - slope * size)).sum())
+            slope -= step
+        return slope
+
+    def excess(weight: float) -> float:
+        less = weight * above - find_slope(weight) * size
+        root = math.sqrt(2 * float((shape * np.log1p(less)).sum()))
+        width = math.sqrt(float((shape * np.square(less / (1 + less))).sum()))
+        density = math.exp(-(root**2) / 2) / math.sqrt(2 * math.pi)
+        return float(scipy.special.ndtr(-root)) + density * (1 / width - 1 / root) - chance
+
+    low, high = 1.0, 1.0
+    while excess(high) > 0:
+        high *= 4
+    while excess(low) < 0:
+        low /= 4
+    weight = scipy.optimize.brentq(excess, low, high, rtol=RELATIVE_ROUNDING) if low < high else 1.0
+    return mean * max(find_slope(weight) / weight, 0.0)
+
+
+def _merge_alike(sums: Array, sizes: Array) -> tuple[Array, Array, Array]:
+    """Merge equal pairs of sums and sizes, and very many into cells.
+
+    A cell takes sums of one size that lie next to each other, at the lowest of them.
+
+    Returns:
+        Sums, sizes, and how many of the pairs each is.
+    """
+    if np.ptp(sizes) > 0:
+        pairs, counts = np.unique(np.stack([sums, sizes]), axis=1, return_counts=True)
+        return (*pairs, counts)
+    ordered = np.sort(sums)
+    starts = np.flatnonzero(np.append(True, ordered[1:] > ordered[:-1]))
+    if len(starts) > CELLS:
+        starts = np.linspace(0, len(ordered), CELLS + 1)[:-1].astype(np.int64)
+    return ordered[starts], sizes[starts], np.diff(starts, append=len(ordered))
 
 
 def paired_difference(gained: int, lost: int, trials: int, confidence: float = 0.95) -> Interval:
@@ -435,36 +541,25 @@ def paired_difference(gained: int, lost: int, trials: int, confidence: float = 0
     )
 
 
-def grouped_difference(differences: Array, groups: Array, confidence: float) -> Interval:
-    """Compute a mean of (N,) differences, with the wider of Student's t and of what random signs of groups explain.
-
-    Where nothing differs, as many groups are drawn that are all alike.
-    """
-    sums = sum_by_group(differences[:, None].astype(np.float64), groups)[:, 0]
-    if not sums.any():
-        most = proportion(0, len(sums), confidence).high
-        return Interval(0.0, -most, most)
-    (interval,) = mean_intervals(differences[:, None], groups=groups, confidence=confidence)
-    chance = critical_sum(sums, confidence) / len(differences)
-    low, high = np.minimum(interval.low, interval.value - chance), np.maximum(interval.high, interval.value + chance)
-    return Interval(interval.value, float(low), float(high))  # NaN of a single group
-
-
 def accuracy_difference(one: Array, other: Array, groups: Array | None, confidence: float = 0.95) -> Interval:
-    """Compute how far the accuracy of a second predictor is from a first one's, as `paired_difference` does.
+    """Compute how far the accuracy of a second predictor is from a first one's.
+
+    Without groups, differences of −1, 0 and 1 have the interval of `paired_difference`; others that of
+    `bounded_interval`.
 
     Args:
-        one: (N,) whether each prediction of the first is correct; with groups also the share of its passes that are.
+        one: (N,) whether each prediction of the first is correct, or the share of its passes or labels that are.
         other: the same of the second.
-        groups: as for `mean_intervals`; with these as `grouped_difference` does.
+        groups: as for `mean_intervals`.
         confidence: 0 to 1.
 
     Returns:
         The second's less the first's.
     """
-    if groups is not None:
-        return grouped_difference(np.subtract(other, one, dtype=np.float64), groups, confidence)
-    gained, lost = (int(np.count_nonzero(changed)) for changed in (other > one, other < one))
+    differences = subtract(other, one)
+    if count_groups(len(differences), groups) < len(differences) or np.any(differences % 1):
+        return bounded_interval(differences, (-1, 1), groups, confidence)
+    gained, lost = (int(np.count_nonzero(changed)) for changed in (differences > 0, differences < 0))
     return paired_difference(gained, lost, len(one), confidence)
 
 
@@ -488,27 +583,6 @@ def betting_p_value(losses: Array, mean: float) -> float:
         growth = np.log1p(-BETS * (losses[:, None] - mean) / (1 - mean)).cumsum(axis=0)
     stakes = scipy.special.logsumexp(growth, axis=1, b=PARTS)
     return float(np.exp(-max(stakes.max(initial=0), 0)))
-
-
-def critical_sum(sums: Array, confidence: float = 0.95, resamples: int = 1000, seed: int = 0) -> float:
-    """Compute how far a sum of differences is from 0 by chance, if each may as well have the other sign.
-
-    Args:
-        sums: (G,) float64, the sum over each group of examples.
-        confidence: 0 to 1.
-        resamples: how many draws of signs there are, with the sums as they are.
-        seed: of the draws.
-
-    Returns:
-        0 or more; a sum further from 0 is more than noise.
-    """
-    sums, random = sums[sums != 0], np.random.default_rng(seed)
-    extremes = [abs(sums.sum())]
-    rows = max(1, BLOCK_WEIGHTS // max(1, len(sums)))
-    for start in range(1, resamples, rows):
-        signs = 2.0 * random.integers(2, size=(min(rows, resamples - start), len(sums))) - 1
-        extremes.extend(np.abs(signs @ sums))
-    return float(np.sort(extremes)[int(np.ceil(confidence * resamples)) - 1]) * (1 + RELATIVE_ROUNDING)
 
 
 def finds_more_than_chance(wanted: Array, inspected: int, confidence: float = 0.95) -> bool:

@@ -20,15 +20,13 @@ from mcviz.measures.intervals import (
     Statistic,
     accuracy_difference,
     bootstrap_intervals,
-    bounded_mean,
-    count_groups,
+    bounded_interval,
     design_effect,
     excess_mistakes,
-    mean_intervals,
     share_interval,
-    sum_by_group,
+    subtract,
 )
-from mcviz.measures.quality import FEWEST_EXAMPLES, Measure, Quality
+from mcviz.measures.quality import Measure, Quality
 from mcviz.measures.registry import (
     MULTILABEL_SCORES,
     AnyPredictions,
@@ -45,9 +43,8 @@ THRESHOLD = 0.5
 SMALLEST_PROBABILITY = 1e-7  # so that a label that was thought impossible has a finite NLL
 MOST = {"accuracy": 1.0, "nll": -math.log(SMALLEST_PROBABILITY), "brier": 1.0}  # that a mean over labels can be
 SMOOTHING = 0.8  # of the moving average over the qualities of an example's labels, the lowest of which counts most
-FEWEST_POSITIVE = 5  # examples of a class, and others, from which on its measures have an interval
-FEWEST_WRONG = 10  # examples with a wrong label, and with a right one, from which on means have one by their spread
-FEWEST_CHANGED = 10  # examples on which two differ, by which the difference of means has an interval
+FEWEST_POSITIVE = 5  # examples of a class, and others, in a bin of its reliability
+FEWEST_RANKED = 20  # examples of a class, and others, from which on its AP, AUROC and F1 have an interval
 NONE = Interval(np.nan)
 FINEST_BINS = 10  # of the probability of a class
 RANKED = ("map", "auroc", "f1")  # measures that are no mean over examples
@@ -225,39 +222,20 @@ def _means(terms: Terms) -> dict[str, Array]:
     }
 
 
-def label_means(
-    terms: Terms,
-    *,
-    groups: Array | None = None,
-    confidence: float = 0.95,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> dict[str, Interval]:
-    """Compute the measures that are means over examples, with the intervals of `mean_intervals`.
-
-    Where fewer than `FEWEST_WRONG` examples have a wrong label, or a right one, what few labels cost may not have been
-    seen. Then it is that of `bounded_mean`, and of groups there is none.
+def label_means(terms: Terms, *, groups: Array | None = None, confidence: float = 0.95) -> dict[str, Interval]:
+    """Compute the measures that are means over examples, with the intervals of `bounded_interval`.
 
     Args:
         terms: of N examples, each with a known label.
         groups: (N,) integers, the group of each example; without it each is its own.
         confidence: 0 to 1.
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
 
     Returns:
         Those of `accuracy`, the share of labels that is predicted rightly, `nll` in nats and `brier`, by name.
     """
-    means = _means(terms)
-    held = sum_by_group(np.stack([means["accuracy"] < 1, means["accuracy"] > 0], axis=1), groups)
-    if np.count_nonzero(held, axis=0).min() >= FEWEST_WRONG:
-        columns = np.stack(list(means.values()), axis=1)
-        measured = mean_intervals(columns, groups=groups, confidence=confidence, resamples=resamples, seed=seed)
-    elif groups is None:
-        measured = [bounded_mean(values, MOST[name], confidence) for name, values in means.items()]
-    else:
-        measured = [Interval(float(values.mean())) for values in means.values()]
-    return dict(zip(means, measured, strict=True))
+    return {
+        name: bounded_interval(values, (0, MOST[name]), groups, confidence) for name, values in _means(terms).items()
+    }
 
 
 def _with_labels(terms: Terms, groups: Array | None) -> tuple[dict[str, Array], Array | None]:
@@ -268,7 +246,7 @@ def _with_labels(terms: Terms, groups: Array | None) -> tuple[dict[str, Array], 
 
 def _intervals(terms: Terms, *, groups: Array | None, confidence: float, **options: Any) -> dict[str, Interval]:
     terms, groups = _with_labels(terms, groups)
-    intervals = label_means(terms, groups=groups, confidence=confidence, **options)
+    intervals = label_means(terms, groups=groups, confidence=confidence)
     exact = count_wrong(terms["probs"], terms["labels"]) == 0
     intervals["exact_match"] = share_interval(exact, groups, confidence)
     ranked = bootstrap_intervals(
@@ -340,9 +318,8 @@ def class_reliability(
     for place, probability in enumerate(bins.confidence):
         within = at == place
         some = None if members is None else members[within]
-        (gap,) = mean_intervals((has_class - probs)[within, None], groups=some, confidence=confidence)
-        low, high = max(gap.low, -probability), min(gap.high, 1 - probability)
-        gaps.append(Interval(gap.value, low, high) if ends else Interval(gap.value))
+        gap = bounded_interval((has_class - probs)[within], (-1, 1), some, confidence)
+        gaps.append(gap.clip(-probability, 1 - probability) if ends else Interval(gap.value))
     return bins, gaps
 
 
@@ -418,7 +395,8 @@ def class_figures(terms: Terms, *, groups: Array | None = None, confidence: floa
         confidence: 0 to 1.
 
     Returns:
-        C of them, in the order of the classes; intervals take 5 examples that have the class and 5 that do not.
+        C of them, in the order of the classes; of the rankings they take 20 examples that have the class
+        and 20 that do not.
     """
     classes = []
     for number in range(terms["probs"].shape[1]):
@@ -432,7 +410,7 @@ def class_figures(terms: Terms, *, groups: Array | None = None, confidence: floa
             continue
         build = partial(_ranked_statistic, {"probs": probs[:, None], "labels": known[:, None]})
         ranked = bootstrap_intervals(build, len(known), groups=within, confidence=confidence)
-        if counts.min() < FEWEST_POSITIVE:
+        if counts.min() < FEWEST_RANKED:
             ranked = [Interval(interval.value) for interval in ranked]
         together = 1 - (1 - confidence) / terms["probs"].shape[1]
         chances = np.clip(probs.astype(np.float64), 0, 1)
@@ -476,22 +454,18 @@ def _has_positives(terms: Terms) -> bool:
     """Whether every class with a label has enough examples that have it, and that do not."""
     labels = terms["labels"]
     counts = np.stack([(labels == 1).sum(axis=0), (labels == 0).sum(axis=0)])
-    return bool((counts[:, (counts > 0).any(axis=0)] >= FEWEST_POSITIVE).all())
+    return bool((counts[:, (counts > 0).any(axis=0)] >= FEWEST_RANKED).all())
 
 
 def _differences(one: Terms, other: Terms, measures: Collection[str], **options: Any) -> dict[str, Interval]:
     groups = options.pop("groups")
     (one, members), (other, _) = (_with_labels(terms, groups) for terms in (one, other))
-    before, after, intervals = _means(one), _means(other), {}
-    many = count_groups(len(one["labels"]), members) >= FEWEST_EXAMPLES
-    for name in [name for name in before if name in measures]:
-        change = after[name] - before[name]
-        (interval,) = mean_intervals(change[:, None], groups=members, **options)
-        squares = np.square(sum_by_group(np.abs(change)[:, None], members))
-        enough = bool(np.count_nonzero(squares) >= FEWEST_CHANGED)
-        if enough and name != "accuracy":  # few large changes among small ones are as easily not seen as few alone
-            enough = many and bool(squares.sum() ** 2 >= FEWEST_CHANGED * np.square(squares).sum())
-        intervals[name] = interval if enough else Interval(interval.value)
+    before, after = _means(one), _means(other)
+    intervals = {
+        name: bounded_interval(subtract(after[name], before[name]), (-most, most), members, options["confidence"])
+        for name, most in MOST.items()
+        if name in measures
+    }
     if "exact_match" in measures:
         first, second = (count_wrong(terms["probs"], terms["labels"]) == 0 for terms in (one, other))
         intervals["exact_match"] = accuracy_difference(first, second, members, options["confidence"])
@@ -516,7 +490,7 @@ MULTILABEL = Quality(
             "",
             "high",
             (0, 1),
-            too_few=f"Fewer than {FEWEST_POSITIVE} examples with a class, or without it, are too few for intervals of "
+            too_few=f"Fewer than {FEWEST_RANKED} examples with a class, or without it, are too few for intervals of "
             "its AP, AUROC and F1, and of their means.",
         ),
         Measure("auroc", "AUROC, mean of classes", "", "high", (0, 1)),

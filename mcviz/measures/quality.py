@@ -5,8 +5,8 @@ block of examples after the other; measures, their intervals and those of differ
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -17,18 +17,17 @@ from mcviz.measures import calibration
 from mcviz.measures.calibration import calibration_terms
 from mcviz.measures.conformal import pass_intervals
 from mcviz.measures.intervals import (
-    RELATIVE_ROUNDING,
     Interval,
     Statistic,
     accuracy_difference,
     bootstrap_intervals,
-    bounded_mean,
+    bounded_interval,
     count_groups,
     count_where,
-    mean_intervals,
     proportion,
     resample,
     share_interval,
+    subtract,
 )
 from mcviz.measures.registry import (
     AnyPredictions,
@@ -41,28 +40,28 @@ from mcviz.measures.registry import (
     significant,
 )
 from mcviz.measures.regression import (
-    FEWEST_FOR_RMSE,
+    FEWEST_UNBOUNDED,
     ensemble_terms,
     regression_means,
-    rmse_interval,
+    unbounded_intervals,
     with_rmse_difference,
 )
 from mcviz.measures.selective import Ranking, area_intervals, auroc_of_mistakes, compute_areas
 
 Array = np.ndarray
 Unit = Literal["share", "per mille", "nats", "target", ""]
-Verdict = Literal["better", "worse", "differs", "noise", "same", "unknown"]
+Verdict = Literal["better", "worse", "differs", "noise", "few", "same", "unknown"]
 VERDICTS: dict[Verdict, str] = {  # in words
     "better": "better",
     "worse": "worse",
     "differs": "differs",
     "noise": "within noise",
+    "few": calibration.TOO_FEW,
     "same": "the same here",
     "unknown": "not known",
 }
-FEWEST_EXAMPLES = 200  # of which differences of means of classes have an interval: of fewer, rare failures hide
-FEWEST_CHANGED = 20  # examples on which two differ, of which their difference has an interval, unless all differ
-FEWEST_RANKED = 20  # mistakes, and correct predictions, of which differences of AURC and AUROC have an interval
+FEWEST_EXAMPLES = 200  # of which differences of AURC and AUROC have an interval: of fewer, rare failures hide
+FEWEST_RANKED = 20  # mistakes, correct predictions, and changed ones, of which these have one
 RANKINGS = {"aurc", "auroc"}  # the measures of classes that take draws of whole rankings
 INTERVAL = 0.9  # nominal coverage of the prediction intervals that are measured
 MEASURE_DIGITS = {"share": 2, "per mille": 2, "nats": 4, "": 4}
@@ -173,8 +172,24 @@ class MeasureComparison:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the second is better or worse by more than noise, by this measure alone."""
-        return judge_difference(self.measure, self.difference)
+        """Whether the second is better or worse by more than noise, by this measure alone.
+
+        A difference is within noise where it cannot be as large as the worse of both measures is far from its best; of
+        one without a best, as a tenth of its range.
+        """
+        measure, difference, (least, most) = self.measure, self.difference, self.measure.bounds
+        if np.isnan(difference.low):
+            is_known = measure.has_interval and not np.isnan(difference.value)
+            return "same" if difference.value == 0 else "few" if is_known else "unknown"
+        if difference.low <= 0 <= difference.high:
+            matters = (most - least) / 10
+            if measure.better:
+                best = least if measure.better == "low" else most
+                matters = max(abs(best - figure.value) for figure in (self.one, self.other))
+            return "noise" if difference.is_noise(matters) else "few"
+        if not measure.better:
+            return "differs"
+        return "better" if (difference.low > 0) == (measure.better == "high") else "worse"
 
     def format(self, target_unit: str = "") -> tuple[str, str, str]:
         """Format the first, the second and the difference with their units and intervals, all to the same digit."""
@@ -191,17 +206,6 @@ class MeasureComparison:
 def _decimals(value: float, significant_digits: int) -> int:
     """How many digits after the point show so many significant ones of a value of 0 or more."""
     return max(0, significant_digits - 1 - math.floor(math.log10(value))) if value > 0 else 0
-
-
-def judge_difference(measure: Measure, difference: Interval) -> Verdict:
-    """Say whether a second is better or worse by more than noise; "differs" where neither direction is better."""
-    if np.isnan(difference.low):
-        return "same" if difference.value == 0 else "unknown"
-    if difference.low <= 0 <= difference.high:
-        return "noise"
-    if not measure.better:
-        return "differs"
-    return "better" if (difference.low > 0) == (measure.better == "high") else "worse"
 
 
 def compute_measures(
@@ -261,7 +265,7 @@ def compare_measures(
     """
     options: dict[str, Any] = {"groups": groups, "confidence": confidence, "resamples": resamples, "seed": seed}
     first, second = (compute_measures(quality, terms, **options) for terms in (one, other))
-    differences = {name: Interval(_subtract(second[name].value, first[name].value)) for name in quality.place}
+    differences = {name: Interval(subtract(second[name].value, first[name].value)) for name in quality.place}
     differences |= difference_intervals(quality, one, other, quality.place, **options)
     return [
         MeasureComparison(measure, first[measure.name], second[measure.name], differences[measure.name])
@@ -280,15 +284,10 @@ def difference_intervals(
 ) -> dict[str, Interval]:
     """Compute how far a second ensemble's measures are from a first one's, with intervals of the differences.
 
-    An accuracy has that of `paired_difference`, means that of `mean_intervals`, of the differences of the examples, the
-    RMSE by its square, AURC and AUROC the farther one of the percentiles of bootstrap draws on both sides.
-
-    What happens rarely may not have been seen. So of classes all but the accuracy take `FEWEST_EXAMPLES` and some
-    mistakes, and means `FEWEST_CHANGED` examples that differ, unless all do; an NLL or Brier score of less has one from
-    `bounded_mean` of each ensemble, whatever unseen mistakes cost; a mean Dice leaves room for images that fail and are
-    too rare to be seen. AURC and AUROC take as many predictions that became right or wrong, unless none did. An ECE
-    never has one: chance raises it, and most where the model is calibrated.
-    Groups count in the place of examples; of an accuracy they have the interval of `grouped_difference`.
+    Means of bounded numbers have that of `accuracy_difference` or `bounded_interval`, those of other losses and sizes
+    that of `mean_intervals`, the RMSE by its square, AURC and AUROC the farther one of the percentiles of bootstrap
+    draws on both sides. Where what is rare may not have been seen, the last ones have none. An ECE never has one:
+    chance raises it, and most where the model is calibrated.
 
     Args:
         quality: the measures of the task.
@@ -299,20 +298,16 @@ def difference_intervals(
         **options: `confidence`, `resamples` and `seed`, as for `compare_measures`.
 
     Returns:
-        The second's less the first's, by the name of the measure; without ends of fewer than six examples, of which
-        none is beyond chance.
+        The second's less the first's, by the name of the measure; of a measure without an interval there is none.
     """
-    intervals = quality.differences(one, other, measures, groups=groups, **options)
-    if 2.0 ** (1 - count_groups(len(next(iter(one.values()))), groups)) > 1 - options["confidence"]:
-        return {name: Interval(interval.value) for name, interval in intervals.items()}
-    return intervals
+    return quality.differences(one, other, measures, groups=groups, **options)
 
 
 def judge_together(
     quality: Quality,
     one: Terms,
     other: Terms,
-    measures: Collection[str],
+    compared: Sequence[MeasureComparison],
     *,
     groups: Array | None = None,
     confidence: float = 0.95,
@@ -325,22 +320,22 @@ def judge_together(
         quality: as for `compare_measures`.
         one: as for `compare_measures`.
         other: as for `compare_measures`.
-        measures: names of the measures.
+        compared: the measures, each compared by itself.
         groups: as for `compare_measures`.
         confidence: 0 to 1, of all verdicts together.
         resamples: of the bootstrap.
         seed: of the bootstrap.
     """
     verdicts: dict[str, Verdict] = {}
-    left = list(measures)
+    left = {comparison.measure.name: comparison for comparison in compared}
     while left:
         strict = 1 - (1 - confidence) / len(left)
         options: dict[str, Any] = {"groups": groups, "confidence": strict, "resamples": resamples, "seed": seed}
         intervals = difference_intervals(quality, one, other, left, **options)
-        judged = {name: judge_difference(quality.measures[quality.place[name]], intervals[name]) for name in left}
-        beyond = [name for name in left if judged[name] != "noise"]
+        judged = {name: replace(alone, difference=intervals[name]).verdict for name, alone in left.items()}
+        beyond = [name for name in left if judged[name] not in ("noise", "few")]
         verdicts |= judged if not beyond else {name: judged[name] for name in beyond}
-        left = [name for name in left if beyond and name not in beyond]
+        left = {name: alone for name, alone in left.items() if beyond and name not in beyond}
     return verdicts
 
 
@@ -359,17 +354,16 @@ def overconfidence_growth(
         confidence: 0 to 1.
 
     Returns:
-        The second's magnitude less the first's; without ends where examples, changes or mistakes are too few.
+        The second's magnitude less the first's.
     """
-    first, second = (_classification_means(terms)["overconfidence"] for terms in (one, other))
-    value = abs(second.mean()) - abs(first.mean())
-    enough = _has_enough(calibration.FEWEST_OF_EACH, groups, one, other)
-    if not (enough and _is_enough(_subtract(second, first) != 0, groups)):
-        return Interval(float(value))
-    columns = np.stack([second - first, second + first], axis=1)
-    more, both = mean_intervals(columns, groups=groups, confidence=(1 + confidence) / 2)
+    first, second = (terms["confidence"] - terms["correct"] for terms in (one, other))
+    more, both = (
+        bounded_interval(values, (-2, 2), groups, (1 + confidence) / 2) for values in (second - first, second + first)
+    )
     low = -max(min(-more.low, both.high), min(-both.low, more.high))
-    return Interval(float(value), low, max(min(more.high, both.high), min(-both.low, -more.low)))
+    return Interval(
+        float(abs(second.mean()) - abs(first.mean())), low, max(min(more.high, both.high), min(-both.low, -more.low))
+    )
 
 
 def _classification_terms(predictions: AnyPredictions) -> dict[str, Array]:
@@ -380,8 +374,8 @@ def _classification_terms(predictions: AnyPredictions) -> dict[str, Array]:
 
 
 def _classification_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
-    figures = calibration.calibration_figures(terms, **options)
     confidence, correct = options.pop("confidence"), terms["correct"]
+    figures = calibration.calibration_figures(terms, groups=options["groups"], confidence=confidence)
     areas = resample(lambda chosen: _ranking_statistic(select_terms(terms, chosen)), len(correct), **options)
     aurc, auroc = area_intervals(*areas, ~correct, confidence)
     return {**figures, "aurc": aurc, "auroc": auroc}
@@ -398,25 +392,11 @@ def _ranking_statistic(terms: Terms) -> Statistic:
     return aurc_and_auroc
 
 
-def _classification_means(terms: Terms) -> dict[str, Array]:
-    """The numbers of the examples whose means are measures."""
-    correct, confidence = terms["correct"], terms["confidence"]
-    return {"accuracy": correct, "nll": terms["nll"], "brier": terms["brier"], "overconfidence": confidence - correct}
-
-
 def _classification_differences(
     one: Terms, other: Terms, measures: Collection[str], **options: Any
 ) -> dict[str, Interval]:
-    before, after, groups, intervals = one["correct"], other["correct"], options["groups"], {}
-    if "accuracy" in measures:
-        intervals["accuracy"] = accuracy_difference(before, after, groups, options["confidence"])
-    means = [name for name in ("nll", "brier", "overconfidence") if name in measures]
-    enough = _has_enough(calibration.FEWEST_OF_EACH, groups, one, other)
-    intervals |= _mean_differences(_classification_means(one), _classification_means(other), means, enough, **options)
-    for name, most in (("nll", calibration.MOST_NLL), ("brier", 2.0)):
-        if name in intervals and groups is None and np.isnan(intervals[name].low):
-            first, second = (bounded_mean(terms[name], most, (1 + options["confidence"]) / 2) for terms in (one, other))
-            intervals[name] = Interval(intervals[name].value, second.low - first.high, second.high - first.low)
+    before, after, groups = one["correct"], other["correct"], options["groups"]
+    intervals = calibration.mean_differences(one, other, groups, options["confidence"])
     if RANKINGS & set(measures):
         flipped = before != after
         changed = flipped if flipped.any() else one["uncertainty"] != other["uncertainty"]
@@ -425,43 +405,18 @@ def _classification_differences(
             first, second = (_ranking_statistic(select_terms(terms, chosen)) for terms in (one, other))
             return lambda weights: second(weights) - first(weights)
 
-        if _has_enough(FEWEST_RANKED, groups, one, other) and _is_enough(changed, groups):
+        if _can_compare_rankings(before, after, changed, groups):
             ranked = bootstrap_intervals(build_statistic, len(before), **options)
             intervals |= zip(("aurc", "auroc"), map(_mirror, ranked), strict=True)
-    return intervals
+    return {name: intervals[name] for name in measures if name in intervals}
 
 
-def _mean_differences(
-    one: Mapping[str, Array], other: Mapping[str, Array], names: Sequence[str], enough: bool, **options: Any
-) -> dict[str, Interval]:
-    """The intervals of the differences of means, without ends where not enough examples differ."""
-    if not names:
-        return {}
-    columns = np.stack([_subtract(other[name], one[name]) for name in names], axis=1)
-    intervals = dict(zip(names, mean_intervals(columns, **options), strict=True))
-    return {
-        name: interval if enough and _is_enough(column != 0, options["groups"]) else Interval(interval.value)
-        for (name, interval), column in zip(intervals.items(), columns.T, strict=True)
-    }
-
-
-def _subtract(second: Any, first: Any) -> Any:
-    """Subtract, to 0 where rounding alone makes them differ."""
-    reduction = np.where(
-        np.isclose(first, second, rtol=RELATIVE_ROUNDING, atol=0), 0.0, np.subtract(second, first, dtype=np.float64)
-    )
-    return reduction if reduction.ndim else float(reduction)
-
-
-def _is_enough(changed: Array, groups: Array | None) -> bool:
-    """Whether enough of (N,) examples, or of their groups, differ for an interval."""
-    return bool(changed.all() or count_where(changed, groups) >= FEWEST_CHANGED)
-
-
-def _has_enough(mistakes: int, groups: Array | None, *predictors: Terms) -> bool:
-    """Whether there are enough examples, and of each classification as many mistakes and correct predictions."""
-    counts = [np.bincount(terms["correct"], minlength=2) for terms in predictors]
-    return all(count.min() >= mistakes and count_groups(count.sum(), groups) >= FEWEST_EXAMPLES for count in counts)
+def _can_compare_rankings(before: Array, after: Array, changed: Array, groups: Array | None) -> bool:
+    """Whether enough of (N,) examples are there, are right and wrong in both runs, and changed or all did."""
+    counts = [np.count_nonzero(correct == value) for correct in (before, after) for value in (True, False)]
+    few_changed = count_where(changed, groups) < FEWEST_RANKED and not changed.all()
+    many = count_groups(len(before), groups) >= FEWEST_EXAMPLES
+    return bool(min(counts) >= FEWEST_RANKED and many and not few_changed)
 
 
 def _mirror(interval: Interval) -> Interval:
@@ -480,17 +435,21 @@ def _regression_terms(predictions: AnyPredictions) -> dict[str, Array]:
 
 
 def _regression_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
-    means, groups = regression_means(terms), options["groups"]
-    intervals = dict(zip(means, mean_intervals(np.stack(list(means.values()), axis=1), **options), strict=True))
-    intervals["rmse"] = rmse_interval(intervals["rmse"], count_groups(len(means["rmse"]), groups))
+    intervals = unbounded_intervals(regression_means(terms), **options)
+    intervals["rmse"] = intervals["rmse"].root
     if "held" in terms:
-        intervals["coverage"] = share_interval(terms["held"], groups, options["confidence"])
+        intervals["coverage"] = share_interval(terms["held"], options["groups"], options["confidence"])
     return intervals
 
 
 def _regression_differences(one: Terms, other: Terms, measures: Collection[str], **options: Any) -> dict[str, Interval]:
     before, after = regression_means(one), regression_means(other)
-    intervals = _mean_differences(before, after, [name for name in before if name in measures], True, **options)
+    changes = {name: subtract(after[name], before[name]) for name in before if name in measures}
+    intervals = unbounded_intervals(changes, differ=True, **options)
+    if "coverage" in intervals:
+        intervals["coverage"] = accuracy_difference(
+            one["held"], other["held"], options["groups"], options["confidence"]
+        )
     return with_rmse_difference(intervals, one, other)
 
 
@@ -518,7 +477,7 @@ REGRESSION = Quality(
             "target",
             "low",
             (0, np.inf),
-            too_few=f"Fewer than {FEWEST_FOR_RMSE} examples, or groups, are too few for the interval of an RMSE.",
+            too_few=f"Fewer than {FEWEST_UNBOUNDED} examples, or groups, are too few for intervals of errors.",
         ),
         Measure("mae", "MAE", "target", "low", (0, np.inf)),
         Measure("nll", "NLL", "nats", "low"),

@@ -12,11 +12,12 @@ of each example.
 import math
 from collections.abc import Mapping
 from dataclasses import astuple
+from typing import Any
 
 import numpy as np
 import scipy  # loads scipy.special when it is first used
 
-from mcviz.measures.intervals import Interval
+from mcviz.measures.intervals import Interval, count_groups, mean_intervals, sum_by_group
 from mcviz.measures.registry import REGRESSION_SCORES, RegressionPredictions, Terms, register, require_labels
 
 Array = np.ndarray
@@ -26,7 +27,8 @@ NODES_PER_STD = 1.25
 
 TERMS = "squared_error", "absolute_error", "nll", "crps"  # of every predictor; of the first the root is taken
 MEASURED_BY = dict(zip(("rmse", "mae", "nll", "crps", "coverage", "width"), (*TERMS, "held", "width"), strict=True))
-FEWEST_FOR_RMSE = 300  # examples, of which an RMSE has an interval
+FEWEST_UNBOUNDED = 300  # examples, or groups, of which an error, an NLL or a CRPS has an interval
+FEWEST_LARGE = 10  # differences of one size that would tell as much as those that there are
 BLOCK_EXAMPLES = 512  # examples that are in memory as float64 at a time
 
 
@@ -242,16 +244,43 @@ def with_rmse_difference(intervals: Mapping[str, Interval], one: Terms, other: T
     return {**intervals, "rmse": Interval(*(end / roots for end in astuple(intervals["rmse"])))}
 
 
-def rmse_interval(squared: Interval, examples: int) -> Interval:
-    """Return an RMSE with the root of the interval of the mean squared error; with none of fewer than 300 examples.
+def unbounded_intervals(
+    columns: Mapping[str, Array],
+    *,
+    groups: Array | None,
+    confidence: float,
+    resamples: int,
+    seed: int,
+    differ: bool = False,
+) -> dict[str, Interval]:
+    """Compute means of unbounded losses or sizes with their intervals.
 
-    Of so few the largest errors are seldom among them where errors have heavy tails, and an interval misses too often.
+    No interval holds for all unbounded losses (Bahadur & Savage 1956). Of few examples the largest errors are seldom
+    among them; so those of errors take `FEWEST_UNBOUNDED`, and of differences (Σd²)² ≥ `FEWEST_LARGE` · Σd⁴, so that no
+    few of them decide. Of squared errors d is the root of the difference, in the unit of the RMSE.
 
     Args:
-        squared: the mean squared error, with its interval.
-        examples: N.
+        columns: (N,) floating point by the names of measures.
+        groups: as for `mean_intervals`.
+        confidence: as for `mean_intervals`.
+        resamples: as for `mean_intervals`.
+        seed: as for `mean_intervals`.
+        differ: whether they are differences.
     """
-    return squared.root if examples >= FEWEST_FOR_RMSE else Interval(squared.root.value)
+    if not columns:
+        return {}
+    options: dict[str, Any] = {"groups": groups, "confidence": confidence, "resamples": resamples, "seed": seed}
+    values = np.stack(list(columns.values()), axis=1)
+    intervals = dict(zip(columns, mean_intervals(values, **options), strict=True))
+    many = count_groups(len(values), groups) >= FEWEST_UNBOUNDED
+    own_unit = [np.sqrt(np.abs(each)) if name == "rmse" else np.abs(each) for name, each in columns.items()]
+    squares = np.square(sum_by_group(np.stack(own_unit, axis=1), groups))
+    spread = np.square(squares.sum(axis=0)) >= FEWEST_LARGE * np.square(squares).sum(axis=0)
+    enough = (many | (np.array(list(columns)) == "width")) & (~np.array(differ) | (spread & values.any(axis=0)))
+    return {
+        name: interval if is_enough else Interval(interval.value)
+        for (name, interval), is_enough in zip(intervals.items(), enough, strict=True)
+    }
 
 
 def regression_terms(predictions: RegressionPredictions) -> dict[str, dict[str, Array]]:

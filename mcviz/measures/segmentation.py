@@ -12,22 +12,13 @@ from typing import Any
 import numpy as np
 import scipy  # loads scipy.special when it is first used
 
-from mcviz.measures.intervals import (
-    Interval,
-    Statistic,
-    bootstrap_intervals,
-    bounded_mean,
-    count_groups,
-    count_where,
-    mean_intervals,
-)
+from mcviz.measures.intervals import Interval, bounded_interval, subtract
 from mcviz.measures.quality import Measure, Quality
 from mcviz.measures.registry import SEGMENTATION_SCORES, AnyPredictions, SegmentationPredictions, Terms, register
 
 Array = np.ndarray
 
 NO_BACKGROUND = -1
-FEWEST_CHANGED = 10  # images, or groups, on which two predictors differ, of which their difference has an interval
 BINS = 15  # of the confidence of pixels
 CONFIDENCE_STEPS = 254  # of a confidence in a byte
 WINDOW = 10  # pixels a side, over which the largest mean entropy is looked for
@@ -425,61 +416,29 @@ def _terms(predictions: AnyPredictions) -> dict[str, Array]:
     return loss_terms(count_overlaps(*maps, predictions.class_count, predictions.background))
 
 
-def _intervals(terms: Terms, *, groups: Array | None, **options: Any) -> dict[str, Interval]:
-    """Of each mean over the images where it has a value; images, never pixels, are what is resampled."""
-    measures = (measure.name for measure in SEGMENTATION.measures)
-    return {name: interval_of_mean(terms[name], groups, **options) for name in measures}
+def _intervals(terms: Terms, *, groups: Array | None, confidence: float, **_: Any) -> dict[str, Interval]:
+    return {measure.name: mean_of_known(terms[measure.name], groups, confidence) for measure in SEGMENTATION.measures}
 
 
 def _differences(
-    one: Terms, other: Terms, measures: Collection[str], *, groups: Array | None, **options: Any
+    one: Terms, other: Terms, measures: Collection[str], *, groups: Array | None, confidence: float, **_: Any
 ) -> dict[str, Interval]:
-    """Of means over the images where both have one; without ends where fewer than 10 images, or groups, changed."""
-    found = {}
-    for name in measures:
-        changes = other[name] - one[name]
-        known = ~np.isnan(changes)
-        changes, some = changes[known], None if groups is None else groups[known]
-        if count_where(changes != 0, some) < FEWEST_CHANGED:
-            found[name] = Interval(float(changes.mean()) if known.any() else np.nan)
-        else:
-            found[name] = _interval_with_unseen(changes, some, **options)
-    return found
+    return {name: mean_of_known(subtract(other[name], one[name]), groups, confidence, least=-1) for name in measures}
 
 
-def _interval_with_unseen(values: Array, groups: Array | None, **options: Any) -> Interval:
-    """Compute the interval of the mean of (N,) numbers, and leave room for what is too rare to be among so many.
-
-    Images that fail are few, and may cost 1 each: each end is at least as far as the exact bound of no case (Clopper &
-    Pearson 1934).
-    """
-    (interval,) = mean_intervals(values[:, None], groups=groups, **options)
-    chance = (1 - options.get("confidence", 0.95)) / 2
-    rare = 1 - chance ** (1 / count_groups(len(values), groups))
-    return Interval(interval.value, min(interval.low, interval.value - rare), max(interval.high, interval.value + rare))
-
-
-def interval_of_mean(values: Array, groups: Array | None, **options: Any) -> Interval:
-    """Compute the interval of a mean over images, of (N,) numbers from 0 to 1, over those that are not NaN.
-
-    Where all but a few images have one value, as of a loss that is mostly 0, or few groups have another, the bootstrap
-    knows nothing of the rest: the interval is then one for any numbers from 0 to 1, or there is none where images come
-    in `groups`.
+def mean_of_known(values: Array, groups: Array | None, confidence: float, *, least: float = 0) -> Interval:
+    """Compute the mean over the images that have a value, with the interval of `bounded_interval`.
 
     Args:
-        values: of N images.
-        groups: as for `mean_intervals`.
-        **options: `confidence`, `resamples` and `seed` of it.
+        values: (N,) from `least` to 1; NaN of an image that has none.
+        groups: as for `bounded_interval`.
+        confidence: 0 to 1.
+        least: that a value can be.
     """
     known = ~np.isnan(values)
     if not known.any():
         return Interval(np.nan)
-    values, some = values[known], None if groups is None else groups[known]
-    if count_where(values != np.median(values), some) < FEWEST_CHANGED:
-        confidence = options.get("confidence", 0.95)
-        return Interval(float(values.mean())) if some is not None else bounded_mean(values, 1.0, confidence)
-    interval = _interval_with_unseen(values, some, **options)
-    return Interval(interval.value, max(interval.low, 0.0), min(interval.high, 1.0))
+    return bounded_interval(values[known], (least, 1), None if groups is None else groups[known], confidence)
 
 
 @dataclass(frozen=True)
@@ -505,16 +464,14 @@ class PixelSums:
         return float(np.abs(confidence - correct).sum() / max(count.sum(), 1))
 
     def excess(self, classes: list[int], *, groups: Array | None, confidence: float) -> Interval:
-        """Confidence − accuracy of the pixels that are predicted as some classes; images, or groups, are resampled."""
-        count = self.count[:, classes].sum(axis=1).astype(np.float64)
+        """Confidence − accuracy of the pixels that are predicted as some classes, by image or by group of images."""
+        count = self.count[:, classes].sum(axis=1)
         excess = (self.confidence - self.correct)[:, classes].sum(axis=1)
-        if not count.any():
+        there = count > 0
+        if not there.any():
             return Interval(np.nan)
-
-        def build_statistic(chosen: Array | slice) -> Statistic:
-            return lambda weights: _divide(weights @ excess[chosen], weights @ count[chosen])[:, None]
-
-        return bootstrap_intervals(build_statistic, len(count), groups=groups, confidence=confidence)[0]
+        members = None if groups is None else groups[there]
+        return bounded_interval(excess[there], (-1, 1), members, confidence, sizes=count[there])
 
 
 def count_pixels(mean_class: Array, confidence: Array, labels: Array, class_count: int) -> PixelSums:

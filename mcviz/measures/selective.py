@@ -25,11 +25,11 @@ from mcviz.measures.intervals import (
     Statistic,
     betting_p_value,
     bootstrap_intervals,
-    bounded_mean,
     design_effect,
     number_groups,
     proportion,
     resample,
+    share_interval,
     split_in_halves,
 )
 
@@ -606,7 +606,7 @@ def find_cheapest(ranking: Ranking, mistake: float, look: float, *, confidence: 
 
     Against none, looks save the mistakes that they find; against all, what is left saves its looks. The saving is the
     lesser of the two, and so is each of its ends: those of the shares of mistakes among the two parts are exact
-    (Clopper & Pearson 1934), those of other mean losses hold for any distribution (Hoeffding 1963).
+    (Clopper & Pearson 1934), those of other mean losses are of `bounded_interval`.
 
     Args:
         ranking: N ≥ 2 labelled examples.
@@ -632,11 +632,7 @@ def find_cheapest(ranking: Ranking, mistake: float, look: float, *, confidence: 
 
 def _mean_loss(loss: Array, confidence: float) -> Interval:
     """The mean of the losses of some examples with its interval; 0 of none."""
-    if not len(loss):
-        return Interval(0, 0, 0)
-    if loss.dtype == bool:
-        return proportion(int(loss.sum()), len(loss), confidence)
-    return bounded_mean(loss, 1.0, confidence)
+    return share_interval(loss, None, confidence) if len(loss) else Interval(0, 0, 0)
 
 
 @dataclass(frozen=True)

@@ -357,7 +357,7 @@ def test_a_regression_is_judged_by_group_too(tmp_path: Path) -> None:
         assert each.found.value == pytest.approx(np.sqrt((errors**2).mean()), rel=1e-3)
         assert each.examples == 40
     assert [each.part for each in found.parts] == ["in region=west", "in region=east"]
-    single = parse_requirement("single_pass.mae.low > 0.1 in region=east").judge(figures, run)
+    single = parse_requirement("single_pass.mae > 0.1 in region=east").judge(figures, run)
     assert single.found.value == pytest.approx(np.abs(outputs - labels)[:, region == "east"].mean(), rel=1e-3)
 
 
@@ -375,7 +375,8 @@ def terms(seed: int, count: int, skill: float) -> dict[str, np.ndarray]:
 def compared(one: dict, other: dict, **changes: object) -> SimpleNamespace:
     run = SimpleNamespace(task=TASKS["classification"])
     measures = compare_measures(CLASSIFICATION, one, other)
-    given = {"one": run, "terms": (one, other), "measures": measures, "paired": True}
+    given = {"one": run, "terms": (one, other), "measures": measures, "paired": True, "is_unchanged": False}
+    given["pairs"] = range(len(one["nll"]))
     return SimpleNamespace(**given | {"confidence": 0.95, "groups": None} | changes)
 
 
@@ -412,13 +413,41 @@ def test_the_magnitude_of_overconfidence_is_what_must_not_grow() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "groups", "limit"),
+    [
+        ("nll not worse by 0.02", None, "1,000 examples can show 0.044 at best; about 5,000 are needed"),
+        ("accuracy not worse by 0.1%", None, "1,000 examples can show 0.37% at best; about 10,000 are needed"),
+        ("brier not worse by 0.005", np.arange(1000) // 2, "500 groups can show 0.015 at best; about 2,000 are needed"),
+        ("accuracy not worse", None, ""),
+        ("nll not worse by 0.1", None, ""),
+    ],
+)
+def test_a_margin_that_so_many_examples_cannot_show_names_the_number_that_can(
+    text: str, groups: np.ndarray | None, limit: str
+) -> None:
+    one = terms(1, 1000, 0.9)
+    other = one | {"nll": one["nll"] + np.where(np.arange(1000) % 50, 0, 0.1), "brier": one["brier"].copy()}
+    judgement = parse_non_inferiority(text).judge(compared(one, other, groups=groups))
+    assert judgement.met is (text == "nll not worse by 0.1")
+    _, _, said = judgement.in_words.partition("; ")
+    assert said == limit
+
+
+def test_no_number_of_examples_is_named_for_a_model_that_is_worse() -> None:
+    one = terms(1, 1000, 0.9)
+    judgement = parse_non_inferiority("nll not worse by 0.02").judge(compared(one, one | {"nll": one["nll"] + 0.5}))
+    assert not judgement.met
+    assert "at best" not in judgement.in_words
+
+
+@pytest.mark.parametrize(
     ("text", "changes", "reason"),
     [
         ("accuracy not worse", {"terms": None}, "has no labels"),
         ("accuracy not worse", {"paired": False}, "other examples"),
         ("rmse not worse", {}, "no measure rmse that can be worse, but accuracy, nll"),
         ("ece not worse by 2%", {}, "chance alone raises.*require accuracy, nll, brier, overconfidence, aurc, auroc"),
-        ("overconfidence not worse", {}, "too few examples, changes or mistakes"),
+        ("auroc not worse", {}, "too few examples, changes or mistakes"),
         ("nll not worse by 1%", {}, "no share"),
         ("accuracy not worse by 50", {}, "could not miss it: two values differ by 0 to 1, which is 0% to 100%"),
         ("accuracy not worse by 100%", {}, "could not miss it"),

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import binomtest
 
 import mcviz
-from mcviz.analysis.base import RANKING_SCORES
+from mcviz.analysis.base import RANKING_SCORES, group_sentence
 from mcviz.analysis.quality_trust import compare_with_deterministic
 from mcviz.analysis.trust import compute_convergence, group_by_column, main_predictors, predictors
 from mcviz.errors import InvalidInputError
@@ -280,9 +280,9 @@ def test_that_no_group_fares_worse_and_how_far_the_accuracy_is_from_guessing_are
 @pytest.mark.parametrize("worse", [False, True])
 def test_the_gain_of_a_regression_is_that_of_its_paired_errors(tmp_path: Path, worse: bool) -> None:
     rng = np.random.default_rng(int(worse))  # or else the passes would be the same, and the run
-    labels = rng.normal(0, 1, (200, 1))
-    outputs = labels + rng.normal(0, 1, (10, 200, 1))
-    deterministic = labels + rng.normal(0, 0.01 if worse else 0.32, (200, 1))
+    labels = rng.normal(0, 1, (400, 1))
+    outputs = labels + rng.normal(0, 1, (10, 400, 1))
+    deterministic = labels + rng.normal(0, 0.01 if worse else 0.32, (400, 1))
     run = mcviz.write_run(
         tmp_path / "run", outputs, task="regression", labels=labels, deterministic=deterministic, unit="m"
     )
@@ -319,11 +319,16 @@ def test_the_ensemble_is_compared_with_dropout_off_by_an_exact_test_of_the_same_
 
 
 def test_of_few_examples_no_gain_of_a_regression_is_claimed(tmp_path: Path) -> None:
-    labels = np.random.default_rng(0).normal(0, 1, (20, 1))
-    passes = labels + np.random.default_rng(1).normal(0, 1, (10, 20, 1))
-    columns = pd.DataFrame({"source": list("abcdefghij") * 2})
+    labels = np.random.default_rng(0).normal(0, 1, (300, 1))
+    passes = labels + np.random.default_rng(1).normal(0, 1, (4, 300, 1))
+    columns = pd.DataFrame({"source": np.arange(300) // 2})
     run = mcviz.write_run(tmp_path / "run", passes, task="regression", labels=labels, columns=columns)
-    few = mcviz.write_run(tmp_path / "few", passes[:, :19], task="regression", labels=labels[:19])
+    few = mcviz.write_run(tmp_path / "few", passes[:, :299], task="regression", labels=labels[:299])
     assert "more than noise" in mcviz.trust(run).in_words
-    assert "fewer than 20 examples, a gain of the ensemble cannot be told from chance" in mcviz.trust(few).in_words
-    assert "fewer than 20 groups of examples, a gain of the ensemble" in mcviz.trust(run, group="source").in_words
+    assert "(no interval), too few examples to tell" in mcviz.trust(few).in_words
+    assert "(no interval), too few examples to tell" in mcviz.trust(run, group="source").in_words
+    for group, count in ((None, 300), ("source", 150)):
+        (share,) = re.findall(
+            r"A failure on less than (\S+)% of inputs may not be among them", group_sentence(run, group)
+        )
+        assert (1 - float(share) / 100) ** count == pytest.approx(0.05, abs=0.002)

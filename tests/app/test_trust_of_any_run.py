@@ -154,12 +154,9 @@ def test_what_a_certain_and_half_wrong_model_is_worth_is_said(cache: Path) -> No
     assert "over-confident by" in paragraphs(opened(cache, "all-wrong"))[0]
 
 
-def test_two_examples_are_no_verdict_and_the_interval_of_their_nll_allows_for_unseen_mistakes(cache: Path) -> None:
+def test_two_examples_are_no_verdict_and_their_nll_and_differences_have_intervals(cache: Path) -> None:
     app = opened(cache, "two-examples")
     assert paragraphs(app)[0].startswith("**Too few ")
-    assert "Of so few mistakes, those of NLL and Brier score hold whatever unseen mistakes cost." in words(app)
     figures = calibration_figures(app)
     has_interval = figures[["NLL, nats", "Brier score"]].apply(lambda column: column.str.contains(" to "))
-    for name, row in has_interval.iterrows():
-        assert row.tolist() == 2 * ["−" not in name]  # a difference has none
-    assert "unseen mistakes cost" not in words(opened(cache, "thousand-classes"))
+    assert has_interval.to_numpy().all()

@@ -5,11 +5,19 @@ import pytest
 from scipy import stats
 
 from benchmarks.bounded import (
+    FAILING,
+    FAILING_IMAGES,
+    IMAGES,
     LABEL_ODDS,
+    PIXELS,
     SHARES,
+    false_bias,
     false_share_guarantees,
+    missed_dice,
+    missed_failures,
     missed_label_differences,
     missed_label_means,
+    true_bias,
     true_share_guarantee,
 )
 from benchmarks.verdicts import (
@@ -17,9 +25,13 @@ from benchmarks.verdicts import (
     ERRORS,
     FALSE,
     FOUND,
+    GOOD,
+    GROUP_COUNTS,
+    GROUPED,
     MISSED,
     OF_CLASSES,
     PASSED,
+    RARE_SIZES,
     SIZES,
     Report,
     false_gain,
@@ -27,8 +39,11 @@ from benchmarks.verdicts import (
     false_saving,
     false_shift,
     held_by_intervals,
+    is_as_good,
     judged,
+    judged_groups,
     judged_in_groups,
+    judged_losses,
     missed_areas,
     missed_rmse,
     rate,
@@ -130,3 +145,27 @@ def test_tables_are_markdown_and_it_is_known_whether_their_bounds_hold(
     assert {row.count("|") for row in (head, line, *rows[: len(SIZES)])} == {len(OF_CLASSES) + 2}
     assert f"| something false |{' 1.0% |' * (len(SIZES) - 1)} {worst:.1%} |" in rows
     assert rows.count("| this | 90.0% |") == 2, "in the table and in the summary"
+
+
+@pytest.mark.exhaustive
+def test_failures_that_are_rare_are_seldom_missed_and_pass_no_gate() -> None:
+    cells = [(judged_losses, size, 0.003, 0.2, 1.0) for size in RARE_SIZES]
+    cells += [(judged_groups, count, *how) for count in GROUP_COUNTS for how in GROUPED.values()]
+    for once, *given in cells:
+        missed, passed = rate(DRAWS, once, *given).reshape(2, -1)
+        assert missed.max() <= most(MISSED, DRAWS)
+        assert passed.max() <= most(PASSED, DRAWS)
+    for images in IMAGES:
+        assert max(rate(DRAWS, missed_dice, images, share) for share in FAILING_IMAGES) <= most(MISSED, DRAWS)
+        assert max(rate(DRAWS, false_bias, images, how) for how in PIXELS.values()) <= most(FALSE, DRAWS)
+        *missed, passed = np.max([rate(DRAWS, missed_failures, images, share) for share in FAILING], axis=0)
+        assert max(missed) <= most(MISSED, DRAWS)
+        assert passed <= most(PASSED, DRAWS)
+    assert rate(DRAWS, true_bias, 300, PIXELS["images alike within"]) >= FOUND
+
+
+@pytest.mark.parametrize(
+    ("measure", "margin", "examples"), [("accuracy", 0.02, 2000), ("brier", 0.005, 2000), ("nll", 0.02, 5000)]
+)
+def test_a_model_that_is_as_good_passes(measure: str, margin: float, examples: int) -> None:
+    assert rate(20, is_as_good, examples, measure, margin) >= GOOD

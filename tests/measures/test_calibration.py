@@ -245,17 +245,18 @@ def test_a_difference_is_paired_and_the_ensemble_less_the_other() -> None:
     for name in CALIBRATION_MEASURES:
         expected = both["ensemble"][name].value - both["deterministic"][name].value
         assert difference[name].value == pytest.approx(expected, abs=1e-12), name
-    paired, alone = difference["nll"], both["ensemble"]["nll"]
+    paired, alone = difference["brier"], both["ensemble"]["brier"]
     assert paired.high - paired.low < (alone.high - alone.low) / 3
 
 
-def test_an_interval_is_as_wide_as_the_figure_varies_between_samples() -> None:
+def test_an_interval_is_as_wide_as_the_figure_varies_between_samples_and_the_unseen_may_cost() -> None:
     samples = [draw_labels_at(2.0, examples=1000, seed=seed) for seed in range(60)]
-    values = [calibration_figures(calibration_terms(*sample), resamples=200) for sample in samples]
-    for name in ("accuracy", "nll", "brier", "overconfidence"):
+    values = [calibration_figures(calibration_terms(*sample)) for sample in samples]
+    unseen = 1 - 0.025 ** (1 / 1000)  # of the examples
+    for name, most in (("accuracy", 0), ("nll", np.log(131068)), ("brier", 2), ("overconfidence", 0)):
         spread = np.std([each[name].value for each in values], ddof=1)
         width = np.mean([each[name].high - each[name].low for each in values])
-        assert width == pytest.approx(2 * 1.96 * spread, rel=0.35), name
+        assert 0.65 * 2 * 1.96 * spread < width < 1.35 * 2 * 1.96 * spread + most * unseen, name
 
 
 def of_few(confidence: float, examples: int, mistakes: int) -> Calibration:
@@ -311,16 +312,13 @@ def test_no_interval_leaves_out_its_own_figure(examples: int, classes: int, seed
             assert np.isnan(interval.low) or interval.low - 1e-12 <= interval.value <= interval.high + 1e-12, name
 
 
-@pytest.mark.parametrize("mistakes", [0, 4, 5, 95, 96, 100])
-def test_from_five_mistakes_and_five_correct_on_intervals_come_from_the_spread_that_examples_show(
-    mistakes: int,
-) -> None:
-    """Of fewer they hold whatever the mistakes cost that were not seen: up to 11.8 nats."""
-    found, few = of_few(0.6, 100, mistakes).figures["ensemble"], min(mistakes, 100 - mistakes) < 5
+@pytest.mark.parametrize("mistakes", [0, 4, 50, 96, 100])
+def test_the_interval_of_an_nll_leaves_room_for_mistakes_that_cost_more(mistakes: int) -> None:
+    found = of_few(0.6, 100, mistakes).figures["ensemble"]
     assert np.isfinite([found["accuracy"].low, found["overconfidence"].low, found["nll"].low, found["brier"].low]).all()
-    assert (found["nll"].high - found["nll"].value > 0.5) == few
     unseen = np.log(131068) * (1 - 0.025 ** (1 / 100))  # of the share of examples that may be wrong though none is
-    assert mistakes or found["nll"].high >= unseen
+    assert found["nll"].high >= unseen
+    assert found["brier"].high > found["brier"].value
 
 
 def test_an_ece_stands_beside_what_chance_gives_and_has_no_interval() -> None:
@@ -336,12 +334,12 @@ def test_an_ece_stands_beside_what_chance_gives_and_has_no_interval() -> None:
     assert found["ece"].value < by_chance
 
 
-def test_of_few_mistakes_the_gain_in_nll_is_not_judged() -> None:
+def test_of_few_examples_the_gain_in_nll_is_not_judged() -> None:
     predictors = {
         name: of_few(p, 50, 2).predictors["ensemble"] for name, p in (("ensemble", 0.9), ("deterministic", 0.95))
     }
     said = calibration_in_words(calibration(predictors, resamples=50))
-    assert said.endswith("it takes 5 mistakes and 5 correct predictions to tell whether the NLLs differ.")
+    assert said.endswith("there are too few examples to tell whether the NLLs differ.")
 
 
 @pytest.mark.parametrize(("gained", "said"), [(5, "within noise"), (6, "more than noise")])
@@ -464,7 +462,7 @@ def step(confidence: float, deterministic: float, accuracy: float) -> Calibratio
         ([(0.9, 0.9, 0.9), (0.8, 0.8, 0.5)], "makes the NLL neither better nor worse, beyond noise."),
         ([(0.9, 0.9, 0.9), (0.9, 0.6, 0.55)], "makes the NLL worse by "),
         ([(0.9, 0.9, 0.9), (0.6, 0.9, 0.55)], "makes the NLL better by "),
-        ([(0.9, 0.99, 1.0), (0.9, 0.99, 0.99)], "There are too few mistakes to tell"),
+        ([(0.9, 0.99, 1.0), (0.9, 0.99, 0.99)], "There are too few examples to tell whether averaging passes"),
     ],
 )
 def test_averaging_is_said_to_harm_or_to_help_where_the_nlls_differ_beyond_noise(

@@ -16,9 +16,7 @@ from mcviz.measures.intervals import (
     Interval,
     betting_p_value,
     bootstrap_intervals,
-    critical_sum,
     design_effect,
-    grouped_difference,
     mean_intervals,
     split_in_halves,
 )
@@ -205,14 +203,6 @@ def test_permutations_keep_groups_whole() -> None:
             assert len(set(of[groups == group, draw])) == 1
         assert sorted(example[:100, draw]) == list(range(100))
     assert (of[:100] != groups[:100, None]).mean() > 0.8
-
-
-def test_differences_within_groups_are_exchanged_as_one() -> None:
-    sums = np.random.default_rng(5).normal(size=9)
-    every = np.abs(np.array(np.meshgrid(*[[-1, 1]] * 9)).reshape(9, -1).T @ sums)
-    assert np.mean(every <= critical_sum(sums, 0.9, resamples=4000)) == pytest.approx(0.9, abs=0.02)
-    none = grouped_difference(np.zeros(50), np.arange(50) // 5, 0.95)
-    assert none.high == pytest.approx(1 - 0.025 ** (1 / 10))
 
 
 def test_two_runs_in_groups_are_compared_by_groups() -> None:

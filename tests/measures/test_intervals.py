@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from mcviz.measures import intervals
 from mcviz.measures.intervals import (
     Interval,
+    Unsettled,
+    accuracy_difference,
     bootstrap_intervals,
-    bounded_mean,
+    bounded_interval,
     can_reject,
     excess_mistakes,
     expected_mistakes,
@@ -171,57 +173,114 @@ def test_the_interval_of_a_share_is_scipy_s_exact_one(successes: int, trials: in
 def test_a_share_is_exact_of_whole_numbers_alone() -> None:
     with pytest.raises(ValueError, match=r"should be a whole number\. Received: 2\.5"):
         proportion(2.5, 10)
-    assert proportion(20, 80, effect=4) == proportion(5, 20), "so many examples tell as much as independent ones"
-    groups = np.arange(80) // 4
-    alike = share_interval(groups < 2, groups)
-    assert alike == proportion(8, 80, effect=4), "where few groups differ, the examples of one are taken as all alike"
 
 
-@given(st.lists(st.sampled_from([0, 0.25, 0.5, 1]), min_size=1, max_size=40), st.sampled_from([0.5, 0.95]))
-def test_a_mean_of_parts_has_the_interval_that_holds_for_any_bounded_values(
-    outcomes: list[float], confidence: float
+@settings(max_examples=30)
+@given(st.lists(st.booleans(), min_size=1, max_size=40), st.sampled_from([0.5, 0.95, 0.999]))
+def test_the_interval_of_a_mean_is_the_exact_one_of_counts(outcomes: list[bool], confidence: float) -> None:
+    held, exact = np.array(outcomes), proportion(sum(outcomes), len(outcomes), confidence)
+    assert share_interval(held, None, confidence) == exact
+    found = bounded_interval(held, (0, 1), None, confidence)
+    assert astuple(found) == pytest.approx(astuple(exact), abs=4e-3 if len(outcomes) > 1 else 0.04)
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 500), (3, 500), (70, 10_000)])
+def test_of_many_counts_three_digits_are_exact(successes: int, trials: int) -> None:
+    exact = stats.binomtest(successes, trials).proportion_ci(0.95, method="exact")
+    found = bounded_interval(np.arange(trials) < successes, (0, 1))
+    assert (found.low, found.high) == pytest.approx((exact.low, exact.high), rel=3e-3)
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_the_ends_are_quantiles_of_draws_of_its_exponentials(grouped: bool) -> None:
+    """Gaffke's own definition; an unseen group is as large as that of an example."""
+    random = np.random.default_rng(1)
+    sizes = random.integers(1, 6, 20) if grouped else np.ones(20, int)
+    sums = random.beta(0.3, 1, 20) * sizes
+    groups, values = np.repeat(np.arange(20), sizes), np.repeat(sums / sizes, sizes)
+    weights = random.exponential(size=(200_000, 21))
+    unseen = np.average(sizes, weights=sizes)
+    for bound, chance, name in ((0, 0.05, "low"), (1, 0.95, "high")):
+        drawn = weights @ np.append(sums, bound * unseen) / (weights @ np.append(sizes, unseen))
+        found = getattr(bounded_interval(values, (0, 1), groups if grouped else None, 0.9), name)
+        assert found == pytest.approx(np.quantile(drawn, chance), rel=0.01)
+
+
+VALUES = st.lists(st.floats(-1, 3), min_size=1, max_size=30).map(np.array)
+LEVELS = st.sampled_from([0.1, 0.5, 0.8, 0.95, 0.999])
+
+
+@settings(max_examples=30)
+@given(VALUES, LEVELS, LEVELS)
+@example(np.array([-1, 1e-308]), 0.95, 0.95)
+def test_a_bounded_interval_holds_its_mean_and_one_of_less_confidence(
+    values: np.ndarray, one: float, other: float
 ) -> None:
-    given_outcomes = np.array(outcomes)
-    found = share_interval(given_outcomes, None, confidence)
-    if any(0 < each < 1 for each in outcomes):
-        assert found == bounded_mean(given_outcomes, 1.0, confidence)
-    else:
-        assert found == proportion(int(sum(outcomes)), len(outcomes), confidence)
-    assert 0 <= found.low <= found.value <= found.high <= 1
+    narrow, wide = (bounded_interval(values, (-1, 3), confidence=level) for level in sorted((one, other)))
+    ends = [-1, wide.low, narrow.low, values.mean(), narrow.high, wide.high, 3]
+    assert np.diff(ends).min() >= -1e-6
 
 
-def test_parts_that_groups_share_count_as_fewer() -> None:
-    values = np.tile([0.5, 1.0], 20)
-    assert bounded_mean(values, 1.0, effect=4) == bounded_mean(values[:10], 1.0)
+@settings(max_examples=30)
+@given(VALUES, LEVELS, st.floats(0.01, 100), st.floats(-5, 5))
+def test_a_bounded_interval_moves_and_turns_with_its_numbers(
+    values: np.ndarray, confidence: float, scale: float, shift: float
+) -> None:
+    found = bounded_interval(values, (-1, 3), confidence=confidence)
+    for sign in (1, -1):
+        bounds = sorted(sign * scale * bound + shift for bound in (-1, 3))
+        moved = bounded_interval(sign * scale * values + shift, (bounds[0], bounds[1]), confidence=confidence)
+        ends = sorted(sign * scale * end + shift for end in (found.low, found.high))
+        assert (moved.low, moved.high) == pytest.approx(tuple(ends), abs=1e-5 * scale)
+
+
+def test_cells_of_very_many_numbers_lie_outside_the_exact_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(2).exponential(0.1, 5000)
+    some = bounded_interval(values, (0, 12))
+    monkeypatch.setattr(intervals, "CELLS", 5000)
+    every = bounded_interval(values, (0, 12))
+    assert 0 <= every.low - some.low <= 0.02 * (every.high - every.low)
+    assert 0 <= some.high - every.high <= 0.02 * (every.high - every.low)
+
+
+def test_copies_in_groups_tell_as_much_as_one_each() -> None:
+    values = np.random.default_rng(3).random(30)
+    copied = bounded_interval(np.repeat(values, 4), (0, 1), np.repeat(np.arange(30), 4))
+    assert astuple(copied) == pytest.approx(astuple(bounded_interval(values, (0, 1))), rel=1e-7)
+    sums = bounded_interval(4 * values, (0, 1), sizes=np.full(30, 4))
+    assert astuple(copied) == pytest.approx(astuple(sums), rel=1e-7)
+
+
+def test_a_difference_that_only_the_unseen_explains_is_not_noise() -> None:
+    values = np.random.default_rng(4).normal(size=400)
+    seen, noise = (bounded_interval(move + values / 10, (-12, 12)) for move in (0.03, 0.005))
+    assert stats.ttest_1samp(0.03 + values / 10, 0).pvalue < 0.05
+    assert stats.ttest_1samp(0.005 + values / 10, 0).pvalue > 0.05
+    assert isinstance(seen, Unsettled)
+    assert (seen.is_noise(), noise.is_noise(), noise.is_noise(0.01)) == (False, True, False)
+
+
+def test_shares_of_passes_and_groups_take_the_bound_of_any_numbers() -> None:
+    one, other = np.array([0, 0.5, 1, 1]), np.array([0, 1, 1, 1])
+    assert accuracy_difference(one, other, None) == bounded_interval(other - one, (-1, 1))
+    assert accuracy_difference(one > 0, other > 0, np.array([0, 0, 1, 2])) == bounded_interval(
+        np.zeros(4), (-1, 1), np.array([0, 0, 1, 2])
+    )
+    assert accuracy_difference(one > 0.5, other > 0.5, None) == paired_difference(1, 0, 4)
+
+
+def test_a_bounded_interval_holds_the_truth_where_large_values_are_rare() -> None:
+    random, missed = np.random.default_rng(0), 0
+    for _ in range(100):
+        found = bounded_interval(np.where(random.random(100) < 0.01, 11.0, 0.01), (0, 11.8))
+        missed += not found.low <= 0.99 * 0.01 + 0.11 <= found.high
+    assert missed <= 5
 
 
 def test_an_interval_is_cut_at_what_a_figure_can_be() -> None:
     assert Interval(0.9, 0.7, 1.2).clip(0, 1) == Interval(0.9, 0.7, 1)
     assert Interval(0.1, -0.2, 0.3).clip(0, 1) == Interval(0.1, 0, 0.3)
     assert math.isnan(Interval(0.9).clip(0, 1).high)
-
-
-@given(st.lists(st.floats(0, 3), min_size=1, max_size=50), st.sampled_from([0.5, 0.95, 0.999]))
-@example([9.637287050484197e-268], 0.5)
-def test_a_bounded_mean_has_the_ends_of_hoeffding_s_bound(values: list[float], confidence: float) -> None:
-    found = bounded_mean(np.array(values), 3, confidence)
-    assert 0 <= found.low <= found.value <= found.high <= 3
-    for end in (each for each in (found.low, found.high) if 1e-6 < each < 3 - 1e-6):
-        shares = found.value / 3, 1 - found.value / 3
-        chance = -len(values) * sum(
-            p * math.log(p / q) for p, q in zip(shares, (end / 3, 1 - end / 3), strict=True) if p
-        )
-        assert chance == pytest.approx(math.log((1 - confidence) / 2), rel=1e-5) or abs(end - found.value) < 1e-9
-    if not any(values):
-        assert found.high == pytest.approx(3 * (1 - ((1 - confidence) / 2) ** (1 / len(values))))
-
-
-def test_a_bounded_mean_holds_the_truth_where_large_values_are_rare() -> None:
-    random, missed = np.random.default_rng(0), 0
-    for _ in range(200):
-        found = bounded_mean(np.where(random.random(100) < 0.01, 11.0, 0.01), 11.8)
-        missed += not found.low <= 0.99 * 0.01 + 0.11 <= found.high
-    assert missed <= 10
 
 
 def test_of_very_many_examples_the_intervals_are_those_of_all(monkeypatch: pytest.MonkeyPatch) -> None:

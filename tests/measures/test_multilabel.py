@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import average_precision_score, f1_score, hamming_loss, roc_auc_score
 
-from mcviz.measures.intervals import bounded_mean
+from mcviz.measures.intervals import bounded_interval
 from mcviz.measures.multilabel import (
     MULTILABEL,
     class_ece,
@@ -171,31 +171,29 @@ def test_intervals_hold_the_accuracy_and_the_mean_precision_as_often_as_they_say
     assert max(missed.values()) <= stats.binom.isf(1e-4, 100, 0.07), missed
 
 
-def test_few_positives_have_no_interval_and_few_changes_none_of_the_difference() -> None:
+def test_rankings_of_fewer_than_20_positives_have_no_interval() -> None:
     predictions = draw(200, 2)
-    rare = predictions.labels.copy()
-    rare[:, 0] = 0
-    rare[:4, 0] = 1
-    found = compute_measures(MULTILABEL, MULTILABEL.terms(MultilabelPredictions(predictions.probs, rare)))
-    assert np.isnan(found["map"].low)
-    assert found["map"].value > 0
-    assert not np.isnan(found["accuracy"].low)
-    one = MULTILABEL.terms(predictions)
+    for positives in (19, 20):
+        rare = predictions.labels.copy()
+        rare[:, 0] = 0
+        rare[:positives, 0] = 1
+        terms = MULTILABEL.terms(MultilabelPredictions(predictions.probs, rare))
+        found = compute_measures(MULTILABEL, terms, resamples=50)
+        changed = compare_measures(MULTILABEL, terms, terms | {"probs": np.sqrt(terms["probs"])}, resamples=50)
+        of_class = class_figures(terms)[0].map
+        for interval in (found["map"], changed[2].difference, of_class):
+            assert np.isnan(interval.low) == (positives < 20)
+            assert not np.isnan(interval.value)
+        assert not np.isnan(found["accuracy"].low)
+
+
+def test_a_difference_of_labels_is_that_of_the_bound_of_their_examples() -> None:
+    one = MULTILABEL.terms(draw(200, 2))
     other = one | {"probs": one["probs"].copy()}
     other["probs"][:9] = 1 - other["probs"][:9]
-    compared = {each.measure.name: each.difference for each in compare_measures(MULTILABEL, one, other)}
-    assert np.isnan(compared["accuracy"].low)
-    other["probs"][:40] = 1 - one["probs"][:40]
-    compared = {each.measure.name: each.difference for each in compare_measures(MULTILABEL, one, other)}
-    assert compared["accuracy"].low < compared["accuracy"].value < compared["accuracy"].high
-    assert compared["map"].low < compared["map"].high
-    moved = np.random.default_rng(0).normal(0, 0.02, one["probs"].shape)
-    one, other = ({"probs": probs, "labels": one["labels"]} for probs in (np.full_like(moved, 0.4), 0.4 + moved))
-    compared = {each.measure.name: each.difference for each in compare_measures(MULTILABEL, one, other)}
-    assert compared["nll"].low < compared["nll"].value < compared["nll"].high
-    other["probs"][:5] = 0.99  # a large change of few among small ones of all
-    compared = {each.measure.name: each.difference for each in compare_measures(MULTILABEL, one, other)}
-    assert np.isnan([compared["nll"].low, compared["brier"].high]).all()
+    is_wrong = [((terms["probs"] > 0.5) != (terms["labels"] == 1)).mean(axis=1) for terms in (one, other)]
+    expected = bounded_interval(is_wrong[0] - is_wrong[1], (-1, 1))
+    assert compare_measures(MULTILABEL, one, other, resamples=2)[0].difference == expected
 
 
 @pytest.mark.parametrize("examples", [10, 40, 150])
@@ -214,16 +212,15 @@ def test_that_a_class_s_probabilities_are_off_is_seldom_said_of_true_ones(exampl
     assert off.excess.value == pytest.approx(0.5 - 133 / 400)
 
 
-@pytest.mark.parametrize(("wrong", "exact"), [(0, True), (9, True), (10, False)])
-def test_of_few_wrong_labels_the_interval_holds_what_nobody_has_seen(wrong: int, exact: bool) -> None:
+@pytest.mark.parametrize("wrong", [0, 9, 40])
+def test_means_over_labels_are_those_of_any_bounded_numbers(wrong: int) -> None:
     probs, labels = np.full((300, 2), 0.1), np.zeros((300, 2), np.int8)
     labels[:wrong, 0] = 1
-    means = label_means({"probs": probs, "labels": labels})
-    expected = bounded_mean(np.where(np.arange(300) < wrong, 0.5, 1), 1.0)
-    assert (means["accuracy"] == expected) == exact
-    assert means["accuracy"].low < means["accuracy"].value
-    of_groups = label_means({"probs": probs, "labels": labels}, groups=np.arange(300) // 2)
-    assert np.isnan(of_groups["accuracy"].low), "fewer than ten groups hold a wrong label"
+    right = np.where(np.arange(300) < wrong, 0.5, 1)
+    for groups in (None, np.arange(300) // 2):
+        means = label_means({"probs": probs, "labels": labels}, groups=groups)
+        assert means["accuracy"] == bounded_interval(right, (0, 1), groups)
+        assert means["nll"].low < means["nll"].value < means["nll"].high
 
 
 def test_two_runs_are_the_same_where_they_predict_the_same() -> None:

@@ -1,6 +1,7 @@
 """Scores and errors of a regression against definitions, closed forms, numerical integration, scipy and their laws."""
 
 import math
+from dataclasses import replace
 from statistics import fmean, pvariance
 
 import numpy as np
@@ -93,7 +94,7 @@ def test_every_measure_agrees_with_its_definition() -> None:
 
 @pytest.mark.parametrize("variances", [False, True])
 def test_differences_are_those_of_the_rows_and_paired(variances: bool) -> None:
-    figures, differences = measured(draw_predictions(1, examples=300, variances=variances))
+    figures, differences = measured(draw_predictions(1, examples=1000, variances=variances))
     assert set(differences) == {"single_pass", "deterministic"}
     for predictor, difference in differences.items():
         assert set(difference) == set(figures["ensemble"]) & set(figures[predictor])
@@ -125,14 +126,26 @@ def test_the_interval_of_an_rmse_is_that_of_its_square_and_of_a_difference_has_i
 
 
 @pytest.mark.parametrize(("examples", "has_interval"), [(299, False), (300, True)])
-def test_an_rmse_has_an_interval_from_300_examples_on(examples: int, has_interval: bool) -> None:
+def test_errors_have_an_interval_from_300_examples_on(examples: int, has_interval: bool) -> None:
     predictions = draw_predictions(2, examples=examples)
     ensemble = measured(predictions, resamples=5)[0]["ensemble"]
     of_all_terms = compute_measures(REGRESSION, REGRESSION.terms(predictions), resamples=5)
     for rmse in (ensemble["rmse"], of_all_terms["rmse"]):
         assert rmse.value == pytest.approx(math.sqrt(regression_terms(predictions)["ensemble"]["squared_error"].mean()))
         assert (rmse.low < rmse.value < rmse.high) if has_interval else np.isnan([rmse.low, rmse.high]).all()
-    assert ensemble["mae"].low < ensemble["mae"].value
+    assert np.isnan(ensemble["mae"].low) != has_interval
+
+
+@pytest.mark.parametrize(("large", "has_interval"), [(3, False), (30, True)])
+def test_a_difference_that_few_examples_make_has_no_interval(large: int, has_interval: bool) -> None:
+    predictions = draw_predictions(2, examples=400)
+    one = REGRESSION.terms(predictions)
+    worse = np.where(np.arange(400) < large, 50.0, 0.01)[:, None]
+    other = REGRESSION.terms(replace(predictions, outputs=predictions.outputs + worse))
+    for name, found in difference_intervals(
+        REGRESSION, one, other, ("rmse", "mae", "crps"), confidence=0.95, resamples=20, seed=0
+    ).items():
+        assert np.isnan(found.low) != has_interval, name
 
 
 @given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 5), st.booleans())

@@ -172,7 +172,7 @@ class MultilabelRenderer(TaskRenderer):
             f"Its ECE is {percent(eces[chosen], 2)}."
         )
         st.caption(
-            "Above the line it is there more often than the model says. The 95% intervals resample examples; each bin "
+            "Above the line it is there more often than the model says. The 95% intervals count examples; each bin "
             f"has 5 or more with the class, and 5 without it. {as_markdown(group_sentence(run, group))}"
         )
         spoken = f"Share of examples that have {names[chosen]} over its probability, with 95% intervals."

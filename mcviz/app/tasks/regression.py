@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mcviz import plot
-from mcviz.analysis.base import LEAST_LABELLED, as_predictions, column, mistakes_in_order
+from mcviz.analysis.base import LEAST_LABELLED, as_predictions, column, group_sentence, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.quality_trust import QualityTrust, measure_quality
 from mcviz.app.components import Explanation, chart, render_explanation, text_table
@@ -57,7 +57,7 @@ from mcviz.measures import percent, regression_scores, significant
 from mcviz.measures.conformal import pass_intervals
 from mcviz.measures.registry import format_with_unit
 from mcviz.measures.regression import (
-    FEWEST_FOR_RMSE,
+    FEWEST_UNBOUNDED,
     predictive_variance,
     single_pass_rmse,
 )
@@ -344,11 +344,12 @@ class RegressionRenderer(TaskRenderer):
         st.markdown(f"**{intervals}** {' '.join(gains)}")
         (_, *predictors), *rows = zip(*trust.text_rows, strict=True)
         text_table(("measure", *predictors), map(all_as_markdown, rows))
-        few = f"Fewer than {FEWEST_FOR_RMSE} are too few for that of an RMSE. " if len(run) < FEWEST_FOR_RMSE else ""
+        few = f"Fewer than {FEWEST_UNBOUNDED} are too few for it. " if len(run) < FEWEST_UNBOUNDED else ""
         st.caption(
             f"Lower errors are better; in brackets the 95% interval over other examples of the same kind. {few}RMSE "
             "weighs large errors most, MAE all alike. NLL (negative log likelihood) and CRPS compare the whole "
-            "predicted distribution with the label. They are low where a model is both right and honest."
+            "predicted distribution with the label. They are low where a model is both right and honest. "
+            f"{as_markdown(group_sentence(run, None))}"
         )
 
     def quality_rows(self, run: Run) -> dict[str, str]:

@@ -255,7 +255,8 @@ class SegmentationRenderer(TaskRenderer):
         ]
         text_table(("pixels", "confidence − accuracy"), rows)
         st.caption(
-            f"The 95% intervals resample images, never pixels. {as_markdown(group_sentence(run, group))} The expected "
+            "The 95% intervals hold for all rows together, and count images, never pixels. "
+            f"{as_markdown(group_sentence(run, group))} The expected "
             f"calibration error (ECE) of all pixels is {percent(trust.ece, 2)}."
         )
 
