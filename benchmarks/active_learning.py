@@ -194,7 +194,7 @@ def figure(labels: Sequence[int], accuracies: Mapping[str, Array]) -> go.Figure:
 def _first(data: DataSet, count: int) -> Labelled:
     """The first images, float32 in 0..1, and their labels."""
     assert isinstance(data.images, Array)
-    assert data.labels is not None
+    assert isinstance(data.labels, Array)
     return data.images[:count].astype(np.float32) / 255, data.labels[:count]
 
 

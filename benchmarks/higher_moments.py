@@ -26,8 +26,8 @@ from sklearn.preprocessing import normalize
 
 import mcviz
 from mcviz.data import as_model_input
-from mcviz.data.distortions import NOISES, invert, mix, rotate, shuffle_pixels
 from mcviz.data.drawing import LUMA, center_digit
+from mcviz.kinds.image_distortions import NOISES, invert, mix, rotate, shuffle_pixels
 from mcviz.measures import mutual_information
 from mcviz.measures.ood import ClassSubspaces, OODDetector, nearest_neighbours, unexplained_share
 from mcviz.sampling.ood import activations_before_dropout

@@ -44,7 +44,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.g
 
 from benchmarks.memory import own_memory  # noqa: E402 (mcviz need not be installed)
 from mcviz import plot, write_run  # noqa: E402
-from mcviz.analysis.trust import main_predictors, other_predictors  # noqa: E402
+from mcviz.analysis.predictors import main_predictors, other_predictors  # noqa: E402
 from mcviz.app.filters import ColumnFilter, Filters  # noqa: E402
 from mcviz.data import DataSet  # noqa: E402
 from mcviz.measures import most_uncertain_first  # noqa: E402

@@ -3,14 +3,13 @@ from .analysis.comparison import compare as compare
 from .analysis.labelling import count_label_errors as count_label_errors
 from .analysis.labelling import label_issues as label_issues
 from .analysis.referral import refer as refer
-from .analysis.run_trust import trust as trust
 from .analysis.slices import slices as slices
+from .analysis.trust import trust as trust
 from .analysis.unlabelled import estimate_accuracy as estimate_accuracy
 from .data import DataSet as DataSet
 from .data import as_model_input as as_model_input
 from .data import read_data as read_data
 from .data import read_mnist as read_mnist
-from .data import uniform_noise as uniform_noise
 from .errors import CorruptRunError as CorruptRunError
 from .errors import DataNotFoundError as DataNotFoundError
 from .errors import InvalidInputError as InvalidInputError
@@ -24,6 +23,7 @@ from .errors import StorageError as StorageError
 from .errors import UnsuitableModelError as UnsuitableModelError
 from .errors import UnsupportedKerasError as UnsupportedKerasError
 from .importing import write_run as write_run
+from .kinds.image_distortions import uniform_noise as uniform_noise
 from .measures import SCORES as SCORES
 from .measures import scores as scores
 from .runs import Run as Run

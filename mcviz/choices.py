@@ -11,23 +11,19 @@ DEFAULT_PASSES = 500
 Predicts = Literal["mean", "mean,variance", "mean,log_variance", "mean,std"]
 PREDICTS: tuple[Predicts, ...] = get_args(Predicts)
 
+# What stands in a mask for a pixel that counts nowhere: a number, nothing, or what the data say, and else 255.
+Ignore = int | None | Literal["auto"]
+USUAL_IGNORE = 255
+
 # Methods of choosing the examples to label next.
 Method = Literal["bald", "power-bald", "batch-bald", "entropy", "random"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
-# The ways to predict that are compared, and the measures of their calibration, with their names for people.
+# The ways to predict that are compared, with their names for people.
 PREDICTOR_NAMES = {
     "deterministic": "deterministic",
     "single_pass": "single pass",
     "ensemble": "ensemble",
     "deterministic_scaled": "deterministic, temperature-scaled",
     "ensemble_scaled": "ensemble, temperature-scaled",
-}
-MEASURE_NAMES = {
-    "accuracy": "accuracy",
-    "nll": "NLL, nats",
-    "brier": "Brier score",
-    "ece": "ECE",
-    "ece_equal_mass": "ECE, equal mass",
-    "overconfidence": "confidence − accuracy",
 }

@@ -79,6 +79,21 @@ def _require(need: str, names: Sequence[str], line: str) -> None:
         raise MissingPackageError(f"{need} Received: a Python without {' and '.join(missing)}. Type: {line}")
 
 
+def import_without_second_llvm(name: str) -> None:
+    """Import a module that loads Triton where it finds it; while TensorFlow is loaded, it finds none.
+
+    Either brings an LLVM of its own, and Triton's ends the process where TensorFlow's has begun to work before it.
+    """
+    hides = "tensorflow" in sys.modules and "triton" not in sys.modules
+    if hides:
+        sys.modules["triton"] = None  # type: ignore[assignment]  # the import system's sign for a missing module
+    try:
+        import_module(name)
+    finally:
+        if hides:
+            del sys.modules["triton"]
+
+
 def find_modules(names: Sequence[str]) -> None:
     """Check that the modules named by the operator exist, also in the working directory, without importing them.
 

@@ -1,33 +1,56 @@
 """A run of passes that were made elsewhere: by another framework, an ensemble, test-time augmentation."""
 
+import errno
 import hashlib
 import itertools
+import math
 import os
+import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 import mcviz
 from mcviz import validate
-from mcviz.choices import Predicts
+from mcviz.choices import Ignore, Predicts
 from mcviz.data import DataSet, Pictures, as_data_set
+from mcviz.data.data_set import Images
+from mcviz.data.fitting import Size
 from mcviz.data.pictures import MOST_PIXELS_A_SIDE
-from mcviz.errors import InvalidInputError
-from mcviz.manifest import layout_for
+from mcviz.errors import InvalidInputError, ModelWarning, StorageError
+from mcviz.manifest import LabelMaps, layout_for
 from mcviz.runs import Examples, Manifest, Origin, Preprocessing, Run
+from mcviz.runs.storage import folder_at
 from mcviz.runs.tables import Contents, Progress, describe_examples, describe_images, hash_array, with_scores
-from mcviz.runs.writer import rename_classes, write
+from mcviz.runs.writer import is_finished, rename_classes, write
 from mcviz.tasks import PassFormat, find_task
-from mcviz.tasks.base import locate
+from mcviz.tasks.base import StoredLabels, locate
 from mcviz.text import list_names
 
 if TYPE_CHECKING:
     import pandas as pd
 
+
+@dataclass(frozen=True)
+class ImportTrial:
+    """A look at passes and labels before a run of them is written.
+
+    Attributes:
+        passes: a description of how passes are taken whose axes could be others; or "".
+        labels: as the run holds them, with a report on them.
+    """
+
+    passes: str
+    labels: StoredLabels
+
+
 BLOCK_VALUES = 1 << 21  # predictions that are held in memory at once
+NO_ROOM = errno.ENOSPC, errno.EDQUOT, errno.EFBIG
 
 
 def write_run(
@@ -49,13 +72,14 @@ def write_run(
     axes: Sequence[str] | None = None,
     from_logits: bool = False,
     background: int | None = 0,
-    ignore: int | None = 255,
+    ignore: Ignore = "auto",
     preprocessing: Preprocessing | None = None,
     keep_images: bool = True,
     source: str | None = None,
     about: Mapping[str, Any] | None = None,
     resume: bool = True,
     progress: Progress | None = None,
+    tried: Callable[[ImportTrial], None] | None = None,
 ) -> Run:
     """Write a run of passes that were made elsewhere; memory stays flat, however many there are.
 
@@ -74,7 +98,7 @@ def write_run(
         labels: of classes, as `mcviz.data.labels.match_labels` takes them, which says which class each is; or (N,) or
             (N, D) true values of a regression, or (N, H, W) masks of a segmentation; None where they are not known. A
             mapping is of ids; the index of a Series or a table names the examples where it has their ids.
-        task: "classification", "regression" or "segmentation".
+        task: "classification", "regression", "multilabel" or "segmentation".
         predicts: what the columns of `passes` and `deterministic` are in a regression: "mean", a value for each target;
             or D means and then D spreads, "mean,variance", "mean,log_variance" or "mean,std".
         target_names: D names of what a regression predicts, in the order of `passes`; those of the data without it.
@@ -91,13 +115,18 @@ def write_run(
             regression; that of above without it.
         from_logits: whether `passes` and `deterministic` are logits.
         background: of a segmentation, the class that Dice leaves out, or None where there is none.
-        ignore: of a segmentation, what stands in masks for a pixel that counts nowhere, or None.
-        preprocessing: what was done to the images before the model took them, where that is known.
+        ignore: of a segmentation, what stands in masks for a pixel that counts nowhere, or None. "auto" is what the
+            data say, or else 255; but if there are two classes, and masks or label maps of passes hold only 0 and one
+            number of 2 or more, that number is the second class.
+        preprocessing: what was done to the images before the model took them, where that is known. If that is a crop,
+            pictures and masks in files are cropped.
         keep_images: whether the run holds the images, to be looked at.
         source: what the passes were made by, in words.
         about: free: where the data came from, their licence.
         resume: whether to go on with a run that was stopped; False starts it again.
         progress: called with (done, total) predictions; what it raises stops the writing.
+        tried: called with a look at passes and labels, before anything is written. Without it, Python warns where most
+            pixels of masks are ignored, or a class never occurs in them (`ModelWarning`).
 
     Raises:
         InvalidInputError: an array of another shape than it should have; numbers that are no probabilities; passes that
@@ -106,6 +135,7 @@ def write_run(
         StorageError: the run cannot be written.
     """
     of_task = find_task(task)
+    of_task.check_mask_options(background, ignore)
     form = of_task.pass_format(predicts, from_logits)
     examples = _build_data_set(data, labels, ids, columns, task)
     for name, names, of in (("class_names", class_names, "class"), ("target_names", target_names, "target")):
@@ -126,17 +156,20 @@ def write_run(
         if preprocessing is not None:
             values = examples.rows if examples.images is None else examples.images
             preprocessing.check(None if values is None else values.shape[-1])
-        fixed = None if deterministic is None else form.deterministic(deterministic, (count, width))
         features = None if features is None else _check_features(features, count)
+        ignored, unknown = examples.resolve_ignore(ignore)
+        if unknown:
+            form.settle(given.blocks(), examples)
         digest = given.check()
         mean = None if mean_probs is None else form.check_mean(mean_probs, count)
         last = form.count_last(width, examples)
+        fixed = None if deterministic is None else form.deterministic(deterministic, (count, width), last)
         names, targets = of_task.names(examples, last, predicts)
         names = names or of_task.default_names(last, predicts)[0]
-        maps = form.describe_maps(background, ignore)
-        images, labels, ids = examples.images, of_task.stored_labels(examples.labels, len(names), maps), examples.ids
-        if isinstance(images, Pictures):
-            images = images.limit_side(MOST_PIXELS_A_SIDE)
+        maps = form.describe_maps(background, ignored)
+        images, crop = _crop_images(examples.images, preprocessing, maps)
+        stored = of_task.stored_labels(examples, names, maps, crop=crop, find_foreground=unknown)
+        labels, ids = stored.values, examples.ids
         described, content = (None, "") if images is None else describe_images(images, keep_images)
         described_as = Examples(examples.kind, count, content)
         described_as, table = describe_examples(described_as, task, targets, ids, examples.content, examples.columns)
@@ -166,8 +199,11 @@ def write_run(
             about=dict(about or {}),
             created={"versions": {"mcviz": mcviz.__version__, "numpy": np.__version__}},
         )
+        wanted = with_scores(wanted)
         contents = Contents(_Source(given, fixed), images, labels, ids, table, features, mean=mean)
-        run = write(out, with_scores(wanted), contents, resume=resume, progress=progress)
+        trial = ImportTrial(form.describe(given.passes, count, last), stored)
+        _tell(trial, tried, known=is_finished(folder_at(out), wanted))
+        run = write(out, wanted, contents, resume=resume, progress=progress)
     return run if examples.class_names is None or run.class_names == names else rename_classes(run, names)
 
 
@@ -205,6 +241,12 @@ class _Passes:
             block = np.asarray(self._array[part].transpose(self._order), np.float32)
         return self.form.convert(block)
 
+    def blocks(self) -> Iterator[np.ndarray]:
+        """All of them, (T, n, K) float32 of some examples after the other."""
+        rows = max(1, BLOCK_VALUES // (self.passes * self.width))
+        for start in range(0, self.count, rows):
+            yield self.block(start, min(start + rows, self.count), 0, self.passes)
+
     def check(self) -> str:
         """Check all of them, and give their SHA-256.
 
@@ -213,10 +255,10 @@ class _Passes:
         """
         digest = hashlib.sha256(f"{self.passes} {self.count} {self.width}".encode())
         differ = False
-        rows = max(1, BLOCK_VALUES // (self.passes * self.width))
-        for start in range(0, self.count, rows):
-            block = self.block(start, min(start + rows, self.count), 0, self.passes)
+        start = 0
+        for block in self.blocks():
             self._check_block(block, start)
+            start += block.shape[1]
             differ = differ or bool((block[0] != block[1:]).any())
             digest.update(np.ascontiguousarray(block.transpose(1, 0, 2)).data)
         if not differ:
@@ -260,13 +302,35 @@ def _open_passes(given: Any) -> Iterator[np.ndarray]:
     if isinstance(given, np.ndarray | list | tuple):
         yield validate.array("passes", given)
         return
-    with tempfile.NamedTemporaryFile() as file:
-        if hasattr(given, "shape") and hasattr(given, "__getitem__"):
-            yield _copy_to_file(given, file) if _has_dtype(given) else validate.array("passes", given)
-        elif isinstance(given, Iterable):
-            yield _stack_to_file(given, file)
-        else:
-            raise validate.invalid("passes", "an array, or an iterator of passes", type(given).__name__)
+    with ExitStack() as opened:
+        with _explain_full_disk():
+            file = opened.enter_context(tempfile.NamedTemporaryFile())
+            if hasattr(given, "shape") and hasattr(given, "__getitem__"):
+                held = _copy_to_file(given, file) if _has_dtype(given) else validate.array("passes", given)
+            elif isinstance(given, Iterable):
+                held = _stack_to_file(given, file)
+            else:
+                raise validate.invalid("passes", "an array, or an iterator of passes", type(given).__name__)
+        yield held
+
+
+@contextmanager
+def _explain_full_disk() -> Iterator[None]:
+    """Name the folder of temporary files where it has no room.
+
+    Raises:
+        StorageError: the disk is full, or no folder can be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        is_without_folder = error.errno == errno.ENOENT and error.filename is None
+        if error.errno not in NO_ROOM and not is_without_folder:
+            raise
+        raise StorageError(
+            f"The passes do not fit into the folder of temporary files ({error.strerror or error}). Received: "
+            f"{os.environ.get('TMPDIR') or 'the default folder'}. Free space there, or name another folder by TMPDIR."
+        ) from error
 
 
 def _has_dtype(given: Any) -> bool:
@@ -281,10 +345,21 @@ def _has_dtype(given: Any) -> bool:
 def _copy_to_file(lazy: Any, file: Any) -> np.memmap:
     shape, dtype = tuple(map(int, lazy.shape)), np.dtype(lazy.dtype)
     _check_axes(shape)
-    copy = np.memmap(file.name, dtype, "w+", shape=shape)
+    _reserve(file, math.prod(shape) * dtype.itemsize)
+    copy = np.memmap(file.name, dtype, "r+", shape=shape)
     for part in _chunk_slices(shape, getattr(lazy, "chunks", None)):
         _map_again(copy, "r+")[part] = np.asarray(lazy[part])
     return copy
+
+
+def _reserve(file: Any, size: int) -> None:
+    """Take the bytes of a file from the disk: where that is full, writing to a map would end the process."""
+    if shutil.disk_usage(file.name).free < size:
+        raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: they take {size:,} bytes")
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+    else:
+        file.truncate(size)
 
 
 def _stack_to_file(passes: Iterable[Any], file: Any) -> np.memmap:
@@ -353,6 +428,28 @@ def _build_data_set(data: Any, labels: Any, ids: Any, columns: Any, task: str) -
     if labels is not None:
         examples = examples.with_labels(labels, task)
     return examples if columns is None else examples.with_columns(columns)
+
+
+def _tell(trial: ImportTrial, tried: Callable[[ImportTrial], None] | None, *, known: bool) -> None:
+    """Hand a trial to whoever asks for it, or else warn where it is not known."""
+    if tried is not None:
+        tried(trial)
+    elif trial.labels.advice and not known:
+        warnings.warn(trial.labels.advice, ModelWarning, stacklevel=3)
+
+
+def _crop_images(
+    images: Images | None, preprocessing: Preprocessing | None, maps: LabelMaps | None
+) -> tuple[Images | None, Size | None]:
+    """Return images as they are shown, pictures of at most 512 pixels a side; and the proportions of their crop."""
+    crop = None if preprocessing is None or not preprocessing.crop or maps is None else (maps.height, maps.width)
+    if not isinstance(images, Pictures):
+        return images, crop
+    height, width, channels = images.image_shape
+    if preprocessing is not None and preprocessing.crop:
+        height, width = crop or (height, width)
+        images = images.resize((height, width, channels), crop=True)
+    return images.limit_side(MOST_PIXELS_A_SIDE), crop
 
 
 def _check_features(given: Any, count: int) -> np.ndarray:

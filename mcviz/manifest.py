@@ -32,7 +32,8 @@ IMAGE_SHARD_BYTES = 1 << 22
 
 Backend = Literal["keras", "torch"]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1 << 40)]
-ChunkSize = Annotated[int, msgspec.Meta(ge=1, le=1 << 20)]
+MOST_IMAGES = 1 << 20  # in a file, however small they are
+ChunkSize = Annotated[int, msgspec.Meta(ge=1, le=MOST_IMAGES)]
 
 
 @dataclass(frozen=True)
@@ -403,7 +404,12 @@ class Manifest(Part, frozen=True, kw_only=True):
         """
         if self.label_maps:
             return self.label_maps.pixels * (1 if self.label_maps.alone else self.classes)
-        return self.classes or len(self.targets) * (1 if self.predicts == "mean" else 2)
+        return self.outputs * (2 if self.targets and self.predicts != "mean" else 1)
+
+    @property
+    def outputs(self) -> int:
+        """How many classes or targets are predicted."""
+        return self.classes or len(self.targets)
 
     @property
     def chunk_bytes(self) -> int:
@@ -458,7 +464,9 @@ def layout_for(passes: int, width: int, images: Images | None) -> Layout:
     if images is None:
         return Layout(chunk, shard)
     image_bytes = math.prod(images.shape) * np.dtype(images.dtype).itemsize
-    in_chunk, in_shard = (_power_of_two(most // image_bytes) for most in (IMAGE_CHUNK_BYTES, IMAGE_SHARD_BYTES))
+    in_chunk, in_shard = (
+        min(MOST_IMAGES, _power_of_two(most // image_bytes)) for most in (IMAGE_CHUNK_BYTES, IMAGE_SHARD_BYTES)
+    )
     return Layout(chunk, shard, in_chunk, in_shard)
 
 

@@ -9,7 +9,7 @@ from dataclasses import Field, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
-from mcviz.choices import DEFAULT_PASSES, MASKS, PREDICTS, Masks, Predicts
+from mcviz.choices import DEFAULT_PASSES, MASKS, PREDICTS, Ignore, Masks, Predicts
 from mcviz.extras import IMPORT_VARIABLE
 from mcviz.regular import path_exists
 
@@ -238,7 +238,8 @@ class TaskOptions:
     """The task, and the meaning of the model's outputs."""
 
     task: Annotated[str, Option(
-        "What is predicted: classification, regression, or multilabel: several labels an example.",
+        "What is predicted: classification, regression, multilabel: several labels an example, or segmentation: a "
+        "class for each pixel.",
         "TASK", parse=_parse_task, job=True, label="What it predicts",
     )] = "classification"
     predicts: Annotated[Predicts, Option(
@@ -314,6 +315,9 @@ class DataOptions:
         "IDX; a Hugging Face data set; or a run, for its examples.",
         "PATH", job=True,
     )] = ""
+    split: Annotated[str | None, Option(
+        "Of a Hugging Face data set that has several; test, validation or train without it.", "NAME", job=True,
+    )] = None
     labels: Annotated[str | None, Option(
         "In place of the data's own: a table with labels, by ids where it has some, or an .npy.",
         "FILE",
@@ -400,7 +404,8 @@ class MaskOptions:
         "NUMBER", parse=_parse_number, job=True,
     )] = None
     ignore: Annotated[str | None, Option(
-        "What stands in masks for a pixel that counts nowhere, or none; 255 without it.",
+        "What stands in masks for a pixel that counts nowhere, or none; 255 without it, unless masks of two classes "
+        "hold only 0 and another number.",
         "NUMBER", parse=_parse_number, job=True,
     )] = None
 
@@ -410,9 +415,9 @@ class MaskOptions:
         return _class_number(self.background or "0")
 
     @property
-    def ignore_number(self) -> int | None:
-        """What stands for a pixel that counts nowhere, or None."""
-        return _class_number(self.ignore or "255")
+    def ignore_number(self) -> Ignore:
+        """What stands for a pixel that counts nowhere, None for nothing, or "auto" where the option is not given."""
+        return "auto" if self.ignore is None else _class_number(self.ignore)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -428,6 +433,7 @@ class CheckOptions:
     task: TaskOptions
     data: DataOptions
     preprocessing: PreprocessingOptions
+    masks_mean: MaskOptions = MaskOptions()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -435,7 +441,6 @@ class SampleOptions(CheckOptions):
     """The options of `mcviz sample`: those of a check, and what only the passes themselves need."""
 
     seed: Annotated[int, Option("Of the masks.", at_least=0, job=True, label="Seed")] = 0
-    masks_mean: MaskOptions = MaskOptions()
     run: RunOptions
     keep_model: Annotated[bool, Option("Keep the model in the run.", job=True)] = True
     scheduler: Annotated[str | None, Option(

@@ -20,20 +20,18 @@ from mcviz.analysis.base import (
     REVIEWED_SHARE,
     as_predictions,
     column,
-    components_plane,
     find_groups,
-    load_components,
-    load_tsne,
     mistakes_in_order,
     require_any_labels,
     require_one_class,
     summarise_classes,
 )
 from mcviz.analysis.comparison import Comparison
-from mcviz.analysis.pairing import class_order, name_apart
+from mcviz.analysis.layouts import components_plane, load_components, load_tsne
+from mcviz.analysis.pairing import class_order, name_apart, paired_class_names
+from mcviz.analysis.predictors import Convergence, compute_convergence, main_predictors, predictors
 from mcviz.analysis.quality_trust import load_terms
 from mcviz.analysis.referral import rank_by_all_scores
-from mcviz.analysis.trust import Convergence, compute_convergence, main_predictors, predictors
 from mcviz.errors import InvalidInputError
 from mcviz.figures import thumbnails
 from mcviz.figures.comparison import class_histograms, classes_to_compare, output_histograms
@@ -129,7 +127,7 @@ def reliability(
 
     Args:
         run: with labels; or a comparison of two runs with labels, of which the ensembles are drawn.
-        found: the result of `analysis.trust.main_predictors`, if it is there already; others in it are not drawn.
+        found: the result of `analysis.predictors.main_predictors`, if it is there already; others in it are not drawn.
         group: one of the user's own columns, whose values are groups of examples that belong together.
     """
     if isinstance(run, Comparison):
@@ -187,7 +185,7 @@ def convergence(run: Run, score: str | None = None, found: Convergence | None = 
     Args:
         run: with labels.
         score: that ranks examples.
-        found: the result of `analysis.trust.compute_convergence`, if it is there already.
+        found: the result of `analysis.predictors.compute_convergence`, if it is there already.
     """
     if found is None:
         found = compute_convergence(run, _score(run, score).name)
@@ -547,7 +545,7 @@ def _example_in_both(comparison: Comparison, example: int, target: int) -> go.Fi
     means = summarise(predictions), summarise(there[:, class_order(one, other)])
     known = None if labels is None else int(labels[place])
     classes = classes_to_compare(means[0].mean, means[1].mean, known)
-    return class_histograms(means, names, classes, _class_names(one), known)
+    return class_histograms(means, names, classes, paired_class_names(one, other), known)
 
 
 def _quality(run: Run) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ from mcviz.text import list_names
 T = TypeVar("T")
 VALUES_AT_ONCE = 1 << 22
 MOST_INDICES = 1 << 63  # that int64 holds, from 0 on
-DTYPE_WORDS = {np.uint8: "uint8", np.integer: "whole numbers", np.floating: "floating point"}
+DTYPE_WORDS = {np.uint8: "uint8", np.integer: "whole numbers", np.floating: "floating point", np.bool_: "bool"}
 
 
 def invalid(name: str, expected: str, received: object, advice: str = "") -> InvalidInputError:

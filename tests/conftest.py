@@ -1,8 +1,14 @@
 """What every test stands on."""
 
+import fcntl
 import gc
+import logging
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,31 +21,112 @@ if TYPE_CHECKING:
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 FOLDER = Path(__file__).parent
+ROOT = FOLDER.parent
 
 settings.register_profile("any machine", deadline=None)  # a slow moment is not a broken law
 settings.load_profile("any machine")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist hands them to its workers
+def pytest_configure(config: pytest.Config) -> None:
+    """Collect chosen files folder by folder: of one that is left and entered again, pytest 9.1 loses the fixtures."""
+    config.args.sort()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let one worker of a fresh clone compile the loops of sampling, and the others wait and read what it kept."""
+    if hasattr(session.config, "workerinput"):
+        with (ROOT / "mcviz" / "sampling" / "machine_code.py").open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            import_module("mcviz.sampling.machine_code")
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what a test needs, and give those of a file of the dashboard to one worker, which makes their runs once."""
+    """Mark what a test needs, and give tests that share what is made once to one worker: the largest groups first."""
     for item in items:
-        needs_browser = "browser" in getattr(item, "fixturenames", ())
-        if needs_browser:
+        group = find_group(item)
+        if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
-        if (needs_browser or item.path.parent == FOLDER / "app") and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(FOLDER))))
+            if item.get_closest_marker("always"):
+                group = "timed"  # one browser and one server for all of them, one after another
+            else:
+                item.add_marker("slow")
+        if group and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(group))
         if hasattr(getattr(item, "module", None), "require_torch"):
             item.add_marker("torch")
-    # These start whole programs, and take longest: no worker is left alone with one at the end.
-    items.sort(key=lambda item: item.path.parent != FOLDER)
+    items.sort(key=rank)
+
+
+def find_group(item: pytest.Item) -> str:
+    """The group of a file of the dashboard, of PyTorch, and of one half of those with Keras; none for other files."""
+    if item.path.parent == FOLDER / "sampling" / "torch":
+        return "PyTorch"
+    if hasattr(getattr(item, "module", None), "keras"):
+        return "Keras" if item.path.parent == FOLDER / "sampling" / "keras" else "runs of Keras"
+    return str(item.path.relative_to(FOLDER)) if item.path.parent.name in ("app", "browser") else ""
+
+
+def rank(item: pytest.Item) -> int:
+    """The place of a group: no worker is left alone with a long one at the end, and single tests fill the gaps."""
+    groups = [mark.args[0] for mark in item.iter_markers("xdist_group")]
+    first = ("PyTorch", "Keras", "runs of Keras", "timed")
+    return first.index(groups[0]) if groups and groups[0] in first else len(first) + (not groups)
 
 
 def pytest_collection_finish() -> None:
-    """Look for garbage seldom, and never in what all tests have imported."""
+    """Look for garbage seldom, and never in what all tests have imported; for parts of Streamlit, once a process."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    if "streamlit" in sys.modules:
+        from streamlit.components.v2 import manifest_scanner as scanner
+
+        scanner.scan_component_manifests = cache(scanner.scan_component_manifests)  # each app did it: 0.2 s
+
+
+@pytest.fixture(scope="session")
+def tracked() -> dict[Path, tuple[int, ...]]:
+    """The files that git tracks, as they are before the first test; none where this is no clone."""
+    if not (ROOT / ".git").exists():
+        return {}
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return {path: state_of(path) for path in map(ROOT.joinpath, listed.rstrip("\0").split("\0"))}
+
+
+def state_of(path: Path) -> tuple[int, ...]:
+    """What differs once a file was written, replaced or removed."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_tracked_file_is_changed(tracked: dict[Path, tuple[int, ...]]) -> Iterator[None]:
+    """Fail where a test of this file, or one that another worker ran meanwhile, changed a file that git tracks."""
+    yield
+    changed = {path: state for path, before in tracked.items() if (state := state_of(path)) != before}
+    tracked |= changed
+    assert not changed, f"changed while these tests ran: {', '.join(str(path.relative_to(ROOT)) for path in changed)}"
+
+
+@pytest.fixture(autouse=True)
+def no_page_fails() -> Iterator[None]:
+    """What a page shows in a sentence, and logs as an error, is still a fault to a test."""
+    failed: list[str] = []
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            failed.append(record.getMessage())
+
+    handler, log = Kept(logging.ERROR), logging.getLogger("mcviz.app.work")
+    log.addHandler(handler)
+    yield
+    log.removeHandler(handler)
+    assert not failed, failed[0]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,9 +137,17 @@ def no_wait_for_the_disk() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=[pytest.param(1, marks=pytest.mark.exhaustive), 29], ids=["all", "some"])
+@pytest.fixture(scope="session", autouse=True)
+def short_checks() -> Iterator[None]:
+    """Let a check of a model measure the time of passes for a moment, not for two seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mcviz.sampling.checking.SECONDS", 0.05)
+        yield
+
+
+@pytest.fixture(params=[pytest.param(1, marks=pytest.mark.slow), 29], ids=["all", "some"])
 def stride(request: pytest.FixtureRequest) -> int:
-    """The step in which a test goes through very many cases: each of them, where it is exhaustive."""
+    """The step in which a test goes through very many cases: each of them, where it is slow."""
     return request.param
 
 

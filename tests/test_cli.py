@@ -15,7 +15,7 @@ import mcviz
 from mcviz.cli import main
 from mcviz.cli.progress import sampling_progress
 from mcviz.extras import INSTALL_KERAS
-from tests.cases import one_in, only
+from tests.cases import one_in
 from tests.commands import output_of, refusal_of
 from tests.data.hostile import HOSTILE
 from tests.interrupting import interrupted, start
@@ -159,7 +159,7 @@ def test_a_refusal_ends_the_process_with_code_2_and_no_traceback(folder, tmp_pat
     assert (process.returncode, out, len(err.splitlines())) == (2, "", 1)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_ctrl_c_in_training_leaves_nothing(folder, tmp_path):
     out = tmp_path / "m.keras"
     process = start("train", "--data", folder / "mnist.npz", "--out", out, "--epochs", 10_000)
@@ -224,7 +224,7 @@ def test_sampling_into_another_run_is_refused(folder, run, capsys):
     assert "Another finished run" in capsys.readouterr().err
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_ctrl_c_in_sampling_says_how_to_go_on_and_leaves_no_run_that_looks_whole(folder, tmp_path):
     out = tmp_path / "run"
     sampled = ["sample", "--model", folder / "model.keras", "--data", folder / "mnist.npz", "--out", out]
@@ -360,7 +360,7 @@ def test_version_and_help_work_from_a_shell_and_as_a_module():
         assert (out[: len(beginning)], err) == (beginning, "")
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.parametrize("library", ["_multiarray_umath", "libtensorflow_framework"])
 def test_ctrl_c_while_libraries_are_loaded_is_one_line_too(folder, tmp_path, library):
     process = start("train", "--data", folder / "mnist.npz", "--out", tmp_path / "m.keras", "--epochs", 10_000)
@@ -376,7 +376,7 @@ def test_ctrl_c_while_libraries_are_loaded_is_one_line_too(folder, tmp_path, lib
 
 
 @pytest.mark.attack
-@pytest.mark.parametrize("number", one_in(3, [1, 20, 120, 250, 500, 559, 700, 900]))
+@pytest.mark.parametrize("number", one_in(8, [1, 20, 120, 250, 500, 559, 700, 900]))
 def test_ctrl_c_within_any_import_is_one_line(number):
     assert interrupted(f"import {number}", "verify", ROOT / "cache/mnist-cnn") == ""
 
@@ -388,7 +388,7 @@ def test_ctrl_c_before_a_step_of_zarr_is_one_line(number):
 
 
 @pytest.mark.attack
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "number"), [("train", 700), ("sample", 1700), ("train", 2700), ("sample", 3700)])
 def test_ctrl_c_within_any_import_of_tensorflow_is_one_line(folder, tmp_path, command, number):
     options = {"train": ["--epochs", 1], "sample": ["--model", folder / "model.keras", "--passes", 3]}
@@ -398,10 +398,9 @@ def test_ctrl_c_within_any_import_of_tensorflow_is_one_line(folder, tmp_path, co
     assert command == "sample" or not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.attack
-@pytest.mark.parametrize(
-    ("command", "seconds"), only([("sample", 5)], [("train", 1), ("sample", 5), ("train", 5), ("sample", 8)])
-)
+@pytest.mark.parametrize(("command", "seconds"), [("train", 1), ("sample", 5), ("train", 5), ("sample", 8)])
 def test_ctrl_c_at_any_moment_is_one_line(folder, tmp_path, command, seconds):
     options = {"train": ["--epochs", 10_000], "sample": ["--model", folder / "model.keras", "--passes", 1_000_000]}
     typed = [command, *options[command], "--data", folder / "mnist.npz", "--out", tmp_path / "out.keras"]

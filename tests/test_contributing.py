@@ -24,13 +24,14 @@ CHANGES = {
 
 DASHBOARD = """
 from streamlit.testing.v1 import AppTest
+from tests.app.opening import assert_sound
 
 def open_page(page, **query):
     app = AppTest.from_file("dashboard.py", default_timeout=120).run()
     for key, value in query.items():
         app.query_params[key] = value
     app.switch_page(f"mcviz/app/pages/{page}.py").run()
-    assert not app.exception
+    assert_sound(app)
     return app
 """
 
@@ -46,6 +47,20 @@ assert abs(run.scores()["gini_impurity"] - expected).max() < 1e-5
 rankings = {box.label: box for box in open_page("uncertain").selectbox}["Rank by"].options
 assert {"Gini impurity, highest first", "Gini impurity, lowest first"} <= set(rankings)
 """,
+    "A measure": """
+import contextlib, io, json
+from mcviz.cli import main
+
+path, out = "cache/fashion-cnn", io.StringIO()
+with contextlib.redirect_stdout(out):
+    assert main(["trust", path, "--json", "--require", "macro_f1 >= 80%"]) == 0
+    assert main(["compare", path, path, "--require", "macro_f1 not worse by 1%"]) == 0
+found = json.JSONDecoder().raw_decode(out.getvalue())[0]["figures"]["ensemble"]["macro_f1"]
+assert found["low"] < found["value"] < found["high"]
+assert "macro F1" in out.getvalue()
+charts = open_page("trust", run="fashion-cnn", details="figures").get("plotly_chart")
+assert any("macro F1" in chart.proto.alt for chart in charts)
+""",
     "A page": """
 from mcviz.app.navigation import PAGES
 
@@ -53,6 +68,11 @@ assert "Labels" in [page.title for page in PAGES]
 app = open_page("labels")
 assert app.title[0].value == "Labels"
 assert "Labels" in [link.proto.label for link in open_page("trust").get("page_link")]
+""",
+    "A view with a chart": """
+app = open_page("uncertain", view="ranks")
+spoken = [chart.proto.alt for chart in app.get("plotly_chart")]
+assert "The share of mistakes around each rank by confidence." in spoken
 """,
     "A filter": """
 from tests.app.opening import open_popovers
@@ -105,7 +125,7 @@ assert "--last=" not in JOB_ARGUMENTS
 """,
     "A distortion": """
 import mcviz
-from mcviz.data import DISTORTIONS
+from mcviz.kinds.image_distortions import DISTORTIONS
 
 images = mcviz.uniform_noise(2, (28, 28, 1), seed=0)
 assert DISTORTIONS["fade"].apply(images, 1, 0, images).std(axis=(1, 2, 3)).max() < 1e-6
@@ -122,12 +142,17 @@ passes = np.random.default_rng(0).dirichlet(np.ones(3), (6, 20))
 mcviz.write_run("cache/ordered", passes, labels=np.arange(20) % 3, task="ordinal")
 mcviz.verify_run("cache/ordered")
 run = mcviz.open_run("cache/ordered")
-assert mcviz.compare(run, run).in_words.startswith("The accuracy is the same on these 20 examples")
+assert mcviz.compare(run, run).in_words.startswith("Nothing changed: all 20 examples")
 app = open_page("overview", run="ordered")
 assert any("Rank std, highest first" in each.value for each in app.caption)
 open_page("example", run="ordered")
 """,
 }
+
+# Tests of what is named in one place, to which an example adds.
+OF_REGISTRIES = [
+    f"tests/{name}" for name in ("kinds", "tasks", "jobs/test_job.py", "test_options.py", "app/test_needs.py")
+]
 
 
 @pytest.fixture(scope="module")
@@ -179,15 +204,13 @@ def test_every_example_applies_with_one_test_and_in_the_style_of_the_rest(projec
     succeed(sys.executable, "-m", "ruff", "format", "--check", *changed, folder=project)
 
 
-@pytest.mark.parametrize(
-    "titles", [["A score"], pytest.param(list(PROMISES), marks=pytest.mark.exhaustive)], ids=["a score", "all"]
-)
-def test_the_tests_of_the_examples_pass(titles: list[str], project: Path) -> None:
-    tests = files_of([CHANGES[title] for title in titles], r"tests/\S+")
+@pytest.mark.slow
+def test_the_tests_of_the_examples_and_of_what_is_registered_pass(project: Path) -> None:
+    tests = {*files_of(CHANGES.values(), r"tests/\S+"), *OF_REGISTRIES}
     succeed(sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *tests, folder=project)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_every_example_keeps_its_promise(project: Path) -> None:
     script = project / "promises.py"
     script.write_text(
@@ -198,8 +221,15 @@ def test_every_example_keeps_its_promise(project: Path) -> None:
     succeed(sys.executable, str(script), folder=project)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_layer_of_one_s_own_draws_without_a_change_of_mcviz(tmp_path: Path) -> None:
     (snippet,) = re.findall(r"```python\n(.*?)```", SECTIONS["A kind of stochastic layer"], re.DOTALL)
     (tmp_path / "test_scale_noise.py").write_text(snippet, encoding="utf-8")
     succeed(sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", str(tmp_path), folder=ROOT)
+
+
+@pytest.mark.slow
+def test_chosen_files_pass_in_any_order() -> None:
+    files = "tests/app/test_needs.py", "tests/test_options.py", "tests/app/test_kinds.py"
+    chosen = *files, "-k", "address_whose"
+    succeed(sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *chosen, folder=ROOT)

@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from mcviz.errors import MissingPackageError
-from mcviz.extras import find_modules, import_modules, keep_runs_from_import
+from mcviz.extras import find_modules, import_modules, import_without_second_llvm, keep_runs_from_import
 
 ROOT = Path(__file__).parents[1]
 
@@ -53,7 +54,7 @@ def test_no_code_is_found_in_the_folder_of_runs(tmp_path: Path, monkeypatch: pyt
     assert not list(tmp_path.rglob("it ran"))
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_runs_named_as_packages_do_not_run_at_the_first_page(tmp_path: Path) -> None:
     for name in ("pyarrow", "numba", "fsspec", "plotly"):
         make_package(tmp_path, name)
@@ -65,3 +66,24 @@ def test_runs_named_as_packages_do_not_run_at_the_first_page(tmp_path: Path) -> 
     environment = {**os.environ, "MCVIZ_CACHE": ".", "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, env=environment, check=True, capture_output=True)
     assert not (tmp_path / "it ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("loaded", "found"),
+    [((), True), (("triton",), True), (("tensorflow",), False), (("tensorflow", "triton"), True)],
+)
+def test_a_compiler_finds_no_triton_where_only_tensorflow_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded: tuple[str, ...], found: bool
+) -> None:
+    (tmp_path / "triton.py").touch()
+    (tmp_path / "compiler.py").write_text(
+        "try:\n    import triton\nexcept ImportError:\n    triton = None\n", encoding="utf-8"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("tensorflow", "triton", "compiler"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+        if name not in loaded:
+            monkeypatch.delitem(sys.modules, name)
+    import_without_second_llvm("compiler")
+    assert (sys.modules["compiler"].triton is not None) == found
+    assert ("triton" in sys.modules) == found

@@ -190,7 +190,7 @@ def test_compare_judges_the_second_run(folder: Path, runs, requirements, code: i
     assert all(each in line for each, line in zip(words, refused, strict=True))
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_the_shipped_run_fails_as_the_document_says(capsys) -> None:
     text = (ROOT / "docs" / "pipelines.md").read_text(encoding="utf-8")
     (command,) = re.findall("^mcviz (trust cache/.*)$", text, re.MULTILINE)
@@ -344,7 +344,7 @@ def test_a_summary_shows_hostile_names_as_they_were_typed(folder: Path, tmp_path
         assert picture.size[0] > 8 * 64
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_summary_of_two_runs_has_both_and_the_examples_that_changed(folder: Path, tmp_path: Path, capsys) -> None:
     given = *require("accuracy not worse by 90%"), "--summary", tmp_path
     assert run_command(capsys, "compare", folder / HOSTILE_RUN, folder / "worse", *given)[0] == 0
@@ -352,7 +352,7 @@ def test_a_summary_of_two_runs_has_both_and_the_examples_that_changed(folder: Pa
         assert {"accuracy not worse by 90%", "met", "OTHER less RUN", "right to wrong"} <= set(parsed.cells)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_texts_and_rows_are_summarised_in_a_table(folder: Path, tmp_path: Path, capsys) -> None:
     for run, heading in (("texts", "text"), ("numbers", "a <b>")):
         assert run_command(capsys, "trust", folder / run, "--summary", tmp_path / run)[0] == 0

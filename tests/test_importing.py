@@ -1,5 +1,7 @@
 """Passes from anywhere become a run, with the numbers that they had."""
 
+import shutil
+import tempfile
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +19,11 @@ from hypothesis import strategies as st
 import mcviz
 from mcviz.cli import main
 from mcviz.data import DataSet, as_data_set, open_passes
-from mcviz.errors import DataNotFoundError, InvalidInputError, RunExistsError
+from mcviz.errors import DataNotFoundError, InvalidInputError, RunExistsError, StorageError
 from mcviz.runs import Run, verify_run
 from mcviz.tasks.regression import Regression
 from tests.factories import write_file, write_npz, write_table
+from tests.failing import full_disk
 
 pytestmark = pytest.mark.lowest
 
@@ -578,6 +581,59 @@ def test_a_file_without_passes_is_told_in_one_line(tmp_path, make, message):
     with pytest.raises((InvalidInputError, DataNotFoundError), match=message) as caught, open_passes(make(tmp_path)):
         pass
     assert "\n" not in str(caught.value)
+
+
+def write_claim(path: Path, shape: tuple[int, ...], written: int) -> Path:
+    """Passes of which only the first are written."""
+    if path.suffix == ".zarr":
+        array = zarr.create_array(path, name="probs", shape=shape, chunks=(1, *shape[1:]), dtype="f4")
+    else:
+        file = h5py.File(path, "w")
+        array = file.create_dataset("probs", shape, "f4", chunks=(1, *shape[1:]), compression="gzip")
+    for number in range(written):
+        array[number] = np.random.default_rng(number).random(shape[1:])
+    if path.suffix != ".zarr":
+        file.close()
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.zarr"])
+def test_an_array_that_its_file_is_too_small_for_is_refused_before_it_is_read(tmp_path, name):
+    path = write_claim(tmp_path / name, (25_000_000, 1000, 100), 0)  # 10 TB
+    with (
+        pytest.raises(InvalidInputError, match=r"probs should take 10,000,000,000,000 bytes, of which the file holds"),
+        open_passes(path),
+    ):
+        pass
+    with open_passes(write_claim(tmp_path / f"half-{name}", (4, 10, 3), 2)) as file:
+        assert np.asarray(file.passes[1:3]).any(axis=(1, 2)).tolist() == [True, False]
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("kind", ["hdf5", "iterator"])
+def test_a_full_temporary_disk_is_told_in_one_line_and_nothing_stays_there(tmp_path, monkeypatch, kind):
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    passes = iter([np.full((10_000, 3), 1 / 3)] * 3) if kind == "iterator" else open_lazily(kind, tmp_path)
+    with pytest.raises(StorageError, match="do not fit into the folder of temporary files") as caught, full_disk(100):
+        mcviz.write_run(tmp_path / "run", passes)
+    assert "\n" not in str(caught.value)
+    assert not list(folder.iterdir())
+    assert not (tmp_path / "run").exists()
+
+
+def test_passes_that_exceed_the_temporary_disk_are_refused_before_a_copy(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1000, 900, 100))
+    with pytest.raises(StorageError, match="they take 840 bytes"):
+        mcviz.write_run(tmp_path / "run", open_lazily("hdf5", tmp_path))
+
+
+def test_a_machine_without_a_folder_of_temporary_files_is_told_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "missing")])
+    with pytest.raises(StorageError, match="No usable temporary directory"):
+        mcviz.write_run(tmp_path / "run", iter(PROBS))
 
 
 SPREADS_OF_ONE = SPREADS[..., :1]

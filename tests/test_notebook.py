@@ -35,7 +35,7 @@ def test_the_notebook_is_small_and_shows_pictures_where_it_has_no_tables() -> No
     assert str(ROOT) not in NOTEBOOK.read_text(encoding="utf-8")
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_each_cell_shows_what_is_stored_below_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))  # which holds no run: those that come with mcviz are shown
     tables = 0

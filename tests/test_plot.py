@@ -16,11 +16,11 @@ from PIL import ImageColor
 
 import mcviz
 from mcviz import Run, figures, plot
-from mcviz.analysis.trust import predictors
-from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
+from mcviz.analysis.predictors import predictors
+from mcviz.choices import PREDICTOR_NAMES
 from mcviz.errors import InvalidInputError, McvizError
 from mcviz.figures.style import WRONG
-from mcviz.measures.calibration import calibration, calibration_table, calibration_text
+from mcviz.measures.calibration import CALIBRATION_MEASURES, calibration, calibration_table, calibration_text
 from mcviz.plot import CAPTION, GAP, MARK, TILE, draw_contact_sheet
 from tests.figures.reading import trace_named
 
@@ -177,7 +177,7 @@ def test_figures_of_each_predictor_are_dots_with_their_intervals(classes: Run) -
     found = calibration(predictors(classes), resamples=50)
     figure = plot.calibration(classes, found)
     titles = {each.text.split(" (")[0]: number for number, each in enumerate(figure.layout.annotations)}
-    for measure, title in MEASURE_NAMES.items():
+    for measure, title in ((name, measure.heading) for name, measure in CALIBRATION_MEASURES.items()):
         axis = f"x{titles[title] + 1}".replace("x1", "x")
         for name, each in found.figures.items():
             (dot,) = [one for one in figure.data if one.xaxis == axis and one.name == PREDICTOR_NAMES[name]]
@@ -262,7 +262,7 @@ def test_a_map_draws_each_example_where_it_lies(classes: Run) -> None:
     np.testing.assert_allclose(points.marker.color, classes.scores()["max_probability"].iloc[list(points.customdata)])
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_the_plane_of_a_map_holds_the_most_that_two_directions_can(classes: Run, regression: Run) -> None:
     (points,) = plot.map(classes).data
     pixels = np.asarray(classes.images[:]).reshape(COUNT, -1).astype(np.float64)

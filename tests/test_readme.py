@@ -15,7 +15,7 @@ def test_models_of_pytorch_are_loaded_by_a_public_name() -> None:
     assert callable(mcviz.load_torch)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_the_python_of_the_readme_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

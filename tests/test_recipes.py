@@ -78,7 +78,7 @@ def test_each_is_of_at_most_15_lines() -> None:
     assert {title: len(code.splitlines()) for title, code in RECIPES.items() if len(code.splitlines()) > 15} == {}
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_texts() -> None:
     for part, count in (("train", 2000), ("test", 200)):
         file = f"definitions-{part}.csv"
@@ -95,7 +95,7 @@ def test_texts() -> None:
         assert run.ensemble_accuracy[-1] > 0.5  # of a third of the texts; a guess is right about one of six
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_rows_of_a_table() -> None:
     given = split("load_breast_cancer")
     run = run_recipe("Rows of a table", "cancer", **given)
@@ -107,7 +107,7 @@ def test_rows_of_a_table() -> None:
     assert run.ensemble_accuracy[-1] > 0.9
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_regression() -> None:
     given = split("load_diabetes")
     run_recipe("Regression with a predicted variance", "diabetes", **given)
@@ -131,7 +131,7 @@ def test_scikit_learn() -> None:
     assert run.ensemble_accuracy[-1] > 0.95
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_out_of_fold_passes_find_labels_that_were_changed_and_say_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RECIPES, "Out of fold", RECIPES["Out of fold"].replace("epochs=60", "epochs=20"))
     digits = sklearn.datasets.load_digits()
@@ -155,7 +155,7 @@ def test_out_of_fold_passes_find_labels_that_were_changed_and_say_how_many(monke
     assert count.low <= 30 <= count.high
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_deep_ensemble() -> None:
     Path("models").mkdir()
     members = [network() for _ in range(3)]
@@ -166,7 +166,7 @@ def test_a_deep_ensemble() -> None:
     np.testing.assert_allclose(probs, expected, atol=1e-5)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_test_time_augmentation() -> None:
     model = network()
     run = run_recipe("Test-time augmentation", "augmented", model=model)
@@ -205,7 +205,7 @@ def photographs(folder: Path) -> list[Image.Image]:
     return [taken[number] for number in np.argsort(LABELS, kind="stable")]
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.parametrize("title", ["torchvision", "timm"])
 def test_photographs(title: str, photographs: list[Image.Image], monkeypatch: pytest.MonkeyPatch) -> None:
     require_torch("safetensors", title)
@@ -232,7 +232,7 @@ def test_photographs(title: str, photographs: list[Image.Image], monkeypatch: py
     assert run.probs(0).std(axis=0).max() > 1e-4
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_hugging_face_texts() -> None:
     require_torch("safetensors", "transformers")
     import torch
@@ -261,7 +261,7 @@ def test_hugging_face_texts() -> None:
     assert run.probs(0).std(axis=0).max() > 1e-4
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_hugging_face_images() -> None:
     require_torch("safetensors", "transformers", "datasets")
     import datasets
@@ -303,7 +303,7 @@ def write_slices(images: np.ndarray, masks: np.ndarray) -> None:
             Image.fromarray(picture).save(f"slices/{kind}/{number:02}.png")
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_keras_u_net() -> None:
     (x, y), (x_test, y_test) = draw_squares(200), draw_squares(20)
     run = run_recipe("Keras U-Net", "unet", x=x, y=y, x_test=x_test, y_test=y_test, classes=3)
@@ -340,7 +340,7 @@ def test_passes_of_an_ensemble() -> None:
     np.testing.assert_array_equal(run.labels, masks)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_jax() -> None:
     jax = pytest.importorskip("jax")
     weights = RNG.normal(size=(192, 3)).astype(np.float32)
@@ -354,7 +354,7 @@ def test_jax() -> None:
     np.testing.assert_allclose(probs[0], jax.nn.softmax(first), atol=1e-5)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_a_keras_file_of_another_backend_loads(backend: str) -> None:
     pytest.importorskip(backend)

@@ -1,18 +1,16 @@
-"""Helpers of all analyses: requirements on a run, its scores of uncertainty, and the similarity of its examples."""
+"""Helpers of all analyses: requirements on a run, and its scores of uncertainty."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mcviz.errors import InvalidInputError
-from mcviz.measures import SCORES, RegressionPredictions
+from mcviz.measures import RegressionPredictions
 from mcviz.measures.intervals import Interval, count_groups
-from mcviz.measures.similarity import tsne
-from mcviz.runs import Derived, Run, load_derived, save_derived
-from mcviz.runs.tables import Progress
+from mcviz.runs import Run
 from mcviz.tasks.regression import Regression
 from mcviz.text import describe_in_html, one_line
 
@@ -22,12 +20,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 Figures = Mapping[str, Mapping[str, Interval]]  # by the names of the predictor and of the measure
-RANKING_SCORES = tuple(name for name, score in SCORES.items() if not score.needs_labels)
 LEAST_LABELLED = 2  # examples, one half of which calibrates the other
 REVIEWED_SHARE = 0.05  # of the examples, that a person might look at again
-
-SIMILARITY = Derived("similarity", 1, {"components": "float32"})
-TSNE = Derived("t-sne", 1, {"positions": "float32"})
 
 
 def require_one_class(run: Run) -> None:
@@ -96,9 +90,10 @@ def ranking_scores(run: Run) -> list[str]:
     return [name for name in run.score_names if not scores[name].needs_labels]
 
 
-def convergence_score(score: str) -> str:
+def convergence_score(run: Run, score: str) -> str:
     """Return a score, or max probability where that score does not follow from passes alone."""
-    return score if score in RANKING_SCORES else "max_probability"
+    scores = run.task.scores
+    return score if score in scores and scores[score].from_passes else "max_probability"
 
 
 def find_groups(run: Run, group: str | None) -> Array | None:
@@ -265,70 +260,3 @@ def example_rows(run: Run, examples: Array) -> "pd.DataFrame":
         table = table.rename(columns={name: f"user_{name}"})
         table.insert(list(table).index(column) + 1, name, table[column].map(names))
     return table
-
-
-def similarity_basis(run: Run) -> str:
-    """Return what examples are compared by: features of the run, or else the examples themselves."""
-    return run.kind.similarity_basis if run.manifest.features is None else "features"
-
-
-def load_components(run: Run, progress: Progress | None = None) -> np.ndarray:
-    """Return (N, K) float32 by which examples are alike, the strongest first; from beside the run if they are there.
-
-    Args:
-        run: with its examples, or with features.
-        progress: called with (done, total) examples; an exception from it stops the computation.
-
-    Raises:
-        InvalidInputError: it has neither.
-    """
-    if run.manifest.features is None and not run.manifest.has_examples:
-        raise InvalidInputError(
-            f"Examples are compared by themselves or by features. Received: {run.path}, which has neither. Sample it "
-            "again with the examples kept."
-        )
-    stored = load_derived(run.path, run.digest, SIMILARITY)
-    if stored is None or stored["components"].ndim != 2 or len(stored["components"]) != len(run):
-        stored = {"components": _compute_components(run, progress)}
-        save_derived(run.path, run.digest, SIMILARITY, stored)
-    components = stored["components"]
-    components.setflags(write=False)
-    return components
-
-
-def components_plane(components: np.ndarray) -> np.ndarray:
-    """Return (N, 2): the first two of (N, K) components, 0 where there are fewer."""
-    plane = components[:, :2]
-    return np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))
-
-
-def load_tsne(run: Run) -> np.ndarray | None:
-    """Return (N, 2) float32: the t-SNE layout that lies beside a run, NaN for examples beyond it; None without."""
-    stored = load_derived(run.path, run.digest, TSNE)
-    return stored["positions"] if stored and stored["positions"].shape == (len(run), 2) else None
-
-
-def compute_tsne(run: Run, components: np.ndarray, progress: Callable[[int, int], object] | None = None) -> np.ndarray:
-    """Compute the t-SNE layout of a run, which takes minutes, and keep it beside the run.
-
-    Args:
-        run: of five examples or more.
-        components: (N, K) as `load_components` returns them.
-        progress: called with (done, total) iterations; an exception from it stops the computation.
-
-    Returns:
-        As `load_tsne`.
-    """
-    positions = tsne(components, progress)
-    save_derived(run.path, run.digest, TSNE, {"positions": positions})
-    return positions
-
-
-def _compute_components(run: Run, progress: Progress | None) -> np.ndarray:
-    if run.features is None:
-        return run.kind.compute_components(run.images if run.has_images else run.content, progress)
-    from mcviz.measures.similarity import (
-        principal_components,  # here, because scikit-learn takes most of a second to import
-    )
-
-    return principal_components(run.features, progress=progress)

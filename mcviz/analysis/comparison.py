@@ -11,8 +11,16 @@ import numpy as np
 
 from mcviz import validate
 from mcviz.analysis.base import find_groups, interval_columns, ranking_scores
-from mcviz.analysis.pairing import LabelChoice, Pairs, class_order, name_apart, pair_examples, row_blocks
-from mcviz.analysis.trust import group_members
+from mcviz.analysis.pairing import (
+    LabelChoice,
+    Pairs,
+    class_order,
+    match_by_name,
+    name_apart,
+    pair_examples,
+    row_blocks,
+)
+from mcviz.analysis.predictors import group_members
 from mcviz.data.in_place import LazyRows
 from mcviz.errors import InvalidInputError
 from mcviz.measures.intervals import Interval, share_interval
@@ -277,7 +285,7 @@ def _describe_predicted(manifest: Manifest, other: Manifest) -> dict[str, str]:
         "unit": manifest.unit or "none",
     }
     if maps := manifest.label_maps:
-        names = manifest.class_names if set(manifest.class_names) == set(other.class_names) else range(manifest.classes)
+        names = manifest.class_names if match_by_name(manifest, other) else range(manifest.classes)
         facts |= {
             "height and width": f"{maps.height} × {maps.width}",
             "background": "no class" if maps.background is None else f"class {one_line(str(names[maps.background]))}",
@@ -322,7 +330,7 @@ def compare(
     score = offered[0] if score is None else validate.choice("score", score, offered)
     pairs = pair_examples(one, other, labels)
     notes = list(pairs.notes)
-    if set(one.class_names) != set(other.class_names):
+    if not match_by_name(one.manifest, other.manifest):
         notes.append("The classes have other names in the two runs. They are compared by their numbers.")
     examples: tuple[Array, Array] = np.arange(len(one)), np.arange(len(other))
     measured_by, numbered_as = (one.lazy_labels, other.lazy_labels), other
@@ -407,7 +415,7 @@ def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, 
         difference = difference_intervals(
             quality, terms, other_terms, [measure], groups=within, confidence=together, resamples=1000, seed=0
         )[measure]
-        named = quality.measures[quality.place[measure]]
+        named = quality.compared[measure]
         compared[name] = int(chosen.sum()), MeasureComparison(named, one, other, difference)
     return compared
 
@@ -489,7 +497,7 @@ def _compare_terms(
         for terms_of_run, members in zip(terms, groups, strict=True)
     )
     unknown = Interval(np.nan, np.nan, np.nan)
-    return [MeasureComparison(measure, one[measure.name], other[measure.name], unknown) for measure in quality.measures]
+    return [MeasureComparison(measure, one[name], other[name], unknown) for name, measure in quality.compared.items()]
 
 
 def _compute_terms(

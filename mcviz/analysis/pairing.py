@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -13,7 +12,7 @@ from mcviz.data.in_place import LazyRows, Places
 from mcviz.manifest import Manifest
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.tables import BLOCK_BYTES
-from mcviz.text import one_line
+from mcviz.text import list_names, one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +72,7 @@ def pair_examples(one: Run, other: Run, labels: LabelChoice = "new") -> Pairs:
     """
     wanted = validate.choice("labels", labels, get_args(LabelChoice))
     (first, second), by, notes = _find_pairs(one, other)
-    both = _select_labels(one, one, first), _select_labels(one, other, second)
+    both = _select_labels(one, other, one, first), _select_labels(one, other, other, second)
     differ, chosen = 0, 0 if both[1] is None else 1
     if both[0] is not None and both[1] is not None:
         differ = sum(_count_unequal(both[0][block], both[1][block]) for block in row_blocks(both[0], len(first)))
@@ -87,7 +86,12 @@ def pair_examples(one: Run, other: Run, labels: LabelChoice = "new") -> Pairs:
         )
     elif labels_of is not None and both[1 - chosen] is None and len(first):
         notes.append(f"Only the {('first', 'second')[chosen]} run has labels. Both are measured by these.")
-    return Pairs(first, second, by, both[chosen], labels_of, differ, tuple(notes))
+    measured_by = both[chosen]
+    if (out := _find_unshared(one, other, (first, second), measured_by)).any():
+        notes.append(_name_unshared(one, other, first[out]))
+        first, second = first[~out], second[~out]
+        measured_by = None if measured_by is None else measured_by[~out]
+    return Pairs(first, second, by, measured_by, labels_of, differ, tuple(notes))
 
 
 def same_examples(one: Manifest, other: Manifest) -> bool:
@@ -104,11 +108,38 @@ def same_examples(one: Manifest, other: Manifest) -> bool:
     return have_content or have_ids or any(first is not None and first == second for first, second in known)
 
 
+def match_by_name(one: Manifest, other: Manifest) -> bool:
+    """Whether classes of two runs are the same by their names: both have names, some of them in common."""
+    named = all(run.class_names != tuple(map(str, range(run.classes))) for run in (one, other))
+    shared = set(one.class_names) & set(other.class_names)
+    return len(shared) == len(one.class_names) or (named and bool(shared))
+
+
 def class_order(one: Run, other: Run) -> Array:
-    """(C,) int64: for each class of one run its number in the other, by name, or else by number."""
-    if set(one.class_names) == set(other.class_names):
-        return np.array([other.class_names.index(name) for name in one.class_names], np.int64)
-    return np.arange(len(one.class_names))
+    """(C,) int64: for each class of one run its number in the other, by name, or else by number.
+
+    Classes of one run that the other lacks have the numbers that are left, in order; see `unshared_classes`.
+    """
+    if not match_by_name(one.manifest, other.manifest):
+        return np.arange(len(one.class_names))
+    place = {name: number for number, name in enumerate(other.class_names)}
+    left = iter([number for name, number in place.items() if name not in one.class_names])
+    return np.array([place[name] if name in place else next(left) for name in one.class_names], np.int64)
+
+
+def unshared_classes(one: Run, other: Run) -> Array:
+    """(c,) int64: the classes of one run that the other lacks by name, whose number in it is that of another class."""
+    if not match_by_name(one.manifest, other.manifest):
+        return np.empty(0, np.int64)
+    return np.flatnonzero([name not in other.class_names for name in one.class_names])
+
+
+def paired_class_names(one: Run, other: Run) -> tuple[str, ...]:
+    """Name the classes of one run, each as one line; "a or d" is of a class that is a there and d in the other."""
+    names, order = list(map(one_line, one.class_names)), class_order(one, other)
+    for number in unshared_classes(one, other):
+        names[number] += f" or {one_line(other.class_names[order[number]])}"
+    return tuple(names)
 
 
 def name_apart(one: Run, other: Run) -> tuple[str, str]:
@@ -123,9 +154,36 @@ def row_blocks(rows: Array | LazyRows, count: int) -> Iterator[slice]:
     return (slice(start, min(start + step, count)) for start in range(0, count, step))
 
 
-def _select_labels(one: Run, run: Run, examples: Array) -> Array | LazyRows | None:
+def _find_unshared(one: Run, other: Run, pairs: tuple[Array, Array], labels: Array | LazyRows | None) -> Array:
+    """Find the paired examples of classes that one run lacks: by label, or without labels by either prediction."""
+    unshared, found = unshared_classes(one, other), np.zeros(len(pairs[0]), bool)
+    if not len(unshared) or not one.task.has_one_class:
+        return found
+    if labels is not None:
+        return np.isin(np.asarray(labels), unshared)
+    for run, examples in zip((one, other), pairs, strict=True):
+        means = one.task.reorder_predictions(run.mean_predictions[examples], class_order(one, run))
+        found |= np.isin(means.argmax(axis=1), unshared)
+    return found
+
+
+def _name_unshared(one: Run, other: Run, examples: Array) -> str:
+    """Name the examples of the first run that are left out, since one run lacks their class."""
+    ids = list_names([one_line(id_) for id_ in one.scores()["id"].iloc[examples]])
+    lacking = []
+    for which, of, run in (("second", one, other), ("first", other, one)):
+        names = [one_line(name) for name in of.class_names if name not in run.class_names]
+        lacking.append(f"the {which} run lacks {list_names(names)}")
+    return f"Classes are matched by name: {', and '.join(lacking)}. Examples of these are left out: {ids}."
+
+
+def _select_labels(one: Run, other: Run, run: Run, examples: Array) -> Array | LazyRows | None:
     """Select the labels of some examples of a run, classes numbered as in `one`."""
-    labels, reorder = run.lazy_labels, partial(one.task.reorder_labels, order=class_order(one, run))
+    labels, order, unshared = run.lazy_labels, class_order(one, run), unshared_classes(one, other)
+
+    def reorder(rows: Array) -> Array:
+        return one.task.drop_labels(one.task.reorder_labels(rows, order), unshared, len(order))
+
     if not isinstance(labels, LazyRows):
         return None if labels is None else reorder(labels[examples])
     rows = labels.take(examples)
@@ -227,11 +285,9 @@ def _load_digests(run: Run) -> Array:
 
 def _read_contents(run: Run) -> Iterator[Any]:
     """Yield the content of each example, as bytes or an array, of one block after the other."""
+    encode = run.kind.content.encode
     if run.has_images:
         for block in row_blocks(run.images, len(run)):
-            yield from np.ascontiguousarray(run.images[block])
-    elif run.kind.column_values == "texts":
-        yield from (text.encode() for text in run.content.iloc[:, 0])
+            yield from encode(run.images[block])
     else:
-        rows = run.content[sorted(run.manifest.examples.content)].to_numpy(np.float32)
-        yield from np.ascontiguousarray(rows)
+        yield from encode(run.content)

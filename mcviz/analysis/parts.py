@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcviz.analysis.base import require_labels
+from mcviz.analysis.predictors import group_by_column, main_predictors, main_probs, predictors
 from mcviz.analysis.quality_trust import load_terms
 from mcviz.analysis.slices import slices
-from mcviz.analysis.trust import group_by_column, main_predictors, main_probs, predictors
 from mcviz.errors import InvalidInputError
 from mcviz.measures.calibration import calibration_figures
 from mcviz.measures.intervals import Interval
@@ -45,7 +45,7 @@ def quote(name: str) -> str:
     return name if BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 
-def find_groups(run: Run, column: str, value: str | None) -> list[Part]:
+def find_parts(run: Run, column: str, value: str | None) -> list[Part]:
     """Find the groups of examples that `group_by_column` makes; of a value that one alone.
 
     Raises:

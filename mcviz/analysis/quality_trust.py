@@ -1,6 +1,6 @@
 """How far a run can be trusted by the measures of its task: the quality of each way to predict, of classes and groups.
 
-What takes one class an example, such as its calibration, is in `run_trust`.
+What takes one class an example, such as its calibration, is in `trust`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,13 +19,14 @@ from mcviz.analysis.base import (
     require_any_labels,
     require_known_labels,
 )
+from mcviz.analysis.predictors import group_members
 from mcviz.analysis.slices import Slices, slices
-from mcviz.analysis.trust import group_members
 from mcviz.choices import PREDICTOR_NAMES
 from mcviz.measures.calibration import PREDICTOR_WORDS, TOO_FEW
 from mcviz.measures.intervals import Interval
+from mcviz.measures.measure import Measure
 from mcviz.measures.multilabel import ClassFigures
-from mcviz.measures.quality import Measure, MeasureComparison, compute_measures, difference_intervals
+from mcviz.measures.quality import MeasureComparison, compute_measures, difference_intervals
 from mcviz.measures.registry import Terms, select_terms
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.runs.tables import Progress
@@ -145,18 +146,14 @@ def measure_quality(
     figures = {way: compute_measures(task.quality, of_way, **options) for way, of_way in terms.items()}
     differences = {
         way: difference_intervals(
-            task.quality, of_way, terms["ensemble"], task.quality.place, resamples=1000, seed=0, **options
+            task.quality, of_way, terms["ensemble"], figures[way], resamples=1000, seed=0, **options
         )
         for way, of_way in terms.items()
         if way != "ensemble"
     }
     by_class = task.class_figures(run.class_names, terms["ensemble"], groups, confidence)
     sentences = task.verdict(figures["ensemble"], by_class, len(run), groups, confidence)
-    measure = task.quality.measures[0]
-    for way, gains in differences.items():
-        one, other = (found[measure.name] for found in (figures[way], figures["ensemble"]))
-        compared = MeasureComparison(measure, one, other, gains[measure.name])
-        sentences.append(_describe_gain(run, compared, PREDICTOR_WORDS[way]))
+    sentences += [_describe_gain(run, way, figures, gains) for way, gains in differences.items()]
     by_group = _measure_groups(run, terms["ensemble"], members, **options)
     return QualityTrust(run, score, group, confidence, figures, sentences, differences, by_class, by, by_group)
 
@@ -169,16 +166,17 @@ def compare_with_deterministic(run: Run) -> str:
     Args:
         run: with labels of any task; "" for one without deterministic predictions.
     """
-    labels, quality, measure = require_any_labels(run), run.task.quality, run.task.quality.measures[0]
-    one, other = run.deterministic_quality, run.manifest.quality
-    if one is None or other is None:
+    labels, quality = require_any_labels(run), run.task.quality
+    known = run.deterministic_quality, run.quality_by_pass
+    if known[0] is None or known[1] is None:
         return ""
-    terms = _terms_of_means(run, labels)
-    pair = terms[DETERMINISTIC], terms["ensemble"]
-    options: dict[str, Any] = {"confidence": 0.95, "resamples": 1000, "seed": 0}
-    less = difference_intervals(quality, *pair, {measure.name}, **options)
-    compared = MeasureComparison(measure, Interval(one), Interval(other), less[measure.name])
-    return _describe_gain(run, compared, PREDICTOR_WORDS[DETERMINISTIC])
+    terms, measured = _terms_of_means(run, labels), quality.measures[0].name
+    values = {DETERMINISTIC: known[0], "ensemble": float(known[1][1][-1])}
+    figures = {way: {measured: Interval(value)} for way, value in values.items()}
+    gains = difference_intervals(
+        quality, terms[DETERMINISTIC], terms["ensemble"], {measured}, confidence=0.95, resamples=1000, seed=0
+    )
+    return _describe_gain(run, DETERMINISTIC, figures, gains)
 
 
 def add_slices(result: QualityTrust, progress: Progress | None = None) -> QualityTrust:
@@ -255,9 +253,11 @@ def _measure_groups(
     return measured
 
 
-def _describe_gain(run: Run, compared: MeasureComparison, other: str) -> str:
+def _describe_gain(run: Run, way: str, figures: Figures, gains: Mapping[str, Interval]) -> str:
     """Say whether the first measure of the ensemble differs from that of another way to predict by more than noise."""
-    measure, difference, verdict, unit = compared.measure, compared.difference, compared.verdict, run.manifest.unit
+    measure, other, unit = run.task.quality.measures[0], PREDICTOR_WORDS[way], run.manifest.unit
+    one, two, difference = (found[measure.name] for found in (figures[way], figures["ensemble"], gains))
+    verdict = MeasureComparison(measure, one, two, difference).verdict
     if verdict in ("better", "worse"):
         by = measure.format_interval(difference.magnitude, unit, sign="-")
         return f"Its {measure.label} is {verdict} than that of {other} by {by}: more than noise."

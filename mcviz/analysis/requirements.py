@@ -17,7 +17,7 @@ from mcviz.analysis.parts import (
     BARE,
     Part,
     count_examples,
-    find_groups,
+    find_parts,
     find_worst_slices,
     prepare_figures,
     quote,
@@ -25,14 +25,8 @@ from mcviz.analysis.parts import (
 )
 from mcviz.errors import InvalidInputError
 from mcviz.measures.intervals import Interval, count_groups
-from mcviz.measures.quality import (
-    CLASS_MEASURES,
-    ECE_EQUAL_MASS,
-    SCALE,
-    Measure,
-    difference_intervals,
-    overconfidence_growth,
-)
+from mcviz.measures.measure import SCALE, Measure
+from mcviz.measures.quality import CLASS_MEASURES, difference_intervals, overconfidence_growth
 from mcviz.measures.registry import Terms
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Run
@@ -209,7 +203,7 @@ class Requirement:
         if self.worst_slice:
             parts, looked_at = find_worst_slices(run)
         elif self.column is not None:
-            parts = find_groups(run, self.column, self.value)
+            parts = find_parts(run, self.column, self.value)
         if self.is_of_class:
             parts = split_by_class(run, parts, self.class_name)
         parts = self._select_large(run, parts)
@@ -297,7 +291,7 @@ class NonInferiority:
         return Judgement(str(self), difference, words, worst <= margin)
 
     def _find_measure(self, comparison: Comparison) -> Measure:
-        by_name = {measure.name: measure for measure in comparison.one.task.quality.measures}
+        by_name = comparison.one.task.quality.compared
         offered = [
             name for name, measure in by_name.items() if (measure.better and measure.has_interval) or name == MAGNITUDE
         ]
@@ -426,7 +420,7 @@ def _unquote(name: str | None) -> str | None:
 def _find_measures(known: Mapping[str, Interval], tasks: Iterable[Task]) -> dict[str, Measure]:
     """Find what a task declares of known measures, and of those of a class where there are classes."""
     for task in tasks:
-        declared = {measure.name: measure for measure in (*task.quality.measures, ECE_EQUAL_MASS)}
+        declared = {measure.name: measure for measure in task.quality.measures}
         if known.keys() <= declared.keys():
             of_classes = CLASS_MEASURES if task.has_one_class else {}
             return {name: declared[name] for name in known} | of_classes

@@ -9,7 +9,7 @@ import numpy as np
 
 from mcviz.analysis.base import find_groups, require_known_labels
 from mcviz.analysis.comparison import Comparison
-from mcviz.analysis.trust import CLASS_COLUMNS
+from mcviz.analysis.predictors import CLASS_COLUMNS
 from mcviz.measures import percent
 from mcviz.measures.calibration import SMALLEST_PROBABILITY
 from mcviz.measures.registry import fixed

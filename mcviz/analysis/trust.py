@@ -1,265 +1,161 @@
-"""Trust in the numbers of a classification: the terms of its calibration, its groups, and the value of more passes.
+"""How far a run can be trusted: all that `mcviz trust` prints, as one object."""
 
-The passes of a run are read shard by shard.
-"""
-
-import os
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
-
-import numpy as np
+from typing import Any
 
 from mcviz import validate
-from mcviz.analysis.base import find_groups, ranking_scores, require_labels, require_one_class
-from mcviz.errors import InvalidInputError
-from mcviz.measures import SCORES, Predictions, percent
-from mcviz.measures.calibration import (
-    Calibration,
-    calibration_sentences,
-    calibration_terms,
-    cross_fit_temperature,
-    equal_width_edges,
-    reliability,
+from mcviz.analysis.base import (
+    RunTrust,
+    convergence_score,
+    describe_run,
+    find_groups,
+    ranking_scores,
 )
-from mcviz.measures.quality import halves_by_size, shared_top, sizes_up_to, terms_by_size
-from mcviz.measures.registry import Terms, join_terms
+from mcviz.analysis.predictors import (
+    Convergence,
+    compute_convergence,
+    group_by_column,
+    predictors,
+    verdict_sentences,
+)
+from mcviz.analysis.quality_trust import QualityTrust, add_slices, measure_quality
+from mcviz.analysis.referral import compare_scores_here, measure_prediction_sets
+from mcviz.analysis.segmentation_trust import measure_segmentation
+from mcviz.analysis.slices import Slices
+from mcviz.analysis.slices import slices as find_slices
+from mcviz.measures.calibration import (
+    ECES,
+    Calibration,
+    calibration,
+    calibration_by_group,
+    calibration_table,
+)
+from mcviz.measures.conformal import SetFigures
+from mcviz.measures.selective import SelectiveFigures
 from mcviz.runs import Run
 from mcviz.runs.tables import Progress
-from mcviz.text import one_line
-
-if TYPE_CHECKING:
-    from mcviz.runs.columns import Groups
 
 
-Array = np.ndarray
-MOST_GROUPS_OF_COLUMN = 1000
-CLASS_COLUMNS: tuple[Literal["label", "prediction"], ...] = ("label", "prediction")  # columns of every labelled run
-TOLERANCES = 0.0005, 0.001, 0.001  # of accuracy, of NLL in nats, and of ECE
-MOST_THREADS = 4  # each holds the passes of a shard
-Result = TypeVar("Result")
-
-
-def predictors(run: Run, progress: Progress | None = None, *, group: str | None = None) -> dict[str, Terms]:
-    """Compute the terms of the predictors that a run has, for `measures.calibration.calibration`.
-
-    Args:
-        run: a classification with labels.
-        progress: called with (done, total) shards; an exception from it stops the reading.
-        group: one of the user's own columns, whose values are groups of examples that stay whole.
-
-    Returns:
-        Those of `main_predictors`, then those of `other_predictors`.
-
-    Raises:
-        InvalidInputError: the run has no labels, one example, is of a regression, or has no such column.
-    """
-    return main_predictors(run) | other_predictors(run, progress, group=group)
-
-
-def main_predictors(run: Run) -> dict[str, Terms]:
-    """Compute the terms of the predictors that take no pass to be read: those of the verdict.
-
-    Args:
-        run: as for `predictors`.
-
-    Returns:
-        `ensemble`, and `deterministic` where the run has it.
-
-    Raises:
-        InvalidInputError: as for `predictors`.
-    """
-    labels = require_labels(run)
-    return {name: calibration_terms(probs, labels) for name, probs in main_probs(run).items()}
-
-
-def other_predictors(run: Run, progress: Progress | None = None, *, group: str | None = None) -> dict[str, Terms]:
-    """Compute the terms of the single pass, and of the main predictors with cross-fitted temperature scaling.
-
-    Args:
-        run: as for `predictors`.
-        progress: as for `predictors`.
-        group: as for `predictors`; the halves by which temperatures are found keep groups whole.
-
-    Returns:
-        `single_pass`, `ensemble_scaled`, and `deterministic_scaled` where the run has deterministic probabilities.
-
-    Raises:
-        InvalidInputError: as for `predictors`.
-    """
-    labels, groups = require_labels(run), find_groups(run, group)
-    single = _map_shards(run, lambda probs, examples: calibration_terms(probs, labels[examples]), progress)
-    scaled = {
-        f"{name}_scaled": cross_fit_temperature(probs, labels, groups=groups) for name, probs in main_probs(run).items()
-    }
-    return {
-        "single_pass": join_terms(single),
-        **{name: calibration_terms(probs, labels) for name, probs in scaled.items()},
-    }
-
-
-def main_probs(run: Run) -> dict[str, Array]:
-    """Return (N, C) probabilities of the main predictors, by their names."""
-    deterministic = run.deterministic_probs
-    return {"ensemble": run.mean_probs} | ({} if deterministic is None else {"deterministic": deterministic})
-
-
-@dataclass(frozen=True)
-class Convergence:
-    """The value of more passes.
+@dataclass(frozen=True, repr=False)
+class ClassificationTrust(RunTrust):
+    """How far the probabilities of a classification can be trusted.
 
     Attributes:
-        sizes: (S,) int64 numbers of passes, 1 to T, ascending.
-        accuracy: (S,) float64 of the mean of the first passes, as a fraction.
-        nll: (S,) float64 nats.
-        ece: (S,) float64 0 to 1, in bins of one width.
-        shared_top: (S,) float64 0 to 1, the share of the 100 most uncertain examples that both halves of these passes
-            name; NaN of one pass, which has no halves.
+        calibration: of the ensemble, a single pass and the deterministic model, also temperature-scaled.
+        by: the column by whose values examples are grouped, or None.
+        by_group: the calibration of each group, by its name; empty without `by`.
+        slices: that are worse than chance explains.
+        scores: how well each score finds mistakes, by its name; `deterministic` is the deterministic model's.
+        convergence: how good the mean of the first passes is, ranked by `convergence_score`.
+        prediction_sets: that are to hold the label for 90% of each class.
     """
 
-    sizes: Array
-    accuracy: Array
-    nll: Array
-    ece: Array
-    shared_top: Array
+    calibration: Calibration
+    by: str | None
+    by_group: Mapping[str, Calibration]
+    slices: Slices
+    scores: Mapping[str, SelectiveFigures]
+    convergence: Convergence
+    prediction_sets: SetFigures
 
     @property
-    def enough(self) -> int:
-        """The number of passes from which on accuracy, NLL and ECE stay within `TOLERANCES` of their final values."""
-        figures = zip((self.accuracy, self.nll, self.ece), TOLERANCES, strict=True)
-        moving = np.flatnonzero(np.any([np.abs(values - values[-1]) > step for values, step in figures], axis=0))
-        return int(self.sizes[moving[-1] + 1] if len(moving) else self.sizes[0])
+    def convergence_score(self) -> str:
+        """The score that ranks examples for `convergence`: `score`, or max probability where passes do not have it."""
+        return convergence_score(self.run, self.score)
+
+    @property
+    def text_rows(self) -> list[Sequence[str]]:
+        """As for `RunTrust`; with the differences of the ensemble from the others."""
+        rows = calibration_table(self.calibration)
+        return [["", *rows["ensemble"]], *([name, *row.values()] for name, row in rows.items())]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the figures for JSON."""
-        return {**vars(self), "enough": self.enough}
+        """Return all that is found for JSON."""
+        return {
+            **describe_run(self.run, self.sentences),
+            "group": self.group,
+            **_calibration_dict(self.calibration),
+            "scores": self.scores,
+            "by": self.by,
+            "groups": {
+                name: _calibration_dict(calibration_of_group) for name, calibration_of_group in self.by_group.items()
+            },
+            "slices": self.slices.as_dict(),
+            "score": self.score,
+            "convergence": self.convergence.as_dict(),
+            "prediction_sets": self.prediction_sets,
+        }
 
 
-def compute_convergence(run: Run, score: str = "max_probability", progress: Progress | None = None) -> Convergence:
-    """Compute how good the mean of the first passes is, and how far its ranking still moves.
+def trust(
+    run: Run,
+    *,
+    group: str | None = None,
+    by: str | None = None,
+    score: str | None = None,
+    confidence: float = 0.95,
+    progress: Progress | None = None,
+) -> ClassificationTrust | QualityTrust:
+    """Measure how far the predictions of a run can be trusted, and where it is worst.
+
+    Of classes: how well it is calibrated, which scores find its mistakes, and how many passes are enough. Of several
+    labels an example: how good it is, in all and by class. Of a regression: how wrong it is, and whether its intervals
+    hold the labels. Of a segmentation: Dice, also by class, whether the probabilities of pixels are calibrated, and
+    which scores find the poor images.
 
     Args:
-        run: a classification with labels.
-        score: one of `ranking_scores` of it that was not added, by which examples are ranked.
-        progress: called with (done, total) shards; an exception from it stops the reading.
+        run: with labels.
+        group: one of the user's own columns, whose values are groups of examples that belong together.
+        by: it is also measured by group: one of the user's own columns, of classes also `label` or `prediction`.
+        score: that ranks examples; the first that the run has without it.
+        confidence: above 0 and below 1, of the intervals.
+        progress: called with (done, total) permutations of the search for slices; an exception from it stops the work.
 
     Raises:
-        InvalidInputError: no labels, a regression, or there is no such score.
+        InvalidInputError: the run has no labels, one example, or no such column or score.
     """
-    offered = [name for name in ranking_scores(run) if name in SCORES]
-    labels, ranked_by = require_labels(run), SCORES[validate.choice("score", score, offered)]
-    sizes = sizes_up_to(run.passes)
-
-    def compute_block(probs: Array, examples: slice) -> tuple[Sequence[Terms], Array | None]:
-        halves = None
-        if run.passes > 1:
-            halves = halves_by_size(probs, lambda passes: ranked_by.compute(Predictions(passes)), sizes[1:])
-        return terms_by_size(probs, labels[examples], sizes), halves
-
-    blocks = _map_shards(run, compute_block, progress)
-    ensembles = [join_terms(terms) for terms in zip(*(block for block, _ in blocks), strict=True)]
-    halves = [half for _, half in blocks if half is not None]
-    pairs: Iterable[Array] = ranked_by.uncertainty(np.concatenate(halves, axis=2)) if halves else []
-    return Convergence(
-        np.array(sizes),
-        np.array([terms["correct"].mean() for terms in ensembles]),
-        np.array([terms["nll"].mean() for terms in ensembles]),
-        np.array([reliability(terms, equal_width_edges()).ece for terms in ensembles]),
-        np.array([np.nan, *(shared_top(one, other) for one, other in pairs)]),
+    validate.confidence(confidence)
+    if not run.task.has_one_class:
+        measure = measure_segmentation if run.task.of_pixels else measure_quality
+        return add_slices(measure(run, confidence, group=group, by=by, score=score), progress)
+    score = validate.choice("score", score or run.first_score, ranking_scores(run))
+    groups, dependent = group_by_column(run, by) if by else None, find_groups(run, group)
+    ways = predictors(run, group=group)
+    result = calibration(ways, groups=dependent, confidence=confidence)
+    slices = find_slices(run, group=group, progress=progress)
+    by_group = {}
+    if groups is not None:
+        by_number = calibration_by_group(ways, groups.members, groups=dependent, confidence=confidence)
+        by_group = {groups.names[number]: calibration_of_group for number, calibration_of_group in by_number.items()}
+    return ClassificationTrust(
+        run,
+        score,
+        group,
+        confidence,
+        result.figures,
+        [*verdict_sentences(run, result), *slices.sentences],
+        result,
+        by,
+        by_group,
+        slices,
+        compare_scores_here(run, group, confidence),
+        compute_convergence(run, convergence_score(run, score)),
+        measure_prediction_sets(run, group=group),
     )
 
 
-def group_by_column(run: Run, column: str) -> "Groups":
-    """Group a run's examples by a column.
-
-    Args:
-        run: of any task.
-        column: one of the user's own, or of a classification `label` or `prediction`; many numbers are cut into ranges
-            that hold as many.
-
-    Raises:
-        InvalidInputError: there is no such column, or more than 1,000 groups.
-    """
-    from mcviz.runs.columns import column_groups, column_kinds  # here, because pandas takes time to import
-
-    if column in CLASS_COLUMNS:
-        return _group_by_class(run, column)
-    kinds, columns = column_kinds(run), run.columns
-    offered = [name for name in kinds if name != "id"]
-    if columns is None or column not in offered:
-        there = ", ".join([*(CLASS_COLUMNS if run.task.has_one_class else ()), *offered])
-        what = f"one of the columns {there}" if there else "one of the user's own columns, and the run has none"
-        raise InvalidInputError(f"Examples are grouped by {what}. Received: {column}.")
-    groups = column_groups(columns[column], kinds[column])
-    if len(groups.names) > MOST_GROUPS_OF_COLUMN:
-        raise InvalidInputError(
-            f"Examples are grouped into at most {MOST_GROUPS_OF_COLUMN:,} groups. Received: {column}, with "
-            f"{len(groups.names):,} values."
-        )
-    return groups
-
-
-def group_members(run: Run, column: str) -> dict[str, Array]:
-    """Find the examples of each group of a column, (N,) bool by the name of the group.
-
-    Args:
-        run: of any task.
-        column: as for `group_by_column`; of several labels an example, `label` and `prediction` are the examples with
-            each class, so that one may be in several groups.
-
-    Raises:
-        InvalidInputError: as for `group_by_column`.
-    """
-    sets = run.task.class_sets(run.manifest, run.array)
-    if column in CLASS_COLUMNS and column in sets:
-        return dict(zip(map(one_line, run.class_names), sets[column].T, strict=True))
-    groups = group_by_column(run, column)
-    return {name: groups.members == number for number, name in enumerate(groups.names)}
-
-
-def _group_by_class(run: Run, column: str) -> "Groups":
-    """Group examples by `label` or `prediction`."""
-    from mcviz.runs.columns import Groups  # here, because pandas takes time to import
-
-    require_one_class(run)
-    numbers = require_labels(run) if column == "label" else run.scores()["prediction"].to_numpy()
-    return Groups(tuple(map(one_line, run.class_names)), numbers.astype(np.int64))
-
-
-def verdict_sentences(run: Run, result: Calibration) -> list[str]:
-    """Say whether a run is calibrated, and what its ensemble gains.
-
-    Args:
-        run: a classification with labels.
-        result: of its predictors.
-
-    Returns:
-        The verdict; the mean confidence and accuracy; what guessing would come to; then a sentence for each other
-        predictor.
-    """
-    verdict, confidence, *gains = calibration_sentences(result)
-    most = float(np.bincount(require_labels(run)).max() / len(run))
-    guessing = f"Always answering the most frequent label would be right in {percent(most, 2)} of the examples."
-    return [verdict, confidence, guessing, *gains]
-
-
-def _map_shards(run: Run, work: Callable[[Array, slice], Result], progress: Progress | None) -> list[Result]:
-    """Apply `work` to each shard's passes, several shards at once; the results are in their order.
-
-    Args:
-        run: a classification.
-        work: takes (T, n, C) and which examples these are.
-        progress: called here with (done, total) shards; an exception from it ends the work after the current shards.
-    """
-    shards = [slice(*run.manifest.shard_range(shard)) for shard in range(run.manifest.shards)]
-    pool = ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1))  # numpy lets go of the interpreter's lock
-    try:
-        results = []
-        for result in pool.map(lambda examples: work(run.probs_block(examples.start, examples.stop), examples), shards):
-            results.append(result)
-            if progress:
-                progress(len(results), len(shards))
-        return results
-    finally:
-        pool.shutdown(cancel_futures=True)
+def _calibration_dict(result: Calibration) -> dict[str, Any]:
+    return {
+        "confidence": result.confidence,
+        "figures": {
+            way: {**figures, **{f"{ece}_by_chance": most for ece, most in result.eces_by_chance[way].items()}}
+            for way, figures in result.figures.items()
+        },
+        "ensemble_less": {
+            way: {**differences, **{f"{ece}_by_chance": None for ece in ECES}}
+            for way, differences in result.differences.items()
+        },
+        "bins": result.bins,
+        "equal_mass_bins": result.equal_mass_bins,
+    }

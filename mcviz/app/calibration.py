@@ -7,15 +7,15 @@ from plotly.graph_objects import Figure
 
 from mcviz import plot
 from mcviz.analysis.base import find_groups, group_sentence
-from mcviz.analysis.referral import check_same_model
-from mcviz.analysis.slices import Slice, Slices, slices
-from mcviz.analysis.trust import (
+from mcviz.analysis.predictors import (
     CLASS_COLUMNS,
     group_by_column,
     main_predictors,
     other_predictors,
     verdict_sentences,
 )
+from mcviz.analysis.referral import check_same_model
+from mcviz.analysis.slices import Slice, Slices, slices
 from mcviz.analysis.unlabelled import SHIFTED, RunEstimate, estimate_accuracy
 from mcviz.app.components import chart, table_height
 from mcviz.app.filters import ColumnFilter, Filters

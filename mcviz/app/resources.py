@@ -19,14 +19,14 @@ import streamlit as st
 
 from mcviz.analysis.comparison import OTHER_PREFIX, Comparison, compare, join_comparison
 from mcviz.analysis.pairing import LabelChoice, Pairs, pair_examples
-from mcviz.analysis.trust import MOST_GROUPS_OF_COLUMN
+from mcviz.analysis.predictors import MOST_GROUPS_OF_COLUMN
 from mcviz.app.filters import Filters, Lasso
 from mcviz.app.wording import capitalised
 from mcviz.app.work import progress_bar
 from mcviz.choices import Masks
-from mcviz.data import ColumnStats, column_stats
 from mcviz.errors import McvizError
 from mcviz.extras import named_modules
+from mcviz.kinds.row_distortions import ColumnStats, column_stats
 from mcviz.measures import Score, most_uncertain_first
 from mcviz.measures.registry import format_with_unit
 from mcviz.runs import Run, open_run, run_names
@@ -243,8 +243,8 @@ def details(run: Run) -> list[str]:
 
 def searched_columns(run: Run) -> dict[str, str]:
     """Return the columns that “Find” searches, each with a word for its values: ids, then texts."""
-    texts = run.manifest.examples.content if run.kind.column_values == "texts" else ()
-    called = {"id": "id", **dict.fromkeys(texts, "text")}
+    searched = run.kind.content.searched
+    called = {"id": "id", **(dict.fromkeys(run.manifest.examples.content, searched) if searched else {})}
     return {name: name_in_table for name, name_in_table in called.items() if name in own_columns(run)}
 
 
@@ -343,7 +343,7 @@ HOLDS: dict[Need, Callable[[Run], bool]] = {
     "classes": lambda run: run.task.has_one_class,
     "class sets": lambda run: not run.task.has_one_class and bool(class_sets(run)),
     "class filters": lambda run: run.task.has_one_class or bool(class_sets(run)),
-    "targets": lambda run: bool(run.targets),
+    "targets": lambda run: run.task.last_axis == "target",
     "losses": lambda run: bool(run.task.loss_column),
     "bounded loss": lambda run: bool(np.isfinite(run.task.loss.largest)),
     "groups": lambda run: bool(all_grouping_columns(run)),

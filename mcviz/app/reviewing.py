@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import streamlit as st
 
-from mcviz.analysis.base import similarity_basis
+from mcviz.analysis.layouts import similarity_basis
 from mcviz.app.components import PICTURE, Explanation, keys, render_explanation
 from mcviz.app.components.gallery import send_steps_ahead, tiles
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.analysis.base import LEAST_LABELLED, components_plane, compute_tsne, load_components, load_tsne
+from mcviz.analysis.base import LEAST_LABELLED
 from mcviz.analysis.labelling import OUT_OF_FOLD, count_label_errors, label_errors_sentence
+from mcviz.analysis.layouts import components_plane, compute_tsne, load_components, load_tsne
 from mcviz.app.filters import Filters, class_column
 from mcviz.app.resources import cached_for_run, class_sets, has, numbers_key, ranking, table, table_key
 from mcviz.app.state import CONFIDENT_FIRST, UNCERTAIN_FIRST, PageState, choose_name

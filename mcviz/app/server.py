@@ -32,6 +32,7 @@ from streamlit import runtime
 from streamlit.config import get_config_options
 from streamlit.config_option import ConfigOption
 from streamlit.delta_generator_singletons import context_dg_stack, get_default_dg_stack_value
+from streamlit.logger import get_logger
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -49,6 +50,8 @@ from mcviz.runs.folder import cache_folder, require_folder
 from mcviz.runs.storage import FOLDER
 from mcviz.validate import invalid
 from mcviz.variables import check_variables
+
+log = get_logger(__name__)  # to standard error, with the time
 
 OPEN_FILES = 1 << 16  # that the server may have at a time, where the system lets it
 
@@ -97,7 +100,12 @@ def keep_unsent_fragments() -> None:
     Streamlit 1.67 drops what it has not sent of that fragment yet, but sends what lies within it or after it on the
     page, for which the browser then has no place: after a click during the first drawing the page could be empty.
     """
-    clear = AppSession._clear_queue
+    clear = getattr(AppSession, "_clear_queue", None)
+    if clear is None:
+        log.warning(
+            "Streamlit %s was not tried with mcviz: a click on a page that is drawn may empty it.", st.__version__
+        )
+        return
 
     def clear_unless_fragment(session: AppSession, fragment_ids_this_run: list[str] | None = None) -> None:
         clear(session, None if fragment_ids_this_run is None else [])  # of no fragment

@@ -32,11 +32,11 @@ from mcviz.app.state import (
 from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown, as_sentence, counted
 from mcviz.app.work import compute_on_request, give_way_to_clicks, progress_bar, request
-from mcviz.data.distortions import Distortion
 from mcviz.figures.sweeps import score_comparison
 from mcviz.figures.trust import PREDICTOR_LABELS, calibration_along
+from mcviz.kinds.base import Distortion
 from mcviz.measures import percent
-from mcviz.measures.calibration import Calibration, calibration, degradation_sentences
+from mcviz.measures.calibration import TERMS, Calibration, calibration, degradation_sentences
 from mcviz.measures.intervals import Interval, proportion
 from mcviz.measures.registry import Terms
 from mcviz.runs import Derived, Run, load_derived, save_derived
@@ -53,7 +53,6 @@ WORDS = 6  # tiles of texts and rows, which take more room
 
 EXAMPLES, STEPS, PASSES = 200, 6, 50  # at most
 DISTORTING = "distorting"  # of which the subject is the run and the distortion
-TERMS = "correct", "confidence", "nll", "brier"
 Steps = list[dict[str, Terms]]
 
 
@@ -195,7 +194,8 @@ def render_comparison(run: Run, state: PageState, sweep: Sweep) -> None:
     score_chooser("Compared with this run's examples, by", run, state)
     score, kind = run_scores(run)[state.score], sweep.inputs.kind
     if score.name not in sweep.scores:
-        why = "was added to the run" if score.name in run.added_scores else "compares with a label"
+        why = "compares with a label" if score.needs_labels else "takes the prediction with dropout off"
+        why = "was added to the run" if score.name in run.added_scores else why
         st.caption(f"{score.label} {why}, and these inputs have none. Choose another score.")
         return
     figure = score_comparison(sorted_scores(run, score.name), sweep.scores[score.name], score.label, kind)
@@ -287,7 +287,7 @@ def is_looked_at(state: PageState, sweep: Sweep | None) -> bool:
 
 def render_tiles(run: Run, state: PageState, inputs: SweepInputs, sweep: Sweep | None) -> None:
     """Render some of the inputs as tiles, those first that are not stopped; a click looks at one."""
-    pictures = run.kind.has_images
+    pictures = run.kind.content.of_images
     most, first = TILES if pictures else WORDS, PASSING if pictures else WORDS // 2
     current = state.seed if is_looked_at(state, sweep) else None
     if sweep is None or not sweep.done:
@@ -303,7 +303,7 @@ def render_tiles(run: Run, state: PageState, inputs: SweepInputs, sweep: Sweep |
     ):
         if numbers:
             few = "" if len(listed) == len(numbers) else f"{len(listed)} of them, "
-            st.markdown(f"**{name}: {len(numbers):,}** · {few}{task_renderer(run).prominent_first}")
+            st.markdown(f"**{name}: {len(numbers):,}** · {few}{task_renderer(run).phrases.prominent_first}")
             _render_group(run, inputs, listed, sweep, current)
 
 
@@ -331,7 +331,7 @@ def render_noise_summary(run: Run) -> None:
     st.header("What it makes of noise", anchor=False)
     requested = continue_on_request(run, OVERVIEW)
     words = st.container()
-    if run.kind.has_images:
+    if run.kind.content.of_images:
         left, words = st.columns([1, 4], gap="small", vertical_alignment="center")
         with left:
             kind_renderer(run).render_small(run, inputs.load(0, 1)[0], f"One of the {inputs.kind}")
@@ -387,9 +387,10 @@ def render_degradation(run: Run, state: PageState) -> None:
 
 
 def step_amounts(distortion: Distortion) -> np.ndarray:
-    """Return (S,) float64 amounts from unchanged examples to the end of the slider, in whole steps of it."""
-    even = np.linspace(distortion.unchanged, distortion.high, STEPS)
-    return np.unique(np.clip((even / distortion.step).round() * distortion.step, distortion.low, distortion.high))
+    """Return (S,) float64 amounts from unchanged examples to the strongest distortion, in whole steps of the slider."""
+    even = np.linspace(distortion.unchanged, distortion.strongest, STEPS)
+    ascending = np.unique(np.clip((even / distortion.step).round() * distortion.step, *distortion.ends))
+    return ascending if distortion.strongest > distortion.unchanged else ascending[::-1]
 
 
 def load_steps(run: Run, name: str, distortion: Distortion) -> Steps | None:
@@ -457,7 +458,7 @@ def _render_steps(run: Run, name: str, distortion: Distortion, calibrations: Seq
         label: {way: _line([step.figures[way][measure] for step in calibrations]) for way in PREDICTOR_LABELS}
         for label, measure in (("accuracy", "accuracy"), ("confidence − accuracy", "overconfidence"))
     }
-    title, tick_format = f"{distortion.label}, {distortion.unit}", ".0%" if distortion.unit.startswith("of ") else ""
+    title, tick_format = f"{distortion.label}, {distortion.unit}", ".0%" if distortion.is_share else ""
     figure = calibration_along(step_amounts(distortion), measures, title, tick_format)
     chart(
         figure,
@@ -472,8 +473,7 @@ def _line(values: Sequence[Interval]) -> np.ndarray:
 
 
 def _derived_of_steps(name: str) -> Derived:
-    names = [f"{way}_{name}" for way in PREDICTOR_LABELS for name in TERMS]
-    dtypes = {name: "bool" if name.endswith("_correct") else "float32" for name in names}
+    dtypes = {f"{way}_{term}": dtype for way in PREDICTOR_LABELS for term, dtype in TERMS.items()}
     return Derived(f"distorted-{name.replace('_', '-')}", 1, dtypes)
 
 

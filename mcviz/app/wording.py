@@ -65,8 +65,9 @@ def information(manifest: Manifest, stretched: bool) -> str:
     if manifest.masks is not None:
         paragraphs.append(MASKS[manifest.masks])
     done, steps, kind = manifest.preprocessing, _steps(manifest.preprocessing), manifest.examples.kind
-    is_known = manifest.images is not None or kind_of(manifest).column_values == "texts"
-    if steps or (done.reason and is_known):  # of examples that were imported it is often not known
+    if steps or (
+        done.reason and kind_of(manifest).content.is_told
+    ):  # of examples that were imported it is often not known
         how, reason = " and ".join(steps) or "taken as they are", as_markdown(done.reason)
         when = f", before the {kind}s were stored" if steps and done.applied else ""
         because = f", by {reason.removeprefix('By ')}" if reason.startswith("By ") else f". {reason}".rstrip()

@@ -37,10 +37,14 @@ def show_failures(page: str) -> Iterator[None]:
     """Show an error of the page of this title as a sentence; the rest of the dashboard works on."""
     try:
         yield
-    except McvizError as error:  # a run that is damaged, or kept without its images or its model
-        st.error(refusal(error, page), icon=":material/error:")
     except Exception as error:  # noqa: BLE001 (whatever it was, it is logged in full)
-        st.error(unforeseen(error, page), icon=":material/error:")
+        _show(error, page)
+
+
+def _show(error: Exception, page: str) -> None:
+    """Show an error; one of mcviz, such as a damaged run, has a sentence of its own."""
+    words = refusal(error, page) if isinstance(error, McvizError) else unforeseen(error, page)
+    st.error(words, icon=":material/error:")
 
 
 def refusal(error: BaseException, page: str) -> str:
@@ -145,14 +149,14 @@ def compute_on_request(
     """
     if session_store().get(work) != subject:
         return False
-    (place or st).button(
-        stop, icon=":material/stop_circle:", key=key or f"stop-{work}", on_click=request, args=(work, None)
-    )
+    button = (place or st).empty()
+    button.button(stop, icon=":material/stop_circle:", key=key or f"stop-{work}", on_click=request, args=(work, None))
     try:
         compute()
-    except McvizError as error:
+    except Exception as error:  # noqa: BLE001 (or else it would be done again at each click)
         session_store()[work] = None
-        st.error(refusal(error, page), icon=":material/error:")
+        button.empty()
+        _show(error, page)
     else:
         session_store()[work] = None
         st.rerun()

@@ -16,17 +16,28 @@ import mcviz.data
 from mcviz.cli.base import loading, say, tell
 from mcviz.cli.progress import count_progress, sampling_progress
 from mcviz.cli.work import Watcher
-from mcviz.data import MATCHES, ColumnNames, DataSet, open_passes, read_array, read_data, read_mnist, read_scaler
+from mcviz.data import (
+    MATCHES,
+    ColumnNames,
+    DataSet,
+    Pictures,
+    open_passes,
+    read_array,
+    read_data,
+    read_mnist,
+    read_scaler,
+)
 from mcviz.data.labels import explain_renaming, rename_classes
 from mcviz.errors import DataNotFoundError, InvalidInputError
 from mcviz.extras import find_modules, is_function_name, require_dask, require_framework, require_keras
-from mcviz.importing import write_run
+from mcviz.importing import ImportTrial, write_run
 from mcviz.kinds import find_kind
 from mcviz.options import (
     CheckOptions,
     ColumnOptions,
     DataOptions,
     ImportOptions,
+    MaskOptions,
     ModelOptions,
     PreprocessingOptions,
     SampleOptions,
@@ -35,14 +46,16 @@ from mcviz.runs import PRESETS, Preprocessing, Run, open_run
 from mcviz.runs.data_set import data_set_of, find_run
 from mcviz.runs.manifest_file import NAME
 from mcviz.sampling.base import ModelSpec, absolute
-from mcviz.sampling.checking import Trial, check_model
+from mcviz.sampling.checking import Check, Trial, check_model
 from mcviz.sampling.cluster import connect
 from mcviz.sampling.examples import default_preprocessing, name_classes_by_model
 from mcviz.sampling.loading import load_sampler
 from mcviz.sampling.run_sampling import sample_run
 from mcviz.sampling.sampler import Sampler, find_backend
 from mcviz.tasks import TASKS
+from mcviz.tasks.base import StoredLabels
 from mcviz.text import list_names
+from mcviz.validate import invalid
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -55,6 +68,8 @@ OF_A_RUN = ("output", "from_logits", "weights", "transform")  # options that a r
 def read_examples(options: DataOptions, task: str = "classification", complete: bool = True) -> DataSet:
     """Read examples, also those of a run, with a line on what was found out, and one on how far it is."""
     if run := find_run(options.data):
+        if options.split is not None:
+            raise invalid("split", "left out where the data are those of a run", options.split)
         examples = data_set_of(run)
     else:
         with count_progress("pictures") as progress:
@@ -64,6 +79,7 @@ def read_examples(options: DataOptions, task: str = "classification", complete: 
                 columns=_column_names(options.columns),
                 task=task,
                 complete=complete,
+                split=options.split,
                 progress=progress,
             )
     examples = _take_selected(examples, options)
@@ -111,7 +127,7 @@ def say_classes(examples: DataSet) -> None:
         listed = ", ".join(f"{number} {name}" for number, name in enumerate(examples.class_names[:MOST_NAMES_SHOWN]))
         more = len(examples.class_names) - MOST_NAMES_SHOWN
         say(f"classes: {listed}" + (f" and {more:,} more" if more > 0 else ""))
-    if examples.labels is not None and examples.target_names is None:
+    if examples.labels is not None and examples.target_names is None and examples.labels.ndim < 3:
         say(f"labels: {MATCHES[examples.matched_by]}")
 
 
@@ -151,6 +167,35 @@ def read_relabelled(options: DataOptions, task: str = "classification") -> DataS
     return examples.with_ids(ids).take(places).with_labels_of(given)
 
 
+def refuse_mask_options(masks: MaskOptions, task: str) -> None:
+    """Refuse options of masks for another task.
+
+    Raises:
+        InvalidInputError: one is given.
+    """
+    given = [f"--{name}" for name in ("background", "ignore") if getattr(masks, name) is not None]
+    if given and not TASKS[task].of_pixels:
+        raise InvalidInputError(f"{list_names(given)} should be left out for a {task}: only a segmentation has masks.")
+
+
+def _refuse_options_of_data(options: ImportOptions) -> None:
+    """Refuse options of `mcviz import` that say something of data or labels which are not given."""
+    data, columns = options.data, options.data.columns
+    of_data: dict[str, object] = {
+        "--text-column": columns.text_column,
+        "--picture-column": columns.picture_column,
+        "--feature-columns": columns.feature_columns,
+        "--skip-broken": data.skip_broken,
+    }
+    of_labels: dict[str, object] = {"--label-column": columns.label_column, "--id-column": columns.id_column}
+    crops_masks = TASKS[options.task.task].of_pixels  # to the proportions of the passes
+    (of_labels if crops_masks else of_data)["--crop"] = options.preprocessing.crop
+    for needed, asked in (("--data", of_data), ("--data or --labels", {} if data.labels else of_labels)):
+        given = [name for name, value in asked.items() if value]
+        if given and not data.data:
+            raise InvalidInputError(f"{list_names(given)} should be left out without {needed}.")
+
+
 def add_scaler(chosen: Preprocessing | None, options: DataOptions, examples: DataSet) -> Preprocessing | None:
     """Return the preprocessing of the options, with the mean and std of --scaler where it is given.
 
@@ -185,6 +230,12 @@ def choose_preprocessing(options: PreprocessingOptions) -> Preprocessing | None:
     asked = msgspec.structs.replace(named, **chosen, crop=crop, applied=options.preprocessed, reason="As asked for.")
     asked.check()
     return asked
+
+
+def say_masks(labels: StoredLabels) -> None:
+    """Print what masks hold."""
+    if labels.summary:
+        say(f"masks: {labels.summary}")
 
 
 def say_run(run: Run) -> None:
@@ -250,15 +301,13 @@ def _sample(options: SampleOptions, cluster: "Client | None") -> None:
         say(f"output: {sampler.meaning.text}")
         how = trial.adapter.preprocessing
         say(f"{find_kind(examples).plural}: {how}. {how.reason}")
+        say_masks(trial.labels)
         if trial.advice:
             tell(f"warning: {trial.advice}")
-        size = sampler.meaning.size
-        if size and examples.labels is not None and examples.labels.shape[1:] != size:
-            say(f"masks: resized to {size[0]:,} × {size[1]:,} pixels (nearest), as the images; Dice is on that grid.")
 
     if watcher:
         if watcher.checks_first:
-            check = check_model(sampler, examples, masks=options.masks, preprocessing=preprocessing)
+            check = _check(options, sampler, examples, preprocessing)
             watcher.checked(check, options.passes)
         watcher.begin(examples, options.run.out)
     with sampling_progress(len(examples)) as progress:
@@ -290,11 +339,22 @@ def _sample(options: SampleOptions, cluster: "Client | None") -> None:
 def check(options: CheckOptions) -> None:
     """Print what a model makes of some of the data."""
     sampler, examples, preprocessing = _load_model_and_data(options)
-    check = check_model(sampler, examples, masks=options.masks, preprocessing=preprocessing)
+    check = _check(options, sampler, examples, preprocessing)
     for line in check.lines(options.passes):
         say(line)
     if check.advice:
         tell(f"warning: {check.advice}")
+
+
+def _check(options: CheckOptions, sampler: Sampler, examples: DataSet, preprocessing: Preprocessing | None) -> Check:
+    return check_model(
+        sampler,
+        examples,
+        masks=options.masks,
+        preprocessing=preprocessing,
+        background=options.masks_mean.background_number,
+        ignore=options.masks_mean.ignore_number,
+    )
 
 
 def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Preprocessing | None]:
@@ -307,7 +367,10 @@ def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Prepr
     file, own = _find_model(model)
     require_framework(file)
     task = own.manifest.task if own else options.task.task
+    refuse_mask_options(options.masks_mean, task)
     examples = read_relabelled(data, task) if data.labels else read_examples(data, task)
+    if options.preprocessing.crop and not isinstance(examples.images, Pictures) and find_run(data.data) is None:
+        raise InvalidInputError("--crop is for pictures in files, which are brought to the model's size. Leave it out.")
     chosen = add_scaler(chosen, data, examples)
     examples = name_classes(examples, data)
     if model.trust_model:
@@ -365,7 +428,11 @@ def _describe_source(run: Run) -> str:
 def import_(passes: str, options: ImportOptions) -> None:
     """Make a run of passes from elsewhere, and print what labels would show."""
     task = options.task.task
+    refuse_mask_options(options.masks_mean, task)
+    _refuse_options_of_data(options)
     chosen = choose_preprocessing(options.preprocessing)
+    if chosen is None and options.preprocessing.crop:
+        chosen = Preprocessing(crop=True, reason="As asked for.")
     with open_passes(passes, TASKS[task].pass_names) as opened:
         examples = _read_examples(options) if options.data.data else DataSet(None)
         chosen = add_scaler(chosen, options.data, examples)
@@ -383,6 +450,14 @@ def import_(passes: str, options: ImportOptions) -> None:
         fixed = read_array(options.deterministic, usual) if options.deterministic else opened.deterministic
         examples = name_classes(examples, options.data, task, opened.last_names or ())
         say_classes(examples)
+
+        def say_trial(trial: ImportTrial) -> None:
+            if trial.passes:
+                say(f"passes: {trial.passes}")
+            say_masks(trial.labels)
+            if trial.labels.advice:
+                tell(f"warning: {trial.labels.advice}")
+
         with sampling_progress(len(examples) or 1) as progress:
             run = write_run(
                 options.run.out,
@@ -404,6 +479,7 @@ def import_(passes: str, options: ImportOptions) -> None:
                 about=dict(options.run.about),
                 resume=options.run.resume,
                 progress=progress,
+                tried=say_trial,
             )
     say_run(run)
 

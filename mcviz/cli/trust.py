@@ -15,20 +15,19 @@ from mcviz.analysis.base import RunTrust, describe_run, group_sentence, require_
 from mcviz.analysis.quality_trust import QualityTrust
 from mcviz.analysis.referral import SET_COVERAGE, CheapestReferral, find_cheapest_referral, set_rows
 from mcviz.analysis.requirements import judge_all, parse_requirement
-from mcviz.analysis.run_trust import ClassificationTrust
 from mcviz.analysis.segmentation_trust import SegmentationTrust
+from mcviz.analysis.trust import ClassificationTrust
 from mcviz.analysis.unlabelled import SHIFTED, estimate_accuracy
-from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
+from mcviz.choices import PREDICTOR_NAMES
 from mcviz.cli.base import table_lines
 from mcviz.cli.gate import Findings, Rows, check_summary_folder, finish
 from mcviz.cli.progress import count_progress
 from mcviz.cli.refer import ood_warnings
 from mcviz.measures import percent
-from mcviz.measures.calibration import ECES, ENOUGH, Calibration
+from mcviz.measures.calibration import CALIBRATION_MEASURES, ENOUGH, Calibration
 from mcviz.measures.conformal import SetFigures
 from mcviz.measures.intervals import Interval
-from mcviz.measures.quality import Measure
-from mcviz.measures.registry import fixed
+from mcviz.measures.measure import Measure
 from mcviz.measures.selective import SelectiveFigures
 from mcviz.plot import intervals, reliability
 from mcviz.runs import Run, open_run
@@ -36,8 +35,6 @@ from mcviz.text import one_line
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-
-IN_PERCENT = "accuracy", *ECES, "overconfidence"
 
 
 def quality_lines(result: QualityTrust) -> list[str]:
@@ -270,9 +267,10 @@ def _draw_reliability(result: ClassificationTrust) -> "dict[str, go.Figure]":
 
 
 def _calibration_rows(result: Calibration) -> Rows:
-    rows: Rows = [["predictor", *MEASURE_NAMES.values()]]
+    measures = CALIBRATION_MEASURES.values()
+    rows: Rows = [["predictor", *(measure.heading for measure in measures)]]
     rows += [
-        [PREDICTOR_NAMES[way], *(" ".join(_format_figure(result, way, measure).split()) for measure in MEASURE_NAMES)]
+        [PREDICTOR_NAMES[way], *(" ".join(_format_figure(result, way, measure).split()) for measure in measures)]
         for way in result.figures
     ]
     return rows
@@ -280,13 +278,13 @@ def _calibration_rows(result: Calibration) -> Rows:
 
 def _calibration_lines(result: Calibration) -> list[str]:
     lines = []
-    for measure, label in MEASURE_NAMES.items():
-        beside = "by chance" if measure in ECES else f"{100 * result.confidence:.6g}% interval"
-        lines += ["", f"{label:<51}{beside:<22}ensemble − this"]
+    for measure in CALIBRATION_MEASURES.values():
+        beside = f"{100 * result.confidence:.6g}% interval" if measure.has_interval else "by chance"
+        lines += ["", f"{measure.heading:<51}{beside:<22}ensemble − this"]
         for way in result.figures:
             line = f"  {PREDICTOR_NAMES[way]:<34}{_format_figure(result, way, measure)}"
             if way in result.differences:
-                line += f"   {_format_with_ends(result.differences[way][measure], measure, sign='+')}"
+                line += f"   {_format_with_ends(result.differences[way][measure.name], measure, sign='+')}"
             lines.append(line)
     return lines
 
@@ -295,8 +293,8 @@ def _group_lines(by: str | None, groups: Mapping[str, Calibration]) -> list[str]
     """Lines on accuracy and calibration of the ensemble in each group, the least accurate first."""
     lines = []
     ordered = sorted(groups.items(), key=lambda pair: pair[1].figures["ensemble"]["accuracy"].value)
-    for measure in ("accuracy", "overconfidence") if groups else ():
-        lines += ["", f"{MEASURE_NAMES[measure]} of the ensemble, by {by}"]
+    for measure in (CALIBRATION_MEASURES[name] for name in ("accuracy", "overconfidence") if groups):
+        lines += ["", f"{measure.heading} of the ensemble, by {by}"]
         for name, calibration_of_group in ordered:
             count = len(calibration_of_group.predictors["ensemble"]["correct"])
             lines.append(f"  {name:<24.24}{count:>9,} {_format_figure(calibration_of_group, 'ensemble', measure)}")
@@ -355,18 +353,18 @@ def _cost_lines(referral: CheapestReferral | None) -> list[str]:
     return ["", referral.in_words, *table_lines(rows, "<49", ">12")]
 
 
-def _format_figure(result: Calibration, way: str, measure: str) -> str:
+def _format_figure(result: Calibration, way: str, measure: Measure) -> str:
     """Format a figure of a predictor with the ends of its interval, or an ECE with the bound by chance."""
-    return _format_with_ends(result.figures[way][measure], measure, by_chance=result.eces_by_chance[way].get(measure))
+    by_chance = result.eces_by_chance[way].get(measure.name)
+    return _format_with_ends(result.figures[way][measure.name], measure, by_chance=by_chance)
 
 
-def _format_with_ends(interval: Interval, measure: str, sign: str = "", by_chance: float | None = None) -> str:
-    scale, digits, beside = (100, 2, "") if measure in IN_PERCENT else (1, 4, "")
-    sign = "+" if measure == "overconfidence" else sign
-    unit = "" if scale == 1 else " points" if sign else "%"
-    value, low, high = (fixed(scale * each, digits, sign) for each in astuple(interval))
+def _format_with_ends(interval: Interval, measure: Measure, sign: str = "", by_chance: float | None = None) -> str:
+    sign = "+" if measure.is_signed else sign
+    beside, unit = "", ("" if measure.unit != "share" else " points" if sign else "%")
+    value, low, high = (measure.format_number(each, sign=sign) for each in astuple(interval))
     if by_chance is not None:
-        beside = f"(up to {scale * by_chance:.{digits}f}%)"
+        beside = f"(up to {measure.format_number(by_chance)}%)"
     elif not math.isnan(interval.low):
         beside = f"({low} to {high})"
     return f"{value + unit:>13}  {beside:<20}"

@@ -1,7 +1,7 @@
-"""Examples: images, texts and rows of numbers from files; noise, and distortions of examples.
+"""Examples: images, texts and rows of numbers from files.
 
-The names stand in `__init__.pyi`. Each is imported when it is first asked for: whoever opens a run needs the
-distortions of its kind, and neither pandas nor Pillow.
+The names stand in `__init__.pyi`. Each is imported when it is first asked for: whoever opens a run needs neither pandas
+nor Pillow.
 """
 
 import lazy_loader

@@ -1,5 +1,6 @@
 """A data set: the examples that a model is asked about, with all that is known of them."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from mcviz import validate
+from mcviz.choices import USUAL_IGNORE, Ignore
+from mcviz.data.fitting import Size, have_same_proportions, scale_label_maps
 from mcviz.data.in_place import LazyRows
 from mcviz.data.label_sets import UNKNOWN as UNKNOWN_LABEL
-from mcviz.data.label_sets import match_label_sets
+from mcviz.data.label_sets import match_label_sets, take_lists
 from mcviz.data.labels import (
     MatchedBy,
     check_named,
@@ -21,12 +24,18 @@ from mcviz.data.labels import (
     rename_classes,
     target_names,
 )
+from mcviz.data.masks import MaskFiles
 from mcviz.data.pictures import Pictures
 from mcviz.errors import InvalidInputError
 from mcviz.tasks import find_task
 from mcviz.text import explain_alike, list_names
 
 Images = np.ndarray | Pictures | LazyRows
+AS_IMAGES = "Other sizes are taken in the same proportions: crop or stretch each mask as its image."
+AS_PASSES = (
+    "Other sizes are taken in the same proportions. If the model took the middle of each image, say so by "
+    "preprocessing, on the command line --crop; otherwise bring the masks to the size of the passes."
+)
 PARTS = ("images", "texts", "rows", "inputs", "labels", "ids", "columns")  # of a data set, with a row an example
 
 
@@ -37,8 +46,8 @@ class DataSet:
     Attributes:
         images: (N, height, width, channels), uint8 in 0..255 or finite float32; or what is read when it is indexed, or
             pictures that are decoded then; None where the examples are no images.
-        labels: (N,) int64 class indices; of a regression (N, D) finite float32; of a segmentation (N, H, W) uint8; or
-            None where they are not known.
+        labels: (N,) int64 class indices; of a regression (N, D) finite float32; of a segmentation (N, H, W) uint8, or
+            masks in files, which may differ in size; or None where they are not known.
         class_names: names of the classes, where the data know them, in the order of the class indices.
         ids: N texts that name the examples, where the data know them; all different.
         columns: a row an example: the user's own columns, of which there may be none; or None.
@@ -57,7 +66,7 @@ class DataSet:
     """
 
     images: Images | None
-    labels: np.ndarray | None = None
+    labels: np.ndarray | MaskFiles | None = None
     class_names: tuple[str, ...] | None = None
     ids: tuple[str, ...] | None = None
     columns: pd.DataFrame | None = None
@@ -68,6 +77,7 @@ class DataSet:
     matched_by: MatchedBy = "place"
     kind: str = "none"
     inputs: np.ndarray | None = None
+    ignored: int | None = None
 
     def __post_init__(self) -> None:
         given = [name for name in ("images", "texts", "rows") if getattr(self, name) is not None]
@@ -82,6 +92,15 @@ class DataSet:
     def content(self) -> pd.DataFrame | None:
         """The columns that are the examples themselves: `text` of texts, those of rows; None for all others."""
         return self.rows if self.texts is None else pd.DataFrame({"text": self.texts})
+
+    @property
+    def label_array(self) -> np.ndarray | None:
+        """The labels as one array in memory, masks in files in their own size.
+
+        Raises:
+            InvalidInputError: a mask cannot be read, or masks differ in size.
+        """
+        return None if self.labels is None else np.asarray(self.labels)
 
     @property
     def pixels(self) -> np.ndarray:
@@ -107,7 +126,7 @@ class DataSet:
             InvalidInputError: names that repeat, are fewer than the labels need, or lack one of the data's own; new
                 names of classes that the data do not have; or the labels are those of a regression.
         """
-        if self.labels is not None and self.labels.ndim == 2 and self.target_names is None:
+        if isinstance(self.labels, np.ndarray) and self.labels.ndim == 2 and self.target_names is None:
             return self._name_label_columns(names)
         if self.target_names is not None:
             raise validate.invalid("class_names", "left out, since a regression has no classes", list_names(names))
@@ -121,7 +140,7 @@ class DataSet:
             return self._name_classes_of_masks(names)
         if self.labels is not None and own is None and self.matched_by != "column":
             return self._match("labels", self.labels, names)
-        if self.labels is not None and own is not None:
+        if isinstance(self.labels, np.ndarray) and own is not None:
             check_named(own, names, explain_renaming(own[0]))
             places = np.array([names.index(name) for name in own])
             return replace(self, labels=places[self.labels], class_names=names, matched_by="name")
@@ -137,13 +156,14 @@ class DataSet:
         """
         count = len(names) if self.target_names is None else len(self.target_names)
         names = validate.different_names("target_names", names, count)
-        if self.target_names is None or self.labels is None or not set(names) & set(self.target_names):
+        labels = self.label_array
+        if self.target_names is None or labels is None or not set(names) & set(self.target_names):
             return replace(self, target_names=names)
         if set(names) != set(self.target_names):
             expected = f"names for all of {list_names(self.target_names)}, which the data have"
             raise validate.invalid("target_names", expected, list_names(names))
         places = [self.target_names.index(name) for name in names]
-        return replace(self, labels=self.labels[:, places], target_names=names)
+        return replace(self, labels=labels[:, places], target_names=names)
 
     def with_names(self, names: Sequence[str], task: str) -> "DataSet":
         """The same examples with the classes, or the targets of a regression, in the order of some names.
@@ -217,13 +237,14 @@ class DataSet:
             InvalidInputError: other labels.
         """
         count = len(self) or len(labels)
-        rows, names = match_label_sets(name, order_by_ids(name, labels, self.ids, count), count, self.class_names)
-        by: MatchedBy = "column" if getattr(labels, "ndim", 1) == 2 else "name" if self.class_names else "order"
+        ordered = take_lists(order_by_ids(name, labels, self.ids, count))
+        rows, names = match_label_sets(name, ordered, count, self.class_names)
+        by: MatchedBy = "column" if getattr(ordered, "ndim", 1) == 2 else "name" if self.class_names else "order"
         return replace(self, labels=rows, class_names=names, matched_by=by)
 
     def _name_label_columns(self, names: Sequence[str] | Mapping[str, str]) -> "DataSet":
         """The same examples with the columns of their labels in the order of some names."""
-        assert self.labels is not None
+        assert isinstance(self.labels, np.ndarray)
         own = self.class_names
         if isinstance(names, Mapping):
             return replace(self, class_names=rename_classes(own or (), names) or None)
@@ -239,7 +260,8 @@ class DataSet:
         labels = np.zeros((len(self.labels), len(names)), np.int8)  # a list of names has no class that it does not name
         labels[(self.labels == UNKNOWN_LABEL).all(axis=1)] = UNKNOWN_LABEL
         labels[:, [names.index(name) for name in own]] = self.labels
-        return replace(self, labels=labels, class_names=names)
+        by: MatchedBy = "column" if self.matched_by == "column" else "name"
+        return replace(self, labels=labels, class_names=names, matched_by=by)
 
     def with_targets(self, values: Any, names: Sequence[str] | None = None, name: str = "labels") -> "DataSet":
         """The same examples with what a regression predicts as their labels.
@@ -263,12 +285,15 @@ class DataSet:
         """The same examples with a label map each, a class for every pixel.
 
         Args:
-            masks: (N, H, W) whole numbers of 0 to 255, also with an axis of one channel behind; or a mapping from ids.
+            masks: (N, H, W) whole numbers of 0 to 255 or bool, also with an axis of one channel behind; a mapping from
+                ids; or masks in files.
             name: what an error calls them.
 
         Raises:
             InvalidInputError: other masks, or not one an example.
         """
+        if isinstance(masks, MaskFiles):
+            return replace(self, labels=masks, target_names=None)
         ordered = order_by_ids(name, masks, self.ids, len(self) or len(masks))
         if isinstance(ordered, pd.Series):
             ordered = list(ordered)
@@ -279,6 +304,60 @@ class DataSet:
         if values.dtype != np.uint8 and (values.min() < 0 or values.max() > 255):
             raise validate.invalid(name, "whole numbers of 0 to 255", f"{values.min()} to {values.max()}", advice)
         return replace(self, labels=values.astype(np.uint8, copy=False), target_names=None)
+
+    def fit_masks(self, size: Size, *, crop: Size | None, as_images: bool) -> np.ndarray:
+        """Bring all masks to one size, turned, cropped and resized as their images are, each pixel as the nearest one.
+
+        Args:
+            size: (height, width).
+            crop: the proportions that images are cropped to, as (height, width); None for none.
+            as_images: whether masks have to have the proportions of their images, which were brought to this size; they
+                need those of the size otherwise, unless they are cropped.
+
+        Returns:
+            (N, *size) uint8.
+
+        Raises:
+            InvalidInputError: a mask cannot be read, or has other proportions.
+        """
+        masks = self.labels
+        assert masks is not None
+        if isinstance(masks, np.ndarray) and masks.shape[1:] == size:
+            return masks
+        wanted = set() if crop else {size}
+        if as_images:  # masks in files were held against their images when these were paired
+            wanted = set() if isinstance(masks, MaskFiles) else self._image_sizes() or {size}
+        for one, other in itertools.product(sorted(self.mask_sizes), sorted(wanted)):
+            if not have_same_proportions(one, other):
+                whose, advice = ("images", AS_IMAGES) if as_images else ("passes", AS_PASSES)
+                raise validate.invalid("labels", f"masks of the size of the {whose}, {other}", f"{one}", advice)
+        return masks.fit(size, crop) if isinstance(masks, MaskFiles) else scale_label_maps(masks, size, crop)
+
+    @property
+    def mask_sizes(self) -> set[Size]:
+        """The height and width of all masks, upright."""
+        if isinstance(self.labels, MaskFiles):
+            return set(self.labels.sizes)
+        return set() if self.labels is None else {(self.labels.shape[1], self.labels.shape[2])}
+
+    def resolve_ignore(self, ignore: Ignore) -> tuple[int | None, bool]:
+        """Resolve what stands in masks for a pixel that counts nowhere.
+
+        Args:
+            ignore: as it is given; where it is not, it is that of the data, or else 255.
+
+        Returns:
+            It, or None for nothing; and whether it was not known, so that it may turn out to be the foreground.
+        """
+        if ignore != "auto":
+            return ignore, False
+        return (USUAL_IGNORE if self.ignored is None else self.ignored), self.ignored is None
+
+    def _image_sizes(self) -> set[Size]:
+        """Return the height and width of all images, upright; empty where the examples are no images."""
+        if isinstance(self.images, Pictures):
+            return set(self.images.sizes)
+        return set() if self.images is None else {(self.images.shape[1], self.images.shape[2])}
 
     def with_labels_of(self, others: "DataSet") -> "DataSet":
         """The same examples with the labels, class names and columns of others, matched by ids where both have them.
@@ -298,6 +377,7 @@ class DataSet:
         return replace(
             self,
             labels=others.labels,
+            ignored=others.ignored,
             class_names=others.class_names,
             matched_by=others.matched_by,
             target_names=others.target_names,
@@ -316,7 +396,7 @@ class DataSet:
         advice = "Name all classes, in the order of the model's outputs, with class_names."
         if self.class_names is not None:
             validate.different_names("class_names", self.class_names, count, advice)
-        if self.labels is not None and self.labels.ndim == 2 and self.labels.shape[1] != count:
+        if isinstance(self.labels, np.ndarray) and self.labels.ndim == 2 and self.labels.shape[1] != count:
             raise validate.invalid("labels", f"of {count:,} classes, as are predicted", f"{self.labels.shape[1]:,}")
         if self.labels is not None and self.labels.ndim == 1:
             validate.class_indices("labels", self.labels, len(self), count, f"Are they names? {advice}")
@@ -418,11 +498,13 @@ def _slice_for_worker(part: Any, start: int, stop: int) -> Any:
         return part.slice_for_worker(range(start, min(stop, len(part))))
     if isinstance(part, LazyRows):
         return part.take(range(start, min(stop, len(part))))
+    if isinstance(part, MaskFiles):
+        return part.take(np.arange(start, min(stop, len(part))))
     return part.iloc[start:stop] if isinstance(part, pd.DataFrame) else part[start:stop]
 
 
 def _take(part: Any, indices: np.ndarray) -> Any:
-    if isinstance(part, Pictures | LazyRows):
+    if isinstance(part, Pictures | LazyRows | MaskFiles):
         return part.take(indices)
     if isinstance(part, pd.DataFrame):
         return part.iloc[indices].reset_index(drop=True)

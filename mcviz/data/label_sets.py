@@ -39,8 +39,7 @@ def match_label_sets(
     Raises:
         InvalidInputError: other labels, or none that is known.
     """
-    if isinstance(labels, pd.DataFrame) and labels.shape[1] == 1 and not _is_numeric(labels.iloc[:, 0]):
-        labels = labels.iloc[:, 0]
+    labels = take_lists(labels)
     if isinstance(labels, pd.DataFrame):
         own = different_names("class_names", list(map(str, labels.columns)), labels.shape[1])
         rows = _check_rows(name, labels.to_numpy(na_value=np.nan), count)
@@ -60,6 +59,12 @@ def match_label_sets(
             raise invalid("class_names", f"{rows.shape[1]:,} names, one a column of {name}", f"{len(class_names):,}")
         return rows, None if class_names is None else tuple(class_names)
     return _from_lists(name, values.tolist(), count, class_names)
+
+
+def take_lists(labels: Any) -> Any:
+    """Return the only column of a table that holds lists or texts; anything else as it is."""
+    is_list = isinstance(labels, pd.DataFrame) and labels.shape[1] == 1 and not _is_numeric(labels.iloc[:, 0])
+    return labels.iloc[:, 0] if is_list else labels
 
 
 def _is_numeric(column: pd.Series) -> bool:

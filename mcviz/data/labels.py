@@ -52,7 +52,7 @@ def order_by_ids(name: str, values: Any, ids: Sequence[str] | None, count: int, 
         strict: whether an index that shares nothing with the ids is refused as well.
 
     Returns:
-        Of a mapping a Series. An index that was put in order is gone.
+        Of a mapping a Series. An index that was put in order is gone, and sparse columns are dense.
 
     Raises:
         InvalidInputError: ids that repeat, are missing or unknown; or an index that could mean two things.
@@ -62,6 +62,7 @@ def order_by_ids(name: str, values: Any, ids: Sequence[str] | None, count: int, 
         values = pd.Series(dict(values))
     if not isinstance(values, pd.Series | pd.DataFrame):
         return values
+    values = _to_dense(values)
     if strict and values.index.nlevels > 1:
         advice = "Make one level of ids, such as by values.reset_index(level, drop=True)."
         raise invalid(name, "named by ids", f"an index of {values.index.nlevels} levels", advice)
@@ -88,6 +89,14 @@ def order_by_ids(name: str, values: Any, ids: Sequence[str] | None, count: int, 
             expected = f"one for each of the {count:,} examples, by their ids"
             raise invalid(name, expected, f"{problem} {one_line(wrong[0]):.80}", BY_PLACE)
     return values.set_axis(index).reindex(known).reset_index(drop=True)
+
+
+def _to_dense(values: pd.Series | pd.DataFrame) -> pd.Series | pd.DataFrame:
+    if isinstance(values, pd.DataFrame):
+        return values.apply(_to_dense) if any(isinstance(kind, pd.SparseDtype) for kind in values.dtypes) else values
+    if not isinstance(values.dtype, pd.SparseDtype):
+        return values
+    return pd.Series(values.to_numpy(), values.index, name=values.name)
 
 
 class LabelMatch(NamedTuple):

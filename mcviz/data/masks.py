@@ -1,171 +1,189 @@
-"""Masks of a segmentation from pictures: label maps whose pixels are the numbers of classes."""
+"""Masks of a segmentation in picture files: the classes that they hold, turned, cropped and resized as their images."""
 
 import io
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
+from PIL.TiffImagePlugin import TiffImageFile
 
-from mcviz.data.data_set import DataSet
+from mcviz.data.fitting import Size, have_same_proportions, scale_label_maps
+from mcviz.data.pictures import (
+    PICTURE_ERRORS,
+    PNG_BIT_DEPTH,
+    TURNS,
+    Upright,
+    find_upright,
+    map_in_threads,
+)
 from mcviz.errors import InvalidInputError
-from mcviz.kinds import KINDS, Files
 from mcviz.regular import open_regular
 from mcviz.text import list_names
 
 SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".gif")  # that keep the numbers as they were saved, as JPEG does not
+FORMATS = ("PNG", "TIFF", "BMP", "GIF")
+MODES = ("1", "L", "P", "I", "I;16", "I;16L", "I;16B", "I;16N")  # of Pillow, with one number in every pixel
 MOST_PIXELS = 1 << 26  # of a mask
-FOLDERS = (("images", "masks"), ("images", "labels"), ("imagesTs", "labelsTs"), ("imagesTr", "labelsTr"))
-CHANNEL = "_0000"  # of nnU-Net, behind the stem of the first channel of an image
-TRAINING = (
-    "These are nnU-Net's training cases, which each model of a cross-validation but one has seen, so that Dice may be "
-    "too good. Take imagesTs and labelsTs where they are there."
-)
+MOST_VALUE = 255
+TIFF_BITS, TIFF_PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0
+BMP_HEADER_BYTES, BMP_BITS, BMP_BITS_OF_OS2 = slice(14, 18), slice(28, 30), slice(24, 26)
 INDICES = "A mask has the number of a class in every pixel: save it as grey or with a palette."
+EIGHT_BITS = "Save it with 8 bits, as PNG."
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """Read a picture as a label map, (H, W) uint8: grey levels, or the numbers of a palette.
+    """Read the values that a picture stores as a label map, turned by its own EXIF note.
+
+    Grey levels of 2 and 4 bits, which Pillow spreads over 0 to 255, are those of the file; of a palette it is the
+    numbers that are read.
+
+    Returns:
+        (H, W) uint8.
 
     Raises:
-        InvalidInputError: it is no picture, one of colours, or has other numbers than 0 to 255.
+        InvalidInputError: it is no picture, one of colours or of several pages, has other numbers than 0 to 255, or a
+            form whose numbers cannot be told.
     """
-    try:
-        with open_regular(path) as file, Image.open(io.BytesIO(file.read())) as picture:
-            if picture.width * picture.height > MOST_PIXELS:
-                received = f"{picture.width:,} × {picture.height:,} pixels, where {MOST_PIXELS:,} are taken"
-                raise InvalidInputError(f"The mask {path} has {received}.")
-            if picture.mode not in ("P", "L", "1") and not picture.mode.startswith("I"):
-                raise InvalidInputError(f"The mask {path} is a picture of colours ({picture.mode}). {INDICES}")
-            values = np.asarray(picture)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if isinstance(error, InvalidInputError):
-            raise
-        raise InvalidInputError(f"The mask {path} cannot be read as a picture ({error!s:.100}).") from error
-    if values.min() < 0 or values.max() > 255:
-        raise InvalidInputError(
-            f"The mask {path} has numbers up to {values.max()}, and at most 255 is taken. {INDICES}"
-        )
-    return values.astype(np.uint8)
+    return _open_mask(path, _read_values)
 
 
-def read_masks(paths: Sequence[Path]) -> np.ndarray:
-    """Read pictures as label maps of one size, (N, H, W) uint8.
+def inspect_mask(path: Path) -> Upright:
+    """Find out the size of a mask and its own note of a turn.
 
     Raises:
-        InvalidInputError: as `read_mask`, or they differ in size.
+        InvalidInputError: as `read_mask`, as far as the header of the file tells it.
     """
-    first = read_mask(paths[0])
-    masks = np.empty((len(paths), *first.shape), np.uint8)
-    for place, path in enumerate(paths):
-        mask = read_mask(path)
-        if mask.shape != first.shape:
-            raise InvalidInputError(
-                f"Masks should be of one size. Received: {first.shape} in {paths[0]}, and {mask.shape} in {path}."
-            )
-        masks[place] = mask
-    return masks
+    return _open_mask(path, lambda picture, _: find_upright(picture))
 
 
-def list_masks(folder: Path) -> dict[str, Path]:
-    """The pictures of a folder that may be masks, by their names without the ending, in the order of these.
-
-    Raises:
-        InvalidInputError: two have one name.
-    """
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
-    named = {path.stem: path for path in paths}
-    if len(named) < len(paths):
-        twice = next(path for path in paths if named[path.stem] != path)
-        raise InvalidInputError(f"{twice} and {named[twice.stem].name} have one name. Keep one of them.")
-    return named
-
-
-def find_mask_folders(path: Path) -> tuple[Path, Path] | None:
-    """The folders of images and of their masks within a folder, or None where there are none."""
-    found = ((path / images, path / masks) for images, masks in FOLDERS)
-    return next(((images, masks) for images, masks in found if images.is_dir() and masks.is_dir()), None)
-
-
-def read_mask_folders(images: Path, masks: Path, files: Files) -> DataSet:
-    """Read images with the masks of the same names, also as nnU-Net has them, with the names of its `dataset.json`.
-
-    Raises:
-        InvalidInputError: an image without a mask, or a mask that cannot be used; or images of several channels in
-            several files.
-    """
-    kind = KINDS["image"]
-    pictures = [
-        path for path in sorted(images.iterdir()) if path.suffix.lower() in kind.suffixes and path.name[0] != "."
-    ]
-    if not pictures:
-        raise InvalidInputError(f"{images} holds no pictures.")
-    of_nnunet = images.name.startswith("images") and images.name != "images"
-    if of_nnunet and (other := next((path for path in pictures if not path.stem.endswith(CHANNEL)), None)):
-        raise InvalidInputError(
-            f"Images of nnU-Net are taken as one picture each, of the name CASE{CHANNEL}. Received: {other}."
-        )
-    stems = [path.stem.removesuffix(CHANNEL) if of_nnunet else path.stem for path in pictures]
-    there = list_masks(masks)
-    missing = [stem for stem in stems if stem not in there]
-    if missing:
-        raise InvalidInputError(
-            f"{masks} has no mask for {len(missing):,} of {len(stems):,} images, such as {missing[0]}. Put a picture "
-            f"of the same name there ({', '.join(SUFFIXES)}), or take the image away."
-        )
-    examples = kind.read_files(DataSet(None), pictures, files)
-    kept = dict(zip(map(str, (path.relative_to(files.folder or "") for path in pictures)), stems, strict=True))
-    taken = stems if examples.ids is None else [kept[name] for name in examples.ids if name in kept]
-    examples = examples.with_masks(read_masks([there[stem] for stem in taken])).with_ids(taken)
-    notes = (*examples.notes, *([TRAINING] if images.name == "imagesTr" else []))
-    return replace(
-        examples, class_names=_read_names(images.parent / "dataset.json") if of_nnunet else None, notes=notes
-    )
-
-
-def read_pass_folders(path: Path) -> Iterator[np.ndarray]:
-    """Read a folder of label maps a pass, (N, H, W) uint8 each; in every one the same names.
-
-    Raises:
-        InvalidInputError: there are none, or a mask is missing or cannot be used.
-    """
-    folders = sorted(folder for folder in path.iterdir() if folder.is_dir() and folder.name[0] != ".")
-    listed = [list_masks(folder) for folder in folders]
-    if not listed or not listed[0]:
-        raise InvalidInputError(f"{path} holds no folders of label maps ({', '.join(SUFFIXES)}), one a pass.")
-    for folder, there in zip(folders, listed, strict=True):
-        if differing := listed[0].keys() ^ there.keys():
-            name = min(differing)
-            which = folders[0] if name in there else folder
-            raise InvalidInputError(
-                f"Every pass should have the same label maps. Received: none for {name} in {which}."
-            )
-    return (read_masks(list(there.values())) for there in listed)
-
-
-def name_pass_folders(path: Path) -> tuple[str, ...]:
-    """The names of the images of `read_pass_folders`."""
-    folders = sorted(folder for folder in path.iterdir() if folder.is_dir() and folder.name[0] != ".")
-    return tuple(list_masks(folders[0])) if folders else ()
-
-
-def _read_names(path: Path) -> tuple[str, ...] | None:
-    """The names of the classes in nnU-Net's `dataset.json`, in their order; None without such a file."""
-    if not path.exists():
-        return None
+def _open_mask(path: Path, read: Callable[[Image.Image, int], Any]) -> Any:
+    """Read something from a mask, which is given with the factor between Pillow's values and those of the file."""
     try:
         with open_regular(path) as file:
-            labels: Any = json.loads(file.read())["labels"]
-        by_number = {int(number): str(name) for name, number in labels.items() if name != "ignore"}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            content = file.read()
+    except OSError as error:
+        raise InvalidInputError(f"The mask {path} cannot be read ({error.strerror or error}).") from error
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+            if problem := _find_problem(picture, content):
+                raise InvalidInputError(problem)
+            return read(picture, _spread(picture, content))
+    except InvalidInputError as error:
+        raise InvalidInputError(f"The mask {path} {error}") from error
+    except (Image.DecompressionBombError, *PICTURE_ERRORS) as error:
         raise InvalidInputError(
-            f"{path} should name the classes, as nnU-Net does it: labels, a number by each name. It does not ({error})."
+            f"The mask {path} cannot be read as a picture, {', '.join(FORMATS)} ({error!s:.100})."
         ) from error
-    if sorted(by_number) != list(range(len(by_number))):
-        raise InvalidInputError(
-            f"{path} should name all classes from 0. Received: {list_names([str(number) for number in by_number])}."
-        )
-    return tuple(by_number[number] for number in range(len(by_number)))
+
+
+def _read_values(picture: Image.Image, spread: int) -> np.ndarray:
+    values = np.asarray(ImageOps.exif_transpose(picture))
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high > MOST_VALUE:
+        raise InvalidInputError(f"has numbers of {low} to {high}, and 0 to {MOST_VALUE} are taken. {INDICES}")
+    return values.astype(np.uint8) // np.uint8(spread)
+
+
+def _find_problem(picture: Image.Image, content: bytes) -> str:
+    """Say why a picture cannot be read as a mask, as the end of a sentence; or return ""."""
+    if picture.width * picture.height > MOST_PIXELS:
+        return f"has {picture.width:,} × {picture.height:,} pixels, where {MOST_PIXELS:,} are taken."
+    if picture.mode not in MODES:
+        return f"is a picture of colours ({picture.mode}). {INDICES}"
+    if (pages := getattr(picture, "n_frames", 1)) > 1:
+        return f"has {pages:,} pages or frames, and a mask has one. Save each as a file of its own."
+    if isinstance(picture, TiffImageFile) and picture.tag_v2.get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO:
+        return f"is a TIFF whose 0 is white, so that programs differ in the numbers that they read. {EIGHT_BITS}"
+    if picture.format == "BMP" and picture.mode == "L" and _bits(picture, content) != 8:
+        bits = _bits(picture, content)
+        return f"is a BMP of {bits} bits with a palette of greys, which Pillow misreads. {EIGHT_BITS}"
+    return ""
+
+
+def _spread(picture: Image.Image, content: bytes) -> int:
+    """The factor by which Pillow spreads grey levels of few bits over 0 to 255."""
+    return 255 // (2 ** _bits(picture, content) - 1) if picture.mode == "L" else 1
+
+
+def _bits(picture: Image.Image, content: bytes) -> int:
+    """The bits of a grey level, by the header of the file."""
+    if picture.format == "PNG":
+        return content[PNG_BIT_DEPTH]
+    if isinstance(picture, TiffImageFile):
+        return int(picture.tag_v2.get(TIFF_BITS, (1,))[0])
+    if picture.format == "BMP":
+        of_os2 = int.from_bytes(content[BMP_HEADER_BYTES], "little") == 12
+        return int.from_bytes(content[BMP_BITS_OF_OS2 if of_os2 else BMP_BITS], "little")
+    return 8
+
+
+def find_turn(image: Upright, mask: Upright) -> int | None:
+    """Find the EXIF orientation by which a mask is turned with its image, after its own note was followed.
+
+    A mask with a note of its own is upright by that. One without is stored as its image is stored, or upright already;
+    where both is possible, the first is taken.
+
+    Returns:
+        2 to 8, or 1 where the mask is upright; None where it has not the proportions of its image.
+    """
+    if mask.turn == 1 and image.turn != 1 and have_same_proportions(mask.size, image.stored_size):
+        return image.turn
+    return 1 if have_same_proportions(mask.size, image.size) else None
+
+
+@dataclass(frozen=True)
+class MaskFiles:
+    """Masks in files, read when they are brought to one size.
+
+    Attributes:
+        paths: of the files.
+        sizes: (height, width) of each, once it is upright.
+        turns: the EXIF orientation by which each is turned with its image; 1 leaves it.
+    """
+
+    paths: Sequence[Path]
+    sizes: Sequence[Size]
+    turns: Sequence[int]
+
+    ndim = 3
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """(N, H, W) uint8 in the size of the files, for those that have one size."""
+        if len(set(self.sizes)) > 1:
+            listed = list_names([" × ".join(map(str, size)) for size in sorted(set(self.sizes))])
+            raise InvalidInputError(f"Masks in one array should be of one size. Received: {listed}.")
+        return self.fit(self.sizes[0]).astype(np.uint8 if dtype is None else dtype, copy=False)
+
+    def take(self, indices: np.ndarray) -> "MaskFiles":
+        """Select masks by an array of their numbers."""
+        paths, sizes, turns = ([part[place] for place in indices] for part in (self.paths, self.sizes, self.turns))
+        return replace(self, paths=paths, sizes=sizes, turns=turns)
+
+    def fit(self, size: Size, crop: Size | None = None) -> np.ndarray:
+        """Read all masks, turned, cropped and resized as their images are: (N, *size) uint8.
+
+        Args:
+            size: (height, width).
+            crop: the proportions that images are cropped to, as (height, width); None stretches them.
+
+        Raises:
+            InvalidInputError: a mask cannot be read; it is named.
+        """
+        masks = np.empty((len(self), *size), np.uint8)
+        fitted = map_in_threads(partial(self._fit_one, size, crop), range(len(self)))
+        for place, mask in enumerate(fitted):
+            masks[place] = mask
+        return masks
+
+    def _fit_one(self, size: Size, crop: Size | None, place: int) -> np.ndarray:
+        mask = read_mask(self.paths[place])
+        if self.turns[place] in TURNS:
+            mask = np.asarray(Image.fromarray(mask).transpose(TURNS[self.turns[place]]))
+        return scale_label_maps(mask[None], size, crop)[0]

@@ -20,6 +20,7 @@ from mcviz.data.tables import PICTURE_COLUMNS, ColumnNames, find_usual_column, r
 from mcviz.errors import InvalidInputError, StorageError
 from mcviz.regular import open_regular
 from mcviz.text import first_line, list_names
+from mcviz.validate import invalid
 
 SPLIT_ORDER = ("test", "validation", "train")
 
@@ -30,12 +31,43 @@ PARQUET_ERRORS = (OSError, ValueError, RecursionError, pa.ArrowException)
 
 
 def is_saved_dataset(folder: Path) -> bool:
-    """Whether a folder is what `Dataset.save_to_disk` or `DatasetDict.save_to_disk` writes."""
-    return any((folder / name).is_file() for name in ("dataset_dict.json", "state.json"))
+    """Whether a folder is what `Dataset.save_to_disk` writes."""
+    return any((folder / name).exists() for name in ("dataset_info.json", "state.json"))
+
+
+def choose_split(path: Path, wanted: str | None) -> tuple[Path, tuple[str, ...]]:
+    """Choose one split of a saved data set that has several.
+
+    Args:
+        path: of any data.
+        wanted: the name of the split; None takes the first of `SPLIT_ORDER`, or else of the data set.
+
+    Returns:
+        The folder of the split, or the path of data without splits; and a sentence for the person, where there was a
+        choice.
+
+    Raises:
+        InvalidInputError: the data set has no such split, or its list of splits is damaged.
+    """
+    listed = path / "dataset_dict.json"
+    if not listed.is_file():
+        if wanted is not None:
+            raise invalid("split", "left out where the data is no saved data set of several splits", wanted)
+        return path, ()
+    try:
+        splits = [str(name) for name in _read_json(listed)["splits"]]
+        chosen = wanted or next((split for split in SPLIT_ORDER if split in splits), splits[0])
+        folder = _join_name(path, chosen)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise InvalidInputError(f"{path} cannot be read as a saved data set ({error}).") from error
+    if chosen not in splits:
+        raise invalid("split", f"one of {list_names(splits)}", chosen)
+    more = len(splits) > 1
+    return folder, (f"split: {chosen}, of {list_names(splits)}; --split takes another",) if more else ()
 
 
 def read_dataset(folder: Path) -> tuple[pa.Table, dict[str, tuple[str, ...]]]:
-    """Open a saved data set, its test split where it has several.
+    """Open a saved data set of one split.
 
     Returns:
         Its table, mapped from disk and not read; and the class names of each column that has some.
@@ -44,7 +76,6 @@ def read_dataset(folder: Path) -> tuple[pa.Table, dict[str, tuple[str, ...]]]:
         InvalidInputError: a file of it is missing, damaged or no regular file.
     """
     try:
-        folder = _split_folder(folder)
         state, info = _read_json(folder / "state.json"), _read_json(folder / "dataset_info.json")
         table = pa.concat_tables([_map_arrow(folder, file["filename"]) for file in state["_data_files"]])
         if indices := state.get("_indices_files"):
@@ -95,14 +126,6 @@ def _struct_field(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     if not pa.types.is_struct(column.type) or name not in [field.name for field in column.type]:
         return column
     return pa.chunked_array([chunk.field(name) for chunk in column.chunks], type=column.type.field(name).type)
-
-
-def _split_folder(folder: Path) -> Path:
-    if not (folder / "dataset_dict.json").is_file():
-        return folder
-    splits = [str(name) for name in _read_json(folder / "dataset_dict.json")["splits"]]
-    chosen = next((split for split in SPLIT_ORDER if split in splits), splits[0])
-    return _join_name(folder, chosen)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

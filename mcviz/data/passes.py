@@ -12,8 +12,8 @@ import pandas as pd
 from mcviz.choices import Predicts
 from mcviz.data.in_place import load_array
 from mcviz.data.labels import sort_class_names
-from mcviz.data.masks import name_pass_folders, read_pass_folders
-from mcviz.data.npz import open_npz
+from mcviz.data.mask_folders import name_pass_folders, read_pass_folders
+from mcviz.data.npz import MOST_UNPACKED, open_npz
 from mcviz.data.tables import TABLES, is_numeric, read_frame
 from mcviz.errors import DataNotFoundError, InvalidInputError, MissingPackageError
 from mcviz.tasks.base import PassNames
@@ -159,6 +159,7 @@ def _read_zarr(path: Path, names: PassNames) -> PassesFile:
 
     def read(name: str) -> Any:
         array, attributes = arrays[name], dict(arrays[name].attrs)
+        _check_size(name, array.nbytes, array.nbytes_stored())
         if "scale_factor" not in attributes:
             return array
         return _Packed(array, float(attributes["scale_factor"]), float(attributes.get("add_offset", 0)))
@@ -168,6 +169,14 @@ def _read_zarr(path: Path, names: PassNames) -> PassesFile:
         return list(map(str, named or dict(arrays[name].attrs).get("_ARRAY_DIMENSIONS") or ()))
 
     return _select_arrays(_Arrays({name: array.ndim for name, array in arrays.items()}, read, dimensions), names)
+
+
+def _check_size(name: str, size: int, stored: int) -> None:
+    """Check that an array can come from its stored bytes: of what was never written, a file only has the size."""
+    if size > MOST_UNPACKED * stored:
+        raise InvalidInputError(
+            f"{name or 'the array'} should take {size:,} bytes, of which the file holds {stored:,}. Write its numbers."
+        )
 
 
 def _collect_arrays(group: Any) -> dict[str, Any]:
@@ -209,6 +218,7 @@ def _open_hdf5(path: Path, names: PassNames) -> Iterator[PassesFile]:
         def read(name: str) -> Any:
             if datasets[name].is_virtual or datasets[name].external:
                 raise InvalidInputError(f"{name} lies in other files. Write it into one.")
+            _check_size(name, datasets[name].nbytes, datasets[name].id.get_storage_size())
             return datasets[name]
 
         def dimensions(name: str) -> Sequence[str]:
@@ -373,7 +383,7 @@ def _choose_array(arrays: _Arrays, names: PassNames) -> str:
     several = of(*range(names.min_axes, max(4, names.most_axes) + 1))
     usual = [name for name in several if name.rpartition("/")[2] in names.arrays]
     in_groups = [name for name in several if name.partition("/")[0] in ARVIZ_GROUPS]
-    fitting = usual or in_groups or of(3) or of(4) or of(*range(names.min_axes, 3))
+    fitting = usual or in_groups or of(3) or of(4) or of(names.most_axes) or of(*range(names.min_axes, 3))
     if len(fitting) != 1:
         raise InvalidInputError(
             f"it should hold one array of {names.axes}, under the name {names.arrays[0]} where there are others. "

@@ -16,12 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from mcviz.data.drawing import LUMA, border_pixels
+from mcviz.data.fitting import Size, kept_box
 from mcviz.data.parquet import ParquetPictures
 from mcviz.errors import InvalidInputError
 from mcviz.regular import open_regular
@@ -72,6 +73,16 @@ MOST_DECODED_PIXELS = 100_000_000
 MOST_PIXELS_A_SIDE = 512  # of pictures whose size no model gives
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 GREY = ("1", "L", "LA", *SIXTEEN_BITS)
+TURNS = {  # by the EXIF orientation
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+QUARTER_TURNS = (5, 6, 7, 8)  # which exchange height and width
 THREADS = min(8, os.cpu_count() or 1)  # Pillow decodes without holding the interpreter
 WAITING = 1024  # pictures, at most, whose turn it is next
 T = TypeVar("T")
@@ -293,7 +304,7 @@ class Pictures:
         images = np.empty((len(places), *self.image_shape), np.uint8)
         lie = np.array(self.read.places)[places] if isinstance(self.read, _Selection) else places
         forward = np.argsort(lie, kind="stable")  # as a table is read
-        for place, image in zip(forward, _map_in_threads(self._read_image, places[forward].tolist()), strict=True):
+        for place, image in zip(forward, map_in_threads(self._read_image, places[forward].tolist()), strict=True):
             images[place] = image
         return images
 
@@ -335,9 +346,44 @@ class Pictures:
             raise InvalidInputError(f"{self.names[place]} cannot be read: {error}") from error
         picture = picture.convert("L" if channels == 1 else "RGB")
         if picture.size != (width, height):
-            bring = ImageOps.fit if self.crop else Image.Image.resize
-            picture = bring(picture, (width, height), Image.Resampling.BILINEAR)
+            box = kept_box((picture.height, picture.width), (height, width) if self.crop else None)
+            picture = picture.resize((width, height), Image.Resampling.BILINEAR, box)
         return np.asarray(picture).reshape(self.image_shape)
+
+
+class Upright(NamedTuple):
+    """The size of a picture once it is turned upright, and its own note of a turn.
+
+    Attributes:
+        size: (height, width).
+        turn: the EXIF orientation, 2 to 8; or 1 where it says nothing, or to leave the picture as it is.
+    """
+
+    size: Size
+    turn: int
+
+    @property
+    def stored_size(self) -> Size:
+        """The height and width of the picture before it is turned."""
+        return self.size[::-1] if self.turn in QUARTER_TURNS else self.size
+
+
+def find_upright(picture: Image.Image) -> Upright:
+    """Find out how a picture that was just opened is turned upright; of most formats no pixel is decoded."""
+    turn = picture.getexif().get(ExifTags.Base.Orientation, 1)
+    if turn not in TURNS:
+        return Upright((picture.height, picture.width), 1)
+    if picture.format == "TIFF":  # whose size Pillow has turned already, or turns as it is decoded
+        upright = ImageOps.exif_transpose(picture)
+        return Upright((upright.height, upright.width), turn)
+    height, width = (picture.width, picture.height) if turn in QUARTER_TURNS else (picture.height, picture.width)
+    return Upright((height, width), turn)
+
+
+def read_upright(content: bytes) -> Upright:
+    """Find out how an image is turned upright, of the bytes of a file that `check_pictures` has decoded."""
+    with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+        return find_upright(picture)
 
 
 def check_pictures(
@@ -356,7 +402,7 @@ def check_pictures(
     """
     sizes: Counter[tuple[int, int]] = Counter()
     grey, broken = True, {}
-    for place, header in enumerate(_map_in_threads(partial(_inspect, read), range(len(names)))):
+    for place, header in enumerate(map_in_threads(partial(_inspect, read), range(len(names)))):
         if isinstance(header, str):
             broken[place] = header
         else:
@@ -378,7 +424,8 @@ def _detach(read: Callable[[int], bytes], places: Sequence[int]) -> Callable[[in
     return [read(place) for place in places].__getitem__
 
 
-def _map_in_threads(function: Callable[[int], T], places: Sequence[int]) -> Iterator[T]:
+def map_in_threads(function: Callable[[int], T], places: Sequence[int]) -> Iterator[T]:
+    """Call a function that decodes the picture at a place for some places, and yield the results in their order."""
     with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
         warnings.simplefilter("ignore")  # of odd notes that a camera left in a file
         for start in range(0, len(places), WAITING):

@@ -16,9 +16,9 @@ from mcviz import validate
 from mcviz.data.data_set import DataSet
 from mcviz.data.in_place import load_array
 from mcviz.data.labels import ARRAY_NAMES, find_labels_file
-from mcviz.data.masks import find_mask_folders, read_mask_folders
+from mcviz.data.mask_folders import find_mask_folders, read_mask_folders
 from mcviz.data.npz import NpzArrays, open_npz
-from mcviz.data.parquet import is_saved_dataset, read_dataset, read_parquet
+from mcviz.data.parquet import choose_split, is_saved_dataset, read_dataset, read_parquet
 from mcviz.data.passes import read_array
 from mcviz.data.pictures import Progress
 from mcviz.data.tables import (
@@ -287,6 +287,7 @@ def read_data(
     columns: ColumnNames | None = None,
     task: str = "classification",
     complete: bool = True,
+    split: str | None = None,
     progress: Progress | None = None,
 ) -> DataSet:
     """Read a data set of any kind that is known: images, texts, rows of numbers, or labels alone.
@@ -315,6 +316,7 @@ def read_data(
         task: what the labels are for: classes, or the numbers that a regression predicts.
         complete: whether rows need every number, since a model takes them, and are refused without; or columns that
             lack some are the user's own.
+        split: the name of the one that is taken of a saved Hugging Face data set; test, validation or train without it.
         progress: called with (done, total) pictures or texts while they are checked.
 
     Returns:
@@ -328,10 +330,12 @@ def read_data(
     path = Path(path)
     if not path.exists():
         raise DataNotFoundError(f"There is no data at {path}. Give {ACCEPTED}.")
+    path, notes = choose_split(path, split)
     files = Files(path if path.is_dir() else path.parent, skip_broken, progress, complete)
     try:
         read = _read_folder if path.is_dir() else _read_file
-        return give_kind(read(path, columns, task, files))
+        examples = give_kind(read(path, columns, task, files))
+        return replace(examples, notes=(*notes, *examples.notes))
     except InvalidInputError as error:
         raise error if str(path) in str(error) else InvalidInputError(f"{path} cannot be used: {error}") from error
     except StorageError:

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 from plotly.subplots import make_subplots
 
-from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
+from mcviz.choices import PREDICTOR_NAMES
 from mcviz.figures.style import (
     CLASSES,
     DETERMINISTIC,
@@ -29,8 +29,17 @@ from mcviz.figures.style import (
     shorten_name,
 )
 from mcviz.measures import fixed, percent
-from mcviz.measures.calibration import CONFIDENCE_EDGES, ECES, SCALED, Bins, Calibration, calibration_table
+from mcviz.measures.calibration import (
+    CALIBRATION_MEASURES,
+    CONFIDENCE_EDGES,
+    ECES,
+    SCALED,
+    Bins,
+    Calibration,
+    calibration_table,
+)
 from mcviz.measures.intervals import Interval
+from mcviz.measures.measure import SCALE
 
 Array = np.ndarray
 PREDICTOR_COLOURS = {"deterministic": DETERMINISTIC, "single pass": SINGLE_PASS, "ensemble": ENSEMBLE}
@@ -230,15 +239,18 @@ def calibration_intervals(calibration: Calibration) -> go.Figure:
     predictors = [name for name in PREDICTOR_NAMES if name in calibration.figures]
     rows = [PREDICTOR_NAMES[name].replace(", temperature-", ",<br>") for name in predictors]
     texts = calibration_table(calibration)
-    titles = [f"{name} (❘ chance)" if measure == "ece" else name for measure, name in MEASURE_NAMES.items()]
-    height = ROW_HEIGHT * len(predictors)
+    titles = [
+        f"{measure.heading} (❘ chance)" if name == ECES[0] else measure.heading
+        for name, measure in CALIBRATION_MEASURES.items()
+    ]
+    height, panel_rows = ROW_HEIGHT * len(predictors), -(-len(titles) // 2)
     figure = make_subplots(
-        rows=3, cols=2, shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.08,
-        vertical_spacing=PANEL_GAP / (3 * height + 2 * PANEL_GAP),
+        rows=panel_rows, cols=2, shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.08,
+        vertical_spacing=PANEL_GAP / (panel_rows * height + (panel_rows - 1) * PANEL_GAP),
     )  # fmt: skip
-    for number, (measure, title) in enumerate(MEASURE_NAMES.items()):
-        at = {"row": number // 2 + 1, "col": number % 2 + 1}
-        scale = 1 if measure in ("nll", "brier") else 100
+    for number, (measure, shown) in enumerate(CALIBRATION_MEASURES.items()):
+        at, title = {"row": number // 2 + 1, "col": number % 2 + 1}, shown.heading
+        scale = SCALE.get(shown.unit, 1)
         for name, label in zip(predictors, rows, strict=True):
             interval = calibration.figures[name][measure]
             text = f"{PREDICTOR_NAMES[name]}<br>{title} {texts[PREDICTOR_NAMES[name]][title]}"
@@ -281,15 +293,15 @@ def calibration_intervals(calibration: Calibration) -> go.Figure:
                 **at,
             )
             figure.update_xaxes(rangemode="tozero", **at)
-        if measure == "overconfidence":
+        if shown.is_signed:
             figure.add_vline(x=0, line={"color": NEUTRAL, "width": 2, "dash": "dot"}, layer="below", **at)
-        figure.update_xaxes(ticksuffix="%" if scale == 100 and measure != "overconfidence" else "", **at)
+        figure.update_xaxes(ticksuffix="%" if shown.unit == "share" and not shown.is_signed else "", **at)
     figure.update_annotations(font_size=12)
     figure.update_xaxes(nticks=4)
     figure.update_yaxes(
         tickfont_size=11, categoryorder="array", categoryarray=rows, range=[len(predictors) - 0.5, -0.5]
     )
-    return apply_layout(figure, 3 * (height + PANEL_GAP))
+    return apply_layout(figure, panel_rows * (height + PANEL_GAP))
 
 
 def accuracy_against_referred(

@@ -3,7 +3,16 @@
 from pathlib import Path
 
 from mcviz.errors import McvizError
-from mcviz.options import DataOptions, ModelOptions, PreprocessingOptions, RunOptions, SampleOptions, TaskOptions
+from mcviz.options import (
+    NO_CLASS,
+    DataOptions,
+    MaskOptions,
+    ModelOptions,
+    PreprocessingOptions,
+    RunOptions,
+    SampleOptions,
+    TaskOptions,
+)
 from mcviz.runs import Manifest, Run
 
 
@@ -75,12 +84,21 @@ def options_of_more(run: Run, *, seed: int, passes: int, keep: bool = True) -> S
         task=task,
         data=options_of_data(run),
         preprocessing=preprocessing,
+        masks_mean=_masks_mean(run.manifest),
         passes=passes,
         masks=run.manifest.masks or "per_pass",
         seed=seed,
         run=RunOptions(keep_images=keep),
         keep_model=keep,
     )
+
+
+def _masks_mean(manifest: Manifest) -> MaskOptions:
+    """Options that say what the numbers in masks mean, as the run has it."""
+    if manifest.label_maps is None:
+        return MaskOptions()
+    numbers = manifest.label_maps.background, manifest.label_maps.ignore
+    return MaskOptions(*(NO_CLASS if number is None else str(number) for number in numbers))
 
 
 def _preprocessing(manifest: Manifest) -> PreprocessingOptions:

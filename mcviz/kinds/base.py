@@ -4,15 +4,15 @@ Who opens a run imports the kinds, and needs neither pandas nor Pillow: a kind i
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from mcviz.errors import InvalidInputError
-from mcviz.manifest import Manifest
+from mcviz.kinds.content import Content
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 Progress = Callable[[int, int], None]
+Distort = Callable[[np.ndarray, float, int, np.ndarray], np.ndarray]
 NAMED = 5  # of the broken files, in a message
 
 
@@ -58,6 +59,45 @@ class OODRecipe:
     make: Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
 
+@dataclass(frozen=True)
+class Distortion:
+    """A distortion of examples of one kind that a person can pick, with one slider.
+
+    Attributes:
+        label: its name for people.
+        unit: what the slider counts.
+        unchanged: where on the slider examples stay as they are.
+        strongest: the end of the slider with the strongest distortion.
+        step: the smallest step that makes sense.
+        apply: (examples, amount, seed, others) to as many examples; `others` are an image to mix with, or all rows or
+            texts of a run.
+        opposite: the other end, of a slider that goes both ways; it begins at `unchanged` without one.
+        is_share: whether the amount is a part of a whole, to be shown in percent.
+        seeded: whether it draws random numbers from the seed.
+    """
+
+    label: str
+    unit: str
+    unchanged: float
+    strongest: float
+    step: float
+    apply: Distort
+    opposite: float | None = None
+    is_share: bool = False
+    seeded: bool = False
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The smallest and the largest amount."""
+        other = self.unchanged if self.opposite is None else self.opposite
+        return min(other, self.strongest), max(other, self.strongest)
+
+
+def drawn_share(label: str, unit: str, apply: Distort) -> Distortion:
+    """A distortion of none, some or all of an example, drawn at random; arguments are the attributes of the result."""
+    return Distortion(label, unit, 0, 1, 0.05, apply, is_share=True, seeded=True)
+
+
 def join_halves(contents: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Join the first half of each, along the axis behind the first, with the second half of another."""
     middle = contents.shape[1] // 2
@@ -71,9 +111,7 @@ class Kind(ABC):
         name: as a run's manifest has it.
         plural: what several are called, in messages and as an array of an `.npz`.
         column: the field of `ColumnNames` that names its column or columns; "" for none.
-        column_values: what the columns hold that are the examples themselves: "texts", in one column, or "numbers"; ""
-            where the examples are no columns.
-        has_images: whether a run has its examples as images.
+        content: how a run stores the examples.
         arrays: what arrays it takes, in words; "" for none.
         suffixes: of files with an example each.
         files: what such files are called.
@@ -85,8 +123,7 @@ class Kind(ABC):
     name: ClassVar[str]
     plural: ClassVar[str] = ""
     column: ClassVar[str] = ""
-    column_values: ClassVar[Literal["", "texts", "numbers"]] = ""
-    has_images: ClassVar[bool] = False
+    content: ClassVar[Content] = Content()
     arrays: ClassVar[str] = ""
     suffixes: ClassVar[tuple[str, ...]] = ()
     files: ClassVar[str] = ""
@@ -97,13 +134,6 @@ class Kind(ABC):
     @abstractmethod
     def holds(self, examples: "DataSet") -> bool:
         """Whether the examples are of this kind."""
-
-    def claims(self, manifest: Manifest) -> Iterator[tuple[bool, str]]:
-        """Yield what has to hold of a manifest of this kind, each with what is said where it does not."""
-        content = manifest.examples.content
-        yield self.has_images == (manifest.images is not None), f"examples are {self.name!r}"
-        yield bool(self.column_values) == bool(content), f"examples are {self.name!r}"
-        yield self.column_values != "texts" or len(content) == 1, f"texts are in {len(content)} columns"
 
     def check(self, examples: "DataSet") -> "DataSet":
         """Return the examples with their content in the one form of `DataSet`.

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
-from mcviz.data.distortions import NOISES, Noise, invert, mix, rotate, shuffle_pixels
 from mcviz.data.in_place import LazyRows, NpyRows, Places, locate_npy
 from mcviz.data.tables import (
     PICTURE_COLUMNS,
@@ -20,6 +19,8 @@ from mcviz.data.tables import (
     require_complete,
 )
 from mcviz.kinds.base import Files, Kind, OODRecipe, Progress, drop_broken, join_halves
+from mcviz.kinds.content import ImageContent
+from mcviz.kinds.image_distortions import NOISES, Noise, invert, mix, rotate, shuffle_pixels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +55,7 @@ class Image(Kind):
     name = "image"
     plural = "images"
     column = "picture"
-    has_images = True
+    content = ImageContent()
     arrays = "(N, height, width), (N, height, width, channels)"
     suffixes = PICTURE_SUFFIXES
     files = "pictures"

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
-from mcviz.data.distortions import add_noise, column_stats, out_of_range, shuffle_columns
 from mcviz.data.tables import UNNAMED_PREFIX, is_numeric
 from mcviz.errors import InvalidInputError
 from mcviz.kinds.base import Files, Kind, OODRecipe, Progress, join_halves
+from mcviz.kinds.content import NumberContent
+from mcviz.kinds.row_distortions import add_noise, column_stats, out_of_range, shuffle_columns
 from mcviz.text import list_names
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Row(Kind):
     name = "row"
     plural = "rows"
     column = "features"
-    column_values = "numbers"
+    content = NumberContent()
     arrays = "(N, columns) of numbers"
     ood_sets = OOD_SETS
     alone = "Values alone"

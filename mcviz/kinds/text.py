@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz import validate
-from mcviz.data.distortions import TEXT_NOISES, TextNoise, drop_words, random_characters, shuffle_words
 from mcviz.data.tables import TEXT_COLUMNS, find_usual_column, holds_texts
 from mcviz.errors import InvalidInputError
 from mcviz.kinds.base import Files, Kind, OODRecipe, Progress, drop_broken
+from mcviz.kinds.content import TextContent
+from mcviz.kinds.text_distortions import TEXT_NOISES, TextNoise, drop_words, random_characters, shuffle_words
 from mcviz.regular import open_regular
 from mcviz.text import is_text
 
@@ -56,7 +57,7 @@ class Text(Kind):
     name = "text"
     plural = "texts"
     column = "text"
-    column_values = "texts"
+    content = TextContent()
     arrays = "N texts"
     suffixes = (".txt",)
     files = "texts"

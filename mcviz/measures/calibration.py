@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import scipy  # loads scipy.optimize when it is first used
 
-from mcviz.choices import MEASURE_NAMES, PREDICTOR_NAMES
+from mcviz.choices import PREDICTOR_NAMES
 from mcviz.measures.conformal import cross_fit
 from mcviz.measures.intervals import (
     BLOCK_WEIGHTS,
@@ -35,6 +35,7 @@ from mcviz.measures.intervals import (
     subsample_share,
     subtract,
 )
+from mcviz.measures.measure import CLASSIFICATION_MEASURES
 from mcviz.measures.registry import Terms, fixed, percent, select_terms
 
 Array = np.ndarray
@@ -48,7 +49,8 @@ FEWEST_OF_EACH = 5  # mistakes, and correct predictions; of fewer, an AURC has n
 ENOUGH = f"{FEWEST_OF_EACH} mistakes and {FEWEST_OF_EACH} correct predictions"
 TOO_FEW = "too few examples to tell"
 SHARE_OF_BINS = 0.2  # of the chance of a wrong verdict; the rest is that of the mean
-CALIBRATION_MEASURES = "accuracy", "nll", "brier", "ece", "ece_equal_mass", "overconfidence"
+CALIBRATION_MEASURES = {measure.name: measure for measure in CLASSIFICATION_MEASURES if "trust" in measure.places}
+TERMS = {"correct": "bool", "confidence": "float32", "nll": "float32", "brier": "float32"}  # as they are kept
 ECES = "ece", "ece_equal_mass"  # which have no interval, but a bound by chance
 
 PREDICTOR_WORDS = {"deterministic": "the deterministic model", "single_pass": "a single pass"}  # in sentences
@@ -521,8 +523,8 @@ def _gain_sentence(result: Calibration, key: str, other: str) -> str:
         is_noise = gain.is_noise(1 - min(figures["accuracy"].value for figures in both))
         accuracy += f", {'within noise' if is_noise else TOO_FEW}"
     if not fits.low <= 0 <= fits.high:
-        by = f"by {fixed(abs(fits.value), 4, '-')} nats"
-        return f"{accuracy}; its NLL is {'worse' if fits.value > 0 else 'better'} {by}."
+        by = f"{'worse' if fits.value > 0 else 'better'} by {fixed(abs(fits.value), 4, '-')} nats"
+        return f"{accuracy}; its NLL is {by}."
     if fits.is_noise(max(figures["nll"].value for figures in both)):
         return f"{accuracy}; the NLLs do not differ beyond noise."
     return f"{accuracy}; there are {TOO_FEW} whether the NLLs differ."
@@ -569,19 +571,10 @@ def _format_figures(
     figures: Mapping[str, Interval], sign: str = "", by_chance: Mapping[str, float] | None = None
 ) -> dict[str, str]:
     chances = {name: f", chance {percent(most, 2)}" for name, most in (by_chance or {}).items()}
-    texts = {}
-    for measure, name in MEASURE_NAMES.items():
-        if measure in ("nll", "brier"):
-            texts[name] = figures[measure].format(lambda value: fixed(value, 4, sign))
-        else:
-            share = _format_share(figures[measure], "+" if measure == "overconfidence" else sign)
-            texts[name] = share + chances.get(measure, "")
-    return texts
-
-
-def _format_share(share: Interval, sign: str) -> str:
-    points = Interval(100 * share.value, 100 * share.low, 100 * share.high)
-    return points.format(lambda value: fixed(value, 2, sign), " points" if sign else "%")
+    return {
+        measure.heading: measure.format_below_heading(figures[name], sign) + chances.get(name, "")
+        for name, measure in CALIBRATION_MEASURES.items()
+    }
 
 
 def degradation_sentences(steps: Sequence[Calibration]) -> list[str]:

@@ -26,7 +26,8 @@ from mcviz.measures.intervals import (
     share_interval,
     subtract,
 )
-from mcviz.measures.quality import Measure, Quality
+from mcviz.measures.measure import Measure
+from mcviz.measures.quality import Quality
 from mcviz.measures.registry import (
     MULTILABEL_SCORES,
     AnyPredictions,

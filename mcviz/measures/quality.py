@@ -7,7 +7,6 @@ block of examples after the other; measures, their intervals and those of differ
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -29,15 +28,14 @@ from mcviz.measures.intervals import (
     share_interval,
     subtract,
 )
+from mcviz.measures.measure import CLASSIFICATION_MEASURES, Measure
 from mcviz.measures.registry import (
     AnyPredictions,
     Predictions,
     RegressionPredictions,
     Terms,
-    fixed,
     require_labels,
     select_terms,
-    significant,
 )
 from mcviz.measures.regression import (
     FEWEST_UNBOUNDED,
@@ -49,7 +47,6 @@ from mcviz.measures.regression import (
 from mcviz.measures.selective import Ranking, area_intervals, auroc_of_mistakes, compute_areas
 
 Array = np.ndarray
-Unit = Literal["share", "per mille", "nats", "target", ""]
 Verdict = Literal["better", "worse", "differs", "noise", "few", "same", "unknown"]
 VERDICTS: dict[Verdict, str] = {  # in words
     "better": "better",
@@ -64,67 +61,9 @@ FEWEST_EXAMPLES = 200  # of which differences of AURC and AUROC have an interval
 FEWEST_RANKED = 20  # mistakes, correct predictions, and changed ones, of which these have one
 RANKINGS = {"aurc", "auroc"}  # the measures of classes that take draws of whole rankings
 INTERVAL = 0.9  # nominal coverage of the prediction intervals that are measured
-MEASURE_DIGITS = {"share": 2, "per mille": 2, "nats": 4, "": 4}
-SCALE = {"share": 100, "per mille": 1000}
 
 ROUNDING = 1e-12  # of an area
 NONE = Interval(np.nan)
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A measure of the quality of predictions.
-
-    Attributes:
-        name: its name in files.
-        label: its name for people.
-        unit: "share" is shown in percent, "per mille" in thousandths; "target" is the unit of the run's targets.
-        better: whether low or high values are better; "" where that depends.
-        bounds: the lowest and the highest value that it can take.
-        has_interval: whether it has an interval, where examples and mistakes are not too few.
-        too_few: a sentence on how many are too few; "" where it always has one, or says so itself.
-    """
-
-    name: str
-    label: str
-    unit: Unit
-    better: Literal["low", "high", ""]
-    bounds: tuple[float, float] = (-np.inf, np.inf)
-    has_interval: bool = True
-    too_few: str = ""
-
-    def format(self, value: float, target_unit: str = "", *, sign: str = "") -> str:
-        """Format a value with its unit, such as "98.21%", or with `sign` "+" a difference, such as "+0.21 points"."""
-        return f"{self.format_number(value, sign=sign)}{self._unit(target_unit, sign)}"
-
-    def format_number(self, value: float, *, sign: str = "", digits: int | None = None) -> str:
-        """Format a value without its unit, with so many `digits` after the point or the usual ones; "–" for NaN."""
-        if np.isnan(value):
-            return "–"
-        if digits is not None:
-            return fixed(value, digits, sign)
-        if self.unit == "target":
-            return f"{'+' if sign == '+' and value >= 0 else ''}{significant(value)}"
-        return fixed(SCALE.get(self.unit, 1) * value, MEASURE_DIGITS[self.unit], sign)
-
-    def format_interval(
-        self, interval: Interval, target_unit: str = "", *, sign: str = "", digits: int | None = None
-    ) -> str:
-        """Format a value with its unit and the ends of its interval, such as "98.21% (97.95 to 98.44)".
-
-        The AUROC of few mistakes has no interval, nor has a difference between too few examples.
-        """
-        if np.isnan(interval.value):
-            return "–"
-        if self.has_interval and (np.isnan(interval.low) or np.isnan(interval.high)):
-            number = self.format_number(interval.value, sign=sign, digits=digits)
-            return f"{number}{self._unit(target_unit, sign)} (no interval)"
-        return interval.format(partial(self.format_number, sign=sign, digits=digits), self._unit(target_unit, sign))
-
-    def _unit(self, target_unit: str, sign: str) -> str:
-        points = " points" if sign else "%"
-        unit = {"share": points, "per mille": " ‰", "target": f" {target_unit}", "nats": " nats"}.get(self.unit, "")
-        return unit.rstrip()
 
 
 @dataclass(frozen=True)
@@ -149,9 +88,9 @@ class Quality:
     differences: Callable[..., dict[str, Interval]]
 
     @property
-    def place(self) -> dict[str, int]:
-        """The position of each measure, by its name."""
-        return {measure.name: place for place, measure in enumerate(self.measures)}
+    def compared(self) -> dict[str, Measure]:
+        """The measures by which ensembles are compared, by name."""
+        return {measure.name: measure for measure in self.measures if "compare" in measure.places}
 
 
 @dataclass(frozen=True)
@@ -265,11 +204,11 @@ def compare_measures(
     """
     options: dict[str, Any] = {"groups": groups, "confidence": confidence, "resamples": resamples, "seed": seed}
     first, second = (compute_measures(quality, terms, **options) for terms in (one, other))
-    differences = {name: Interval(subtract(second[name].value, first[name].value)) for name in quality.place}
-    differences |= difference_intervals(quality, one, other, quality.place, **options)
+    differences = {name: Interval(subtract(second[name].value, first[name].value)) for name in quality.compared}
+    differences |= difference_intervals(quality, one, other, quality.compared, **options)
     return [
-        MeasureComparison(measure, first[measure.name], second[measure.name], differences[measure.name])
-        for measure in quality.measures
+        MeasureComparison(measure, first[name], second[name], differences[name])
+        for name, measure in quality.compared.items()
     ]
 
 
@@ -453,17 +392,8 @@ def _regression_differences(one: Terms, other: Terms, measures: Collection[str],
     return with_rmse_difference(intervals, one, other)
 
 
-ECE_EQUAL_MASS = Measure("ece_equal_mass", "ECE, equal mass", "share", "low", (0, 1), has_interval=False)
 CLASSIFICATION = Quality(
-    (
-        Measure("accuracy", "accuracy", "share", "high", (0, 1)),
-        Measure("nll", "NLL", "nats", "low", (0, np.inf)),
-        Measure("brier", "Brier score", "", "low", (0, 2)),
-        Measure("ece", "ECE", "share", "low", (0, 1), has_interval=False),
-        Measure("overconfidence", "confidence − accuracy", "share", "", (-1, 1)),
-        Measure("aurc", "AURC", "per mille", "low", (0, 1)),
-        Measure("auroc", "AUROC of finding mistakes", "", "high", (0, 1)),
-    ),
+    CLASSIFICATION_MEASURES,
     "nll",
     _classification_terms,
     _classification_intervals,

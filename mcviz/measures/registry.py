@@ -14,6 +14,9 @@ from mcviz.text import one_line, true_minus
 Array = np.ndarray
 Terms = Mapping[str, Array]  # numbers of N examples, by name, from which measures are computed
 ScoreFunction = TypeVar("ScoreFunction", bound=Callable[..., Array])
+NOT_FROM_PASSES = frozenset(  # inputs of scores that are known beside the passes
+    ("labels", "dice_by_ensemble_size", "deterministic_probs", "deterministic_outputs", "deterministic_variances")
+)
 
 
 def percent(fraction: float, digits: int = 1) -> str:
@@ -77,7 +80,6 @@ class Predictions:
         probs: (T, N, C) floating point, the probabilities of each pass.
         labels: (N,) integers, or None where they are not known.
         deterministic_probs: (N, C) floating point, the probabilities with dropout off, or None.
-        logits: (T, N, C) floating point, the inputs of the softmax that gave `probs`, or None.
         mean_probs: (N, C) float64, the predictive mean.
 
     Raises:
@@ -87,7 +89,6 @@ class Predictions:
     probs: Array
     labels: Array | None = None
     deterministic_probs: Array | None = None
-    logits: Array | None = None
     mean_probs: Array = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -96,7 +97,7 @@ class Predictions:
             raise ValueError(
                 f"probs should be (passes, examples, classes ≥ 2), with no axis empty. Received: shape {shape}."
             )
-        _check_shapes(self, "probs", labels=shape[1:2], deterministic_probs=shape[1:], logits=shape)
+        _check_shapes(self, "probs", labels=shape[1:2], deterministic_probs=shape[1:])
         object.__setattr__(self, "mean_probs", self.probs.mean(axis=0, dtype=np.float64))
 
 
@@ -277,6 +278,11 @@ class Score:
         """Whether the score needs labels, so that a new example has none."""
         return "labels" in self.needs
 
+    @property
+    def from_passes(self) -> bool:
+        """Whether the passes alone are enough, so that some of them or those of a new example have the score."""
+        return NOT_FROM_PASSES.isdisjoint((*self.needs, *self.uses))
+
     def missing(self, predictions: AnyPredictions) -> list[str]:
         """List the arrays that the score needs and the predictions lack."""
         return [need for need in self.needs if getattr(predictions, need) is None]
@@ -308,6 +314,11 @@ class Score:
     def resolve_unit(self, target_unit: str) -> str:
         """Return the score's unit in a run whose targets have the unit `target_unit`, which may be ""."""
         return target_unit if self.unit == "target" else self.unit
+
+    @property
+    def number_format(self) -> str:
+        """The format of values in a table, as printf has it: any size in the unit of targets, else about 1."""
+        return "%.4g" if self.unit == "target" else "%.4f"
 
     def format(self, value: float, target_unit: str = "") -> str:
         """Format a value with its unit, such as "97.1%", "0.322 nats" or "3.21 mg/dl"."""

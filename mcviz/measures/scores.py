@@ -132,7 +132,6 @@ def scores(
     probs: Array,
     labels: Array | None = None,
     deterministic_probs: Array | None = None,
-    logits: Array | None = None,
 ) -> dict[str, Array]:
     """Compute the ensemble's prediction and every score whose arrays are there.
 
@@ -140,7 +139,6 @@ def scores(
         probs: (T, N, C) floating point.
         labels: (N,) integers, where they are known.
         deterministic_probs: (N, C) floating point, with dropout off.
-        logits: (T, N, C) floating point, before the softmax.
 
     Returns:
         `prediction`, (N,) int64, the argmax of the predictive mean; then by the names of `SCORES`, (N,) float32 each.
@@ -148,7 +146,7 @@ def scores(
     Raises:
         ValueError: arrays that `Predictions` refuses.
     """
-    predictions = Predictions(probs, labels, deterministic_probs, logits)
+    predictions = Predictions(probs, labels, deterministic_probs)
     return {"prediction": _mean(probs).argmax(axis=-1), **SCORES.compute(predictions)}
 
 

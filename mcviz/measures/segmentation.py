@@ -13,7 +13,8 @@ import numpy as np
 import scipy  # loads scipy.special when it is first used
 
 from mcviz.measures.intervals import Interval, bounded_interval, subtract
-from mcviz.measures.quality import Measure, Quality
+from mcviz.measures.measure import Measure
+from mcviz.measures.quality import Quality
 from mcviz.measures.registry import SEGMENTATION_SCORES, AnyPredictions, SegmentationPredictions, Terms, register
 
 Array = np.ndarray

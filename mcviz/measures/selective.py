@@ -72,11 +72,6 @@ def cumulative_loss(ranking: Ranking) -> Array:
     return np.interp(np.arange(len(ranking) + 1), counts[0], losses[0])
 
 
-def risk_by_coverage(ranking: Ranking) -> Array:
-    """(N,) float64 0 to 1, the risk: the mean loss of the 1, 2, … N most certain examples."""
-    return cumulative_loss(ranking)[1:] / np.arange(1, len(ranking) + 1)
-
-
 def quality_of_rest(ranking: Ranking) -> Array:
     """(N + 1,) float64, one less the risk of the rest after the 0, 1, … N most uncertain were referred; 1 without one.
 

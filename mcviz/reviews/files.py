@@ -20,14 +20,13 @@ import numpy as np
 import pandas as pd
 
 from mcviz.errors import InvalidInputError, StorageError
+from mcviz.kinds.content import Content
 from mcviz.reviews.answers import LABEL_IS_WRONG, NO_CLASS_FITS, Decision, LabelAnswers, answers_of, label_answers_of
 from mcviz.reviews.decisions import ReviewSummary, compute_outcome, corrected_labels
 from mcviz.reviews.store import LONGEST_REVIEWER, Entry
 from mcviz.runs import Run
 from mcviz.text import first_line, one_line, printable
 
-# The tag that shows an example there, and its field of a task's data, by the content of the example's columns.
-OBJECTS = {"texts": ("Text", "text"), "numbers": ("Table", "row"), "": ("Text", "id")}
 CHOICE_NAME, NOTE_NAME, OBJECT_NAME = (
     "class",
     "note",
@@ -237,7 +236,7 @@ def encode_label_studio(run: Run, known: ReviewSummary, picture: Callable[[np.nd
 
 def label_studio_setup(run: Run) -> str:
     """Return the labelling interface, in XML, for a project of Label Studio with the tasks of `encode_label_studio`."""
-    tag, field = ("Image", "image") if run.has_images else OBJECTS[run.kind.column_values]
+    tag, field = _content(run).tag
     answers = [*run.class_names, NO_CLASS_FITS, *([] if run.labels is None else [LABEL_IS_WRONG])]
     choices = "".join(f"    <Choice value={quoteattr(answer)}{_hotkey_attribute(answer)}/>\n" for answer in answers)
     how_many = "multiple" if answers_of(run).several else "single"
@@ -255,14 +254,16 @@ def _hotkey_attribute(answer: str) -> str:
 
 def _task_content(run: Run, example: int, picture: Callable[[np.ndarray], str] | None) -> dict[str, Any]:
     """The content of an example, by the name of its field in `label_studio_setup`."""
-    if run.has_images:
-        return {"image": picture(run.pictures[example])} if picture else {}
-    content = run.kind.column_values
-    if not content:
-        return {}
-    row = run.content.iloc[example]
-    values = dict(zip(map(str, row.index), row.tolist(), strict=True))
-    return {OBJECTS[content][1]: row.iloc[0] if content == "texts" else values}
+    content = _content(run)
+    _, field = content.tag
+    if content.of_images:
+        return {field: picture(run.pictures[example])} if picture else {}
+    return {field: content.label_studio_value(run.content.iloc[example])} if content.in_columns else {}
+
+
+def _content(run: Run) -> Content:
+    """How the examples are stored that are in a run."""
+    return run.kind.content if run.manifest.has_examples else Content()
 
 
 def _result(known: ReviewSummary, decision: Decision, choices: list[str]) -> list[dict[str, Any]]:

@@ -217,7 +217,7 @@ class Reviews:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
             mode = "rwc" if done == "written" else "rw"
             address = f"{self.path.absolute().as_uri()}?mode={mode}"
-            with closing(sqlite3.connect(address, LOCK_SECONDS, uri=True, isolation_level=None)) as connection:
+            with closing(sqlite3.connect(address, timeout=LOCK_SECONDS, uri=True, isolation_level=None)) as connection:
                 connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_VALUE_BYTES)
                 connection.execute("PRAGMA trusted_schema = OFF")
                 connection.execute("PRAGMA synchronous = FULL")

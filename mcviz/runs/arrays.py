@@ -324,6 +324,8 @@ class ArrayReader:
                 raise corrupt(address, f"cannot be decoded: {error}") from error
         if array.fill_value and np.any((rows == array.fill_value) | (rows != rows)):
             raise corrupt(address, "lacks numbers")
+        if array.bounds and np.any((rows < array.bounds[0]) | (rows > array.bounds[1])):
+            raise corrupt(address, f"holds numbers beyond {array.bounds[0]:g} to {array.bounds[1]:g}")
         return rows
 
     def _make_room(self, size: int) -> None:

@@ -44,7 +44,7 @@ def column_kinds(run: Run) -> dict[str, ColumnKind]:
     content = set(run.manifest.examples.content)
     names = sorted(columns, key=content.__contains__)
     kinds = {str(name): _kind(columns[name]) for name in names if not (numbered and name == "id")}
-    if run.kind.column_values == "texts":
+    if run.kind.content.searched:
         kinds |= dict.fromkeys(content, "text")  # however few there are
     return kinds
 

@@ -157,7 +157,7 @@ def _check_claims(manifest: Manifest) -> None:
     if kind not in KINDS:
         raise InvalidInputError(f"examples are {kind!r:.60}, which this mcviz does not know")
     check_claims(manifest)
-    for holds, what in (*KINDS[kind].claims(manifest), *TASKS[manifest.task].claims(manifest)):
+    for holds, what in (*KINDS[kind].content.claims(manifest), *TASKS[manifest.task].claims(manifest)):
         if not holds:
             raise InvalidInputError(what)
 

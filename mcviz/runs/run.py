@@ -39,7 +39,7 @@ from mcviz.runs.derived import (
 )
 from mcviz.runs.manifest_file import corrupt, read_manifest, replaced
 from mcviz.runs.storage import Folder, LocalFolder, folder_at, require_own, write_lock
-from mcviz.runs.tables import decode_columns, decode_table, select_content
+from mcviz.runs.tables import decode_columns, decode_table
 from mcviz.tasks import Task, task_of
 from mcviz.text import as_html
 
@@ -370,7 +370,9 @@ class Run:
         if not examples.content or columns is None:
             raise McvizError(f"The examples of {self.path} are no texts and no rows of numbers.")
         try:
-            return select_content(columns, examples.content, self.kind.column_values)
+            if missing := [name for name in examples.content if name not in columns]:
+                raise ValueError(f"it has no column {missing[0]!r:.60}")
+            return self.kind.content.check(columns[list(examples.content)])
         except ValueError as error:
             raise corrupt(self._folder.address(COLUMNS), f"is damaged: {error}") from error
 
@@ -464,7 +466,7 @@ class Run:
     @property
     def deterministic_accuracy(self) -> float | None:
         """The accuracy of the model with dropout off, or None where that is not known."""
-        return self.deterministic_quality if self.task.quality_name == "accuracy" else None
+        return self.deterministic_quality if self._is_measured_by("accuracy") else None
 
     @property
     def pass_rmse(self) -> np.ndarray | None:
@@ -479,7 +481,7 @@ class Run:
     @property
     def deterministic_rmse(self) -> float | None:
         """The RMSE of the model with dropout off, or None where that is not known."""
-        return self.deterministic_quality if self.task.quality_name == "RMSE" else None
+        return self.deterministic_quality if self._is_measured_by("RMSE") else None
 
     @property
     def task(self) -> Task:
@@ -511,8 +513,11 @@ class Run:
         return self.task.compute_quality(self.deterministic_predictions, self.labels, self.manifest)
 
     def _select_quality(self, quality: str, which: int) -> np.ndarray | None:
-        by_way = self.quality_by_pass if self.task.quality_name == quality else None
+        by_way = self.quality_by_pass if self._is_measured_by(quality) else None
         return None if by_way is None else by_way[which]
+
+    def _is_measured_by(self, quality: str) -> bool:
+        return self.task.quality_name == quality
 
     def _check_example(self, example: int) -> int:
         if isinstance(example, bool) or not isinstance(example, int | np.integer):

@@ -88,35 +88,6 @@ def decode_columns(content: bytes, count: int) -> "pd.DataFrame":
     return frame
 
 
-def select_content(columns: "pd.DataFrame", names: tuple[str, ...], of: str) -> "pd.DataFrame":
-    """Select the columns that are the examples themselves.
-
-    Args:
-        columns: as `decode_columns` gives them.
-        names: of these columns.
-        of: "texts", or "numbers", which come as float32.
-
-    Raises:
-        ValueError: they are not there, or hold something else.
-    """
-    import pandas as pd
-
-    missing = [name for name in names if name not in columns]
-    if missing:
-        raise ValueError(f"it has no column {missing[0]!r:.60}")
-    texts = columns[list(names)]
-    if of == "texts":
-        if not all(isinstance(text, str) for name in names for text in texts[name]):
-            raise ValueError("it lacks texts")
-        return texts
-    if not all(pd.api.types.is_numeric_dtype(texts[name]) for name in names):
-        raise ValueError("it has texts in place of numbers")
-    numbers = texts.astype("float32")
-    if not np.isfinite(numbers.to_numpy()).all():
-        raise ValueError("it lacks numbers")
-    return numbers
-
-
 def encode_table(
     ids: tuple[str, ...] | None,
     count: int,

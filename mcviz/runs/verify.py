@@ -51,16 +51,6 @@ class Verification:
     quality: dict[str, float]
     mean_scores: dict[str, float]
 
-    @property
-    def accuracy(self) -> dict[str, float]:
-        """The quality of a classification; empty of any other task."""
-        return self.quality if self.run.task.quality_name == "accuracy" else {}
-
-    @property
-    def rmse(self) -> dict[str, float]:
-        """The quality of a regression; empty of any other task."""
-        return self.quality if self.run.task.quality_name == "RMSE" else {}
-
     def __str__(self) -> str:
         manifest = self.run.manifest
         task = task_of(manifest)

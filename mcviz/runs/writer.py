@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,7 +38,7 @@ from mcviz.runs.run import Run, open_run
 from mcviz.runs.storage import TEMPORARY, Folder, folder_at, require_own, write_lock
 from mcviz.runs.tables import Contents, Progress, Rows, ShardCallback, Source, encode_table
 from mcviz.tasks import task_of
-from mcviz.tasks.base import Aggregates, StoredArray, join_aggregates
+from mcviz.tasks.base import Aggregates, StoredArray, Task, join_aggregates
 from mcviz.text import printable
 from mcviz.validate import invalid
 
@@ -193,6 +193,18 @@ def is_finished(folder: Folder, wanted: Manifest) -> bool:
     return there.state == "finished" and there.digest == wanted.digest
 
 
+def check_known(folder: Folder, known: Mapping[str, Any], task: Task) -> None:
+    """As `check_resumable`, by what is known of the wanted run before its examples are described.
+
+    Args:
+        folder: of the run.
+        known: a part of its identity, as `Manifest.identity` names it, with its passes.
+        task: of the run.
+    """
+    if not is_being_removed(folder):
+        _check_resumable(folder, known, task, is_whole=False)
+
+
 def check_resumable(folder: Folder, wanted: Manifest) -> None:
     """Raise unless the folder is empty, resumable as `wanted`, or grows into it.
 
@@ -201,22 +213,27 @@ def check_resumable(folder: Folder, wanted: Manifest) -> None:
         InvalidInputError: a new run would have the name of the folder of reviews.
         NotPermittedError: another run is there, which came with mcviz.
     """
+    _check_resumable(folder, wanted.identity, task_of(wanted), is_whole=True)
+
+
+def _check_resumable(folder: Folder, ours: Mapping[str, Any], task: Task, *, is_whole: bool) -> None:
     try:
         there = read_manifest(folder)
     except RunNotFoundError:
         refuse_name_of_reviews(Path(folder.path).absolute().name)
         _refuse_other_files(folder)
         return
-    ours, theirs = wanted.identity, there.identity
-    differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+    theirs, passes = there.identity, ours["passes"]
+    names = ours.keys() | theirs.keys() if is_whole else ours.keys()
+    differing = sorted(name for name in names if ours.get(name) != theirs.get(name))
     if differing:
         require_own(folder.path)
-    more = differing == ["passes"] and there.state == "finished" and there.passes < wanted.passes
-    grows = more and task_of(wanted).grows
+    more = differing == ["passes"] and there.state == "finished" and there.passes < passes
+    grows = more and task.grows
     if more and not grows:
         raise RunExistsError(
-            f"The run at {folder.path} has {there.passes:,} passes, and takes no more ({wanted.passes:,} asked for): "
-            f"of a {wanted.task}, the probabilities of the passes are not kept. Choose another folder, or remove it "
+            f"The run at {folder.path} has {there.passes:,} passes, and takes no more ({passes:,} asked for): "
+            f"of a {task.name}, the probabilities of the passes are not kept. Choose another folder, or remove it "
             f"with `mcviz remove {folder.path}`."
         )
     if differing and not grows:

@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mcviz.choices import Masks
-from mcviz.data import DataSet, as_data_set
+from mcviz.choices import Ignore, Masks
+from mcviz.data import DataSet, Pictures, as_data_set
 from mcviz.kinds import find_kind
+from mcviz.manifest import LabelMaps
 from mcviz.measures.calibration import calibration_terms
 from mcviz.measures.registry import Terms
 from mcviz.runs import Preprocessing
@@ -20,6 +21,7 @@ from mcviz.sampling.base import Network, explain_always_random
 from mcviz.sampling.examples import describe_inputs
 from mcviz.sampling.sampler import Sampler, as_sampler
 from mcviz.tasks import TASKS
+from mcviz.tasks.base import StoredLabels
 from mcviz.text import format_duration
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class Check:
         tried: the number of examples that the model was tried on.
         quality: accuracy or RMSE of the deterministic model on them, or None without labels or such a model.
         quality_text: the same; "" without such a model.
+        labels: what masks hold, as `StoredLabels.summary`; "" of other labels.
         advice: a sentence on what may be wrong, or "".
         seconds_per_pass: over all N examples.
         bytes_per_pass: of stored predictions.
@@ -69,6 +72,7 @@ class Check:
     tried: int
     quality: float | None
     quality_text: str
+    labels: str
     advice: str
     seconds_per_pass: float
     bytes_per_pass: float
@@ -85,6 +89,7 @@ class Check:
             **self.outputs,
             "output": self.meaning,
             "layers": self.layers,
+            **({"masks": self.labels} if self.labels else {}),
             **({name: f"{good}, dropout off"} if name else {}),
             f"{passes:,} passes": f"{format_duration(passes * self.seconds_per_pass)} of sampling, and time to load "
             f"and write, {max(0.1, passes * self.bytes_per_pass / 1e6):,.1f} MB of predictions",
@@ -101,6 +106,8 @@ def check_model(
     *,
     masks: Masks = "per_pass",
     preprocessing: Preprocessing | None = None,
+    background: int | None = 0,
+    ignore: Ignore = "auto",
 ) -> Check:
     """Try a model on some examples of a data set, and measure the costs of passes over all of them.
 
@@ -109,6 +116,8 @@ def check_model(
         data: as `sample_run` takes it.
         masks: `per_pass` or `per_example`.
         preprocessing: how the model takes the examples; derived from the model without it.
+        background: as `sample_run` takes it.
+        ignore: as `sample_run` takes it.
 
     Raises:
         InvalidInputError: the data do not fit the model.
@@ -118,11 +127,10 @@ def check_model(
     examples = as_data_set(data, sampler.task)
     adapter, content = adapter_for_examples(sampler, examples, preprocessing)
     count, task = len(examples), TASKS[sampler.task]
-    if task.of_pixels:
-        width = sampler.plan_for(adapter.from_stored(content[np.arange(1)]))[1].width
-        maps, classes = sampler.describe_maps(), sampler.count_last(width)
-        examples = replace(examples, labels=task.stored_labels(examples.labels, classes, maps, resize=True))
-    trial = try_model(adapter, content, examples)
+    width = sampler.count_last(sampler.plan_for(adapter.from_stored(content[np.arange(1)]))[1].width)
+    names = task.names(examples, width, sampler.predicts)[0] or task.default_names(width, sampler.predicts)[0]
+    maps, labels = fit_labels(adapter, content, examples, names, background, ignore)
+    trial = try_model(adapter, content, examples, labels, maps)
     some = trial.examples
     taken = adapter.from_stored(some)
     (inputs, plan), quality = sampler.plan_for(taken), ""
@@ -142,6 +150,7 @@ def check_model(
         tried=len(some),
         quality=trial.quality,
         quality_text=quality,
+        labels=labels.summary,
         advice=trial.advice,
         seconds_per_pass=seconds * count,
         bytes_per_pass=size * count,
@@ -155,6 +164,7 @@ class Trial:
     Attributes:
         adapter: of examples to the model.
         examples: (n, …) those that were tried: all, or so many at random.
+        labels: of all examples as a run holds them, with a report on them.
         width: the numbers of a prediction.
         quality: accuracy or RMSE on these examples, or None without labels or a deterministic model.
         advice: a sentence where the examples may not be as the model takes them, or its outputs not as they are taken;
@@ -163,23 +173,61 @@ class Trial:
 
     adapter: Adapter
     examples: np.ndarray
+    labels: StoredLabels
     width: int
     quality: float | None
     advice: str
 
 
-def try_model(adapter: Adapter, content: Rows, examples: DataSet) -> Trial:
+def fit_labels(
+    adapter: Adapter,
+    content: Rows,
+    examples: DataSet,
+    names: Sequence[str],
+    background: int | None,
+    ignore: Ignore,
+) -> tuple[LabelMaps | None, StoredLabels]:
+    """Bring the labels of a data set into the form of a run, masks as the images were brought to the model's size.
+
+    Args:
+        adapter: of the data set to the model, which has seen an example.
+        content: the examples as a run stores them.
+        examples: the data set.
+        names: of the classes.
+        background: as `sample_run` takes it.
+        ignore: as `sample_run` takes it.
+
+    Returns:
+        The form of the label maps, None where there are none; and the labels.
+
+    Raises:
+        InvalidInputError: they do not fit the model or the examples.
+    """
+    task = TASKS[adapter.sampler.task]
+    task.check_mask_options(background, ignore)
+    ignored, unknown = examples.resolve_ignore(ignore)
+    maps = adapter.sampler.describe_maps(background, ignored)
+    crops = adapter.preprocessing.crop and isinstance(examples.images, Pictures)
+    crop = (content.shape[1], content.shape[2]) if crops else None
+    return maps, task.stored_labels(examples, names, maps, crop=crop, as_images=True, find_foreground=unknown)
+
+
+def try_model(
+    adapter: Adapter, content: Rows, examples: DataSet, stored: StoredLabels, label_maps: LabelMaps | None
+) -> Trial:
     """Check that a data set fits a model, and measure how good the model is on some examples, drawn by a fixed seed.
 
     Args:
         adapter: of the data set to the model.
         content: its examples as a run stores them.
         examples: the data set.
+        stored: its labels, as `fit_labels` returns them.
+        label_maps: their form, as `fit_labels` returns it.
 
     Raises:
         InvalidInputError: the data do not fit the model.
     """
-    sampler, count, labels = adapter.sampler, content.shape[0], examples.labels
+    sampler, count, labels = adapter.sampler, content.shape[0], stored.values
     places, most = np.arange(count), EXAMPLES_OF_PIXELS if TASKS[sampler.task].of_pixels else EXAMPLES
     if count > most:
         places = np.sort(np.random.default_rng(0).choice(count, most, replace=False))
@@ -188,23 +236,35 @@ def try_model(adapter: Adapter, content: Rows, examples: DataSet) -> Trial:
     width, task = sampler.count_last(plan.width), TASKS[sampler.task]
     task.names(examples, width, sampler.predicts)
     if plan.deterministic is None:
-        return Trial(adapter, some, width, None, str(explain_always_random(plan.layers.always_random)))
+        advice = f"{stored.advice} {explain_always_random(plan.layers.always_random)}".strip()
+        return Trial(adapter, some, stored, width, None, advice)
     predictions = sampler.deterministic(adapter.from_stored(some[:1] if labels is None else some))
     if labels is None:
         meaning = sampler.meaning
         guess = f"The outputs are taken for {meaning.text}. {UNCONFIRMED}" if meaning.guessed else ""
-        return Trial(adapter, some, width, None, f"{guess} {adapter.doubts(some)}".strip())
-    quality = task.compute_quality(predictions, labels[places])
+        return Trial(adapter, some, stored, width, None, f"{guess} {adapter.doubts(some)}".strip())
+    quality = task.compute_quality(predictions, labels[places], label_maps=label_maps)
+    if np.isnan(quality):  # of images of which every pixel is ignored
+        return Trial(adapter, some, stored, width, None, stored.advice)
     plural = find_kind(examples).plural
-    advice = _advise(adapter, some, plural, f"{_say_which(len(some), count)} {plural}", labels[places], quality)
-    return Trial(adapter, some, width, quality, advice)
+    which = f"{_say_which(len(some), count)} {plural}"
+    advice = _advise(adapter, some, plural, which, labels[places], quality, label_maps)
+    return Trial(adapter, some, stored, width, quality, f"{stored.advice} {advice}".strip())
 
 
 def _say_which(tried: int, examples: int) -> str:
     return f"{tried:,} random" if tried < examples else f"all {tried:,}"
 
 
-def _advise(adapter: Adapter, some: np.ndarray, plural: str, which: str, labels: np.ndarray, quality: float) -> str:
+def _advise(
+    adapter: Adapter,
+    some: np.ndarray,
+    plural: str,
+    which: str,
+    labels: np.ndarray,
+    quality: float,
+    label_maps: LabelMaps | None,
+) -> str:
     """Say where the model is hardly better than guessing, and another preprocessing that helps."""
     sampler = adapter.sampler
     task = TASKS[sampler.task]
@@ -213,7 +273,7 @@ def _advise(adapter: Adapter, some: np.ndarray, plural: str, which: str, labels:
         return ""
     for other, option in adapter.alternatives(some):
         predictions = sampler.deterministic(other.from_stored(some))
-        better = task.rescaling_hint(quality, task.compute_quality(predictions, labels))
+        better = task.rescaling_hint(quality, task.compute_quality(predictions, labels, label_maps=label_maps))
         if better:
             return f"{hint} With {option} {better}."
     return f"{hint} Are the {plural} prepared as they were in training, {adapter.hint_where_accuracy_is_poor}?"

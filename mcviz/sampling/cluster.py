@@ -149,7 +149,7 @@ def make_ordered_shard(order: ShardOrder) -> ShardResult:
             None if order.old is None else Run(folder, order.old),
             order.shard,
             source,
-            order.examples.labels,
+            order.examples.label_array,
             lambda *_: _check_running(order),
             folder=None if order.is_stored else folder,
             permit=permit,

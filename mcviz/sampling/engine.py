@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cache, cached_property, lru_cache, partial
 
 import numpy as np
 
@@ -28,7 +28,6 @@ from mcviz.sampling.masks import (
     draw_active_mask,
     draw_random_numbers,
     make_generator,
-    subset_sums_error,
     thread_memory,
 )
 
@@ -38,6 +37,16 @@ FACTORED_BLOCKS = 2
 MANY = 1 << 31  # random bools, for which numba saves as much time as importing it takes
 
 _thread_limit: int | None = None  # of a process that should not use all cores
+
+
+@cache
+def subset_sums_error() -> str:
+    """Return why this Python cannot compute sums of subsets, or ""."""
+    try:
+        from mcviz.sampling import machine_code  # noqa: F401 (it imports all that they need)
+    except (ImportError, OSError) as error:
+        return str(error)
+    return ""
 
 
 @dataclass(frozen=True)

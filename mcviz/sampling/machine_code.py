@@ -41,6 +41,7 @@ Every sum is added up in one order, whatever the passes and the processor, so th
 import inspect
 import operator
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -52,6 +53,7 @@ from numba.core import types
 from numba.core.datamodel.models import PrimitiveModel
 from numba.extending import lower_builtin, register_model, type_callable
 
+from mcviz.sampling.machine_code_files import CheckedCache
 from mcviz.sampling.masks import rate_threshold, thread_memory
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -91,10 +93,12 @@ def jit(signature: str) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Any:
         # Each version of numba keeps it by a name of its own: or else one process reads what another is replacing.
         function.__qualname__ += f"-{numba.__version__}"
-        try:
-            return njit(signature, nogil=True, cache=True)(function)
-        except (RuntimeError, OSError):  # no place to keep it, or the disk is full
-            return njit(signature, nogil=True)(function)
+        compiled: Any = njit(nogil=True)(function)
+        with suppress(RuntimeError, OSError):  # there is no place to keep it
+            compiled._cache = CheckedCache(function)
+        compiled.compile(signature)
+        compiled.disable_compile()
+        return compiled
 
     return decorate
 

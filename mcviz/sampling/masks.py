@@ -11,8 +11,6 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
 from typing import Literal, Protocol
 
 import numpy as np
@@ -245,16 +243,6 @@ def _as_factors(mask: np.ndarray) -> np.ndarray:
     factors = thread_memory("factors", mask.shape, np.float32)
     np.copyto(factors, mask)
     return factors
-
-
-@cache
-def subset_sums_error() -> str:
-    """Return why this Python cannot compute sums of subsets, or ""."""
-    try:
-        import_module("mcviz.sampling.machine_code")  # which imports all that they need
-    except (ImportError, OSError) as error:
-        return str(error)
-    return ""
 
 
 def aligned_memory(size: int) -> np.ndarray:

@@ -7,38 +7,41 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec.structs import replace
 
-from mcviz.choices import DEFAULT_PASSES, MASKS, Masks, Predicts
+from mcviz.choices import DEFAULT_PASSES, MASKS, Ignore, Masks, Predicts
 from mcviz.data import DataSet, as_data_set
 from mcviz.data.given import NAMELESS, spread_places
 from mcviz.errors import McvizError, ModelWarning
-from mcviz.manifest import layout_for
+from mcviz.manifest import LabelMaps, layout_for
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Examples, Layer, Manifest, Model, Origin, Preprocessing, Run
 from mcviz.runs.data_set import data_set_of, find_run
-from mcviz.runs.manifest_file import read_manifest
+from mcviz.runs.manifest_file import check_manifest, read_manifest
 from mcviz.runs.storage import folder_at
 from mcviz.runs.tables import (
     Contents,
     Progress,
+    Rows,
     ShardCallback,
     describe_examples,
     describe_images,
     hash_array,
     with_scores,
 )
-from mcviz.runs.writer import ShardExecutor, is_finished, rename_classes, write
-from mcviz.sampling.adapters import InputsAdapter, adapter_for_examples
-from mcviz.sampling.base import NO_COMPILER, ModelSpec, Network, absolute
-from mcviz.sampling.checking import Trial, try_model
+from mcviz.runs.writer import ShardExecutor, check_known, is_finished, rename_classes, write
+from mcviz.sampling.adapters import Adapter, InputsAdapter, adapter_for_examples
+from mcviz.sampling.base import NO_COMPILER, ModelSpec, Network, Plan, absolute
+from mcviz.sampling.checking import Trial, fit_labels, try_model
 from mcviz.sampling.examples import name_classes_by_model
 from mcviz.sampling.loading import SamplerSource, load_sampler, versions
 from mcviz.sampling.sampler import Sampler, as_sampler
 from mcviz.tasks import TASKS
+from mcviz.tasks.base import StoredLabels
 from mcviz.validate import choice, invalid, whole_number
 
 if TYPE_CHECKING:
@@ -73,7 +76,7 @@ def sample_run(
     from_logits: bool | None = None,
     rate: float | None = None,
     background: int | None = 0,
-    ignore: int | None = 255,
+    ignore: Ignore = "auto",
     tried: Callable[[Trial], None] | None = None,
     progress: Progress | None = None,
     in_stages: bool = False,
@@ -100,7 +103,8 @@ def sample_run(
         masks: `per_pass` or `per_example`.
         class_names: C names, in the order of the model's outputs, which labels follow by name; or new names by those
             that the data have; those of the model (`config.id2label`) or the data without it, or else numbers.
-        task: "classification", which it is without it, "regression" or "segmentation"; a `Sampler` has its own.
+        task: "classification", which it is without it, "regression", "multilabel" or "segmentation"; a `Sampler` has
+            its own.
         predicts: what the output's columns are in a regression, as `Sampler` takes it; a `Sampler` has its own.
         target_names: D names of what a regression predicts; those of the data without it.
         unit: of all targets of a regression, such as "mg/dl".
@@ -115,10 +119,12 @@ def sample_run(
         from_logits: whether the output is logits; None finds out from the model; a `Sampler` has its own.
         rate: of the dropout in the passes, as `Sampler` takes it, which has its own.
         background: of a segmentation, the class that Dice leaves out, or None where there is none.
-        ignore: of a segmentation, what stands in masks for a pixel that counts nowhere, or None.
+        ignore: of a segmentation, what stands in masks for a pixel that counts nowhere, or None. "auto" is what the
+            data say, or else 255; but if there are two classes, and the masks hold only 0 and one number of 2 or more,
+            that number is the second class.
         tried: called with a trial of the model on some examples, before anything is sampled. Without it, Python warns
-            where the model is hardly better than guessing, or the examples or outputs may not be what they are taken
-            for (`ModelWarning`).
+            where the model is hardly better than guessing, or the examples, masks or outputs may not be what they are
+            taken for (`ModelWarning`).
         progress: called with (done, total) predictions; what it raises stops the sampling, and what is done stays.
         in_stages: whether to finish a run of few passes first, which then grows to all of them: there is something to
             be seen early, and a stop loses less. The numbers are the same.
@@ -154,59 +160,184 @@ def sample_run(
         )
     existing = _read_existing(out)
     sampler = _match_existing(sampler, existing, passes, resume=resume)
+    sha256 = sampler.network.compute_digest()
+    known = {"task": sampler.task, "passes": passes, "seed": seed, "masks": masks, "model": sha256}
+    check_known(folder_at(out), known, TASKS[sampler.task])  # now, since it can take minutes to read the examples
+    prepared = _prepare(
+        sampler,
+        _read_examples(sampler, data, class_names, target_names),
+        existing,
+        preprocessing=preprocessing,
+        seed=seed,
+        masks=masks,
+        background=background,
+        ignore=ignore,
+    )
+    wanted, contents = _describe(
+        prepared,
+        sha256,
+        passes=passes,
+        seed=seed,
+        masks=masks,
+        unit=unit,
+        keep_images=keep_images,
+        keep_model=keep_model,
+        about=about or {},
+    )
+    if tried is not None:
+        tried(prepared.trial())
+    elif not is_finished(folder_at(out), wanted) and (advice := prepared.trial().advice):
+        warnings.warn(advice, ModelWarning, stacklevel=2)
+    run = _write(
+        out,
+        prepared,
+        wanted,
+        contents,
+        existing,
+        scheduler=scheduler,
+        in_stages=in_stages,
+        resume=resume,
+        progress=progress,
+        seen=seen,
+    )
+    return run if run.class_names == prepared.names else rename_classes(run, prepared.names)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A sampler, and the examples in the form that it takes and a run keeps.
+
+    Attributes:
+        sampler: with the product and the compiler of the run that is there.
+        adapter: between the examples and the model.
+        examples: with labels as they are stored, which also workers of a cluster are given.
+        labels: as they are stored, with a report on them.
+        content: what the adapter takes.
+        source: of the passes.
+        plan: of the model for such examples.
+        names: of the classes; empty for a regression.
+        targets: names of what a regression predicts.
+        maps: of a segmentation.
+    """
+
+    sampler: Sampler
+    adapter: Adapter
+    examples: DataSet
+    labels: StoredLabels
+    content: Rows
+    source: SamplerSource
+    plan: Plan
+    names: tuple[str, ...]
+    targets: tuple[str, ...]
+    maps: LabelMaps | None
+
+    @property
+    def inputs(self) -> np.ndarray | None:
+        """What the model takes, where that is not what is shown."""
+        return self.examples.inputs if isinstance(self.adapter, InputsAdapter) else None
+
+    @property
+    def images(self) -> Rows | None:
+        """The images that the run describes."""
+        if self.examples.images is None:
+            return None
+        return self.content if self.inputs is None else self.examples.images
+
+    def trial(self) -> Trial:
+        """Try the model on some examples."""
+        return try_model(self.adapter, self.content, self.examples, self.labels, self.maps)
+
+
+def _read_examples(
+    sampler: Sampler,
+    data: Any,
+    class_names: Sequence[str] | Mapping[str, str] | None,
+    target_names: Sequence[str] | None,
+) -> DataSet:
     again = find_run(data)
     examples = as_data_set(data, sampler.task) if again is None else data_set_of(again)
     examples = name_classes_by_model(examples, sampler.network, class_names)
+    return examples if target_names is None else examples.with_target_names(target_names)
+
+
+def _prepare(
+    sampler: Sampler,
+    examples: DataSet,
+    existing: Manifest | None,
+    *,
+    preprocessing: Preprocessing | None,
+    seed: int,
+    masks: Masks,
+    background: int | None,
+    ignore: Ignore,
+) -> _Prepared:
+    """Bring examples into the form of the model, and find the names of its outputs; nothing is written."""
     adapter, content = adapter_for_examples(sampler, examples, preprocessing)
     source = SamplerSource(adapter, content, seed, masks)
     plan = source.plan
-    width = plan.width
     if plan.deterministic is not None:
         source.deterministic(0, 1)  # numbers that are not finite are refused before anything is written
-    if target_names is not None:
-        examples = examples.with_target_names(target_names)
-    of_task, maps = TASKS[sampler.task], sampler.describe_maps(background, ignore)
-    last = sampler.count_last(width)
+    of_task, last = TASKS[sampler.task], sampler.count_last(plan.width)
     names, targets = of_task.names(examples, last, sampler.predicts)
     existing_names = existing.class_names if existing and existing.classes == last else ()
     names = names or existing_names or of_task.default_names(last, sampler.predicts)[0]
-    examples = dataclasses.replace(examples, labels=of_task.stored_labels(examples.labels, last, maps, resize=True))
-    if unit and of_task.last_axis != "target":
+    maps, labels = fit_labels(adapter, content, examples, names, background, ignore)
+    examples = dataclasses.replace(examples, labels=labels.values)
+    return _Prepared(sampler, adapter, examples, labels, content, source, plan, names, targets, maps)
+
+
+def _describe(
+    prepared: _Prepared,
+    sha256: str,
+    *,
+    passes: int,
+    seed: int,
+    masks: Masks,
+    unit: str,
+    keep_images: bool,
+    keep_model: bool,
+    about: dict[str, Any],
+) -> tuple[Manifest, Contents]:
+    """Describe the run as its manifest does, and give what it holds."""
+    sampler, examples, source, images = prepared.sampler, prepared.examples, prepared.source, prepared.images
+    network, plan, labels = sampler.network, prepared.plan, prepared.labels.values
+    if unit and TASKS[sampler.task].last_axis != "target":
         raise invalid("unit", f"left out for a {sampler.task}", unit)
-    inputs = examples.inputs if isinstance(adapter, InputsAdapter) else None
-    images = None if examples.images is None else content if inputs is None else examples.images
-    held = examples.images is not None or examples.content is not None
-    is_shown = held and inputs is not None and inputs.dtype.names == (NAMELESS,)
     described, pixels = (None, "") if images is None else describe_images(images, keep_images)
-    given = Examples(examples.kind, content.shape[0], pixels)
-    given, table = describe_examples(given, sampler.task, targets, examples.ids, examples.content, examples.columns)
-    network = sampler.network
+    given, table = describe_examples(
+        Examples(examples.kind, prepared.content.shape[0], pixels),
+        sampler.task,
+        prepared.targets,
+        examples.ids,
+        examples.content,
+        examples.columns,
+    )
     wanted = Manifest(
         task=sampler.task,
         passes=passes,
-        classes=len(names),
-        class_names=names,
-        targets=targets,
+        classes=len(prepared.names),
+        class_names=prepared.names,
+        targets=prepared.targets,
         unit=unit,
         predicts=sampler.predicts,
-        label_maps=maps,
+        label_maps=prepared.maps,
         examples=given,
         images=described,
         deterministic=plan.deterministic is not None,
-        labels_sha256=None if examples.labels is None else hash_array(examples.labels),
-        inputs_sha256=None if inputs is None or is_shown else _hash_prepared(source, np.arange(len(inputs))),
+        labels_sha256=None if labels is None else hash_array(labels),
+        inputs_sha256=_hash_inputs(prepared),
         model=Model(
             network.name,
-            network.compute_digest(),
+            sha256,
             keep_model,
             sampler.output,
             sampler.from_logits,
             network.backend,
             network.function,
             network.transform_name,
-            None if network.transform is None else _hash_prepared(source, spread_places(content.shape[0])),
+            None if network.transform is None else _hash_prepared(source, spread_places(given.count)),
         ),
-        preprocessing=adapter.preprocessing,
+        preprocessing=prepared.adapter.preprocessing,
         seed=seed,
         masks=masks,
         origin=Origin(
@@ -218,26 +349,42 @@ def sample_run(
             inactive_layers=sampler.inactive_layers,
         ),
         scores=(),
-        layout=layout_for(passes, width, described),
-        about=about or {},
+        layout=layout_for(passes, plan.width, described),
+        about=about,
         created={"versions": versions(network.backend)},
     )
     wanted = with_scores(wanted)
-    contents = Contents(
-        source,
-        images,
-        examples.labels,
-        examples.ids,
-        table,
-        model=network.save() if keep_model else None,
-    )
-    if tried is not None:
-        tried(try_model(adapter, content, examples))
-    elif not is_finished(folder_at(out), wanted) and (advice := try_model(adapter, content, examples).advice):
-        warnings.warn(advice, ModelWarning, stacklevel=2)
-    in_stages = in_stages and of_task.grows
-    stages = _stages(source, wanted, existing) if in_stages else [(wanted, 0)]
-    with _executor(scheduler, sampler, examples) as executor:
+    check_manifest(wanted)  # before the model is tried, which takes long for large images
+    model = network.save() if keep_model else None
+    return wanted, Contents(source, images, labels, examples.ids, table, model=model)
+
+
+def _hash_inputs(prepared: _Prepared) -> str | None:
+    """The SHA-256 of what reaches the model; None where the run holds just that."""
+    inputs, examples = prepared.inputs, prepared.examples
+    held = examples.images is not None or examples.content is not None
+    if inputs is None or (held and inputs.dtype.names == (NAMELESS,)):
+        return None
+    return _hash_prepared(prepared.source, np.arange(len(inputs)))
+
+
+def _write(
+    out: str | os.PathLike[str],
+    prepared: _Prepared,
+    wanted: Manifest,
+    contents: Contents,
+    existing: Manifest | None,
+    *,
+    scheduler: "str | Client | None",
+    in_stages: bool,
+    resume: bool,
+    progress: Progress | None,
+    seen: ShardCallback | None,
+) -> Run:
+    """Write the run, in stages where it is to grow through these."""
+    in_stages = in_stages and TASKS[wanted.task].grows
+    stages, count = _stages(prepared.source, wanted, existing) if in_stages else [(wanted, 0)], wanted.examples.count
+    with _executor(scheduler, prepared.sampler, prepared.examples) as executor:
         for stage, before in stages:
             run = write(
                 out,
@@ -245,11 +392,11 @@ def sample_run(
                 contents,
                 executor=executor,
                 resume=resume,
-                progress=_as_part(progress, before * given.count, passes * given.count) if in_stages else progress,
+                progress=_as_part(progress, before * count, wanted.passes * count) if in_stages else progress,
                 seen=seen,
             )
             resume = True
-    return run if run.class_names == names else rename_classes(run, names)
+    return run
 
 
 def _hash_prepared(source: SamplerSource, places: np.ndarray) -> str:

@@ -30,7 +30,7 @@ from mcviz.sampling.base import (
     explain_always_random,
     find_specs,
 )
-from mcviz.sampling.engine import SamplerCall, check_finite, count_examples, iterate_blocks
+from mcviz.sampling.engine import SamplerCall, check_finite, count_examples, iterate_blocks, subset_sums_error
 from mcviz.sampling.examples import make_random_examples
 from mcviz.sampling.masks import (
     ALL_PRODUCTS,
@@ -38,7 +38,6 @@ from mcviz.sampling.masks import (
     MATMUL,
     PRODUCTS,
     SUBSET_SUMS,
-    subset_sums_error,
 )
 from mcviz.validate import choice, invalid, whole_number
 

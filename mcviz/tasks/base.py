@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from mcviz import validate
-from mcviz.choices import Predicts
+from mcviz.choices import Ignore, Predicts
 from mcviz.manifest import LabelMaps, Manifest
 from mcviz.measures import Scores, percent
 from mcviz.measures.intervals import Interval
@@ -41,6 +41,7 @@ class StoredArray:
         shard: how many rows are in one file, a multiple of `chunk`.
         fill_value: for a missing number; 0 where any number may be valid.
         attributes: its CF attributes.
+        bounds: the lowest and the highest number that it may hold; None for any. NaN is not held against them.
     """
 
     name: str
@@ -51,6 +52,7 @@ class StoredArray:
     shard: int
     fill_value: float
     attributes: dict[str, Any] = field(default_factory=dict)
+    bounds: tuple[float, float] | None = None
 
     @property
     def shards(self) -> int:
@@ -128,6 +130,21 @@ class PassNames:
     def axes(self) -> str:
         """The axes, in words."""
         return f"pass, example and {self.last_axis}"
+
+
+@dataclass(frozen=True)
+class StoredLabels:
+    """The labels of a data set as a run holds them, and a report on them.
+
+    Attributes:
+        values: the labels; None where they are not known.
+        summary: what they hold, such as the pixels of each class of masks; "" where there is nothing to say.
+        advice: a sentence where they may not be what they are taken for, or "".
+    """
+
+    values: np.ndarray | None
+    summary: str = ""
+    advice: str = ""
 
 
 @dataclass(frozen=True)
@@ -219,6 +236,13 @@ class PassFormat(ABC):
         """How many classes or outputs K = `width` numbers are of, once all passes of the examples were checked."""
         return width
 
+    def settle(self, blocks: Iterable[np.ndarray], examples: "DataSet") -> None:  # noqa: B027 (most need not look)
+        """Look at all passes, (T, n, K) float32 a block of examples, where their form depends on what they hold."""
+
+    def describe(self, passes: int, count: int, last: int) -> str:
+        """Say how passes over so many examples are taken, where their axes could be others; or return ""."""
+        return ""
+
     @abstractmethod
     def convert(self, block: np.ndarray) -> np.ndarray:
         """Convert (…, K) float32 to stored passes."""
@@ -232,8 +256,13 @@ class PassFormat(ABC):
         """
 
     @abstractmethod
-    def deterministic(self, given: Any, shape: tuple[int, int]) -> np.ndarray:
+    def deterministic(self, given: Any, shape: tuple[int, int], last: int) -> np.ndarray:
         """Check and convert deterministic predictions to (N, K) stored ones.
+
+        Args:
+            given: of the model with dropout off.
+            shape: (N, K) of a pass.
+            last: how many classes or outputs K numbers are of, as `count_last` says.
 
         Raises:
             InvalidInputError: another shape, or nothing of the task.
@@ -394,20 +423,39 @@ class Task(ABC):
         return tuple(f"{way}_{name}" for name in self.pass_arrays(manifest))
 
     def stored_labels(
-        self, labels: np.ndarray | None, classes: int, label_maps: LabelMaps | None, *, resize: bool = False
-    ) -> np.ndarray | None:
+        self,
+        examples: "DataSet",
+        names: Sequence[str],
+        label_maps: LabelMaps | None,
+        *,
+        crop: tuple[int, int] | None = None,
+        as_images: bool = False,
+        find_foreground: bool = False,
+    ) -> StoredLabels:
         """The labels of a data set as a run holds them.
 
         Args:
-            labels: as `label` and `check_labels` leave them, or None.
-            classes: C.
+            examples: with their labels as `label` and `check_labels` leave them.
+            names: of the classes.
             label_maps: of the run.
-            resize: whether label maps of another size are brought to this one, as the images were.
+            crop: as `DataSet.fit_masks` takes it.
+            as_images: as `DataSet.fit_masks` takes it.
+            find_foreground: whether masks that hold only 0 and one larger number than 1 are of two classes.
 
         Raises:
-            InvalidInputError: labels of other classes, or of another size.
+            InvalidInputError: labels of other classes, masks of other proportions, or masks of which no pixel counts.
         """
-        return labels
+        return StoredLabels(examples.label_array)
+
+    def check_mask_options(self, background: int | None, ignore: Ignore) -> None:
+        """Check that what is said of masks is said of a task of pixels.
+
+        Raises:
+            InvalidInputError: it is not.
+        """
+        for name, given, usual in (("background", background, 0), ("ignore", ignore, "auto")):
+            if given != usual and not self.of_pixels:
+                raise validate.invalid(name, f"left out for a {self.name}", given)
 
     def given_labels(self, manifest: Manifest, labels: np.ndarray) -> np.ndarray:
         """The labels of a run as the data set had them."""
@@ -517,13 +565,21 @@ class Task(ABC):
         return []
 
     @abstractmethod
-    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray, manifest: Manifest | None = None) -> float:
+    def compute_quality(
+        self,
+        predictions: np.ndarray,
+        labels: np.ndarray,
+        manifest: Manifest | None = None,
+        *,
+        label_maps: LabelMaps | None = None,
+    ) -> float:
         """Compute the quality of predictions.
 
         Args:
             predictions: (N, K), or what `keep_deterministic` keeps of them.
             labels: of N examples.
             manifest: of the run, where they are of one.
+            label_maps: of a segmentation, where they are of no run.
         """
 
     def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
@@ -584,6 +640,10 @@ class Task(ABC):
 
     def reorder_labels(self, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
         """The labels where (C,) `order` are the numbers of the classes in their new order."""
+        return labels
+
+    def drop_labels(self, labels: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
+        """The labels without some of so many classes, as if these were not known; as they are if each has one class."""
         return labels
 
     def reorder_predictions(self, predictions: np.ndarray, order: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import scipy  # loads scipy.special when it is first used, so that opening a run
 
 from mcviz.choices import Predicts
 from mcviz.errors import InvalidInputError
-from mcviz.manifest import Manifest
+from mcviz.manifest import LabelMaps, Manifest
 from mcviz.measures import SCORES, Predictions, correct_by_ensemble_size, correct_per_pass, percent
 from mcviz.measures.quality import CLASSIFICATION
 from mcviz.measures.registry import Terms
@@ -59,9 +59,9 @@ class Classification(ClassProbabilities):
 
     def label_arrays(self, manifest: Manifest) -> Iterator[StoredArray]:
         attributes = {"long_name": "number of the class that is the label"}
-        count = manifest.examples.count
+        count, bounds = manifest.examples.count, (0, manifest.classes - 1)
         rows = min(count, ROWS_VALUES)
-        yield StoredArray("label", (count,), "int64", ("example",), rows, rows, -1, attributes)
+        yield StoredArray("label", (count,), "int64", ("example",), rows, rows, -1, attributes, bounds)
         for name, of_what in (
             ("correct_per_pass", "each pass"),
             ("correct_by_ensemble_size", "the mean of the first 1, 2, … passes"),
@@ -95,7 +95,14 @@ class Classification(ClassProbabilities):
     ) -> Predictions:
         return Predictions(passes, labels, deterministic)
 
-    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray, manifest: Manifest | None = None) -> float:
+    def compute_quality(
+        self,
+        predictions: np.ndarray,
+        labels: np.ndarray,
+        manifest: Manifest | None = None,
+        *,
+        label_maps: LabelMaps | None = None,
+    ) -> float:
         return float((predictions.argmax(axis=1) == labels).mean())
 
     def reorder_labels(self, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
@@ -181,7 +188,7 @@ class ProbabilityPasses(PassFormat):
                 f"{tolerance:g}. {NOT_PROBABILITIES_ADVICE} If the axes are in another order, name them."
             )
 
-    def deterministic(self, given: Any, shape: tuple[int, int]) -> np.ndarray:
+    def deterministic(self, given: Any, shape: tuple[int, int], last: int) -> np.ndarray:
         probs = convert_numbers("deterministic", given, shape)
         if self._from_logits:
             return self.convert(probs)

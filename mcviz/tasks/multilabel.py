@@ -8,7 +8,7 @@ import scipy  # loads scipy.special when it is first used, so that opening a run
 
 from mcviz.choices import Predicts
 from mcviz.errors import InvalidInputError
-from mcviz.manifest import Manifest
+from mcviz.manifest import LabelMaps, Manifest
 from mcviz.measures import percent
 from mcviz.measures.intervals import Interval, find_biased
 from mcviz.measures.multilabel import (
@@ -75,8 +75,8 @@ class Multilabel(ClassProbabilities):
         count, classes = manifest.examples.count, manifest.classes
         rows = max(1, min(count, ROWS_VALUES // classes))
         attributes = {"long_name": "whether the example has the class: 1, 0, or -1 where nobody knows"}
-        axes = "example", "category"
-        yield StoredArray("label", (count, classes), "int8", axes, rows, rows, MISSING_ON_DISK, attributes)
+        axes, bounds = ("example", "category"), (UNKNOWN, 1)
+        yield StoredArray("label", (count, classes), "int8", axes, rows, rows, MISSING_ON_DISK, attributes, bounds)
         for name, long_name in (
             ("loss_per_pass", "sum over the examples of the share of known labels that each pass predicts wrongly"),
             ("loss_by_ensemble_size", "the same of the mean of the first 1, 2, … passes"),
@@ -150,11 +150,26 @@ class Multilabel(ClassProbabilities):
             return [f"Probabilities are {' and '.join(named)}, on average and beyond chance."]
         return ["No class is shown to be given probabilities that are too high or too low on average."]
 
-    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray, manifest: Manifest | None = None) -> float:
+    def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        require_separable(examples.class_names)
+        return super().names(examples, width, predicts)
+
+    def compute_quality(
+        self,
+        predictions: np.ndarray,
+        labels: np.ndarray,
+        manifest: Manifest | None = None,
+        *,
+        label_maps: LabelMaps | None = None,
+    ) -> float:
         return float(1 - np.nanmean(label_losses(predictions, labels)))
 
     def reorder_labels(self, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
         return labels[:, order]
+
+    def drop_labels(self, labels: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
+        dropped = np.isin(np.arange(count), classes)
+        return np.where(dropped, np.int8(UNKNOWN), labels)
 
     def loss_of_terms(self, terms: Terms) -> np.ndarray:
         return label_losses(terms["probs"], terms["labels"])
@@ -220,6 +235,17 @@ def name_sets(sets: Mapping[str, np.ndarray], class_names: Sequence[str], unknow
     return {name: columns[name] for name in Multilabel.named_columns}
 
 
+def require_separable(class_names: Sequence[str] | None) -> None:
+    """Check that several names of classes can be told apart once `join_names` has joined them.
+
+    Raises:
+        InvalidInputError: one holds what stands between them.
+    """
+    if wrong := [name for name in class_names or () if SEPARATOR in name]:
+        advice = f"{SEPARATOR} stands between the classes of an example. Rename the class."
+        raise invalid("class_names", f"names without {SEPARATOR}", one_line(wrong[0]), advice)
+
+
 def join_names(rows: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
     """Join the names of the classes that each of (n, C) bool rows has, such as "cat;dog"."""
     names, joined = np.array(class_names, object), np.empty(len(rows), object)
@@ -246,7 +272,7 @@ class IndependentPasses(PassFormat):
         if wrong.any():
             raise InvalidInputError(f"A probability of {locate(wrong, start)} is not within 0 and 1. {ADVICE}")
 
-    def deterministic(self, given: Any, shape: tuple[int, int]) -> np.ndarray:
+    def deterministic(self, given: Any, shape: tuple[int, int], last: int) -> np.ndarray:
         probs = self.convert(convert_numbers("deterministic", given, shape))
         if (probs < 0).any() or (probs > 1).any():
             raise invalid("deterministic", "probabilities, 0 to 1", "others", ADVICE)

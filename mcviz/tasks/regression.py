@@ -9,7 +9,7 @@ import numpy as np
 from mcviz import validate
 from mcviz.choices import PREDICTS, Predicts
 from mcviz.errors import InvalidInputError
-from mcviz.manifest import Manifest
+from mcviz.manifest import LabelMaps, Manifest
 from mcviz.measures import REGRESSION_SCORES, RegressionPredictions, significant
 from mcviz.measures.conformal import coverage_sentence
 from mcviz.measures.intervals import Interval, largest_design_effect
@@ -175,7 +175,11 @@ class Regression(Task):
         )
 
     def score_inputs(self, manifest: Manifest) -> set[str]:
-        known = {"labels": manifest.labels_sha256 is not None, "deterministic_outputs": manifest.deterministic}
+        known = {
+            "labels": manifest.labels_sha256 is not None,
+            "deterministic_outputs": manifest.deterministic,
+            "deterministic_variances": manifest.deterministic and manifest.predicts != "mean",
+        }
         return {*self.pass_arrays(manifest), *(name for name, is_known in known.items() if is_known)}
 
     def predictions(
@@ -209,7 +213,14 @@ class Regression(Task):
         effect = largest_design_effect(groups)
         return [coverage_sentence(figures["coverage"], INTERVAL, examples, confidence, effect)]
 
-    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray, manifest: Manifest | None = None) -> float:
+    def compute_quality(
+        self,
+        predictions: np.ndarray,
+        labels: np.ndarray,
+        manifest: Manifest | None = None,
+        *,
+        label_maps: LabelMaps | None = None,
+    ) -> float:
         errors = predictions[:, : labels.shape[1]].astype(np.float64) - labels
         return float(np.sqrt(np.square(errors).mean()))
 
@@ -256,7 +267,7 @@ class Regression(Task):
     def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if examples.class_names is not None:
             raise invalid("class_names", "left out for a regression", list_names(examples.class_names))
-        labels, targets = examples.labels, _count_targets(width, predicts)
+        labels, targets = examples.label_array, _count_targets(width, predicts)
         if labels is not None and labels.shape[1] != targets:
             advice = "Name the columns of labels, or say what the outputs are (predicts)."
             raise invalid("labels", f"of {targets:,} targets, as are predicted", f"{labels.shape[1]:,}", advice)
@@ -330,7 +341,7 @@ class TargetPasses(PassFormat):
                 "else? Say what they are (predicts, on the command line --predicts)."
             )
 
-    def deterministic(self, given: Any, shape: tuple[int, int]) -> np.ndarray:
+    def deterministic(self, given: Any, shape: tuple[int, int], last: int) -> np.ndarray:
         values = self.convert(convert_numbers("deterministic", _in_columns(given), shape))
         self.check(values[None], 0, 0.0)
         return values

@@ -1,6 +1,6 @@
 """Segmentation: one of C classes for every pixel of an image, kept as label maps and what these do not give."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,13 +36,14 @@ from mcviz.tasks.base import (
     PassFormat,
     PassNames,
     StoredArray,
+    StoredLabels,
     Task,
     by_example,
     by_pass,
     compare_unlabelled,
     locate,
 )
-from mcviz.tasks.multilabel import Multilabel, name_sets
+from mcviz.tasks.multilabel import Multilabel, name_sets, require_separable
 from mcviz.text import list_names
 from mcviz.validate import invalid
 
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from mcviz.data import DataSet
     from mcviz.measures.multilabel import ClassFigures
 
+FEWEST_CLASSES = 2
 MOST_CLASSES = 254  # so that a pixel that is ignored, C, and one that was never written differ
 UNWRITTEN = 255  # of arrays of bytes
 NATS_STEPS = 65534  # of the largest entropy, log C, in two bytes
@@ -75,6 +77,7 @@ ENTROPIES = {  # of each pixel, in nats, by the name of their array
 OF_LABELS = "class_dice", "class_area_label"  # those of `FIGURES` that only runs with labels have
 AXES = ("example", "height", "width")
 MEAN_ADVICE = "Give the mean over the passes of their probabilities, not of their logits."
+RESIZED = " They are brought to {:,} × {:,} pixels (nearest); Dice is on that grid."
 NOT_PROBABILITIES = "If these are logits, say so (from_logits), on the command line by --from-logits."
 
 
@@ -136,7 +139,11 @@ class Segmentation(Task):
         maps, count, shard = label_maps_of(manifest), manifest.examples.count, manifest.layout.examples_per_shard
         shape = count, maps.height, maps.width
         about = {"long_name": "most probable class in each pass", "_FillValue": UNWRITTEN}
-        yield StoredArray("classes", (*shape, manifest.passes), "uint8", (*AXES, "draw"), 1, shard, UNWRITTEN, about)
+        of_classes = 0, manifest.classes - 1
+        yield StoredArray(
+            "classes", (*shape, manifest.passes), "uint8", (*AXES, "draw"), 1, shard, UNWRITTEN, about, of_classes
+        )
+        bounds = {"mean_class": of_classes, "deterministic_classes": of_classes, "label": (0, manifest.classes)}
         for name, long_name in _describe_maps(manifest).items():
             rows = shard if name in self.pass_arrays(manifest) else _power_of_two(SHARD_BYTES // maps.pixels)
             nats = name in ENTROPIES
@@ -147,21 +154,23 @@ class Segmentation(Task):
             elif name == "mean_confidence":
                 packing |= {"units": "1", "scale_factor": 1 / CONFIDENCE_STEPS}
             chunk = min(rows, _power_of_two(CHUNK_BYTES // (maps.pixels * np.dtype(dtype).itemsize)))
-            yield StoredArray(name, shape, dtype, AXES, chunk, rows, fill, packing)
+            yield StoredArray(name, shape, dtype, AXES, chunk, rows, fill, packing, bounds.get(name))
         for name, long_name in FIGURES.items():
             if name not in OF_LABELS or manifest.labels_sha256 is not None:
                 figures = by_example(
                     name, count, ("category", manifest.classes), {"units": "1", "long_name": long_name}
                 )
-                yield replace(figures, fill_value=0.0)  # since NaN is of a class that is nowhere
+                yield replace(figures, fill_value=0.0, bounds=(0, 1))  # since NaN is of a class that is nowhere
         if manifest.labels_sha256 is not None:
             by_size = {"units": "1", "long_name": "mean Dice of the first 1, 2, … passes together"}
             columns = count, manifest.passes
             yield StoredArray(
-                "dice_by_ensemble_size", columns, "float32", ("example", "draw"), shard, shard, 0.0, by_size
+                "dice_by_ensemble_size", columns, "float32", ("example", "draw"), shard, shard, 0.0, by_size, (0, 1)
             )
             single = {"units": "1", "long_name": "mean Dice of each pass"}
-            yield replace(by_example("dice_per_pass", count, ("draw", manifest.passes), single), fill_value=0.0)
+            yield replace(
+                by_example("dice_per_pass", count, ("draw", manifest.passes), single), fill_value=0.0, bounds=(0, 1)
+            )
             for name, of_what in (
                 ("sum_of_dice_per_pass", "sum over the images of the mean Dice of each pass"),
                 ("sum_of_dice_by_ensemble_size", "sum over the images of the mean Dice of the first 1, 2, … passes"),
@@ -259,23 +268,40 @@ class Segmentation(Task):
         return {"deterministic_classes": predictions}
 
     def stored_labels(
-        self, labels: np.ndarray | None, classes: int, label_maps: LabelMaps | None, *, resize: bool = False
-    ) -> np.ndarray | None:
-        if labels is None or label_maps is None:
-            return labels
-        size = label_maps.height, label_maps.width
-        if labels.shape[1:] != size:
-            if not resize:
-                raise invalid("labels", f"masks of the size of the passes, {size}", f"{labels.shape[1:]}")
-            labels = scale_label_maps(labels, *size)
-        ignored = np.zeros(labels.shape, bool) if label_maps.ignore is None else labels == label_maps.ignore
-        wrong = (labels >= classes) & ~ignored
-        if wrong.any():
-            example, row, column = np.argwhere(wrong)[0].tolist()
-            advice = "If such pixels are to be ignored, say so (ignore), on the command line by --ignore."
-            received = f"{labels[example, row, column]} in row {row}, column {column} of the mask of example {example}"
-            raise invalid("labels", f"classes, 0 to {classes - 1}", received, advice)
-        return np.where(ignored, np.uint8(classes), labels)
+        self,
+        examples: "DataSet",
+        names: Sequence[str],
+        label_maps: LabelMaps | None,
+        *,
+        crop: tuple[int, int] | None = None,
+        as_images: bool = False,
+        find_foreground: bool = False,
+    ) -> StoredLabels:
+        if examples.labels is None or label_maps is None:
+            return StoredLabels(examples.label_array)
+        size, classes, ignore = (label_maps.height, label_maps.width), len(names), label_maps.ignore
+        masks = examples.fit_masks(size, crop=crop, as_images=as_images)
+        values = np.sum([np.bincount(mask.ravel(), minlength=256) for mask in masks], axis=0)
+        foreground = find_only_value(values) if classes == 2 else None
+        class_of = np.arange(256, dtype=np.uint8)
+        if foreground is not None and find_foreground:
+            class_of[foreground] = 1
+        elif ignore is not None:
+            class_of[ignore] = classes
+        wrong = np.flatnonzero((class_of > classes) | ((class_of == classes) & (np.arange(256) != ignore)))
+        if values[wrong].any():
+            raise _no_class(masks, int(wrong[values[wrong] > 0][0]), classes, foreground)
+        counts = np.bincount(class_of, values).astype(np.int64)[: classes + 1]
+        if not counts[:classes].any():
+            advice = "Leave ignore (--ignore) out, or give the number that stands for no class."
+            raise invalid(
+                "labels", "masks of which a pixel counts", f"{ignore} in every pixel, which is ignored", advice
+            )
+        resized = "" if examples.mask_sizes == {size} else RESIZED.format(*size)
+        summary = f"{_list_pixels(counts, names)} of {masks.size:,} pixels in {len(masks):,} masks.{resized}"
+        if foreground is not None and find_foreground:
+            summary += f" They hold only 0 and {foreground}, which is taken as {_name_class(1, names[1])}."
+        return StoredLabels(class_of[masks], summary, _doubt_pixels(counts, names, ignore))
 
     def given_labels(self, manifest: Manifest, labels: np.ndarray) -> np.ndarray:
         ignore = label_maps_of(manifest).ignore
@@ -327,7 +353,8 @@ class Segmentation(Task):
         return sets
 
     def score_inputs(self, manifest: Manifest) -> set[str]:
-        return self.pass_inputs(manifest) | ({"labels"} if manifest.labels_sha256 is not None else set())
+        of_labels = set() if manifest.labels_sha256 is None else {"labels", "dice_by_ensemble_size"}
+        return self.pass_inputs(manifest) | of_labels
 
     def pass_inputs(self, manifest: Manifest) -> set[str]:
         maps = label_maps_of(manifest)
@@ -372,13 +399,21 @@ class Segmentation(Task):
         lost = f"{percent(surplus / (1 - dice))} of what is lost of Dice is classes that the label lacks"
         return [quality, f"{rule}: {lost}."]
 
-    def compute_quality(self, predictions: np.ndarray, labels: np.ndarray, manifest: Manifest | None = None) -> float:
-        if manifest is None:  # of a model on trial, whose background is taken to be the usual one
-            maps, classes = LabelMaps(*labels.shape[1:]), predictions.shape[1] // labels[0].size
+    def compute_quality(
+        self,
+        predictions: np.ndarray,
+        labels: np.ndarray,
+        manifest: Manifest | None = None,
+        *,
+        label_maps: LabelMaps | None = None,
+    ) -> float:
+        if manifest is None:  # of a model on trial
+            maps, classes = label_maps or LabelMaps(*labels.shape[1:]), predictions.shape[1] // labels[0].size
             predictions = _most_probable(predictions, maps)
         else:
             maps, classes = label_maps_of(manifest), manifest.classes
-        return float(np.nanmean(count_overlaps(predictions, labels, classes, background_of(maps)).mean_dice))
+        dice = count_overlaps(predictions, labels, classes, background_of(maps)).mean_dice
+        return float("nan") if np.isnan(dice).all() else float(np.nanmean(dice))
 
     def loss_of_terms(self, terms: Terms) -> np.ndarray:
         return np.asarray(1 - terms["dice"])
@@ -409,6 +444,10 @@ class Segmentation(Task):
         """As for any task; what is ignored stays so."""
         return np.append(np.argsort(order), len(order)).astype(np.uint8)[labels]
 
+    def drop_labels(self, labels: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
+        """As for any task; their pixels count nowhere."""
+        return np.where(np.isin(labels, classes), np.uint8(count), labels)
+
     def reorder_predictions(self, predictions: np.ndarray, order: np.ndarray) -> np.ndarray:
         return self.reorder_labels(predictions, order)
 
@@ -419,6 +458,9 @@ class Segmentation(Task):
         return tuple(map(str, range(width))), ()
 
     def names(self, examples: "DataSet", width: int, predicts: Predicts) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        if width > MOST_CLASSES:
+            raise invalid("classes", f"2 to {MOST_CLASSES} for each pixel", f"{width:,}", "Merge some of them.")
+        require_separable(examples.class_names)
         if examples.class_names is not None:
             validate.different_names(
                 "class_names", examples.class_names, width, "Name all classes, also the background."
@@ -457,7 +499,7 @@ class MapPasses(PassFormat):
     What has four axes or five is taken as three: passes, images, and all the numbers of an image in a row.
     """
 
-    least = 2
+    least = FEWEST_CLASSES
     axis = "class"
 
     def __init__(self, predicts: Predicts, from_logits: bool) -> None:
@@ -466,6 +508,7 @@ class MapPasses(PassFormat):
         self._from_logits, self._largest = from_logits, 0
         self._shape: tuple[int, ...] = ()  # of the numbers of an image
         self._mean_classes = 0  # of the mean of the passes, where that is given
+        self._foreground: int | None = None  # the number that stands for the second of two classes in label maps
 
     @property
     def takes_whole_numbers(self) -> bool:
@@ -475,11 +518,33 @@ class MapPasses(PassFormat):
         height, width = self._shape[:2]
         return LabelMaps(height, width, background, ignore, alone=self.takes_whole_numbers)
 
+    def settle(self, blocks: Iterable[np.ndarray], examples: "DataSet") -> None:
+        """As for any form; label maps of 0 and another number are of two classes if that is 255, or two are named."""
+        if not self.takes_whole_numbers:
+            return
+        values = np.zeros(256, np.int64)
+        for block in blocks:
+            if block.max() == 1 or not 0 <= block.min() <= block.max() <= 255:
+                return  # of classes 0 and 1, or of none, which is said later
+            values += np.bincount(block.astype(np.uint8).ravel(), minlength=256)
+            if np.count_nonzero(values) > 2:
+                return
+        only, named = find_only_value(values), examples.class_names
+        if only is not None and (only >= MOST_CLASSES if named is None else len(named) == 2):
+            self._foreground = only
+
+    def describe(self, passes: int, count: int, last: int) -> str:
+        height, width = self._shape[:2]
+        found = f"{passes:,} over {count:,} images of {height:,} × {width:,} pixels (height × width), {last:,} classes"
+        if self._foreground is None:
+            return found
+        return f"{found}; their label maps hold only 0 and {self._foreground}, which is taken as class 1"
+
     def count_last(self, width: int, examples: "DataSet") -> int:
         if not self.takes_whole_numbers:
             return self._shape[2]
         named = 0 if examples.class_names is None else len(examples.class_names)
-        return self._mean_classes or max(named, self._largest + 1, self.least)
+        return self._mean_classes or max(named, self._largest + 1, FEWEST_CLASSES)
 
     def check_mean(self, mean_probs: Any, count: int) -> np.ndarray:
         """(N, H, W, C) float32 probabilities, where passes are label maps; C is then at least that of these."""
@@ -488,8 +553,9 @@ class MapPasses(PassFormat):
         values = validate.dtype("mean_probs", validate.array("mean_probs", mean_probs), np.floating)
         values = validate.shape("mean_probs", values, (count, *self._shape, "C")).astype(np.float32, copy=False)
         classes = values.shape[-1]
-        if not max(self.least, self._largest + 1) <= classes <= MOST_CLASSES:
-            expected = f"of {max(self.least, self._largest + 1)} to {MOST_CLASSES} classes, as the label maps need them"
+        least = max(FEWEST_CLASSES, self._largest + 1)
+        if not least <= classes <= MOST_CLASSES:
+            expected = f"of {least} to {MOST_CLASSES} classes, as the label maps need them"
             raise invalid("mean_probs", expected, f"{classes}")
         for example, probs in enumerate(values):
             sums = probs.sum(axis=-1, dtype=np.float64)
@@ -524,11 +590,13 @@ class MapPasses(PassFormat):
             raise invalid("passes", f"all of the size {self._shape}", f"{shape[2:]}")
         if maps and self._from_logits:
             raise invalid("from_logits", "left out for label maps", True)
-        self._shape = shape[2:]
+        self._shape, self.least = shape[2:], 1 if maps else FEWEST_CLASSES
         flat = shape[0], shape[1], int(np.prod(shape[2:]))
         return passes.reshape(flat) if isinstance(passes, np.ndarray) else _FlatPasses(passes, flat)
 
     def convert(self, block: np.ndarray) -> np.ndarray:
+        if self._foreground is not None:
+            return np.where(block == self._foreground, np.float32(1), block)
         if not self._from_logits:
             return block
         classes = block.reshape(*block.shape[:-1], -1, self._shape[2])
@@ -557,20 +625,25 @@ class MapPasses(PassFormat):
                 f"{NOT_PROBABILITIES}"
             )
 
-    def deterministic(self, given: Any, shape: tuple[int, int]) -> np.ndarray:
+    def deterministic(self, given: Any, shape: tuple[int, int], last: int) -> np.ndarray:
         """(N, H · W · C) probabilities, or (N, H · W) label maps, of (N, H, W, C) or (N, H, W)."""
-        values = validate.dtype("deterministic", validate.array("deterministic", given), np.floating, np.integer)
-        forms = (
-            [(shape[0], *self._shape)]
-            if self.takes_whole_numbers
-            else [(shape[0], *self._shape), (shape[0], *self._shape[:2])]
-        )
-        values = validate.shape("deterministic", values, *forms).astype(np.float32)
-        if not self.takes_whole_numbers and values.ndim == 3:  # label maps beside probabilities
-            values = np.eye(self._shape[2], dtype=np.float32)[values.astype(np.int64)]
-        values = self.convert(values.reshape(shape[0], -1))
-        self.check(values[None], 0, 0.0)
-        return values
+        name = "deterministic"
+        values = validate.array(name, given)
+        maps = (shape[0], *self._shape[:2])
+        validate.shape(name, values, maps, *([] if self.takes_whole_numbers else [(shape[0], *self._shape)]))
+        if values.ndim == len(maps):
+            values = validate.dtype(name, values, np.integer, np.bool_, advice="Label maps are whole numbers.")
+            classes = values if self._foreground is None else np.where(values == self._foreground, 1, values)
+            if classes.min() < 0 or classes.max() >= last:
+                raise invalid(name, f"classes, 0 to {last - 1}, as the passes", f"{classes.min()} to {classes.max()}")
+            maps_alone = self.takes_whole_numbers
+            return (classes if maps_alone else np.eye(last)[classes.astype(np.int64)]).astype(np.float32).reshape(shape)
+        flat = validate.dtype(name, values, np.floating).reshape(shape)
+        probs = self.convert(validate.finite(name, flat.astype(np.float32, copy=False)))
+        pixels = probs.reshape(-1, last)
+        if (pixels < 0).any() or (np.abs(pixels.sum(axis=-1) - 1) > SUM_TOLERANCE).any():
+            raise invalid(name, "probabilities of each pixel that sum to one", "others", "Are they logits?")
+        return probs
 
 
 class _FlatPasses:
@@ -639,13 +712,48 @@ def _most_probable(predictions: np.ndarray, maps: LabelMaps) -> np.ndarray:
     return (pixels[..., 0] if maps.alone else pixels.argmax(axis=-1)).astype(np.uint8)
 
 
-def scale_label_maps(maps: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Scale (n, H, W) label maps to another size, each pixel as the nearest one was."""
-    rows, columns = (
-        (np.arange(wanted) * 2 + 1) * there // (2 * wanted)
-        for wanted, there in zip((height, width), maps.shape[1:], strict=True)
+def find_only_value(values: np.ndarray) -> int | None:
+    """Find the number of 2 or more that is the only one beside 0, as 255 in a binary mask.
+
+    Args:
+        values: (256,) integers, how often each number occurs.
+    """
+    present = np.flatnonzero(values).tolist()
+    return present[1] if len(present) == 2 and present[0] == 0 and present[1] > 1 else None
+
+
+def _no_class(masks: np.ndarray, value: int, classes: int, foreground: int | None) -> InvalidInputError:
+    """Name the first pixel of masks that has the number of no class."""
+    example, row, column = np.argwhere(masks == value)[0].tolist()
+    received = f"{value} in row {row}, column {column} of the mask of example {example}"
+    advice = (
+        f"If {value} stands for pixels that count nowhere, give it as ignore, on the command line --ignore {value}."
     )
-    return maps[:, rows[:, None], columns]
+    if foreground is not None:
+        advice = f"If {value} is the foreground, leave ignore out, on the command line --ignore."
+    return invalid("labels", f"classes, 0 to {classes - 1}", received, advice)
+
+
+def _name_class(number: int, name: str) -> str:
+    return f"class {number}" if name == str(number) else f"{number} {name}"
+
+
+def _list_pixels(counts: np.ndarray, names: Sequence[str]) -> str:
+    """List the share of pixels of each class, and of those that are ignored, the last of (C + 1,) counts."""
+    named = [_name_class(number, name) for number, name in enumerate(names)]
+    shares = [percent(count / counts.sum(), 2) for count in counts.tolist()]
+    return f"{list_names(list(map(' '.join, zip(named, shares, strict=False))))}, ignored {shares[-1]}"
+
+
+def _doubt_pixels(counts: np.ndarray, names: Sequence[str], ignore: int | None) -> str:
+    """Say where most pixels are ignored, or a class never occurs, of (C + 1,) counts of pixels."""
+    sentences, absent = [], [name for name, count in zip(names, counts.tolist(), strict=False) if not count]
+    if (share := counts[-1] / counts.sum()) > 0.5:
+        sentences.append(f"{percent(share, 2)} of the pixels of the masks are ignored, since they hold {ignore}.")
+    if absent:
+        sentences.append(f"No pixel of the masks is of class {list_names(absent)}.")
+    question = "Are the numbers in the masks those of the model's classes?"
+    return " ".join([*sentences, question]) if sentences else ""
 
 
 def label_maps_of(manifest: Manifest) -> LabelMaps:

@@ -10,6 +10,7 @@ from tests.factories import make_doubtful_run
 
 CACHE = Path(__file__).parents[2] / "cache"
 SHIPPED = CACHE / "mnist-cnn"
+RANKING_SCORES = tuple(name for name, score in mcviz.SCORES.items() if not score.needs_labels)
 
 
 @pytest.fixture(scope="session")

@@ -418,3 +418,35 @@ def test_the_command_prints_what_python_finds(
     assert f"right to wrong {found.changes.counts['right to wrong']:>18,}" in output
     refusal_of(capsys, "compare", paths[0], tmp_path / "nothing")
     refusal_of(capsys, "compare", *paths, "--to", tmp_path / "all.txt")
+
+
+def test_classes_are_matched_by_name_and_examples_of_one_run_s_own_classes_are_named(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    names, ids = (["a", "b", "c"], ["b", "c", "d"]), [f"image {number}" for number in range(60)]
+    texts = np.array(list("abc"))[rng.integers(0, 3, 60)]
+    probs = [rng.dirichlet(np.ones(3), (4, 60)).astype(np.float32) for _ in names]
+    one = mcviz.write_run(tmp_path / "one", probs[0], labels=texts, class_names=names[0], ids=ids)
+    other = mcviz.write_run(tmp_path / "other", probs[1], class_names=names[1], ids=ids)
+    compared = compare(one, other)
+    kept = texts != "a"
+    assert compared.pairs.one.tolist() == np.flatnonzero(kept).tolist()
+    said = [np.array(of)[each.mean(axis=0).argmax(axis=1)][kept] for of, each in zip(names, probs, strict=True)]
+    accuracy = next(measured for measured in compared.measures if measured.measure.name == "accuracy")
+    assert accuracy.one.value == pytest.approx((said[0] == texts[kept]).mean())
+    assert accuracy.other.value == pytest.approx((said[1] == texts[kept]).mean())
+    (note,) = [note for note in compared.notes if "matched by name" in note]
+    assert "the second run lacks a, and the first run lacks d" in note
+    assert f"are left out: {', '.join(np.array(ids)[~kept][:10])}" in note
+    numbered = mcviz.write_run(tmp_path / "numbered", probs[1], ids=ids)
+    assert any("compared by their numbers" in note for note in compare(one, numbered).notes)
+
+
+def test_without_labels_examples_are_left_out_whose_predicted_class_one_run_lacks(tmp_path: Path) -> None:
+    mean = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.1, 0.8, 0.1]])
+    passes = np.stack([mean, mean[:, [1, 0, 2]] * 0 + mean * 0.9 + 0.1 / 3]).astype(np.float32)
+    ids = ["p", "q", "r", "s"]
+    one = mcviz.write_run(tmp_path / "one", passes, class_names=["a", "b", "c"], ids=ids)
+    other = mcviz.write_run(tmp_path / "other", passes[..., [1, 2, 0]], class_names=["b", "c", "d"], ids=ids)
+    compared = compare(one, other)
+    assert compared.pairs.one.tolist() == [1, 2, 3]
+    assert compared.changes.counts == {"another prediction": 0, "same prediction": 3}

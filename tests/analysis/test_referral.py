@@ -9,12 +9,11 @@ import pandas as pd
 import pytest
 
 import mcviz
-from mcviz.analysis.base import RANKING_SCORES
 from mcviz.analysis.referral import rank_by_all_scores, refer
 from mcviz.cli import main
 from mcviz.errors import InvalidInputError
 from mcviz.runs import Run
-from tests.analysis.conftest import CACHE, SHIPPED
+from tests.analysis.conftest import CACHE, RANKING_SCORES, SHIPPED
 from tests.commands import output_of, refusal_of
 from tests.factories import make_doubtful_run
 from tests.runs.making import make

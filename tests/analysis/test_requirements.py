@@ -16,6 +16,7 @@ from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
 import mcviz
 from mcviz.analysis.parts import quote
+from mcviz.analysis.predictors import main_predictors
 from mcviz.analysis.quality_trust import measure_quality
 from mcviz.analysis.requirements import (
     NON_INFERIORITY_FORM,
@@ -27,14 +28,12 @@ from mcviz.analysis.requirements import (
     parse_non_inferiority,
     parse_requirement,
 )
-from mcviz.analysis.trust import main_predictors
 from mcviz.errors import InvalidInputError
 from mcviz.measures.calibration import calibration
 from mcviz.measures.intervals import Interval
 from mcviz.measures.quality import (
     CLASS_MEASURES,
     CLASSIFICATION,
-    ECE_EQUAL_MASS,
     REGRESSION,
     compare_measures,
     overconfidence_growth,
@@ -201,14 +200,11 @@ def test_what_means_nothing_of_a_run_is_refused(text: str, reason: str) -> None:
         parse_requirement(text).judge(FIGURES)
 
 
-@pytest.mark.parametrize(
-    "measure", [*CLASSIFICATION.measures, ECE_EQUAL_MASS, *CLASS_MEASURES.values(), *REGRESSION.measures]
-)
+@pytest.mark.parametrize("measure", [*CLASSIFICATION.measures, *CLASS_MEASURES.values(), *REGRESSION.measures])
 def test_a_bound_within_the_values_of_a_measure_means_something_and_one_beyond_them_nothing(measure) -> None:
     """What is refused is what the ends of the values meet both, or neither."""
     task = REGRESSION if measure in REGRESSION.measures else CLASSIFICATION
     figures = {"ensemble": dict.fromkeys((each.name for each in task.measures), Interval(0.5, 0.4, 0.6))}
-    figures["ensemble"] |= {measure.name: Interval(0.5, 0.4, 0.6)} if measure == ECE_EQUAL_MASS else {}
     low, high = measure.bounds
     for bound in {-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 85.0}:
         for comparison, meets in OPERATORS.items():

@@ -11,14 +11,15 @@ import pytest
 from scipy.stats import binomtest
 
 import mcviz
-from mcviz.analysis.base import RANKING_SCORES, group_sentence
+from mcviz.analysis.base import group_sentence
+from mcviz.analysis.predictors import compute_convergence, group_by_column, main_predictors, predictors
 from mcviz.analysis.quality_trust import compare_with_deterministic
-from mcviz.analysis.trust import compute_convergence, group_by_column, main_predictors, predictors
 from mcviz.errors import InvalidInputError
 from mcviz.measures import margin
 from mcviz.measures.calibration import calibration, calibration_sentences
 from mcviz.runs import Run
-from tests.analysis.conftest import SHIPPED
+from tests.analysis.conftest import RANKING_SCORES, SHIPPED
+from tests.cases import one_in
 from tests.commands import output_of, refusal_of
 from tests.factories import make_doubtful_run
 
@@ -62,20 +63,23 @@ def test_trust_prints_convergence_sets_and_the_cheapest_threshold(old: Run, caps
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [
-        (["--mistake-cost", "3"], "both --mistake-cost and --look-cost"),
-        (["--look-cost", "3"], "both --mistake-cost and --look-cost"),
-        (["--mistake-cost", "-1", "--look-cost", "3"], "--mistake-cost"),
-        (["--mistake-cost", "nan", "--look-cost", "3"], "`mistake` should be"),
-        (["--mistake-cost", "inf", "--look-cost", "3"], "`mistake` should be"),
-        (["--score", "self_confidence"], "`score` should be 'max_probability' or"),
-    ],
+    one_in(
+        5,
+        [
+            (["--mistake-cost", "3"], "both --mistake-cost and --look-cost"),
+            (["--look-cost", "3"], "both --mistake-cost and --look-cost"),
+            (["--mistake-cost", "-1", "--look-cost", "3"], "--mistake-cost"),
+            (["--mistake-cost", "nan", "--look-cost", "3"], "`mistake` should be"),
+            (["--mistake-cost", "inf", "--look-cost", "3"], "`mistake` should be"),
+            (["--score", "self_confidence"], "`score` should be 'max_probability' or"),
+        ],
+    ),
 )
 def test_costs_that_cannot_be_are_refused_in_one_line(old: Run, options: list[str], words: str, capsys) -> None:
     assert words in refusal_of(capsys, "trust", old.path, *options)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_what_the_documents_quote_is_printed(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     text = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
@@ -130,7 +134,7 @@ def test_a_run_that_is_unfit_is_refused_in_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_the_figures_of_the_shipped_run(shipped: Run, capsys) -> None:
     found = json.loads(output_of(capsys, "trust", SHIPPED, "--by", "label", "--json"))
     figures = found["figures"]
@@ -195,7 +199,7 @@ def test_shards_that_are_read_at_once_give_what_one_after_the_other_gives(
     reports: list[tuple[int, int]] = []
     at_once = compute_convergence(old, "margin", lambda *done: reports.append(done))
     assert reports == [(shard + 1, old.manifest.shards) for shard in range(old.manifest.shards)]
-    monkeypatch.setattr("mcviz.analysis.trust.MOST_THREADS", 1)
+    monkeypatch.setattr("mcviz.analysis.predictors.MOST_THREADS", 1)
     one_by_one = compute_convergence(old, "margin")
     for name in ("sizes", "accuracy", "nll", "ece", "shared_top"):
         np.testing.assert_array_equal(getattr(at_once, name), getattr(one_by_one, name))
@@ -228,7 +232,7 @@ def test_groups_are_those_of_a_column(old: Run, monkeypatch: pytest.MonkeyPatch)
     ranges = group_by_column(old, "number")
     assert len(ranges.names) == 5
     assert np.bincount(ranges.members) == pytest.approx(len(old) / 5, rel=0.01), "numbers are cut where as many are"
-    monkeypatch.setattr("mcviz.analysis.trust.MOST_GROUPS_OF_COLUMN", 2)
+    monkeypatch.setattr("mcviz.analysis.predictors.MOST_GROUPS_OF_COLUMN", 2)
     with pytest.raises(InvalidInputError, match=r"at most 2 groups\. Received: source, with 3 values"):
         group_by_column(old, "source")
 

@@ -1,50 +1,22 @@
 """The probe's page, and runs for it."""
 
 import importlib
-import logging
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz import Run
-from mcviz.app import work
-from tests.app.keeping import kept_of
 from tests.app.kinds import cache_of_kinds
+from tests.app.opening import opened_page
 from tests.app.probing import OpenProbe
 
 ROOT = Path(__file__).parents[2]
 # Keras imports it, also in a thread of a page: it ignores a warning of urllib3, which a test that ends then undoes.
 importlib.import_module("requests")
-
-
-@pytest.fixture(autouse=True)
-def _no_page_fails() -> Iterator[None]:
-    """What a page shows in a sentence, and logs as an error, is still a fault to a test."""
-    failed: list[str] = []
-
-    class Kept(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            failed.append(record.getMessage())
-
-    handler = Kept(logging.ERROR)
-    work.log.addHandler(handler)
-    yield
-    work.log.removeHandler(handler)
-    assert not failed, failed[0]
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _quick_starts() -> Iterator[None]:
-    """Look at all installed packages once, not for every app."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
-        yield
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -58,15 +30,8 @@ def _patient() -> Iterator[None]:
 @pytest.fixture
 def open_probe() -> OpenProbe:
     def opened(predict: bool | None = True, drawing: list[dict[str, object]] | None = None, **query: str) -> AppTest:
-        app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
-        for key, value in query.items():
-            app.query_params[key] = value
-        if predict is not None:
-            kept_of(app)["predicting"] = predict
-        kept_of(app)["drawing"] = drawing or []
-        app.switch_page("mcviz/app/pages/probe.py").run()
-        assert not app.exception
-        return app
+        predicting = {} if predict is None else {"predicting": predict}
+        return opened_page("probe", query, drawing=drawing or [], **predicting)
 
     return opened
 
@@ -74,6 +39,14 @@ def open_probe() -> OpenProbe:
 @pytest.fixture(scope="session")
 def run() -> Run:
     return mcviz.open_run(ROOT / "cache" / "mnist-cnn")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of the shipped model over some of its images, to which a detector is fitted at once."""
+    run, path = mcviz.open_run(ROOT / "cache" / "mnist-cnn"), tmp_path_factory.mktemp("trained") / "run"
+    examples = mcviz.DataSet(np.asarray(run.images[:300]), run.labels[:300])
+    return mcviz.sample_run(mcviz.load_model(run.model_path), examples, path, passes=50)
 
 
 @pytest.fixture(scope="session")
@@ -105,10 +78,10 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_cache(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_cache(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with two runs of the shipped model: `few` of 12 images, and `bare` without its images."""
     cache = tmp_path_factory.mktemp("small")
-    model, images = mcviz.load_model(run.model_path), np.asarray(run.images[:30])
+    model, images = mcviz.load_model(trained.model_path), np.asarray(trained.images[:30])
     mcviz.sample_run(model, images[:12], cache / "few", passes=20)
     mcviz.sample_run(model, images, cache / "bare", passes=20, keep_images=False)
     return cache

@@ -16,12 +16,22 @@ def open_popovers(app: AppTest, are_open: bool = True) -> None:
         app.session_state[key] = are_open
 
 
-def opened_page(page: str, query: dict[str, str], **kept: Any) -> AppTest:
-    """The app on one of its pages, first of all, without an exception.
+def assert_sound(app: AppTest, *said: str) -> None:
+    """Check that nothing failed but what is said, in its order: a page tells a failure, which is no exception then."""
+    assert not app.exception
+    shown = [each.value for each in app.error]
+    assert len(shown) == len(said), shown
+    for words, error in zip(said, shown, strict=True):
+        assert words in error
+
+
+def opened_page(page: str, query: dict[str, str], *said: str, **kept: Any) -> AppTest:
+    """The app on one of its pages, first of all, where nothing fails but what is said.
 
     Args:
         page: its file's name.
         query: of the address.
+        *said: words of the errors that it shows, in their order.
         **kept: what the app keeps of the visit.
     """
     app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=SECONDS)
@@ -31,5 +41,5 @@ def opened_page(page: str, query: dict[str, str], **kept: Any) -> AppTest:
     for key, value in query.items():
         app.query_params[key] = value
     app.switch_page(f"mcviz/app/pages/{page}.py").run()
-    assert not app.exception
+    assert_sound(app, *said)
     return app

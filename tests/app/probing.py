@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pandas as pd
 from streamlit.testing.v1 import AppTest
 
-from mcviz.choices import MEASURE_NAMES
+from mcviz.measures.calibration import CALIBRATION_MEASURES
 
 OpenProbe = Callable[..., AppTest]
 
@@ -102,7 +102,7 @@ def calibration_figures(app: AppTest) -> pd.DataFrame:
     """The figures of the ways to predict, as the chart of them says them to those who cannot see it."""
     (spoken,) = (each.proto.alt for each in app.get("plotly_chart") if "NLL, nats" in each.proto.alt)
     rows = (row.split(": ", 1) for row in spoken.removesuffix(".").split(". "))
-    names = "|".join(map(re.escape, MEASURE_NAMES.values()))
+    names = "|".join(re.escape(measure.heading) for measure in CALIBRATION_MEASURES.values())
     found = {way: dict(re.findall(rf"(?:^|; )({names}) ([^;]+)", said)) for way, said in rows}
     return pd.DataFrame.from_dict(found, orient="index")
 

@@ -7,7 +7,7 @@ import mcviz
 from mcviz.app.components.gallery import short_value, tile_data
 from mcviz.app.state import PageState
 from mcviz.measures import SCORES
-from tests.app.opening import open_popovers, opened_page
+from tests.app.opening import assert_sound, open_popovers, opened_page
 from tests.browsing import ROOT
 
 TICKED = {"run": "mnist-cnn", "ticked": "5,3", "correct": "wrong"}
@@ -20,7 +20,7 @@ def test_a_review_is_of_the_ticked_examples_or_of_all_that_match(take: str, quer
     app = opened_page("uncertain", TICKED)
     app.session_state["take"] = take
     app.button(key="action-review").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert app.title[0].value == "Label"
     found = {key: app.query_params[key] for key in ("selected", "correct") if key in app.query_params}
     assert found == query
@@ -29,7 +29,7 @@ def test_a_review_is_of_the_ticked_examples_or_of_all_that_match(take: str, quer
 def test_the_pinned_examples_are_compared_from_the_menu_however_few() -> None:
     app = opened_page("uncertain", {"run": "mnist-cnn", "pinned": "7"})
     app.button(key="action-compare").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert app.title[0].value == "Side by side"
     assert app.query_params["pinned"] == "7"
 

@@ -1,5 +1,6 @@
 """A score of one's own on the pages: ranked by, replaced while a page is open, and made of a column."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ from streamlit.testing.v1 import AppTest
 import mcviz
 from mcviz.app.resources import ranking, run_scores, table
 from mcviz.app.wording import as_markdown
+from mcviz.measures import register
 from mcviz.runs import Run
 from mcviz.runs.derived import FILE
-from tests.app.opening import opened_page
+from tests.app.opening import assert_sound, opened_page
+from tests.app.probing import OpenProbe, button, widget, words
 from tests.app.probing import table as shown_table
-from tests.app.probing import widget, words
 
 N = 30
 ENERGY = np.random.default_rng(0).permutation(N) + 0.5
@@ -38,6 +40,40 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return mcviz.write_run(tmp_path / "run", probs, data=ROWS, labels=np.arange(N) % 3)
 
 
+@pytest.fixture
+def less_confident() -> Iterator[str]:
+    """The label of a score of the deterministic probabilities, which is registered for a test."""
+
+    @register("Less confident", "probability", "high", "Dropout takes confidence away.")
+    def less_confident(probs: np.ndarray, deterministic_probs: np.ndarray) -> np.ndarray:
+        return deterministic_probs.max(axis=-1) - probs.mean(axis=0).max(axis=-1)
+
+    yield "Less confident"
+    del mcviz.SCORES["less_confident"]
+
+
+def test_a_score_of_deterministic_probabilities_ranks_on_explore(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, less_confident: str
+) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    probs = np.random.default_rng(1).dirichlet(np.ones(3), (6, N))
+    run = mcviz.write_run(tmp_path / "run", probs, labels=np.arange(N) % 3, deterministic=probs[0])
+    page = opened_page("uncertain", {"score": "less_confident"})
+    assert widget(page.selectbox, "ranking").value == ("less_confident", "uncertain_first")
+    expected = probs[0].max(axis=1) - probs.mean(axis=0).max(axis=1)
+    assert ranking(run, "less_confident")[0] == expected.argmax()
+
+
+@pytest.mark.slow
+def test_a_score_of_deterministic_probabilities_is_left_out_of_new_inputs(
+    open_probe: OpenProbe, less_confident: str
+) -> None:
+    app = open_probe(sweep="20", score="less_confident")
+    button(app, "Predict").click().run()
+    assert_sound(app)
+    assert f"{less_confident} takes the prediction with dropout off, and these inputs have none" in words(app)
+
+
 def test_a_score_that_is_replaced_while_a_page_is_open_is_shown_as_it_is_now(run: Run) -> None:
     meaning = "*Low* <b>is good</b>."
     run.add_score("energy", ENERGY, meaning=meaning)
@@ -49,7 +85,7 @@ def test_a_score_that_is_replaced_while_a_page_is_open_is_shown_as_it_is_now(run
     assert ranking(run, "energy")[0] == ENERGY.argmax()
     mcviz.open_run(run.path).add_score("energy", ENERGY + 3, high_is_uncertain=False, meaning="Turned.")
     page.run()
-    assert not page.exception
+    assert_sound(page)
     assert "Turned." in words(page)
     assert "**28** of 30 examples" in words(page)
     assert table(run)["energy"].tolist() == (ENERGY + 3).tolist()
@@ -67,12 +103,12 @@ def ends(page: AppTest) -> list[str]:
     return [option for option in widget(page.selectbox, "ranking").options if ", a column" in option]
 
 
-@pytest.mark.parametrize("end", ["high", pytest.param("low", marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("end", ["high", pytest.param("low", marks=pytest.mark.slow)])
 def test_a_column_becomes_a_score_by_the_end_that_is_uncertain(run: Run, end: str) -> None:
     page = opened_page("uncertain", {})
     assert ends(page) == [f"{COLUMN}, a column: {uncertain} is uncertain" for uncertain in ("high", "low")]
     widget(page.selectbox, "ranking").set_value((COLUMN, end)).run()
-    assert not page.exception
+    assert_sound(page)
     assert page.query_params["score"] == "column_loss_of_mine"
     assert run.scores()["column_loss_of_mine"].tolist() == ENERGY[::-1].tolist()
     assert run_scores(run)["column_loss_of_mine"].uncertain_when == end

@@ -17,10 +17,9 @@ from mcviz.app.address import RunLimits
 from mcviz.app.filters import ColumnFilter, Filters
 from mcviz.app.state import PageState
 from mcviz.app.views.rail import BINS, BrushColumn, brush_column, brush_labels, cut
-from tests.app.opening import open_popovers
+from tests.app.opening import opened_page
 from tests.app.probing import widget
 
-ROOT = Path(__file__).parents[2]
 NUMBERS = st.lists(
     st.floats(-1e6, 1e6, allow_subnormal=False) | st.just(float("nan")) | st.integers(-3, 3).map(float),
     min_size=1, max_size=60,
@@ -63,13 +62,7 @@ def test_the_range_of_some_bins_lets_all_of_them_through_and_lies_where_they_lie
 
 
 def opened(run: str = "", **query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
-    open_popovers(app)
-    for key, value in {**query, **({"run": run} if run else {})}.items():
-        app.query_params[key] = value
-    app.switch_page("mcviz/app/pages/uncertain.py").run()
-    assert not app.exception
-    return app
+    return opened_page("uncertain", {**query, **({"run": run} if run else {})})
 
 
 def histograms(app: AppTest) -> dict[str, dict[str, Any]]:

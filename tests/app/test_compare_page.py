@@ -15,7 +15,7 @@ from mcviz.analysis.comparison import compare
 from mcviz.app.address import RunLimits
 from mcviz.app.filters import Filters
 from mcviz.app.resources import join_runs, own_columns, run_numbers, table
-from tests.app.opening import opened_page
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import compared_figures, widget
 
 EXAMPLES = 140
@@ -133,7 +133,7 @@ def test_a_part_of_the_examples_in_another_order_is_compared(open_page: OpenPage
     assert f"**{EXAMPLES - len(PART)}** of {EXAMPLES} examples" in words(app)
     for query in ({"columns": '{"change":["not in the other run"]}'}, {}):
         app = open_page("uncertain", run="a", other="part", view="scatter", x="margin", y="other_margin", **query)
-        assert not app.exception
+        assert_sound(app)
 
 
 def test_the_labels_that_both_runs_are_measured_by_are_chosen(open_page: OpenPage, cache: Path) -> None:
@@ -262,7 +262,7 @@ def test_going_to_the_run_that_was_compared_with_turns_the_two_round(open_page: 
     app = open_page(run="a", other="b", example="7")
     widget(app.selectbox, "run").select("b").run()
     assert addressed(app) == {"run": "b", "other": "a", "example": "7"}
-    assert not app.exception
+    assert_sound(app)
 
 
 @pytest.mark.parametrize(

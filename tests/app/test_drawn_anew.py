@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from mcviz.app.filters import Filters, Lasso, lasso_on_map
 from mcviz.app.state import PageState
 from mcviz.app.views import scatter
+from tests.app.opening import assert_sound
 
 RUN: Any = None  # whose table is `ONE`
 ONE = pd.DataFrame({"label": [4], "prediction": [3], "correct": [False], "margin": [0.5], "max_probability": [0.5]})
@@ -58,6 +59,6 @@ def within_a_fragment() -> None:
 
 def test_a_page_begins_at_its_top_wherever_something_was_drawn_before() -> None:
     app = AppTest.from_function(within_a_fragment, default_timeout=120).run()
-    assert not app.exception
+    assert_sound(app)
     assert len(app.title) == 1
     assert not app.columns[1].children

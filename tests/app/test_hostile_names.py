@@ -35,14 +35,12 @@ from tests.app.hostile import (
     SHOWN_RUN,
     hostile_cache,
 )
-from tests.app.keeping import kept_of
-from tests.app.opening import open_popovers
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import compared_figures, sentences
 from tests.cases import one_in
 
 pytestmark = pytest.mark.attack
 
-ROOT = Path(__file__).parents[2]
 OURS = {"p", "strong", "code", "ul", "li"}  # what Markdown of our own makes
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 HOSTILE_REVIEWER = "![*Ada*](http://canary.invalid/ada) `x` :smile: $y$"
@@ -120,13 +118,7 @@ def review(folder: Path) -> None:
 
 
 def opened(name: str, run: str, query: dict[str, str], predicting: bool = False) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
-    app.query_params["run"] = run
-    open_popovers(app)
-    for key, value in query.items():
-        app.query_params[key] = value
-    kept_of(app)["predicting"], kept_of(app)["reviewer"] = predicting, HOSTILE_REVIEWER
-    app.switch_page(f"mcviz/app/pages/{name}.py").run()
+    app = opened_page(name, {"run": run, **query}, predicting=predicting, reviewer=HOSTILE_REVIEWER)
     assert app.title
     return app
 
@@ -151,7 +143,7 @@ def test_two_runs_are_compared_under_any_names(cache: Path, tmp_path: Path, monk
         (tmp_path / name).symlink_to(cache / HOSTILE_RUN)
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
     app = opened("runs", HOSTILE_RUN, {"other": f"{HOSTILE_RUN} again", "example": "1"})
-    assert not app.exception
+    assert_sound(app)
     found = [rendered(text) for text in markdown_of(app)]
     assert not set().union(*(each.tags for each in found)) - OURS
     assert any(f"{SHOWN_RUN} again compared with {SHOWN_RUN}" in each.words for each in found)
@@ -169,7 +161,7 @@ def test_ids_and_columns_are_shown_as_they_were_typed(cache: Path, monkeypatch: 
     widget = next(each for each in app.selectbox if each.label == "Your columns")
     for name in HOSTILE:
         widget.select(name).run()
-        assert not app.exception
+        assert_sound(app)
         widget = next(each for each in app.selectbox if each.label == "Your columns")
 
 

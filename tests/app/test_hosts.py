@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.browsing import MCVIZ_DASHBOARD, STREAMLIT_RUN, serving
+from tests.cases import one_in
 
 OWN = ["127.0.0.1:{}", "localhost:{}", "LOCALHOST:{}", "localhost", "[::1]:{}"]
 PROXY = "Mcviz.Example.org"
@@ -23,7 +24,7 @@ FOREIGN = [
 ]
 
 
-@pytest.fixture(scope="module", params=["mcviz dashboard", "streamlit run"])
+@pytest.fixture(scope="module", params=one_in(2, ["mcviz dashboard", "streamlit run"]))
 def port(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
     """How a server was started, and its port; `mcviz dashboard` is given a proxy's name."""
     command = MCVIZ_DASHBOARD if request.param == "mcviz dashboard" else STREAMLIT_RUN

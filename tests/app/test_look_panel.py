@@ -11,6 +11,7 @@ from mcviz.app import state
 from mcviz.app.components import gallery
 from mcviz.app.components.gallery import MOST_PICTURES, PICTURED
 from mcviz.app.state import PINS, TICKS, PageState
+from tests.app.opening import assert_sound
 from tests.app.test_brushes import opened
 
 
@@ -111,7 +112,7 @@ def test_what_is_ticked_is_kept_flagged_pinned_and_unticked() -> None:
     def pressed(label: str) -> AppTest:
         app = opened(ticked="3,5", flagged="9", pinned="8")
         app.button(key=f"ticked-{label}").click().run()
-        assert not app.exception
+        assert_sound(app)
         return app
 
     assert pressed("Filter to these").query_params["selected"] == "3,5"

@@ -154,10 +154,7 @@ def test_a_decision_is_kept_once(newer: list[bool], tmp_path: Path, monkeypatch:
     labels = rng.integers(0, 3, 24)
     mcviz.write_run(tmp_path / "some", passes(rng, 24, 3, labels), labels=labels, class_names=["cat", "dog", "owl"])
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=60)
-    app.query_params["run"] = "some"
-    kept_of(app)["reviewer"] = "Ada"
-    app.switch_page("mcviz/app/pages/review.py").run()
+    app = opened_page("review", {"run": "some"}, reviewer="Ada")
     next(each for each in app.button if "dog" in each.label).click()
     cut_short(app, newer)
     run = mcviz.open_run(tmp_path / "some")
@@ -192,9 +189,12 @@ def test_a_picture_that_was_to_be_inverted_is(newer: list[bool]) -> None:
 
 
 @pytest.mark.parametrize("by_itself", [False, True])
-def test_a_click_in_a_fragment_does_not_wait_for_the_detector(by_itself: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_click_in_a_fragment_does_not_wait_for_the_detector(
+    by_itself: bool, colour_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """But what a page asks for by itself, after a while, does."""
-    app = opened_page("probe", {"run": "mnist-cnn", "seed": "35"}, predicting=True)
+    monkeypatch.setenv("MCVIZ_CACHE", str(colour_cache))
+    app = opened_page("probe", {"seed": "35"}, predicting=True)
     another, fit = button(app, "Another noise image"), Fit()
     shown: list[str] = []
 
@@ -208,7 +208,7 @@ def test_a_click_in_a_fragment_does_not_wait_for_the_detector(by_itself: bool, m
             return
         (fragment,) = visit.fragment_storage.resolve_target([NOISE_LOOK])
         clicked = WidgetStates(widgets=[WidgetState(id=another.id, trigger_value=True)])
-        asked = RerunData("run=mnist-cnn&seed=35", clicked, fragment_id=fragment, is_auto_rerun=by_itself)
+        asked = RerunData("seed=35", clicked, fragment_id=fragment, is_auto_rerun=by_itself)
         visit.script_requests.request_rerun(asked)
 
     monkeypatch.setattr(out_of_distribution, "_fit", lambda *_: fit)

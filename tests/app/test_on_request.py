@@ -1,7 +1,9 @@
 """Work that takes long: it starts when asked for, can be stopped, goes on after a click, and fails in words."""
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
+from mcviz.app.work import UNFORESEEN
 from tests.app.probing import button
 
 
@@ -19,6 +21,9 @@ def page() -> None:
                 st.stop()
             case "failed":
                 raise CorruptRunError("The run is damaged.")
+            case "unforeseen":
+                st.session_state["computed"] += 1
+                raise MemoryError
         st.session_state["computed"] += 1
 
     for subject in ("one", "other"):
@@ -60,11 +65,23 @@ def test_interrupted_work_goes_on_until_it_is_stopped() -> None:
     assert app.run().caption[0].value == "computed 1 times"
 
 
+def test_an_error_that_nobody_foresaw_ends_the_work_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr("mcviz.app.work.log.error", lambda words, *given: logged.append(words % given))
+    app = opened("unforeseen")
+    button(app, "Compute one").click().run()
+    assert [each.value for each in app.error] == [UNFORESEEN]
+    assert labels(app) == ["Compute one", "Compute other"]
+    assert app.run().caption[0].value == "computed 1 times"
+    assert len(logged) == 1
+    assert logged[0].endswith("MemoryError")
+
+
 def test_an_error_is_a_sentence_and_the_page_goes_on() -> None:
     app = opened("failed")
     button(app, "Compute one").click().run()
     assert [each.value for each in app.error] == ["The run is damaged."]
-    assert {"Compute one", "Compute other"} <= set(labels(app))
+    assert labels(app) == ["Compute one", "Compute other"]
     app.session_state["outcome"] = "done"
     assert app.run().caption[0].value == "computed 0 times"
     assert labels(app) == ["Compute one", "Compute other"]

@@ -17,6 +17,7 @@ from mcviz.measures.ood import DETECTORS, VERDICT
 from mcviz.runs.ood_scores import OODScores, load_ood_scores, save_ood_scores
 from mcviz.sampling import Sampler
 from mcviz.sampling.ood import compute_ood_scores
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import button, paragraphs, words
 from tests.sampling.ood_runs import CLASSES, photograph_run, photographs, row_run, text_run
 
@@ -55,16 +56,7 @@ def scores(made: Path) -> dict[str, OODScores]:
 
 @pytest.fixture
 def open_page(cache: Path) -> OpenPage:
-    def opened(**query: str) -> AppTest:
-        app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=300)
-        for key, value in query.items():
-            app.query_params[key] = value
-        app.query_params["input"] = "detectors"
-        app.switch_page("mcviz/app/pages/probe.py").run()
-        assert not app.exception
-        return app
-
-    return opened
+    return lambda **query: opened_page("probe", {**query, "input": "detectors"})
 
 
 @pytest.fixture
@@ -103,7 +95,7 @@ def test_what_is_asked_for_is_computed_kept_and_shown(open_page: OpenPage, cache
     assert "Nothing is computed yet" in app.info[0].value
     assert not app.dataframe
     button(app, "Compare").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert "the verdict stops" in paragraphs(app)[0]
     assert load_ood_scores(mcviz.open_run(cache / "photos")) is not None
     assert "Turned by 90°" in app.dataframe[0].value.index
@@ -123,7 +115,7 @@ def test_what_the_operator_allows_is_offered_added_and_removed(
     (given,) = (each for each in app.selectbox if each.label == "Compare also with")
     assert given.options == ["mine.npz"], "the run of rows is of another kind"
     app.button(key="ood-add").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert "mine" in app.dataframe[0].value.index
     button(app, "Remove").click().run()
     assert "mine" not in app.dataframe[0].value.index

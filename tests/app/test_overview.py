@@ -7,13 +7,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz.analysis.predictors import compute_convergence
 from mcviz.analysis.quality_trust import compare_with_deterministic
-from mcviz.analysis.trust import compute_convergence
+from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown, counted
 from mcviz.runs import Run
 from mcviz.runs.storage import SHIPPED_RUNS
 from tests.app.kinds import passes
-from tests.app.opening import opened_page
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import button, paragraphs, words
 
 EXAMPLES = 120
@@ -77,6 +78,14 @@ def test_the_ensemble_is_compared_with_every_pass_and_with_dropout_off(monkeypat
     assert "The ensemble beats every single pass." in words(app)
 
 
+def test_passes_that_are_nearly_always_right_are_not_said_to_be_always_right(tmp_path: Path) -> None:
+    probs = np.full((400, 100, 2), [0.9, 0.1], np.float32)
+    probs[0, 0] = [0.4, 0.6]
+    run = mcviz.write_run(tmp_path / "run", probs, labels=np.zeros(100, int))
+    rows = task_renderer(run).quality_rows(run)
+    assert list(rows.values()) == ["over 99.99%", "100.00%"]
+
+
 def test_of_too_few_examples_the_mistakes_are_counted_alone() -> None:
     assert paragraphs(opened("three"))[0] == "3 examples, **66.67% right**; 1 mistake."
 
@@ -121,7 +130,7 @@ def test_how_many_passes_it_takes_is_computed_on_request_and_kept_beside_the_run
     app = opened(name)
     assert "enough" not in words(app)
     button(app, "Compute").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert list((cache / name / "derived").glob("convergence-max-probability-*.npz"))
     said = words(app)
     settled = enough(run) < run.passes

@@ -1,4 +1,4 @@
-"""The probe on the shipped run, and on a tiny colour model of another size: every input, and what is shown of it."""
+"""The probe with the shipped model, and a tiny colour model of another size: every input, and what is shown of it."""
 
 import io
 from pathlib import Path
@@ -9,14 +9,25 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz import Run, data
+from mcviz import Run
 from mcviz.app.kinds import base
 from mcviz.app.kinds.base import DistortionSettings
 from mcviz.app.kinds.image import IMAGE_DISTORTER, background_brightness, load_images
 from mcviz.data.drawing import Stroke, center_digit, render_strokes
+from mcviz.kinds.image_distortions import DISTORTIONS, NOISES
+from tests.app.opening import assert_sound
 from tests.app.probing import OpenProbe, button, class_means, widget, words
 from tests.cases import one_in
 from tests.runs.making import make
+
+pytestmark = pytest.mark.usefixtures("run")
+
+
+@pytest.fixture
+def run(trained: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The run that is open."""
+    monkeypatch.setenv("MCVIZ_CACHE", str(Path(trained.path).parent))
+    return trained
 
 
 def means(app: AppTest) -> list[float]:
@@ -27,11 +38,11 @@ def shown(probs: np.ndarray) -> list[float]:
     return [float(f"{100 * value:.4f}") for value in probs.mean(axis=0, dtype=np.float64)]
 
 
-@pytest.mark.parametrize("kind", one_in(5, data.NOISES))
+@pytest.mark.parametrize("kind", one_in(5, NOISES))
 def test_every_noise_is_drawn_by_its_seed_and_strength(open_probe: OpenProbe, run: Run, kind: str) -> None:
     app = open_probe(noise=kind, seed="3", strength="0.8")
-    noise = data.NOISES[kind].draw(1, (28, 28, 1), 3, 0.8)
-    assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), noise, passes=500)[:, 0])
+    noise = NOISES[kind].draw(1, (28, 28, 1), 3, 0.8)
+    assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), noise, passes=run.passes)[:, 0])
     assert "No prediction is correct" in words(app)
 
 
@@ -73,14 +84,14 @@ def test_predictions_are_cached_up_to_a_number_of_bytes(run: Run, monkeypatch: p
     assert len(base.predict(run, np.full((1, 2, 2, 1), 4, np.float32))) == 1, "what is too large is shown as well"
 
 
-@pytest.mark.parametrize("name", one_in(6, ["fgsm", *data.DISTORTIONS]))
+@pytest.mark.parametrize("name", one_in(11, ["fgsm", *DISTORTIONS]))
 def test_every_distortion_has_its_slider_and_its_curves(open_probe: OpenProbe, name: str) -> None:
     app = open_probe(input="distortion", example="11", distortion=name)
     assert "Along the whole slider" in words(app)
     before = means(app)
     slider = widget(app.slider, f"amount-{name}")
     slider.set_value(slider.max).run()
-    assert not app.exception
+    assert_sound(app)
     assert means(app) != before
     assert "The label of the example is **6**" in words(app)
 
@@ -88,7 +99,7 @@ def test_every_distortion_has_its_slider_and_its_curves(open_probe: OpenProbe, n
 def test_a_six_rotated_by_180_degrees_is_predicted_as_a_nine(open_probe: OpenProbe, run: Run) -> None:
     app = open_probe(input="distortion", example="11", distortion="rotate", amount="180")
     rotated = np.rot90(run.images[11], 2).astype(np.float32)[None] / np.float32(255)
-    assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), rotated, passes=500)[:, 0])
+    assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), rotated, passes=run.passes)[:, 0])
     assert "predicts **9**" in words(app)
 
 
@@ -102,7 +113,7 @@ def test_without_kept_images_there_is_one_sentence_and_nothing_to_distort_or_swe
     ]
     assert not [*app.error, *app.button, *app.slider, *app.number_input]
     widget(app.segmented_control, "input").set_value("noise").run()
-    assert not app.exception
+    assert_sound(app)
     assert len(app.table) == 2
     assert "By expected entropy alone. The OOD detector could not be fitted" in words(app)
     assert "was kept without its images" in words(app)
@@ -120,14 +131,14 @@ def test_a_drawing_that_is_kept_in_the_session_is_predicted(open_probe: OpenProb
     assert "predicts **1**" in words(app)
     app.toggle(key="drawing-centred").set_value(False).run()
     as_drawn = render_strokes([Stroke(0.09, ((0.5, 0.2), (0.5, 0.8)))], 28, 28)[None, ..., None]
-    assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), as_drawn, passes=500)[:, 0])
+    assert means(app) == shown(mcviz.sample(mcviz.load_model(run.model_path), as_drawn, passes=run.passes)[:, 0])
 
 
 def test_an_upload_is_shown_as_the_model_sees_it_and_a_bad_one_ends_in_a_sentence(open_probe: OpenProbe) -> None:
     app = open_probe(input="upload")
     assert "Choose a picture" in words(app)
     app.file_uploader(key="picture-file").upload("seven.png", png(np.zeros((40, 30, 3), np.uint8)), "image/png").run()
-    assert not app.exception
+    assert_sound(app)
     assert len(app.table) == 2
     for name, content, kind, refused in (
         ("seven.png", b"GIF89a" + bytes(50), "image/png", "neither PNG nor JPEG"),
@@ -140,13 +151,12 @@ def test_an_upload_is_shown_as_the_model_sees_it_and_a_bad_one_ends_in_a_sentenc
         ),
     ):
         app.file_uploader(key="picture-file").upload(name, content, kind).run()
-        assert not app.exception
-        assert [refused in each.value for each in app.error] == [True]
+        assert_sound(app, refused)
         assert not app.table
         assert not app.info
     app.file_uploader(key="picture-file").upload("seven.png", png(np.zeros((40, 30, 3), np.uint8)), "image/png").run()
+    assert_sound(app)
     assert len(app.table) == 2
-    assert not app.error
 
 
 def test_a_bright_background_offers_to_invert_where_the_runs_own_are_dark(open_probe: OpenProbe) -> None:
@@ -185,13 +195,12 @@ def test_a_colour_model_of_another_size_works_as_well(
     app = open_probe(input=kind, sweep="25", seed="0")
     if kind == "upload":
         app.file_uploader(key="picture-file").upload("a.png", png(np.full((9, 9, 3), 200, np.uint8)), "image/png").run()
-    assert not app.exception
-    assert not app.error
+    assert_sound(app)
     if kind != "drawing":
         assert list(class_means(app)) == ["red", "green", "blue"]
     if kind in ("noise", "distortion"):
         button(app, "Predict noise" if kind == "noise" else "Predict distorted").click().run()
-        assert not app.exception
+        assert_sound(app)
         assert "of 25" in words(app)
 
 

@@ -29,6 +29,7 @@ from mcviz.tasks import regression
 from tests.app.kinds import EXAMPLES, REGRESSIONS
 from tests.app.opening import opened_page
 from tests.app.probing import table, widget, words
+from tests.cases import one_in
 
 KEPT = (  # those that keep no examples, or rows of numbers; the tests of all kinds open the others
     "regression-of-rows",
@@ -170,7 +171,7 @@ def test_what_takes_long_is_computed_once_and_kept_beside_the_run(
     assert repr(kept) == repr(computed), "NaN is not equal to itself"
 
 
-@pytest.mark.parametrize("name", LABELLED)
+@pytest.mark.parametrize("name", one_in(3, LABELLED))
 @pytest.mark.parametrize("target", [0, 2])
 def test_one_example_is_told_as_its_passes_are(
     cache: Path, open_page: Callable[..., AppTest], name: str, target: int
@@ -219,7 +220,7 @@ def test_the_target_is_chosen_once_and_the_address_says_it(open_page: Callable[.
     assert not [each for each in open_page("example", "regression-of-rows").selectbox if each.label == "Target"]
 
 
-@pytest.mark.parametrize("target", [0, 1, 2])
+@pytest.mark.parametrize("target", one_in(2, [0, 1, 2]))
 def test_a_lasso_and_a_range_over_any_target_select_the_same_as_the_table(
     cache: Path, open_page: Callable[..., AppTest], target: int
 ) -> None:
@@ -244,7 +245,7 @@ def test_a_lasso_and_a_range_over_any_target_select_the_same_as_the_table(
     assert [shape["type"] for shape in drawn["layout"]["shapes"]].count("path") == 1
 
 
-@pytest.mark.parametrize("coverage", [80, 90, 95])
+@pytest.mark.parametrize("coverage", one_in(3, [80, 90, 95]))
 @pytest.mark.parametrize("name", ["regression-of-rows", "regression-of-three-targets"])
 def test_the_intervals_hold_what_is_counted(
     cache: Path, open_page: Callable[..., AppTest], name: str, coverage: int

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +14,7 @@ from mcviz.app.out_of_distribution import NONE_TO_FIT, ScoreDetector
 from mcviz.app.sweep import Sweep
 from mcviz.measures import significant
 from tests.app.keeping import kept_of
+from tests.app.opening import assert_sound
 from tests.app.probing import OpenProbe, button, table, verdict_figures, widget, words
 from tests.app.test_kinds import OF_CLASSES
 
@@ -24,6 +24,8 @@ PASSES, EXAMPLES = 30, 40
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of rows and two targets whose variances are predicted, and one of pictures and one target."""
+    import keras
+
     folder, rng = tmp_path_factory.mktemp("probed"), np.random.default_rng(0)
     rows = pd.DataFrame(rng.normal(size=(EXAMPLES, 3)), columns=["age", "bmi", "glucose"], dtype=np.float32)
     columns = keras.layers.Input((3,))
@@ -100,8 +102,7 @@ def test_a_sweep_finds_what_is_predicted_and_where_the_passes_differ_the_most(
 ) -> None:
     app, run = open_run_of(run="rows", input="distortion", sweep="25"), mcviz.open_run(cache / "rows")
     button(app, "Predict distorted").click().run()
-    assert not app.exception
-    assert not app.error
+    assert_sound(app)
     swept = np.random.default_rng(0).permutation(EXAMPLES)[:25]
     rows = run.scores().iloc[swept]
     sweep: Sweep = kept_of(app)["sweep"]
@@ -118,11 +119,10 @@ def test_a_sweep_finds_what_is_predicted_and_where_the_passes_differ_the_most(
 @pytest.mark.parametrize("kind", ["noise", "distortion"])
 def test_pictures_of_a_regression_are_probed_and_end_the_story(open_run_of: OpenProbe, kind: str) -> None:
     app = open_run_of(run="pictures", input=kind, seed="0")
-    assert not app.exception
-    assert not app.error
+    assert_sound(app)
     assert "The ensemble predicts **" in words(app)
     assert "°C" in words(app)
     app.query_params["step"] = "3"
     app.switch_page("mcviz/app/pages/story.py").run()
-    assert not app.exception
+    assert_sound(app)
     assert "Nothing is there to be predicted" in words(app)

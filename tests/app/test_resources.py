@@ -122,7 +122,7 @@ def test_garbage_is_not_kept_where_a_model_is_loaded_and_what_is_loaded_is_not_l
     assert there[1]() is None, "what is garbage by the next time is not kept either"
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_layers_of_the_user_s_own_come_from_the_modules_that_the_operator_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,9 @@ from mcviz.measures import most_uncertain_first
 from mcviz.reviews import ReviewSummary, compute_outcome, open_reviews, summarise_reviews
 from tests.app.keeping import kept_of
 from tests.app.kinds import passes
+from tests.app.opening import assert_sound
 from tests.app.probing import words
+from tests.cases import one_in
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 24
@@ -56,8 +58,7 @@ def opened(
         app.query_params[key] = value
     kept_of(app)["reviewer"] = reviewer
     app.switch_page("mcviz/app/pages/review.py").run()
-    assert not app.exception
-    assert not app.error
+    assert_sound(app)
     return app
 
 
@@ -79,7 +80,7 @@ def named(widgets, name: str):
 
 def press(app: AppTest, name: str) -> None:
     named(app.button, name).click().run()
-    assert not app.exception
+    assert_sound(app)
 
 
 def known(cache: Path, name: str) -> ReviewSummary:
@@ -93,7 +94,7 @@ def answers(cache: Path, name: str, reviewer: str = "Ada") -> dict[int, tuple[st
     }
 
 
-@pytest.mark.parametrize("name", ["images", "unlabelled", "texts", "rows", "numbers"])
+@pytest.mark.parametrize("name", one_in(3, ["images", "texts", "rows", "unlabelled", "numbers"]))
 def test_decisions_are_kept_and_the_next_hardest_example_follows(cache: Path, name: str) -> None:
     app, order = opened(name), queue(cache, name)
     assert shown(app) == order[0]
@@ -204,10 +205,11 @@ def test_an_undo_of_what_is_not_in_the_selection_is_said(cache: Path) -> None:
 
 
 def test_the_queue_is_walked_through_in_both_directions(cache: Path) -> None:
-    app, order = opened("images"), queue(cache, "images")
+    order = queue(cache, "images")[:3]
+    app = opened("images", selected=",".join(map(str, order)))
     press(app, "back")
     assert shown(app) == order[0]
-    for _ in range(EXAMPLES + 1):
+    for _ in range(len(order) + 1):
         press(app, "forward")
     assert shown(app) == order[-1]
     press(app, "class-0")
@@ -273,8 +275,7 @@ def test_what_cannot_be_kept_is_said_and_the_example_stays(cache: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(b"not a database" * 1000)
     named(app.button, "class-1").click().run()
-    assert not app.exception
-    assert "cannot be used" in app.error[0].value
+    assert_sound(app, "cannot be used")
     path.write_bytes(content)
     app = opened("images")
     assert shown(app) == order[1]
@@ -310,7 +311,7 @@ def test_a_name_can_be_changed_for_what_follows(cache: Path) -> None:
 
 def submit(app: AppTest, label: str) -> None:
     next(each for each in app.button if each.label == label).click().run()
-    assert not app.exception
+    assert_sound(app)
 
 
 def test_a_note_waits_for_the_name_too(cache: Path) -> None:
@@ -445,12 +446,11 @@ def test_label_studio_s_annotations_become_decisions(cache: Path) -> None:
         "data": {"example": 3},
         "annotations": [{"completed_by": 7, "result": [{"type": "choices", "value": {"choices": ["1"]}}]}],
     }
-    for content, said in (([task], ""), ([task], ""), ([{**task, "data": {"example": 99}}], "does not have")):
+    for content, said in (([task], ()), ([task], ()), ([{**task, "data": {"example": 99}}], ["does not have"])):
         app = opened("numbers", part="results")
         assert '<Choice value="1" hotkey="1"/>' in app.code[0].value
         app.file_uploader[0].set_value(("export.json", json.dumps(content).encode(), "application/json"))
         next(each for each in app.button if each.label == "Import").click().run()
-        assert not app.exception
-        assert said in "".join(each.value for each in app.error)
+        assert_sound(app, *said)
     assert answers(cache, "numbers", "Label Studio, user 7") == {3: ("class", 1)}
     assert len(open_reviews(mcviz.open_run(cache / "numbers")).rows()) == 1

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -23,8 +22,9 @@ from mcviz.measures import percent
 from mcviz.measures.registry import fixed
 from mcviz.measures.segmentation import count_overlaps
 from mcviz.reviews import answers_of, open_reviews, summarise_reviews
-from tests.app.opening import opened_page
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import compared_figures, sentences, table, widget, words
+from tests.cases import one_in
 
 NAMES = ["ground", "*disc*", "bar"]
 SIZE, EXAMPLES, PASSES = (24, 20), 16, 6
@@ -68,6 +68,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     maps = probs.argmax(axis=-1).astype(np.uint8)
     mcviz.write_run(folder / "maps", maps, **more)
     mcviz.write_run(folder / "without-background", maps, background=None, **more)
+    import keras
+
     keras.utils.set_random_seed(0)
     inputs = keras.Input((*SIZE, 1))
     hidden = keras.layers.Dropout(0.5)(keras.layers.Conv2D(6, 3, padding="same", activation="relu")(inputs))
@@ -105,7 +107,7 @@ def unpack(data: dict[str, Any]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", ["overview", "uncertain", "trust", "review", "example", "side_by_side", "runs"])
-@pytest.mark.parametrize("which", ["labelled", "maps", "sampled"])
+@pytest.mark.parametrize("which", one_in(3, ["labelled", "maps", "sampled"]))
 def test_every_page_opens(open_page: Open, name: str, which: str) -> None:
     assert open_page(name, which).title
 
@@ -233,7 +235,7 @@ def test_trust_finds_who_has_to_be_looked_at(open_page: Open, run: Run) -> None:
     app = open_page("trust", "labelled", referral="accuracy")
     found = mcviz.refer(run, quality=0.9)
     widget(app.number_input, "wanted-accuracy").set_value(90.0).run()
-    assert not app.exception
+    assert_sound(app)
     assert found.on_labels is not None
     (cards,) = ([each.value for each in app.metric if each.label == "To a person"],)
     assert cards == [f"{len(found.on_labels.referred):,}"]
@@ -245,7 +247,7 @@ def test_predictions_are_judged_and_noted_but_not_painted(open_page: Open, cache
     first = int(run.scores()["pairwise_dice"].to_numpy().argsort(kind="stable")[0])
     right = next(each for each in app.button if each.key and each.key.startswith(f"review-prediction-{first}"))
     right.click().run()
-    assert not app.exception
+    assert_sound(app)
     known = summarise_reviews(run, open_reviews(run).rows())
     (decision,) = known.decisions
     assert (decision.example, decision.in_words(answers_of(run).options)) == (first, "prediction is right")

@@ -160,3 +160,14 @@ def test_modules_of_the_user_s_own_are_named_to_the_pages_and_have_to_be_there(s
     assert os.environ["MCVIZ_IMPORT"].split() == ["json", "xml.dom"]
     with pytest.raises(MissingPackageError, match="--import no_layers names no module"):
         started(modules=("no_layers",))
+
+
+def test_a_streamlit_without_the_method_that_is_replaced_starts_and_the_log_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(server.log, "warning", lambda words, *given: logged.append(words % given))
+    monkeypatch.setattr(server, "AppSession", type("AppSession", (), {}))
+    server.keep_unsent_fragments()
+    assert len(logged) == 1
+    assert st.__version__ in logged[0]

@@ -18,7 +18,7 @@ from mcviz.measures import most_uncertain_first, percent
 from mcviz.measures.multilabel import MULTILABEL, class_ece, class_reliability
 from mcviz.measures.registry import MultilabelPredictions, percent_at_least
 from mcviz.reviews import compute_outcome, open_reviews, summarise_reviews
-from tests.app.opening import opened_page
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import sentences, widget, words
 
 EXAMPLES, NAMES = 400, ["*cat*", "dog", "owl"]
@@ -76,8 +76,7 @@ def named(app: AppTest, name: str) -> Any:
 def press(app: AppTest, *names: str) -> None:
     for name in names:
         named(app, name).click().run()
-        assert not app.exception
-        assert not app.error
+        assert_sound(app)
 
 
 def decided(run: mcviz.Run) -> dict[int, tuple[str, tuple[int, ...] | None]]:
@@ -212,7 +211,7 @@ def test_the_preset_of_label_errors_ranks_by_label_quality() -> None:
     app = opened("uncertain")
     ranking = widget(app.selectbox, "ranking")
     ranking.set_value(("label_quality", "uncertain_first")).run()
-    assert not app.exception
+    assert_sound(app)
     assert app.query_params["score"] == ["label_quality"] or app.query_params["score"] == "label_quality"
     assert "Was the model trained on these labels?" in words(app)
     assert "labels are estimated to be wrong" not in words(app), "the estimate is of one class an example"
@@ -252,7 +251,7 @@ def test_a_referral_is_guaranteed_and_is_a_selection(cache: Path) -> None:
     assert refer(run, budget=150).guarantee is not None
     app = opened("trust", referral="budget", wanted="150")
     app.button(key="select-referred").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert f"**{len(refer(run, budget=150).examples)}** of {EXAMPLES} examples match" in words(app)
 
 

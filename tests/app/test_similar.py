@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 
 import mcviz
-from mcviz.analysis.base import SIMILARITY, TSNE, load_tsne
+from mcviz.analysis.layouts import SIMILARITY, TSNE, load_tsne
 from mcviz.app import selection
 from mcviz.app.filters import Filters, lasso_on_map
 from mcviz.app.state import PageState
 from mcviz.measures.similarity import most_similar
 from mcviz.runs import save_derived
 from tests.browsing import ROOT
-from tests.cases import one_in
 from tests.runs.making import make
 
 
@@ -71,7 +70,8 @@ def test_a_kept_layout_is_read_back_and_one_that_does_not_fit_is_not(tmp_path: P
     assert selection.choose_layout(run, PageState(filters=on_pca)) == "pca", "where the lasso was drawn"
 
 
-@pytest.mark.parametrize("name", one_in(2, ["mnist-cnn", "fashion-cnn"]))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mnist-cnn", "fashion-cnn"])
 def test_the_layout_that_a_shipped_run_comes_with_shows_its_classes(name: str) -> None:
     run = mcviz.open_run(ROOT / "cache" / name)
     layout = load_tsne(run)
@@ -82,7 +82,7 @@ def test_the_layout_that_a_shipped_run_comes_with_shows_its_classes(name: str) -
     assert np.mean(of_neighbours) > 0.6, "by chance it would be a tenth"
 
 
-@pytest.mark.parametrize("count", [1, 2, 6])
+@pytest.mark.parametrize("count", [1, 6])
 def test_no_example_is_similar_to_itself_in_a_small_run(tmp_path: Path, count: int) -> None:
     images = np.random.default_rng(0).random((count, 8, 8, 1), dtype=np.float32)
     small = mcviz.sample_run(mcviz.reference_network((8, 8, 1), classes=4), images, tmp_path / "small", passes=3)

@@ -7,21 +7,23 @@ import numpy as np
 import pytest
 
 import mcviz
-from mcviz import Run, data
+from mcviz import Run
 from mcviz.app.kinds.base import SweepInputs
 from mcviz.app.out_of_distribution import STILL_FITTING, ScoreDetector
 from mcviz.app.sweep import WORK, Sweep, summarize
 from mcviz.errors import CorruptRunError
+from mcviz.kinds.image_distortions import gaussian_noise
 from tests.app.keeping import kept_of
+from tests.app.opening import assert_sound
 from tests.app.probing import OpenProbe, button, widget, words
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_the_sweep_counts_classes_and_compares_scores(open_probe: OpenProbe, run: Run) -> None:
     app = open_probe(sweep="40", noise="gaussian")
     button(app, "Predict").click().run()
-    assert not app.exception
-    each = [data.gaussian_noise(1, (28, 28, 1), seed) for seed in range(40)]
+    assert_sound(app)
+    each = [gaussian_noise(1, (28, 28, 1), seed) for seed in range(40)]
     blocks = [np.concatenate(each[start : start + 20]) for start in (0, 20)]
     model = mcviz.load_model(run.model_path)
     mean = np.concatenate([mcviz.sample(model, block, passes=500).mean(axis=0) for block in blocks])
@@ -32,18 +34,18 @@ def test_the_sweep_counts_classes_and_compares_scores(open_probe: OpenProbe, run
     assert "of 40 noise images" not in words(app)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_score_of_labels_is_not_compared_with_inputs_that_have_none(open_probe: OpenProbe) -> None:
     app = open_probe(sweep="20", score="self_confidence")
     button(app, "Predict").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert "Self-confidence (label quality) compares with a label, and these inputs have none" in words(app)
     widget(app.selectbox, "score").set_value("margin").run()
-    assert not app.exception
+    assert_sound(app)
     assert "looks at the label" not in words(app)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_sweep_over_distorted_examples_says_how_many_predictions_are_correct(open_probe: OpenProbe, run: Run) -> None:
     app = open_probe(input="distortion", sweep="60")
     button(app, "Predict").click().run()
@@ -68,7 +70,7 @@ def test_the_worst_is_the_most_confident_wrong_prediction(run: Run) -> None:
     assert sweep.correct.sum() == 20 - len(wrong)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_stopped_sweep_keeps_what_it_has_and_one_interrupted_goes_on(open_probe: OpenProbe) -> None:
     app = open_probe(sweep="60")
     button(app, "Predict").click().run()
@@ -89,7 +91,7 @@ def test_a_stopped_sweep_keeps_what_it_has_and_one_interrupted_goes_on(open_prob
     assert not [each for each in app.button if each.label == "Go on"], "another strength is another sweep"
     widget(app.slider, "strength").set_value(1.0).run()
     button(app, "Go on").click().run()
-    assert not app.exception
+    assert_sound(app)
     assert words(app) == whole
     assert not [each for each in app.button if each.label == "Go on"]
 
@@ -109,7 +111,7 @@ def test_a_sweep_that_is_interrupted_amid_a_verdict_counts_no_input_twice(
     assert len(sweep.correct) == 2
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_an_error_ends_a_sweep_and_what_it_has_stays(open_probe: OpenProbe) -> None:
     app = open_probe(sweep="40")
     button(app, "Predict").click().run()
@@ -121,8 +123,7 @@ def test_an_error_ends_a_sweep_and_what_it_has_stays(open_probe: OpenProbe) -> N
     kept_of(app)["sweep"] = replace(sweep, inputs=replace(sweep.inputs, load=damaged), total=60)
     kept_of(app)[WORK] = sweep.inputs.digest
     app.run()
-    assert not app.exception
-    assert [each.value for each in app.error] == ["images 40 to 60 are damaged"]
+    assert_sound(app, "images 40 to 60 are damaged")
     assert "Ended after 40 of 60" in words(app)
     assert button(app, "Predict")
     assert not [each for each in app.button if each.label == "Stop"]

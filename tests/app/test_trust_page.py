@@ -11,8 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import mcviz
+from mcviz.analysis.predictors import predictors
 from mcviz.analysis.referral import find_cheapest_referral, refer
-from mcviz.analysis.trust import predictors
 from mcviz.analysis.unlabelled import estimate_accuracy
 from mcviz.app import calibration as calibration_parts
 from mcviz.app import referral as referral_parts
@@ -26,11 +26,10 @@ from mcviz.measures.calibration import Calibration, calibration, calibration_sen
 from mcviz.runs.storage import SHIPPED_RUNS
 from tests.analysis.test_trust import in_groups
 from tests.app.keeping import kept_of
-from tests.app.opening import open_popovers
+from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import calibration_figures, paragraphs, widget, words
 from tests.factories import make_doubtful_run
 
-ROOT = Path(__file__).parents[2]
 EXAMPLES = 120
 
 
@@ -66,13 +65,7 @@ def _here(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def opened(run: str, **query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
-    for key, value in {"run": run, **query}.items():
-        app.query_params[key] = value
-    app.switch_page("mcviz/app/pages/trust.py").run()
-    assert not app.exception
-    assert not app.error
-    return app
+    return opened_page("trust", {"run": run, **query})
 
 
 def test_groups_that_fare_worse_are_named_and_marked_in_their_table(
@@ -155,7 +148,7 @@ def test_the_cards_say_what_a_referral_comes_to(
 def test_what_is_referred_is_a_selection(cache: Path) -> None:
     app = opened("labelled", referral="budget", wanted="17")
     app.button(key="select-referred").click().run()
-    assert not app.exception
+    assert_sound(app)
     query = {key: app.query_params[key] for key in app.query_params}
     kept = Filters.from_query(query, RunLimits(EXAMPLES, 3))
     table = mcviz.open_run(cache / "labelled").scores()
@@ -183,20 +176,16 @@ def test_what_is_referred_is_reviewed(cache: Path) -> None:
     app = opened("labelled", referral="budget", wanted="17")
     kept_of(app)["reviewer"] = "Ada"
     app.button(key="review-referred").click().run()
-    assert not app.exception
+    assert_sound(app)
     count = len(refer(mcviz.open_run(cache / "labelled"), budget=17).examples)
     assert f"**0** of {count} examples decided" in app.get("progress")[0].proto.text
 
 
 def test_the_same_control_selects_on_uncertain_examples(cache: Path) -> None:
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
-    open_popovers(app)
-    for key, value in {"run": "labelled", "referral": "budget", "wanted": "17"}.items():
-        app.query_params[key] = value
-    app.switch_page("mcviz/app/pages/uncertain.py").run()
+    app = opened_page("uncertain", {"run": "labelled", "referral": "budget", "wanted": "17"})
     app.button(key="action-refer").click().run()
     app.button(key="select-referred").click().run()
-    assert not app.exception
+    assert_sound(app)
     count = len(refer(mcviz.open_run(cache / "labelled"), budget=17).examples)
     assert f"**{count}** of {EXAMPLES} examples match" in words(app)
 
@@ -273,7 +262,7 @@ def test_without_labels_the_accuracy_is_estimated_by_a_run_with_labels_that_is_c
     }
     assert as_markdown(found["labelled"].sentences[0]) in paragraphs(app)[0]
     widget(app.selectbox, "calibrated_on").set_value("right").run()
-    assert not app.exception
+    assert_sound(app)
     assert as_markdown(found["right"].sentences[0]) in paragraphs(app)[0]
     (rows,) = (each.value for each in app.dataframe if "corrected p" in each.value)
     assert rows["corrected p"].tolist() == [each.corrected for each in found["right"].columns]
@@ -370,7 +359,7 @@ def test_groups_that_belong_together_are_chosen_where_there_are_columns(
     assert "Examples count as independent." in words(app)
     before = paragraphs(app)[0]
     widget(app.selectbox, "group").set_value("site").run()
-    assert not app.exception
+    assert_sound(app)
     assert app.query_params["group"] == "site"
     assert "only between groups: 2 by site." in words(app)
     assert paragraphs(app)[0] != before

@@ -3,7 +3,6 @@
 import base64
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,9 @@ from mcviz.app.selection import filter_mask, positions
 from mcviz.app.views import scatter
 from mcviz.figures import Window, scores
 from tests.app.keeping import kept_of
+from tests.app.opening import opened_page
 from tests.polygons import surrounded_by_a_loop
 
-ROOT = Path(__file__).parents[2]
 FEW = 100
 ALL = "10,000 of 10,000 examples"
 
@@ -33,12 +32,7 @@ def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def opened(**query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
-    for key, value in query.items():
-        app.query_params[key] = value
-    app.switch_page("mcviz/app/pages/uncertain.py").run()
-    assert not app.exception
-    return app
+    return opened_page("uncertain", query)
 
 
 def chart_of(app: AppTest) -> dict[str, Any]:

@@ -9,18 +9,16 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 import mcviz
-from mcviz.analysis.base import TSNE
+from mcviz.analysis.layouts import TSNE
 from mcviz.app.components import gallery
 from mcviz.app.kinds.base import TILE
 from mcviz.app.state import PageState
 from mcviz.figures import sheet_url
 from mcviz.runs import save_derived
+from tests.app.opening import opened_page
 from tests.runs.making import make, some_images
-
-ROOT = Path(__file__).parents[2]
 
 
 def read(url: str) -> Image.Image:
@@ -52,12 +50,7 @@ def test_a_run_of_few_examples_has_a_map(count: int, tmp_path: Path, monkeypatch
     images = np.random.default_rng(0).random((count, 12, 10, 3), dtype=np.float32)
     mcviz.sample_run(mcviz.reference_network((12, 10, 3), classes=4), images, tmp_path / "few", passes=3)
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
-    app.query_params["view"] = "map"
-    app.query_params["layout"] = "tsne"
-    app.switch_page("mcviz/app/pages/uncertain.py").run()
-    assert not app.exception
-    assert not app.error
+    app = opened_page("uncertain", {"view": "map", "layout": "tsne"})
     assert "t-SNE" not in [option for control in app.segmented_control for option in control.options]
 
 
@@ -69,9 +62,7 @@ def test_around_an_example_that_is_not_in_the_layout_nothing_is_selected(
     positions[3] = np.nan
     save_derived(run.path, run.digest, TSNE, {"positions": positions})
     monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
-    app = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=120)
-    app.query_params["view"], app.query_params["layout"] = "map", "tsne"
-    app.switch_page("mcviz/app/pages/uncertain.py").run()
+    app = opened_page("uncertain", {"view": "map", "layout": "tsne"})
     app.number_input(key="around-example").set_value(3)
     next(button for button in app.button if button.label == "Filter").click().run()
     assert "Example 3 is not in this layout, which has only some of the examples." in [each.value for each in app.info]

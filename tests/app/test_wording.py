@@ -13,7 +13,6 @@ import mcviz
 from mcviz.app import wording
 from mcviz.measures import scores, summarise
 from mcviz.runs.storage import SHIPPED_RUNS
-from tests.cases import one_in
 
 NAMES = ["cat", "dog", "owl"]
 
@@ -72,7 +71,8 @@ def test_a_confident_prediction_has_no_reasons_for_uncertainty() -> None:
     ]
 
 
-@pytest.mark.parametrize("run", one_in(2, SHIPPED_RUNS[:2]), ids=lambda run: run.name)  # those of classes
+@pytest.mark.slow
+@pytest.mark.parametrize("run", SHIPPED_RUNS[:2], ids=lambda run: run.name)  # those of classes
 def test_passes_of_the_shipped_runs_agree_or_differ_where_it_is_said(run: Path) -> None:
     opened = mcviz.open_run(run)
     check_what_is_said_of_agreement(opened.probs_block(0, None), opened.scores(), opened.labels)

@@ -41,7 +41,7 @@ def test_every_set_is_of_images_and_the_same_again() -> None:
         np.testing.assert_array_equal(each, again[name])
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_the_table_has_a_row_a_set_and_a_figure_a_detector(monkeypatch, capsys) -> None:
     make_sets = study.make_sets
     monkeypatch.setattr(study, "make_sets", lambda *given: dict([*make_sets(*given).items()][:2]))

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import sampling
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_every_stage_of_a_job_is_found_and_takes_time():
     command = [sys.executable, sampling.__file__, "--images", "20", "--passes", "40", "--parts", "stages"]
     done = subprocess.run([*command, "--device", "cpu"], capture_output=True, text=True, check=False)

@@ -31,7 +31,7 @@ def test_a_mask_has_the_class_of_the_digit_that_lies_on_top(mnist: str) -> None:
     np.testing.assert_array_equal(again[1], masks)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_run_like_the_shipped_one_is_made_and_holds(
     mnist: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -48,6 +48,7 @@ def rows_of(printed: str) -> dict[str, list[str]]:
     return {first: cells for first, *cells in rows}
 
 
+@pytest.mark.slow
 def test_the_scores_are_ranked_between_chance_and_perfection(mnist: str, capsys: pytest.CaptureFixture[str]) -> None:
     segmentation.main(["--data", mnist, "--parts", "scores", "--examples", "12", "--passes", "3"])
     rows = rows_of(capsys.readouterr().out)
@@ -57,7 +58,7 @@ def test_the_scores_are_ranked_between_chance_and_perfection(mnist: str, capsys:
     assert re.fullmatch(r"[+-][\d.]+ \([+-][\d.]+ to [+-][\d.]+\)", rows["random (expected)"][1])
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_sampling_and_looks_are_timed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     require_torch()
     monkeypatch.setattr(segmentation, "LOOPED", 4)

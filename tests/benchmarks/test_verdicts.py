@@ -54,6 +54,7 @@ from benchmarks.verdicts import (
     true_saving,
     true_shift,
 )
+from tests.cases import one_in
 
 DRAWS = 60
 
@@ -62,8 +63,8 @@ def most(bound: float, draws: int) -> float:
     return float(stats.binom.isf(1e-4, draws, bound) / draws)
 
 
-@pytest.mark.parametrize("examples", [2, 30, 200])
-@pytest.mark.parametrize("mean", [0.6, 0.9, 0.98, 0.995])
+@pytest.mark.parametrize("examples", one_in(3, [2, 30, 200]))
+@pytest.mark.parametrize("mean", one_in(2, [0.6, 0.9, 0.98, 0.995]))
 def test_what_is_said_of_calibration_is_seldom_wrong(examples: int, mean: float) -> None:
     for varied in (False, True):
         false, *missed = rate(DRAWS, judged, examples, mean, varied, 1)
@@ -73,7 +74,7 @@ def test_what_is_said_of_calibration_is_seldom_wrong(examples: int, mean: float)
         assert rate(DRAWS, judged, examples, mean, True, temperature)[1:].max() <= most(MISSED, DRAWS)
 
 
-@pytest.mark.parametrize("mean", [pytest.param(each, marks=pytest.mark.exhaustive) for each in (0.6, 0.98)] + [0.9])
+@pytest.mark.parametrize("mean", [pytest.param(each, marks=pytest.mark.slow) for each in (0.6, 0.98)] + [0.9])
 def test_what_is_said_of_examples_in_groups_is_seldom_wrong(mean: float) -> None:
     verdict, *missed, guarantee, alone, _ = rate(30, judged_in_groups, 300, mean)
     assert max(verdict, guarantee) <= most(FALSE, 30)
@@ -82,7 +83,7 @@ def test_what_is_said_of_examples_in_groups_is_seldom_wrong(mean: float) -> None
     assert rate(30, false_group_differences, 100, mean).max() <= most(FALSE, 30)
 
 
-@pytest.mark.parametrize("examples", [2, 30, 400])
+@pytest.mark.parametrize("examples", one_in(3, [2, 30, 400]))
 def test_what_is_said_of_intervals_is_seldom_wrong(examples: int) -> None:
     for share in COVERAGES:
         false, missed = rate(200, held_by_intervals, examples, share, 1)
@@ -92,7 +93,7 @@ def test_what_is_said_of_intervals_is_seldom_wrong(examples: int) -> None:
             assert rate(200, held_by_intervals, examples, share, spread)[1] <= most(MISSED, 200)
 
 
-@pytest.mark.parametrize("examples", [10, 300])
+@pytest.mark.parametrize("examples", one_in(2, [10, 300]))
 def test_what_is_said_of_one_run_is_seldom_wrong(examples: int) -> None:
     false, missed = rate(100, false_saving, examples, 0.9)
     assert false <= most(FALSE, 100)
@@ -103,7 +104,7 @@ def test_what_is_said_of_one_run_is_seldom_wrong(examples: int) -> None:
     assert rate(100, false_shift, examples, 100) <= most(FALSE, 100)
 
 
-@pytest.mark.parametrize("examples", [2, 30, 300])
+@pytest.mark.parametrize("examples", one_in(3, [2, 30, 300]))
 def test_what_is_said_of_shares_of_wrong_labels_is_seldom_wrong(examples: int) -> None:
     for mean in SHARES:
         assert rate(DRAWS, false_share_guarantees, examples, mean).max() <= most(FALSE, DRAWS)
@@ -119,6 +120,7 @@ def test_what_is_said_of_the_difference_of_shares_is_seldom_wrong(how: str) -> N
         assert passed.max() <= most(PASSED, DRAWS)
 
 
+@pytest.mark.slow
 def test_what_is_there_is_found() -> None:
     assert rate(10, true_share_guarantee) >= FOUND
     assert rate(20, true_saving) >= FOUND

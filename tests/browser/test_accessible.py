@@ -44,13 +44,15 @@ ADDRESSES = [
     "/story?step=3",
     "/story?step=2&present=yes",
 ]
+LAYOUTS = "/", "/uncertain", "/story?step=2&present=yes"  # a page, one with a rail and a panel, one without the bar
 
 
 def of_streamlit(violation: dict[str, str]) -> bool:
     return (violation["rule"], violation["within"]) in OF_STREAMLIT
 
 
-@pytest.mark.parametrize("address", only(["/uncertain"], ADDRESSES))
+@pytest.mark.always
+@pytest.mark.parametrize("address", only(LAYOUTS, ADDRESSES))
 def test_axe_finds_nothing_of_ours_and_nothing_scrolls_sideways(page: Page, address: str) -> None:
     page.goto(address)
     settle(page, FIRST_PREDICTION)

@@ -7,7 +7,6 @@ from mcviz.app.navigation import ENTRIES, PAGES
 from mcviz.app.navigation import Page as DashboardPage
 from tests.browser.conftest import FIRST_PREDICTION, FITS, settle
 from tests.browser.test_accessible import AXE, FOUND, of_streamlit
-from tests.cases import only
 
 PATHS = ["/", *(f"/{page.url_path}" for page in PAGES)]
 TAKEN = [page for page in PAGES if page not in ENTRIES]
@@ -50,7 +49,7 @@ def opened(page: Page, address: str) -> None:
     settle(page, FIRST_PREDICTION)
 
 
-@pytest.mark.parametrize("address", only(["/uncertain"], PATHS[1:]))
+@pytest.mark.parametrize("address", PATHS[1:])
 def test_the_bar_is_the_same_to_the_pixel_on_every_page(page: Page, address: str) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
     opened(page, PATHS[0])
@@ -63,7 +62,7 @@ def test_the_bar_is_the_same_to_the_pixel_on_every_page(page: Page, address: str
     assert page.evaluate(BOXES) == boxes
 
 
-@pytest.mark.parametrize("address", only(["/uncertain"], PATHS))
+@pytest.mark.parametrize("address", PATHS)
 def test_on_a_phone_the_bar_is_one_row_and_nothing_scrolls_sideways(page: Page, address: str) -> None:
     page.set_viewport_size(PHONE)
     opened(page, address)
@@ -101,7 +100,7 @@ def test_the_menus_of_a_phone_hold_all_pages_and_the_rest(page: Page) -> None:
     expect(links).to_have_count(0)
 
 
-@pytest.mark.parametrize("taken", only(TAKEN[:1], TAKEN))
+@pytest.mark.parametrize("taken", TAKEN)
 def test_the_bar_marks_the_page_that_took_another_one(page: Page, taken: DashboardPage) -> None:
     opened(page, f"/{taken.url_path}")
     assert page.locator(".st-key-bar-open").all_inner_texts() == ([taken.entry] if taken.entry else [])
@@ -130,8 +129,8 @@ def test_what_has_the_focus_is_never_under_the_bar(page: Page) -> None:
         assert not page.evaluate(IS_HIDDEN_BY_BAR), page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
 
 
-@pytest.mark.parametrize("width", only([PHONE["width"]], [PHONE["width"], 1440]))
-@pytest.mark.parametrize("address", only(["/uncertain"], PATHS))
+@pytest.mark.parametrize("width", [PHONE["width"], 1440])
+@pytest.mark.parametrize("address", PATHS)
 def test_keys_lead_through_a_page_and_out_of_it_and_the_focus_is_in_sight(page: Page, address: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     opened(page, address)

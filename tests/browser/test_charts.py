@@ -24,7 +24,6 @@ from mcviz.measures import most_uncertain_first
 from mcviz.measures.similarity import principal_components
 from tests.browser.conftest import matching, rests, said_to_match, settle
 from tests.browsing import drag, serving, visited
-from tests.cases import one_in
 from tests.polygons import surrounded_by_a_loop
 
 PLACES = """chart => chart._fullData.filter(trace => trace.customdata).flatMap(trace =>
@@ -68,7 +67,6 @@ def test_a_point_says_which_example_it_is(page: Page, run: Run) -> None:
     expect(drawn.locator(".hovertext")).to_have_text(f"example {places[0]['example']}, wrong")
 
 
-@pytest.mark.exhaustive
 def test_a_square_can_be_chosen_again_and_all_numbers_stay_readable(page: Page) -> None:
     page.goto("/uncertain?view=confusion")
     chips = page.locator(".st-key-chips").get_by_role("button", name=re.compile(r"(label|predicted) \d$"))
@@ -86,7 +84,6 @@ def test_a_square_can_be_chosen_again_and_all_numbers_stay_readable(page: Page) 
         expect(chips).to_have_count(0)
 
 
-@pytest.mark.exhaustive
 def test_a_lasso_on_the_map_selects_what_it_surrounds_and_goes_with_its_chip(page: Page, run: Run) -> None:
     page.goto("/uncertain?view=map")
     drawn = chart(page)
@@ -120,7 +117,7 @@ def test_a_lasso_on_the_map_selects_what_it_surrounds_and_goes_with_its_chip(pag
     expect(page.locator(".selectionlayer path")).to_have_count(0)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.always
 def test_few_points_in_view_are_their_pictures_and_the_lasso_goes_through_them(page: Page, run: Run) -> None:
     page.goto("/uncertain?view=map&label=4")
     drawn = chart(page)
@@ -168,7 +165,6 @@ def test_few_points_in_view_are_their_pictures_and_the_lasso_goes_through_them(p
     expect(pictures).to_have_count(0)
 
 
-@pytest.mark.exhaustive
 def test_the_example_that_was_opened_is_marked_among_the_others(page: Page, run: Run) -> None:
     ranked = most_uncertain_first("max_probability", run.scores()["max_probability"].to_numpy())
     page.goto(f"/uncertain?view=scatter&example={ranked[2]}&lasso=max_probability:margin:0,0,0.6,0,0.6,1,0,1")
@@ -187,7 +183,6 @@ def test_the_example_that_was_opened_is_marked_among_the_others(page: Page, run:
     assert sorted(bright) == selected.index.tolist()
 
 
-@pytest.mark.exhaustive
 def test_names_of_classes_are_not_under_the_toolbar(page: Page) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
     page.goto("/uncertain?view=scatter&colour=label")
@@ -198,7 +193,6 @@ def test_names_of_classes_are_not_under_the_toolbar(page: Page) -> None:
     assert legend["y"] >= toolbar["y"] + toolbar["height"]
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("width", [1440, 390])
 def test_charts_of_a_report_fit_their_places(browser: Browser, run: Run, tmp_path: Path, width: int) -> None:
     state = PageState(filters=Filters(correct="wrong"))
@@ -219,7 +213,7 @@ def test_charts_of_a_report_fit_their_places(browser: Browser, run: Run, tmp_pat
         assert not [line for line in said if "color" in line]
 
 
-@pytest.mark.parametrize("width", one_in(3, [1280, 1000, 390]))
+@pytest.mark.parametrize("width", [1280, 1000, 390])
 def test_the_title_of_a_histogram_is_whole_or_only_the_name_of_its_class(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.goto("/example?run=fashion-cnn&example=4924")
@@ -241,7 +235,7 @@ def test_the_title_of_a_histogram_is_whole_or_only_the_name_of_its_class(page: P
         assert cut == [], spacing
 
 
-@pytest.mark.parametrize("path", one_in(3, ["/", "/uncertain?view=scatter", "/uncertain?view=confusion"]))
+@pytest.mark.parametrize("path", ["/", "/uncertain?view=scatter", "/uncertain?view=confusion"])
 def test_a_finger_scrolls_the_page_from_a_chart_and_selects_once_the_toolbar_says_so(
     browser: Browser, app_url: str, path: str
 ) -> None:
@@ -277,7 +271,6 @@ def test_a_finger_scrolls_the_page_from_a_chart_and_selects_once_the_toolbar_say
             assert swipe() == 0
 
 
-@pytest.mark.exhaustive
 def test_a_line_around_no_point_changes_nothing_and_leaves_all_points_bright(page: Page) -> None:
     page.goto("/uncertain?view=scatter")
     drawn = chart(page)
@@ -325,7 +318,6 @@ def very_many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, R
         yield url, run
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize(("view", "kind"), [("scatter", "lasso"), ("map", "area")])
 def test_of_very_many_examples_a_zoom_shows_each_and_a_lasso_over_cells_is_exact(
     browser: Browser, very_many: tuple[str, Run], view: str, kind: str

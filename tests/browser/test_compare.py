@@ -45,7 +45,6 @@ def query(page: Page) -> dict[str, str]:
     return {key: values[-1] for key, values in parse_qs(urlsplit(page.url).query).items()}
 
 
-@pytest.mark.exhaustive
 def test_what_changed_is_clicked_selected_and_kept(page: Page, cache: Path) -> None:
     runs = [mcviz.open_run(cache / name) for name in ("before", "after")]
     lost = compare(*runs).changes.of("right to wrong")
@@ -64,7 +63,6 @@ def test_what_changed_is_clicked_selected_and_kept(page: Page, cache: Path) -> N
     assert json.loads(query(page)["columns"]) == {"change": ["right to wrong"]}
 
 
-@pytest.mark.exhaustive
 def test_a_lasso_over_both_runs_is_a_selection(page: Page, cache: Path) -> None:
     page.goto("/compare?run=before&other=after")
     expect(page.get_by_role("heading", name="Are they uncertain about the same examples?")).to_be_visible(timeout=FIRST)

@@ -15,7 +15,6 @@ from mcviz.app.filters import Filters
 from mcviz.measures import SCORES, most_uncertain_first
 from tests.browser.conftest import go_to, listens, matching, said_to_match, settle
 from tests.browsing import ROOT, drag
-from tests.cases import one_in
 
 PHONE = ViewportSize(width=390, height=844)
 CHART = ".js-plotly-plot .main-svg"
@@ -46,7 +45,6 @@ def test_overview_shows_numbers_images_and_charts(page: Page) -> None:
     expect(page.locator(".js-plotly-plot")).to_have_count(1)
 
 
-@pytest.mark.exhaustive
 def test_a_link_to_the_question_how_many_passes_it_takes_opens_its_place(page: Page) -> None:
     page.goto("/trust?details=passes")
     heading = page.get_by_role("heading", name="How many passes it takes")
@@ -90,7 +88,6 @@ def test_ranking_by_another_score_and_opening_an_example(page: Page) -> None:
     expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(by_information[3]))
 
 
-@pytest.mark.exhaustive
 def test_the_upper_end_of_any_score_s_range_can_be_lowered(page: Page) -> None:
     scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()
     page.goto("/uncertain")
@@ -109,7 +106,6 @@ def test_the_upper_end_of_any_score_s_range_can_be_lowered(page: Page) -> None:
         matching(page, 10_000)
 
 
-@pytest.mark.exhaustive
 def test_an_example_is_found_by_its_number(page: Page) -> None:
     page.goto("/")
     go_to(page, "Explore")
@@ -119,7 +115,6 @@ def test_an_example_is_found_by_its_number(page: Page) -> None:
     expect(page).to_have_url(re.compile(r"[?&]example=4761\b"))
 
 
-@pytest.mark.exhaustive
 def test_what_is_referred_is_filtered_to_from_a_dialog_and_pins_are_compared(page: Page) -> None:
     page.goto("/uncertain?pinned=6625,1709")
     page.get_by_role("button", name="Actions", exact=True).click()
@@ -137,7 +132,6 @@ def test_what_is_referred_is_filtered_to_from_a_dialog_and_pins_are_compared(pag
     expect(page.get_by_role("button", name="Unpin")).to_have_count(2)
 
 
-@pytest.mark.exhaustive
 def test_noise_is_probed_and_swept(page: Page) -> None:
     page.goto("/")
     go_to(page, "Probe")
@@ -159,7 +153,6 @@ def test_noise_is_probed_and_swept(page: Page) -> None:
     expect(page.get_by_text(re.compile("of 40 noise images are predicted as 8"))).to_be_visible(timeout=60_000)
 
 
-@pytest.mark.exhaustive
 def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path: Path) -> None:
     """From a question to a link for a colleague: wrong fours, the doubtful corner, two flags, a report."""
     scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()
@@ -259,7 +252,6 @@ window.WebSocket = class extends Fast {
 """
 
 
-@pytest.mark.exhaustive
 def test_a_browser_that_is_behind_undoes_no_step(page: Page) -> None:
     scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()
     ranked = most_uncertain_first("max_probability", scores["max_probability"].to_numpy())
@@ -282,6 +274,7 @@ def test_a_browser_that_is_behind_undoes_no_step(page: Page) -> None:
     expect(page.get_by_text("Rank 3 of 10,000")).to_be_visible()
 
 
+@pytest.mark.always
 def test_the_tab_names_the_page_and_the_link_is_copied(page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto("/uncertain?correct=wrong")
@@ -292,6 +285,7 @@ def test_the_tab_names_the_page_and_the_link_is_copied(page: Page) -> None:
     assert page.evaluate("navigator.clipboard.readText()") == page.url
 
 
+@pytest.mark.always
 def test_no_press_of_an_arrow_key_is_lost_however_fast_they_come(browser: Browser, app_url: str) -> None:
     with browser.new_context(base_url=app_url) as context:  # pictures that are passed over are fetched too late
         page = context.new_page()
@@ -307,7 +301,6 @@ def test_no_press_of_an_arrow_key_is_lost_however_fast_they_come(browser: Browse
         expect(page.get_by_text("Rank 1 of 10,000")).to_be_visible()
 
 
-@pytest.mark.exhaustive
 def test_going_back_leads_out_of_the_looks_at_examples_in_one_step(page: Page) -> None:
     page.goto("/uncertain")
     expect(page).to_have_url(re.compile("run=mnist-cnn"))  # which this dashboard of two runs adds
@@ -338,7 +331,7 @@ def as_from_a_busy_server(page: Page) -> None:
     page.route_web_socket(re.compile("/_stcore/stream"), routed)
 
 
-@pytest.mark.parametrize("server", one_in(2, ["quick", "busy"]))
+@pytest.mark.parametrize("server", ["quick", "busy"])
 def test_going_back_leads_to_the_same_place_and_the_same_tile(page: Page, server: str) -> None:
     if server == "busy":
         as_from_a_busy_server(page)
@@ -369,6 +362,7 @@ def test_going_back_leads_to_the_same_place_and_the_same_tile(page: Page, server
     assert main.evaluate("main => main.scrollTop") == 0
 
 
+@pytest.mark.always
 def test_a_story_is_presented_with_keys_alone_and_without_the_navigation(page: Page) -> None:
     page.goto("/story")
     expect(page.get_by_role("button", name="Present")).to_be_visible()
@@ -458,12 +452,11 @@ def test_who_is_presented_to_reads_it_from_afar_and_escape_leaves(page: Page) ->
     assert not {"step", "present"} & dict(parse_qsl(urlsplit(page.url).query)).keys()
 
 
-@pytest.mark.exhaustive
 def test_the_link_that_skips_leads_behind_the_navigation(page: Page) -> None:
     page.goto("/trust")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     settle(page)
-    page.wait_for_function("() => window.mcvizPush")  # the page listens, as its first listener has noted
+    page.wait_for_function("() => window.mcvizArrives !== undefined")  # the page listens
     page.keyboard.press("Tab")
     expect(page.get_by_text("Skip to main content")).to_be_focused()
     page.keyboard.press("Enter")

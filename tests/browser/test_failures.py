@@ -29,8 +29,8 @@ mcviz.app.state.update_state = fails
     "command",
     [
         pytest.param(STREAMLIT_RUN, id="checkout"),
-        pytest.param(MCVIZ_DASHBOARD, id="mcviz", marks=pytest.mark.exhaustive),
-        pytest.param(PACKAGED, id="packaged", marks=pytest.mark.exhaustive),
+        pytest.param(MCVIZ_DASHBOARD, id="mcviz"),
+        pytest.param(PACKAGED, id="packaged"),
     ],
 )
 def test_a_visitor_sees_a_sentence_and_the_operator_the_traceback(
@@ -57,7 +57,6 @@ def test_a_visitor_sees_a_sentence_and_the_operator_the_traceback(
     assert uncoloured.count("RuntimeError: nothing at /srv/secret/place") >= 2
 
 
-@pytest.mark.exhaustive
 def test_the_first_click_after_the_server_was_started_anew_counts(browser: Browser, tmp_path: Path) -> None:
     port, cache = free_port(), str(ROOT / "cache")
     with serving(tmp_path, port=port, MCVIZ_CACHE=cache) as (url, _):

@@ -31,7 +31,6 @@ MADE_OF_A_NAME = (
     'img[alt="Streamlit logo"], .js-plotly-plot a, .js-plotly-plot tspan[style*="bold"]'
 )
 
-pytestmark = pytest.mark.exhaustive
 # Everything that is visible, as it is read: of components' shadow trees too, and of charts.
 ALL_TEXT = """() => {
   const texts = [];

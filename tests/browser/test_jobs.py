@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -22,8 +21,6 @@ from tests.browser.conftest import settle
 from tests.browsing import check_log, started, troubles_of
 from tests.runs.making import contents
 
-pytestmark = pytest.mark.exhaustive
-
 EXAMPLES, PASSES, SIDE = 1600, 16, 20
 MILLISECONDS_FOR_A_JOB = 120_000  # TensorFlow is loaded first, on a machine that may be busy
 
@@ -32,6 +29,8 @@ MILLISECONDS_FOR_A_JOB = 120_000  # TensorFlow is loaded first, on a machine tha
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders of a model that takes its time, of data, and of runs, with one of the same model in it."""
     folder = tmp_path_factory.mktemp("jobs")
+    import keras
+
     keras.utils.set_random_seed(0)
     layers = keras.layers
     model = keras.Sequential(

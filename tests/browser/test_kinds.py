@@ -11,8 +11,6 @@ from tests.app.kinds import KINDS, REGRESSIONS, cache_of_kinds
 from tests.browser.conftest import FITS, settle
 from tests.browsing import check_log, serving, visited
 
-pytestmark = pytest.mark.exhaustive
-
 LAPTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 PAGES = [
     ("", {}),

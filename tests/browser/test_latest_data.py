@@ -1,8 +1,12 @@
-"""A component shows the data that it was given last, in whatever order the browser makes Streamlit's calls."""
+"""A component shows the data that it was given last, as they are, in whatever order Streamlit's calls are made."""
 
+import pytest
 from playwright.sync_api import Browser
 
 from mcviz.app.components import load_assets
+from tests.app.hostile import HOSTILE
+
+pytestmark = pytest.mark.always
 
 COMPONENT = """
 export default withLatestData(({ data, parentElement }) => {
@@ -32,6 +36,16 @@ GIVEN = """async ({ script, changes }) => {
   return { shown, ended: parentElement.ended, inOrder: order.every((data, index) => data === index + 1) };
 }"""
 
+SHOWN = """async ({ script, texts }) => {
+  const text_box = await import(URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
+  const parentElement = document.body.attachShadow({ mode: "open" });
+  return texts.map((text) => {
+    text_box.default({ data: { text, spoken: text, height: 90 }, parentElement });
+    const [box] = parentElement.querySelectorAll("[role=region]");
+    return [box.textContent, box.children.length];
+  });
+}"""
+
 
 def test_the_latest_data_are_shown_and_their_call_is_ended(browser: Browser) -> None:
     page = browser.new_page()
@@ -48,3 +62,11 @@ def test_the_latest_data_are_shown_and_their_call_is_ended(browser: Browser) -> 
         == [1] * 25 + [2] * 25 + [3] * 25 + [4] * 25
     )
     assert not all(each["inOrder"] for each in found)  # the browser makes the calls in any order
+
+
+def test_a_text_is_shown_as_it_was_typed(browser: Browser) -> None:
+    page = browser.new_page()
+    script = load_assets("element.js", "text.js", "latest_data.js", "text_box.js")
+    shown = page.evaluate(SHOWN, {"script": script, "texts": list(HOSTILE)})
+    page.close()
+    assert shown == [[text, 0] for text in HOSTILE]

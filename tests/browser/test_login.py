@@ -16,8 +16,6 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browsing import MCVIZ_DASHBOARD, SECONDS_TO_START, free_port, serving, stop
 from tests.runs.making import make
 
-pytestmark = pytest.mark.exhaustive
-
 PEOPLE = {
     "ann": {"email": "Ann@example.org", "email_verified": True},
     "eve": {"email": "eve@example.org", "email_verified": True},

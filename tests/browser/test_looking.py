@@ -117,7 +117,6 @@ def test_a_click_looks_at_an_example_and_leaves_the_list_where_it_was(page: Page
     expect(page).to_have_url(re.compile(rf"[?&]example={ranked[51]}\b"))
 
 
-@pytest.mark.exhaustive
 def test_the_next_example_stands_before_the_server_answers(page: Page, run: Run, ranked: list[int]) -> None:
     line = HeldLine(page)
     page.goto("/example")
@@ -140,7 +139,6 @@ def test_the_next_example_stands_before_the_server_answers(page: Page, run: Run,
     expect(page.locator(".mcviz-waiting")).to_have_count(0)
 
 
-@pytest.mark.exhaustive
 def test_what_the_page_has_is_drawn_before_the_server_answers(page: Page, ranked: list[int]) -> None:
     opened(page)
     expect(panel(page).locator(".which")).to_have_text(f"example {ranked[0]}")
@@ -156,7 +154,6 @@ def test_what_the_page_has_is_drawn_before_the_server_answers(page: Page, ranked
     looks_at(page, ranked[3])
 
 
-@pytest.mark.exhaustive
 def test_no_step_is_lost_however_quickly_keys_are_pressed_and_the_page_turns_over(
     page: Page, ranked: list[int]
 ) -> None:
@@ -174,7 +171,6 @@ def test_no_step_is_lost_however_quickly_keys_are_pressed_and_the_page_turns_ove
     expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(ranked[25]))
 
 
-@pytest.mark.exhaustive
 def test_tiles_are_ticked_pinned_and_flagged_in_place_and_what_is_ticked_stands_side_by_side(
     page: Page, ranked: list[int]
 ) -> None:
@@ -201,7 +197,6 @@ def test_tiles_are_ticked_pinned_and_flagged_in_place_and_what_is_ticked_stands_
     matching(page, 48)
 
 
-@pytest.mark.exhaustive
 def test_rows_stay_ticked_through_other_views_and_a_click_on_one_looks_at_it(page: Page, ranked: list[int]) -> None:
     opened(page, view="table", ticked=f"{ranked[0]},{ranked[300]}")
     grid = page.get_by_test_id("stDataFrame").first
@@ -248,6 +243,7 @@ def test_on_a_phone_the_look_is_a_sheet_that_can_be_closed(browser: Browser, app
         expect(page).not_to_have_url(re.compile("example="))
 
 
+@pytest.mark.always
 def test_a_brush_filters_by_drag_and_by_keys_and_its_chip_takes_it_off(page: Page, run: Run) -> None:
     scores = run.scores()["max_probability"]
     opened(page)
@@ -273,7 +269,6 @@ def test_a_brush_filters_by_drag_and_by_keys_and_its_chip_takes_it_off(page: Pag
     matching(page, 10_000)
 
 
-@pytest.mark.exhaustive
 def test_a_finger_scrolls_the_rail_from_a_brush(browser: Browser, app_url: str) -> None:
     with browser.new_context(
         base_url=app_url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
@@ -303,7 +298,6 @@ def test_a_finger_scrolls_the_rail_from_a_brush(browser: Browser, app_url: str) 
         assert "range=" not in page.url
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("view", ["scatter", "map"])
 def test_a_point_shows_its_picture_and_a_click_looks_at_it(page: Page, run: Run, view: str) -> None:
     wrong = np.flatnonzero(~run.scores()["correct"].to_numpy(bool)).tolist()

@@ -1,6 +1,5 @@
 """Detectors on Probe, at the path that it had, in a real browser: few words first, and what is clicked is shown."""
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from mcviz.runs.storage import SHIPPED_RUNS
@@ -31,7 +30,6 @@ def opened(page: Page) -> None:
     expect(page.get_by_test_id("stDataFrame").locator("canvas").first).to_be_visible()  # what is below it moves by then
 
 
-@pytest.mark.exhaustive
 def test_the_first_screen_has_few_words_and_the_chart(page: Page) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
     opened(page)
@@ -56,7 +54,6 @@ def test_a_click_on_a_dot_shows_what_is_behind_it(page: Page) -> None:
     assert "detector=max_probability" in page.url
 
 
-@pytest.mark.exhaustive
 def test_nothing_is_wider_than_a_phone(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     opened(page)

@@ -60,7 +60,6 @@ def first_number(text: str) -> int:
     return int(text.split()[0].replace(",", ""))
 
 
-@pytest.mark.exhaustive
 def test_a_three_drawn_with_the_mouse_is_a_three(page: Page) -> None:
     open_probe(page, "Draw")
     expect(page.get_by_text("Draw something on the pad")).to_be_visible()
@@ -82,7 +81,7 @@ def test_a_three_drawn_with_the_mouse_is_a_three(page: Page) -> None:
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()
 
 
-@pytest.mark.exhaustive
+@pytest.mark.always
 def test_the_line_width_and_the_place_matter_where_nothing_is_centred(page: Page) -> None:
     open_probe(page, "Draw")
     draw(page, [(0.2, 0.2), (0.2, 0.4)])
@@ -99,7 +98,6 @@ def test_the_line_width_and_the_place_matter_where_nothing_is_centred(page: Page
     expect(seen).not_to_have_attribute("src", str(placed))
 
 
-@pytest.mark.exhaustive
 def test_a_finger_draws_and_does_not_scroll(page: Page) -> None:
     page.set_viewport_size(ViewportSize(width=390, height=844))
     open_probe(page, "Draw")
@@ -117,7 +115,6 @@ def test_a_finger_draws_and_does_not_scroll(page: Page) -> None:
     expect(page.get_by_text(re.compile("The ensemble predicts 3 with"))).to_be_visible()
 
 
-@pytest.mark.exhaustive
 def test_an_upload_is_predicted_and_a_bad_one_is_one_sentence(page: Page) -> None:
     open_probe(page, "Upload")
     paper = np.full((200, 300, 3), 235, np.uint8)
@@ -134,7 +131,6 @@ def test_an_upload_is_predicted_and_a_bad_one_is_one_sentence(page: Page) -> Non
     expect(page.get_by_text("As the model sees it")).to_have_count(0)
 
 
-@pytest.mark.exhaustive
 def test_a_refused_file_takes_the_place_of_the_one_before_and_is_one_sentence_in_our_words(page: Page) -> None:
     open_probe(page, "Upload")
     expect(page.get_by_text("PNG or JPEG, at most 40 MB and 50 megapixels")).to_be_visible()
@@ -165,7 +161,6 @@ def test_a_refused_file_takes_the_place_of_the_one_before_and_is_one_sentence_in
         expect(page.get_by_test_id("stFileChips")).not_to_have_text(re.compile(name))
 
 
-@pytest.mark.exhaustive
 def test_a_file_beyond_what_can_be_sent_is_refused_in_words_that_can_be_seen(page: Page, tmp_path: Path) -> None:
     open_probe(page, "Upload")
     huge = tmp_path / "huge.png"
@@ -208,7 +203,6 @@ def test_what_the_path_of_out_of_distribution_opens_is_a_part_of_probe(page: Pag
     expect(page.get_by_text("Stopped by the verdict")).to_be_visible()
 
 
-@pytest.mark.exhaustive
 def test_a_sweep_that_is_stopped_goes_on(page: Page) -> None:
     page.goto("/probe?run=mnist-cnn")
     settle(page)
@@ -229,7 +223,6 @@ def test_a_sweep_that_is_stopped_goes_on(page: Page) -> None:
     expect(stopped).to_be_visible()
 
 
-@pytest.mark.exhaustive
 def test_a_click_stops_predicting_and_another_starts_it_again(page: Page) -> None:
     open_probe(page, "Distort")
     predict(page)
@@ -243,7 +236,6 @@ def test_a_click_stops_predicting_and_another_starts_it_again(page: Page) -> Non
     expect(page.get_by_role("button", name="Stop predicting")).to_be_visible()
 
 
-@pytest.mark.exhaustive
 def test_a_distorted_example_is_in_the_address_with_its_curves(page: Page) -> None:
     open_probe(page, "Distort")
     predict(page)
@@ -256,7 +248,6 @@ def test_a_distorted_example_is_in_the_address_with_its_curves(page: Page) -> No
     expect(page.get_by_text(re.compile("The label of the example is 7"))).to_be_visible()
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", ["Noise", "Draw", "Upload", "Distort"])
 def test_no_input_is_wider_than_a_phone(page: Page, kind: str) -> None:
     page.set_default_timeout(MILLISECONDS_TO_APPEAR)

@@ -22,7 +22,6 @@ def proxy(app_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         yield url
 
 
-@pytest.mark.exhaustive
 def test_four_browsers_behind_one_address_are_all_shown_the_page(proxy: str, browser: Browser) -> None:
     refused: list[str] = []
 

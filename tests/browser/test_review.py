@@ -35,6 +35,19 @@ window.WebSocket = class extends window.WebSocket {
   }
 };
 """
+# What the picture was of in the frame before each click on a decision.
+CLICKED = """
+window.clicked = [];
+let painted;
+const look = () => {
+  painted = document.querySelector(".st-key-picture-of-example img")?.alt;
+  requestAnimationFrame(look);
+};
+look();
+addEventListener("click", ({ target }) => {
+  if (target.closest?.(".st-key-review-decisions")) window.clicked.push(painted);
+}, true);
+"""
 
 
 @pytest.fixture
@@ -109,7 +122,6 @@ def decided(run: mcviz.Run, name: str) -> dict[int, str]:
     return {example: each.in_words(NAMES) for example, each in found.items()}
 
 
-@pytest.mark.exhaustive
 def test_the_next_example_stands_before_this_one_is_decided_and_no_key_is_lost_or_meant_for_another(
     browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
 ) -> None:
@@ -136,7 +148,6 @@ def test_the_next_example_stands_before_this_one_is_decided_and_no_key_is_lost_o
     assert decided(run, "Ada") == {order[0]: NAMES[0], order[1]: NAMES[1]}
 
 
-@pytest.mark.exhaustive
 def test_twenty_are_decided_with_keys_two_undone_and_all_found_after_a_crash(
     browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
 ) -> None:
@@ -187,7 +198,6 @@ def test_twenty_are_decided_with_keys_two_undone_and_all_found_after_a_crash(
     assert decided(run, "Ada") == expected
 
 
-@pytest.mark.exhaustive
 def test_each_key_decides_once_about_what_was_on_the_screen_however_fast_it_is_pressed(
     browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
 ) -> None:
@@ -214,7 +224,6 @@ def test_each_key_decides_once_about_what_was_on_the_screen_however_fast_it_is_p
         assert decided(run, "Ada") == {**dict.fromkeys(order[:left], "dog"), order[left]: "owl"}
 
 
-@pytest.mark.exhaustive
 def test_a_note_is_about_what_is_on_the_screen_however_early_it_is_begun(
     browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
 ) -> None:
@@ -238,7 +247,6 @@ def test_a_note_is_about_what_is_on_the_screen_however_early_it_is_begun(
     assert decided(run, "Ada") == {order[0]: "dog"}
 
 
-@pytest.mark.exhaustive
 def test_a_name_is_typed_for_the_first_decision_whose_keys_decide_nothing_and_nothing_moves(
     browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
 ) -> None:
@@ -284,7 +292,6 @@ def test_on_a_narrow_screen_the_decisions_are_a_bar_at_the_foot_without_keys(
     assert decided(run, "Ada") == {order[0]: "dog"}
 
 
-@pytest.mark.exhaustive
 def test_of_many_classes_the_name_is_typed_without_a_mouse(browser: Browser, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     names = [f"kind {number}" for number in range(12)]
@@ -306,7 +313,6 @@ def test_of_many_classes_the_name_is_typed_without_a_mouse(browser: Browser, tmp
     assert said == dict(zip(order, ("kind 11", "kind 7", "kind 11", "no class fits"), strict=False))
 
 
-@pytest.mark.exhaustive
 def test_two_reviewers_at_once_see_each_other_and_lose_nothing(
     browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
 ) -> None:
@@ -327,7 +333,6 @@ def test_two_reviewers_at_once_see_each_other_and_lose_nothing(
     assert decided(run, "Bob") == dict.fromkeys(order[:4], "owl")
 
 
-@pytest.mark.exhaustive
 def test_keys_that_are_switched_off_are_not_heard(
     browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
 ) -> None:
@@ -345,3 +350,36 @@ def test_keys_that_are_switched_off_are_not_heard(
         page.keyboard.press("2")
         expect(shown(page, order[1])).to_be_visible()
         assert decided(run, "Ada") == {order[0]: "owl"}
+
+
+@pytest.mark.parametrize("pause", [0, 100])
+def test_keys_that_come_faster_than_steps_are_drawn_wait_their_turn_until_their_example_was_shown(
+    browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int], pause: int
+) -> None:
+    with server(tmp_path) as (url, _), reviewer(browser, url, "Ada", CLICKED) as page:
+        for key in "llllll":
+            page.keyboard.press(key)
+            page.wait_for_timeout(pause)
+        expect(shown(page, order[6])).to_be_visible()
+        come_to_rest(page, run)
+        assert page.evaluate("window.clicked") == [f"Example {example}" for example in order[:6]]
+    assert [row.example for row in open_reviews(run).rows()] == order[:6]
+    assert run.labels is not None
+    assert decided(run, "Ada") == {example: NAMES[run.labels[example]] for example in order[:6]}
+
+
+def test_a_very_long_name_of_a_class_fits_and_an_id_keeps_its_small_letters(browser: Browser, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels, images = rng.integers(0, 3, 9), rng.integers(0, 256, (9, 8, 8, 1), dtype=np.uint8)
+    names, ids = ["cat", "d" * 10_000, "owl"], [f"cell_{number}" for number in range(9)]
+    probs = passes(rng, 9, 3, labels)
+    mcviz.write_run(tmp_path / "cache" / "run", probs, data=images, labels=labels, class_names=names, ids=ids)
+    with server(tmp_path) as (url, _), visited(browser, url, viewport={"width": 1280, "height": 900}) as page:
+        page.goto("/review?part=queue")
+        expect(page.locator(".st-key-explanation-sentences")).to_contain_text("d" * 100)
+        settle(page)
+        page.wait_for_function(FITS)
+        page.goto("/uncertain?example=3")
+        which = page.locator(".look .which")
+        expect(which).to_have_text("cell_3")
+        assert which.evaluate("each => getComputedStyle(each, '::first-letter').textTransform") == "none"

@@ -10,7 +10,6 @@ from tests.app.live_rows import cache_of_rows
 from tests.browser.conftest import FIRST_PREDICTION, FITS, settle
 from tests.browser.test_kinds import LAPTOP, PHONE
 from tests.browsing import check_log, serving, visited
-from tests.cases import one_in
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +21,7 @@ def rows_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     check_log(log)
 
 
-@pytest.fixture(params=[(LAPTOP, "light"), pytest.param((PHONE, "dark"), marks=pytest.mark.exhaustive)])
+@pytest.fixture(params=[(LAPTOP, "light"), (PHONE, "dark")])
 def rows_page(request: pytest.FixtureRequest, browser: Browser, rows_url: str) -> Iterator[Page]:
     """A page of each size; it fails on any error in its console, and on any request that leaves this machine."""
     size, scheme = request.param
@@ -39,7 +38,6 @@ def opened(page: Page, address: str) -> None:
     page.wait_for_function(FITS)
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("run", ["few", "wide", "measured"])
 def test_a_tile_shows_values_within_it_and_opens_the_example_with_all_of_them(rows_page: Page, run: str) -> None:
     opened(rows_page, f"/uncertain?run={run}")
@@ -56,8 +54,7 @@ def test_a_tile_shows_values_within_it_and_opens_the_example_with_all_of_them(ro
     settle(rows_page)
 
 
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("run", one_in(2, ["few", "measured"]))
+@pytest.mark.parametrize("run", ["few", "measured"])
 def test_a_slider_that_is_moved_moves_the_prediction_and_keeps_the_focus(rows_page: Page, run: str) -> None:
     opened(rows_page, f"/probe?run={run}&input=row&example=3")
     sentence = rows_page.get_by_text("The ensemble predicts", exact=False).first
@@ -78,7 +75,6 @@ def test_a_slider_that_is_moved_moves_the_prediction_and_keeps_the_focus(rows_pa
     expect(rows_page.get_by_text(", was ", exact=False)).to_have_count(0)
 
 
-@pytest.mark.exhaustive
 def test_all_sliders_are_within_reach_beside_the_predictions(rows_page: Page) -> None:
     opened(rows_page, "/probe?run=wide&input=row")
     expect(rows_page.get_by_text("The ensemble predicts", exact=False).first).to_be_visible()

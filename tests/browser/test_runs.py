@@ -68,7 +68,6 @@ TICKS = [  # rows, and what the address says after a click on the box of each
 ]
 
 
-@pytest.mark.exhaustive
 def test_ticks_are_in_the_address_two_at_most(runs: Page) -> None:
     for row, address in TICKS:
         click_row(runs, row, at=BOX)

@@ -12,8 +12,6 @@ from tests.app.live_texts import live_texts, texts
 from tests.browser.conftest import FIRST_PREDICTION, FITS, settle
 from tests.browsing import check_log, serving, visited
 
-pytestmark = pytest.mark.exhaustive
-
 SIZES = {"laptop": ViewportSize(width=1440, height=900), "phone": ViewportSize(width=390, height=844)}
 
 
@@ -53,19 +51,6 @@ def test_tiles_of_texts_are_wide_and_a_click_opens_one(page: Page) -> None:
     tiles.first.dblclick()
     expect(page.get_by_role("heading", name="One example")).to_be_visible()
     expect(page.get_by_role("region", name=re.compile("^Example "))).to_have_text(words)
-
-
-def test_a_word_finds_the_texts_that_have_it(page: Page) -> None:
-    opened(page, "uncertain")
-    if page.viewport_size == SIZES["phone"]:
-        page.get_by_role("button", name="Filters", exact=True).click()
-    page.get_by_label("Find").fill("sheep")
-    page.get_by_label("Find").press("Enter")
-    page.wait_for_url(re.compile("columns="))
-    settle(page)
-    expect(page.locator("button.tile")).to_have_count(sum("sheep" in text for text in texts()))
-    for tile in page.locator("button.tile .words").all():
-        expect(tile).to_contain_text("sheep")
 
 
 def test_texts_side_by_side_are_shown_as_they_were_typed(page: Page) -> None:

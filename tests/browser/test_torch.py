@@ -15,8 +15,6 @@ from tests.browsing import check_log, serving, visited
 from tests.requiring import require_torch
 
 require_torch("safetensors", "timm", "torchvision", "transformers")
-pytestmark = pytest.mark.exhaustive
-
 PACKAGE, ZOO = "tests.sampling.torch.package", "tests.sampling.torch.zoo"
 COUNT = 30
 CLASSES = ["ant", "bee", "cat"]

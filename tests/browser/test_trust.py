@@ -14,7 +14,6 @@ from mcviz.runs.storage import SHIPPED_RUNS
 from tests.browser.conftest import go_to, matching, settle
 from tests.browser.test_walks import walk
 from tests.browsing import visited
-from tests.cases import only
 
 pytestmark = pytest.mark.xdist_group("timed")  # one after another, since they measure how long an act takes
 
@@ -31,7 +30,7 @@ VISIBLE_TEXT = """element => {
 SECONDS_TO_ANSWER = 3  # on a machine that tests share; by itself it takes a tenth of that
 
 
-@pytest.fixture(params=only(["narrow dark"], ["wide light", "narrow dark"]))
+@pytest.fixture(params=["wide light", "narrow dark"])
 def sized(request: pytest.FixtureRequest, browser: Browser, app_url: str) -> Iterator[Page]:
     """A page of one size and colour scheme, whose console stays clean."""
     size, scheme = request.param.split()
@@ -114,7 +113,6 @@ def test_whether_the_probabilities_can_be_trusted_and_what_is_cheapest_to_look_a
         matching(page, cheapest.looks)
 
 
-@pytest.mark.exhaustive
 def test_a_detail_is_opened_from_the_keyboard_and_is_in_the_address(page: Page) -> None:
     opened(page)
     question = page.locator("summary").filter(has_text="How many classes are possible?")
@@ -128,7 +126,6 @@ def test_a_detail_is_opened_from_the_keyboard_and_is_in_the_address(page: Page) 
     settle(page)
 
 
-@pytest.mark.exhaustive
 def test_an_interval_stays_on_one_line(sized: Page) -> None:
     sized.goto(f"{RUN}&details=scores")
     cells = sized.locator(".st-key-orders td p")
@@ -163,7 +160,6 @@ def test_a_budget_that_is_typed_changes_the_cards_and_all_of_them_are_a_selectio
     settle(page)
 
 
-@pytest.mark.exhaustive
 def test_another_score_and_another_target_answer_at_once(page: Page) -> None:
     run = mcviz.open_run(SHIPPED_RUNS[0])
     opened(page)

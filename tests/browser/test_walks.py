@@ -19,7 +19,7 @@ from tests.browser.test_exploration import first_examples, tiles
 from tests.browser.test_looking import words_of
 from tests.browsing import drag, visited
 
-pytestmark = pytest.mark.xdist_group("timed")  # one after another, since they measure how long an act takes
+pytestmark = pytest.mark.always
 
 SECONDS = 30  # of a walk, on a machine that tests share; by itself it takes a tenth of that
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}

@@ -19,7 +19,7 @@ from tests.browser.test_runs import BOX, click_row
 from tests.browser.test_walks import walk
 from tests.browsing import visited
 
-pytestmark = pytest.mark.xdist_group("timed")  # one after another, since they measure how long an act takes
+pytestmark = pytest.mark.always
 
 EXAMPLES = 200
 

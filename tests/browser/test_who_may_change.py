@@ -81,7 +81,6 @@ def test_a_dashboard_that_is_read_only_has_no_control_that_changes_anything(
         expect(page.get_by_text("Nothing can be labelled here")).to_be_visible()
 
 
-@pytest.mark.exhaustive
 def test_who_the_proxy_names_may_change_things_if_the_list_has_the_name(
     browser: Browser, cache: Path, tmp_path: Path
 ) -> None:
@@ -98,7 +97,7 @@ def test_who_the_proxy_names_may_change_things_if_the_list_has_the_name(
     assert not (cache / "run").exists()
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_command_obeys_the_variable_too(cache: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mcviz", "remove", "--yes", str(cache / "run")],

@@ -127,7 +127,7 @@ def test_a_square_takes_the_colour_of_the_edge_and_all_else_stays() -> None:
         np.testing.assert_array_equal(each[~inside], image[~inside])
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @given(height=st.integers(7, 40), width=st.integers(7, 40))
 def test_a_map_has_the_mean_of_the_squares_over_each_cell(height: int, width: int) -> None:
     windows = Windows.over(height, width)

@@ -102,6 +102,9 @@ def test_a_table_is_read_by_columns_of_classes_or_by_one_of_lists(tmp_path: Path
     assert list(wide.columns) == ["tags", "site"]
     lists = read_labels(file, columns=ColumnNames(label="tags"), task="multilabel")
     assert lists.labels.tolist() == [[1, 0], [1, 1]]
+    named = lists.with_class_names(("owl", "dog", "cat"))  # a list has no class that it does not name
+    assert named.labels.tolist() == [[0, 0, 1], [0, 1, 1]]
+    assert (lists.matched_by, named.matched_by) == ("order", "name")
 
 
 def test_labels_follow_the_names_of_the_classes() -> None:
@@ -114,3 +117,11 @@ def test_labels_follow_the_names_of_the_classes() -> None:
     assert columns.with_class_names(NAMES[::-1]).labels.tolist() == ROWS[:, ::-1].tolist()
     with pytest.raises(InvalidInputError, match="none of bee"):
         columns.with_class_names((*NAMES, "bee"))
+
+
+@pytest.mark.parametrize("kind", [int, bool, float])
+def test_a_sparse_table_is_the_same_as_a_dense_one(kind: type) -> None:
+    dense = pd.DataFrame(ROWS[:3].astype(kind), columns=NAMES)
+    sparse = dense.astype(pd.SparseDtype(kind, kind(0)))
+    assert DataSet(None).with_labels(sparse, "multilabel").labels.tolist() == ROWS[:3].tolist()
+    assert DataSet(None).with_labels(sparse, "regression").labels.tolist() == ROWS[:3].tolist()

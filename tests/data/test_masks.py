@@ -1,6 +1,7 @@
 """Masks and label maps from the folders and archives in which people keep them, on the command line and in Python."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from PIL import Image
 from mcviz import write_run
 from mcviz.data import read_data
 from mcviz.data.masks import read_mask
-from mcviz.errors import CorruptRunError, InvalidInputError, RunExistsError
+from mcviz.errors import CorruptRunError, InvalidInputError, ModelWarning, RunExistsError
 from mcviz.measures.segmentation import majority
 from mcviz.runs import open_run, verify_run
 from mcviz.runs.manifest_file import check_manifest
 from mcviz.tasks import TASKS
+from tests.cases import one_in
 from tests.commands import output_of, refusal_of
 from tests.factories import write_npz
 
@@ -87,12 +89,10 @@ def test_what_is_no_mask_is_named_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match=r"d\.png is a picture of colours \(RGB\).*with a palette"):
         read_data(tmp_path, task="segmentation")
     save(tmp_path / "masks", masks[3:, :5], "d")
-    with pytest.raises(
-        InvalidInputError, match=r"of one size. Received: \(10, 6\) in .*a.png, and \(5, 6\) in .*d.png"
-    ):
+    with pytest.raises(InvalidInputError, match=r"d\.png should have the proportions .* 10 × 6 .*Received: 5 × 6\."):
         read_data(tmp_path, task="segmentation")
     Image.fromarray(np.full(SIZE, 300, np.uint16)).save(tmp_path / "deep.png")
-    with pytest.raises(InvalidInputError, match="numbers up to 300"):
+    with pytest.raises(InvalidInputError, match="numbers of 300 to 300"):
         read_mask(tmp_path / "deep.png")
     (tmp_path / "broken.png").write_bytes(b"no picture")
     with pytest.raises(InvalidInputError, match="cannot be read as a picture"):
@@ -168,7 +168,7 @@ def mean_of(probs: np.ndarray) -> np.ndarray:
     return probs.mean(axis=0, dtype=np.float64).astype(np.float32)
 
 
-@pytest.mark.parametrize("way", ["npz", "option", "python"])
+@pytest.mark.parametrize("way", one_in(3, ["npz", "option", "python"]))
 def test_the_mean_beside_label_maps_is_the_prediction(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
@@ -282,3 +282,145 @@ def test_a_mean_says_how_many_classes_there_are(tmp_path: Path) -> None:
     assert write_run(tmp_path / "run", **given).manifest.classes == 5
     with pytest.raises(InvalidInputError, match="Name all classes"):
         write_run(tmp_path / "other", **given, class_names=["a", "b", "c"])
+
+
+def test_masks_and_label_maps_of_0_and_255_are_of_two_classes_and_it_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, masks = draw()
+    masks = np.minimum(masks, 1)
+    maps = draw_passes(masks).argmax(axis=-1).clip(max=1).astype(np.uint8)
+    data = write_npz(tmp_path / "data.npz", images=images, masks=255 * masks)
+    passes = write_npz(tmp_path / "passes.npz", masks=255 * maps, deterministic=255 * maps[0])
+    options = "--task", "segmentation", "--data", data
+    said = output_of(capsys, "import", passes, *options, "--class-names", "none,cell", "--out", tmp_path / "run")
+    run, plain = open_run(tmp_path / "run"), write_run(tmp_path / "plain", maps, labels=masks, task="segmentation")
+    assert np.array_equal(run.labels, masks)
+    assert np.array_equal(run.predictions_block(0, None).classes, maps)
+    assert np.array_equal(run.deterministic_predictions, maps[0])
+    assert run.manifest.quality == plain.manifest.quality
+    shares = f"0 none {1 - masks.mean():.2%}, 1 cell {masks.mean():.2%}, ignored 0.00%"
+    assert f"masks: {shares} of 240 pixels in 4 masks" in said
+    assert "passes: 5 over 4 images of 10 × 6 pixels (height × width), 2 classes; their label maps hold only 0" in said
+    assert "They hold only 0 and 255, which is taken as 1 cell." in said
+
+
+@pytest.mark.parametrize(("values", "named"), [((0, 2), None), ((0, 1, 255), None), ((0, 128), 3), ((0, 255), 3)])
+def test_label_maps_of_other_numbers_are_taken_as_they_are(
+    tmp_path: Path, values: tuple[int, ...], named: int | None
+) -> None:
+    maps = np.random.default_rng(0).choice(np.array(values, np.uint8), (5, 4, *SIZE))
+    names = named and [str(number) for number in "abcdefg"[:named]]
+    if max(values) < 100:
+        run = write_run(tmp_path / "run", maps, task="segmentation", class_names=names)
+        assert np.array_equal(run.predictions_block(0, None).classes, maps)
+    else:
+        with pytest.raises(InvalidInputError, match=r"At most 254 classes|names"):
+            write_run(tmp_path / "run", maps, task="segmentation", class_names=names)
+
+
+def test_most_pixels_that_are_ignored_and_classes_that_never_occur_are_warned_of(tmp_path: Path) -> None:
+    _, masks = draw()
+    probs = draw_passes(masks)
+    masks[:, :6], masks[masks == 2] = 255, 1
+    with pytest.warns(ModelWarning, match=r"60.00% of the pixels .* hold 255. No pixel of the masks is of class 2\."):
+        write_run(tmp_path / "run", probs, labels=masks, task="segmentation")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        write_run(tmp_path / "run", probs, labels=masks, task="segmentation")
+
+
+@pytest.mark.parametrize("maps", [True, False])
+@pytest.mark.parametrize("value", [-1, 3, 200, 1.6, np.nan])
+def test_predictions_with_dropout_off_that_are_no_classes_are_refused(tmp_path: Path, value: float, maps: bool) -> None:
+    probs = draw_passes(draw()[1])
+    classes = probs[0].argmax(axis=-1).astype(type(value))
+    classes[1, 2, 3] = value
+    passes = probs.argmax(axis=-1) if maps else probs
+    with pytest.raises(InvalidInputError, match=r"`deterministic` should be (classes, 0 to 2|whole numbers)"):
+        write_run(tmp_path / "run", passes, task="segmentation", deterministic=classes)
+
+
+@pytest.mark.parametrize("change", [lambda probs: 2 * probs, lambda probs: probs * np.nan, lambda probs: probs[:, 1:]])
+def test_probabilities_with_dropout_off_that_are_none_are_refused(tmp_path: Path, change: Any) -> None:
+    probs = draw_passes(draw()[1])
+    with pytest.raises(InvalidInputError, match="`deterministic` should be"):
+        write_run(tmp_path / "run", probs, task="segmentation", deterministic=change(probs[0]))
+
+
+def test_masks_of_imported_passes_have_their_proportions_or_are_cropped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, masks = draw()
+    wide = np.pad(masks, [(0, 0), (0, 0), (2, 2)])
+    save(tmp_path / "data" / "images", np.pad(images, [(0, 0), (0, 0), (2, 2), (0, 0)]).repeat(2, axis=1).repeat(2, 2))
+    save(tmp_path / "data" / "masks", wide.repeat(2, axis=1).repeat(2, axis=2))
+    passes = write_npz(tmp_path / "passes.npz", probs=draw_passes(masks))
+    given = "import", passes, "--task", "segmentation", "--data", tmp_path / "data", "--out", tmp_path / "run"
+    assert "--crop; otherwise bring the masks to the size of the passes" in refusal_of(capsys, *given)
+    assert "They are brought to 10 × 6 pixels (nearest)" in output_of(capsys, *given, "--crop")
+    run = open_run(tmp_path / "run")
+    assert np.array_equal(run.labels, masks)
+    assert run.image_shape == (10, 6, 3)
+    large = masks.repeat(3, axis=1).repeat(3, axis=2)
+    resized = write_run(tmp_path / "large", draw_passes(masks), labels=large, task="segmentation")
+    assert np.array_equal(resized.labels, masks)
+
+
+def test_images_of_a_pixel_and_no_more_classes_than_a_byte_holds_are_taken(tmp_path: Path) -> None:
+    probs = draw_passes(draw()[1])[:, :, :1, :1]
+    pixel = np.zeros((4, 1, 1, 1), np.uint8)
+    for number, passes in enumerate((probs, probs.argmax(axis=-1))):
+        run = write_run(tmp_path / f"{number}", passes, data=pixel, task="segmentation")
+        assert np.array_equal(run.predictions_block(0, None).classes, probs.argmax(axis=-1))
+    many = [str(number) for number in range(300)]
+    with pytest.raises(InvalidInputError, match="`classes` should be 2 to 254 for each pixel"):
+        write_run(tmp_path / "run", probs.argmax(axis=-1), labels=pixel[..., 0], task="segmentation", class_names=many)
+    with pytest.raises(InvalidInputError, match=r"`class_names` should be names without ;. Received: b;c"):
+        write_run(tmp_path / "run", probs, task="segmentation", class_names=["a", "b;c", "d"])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--ignore", "255"], "--ignore should be left out for a classification"),
+        (["--background", "0", "--task", "multilabel"], "--background should be left out for a multilabel"),
+        (["--crop"], "--crop should be left out without --data"),
+        (["--crop", "--task", "segmentation"], "--crop should be left out without --data or --labels"),
+        (["--text-column", "a", "--skip-broken"], "--text-column, --skip-broken should be left out without --data"),
+        (["--label-column", "a"], "--label-column should be left out without --data or --labels"),
+    ],
+)
+def test_options_without_meaning_for_the_task_or_the_input_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], words: str
+) -> None:
+    passes = write_npz(tmp_path / "passes.npz", probs=np.random.default_rng(0).dirichlet(np.ones(3), (5, 4)))
+    assert words in refusal_of(capsys, "import", passes, "--out", tmp_path / "run", *options)
+    with pytest.raises(InvalidInputError, match="`background` should be left out for a classification"):
+        write_run(tmp_path / "run", np.ones((2, 4, 3)) / 3, background=None)
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "ignored"),
+    [
+        ({"none": 0, "cell": "1", "ignore": 2}, ("none", "cell"), 2),
+        ({"none": 0, "cell": 1.7}, None, None),
+        ({"none": 0, "cell": True}, None, None),
+        ({"none": 0, "cell": [1, 2]}, None, None),
+        ({"none": 0, "cell": 2}, None, None),
+    ],
+)
+def test_nnunet_numbers_its_classes_by_whole_numbers(
+    tmp_path: Path, labels: dict[str, Any], names: tuple[str, ...] | None, ignored: int | None
+) -> None:
+    images, masks = draw(1)
+    save(tmp_path / "imagesTs", images, ["a_0000"])
+    save(tmp_path / "labelsTs", masks, ["a"])
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}))
+    if names is None:
+        with pytest.raises(InvalidInputError, match=r"dataset\.json (has .* for cell|should number all classes)"):
+            read_data(tmp_path, task="segmentation")
+    else:
+        examples = read_data(tmp_path, task="segmentation")
+        assert (examples.class_names, examples.ignored) == (names, ignored)
+        assert examples.resolve_ignore("auto") == (2, False)

@@ -188,6 +188,22 @@ def test_a_saved_hugging_face_data_set(tmp_path, order, as_arrays):
         assert "".join(read.columns["source"]) == "".join("aabbcc"[row] for row in rows)
 
 
+def test_a_split_of_a_saved_data_set_is_named_and_can_be_chosen(tmp_path):
+    splits = {"train": COLOUR[:3], "validation": COLOUR[:2], "extra": COLOUR[:1]}
+    for name, images in splits.items():
+        write_saved_dataset(tmp_path / name, {"image": images.tolist()})
+    (tmp_path / "dataset_dict.json").write_text(json.dumps({"splits": list(splits)}))
+    read = read_data(tmp_path)
+    assert read.notes == ("split: validation, of train, validation, extra; --split takes another",)
+    np.testing.assert_array_equal(read.images, splits["validation"])
+    for name, images in splits.items():
+        np.testing.assert_array_equal(read_data(tmp_path, split=name).images, images)
+    with pytest.raises(InvalidInputError, match=r"`split` should be one of train, .*Received: test\."):
+        read_data(tmp_path, split="test")
+    with pytest.raises(InvalidInputError, match="`split` should be left out where the data is no saved data set of se"):
+        read_data(tmp_path / "train", split="train")
+
+
 @pytest.mark.parametrize("file", ["state.json", "dataset_info.json", "data-00000-of-00001.arrow", "indices-1.arrow"])
 def test_a_pipe_in_a_saved_data_set_makes_nobody_wait(tmp_path, file):
     folder = write_saved_dataset(tmp_path / "hf" / "test", {"image": COLOUR.tolist()}, {}, list(range(6)))

@@ -14,7 +14,7 @@ import mcviz
 from mcviz.cli import main
 from mcviz.data import DataSet, LazyRows
 from mcviz.errors import CorruptRunError, McvizError, RunNotFoundError, StorageError
-from mcviz.jobs.of_run import can_be_sampled, check_kept_model, options_of_data, options_of_model
+from mcviz.jobs.of_run import can_be_sampled, check_kept_model, options_of_data, options_of_model, options_of_more
 from mcviz.options import format_arguments
 from mcviz.runs import Preprocessing, data_set
 from mcviz.runs.arrays import ArrayReader
@@ -79,7 +79,17 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", one_in(2, CASES))
+def test_more_passes_of_a_segmentation_take_its_background_and_ignored_value(tmp_path: Path) -> None:
+    inputs = keras.Input((4, 4, 1))
+    model = keras.Model(inputs, keras.layers.Conv2D(2, 1)(keras.layers.Dropout(0.4)(inputs)))
+    given = RNG.random((3, 4, 4, 1), np.float32), np.full((3, 4, 4), 7, np.uint8) * (np.arange(4) > 0)
+    how = {"task": "segmentation", "background": None, "ignore": 7}
+    run = mcviz.sample_run(model, given, tmp_path / "run", passes=2, tried=lambda _: None, **how)
+    masks = options_of_more(run, seed=1, passes=2).masks_mean
+    assert (masks.background_number, masks.ignore_number) == (None, 7)
+
+
+@pytest.mark.parametrize("case", one_in(12, CASES))
 def test_sampled_again_from_itself_with_more_passes_a_run_grows_as_it_does_from_its_data(
     tmp_path: Path, case: str
 ) -> None:

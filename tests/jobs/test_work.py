@@ -15,6 +15,7 @@ from mcviz.jobs.of_run import options_of_data, options_of_model
 from mcviz.measures import most_uncertain_first
 from mcviz.options import format_arguments
 from mcviz.sampling import run_sampling
+from tests.cases import one_in
 from tests.jobs.test_of_run import CASES
 
 SECONDS = 180  # for two processes, one after the other, on a machine that is busy
@@ -38,7 +39,7 @@ def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Jobs:
     return Jobs(tmp_path / "cache")
 
 
-@pytest.mark.parametrize("case", ["images", "texts", "a regression"])
+@pytest.mark.parametrize("case", one_in(3, ["images", "texts", "a regression"]))
 def test_what_it_tells_at_the_end_is_what_the_run_says(
     jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:

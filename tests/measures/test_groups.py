@@ -174,6 +174,7 @@ def test_a_mean_loss_of_groups_is_the_risk_where_that_of_the_rest_is() -> None:
     assert _losses_of_rest(ranking, 0.6, risk / 2, seed=1).mean() > risk / 2
 
 
+@pytest.mark.slow
 def test_guarantees_of_groups_are_seldom_false_and_are_given_where_there_are_many() -> None:
     given, false = 0, 0
     groups = np.arange(3000) // 10

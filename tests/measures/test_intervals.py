@@ -29,6 +29,7 @@ from mcviz.measures.intervals import (
     proportion,
     share_interval,
 )
+from tests.cases import one_in
 
 RANDOM = np.random.default_rng(0)
 SKEWED = RANDOM.gamma(2, size=400)
@@ -283,6 +284,7 @@ def test_an_interval_is_cut_at_what_a_figure_can_be() -> None:
     assert math.isnan(Interval(0.9).clip(0, 1).high)
 
 
+@pytest.mark.slow
 def test_of_very_many_examples_the_intervals_are_those_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """The value is that of all, and the width that of all: seven times less than of the examples that are drawn."""
     values = np.random.default_rng(3).gamma(2, size=(50_000, 2))
@@ -297,6 +299,7 @@ def test_of_very_many_examples_the_intervals_are_those_of_all(monkeypatch: pytes
     assert some[0].high - some[0].value == pytest.approx(exact, rel=0.1)
 
 
+@pytest.mark.slow
 def test_such_an_interval_holds_the_truth_as_often_as_it_claims(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intervals, "MOST_DRAWN", 200)
     random, held, tries = np.random.default_rng(0), 0, 400
@@ -399,7 +402,7 @@ def test_the_interval_holds_its_figure_and_stays_possible(chances: np.ndarray, d
     assert found.value - 1e-9 <= found.high <= 1 - mean + 1e-9
 
 
-@pytest.mark.parametrize("scale", [3, 12, 400])
+@pytest.mark.parametrize("scale", one_in(3, [3, 12, 400]))
 def test_beyond_the_exact_test_its_chances_are_right_to_a_thousandth(scale: float) -> None:
     logits = scale * np.random.default_rng(0).normal(size=(2000, 10))
     weights = np.exp(logits - logits.max(axis=1, keepdims=True))

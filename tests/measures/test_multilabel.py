@@ -24,6 +24,7 @@ from mcviz.measures.multilabel import (
 )
 from mcviz.measures.quality import compare_measures, compute_measures
 from mcviz.measures.registry import MULTILABEL_SCORES, MultilabelPredictions
+from tests.cases import one_in
 
 
 def draw(examples: int = 400, classes: int = 4, passes: int = 6, seed: int = 0) -> MultilabelPredictions:
@@ -98,7 +99,7 @@ def test_the_f1_of_a_class_that_is_never_predicted_has_no_interval() -> None:
     assert (never.f1.value, np.isnan(never.f1.low), np.isnan(never.f1.high)) == (0, True, True)
     assert never.map.low < never.map.value < never.map.high, "its ranking is known"
     alone = compute_measures(MULTILABEL, {"probs": probs[:, 1:], "labels": labels[:, 1:]}, resamples=50)
-    assert MULTILABEL.measures[MULTILABEL.place["f1"]].format_interval(alone["f1"]) == "0.0000 (no interval)"
+    assert MULTILABEL.compared["f1"].format_interval(alone["f1"]) == "0.0000 (no interval)"
 
 
 def test_label_quality_is_cleanlab_s() -> None:
@@ -160,6 +161,7 @@ def test_pooled_calibration_hides_what_the_classes_show() -> None:
     assert class_ece(terms) < 0.02
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_accuracy_and_the_mean_precision_as_often_as_they_say() -> None:
     many = MULTILABEL.terms(draw(100_000, seed=99))
     true = {name: each.value for name, each in compute_measures(MULTILABEL, many, resamples=2).items()}
@@ -196,7 +198,7 @@ def test_a_difference_of_labels_is_that_of_the_bound_of_their_examples() -> None
     assert compare_measures(MULTILABEL, one, other, resamples=2)[0].difference == expected
 
 
-@pytest.mark.parametrize("examples", [10, 40, 150])
+@pytest.mark.parametrize("examples", one_in(3, [10, 40, 150]))
 def test_that_a_class_s_probabilities_are_off_is_seldom_said_of_true_ones(examples: int) -> None:
     """Not either where nobody has seen an example of the class."""
     random, rates = np.random.default_rng(1), np.array([0.02, 0.05, 0.3, 0.98])
@@ -262,6 +264,7 @@ def test_a_class_that_is_too_rare_has_one_bin_without_an_interval() -> None:
     assert math.isnan(gap.high)
 
 
+@pytest.mark.slow
 def test_intervals_of_a_calibrated_class_hold_zero_as_often_as_they_say() -> None:
     held = []
     for seed in range(60):

@@ -19,6 +19,7 @@ from mcviz.measures.ood import (
     roc_points,
     unexplained_share,
 )
+from tests.cases import one_in
 
 CLASSES, DIMENSIONS, OF_A_CLASS, RANK = 3, 400, 120, 4
 RANDOM = np.random.default_rng(0)
@@ -120,7 +121,7 @@ def test_new_examples_of_the_same_kind_are_stopped_as_often_as_it_says(detector:
     assert found.percentile.mean() == pytest.approx(0.5, abs=0.06)
 
 
-@pytest.mark.parametrize("count", [19, 59, 199])
+@pytest.mark.parametrize("count", one_in(6, [19, 59, 199]))
 @pytest.mark.parametrize("tied", [False, True])
 def test_in_simulation_at_most_5_percent_are_stopped_and_hardly_fewer(count: int, tied: bool) -> None:
     """Of each draw of calibration examples: what share of new ones is stopped? Its mean is what is promised."""
@@ -257,6 +258,7 @@ def test_apart_and_alike_are_the_two_ends() -> None:
     assert (alike.auroc, alike.fpr95, alike.average_precision) == (0.5, 1, 0.5)
 
 
+@pytest.mark.slow
 def test_bootstrap_resamples_as_a_slow_loop_does() -> None:
     random = np.random.default_rng(1)
     in_dist, ood = random.integers(0, 40, 300) / 10, random.integers(10, 60, 120) / 10
@@ -283,6 +285,7 @@ def test_intervals_are_ordered_and_within_bounds_and_the_same_again(in_dist, ood
         assert -1e-9 <= getattr(low, name) <= getattr(high, name) <= 1 + 1e-9
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth_about_as_often_as_they_claim() -> None:
     random, covered = np.random.default_rng(2), 0
     truth = 0.76025  # of two normal distributions one standard deviation apart: Phi(1 / sqrt(2))

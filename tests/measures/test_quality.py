@@ -31,6 +31,7 @@ from mcviz.measures.quality import (
 )
 from mcviz.measures.registry import join_terms
 from mcviz.measures.selective import Ranking, auroc_of_mistakes, compute_areas
+from tests.cases import one_in
 from tests.factories import draw_probs
 
 UNUSED = dict.fromkeys(("nll", "brier", "uncertainty"), np.zeros(0))
@@ -101,7 +102,7 @@ def test_no_interval_of_a_measure_leaves_out_the_measure(seed: int, examples: in
 
 def test_an_ece_has_no_interval_and_the_auroc_without_mistakes_no_value() -> None:
     probs, labels = some_probs(0)
-    ece, auroc = (CLASSIFICATION.measures[CLASSIFICATION.place[name]] for name in ("ece", "auroc"))
+    ece, auroc = (CLASSIFICATION.compared[name] for name in ("ece", "auroc"))
     found = compute_measures(CLASSIFICATION, terms_of(probs, labels), resamples=20)
     assert ece.format_interval(found["ece"]).endswith("%")
     right = probs.mean(axis=0).argmax(axis=1)
@@ -203,6 +204,7 @@ def test_rankings_take_enough_changes_and_means_allow_for_unseen_ones(differ: in
     assert np.isnan(by_name["ece"].difference.low)
 
 
+@pytest.mark.slow
 def test_the_magnitude_of_overconfidence_is_bounded_whatever_the_signs() -> None:
     random, outside = np.random.default_rng(0), []
     for one, other in ((0.05, -0.08), (-0.05, 0.02), (0.0, 0.04), (0.06, 0.06)):
@@ -283,13 +285,14 @@ def test_a_difference_is_within_noise_where_it_cannot_be_as_large_as_the_measure
 
 
 @pytest.mark.parametrize(
-    ("draws", "examples", "mean"), [(20, 2, 0.9), (100, 10, 0.9), (100, 200, 0.98), (50, 200, None)]
+    ("draws", "examples", "mean"), one_in(4, [(20, 2, 0.9), (100, 10, 0.9), (100, 200, 0.98), (50, 200, None)])
 )
 def test_exchangeable_runs_seldom_differ_by_more_than_noise(draws: int, examples: int, mean: float | None) -> None:
     *single, _, sentence = rate(draws, false_differences, examples, mean) * draws
     assert max(*single, sentence) <= stats.binom.isf(1e-4, draws, 0.05)
 
 
+@pytest.mark.slow
 def test_runs_that_are_worse_are_found() -> None:
     assert (rate(8, true_differences) >= 0.5).all()
 

@@ -68,8 +68,8 @@ def test_a_score_is_given_what_its_parameters_name_and_left_out_where_that_is_no
     def label_quality(labels: np.ndarray, probs: np.ndarray) -> np.ndarray:
         return probs.mean(axis=0)[np.arange(len(labels)), labels]
 
-    def shift(probs: np.ndarray, deterministic_probs: np.ndarray, logits: np.ndarray) -> np.ndarray:
-        return (probs.mean(axis=0) - deterministic_probs).max(axis=-1) + 0 * logits.sum(axis=(0, 2))
+    def shift(probs: np.ndarray, deterministic_probs: np.ndarray) -> np.ndarray:
+        return (probs.mean(axis=0) - deterministic_probs).max(axis=-1)
 
     add(label_quality)
     add(shift)
@@ -78,7 +78,7 @@ def test_a_score_is_given_what_its_parameters_name_and_left_out_where_that_is_no
     expected = [PROBS[:, i, label].mean() for i, label in enumerate(LABELS)]
     np.testing.assert_allclose(with_labels["label_quality"], expected, rtol=1e-6)
     assert "shift" not in with_labels
-    assert list(scores(PROBS, LABELS, PROBS[0], np.log(PROBS)))[-2:] == ["label_quality", "shift"]
+    assert list(scores(PROBS, LABELS, PROBS[0]))[-2:] == ["label_quality", "shift"]
     lacking = Predictions(PROBS, deterministic_probs=PROBS[0])
     with pytest.raises(ValueError, match=r"Another is computed from labels and probs\. Received: .* without labels\."):
         SCORES["label_quality"].compute(lacking)
@@ -142,8 +142,6 @@ def test_arrays_that_are_not_passes_are_refused(shape: tuple[int, ...]) -> None:
         (Predictions, "labels", (4,)),
         (Predictions, "labels", (5, 1)),
         (Predictions, "deterministic_probs", (5, 4)),
-        (Predictions, "logits", (4, 5)),
-        (Predictions, "logits", (3, 5, 3)),
         (RegressionPredictions, "variances", (5, 2)),
         (RegressionPredictions, "labels", (5,)),
         (RegressionPredictions, "deterministic_outputs", (4, 5, 2)),

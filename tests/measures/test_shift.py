@@ -8,6 +8,7 @@ from scipy import stats
 
 from benchmarks.verdicts import FALSE, estimated_accuracy, rate
 from mcviz.measures.shift import adjust_p_values, compare_categories
+from tests.cases import one_in
 
 
 def test_categories_are_compared_by_chi_square() -> None:
@@ -43,7 +44,7 @@ def test_corrected_p_values_are_holm_s(values: list[float]) -> None:
         assert {name for name, value in corrected.items() if value <= level} == refused
 
 
-@pytest.mark.parametrize("examples", [30, 300])
+@pytest.mark.parametrize("examples", one_in(3, [30, 300]))
 @pytest.mark.parametrize("temperature", [0.5, 1, 2])
 def test_the_accuracy_is_seldom_left_out(examples: int, temperature: float) -> None:
     assert rate(60, estimated_accuracy, examples, 0.9, temperature) <= stats.binom.isf(1e-4, 60, FALSE) / 60

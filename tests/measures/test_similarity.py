@@ -11,6 +11,7 @@ from sklearn.metrics import silhouette_score
 
 from mcviz.measures import similarity
 from mcviz.measures.similarity import most_similar, principal_components, tsne, word_components
+from tests.cases import one_in
 
 
 class SlicedOnly:
@@ -37,7 +38,7 @@ def test_components_are_those_of_scikit_learn_s_full_decomposition() -> None:
     np.testing.assert_allclose(found * signs, expected, atol=1e-3)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+@pytest.mark.parametrize("dtype", one_in(3, [np.uint8, np.float32, np.float64]))
 def test_images_that_are_read_in_small_blocks_have_the_same_components(dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     images = some_images(40).astype(dtype)
     whole = principal_components(images)
@@ -115,7 +116,7 @@ def test_large_images_are_averaged_down_to_some_thousand_values(shape: tuple[int
     np.testing.assert_allclose(small[:, -1, -1], image[:, rows:, columns:].mean(axis=(1, 2)), rtol=1e-4)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_ten_thousand_photographs_take_a_small_part_of_their_own_size() -> None:
     """1.5 GB as bytes and 6 GB as float32, in views of one small buffer, so that only the work itself is measured."""
     count, shape, step = 10_000, (224, 224, 3), 1000
@@ -196,6 +197,7 @@ def test_what_is_alike_lies_together_and_the_same_again() -> None:
     np.testing.assert_array_equal(tsne(points), layout)
 
 
+@pytest.mark.slow
 def test_progress_is_told_up_to_the_end_and_what_it_raises_ends_it() -> None:
     reports = []
     tsne(clusters(30)[0], lambda done, total: reports.append((done, total)))
@@ -212,6 +214,7 @@ def test_progress_is_told_up_to_the_end_and_what_it_raises_ends_it() -> None:
         tsne(clusters(30)[0], stop)
 
 
+@pytest.mark.slow
 def test_examples_beyond_the_most_that_are_laid_out_have_no_position(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(similarity, "MOST_MAPPED", 40)
     layout = tsne(clusters(60)[0])
@@ -221,7 +224,7 @@ def test_examples_beyond_the_most_that_are_laid_out_have_no_position(monkeypatch
     np.testing.assert_array_equal(np.isfinite(tsne(clusters(60)[0])).all(axis=1), there)
 
 
-@pytest.mark.parametrize("count", [5, 6])
+@pytest.mark.parametrize("count", one_in(2, [5, 6]))
 def test_very_few_examples_have_a_layout(count: int) -> None:
     assert np.isfinite(tsne(clusters(count)[0])).all()
 

@@ -170,24 +170,25 @@ def most_by_chance(draws: int) -> float:
     return float(stats.binom.isf(1e-4, draws, 0.05) / draws)
 
 
+@pytest.mark.slow
 def test_where_nothing_is_to_be_found_seldom_a_slice_is_named() -> None:
     for _, _, once in (*NOTHING, *BETWEEN, IN_GROUPS[1]):
         assert rate(20, once, 200) <= most_by_chance(20)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.parametrize("once", [once for _, _, once in (*NOTHING, *BETWEEN, *IN_GROUPS)])
 def test_a_slice_is_named_in_one_of_twenty_draws_at_most(once: object) -> None:
     assert rate(60, once, 500) <= most_by_chance(60)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_behind_a_slice_that_is_worse_seldom_an_unrelated_part_of_it_is_named() -> None:
     ((_, examples, once),) = BEHIND
     assert rate(60, once, examples) <= most_by_chance(60)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.parametrize(("once", "key"), [(once, key) for _, once, key in PLANTED])
 def test_a_slice_that_is_worse_is_found_first(once: object, key: object) -> None:
     assert rate(5, is_first, 10_000, once, key) >= 0.8

@@ -19,7 +19,7 @@ from mcviz.extras import INSTALL_KERAS
 from mcviz.runs.storage import SHIPPED_RUNS
 from tests.browsing import SECONDS_TO_STOP, free_port, stop, troubles_of, wait_for
 
-pytestmark = [pytest.mark.exhaustive, pytest.mark.xdist_group("wheel")]  # one environment for all
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]  # one environment for all
 ROOT = Path(__file__).parents[2]
 MILLISECONDS_TO_APPEAR = 60_000  # the first page of a new environment, whose modules are compiled then
 NO_PART_OF_IT = shutil.ignore_patterns(".git", ".venv", "dist", "__pycache__", ".*_cache", ".hypothesis", "tests")

@@ -17,6 +17,7 @@ import mcviz
 from mcviz.errors import CorruptReviewsError, InvalidInputError, StorageError
 from mcviz.reviews import Entry, Reviews, open_reviews, store
 from mcviz.reviews.store import decode_classes, encode_classes
+from tests.cases import one_in
 from tests.failing import full_disk, in_child, killed
 
 pytestmark = pytest.mark.lowest
@@ -228,7 +229,7 @@ SPOILT = {
 }
 
 
-@pytest.mark.parametrize("reviews_of_format", [of_format_1, of_format_2, of_format_3])
+@pytest.mark.parametrize("reviews_of_format", one_in(5, [of_format_1, of_format_2, of_format_3]))
 @pytest.mark.parametrize("spoilt", SPOILT)
 def test_a_file_that_is_not_what_was_written_is_refused_and_left_as_it_is(
     tmp_path: Path, spoilt: str, reviews_of_format: Callable[[Path], Reviews]
@@ -327,6 +328,7 @@ def test_what_is_said_of_classes_is_written_in_one_way_and_comes_back() -> None:
             decode_classes(text)
 
 
+@pytest.mark.slow
 def test_a_writer_that_is_killed_as_it_brings_a_file_to_the_new_format_loses_nothing(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for attempt in range(20):

@@ -27,7 +27,7 @@ def finished_run(finished_runs: dict[str, Path], form: str, tmp_path: Path) -> P
     return Path(shutil.copytree(finished_runs[form], tmp_path / "run", ignore=shutil.ignore_patterns("derived")))
 
 
-@pytest.fixture(params=["local", "memory", "s3"])
+@pytest.fixture(params=["local", "memory", pytest.param("s3", marks=pytest.mark.slow)])
 def address(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A folder for runs, empty, of each kind."""
     if request.param == "local":

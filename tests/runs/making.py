@@ -108,9 +108,9 @@ def some_label_sets(count: int = 11, classes: int = 3) -> np.ndarray:
 
 
 def some_content(kind: str, count: int = 11) -> pd.DataFrame | None:
-    if KINDS[kind].column_values == "texts":
+    if KINDS[kind].content.searched:
         return pd.DataFrame({"text": [TEXTS[example % len(TEXTS)] for example in range(count)]})
-    if KINDS[kind].column_values == "numbers":
+    if KINDS[kind].content.in_columns:
         rows = np.random.default_rng(9).normal(size=(count, 3)).astype(np.float32)
         return pd.DataFrame(rows, columns=["height", "age in years", "label"])
     return None

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mcviz
+from mcviz.analysis.predictors import compute_convergence
 from mcviz.analysis.referral import rank_by_all_scores, refer
-from mcviz.analysis.trust import compute_convergence
 from mcviz.cli import main
 from mcviz.errors import CorruptRunError, InvalidInputError, NotPermittedError
 from mcviz.measures.selective import selective_figures
@@ -301,9 +301,9 @@ def test_a_table_that_was_sorted_and_read_back_is_by_number_or_id(tmp_path: Path
         ("example,energy\n0,1\n0,2\n", "the number of each example once, 0 to 10"),
         ("id,energy\n0,1\n", "none for 1"),
         ("id,a,b\n0,1,2\n", "a column energy, or one column besides id. Received: a, b"),
-        pytest.param("id\n0\n", "Received: none", marks=pytest.mark.exhaustive),
-        pytest.param("id,energy\n,1\n", "1 rows without id", marks=pytest.mark.exhaustive),
-        pytest.param("1\n2\n", "11 examples", marks=pytest.mark.exhaustive),
+        pytest.param("id\n0\n", "Received: none", marks=pytest.mark.slow),
+        pytest.param("id,energy\n,1\n", "1 rows without id", marks=pytest.mark.slow),
+        pytest.param("1\n2\n", "11 examples", marks=pytest.mark.slow),
     ],
 )
 def test_the_command_exits_with_2_and_says_what_to_do(

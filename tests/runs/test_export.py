@@ -219,8 +219,7 @@ def test_a_missing_shard_is_missing_numbers_and_never_zeros(finished_run: Path) 
     assert np.isnan(arrays["mean_probs"]).all()
 
 
-def test_the_shipped_run_opens_without_mcviz_and_without_a_warning() -> None:
-    script = """
+WITHOUT_MCVIZ = """
 import json, sys
 import numpy, pandas, xarray
 probs = xarray.open_zarr("cache/mnist-cnn/predictions.zarr", consolidated=False)["probs"]
@@ -228,8 +227,12 @@ scores = pandas.read_parquet("cache/mnist-cnn/scores.parquet")
 top = float(probs.isel(example=1247).mean("draw").max())
 print(json.dumps([probs.dims, str(probs.dtype), top - float(scores["max_probability"][1247]), "mcviz" in sys.modules]))
 """
+
+
+@pytest.mark.slow
+def test_the_shipped_run_opens_without_mcviz_and_without_a_warning() -> None:
     printed = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-W", "error", "-c", WITHOUT_MCVIZ], capture_output=True, text=True, check=True, cwd=ROOT
     ).stdout
     dimensions, dtype, difference, imported = json.loads(printed)
     assert (dimensions, dtype[:5], imported) == (["example", "category", "draw"], "float", False)

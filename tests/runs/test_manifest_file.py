@@ -237,10 +237,7 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, change: dic
         make(tmp_path / "run", **change)
     str(caught.value).encode()
     assert not list(tmp_path.iterdir())
-    twin = {
-        "class_names": ("a", "b", "\U0001f600"),
-        "about": {"quelle": "Übersee", "share": 0.5},
-    }
+    twin = {"class_names": ("a", "b", "\U0001f600"), "about": {"quelle": "Übersee", "share": 0.5}}
     run = make(tmp_path / "run", **{name: twin[name] for name in change})
     assert getattr(open_run(run.path).manifest, next(iter(change))) == twin[next(iter(change))]
 
@@ -319,6 +316,7 @@ CLAIMS: list[dict[str, object]] = [
 ]
 
 
+@pytest.mark.slow
 def test_a_claim_that_cannot_be_is_refused_in_little_memory(finished_run: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", OPEN, str(finished_run), json.dumps(CLAIMS)],

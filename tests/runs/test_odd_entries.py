@@ -84,7 +84,7 @@ def put(cache: Path, place: str, kind: str) -> None:
     KINDS[kind](odd, twin if twin.exists() else cache / "other/predictions.zarr")
 
 
-@pytest.mark.parametrize("kind", one_in(3, KINDS))
+@pytest.mark.parametrize("kind", one_in(8, KINDS))
 def test_in_the_place_of_a_file_that_the_run_needs(cache: Path, kind: str) -> None:
     shutil.copytree(cache / "odd", cache.parent / "odd")
     grown = numbers(make(cache.parent / "grown", passes=10))
@@ -106,7 +106,7 @@ def test_in_the_place_of_a_file_that_the_run_needs(cache: Path, kind: str) -> No
     assert numbers(open_run(cache / "odd")) == truth
 
 
-@pytest.mark.parametrize(("place", "kind"), one_in(5, product(BESIDE, KINDS)))
+@pytest.mark.parametrize(("place", "kind"), one_in(13, product(BESIDE, KINDS)))
 def test_beside_the_files_that_the_run_needs(cache: Path, place: str, kind: str) -> None:
     truth, before = numbers(open_run(cache / "other")), contents(cache / "other")
     put(cache, place, kind)

@@ -1,8 +1,6 @@
 """An open run gives what was sampled, and what follows from it."""
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,11 +80,7 @@ def test_scores_are_those_of_the_kept_passes(run: Run) -> None:
         np.testing.assert_allclose(table[name], score.compute(predictions), rtol=0, atol=1e-6)
     assert table["id"].tolist() == [str(example) for example in range(11)]
     assert table["correct"].tolist() == (table["prediction"] == some_labels()).tolist()
-    assert [str(table[name].dtype) for name in ("label", "prediction", "correct")] == [
-        "Int64",
-        "int64",
-        "boolean",
-    ]
+    assert [str(table[name].dtype) for name in ("label", "prediction", "correct")] == ["Int64", "int64", "boolean"]
 
 
 def test_a_score_that_was_not_known_when_the_run_was_made(tmp_path: Path, run: Run) -> None:
@@ -206,20 +200,6 @@ def test_no_run_and_a_partial_run_say_what_to_do(tmp_path: Path) -> None:
     make_partial(tmp_path / "stopped", predictions=30)
     with pytest.raises(PartialRunError, match=r"partial run: 4 of 11 examples have their 6 passes\. Go on with"):
         open_run(tmp_path / "stopped")
-
-
-def test_opening_imports_nothing_that_is_slow(run: Run) -> None:
-    script = (
-        "import sys, mcviz.runs; run = mcviz.runs.open_run(sys.argv[1]);"
-        "slow = 'tensorflow', 'keras', 'zarr', 'fsspec', 'pandas', 'xarray', 'pyarrow', 'PIL';"
-        "print([name for name in slow if name in sys.modules]);"
-        "run.probs(3); run.images[2];"
-        "print([name for name in slow if name in sys.modules and name not in ('zarr', 'fsspec')])"
-    )
-    printed = subprocess.run([sys.executable, "-c", script, run.path], capture_output=True, text=True, check=True)
-    assert printed.stdout.splitlines() == ["[]", "[]"], (
-        "Zarr, which may use fsspec, is imported for a pass, and no more"
-    )
 
 
 def test_a_notebook_shows_what_the_manifest_says_and_reads_nothing(

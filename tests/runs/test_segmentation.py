@@ -14,6 +14,7 @@ from mcviz.errors import CorruptRunError, InvalidInputError, RunExistsError
 from mcviz.manifest import LabelMaps, Manifest
 from mcviz.measures.segmentation import count_overlaps, pairwise_dice, reduce_label_maps, reduce_probabilities
 from mcviz.runs import Run, export_run, open_run
+from mcviz.runs.arrays import encode_shard, shard_file, stored_arrays
 from mcviz.runs.data_set import data_set_of
 from mcviz.runs.manifest_file import check_manifest
 from mcviz.runs.storage import folder_at
@@ -21,6 +22,7 @@ from mcviz.runs.verify import as_xarray, verify_run
 from mcviz.runs.writer import check_resumable
 from mcviz.tasks import TASKS
 from tests.factories import Stop, stop_after
+from tests.runs.sealing import replace_file
 
 SIZE = 11, 9
 IGNORED = 255
@@ -233,3 +235,19 @@ def test_manifests_of_other_tasks_do_not_name_label_maps(tmp_path: Path) -> None
     assert run.manifest.label_maps is None
     with pytest.raises(Exception, match="label maps"):
         run.label_maps(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("label", 4), ("mean_class", 3), ("classes", 3), ("deterministic_classes", 3), ("class_dice", 2.0),
+     ("class_area_std", -0.5), ("dice_by_ensemble_size", 1.5), ("dice_per_pass", -1.0)],
+)  # fmt: skip
+def test_numbers_that_no_run_has_are_refused_though_a_manifest_vouches_for_them(
+    tmp_path: Path, name: str, value: float
+) -> None:
+    run = make(tmp_path / "run", deterministic=draw()[0][0])
+    array, rows = stored_arrays(run.manifest)[name], run.array(name).copy()
+    rows[3].flat[0] = value
+    replace_file(tmp_path / "run", shard_file(run.manifest, array, 0), encode_shard(array, 0, rows))
+    with pytest.raises(CorruptRunError, match=f"{name}/c.0.* holds numbers beyond 0 to [1-3]"):
+        open_run(tmp_path / "run").array(name)

@@ -96,6 +96,7 @@ def test_an_address_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
         open_run("memory://run")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["s3"], indirect=True)
 def test_a_store_that_does_not_answer(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import s3fs
@@ -148,7 +149,7 @@ def python(script: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE, text=True)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_eight_processes_ask_for_one_run(tmp_path: Path) -> None:
     asking = [python(ASK, str(tmp_path / "run")) for _ in range(8)]
     reading = python(READ, str(tmp_path / "run"), str(tmp_path / "truth"))

@@ -52,7 +52,7 @@ def stopped_at(calls: int, action: Callable[[], object]) -> str:
     return stopped.traceback[-1].path.name
 
 
-@pytest.mark.parametrize("calls", only([1, 200_000], [1, 20_000, 200_000]))
+@pytest.mark.parametrize("calls", only([1], [1, 20_000, 200_000]))
 def test_in_training(calls):
     assert stopped_at(calls, lambda: train(IMAGES, IMAGES, epochs=1000)) == "interrupts.py"
 

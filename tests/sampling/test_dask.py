@@ -6,7 +6,6 @@ import os
 import pickle
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -146,10 +145,7 @@ def test_the_bits_are_those_of_one_process_and_a_run_grows_and_goes_on(
 ) -> None:
     counts: list[int] = []
     run = sampled(
-        shared,
-        tmp_path / "run",
-        scheduler=workers.scheduler_address,
-        progress=lambda done, _: counts.append(done),
+        shared, tmp_path / "run", scheduler=workers.scheduler_address, progress=lambda done, _: counts.append(done)
     )
     assert contents(Path(run.path)) == contents(alone[12])
     assert verify_run(run.path)
@@ -161,7 +157,7 @@ def test_the_bits_are_those_of_one_process_and_a_run_grows_and_goes_on(
     assert contents(Path(grown.path)) == contents(alone[LONG])
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_run_grows_whose_shards_become_smaller(
     workers: LocalCluster, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,7 +173,7 @@ def test_a_run_grows_whose_shards_become_smaller(
     assert contents(Path(grown.path)) == contents(Path(whole.path))
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_stopped_and_gone_on_with_without_dask(
     workers: LocalCluster, shared: Path, alone: dict[int, Path], tmp_path: Path
 ) -> None:
@@ -191,7 +187,7 @@ def test_stopped_and_gone_on_with_without_dask(
     assert contents(tmp_path / "run") == contents(alone[LONG])
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_stopped_before_the_first_shard_nothing_is_left(workers: LocalCluster, shared: Path, tmp_path: Path) -> None:
     with pytest.raises(Stop):
         sampled(shared, tmp_path / "run", scheduler=workers.scheduler_address, passes=LONG, progress=at(0, stop))
@@ -231,7 +227,7 @@ def test_images_are_read_by_the_workers(
     assert all(isinstance(each.images, Pictures | LazyRows) and len(pickle.dumps(each)) < 4000 for each in sent)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_worker_that_does_not_reach_the_images_is_refused(
     workers: LocalCluster, shared: Path, tmp_path: Path
 ) -> None:
@@ -260,7 +256,7 @@ class Here:
         return copy.copy, (self.read,)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_an_object_store_is_shared_ground(workers: LocalCluster, shared: Path, alone: dict[int, Path]) -> None:
     import s3fs
 
@@ -273,7 +269,7 @@ def test_an_object_store_is_shared_ground(workers: LocalCluster, shared: Path, a
     assert numbers(run) == numbers(open_run(alone[12]))
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_worker_is_killed_in_the_middle_of_a_shard(
     workers: LocalCluster, shared: Path, alone: dict[int, Path], tmp_path: Path
 ) -> None:
@@ -284,7 +280,7 @@ def test_a_worker_is_killed_in_the_middle_of_a_shard(
     assert contents(Path(run.path)) == contents(alone[LONG])
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.parametrize("counted", ["by Dask", "here, where all workers are lost"])
 def test_a_shard_that_kills_workers_stops_the_command(
     shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counted: str
@@ -315,7 +311,7 @@ class Deadly:
         return self.read(places)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_worker_that_hangs_keeps_nobody_from_stopping_and_changes_nothing_later(
     workers: LocalCluster, shared: Path, alone: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -366,7 +362,7 @@ def test_workers_that_cannot_take_part_are_refused_by_name(
         sample_run(sampler.network, shared / "data.npz", tmp_path / "run", passes=12, scheduler=address)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_worker_that_comes_later_is_asked_too(
     workers: LocalCluster, shared: Path, alone: dict[int, Path], tmp_path: Path, monkeypatch
 ) -> None:
@@ -391,7 +387,7 @@ def test_a_worker_that_comes_later_is_asked_too(
     assert contents(Path(run.path)) == contents(alone[12])
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_the_scheduler_is_gone_and_the_same_command_goes_on(
     shared: Path,
     alone: dict[int, Path],
@@ -410,7 +406,7 @@ def test_the_scheduler_is_gone_and_the_same_command_goes_on(
     assert contents(Path(sampled(shared, tmp_path / "run", passes=LONG).path)) == contents(alone[LONG])
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_the_command_with_a_model_of_keras_and_a_process_of_this_machine(
     shared: Path, tmp_path: Path, capsys, monkeypatch
 ) -> None:
@@ -433,8 +429,3 @@ def test_the_command_with_a_model_of_keras_and_a_process_of_this_machine(
     assert main([*command, "local:1"]) == 0
     sample_run(model, data, tmp_path / "one", passes=12, seed=3)
     assert contents(tmp_path / "run") == contents(tmp_path / "one")
-
-
-def test_nothing_imports_dask_where_no_scheduler_is_named() -> None:
-    code = "import sys, mcviz.cli, mcviz.sampling.run_sampling\nprint({'dask', 'distributed'} & set(sys.modules))"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"

@@ -13,6 +13,7 @@ from mcviz.runs import load_derived
 from mcviz.sampling import Sampler, ood
 from mcviz.sampling.keras.training import reference_network
 from mcviz.sampling.ood import MOST_COMPARED, MOST_FEATURES, activations_before_dropout, find_neighbours, unit_features
+from tests.cases import one_in
 from tests.sampling.keras.zoo import Untraceable
 
 IMAGES = np.random.default_rng(0).random((37, 12, 12, 1), dtype=np.float32)
@@ -96,7 +97,7 @@ def images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (50, 6, 6, 1), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("most", [10_000, 20])
+@pytest.mark.parametrize("most", one_in(2, [10_000, 20]))
 def test_nearest_are_the_nearest_by_cosine(
     tmp_path: Path, images: np.ndarray, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,7 +123,7 @@ def test_nearest_are_the_nearest_by_cosine(
     np.testing.assert_allclose(kept.features, neighbours.features, atol=1e-3)
 
 
-@pytest.mark.parametrize(("ends_dense", "width"), [(False, 16), (True, 3 * MOST_COMPARED)])
+@pytest.mark.parametrize(("ends_dense", "width"), one_in(2, [(False, 16), (True, 3 * MOST_COMPARED)]))
 def test_features_of_any_model_are_directions_that_keep_angles(
     images: np.ndarray, ends_dense: bool, width: int
 ) -> None:

@@ -100,7 +100,7 @@ HELD = [
 WITH_LABELS = [how for how in HELD if "pair" in how or "batches" in how or how in ("DataSet", "path")]
 
 
-@pytest.mark.parametrize("how", one_in(2, HELD))
+@pytest.mark.parametrize("how", one_in(5, HELD))
 def test_all_that_people_hold_gives_the_same_passes(how: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(mcviz.sample(network(), held(how, tmp_path), passes=4), expected_passes())
     run = mcviz.sample_run(network(), held(how, tmp_path), tmp_path / "run", passes=4)
@@ -114,7 +114,9 @@ def test_all_that_people_hold_gives_the_same_passes(how: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "first", [layers.Rescaling(1 / 255), layers.Normalization(mean=127.0, variance=5000.0)], ids=["rescaling", "normal"]
+    "first",
+    one_in(2, [layers.Rescaling(1 / 255), layers.Normalization(mean=127.0, variance=5000.0)]),
+    ids=["rescaling", "normal"],
 )
 def test_both_leave_bytes_to_a_model_that_scales_them(first: keras.Layer, tmp_path: Path) -> None:
     model = network(first)
@@ -132,7 +134,7 @@ def test_numbers_of_words_are_not_scaled() -> None:
     )
 
 
-@pytest.mark.parametrize("shape", [(4,), (4, 6)])
+@pytest.mark.parametrize("shape", one_in(2, zip([(4,), (4, 6)])))
 def test_examples_that_are_no_images_come_in_pairs_and_as_tf_data_too(shape: tuple[int, ...]) -> None:
     rows = RNG.normal(size=(8, *shape)).astype(np.float32)
     model = dropout_network(shape)
@@ -179,7 +181,7 @@ NOT_TAKEN = {
 }
 
 
-@pytest.mark.parametrize("name", one_in(6, NOT_TAKEN))
+@pytest.mark.parametrize("name", one_in(12, NOT_TAKEN))
 def test_what_is_not_taken_is_told_in_one_line(name: str, tmp_path: Path) -> None:
     given, message = NOT_TAKEN[name]
     for call in (

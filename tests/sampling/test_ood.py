@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from sklearn.neural_network import MLPClassifier
 
-from mcviz.data import DataSet, uniform_noise
+from mcviz.data import DataSet
 from mcviz.errors import InvalidInputError
+from mcviz.kinds.image_distortions import uniform_noise
 from mcviz.runs import load_derived, open_run
 from mcviz.sampling import Sampler
 from mcviz.sampling.ood import FIT, fit_ood_detector, ood_verdict, split_halves

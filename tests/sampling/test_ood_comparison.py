@@ -113,6 +113,7 @@ def test_the_own_examples_are_judged_by_what_never_saw_them_and_by_the_run_s_own
     np.testing.assert_allclose(compared.own.confidence, run.mean_probs[own].max(axis=1), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_detector_of_the_passes_asks_the_same_masks_of_a_set_as_of_the_run(photos: Run, of_photos: OODScores) -> None:
     """The run's own images, given as a set: what passes say of them is what the run holds."""
     given = read_set(sampler_of(photos), photos, photos.path)
@@ -134,6 +135,7 @@ def test_sets_are_made_of_all_classes_where_each_class_is_in_one_place(tmp_path:
     assert np.bincount((numbers * 10).astype(int)).min() >= 25, "about 50 of each class"
 
 
+@pytest.mark.slow
 def test_noise_is_found_and_turned_photographs_are_hardly_foreign(of_photos: OODScores) -> None:
     noise, turned = (next(each for each in of_photos.sets if each.key == key) for key in ("uniform", "turned"))
     assert noise.figures[VERDICT][0].auroc > 0.9
@@ -141,6 +143,7 @@ def test_noise_is_found_and_turned_photographs_are_hardly_foreign(of_photos: OOD
     assert turned.figures[VERDICT][0].auroc < 0.8
 
 
+@pytest.mark.slow
 def test_a_folder_of_pictures_an_npz_and_a_table_are_taken(photos: Run, tmp_path: Path) -> None:
     sampler, (patches, _) = sampler_of(photos), photographs(6, 9)
     (tmp_path / "pictures").mkdir()
@@ -156,6 +159,7 @@ def test_a_folder_of_pictures_an_npz_and_a_table_are_taken(photos: Run, tmp_path
     np.testing.assert_allclose(read_set(sampler, photos, tmp_path / "fractions.npz").contents, patches / 255, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_given_set_is_added_and_comes_once(photos: Run, of_photos: OODScores, tmp_path: Path) -> None:
     np.savez(tmp_path / "mine.npz", images=photographs(20, 5)[0])
     sampler = sampler_of(photos)
@@ -187,6 +191,7 @@ def test_how_far_it_is_only_goes_up_and_what_is_stopped_is_not_kept(study: Study
     assert shares == sorted(shares)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_compared_is_said(photos: Run, tmp_path: Path) -> None:
     few = mcviz.sample_run(mcviz.load_model(photos.model_path), photographs(59, 3)[0], tmp_path / "few", passes=2)
     with pytest.raises(InvalidInputError, match=r"a run of 59 examples\. Sample at least 60"):
@@ -197,6 +202,7 @@ def test_what_cannot_be_compared_is_said(photos: Run, tmp_path: Path) -> None:
         read_set(sampler_of(photos), photos, tmp_path / "texts")
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_of_photographs_and_all_as_json(
     photos: Run, of_photos: OODScores, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -221,6 +227,7 @@ def test_the_command_prints_a_table_of_photographs_and_all_as_json(
     assert " ".join(report["in_words"]) == of_python.in_words
 
 
+@pytest.mark.slow
 def test_ood_gives_a_row_a_set_and_computes_those_that_are_added(
     photos: Run, of_photos: OODScores, tmp_path: Path
 ) -> None:

@@ -64,7 +64,7 @@ def passes_of_the_loop(name: str) -> np.ndarray:
     return as_said(np.stack(loop, axis=1), MODELS[name][1])
 
 
-@pytest.mark.parametrize(("name", "masks"), one_in(2, zip(MODELS, cycle(MASKS))))
+@pytest.mark.parametrize(("name", "masks"), one_in(12, zip(MODELS, cycle(MASKS))))
 def test_mean_and_variance_are_those_of_the_keras_loop(name, masks):
     loop = passes_of_the_loop(name)
     ours = sampler(name).sample(images_for(sampler(name).model, 3), passes=PASSES, seed=7, masks=masks)
@@ -86,7 +86,7 @@ def test_with_dropout_off_it_is_what_keras_computes(name):
     )
 
 
-@pytest.mark.parametrize("predicts", ["mean,variance", "mean,log_variance", "mean,std"])
+@pytest.mark.parametrize("predicts", one_in(3, ["mean,variance", "mean,log_variance", "mean,std"]))
 def test_whatever_spread_is_predicted_the_same_variances_are_returned(predicts):
     """One model, whose last layer gives the logarithm of the variance, rewritten for every kind of spread."""
     log_variance = dense(layers.Dense(4))
@@ -106,11 +106,14 @@ def test_whatever_spread_is_predicted_the_same_variances_are_returned(predicts):
 
 @pytest.mark.parametrize(
     ("predicts", "spread", "message"),
-    [
-        ("mean,variance", -50.0, r"Received: -50\. .* the logarithm\? Then give predicts='mean,log_variance'"),
-        ("mean,std", 0.0, r"Received: 0\. .*Then give predicts='mean,log_variance'"),
-        ("mean,log_variance", -500.0, r"Received: 0\. .* the variance itself\? Then give predicts='mean,variance'"),
-    ],
+    one_in(
+        3,
+        [
+            ("mean,variance", -50.0, r"Received: -50\. .* the logarithm\? Then give predicts='mean,log_variance'"),
+            ("mean,std", 0.0, r"Received: 0\. .*Then give predicts='mean,log_variance'"),
+            ("mean,log_variance", -500.0, r"Received: 0\. .* the variance itself\? Then give predicts='mean,variance'"),
+        ],
+    ),
 )
 def test_variances_that_are_not_above_0_are_refused_with_a_question(predicts, spread, message):
     means = dense()
@@ -146,7 +149,7 @@ def test_what_is_no_regression_is_refused_in_one_line(last, options, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("by_name", [False, True])
+@pytest.mark.parametrize("by_name", one_in(2, [False, True]))
 def test_a_mean_and_its_spread_may_be_two_outputs(by_name):
     features = keras.Input((3,))
     hidden = layers.Dropout(0.5)(layers.Dense(8, "relu")(features))
@@ -162,7 +165,7 @@ def test_a_mean_and_its_spread_may_be_two_outputs(by_name):
         Sampler(two, task="regression")
 
 
-@pytest.mark.parametrize("units", [1, 3])
+@pytest.mark.parametrize("units", one_in(2, [1, 3]))
 def test_a_sigmoid_may_be_a_regression_within_bounds(units):
     model = dense(layers.Dense(units, activation="sigmoid"))
     passes = sample(model, ROWS, passes=9, task="regression")

@@ -1,23 +1,27 @@
 """Models that predict a class for every pixel, in both frameworks: their outputs, and runs sampled from them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.special import softmax
 
 import mcviz
 from mcviz import sample_run
-from mcviz.errors import UnsuitableModelError
+from mcviz.data import DataSet, read_data
+from mcviz.errors import InvalidInputError, RunExistsError, UnsuitableModelError
 from mcviz.manifest import LabelMaps
 from mcviz.measures.segmentation import reduce_probabilities
-from mcviz.runs import open_run
+from mcviz.runs import Preprocessing, open_run
 from mcviz.runs.verify import verify_run
-from mcviz.sampling.checking import check_model
+from mcviz.sampling.checking import Trial, check_model
 from mcviz.sampling.sampler import Sampler
 from mcviz.tasks import TASKS
+from tests.commands import output_of
 from tests.factories import Stop, stop_after
 from tests.requiring import require_torch
 
@@ -166,8 +170,8 @@ def test_masks_follow_images_that_are_resized(tmp_path: Path) -> None:
     images, masks = draw()
     large = np.repeat(np.repeat(masks, 2, axis=1), 2, axis=2)
     run = sample_run(Sampler(keras_model(), task="segmentation"), images, tmp_path / "a", passes=4)
-    stored = TASKS["segmentation"].stored_labels(large, 3, run.manifest.label_maps, resize=True)
-    assert np.array_equal(stored, np.where(masks == 255, 3, masks))
+    stored = TASKS["segmentation"].stored_labels(DataSet(images, large), "abc", run.manifest.label_maps, as_images=True)
+    assert np.array_equal(stored.values, np.where(masks == 255, 3, masks))
 
 
 def test_a_check_says_what_the_outputs_are_and_how_good() -> None:
@@ -185,3 +189,106 @@ def test_pixels_and_rows_are_not_taken_for_each_other(framework: str) -> None:
     rows = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.5), keras.layers.Dense(3)])
     with pytest.raises(UnsuitableModelError, match=r"scores of classes for each pixel.*Received: shape \(N, 3\)"):
         Sampler(rows, task="segmentation")
+
+
+class Colours:
+    """A model without a fault for images whose colour is the class of the pixel."""
+
+    size = 6, 4
+
+    @classmethod
+    def build(cls) -> keras.Model:
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((*cls.size, 3))
+        hidden = keras.layers.Dropout(0.4)(inputs)
+        layer = keras.layers.Conv2D(3, 1, use_bias=False, activation="softmax")
+        model = keras.Model(inputs, layer(hidden))
+        layer.set_weights([20 * np.eye(3, dtype=np.float32)[None, None]])
+        return model
+
+    @classmethod
+    def write(cls, folder: Path, *, turn: int = 1, margin: int = 0) -> Path:
+        """Pictures with masks, larger than the model takes, with more at both sides, and stored turned."""
+        truth = np.random.default_rng(0).integers(0, 3, (4, *cls.size)).astype(np.uint8)
+        note = Image.Exif()
+        note[0x0112] = turn
+        for number, classes in enumerate(truth):
+            large = np.pad(classes, [(0, 0), (margin, margin)]).repeat(2, axis=0).repeat(2, axis=1)
+            stored = np.rot90(large) if turn == 6 else large
+            for name, picture in (("images", (255 * np.eye(3, dtype=np.uint8))[stored]), ("masks", stored)):
+                (folder / name).mkdir(parents=True, exist_ok=True)
+                encoded = Image.fromarray(np.ascontiguousarray(picture))
+                encoded.save(folder / name / f"{number}.png", **({"exif": note} if name == "images" else {}))
+        return folder
+
+
+@pytest.mark.parametrize("case", [{"margin": 3}, {"turn": 6}])
+def test_a_model_without_a_fault_has_dice_1_on_images_that_are_cropped_or_turned(
+    tmp_path: Path, case: dict[str, int]
+) -> None:
+    how = Preprocessing(255.0, crop="margin" in case)
+    trials: list[Trial] = []
+    options: dict[str, Any] = {"passes": 2, "preprocessing": how, "tried": trials.append}
+    folder = Colours.write(tmp_path / "data", **case)
+    run = sample_run(Sampler(Colours.build(), task="segmentation"), folder, tmp_path / "run", **options)
+    assert run.deterministic_quality == 1
+    assert trials[0].quality == 1
+    assert "brought to 6 × 4 pixels (nearest)" in trials[0].labels.summary
+
+
+def test_a_run_whose_masks_would_be_others_now_is_not_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcviz.manifest.SHARD_VALUES", 2 * 2 * 3 * 6 * 4)
+    folder = Colours.write(tmp_path / "data", turn=6)
+    examples = read_data(folder, task="segmentation")
+    sampler, before = Sampler(Colours.build(), task="segmentation"), np.asarray(examples.labels)[:, ::-1]
+    options: dict[str, Any] = {"passes": 2, "progress": stop_after(0.5)}
+    with pytest.raises(Stop):
+        sample_run(sampler, replace(examples, labels=before), tmp_path / "run", **options)
+    with pytest.raises(RunExistsError, match="differs in: labels"):
+        sample_run(sampler, examples, tmp_path / "run", passes=2)
+
+
+BINARY = {"passes": 2, "keep_model": False}
+
+
+def test_masks_that_hold_only_0_and_255_are_of_the_foreground_unless_ignore_is_given(tmp_path: Path) -> None:
+    images, masks = draw()[0], np.random.default_rng(0).integers(0, 2, (5, *SIZE)).astype(np.uint8)
+    sampler, trials = Sampler(keras_model(2), task="segmentation"), []
+    options: dict[str, Any] = {**BINARY, "tried": trials.append}
+    run = sample_run(sampler, (images, 255 * masks), tmp_path / "run", **options)
+    plain = sample_run(sampler, (images, masks), tmp_path / "plain", **options)
+    assert np.array_equal(run.labels, masks)
+    assert run.digest == plain.digest
+    assert "They hold only 0 and 255, which is taken as class 1." in trials[0].labels.summary
+    assert "only 0" not in trials[1].labels.summary
+    ignored = sample_run(sampler, (images, 255 * masks), tmp_path / "ignored", ignore=255, **options)
+    assert np.array_equal(ignored.labels, 2 * masks)
+    assert "No pixel of the masks is of class 1." in trials[2].advice
+    again = sample_run(sampler, open_run(ignored.path), tmp_path / "again", **options)
+    assert again.digest == ignored.digest
+    with pytest.raises(InvalidInputError, match="If 255 is the foreground, leave ignore out"):
+        sample_run(sampler, (images, 255 * masks), tmp_path / "none", ignore=None, **options)
+
+
+def test_arrays_of_masks_have_the_proportions_of_the_images_and_one_pixel_at_least_that_counts(tmp_path: Path) -> None:
+    (images, masks), sampler = draw(), Sampler(keras_model(), task="segmentation")
+    with pytest.raises(InvalidInputError, match=r"masks of the size of the images, \(12, 8\).*Received: \(12, 9\)"):
+        sample_run(sampler, (images, np.pad(masks, [(0, 0), (0, 0), (0, 1)])), tmp_path / "run", passes=2)
+    with pytest.raises(InvalidInputError, match="Received: 255 in every pixel, which is ignored"):
+        sample_run(sampler, (images, np.full_like(masks, 255)), tmp_path / "run", passes=2)
+    with pytest.raises(InvalidInputError, match="Received: dtype float64"):
+        sample_run(sampler, (images, masks.astype(float)), tmp_path / "run", passes=2)
+
+
+def test_the_command_that_checks_says_what_masks_hold_under_the_options_of_masks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcviz.sampling.checking.SECONDS", 0.0)
+    folder = Colours.write(tmp_path / "data")
+    Colours.build().save(tmp_path / "model.keras")
+    model = "check", "--model", tmp_path / "model.keras", "--task", "segmentation", "--data", folder
+    plain = output_of(capsys, *model)
+    assert "masks:          class 0 " in plain
+    assert "ignored 0.00% of 96 pixels in 4 masks. They are brought to 6 × 4 pixels (nearest)" in plain
+    assert "100.0% of all 4, dropout off" in plain
+    assert "class 0 0.00%" in output_of(capsys, *model, "--ignore", "0", "--background", "none")

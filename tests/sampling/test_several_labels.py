@@ -40,7 +40,7 @@ def assert_alike(passes: np.ndarray, own: np.ndarray) -> None:
 def test_passes_of_keras_are_its_own(activation: str | None) -> None:
     keras.utils.set_random_seed(1)
     model = keras_model(activation)
-    own = np.stack([np.asarray(model(ROWS, training=True)) for _ in range(PASSES)])
+    own = np.asarray(model(np.tile(ROWS, (PASSES, 1)), training=True)).reshape(PASSES, 2, 3)
     own = own if activation else 1 / (1 + np.exp(-own))
     assert_alike(mcviz.sample(model, ROWS, passes=PASSES, task="multilabel"), own)
 

@@ -1,15 +1,17 @@
 """Each piece of machine code gives the bits of the plain Python that stands above it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
+from numba.core.caching import FunctionCache
 
 from mcviz.sampling import machine_code
 from mcviz.sampling.machine_code import IN_BITS, IN_WORD, LANES
+from mcviz.sampling.machine_code_files import CheckedFile
 
 seeds, places = st.integers(0, 2**32), st.integers(0, 9)
 words = st.integers(0, 2**64 - 1).map(np.uint64)
@@ -89,16 +91,19 @@ def test_whole_numbers_of_128_bits_are_multiplied_and_added(one, other, added):
     assert_same_bits(multiplied, one, other, added)
 
 
-@pytest.mark.parametrize("error", [RuntimeError("no locator available"), OSError("No space left on device")])
-def test_where_machine_code_cannot_be_kept_it_is_made_all_the_same(monkeypatch, error):
-    njit = machine_code.njit
+@pytest.mark.parametrize(
+    ("method", "error"),
+    [
+        ("__init__", RuntimeError("no locator available")),
+        ("__init__", OSError("Read-only file system")),
+        ("_save_overload", OSError("No space left on device")),
+    ],
+)
+def test_where_machine_code_cannot_be_kept_it_is_made_all_the_same(monkeypatch, method, error):
+    def refuse(*_):
+        raise error
 
-    def keeps_nothing(signature, **options):
-        if options.pop("cache", False):
-            raise error
-        return njit(signature, **options)
-
-    monkeypatch.setattr(machine_code, "njit", keeps_nothing)
+    monkeypatch.setattr(FunctionCache, method, refuse)
     filled = np.zeros(3)
 
     @machine_code.jit("void(float64[::1])")
@@ -107,3 +112,22 @@ def test_where_machine_code_cannot_be_kept_it_is_made_all_the_same(monkeypatch, 
 
     fill(filled)
     np.testing.assert_array_equal(filled, 2)
+
+
+def damaged(content: bytes, step: int) -> Iterator[bytes]:
+    yield b""
+    for at in range(0, len(content), step):
+        yield content[:at]
+        yield content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+def test_compiled_functions_in_damaged_files_are_missing_and_can_be_kept_again(tmp_path, stride):
+    files = CheckedFile(str(tmp_path), "function", (1.5, 300))
+    files.save("key", data := {"code": bytes(range(200))})
+    for path in tmp_path.iterdir():
+        whole = path.read_bytes()
+        for content in damaged(whole, stride):
+            path.write_bytes(content)
+            assert files.load("key") in (None, data), content
+            files.save("key", data)
+            assert files.load("key") == data, content

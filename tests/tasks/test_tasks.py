@@ -30,7 +30,7 @@ def test_passes_that_are_stored_come_back_within_their_precision(form: dict[str,
 
 def test_a_task_that_is_not_there_is_refused_with_those_that_are() -> None:
     examples = np.zeros((2, 3)), np.zeros(2, int)
-    message = r"`task` should be 'classification' or 'regression' or 'multilabel' or 'segmentation'\. Received: 'rank'"
+    message = rf"`task` should be {' or '.join(map(repr, TASKS))}\. Received: 'rank'"
     with pytest.raises(InvalidInputError, match=message):
         as_data_set(examples, "rank")
 

@@ -513,7 +513,7 @@ def explain_example(run: Run, state: PageState, example: int) -> Explanation:
 
 def _explain_all(run: Run, examples: Collection[int], explain: Callable[[int], Explanation]) -> dict[int, Explanation]:
     """Explain examples; only the first ones, where all are too much to read."""
-    explanations, most = {}, MOST_AHEAD // (run.passes * len(run.class_names or run.targets))
+    explanations, most = {}, MOST_AHEAD // (run.passes * run.manifest.outputs)
     for example in map(int, list(examples)[:most]):
         try:
             explanations[example] = explain(example)

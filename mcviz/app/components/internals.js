@@ -1,5 +1,5 @@
-/* What the scripts here reach of Streamlit and plotly beside what these offer, and the one global that is patched. Tried
-   with Streamlit 1.67.0, which brings plotly.js 4.2.0; after an update of either, tests/browser says what is left. */
+/* What the scripts here reach of Streamlit and plotly beside what these offer. Tried with Streamlit 1.67.0, which brings
+   plotly.js 4.2.0; after an update of either, tests/browser says what is left. */
 
 // Streamlit's page. Its classes `st-key-…` are not among these: they are offered.
 
@@ -20,15 +20,17 @@ function appRoot() {
   return document.querySelector('[data-testid="stApp"]');
 }
 
+const SCRIPT_STATE = "data-test-script-state";
+
 /* "running" while a page is drawn, "notRunning" once it is, and others before that. */
 function scriptState() {
-  return appRoot()?.dataset.testScriptState;
+  return appRoot()?.getAttribute(SCRIPT_STATE);
 }
 
 /* Calls `call` now, whenever a page begins to be drawn or is drawn, and whenever the sidebar was opened or closed. */
 function onNewPage(call) {
   const watching = new MutationObserver(call);
-  watching.observe(appRoot(), { attributeFilter: ["data-test-script-state"] });
+  watching.observe(appRoot(), { attributeFilter: [SCRIPT_STATE] });
   watching.observe(document.querySelector('[data-testid="stHeader"]'), { childList: true, subtree: true });
   call();
   return watching;
@@ -44,17 +46,24 @@ function scroller() {
 
 /* Streamlit leaves an entry in the browser's history for every change of the address. That of a look at another example
    takes the place of the one before, so that going back leads out of the looks in one step; and so does what the server
-   makes of the address of a link, which was drawn before the latest change of the page. */
-function shortenHistory() {
-  const push = (window.mcvizPush ??= history.pushState);
-  history.pushState = (state, unused, address) => {
-    const [from, to] = [new URL(location.href), new URL(address ?? "", location.href)];
-    const arrives = from.pathname !== to.pathname;
-    const replaces = isNextLook(from, to) || (window.mcvizArrives && !arrives);
-    (replaces ? history.replaceState : push).call(history, state, unused, address);
-    window.mcvizArrives = arrives;
-    carryAddress();
-  };
+   makes of the address of a link, which was drawn before the latest change of the page. A browser without the navigation
+   API keeps all entries. */
+function followAddress() {
+  window.mcvizArrives ??= false;
+  if (!window.navigation) return;
+  navigation.onnavigate = shortenHistory;
+  navigation.oncurrententrychange = carryAddress;
+}
+
+function shortenHistory(event) {
+  if (event.navigationType !== "push" || !event.destination.sameDocument) return;
+  const [from, to] = [new URL(location.href), new URL(event.destination.url)];
+  const arrives = from.pathname !== to.pathname;
+  const replaces = isNextLook(from, to) || (window.mcvizArrives && !arrives);
+  window.mcvizArrives = arrives;
+  if (!replaces || !event.cancelable) return;
+  event.preventDefault();
+  history.replaceState({}, "", to);
 }
 
 /* A page is drawn, whose address is then the one that it has. */

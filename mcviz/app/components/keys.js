@@ -1,60 +1,91 @@
-const PATIENCE = 5000; // milliseconds, in which what is being drawn should be there
-let wanted; // what is waited for: its name, what was typed since, and until when
+const PATIENCE = 5000; // milliseconds, in which the server should begin with what is asked for
+const REST = 1000; // milliseconds, after which a page that is drawn lacks what a key leads to
+let pending = []; // keys that wait their turn: the name that each leads to, what was typed into its field, and until when
+const fields = new Set(); // names that lead to a field, also while it is not drawn yet
+let frame; // in which the first of them is looked at again
+let step; // that was made last: the turn of its button, whether the server was busy by then, and whether it has begun
 
 export default withLatestData((component) => {
   // Where a name is the beginning of a key, a number at its end counts the turns: of two, the later one is on the screen.
   const all = (name) => [...document.querySelectorAll(`[class*="st-key-${name}"]:not(${RETAINED})`)];
   const turnOf = (place) => Number([...place.classList].find((each) => each.startsWith("st-key-")).match(/\d*$/)[0]);
+  const inTurns = () => Object.values(component.data).filter((each) => each.endsWith("-")).flatMap(all);
+  const latestTurn = () => Math.max(...inTurns().map(turnOf));
   const reached = (name, kind) => {
     if (!name.endsWith("-")) return all(name)[0]?.querySelector(kind);
-    const names = Object.values(component.data).filter((each) => each.endsWith("-"));
-    const latest = Math.max(...names.flatMap(all).map(turnOf));
+    const latest = latestTurn();
     return all(name).find((place) => turnOf(place) === latest)?.querySelector(kind);
   };
-  // Buttons that are disabled are those of the step before, while the next one is drawn.
   const isDrawing = () => scriptState() === "running";
-  const isField = (element) => element?.closest?.(FIELDS);
-  const enter = () => {
-    const field = reached(wanted.name, "input");
-    const button = reached(wanted.name, "button");
-    const waits = mainBlock().classList.contains(WAITING); // its buttons are those of the step before
-    if (waits && performance.now() <= wanted.until) requestAnimationFrame(enter);
-    else if (button && !field && !(button.disabled && isDrawing())) {
-      button.click();
-      wanted = undefined;
-    } else if (field && !field.closest(STALE)) {
-      field.focus();
-      if (wanted.typed) document.execCommand("insertText", false, wanted.typed);
-      if (wanted.entered) setTimeout(() => field.blur()); // when the field has heard it; then it is kept
-      wanted = undefined;
-    } else if (performance.now() > wanted.until) wanted = undefined;
-    else requestAnimationFrame(enter);
+  // Until a step is drawn, the buttons are those of the example before; some steps lead to no other turn.
+  const isStepping = () => {
+    if (step && isDrawing()) step.hasBegun ||= !step.isBusy;
+    else if (step) step.isBusy = false;
+    if (step && latestTurn() === step.turn && (isDrawing() || !step.hasBegun)) return true;
+    step = undefined;
+    return mainBlock().classList.contains(WAITING);
   };
-  const reach = (name) => {
-    wanted = { name, typed: "", until: performance.now() + PATIENCE };
-    enter();
+  const isField = (element) => element?.closest?.(FIELDS);
+  const isThere = (field, button) => (field ? !field.closest(STALE) : button && !(button.disabled && isDrawing()));
+  const act = (field, button, { typed, isEntered }) => {
+    if (!field) return button.click();
+    field.focus();
+    if (typed) document.execCommand("insertText", false, typed);
+    if (isEntered) setTimeout(() => field.blur()); // when the field has heard it; then it is kept
+  };
+  /* Does what the first key asks for, once the example that it is about was on the screen for a frame. */
+  const go = () => {
+    const [first, now, waits] = [pending[0], performance.now(), isStepping()];
+    const [field, button] = [reached(first.name, "input"), reached(first.name, "button")];
+    const canAct = !waits && isThere(field, button);
+    const rests = !waits && first.name.endsWith("-");
+    if (isDrawing()) first.until = now + PATIENCE;
+    else first.until = Math.min(first.until ?? Infinity, now + (rests ? REST : PATIENCE));
+    if (canAct && first.isSeen) act(field, button, pending.shift());
+    else if (now > first.until) pending = waits ? [] : pending.slice(1);
+    else first.isSeen = canAct;
+    if (pending.length) frame = requestAnimationFrame(go);
+  };
+  const note = (name) => document.querySelector(`[class*="st-key-${name}"] input`) && fields.add(name);
+  const reach = (name, isSeen) => {
+    note(name);
+    pending.push({ name, typed: "", takesText: fields.has(name), isSeen });
+    if (pending.length === 1) go();
   };
   const pressed = (event) => {
     if (isField(event.target) || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (wanted) {
+    const last = pending.at(-1);
+    if (last?.takesText && !last.isEntered) {
       event.preventDefault();
-      if (event.key.length === 1) wanted.typed += event.key;
-      wanted.entered ||= event.key === "Enter";
+      if (event.key.length === 1) last.typed += event.key;
+      last.isEntered = event.key === "Enter";
       return;
     }
     if (event.key === " " && event.target.matches?.(".st-key-bar :not(a, a *)")) return; // it opens what has the focus
     const name = component.data[event.key.toLowerCase()];
-    if (!name || !all(name).length) return;
+    if (!name || !(pending.length || isStepping() || isDrawing() || all(name).length)) return;
     event.preventDefault(); // of a space, which would press the button that was pressed last
-    reach(name);
+    reach(name, !pending.length && !isStepping());
   };
   const typed = (event) => {
     const done = ["Enter", "Escape"].includes(event.key) && isField(event.target);
     if (done) setTimeout(() => event.target.blur()); // when the field has heard it; then keys press buttons again
   };
+  const clicked = ({ target }) => {
+    const button = target.closest?.(BUTTON);
+    if (!button || !inTurns().some((place) => place.contains(button))) return;
+    step = { turn: latestTurn(), isBusy: isDrawing() };
+    const watching = new MutationObserver(() => isStepping() || watching.disconnect());
+    watching.observe(appRoot(), { attributeFilter: [SCRIPT_STATE] });
+  };
+  Object.values(component.data).forEach(note);
   const active = document.activeElement;
   const isOurs = Object.values(component.data).some((name) => active?.closest(`[class*="st-key-${name}"]`));
   if (isField(active) && !isOurs) active.blur(); // what was typed there brought the buttons
-  if (component.data[""]) reach(component.data[""]);
-  return listen(component.parentElement, { keydown: pressed }, { keydown: typed });
+  if (component.data[""]) {
+    cancelAnimationFrame(frame);
+    pending = [{ name: component.data[""], typed: "", takesText: true, isSeen: true }];
+    go();
+  }
+  return listen(component.parentElement, { keydown: pressed }, { keydown: typed, click: clicked });
 });

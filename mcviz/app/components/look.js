@@ -75,6 +75,7 @@ class Look {
 
   draw(tile, contents) {
     this.which.textContent = tile.name;
+    this.which.classList.toggle("by-number", tile.name === `example ${tile.example}`); // an id keeps its letters
     this.shown.replaceChildren(...(contents ? [contents] : []), this.words);
     for (const [name, act] of Object.entries(this.acts)) {
       act.setAttribute("aria-label", `${ACTS[name].words} example ${tile.example}`);

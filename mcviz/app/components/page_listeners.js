@@ -94,14 +94,14 @@ function followSidebar() {
 const following = { popstate: carryAddress };
 
 export default function () {
-  shortenHistory();
+  followAddress();
   const listening = new AbortController();
   for (const listeners of [drawing, touching, goingBack(), skipping, menus, popovers, sidebar, following]) {
     for (const [kind, listener] of Object.entries(listeners)) {
       window.addEventListener(kind, listener, { capture: true, passive: true, signal: listening.signal });
     }
   }
-  const watching = [onNewPage(followSidebar), onNewPage(endArrival)];
+  const watching = [onNewPage(followSidebar), onNewPage(endArrival), onNewPage(carryAddress)];
   return () => {
     listening.abort();
     watching.forEach((each) => each.disconnect());

@@ -27,8 +27,10 @@ from mcviz.app.state import (
     update_state,
 )
 from mcviz.app.wording import as_markdown
-from mcviz.data.distortions import Distortion, Noise, TextNoise
 from mcviz.errors import McvizError
+from mcviz.kinds.base import Distortion
+from mcviz.kinds.image_distortions import Noise
+from mcviz.kinds.text_distortions import TextNoise
 from mcviz.measures import percent
 from mcviz.runs import Run
 from mcviz.text import true_minus
@@ -250,9 +252,9 @@ class Distorter:
     def settings(self, run: Run, state: PageState) -> DistortionSettings:
         """Read the settings from the state, with defaults in place of values that the run or the distortion lacks."""
         name = choose_name(state.distortion, self.distortions)
-        distortion, amount = self.distortions[name], state.amount
-        if amount is None or not distortion.low <= amount <= distortion.high:
-            amount = distortion.unchanged
+        amount, (low, high) = state.amount, self.distortions[name].ends
+        if amount is None or not low <= amount <= high:
+            amount = self.distortions[name].unchanged
         other = min(1, len(run) - 1) if state.other_example is None else state.other_example
         return DistortionSettings(name, state.example or 0, float(amount), state.seed or 0, other)
 
@@ -275,10 +277,9 @@ class Distorter:
         )
         st.slider(
             f"{distortion.label}, {distortion.unit}",
-            float(distortion.low),
-            float(distortion.high),
+            *map(float, distortion.ends),
             step=float(distortion.step),
-            format="percent" if _is_share(distortion) else "%g",
+            format="percent" if distortion.is_share else "%g",
             **state_widget_args(
                 f"amount-{settings.name}", settings.amount, lambda new: update_state(amount=round(new, 6))
             ),
@@ -300,14 +301,15 @@ class Distorter:
         """Return the example at positions over the whole range of the slider."""
         settings = self.settings(run, state)
         distortion, example = self.distortions[settings.name], self._example(run, settings)
-        steps = round((distortion.high - distortion.low) / distortion.step)
-        amounts = distortion.low + distortion.step * np.arange(0, steps + 1, -(-(steps + 1) // MOST_POSITIONS))
-        amounts = np.clip(amounts.round(6), distortion.low, distortion.high)
+        low, high = distortion.ends
+        steps = round((high - low) / distortion.step)
+        amounts = low + distortion.step * np.arange(0, steps + 1, -(-(steps + 1) // MOST_POSITIONS))
+        amounts = np.clip(amounts.round(6), low, high)
         return SliderSeries(
             amounts,
             self.distort(run, settings, example, amounts.tolist()),
             title=f"{distortion.label}, {distortion.unit}",
-            tick_format=".0%" if _is_share(distortion) else "",
+            tick_format=".0%" if distortion.is_share else "",
             current=settings.amount,
             are_pictures=self.are_pictures,
         )
@@ -328,7 +330,7 @@ class Distorter:
     def describe(self, settings: DistortionSettings) -> str:
         """Name a distortion with its amount."""
         distortion = self.distortions[settings.name]
-        amount = percent(settings.amount, 0) if _is_share(distortion) else true_minus(f"{settings.amount:g}")
+        amount = percent(settings.amount, 0) if distortion.is_share else true_minus(f"{settings.amount:g}")
         other = f", example {settings.other_example}" if settings.name == MIX else ""
         return f"{distortion.label[:1].lower()}{distortion.label[1:]}, {amount} {distortion.unit}{other}"
 
@@ -360,11 +362,6 @@ def choose_noise(noises: Mapping[str, Noise] | Mapping[str, TextNoise], kind: st
 
 def _class_labels(run: Run) -> np.ndarray | None:
     return run.labels if has(run, "classes") else None
-
-
-def _is_share(distortion: Distortion) -> bool:
-    """Whether the amount is a part of a whole, to be shown in percent."""
-    return distortion.unit.startswith("of ")
 
 
 def _go_to_random_example(last: int) -> None:

@@ -26,8 +26,6 @@ from mcviz.app.resources import cached_for_run, has, model_inputs, numbers_key, 
 from mcviz.app.server import UploadedFile
 from mcviz.app.state import PageState, choose_name, session_store, state_widget_args, widget_value
 from mcviz.app.wording import as_markdown
-from mcviz.data import uniform_noise
-from mcviz.data.distortions import DISTORTIONS, NOISES, Distortion
 from mcviz.data.drawing import LUMA, Stroke, Windows, center_digit, render_strokes
 from mcviz.data.pictures import (
     LARGEST_SIDE,
@@ -39,6 +37,8 @@ from mcviz.data.pictures import (
 )
 from mcviz.figures import CRISP_BELOW, png_url, sheet_url
 from mcviz.figures.passes import map_over_picture
+from mcviz.kinds.base import Distortion
+from mcviz.kinds.image_distortions import DISTORTIONS, NOISES, uniform_noise
 from mcviz.measures import percent
 from mcviz.runs import Run
 from mcviz.text import one_line
@@ -249,9 +249,9 @@ IMAGE_DISTORTER = Distorter(
             "of full brightness",
             0,
             0.5,
-            0,
             0.02,
             lambda x, step, _, signs: np.clip(x + np.float32(step) * signs, 0, 1),
+            is_share=True,
         ),
     },
     load_images,

@@ -25,10 +25,10 @@ from mcviz.app.kinds.base import (
 from mcviz.app.resources import row_names, row_values, usual_values
 from mcviz.app.state import LARGEST_VALUE, PageState, choose_name, state_widget_args, update_state
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
-from mcviz.data import ROW_DISTORTIONS, most_unusual, shuffle_columns
 from mcviz.data.drawing import replace_each_by_median
 from mcviz.figures import unusual_values
 from mcviz.figures.passes import effect_bars
+from mcviz.kinds.row_distortions import ROW_DISTORTIONS, most_unusual, shuffle_columns
 from mcviz.runs import Run
 from mcviz.text import one_line, true_minus
 

@@ -22,9 +22,9 @@ from mcviz.app.kinds.base import (
 )
 from mcviz.app.state import PageState, choose_name, session_store
 from mcviz.app.wording import as_markdown
-from mcviz.data import TEXT_DISTORTIONS, TEXT_NOISES, noise_of_words
 from mcviz.data.drawing import drop_each_group, groups_of_words
 from mcviz.figures.style import LOWERS, RAISES
+from mcviz.kinds.text_distortions import TEXT_DISTORTIONS, TEXT_NOISES, noise_of_words
 from mcviz.runs import Run
 from mcviz.text import one_line, true_minus
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from mcviz.analysis.base import similarity_basis
+from mcviz.analysis.layouts import similarity_basis
 from mcviz.app.components import PICTURE, arrow_keys, keys, text_table
 from mcviz.app.components.gallery import explain_example, send_steps_ahead, tiles, toggle_mark
 from mcviz.app.explain import explanations_for

@@ -40,11 +40,12 @@ def describe_run(run: Run, _state: PageState) -> str:
 def render_most_uncertain(run: Run, state: PageState) -> None:
     """Render the examples that the ensemble is most uncertain about."""
     score = run_scores(run)[run.first_score]
-    marked = f" {task_renderer(run).tile_legend}" if has(run, "labels") and task_renderer(run).tile_legend else ""
+    legend = task_renderer(run).phrases.tile_legend
+    marked = f" {legend}" if has(run, "labels") and legend else ""
     first_end = direction(score, UNCERTAIN_FIRST)
     heading("What it is most uncertain about", f"{score.label}, {first_end} first. Click one to open it.{marked}")
     pictures, numbers = has(run, "images"), not task_renderer(run).marks_mistakes
-    most = LARGE_TILES if run.kind.column_values or (pictures and numbers) else TILES
+    most = LARGE_TILES if run.kind.content.in_columns or (pictures and numbers) else TILES
     size = "dense" if pictures and not numbers else "large"
     tiles(run, state, ranking(run, score.name)[:most], 1, score.name, key="most-uncertain", size=size)
     if best := cached_best_score(run):

@@ -298,17 +298,14 @@ class SweepFindings(Protocol):
         """How many inputs are predicted."""
 
 
-class TaskRenderer(ABC):
-    """How pages show a task. T passes predict K numbers each for an example; a subclass says only where it differs.
+@dataclass(frozen=True)
+class Phrases:
+    """The words of a task in sentences and headings that all tasks have.
 
     Attributes:
-        ood_score: the score by which a new input is compared with the run's examples where nothing better is known.
-        fits_detector: whether an OOD detector can be fitted to the run's examples, which is better.
-        marks_mistakes: whether a prediction is either right or wrong, and a wrong one is marked in lists.
-        tile_legend: a sentence on the colour of tiles; "" where none is marked.
-        group_column: the column of a run's table whose mean says how good the predictions of a group of examples are.
-        group_label: what that mean is called.
+        quality: how good the ensemble is, with a place for its quality.
         beats: a sentence on what the ensemble beats, with a place for the passes.
+        group: what the mean of `TaskRenderer.group_column` is called.
         mistake: what a prediction is that a person would rather look at.
         only_mistake: the same, where there is one.
         least_sure: the beginning of the ranking, as words that follow "the 200".
@@ -316,16 +313,12 @@ class TaskRenderer(ABC):
         worst_heading: what the most prominent input of a sweep is.
         no_worst: a sentence for where there is none.
         worst_clause: its prediction, such as "the most uncertain prediction".
-        story: the demo's steps; None where there is no demo.
+        tile_legend: a sentence on the colour of tiles; "" where none is marked.
     """
 
-    ood_score: str
-    fits_detector = False
-    marks_mistakes = False
-    tile_legend = ""
-    group_column: str
-    group_label: str
+    quality: str
     beats: str
+    group: str
     mistake: str
     only_mistake: str
     least_sure: str
@@ -333,6 +326,26 @@ class TaskRenderer(ABC):
     worst_heading: str
     no_worst: str
     worst_clause: str
+    tile_legend: str = ""
+
+
+class TaskRenderer(ABC):
+    """How pages show a task. T passes predict K numbers each for an example; a subclass says only where it differs.
+
+    Attributes:
+        ood_score: the score by which a new input is compared with the run's examples where nothing better is known.
+        fits_detector: whether an OOD detector can be fitted to the run's examples, which is better.
+        marks_mistakes: whether a prediction is either right or wrong, and a wrong one is marked in lists.
+        group_column: the column of a run's table whose mean says how good the predictions of a group of examples are.
+        phrases: the words that sentences and headings of all tasks are made of.
+        story: the demo's steps; None where there is no demo.
+    """
+
+    ood_score: str
+    fits_detector = False
+    marks_mistakes = False
+    group_column: str
+    phrases: Phrases
     story: Story | None = None
 
     # The whole run
@@ -352,10 +365,6 @@ class TaskRenderer(ABC):
             beaten=float(worse.mean()),
         )
 
-    @abstractmethod
-    def format_quality(self, value: float, unit: str) -> str:
-        """Format a number of `PassQuality`, in the unit of the run."""
-
     def describe_run(self, run: Run) -> str:
         """Say how good the ensemble is, and how many of its mistakes are among the most uncertain examples."""
         examples = counted(len(run), run.kind.name if run.kind.plural else "example")
@@ -363,7 +372,7 @@ class TaskRenderer(ABC):
             return f"{examples} without labels; {self.describe_disagreement(run)}."
         assert run.manifest.quality is not None
         quality = as_inline_markdown(run.task.format_quality(run.manifest.quality, run.manifest.unit))
-        return f"{examples}, **{self.describe_quality(quality)}**{self._describe_found(run)}."
+        return f"{examples}, **{self.phrases.quality.format(quality)}**{self._describe_found(run)}."
 
     def _describe_found(self, run: Run) -> str:
         """Say how many mistakes are among the first of the ranking, as the end of a sentence."""
@@ -374,16 +383,12 @@ class TaskRenderer(ABC):
         if count in (0, len(run)):
             return "; every prediction is wrong" if count else "; no prediction is wrong"
         if not first:
-            return f"; {counted(count, self.mistake)}"
-        where = f"among the {first:,} {self.least_sure}"
+            return f"; {counted(count, self.phrases.mistake)}"
+        where = f"among the {first:,} {self.phrases.least_sure}"
         if count == 1:
-            return f"; {self.only_mistake} is {'' if early else 'not '}{where}"
+            return f"; {self.phrases.only_mistake} is {'' if early else 'not '}{where}"
         some = f"{early:,}" if early else "none"
-        return f"; {some} of the {counted(count, self.mistake)} {'are' if early > 1 else 'is'} {where}"
-
-    @abstractmethod
-    def describe_quality(self, quality: str) -> str:
-        """Say in a few words how good the ensemble is, of its quality as a text."""
+        return f"; {some} of the {counted(count, self.phrases.mistake)} {'are' if early > 1 else 'is'} {where}"
 
     @abstractmethod
     def describe_disagreement(self, run: Run) -> str:
@@ -431,28 +436,28 @@ class TaskRenderer(ABC):
         off = "" if run.manifest.origin.kind == "imported" else " (dropout off)"
         values = quality.deterministic, quality.one_pass, quality.ensembles[-1]
         rows = zip((deterministic + off, f"{one_pass}, on average", ensemble), values, strict=True)
-        return {name: self.format_quality(value, run.manifest.unit) for name, value in rows if value is not None}
+        return {name: run.task.format_quality(value, run.manifest.unit) for name, value in rows if value is not None}
 
     def _render_cards(self, run: Run, quality: PassQuality) -> None:
         deterministic, one_pass, ensemble = ways_to_predict(run.manifest)
         passes = quality.passes
         off = "" if run.manifest.origin.kind == "imported" else "Dropout off: "
-        least, most = self.format_quality(passes.min(), ""), self.format_quality(passes.max(), "")
+        least, most = run.task.format_quality(passes.min(), ""), run.task.format_quality(passes.max(), "")
         ends = "the same in each" if least == most else f"from {least} to {most}"
         figures = (
             (deterministic, quality.deterministic, as_sentence(f"{off}one prediction, no uncertainty")),
             (one_pass, quality.one_pass, f"On average, {ends}."),
             (ensemble, quality.ensembles[-1], f"The mean of {counted(len(passes), 'pass')}."),
         )
-        cards([(way, self.format_quality(value, ""), text) for way, value, text in figures if value is not None])
+        cards([(way, run.task.format_quality(value, ""), text) for way, value, text in figures if value is not None])
 
     def _describe_beaten(self, quality: PassQuality) -> str:
         """Say how many of the passes the ensemble beats."""
         if (quality.passes == quality.ensembles[-1]).all():
             return "Every single pass is as good as the ensemble."
         if quality.beaten in (0, 1):
-            return self.beats.format("every single pass" if quality.beaten else "none of the single passes")
-        return self.beats.format(f"{percent(quality.beaten)} of the single passes")
+            return self.phrases.beats.format("every single pass" if quality.beaten else "none of the single passes")
+        return self.phrases.beats.format(f"{percent(quality.beaten)} of the single passes")
 
     # Lists and filters
 
@@ -554,11 +559,11 @@ class TaskRenderer(ABC):
         """Render the most prominent input of a sweep, and what the ensemble predicts for all."""
         left, right = st.columns([2, 3], gap="large")
         with left:
-            st.markdown(f"**{self.worst_heading}**")
+            st.markdown(f"**{self.phrases.worst_heading}**")
             if sweep.worst < 0:
-                st.caption(self.no_worst)
+                st.caption(self.phrases.no_worst)
             else:
-                spoken = f"The one of the {sweep.inputs.kind} with {self.worst_clause}"
+                spoken = f"The one of the {sweep.inputs.kind} with {self.phrases.worst_clause}"
                 kind_renderer(run).render_input(run, sweep.worst_content, spoken)
                 st.caption(self.describe_worst(run, sweep))
         with right:

@@ -13,7 +13,7 @@ from mcviz import plot
 from mcviz.analysis.base import LEAST_LABELLED, convergence_score, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.pairing import class_order
-from mcviz.analysis.trust import TOLERANCES, Convergence, compute_convergence
+from mcviz.analysis.predictors import TOLERANCES, Convergence, compute_convergence
 from mcviz.app.calibration import find_calibration
 from mcviz.app.components import (
     Explanation,
@@ -35,6 +35,7 @@ from mcviz.app.tasks.base import (
     CloserLook,
     Evidence,
     ExampleContext,
+    Phrases,
     Step,
     Story,
     SweepFindings,
@@ -68,9 +69,8 @@ from mcviz.figures import (
 )
 from mcviz.figures import two_classes as two_classes_figure
 from mcviz.figures.sweeps import SWEEP_SCORES, predictions_along
-from mcviz.measures import SCORES, PassSummary, percent, scores, summarise
+from mcviz.measures import PassSummary, percent, scores, summarise
 from mcviz.measures.intervals import Interval
-from mcviz.measures.registry import fixed
 from mcviz.runs import Derived, Run, load_derived, save_derived
 from mcviz.text import one_line
 
@@ -178,24 +178,23 @@ class ClassificationRenderer(TaskRenderer):
     ood_score = "expected_entropy"
     fits_detector = True
     marks_mistakes = True
-    tile_legend = "Orange marks a wrong prediction: label → prediction."
-    group_column = group_label = "correct"
-    beats = "The ensemble beats {}."
-    mistake, only_mistake = "mistake", "the only mistake"
-    least_sure = "that it is least confident of"
-    prominent_first = "the surest first"
-    worst_heading = "Most confident wrong prediction"
-    no_worst = "There is none: every prediction is correct."
-    worst_clause = "the most confident wrong prediction"
+    group_column = "correct"
+    phrases = Phrases(
+        quality="{} right",
+        beats="The ensemble beats {}.",
+        group="correct",
+        mistake="mistake",
+        only_mistake="the only mistake",
+        least_sure="that it is least confident of",
+        prominent_first="the surest first",
+        worst_heading="Most confident wrong prediction",
+        no_worst="There is none: every prediction is correct.",
+        worst_clause="the most confident wrong prediction",
+        tile_legend="Orange marks a wrong prediction: label → prediction.",
+    )
     story = ClassificationStory()
 
     # The whole run
-
-    def format_quality(self, value: float, unit: str) -> str:
-        return f"{fixed(100 * value, 2)}%"
-
-    def describe_quality(self, quality: str) -> str:
-        return f"{quality} right"
 
     def describe_disagreement(self, run: Run) -> str:
         disagree = int((table(run)["variation_ratio"] > 0).sum())
@@ -203,7 +202,7 @@ class ClassificationRenderer(TaskRenderer):
 
     def render_passes(self, run: Run, state: PageState) -> None:
         """Render how the figures and the ranking change as passes are added, once that is computed."""
-        score = convergence_score(state.score)
+        score = convergence_score(run, state.score)
         convergence = load_convergence(run, score)
         if convergence is None:
             _offer_convergence(run, score, now=state.section == PASSES)
@@ -212,7 +211,7 @@ class ClassificationRenderer(TaskRenderer):
         if run.passes > 1 and len(run) > plot.TOP_UNCERTAIN:
             sentences.append(
                 f"Two halves of all passes share {percent(float(convergence.shared_top[-1]), 0)} of the "
-                f"{plot.TOP_UNCERTAIN} most uncertain examples by {SCORES[score].inline_label}."
+                f"{plot.TOP_UNCERTAIN} most uncertain examples by {run.task.scores[score].inline_label}."
             )
         st.markdown(" ".join(sentences))
         accuracy, nll, ece = TOLERANCES
@@ -343,7 +342,8 @@ class ClassificationRenderer(TaskRenderer):
         )
 
     def compute_scores(self, run: Run, predictions: np.ndarray) -> dict[str, np.ndarray]:
-        return scores(predictions)
+        means = predictions.mean(axis=0, dtype=np.float64)
+        return {"prediction": means.argmax(axis=-1), **run.task.scores.compute(run.task.predictions(predictions))}
 
     def prominence(self, scores: Mapping[str, np.ndarray], correct: np.ndarray) -> np.ndarray:
         """Return how confident each wrong prediction is; 0 for a correct one."""
@@ -396,11 +396,15 @@ class ClassificationRenderer(TaskRenderer):
 
     def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:
         """Render each run's prediction in a sentence, and histograms of the classes that they say most of."""
-        run, other, names = comparison.one, comparison.other, all_as_markdown(class_names(context.run))
+        run, other, order = comparison.one, comparison.other, class_order(comparison.one, comparison.other)
         place = comparison.pairs.find(context.example)
         labels, there = comparison.pairs.labels, other.summary(int(comparison.pairs.other[place]))
-        both = {run.name: run.summary(context.example), other.name: there.reorder(class_order(run, other))}
-        for name, summary in both.items():
+        own_names, other_names = (all_as_markdown(class_names(of_run)) for of_run in (run, other))
+        both = {
+            run.name: (run.summary(context.example), own_names),
+            other.name: (there.reorder(order), [other_names[number] for number in order]),
+        }
+        for name, (summary, names) in both.items():
             mark = "" if labels is None or labels[place] == summary.prediction else "✗ "
             prediction = f"**{names[summary.prediction]}** with {percent(summary.mean[summary.prediction])}"
             st.markdown(f"**{as_markdown(name)}**: {mark}{prediction}. {as_sentence(votes(summary, names))}")

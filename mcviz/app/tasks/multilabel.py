@@ -10,7 +10,7 @@ import streamlit as st
 from mcviz import plot
 from mcviz.analysis.base import group_sentence
 from mcviz.analysis.comparison import Comparison
-from mcviz.analysis.pairing import class_order
+from mcviz.analysis.pairing import class_order, paired_class_names
 from mcviz.analysis.quality_trust import QualityTrust, add_slices, load_terms, measure_quality
 from mcviz.app.components import (
     MOST_STRIPS,
@@ -29,6 +29,7 @@ from mcviz.app.state import PageState, state_widget_args
 from mcviz.app.tasks.base import (
     Evidence,
     ExampleContext,
+    Phrases,
     SweepFindings,
     TaskRenderer,
     TileText,
@@ -42,7 +43,7 @@ from mcviz.figures import class_counts, class_curves, curves_along
 from mcviz.figures.style import ENSEMBLE, NEUTRAL, WRONG
 from mcviz.measures import PassSummary, percent, summarise
 from mcviz.measures.multilabel import THRESHOLD, UNKNOWN, binary_entropy, class_ece
-from mcviz.measures.registry import MULTILABEL_SCORES, MultilabelPredictions, Terms, fixed
+from mcviz.measures.registry import MULTILABEL_SCORES, MultilabelPredictions, Terms
 from mcviz.runs import Run
 from mcviz.text import list_names, one_line
 
@@ -120,23 +121,22 @@ class MultilabelRenderer(TaskRenderer):
     """How pages show several labels an example; K is the number of classes C, and each has its own probability."""
 
     ood_score = "expected_entropy"
-    tile_legend = "Orange marks wrong classes, with a ✗, and those that are missed."
-    group_column, group_label = "loss", "share of wrong labels"
-    beats = "The ensemble beats {}."
-    mistake, only_mistake = "wrong prediction", "the only wrong prediction"
-    least_sure = "that it is most uncertain of"
-    prominent_first = "the surest first"
-    worst_heading = "Most confident prediction of a class"
-    no_worst = "There is none."
-    worst_clause = "the most confident prediction"
+    group_column = "loss"
+    phrases = Phrases(
+        quality="{} of the labels right",
+        beats="The ensemble beats {}.",
+        group="share of wrong labels",
+        mistake="wrong prediction",
+        only_mistake="the only wrong prediction",
+        least_sure="that it is most uncertain of",
+        prominent_first="the surest first",
+        worst_heading="Most confident prediction of a class",
+        no_worst="There is none.",
+        worst_clause="the most confident prediction",
+        tile_legend="Orange marks wrong classes, with a ✗, and those that are missed.",
+    )
 
     # The whole run
-
-    def format_quality(self, value: float, unit: str) -> str:
-        return f"{fixed(100 * value, 2)}%"
-
-    def describe_quality(self, quality: str) -> str:
-        return f"{quality} of the labels right"
 
     def _describe_found(self, run: Run) -> str:
         """Say how many examples have no wrong label, as the end of a sentence."""
@@ -373,17 +373,21 @@ class MultilabelRenderer(TaskRenderer):
 
     def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:
         """Render the mean and the spread of each class in both runs, those first on which they differ most."""
-        run, other, names = comparison.one, comparison.other, all_as_markdown(class_names(context.run))
+        run, other = comparison.one, comparison.other
+        names = paired_class_names(run, other)
         there = other.summary(int(comparison.pairs.other[comparison.pairs.find(context.example)]))
         both = {run.name: run.summary(context.example), other.name: there.reorder(class_order(run, other))}
         for name, summary in both.items():
-            st.markdown(f"**{as_markdown(name)}** predicts {_list_predicted(summary.mean, class_names(run))}.")
+            st.markdown(f"**{as_markdown(name)}** predicts {_list_predicted(summary.mean, names)}.")
         means = [summary.mean for summary in both.values()]
         order = np.argsort(-np.abs(means[1] - means[0]), kind="stable")[:MOST_COMPARED]
         text_table(
             ("class", *map(as_markdown, both)),
             [
-                (names[c], *(f"{percent(each.mean[c])} ± {percent(each.std[c])}" for each in both.values()))
+                (
+                    as_markdown(names[c]),
+                    *(f"{percent(each.mean[c])} ± {percent(each.std[c])}" for each in both.values()),
+                )
                 for c in order
             ],
         )

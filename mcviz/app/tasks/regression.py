@@ -32,6 +32,7 @@ from mcviz.app.tasks.base import (
     CloserLook,
     Evidence,
     ExampleContext,
+    Phrases,
     Step,
     Story,
     SweepFindings,
@@ -302,23 +303,22 @@ class RegressionRenderer(TaskRenderer):
     """How pages show a regression; K is what a pass predicts of D targets."""
 
     ood_score = DOUBT
-    group_column, group_label = "absolute_error", "mean absolute error"
-    beats = "The error of the ensemble is lower than that of {}."
-    mistake, only_mistake = "largest error", "the largest error"
-    least_sure = "that it is most uncertain of"
-    prominent_first = "the most uncertain first"
-    worst_heading = "Where the passes differ the most"
-    no_worst = "Nowhere: all passes predict the same."
-    worst_clause = "the most uncertain prediction"
+    group_column = "absolute_error"
+    phrases = Phrases(
+        quality="off by {} (RMSE)",
+        beats="The error of the ensemble is lower than that of {}.",
+        group="mean absolute error",
+        mistake="largest error",
+        only_mistake="the largest error",
+        least_sure="that it is most uncertain of",
+        prominent_first="the most uncertain first",
+        worst_heading="Where the passes differ the most",
+        no_worst="Nowhere: all passes predict the same.",
+        worst_clause="the most uncertain prediction",
+    )
     story = RegressionStory()
 
     # The whole run
-
-    def format_quality(self, value: float, unit: str) -> str:
-        return format_with_unit(value, unit)
-
-    def describe_quality(self, quality: str) -> str:
-        return f"off by {quality} (RMSE)"
 
     def describe_disagreement(self, run: Run) -> str:
         stds, unit = table(run)[DOUBT], run.manifest.unit

@@ -26,6 +26,7 @@ from mcviz.app.state import PageState
 from mcviz.app.tasks.base import (
     Evidence,
     ExampleContext,
+    Phrases,
     SweepFindings,
     TaskRenderer,
     TileText,
@@ -35,6 +36,7 @@ from mcviz.app.tasks.base import (
 )
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.app.work import progress_bar
+from mcviz.data.fitting import scale_label_maps
 from mcviz.figures import CRISP_BELOW, class_counts, class_curves, curves_along, sheet_url, thumbnails
 from mcviz.figures.style import CLASSES
 from mcviz.measures import percent
@@ -47,7 +49,6 @@ from mcviz.tasks.segmentation import (
     background_of,
     foreground_of,
     label_maps_of,
-    scale_label_maps,
 )
 from mcviz.text import list_names, one_line
 
@@ -121,7 +122,7 @@ def draw_outlines(pictures: np.ndarray, maps: np.ndarray, colours: list[str], ba
     enlarged = max(1, (CRISP_BELOW - 1) // max(pictures.shape[1:3]))
     drawn = pictures.repeat(enlarged, axis=1).repeat(enlarged, axis=2)
     drawn = np.broadcast_to(drawn, (*drawn.shape[:3], 3)).copy()
-    maps = scale_label_maps(maps, *drawn.shape[1:3])
+    maps = scale_label_maps(maps, (drawn.shape[1], drawn.shape[2]))
     palette = np.array([[int(colour[place : place + 2], 16) for place in (1, 3, 5)] for colour in colours], np.uint8)
     rank = np.arange(len(colours)) + 1  # of two classes that touch, the later one is drawn into the earlier one
     rank[background if background >= 0 else slice(0, 0)] = 0
@@ -212,23 +213,22 @@ class SegmentationRenderer(TaskRenderer):
     """How pages show a segmentation: a class for each pixel, of which the label maps of all passes are kept."""
 
     ood_score = "mean_mutual_information"
-    tile_legend = "Orange marks images with a class that is missed, or that the label lacks: ✗."
-    group_column, group_label = "loss", "mean loss of Dice"
-    beats = "The ensemble beats {}."
-    mistake, only_mistake = "largest loss", "the largest loss"
-    least_sure = "on which its passes agree least"
-    prominent_first = "those first on which the passes differ most"
-    worst_heading = "Where the passes differ the most"
-    no_worst = "Nowhere: all passes draw the same."
-    worst_clause = "the least agreement of passes"
+    group_column = "loss"
+    phrases = Phrases(
+        quality="mean Dice {}",
+        beats="The ensemble beats {}.",
+        group="mean loss of Dice",
+        mistake="largest loss",
+        only_mistake="the largest loss",
+        least_sure="on which its passes agree least",
+        prominent_first="those first on which the passes differ most",
+        worst_heading="Where the passes differ the most",
+        no_worst="Nowhere: all passes draw the same.",
+        worst_clause="the least agreement of passes",
+        tile_legend="Orange marks images with a class that is missed, or that the label lacks: ✗.",
+    )
 
     # The whole run
-
-    def format_quality(self, value: float, unit: str) -> str:
-        return percent(value, 2)
-
-    def describe_quality(self, quality: str) -> str:
-        return f"mean Dice {quality}"
 
     def describe_disagreement(self, run: Run) -> str:
         agreement = table(run)["pairwise_dice"]

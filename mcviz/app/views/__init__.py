@@ -66,8 +66,7 @@ def render_table(selection: Selection) -> None:
     scores, small = run_scores(run), kind_renderer(run).table_columns(run, examples)
     rows = _rows(selection, {name: values for name, (values, _) in small.items()})
     columns = {
-        name: st.column_config.NumberColumn(score.label, format="%.4g" if run.targets else "%.4f")
-        for name, score in scores.items()
+        name: st.column_config.NumberColumn(score.label, format=score.number_format) for name, score in scores.items()
     }
     columns |= {name: config for name, (_, config) in small.items()}
     key = f"table-{hashlib.sha256(examples.tobytes()).hexdigest()}"
@@ -127,7 +126,7 @@ def _rows(selection: Selection, small: dict[str, list[Any]]) -> pd.DataFrame:
 def render_groups(selection: Selection) -> None:
     """Render a row a group of the selection, the worst predicted first, or the most uncertain without labels."""
     run, score = selection.run, run_scores(selection.run)[selection.score]
-    column, label = task_renderer(run).group_column, task_renderer(run).group_label
+    column, label = task_renderer(run).group_column, task_renderer(run).phrases.group
     quality = run.task.quality.measures[0]
     offered = all_grouping_columns(run)
     name = choose_name(selection.state.column, offered)

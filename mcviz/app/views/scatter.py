@@ -15,7 +15,8 @@ import streamlit as st
 from plotly.graph_objects import Figure
 
 from mcviz import plot
-from mcviz.analysis.base import column, similarity_basis
+from mcviz.analysis.base import column
+from mcviz.analysis.layouts import similarity_basis
 from mcviz.app.components import load_assets
 from mcviz.app.components.gallery import MOST_PICTURES, PICTURED, POINTS, tile_data
 from mcviz.app.filters import Filters, Lasso, lasso_on_map, round_corners
@@ -243,7 +244,7 @@ def render_errors(selection: Selection) -> None:
     run, state, filters = selection.run, selection.state, selection.filters
     others, ranked_by, error = filters.without("lasso"), run_scores(run)[state.score], run.task.loss_column
     score = run_scores(run)[run.first_score] if ranked_by.needs_labels else ranked_by
-    if not run.targets:
+    if has(run, "bounded loss"):
         render_scatter_chart(selection, score.name, error, "score", name="errors")
         st.caption(correlation(run, others, score.name))
         return
@@ -275,7 +276,7 @@ def render_errors(selection: Selection) -> None:
 def correlation(run: Run, others: Filters, score: str) -> str:
     """Say whether the most uncertain examples are those of large errors, in a sentence or two."""
     loss, noun, sentences = run.task.loss_column, run.task.loss.mean, []
-    if run.targets:  # whose chart has a line
+    if not has(run, "bounded loss"):  # whose chart has a line
         noun = run.task.loss.noun
         sentences.append(f"Where the line climbs, the score tells where {noun} are large.")
     shown = table(run)[[score, loss]][filter_mask(run, others)].dropna()

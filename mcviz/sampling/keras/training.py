@@ -193,7 +193,7 @@ def save_trained(model: keras.Model, history: pd.DataFrame, path: str | Path) ->
 def _one_hot(train_images: DataSet, test_images: DataSet) -> tuple[np.ndarray, np.ndarray]:
     if train_images.labels is None or test_images.labels is None:
         raise invalid("labels", "there for training and test images", "images without labels")
-    classes = int(train_images.labels.max()) + 1
+    classes = int(np.max(train_images.labels)) + 1
     if not 2 <= classes <= MOST_CLASSES:
         expected = f"class indices of 2 to {MOST_CLASSES:,} classes, from 0 upwards"
         raise invalid("labels", expected, f"labels up to {classes - 1}", "Number the classes anew.")

@@ -16,6 +16,10 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from mcviz.extras import import_without_second_llvm
+
+import_without_second_llvm("torch._dynamo")  # or else torch does so within its first `no_grad`
+
 aten = torch.ops.aten
 to_copy, unsafe_view = aten._to_copy.default, aten._unsafe_view.default
 softmax, log_softmax = aten._softmax.default, aten._log_softmax.default

@@ -89,6 +89,7 @@ def test_another_backend_is_refused() -> None:
         check_keras(keras.__version__, "jax")
 
 
+@pytest.mark.slow
 def test_a_backend_that_is_not_installed_is_told_at_the_first_use() -> None:
     """The first use of a model, in a process of its own: by then Keras has read the setting for good."""
     code = "import mcviz\ntry: mcviz.sample(None, [[1.0]])\nexcept mcviz.McvizError as error: print(error)"

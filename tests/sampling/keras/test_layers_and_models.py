@@ -14,15 +14,15 @@ from scipy import stats
 from mcviz.choices import MASKS
 from mcviz.sampling import Sampler
 from tests.cases import only
-from tests.sampling.keras.zoo import CLASSES, MODELS, SOME_MODELS, images_for, make
+from tests.sampling.keras.zoo import CLASSES, EVERY_MODEL, OWN, SOME_MODELS, images_for, make
 
 PASSES = 1500
 FALSE_ALARMS = 1e-6  # per test, over the choice of seeds; the seeds are fixed, so a pass stays a pass
 
-every_model = pytest.mark.parametrize("name", only(SOME_MODELS, MODELS))
+every_model = pytest.mark.parametrize("name", only(SOME_MODELS, EVERY_MODEL))
 # Each mode for every other of the models that are always taken.
 every_model_and_mode = pytest.mark.parametrize(
-    ("name", "masks"), only([*zip(sorted(SOME_MODELS), cycle(MASKS))], product(MODELS, MASKS))
+    ("name", "masks"), only([*zip(sorted(SOME_MODELS), cycle(MASKS))], product(EVERY_MODEL, MASKS))
 )
 
 
@@ -40,7 +40,8 @@ def prepare(name: str) -> Prepared:
     model.compile("adam", "sparse_categorical_crossentropy", run_eagerly=True)
     model.train_on_batch(images_for(model, 8), np.arange(8) % CLASSES)
     state, attributes = state_of(model), attributes_of(model)
-    return Prepared(Sampler(model), state, attributes)
+    own = [kind for label, kind in OWN.items() if name.startswith(label)]  # which are on where they are named
+    return Prepared(Sampler(model, stochastic=tuple(own)), state, attributes)
 
 
 def sampler(name: str) -> Sampler:

@@ -85,7 +85,7 @@ def known_objects() -> set[Any]:
 
 
 @pytest.mark.attack
-@pytest.mark.parametrize("name", hostile.HOSTILE)
+@pytest.mark.parametrize("name", one_in(3, hostile.HOSTILE))
 def test_what_could_run_code_or_read_files_is_refused_and_nothing_ran(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,6 +206,7 @@ def honest_config(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return hostile.config_of(hostile.honest_functional(tmp_path_factory.mktemp("honest")))
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(data=st.data())
 def test_whatever_name_is_put_into_a_file_keras_finds_nothing_that_is_not_on_the_list(
@@ -235,7 +236,7 @@ def test_whatever_name_is_put_into_a_file_keras_finds_nothing_that_is_not_on_the
 
 
 @pytest.mark.attack
-@pytest.mark.parametrize("name", hostile.BOMBS)
+@pytest.mark.parametrize("name", one_in(4, hostile.BOMBS))
 def test_what_would_take_all_memory_or_time_is_refused_before_it_does(name: str, tmp_path: Path) -> None:
     path = hostile.BOMBS[name](tmp_path)
     before, started = peak_memory(), time.perf_counter()
@@ -282,6 +283,7 @@ def test_hdf5_is_refused_with_the_two_lines_that_convert_it(tmp_path: Path) -> N
 # What is as it should be
 
 
+@pytest.mark.slow
 def test_a_model_of_a_hundred_layers_is_accepted(tmp_path: Path) -> None:
     assert len(load_model(hostile.deep(tmp_path, 100)).layers) == 103
 
@@ -329,7 +331,7 @@ WITH_VOCABULARY: dict[str, Callable[[], keras.Model]] = {
 
 
 @pytest.mark.parametrize(
-    ("name", "nested"), one_in(3, [(name, nested) for name in WITH_VOCABULARY for nested in (False, True)])
+    ("name", "nested"), one_in(8, [(name, nested) for name in WITH_VOCABULARY for nested in (False, True)])
 )
 def test_layers_with_a_vocabulary_are_accepted_and_know_the_same_words(name: str, nested: bool, tmp_path: Path) -> None:
     model = WITH_VOCABULARY[name]()
@@ -383,7 +385,8 @@ def test_no_name_of_a_vocabulary_leads_out_of_the_folder(parts: list[str], separ
             assert not kind(name).is_absolute()
 
 
-@pytest.mark.parametrize("name", one_in(3, SOME_APPLICATIONS))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SOME_APPLICATIONS)
 def test_some_networks_of_keras_are_accepted(name: str, tmp_path: Path) -> None:
     model = applications()[name](weights=None)
     model.save(tmp_path / "model.keras")
@@ -398,7 +401,7 @@ def test_a_network_of_every_family_of_keras_is_looked_at() -> None:
     assert {applications()[name].__module__ for name in FAMILIES} == families
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_networks_of_keras_have_nothing_that_is_not_on_the_list(name: str) -> None:
     with keras.StatelessScope(initialize_variables=False):  # a graph without its weights, which may be gigabytes
@@ -496,6 +499,7 @@ def test_a_model_in_memory_is_the_caller_s_own_and_its_run_is_checked_when_it_is
 # The same bytes
 
 
+@pytest.mark.slow
 def test_a_model_is_written_in_the_same_bytes_whenever_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = make("nested models")
     once = write_model_file(model, tmp_path)
@@ -547,14 +551,17 @@ class Fails(keras.Model):
 
 @pytest.mark.parametrize(
     "error",
-    [
-        ValueError("a\nb"),
-        TypeError(),
-        RuntimeError("x" * 10_000),
-        KeyError("\x1b[2J"),
-        AttributeError("a"),
-        IndexError(),
-    ],
+    one_in(
+        3,
+        [
+            ValueError("a\nb"),
+            TypeError(),
+            RuntimeError("x" * 10_000),
+            KeyError("\x1b[2J"),
+            AttributeError("a"),
+            IndexError(),
+        ],
+    ),
     ids=lambda error: type(error).__name__,
 )
 def test_whatever_a_model_raises_is_told_in_one_line(error: Exception) -> None:
@@ -568,7 +575,7 @@ def test_whatever_a_model_raises_is_told_in_one_line(error: Exception) -> None:
 
 
 @pytest.mark.parametrize(
-    "run", [lambda s, x: s.sample(x, passes=2), lambda s, x: s.deterministic(x)], ids=["sample", "off"]
+    "run", one_in(2, [lambda s, x: s.sample(x, passes=2), lambda s, x: s.deterministic(x)]), ids=["sample", "off"]
 )
 def test_examples_that_a_model_cannot_take_are_told_in_one_line(run: Callable[[Sampler, np.ndarray], Any]) -> None:
     model = sequential(
@@ -583,7 +590,7 @@ def test_examples_that_a_model_cannot_take_are_told_in_one_line(run: Callable[[S
 @pytest.mark.parametrize(
     ("name", "place"),
     one_in(
-        4,
+        12,
         [
             (name, place)
             for name in ("a b", "naïve", "a:b", "^", "\N{SNOWMAN}", "%s{}", "-x", "_x", "x" * 150, "a.b>c", "0")

@@ -1,7 +1,6 @@
 """Stochastic layers of a person's own, of no known kind, are switched on like dropout where they are named."""
 
 from functools import cache
-from itertools import product
 from pathlib import Path
 
 import keras
@@ -14,118 +13,27 @@ from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.sampling import Sampler, StochasticLayer, sample
 from mcviz.sampling.run_sampling import sample_run
 from tests.cases import one_in
-from tests.sampling.keras.zoo import CLASSES, ConcreteDropout, DropConnect, Halved, sequential
+from tests.sampling.keras.zoo import OWN, OWN_MODELS, ConcreteDropout, DropConnect, Halved, OwnModel, make, sequential
 
-PASSES = 4000
 IMAGES = np.random.default_rng(0).random((9, 6), dtype=np.float32)
-OWN = {"ConcreteDropout": ConcreteDropout, "DropConnect": DropConnect}
-
-
-class OwnModel(keras.Model):
-    """A subclassed model with one layer of its own; an eager one looks at the values, which a graph cannot."""
-
-    def __init__(self, own: keras.Layer, *, eager: bool) -> None:
-        super().__init__()
-        self.first, self.own = layers.Dense(8, activation="relu"), own
-        self.last = layers.Dense(CLASSES, activation="softmax")
-        self.eager = eager
-
-    def call(self, inputs, training=False):
-        if self.eager:
-            float(np.asarray(inputs).sum())
-        return self.last(self.own(self.first(inputs), training=training))
-
-
-@cache
-def model(kind: str, way: str) -> keras.Model:
-    keras.utils.set_random_seed(2)
-    own = ConcreteDropout(name="own") if kind == "ConcreteDropout" else DropConnect(10, name="own")
-    if way == "functional":
-        first, last = layers.Dense(8, activation="relu"), layers.Dense(CLASSES, activation="softmax")
-        return sequential((6,), first, own, last)
-    built = OwnModel(own, eager=way == "eager")
-    built(IMAGES)
-    return built
 
 
 @cache
 def sampler(kind: str, way: str) -> Sampler:
-    prepared = Sampler(model(kind, way), stochastic=(OWN[kind],))
-    prepared.deterministic(IMAGES)
-    return prepared
+    return Sampler(make(f"{kind}, {way}"), stochastic=(OWN[kind],))
 
 
-WAYS = ("functional", "subclassed", "eager")
-BOTH_MODES = [
-    ("functional", "ConcreteDropout", "per_pass"),
-    ("functional", "DropConnect", "per_example"),
-    ("subclassed", "ConcreteDropout", "per_example"),
-    ("subclassed", "DropConnect", "per_pass"),
-    ("eager", "ConcreteDropout", "per_pass"),
-    ("eager", "DropConnect", "per_example"),
-]
-every_way = pytest.mark.parametrize(("kind", "way"), one_in(2, product(OWN, WAYS)))
-every_mode = pytest.mark.parametrize(("way", "kind", "masks"), one_in(3, BOTH_MODES))
-
-
-@every_mode
-def test_mean_and_spread_are_those_of_training_mode(kind: str, way: str, masks: str) -> None:
-    ours = sampler(kind, way).sample(IMAGES[:3], passes=PASSES, masks=masks)
-    rows = np.asarray(model(kind, way)(np.repeat(IMAGES[:3], PASSES, axis=0), training=True))
-    loop = rows.reshape(3, PASSES, CLASSES).swapaxes(0, 1)
-    error = loop.std(axis=0) * np.sqrt(2 / PASSES)
-    assert loop.std(axis=0).min() > 0.01
-    assert np.all(np.abs(ours.mean(axis=0) - loop.mean(axis=0)) < 6 * error)
-    np.testing.assert_allclose(ours.std(axis=0), loop.std(axis=0), rtol=0.1)
-
-
-@every_mode
-def test_numbers_are_keyed_so_that_any_split_gives_the_same_bits(kind: str, way: str, masks: str) -> None:
-    whole = sampler(kind, way).sample(IMAGES, passes=150, seed=3, masks=masks)
-    part = sampler(kind, way).sample(IMAGES[4:], passes=20, seed=3, masks=masks, first_pass=120, first_example=4)
-    np.testing.assert_array_equal(part, whole[120:140, 4:])
-    assert (sampler(kind, way).sample(IMAGES, passes=1, seed=4, masks=masks) != whole[:1]).any()
-    assert len(np.unique(whole[:, 0, 0])) > 100
-
-
-@every_way
-def test_masks_per_pass_are_shared_by_the_examples_and_masks_per_example_are_not(kind: str, way: str) -> None:
-    twice = np.repeat(IMAGES[:1], 2, axis=0)
-    one, other = sampler(kind, way).sample(twice, passes=200, masks="per_pass").swapaxes(0, 1)
-    np.testing.assert_allclose(one, other, atol=1e-6)
-    one, other = sampler(kind, way).sample(twice, passes=200, masks="per_example").swapaxes(0, 1)
-    assert abs(np.corrcoef(one[:, 0], other[:, 0])[0, 1]) < 0.4
-
-
-@every_way
-def test_the_deterministic_model_has_it_off(kind: str, way: str) -> None:
-    expected = model(kind, way)(IMAGES, training=False)
-    np.testing.assert_allclose(sampler(kind, way).deterministic(IMAGES), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", one_in(3, ["functional", "subclassed", "eager"]))
 def test_it_is_described_with_its_rate_where_it_has_one(way: str) -> None:
     assert sampler("DropConnect", way).description() == "Stochastic layers: own (DropConnect 0.4)"
     assert sampler("ConcreteDropout", way).description() == "Stochastic layers: own (ConcreteDropout)"
     assert sampler("ConcreteDropout", way).stochastic_layers == (StochasticLayer("own", "ConcreteDropout", None),)
 
 
-@every_way
-def test_the_model_stays_as_it_was(kind: str, way: str) -> None:
-    network = model(kind, way)
-    before = [np.array(variable) for variable in [*network.variables, network.layers[1].seeds.state]]
-    again = Sampler(network, stochastic=(OWN[kind],))
-    again.sample(IMAGES, passes=3)
-    after = [np.array(variable) for variable in [*network.variables, network.layers[1].seeds.state]]
-    for one, other in zip(before, after, strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert "call" not in vars(network.layers[1])
-
-
-@every_way
-def test_without_its_name_it_is_off_and_the_message_says_how_to_name_it(kind: str, way: str) -> None:
+@pytest.mark.parametrize("name", one_in(4, OWN_MODELS))
+def test_without_its_name_it_is_off_and_the_message_says_how_to_name_it(name: str) -> None:
     with pytest.raises(UnsuitableModelError, match=r"no stochastic layer\. .* `stochastic=\(MyLayer,\)`"):
-        Sampler(model(kind, way))
+        Sampler(make(name))
 
 
 def test_beside_dropout_it_is_inactive_until_it_is_named() -> None:
@@ -158,7 +66,7 @@ def test_a_class_that_is_built_on_a_known_kind_keeps_its_rate_and_gives_its_name
 )
 def test_what_is_no_class_of_the_model_s_layers_is_refused(stochastic: object, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
-        Sampler(model("ConcreteDropout", "functional"), stochastic=stochastic)
+        Sampler(make("ConcreteDropout, functional"), stochastic=stochastic)
 
 
 @pytest.mark.parametrize("eager", [False, True])

@@ -8,6 +8,7 @@ from keras import layers
 
 from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.sampling import Sampler, sample
+from tests.cases import one_in
 from tests.sampling.keras.zoo import sequential
 
 IMAGES = np.random.default_rng(0).random((5, 8), dtype=np.float32)
@@ -138,7 +139,7 @@ def test_a_dropout_of_another_output_or_of_rate_0_is_said_to_have_no_effect():
     np.testing.assert_array_equal(passes, Sampler(model, output="one").sample(IMAGES, passes=3))
 
 
-@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize("eager", one_in(2, [False, True]))
 def test_training_mode_is_for_stochastic_layers_alone(eager):
     keras.utils.set_random_seed(1)
     model = TrainingAllOver(eager=eager)

@@ -71,6 +71,7 @@ def test_training_learns_and_its_history_says_so(splits):
     assert loss == pytest.approx(history["test_loss"].iloc[-1], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_saved_network_holds_its_weights_and_no_optimizer(splits, tmp_path):
     model, history = train(*splits, epochs=1)
     assert save_trained(model, history, tmp_path / "m.keras") == tmp_path / "m.history.csv"
@@ -108,10 +109,7 @@ def test_settings_that_cannot_be_used_are_refused_before_training(splits, settin
 
 
 def test_images_without_labels_cannot_be_learnt_from(splits):
-    with pytest.raises(
-        InvalidInputError,
-        match="`labels` should be there for training and test",
-    ):
+    with pytest.raises(InvalidInputError, match="`labels` should be there for training and test"):
         train(splits[0], DataSet(splits[1].images, None))
 
 

@@ -135,7 +135,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_run_of_any_form_is_opened_and_grown_from_its_own_examples(
     form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,7 +154,7 @@ def test_a_run_of_any_form_is_opened_and_grown_from_its_own_examples(
     np.testing.assert_allclose(grown.probs_block(0, None), expected, atol=1 / 65535)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_run_grows_by_the_same_transform_alone(tmp_path: Path) -> None:
     model, lowered = package.text_model(), lambda text: package.text_transform(text[1:])
     mcviz.sample_run(model, TEXTS, tmp_path / "run", passes=3, transform=package.text_transform)
@@ -163,7 +163,7 @@ def test_a_run_grows_by_the_same_transform_alone(tmp_path: Path) -> None:
     mcviz.sample_run(model, TEXTS, tmp_path / "run", passes=6, transform=package.text_transform)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_run_of_arrays_by_name_grows_with_the_same_arrays_alone(tmp_path: Path) -> None:
     model = package.text_model()
     expected = mcviz.Sampler(model).sample(ENCODED, passes=6)

@@ -269,7 +269,7 @@ def test_weights_that_say_more_than_a_model_takes_are_refused_before_memory_is(
     assert message in refused(run.path)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_run_without_its_examples_cannot_be_compared(package: Path) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (12, 2, 2, 1), np.uint8)
     bare = mcviz.sample_run(mcviz.load_torch("birds.models:flat"), pictures, "bare", passes=6, keep_images=False)
@@ -313,7 +313,7 @@ def test_the_weights_in_a_checkpoint_are_found(package: Path, name: str) -> None
         assert loaded.last.bias.tolist() == [1, 2, 3]
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_the_file_of_a_run_has_the_same_bytes_each_time_and_loads_as_weights(run: Run) -> None:
     content = Path(run.model_path).read_bytes()
     network = load(transform="birds.data:scale")
@@ -421,6 +421,7 @@ def test_options_of_the_other_framework_are_refused(package: Path) -> None:
             load_sampler(ModelSpec(options, TaskOptions()))
 
 
+@pytest.mark.slow
 def test_by_commands_a_run_is_sampled_grown_and_checked(package: Path, monkeypatch, capsys) -> None:
     typed = ["--model", "birds.models:build", "--transform", "birds.data:scale", "--data", "rows.csv"]
     for weights, out, passes in (("birds.pt", "grown", "6"), ("birds.safetensors", "whole", "12")):
@@ -462,7 +463,7 @@ def test_commands_that_ask_the_model_take_the_package_that_they_tell_to_name(
         assert told in capsys.readouterr().err
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_pages_ask_the_model_where_its_package_is_named_and_say_so_elsewhere(
     run: Run, tmp_path: Path, monkeypatch
 ) -> None:
@@ -476,7 +477,7 @@ def test_pages_ask_the_model_where_its_package_is_named_and_say_so_elsewhere(
     assert "The ensemble predicts" in words(app)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_job_adds_passes_only_where_the_package_is_named(run: Run, monkeypatch) -> None:
     for modules, state, passes in (("", "failed", 6), ("birds", "finished", 12)):
         monkeypatch.setenv("MCVIZ_IMPORT", modules)

@@ -22,7 +22,7 @@ LEAST_P = 1e-5  # of the same distribution; a rate of 0.3 for 0.4 gives less tha
 NEEDS = {"resnet": "torchvision", "bert": "transformers", "vit": "timm"}
 
 QUICK = "functional", "lstm"
-OTHERS = [pytest.param(name, marks=pytest.mark.exhaustive) for name in CASES | LARGE if name not in QUICK]
+OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in CASES | LARGE if name not in QUICK]
 every_case = pytest.mark.parametrize("case", [*QUICK, *OTHERS], indirect=True)
 
 

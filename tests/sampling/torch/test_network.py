@@ -19,6 +19,7 @@ from mcviz.sampling import Sampler
 from mcviz.sampling.base import InputSpec
 from mcviz.sampling.checking import check_model
 from mcviz.sampling.run_sampling import sample_run
+from tests.cases import one_in
 from tests.requiring import require_torch
 
 require_torch()
@@ -31,7 +32,7 @@ from mcviz.sampling.torch.network import TorchNetwork  # noqa: E402
 from tests.sampling.torch.test_models import own_passes  # noqa: E402
 from tests.sampling.torch.zoo import CASES, Functional  # noqa: E402
 
-EXHAUSTIVE = pytest.mark.exhaustive
+SLOW = pytest.mark.slow
 ROWS = np.random.default_rng(0).random((5, 4), dtype=np.float32)
 
 
@@ -157,7 +158,7 @@ def test_weights_of_float64_are_told_of_their_type() -> None:
         Sampler(Model().double()).deterministic(ROWS.astype(np.float64))
 
 
-@EXHAUSTIVE
+@SLOW
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # of torch.compile
 def test_a_model_that_torch_hides_or_keeps_elsewhere_is_refused() -> None:
     for model, message in (
@@ -193,18 +194,17 @@ def state_of(model: nn.Module) -> list[Any]:
     return [tensors, places, modes, hooks, process, fast, attributes_of(model)]
 
 
-@pytest.mark.parametrize("training", [True, pytest.param(False, marks=EXHAUSTIVE)])
-@pytest.mark.parametrize("called", [False, pytest.param(True, marks=EXHAUSTIVE)])
+@pytest.mark.parametrize("training", [True, pytest.param(False, marks=SLOW)])
+@pytest.mark.parametrize("called", [False, pytest.param(True, marks=SLOW)])
 @pytest.mark.parametrize(
     "methods",
-    [
-        {},
-        *({"change": change} for change in (remember, ask_numpy, branch)),
+    one_in(5, [
         {"change": lambda model, x: branch(model, remember(model, x))},
-        pytest.param({"change": call_compiled}, marks=EXHAUSTIVE),
+        {},
+        *({"change": change} for change in (call_compiled, remember, ask_numpy, branch)),
         *(methods for methods in REFUSED.values() if "forward" not in methods),
-    ],
-)
+    ]),
+)  # fmt: skip
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # of torch.compile
 def test_a_model_is_left_bit_for_bit_as_it_was(methods: Any, training: bool, called: bool) -> None:
     model = nn.Sequential(model_with(**methods), nn.BatchNorm1d(3)).train(training)
@@ -239,7 +239,7 @@ SWITCHED_OFF = {
 }
 
 
-@pytest.mark.parametrize("name", ALWAYS_ON | SWITCHED_OFF)
+@pytest.mark.parametrize("name", one_in(4, ALWAYS_ON | SWITCHED_OFF))
 def test_only_a_model_whose_randomness_can_be_switched_off_has_a_deterministic_prediction(name: str) -> None:
     sampler = Sampler(model_with(change=(ALWAYS_ON | SWITCHED_OFF)[name]))
     assert sampler.sample(ROWS, passes=20).std(0).min() > 0
@@ -276,7 +276,7 @@ def test_normalisation_is_that_of_inference_and_a_container_drops_by_its_own_fla
     np.testing.assert_allclose(passes[:, 2].mean(0), own.mean(0), atol=5 * own.std() / 20)
 
 
-@pytest.mark.parametrize("name", ["functional", pytest.param("lstm", marks=EXHAUSTIVE)])
+@pytest.mark.parametrize("name", ["functional", pytest.param("lstm", marks=SLOW)])
 def test_the_rate_of_dropout_can_be_changed(name: str) -> None:
     model, examples = CASES[name].make()
     changed = copy.deepcopy(model)
@@ -320,13 +320,13 @@ class Outputs:
     [
         (lambda x: x.softmax(1), {}),
         (lambda x: Outputs(None, x), {}),
-        pytest.param(lambda x: x, {}, marks=EXHAUSTIVE),
-        pytest.param(lambda x: x.log_softmax(1), {}, marks=EXHAUSTIVE),
-        pytest.param(lambda x: x.double().softmax(-1)[:, :] * 1.0, {}, marks=EXHAUSTIVE),
-        pytest.param(lambda x: (2 * x, x), {"output": "1"}, marks=EXHAUSTIVE),
-        pytest.param(lambda x: {"hidden": 2 * x, "logits": x}, {}, marks=EXHAUSTIVE),
-        pytest.param(lambda x: {"hidden": 2 * x, "mine": x}, {"output": "mine"}, marks=EXHAUSTIVE),
-        pytest.param(lambda x: x / 9, {"from_logits": True}, marks=EXHAUSTIVE),
+        pytest.param(lambda x: x, {}, marks=SLOW),
+        pytest.param(lambda x: x.log_softmax(1), {}, marks=SLOW),
+        pytest.param(lambda x: x.double().softmax(-1)[:, :] * 1.0, {}, marks=SLOW),
+        pytest.param(lambda x: (2 * x, x), {"output": "1"}, marks=SLOW),
+        pytest.param(lambda x: {"hidden": 2 * x, "logits": x}, {}, marks=SLOW),
+        pytest.param(lambda x: {"hidden": 2 * x, "mine": x}, {"output": "mine"}, marks=SLOW),
+        pytest.param(lambda x: x / 9, {"from_logits": True}, marks=SLOW),
     ],
 )
 def test_classes_come_as_logits_or_probabilities(finish: Any, options: dict[str, Any]) -> None:
@@ -371,13 +371,13 @@ class Gaussian(NamedTuple):
 
 @pytest.mark.parametrize(
     "pair",
-    [
+    one_in(4, [
         lambda mean, spread: (mean, spread),
         lambda mean, spread: (mean[:, 0], spread),
         Gaussian,
         lambda mean, spread: {"log_variance": spread, "features": 2 * mean, "mean": mean},
-    ],
-)
+    ]),
+)  # fmt: skip
 def test_a_mean_and_its_spread_may_be_two_outputs(pair: Any) -> None:
     one = model_with(finish=lambda _, x: x[:, :2]).eval()
     two = model_with(finish=lambda _, x: pair(x[:, :1], x[:, 1:2])).eval()
@@ -424,7 +424,7 @@ def test_two_classes_by_one_number_and_by_two() -> None:
 
 @pytest.mark.parametrize(
     "predicts",
-    ["mean,log_variance", *(pytest.param(each, marks=EXHAUSTIVE) for each in ("mean", "mean,variance", "mean,std"))],
+    ["mean,log_variance", *(pytest.param(each, marks=SLOW) for each in ("mean", "mean,variance", "mean,std"))],
 )
 def test_a_regression_with_and_without_a_predicted_spread(predicts: str) -> None:
     model = model_with(finish=lambda _, x: x[:, :2].abs() + 1).eval()
@@ -438,7 +438,7 @@ def test_a_regression_with_and_without_a_predicted_spread(predicts: str) -> None
         assert alone.sample(ROWS, passes=3).shape == (3, 5, 1)
 
 
-@pytest.mark.parametrize("kind", ["attribute", "entry", "literal", "eager", "in passes"])
+@pytest.mark.parametrize("kind", one_in(3, ["attribute", "entry", "literal", "eager", "in passes"]))
 def test_tensors_that_are_neither_weights_nor_buffers_are_in_the_digest(kind: str, tmp_path: Path) -> None:
     def change(model: Model, x: torch.Tensor) -> torch.Tensor:
         if kind == "literal":
@@ -489,7 +489,7 @@ def test_another_forward_gives_another_digest() -> None:
     assert unseen.compute_digest() != digests[0]
 
 
-@EXHAUSTIVE
+@SLOW
 def test_a_digest_is_the_same_in_another_process() -> None:
     program = (
         "from tests.sampling.torch.twins import *; from tests.sampling.fake import make_arrays;"
@@ -511,7 +511,7 @@ def test_features_are_the_inputs_of_the_last_dense_layer() -> None:
     np.testing.assert_allclose(Sampler(model).network.compute_features(images), hidden, atol=1e-5)
 
 
-@EXHAUSTIVE
+@SLOW
 def test_a_cluster_makes_the_same_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
     monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))  # not the page that a test opened last

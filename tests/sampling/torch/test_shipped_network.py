@@ -18,7 +18,7 @@ PASSES = 2000
 LEAST_P = 1e-5
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_the_shipped_network_has_the_same_passes_in_pytorch() -> None:
     run = mcviz.open_run("cache/mnist-cnn")
     model = mcviz.load_model(run.model_path)

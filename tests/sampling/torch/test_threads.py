@@ -24,7 +24,7 @@ from tests.sampling.torch import package  # noqa: E402
 from tests.sampling.torch.test_network import ROWS, ask_numpy, branch, model_with, remember  # noqa: E402
 from tests.sampling.torch.zoo import CASES  # noqa: E402
 
-EIGHT = pytest.param(8, marks=pytest.mark.exhaustive)
+EIGHT = pytest.param(8, marks=pytest.mark.slow)
 KINDS = {
     "traced": {},
     "a condition": {"change": branch},

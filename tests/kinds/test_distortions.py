@@ -10,21 +10,34 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from scipy.stats import median_abs_deviation
 
-from mcviz.data import DISTORTIONS, blur, erase, invert, mix, rotate, scale, shift, shuffle_pixels, smooth_noise
-from mcviz.data.distortions import (
+from mcviz.errors import InvalidInputError
+from mcviz.kinds.image_distortions import (
+    DISTORTIONS,
+    blur,
+    erase,
+    invert,
+    mix,
+    rotate,
+    scale,
+    shift,
+    shuffle_pixels,
+    smooth_noise,
+)
+from mcviz.kinds.row_distortions import (
     ROW_DISTORTIONS,
-    TEXT_DISTORTIONS,
     add_noise,
     column_stats,
-    drop_words,
     most_unusual,
     out_of_range,
+    shuffle_columns,
+)
+from mcviz.kinds.text_distortions import (
+    TEXT_DISTORTIONS,
+    drop_words,
     random_characters,
     random_words,
-    shuffle_columns,
     shuffle_words,
 )
-from mcviz.errors import InvalidInputError
 
 IMAGES = smooth_noise(4, (28, 28, 3), seed=0)
 WIDE = smooth_noise(2, (10, 16, 1), seed=1)
@@ -41,7 +54,8 @@ def dot(row: int, column: int, size: int = 9) -> np.ndarray:
 @settings(max_examples=20, deadline=None)
 def test_every_slider_gives_images_of_the_same_kind_all_along(name: str, position: float, seed: int) -> None:
     distortion = DISTORTIONS[name]
-    amount = distortion.low + position * (distortion.high - distortion.low)
+    low, high = distortion.ends
+    amount = low + position * (high - low)
     for images in (IMAGES, WIDE):
         before = images.copy()
         changed = distortion.apply(images, amount, seed, images[:1])
@@ -56,7 +70,8 @@ def test_every_slider_gives_images_of_the_same_kind_all_along(name: str, positio
 @pytest.mark.parametrize("name", DISTORTIONS)
 def test_every_slider_has_a_place_where_nothing_changes(name: str) -> None:
     distortion = DISTORTIONS[name]
-    assert distortion.low <= distortion.unchanged <= distortion.high
+    low, high = distortion.ends
+    assert low <= distortion.unchanged <= high
     for images in (IMAGES, WIDE):
         unchanged = distortion.apply(images, distortion.unchanged, 3, images[:1])
         np.testing.assert_allclose(unchanged, images, atol=1e-6)
@@ -65,7 +80,8 @@ def test_every_slider_has_a_place_where_nothing_changes(name: str) -> None:
 @pytest.mark.parametrize("name", DISTORTIONS)
 def test_every_slider_changes_something_at_its_end(name: str) -> None:
     distortion = DISTORTIONS[name]
-    changed = distortion.apply(IMAGES, distortion.high * 0.9, 3, IMAGES[:1])
+    nearly = distortion.unchanged + 0.9 * (distortion.strongest - distortion.unchanged)
+    changed = distortion.apply(IMAGES, nearly, 3, IMAGES[:1])
     assert np.abs(changed[1:] - IMAGES[1:]).mean() > 0.02
 
 
@@ -170,7 +186,7 @@ AMOUNTS = [(name, share) for name in ROW_DISTORTIONS for share in (0, 0.3, 1)]
 
 def amount_of(name: str, share: float) -> float:
     distortion = ROW_DISTORTIONS[name]
-    return distortion.unchanged + share * (distortion.high - distortion.unchanged)
+    return distortion.unchanged + share * (distortion.strongest - distortion.unchanged)
 
 
 @pytest.mark.parametrize(("name", "share"), AMOUNTS)

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage, stats
 
-from mcviz.data import NOISES, gaussian_noise, salt_and_pepper_noise, smooth_noise, uniform_noise
-from mcviz.data.distortions import TEXT_NOISES, noise_of_characters, noise_of_words
 from mcviz.errors import InvalidInputError
+from mcviz.kinds.image_distortions import NOISES, gaussian_noise, salt_and_pepper_noise, smooth_noise, uniform_noise
+from mcviz.kinds.text_distortions import TEXT_NOISES, noise_of_characters, noise_of_words
 
 KINDS = pytest.mark.parametrize("draw", [noise.draw for noise in NOISES.values()], ids=list(NOISES))
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3]))

@@ -1,0 +1,102 @@
+"""A measure of the quality of predictions: its unit, bounds and better direction, as text, and those of classes."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+
+from mcviz.measures.intervals import Interval
+from mcviz.measures.registry import fixed, significant
+
+Unit = Literal["share", "per mille", "nats", "target", ""]
+Place = Literal["trust", "compare"]
+MEASURE_DIGITS = {"share": 2, "per mille": 2, "nats": 4, "": 4}
+SCALE = {"share": 100, "per mille": 1000}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure of the quality of predictions.
+
+    Attributes:
+        name: its name in files.
+        label: its name for people.
+        unit: "share" is shown in percent, "per mille" in thousandths; "target" is the unit of the run's targets.
+        better: whether low or high values are better; "" where that depends.
+        bounds: the lowest and the highest value that it can take.
+        has_interval: whether it has an interval, where examples and mistakes are not too few.
+        too_few: a sentence on how many are too few; "" where it always has one, or says so itself.
+        places: that show it: the trust in one run, and the comparison of two.
+    """
+
+    name: str
+    label: str
+    unit: Unit
+    better: Literal["low", "high", ""]
+    bounds: tuple[float, float] = (-np.inf, np.inf)
+    has_interval: bool = True
+    too_few: str = ""
+    places: frozenset[Place] = frozenset(("trust", "compare"))
+
+    @property
+    def heading(self) -> str:
+        """The label with the unit that values below it do not repeat, such as "NLL, nats"."""
+        return f"{self.label}, nats" if self.unit == "nats" else self.label
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether it is a difference itself, which is shown with its sign around 0."""
+        return -np.inf < self.bounds[0] < 0
+
+    def format(self, value: float, target_unit: str = "", *, sign: str = "") -> str:
+        """Format a value with its unit, such as "98.21%", or with `sign` "+" a difference, such as "+0.21 points"."""
+        return f"{self.format_number(value, sign=sign)}{self._unit(target_unit, sign)}"
+
+    def format_number(self, value: float, *, sign: str = "", digits: int | None = None) -> str:
+        """Format a value without its unit, with so many `digits` after the point or the usual ones; "–" for NaN."""
+        if np.isnan(value):
+            return "–"
+        if digits is not None:
+            return fixed(value, digits, sign)
+        if self.unit == "target":
+            return f"{'+' if sign == '+' and value >= 0 else ''}{significant(value)}"
+        return fixed(SCALE.get(self.unit, 1) * value, MEASURE_DIGITS[self.unit], sign)
+
+    def format_interval(
+        self, interval: Interval, target_unit: str = "", *, sign: str = "", digits: int | None = None
+    ) -> str:
+        """Format a value with its unit and the ends of its interval, such as "98.21% (97.95 to 98.44)".
+
+        The AUROC of few mistakes has no interval, nor has a difference between too few examples.
+        """
+        if np.isnan(interval.value):
+            return "–"
+        if self.has_interval and (np.isnan(interval.low) or np.isnan(interval.high)):
+            number = self.format_number(interval.value, sign=sign, digits=digits)
+            return f"{number}{self._unit(target_unit, sign)} (no interval)"
+        return interval.format(partial(self.format_number, sign=sign, digits=digits), self._unit(target_unit, sign))
+
+    def format_below_heading(self, interval: Interval, sign: str = "") -> str:
+        """Format a value with the ends of its interval, where there is one, below `heading`."""
+        sign = "+" if self.is_signed else sign
+        unit = "" if self.unit == "nats" else self._unit("", sign)
+        return interval.format(partial(self.format_number, sign=sign), unit)
+
+    def _unit(self, target_unit: str, sign: str) -> str:
+        points = " points" if sign else "%"
+        unit = {"share": points, "per mille": " ‰", "target": f" {target_unit}", "nats": " nats"}.get(self.unit, "")
+        return unit.rstrip()
+
+
+TRUST, COMPARE = frozenset[Place](("trust",)), frozenset[Place](("compare",))
+CLASSIFICATION_MEASURES = (
+    Measure("accuracy", "accuracy", "share", "high", (0, 1)),
+    Measure("nll", "NLL", "nats", "low", (0, np.inf)),
+    Measure("brier", "Brier score", "", "low", (0, 2)),
+    Measure("ece", "ECE", "share", "low", (0, 1), has_interval=False),
+    Measure("ece_equal_mass", "ECE, equal mass", "share", "low", (0, 1), has_interval=False, places=TRUST),
+    Measure("overconfidence", "confidence − accuracy", "share", "", (-1, 1)),
+    Measure("aurc", "AURC", "per mille", "low", (0, 1), places=COMPARE),
+    Measure("auroc", "AUROC of finding mistakes", "", "high", (0, 1), places=COMPARE),
+)

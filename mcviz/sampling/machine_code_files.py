@@ -1,0 +1,59 @@
+"""The files in which compiled functions are kept, each with the SHA-256 of its content.
+
+numba alone ends a process over a damaged file, or runs the machine code in it.
+"""
+# mypy: disallow-untyped-calls=False
+# numba types few of its functions.
+
+import hashlib
+import pickle
+from contextlib import suppress
+from typing import Any
+
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.serialize import dumps
+
+
+class CheckedFile(IndexDataCacheFile):
+    """The compiled forms of a function; damaged ones are dropped."""
+
+    def load(self, key: Any) -> Any:
+        """Load a compiled form, or None if it is missing or damaged."""
+        try:
+            if (kept := super().load(key)) is None:
+                return None
+            digest, content = kept
+            if digest == _digest(content):
+                return pickle.loads(content)  # noqa: S301 (numba's own format)
+        except Exception:  # noqa: BLE001 (damaged bytes raise anything)
+            pass
+        with suppress(OSError):
+            self.flush()
+        return None
+
+    def save(self, key: Any, data: Any) -> None:
+        """Save a compiled form with its digest."""
+        content = dumps(data)
+        super().save(key, (_digest(content), content))
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
+
+
+class CheckedCache(FunctionCache):
+    """The cache of a compiled function, in files that are checked.
+
+    Raises:
+        RuntimeError: no folder can be written for them.
+    """
+
+    def __init__(self, function: Any) -> None:
+        super().__init__(function)
+        stamp = self._impl.locator.get_source_stamp()
+        self._cache_file = CheckedFile(self.cache_path, self._impl.filename_base, stamp)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Save a compiled form, where the disk has room for it."""
+        with suppress(OSError):
+            super().save_overload(sig, data)
