@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache, partial
+from importlib import import_module
 
 import numpy as np
 
@@ -43,7 +44,7 @@ _thread_limit: int | None = None  # of a process that should not use all cores
 def subset_sums_error() -> str:
     """Return why this Python cannot compute sums of subsets, or ""."""
     try:
-        from mcviz.sampling import machine_code  # noqa: F401 (it imports all that they need)
+        import_module("mcviz.sampling.machine_code")  # which imports all that they need
     except (ImportError, OSError) as error:
         return str(error)
     return ""

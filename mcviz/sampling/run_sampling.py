@@ -160,14 +160,13 @@ def sample_run(
         )
     existing = _read_existing(out)
     sampler = _match_existing(sampler, existing, passes, resume=resume)
-    sha256 = sampler.network.compute_digest()
-    known = {"task": sampler.task, "passes": passes, "seed": seed, "masks": masks, "model": sha256}
-    check_known(folder_at(out), known, TASKS[sampler.task])  # now, since it can take minutes to read the examples
     prepared = _prepare(
+        out,
         sampler,
         _read_examples(sampler, data, class_names, target_names),
         existing,
         preprocessing=preprocessing,
+        passes=passes,
         seed=seed,
         masks=masks,
         background=background,
@@ -175,7 +174,6 @@ def sample_run(
     )
     wanted, contents = _describe(
         prepared,
-        sha256,
         passes=passes,
         seed=seed,
         masks=masks,
@@ -215,6 +213,7 @@ class _Prepared:
         content: what the adapter takes.
         source: of the passes.
         plan: of the model for such examples.
+        sha256: of the model.
         names: of the classes; empty for a regression.
         targets: names of what a regression predicts.
         maps: of a segmentation.
@@ -227,6 +226,7 @@ class _Prepared:
     content: Rows
     source: SamplerSource
     plan: Plan
+    sha256: str
     names: tuple[str, ...]
     targets: tuple[str, ...]
     maps: LabelMaps | None
@@ -261,11 +261,13 @@ def _read_examples(
 
 
 def _prepare(
+    out: str | os.PathLike[str],
     sampler: Sampler,
     examples: DataSet,
     existing: Manifest | None,
     *,
     preprocessing: Preprocessing | None,
+    passes: int,
     seed: int,
     masks: Masks,
     background: int | None,
@@ -274,7 +276,9 @@ def _prepare(
     """Bring examples into the form of the model, and find the names of its outputs; nothing is written."""
     adapter, content = adapter_for_examples(sampler, examples, preprocessing)
     source = SamplerSource(adapter, content, seed, masks)
-    plan = source.plan
+    plan, sha256 = source.plan, sampler.network.compute_digest()
+    known = {"task": sampler.task, "passes": passes, "seed": seed, "masks": masks, "model": sha256}
+    check_known(folder_at(out), known, TASKS[sampler.task])  # now, since it can take minutes to describe the examples
     if plan.deterministic is not None:
         source.deterministic(0, 1)  # numbers that are not finite are refused before anything is written
     of_task, last = TASKS[sampler.task], sampler.count_last(plan.width)
@@ -283,12 +287,11 @@ def _prepare(
     names = names or existing_names or of_task.default_names(last, sampler.predicts)[0]
     maps, labels = fit_labels(adapter, content, examples, names, background, ignore)
     examples = dataclasses.replace(examples, labels=labels.values)
-    return _Prepared(sampler, adapter, examples, labels, content, source, plan, names, targets, maps)
+    return _Prepared(sampler, adapter, examples, labels, content, source, plan, sha256, names, targets, maps)
 
 
 def _describe(
     prepared: _Prepared,
-    sha256: str,
     *,
     passes: int,
     seed: int,
@@ -328,7 +331,7 @@ def _describe(
         inputs_sha256=_hash_inputs(prepared),
         model=Model(
             network.name,
-            sha256,
+            prepared.sha256,
             keep_model,
             sampler.output,
             sampler.from_logits,

@@ -8,6 +8,7 @@ from keras import layers
 from mcviz import load_model
 from mcviz.errors import DataNotFoundError, InvalidInputError, UnsuitableModelError
 from mcviz.sampling import Sampler, StochasticLayer, sample
+from mcviz.sampling.engine import SamplerCall
 from tests.cases import one_in
 from tests.sampling.keras.zoo import CLASSES, AlwaysOn, Subclassed, images_for, make, outputs_while_prepared, sequential
 
@@ -212,17 +213,14 @@ def test_augmentation_stays_off_and_the_description_says_what_is_on():
     ("name", "expected"),
     one_in(
         12,
-        one_in(
-            3,
-            [
-                ("LSTM", [("LSTM dropout", 0.3), ("LSTM recurrent_dropout", 0.2)]),
-                ("MultiHeadAttention", [("MultiHeadAttention dropout", 0.3)]),
-                ("StackedRNNCells", [("LSTMCell dropout", 0.2), ("GRUCell recurrent_dropout", 0.3)]),
-                ("own layer, always on", [("Dropout", 0.3)]),
-                ("nested models", [("Dropout", 0.5), ("Dropout", 0.2)]),
-                ("shared layers", [("Dropout", 0.3)]),
-            ],
-        ),
+        [
+            ("LSTM", [("LSTM dropout", 0.3), ("LSTM recurrent_dropout", 0.2)]),
+            ("MultiHeadAttention", [("MultiHeadAttention dropout", 0.3)]),
+            ("StackedRNNCells", [("LSTMCell dropout", 0.2), ("GRUCell recurrent_dropout", 0.3)]),
+            ("own layer, always on", [("Dropout", 0.3)]),
+            ("nested models", [("Dropout", 0.5), ("Dropout", 0.2)]),
+            ("shared layers", [("Dropout", 0.3)]),
+        ],
     ),
 )
 def test_the_stochastic_layers_are_named_with_their_rates(name, expected):
@@ -332,3 +330,18 @@ def test_one_number_without_a_sigmoid_is_asked_about_and_taken_where_it_is_said_
         Sampler(model)
     assert Sampler(model, from_logits=True).width == 2
     assert Sampler(model, task="regression").width == 1
+
+
+def test_a_model_of_large_outputs_is_tried_on_fewer_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    class Recorded(SamplerCall):
+        def __init__(self, plan, examples, result, *others):
+            tried.append(result.shape[1])
+            super().__init__(plan, examples, result, *others)
+
+    monkeypatch.setattr("mcviz.sampling.sampler.SamplerCall", Recorded)
+    for values in (8 * CLASSES, 2 * CLASSES, 1):
+        monkeypatch.setattr("mcviz.sampling.sampler.VALUES_TRIED", values)
+        Sampler(dense_model())
+    assert tried == [8, 2, 1]

@@ -189,7 +189,7 @@ def without_numba(monkeypatch):
     def fails(_name):
         raise ImportError("No module named 'numba'")
 
-    monkeypatch.setattr("mcviz.sampling.masks.import_module", fails)
+    monkeypatch.setattr("mcviz.sampling.engine.import_module", fails)
     subset_sums_error.cache_clear()
     yield
     subset_sums_error.cache_clear()
