@@ -41,7 +41,6 @@ Every sum is added up in one order, whatever the passes and the processor, so th
 import inspect
 import operator
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -53,7 +52,7 @@ from numba.core import types
 from numba.core.datamodel.models import PrimitiveModel
 from numba.extending import lower_builtin, register_model, type_callable
 
-from mcviz.sampling.machine_code_files import CheckedCache
+from mcviz.sampling.machine_code_files import keep_compiled
 from mcviz.sampling.masks import rate_threshold, thread_memory
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -94,8 +93,7 @@ def jit(signature: str) -> Callable[[Function], Function]:
         # Each version of numba keeps it by a name of its own: or else one process reads what another is replacing.
         function.__qualname__ += f"-{numba.__version__}"
         compiled: Any = njit(nogil=True)(function)
-        with suppress(RuntimeError, OSError):  # there is no place to keep it
-            compiled._cache = CheckedCache(function)
+        keep_compiled(compiled, function)
         compiled.compile(signature)
         compiled.disable_compile()
         return compiled

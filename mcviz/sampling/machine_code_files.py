@@ -57,3 +57,9 @@ class CheckedCache(FunctionCache):
         """Save a compiled form, where the disk has room for it."""
         with suppress(OSError):
             super().save_overload(sig, data)
+
+
+def keep_compiled(compiled: Any, function: Any) -> None:
+    """Keep the compiled forms of a function in checked files, if a folder can be written for them."""
+    with suppress(RuntimeError, OSError):
+        compiled._cache = CheckedCache(function)

@@ -174,6 +174,7 @@ def test_names_are_shown_as_they_were_typed(
     assert [rendered(text).words for text in app.table[0].value.index] == names
     (classes,) = (each for each in app.segmented_control if each.label == "One class in detail")
     assert [rendered(text).words for text in classes.options] == names
+    app = opened("uncertain", run, {})
     labels, predictions = ([option.rpartition(" (")[0] for option in each.options] for each in app.multiselect)
     assert labels == predictions == names
     truths = mcviz.open_run(cache / run).labels

@@ -125,7 +125,7 @@ def test_a_run_without_deterministic_outputs_says_so(tmp_path: Path) -> None:
     assert run.deterministic_accuracy is None
     assert run.ensemble_accuracy is not None
     assert not [name for name in contents(tmp_path / "run") if "deterministic" in name]
-    assert "deterministic" not in verify_run(run.path).accuracy
+    assert "deterministic" not in verify_run(run.path).quality
     for name in ("a.npz", "a.nc", "a.parquet"):
         export_run(run, tmp_path / name)
 

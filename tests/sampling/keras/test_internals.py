@@ -17,6 +17,7 @@ from mcviz.sampling.keras.internals import VERSIONS, check_keras
 
 PACKAGE = Path(mcviz.__file__).parent
 THE_ONE_FILE, THAT_OF_TORCH = (PACKAGE / "sampling" / name / "internals.py" for name in ("keras", "torch"))
+THAT_OF_NUMBA = PACKAGE / "sampling" / "machine_code_files.py"
 
 
 def private_uses(tree: ast.AST) -> Iterator[str]:
@@ -50,14 +51,15 @@ def test_no_other_file_touches_what_is_private_in_a_framework() -> None:
     uses_by_file = {
         path.name: uses
         for path in (PACKAGE / "sampling").rglob("*.py")
-        if path not in (THE_ONE_FILE, THAT_OF_TORCH) and (uses := list(private_uses(ast.parse(path.read_text()))))
+        if path not in (THE_ONE_FILE, THAT_OF_TORCH, THAT_OF_NUMBA)
+        and (uses := list(private_uses(ast.parse(path.read_text()))))
     }
     assert uses_by_file == {}
 
 
 def test_the_check_sees_what_it_looks_for() -> None:
-    for file in (THE_ONE_FILE, THAT_OF_TORCH):
-        assert len(list(private_uses(ast.parse(file.read_text())))) > 6
+    for file, fewest in ((THE_ONE_FILE, 7), (THAT_OF_TORCH, 7), (THAT_OF_NUMBA, 1)):
+        assert len(list(private_uses(ast.parse(file.read_text())))) >= fewest
     for use in (
         "from keras.src import backend", "import keras.src.layers", "x = keras.src", "x = model._layers",
         "getattr(model, '_layers', None)", "object.__setattr__(layer, 'call', f)",
