@@ -51,10 +51,17 @@ def test_the_first_verdict_is_the_detector_s_and_no_other_follows(open_probe: Op
     assert "By expected entropy alone" not in words(app)
 
 
+@pytest.mark.slow
+def test_hardly_an_example_of_the_shipped_run_is_less_usual_than_noise(open_probe: OpenProbe) -> None:
+    app = open_probe(run="mnist-cnn", seed="0")
+    assert "Fewer than 1 of 100 examples of this run look less usual." in app.warning[0].value
+    assert verdict_figures(app)["Examples with activations as unusual for their prediction"] == "none"
+
+
 def test_the_limit_keeps_95_percent_of_the_examples(tmp_path: Path) -> None:
     run = make_doubtful_run(tmp_path / "run", 1000, seed=0)
     is_ood = ScoreDetector(run, STILL_FITTING).is_ood(np.empty(0), run.probs_block(0, None))
-    assert is_ood.mean() == pytest.approx(0.05, abs=0.0015)  # by one example
+    assert abs(is_ood.sum() - 50) <= 1
 
 
 def test_the_detector_takes_over_when_it_is_fitted(
