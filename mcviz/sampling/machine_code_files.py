@@ -34,7 +34,11 @@ class CheckedFile(IndexDataCacheFile):
     def save(self, key: Any, data: Any) -> None:
         """Save a compiled form with its digest."""
         content = dumps(data)
-        super().save(key, (_digest(content), content))
+        try:
+            super().save(key, (_digest(content), content))
+        except OSError:  # a damaged index names a file that cannot be
+            self.flush()
+            super().save(key, (_digest(content), content))
 
 
 def _digest(content: bytes) -> bytes:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import mcviz
@@ -50,6 +51,8 @@ def less_confident() -> Iterator[str]:
 
     yield "Less confident"
     del mcviz.SCORES["less_confident"]
+    st.cache_data.clear()
+    st.cache_resource.clear()
 
 
 def test_a_score_of_deterministic_probabilities_ranks_on_explore(
@@ -66,8 +69,9 @@ def test_a_score_of_deterministic_probabilities_ranks_on_explore(
 
 @pytest.mark.slow
 def test_a_score_of_deterministic_probabilities_is_left_out_of_new_inputs(
-    open_probe: OpenProbe, less_confident: str
+    open_probe: OpenProbe, less_confident: str, colour_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MCVIZ_CACHE", str(colour_cache))
     app = open_probe(sweep="20", score="less_confident")
     button(app, "Predict").click().run()
     assert_sound(app)

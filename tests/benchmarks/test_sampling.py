@@ -11,7 +11,7 @@ from benchmarks import sampling
 
 @pytest.mark.slow
 def test_every_stage_of_a_job_is_found_and_takes_time():
-    command = [sys.executable, sampling.__file__, "--images", "20", "--passes", "40", "--parts", "stages"]
+    command = [sys.executable, sampling.__file__, "--images", "200", "--passes", "400", "--parts", "stages"]
     done = subprocess.run([*command, "--device", "cpu"], capture_output=True, text=True, check=False)
     rows = dict(re.findall(r"^  (\S.*?)  +\d.*?(\d+\.\d\d) s$", done.stdout, re.MULTILINE))
     assert done.returncode == 0, done.stderr

@@ -52,7 +52,7 @@ def rows_of(printed: str) -> dict[str, list[str]]:
 def test_the_scores_are_ranked_between_chance_and_perfection(mnist: str, capsys: pytest.CaptureFixture[str]) -> None:
     segmentation.main(["--data", mnist, "--parts", "scores", "--examples", "12", "--passes", "3"])
     rows = rows_of(capsys.readouterr().out)
-    assert len(rows) == 10
+    assert len(rows) == 11
     least, most = float(rows["perfect"][0]), 1000.0
     assert all(least <= float(cells[0]) <= most for name, cells in rows.items() if name != "score")
     assert re.fullmatch(r"[+-][\d.]+ \([+-][\d.]+ to [+-][\d.]+\)", rows["random (expected)"][1])
