@@ -26,7 +26,7 @@ from mcviz.app.jobs import (
 from mcviz.app.navigation import EXPLORE, RUNS, link_to, load_state
 from mcviz.app.resources import check_needs, open_cached_run
 from mcviz.app.selection import select
-from mcviz.app.state import session_store, widget_value
+from mcviz.app.state import queue_value, session_store, widget_value
 from mcviz.app.wording import as_markdown, counted
 from mcviz.errors import McvizError
 from mcviz.jobs import Jobs
@@ -323,7 +323,7 @@ def _start(wanted: NewRun, proposed: str, jobs: Jobs) -> None:
     examples = None if wanted.examples is None else wanted.examples.tolist()
     check_new_name(jobs.cache, name)
     jobs.add("sample", wanted.options, name, name, examples=examples, check_first=True)
-    st.session_state[NAME] = ""
+    queue_value(NAME, "")
 
 
 def render_sample_again(run: Run) -> None:
@@ -354,8 +354,8 @@ def _sample_again(run: Run, passes: str, seed: str, name: str, proposed: str, jo
     check_new_name(jobs.cache, new)
     options = format_arguments(options_of_more(run, seed=widget_value(seed), passes=widget_value(passes)))
     jobs.add("sample", options, new, f"{new}: {counted(widget_value(passes), 'pass')} of {run.name}'s model")
-    st.session_state[name] = ""
-    st.session_state[AGAIN] = False
+    queue_value(name, "")
+    queue_value(AGAIN, False)
 
 
 def _named(files: dict[str, Path]) -> dict[str, InputSource]:

@@ -42,7 +42,7 @@ from mcviz.app.server import current_visit, draw_at_top, draws_fragments, is_his
 from mcviz.app.wording import as_markdown
 
 KEPT = "kept"
-PENDING_FRAGMENTS, PENDING_TOASTS = "fragments-to-draw", "toasts-to-show"  # names of what a visit keeps
+PENDING_FRAGMENTS, PENDING_TOASTS, PENDING_VALUES = "fragments-to-draw", "toasts-to-show", "values-to-set"  # in a visit
 _of_thread = threading.local()  # the last visit that it worked for, and what that keeps: a copy takes long to make
 
 Order = Literal["uncertain_first", "confident_first"]
@@ -120,6 +120,9 @@ def start_page() -> None:
     """Begin to draw all of the page at its top; after a fragment, Streamlit would draw it in the fragment's place."""
     draw_at_top()
     mark_dirty()
+    for key, value in session_store().get(PENDING_VALUES, {}).items():
+        st.session_state[key] = value
+    session_store().pop(PENDING_VALUES, None)
 
 
 def finish_page() -> None:
@@ -138,6 +141,11 @@ def queue_toast(words: str, icon: str) -> None:
         icon: a Material symbol.
     """
     session_store().setdefault(PENDING_TOASTS, []).append((words, icon))
+
+
+def queue_value(key: str, value: Any) -> None:
+    """Give a widget a value, in a callback, once all of the page is drawn: a newer click may end the callback."""
+    session_store().setdefault(PENDING_VALUES, {})[key] = value
 
 
 def _pending_fragments() -> dict[str, None] | None:

@@ -3,6 +3,7 @@
 Streamlit then ends the callback of the first click at its next use of `st.session_state` or of the address.
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.app import out_of_distribution
+from mcviz.app.new_run import AGAIN
 from mcviz.app.out_of_distribution import Fit
 from mcviz.app.state import PENDING_FRAGMENTS, address
 from mcviz.app.sweep import NOISE_LOOK
 from mcviz.errors import InvalidInputError
 from mcviz.figures import png
+from mcviz.jobs import Jobs
 from mcviz.measures import most_uncertain_first
 from mcviz.reviews import open_reviews
 from tests.app.keeping import kept_of
@@ -171,6 +174,18 @@ def test_a_run_that_was_renamed_stays_open(newer: list[bool], tmp_path: Path, mo
     next(each for each in app.button if each.label == "Rename").click()
     assert "**best** is finished" in words(cut_short(app, newer))
     assert app.query_params["run"] == "best"
+
+
+def test_a_menu_that_started_a_job_is_closed(
+    newer: list[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(ROOT / "tests" / "frozen" / "cache" / "classification", tmp_path / "some")
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
+    app = opened_page("runs", {"run": "some"})
+    app.session_state[AGAIN] = True
+    app.run().button(key="again-start").click()
+    assert not cut_short(app, newer).session_state[AGAIN]
+    assert len(Jobs(tmp_path).found()) == 1
 
 
 def test_a_field_whose_words_were_understood_is_empty_again(newer: list[bool]) -> None:

@@ -55,6 +55,7 @@ from mcviz.app.state import (
     choose_name,
     go_to_run,
     latest_state,
+    queue_value,
     quote,
     read_state,
     session_store,
@@ -322,7 +323,7 @@ def _render_growth(run: Run) -> None:
             wanted = widget_value(key)  # which is newer than the drawing where somebody typed it just before the click
             options = format_arguments(options_of_more(run, seed=seed, passes=wanted))
             jobs.add("sample", options, run.name, f"{run.name}: {run.passes:,} to {wanted:,} passes")
-            st.session_state[GROWTH] = False
+            queue_value(GROWTH, False)
 
         st.button("Add passes", icon=":material/add:", key="more-passes", on_click=change_jobs, args=(start, GROWTH))
 
@@ -344,12 +345,12 @@ def _rename(old: str, path: Path, field: str, opened: str) -> None:
     except McvizError as error:
         session_store()[TROUBLE] = error
         return
+    queue_value(NAMING, False)
     session_store()[SAID] = f"{as_markdown(old)} is now called {as_markdown(name)}. Links to it need the new name."
     if old == opened:
         go_to_run(name)
     else:
         update_state(ticked_run=name)
-    st.session_state[NAMING] = False  # last: a newer click may end this here
 
 
 def _ask_removal(name: str | None) -> None:
