@@ -120,7 +120,6 @@ def test_the_probe_imports_keras_itself():
     assert {"keras", "tensorflow"} <= imported
 
 
-@pytest.mark.slow
 def test_the_first_page_waits_for_no_library_that_takes_long_to_import():
     code = (
         "from streamlit.testing.v1 import AppTest\n"

@@ -36,7 +36,6 @@ def test_no_page_is_shown_under_a_mistyped_variable(monkeypatch: pytest.MonkeyPa
     assert not app.button
 
 
-@pytest.mark.slow
 def test_the_soft_limit_on_open_files_becomes_the_hard_one() -> None:
     code = (
         "import resource; _, hard = resource.getrlimit(resource.RLIMIT_NOFILE); "

@@ -120,7 +120,6 @@ def test_what_is_said_of_the_difference_of_shares_is_seldom_wrong(how: str) -> N
         assert passed.max() <= most(PASSED, DRAWS)
 
 
-@pytest.mark.slow
 def test_what_is_there_is_found() -> None:
     assert rate(10, true_share_guarantee) >= FOUND
     assert rate(20, true_saving) >= FOUND

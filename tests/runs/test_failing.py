@@ -166,7 +166,6 @@ def test_a_run_whose_removal_was_stopped_is_listed_and_its_place_can_be_used(run
     assert "manifest-removed.json" not in contents(Path(run.path))
 
 
-@pytest.mark.slow
 def test_a_removal_that_the_disk_refuses_is_gone_on_with(run: Run, tmp_path: Path) -> None:
     shutil.copytree(run.path, tmp_path / "whole")
     for call in count():
@@ -222,7 +221,6 @@ def test_a_new_run_on_a_disk_that_fails(tmp_path: Path, what: str, number: int, 
     assert state_of(tmp_path / "run", whole) == "whole"
 
 
-@pytest.mark.slow
 def test_an_old_run_on_a_disk_that_fails_stays_whole(tmp_path: Path) -> None:
     old = numbers(make(tmp_path / "run"))
     new = numbers(make(tmp_path / "whole", passes=10))
@@ -275,7 +273,6 @@ def open_folder() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-@pytest.mark.slow
 def test_no_permission(open_folder: Path) -> None:
     make(open_folder / "run")
     make(open_folder / "secret")

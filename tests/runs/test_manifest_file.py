@@ -316,7 +316,6 @@ CLAIMS: list[dict[str, object]] = [
 ]
 
 
-@pytest.mark.slow
 def test_a_claim_that_cannot_be_is_refused_in_little_memory(finished_run: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", OPEN, str(finished_run), json.dumps(CLAIMS)],

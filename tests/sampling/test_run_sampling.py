@@ -366,7 +366,6 @@ def test_a_memory_address(network: FakeNetwork, data: DataSet, tmp_path: Path) -
     assert open_run(address).probs(20).shape == (3, 4)
 
 
-@pytest.mark.slow
 def test_memory_stays_flat_while_blocks_finish(tmp_path: Path, network: FakeNetwork) -> None:
     """The most that is allocated at once is the same for three times the blocks, but for what grows with the images."""
     import tracemalloc
