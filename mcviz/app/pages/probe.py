@@ -1,7 +1,5 @@
 """Predictions of inputs that are not in the run: noise, drawn, typed, uploaded and distorted ones; and who notices."""
 
-from pathlib import Path
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -271,7 +269,6 @@ def change_part(name: str) -> None:
     update_state(input=name)
 
 
-st.html(Path(__file__).parents[1] / "probe.css")
 run, state = begin(PROBE, describe_probe)
 if session_store().pop(CHOSEN, False) and is_open(OUT_OF_DISTRIBUTION.title):
     open_page(PROBE, state)
