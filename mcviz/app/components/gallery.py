@@ -25,6 +25,7 @@ from mcviz.app.kinds.base import TILE, Tiles
 from mcviz.app.navigation import EXAMPLE, SIDE_BY_SIDE, Page, open_page
 from mcviz.app.resources import (
     cached_for_run,
+    class_names,
     details,
     format_facts,
     format_value,
@@ -59,6 +60,7 @@ from mcviz.measures import Score, percent
 from mcviz.runs import Run
 from mcviz.text import true_minus
 
+SHORT_NAME = 5  # letters, of which two names and a value fit in the line of a tile
 MOST_FACTS = 12  # columns, that a tile's tooltip lists
 
 _mounted = st.components.v2.component(
@@ -139,6 +141,7 @@ def tile_data(
     more_of_tiles, texts = contents.details or ({},) * len(rows), [tile_text(run, row) for row in rows]
     return {
         **contents.sheet,
+        "named": has_long_names(run),
         "tiles": [
             _tile(row, text, score_shown)
             | {
@@ -159,6 +162,11 @@ def tile_data(
             for index, (example, row, more, text) in enumerate(zip(examples, rows, more_of_tiles, texts, strict=True))
         ],
     }
+
+
+def has_long_names(run: Run) -> bool:
+    """Return whether the label and the prediction of a tile need a line each."""
+    return has(run, "classes") and max(map(len, class_names(run))) > SHORT_NAME
 
 
 def _draw_contents(run: Run, examples: np.ndarray, side: int) -> Tiles:

@@ -29,7 +29,6 @@ from mcviz.app.wording import (
     as_sentence,
     capitalised,
     counted,
-    ways_to_predict,
 )
 from mcviz.measures import percent
 from mcviz.measures.intervals import finds_more_than_chance
@@ -174,7 +173,8 @@ def review_step(run: Run, score: str, order: np.ndarray, mistakes: np.ndarray, n
     return Step(headline, lambda: chart(plot.ranking(run, score), "found", headline), more)
 
 
-_gain_sentence = cached_for_run(numbers_key, max_entries=8)(compare_with_deterministic)
+_gain = cached_for_run(numbers_key, max_entries=8)(compare_with_deterministic)
+WAYS_TO_PREDICT = "Deterministic", "One pass", "All passes"
 
 
 @dataclass(frozen=True)
@@ -366,13 +366,24 @@ class TaskRenderer(ABC):
         )
 
     def describe_run(self, run: Run) -> str:
-        """Say how good the ensemble is, and how many of its mistakes are among the most uncertain examples."""
+        """Say how good the ensemble is, also against dropout off, and how many mistakes the uncertainty finds."""
         examples = counted(len(run), run.kind.name if run.kind.plural else "example")
         if not has(run, "labels"):
-            return f"{examples} without labels; {self.describe_disagreement(run)}."
+            return f"**{as_markdown(run.name)}**: {examples} without labels; {self.describe_disagreement(run)}."
         assert run.manifest.quality is not None
         quality = as_inline_markdown(run.task.format_quality(run.manifest.quality, run.manifest.unit))
-        return f"{examples}, **{self.phrases.quality.format(quality)}**{self._describe_found(run)}."
+        return f"{self._describe_quality(run, quality, examples)}{self._describe_found(run)}."
+
+    def _describe_quality(self, run: Run, quality: str, examples: str) -> str:
+        """Say how good the ensemble is, and whether it differs from the deterministic model by more than chance."""
+        off = "the deterministic model" if run.manifest.origin.kind == "imported" else "dropout off"
+        verdict = _gain(run)[0]
+        gain = {
+            "better": f", better than {off}",
+            "worse": f", worse than {off}",
+            "noise": f", not shown to differ from {off}",
+        }.get(verdict, "")
+        return f"**{as_markdown(run.name)}**: **{self.phrases.quality.format(quality)}** on {examples}{gain}"
 
     def _describe_found(self, run: Run) -> str:
         """Say how many mistakes are among the first of the ranking, as the end of a sentence."""
@@ -402,7 +413,7 @@ class TaskRenderer(ABC):
         unit = f" in {as_markdown(run.manifest.unit)}" if run.manifest.unit else ""
         heading("Each pass, and all of them together", f"{name}{unit}. {spoken}")
         self._render_cards(run, quality)
-        if gain := _gain_sentence(run):
+        if gain := _gain(run)[1]:
             st.markdown(as_markdown(gain))
         chart(_quality_figure(run), "single-passes", spoken)
 
@@ -432,14 +443,14 @@ class TaskRenderer(ABC):
         quality = self.pass_quality(run)
         if quality is None:
             return {}
-        deterministic, one_pass, ensemble = ways_to_predict(run.manifest)
+        deterministic, one_pass, ensemble = WAYS_TO_PREDICT
         off = "" if run.manifest.origin.kind == "imported" else " (dropout off)"
         values = quality.deterministic, quality.one_pass, quality.ensembles[-1]
         rows = zip((deterministic + off, f"{one_pass}, on average", ensemble), values, strict=True)
         return {name: run.task.format_quality(value, run.manifest.unit) for name, value in rows if value is not None}
 
     def _render_cards(self, run: Run, quality: PassQuality) -> None:
-        deterministic, one_pass, ensemble = ways_to_predict(run.manifest)
+        deterministic, one_pass, ensemble = WAYS_TO_PREDICT
         passes = quality.passes
         off = "" if run.manifest.origin.kind == "imported" else "Dropout off: "
         least, most = run.task.format_quality(passes.min(), ""), run.task.format_quality(passes.max(), "")
@@ -657,7 +668,7 @@ def enough_passes_sentence(enough: int, passes: int, figures_move: str, steps: s
     return f"**{counted(passes, 'pass')} may be too few**: up to the last one, {figures_move} by more than {steps}."
 
 
-def render_by_passes(state: PageState, names: str, draw: Callable[[], go.Figure], spoken: str) -> None:
+def render_by_passes(state: PageState, names: str, draw: Callable[[], go.Figure], spoken: str, more: str = "") -> None:
     """Render a chart by number of passes while it is open, as it is at first where the address asks for it.
 
     Args:
@@ -665,12 +676,15 @@ def render_by_passes(state: PageState, names: str, draw: Callable[[], go.Figure]
         names: of the figures that it has.
         draw: draws it.
         spoken: what it shows, in a sentence.
+        more: a sentence below it.
     """
     title = f"{capitalised(names)} by number of passes"
     place = st.expander(title, state.section == PASSES, key="by-passes-place", on_change="rerun")
     if place.open:
         with place:
             chart(draw(), "by-passes", f"{title}. {spoken}")
+            if more:
+                st.caption(more)
 
 
 def render_ensemble_sizes(

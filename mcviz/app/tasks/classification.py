@@ -215,13 +215,12 @@ class ClassificationRenderer(TaskRenderer):
             )
         st.markdown(" ".join(sentences))
         accuracy, nll, ece = TOLERANCES
-        st.markdown(  # lighter than `st.table`, and this page is the first that is seen
-            "| figure | a change matters from |\n|---|---|\n"
-            f"| accuracy | {100 * accuracy:g} percentage points |\n"
-            f"| NLL | {nll:g} nats |\n"
-            f"| ECE | {100 * ece:g} percentage points |"
+        matters = (
+            f"A change matters from {100 * accuracy:g} percentage points of accuracy, {nll:g} nats of NLL and "
+            f"{100 * ece:g} percentage points of ECE."
         )
-        render_by_passes(state, "accuracy, NLL and ECE", lambda: _convergence_figure(run, score), " ".join(sentences))
+        draw, spoken = (lambda: _convergence_figure(run, score)), " ".join(sentences)
+        render_by_passes(state, "accuracy, NLL and ECE", draw, spoken, matters)
 
     # Lists and filters
 
