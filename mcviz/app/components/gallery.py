@@ -109,6 +109,7 @@ def tiles(
     *,
     looks: bool = False,
     size: str = "",
+    facts: Sequence[Sequence[tuple[str, str]]] = (),
 ) -> None:
     """Render examples with labels and predictions; a click opens one, or shows it in the panel beside.
 
@@ -123,8 +124,11 @@ def tiles(
         looks: whether there is a panel beside; then a click looks, Enter or a double click opens, and tiles are ticked,
             pinned and flagged in place.
         size: "dense" or "large" where there is no panel beside; with one, the state says it.
+        facts: of each example, the lines that stand in place of label and prediction: names and values.
     """
     data = tile_data(run, state, examples, first_rank, score)
+    for tile, lines in zip(data["tiles"], facts, strict=True) if facts else ():
+        tile |= {"facts": lines, "prediction": ""}
     data |= {"looks": looks, "size": state.tile_size if looks else size}
     result = _mounted(key=key, data=data, on_clicked_change=lambda: None)
     if result.clicked is not None:

@@ -17,7 +17,7 @@ from mcviz.analysis.comparison import OTHER_PREFIX, Comparison, check_comparable
 from mcviz.analysis.pairing import LabelChoice, name_apart
 from mcviz.app.address import ANY_RUN
 from mcviz.app.components import text_table
-from mcviz.app.components.gallery import render_gallery, tiles
+from mcviz.app.components.gallery import render_gallery, short_value, tiles
 from mcviz.app.filters import ColumnFilter
 from mcviz.app.jobs import MOST_PASSES, change_jobs, render_jobs, render_last_error
 from mcviz.app.kinds import render_example
@@ -48,6 +48,7 @@ from mcviz.app.resources import (
     run_numbers,
     run_paths,
     run_scores,
+    table,
 )
 from mcviz.app.selection import filter_mask, select
 from mcviz.app.state import (
@@ -102,7 +103,7 @@ RESULT = "verified"  # in the session: that subject, whether it is whole, and a 
 GROWTH, NAMING = "more-passes-menu", "rename"  # keys of menus, and in the session the error of more passes
 ASKED, SAID, TROUBLE = "runs-asked", "runs-said", "runs-trouble"  # in the session
 
-MOST_CHANGED = 5  # examples that changed, of each kind: a row
+MOST_CHANGED = 3  # examples that changed, of each kind: a row
 VERDICT_MARKS = {"better": "▲ ", "worse": "▼ "}
 COMPARED_WIDTH = 220  # pixels, of an example in both runs
 
@@ -541,7 +542,9 @@ def render_changes(run: ComparedRun, state: PageState, comparison: Comparison) -
             if not len(examples):
                 st.caption("No example.")
                 continue
-            tiles(run, state, examples[:MOST_CHANGED], None, state.score, key=f"changed-{kind.split()[0]}", to=here)
+            first, key = examples[:MOST_CHANGED], f"changed-{kind.split()[0]}"
+            facts = [_facts_in_both(run, comparison, int(example), state.score) for example in first]
+            tiles(run, state, first, None, state.score, key, here, facts=facts)
             filters = replace(state.filters, columns=(ColumnFilter(run.change, (kind,)),))
             st.page_link(
                 EXPLORE.script,
@@ -549,6 +552,20 @@ def render_changes(run: ComparedRun, state: PageState, comparison: Comparison) -
                 icon=":material/arrow_forward:",
                 query_params=state.link(filters=filters.without("lasso", "area", "selected")),
             )
+
+
+def _facts_in_both(run: Run, comparison: Comparison, example: int, score: str) -> list[tuple[str, str]]:
+    """Return the label of an example, and what each run predicts for it, with the score."""
+    other, place = comparison.other, comparison.pairs.find(example)
+    own, facts = task_renderer(run).tile_text(run, table(run).iloc[example].to_dict()), []
+    if own.label:
+        facts.append(("label", own.label))
+    for of_run, number in ((run, example), (other, int(comparison.pairs.other[place]))):
+        row = table(of_run).iloc[number].to_dict()
+        shown = task_renderer(of_run).tile_text(of_run, row).prediction
+        value = short_value(run_scores(of_run)[score], row[score]) if score in run_scores(of_run) else ""
+        facts.append((one_line(of_run.name), " ".join(filter(None, [shown, value]))))
+    return facts
 
 
 def render_example_in_both(run: ComparedRun, state: PageState, comparison: Comparison) -> None:

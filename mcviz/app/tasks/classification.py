@@ -18,7 +18,6 @@ from mcviz.app.calibration import find_calibration
 from mcviz.app.components import (
     Explanation,
     chart,
-    class_charts,
     pass_histograms,
     render_explanation,
     render_histograms,
@@ -296,8 +295,7 @@ class ClassificationRenderer(TaskRenderer):
         return prediction_sentence(summarise(predictions), class_names(run))
 
     def render_probe(self, run: Run, chosen: ProbeInput, predictions: np.ndarray, key: str) -> None:
-        figure = plot.passes(run, predictions, label=chosen.label)
-        class_charts(figure, summarise(predictions), class_names(run), chosen.label, key)
+        render_histograms(summarise(predictions), class_names(run), chosen.label, key)
 
     def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
         """Render the probabilities of the classes and the entropies along the slider."""
