@@ -12,6 +12,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from mcviz.choices import Masks, Predicts
+from mcviz.devices import CPU
 from mcviz.errors import InvalidInputError
 from mcviz.extras import is_function_name
 from mcviz.validate import invalid
@@ -19,9 +20,9 @@ from mcviz.validate import invalid
 MODEL_FILES = {"keras": "model.keras", "torch": "model.safetensors"}  # by the framework, a name of `Backend`
 COLUMNS = "examples.parquet"
 FORMAT = 2
-# Goes up where a manifest of this format gets a field, or a value of one, that earlier versions do not know. It is no
-# part of a run's identity, and is left out while it is 0.
-REVISION = 0
+# Goes up where a manifest of this format gets a field, or a value of one, that earlier versions do not know. A manifest
+# without such a field is of revision 0, which is left out. It is no part of a run's identity.
+REVISION = 1  # a device
 MAX_CHUNK_BYTES = 1 << 28  # checked before memory is taken
 
 CHUNK_VALUES = 100_000  # predictions that are read for one example
@@ -204,6 +205,8 @@ class Origin(Part, frozen=True):
         stochastic_layers: the layers that the passes differ by.
         inactive_layers: names of augmentation layers that stayed off.
         sha256: of the probabilities that were imported.
+        device: the kind of device that computed them, such as "cuda", which rounds otherwise, too; None for the
+            processor.
     """
 
     kind: Literal["dropout", "imported"]
@@ -214,6 +217,12 @@ class Origin(Part, frozen=True):
     stochastic_layers: tuple[Layer, ...] = ()
     inactive_layers: tuple[str, ...] = ()
     sha256: str | None = None
+    device: Annotated[str, msgspec.Meta(pattern="^[a-z]{1,20}$")] | None = None
+
+    @property
+    def device_name(self) -> str:
+        """The kind of device that computed the passes."""
+        return self.device or CPU
 
 
 class LabelMaps(Part, frozen=True):
@@ -329,6 +338,11 @@ class Manifest(Part, frozen=True, kw_only=True):
     format: Annotated[int, Identity("format")] = FORMAT
 
     @property
+    def revision(self) -> int:
+        """The lowest revision of this format that has all fields of the manifest."""
+        return 1 if self.origin.device else 0
+
+    @property
     def digest(self) -> str:
         """The identity of the run: a SHA-256 of all that determines its numbers."""
         return hashlib.sha256(canonical(self.identity)).hexdigest()
@@ -354,6 +368,7 @@ class Manifest(Part, frozen=True, kw_only=True):
                 *(origin.kind, origin.sha256, origin.draw_scheme, origin.product),
                 *([origin.compiler] if origin.compiler else []),  # a run from before there was one keeps its identity
             ],
+            **({"device": origin.device} if origin.device else {}),
         }
 
     @property

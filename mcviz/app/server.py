@@ -43,6 +43,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile as UploadedFile
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 import mcviz
+from mcviz.devices import AUTO, DEVICE_VARIABLE
 from mcviz.errors import InvalidInputError
 from mcviz.extras import CACHE_VARIABLE, IMPORT_VARIABLE, find_modules, keep_runs_from_import
 from mcviz.permission import READ_ONLY, describe_writers
@@ -188,7 +189,13 @@ def _free(sessions: list[str]) -> None:
         uploaded_files().remove_session_files(session)
 
 
-def serve(cache: Path | None, port: int | None = None, modules: Sequence[str] = (), read_only: bool = False) -> None:
+def serve(
+    cache: Path | None,
+    port: int | None = None,
+    modules: Sequence[str] = (),
+    read_only: bool = False,
+    device: str = AUTO,
+) -> None:
     """Serve the dashboard to this machine, and show it in a browser where there is a display, until Ctrl-C.
 
     A proxy's name, as `STREAMLIT_BROWSER_SERVER_ADDRESS` has it, is served too.
@@ -198,6 +205,7 @@ def serve(cache: Path | None, port: int | None = None, modules: Sequence[str] = 
         port: to listen on; 8501, or the next that is free, without one.
         modules: of the user's own, which register layers; they are imported before a model is loaded.
         read_only: whether nobody may change what is kept.
+        device: that the models of runs compute on, or "auto" for that of each run.
 
     Raises:
         RunNotFoundError: the folder does not exist.
@@ -209,6 +217,7 @@ def serve(cache: Path | None, port: int | None = None, modules: Sequence[str] = 
         os.environ[CACHE_VARIABLE] = str(cache)
     find_modules(modules)
     os.environ[IMPORT_VARIABLE] = " ".join(modules)
+    os.environ[DEVICE_VARIABLE] = device
     os.environ[READ_ONLY] = "1" if read_only else ""
     prepare_server()
     options = streamlit_options()

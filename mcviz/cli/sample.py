@@ -297,6 +297,8 @@ def _sample(options: SampleOptions, cluster: "Client | None") -> None:
     sampler, examples, preprocessing = _load_model_and_data(options)
 
     def say_trial(trial: Trial) -> None:
+        if trial.adapter.sampler.device != sampler.device:
+            say(f"device: {trial.adapter.sampler.device}, as the run that is there")
         say(sampler.description())
         say(f"output: {sampler.meaning.text}")
         how = trial.adapter.preprocessing
@@ -384,6 +386,7 @@ def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Prepr
         run=None if own is None else absolute(own.path),
     )
     sampler = load_sampler(source)
+    say(f"device: {sampler.network.describe_device()}")
     if data.class_names is None:
         examples = name_classes_by_model(examples, sampler.network)
     say_classes(examples)

@@ -60,8 +60,12 @@ def add_options(
 
 def import_option(command: Command) -> Command:
     """Give a command the option that names modules of the user's own; it takes `modules`."""
-    (modules,) = (field for field in option_fields(ModelOptions) if field.field == "modules")
-    return _click_option(modules, modules.option.help, required=False)(command)
+    return _option_of_model("modules")(command)
+
+
+def _option_of_model(name: str) -> Callable[[Command], Command]:
+    (field,) = (field for field in option_fields(ModelOptions) if field.field == name)
+    return _click_option(field, field.option.help, required=False)
 
 
 def _click_option(field: OptionField, words: str, *, required: bool) -> Callable[[Command], Command]:
@@ -464,6 +468,7 @@ def export() -> None:
     help="Let nobody sample, rename, remove or review; all can be looked at and exported.",
 )
 @import_option
+@_option_of_model("device")
 @call_lazily("mcviz.app.server:serve")
 def dashboard() -> None:
     """Open the dashboard in a browser, for this machine alone. Ctrl-C ends it."""

@@ -50,10 +50,14 @@ def write_manifest(folder: Folder, manifest: Manifest, name: str = NAME) -> None
 
 
 def _encode(manifest: Manifest) -> bytes:
-    content = msgspec.to_builtins(manifest) | {"digest": manifest.digest} | ({"revision": REVISION} if REVISION else {})
+    content = msgspec.to_builtins(manifest) | {"digest": manifest.digest}
+    if manifest.revision:
+        content["revision"] = manifest.revision
     for name in ("label_maps", "mean_sha256"):  # of one task, which others' manifests are without, as they were before
         if getattr(manifest, name) is None:
             del content[name]
+    if manifest.origin.device is None:  # as it was before there was a choice
+        del content["origin"]["device"]
     content["checksum"] = _checksum(content)
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False).encode()
 

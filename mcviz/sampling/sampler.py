@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz.choices import DEFAULT_PASSES, MASKS, Masks, Predicts
+from mcviz.devices import AUTO
 from mcviz.errors import MissingPackageError, UnsuitableModelError
 from mcviz.extras import INSTALL_NUMBA, needs_torch
 from mcviz.interrupts import hold_interrupts
@@ -139,6 +140,7 @@ def sample(
     task: str = "classification",
     predicts: Predicts = "mean",
     stochastic: "tuple[type[keras.Layer], ...]" = (),
+    device: str = AUTO,
     progress: Progress | None = None,
 ) -> np.ndarray:
     """Run a model `passes` times with its stochastic layers on and everything else as in inference.
@@ -160,6 +162,7 @@ def sample(
         task: "classification" or "regression".
         predicts: the meaning of the output's columns in a regression; see `Sampler`.
         stochastic: classes of layers of your own that are switched on like dropout; see `Sampler`.
+        device: that computes the passes; see `Sampler`.
         progress: called with (done, total) predictions; an error that it raises ends the sampling.
 
     Returns:
@@ -170,7 +173,13 @@ def sample(
         UnsuitableModelError: a model whose passes would not differ, or that does not predict that.
     """
     sampler = Sampler(
-        model, output=output, from_logits=from_logits, task=task, predicts=predicts, stochastic=stochastic
+        model,
+        output=output,
+        from_logits=from_logits,
+        task=task,
+        predicts=predicts,
+        stochastic=stochastic,
+        device=device,
     )
     return sampler.sample(examples, passes=passes, seed=seed, masks=masks, progress=progress)
 
@@ -204,6 +213,7 @@ class Sampler:
         task: "classification" or "regression".
         predicts: the meaning of the output's columns in a regression.
         rate: of the dropout, or None for the layers' own rates.
+        device: the kind of device that computes the passes: "cpu", "cuda", "mps".
         wanted_product: the product that was asked for, or None; see `product`.
         wanted_compiler: the compiler that was asked for, or None; see `compiler`.
         source: of a model that was prepared from its file, or None.
@@ -225,6 +235,7 @@ class Sampler:
         product: str | None = None,
         compiler: str | None = None,
         rate: float | None = None,
+        device: str = AUTO,
         transform: Callable[[Any], Any] | None = None,
     ) -> None:
         """Prepare a model.
@@ -245,12 +256,15 @@ class Sampler:
                 XLA for a part without a convolution and without a dense layer right behind dropout, on a CPU.
             rate: above 0 and below 1, of every dropout of the model in the passes, in place of the rate in training.
                 `AlphaDropout`, `GaussianNoise` and layers of your own keep their rates.
+            device: that computes the passes: "cpu", "cuda", "cuda:1" or "mps". "auto" takes that of the model, else
+                CUDA where there is one, else the processor. The model stays where it is.
             transform: of a model of PyTorch: a function of one example, which is a PIL image, a text, or a row (D,)
                 float32, that returns what the model takes of it, without the axis of the batch: a tensor or an array,
                 or a dict of these by the names of the model's inputs. It must draw no random numbers.
 
         Raises:
-            InvalidInputError: `output` names no output of the model, or is missing where there are several;
+            InvalidInputError: `output` names no output of the model, or is missing where there are several; there is
+                no such `device`;
                 `stochastic` is not of classes of the model's layers; `from_logits` for a regression, or `predicts` for
                 a classification; a `rate` out of range.
             MissingPackageError: `product` is "subset_sums", and numba cannot be imported; or `compiler` is "xla", and
@@ -262,11 +276,12 @@ class Sampler:
             choice("product", product, ALL_PRODUCTS)
         if compiler is not None:
             choice("compiler", compiler, COMPILERS)
-        network = as_network(model, ModelSettings(output, from_logits, task, predicts, rate), stochastic, transform)
+        settings = ModelSettings(output, from_logits, task, predicts, rate, device)
+        network = as_network(model, settings, stochastic, transform)
         if error := _find_obstacle(network, product or MATMUL, compiler or NO_COMPILER):
             raise MissingPackageError(error)
         self.network, self.model = network, network.model
-        settings = network.settings
+        settings, self.device = network.settings, network.device
         self.output, self.from_logits, self.rate = settings.output, settings.from_logits, settings.rate
         self.task, self.predicts = settings.task, settings.predicts
         self.input_shape, self.input_dtype = network.input_shape, network.input_dtype
@@ -356,21 +371,28 @@ class Sampler:
         return self.wanted_compiler or (XLA if XLA in compilers else NO_COMPILER)
 
     def match_run(self, manifest: Manifest, *, computes: bool = True) -> "Sampler":
-        """Return this sampler with the product and the compiler of a run, unless others were asked for.
+        """Return this sampler with the product, the compiler and the device of a run, unless others were asked for.
 
         Args:
             manifest: of the run.
-            computes: whether anything will be sampled, which takes a machine that has both.
+            computes: whether anything will be sampled, which takes a machine that has all three.
 
         Raises:
-            MissingPackageError: this machine does not have them.
+            InvalidInputError: this machine does not have the device.
+            MissingPackageError: this machine does not have the product or the compiler.
             UnsuitableModelError: the run's passes were compiled, and XLA cannot compile the model here.
         """
         product = self.wanted_product or manifest.origin.product
         compiler = self.wanted_compiler or manifest.origin.compiler or NO_COMPILER
         if computes and (error := _find_obstacle(self.network, product, compiler)):
             raise MissingPackageError(error)
-        other = copy.copy(self)
+        other, wanted, device = copy.copy(self), self.network.settings.device, manifest.origin.device_name
+        if wanted == AUTO and device != self.device:
+            other.device = device
+            if computes:
+                other.network, other._plans = self.network.on_device(device), {}
+                for inputs in self._plans:
+                    other._prepare(inputs)
         other.compute_with(product, compiler, prepare=computes)
         return other
 

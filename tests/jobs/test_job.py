@@ -11,7 +11,8 @@ ALLOWED = {
     "--rename-class=", "--names-in-order", "--background=", "--ignore=",
     "--only=", "--first=", "--split=", "--picture-column=", "--text-column=", "--feature-columns=", "--label-column=",
     "--id-column=", "--scaler=", "--preprocess=", "--scale=", "--mean=", "--std=", "--channel-order=", "--vocabulary=",
-    "--output=", "--crop", "--preprocessed", "--from-logits", "--skip-broken", "--no-keep-images", "--no-keep-model",
+    "--output=", "--device=", "--crop", "--preprocessed", "--from-logits", "--skip-broken", "--no-keep-images",
+    "--no-keep-model",
 }  # fmt: skip
 CLOSED = {each.argument for each in all_option_fields(SampleOptions)} - ALLOWED  # which an option is at first
 
