@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Without it each worker, and each process that a test starts, would compile mcviz and all tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parent
 
-settings.register_profile("any machine", deadline=None)  # a slow moment is not a broken law
-settings.load_profile("any machine")
+settings.register_profile("many", deadline=None)  # a slow moment is not a broken law
+settings.register_profile("some", deadline=None, max_examples=25)
+settings.load_profile("some")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist hands them to its workers

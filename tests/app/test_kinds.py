@@ -59,7 +59,7 @@ def said(app: AppTest) -> str:
     return "\n".join([words(app), *labels, *progress, *tables, *(each.help or "" for each in app.caption)])
 
 
-@pytest.mark.parametrize(("run", "name", "query"), one_in(16, [(run, *page) for run in RUNS for page in PAGES]))
+@pytest.mark.parametrize(("run", "name", "query"), one_in(37, [(run, *page) for run in RUNS for page in PAGES]))
 def test_every_page_opens_on_a_run_of_any_kind_and_says_nothing_untrue(
     run: str, name: str, query: dict[str, str]
 ) -> None:
