@@ -63,8 +63,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank)
 
 
+# Fixtures of tests/app that take a second or more: the tests that need one are a group.
+SHARED = {"trained": "models", "small_cache": "models", "colour_cache": "models", "kinds": "kinds"}
+
+
 def find_group(item: pytest.Item) -> str:
     """The group of a file of the dashboard, of PyTorch, and of one half of those with Keras; none for other files."""
+    for fixture, group in SHARED.items():
+        if fixture in getattr(item, "fixturenames", ()):
+            return group
     if item.path.parent == FOLDER / "sampling" / "torch":
         return "PyTorch"
     if hasattr(getattr(item, "module", None), "keras"):
@@ -75,7 +82,7 @@ def find_group(item: pytest.Item) -> str:
 def rank(item: pytest.Item) -> int:
     """The place of a group: no worker is left alone with a long one at the end, and single tests fill the gaps."""
     groups = [mark.args[0] for mark in item.iter_markers("xdist_group")]
-    first = ("PyTorch", "Keras", "runs of Keras", "timed")
+    first = ("PyTorch", "Keras", "runs of Keras", "timed", "kinds", "models")
     return first.index(groups[0]) if groups and groups[0] in first else len(first) + (not groups)
 
 

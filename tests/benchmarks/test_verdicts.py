@@ -123,8 +123,8 @@ def test_what_is_said_of_the_difference_of_shares_is_seldom_wrong(how: str) -> N
 
 
 THERE = [
-    (40, true_overconfidence, False), (40, true_overconfidence, True), (5, true_shift), (40, true_places), (20, true_saving),
-    (10, true_share_guarantee), (40, true_narrowness), (10, true_gain),
+    (40, true_overconfidence, False), (40, true_overconfidence, True), (5, true_shift), (40, true_places),
+    (20, true_saving), (10, true_share_guarantee), (40, true_narrowness), (10, true_gain),
 ]  # fmt: skip
 
 

@@ -256,6 +256,7 @@ def test_a_vocabulary_makes_numbers_of_texts_as_keras_counts_them(dtype, words):
     assert all(one is other for one, other in zip(whole.weights, model.weights, strict=True))
 
 
+@pytest.mark.slow
 def test_a_model_with_a_vocabulary_is_saved_and_loaded_as_a_whole(tmp_path):
     whole = with_vocabulary(on_numbers(dtype="float32"), WORDS)
     (tmp_path / "model.keras").write_bytes(write_model_file(whole, tmp_path))
