@@ -186,7 +186,7 @@ def test_images_that_changed_are_a_selection_and_another_background_gets_no_verd
 
 def test_what_is_missed_is_said_and_found_by_filters(open_page: Open, run: Run) -> None:
     said = " ".join(sentences(open_page("example", "labelled", example="3")))
-    assert "Missed: bar." in said
+    assert "The label has **\\*disc\\***, **bar**; the prediction draws **\\*disc\\***." in said
     wrong = run.array("class_dice")[:, 2] == 0
     for field, expected in (
         ("wrong", wrong),

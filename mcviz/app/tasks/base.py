@@ -491,6 +491,10 @@ class TaskRenderer(ABC):
 
     # One example
 
+    def draws_examples(self, run: Run) -> bool:
+        """Say whether the charts of an example show the example itself."""
+        return False
+
     @abstractmethod
     def render_summary(self, context: ExampleContext) -> None:
         """Render what is predicted and why that is uncertain, in words and numbers."""

@@ -209,6 +209,11 @@ def _format_area(figures: Mapping[str, np.ndarray], number: int) -> str:
     return f"{percent(mean)} ± {percent(std)}" if mean >= SPECK else percent(mean)
 
 
+def _list_bold(names: list[str], numbers: list[int]) -> str:
+    """List classes in bold, in Markdown."""
+    return list_names([f"**{names[number]}**" for number in numbers]) if numbers else "**nothing**"
+
+
 class SegmentationRenderer(TaskRenderer):
     """How pages show a segmentation: a class for each pixel, of which the label maps of all passes are kept."""
 
@@ -314,22 +319,19 @@ class SegmentationRenderer(TaskRenderer):
     def describe_example(self, run: Run, row: Mapping[Any, Any]) -> str:
         return describe_classes(row)
 
+    def draws_examples(self, run: Run) -> bool:
+        return has(run, "images")  # the outlines are over them
+
     def explain(self, context: ExampleContext) -> Explanation:
         """Say what is drawn and missed, and how far the passes agree; the outline is in the picture."""
         run, row, names = context.run, context.row, all_as_markdown(class_names(context.run))
         figures = {name: values[context.example] for name, values in class_figures(run).items()}
         drawn = [number for number in foreground_of(run.manifest) if figures["class_area"][number] > 0]
-        what = list_names([f"**{names[number]}**" for number in drawn]) if drawn else "**nothing**"
-        first = f"The ensemble draws {what}."
+        first = f"The prediction draws {_list_bold(names, drawn)}."
         if "class_dice" in figures and not np.isnan(row["loss"]):
-            first += f" Its mean Dice with the label is **{percent(1 - row['loss'])}**."
-            zero = [number for number in foreground_of(run.manifest) if figures["class_dice"][number] == 0]
-            for words, numbers in (
-                ("Missed", [number for number in zero if figures["class_area_label"][number] > 0]),
-                ("The label lacks", [number for number in zero if not figures["class_area_label"][number] > 0]),
-            ):
-                if numbers:
-                    first += f" {words}: {list_names([names[number] for number in numbers])}."
+            given = [number for number in foreground_of(run.manifest) if figures["class_area_label"][number] > 0]
+            first = f"The label has {_list_bold(names, given)}; the prediction draws {_list_bold(names, drawn)}."
+            first += f" Its mean Dice is **{percent(1 - row['loss'])}**."
         sentences = [first, f"- Two passes agree on a **Dice of {percent(row['pairwise_dice'])}**, on average."]
         if drawn:
             agreement = np.nan_to_num(figures["class_pairwise_dice"])  # no pass may draw what all together do
