@@ -133,6 +133,11 @@ def test_one_example_gets_every_pass_the_prediction_the_label_and_the_maps(open_
     assert set(rows["passes that draw it"]) == {f"{PASSES} of {PASSES}"}
 
 
+def test_more_passes_say_that_all_are_sampled_anew(open_page: Open) -> None:
+    assert "so all passes are sampled anew. These took " in words(open_page("runs", "sampled"))
+    assert "more-passes" not in [button.key for button in open_page("runs", "labelled").button]
+
+
 def test_label_maps_alone_have_no_entropies_and_no_picture(open_page: Open) -> None:
     (data,) = sent(open_page("example", "maps", example="5"), "packed")
     assert data["maps"] == []
