@@ -605,13 +605,12 @@ class TaskRenderer(ABC):
         return selection.table.rename_axis("example").reset_index()
 
 
-def mark_classes(row: Mapping[Any, Any], class_count: int, all_right: str = "right") -> TileText:
+def mark_classes(row: Mapping[Any, Any], class_count: int) -> TileText:
     """Return the predicted classes, of which wrong ones are marked, and behind them those that are missed.
 
     Args:
         row: of the run's table, with the columns that `mcviz.tasks.multilabel.name_sets` makes.
         class_count: how many classes there are to predict.
-        all_right: the brief words on an example of which no class is wrong.
     """
     predicted, wrong, missed = _classes_of_row(row)
     marked = [f"✗ {name}" if name in wrong else name for name in predicted]
@@ -622,7 +621,7 @@ def mark_classes(row: Mapping[Any, Any], class_count: int, all_right: str = "rig
     return TileText(
         words,
         wrong=bool(wrong or missed),
-        brief=brief or (all_right if is_right else f"{len(predicted):,} of {class_count:,}"),
+        brief=brief or ("right" if is_right else f"{len(predicted):,} of {class_count:,}"),
         whole="; ".join(f"{part} {', '.join(of_part)}" for part, of_part in parts.items() if of_part),
     )
 

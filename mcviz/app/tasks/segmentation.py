@@ -291,10 +291,13 @@ class SegmentationRenderer(TaskRenderer):
     # Lists
 
     def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
-        """Return the classes that are drawn, of which wrong ones are marked, and behind them those that are missed."""
+        """Return the Dice and the drawn classes, of which wrong ones are marked, and behind them the missed ones."""
         if isinstance(row["prediction"], str):
-            dice = f"Dice {percent(1 - row['loss'], 0)}" if "loss" in row else ""  # which is low without a wrong class
-            return mark_classes(row, len(foreground_of(run.manifest)), dice)
+            text = mark_classes(row, len(foreground_of(run.manifest)))
+            if np.isnan(row.get("loss", np.nan)):
+                return text
+            dice = f"Dice {percent(1 - row['loss'], 0)}"
+            return replace(text, prediction=f"{dice}, {text.prediction}", brief=dice, whole=f"{dice}; {text.whole}")
         names, foreground = class_names(run), foreground_of(run.manifest)  # of a new input
         drawn = [names[number] for number in foreground if row[f"area_{number}"] > 0]
         return TileText(", ".join(drawn) or "none", brief=f"{len(drawn):,} of {len(foreground):,}")
