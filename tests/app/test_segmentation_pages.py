@@ -133,6 +133,18 @@ def test_one_example_gets_every_pass_the_prediction_the_label_and_the_maps(open_
     assert set(rows["passes that draw it"]) == {f"{PASSES} of {PASSES}"}
 
 
+def test_a_demo_shows_a_sure_image_the_passes_of_an_unsure_one_and_its_map(open_page: Open, run: Run) -> None:
+    agreement = run.scores()["pairwise_dice"].to_numpy()
+    for step, example in (("1", agreement.argmax()), ("2", agreement.argmin()), ("3", agreement.argmin())):
+        app = open_page("story", "labelled", step=step)
+        (data,) = sent(app, "packed")
+        assert np.array_equal(unpack(data)[:PASSES], run.label_maps(example))
+        assert (data["plays"], data["disagreement"], data["labelled"]) == (step == "3", False, False)
+    assert sent(open_page("story", "labelled", step="4"), "packed")[0]["disagreement"]
+    assert "needs the model" in open_page("story", "labelled", step="5").header[0].value
+    assert "before it was" in words(open_page("story", "sampled", step="5"))
+
+
 def test_more_passes_say_that_all_are_sampled_anew(open_page: Open) -> None:
     assert "so all passes are sampled anew. These took " in words(open_page("runs", "sampled"))
     assert "more-passes" not in [button.key for button in open_page("runs", "labelled").button]
@@ -290,10 +302,6 @@ def test_a_poor_outline_of_the_right_class_is_not_called_right(run: Run) -> None
     row = {"prediction": "bar", "wrong": "", "label": "bar", "loss": 0.85}
     assert task_renderer(run).tile_text(run, row).brief == "Dice 15%"
     assert task_renderer(run).tile_text(run, row | {"wrong": "bar", "loss": 1.0}).brief == "Dice 0%"
-
-
-def test_there_is_no_demo(open_page: Open) -> None:
-    assert "There is no demo of a run of this task." in words(open_page("story", "labelled"))
 
 
 def test_outlines_lie_around_what_they_surround() -> None:

@@ -123,6 +123,24 @@ def test_the_eleventh_class_is_hatched_in_the_colour_of_the_first(maps_page: Pag
     expect(maps_page.locator(".class.hatched")).to_have_text(["class 11"])
 
 
+def test_a_demo_draws_one_pass_after_the_other_until_it_is_paused(maps_page: Page) -> None:
+    maps_page.set_viewport_size(LAPTOP)
+    maps_page.goto("/story?run=discs&step=3")
+    told = maps_page.get_by_text(re.compile(r"^Pass \d of 6$"))
+    expect(told).to_have_text("Pass 1 of 6")
+    expect(told).to_have_text("Pass 3 of 6")
+    maps_page.get_by_role("button", name="Pause").click()
+    expect(maps_page.get_by_role("button", name="Play")).to_be_visible()
+    paused, box = told.text_content(), maps_page.locator(".stage").bounding_box()
+    assert paused is not None
+    assert box is not None
+    assert box["y"] + box["height"] <= LAPTOP["height"]
+    slider = maps_page.get_by_role("slider", name=paused)
+    expect(slider).to_have_value(paused.split()[1])
+    slider.press("ArrowRight")
+    expect(told).not_to_have_text(paused)
+
+
 @pytest.mark.parametrize("size", [LAPTOP, PHONE])
 @pytest.mark.parametrize(
     "address", ["example?example=5", "side_by_side?pinned=3,5", "trust", "uncertain", "runs?other=other"]

@@ -4,8 +4,8 @@ const DASH = [7, 5];
 const MOST_ZOOM = 24;
 const ZOOMED = 1.5; // by one step
 const MOVED = 0.15; // of what is in view, by one key
-const HEIGHT = "62vh"; // of the picture, at most
-const COMPACT = "320px"; // of one among several
+const HEIGHTS = { all: "62vh", few: "320px", none: "56vh" }; // of the picture, at most, by its controls
+const SECONDS = 0.7; // that one pass is seen, where they are drawn one after the other
 const STOPS = [[68, 1, 84], [222, 82, 58], [253, 231, 37]]; // the colours of a map, from 0 to its largest value
 
 /* The numbers of all maps, which the server packed with zlib. */
@@ -145,15 +145,29 @@ class LabelMaps {
     this.maps = [this.disagreement(), ...data.maps.map((map) => ({ ...map, values: planes.shift() }))];
     this.drawn = {}; // what is computed when it is first seen
     this.chosen.pass = Math.min(this.chosen.pass, data.passes);
-    if (!data.compact) this.chosen.map ??= this.maps[0].name;
+    this.chosen.map ??= data.disagreement ? this.maps[0].name : "";
     if (!(this.alone < data.classes.length)) this.alone = undefined;
     this.canvas.setAttribute("aria-label", data.spoken);
     this.stage.setAttribute("aria-label", "Picture: arrow keys move it, + and − zoom, 0 shows all");
     const aspect = data.width / data.height;
     this.canvas.style.aspectRatio = aspect;
-    this.place.style.setProperty("--most", `calc(${data.compact ? COMPACT : HEIGHT} * ${aspect})`);
-    this.place.classList.toggle("compact", data.compact);
+    this.place.style.setProperty("--most", `calc(${HEIGHTS[data.controls]} * ${aspect})`);
     this.drawTools();
+    this.play(data.plays && !window.matchMedia("(prefers-reduced-motion: reduce)").matches);
+    this.draw();
+  }
+
+  /* Draws one pass after the other, until it is paused. */
+  play(on) {
+    clearInterval(this.playing);
+    this.playing = on && setInterval(() => this.next(), 1000 * SECONDS);
+    if (this.player) this.player.textContent = on ? "Pause" : "Play";
+  }
+
+  next() {
+    if (!this.canvas.isConnected) return this.play(false);
+    this.chosen.pass = (this.chosen.pass % this.data.passes) + 1;
+    this.say();
     this.draw();
   }
 
@@ -173,7 +187,7 @@ class LabelMaps {
   }
 
   drawTools() {
-    const { labelled, passes, compact, classes, background } = this.data;
+    const { labelled, passes, controls, plays, classes, background } = this.data;
     const layers = { image: "Image", prediction: "Prediction", label: "Label", filled: "Filled" };
     layers.differs = "Where they differ";
     if (!this.image) delete layers.image;
@@ -191,10 +205,13 @@ class LabelMaps {
       button.onclick = () => this.zoom(by);
       zooms.append(button);
     }
-    const rows = [checks, this.slider("pass", 0, passes, 1), zooms];
     const ofMap = () => [this.chooser(), this.slider("opacity", 0, 1, 0.05), this.slider("threshold", 0, 1, 0.01)];
-    if (!compact) rows.splice(2, 0, ...ofMap());
-    this.tools.replaceChildren(...rows);
+    const rows = {
+      all: () => [checks, this.slider("pass", 0, passes, 1), ...ofMap(), zooms],
+      few: () => [checks, this.slider("pass", 0, passes, 1), zooms],
+      none: () => (plays ? [this.slider("pass", 0, passes, 1), this.pause()] : []),
+    };
+    this.tools.replaceChildren(...rows[controls]());
     const numbers = [...classes.keys()].filter((number) => number !== background);
     this.legend.replaceChildren(
       ...numbers.map((number) => this.entry(number)),
@@ -233,6 +250,13 @@ class LabelMaps {
 
   isShown(number) {
     return this.alone === undefined || this.alone === number;
+  }
+
+  pause() {
+    this.player = element("button", "player");
+    this.player.type = "button";
+    this.player.onclick = () => this.play(!this.playing);
+    return this.player;
   }
 
   check(name, words) {
@@ -291,8 +315,10 @@ class LabelMaps {
     };
     for (const [name, text] of Object.entries(words)) {
       const place = this.tools.querySelector(`span.${name}`);
-      if (place) place.textContent = text;
-      place?.nextSibling.setAttribute("aria-valuetext", text);
+      if (!place) continue;
+      place.textContent = text;
+      place.nextSibling.value = this.chosen[name];
+      place.nextSibling.setAttribute("aria-valuetext", text);
     }
   }
 

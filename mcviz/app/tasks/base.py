@@ -59,7 +59,15 @@ class Step:
 
 
 class Story(ABC):
-    """The story of a task.
+    """The story of a task."""
+
+    @abstractmethod
+    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
+        """Return the steps for a run, each to be called with it."""
+
+
+class StoryOfPasses(Story):
+    """The story of predictions whose passes have a mean.
 
     Attributes:
         no_answer: what is said of noise where the run has no model, before it says so.
@@ -156,6 +164,7 @@ def review_step(run: Run, score: str, order: np.ndarray, mistakes: np.ndarray, n
         render_example(run, int(order[0]), EXAMPLE_WIDTH)
 
     examples, kind = counted(len(order), "example"), noun.split()[-1]
+    kinds = counted(2, kind).split()[-1]
     if not mistakes.any():
         more = f"This is the most uncertain one of {examples}."
         return Step(f"The model makes no {kind} here: there is none to find.", first, more)
@@ -165,9 +174,9 @@ def review_step(run: Run, score: str, order: np.ndarray, mistakes: np.ndarray, n
     reviewed = f"The {share} most uncertain are **{inspected:,}** of {examples}{by}"
     if finds_more_than_chance(mistakes, inspected):
         headline = f"Review the **{share}** most uncertain and find **{found}** of {of_all}."
-        more = f"The uncertainty is useful. {reviewed}; as many at random would hold fewer {kind}s."
+        more = f"The uncertainty is useful. {reviewed}; as many at random would hold fewer {kinds}."
     else:
-        headline = f"The most uncertain are not shown to hold more {kind}s."
+        headline = f"The most uncertain are not shown to hold more {kinds}."
         more = f"{reviewed}, and hold **{found}** of {of_all}, which may be chance."
     if len(mistakes) * REVIEWED_SHARE < 1:  # too few examples for a curve
         return Step(headline, first, more)

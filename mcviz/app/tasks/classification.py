@@ -37,7 +37,7 @@ from mcviz.app.tasks.base import (
     ExampleContext,
     Phrases,
     Step,
-    Story,
+    StoryOfPasses,
     SweepFindings,
     TaskRenderer,
     TileText,
@@ -79,7 +79,7 @@ CONVERGENCE_HEIGHT = 440  # pixels, of four figures one below the other
 CONFIDENT = 0.7  # a probability from which on a prediction sounds confident
 
 
-class ClassificationStory(Story):
+class ClassificationStory(StoryOfPasses):
     """The steps of a classification: a number, the votes, the mistakes, the mean of the passes, and noise."""
 
     no_answer = "no prediction is correct."

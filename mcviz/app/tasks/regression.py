@@ -34,7 +34,7 @@ from mcviz.app.tasks.base import (
     ExampleContext,
     Phrases,
     Step,
-    Story,
+    StoryOfPasses,
     SweepFindings,
     TaskRenderer,
     TileText,
@@ -217,7 +217,7 @@ def with_std(mean: float, std: float, unit: str) -> str:
     return format_with_unit(mean, f"± {format_with_unit(float(f'{std:.3g}'), unit)}")
 
 
-class RegressionStory(Story):
+class RegressionStory(StoryOfPasses):
     """The steps of a regression: a number, its spread, the largest errors, the mean of the passes, and noise."""
 
     no_answer = "there is nothing to be predicted."
