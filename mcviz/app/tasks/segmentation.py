@@ -321,7 +321,7 @@ class SegmentationStory(Story):
 
     def _surest(self, run: Run) -> int:
         """Return the most certain image in which something is drawn."""
-        drawn = (class_figures(run)["class_area"][:, foreground_of(run.manifest)] > 0).any(axis=1)
+        drawn = np.any(class_figures(run)["class_area"][:, foreground_of(run.manifest)] > 0, axis=1)
         order = ranking(run, run.first_score)[::-1]
         return int(order[int(np.argmax(drawn[order]))])
 
