@@ -66,43 +66,16 @@ class Story(ABC):
         """Return the steps for a run, each to be called with it."""
 
 
-class StoryOfPasses(Story):
-    """The story of predictions whose passes have a mean.
+def noise_steps(run: Run, no_answer: str, describe: Callable[[Run, np.ndarray], Step]) -> list[Callable[[Run], Step]]:
+    """Return the step on one input of noise, predicted live; none for a kind without noise.
 
-    Attributes:
+    Args:
+        run: whose model predicts.
         no_answer: what is said of noise where the run has no model, before it says so.
+        describe: returns the step on (T, K) predictions of noise.
     """
 
-    no_answer: str
-
-    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
-        """Return the steps for a run: without labels none about mistakes, and noise only where there is some."""
-        with_labels = [self.review, self.ensemble] if has(run, "labels") else []
-        noise = [self.noise] if kind_renderer(run).has_noise else []
-        return [self.one_prediction, self.all_passes, *with_labels, *noise]
-
-    @abstractmethod
-    def one_prediction(self, run: Run) -> Step:
-        """Return the step on a sure prediction as a model gives it: a number, and all that it gives."""
-
-    @abstractmethod
-    def all_passes(self, run: Run) -> Step:
-        """Return the step on an example about which the passes differ."""
-
-    @abstractmethod
-    def review(self, run: Run) -> Step:
-        """Return the step on how many mistakes are among the most uncertain examples."""
-
-    @abstractmethod
-    def ensemble(self, run: Run) -> Step:
-        """Return the step on how the single passes and their mean compare."""
-
-    @abstractmethod
-    def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
-        """Return the step on noise, of its (T, K) predictions."""
-
-    def noise(self, run: Run) -> Step:
-        """Return the step on one input of noise, predicted live."""
+    def noise(run: Run) -> Step:
         renderer = kind_renderer(run)
         given = renderer.noise(run)
 
@@ -110,9 +83,11 @@ class StoryOfPasses(Story):
             renderer.render_input(run, given.content, given.name)
 
         if not has(run, "model"):
-            return Step(f"This is noise: {self.no_answer}", draw, missing(run, "model"))
-        step = self.noise_prediction(run, predict(run, as_batch(given.content))[:, 0])
+            return Step(f"This is noise: {no_answer}", draw, missing(run, "model"))
+        step = describe(run, predict(run, as_batch(given.content))[:, 0])
         return replace(step, render=side_by_side(draw, step.render))
+
+    return [noise] if kind_renderer(run).has_noise else []
 
 
 def side_by_side(example: Callable[[], None], passes: Callable[[], None]) -> Callable[[], None]:
