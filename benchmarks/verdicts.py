@@ -29,7 +29,7 @@ from mcviz.measures.calibration import (
     calibration_terms,
 )
 from mcviz.measures.calibration import calibration as calibrated
-from mcviz.measures.conformal import coverage_sentence, pass_intervals, share_by_chance
+from mcviz.measures.conformal import pass_intervals, share_by_chance
 from mcviz.measures.intervals import Interval, accuracy_difference, resample, share_interval
 from mcviz.measures.ood import OOD_P_VALUE, ClassSubspaces, OODDetector
 from mcviz.measures.quality import (
@@ -53,6 +53,7 @@ from mcviz.measures.selective import (
     selective_figures,
 )
 from mcviz.measures.shift import FEWEST_LABELS, estimate_accuracy
+from mcviz.tasks.regression import coverage_sentence
 
 Array = np.ndarray
 Random = np.random.Generator
@@ -266,12 +267,16 @@ def large(report: Report) -> None:
 
 def fewest(report: Report) -> None:
     """How many examples show that a model which is as good, and changes 2% of the predictions, is not worse by more."""
+    print_fewest(report, MARGINS, is_as_good)
+
+
+def print_fewest(report: Report, margins: Mapping[str, Sequence[float]], passes_once: Callable[..., bool]) -> None:
+    """Print the fewest examples with which a model that is as good passes a margin, by measure."""
     print("\nA model that is as good, and changes 2% of the predictions, is not worse by the margin.\n")
     print("| measure | margin | fewest examples |\n|---|---|---|")
-    for measure, margins in MARGINS.items():
-        for margin in margins:
-            examples = next(size for size in STEPS if rate(report.draws, is_as_good, size, measure, margin) >= GOOD)
-            print(f"| {measure} | {margin:g} | {examples:,} |", flush=True)
+    for measure, margin in ((name, margin) for name, of_measure in margins.items() for margin in of_measure):
+        examples = next(size for size in STEPS if rate(report.draws, passes_once, size, measure, margin) >= GOOD)
+        print(f"| {measure} | {margin:g} | {examples:,} |", flush=True)
 
 
 def about_differences(measures: Iterable[str]) -> list[tuple[str, float]]:
