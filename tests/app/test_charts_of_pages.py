@@ -44,7 +44,7 @@ CASES: list[tuple[str, str, dict[str, str], list[Callable[[Run], go.Figure]]]] =
     ("targets", "uncertain", {"view": "errors"}, [plot.errors]),
     ("targets", "uncertain", {"view": "intervals"}, [plot.intervals]),
     ("targets", "example", {"example": "3"}, [lambda run: plot.example(run, 3)]),
-    ("targets", "story", {"step": "3"}, [plot.ranking]),
+    ("targets", "story", {"step": "3"}, [plot.intervals]),
 ]
 
 

@@ -21,6 +21,7 @@ from mcviz.analysis.quality_trust import measure_quality
 from mcviz.app.filters import Lasso
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
+from mcviz.app.tasks import task_renderer
 from mcviz.app.views import actions
 from mcviz.measures import significant
 from mcviz.measures.registry import fixed
@@ -306,7 +307,10 @@ def test_errors_are_drawn_against_the_score_of_the_ranking_unless_that_looks_at_
 def test_the_story_counts_the_largest_errors_among_the_most_uncertain(
     cache: Path, open_page: Callable[..., AppTest], name: str
 ) -> None:
-    rows, app = mcviz.open_run(cache / name).table(), open_page("story", name, step="3")
+    run = mcviz.open_run(cache / name)
+    story = task_renderer(run).story
+    assert story is not None
+    rows, app = run.table(), open_page("story", name, step=str(len(story.steps(run))))
     sentence = f"{app.header[0].value} {words(app)}"
     if name == "regression-without-errors":
         assert "makes no error here: there is none to find." in sentence
