@@ -134,7 +134,7 @@ class LabelMaps {
     this.passes = planes.splice(0, data.passes);
     this.prediction = planes.shift();
     this.label = data.labelled ? planes.shift() : undefined;
-    this.maps = [this.disagreement(), ...data.maps.map((map) => ({ ...map, values: planes.shift() }))];
+    this.maps = [...(data.passes ? [this.disagreement()] : []), ...data.maps.map((map) => ({ ...map, values: planes.shift() }))];
     this.drawn = {}; // what is computed when it is first seen
     this.chosen.pass = Math.min(this.chosen.pass, data.passes);
     this.canvas.setAttribute("aria-label", data.spoken);
@@ -167,7 +167,7 @@ class LabelMaps {
     const layers = { image: "Image", prediction: "Prediction", label: "Label", differs: "Where they differ" };
     if (!this.image) delete layers.image;
     if (!labelled) ["label", "differs"].forEach((name) => delete layers[name]);
-    layers.all = `Outlines of all ${passes} passes`;
+    if (passes) layers.all = `Outlines of all ${passes} passes`;
     const checks = element("div", "checks");
     checks.append(...Object.entries(layers).map(([name, words]) => this.check(name, words)));
     const zooms = element("div", "zooms");
@@ -180,9 +180,9 @@ class LabelMaps {
       button.onclick = () => this.zoom(by);
       zooms.append(button);
     }
-    const rows = [checks, this.slider("pass", 0, passes, 1), zooms];
+    const rows = [checks, ...(passes ? [this.slider("pass", 0, passes, 1)] : []), zooms];
     const ofMap = () => [this.chooser(), this.slider("opacity", 0, 1, 0.05), this.slider("threshold", 0, 1, 0.01)];
-    if (!compact) rows.splice(2, 0, ...ofMap());
+    if (!compact) rows.splice(-1, 0, ...ofMap());
     this.tools.replaceChildren(...rows);
     const named = classes.map(([name, colour], index) => [name, colour, index]);
     this.legend.replaceChildren(
@@ -398,7 +398,8 @@ class LabelMaps {
     const at = y * width + x;
     const name = (value) => classes[value]?.[0] ?? "ignored";
     const votes = this.passes.filter((pass) => pass[at] === this.prediction[at]).length;
-    const parts = [`column ${x}, row ${y}: ${name(this.prediction[at])}, in ${votes} of ${passes} passes`];
+    const parts = [`column ${x}, row ${y}: ${name(this.prediction[at])}`];
+    if (passes) parts[0] += `, in ${votes} of ${passes} passes`;
     if (this.label) parts.push(`label ${name(this.label[at])}`);
     if (this.chosen.pass) parts.push(`pass ${this.chosen.pass} ${name(this.passes[this.chosen.pass - 1][at])}`);
     if (this.map) parts.push(`${this.map.name.toLowerCase()} ${this.format(this.map, this.map.values[at])}`);

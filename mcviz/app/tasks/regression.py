@@ -11,7 +11,7 @@ from mcviz import plot
 from mcviz.analysis.base import LEAST_LABELLED, as_predictions, column, group_sentence, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.quality_trust import QualityTrust, measure_quality
-from mcviz.app.components import Explanation, chart, render_explanation, text_table
+from mcviz.app.components import MOST_STRIPS, Explanation, chart, render_explanation, text_table
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.kinds.base import ProbeInput, SliderSeries
 from mcviz.app.navigation import load_state, target_chooser
@@ -62,6 +62,7 @@ from mcviz.measures.regression import (
     predictive_variance,
     single_pass_rmse,
 )
+from mcviz.measures.scores import HISTOGRAM_BINS
 from mcviz.runs import Run
 from mcviz.text import one_line
 
@@ -165,6 +166,37 @@ class Prediction:
         """Say what is predicted, and of a target the interval and the parts of the uncertainty, in Markdown."""
         uncertainty = self.describe_uncertainty(target).splitlines()
         return [self.describe(), self.describe_interval(target), *uncertainty]
+
+    def strips(self) -> dict[str, Any]:
+        """Return a histogram of the passes for each of the first targets, as `Explanation.histograms`."""
+        panels, names = [], target_names(self.run)
+        for target, name in enumerate(names[:MOST_STRIPS]):
+            values = self.outputs[:, target].astype(np.float64)
+            low, high = float(values.min()), float(values.max())
+            counts, _ = np.histogram(values, HISTOGRAM_BINS, (low, high) if low < high else (low - 0.5, high + 0.5))
+            bins = np.flatnonzero(counts)
+            ends = f"{significant(float(f'{low:.3g}'))} to {significant(float(f'{high:.3g}'))}"
+            panels.append(
+                {
+                    "name": name,
+                    "role": "",
+                    "colour": ENSEMBLE,
+                    "bins": bins.tolist(),
+                    "counts": counts[bins].tolist(),
+                    "mean": (float(values.mean()) - low) / (high - low) if low < high else 0.5,
+                    "value": ends,
+                    "spoken": f"{name}: the passes predict {ends}.",
+                }
+            )
+        left = len(names) - len(panels)
+        return {
+            "passes": len(self.outputs),
+            "spoken": f"Histograms of the passes. {self.describe()}".replace("**", ""),
+            "panels": panels,
+            "strips": list(range(len(panels))),
+            "rest": f"{counted(left, 'more target')}." if left else "",
+            "axis": f"The {counted(len(self.outputs), 'pass')}, from the lowest to the highest; the line is their mean.",
+        }
 
     def render_table(self) -> None:
         """Render a row a target: mean, standard deviation, interval, and the label where it is known."""
@@ -393,6 +425,10 @@ class RegressionRenderer(TaskRenderer):
     def explain(self, context: ExampleContext) -> Explanation:
         """Return the same words."""
         return {"sentences": _prediction(context).sentences(context.state.target)}
+
+    def explain_alone(self, context: ExampleContext) -> Explanation:
+        """Return the same words, and a histogram a target."""
+        return {**self.explain(context), "histograms": _prediction(context).strips()}
 
     def render_preview(self, context: ExampleContext) -> None:
         """Render the passes of a target."""

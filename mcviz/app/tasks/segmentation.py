@@ -142,36 +142,39 @@ def _pack(planes: list[np.ndarray]) -> str:
     return base64.b64encode(zlib.compress(np.stack(planes).tobytes(), 1)).decode()
 
 
-def _render_maps(
-    run: Run, of: SegmentationPredictions, picture: np.ndarray | None, spoken: str, key: str, *, compact: bool = False
-) -> None:
-    """Render the outlines of one image over it, as prediction, label and passes have them, and the maps of doubt.
+def describe_maps(
+    run: Run, of: SegmentationPredictions, picture: np.ndarray | None, spoken: str, *, compact: bool, passes: bool = True
+) -> dict[str, Any]:
+    """Describe the outlines of one image, as prediction, label and passes have them, and the maps of doubt.
 
     Args:
         run: whose classes they are.
         of: the passes over one image, with its label where that is known.
         picture: (height, width, channels) uint8, or None.
         spoken: what it shows, for those who cannot see it.
-        key: of the component.
         compact: whether it stands among others, and has fewer controls.
+        passes: whether each pass is there; or else where they differ.
     """
-    planes = [*of.classes[:, 0], of.mean_class[0]]
+    planes = [*(of.classes[:, 0] if passes else ()), of.mean_class[0]]
     maps: list[dict[str, object]] = []
     if of.labels is not None:
         planes.append(of.labels[0])
     named = {"Predictive entropy": of.predictive_entropy, "Mutual information": of.mutual_information}
     for name, nats in named.items():
-        if nats is not None and not compact:
+        if nats is not None and not compact and passes:
             most = max(float(nats.max()), 1e-6)
             planes.append(np.rint(nats[0] * (255 / most)).astype(np.uint8))
             maps.append({"name": name, "unit": "nats", "most": most})
+    if not passes:
+        planes.append(np.rint(255 * (of.classes[:, 0] != of.mean_class[0]).mean(axis=0)).astype(np.uint8))
+        maps.append({"name": "Share of passes that differ", "unit": "%", "most": 100})
     height, width = of.mean_class.shape[1:]
-    data = {
+    return {
         "width": width,
         "height": height,
         "classes": list(zip(class_names(run), _colours(run), strict=True)),
         "background": of.background,
-        "passes": len(of.classes),
+        "passes": len(of.classes) if passes else 0,
         "labelled": of.labels is not None,
         "maps": maps,
         "packed": _pack(planes),
@@ -179,9 +182,21 @@ def _render_maps(
         "crisp": picture is not None and max(picture.shape[:2]) < CRISP_BELOW,
         "spoken": spoken.replace("**", ""),
         "compact": compact,
-        "turn": next(TURNS),
     }
-    _mounted(key=key, data=data)
+
+
+def _picture_in_words(context: ExampleContext) -> tuple[np.ndarray | None, str]:
+    """The image of an example, where the run has it, and what its outlines show."""
+    picture = context.run.pictures[context.example] if has(context.run, "images") else None
+    return picture, f"Example {context.example} with outlines. It {describe_classes(context.row.to_dict())}."
+
+
+def _render_maps(
+    run: Run, of: SegmentationPredictions, picture: np.ndarray | None, spoken: str, key: str, *, compact: bool = False
+) -> None:
+    """Render `describe_maps`."""
+    data = describe_maps(run, of, picture, spoken, compact=compact)
+    _mounted(key=key, data={**data, "turn": next(TURNS)})
 
 
 def _render_classes(run: Run, of: SegmentationPredictions, figures: Mapping[str, np.ndarray]) -> None:
@@ -364,10 +379,12 @@ class SegmentationRenderer(TaskRenderer):
     def _render_example(self, context: ExampleContext, key: str, *, compact: bool = False) -> None:
         run, example = context.run, context.example
         of = _read(run, example)
-        picture = run.pictures[example] if has(run, "images") else None
-        spoken = f"Example {example} with outlines. It {describe_classes(context.row.to_dict())}."
-        _render_maps(run, of, picture, spoken, key, compact=compact)
+        _render_maps(run, of, *_picture_in_words(context), key, compact=compact)
         _render_classes(run, of, {name: values[example] for name, values in class_figures(run).items()})
+
+    def maps(self, context: ExampleContext) -> dict[str, Any]:
+        of = _read(context.run, context.example)
+        return describe_maps(context.run, of, *_picture_in_words(context), compact=False, passes=False)
 
     # New inputs
 
