@@ -250,6 +250,7 @@ def _load_groups(run: Run, column: str) -> Groups:
 
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")
 def main_calibration(run: Run, group: str | None) -> Calibration:
+    """Find the figures of the ensemble and of the deterministic model; cached."""
     return calibration(main_predictors(run), groups=find_groups(run, group))
 
 

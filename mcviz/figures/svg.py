@@ -16,7 +16,11 @@ LONGEST_NINES = 3.3  # where 100% stands, a bit beyond 99.9%
 
 
 def value_histogram(
-    values: np.ndarray, lines: Mapping[str, tuple[float, str]], title: str, unit: str, format_value: Callable[[float], str]
+    values: np.ndarray,
+    lines: Mapping[str, tuple[float, str]],
+    title: str,
+    unit: str,
+    format_value: Callable[[float], str],
 ) -> str:
     """Draw a histogram with a vertical line for each of some values.
 
@@ -80,7 +84,9 @@ def reliability_chart(bins: Mapping[str, tuple[Bins, Sequence[Interval]]]) -> st
             )
     ticks = [edge for edge in CONFIDENCE_EDGES[1:-1] if edge >= 0.5 and first[0] <= edge <= first[-1]] or [*first]
     heights = {0.0: "0", min(ends): f"{min(ends):+.1f}", max(ends): f"{max(ends):+.1f}"}
-    axes = _axes({across(_nines(at)): f"{100 * at:g}%" for at in ticks}, {down(at): text for at, text in heights.items()})
+    axes = _axes(
+        {across(_nines(at)): f"{100 * at:g}%" for at in ticks}, {down(at): text for at, text in heights.items()}
+    )
     words = "Accuracy − confidence in points by confidence, with 95% intervals; above zero is under-confident."
     legend = {name: PREDICTOR_COLOURS.get(name, NEUTRAL) for name in bins}
     return _chart(words, [*axes, *parts, _label("confidence"), *_legend(legend)])
@@ -97,7 +103,9 @@ def _scale(low: float, high: float, start: float, end: float) -> Callable[[float
 def _axes(across: Mapping[float, str], down: Mapping[float, str]) -> list[str]:
     """The words along both axes, by their places."""
     parts = [f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}"/>']
-    parts += [f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{text}</text>' for x, text in across.items()]
+    parts += [
+        f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{text}</text>' for x, text in across.items()
+    ]
     return parts + [f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{text}</text>' for y, text in down.items()]
 
 
@@ -108,7 +116,8 @@ def _label(title: str) -> str:
 def _legend(colours: Mapping[str, str]) -> list[str]:
     parts, x = [], LEFT
     for name, colour in colours.items():
-        parts.append(f'<rect x="{x}" y="4" width="10" height="10" fill="{colour}"/><text x="{x + 14}" y="13">{as_html(name)}</text>')
+        parts.append(f'<rect x="{x}" y="4" width="10" height="10" fill="{colour}"/>')
+        parts.append(f'<text x="{x + 14}" y="13">{as_html(name)}</text>')
         x += 30 + 7 * len(name)
     return parts
 

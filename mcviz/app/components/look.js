@@ -47,6 +47,7 @@ class Look {
   show(data) {
     this.data = data;
     this.panel.dataset.empty = String(!data.tile);
+    this.buttons.open.hidden = data.opens === false;
     if (!data.tile) return;
     const behind = this.wanted !== undefined && this.wanted !== data.tile.example;
     if (behind && performance.now() < this.until) return; // the answer to an earlier step

@@ -7,12 +7,12 @@ filters and shows.
 import os
 import re
 import tomllib
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import orjson
@@ -21,9 +21,9 @@ from mcviz import validate
 from mcviz.app.components import load_assets
 from mcviz.app.resources import class_names, has, run_scores
 from mcviz.app.selection import mistakes, ranked_examples
-from mcviz.app.server import STREAMLIT_OPTIONS
+from mcviz.app.server import STREAMLIT_OPTIONS, outside_of_pages
 from mcviz.app.sharing.contents import Choice, describe_examples, kept_scores
-from mcviz.app.sharing.summary import overview, sentence, trust
+from mcviz.app.sharing.summary import overview, trust
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
 from mcviz.app.views.rail import ranking_labels
@@ -69,8 +69,8 @@ def share(
         score: by which the page ranks at first; that of the run without it.
         examples: numbers of those that the page has; all without it, as far as they fit.
         link: the address of a dashboard that shows the run; none without it.
-        max_size: in megabytes. A page that would be larger has fewer scores, then smaller pictures, then fewer examples:
-            all mistakes and the most uncertain ones.
+        max_size: in megabytes. A page that would be larger has fewer scores, then smaller pictures, then fewer
+            examples: all mistakes, and the most uncertain ones.
         progress: called with (done, total) examples; an exception from it stops the work, and no file is left.
 
     Raises:
@@ -79,7 +79,8 @@ def share(
     """
     score = validate.choice("score", score or run.first_score, list(run_scores(run)))
     chosen = np.arange(len(run)) if examples is None else _check_examples(run, examples)
-    page = fit_page(run, PageState(score=score), chosen, link=link, max_size=max_size, progress=progress)
+    with outside_of_pages():
+        page = fit_page(run, PageState(score=score), chosen, link=link, max_size=max_size, progress=progress)
     with replaced_file(Path(to)) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
@@ -88,7 +89,7 @@ def _check_examples(run: Run, examples: Collection[int]) -> np.ndarray:
     numbers = np.unique(np.asarray(list(examples), dtype=np.int64))
     if not len(numbers) or numbers[0] < 0 or numbers[-1] >= len(run):
         raise InvalidInputError(
-            f"examples should be numbers from 0 to {len(run) - 1:,}, at least one. Received: {one_line(str(examples))[:80]}."
+            f"examples should be numbers from 0 to {len(run) - 1}, at least one. Received: {list(examples)!s:.80}."
         )
     return numbers
 
@@ -115,7 +116,7 @@ def fit_page(
     Raises:
         InvalidInputError: not even a page of one example fits.
     """
-    most, report = max_size * 1e6, progress or (lambda done, total: None)
+    most, report = max_size * 1e6, progress or (lambda *_: None)
     summary = Summary(run, state, link)
     names, fewer = kept_scores(run, state)
     whole = Choice(run, state, examples, tuple(names))
@@ -146,14 +147,15 @@ class Summary:
 
     def __init__(self, run: Run, state: PageState, link: str) -> None:
         self._run, self._state, self._link = run, state, link
-        self._sections = {"overview": overview(run, state), "explore": _explore(run), "trust": trust(run, state)}
+        self._sections = {"overview": overview(run), "explore": _explore(run), "trust": trust(run, state)}
 
     def count_fitting(self, choice: Choice, most: float) -> int:
         """Estimate how many of the examples fit, by pages of a few of them."""
         total = len(choice.examples)
         sizes = [min(total, SAMPLE // 2), min(total, SAMPLE)]
         few, some = (
-            len(self.write(replace(choice, examples=choice.examples[:: -(-total // size)]), lambda *_: None)) for size in sizes
+            len(self.write(replace(choice, examples=choice.examples[:: -(-total // size)]), lambda *_: None))
+            for size in sizes
         )
         counts = [len(choice.examples[:: -(-total // size)]) for size in sizes]
         if counts[0] == counts[1]:
@@ -166,12 +168,13 @@ class Summary:
         run, state = self._run, self._state
         data = {
             "count": len(run),
+            "size": "" if task_renderer(run).marks_mistakes else "large",
             "class_names": class_names(run),
             "first_score": state.score,
             "rankings": [
                 (name, order, label) for (name, order), label in ranking_labels(run).items() if name in choice.scores
             ],
-            "start": _query(replace_run(state)),
+            "start": _start(state),
             **describe_examples(choice, progress),
         }
         title = f"{one_line(run.name)} · mcviz"
@@ -191,17 +194,10 @@ class Summary:
         )
 
 
-def _query(state: PageState) -> str:
-    from urllib.parse import urlencode
-
-    return urlencode(state.to_query())
-
-
-def replace_run(state: PageState) -> PageState:
-    """Return a state without what is not of the run itself."""
-    return PageState(
-        score=state.score, order=state.order, filters=state.filters.without("area", "lasso", "columns", "selected")
-    )
+def _start(state: PageState) -> str:
+    """The query with which the page opens: what it understands of a state."""
+    filters = state.filters.without("area", "lasso", "columns", "selected")
+    return urlencode(PageState(score=state.score, order=state.order, filters=filters).to_query())
 
 
 def _load(name: str) -> str:
@@ -243,21 +239,22 @@ def _bar(run: Run, link: str) -> str:
     return (
         f'<header><span class="mark">mcviz</span><nav aria-label="Pages">{links}</nav>'
         f'<b class="run">{as_html(run.name)}</b>{to_dashboard}</header>'
-        "<noscript><p class=note>Without JavaScript this page shows its figures, and no examples.</p></noscript>"
+        "<p class=note>Without JavaScript this page shows its figures, and no examples.</p>"
     )
 
 
 def _footer(choice: Choice) -> str:
     """Say what made the page, of which run, and what of it is left out."""
-    run, manifest = choice.run, choice.run.manifest
-    left_out = []
+    run, left_out = choice.run, []
     if len(choice.examples) < len(run):
         left_out.append(
-            f"This file has {counted(len(choice.examples), 'example')} of {len(run):,}; figures and grey histograms are of all."
+            f"This file has {counted(len(choice.examples), 'example')} of {len(run):,}; the figures and the grey "
+            "histograms are of all."
         )
     if len(choice.scores) < len(run_scores(run)):
         left_out.append(f"It has {len(choice.scores)} of {counted(len(run_scores(run)), 'score')}.")
-    made = f"{counted(run.passes, 'pass')} over {counted(len(run), 'example')}, {manifest.sampling_summary}. Run {run.digest[:12]}."
+    passes, examples = counted(run.passes, "pass"), counted(len(run), "example")
+    made = f"{passes} over {examples}, {run.manifest.sampling_summary}. Run {run.digest[:12]}."
     return "".join(f"<p>{escape(words)}</p>" for words in [*left_out, made])
 
 
@@ -268,9 +265,7 @@ def _explore(run: Run) -> str:
     shown = [
         (title, name)
         for title, name in offered
-        if of_classes
-        and (name == "prediction" or has(run, "labels"))
-        and (name != "wrong" or has(run, "class sets"))
+        if of_classes and (name == "prediction" or has(run, "labels")) and (name != "wrong" or has(run, "class sets"))
     ]
     choices = "".join(f'<label>{title}<select id="{name}"></select></label>' for title, name in shown)
     right = [("", "All"), ("correct", "Correct"), ("wrong", "Wrong")]
@@ -282,13 +277,15 @@ def _explore(run: Run) -> str:
         else ""
     )
     disagree = (
-        '<label class="check"><input type="checkbox" id="disagree">Passes disagree</label>' if has(run, "classes") else ""
+        '<label class="check"><input type="checkbox" id="disagree">Passes disagree</label>'
+        if has(run, "classes")
+        else ""
     )
     legend = task_renderer(run).phrases.tile_legend if has(run, "labels") else ""
     return (
-        '<h1>Explore</h1><div class="explore"><aside class="rail" aria-label="Filters">'
+        '<h1>Explore</h1><div class="explore"><details class="rail"><summary>Filters</summary>'
         '<label>Rank by<select id="rank"></select></label><p class="quiet" id="meaning"></p><div id="brush"></div>'
-        f'{correct}{choices}{disagree}<button type="button" id="reset">Reset filters</button></aside>'
+        f'{correct}{choices}{disagree}<button type="button" id="reset">Reset filters</button></details>'
         f'<div class="list"><p><b id="matching" role="status"></b> <span class="quiet">{escape(legend)}</span></p>'
         '<p id="none" hidden>No example matches all of these filters. Take one off.</p><div id="gallery"></div>'
         '<div id="pages"><button type="button" id="before">Previous</button><span id="page"></span>'

@@ -19,18 +19,17 @@ from mcviz.app.components.gallery import short_value
 from mcviz.app.filters import OF_CLASSES
 from mcviz.app.kinds import kind_renderer
 from mcviz.app.kinds.base import TILE
-from mcviz.app.resources import class_sets, details, format_facts, format_value, has, row_names, row_values, run_scores
+from mcviz.app.resources import class_sets, details, format_facts, format_value, has, run_scores
 from mcviz.app.resources import table as run_table
 from mcviz.app.selection import mistakes
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
-from mcviz.app.tasks.base import ExampleContext, load_example
+from mcviz.app.tasks.base import ExampleContext
 from mcviz.app.views.rail import brush_column
 from mcviz.figures import CRISP_BELOW, contact_sheet, thumbnails
 from mcviz.measures import Score
 from mcviz.runs import Run
 from mcviz.runs.tables import Progress
-from mcviz.text import true_minus
 
 SHEET_SIDE = 1024  # pixels, which a browser decodes in milliseconds
 QUALITY = 80  # of photographs, as WebP
@@ -66,7 +65,9 @@ def pack(array: np.ndarray) -> str:
 
 def pack_json(content: Any) -> str:
     """Compress content as JSON, and encode it in base64; what is not finite is null."""
-    return base64.b64encode(gzip.compress(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), 9, mtime=0)).decode()
+    return base64.b64encode(
+        gzip.compress(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), 9, mtime=0)
+    ).decode()
 
 
 def describe_examples(choice: Choice, progress: Progress) -> dict[str, Any]:
@@ -202,7 +203,7 @@ def _explain_in_parts(choice: Choice, progress: Progress) -> Iterator[list[dict[
 
 def _read_contexts(choice: Choice) -> Iterator[ExampleContext]:
     """Read the passes of all examples, those together that lie together."""
-    run, state = choice.run, choice.state
+    run, state, table = choice.run, choice.state, run_table(choice.run)
     step = max(1, BLOCK_VALUES // (run.passes * run.manifest.width))
     blocks = np.split(choice.examples, np.flatnonzero(np.diff(choice.examples // step)) + 1)
     for block in blocks if len(choice.examples) else ():
@@ -210,7 +211,7 @@ def _read_contexts(choice: Choice) -> Iterator[ExampleContext]:
         together = stop - first <= SPARSE * len(block) and not run.task.of_pixels
         passes = run.predictions_block(first, stop) if together else None
         for example in map(int, block):
-            context = load_example(run, state, example)
+            context = ExampleContext(run, state, example, table.iloc[example])
             if passes is not None:
                 vars(context)["predictions"] = np.ascontiguousarray(passes[:, example - first])
             yield context
@@ -225,11 +226,7 @@ def _explain(context: ExampleContext) -> dict[str, Any]:
     if maps := renderer.maps(context):
         found["maps"] = maps
     if has(run, "examples") and not has(run, "images"):
-        if text := kind_renderer(run).text(run, example):
-            found["text"] = text
-        elif run.kind.content.in_columns:
-            values = [true_minus(f"{value:.6g}") for value in row_values(run)[example]]
-            found["row"] = list(zip(row_names(run), values, strict=True))
+        found["text"], found["row"] = kind_renderer(run).text(run, example), kind_renderer(run).values(run, example)
     return found
 
 

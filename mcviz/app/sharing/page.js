@@ -307,7 +307,7 @@ function showGallery(matching) {
   $("before").onclick = () => turn(page - 1);
   $("after").onclick = () => turn(page + 1);
   const tiles = examples.tiles(matching.slice(start, start + PAGE_SIZE), state.score, start + 1, state.example);
-  render.gallery({ ...tiles, looks: true, size: "" }, () => undefined);
+  render.gallery({ ...tiles, looks: true, size: DATA.size }, () => undefined);
 }
 
 function turn(page) {
@@ -329,7 +329,7 @@ async function showLook(matching) {
   const near = matching.slice(Math.max(0, at - AROUND), Math.max(0, at) + AROUND + 1);
   render.look(
     {
-      tile: examples.tile(place, state.score, at + 1, true),
+      tile: { ...examples.tile(place, state.score, at + 1, true), ...(explanation.maps ? { sheet: "" } : {}) },
       ...sheetForm(),
       text: explanation.text,
       explanation,
@@ -337,7 +337,7 @@ async function showLook(matching) {
       rank: at < 0 ? "does not match" : `${counted(at + 1)} of ${counted(matching.length)}`,
       near: near.map((other) => examples.numbers[other]),
       chosen: state.example !== undefined,
-      pinsFull: false,
+      opens: false,
     },
     heard,
   );
@@ -383,7 +383,6 @@ function makeControls() {
 }
 
 async function open() {
-  const began = performance.now();
   examples = await Examples.load();
   const pictures = new CSSStyleSheet(); // each sheet is there once, however many tiles show it
   const rules = DATA.sheets.map((sheet, at) => `.sheet-${at}{background-image:url(${sheet})}`);
@@ -400,9 +399,13 @@ async function open() {
     );
   }
   makeControls();
+  const rail = document.querySelector(".rail");
+  const narrow = matchMedia("(max-width: 760px)"); // where the filters are opened over the examples
+  narrow.onchange = () => (rail.open = !narrow.matches);
+  narrow.onchange();
   show(false);
   addEventListener("popstate", () => show(false));
-  document.documentElement.dataset.opened = Math.round(performance.now() - began);
+  document.documentElement.dataset.opened = Math.round(performance.now()); // milliseconds
 }
 
 document.documentElement.classList.add("script");

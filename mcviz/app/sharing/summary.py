@@ -1,4 +1,4 @@
-"""The words, figures and charts of a shared page, as HTML: Overview and Trust. A browser needs no script to show them."""
+"""Overview and Trust of a shared page as HTML: words, figures and charts, which a browser shows without a script."""
 
 import json
 import re
@@ -12,7 +12,6 @@ from mcviz.analysis.base import LEAST_LABELLED, find_groups, group_sentence
 from mcviz.analysis.quality_trust import measure_quality
 from mcviz.analysis.segmentation_trust import measure_segmentation
 from mcviz.app.calibration import UNKNOWN, chosen_group, describe_calibration, main_calibration
-from mcviz.app.kinds import kind_renderer
 from mcviz.app.referral import describe_guarantee, find_referral, referral_cards, referral_filters
 from mcviz.app.resources import has, ranking, run_scores, table
 from mcviz.app.sharing.contents import webp_url
@@ -28,7 +27,7 @@ from mcviz.measures.calibration import calibration_table, reliability_near_one
 from mcviz.runs import Run
 from mcviz.text import as_html
 
-MOST_UNCERTAIN, FIRST_REFERRED = 16, 8  # tiles
+MOST_UNCERTAIN, FIRST_REFERRED = 16, 14  # tiles
 NOISE_SIDE = 96  # pixels
 TOKENS = re.compile(r"\\(.)|(\*\*)|(`)|[^\\*`]+|.", re.DOTALL)
 
@@ -45,23 +44,21 @@ def sentence(markdown: str) -> str:
 
 
 def paragraphs(sentences: Iterable[str]) -> str:
-    """Write sentences in Markdown as a paragraph each; neighbours that begin with "- " as a list."""
-    return "".join(
-        f"<li>{sentence(words[2:])}</li>" if words.startswith("- ") else f"<p>{sentence(words)}</p>" for words in sentences
-    )
+    """Write sentences in Markdown, a paragraph each."""
+    return "".join(f"<p>{sentence(words)}</p>" for words in sentences)
 
 
-def overview(run: Run, state: PageState) -> str:
+def overview(run: Run) -> str:
     """Write Overview: how good the model is, what it is most uncertain about, and what it makes of noise."""
     score, renderer = run_scores(run)[run.first_score], task_renderer(run)
     legend = f" {renderer.phrases.tile_legend}" if has(run, "labels") else ""
     first = ranking(run, score.name)[:MOST_UNCERTAIN].tolist()
-    is_dense = has(run, "images") and renderer.marks_mistakes
+    tiles = _tiles(first, score.name, "dense" if has(run, "images") and renderer.marks_mistakes else "large")
     return (
         f'<h1>Overview</h1><p class="answer">{sentence(renderer.describe_run(run))}</p><div class="two">'
         f'<div><h2>What it is most uncertain about</h2><p class="quiet">{escape(score.label)}, '
-        f"{direction(score, UNCERTAIN_FIRST)} first.{escape(legend)}</p>{_tiles(first, score.name, 'dense' if is_dense else 'large')}"
-        f"{_noise(run)}</div><div>{_quality(run) if has(run, 'labels') else _distribution(run)}</div></div>"
+        f"{direction(score, UNCERTAIN_FIRST)} first.{escape(legend)}</p>{tiles}{_noise(run)}</div><div>"
+        f"{_quality(run) if has(run, 'labels') else _distribution(run)}</div></div>"
     )
 
 
@@ -74,7 +71,11 @@ def _quality(run: Run) -> str:
         lines["deterministic"] = float(quality.deterministic), DETERMINISTIC
     name, unit = run.task.quality_name, run.manifest.unit
     drawn = value_histogram(
-        quality.passes, lines, f"{name}, {unit}" if unit else name, "single passes", lambda value: run.task.format_quality(value, "")
+        quality.passes,
+        lines,
+        f"{name}, {unit}" if unit else name,
+        "single passes",
+        lambda value: run.task.format_quality(value, ""),
     )
     gain = gain_sentence(run)
     return (
@@ -104,38 +105,43 @@ def _noise(run: Run) -> str:
         content = np.round(255 * inputs.load(0, 1)).astype(np.uint8)[..., : 1 if run.image_shape[-1] < 3 else 3]
         url = webp_url(thumbnails(content, NOISE_SIDE)[0], lossless=True)
         picture = f'<img class="noise" alt="One of the {escape(inputs.kind)}" src="{url}">'
-    return f'<h2>What it makes of noise</h2><div class="beside">{picture}<p>{sentence(as_markdown(summarize(run, sweep)))}</p></div>'
+    words = paragraphs([as_markdown(summarize(run, sweep))])
+    return f'<h2>What it makes of noise</h2><div class="beside">{picture}{words}</div>'
 
 
 def trust(run: Run, state: PageState) -> str:
     """Write Trust: whether the probabilities are honest, and which examples a person should look at."""
-    answer, figures = _verdict(run, state)
-    return f'<h1>Trust</h1><p class="answer">{answer}</p><div class="two"><div>{figures}</div><div>{_referral(run, state)}</div></div>'
+    answer, diagram, table = _verdict(run, state)
+    return (
+        f'<h1>Trust</h1><p class="answer">{answer}</p><div class="two"><div>{diagram}</div>'
+        f"<div>{_referral(run, state)}</div></div>{table}"
+    )
 
 
-def _verdict(run: Run, state: PageState) -> tuple[str, str]:
-    """Say whether predictions can be trusted, and give the figures."""
+def _verdict(run: Run, state: PageState) -> tuple[str, str, str]:
+    """Say whether predictions can be trusted, with the diagram or more sentences, and a table of the figures."""
     if not has(run, "labels"):
-        return f"{UNKNOWN}.", ""
+        return f"{UNKNOWN}.", "", ""
     if len(run) < LEAST_LABELLED:
-        return "Too few examples to tell: there is one.", ""
+        return "Too few examples to tell: there is one.", "", ""
     group = chosen_group(run, state)
     if not has(run, "classes"):
         measured = (measure_segmentation if run.task.of_pixels else measure_quality)(run, group=group)
-        first, *others = measured.sentences
-        return escape(first), f"<h2>How good it is</h2>{paragraphs(map(as_markdown, others))}{rows(measured.text_rows)}"
+        first, *others = map(as_markdown, measured.sentences)
+        figures = f"<h2>How good it is</h2>{paragraphs(others)}{rows(measured.text_rows)}"
+        return sentence(first), figures, ""
     found = main_calibration(run, group)
     near_one = reliability_near_one(
         {name: found.predictors[name] for name in ("deterministic", "ensemble") if name in found.predictors},
         groups=find_groups(run, group),
     )
     table_of = calibration_table(found)
-    head = ["", *next(iter(table_of.values()))]
-    return sentence(describe_calibration(run, state)), (
-        "<h2>Is the model right as often as it says?</h2><p class=quiet>Above 0, it is right more often than it says. With "
-        f"95% intervals. {sentence(as_markdown(group_sentence(run, group)))}</p>{reliability_chart(near_one)}"
-        f"{rows([head, *([name, *row.values()] for name, row in table_of.items())])}"
+    lines = [["measure", *next(iter(table_of.values()))], *([name, *row.values()] for name, row in table_of.items())]
+    diagram = (
+        "<h2>Is the model right as often as it says?</h2><p class=quiet>Above 0, it is right more often than it says. "
+        f"With 95% intervals. {sentence(as_markdown(group_sentence(run, group)))}</p>{reliability_chart(near_one)}"
     )
+    return sentence(describe_calibration(run, state)), diagram, f"<h2>The figures</h2>{rows(lines)}"
 
 
 def _referral(run: Run, state: PageState) -> str:
@@ -146,10 +152,11 @@ def _referral(run: Run, state: PageState) -> str:
     assert referral.on_labels is not None
     query = urlencode(PageState(score=referral.score.name, filters=referral_filters(referral)).to_query())
     first, score = referral.examples[:FIRST_REFERRED].tolist(), referral.score.name
+    link, many = f'<a data-query="{escape(query)}">Show them</a>', counted(len(referral.examples), "example")
     return (
         f"<h2>Who looks at what?</h2>{cards(card[1:] for card in referral_cards(referral, referral.on_labels))}"
-        f"{paragraphs([describe_guarantee(referral)])}<p><b>{counted(len(referral.examples), 'example')} to look at</b>, by "
-        f'{escape(referral.score.inline_label)}. <a data-query="{escape(query)}">Show them</a></p>{_tiles(first, score, "large")}'
+        f"{paragraphs([describe_guarantee(referral)])}<p><b>{many} to look at</b>, "
+        f"by {escape(referral.score.inline_label)}. {link}</p>{_tiles(first, score, 'dense')}"
     )
 
 
@@ -165,9 +172,12 @@ def cards(figures: Iterable[Sequence[str]]) -> str:
 def rows(lines: Sequence[Sequence[str]]) -> str:
     """Write a table with a measure a row and a way to predict a column, of lines with a way to predict each."""
     head, *body = zip(*lines, strict=True)
-    cells = lambda tag, row: "".join(f"<{tag if at else 'th'}>{as_html(cell)}</{tag if at else 'th'}>" for at, cell in enumerate(row))  # noqa: E731
-    written = "".join(f"<tr>{cells('td', row)}</tr>" for row in body)
-    return f'<div class="wide" tabindex="0"><table><tr>{cells("th", head)}</tr>{written}</table></div>'
+    titles = "".join(f"<th>{as_html(cell)}</th>" for cell in head)
+    written = "".join(
+        f"<tr><th>{as_html(name)}</th>{''.join(f'<td>{as_html(cell)}</td>' for cell in cells)}</tr>"
+        for name, *cells in body
+    )
+    return f'<div class="wide" tabindex="0"><table><tr>{titles}</tr>{written}</table></div>'
 
 
 def _tiles(examples: Sequence[int], score: str, size: str) -> str:

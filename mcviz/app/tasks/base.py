@@ -427,17 +427,6 @@ class TaskRenderer(ABC):
     def render_trust(self, run: Run, group: str | None) -> None:  # noqa: B027
         """Render all figures that labels tell, with the arguments of `render_calibration`."""
 
-    def quality_rows(self, run: Run) -> dict[str, str]:
-        """Return how good the model is, as texts by what each is called; empty without labels."""
-        quality = self.pass_quality(run)
-        if quality is None:
-            return {}
-        deterministic, one_pass, ensemble = ways_to_predict(run.manifest)
-        off = "" if run.manifest.origin.kind == "imported" else " (dropout off)"
-        values = quality.deterministic, quality.one_pass, quality.ensembles[-1]
-        rows = zip((deterministic + off, f"{one_pass}, on average", ensemble), values, strict=True)
-        return {name: run.task.format_quality(value, run.manifest.unit) for name, value in rows if value is not None}
-
     def quality_cards(self, run: Run, quality: PassQuality) -> list[tuple[str, str, str]]:
         """Return how good the model is with dropout off, in one pass and in all: what, how much, and a sentence."""
         deterministic, one_pass, ensemble = ways_to_predict(run.manifest)
@@ -600,10 +589,6 @@ class TaskRenderer(ABC):
     @abstractmethod
     def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:
         """Render an example that two runs share as both predict it."""
-
-    @abstractmethod
-    def summary_figures(self, selection: Selection) -> list[go.Figure]:
-        """Return figures of a run and a selection that hold no number of a single example."""
 
     def export_table(self, selection: Selection) -> pd.DataFrame:
         """Return all columns of the selected examples, with names where the run has numbers."""

@@ -195,7 +195,7 @@ class Prediction:
             "panels": panels,
             "strips": list(range(len(panels))),
             "rest": f"{counted(left, 'more target')}." if left else "",
-            "axis": f"The {counted(len(self.outputs), 'pass')}, from the lowest to the highest; the line is their mean.",
+            "axis": f"{counted(len(self.outputs), 'pass')}, from the lowest to the highest; the line is the mean.",
         }
 
     def render_table(self) -> None:
@@ -384,9 +384,6 @@ class RegressionRenderer(TaskRenderer):
             f"{as_markdown(group_sentence(run, None))}"
         )
 
-    def quality_rows(self, run: Run) -> dict[str, str]:
-        return {name: f"RMSE {value}" for name, value in super().quality_rows(run).items()}
-
     # Lists
 
     def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
@@ -534,14 +531,6 @@ class RegressionRenderer(TaskRenderer):
             st.markdown(f"**{as_markdown(run.name)}**: {prediction.describe()}")
         figure = plot.example(comparison, context.example, target=state.target)
         chart(figure, "example-in-both", "Histograms of the passes of both runs.")
-
-    def summary_figures(self, selection: Selection) -> list[go.Figure]:
-        run = selection.run
-        distribution = plot.distribution(run, selection.score, rows=selection.table)
-        if not has(run, "labels"):
-            return [distribution]
-        coverage = plot.intervals(run, selection.state.target)
-        return [plot.accuracy(run), plot.ensemble_size(run), distribution, coverage]
 
     def _predict(self, run: Run, predictions: np.ndarray) -> Prediction:
         return Prediction(run, predictions, load_state(run).coverage)

@@ -11,7 +11,6 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from mcviz import plot
 from mcviz.analysis.base import group_sentence
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.pairing import class_order, name_apart
@@ -143,7 +142,13 @@ def _pack(planes: list[np.ndarray]) -> str:
 
 
 def describe_maps(
-    run: Run, of: SegmentationPredictions, picture: np.ndarray | None, spoken: str, *, compact: bool, passes: bool = True
+    run: Run,
+    of: SegmentationPredictions,
+    picture: np.ndarray | None,
+    spoken: str,
+    *,
+    compact: bool,
+    passes: bool = True,
 ) -> dict[str, Any]:
     """Describe the outlines of one image, as prediction, label and passes have them, and the maps of doubt.
 
@@ -494,10 +499,3 @@ class SegmentationRenderer(TaskRenderer):
                 spoken = f"Example {context.example} with outlines of {name}: {words}"
                 _render_maps(run, of, picture, spoken, f"label-maps-of-{key}", compact=True)
                 _render_classes(run, of, figures)
-
-    def summary_figures(self, selection: Selection) -> list[go.Figure]:
-        run = selection.run
-        distribution = plot.distribution(run, selection.score, rows=selection.table)
-        if not has(run, "labels"):
-            return [distribution]
-        return [plot.accuracy(run), plot.ensemble_size(run), distribution]
