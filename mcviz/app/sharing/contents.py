@@ -234,8 +234,7 @@ def _narrow(histograms: dict[str, Any]) -> dict[str, Any]:
     """The histograms that a narrow column shows, of fewer bins."""
     size = histograms.get("size", 100)
     panels = [_coarsen(histograms["panels"][place], size) for place in histograms["strips"]]
-    more = {name: histograms[name] for name in ("passes", "spoken", "rest", "axis") if name in histograms}
-    return {**more, "size": BINS, "panels": panels, "strips": list(range(len(panels)))}
+    return {**histograms, "ticks": [], "size": BINS, "panels": panels, "strips": list(range(len(panels)))}
 
 
 def _coarsen(panel: dict[str, Any], size: int) -> dict[str, Any]:
