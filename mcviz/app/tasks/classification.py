@@ -1,6 +1,6 @@
 """Show classification on pages: classes, probabilities and votes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -43,6 +43,7 @@ from mcviz.app.tasks.base import (
     TileText,
     enough_passes_sentence,
     headline_name,
+    noise_steps,
     predicted_again,
     render_by_passes,
     review_step,
@@ -82,7 +83,11 @@ CONFIDENT = 0.7  # a probability from which on a prediction sounds confident
 class ClassificationStory(Story):
     """The steps of a classification: a number, the votes, the mistakes, the mean of the passes, and noise."""
 
-    no_answer = "no prediction is correct."
+    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
+        """Return the steps for a run: without labels none about mistakes, and noise only where there is some."""
+        labelled = [self.review, self.ensemble] if has(run, "labels") else []
+        noise = noise_steps(run, "no prediction is correct.", self.noise_prediction)
+        return [self.one_prediction, self.all_passes, *labelled, *noise]
 
     def one_prediction(self, run: Run) -> Step:
         """Return the step on the most confident correct prediction."""
@@ -123,11 +128,13 @@ class ClassificationStory(Story):
         return Step("Predict it again, and the answer changes.", draw, more)
 
     def review(self, run: Run) -> Step:
+        """Return the step on how many mistakes are among the least confident predictions."""
         order = ranking(run, "max_probability")
         wrong = mistakes_in_order(run, order)
         return review_step(run, "max_probability", order, wrong, "mistake")
 
     def ensemble(self, run: Run) -> Step:
+        """Return the step on how the single passes and their mean compare."""
         single, by_size, deterministic = run.pass_accuracy, run.ensemble_accuracy, run.deterministic_accuracy
         if single is None or by_size is None:
             raise McvizError(missing(run, "labels"))
@@ -143,6 +150,7 @@ class ClassificationStory(Story):
         return Step(headline, lambda: chart(plot.accuracy(run), "together", headline), more)
 
     def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
+        """Return the step on noise, of its (T, K) predictions."""
         summary, names = summarise(predictions), class_names(run)
         probability, voted = float(summary.mean.max()), votes(summary, all_as_markdown(names))
         model = "Uncertainty has limits: the model" if probability >= CONFIDENT else "The model"
@@ -259,10 +267,14 @@ class ClassificationRenderer(TaskRenderer):
         """Render one histogram a class, with its mean."""
         render_histograms(summarise(context.predictions), class_names(context.run), _label(context), "example")
 
-    def explain(self, context: ExampleContext) -> Explanation:
+    def explain(self, context: ExampleContext, *, narrow: bool = False) -> Explanation:
         """Return the sentences, and one histogram a class with its mean."""
         summary, names, label = summarise(context.predictions), class_names(context.run), _label(context)
-        return {"sentences": _sentences(context, summary), "histograms": pass_histograms(summary, names, label)}
+        histograms = pass_histograms(summary, names, label, narrow=narrow)
+        return {"sentences": _sentences(context, summary), "histograms": histograms}
+
+    def explain_alone(self, context: ExampleContext) -> Explanation:
+        return self.explain(context, narrow=True)
 
     def render_pinned(self, context: ExampleContext) -> None:
         """Render label, prediction, the mean of each class, and the votes."""
@@ -410,13 +422,6 @@ class ClassificationRenderer(TaskRenderer):
             st.markdown(f"**{as_markdown(name)}**: {mark}{prediction}. {as_sentence(votes(summary, names))}")
         spoken = "Histograms of the passes of both runs for the classes that they say most of."
         chart(plot.example(comparison, context.example), "example-in-both", spoken)
-
-    def summary_figures(self, selection: Selection) -> list[go.Figure]:
-        run, rows = selection.run, selection.table
-        distribution = plot.distribution(run, selection.score, rows=rows)
-        if not has(run, "labels"):
-            return [distribution]
-        return [plot.accuracy(run), plot.ensemble_size(run), distribution, plot.confusion(run, rows=rows)]
 
     def export_table(self, selection: Selection) -> pd.DataFrame:
         """Return all columns of the selected examples, with the names of the classes beside their numbers."""
