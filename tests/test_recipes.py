@@ -192,6 +192,25 @@ def test_pytorch() -> None:
     np.testing.assert_allclose(probs.mean(axis=0), fixed, atol=0.2)
 
 
+def test_passes_on_your_own_gpu() -> None:
+    require_torch()
+    import torch
+
+    nn, fast = torch.nn, torch.backends.mha.get_fastpath_enabled()
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Dropout(0.5), nn.Linear(144, 3))
+    pixels, before = torch.tensor(IMAGES).permute(0, 3, 1, 2), model[1].running_mean.clone()
+    try:
+        run = run_recipe("Passes on your own GPU", "gpu", model=model, images=pixels)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+    probs = check(run, 100)
+    assert torch.equal(model[1].running_mean, before)
+    assert probs.std(axis=0).min() > 0.01
+    np.testing.assert_array_equal(run.images[:], IMAGES)
+    with torch.inference_mode():
+        np.testing.assert_allclose(run.deterministic_probs, model.eval()(pixels).softmax(1).numpy(), atol=1e-6)
+
+
 @pytest.fixture
 def photographs(folder: Path) -> list[Image.Image]:
     """A folder of pictures that differ in size, as the recipes read it."""
