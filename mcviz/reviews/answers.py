@@ -290,7 +290,7 @@ class ClassSets(LabelAnswers):
         return labels
 
     def fit(self, labels: np.ndarray) -> np.ndarray:
-        return 1 - label_losses(self.run.mean_predictions, labels)
+        return 1 - label_losses(self.run.mean_predictions > THRESHOLD, labels)
 
     def fit_by_class(self, labels: np.ndarray) -> list[float | None]:
         correct, is_known = (self.run.mean_predictions > THRESHOLD) == (labels == 1), labels != UNKNOWN_LABEL

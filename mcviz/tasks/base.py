@@ -532,6 +532,20 @@ class Task(ABC):
         ways = {"ensemble": passes} | ({} if deterministic is None else {"deterministic": deterministic[None]})
         return {way: self.quality.terms(self.predictions(of, labels)) for way, of in ways.items()}
 
+    def class_terms(self, manifest: Manifest, read: Callable[..., np.ndarray], labels: np.ndarray) -> dict[str, Terms]:
+        """Compute the terms of `quality.of_class`, by the way to predict; none where no class is measured by itself.
+
+        Args:
+            manifest: of the run.
+            read: reads one of the run's arrays by its name, or its rows from a start to before a stop.
+            labels: of all examples.
+        """
+        return {}
+
+    def class_members(self, manifest: Manifest, read: Callable[[str], np.ndarray], labels: np.ndarray) -> np.ndarray:
+        """Return (N, C) bool, which classes each example has by its labels; it takes what `class_terms` does."""
+        return self.class_sets(manifest, read)["label"]
+
     def class_figures(
         self, class_names: Sequence[str], terms: Terms, groups: np.ndarray | None, confidence: float
     ) -> "dict[str, ClassFigures]":

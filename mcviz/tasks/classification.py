@@ -1,6 +1,6 @@
 """Classification: a pass gives the probabilities of C classes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,6 +94,17 @@ class Classification(ClassProbabilities):
         targets: int = 0,
     ) -> Predictions:
         return Predictions(passes, labels, deterministic)
+
+    def class_terms(self, manifest: Manifest, read: Callable[..., np.ndarray], labels: np.ndarray) -> dict[str, Terms]:
+        ways = {"ensemble": "mean_probs"} | ({"deterministic": "deterministic_probs"} if manifest.deterministic else {})
+        probs = {way: read(name) for way, name in ways.items()}
+        return {
+            way: {"probs": of_way, "labels": labels, "predicted": of_way.argmax(axis=1)}
+            for way, of_way in probs.items()
+        }
+
+    def class_members(self, manifest: Manifest, read: Callable[[str], np.ndarray], labels: np.ndarray) -> np.ndarray:
+        return np.asarray(labels[:, None] == np.arange(manifest.classes))
 
     def compute_quality(
         self,

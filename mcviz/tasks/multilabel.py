@@ -94,13 +94,14 @@ class Multilabel(ClassProbabilities):
         sums = passes[:, is_known].cumsum(axis=0, dtype=np.float64)
         ensembles = sums / np.arange(1, len(passes) + 1)[:, None, None]
         totals = {
-            "loss_per_pass": label_losses(passes[:, is_known], labels[is_known]).sum(axis=1),
-            "loss_by_ensemble_size": label_losses(ensembles, labels[is_known]).sum(axis=1),
+            "loss_per_pass": label_losses(passes[:, is_known] > THRESHOLD, labels[is_known]).sum(axis=1),
+            "loss_by_ensemble_size": label_losses(ensembles > THRESHOLD, labels[is_known]).sum(axis=1),
             "examples_with_labels": np.full(len(passes), float(is_known.sum())),
         }
-        exact = (count_wrong(known.mean_probs, labels) == 0).astype(object)
+        predicted = known.mean_probs > THRESHOLD
+        exact = (count_wrong(predicted, labels) == 0).astype(object)
         exact[~is_known] = None  # missing in the table
-        loss = label_losses(known.mean_probs, labels).astype(np.float32)
+        loss = label_losses(predicted, labels).astype(np.float32)
         return Aggregates(arrays, totals, columns | {"exact_match": exact, "loss": loss})
 
     def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
@@ -118,7 +119,7 @@ class Multilabel(ClassProbabilities):
         if manifest.labels_sha256 is None:
             return {"prediction": predicted}
         labels = read("label")
-        return {"label": labels == 1, "prediction": predicted, "wrong": is_wrong(mean, labels)}
+        return {"label": labels == 1, "prediction": predicted, "wrong": is_wrong(predicted, labels)}
 
     def predictions(
         self,
@@ -129,6 +130,10 @@ class Multilabel(ClassProbabilities):
         targets: int = 0,
     ) -> MultilabelPredictions:
         return MultilabelPredictions(passes, labels, deterministic)
+
+    def class_terms(self, manifest: Manifest, read: Callable[..., np.ndarray], labels: np.ndarray) -> dict[str, Terms]:
+        fixed = read("deterministic_probs") if manifest.deterministic else None
+        return {**self.terms_by_predictor(manifest, read("mean_probs")[None], labels, fixed)}
 
     def class_figures(
         self, class_names: Sequence[str], terms: Terms, groups: np.ndarray | None, confidence: float
@@ -162,7 +167,7 @@ class Multilabel(ClassProbabilities):
         *,
         label_maps: LabelMaps | None = None,
     ) -> float:
-        return float(1 - np.nanmean(label_losses(predictions, labels)))
+        return float(1 - np.nanmean(label_losses(predictions > THRESHOLD, labels)))
 
     def reorder_labels(self, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
         return labels[:, order]
@@ -172,7 +177,7 @@ class Multilabel(ClassProbabilities):
         return np.where(dropped, np.int8(UNKNOWN), labels)
 
     def loss_of_terms(self, terms: Terms) -> np.ndarray:
-        return label_losses(terms["probs"], terms["labels"])
+        return label_losses(terms["predicted"], terms["labels"])
 
     def mean_measure(self, terms: Terms) -> tuple[str, np.ndarray]:
         return "accuracy", 1 - self.loss_of_terms(terms)
@@ -210,7 +215,7 @@ class Multilabel(ClassProbabilities):
         if labels is None:
             differs = np.abs(mean.astype(np.float64) - other).sum(axis=1)
             return compare_unlabelled(differs, ((mean > THRESHOLD) == (other > THRESHOLD)).all(axis=1))
-        wrong, other_wrong = count_wrong(mean, labels), count_wrong(other, labels)
+        wrong, other_wrong = (count_wrong(probs > THRESHOLD, labels) for probs in (mean, other))
         kinds: tuple[str, ...] = ("more labels wrong", "fewer labels wrong", "as many labels wrong")
         kind = np.select([other_wrong > wrong, other_wrong < wrong], [0, 1], 2).astype(np.int64)
         without = (labels == UNKNOWN).all(axis=1)

@@ -19,10 +19,13 @@ from mcviz.measures.segmentation import (
     NO_BACKGROUND,
     SEGMENTATION,
     Overlaps,
+    PixelSums,
     Reduced,
     areas,
     count_overlaps,
+    count_pixels,
     dice_per_pass,
+    join_pixels,
     loss_terms,
     pairwise_dice_by_class,
     reduce_label_maps,
@@ -381,6 +384,22 @@ class Segmentation(Task):
             way: loss_terms(count_overlaps(predicted, labels, manifest.classes, background))
             for way, predicted in ways.items()
         }
+
+    def class_terms(self, manifest: Manifest, read: Callable[..., np.ndarray], labels: np.ndarray) -> dict[str, Terms]:
+        dice = read("class_dice").astype(np.float64)
+        pairwise = read("class_pairwise_dice").astype(np.float64)
+        pixels = self.count_pixels(manifest, read, labels)
+        sums = {"count": pixels.count, "correct": pixels.correct, "confidence": pixels.confidence}
+        return {"ensemble": {"dice": dice, "iou": dice / (2 - dice), "pairwise": pairwise, **sums}}
+
+    def count_pixels(self, manifest: Manifest, read: Callable[..., np.ndarray], labels: np.ndarray) -> PixelSums:
+        """Count the pixels of all images, a shard of the passes after the other; it takes what `class_terms` does."""
+        parts = []
+        for shard in range(manifest.shards):
+            start, stop = manifest.shard_range(shard)
+            predicted, confidence = (read(name, start, stop) for name in ("mean_class", "mean_confidence"))
+            parts.append(count_pixels(predicted, confidence, labels[start:stop], manifest.classes))
+        return join_pixels(parts)
 
     def verdict(
         self,
