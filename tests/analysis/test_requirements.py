@@ -359,12 +359,9 @@ def test_a_class_of_a_segmentation_is_judged_by_its_dice(tmp_path: Path) -> None
             assert found == expected
         else:
             assert found.value == pytest.approx(trust.excess["those predicted as nucleus"].value)
-    with pytest.raises(
-        InvalidInputError, match="'deterministic.dice of nucleus >= 30%' means nothing|known of ensemble"
-    ):
-        parse_requirement("deterministic.dice of nucleus >= 30%").judge(
-            {"deterministic": trust.figures["ensemble"]}, run
-        )
+    of_deterministic = parse_requirement("deterministic.dice of nucleus >= 30%")
+    with pytest.raises(InvalidInputError, match=r"The dice of a class is known of ensemble\. Received: deterministic"):
+        of_deterministic.judge({"deterministic": trust.figures["ensemble"]}, run)
 
 
 @pytest.mark.parametrize(
