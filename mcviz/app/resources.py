@@ -133,8 +133,8 @@ class ComparedRun(Run):
 
 
 def numbers_key(run: Run) -> str:
-    """Return the key of what follows from a run's own numbers, targets, examples and model."""
-    return run.digest
+    """Return the key of what follows from a run's own numbers, targets, examples, model and decisions."""
+    return run.numbers_version
 
 
 def scores_key(run: Run) -> str:

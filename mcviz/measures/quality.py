@@ -380,6 +380,8 @@ def _regression_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
     intervals["rmse"] = intervals["rmse"].root
     if "held" in terms:
         intervals["coverage"] = share_interval(terms["held"], options["groups"], options["confidence"])
+    if "within" in terms:
+        intervals["within_tolerance"] = share_interval(terms["within"], options["groups"], options["confidence"])
     return intervals
 
 
@@ -390,6 +392,10 @@ def _regression_differences(one: Terms, other: Terms, measures: Collection[str],
     if "coverage" in intervals:
         intervals["coverage"] = accuracy_difference(
             one["held"], other["held"], options["groups"], options["confidence"]
+        )
+    if "within_tolerance" in measures and "within" in one:
+        intervals["within_tolerance"] = accuracy_difference(
+            one["within"], other["within"], options["groups"], options["confidence"]
         )
     return with_rmse_difference(intervals, one, other)
 
@@ -508,6 +514,14 @@ REGRESSION = Quality(
     _regression_terms,
     _regression_intervals,
     _regression_differences,
+)
+
+TOLERANT_REGRESSION = replace(
+    REGRESSION,
+    measures=(
+        *REGRESSION.measures,
+        Measure("within_tolerance", "accuracy within the tolerance", "share", "high", (0, 1)),
+    ),
 )
 
 

@@ -21,6 +21,7 @@ from mcviz.tasks.base import (
     Loss,
     PassFormat,
     StoredArray,
+    Task,
     by_pass,
     compare_unlabelled,
     convert_numbers,
@@ -154,7 +155,12 @@ class Classification(ClassProbabilities):
         return f"it is right on {percent(better)}" if better > quality + GAIN else ""
 
     def compare_predictions(
-        self, manifest: Manifest, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None
+        self,
+        manifest: Manifest,
+        mean: np.ndarray,
+        other: np.ndarray,
+        labels: np.ndarray | None,
+        other_task: Task | None = None,
     ) -> Changes:
         prediction, other_prediction = mean.argmax(axis=1), other.argmax(axis=1)
         every = np.arange(len(mean))

@@ -7,6 +7,7 @@ import numpy as np
 import scipy  # loads scipy.special when it is first used, so that opening a run need not wait for it
 
 from mcviz.choices import Predicts
+from mcviz.decisions import Decisions
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import LabelMaps, Manifest
 from mcviz.measures import percent
@@ -32,6 +33,7 @@ from mcviz.tasks.base import (
     Loss,
     PassFormat,
     StoredArray,
+    Task,
     by_pass,
     compare_unlabelled,
     convert_numbers,
@@ -71,6 +73,36 @@ class Multilabel(ClassProbabilities):
     decides = "classes"
     several_labels = True
 
+    def __init__(self, thresholds: np.ndarray | float = THRESHOLD) -> None:
+        """Make the task.
+
+        Args:
+            thresholds: (C,) float64, the probability above which each class is predicted; or one number for all.
+        """
+        self.thresholds = thresholds
+
+    def decided(self, decisions: Decisions, manifest: Manifest) -> "Multilabel":
+        if not decisions.thresholds:
+            return self
+        given = {name: threshold.value for name, threshold in decisions.thresholds.items()}
+        return Multilabel(np.array([given.get(name, THRESHOLD) for name in manifest.class_names]))
+
+    def decide(self, predictions: np.ndarray) -> np.ndarray:
+        return np.asarray(predictions > self.thresholds)
+
+    def beside(self, first: Task, order: np.ndarray) -> "Multilabel":
+        return Multilabel(self.thresholds if isinstance(self.thresholds, float) else self.thresholds[order])
+
+    def hide_labels(self, labels: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+        return np.where(hidden[:, None], np.int8(UNKNOWN), labels)
+
+    def decided_columns(
+        self, manifest: Manifest, read: Callable[[str], np.ndarray], labels: np.ndarray | None
+    ) -> dict[str, np.ndarray]:
+        if isinstance(self.thresholds, float) or labels is None:
+            return {}
+        return _losses(self.decide(read("mean_probs")), labels)
+
     def label_arrays(self, manifest: Manifest) -> Iterator[StoredArray]:
         count, classes = manifest.examples.count, manifest.classes
         rows = max(1, min(count, ROWS_VALUES // classes))
@@ -98,11 +130,7 @@ class Multilabel(ClassProbabilities):
             "loss_by_ensemble_size": label_losses(ensembles > THRESHOLD, labels[is_known]).sum(axis=1),
             "examples_with_labels": np.full(len(passes), float(is_known.sum())),
         }
-        predicted = known.mean_probs > THRESHOLD
-        exact = (count_wrong(predicted, labels) == 0).astype(object)
-        exact[~is_known] = None  # missing in the table
-        loss = label_losses(predicted, labels).astype(np.float32)
-        return Aggregates(arrays, totals, columns | {"exact_match": exact, "loss": loss})
+        return Aggregates(arrays, totals, columns | _losses(known.mean_probs > THRESHOLD, labels))
 
     def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
         return {"exact_match": "bool", "loss": "float32"}
@@ -115,7 +143,7 @@ class Multilabel(ClassProbabilities):
     def class_sets(self, manifest: Manifest, read: Callable[[str], np.ndarray]) -> dict[str, np.ndarray]:
         (name,) = self.prediction_arrays(manifest, "mean")
         mean = read(name)
-        predicted = mean > THRESHOLD
+        predicted = self.decide(mean)
         if manifest.labels_sha256 is None:
             return {"prediction": predicted}
         labels = read("label")
@@ -129,11 +157,14 @@ class Multilabel(ClassProbabilities):
         *,
         targets: int = 0,
     ) -> MultilabelPredictions:
-        return MultilabelPredictions(passes, labels, deterministic)
+        return MultilabelPredictions(passes, labels, deterministic, self.thresholds)
 
     def class_terms(self, manifest: Manifest, read: Callable[..., np.ndarray], labels: np.ndarray) -> dict[str, Terms]:
         fixed = read("deterministic_probs") if manifest.deterministic else None
         return {**self.terms_by_predictor(manifest, read("mean_probs")[None], labels, fixed)}
+
+    def class_members(self, manifest: Manifest, read: Callable[[str], np.ndarray], labels: np.ndarray) -> np.ndarray:
+        return np.asarray(labels == 1)
 
     def class_figures(
         self, class_names: Sequence[str], terms: Terms, groups: np.ndarray | None, confidence: float
@@ -167,7 +198,7 @@ class Multilabel(ClassProbabilities):
         *,
         label_maps: LabelMaps | None = None,
     ) -> float:
-        return float(1 - np.nanmean(label_losses(predictions > THRESHOLD, labels)))
+        return float(1 - np.nanmean(label_losses(self.decide(predictions), labels)))
 
     def reorder_labels(self, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
         return labels[:, order]
@@ -210,12 +241,18 @@ class Multilabel(ClassProbabilities):
         return f"it is right on {percent(better)} of the labels" if better > quality + GAIN else ""
 
     def compare_predictions(
-        self, manifest: Manifest, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None
+        self,
+        manifest: Manifest,
+        mean: np.ndarray,
+        other: np.ndarray,
+        labels: np.ndarray | None,
+        other_task: Task | None = None,
     ) -> Changes:
+        predicted, other_predicted = self.decide(mean), (other_task or self).decide(other)
         if labels is None:
             differs = np.abs(mean.astype(np.float64) - other).sum(axis=1)
-            return compare_unlabelled(differs, ((mean > THRESHOLD) == (other > THRESHOLD)).all(axis=1))
-        wrong, other_wrong = (count_wrong(probs > THRESHOLD, labels) for probs in (mean, other))
+            return compare_unlabelled(differs, (predicted == other_predicted).all(axis=1))
+        wrong, other_wrong = (count_wrong(of_run, labels) for of_run in (predicted, other_predicted))
         kinds: tuple[str, ...] = ("more labels wrong", "fewer labels wrong", "as many labels wrong")
         kind = np.select([other_wrong > wrong, other_wrong < wrong], [0, 1], 2).astype(np.int64)
         without = (labels == UNKNOWN).all(axis=1)
@@ -224,6 +261,13 @@ class Multilabel(ClassProbabilities):
         fits = (class_label_quality(probs.astype(np.float64), labels) for probs in (mean, other))
         before, after = (np.where(labels == UNKNOWN, 0, fit).sum(axis=1) for fit in fits)
         return Changes(kinds, kinds[:2], kind, before - after)
+
+
+def _losses(predicted: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    """The columns of the table of scores that say how wrong each example is."""
+    exact = (count_wrong(predicted, labels) == 0).astype(object)
+    exact[(labels == UNKNOWN).all(axis=1)] = None  # missing in the table
+    return {"exact_match": exact, "loss": label_losses(predicted, labels).astype(np.float32)}
 
 
 def name_sets(sets: Mapping[str, np.ndarray], class_names: Sequence[str], unknown: np.ndarray) -> dict[str, np.ndarray]:

@@ -497,7 +497,12 @@ class Segmentation(Task):
         return f"it is {percent(better)}" if better > quality + GAIN else ""
 
     def compare_predictions(
-        self, manifest: Manifest, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None
+        self,
+        manifest: Manifest,
+        mean: np.ndarray,
+        other: np.ndarray,
+        labels: np.ndarray | None,
+        other_task: Task | None = None,
     ) -> Changes:
         classes, background = manifest.classes, background_of(label_maps_of(manifest))
         if labels is None:
