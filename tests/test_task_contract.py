@@ -157,7 +157,12 @@ class Shares(ClassProbabilities):
         return ""
 
     def compare_predictions(
-        self, manifest: Manifest, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None
+        self,
+        manifest: Manifest,
+        mean: np.ndarray,
+        other: np.ndarray,
+        labels: np.ndarray | None,
+        other_task: Any = None,
     ) -> Changes:
         return compare_unlabelled(distance(mean, other), distance(mean, other) < 0.01)
 

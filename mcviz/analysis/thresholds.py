@@ -177,6 +177,41 @@ def thresholds(
     return _describe(run, refused)
 
 
+def choosing_curve(run: Run, number: int, group: str | None = None) -> Curve:
+    """Count the labels that choose the threshold of a class, above each threshold.
+
+    Args:
+        run: of several labels an example, with labels.
+        number: of the class.
+        group: as for `thresholds`.
+
+    Raises:
+        InvalidInputError: no labels, or no such column.
+    """
+    require_known_labels(run)
+    assert run.labels is not None
+    choosing = _choosing_half(run, run.decisions, group)
+    return _curve(run.mean_predictions[choosing, number], run.labels[choosing, number])
+
+
+def keep_threshold(run: Run, name: str, value: float, group: str | None = None) -> None:
+    """Keep a threshold that somebody chose by the labels of `choosing_curve`, which judge nothing from then on.
+
+    It is put midway between two probabilities.
+
+    Raises:
+        InvalidInputError: there is no such class, or a value that cannot be.
+        NotPermittedError: nothing may be written here.
+    """
+    chosen = _set_values(run, run.decisions, {name: value})
+    if name in chosen.thresholds:
+        limits = choosing_curve(run, run.class_names.index(name), group).thresholds
+        given = {**chosen.thresholds, name: Threshold(float(limits[np.abs(limits - value).argmin()]), "hand")}
+        half = pack_choosing(_choosing_half(run, run.decisions, group))
+        chosen = replace(chosen, thresholds=given, chosen_on=half)
+    run.decide(chosen)
+
+
 def costs_of_half(run: Run, terms: Mapping[str, Array], group: str | None) -> str:
     """Say of which classes 0.5 costs more than 5 points of F1, by thresholds that one half of the labels chose.
 
@@ -205,7 +240,9 @@ def costs_of_half(run: Run, terms: Mapping[str, Array], group: str | None) -> st
         return ""
     points = list_names([f"{name} {100 * costs[name]:.0f} points" for name in costly[:NAMED]])
     more = f", and {len(costly) - NAMED:,} more classes" if len(costly) > NAMED else ""
-    return f"A threshold of {THRESHOLD:g} costs the F1 of {points}{more}; `mcviz thresholds` chooses others."
+    return (
+        f"A threshold of {THRESHOLD:g} costs the F1 of {points}{more}: others, chosen by half of the labels, do better."
+    )
 
 
 def _curve(probs: Array, labels: Array) -> Curve:

@@ -53,6 +53,7 @@ class Curve:
 
     Attributes:
         thresholds: (K,) float64, ascending, midway between probabilities that follow each other, above 0 and below 1.
+        rows: the probabilities, (n,) float64 ascending, and (n,) bool, whether each example has the class.
     """
 
     def __init__(self, probs: Array, has_class: Array) -> None:
@@ -64,6 +65,7 @@ class Curve:
         """
         order = np.argsort(probs, kind="stable")
         self._probs = probs[order].astype(np.float64)
+        self.rows = self._probs, has_class[order]
         self._above = np.append(np.cumsum(has_class[order][::-1])[::-1], 0)
         steps = np.unique(np.concatenate([[0.0], self._probs, [1.0]]))
         self.thresholds = (steps[1:] + steps[:-1]) / 2

@@ -399,6 +399,11 @@ class Task(ABC):
         return {}
 
     @property
+    def sealed_quality_name(self) -> str:
+        """The name of the quality of each number of passes, which a run holds by no decision."""
+        return self.quality_name
+
+    @property
     def rest_name(self) -> str:
         """The name of one less the mean loss, such as "accuracy"."""
         return self.quality_name

@@ -85,13 +85,17 @@ class Multilabel(ClassProbabilities):
         if not decisions.thresholds:
             return self
         given = {name: threshold.value for name, threshold in decisions.thresholds.items()}
-        return Multilabel(np.array([given.get(name, THRESHOLD) for name in manifest.class_names]))
+        return type(self)(np.array([given.get(name, THRESHOLD) for name in manifest.class_names]))
+
+    @property
+    def sealed_quality_name(self) -> str:
+        return self.quality_name if isinstance(self.thresholds, float) else f"{self.quality_name} at {THRESHOLD:g}"
 
     def decide(self, predictions: np.ndarray) -> np.ndarray:
         return np.asarray(predictions > self.thresholds)
 
     def beside(self, first: Task, order: np.ndarray) -> "Multilabel":
-        return Multilabel(self.thresholds if isinstance(self.thresholds, float) else self.thresholds[order])
+        return type(self)(self.thresholds if isinstance(self.thresholds, float) else self.thresholds[order])
 
     def hide_labels(self, labels: np.ndarray, hidden: np.ndarray) -> np.ndarray:
         return np.where(hidden[:, None], np.int8(UNKNOWN), labels)

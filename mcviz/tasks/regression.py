@@ -104,7 +104,7 @@ class Regression(Task):
 
     def decided(self, decisions: Decisions, manifest: Manifest) -> "Regression":
         tolerances = decisions.tolerances
-        return Regression([tolerances[name] for name in manifest.targets]) if tolerances else self
+        return type(self)([tolerances[name] for name in manifest.targets]) if tolerances else self
 
     def beside(self, first: Task, order: np.ndarray) -> Task:
         return first

@@ -398,7 +398,7 @@ class TaskRenderer(ABC):
         """Render how good the passes are, alone and together, of a run with labels."""
         quality = self.pass_quality(run)
         assert quality is not None
-        name, spoken = capitalised(run.task.quality_name), self._describe_beaten(quality)
+        name, spoken = capitalised(run.task.sealed_quality_name), self._describe_beaten(quality)
         unit = f" in {as_markdown(run.manifest.unit)}" if run.manifest.unit else ""
         heading("Each pass, and all of them together", f"{name}{unit}. {spoken}")
         self._render_cards(run, quality)
