@@ -328,7 +328,8 @@ NOT_THERE = [
     ("acquire", "--method", "batch-bald", "--batch", "3", "--to", "next.csv"),
     ("trust", "--by", "nothing"),
     ("refer", "--accuracy", "0.9"),
-    ("trust", "--require", "recall of cat >= 1%"),
+    ("trust", "--require", "accuracy of cat >= 1%"),
+    ("thresholds", "--tolerance", "3"),
 ]
 
 

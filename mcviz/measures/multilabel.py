@@ -209,7 +209,7 @@ def _terms(predictions: AnyPredictions) -> dict[str, Array]:
     if predictions.labels is None:
         raise ValueError("Predictions are compared with labels. Received: predictions without labels.")
     mean = predictions.mean_probs
-    return {"probs": mean, "labels": predictions.labels, "predicted": mean > predictions.thresholds}
+    return {"probs": mean, "labels": predictions.labels, "predicted": mean > THRESHOLD}
 
 
 def _means(terms: Terms) -> dict[str, Array]:

@@ -142,7 +142,6 @@ class MultilabelPredictions:
         probs: (T, N, C) floating point, the probability that each pass gives each class, whatever the others.
         labels: (N, C) integers: 1 where the example has the class, 0 where not, -1 where nobody knows; or None.
         deterministic_probs: (N, C) floating point, the probabilities with dropout off, or None.
-        thresholds: (C,) float64, above which each class is predicted, or one number for all.
         mean_probs: (N, C) float64, the predictive mean.
 
     Raises:
@@ -152,7 +151,6 @@ class MultilabelPredictions:
     probs: Array
     labels: Array | None = None
     deterministic_probs: Array | None = None
-    thresholds: Array | float = 0.5
     mean_probs: Array = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -161,7 +161,13 @@ class Multilabel(ClassProbabilities):
         *,
         targets: int = 0,
     ) -> MultilabelPredictions:
-        return MultilabelPredictions(passes, labels, deterministic, self.thresholds)
+        return MultilabelPredictions(passes, labels, deterministic)
+
+    def terms_by_predictor(
+        self, manifest: Manifest, passes: Any, labels: np.ndarray, deterministic: np.ndarray | None = None
+    ) -> dict[str, dict[str, np.ndarray]]:
+        terms = super().terms_by_predictor(manifest, passes, labels, deterministic)
+        return {way: of_way | {"predicted": self.decide(of_way["probs"])} for way, of_way in terms.items()}
 
     def class_terms(self, manifest: Manifest, read: Callable[..., np.ndarray], labels: np.ndarray) -> dict[str, Terms]:
         fixed = read("deterministic_probs") if manifest.deterministic else None
