@@ -330,7 +330,8 @@ class Task(ABC):
         several_labels: whether an example has a label for each along that axis, (N, D), or one alone, (N,).
         pass_names: the names under which files from elsewhere keep the passes.
         of_pixels: whether what a model puts out is scores of classes for each pixel of an image.
-        grows: whether a finished run takes more passes, which it does where its passes are kept as they were.
+        keeps_passes: whether passes are kept as they were, so that a finished run takes more beside them. Of other
+            tasks a run of more passes samples all of them anew.
     """
 
     name: str
@@ -353,7 +354,7 @@ class Task(ABC):
     several_labels: bool
     pass_names: PassNames
     of_pixels: bool = False
-    grows: bool = True
+    keeps_passes: bool = True
 
     def decided(self, decisions: Decisions, manifest: Manifest) -> "Task":
         """Return the task that decides as a user does; this one where it has nothing of which to decide."""
