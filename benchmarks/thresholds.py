@@ -63,7 +63,7 @@ def measure_gain(draws: int, folder: Path) -> None:
                 same.append(float(Curve(probs[half], labels[half] == 1).count(found.threshold).f1) - true)
             figures = (np.median(gains), np.mean(honest), np.mean(same)) if gains else (np.nan,) * 3
             gain, shown, by_same = (f"{value:+.3f}" for value in figures)
-            assert not honest or abs(np.mean(honest)) <= WITHIN
+            assert len(honest) < draws / 10 or abs(np.mean(honest)) <= WITHIN
             print(f"{model:<12} {positives:>9}  {refused:>7}  {gain:>11}  {shown:>12}  {by_same:>31}", flush=True)
 
 

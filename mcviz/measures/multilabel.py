@@ -429,7 +429,7 @@ def measure_class(terms: Terms, number: int, *, groups: Array | None = None, con
     has_class, predicted = some["labels"][:, 0] == 1, some["predicted"][:, 0]
     counts = np.bincount(has_class, minlength=2)
     if not len(has_class):
-        return ClassFigures(0, 0, float("nan"), *[NONE] * 6)
+        return ClassFigures(0, 0, float("nan"), NONE, NONE, NONE, NONE, NONE, NONE)
     ranked = bootstrap_intervals(
         partial(_ranked_statistic, some), len(has_class), groups=members, confidence=confidence
     )
@@ -439,15 +439,9 @@ def measure_class(terms: Terms, number: int, *, groups: Array | None = None, con
         share_interval(right[among], None if members is None else members[among], confidence) if among.any() else NONE
         for right, among in ((predicted, has_class), (has_class, predicted))
     )
-    return ClassFigures(
-        int(counts[1]),
-        len(has_class),
-        class_ece(some, 0),
-        _excess(terms, number, groups, confidence),
-        *map(_drop_point, ranked),
-        recall,
-        precision,
-    )
+    average_precision, auroc, f1 = map(_drop_point, ranked)
+    ece, excess = class_ece(some, 0), _excess(terms, number, groups, confidence)
+    return ClassFigures(int(counts[1]), len(has_class), ece, excess, average_precision, auroc, f1, recall, precision)
 
 
 def _known_of_class(terms: Terms, number: int, groups: Array | None) -> tuple[dict[str, Array], Array | None]:
@@ -479,8 +473,8 @@ def _ranked_statistic(terms: Terms, chosen: Array | slice) -> Statistic:
 
     def statistic(weights: Array) -> Array:
         of_classes = [
-            class_measures(*columns, weights)
-            for columns in zip(*(some[name].T for name in ("probs", "labels", "predicted")), strict=True)
+            class_measures(probs, labels, predicted, weights)
+            for probs, labels, predicted in zip(some["probs"].T, some["labels"].T, some["predicted"].T, strict=True)
         ]
         columns = [np.stack([measures[name] for measures in of_classes]) for name in RANKED]
         is_there = [~np.isnan(column) for column in columns]

@@ -689,7 +689,7 @@ class Run:
 
         types = self.task.table_columns(self.targets)
         columns = self.task.decided_columns(self.manifest, self.array, self.judging_labels)
-        return {name: pd.array(values, dtype=NULLABLE[types[name]]) for name, values in columns.items()}
+        return {name: pd.Series(values).astype(NULLABLE[types[name]]).array for name, values in columns.items()}
 
     @cached_property
     def _computed_scores(self) -> dict[str, np.ndarray]:
