@@ -22,9 +22,9 @@ from mcviz.runs import Run
 
 Array = np.ndarray
 POPULATION = 200_000
-RATE = 0.1  # of the class
+RATE = 0.1  # of the class, about
 SEPARATIONS = {"too low": -1.5, "calibrated": 0.0}  # of the log odds that a model says from the true ones
-POSITIVES = 12, 20, 50, 200  # labels of the class in the half that chooses, on average
+POSITIVES = 20, 50, 200  # labels of the class in the half that chooses, on average
 LABELLED = 300, 1000, 3000
 WITHIN = 0.02  # of the true F1 is the shown one, on average
 WANTED, CONFIDENCE = 0.95, 0.95
@@ -32,7 +32,7 @@ WANTED, CONFIDENCE = 0.95, 0.95
 
 def draw_class(random: np.random.Generator, examples: int, shift: float) -> tuple[Array, Array]:
     """(N,) probabilities that a model gives a class, and (N,) int8, which examples have it."""
-    odds = random.normal(-4.2, 2.6, examples)  # about one example in ten has the class
+    odds = random.normal(-4.03, 2.6, examples)  # so that one example in ten has the class
     labels = (random.random(examples) < scipy.special.expit(odds)).astype(np.int8)
     return scipy.special.expit(odds + shift).astype(np.float32), labels
 

@@ -36,8 +36,8 @@ def _curve(run: Run, number: int, group: str | None) -> Curve:
 def _f1(run: Run, number: int, group: str | None, threshold: float) -> Interval:
     """Measure the F1 above a threshold with its interval, by the labels that choose."""
     probs, has_class = _curve(run, number, group).rows
-    terms = {"probs": probs, "labels": has_class.astype(np.int8), "predicted": probs > threshold}
-    return measure_class({name: rows[:, None] for name, rows in terms.items()}, 0).f1
+    columns = (rows[:, None] for rows in (probs, has_class.astype(np.int8), probs > threshold))
+    return measure_class(dict(zip(("probs", "labels", "predicted"), columns, strict=True)), 0).f1
 
 
 def choose_class(number: int) -> None:
