@@ -24,7 +24,11 @@ Progress = Callable[[int, int], None]
 # Called with a run, the first example of some, and the aggregates of these.
 ShardCallback = Callable[[Manifest, int, Aggregates], None]
 BLOCK_BYTES = 1 << 26  # of images that are looked at at once
-NULLABLE = {"int64": "Int64", "bool": "boolean", "float32": "float32"}  # of pandas, by the type in Parquet
+NULLABLE: dict[str, Any] = {
+    "int64": "Int64",
+    "bool": "boolean",
+    "float32": "float32",
+}  # of pandas, by the type in Parquet
 
 
 def rename_reserved(columns: "pd.DataFrame", reserved: Collection[str]) -> "pd.DataFrame":

@@ -308,6 +308,10 @@ def test_a_slider_counts_the_labels_that_choose_and_a_threshold_is_kept(
     expected = f1_score(run.labels[judged, 1], run.mean_probs[judged, 1] > kept.value)
     (classes,) = (each.value for each in app.table if each.value.index.name == "class")
     assert classes.loc["dog", "F1"].startswith(f"{expected:.4f}"), "the figures of the page follow"
+    right = 1 - run.scores()["loss"].mean()
+    assert f"**{percent(right, 2)} of the labels right**" in words(app)
+    assert mcviz.list_runs(copy.parent)[0].measure == "accuracy over labels at 0.5"
+    assert "at 0.5" in json.dumps(mcviz.plot.ensemble_size(run).to_plotly_json(), default=str)
 
 
 def test_groups_that_belong_together_count_in_the_diagram_and_the_promise() -> None:
