@@ -32,6 +32,7 @@ from mcviz.runs.arrays import (
     stored_arrays,
 )
 from mcviz.runs.decisions import FILE as DECISIONS
+from mcviz.runs.decisions import encode_decisions
 from mcviz.runs.derived import FILE as ADDED_SCORES
 from mcviz.runs.derived import user_folder
 from mcviz.runs.manifest_file import NAME, check_manifest, check_size, read_manifest, replaced, write_manifest
@@ -376,7 +377,7 @@ def write(
 
 
 def rename_classes(run: Run, class_names: tuple[str, ...]) -> Run:
-    """Rename the classes of a run; its numbers and its identity stay.
+    """Rename the classes of a run; its numbers and its identity stay, and the thresholds of its classes.
 
     Raises:
         InvalidInputError: their number is not that of the classes.
@@ -387,12 +388,16 @@ def rename_classes(run: Run, class_names: tuple[str, ...]) -> Run:
     require_permission("No run can be changed")
     require_own(run.path)
     folder = folder_at(run.path)
-    renamed = replace(run.manifest, class_names=class_names)
+    renamed, decisions = replace(run.manifest, class_names=class_names), run.decisions
     check_manifest(renamed)
     with write_lock(folder):
         if read_manifest(folder) != run.manifest:
             raise replaced(run.path)
         write_manifest(folder, renamed)
+        if decisions.thresholds:
+            names = dict(zip(run.class_names, class_names, strict=True))
+            thresholds = {names[name]: threshold for name, threshold in decisions.thresholds.items()}
+            folder.write(DECISIONS, encode_decisions(replace(decisions, thresholds=thresholds), renamed))
     return open_run(run.path)
 
 

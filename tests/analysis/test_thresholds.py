@@ -16,6 +16,7 @@ from mcviz.cli import main
 from mcviz.errors import CorruptRunError, InvalidInputError
 from mcviz.runs import Run, open_run
 from mcviz.runs.decisions import FILE
+from mcviz.runs.writer import rename_classes
 from tests.runs.making import contents
 
 NAMES = ["login", "pay", "rare"]
@@ -37,6 +38,7 @@ def run(tmp_path: Path) -> Run:
         class_names=NAMES,
         deterministic=probs[0],
         columns=patients,
+        ids=[f"item {number}" for number in range(400)],
     )
 
 
@@ -117,6 +119,38 @@ def test_a_threshold_by_hand_is_judged_by_all_labels_and_cleared(run: Run) -> No
     mcviz.thresholds(run, clear=True)
     assert not (Path(run.path) / FILE).exists()
     assert run.scores()["loss"].equals(at_half)
+
+
+def test_examples_that_chose_judge_no_comparison(run: Run) -> None:
+    mcviz.thresholds(run, best="f1", classes=["login"])
+    both = mcviz.compare(run.undecided, run)
+    assert "200 examples chose thresholds, so their labels judge neither run." in both.notes
+    wrong = hamming_loss(run.labels[~run.choosing], run.mean_probs[~run.choosing] > 0.5)
+    assert both.measures[0].one.value == pytest.approx(1 - wrong)
+    assert both.measures[0].other.value == pytest.approx(1 - run.scores()["loss"].mean(), abs=1e-6)
+
+
+def test_thresholds_stay_with_their_classes_when_these_are_renamed_and_in_another_order(
+    run: Run, tmp_path: Path
+) -> None:
+    mcviz.thresholds(run, values={"login": 0.34})
+    loss = run.scores()["loss"]
+    ids = list(run.scores()["id"])
+    renamed = rename_classes(run, ("sign in", "pay", "rare"))
+    assert renamed.decisions.thresholds["sign in"].value == 0.34
+    assert renamed.scores()["loss"].equals(loss)
+    turned = mcviz.write_run(
+        tmp_path / "turned",
+        renamed.probs_block(0, None)[..., ::-1],
+        labels=renamed.labels[:, ::-1],
+        task="multilabel",
+        class_names=("rare", "pay", "sign in"),
+        ids=ids,
+    )
+    other = mcviz.compare(turned, renamed)
+    assert other.paired
+    assert other.measures[0].other.value == pytest.approx(1 - loss.mean(), abs=1e-6)
+    assert other.changes.counts["fewer labels wrong"] > other.changes.counts["more labels wrong"]
 
 
 def test_what_one_half_costs_is_said(run: Run) -> None:
