@@ -4,6 +4,7 @@ from .analysis.labelling import count_label_errors as count_label_errors
 from .analysis.labelling import label_issues as label_issues
 from .analysis.referral import refer as refer
 from .analysis.slices import slices as slices
+from .analysis.thresholds import thresholds as thresholds
 from .analysis.trust import trust as trust
 from .analysis.unlabelled import estimate_accuracy as estimate_accuracy
 from .app.sharing import share as share

@@ -32,6 +32,7 @@ from mcviz.analysis.pairing import class_order, name_apart, paired_class_names
 from mcviz.analysis.predictors import Convergence, compute_convergence, main_predictors, predictors
 from mcviz.analysis.quality_trust import load_terms
 from mcviz.analysis.referral import rank_by_all_scores
+from mcviz.analysis.thresholds import choosing_curve
 from mcviz.errors import InvalidInputError
 from mcviz.figures import thumbnails
 from mcviz.figures.comparison import class_histograms, classes_to_compare, output_histograms
@@ -42,6 +43,7 @@ from mcviz.figures.trust import (
     calibration_intervals,
     class_reliability_diagram,
     measures_by_passes,
+    precision_recall_curve,
     reliability_diagram,
 )
 from mcviz.measures import Score, most_uncertain_first, summarise
@@ -65,6 +67,7 @@ TILE = 128  # pixels of the side that a picture is fitted into
 GAP, CAPTION, MARK = 8, 18, 3  # pixels: between tiles, of the line below a picture, of the mark of a mistake
 
 BAND_POINTS = 41
+MOST_POINTS = 500  # of a curve of precision and recall
 TOP_UNCERTAIN = 100  # examples, by which the rankings of two halves of the passes are compared
 
 
@@ -107,7 +110,7 @@ def accuracy(run: Run) -> go.Figure:
     """Draw the accuracy of each pass, of the ensemble and of the deterministic model; of a regression the RMSE."""
     single, ensembles = _quality(run)
     if run.task.quality.measures[0].unit == "share":
-        name = run.task.quality_name
+        name = run.task.sealed_quality_name
         return figures.accuracy_against_ensemble(single, ensembles[-1], run.deterministic_quality, name)
     return figures.rmse_against_ensemble(single, ensembles[-1], run.deterministic_quality, run.manifest.unit)
 
@@ -116,7 +119,7 @@ def ensemble_size(run: Run) -> go.Figure:
     """Draw the accuracy of the mean of the first 1, 2, … passes; of a regression its RMSE."""
     _, ensembles = _quality(run)
     if run.task.quality.measures[0].unit == "share":
-        return figures.accuracy_by_ensemble_size(ensembles, run.deterministic_quality, run.task.quality_name)
+        return figures.accuracy_by_ensemble_size(ensembles, run.deterministic_quality, run.task.sealed_quality_name)
     return figures.rmse_by_ensemble_size(ensembles, run.deterministic_quality, run.manifest.unit)
 
 
@@ -155,6 +158,23 @@ def class_reliability(run: Run, number: int = 0, *, group: str | None = None) ->
     if (terms["labels"][:, number] == UNKNOWN).all():
         raise InvalidInputError(f"Of no example it is known whether it has {name}. Received: {run.path}.")
     return class_reliability_diagram(name, *measure_class_reliability(terms, number, groups=find_groups(run, group)))
+
+
+def precision_recall(run: Run, number: int = 0, threshold: float = 0.5, *, group: str | None = None) -> go.Figure:
+    """Draw precision over recall of one of several classes, by the half of the labels that chooses its threshold.
+
+    Args:
+        run: of several labels an example, with labels.
+        number: of the class, 0 to C − 1.
+        threshold: that is marked, 0 to 1.
+        group: one of the user's own columns, whose values are groups of examples that stay in one half.
+    """
+    validate.whole_number("number", number, 0, len(run.class_names) - 1)
+    curve = choosing_curve(run, number, group)
+    drawn = curve.thresholds[:: -(-len(curve.thresholds) // MOST_POINTS)]
+    limits = np.sort(np.append(drawn, validate.fraction("threshold", threshold)))
+    counts = curve.count(limits)
+    return precision_recall_curve(counts.recall, counts.precision, limits, int(np.searchsorted(limits, threshold)))
 
 
 def calibration(run: Run, found: Calibration | None = None) -> go.Figure:
@@ -240,7 +260,7 @@ def risk_coverage(run: Run | Comparison, score: str | None = None, *, group: str
         quality_of_rest(perfect_ranking(chosen)),
         1 - float(chosen.loss.mean()),
         bands={ranked_by.label: (low, high)},
-        quality=run.task.quality_name,
+        quality=run.task.rest_name,
     )
 
 
@@ -289,7 +309,7 @@ def distribution(run: Run, score: str | None = None, *, rows: "pd.DataFrame | No
     """Draw the distribution of a score, of correct and of wrong predictions where that is known."""
     rows, ranked_by = _rows(run, rows), _score(run, score)
     known = run.task.loss.is_mistake and run.labels is not None
-    correct = rows["correct"].to_numpy(bool) if known else None
+    correct = ~run.task.loss_of_table(rows) if known else None
     return figures.score_distributions(rows[ranked_by.name].to_numpy(), correct, ranked_by.label)
 
 

@@ -11,6 +11,7 @@ from mcviz.errors import InvalidInputError
 from mcviz.measures import RegressionPredictions
 from mcviz.measures.intervals import Interval, count_groups
 from mcviz.runs import Run
+from mcviz.tasks import TASKS
 from mcviz.tasks.regression import Regression
 from mcviz.text import describe_in_html, one_line
 
@@ -71,7 +72,11 @@ def require_known_labels(run: Run) -> Array:
 
 
 def require_any_labels(run: Run) -> Array:
-    """Return the labels of a run of any task; raise an `InvalidInputError` where it has none."""
+    """Return the labels of a run of any task, without those that chose its thresholds.
+
+    Raises:
+        InvalidInputError: it has none.
+    """
     if run.labels is None:
         instead = (
             "With --calibrated-on OLD, a labelled run of the same model, `mcviz trust` estimates the accuracy without "
@@ -81,7 +86,9 @@ def require_any_labels(run: Run) -> Array:
             f"This takes labels, and {run.path} has none. {instead if run.task.has_one_class else ''}To have labels, "
             "sample or import it again with them."
         )
-    return run.labels
+    labels = run.judging_labels
+    assert labels is not None
+    return labels
 
 
 def ranking_scores(run: Run) -> list[str]:
@@ -134,7 +141,7 @@ def group_sentence(run: Run, group: str | None) -> str:
     together = "Examples count as independent."
     if group is not None:
         together = f"Examples count as independent only between groups: {count:,} by {one_line(group)}."
-    if np.isfinite(run.task.loss.largest):
+    if np.isfinite(TASKS[run.manifest.task].loss.largest):  # without a tolerance
         return together
     share = f"{100 * (1 - 0.05 ** (1 / count)):.2g}%"
     return f"{together} A failure on less than {share} of inputs may not be among them, and no interval allows for it."

@@ -40,7 +40,7 @@ from mcviz.measures.regression import unbounded_intervals
 from mcviz.measures.slices import FEWEST_IN_GROUP
 from mcviz.runs import Manifest, Run
 from mcviz.runs.tables import Progress
-from mcviz.tasks import Changes
+from mcviz.tasks import Changes, Task
 from mcviz.tasks.base import join_changes
 from mcviz.text import describe_in_html, one_line
 
@@ -333,20 +333,20 @@ def compare(
     if not match_by_name(one.manifest, other.manifest):
         notes.append("The classes have other names in the two runs. They are compared by their numbers.")
     examples: tuple[Array, Array] = np.arange(len(one)), np.arange(len(other))
-    measured_by, numbered_as = (one.lazy_labels, other.lazy_labels), other
+    measured_by, numbered_as = tuple(map(_find_judging_labels, (one, other))), other
     if len(pairs):
         examples, measured_by, numbered_as = (pairs.one, pairs.other), (pairs.labels, pairs.labels), one
     groups = [find_groups(one, group), None if len(pairs) else find_groups(other, group)]
     if len(pairs) and groups[0] is not None:
         groups = [groups[0][pairs.one]] * 2
-    terms = None
+    terms, of_other = None, other.task.beside(one.task, class_order(numbered_as, other))
     if measured_by[0] is None or measured_by[1] is None:
         notes.append("Labels are missing, so the predictions cannot be compared with them.")
     else:
         reports = [_offset_progress(progress, place, len(one), len(other)) for place in range(2)]
         terms = (
-            _compute_terms(one, one, examples[0], measured_by[0], score, reports[0]),
-            _compute_terms(other, numbered_as, examples[1], measured_by[1], score, reports[1]),
+            _compute_terms(one, one, examples[0], measured_by[0], score, reports[0], one.task),
+            _compute_terms(other, numbered_as, examples[1], measured_by[1], score, reports[1], of_other),
         )
     measures = _compare_terms(one.task.quality, terms, len(pairs) > 0, groups, confidence) if terms else []
     verdicts: dict[str, Verdict] = {}
@@ -467,10 +467,11 @@ def _compute_changes(one: Run, other: Run, pairs: Pairs) -> Changes:
     """Compute the changes of the predictions, with the classes of the other run in the order of the first."""
     task, order, parts = one.task, class_order(one, other), []
     before, after = one.lazy_mean_predictions, other.lazy_mean_predictions
+    of_other = other.task.beside(task, order)
     for block in row_blocks(before, len(pairs)):
         there = task.reorder_predictions(after[pairs.other[block]], order)
         labels = None if pairs.labels is None else pairs.labels[block]
-        parts.append(task.compare_predictions(one.manifest, before[pairs.one[block]], there, labels))
+        parts.append(task.compare_predictions(one.manifest, before[pairs.one[block]], there, labels, of_other))
     return join_changes(parts)
 
 
@@ -500,8 +501,18 @@ def _compare_terms(
     return [MeasureComparison(measure, one[name], other[name], unknown) for name, measure in quality.compared.items()]
 
 
+def _find_judging_labels(run: Run) -> Array | LazyRows | None:
+    return run.judging_labels if run.decisions.chosen_on else run.lazy_labels
+
+
 def _compute_terms(
-    run: Run, numbered_as: Run, examples: Array, labels: Array | LazyRows, score: str, progress: Progress | None
+    run: Run,
+    numbered_as: Run,
+    examples: Array,
+    labels: Array | LazyRows,
+    score: str,
+    progress: Progress | None,
+    task: Task,
 ) -> dict[str, Array]:
     """Compute the terms of the measures of some examples, a shard of the run after the other.
 
@@ -512,8 +523,9 @@ def _compute_terms(
         labels: of these examples, of any run.
         score: that ranks them.
         progress: called with (done, total) examples of the run.
+        task: that decides.
     """
-    task, means, class_numbers = run.task, run.lazy_mean_predictions, class_order(numbered_as, run)
+    means, class_numbers = run.lazy_mean_predictions, class_order(numbered_as, run)
     order, blocks = np.argsort(examples, kind="stable"), []
     for shard in range(run.manifest.shards):
         start, stop = run.manifest.shard_range(shard)

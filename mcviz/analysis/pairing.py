@@ -91,6 +91,9 @@ def pair_examples(one: Run, other: Run, labels: LabelChoice = "new") -> Pairs:
         notes.append(_name_unshared(one, other, first[out]))
         first, second = first[~out], second[~out]
         measured_by = None if measured_by is None else measured_by[~out]
+    if measured_by is not None and (hidden := one.choosing[first] | other.choosing[second]).any():
+        notes.append(f"{hidden.sum():,} examples chose thresholds, so their labels judge neither run.")
+        measured_by = one.task.hide_labels(np.asarray(measured_by), hidden)
     return Pairs(first, second, by, measured_by, labels_of, differ, tuple(notes))
 
 

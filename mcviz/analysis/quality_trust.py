@@ -21,6 +21,7 @@ from mcviz.analysis.base import (
 )
 from mcviz.analysis.predictors import group_members
 from mcviz.analysis.slices import Slices, slices
+from mcviz.analysis.thresholds import costs_of_half
 from mcviz.choices import PREDICTOR_NAMES
 from mcviz.measures.calibration import PREDICTOR_WORDS, TOO_FEW
 from mcviz.measures.intervals import Interval
@@ -154,6 +155,7 @@ def measure_quality(
     by_class = task.class_figures(run.class_names, terms["ensemble"], groups, confidence)
     sentences = task.verdict(figures["ensemble"], by_class, len(run), groups, confidence)
     sentences += [_describe_gain(run, way, figures, gains) for way, gains in differences.items()]
+    sentences += filter(None, [costs_of_half(run, terms["ensemble"], group)])
     by_group = _measure_groups(run, terms["ensemble"], members, **options)
     return QualityTrust(run, score, group, confidence, figures, sentences, differences, by_class, by, by_group)
 
@@ -172,6 +174,8 @@ def compare_with_deterministic(run: Run) -> str:
         return ""
     terms, measured = _terms_of_means(run, labels), quality.measures[0].name
     values = {DETERMINISTIC: known[0], "ensemble": float(known[1][1][-1])}
+    if run.decisions.thresholds:
+        values = {way: float(np.nanmean(1 - run.task.loss_of_terms(of_way))) for way, of_way in terms.items()}
     figures = {way: {measured: Interval(value)} for way, value in values.items()}
     gains = difference_intervals(
         quality, terms[DETERMINISTIC], terms["ensemble"], {measured}, confidence=0.95, resamples=1000, seed=0
@@ -211,9 +215,10 @@ def load_terms(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
         stored = {"terms": _compute_pass_terms(run, labels, progress)}
         save_derived(run.path, run.digest, derived, stored)
     terms: dict[str, dict[str, Array]] = {}
+    decided = task.decided_terms(run.manifest, run.array, labels)
     for (predictor, name), values in zip(task.pass_terms, stored["terms"], strict=True):
         if predictor == "ensemble" or not np.isnan(values).any():
-            terms.setdefault(predictor, {})[name] = values
+            terms.setdefault(predictor, dict(decided.get(predictor, {})))[name] = values
     return {**terms}
 
 

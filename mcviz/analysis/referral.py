@@ -254,7 +254,7 @@ class RunReferral:
             "examples": len(self.run),
             "threshold": _to_score(self.score, rule),
             "referred_when": "at or below" if self.score.uncertain_when == "low" else "at or above",
-            f"{self.run.task.quality_name.lower()}_of_rest": None if outcome is None else outcome.quality_of_rest,
+            f"{self.run.task.rest_name.lower()}_of_rest": None if outcome is None else outcome.quality_of_rest,
             "caught": None if outcome is None else outcome.caught,
             "missed": None if outcome is None else outcome.missed,
             "ids": self.run.scores()["id"].iloc[examples].tolist(),
@@ -264,7 +264,7 @@ class RunReferral:
         given = self.guarantee
         if given is None:
             return None
-        on_others, quality = given.on_others, self.run.task.quality_name.lower()
+        on_others, quality = given.on_others, self.run.task.rest_name.lower()
         return {
             "confidence": given.confidence,
             f"{quality}_at_least": given.quality,
@@ -492,7 +492,7 @@ def referral_sentences(referral: RunReferral) -> list[str]:
         large = "too many mistakes" if referral.run.task.loss.is_mistake else "too large losses"
         return [*lines, f"Nothing is guaranteed for new examples: there are too few labels, or {large}."]
     least, task = percent_at_least(given.quality, 2), referral.run.task
-    is_least = f"the {task.quality_name} of the rest is at least {least}"
+    is_least = f"the {task.rest_name} of the rest is at least {least}"
     if task.loss.is_mistake:
         is_least = f"at least {least} of the rest are right"
     promise = f"With {100 * given.confidence:.6g}% confidence {is_least}"
@@ -522,7 +522,7 @@ def referral_rows(referral: RunReferral) -> list[tuple[str, ...]]:
         )
         for words, (on, count) in parts.items()
     ]
-    caught, left = f"{run.task.loss.noun} caught", f"{run.task.quality_name} left after review"
+    caught, left = f"{run.task.loss.noun} caught", f"{run.task.rest_name} left after review"
     return [("on", score.inline_label, "to a person", caught, left), *rows] if rows else []
 
 
@@ -559,15 +559,15 @@ def _parse_target(
             f"A referral is for one target: accuracy, quality, budget or miss. Received: {received}."
         )
     if accuracy is not None and not task.loss.is_mistake:
-        advice = f"Give quality, the least {task.quality_name} of the rest."
+        advice = f"Give quality, the least {task.rest_name} of the rest."
         raise validate.invalid("accuracy", f"left out for a {task.name}", accuracy, advice)
     if (least := quality if accuracy is None else accuracy) is not None:
         validate.fraction(given[0], least)
-        article = "an" if task.quality_name[0] in "aeiou" else "a"
+        article = "an" if task.rest_name[0] in "aeiou" else "a"
         return (
             partial(referral_for_quality, quality=least),
             lambda ranking, confidence, seed: guarantee_quality(ranking, least, confidence=confidence, seed=seed),
-            f"{article} {task.quality_name} of {100 * least:.6g}% left after review",
+            f"{article} {task.rest_name} of {100 * least:.6g}% left after review",
         )
     if miss is not None:
         validate.fraction("miss", miss)

@@ -255,6 +255,37 @@ def slices() -> None:
     """
 
 
+@commands.command(short_help="Decide from which probability a class is predicted, or which errors are right.")
+@RUN
+@click.option("--set", "values", multiple=True, metavar="CLASS=NUMBER", help="A threshold; 0.5 takes one away.")
+@click.option(
+    "--best", type=click.Choice(["f1", "accuracy"]), help="Choose the best thresholds by one half of the labels."
+)
+@click.option(
+    "--recall", callback=parse_share, metavar="SHARE", help="Choose the highest thresholds with this recall likewise."
+)
+@click.option("--class", "classes", multiple=True, metavar="CLASS", help="A class whose threshold is chosen; or all.")
+@click.option(
+    "--tolerance",
+    "tolerances",
+    multiple=True,
+    metavar="[TARGET=]NUMBER[%]",
+    help="The largest error that is right, in the target's unit, or as a share of the label.",
+)
+@click.option("--clear", is_flag=True, help="Take away all that was decided before.")
+@GROUP
+@JSON
+@call_lazily("mcviz.cli.thresholds:thresholds")
+def thresholds() -> None:
+    """Decide about the run in folder or at fsspec address RUN, or without options print what was decided.
+
+    Of several labels an example, a class is predicted above its threshold, 0.5 at first. --best and --recall choose by
+    one half of the labels; from then on every figure is by the other half. Of numbers, an error above the tolerance is
+    a mistake, so that `mcviz refer`, `mcviz slices` and requirements take them as they take classes. The decisions are
+    kept in a file beside the run; the run stays as it is.
+    """
+
+
 @commands.command(short_help="Print which examples a person should look at.")
 @RUN
 @click.option(

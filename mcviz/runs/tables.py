@@ -24,6 +24,11 @@ Progress = Callable[[int, int], None]
 # Called with a run, the first example of some, and the aggregates of these.
 ShardCallback = Callable[[Manifest, int, Aggregates], None]
 BLOCK_BYTES = 1 << 26  # of images that are looked at at once
+NULLABLE: dict[str, Any] = {
+    "int64": "Int64",
+    "bool": "boolean",
+    "float32": "float32",
+}  # of pandas, by the type in Parquet
 
 
 def rename_reserved(columns: "pd.DataFrame", reserved: Collection[str]) -> "pd.DataFrame":
@@ -150,8 +155,7 @@ def decode_table(content: bytes, count: int, columns: dict[str, str], scores: tu
         raise ValueError("it lacks numbers")
     frame = table.drop_columns(["example"]).to_pandas()
     frame.index = pd.RangeIndex(count, name="example")
-    nullable = {"int64": "Int64", "bool": "boolean", "float32": "float32"}
-    return frame.astype({name: nullable[kind] for name, kind in may_be_missing.items()})
+    return frame.astype({name: NULLABLE[kind] for name, kind in may_be_missing.items()})
 
 
 class Rows(Protocol):

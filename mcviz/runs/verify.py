@@ -83,7 +83,7 @@ def verify_run(path: str | os.PathLike[str], progress: Progress | None = None) -
         RunNotFoundError: there is no run, or it was removed or replaced by another while it was verified.
         Others: as `open_run`.
     """
-    run, folder = open_run(path), folder_at(path)
+    run, folder = open_run(path).undecided, folder_at(path)
     names = tuple(name for name in run.manifest.scores if name in run.task.scores)
     read, total = 0, len(run.manifest.files) + run.manifest.shards
     for done, name in enumerate(run.manifest.files, 1):

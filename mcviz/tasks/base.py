@@ -9,6 +9,7 @@ import numpy as np
 
 from mcviz import validate
 from mcviz.choices import Ignore, Predicts
+from mcviz.decisions import Decisions
 from mcviz.manifest import LabelMaps, Manifest
 from mcviz.measures import Scores, percent
 from mcviz.measures.intervals import Interval
@@ -355,6 +356,59 @@ class Task(ABC):
     of_pixels: bool = False
     keeps_passes: bool = True
 
+    def decided(self, decisions: Decisions, manifest: Manifest) -> "Task":
+        """Return the task that decides as a user does; this one where it has nothing of which to decide."""
+        return self
+
+    def decide(self, predictions: np.ndarray) -> np.ndarray:
+        """Return what (…, K) predictions decide: of classes the number of one, of several labels (…, C) bool.
+
+        Raises:
+            NotImplementedError: predictions of the task are no choice of classes.
+        """
+        raise NotImplementedError
+
+    def beside(self, first: "Task", order: np.ndarray) -> "Task":
+        """Return the task of a run that is compared with a first one.
+
+        Args:
+            first: the task of the first run, whose tolerances both runs have.
+            order: (C,) the numbers of this run's classes in the order of the first run.
+        """
+        return self
+
+    def hide_labels(self, labels: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+        """Return the labels without those of some examples, (N,) bool, as if nobody knew them."""
+        raise NotImplementedError
+
+    def decided_columns(
+        self, manifest: Manifest, read: Callable[[str], np.ndarray], labels: np.ndarray | None
+    ) -> dict[str, np.ndarray]:
+        """Compute the columns of the table that follow from decisions, (N,) each, None or NaN where unknown.
+
+        Args:
+            manifest: of the run.
+            read: reads one of the run's arrays by its name.
+            labels: that judge, or None.
+        """
+        return {}
+
+    def decided_terms(
+        self, manifest: Manifest, read: Callable[..., np.ndarray], labels: np.ndarray
+    ) -> dict[str, dict[str, np.ndarray]]:
+        """Compute the terms that follow from decisions, by the way to predict; it takes what `class_terms` does."""
+        return {}
+
+    @property
+    def sealed_quality_name(self) -> str:
+        """The name of the quality of each number of passes, which a run holds by no decision."""
+        return self.quality_name
+
+    @property
+    def rest_name(self) -> str:
+        """The name of one less the mean loss, such as "accuracy"."""
+        return self.quality_name
+
     @property
     def measures_need_passes(self) -> bool:
         """Whether the measures look at single passes, and not only at their mean."""
@@ -533,6 +587,20 @@ class Task(ABC):
         ways = {"ensemble": passes} | ({} if deterministic is None else {"deterministic": deterministic[None]})
         return {way: self.quality.terms(self.predictions(of, labels)) for way, of in ways.items()}
 
+    def class_terms(self, manifest: Manifest, read: Callable[..., np.ndarray], labels: np.ndarray) -> dict[str, Terms]:
+        """Compute the terms of `quality.of_class`, by the way to predict; none where no class is measured by itself.
+
+        Args:
+            manifest: of the run.
+            read: reads one of the run's arrays by its name, or its rows from a start to before a stop.
+            labels: of all examples.
+        """
+        return {}
+
+    def class_members(self, manifest: Manifest, read: Callable[[str], np.ndarray], labels: np.ndarray) -> np.ndarray:
+        """Return (N, C) bool, which classes each example has by its labels; it takes what `class_terms` does."""
+        return self.class_sets(manifest, read)["label"]
+
     def class_figures(
         self, class_names: Sequence[str], terms: Terms, groups: np.ndarray | None, confidence: float
     ) -> "dict[str, ClassFigures]":
@@ -685,7 +753,12 @@ class Task(ABC):
 
     @abstractmethod
     def compare_predictions(
-        self, manifest: Manifest, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None
+        self,
+        manifest: Manifest,
+        mean: np.ndarray,
+        other: np.ndarray,
+        labels: np.ndarray | None,
+        other_task: "Task | None" = None,
     ) -> Changes:
         """Compare predictions of the same examples.
 
@@ -694,6 +767,7 @@ class Task(ABC):
             mean: (n, K) the predictive mean, or what `keep_deterministic` keeps of it.
             other: the same of another run, its classes in the same order.
             labels: of the examples, or None.
+            other_task: that decides for the other run; this one without it.
         """
 
 

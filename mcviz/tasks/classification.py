@@ -1,6 +1,6 @@
 """Classification: a pass gives the probabilities of C classes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from mcviz.tasks.base import (
     Loss,
     PassFormat,
     StoredArray,
+    Task,
     by_pass,
     compare_unlabelled,
     convert_numbers,
@@ -95,6 +96,17 @@ class Classification(ClassProbabilities):
     ) -> Predictions:
         return Predictions(passes, labels, deterministic)
 
+    def class_terms(self, manifest: Manifest, read: Callable[..., np.ndarray], labels: np.ndarray) -> dict[str, Terms]:
+        ways = {"ensemble": "mean_probs"} | ({"deterministic": "deterministic_probs"} if manifest.deterministic else {})
+        probs = {way: read(name) for way, name in ways.items()}
+        return {
+            way: {"probs": of_way, "labels": labels, "predicted": of_way.argmax(axis=1)}
+            for way, of_way in probs.items()
+        }
+
+    def class_members(self, manifest: Manifest, read: Callable[[str], np.ndarray], labels: np.ndarray) -> np.ndarray:
+        return np.asarray(labels[:, None] == np.arange(manifest.classes))
+
     def compute_quality(
         self,
         predictions: np.ndarray,
@@ -143,7 +155,12 @@ class Classification(ClassProbabilities):
         return f"it is right on {percent(better)}" if better > quality + GAIN else ""
 
     def compare_predictions(
-        self, manifest: Manifest, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None
+        self,
+        manifest: Manifest,
+        mean: np.ndarray,
+        other: np.ndarray,
+        labels: np.ndarray | None,
+        other_task: Task | None = None,
     ) -> Changes:
         prediction, other_prediction = mean.argmax(axis=1), other.argmax(axis=1)
         every = np.arange(len(mean))

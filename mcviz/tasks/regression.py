@@ -8,11 +8,12 @@ import numpy as np
 
 from mcviz import validate
 from mcviz.choices import PREDICTS, Predicts
+from mcviz.decisions import Decisions, Tolerance
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import LabelMaps, Manifest
 from mcviz.measures import REGRESSION_SCORES, RegressionPredictions, significant
 from mcviz.measures.intervals import Interval, can_reject, largest_design_effect
-from mcviz.measures.quality import INTERVAL, REGRESSION
+from mcviz.measures.quality import INTERVAL, REGRESSION, TOLERANT_REGRESSION
 from mcviz.measures.registry import Terms, format_with_unit
 from mcviz.measures.regression import (
     MEASURED_BY,
@@ -38,10 +39,13 @@ from mcviz.tasks.base import (
     convert_numbers,
     locate,
 )
+from mcviz.tasks.classification import Classification
 from mcviz.text import list_names, make_target_names
 from mcviz.validate import choice, different_names, invalid
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mcviz.data import DataSet
     from mcviz.measures.multilabel import ClassFigures
 
@@ -86,6 +90,53 @@ class Regression(Task):
         min_axes=2,
         spreads={"variances": "mean,variance", "log_variances": "mean,log_variance", "stds": "mean,std"},
     )
+
+    def __init__(self, tolerances: Sequence[Tolerance] = ()) -> None:
+        """Make the task.
+
+        Args:
+            tolerances: of each target, the largest error that is right; without any, no prediction is right or wrong.
+        """
+        self.tolerances = tuple(tolerances)
+        if tolerances:
+            self.loss, self.quality = Classification.loss, TOLERANT_REGRESSION
+
+    def decided(self, decisions: Decisions, manifest: Manifest) -> "Regression":
+        tolerances = decisions.tolerances
+        return type(self)([tolerances[name] for name in manifest.targets]) if tolerances else self
+
+    def beside(self, first: Task, order: np.ndarray) -> Task:
+        return first
+
+    @property
+    def rest_name(self) -> str:
+        return "accuracy" if self.tolerances else self.quality_name
+
+    def _is_within(self, predicted: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """(n,) bool: whether no error of (n, D) predictions is above its tolerance."""
+        errors = np.abs(predicted.astype(np.float64) - labels)
+        scale = [np.abs(labels[:, place]) if each.is_share else 1 for place, each in enumerate(self.tolerances)]
+        limits = [each.value * of for each, of in zip(self.tolerances, scale, strict=True)]
+        return np.all([error <= limit for error, limit in zip(errors.T, limits, strict=True)], axis=0)
+
+    def decided_columns(
+        self, manifest: Manifest, read: Callable[[str], np.ndarray], labels: np.ndarray | None
+    ) -> dict[str, np.ndarray]:
+        if not self.tolerances:
+            return {}
+        if labels is None:
+            return {"within_tolerance": np.full(manifest.examples.count, None)}
+        return {"within_tolerance": self._is_within(read("mean_outputs"), labels)}
+
+    def decided_terms(
+        self, manifest: Manifest, read: Callable[..., np.ndarray], labels: np.ndarray
+    ) -> dict[str, dict[str, np.ndarray]]:
+        ways = {"ensemble": "mean_outputs"} | (
+            {"deterministic": "deterministic_outputs"} if manifest.deterministic else {}
+        )
+        if not self.tolerances:
+            return {}
+        return {way: {"within": self._is_within(read(name), labels)} for way, name in ways.items()}
 
     def claims(self, manifest: Manifest) -> Iterator[tuple[bool, str]]:
         yield from super().claims(manifest)
@@ -169,9 +220,10 @@ class Regression(Task):
         )
 
     def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
-        return dict.fromkeys(
+        columns = dict.fromkeys(
             (*_columns_by_target("label", targets), *_columns_by_target("prediction", targets)), "float32"
         )
+        return columns | ({"within_tolerance": "bool"} if self.tolerances else {})
 
     def score_inputs(self, manifest: Manifest) -> set[str]:
         known = {
@@ -199,7 +251,10 @@ class Regression(Task):
         self, manifest: Manifest, passes: Any, labels: np.ndarray, deterministic: np.ndarray | None = None
     ) -> dict[str, dict[str, np.ndarray]]:
         predictions = self.predictions(passes, labels, deterministic, targets=len(manifest.targets))
-        return regression_terms(predictions) | {"ensemble": self.quality.terms(predictions)}
+        ensemble = self.quality.terms(predictions)
+        if self.tolerances:
+            ensemble["within"] = self._is_within(predictions.outputs.mean(axis=0, dtype=np.float64), labels)
+        return regression_terms(predictions) | {"ensemble": ensemble}
 
     def verdict(
         self,
@@ -223,11 +278,14 @@ class Regression(Task):
         errors = predictions[:, : labels.shape[1]].astype(np.float64) - labels
         return float(np.sqrt(np.square(errors).mean()))
 
+    def loss_of_table(self, table: "pd.DataFrame") -> np.ndarray:
+        return ~table["within_tolerance"].to_numpy(bool) if self.tolerances else super().loss_of_table(table)
+
     def loss_of_terms(self, terms: Terms) -> np.ndarray:
-        return np.asarray(terms["absolute_error"], np.float64)
+        return ~terms["within"] if "within" in terms else np.asarray(terms["absolute_error"], np.float64)
 
     def mean_measure(self, terms: Terms) -> tuple[str, np.ndarray]:
-        return "mae", terms["absolute_error"]
+        return ("within_tolerance", terms["within"]) if "within" in terms else ("mae", terms["absolute_error"])
 
     def quality_of_table(self, columns: Mapping[str, np.ndarray]) -> float | None:
         errors = [
@@ -289,7 +347,12 @@ class Regression(Task):
         return f"it is {significant(better)}" if better < (1 - GAIN) * quality else ""
 
     def compare_predictions(
-        self, manifest: Manifest, mean: np.ndarray, other: np.ndarray, labels: np.ndarray | None
+        self,
+        manifest: Manifest,
+        mean: np.ndarray,
+        other: np.ndarray,
+        labels: np.ndarray | None,
+        other_task: Task | None = None,
     ) -> Changes:
         mean, other = (of_run[:, : len(manifest.targets)].astype(np.float64) for of_run in (mean, other))
         if labels is None:

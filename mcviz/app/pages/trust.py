@@ -23,6 +23,7 @@ from mcviz.app.resources import check_needs, has
 from mcviz.app.state import PageState, latest_state, state_widget_args, update_state
 from mcviz.app.tasks import task_renderer
 from mcviz.app.tasks.regression import regression_trust
+from mcviz.app.thresholds import render_tolerance
 from mcviz.app.wording import counted
 from mcviz.runs import Run
 
@@ -61,6 +62,13 @@ def render_regression(run: Run, state: PageState) -> None:
             icon=EXPLORE.icon,
             query_params=state.link(view="intervals"),
         )
+        render_tolerance(run)
+        if has(run, "bounded loss"):
+            render_group_choice(run, state)
+            st.header("Who looks at what?", anchor=False)
+            render_referral(run, state)
+            render_first_referred(run, state)
+            render_questions(run, state)
 
 
 def render_classification(run: Run, state: PageState) -> None:

@@ -69,7 +69,7 @@ def _quality(run: Run) -> str:
     lines = {"ensemble": (float(quality.ensembles[-1]), ENSEMBLE)}
     if quality.deterministic is not None:
         lines["deterministic"] = float(quality.deterministic), DETERMINISTIC
-    name, unit = run.task.quality_name, run.manifest.unit
+    name, unit = run.task.sealed_quality_name, run.manifest.unit
     drawn = value_histogram(
         quality.passes,
         lines,

@@ -354,8 +354,11 @@ class TaskRenderer(ABC):
         examples = counted(len(run), run.kind.name if run.kind.plural else "example")
         if not has(run, "labels"):
             return f"{examples} without labels; {self.describe_disagreement(run)}."
-        assert run.manifest.quality is not None
-        quality = as_inline_markdown(run.task.format_quality(run.manifest.quality, run.manifest.unit))
+        found = run.manifest.quality
+        if run.decisions.thresholds:
+            found = 1 - float(np.nanmean(run.task.loss_of_table(table(run))))
+        assert found is not None
+        quality = as_inline_markdown(run.task.format_quality(found, run.manifest.unit))
         return f"{examples}, **{self.phrases.quality.format(quality)}**{self._describe_found(run)}."
 
     def _describe_found(self, run: Run) -> str:
@@ -382,7 +385,7 @@ class TaskRenderer(ABC):
         """Render how good the passes are, alone and together, of a run with labels."""
         quality = self.pass_quality(run)
         assert quality is not None
-        name, spoken = capitalised(run.task.quality_name), self.describe_beaten(quality)
+        name, spoken = capitalised(run.task.sealed_quality_name), self.describe_beaten(quality)
         unit = f" in {as_markdown(run.manifest.unit)}" if run.manifest.unit else ""
         heading("Each pass, and all of them together", f"{name}{unit}. {spoken}")
         cards(self.quality_cards(run, quality))

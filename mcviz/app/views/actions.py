@@ -178,7 +178,7 @@ def _refer(chosen: Selection) -> None:
     assert on is not None
     rest = "no rest"
     if on.quality_of_rest is not None:
-        rest = f"{task.quality_name} left after review {percent(on.quality_of_rest, 2)}"
+        rest = f"{task.rest_name} left after review {percent(on.quality_of_rest, 2)}"
     st.markdown(f"{counted(len(referral.examples), 'example')} to a person: {caught_words(task, on)}, {rest}.")
     render_promise(run, latest_state(), referral)
     for name, rule in referral.rules.items():

@@ -103,7 +103,7 @@ class Colouring:
 
 
 COLOURINGS = {
-    "correct": Colouring("correct or wrong", needs={"labels", "classes"}),
+    "correct": Colouring("correct or wrong", needs={"labels", "mistakes"}),
     "label": Colouring("label", needs={"labels", "classes"}),
     "prediction": Colouring("prediction", needs={"classes"}),
     "score": Colouring("score of the ranking"),
@@ -152,7 +152,7 @@ def draw_points(
 def _colour_groups(run: Run, colouring: str) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
     """Return the group of each example, and name and colour of each group; of many groups the largest ten."""
     if colouring == "correct":
-        return (~table(run)["correct"].astype(bool)).to_numpy(int), ("correct", "wrong"), [CORRECT, WRONG]
+        return run.task.loss_of_table(table(run)).astype(int), ("correct", "wrong"), [CORRECT, WRONG]
     if colouring in COLOURINGS:
         members, names = table(run)[colouring].to_numpy(int), class_names(run)
     else:
