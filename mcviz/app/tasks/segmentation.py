@@ -2,7 +2,7 @@
 
 import base64
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import cycle
@@ -15,7 +15,7 @@ import streamlit as st
 from mcviz import plot
 from mcviz.analysis.base import group_sentence, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
-from mcviz.analysis.pairing import class_order, name_apart
+from mcviz.analysis.pairing import class_order, name_apart, paired_class_names
 from mcviz.analysis.segmentation_trust import SegmentationTrust, measure_segmentation
 from mcviz.analysis.slices import slices
 from mcviz.app.components import (
@@ -169,6 +169,7 @@ def _render_maps(
     controls: Controls = "all",
     disagreement: bool = False,
     plays: bool = False,
+    names: Sequence[str] = (),
 ) -> None:
     """Render the outlines of one image over it, as prediction, label and passes have them, and the maps of doubt.
 
@@ -181,6 +182,7 @@ def _render_maps(
         controls: "few" where it stands among others, and "none" where somebody tells of it.
         disagreement: whether the map of passes that differ is over it at first.
         plays: whether one pass is drawn after the other.
+        names: of the classes; those of the run without it.
     """
     planes = [*of.classes[:, 0], of.mean_class[0]]
     maps: list[dict[str, object]] = []
@@ -196,7 +198,7 @@ def _render_maps(
     data = {
         "width": width,
         "height": height,
-        "classes": list(zip(class_names(run), _colours(run), strict=True)),
+        "classes": list(zip(names or class_names(run), _colours(run), strict=True)),
         "background": of.background,
         "passes": len(of.classes),
         "labelled": of.labels is not None,
@@ -213,18 +215,18 @@ def _render_maps(
     _mounted(key=key, data=data)
 
 
-def _render_classes(run: Run, of: SegmentationPredictions, figures: Mapping[str, np.ndarray]) -> None:
+def _render_classes(names: Sequence[str], of: SegmentationPredictions, figures: Mapping[str, np.ndarray]) -> None:
     """Render a row a class that is anywhere in the passes or the label: its Dice, its area, and who draws it.
 
     Args:
-        run: whose classes they are.
+        names: of the classes.
         of: the passes over one image.
         figures: (C,) of each class by the names of `FIGURES`.
     """
     votes, rows = np.count_nonzero(areas(of.classes, of.class_count)[:, 0], axis=0), []
     columns = {"class_dice": "Dice", "class_pairwise_dice": "Dice of two passes"}
     columns = {name: label for name, label in columns.items() if name in figures}
-    for number, name in enumerate(all_as_markdown(class_names(run))):
+    for number, name in enumerate(all_as_markdown(names)):
         values = [figures[column][number] for column in columns]
         if votes[number] or not np.isnan(values).all():
             dice = (NOWHERE if np.isnan(value) else percent(value) for value in values)
@@ -508,7 +510,8 @@ class SegmentationRenderer(TaskRenderer):
         picture = run.pictures[example] if has(run, "images") else None
         spoken = f"Example {example} with outlines. It {describe_classes(context.row.to_dict())}."
         _render_maps(run, of, picture, spoken, key, controls=controls, disagreement=controls == "all")
-        _render_classes(run, of, {name: values[example] for name, values in class_figures(run).items()})
+        figures = {name: values[example] for name, values in class_figures(run).items()}
+        _render_classes(class_names(run), of, figures)
 
     # New inputs
 
@@ -533,7 +536,7 @@ class SegmentationRenderer(TaskRenderer):
         picture = np.rint(255 * chosen.content).astype(np.uint8)
         _render_maps(run, of, picture, spoken, f"label-maps-{key}", disagreement=True)
         figures = run.task.aggregate(run.manifest, of, None).arrays
-        _render_classes(run, of, {name: rows[0] for name, rows in figures.items()})
+        _render_classes(class_names(run), of, {name: rows[0] for name, rows in figures.items()})
 
     def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
         """Render how much of the image each class takes along the slider."""
@@ -595,6 +598,7 @@ class SegmentationRenderer(TaskRenderer):
         picture = run.pictures[context.example] if has(run, "images") else None
         numbers = context.example, int(comparison.pairs.other[place])
         names, columns = name_apart(run, other), st.columns(2, gap="medium")
+        classes_of_both = paired_class_names(run, other)
         for key, of_run, example, name, column in zip(
             ("one", "other"), (run, other), numbers, names, columns, strict=True
         ):
@@ -616,8 +620,8 @@ class SegmentationRenderer(TaskRenderer):
             with column:
                 st.markdown(f"**{as_markdown(name)}**: {words}")
                 spoken = f"Example {context.example} with outlines of {name}: {words}"
-                _render_maps(run, of, picture, spoken, f"label-maps-of-{key}", controls="few")
-                _render_classes(run, of, figures)
+                _render_maps(run, of, picture, spoken, f"label-maps-of-{key}", controls="few", names=classes_of_both)
+                _render_classes(classes_of_both, of, figures)
 
     def summary_figures(self, selection: Selection) -> list[go.Figure]:
         run = selection.run
