@@ -26,7 +26,15 @@ from mcviz.errors import InvalidInputError, ModelWarning, StorageError
 from mcviz.manifest import LabelMaps, layout_for
 from mcviz.runs import Examples, Manifest, Origin, Preprocessing, Run
 from mcviz.runs.storage import folder_at
-from mcviz.runs.tables import Contents, Progress, describe_examples, describe_images, hash_array, with_scores
+from mcviz.runs.tables import (
+    Contents,
+    Progress,
+    describe_examples,
+    describe_images,
+    describe_labels,
+    hash_array,
+    with_scores,
+)
 from mcviz.runs.writer import is_finished, rename_classes, write
 from mcviz.tasks import PassFormat, find_task
 from mcviz.tasks.base import StoredLabels, locate
@@ -185,7 +193,7 @@ def write_run(
             mean_sha256=None if mean is None else hash_array(mean),
             examples=described_as,
             images=described,
-            labels_sha256=None if labels is None else hash_array(labels),
+            **describe_labels(task, labels),
             model=None,
             deterministic=fixed is not None,
             preprocessing=preprocessing or Preprocessing(),

@@ -21,7 +21,7 @@ COLUMNS = "examples.parquet"
 FORMAT = 2
 # Goes up where a manifest of this format gets a field, or a value of one, that earlier versions do not know. It is no
 # part of a run's identity, and is left out while it is 0.
-REVISION = 0
+REVISION = 1
 MAX_CHUNK_BYTES = 1 << 28  # checked before memory is taken
 
 CHUNK_VALUES = 100_000  # predictions that are read for one example
@@ -272,6 +272,8 @@ class Manifest(Part, frozen=True, kw_only=True):
         examples: the examples that were predicted.
         images: their pixels, or None where they are no images.
         labels_sha256: of the labels, or None where nobody knows them.
+        examples_with_labels: how many examples have a known label, where not all have one; None of all others, whose
+            manifests do not name it.
         inputs_sha256: of the arrays that the model was given by name, or None where it was given what is shown.
         model: the model that made the passes, or None where it is not known.
         deterministic: whether the run has the predictions of the model with dropout off.
@@ -307,6 +309,7 @@ class Manifest(Part, frozen=True, kw_only=True):
     examples: Examples
     images: Images | None
     labels_sha256: Annotated[str | None, Identity("labels")]
+    examples_with_labels: Count | None = None
     inputs_sha256: Annotated[str | None, Identity("inputs of the model", only_with="inputs_sha256")] = None
     model: Model | None
     deterministic: bool = True
@@ -355,6 +358,18 @@ class Manifest(Part, frozen=True, kw_only=True):
                 *([origin.compiler] if origin.compiler else []),  # a run from before there was one keeps its identity
             ],
         }
+
+    @property
+    def labelled(self) -> int:
+        """The number of examples that measures take: all, or those of which a label is known."""
+        if self.labels_sha256 is None:
+            return 0
+        return self.examples.count if self.examples_with_labels is None else self.examples_with_labels
+
+    @property
+    def revision(self) -> int:
+        """The earliest revision that reads the manifest."""
+        return 0 if self.examples_with_labels is None else REVISION
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -489,6 +504,11 @@ def check_claims(manifest: Manifest) -> None:
         (examples.columns_sha256 is not None or not examples.content, "the examples have no table"),
         (len(set(examples.content)) == len(examples.content), "two columns of the examples have one name"),
         (len(set(manifest.class_names)) == manifest.classes, "two classes have one name"),
+        (
+            manifest.examples_with_labels is None
+            or (manifest.labels_sha256 is not None and manifest.examples_with_labels < examples.count),
+            f"{manifest.examples_with_labels} of {examples.count} examples have labels",
+        ),
         (
             manifest.mean_sha256 is None or (manifest.label_maps and manifest.label_maps.alone),
             "it has mean probabilities",

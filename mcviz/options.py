@@ -319,7 +319,7 @@ class DataOptions:
         "Of a Hugging Face data set that has several; test, validation or train without it.", "NAME", job=True,
     )] = None
     labels: Annotated[str | None, Option(
-        "In place of the data's own: a table with labels, by ids where it has some, or an .npy.",
+        "In place of the data's own: a table with labels, by ids where it has some, of all examples or some; or an .npy.",
         "FILE",
     )] = None
     class_names: Annotated[tuple[str, ...] | None, Option(

@@ -21,7 +21,7 @@ from mcviz.measures.labels import (
     random,
     select_highest,
 )
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_examples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,6 +96,7 @@ def count_label_errors(run: Run, confidence: float = 0.95, seed: int = 0) -> Lab
     """
     validate.confidence(confidence)
     require_label_score(run)
+    run = labelled_examples(run)
     probs, labels = run.mean_probs, np.asarray(run.labels)
     known, (mistakes, confident) = int((labels >= 0).sum()), count_confident_mistakes(probs, labels)
     estimated = estimate_label_errors(probs, labels, confidence=confidence, seed=seed)

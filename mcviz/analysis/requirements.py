@@ -29,7 +29,7 @@ from mcviz.measures.measure import SCALE, Measure
 from mcviz.measures.quality import CLASS_MEASURES, difference_intervals, overconfidence_growth
 from mcviz.measures.registry import Terms
 from mcviz.measures.slices import FEWEST_IN_GROUP
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_examples
 from mcviz.tasks import TASKS, Task
 from mcviz.text import true_minus
 
@@ -191,6 +191,7 @@ class Requirement:
         """Judge every part that it names, the worst first."""
         if run is None:
             raise InvalidInputError(f"{str(self)!r} is about a part of a run. Give `judge` the run, too.")
+        run = labelled_examples(run)
         if self.is_of_class:
             require_one_class(run)
         if self.is_of_class and self.measure not in CLASS_MEASURES:
@@ -326,7 +327,7 @@ class NonInferiority:
         if not margin or math.isnan(best) or best <= margin:
             return ""
         groups = comparison.groups
-        count, noun = count_groups(len(comparison.pairs), groups), "examples" if groups is None else "groups"
+        count, noun = count_groups(len(comparison.measured), groups), "examples" if groups is None else "groups"
         scaled, unit = (100 * best, "%") if self.percent else (best, "")
         digits = 1 - math.floor(math.log10(scaled))
         shown = math.ceil(scaled * 10**digits) / 10**digits

@@ -129,6 +129,8 @@ def say_classes(examples: DataSet) -> None:
         say(f"classes: {listed}" + (f" and {more:,} more" if more > 0 else ""))
     if examples.labels is not None and examples.target_names is None and examples.labels.ndim < 3:
         say(f"labels: {MATCHES[examples.matched_by]}")
+    if examples.labels is not None and (count := examples.labelled) < len(examples):
+        say(f"labels are known of {count:,} of {len(examples):,} examples")
 
 
 def read_labels(path: str, options: DataOptions, task: str = "classification") -> DataSet:
@@ -138,7 +140,9 @@ def read_labels(path: str, options: DataOptions, task: str = "classification") -
 
 
 def read_relabelled(options: DataOptions, task: str = "classification") -> DataSet:
-    """Read examples with the labels of a file, by ids or numbers; those that it does not name are left out.
+    """Read examples with the labels of a file, by ids or numbers.
+
+    Those that it does not name have no label; of a segmentation they are left out.
 
     Raises:
         InvalidInputError: it names none of the examples, or has other labels than are taken.
@@ -158,13 +162,15 @@ def read_relabelled(options: DataOptions, task: str = "classification") -> DataS
             f"{labels} should have the ids of examples, such as {ids[0]}. Received: {given.ids[0]} and others. Name "
             "their column with --id-column."
         )
-    if len(places) < len(ids):
-        say(f"{len(ids) - len(places):,} of {len(ids):,} examples have no label in {labels} and are left out.")
+    without = len(ids) - len(places)
+    if without and TASKS[task].of_pixels:
+        say(f"{without:,} of {len(ids):,} examples have no label in {labels} and are left out.")
+        ids, examples = tuple(ids[place] for place in places), examples.take(places)
     unknown = [name not in known for name in given.ids]
     if any(unknown):
         say(f"{sum(unknown):,} labels of {labels} are of no example that is taken.")
     given = given.take(np.flatnonzero(np.logical_not(unknown)))
-    return examples.with_ids(ids).take(places).with_labels_of(given)
+    return examples.with_ids(ids).with_labels_of(given)
 
 
 def refuse_mask_options(masks: MaskOptions, task: str) -> None:

@@ -50,8 +50,14 @@ def write_manifest(folder: Folder, manifest: Manifest, name: str = NAME) -> None
 
 
 def _encode(manifest: Manifest) -> bytes:
-    content = msgspec.to_builtins(manifest) | {"digest": manifest.digest} | ({"revision": REVISION} if REVISION else {})
-    for name in ("label_maps", "mean_sha256"):  # of one task, which others' manifests are without, as they were before
+    content = msgspec.to_builtins(manifest) | {"digest": manifest.digest}
+    if manifest.revision:
+        content["revision"] = manifest.revision
+    for name in (
+        "label_maps",
+        "mean_sha256",
+        "examples_with_labels",
+    ):  # without which manifests are as they were before
         if getattr(manifest, name) is None:
             del content[name]
     content["checksum"] = _checksum(content)

@@ -228,12 +228,14 @@ def try_model(
         InvalidInputError: the data do not fit the model.
     """
     sampler, count, labels = adapter.sampler, content.shape[0], stored.values
-    places, most = np.arange(count), EXAMPLES_OF_PIXELS if TASKS[sampler.task].of_pixels else EXAMPLES
-    if count > most:
-        places = np.sort(np.random.default_rng(0).choice(count, most, replace=False))
+    task, most = TASKS[sampler.task], EXAMPLES_OF_PIXELS if TASKS[sampler.task].of_pixels else EXAMPLES
+    offered = np.arange(count) if labels is None else np.flatnonzero(task.find_labelled(labels))
+    places = offered
+    if len(offered) > most:
+        places = np.sort(np.random.default_rng(0).choice(offered, most, replace=False))
     some = content[places]
     plan = sampler.plan_for(adapter.from_stored(some[:1]))[1]
-    width, task = sampler.count_last(plan.width), TASKS[sampler.task]
+    width = sampler.count_last(plan.width)
     task.names(examples, width, sampler.predicts)
     if plan.deterministic is None:
         advice = f"{stored.advice} {explain_always_random(plan.layers.always_random)}".strip()
@@ -247,7 +249,7 @@ def try_model(
     if np.isnan(quality):  # of images of which every pixel is ignored
         return Trial(adapter, some, stored, width, None, stored.advice)
     plural = find_kind(examples).plural
-    which = f"{_say_which(len(some), count)} {plural}"
+    which = f"{_say_which(len(some), len(offered))} {'labelled ' if len(offered) < count else ''}{plural}"
     advice = _advise(adapter, some, plural, which, labels[places], quality, label_maps)
     return Trial(adapter, some, stored, width, quality, f"{stored.advice} {advice}".strip())
 

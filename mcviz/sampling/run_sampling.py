@@ -30,6 +30,7 @@ from mcviz.runs.tables import (
     ShardCallback,
     describe_examples,
     describe_images,
+    describe_labels,
     hash_array,
     with_scores,
 )
@@ -327,7 +328,7 @@ def _describe(
         examples=given,
         images=described,
         deterministic=plan.deterministic is not None,
-        labels_sha256=None if labels is None else hash_array(labels),
+        **describe_labels(sampler.task, labels),
         inputs_sha256=_hash_inputs(prepared),
         model=Model(
             network.name,

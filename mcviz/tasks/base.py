@@ -194,6 +194,14 @@ def compare_unlabelled(distance: np.ndarray, same: np.ndarray) -> Changes:
     return Changes(kinds, kinds[:1], same.astype(np.int64), distance)
 
 
+def set_unlabelled_apart(changes: Changes, known: np.ndarray) -> Changes:
+    """Give the examples of which no label is known, where `known` (N,) is not set, a kind of their own."""
+    if known.all():
+        return changes
+    kind = np.where(known, changes.kind, len(changes.kinds))
+    return Changes((*changes.kinds, "no label known"), changes.moved, kind, np.where(known, changes.worse, 0))
+
+
 class PassFormat(ABC):
     """A form of imported passes, and its conversion to stored ones, of K numbers for an example in a pass.
 
@@ -457,8 +465,16 @@ class Task(ABC):
             if given != usual and not self.of_pixels:
                 raise validate.invalid(name, f"left out for a {self.name}", given)
 
+    def find_labelled(self, labels: np.ndarray) -> np.ndarray:
+        """(n,) bool, whether measures take each example: all, where they look at single labels of an example."""
+        return np.ones(len(labels), bool)
+
     def given_labels(self, manifest: Manifest, labels: np.ndarray) -> np.ndarray:
         """The labels of a run as the data set had them."""
+        return labels
+
+    def export_labels(self, labels: np.ndarray) -> np.ndarray:
+        """The labels of a run for other tools, to which a class of -1 says nothing."""
         return labels
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +39,7 @@ from mcviz.tasks.base import (
     compare_unlabelled,
     convert_numbers,
     locate,
+    set_unlabelled_apart,
 )
 from mcviz.text import list_names, make_target_names
 from mcviz.validate import choice, different_names, invalid
@@ -52,6 +54,7 @@ VARIANCES: dict[Predicts, Callable[[np.ndarray], np.ndarray]] = {
     "mean,std": np.square,
 }
 MISSING = float("nan")
+MISSING_LABEL = float("-inf")  # on disk, where NaN is a label that is not known
 
 
 class Regression(Task):
@@ -116,7 +119,9 @@ class Regression(Task):
             long_names["label"] = "true value"
         for name, long_name in long_names.items():
             attributes = (squared if name.endswith("variances") else unit) | {"long_name": long_name}
-            yield by_example(name, count, ("target", targets), attributes)
+            array = by_example(name, count, ("target", targets), attributes)
+            is_partial = name == "label" and manifest.examples_with_labels is not None
+            yield replace(array, fill_value=MISSING_LABEL) if is_partial else array
         if manifest.labels_sha256 is not None:
             for name, of_what in (
                 ("squared_error_per_pass", "each pass"),
@@ -161,13 +166,18 @@ class Regression(Task):
         }
         if labels is None:
             return Aggregates(arrays, {}, columns)
+        is_known = self.find_labelled(labels)
+        some = known.outputs[:, is_known]
         totals = {
-            "squared_error_per_pass": squared_error_per_pass(known.outputs, labels),
-            "squared_error_by_ensemble_size": squared_error_by_ensemble_size(known.outputs, labels),
+            "squared_error_per_pass": squared_error_per_pass(some, labels[is_known]),
+            "squared_error_by_ensemble_size": squared_error_by_ensemble_size(some, labels[is_known]),
         }
         return Aggregates(
             arrays, totals, columns | dict(zip(_columns_by_target("label", manifest.targets), labels.T, strict=True))
         )
+
+    def find_labelled(self, labels: np.ndarray) -> np.ndarray:
+        return np.asarray(np.isfinite(labels).all(axis=1))
 
     def table_columns(self, targets: Sequence[str]) -> dict[str, str]:
         return dict.fromkeys(
@@ -221,7 +231,8 @@ class Regression(Task):
         *,
         label_maps: LabelMaps | None = None,
     ) -> float:
-        errors = predictions[:, : labels.shape[1]].astype(np.float64) - labels
+        known = self.find_labelled(labels)
+        errors = predictions[known, : labels.shape[1]].astype(np.float64) - labels[known]
         return float(np.sqrt(np.square(errors).mean()))
 
     def loss_of_terms(self, terms: Terms) -> np.ndarray:
@@ -236,10 +247,11 @@ class Regression(Task):
             for name in columns
             if name.startswith("label")
         ]
-        return float(np.sqrt(np.mean(np.square(errors)))) if errors else None
+        known = np.isfinite(errors).all(axis=0) if errors else np.zeros(0, bool)
+        return float(np.sqrt(np.mean(np.square(np.stack(errors)[:, known])))) if known.any() else None
 
     def quality_by_pass(self, manifest: Manifest, totals: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        numbers = manifest.examples.count * len(manifest.targets)
+        numbers = manifest.labelled * len(manifest.targets)
         per_pass, by_size = totals["squared_error_per_pass"], totals["squared_error_by_ensemble_size"]
         return np.sqrt(per_pass / numbers), np.sqrt(by_size / numbers)
 
@@ -298,7 +310,8 @@ class Regression(Task):
             return compare_unlabelled(distance, distance == 0)
         worse = np.linalg.norm(other - labels, axis=1) - np.linalg.norm(mean - labels, axis=1)
         kinds = ("larger error", "smaller error", "same error")
-        return Changes(kinds, kinds[:2], np.select([worse > 0, worse < 0], [0, 1], 2).astype(np.int64), worse)
+        kind = np.select([worse > 0, worse < 0], [0, 1], 2).astype(np.int64)
+        return set_unlabelled_apart(Changes(kinds, kinds[:2], kind, worse), self.find_labelled(labels))
 
 
 class TargetPasses(PassFormat):

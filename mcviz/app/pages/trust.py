@@ -15,6 +15,7 @@ from mcviz.app.calibration import (
     render_group_choice,
     render_groups,
     render_reliability,
+    render_unlabelled,
     render_worst_slice,
 )
 from mcviz.app.navigation import EXPLORE, TRUST, begin
@@ -32,12 +33,14 @@ QUESTIONS: dict[str, tuple[str, Callable[[Run, PageState], None]]] = {
     "groups": ("Does a group fare worse?", render_groups),
     "scores": ("Which score finds the {noun}?", render_scores),
     "sets": ("How many classes are possible?", render_prediction_sets),
+    "unlabelled": ("How good is it on those without a label?", render_unlabelled),
 }
+OF_LOSSES = "scores", "unlabelled"  # which take no class an example
 
 
 def describe_trust(run: Run, state: PageState) -> str:
     """Say whether the probabilities can be trusted, or of numbers their intervals, where labels tell it."""
-    if has(run, "labels") and len(run) < LEAST_LABELLED:
+    if has(run, "labels") and run.manifest.labelled < LEAST_LABELLED:
         return "**Too few examples to tell**: there is one."
     if has(run, "classes"):
         return describe_calibration(run, state) if has(run, "labels") else describe_estimate(run, state)
@@ -61,6 +64,9 @@ def render_regression(run: Run, state: PageState) -> None:
             icon=EXPLORE.icon,
             query_params=state.link(view="intervals"),
         )
+        if run.manifest.examples_with_labels is not None:
+            st.header(QUESTIONS["unlabelled"][0], anchor=False)
+            render_unlabelled(run, state)
 
 
 def render_classification(run: Run, state: PageState) -> None:
@@ -100,7 +106,9 @@ def render_questions(run: Run, state: PageState) -> None:
     """Render a question each, with its answer, which is computed where it is open."""
     with st.container(gap="xsmall"):
         for name, (question, render) in QUESTIONS.items():
-            if name != "scores" and not has(run, "classes"):
+            if name not in OF_LOSSES and not has(run, "classes"):
+                continue
+            if name == "unlabelled" and run.manifest.examples_with_labels is None:
                 continue
             expander = st.expander(
                 question.format(noun=run.task.loss.noun),
@@ -118,7 +126,7 @@ def show_answer(name: str, is_shown: bool) -> None:
 
 
 run, state = begin(TRUST, describe_trust)
-if has(run, "labels") and len(run) < LEAST_LABELLED:
+if has(run, "labels") and run.manifest.labelled < LEAST_LABELLED:
     st.info("One example tells nothing. Sample the model on more of them, with labels.", icon=":material/inbox:")
 elif has(run, "targets"):
     render_regression(run, state)

@@ -26,7 +26,7 @@ from mcviz.app.resources import (
     table,
     target_names,
 )
-from mcviz.app.selection import Selection
+from mcviz.app.selection import Selection, labelled_ranking
 from mcviz.app.state import COVERAGES, PageState
 from mcviz.app.tasks.base import (
     CloserLook,
@@ -102,7 +102,8 @@ class Prediction:
     def __init__(self, run: Run, predictions: np.ndarray, coverage: int, example: int | None = None) -> None:
         self.run, self.predictions, self.coverage = run, predictions, coverage
         labels, deterministic = run.labels, run.deterministic_predictions
-        self.labels = None if example is None or labels is None else labels[example].astype(np.float64)
+        label = None if example is None or labels is None else labels[example].astype(np.float64)
+        self.labels = None if label is None or not np.isfinite(label).all() else label
         self.deterministic = None if example is None or deterministic is None else deterministic[example]
         given = as_predictions(run, predictions[:, None])
         interval = pass_intervals(given, coverage / 100)
@@ -256,7 +257,7 @@ class RegressionStory(Story):
         That is the whole uncertainty where it is known.
         """
         score = run_scores(run)[run.first_score]
-        order = ranking(run, score.name)
+        order = labelled_ranking(run, score.name)
         large = mistakes_in_order(run, order)
         return review_step(run, score.name, order, large, "largest error", f" by {score.inline_label}")
 
@@ -336,7 +337,7 @@ class RegressionRenderer(TaskRenderer):
 
     def render_measures(self, run: Run) -> None:
         st.header("How wrong it is, by other measures", anchor=False)
-        if len(run) < LEAST_LABELLED:
+        if run.manifest.labelled < LEAST_LABELLED:
             st.caption("One example is too few to tell how wrong the model is.")
             return
         trust = regression_trust(run)
@@ -344,7 +345,7 @@ class RegressionRenderer(TaskRenderer):
         st.markdown(f"**{intervals}** {' '.join(gains)}")
         (_, *predictors), *rows = zip(*trust.text_rows, strict=True)
         text_table(("measure", *predictors), map(all_as_markdown, rows))
-        few = f"Fewer than {FEWEST_UNBOUNDED} are too few for it. " if len(run) < FEWEST_UNBOUNDED else ""
+        few = f"Fewer than {FEWEST_UNBOUNDED} are too few for it. " if run.manifest.labelled < FEWEST_UNBOUNDED else ""
         st.caption(
             f"Lower errors are better; in brackets the 95% interval over other examples of the same kind. {few}RMSE "
             "weighs large errors most, MAE all alike. NLL (negative log likelihood) and CRPS compare the whole "
@@ -364,7 +365,7 @@ class RegressionRenderer(TaskRenderer):
         )
         return TileText(
             first_targets(predictions, one_line(run.manifest.unit)),
-            first_targets(labels) if has(run, "labels") else "",
+            first_targets(labels) if np.isfinite(labels).all() else "",
         )
 
     def table_columns(self, selection: Selection, most: int) -> dict[str, Any]:

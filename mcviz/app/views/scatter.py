@@ -102,6 +102,7 @@ class Colouring:
     needs: Collection[Need] = field(default_factory=frozenset)
 
 
+NO_LABEL = "no label"
 COLOURINGS = {
     "correct": Colouring("correct or wrong", needs={"labels", "classes"}),
     "label": Colouring("label", needs={"labels", "classes"}),
@@ -152,9 +153,17 @@ def draw_points(
 def _colour_groups(run: Run, colouring: str) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
     """Return the group of each example, and name and colour of each group; of many groups the largest ten."""
     if colouring == "correct":
-        return (~table(run)["correct"].astype(bool)).to_numpy(int), ("correct", "wrong"), [CORRECT, WRONG]
+        is_correct = table(run)["correct"]
+        members, names = np.where(is_correct.isna(), 2, ~is_correct.fillna(True)), ("correct", "wrong")
+        unlabelled = is_correct.isna().any()
+        return (
+            members,
+            (*names, NO_LABEL) if unlabelled else names,
+            [CORRECT, WRONG, *([NEUTRAL] if unlabelled else [])],
+        )
     if colouring in COLOURINGS:
-        members, names = table(run)[colouring].to_numpy(int), class_names(run)
+        members, names = table(run)[colouring].fillna(len(run.class_names)).to_numpy(int), class_names(run)
+        names = (*names, NO_LABEL) if (members == len(names)).any() else names
     else:
         members, names = groups(run, colouring).members, groups(run, colouring).names
     if len(names) <= len(CLASSES):
@@ -407,7 +416,9 @@ def render_confusion(selection: Selection) -> None:
     shows = choose_name(selection.state.cells, CELLS)
     choose_segment("Cells show", "cells", shows, CELLS)
     others = filters.without("label", "prediction")
-    shown = table(run)[["label", "prediction", "correct", selection.score]][filter_mask(run, others)]
+    shown = table(run)[["label", "prediction", "correct", selection.score]][filter_mask(run, others)].dropna(
+        subset="label"
+    )
     classes, averaged = len(run.class_names), shows == "score"
     one_cell = len(filters.label) == len(filters.prediction) == 1
     cell = (filters.label[0], filters.prediction[0]) if one_cell else None
