@@ -28,6 +28,7 @@ from .kinds.image_distortions import uniform_noise as uniform_noise
 from .measures import SCORES as SCORES
 from .measures import scores as scores
 from .runs import Run as Run
+from .runs import TargetScaler as TargetScaler
 from .runs import export_run as export_run
 from .runs import list_runs as list_runs
 from .runs import open_run as open_run

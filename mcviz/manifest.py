@@ -184,6 +184,49 @@ class Model(Part, frozen=True):
         return MODEL_FILES[self.backend]
 
 
+class TargetScaler(Part, frozen=True):
+    """How the targets of a regression were scaled in training: `(value - mean) / std`.
+
+    Attributes:
+        mean: (D,) of each target; an array is taken, too, such as `mean_` of scikit-learn's StandardScaler.
+        std: (D,) of each target, above 0; as `scale_` there.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[Annotated[float, msgspec.Meta(gt=0)], ...]
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "std"):
+            msgspec.structs.force_setattr(self, name, tuple(np.ravel(getattr(self, name)).astype(float).tolist()))
+
+    @property
+    def summary(self) -> str:
+        """The scaler in words."""
+        if len(self.mean) == 1:
+            return f"scaled in training, by the mean {self.mean[0]:g} and the std {self.std[0]:g}"
+        return "scaled in training, each by a mean and a std of its own"
+
+    def restore(self, predictions: np.ndarray) -> np.ndarray:
+        """Bring (…, D) predicted values, or these and then D variances, to the unit of the targets, as float32."""
+        mean, std = np.array(self.mean), np.array(self.std)
+        values = predictions[..., : len(mean)] * std + mean
+        variances = predictions[..., len(mean) :]
+        restored = np.concatenate([values, variances * np.square(std)], axis=-1) if variances.size else values
+        return restored.astype(np.float32)
+
+    def check(self, targets: int) -> None:
+        """Check that it is of so many targets.
+
+        Raises:
+            InvalidInputError: it is of others, or a std is not above 0.
+        """
+        if not min(self.std, default=1.0) > 0:
+            raise invalid("target_scaler", "of stds above 0", min(self.std))
+        if not len(self.mean) == len(self.std) == targets:
+            received = f"{len(self.mean):,} and {len(self.std):,} of {targets:,} targets"
+            raise invalid("target_scaler", "a mean and a std for each target", received)
+
+
 class Layer(Part, frozen=True):
     """A layer that was stochastic in every pass: its name, its class and its rate."""
 
@@ -266,6 +309,8 @@ class Manifest(Part, frozen=True, kw_only=True):
         targets: of regression: D names of what is predicted.
         unit: of all targets; empty for none.
         predicts: what the model returns for each target. Whatever spread it is, variances are kept.
+        target_scaler: of regression: how the targets were scaled in training; passes and labels are in their unit. None
+            of all others, whose manifests do not name it.
         label_maps: of segmentation: the form of the label maps; None of other tasks, whose manifests do not name it.
         mean_sha256: of the mean of the passes' probabilities, where it was given beside label maps; None of all others,
             whose manifests do not name it.
@@ -304,6 +349,7 @@ class Manifest(Part, frozen=True, kw_only=True):
     targets: Annotated[tuple[str, ...], Identity("targets", only_with="targets")] = ()
     unit: Annotated[str, Identity("unit", only_with="targets")] = ""
     predicts: Annotated[Predicts, Identity("predicts", only_with="targets")] = "mean"
+    target_scaler: Annotated[TargetScaler | None, Identity("target scaler", only_with="target_scaler")] = None
     label_maps: Annotated[LabelMaps | None, Identity("label maps", only_with="label_maps")] = None
     mean_sha256: Annotated[str | None, Identity("mean probabilities", only_with="mean_sha256")] = None
     examples: Examples
@@ -369,7 +415,7 @@ class Manifest(Part, frozen=True, kw_only=True):
     @property
     def revision(self) -> int:
         """The earliest revision that reads the manifest."""
-        return 0 if self.examples_with_labels is None else REVISION
+        return 0 if self.examples_with_labels is None and self.target_scaler is None else REVISION
 
     @property
     def settings(self) -> dict[str, Any]:

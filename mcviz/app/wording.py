@@ -113,6 +113,7 @@ def describe_manifest(manifest: Manifest) -> dict[str, str]:
         "Built by": model.function if model else "",
         "Transform": model.transform if model else "",
         "Output": model.output or "" if model else "",
+        "Targets": manifest.target_scaler.summary if manifest.target_scaler else "",
         "Preprocessing": f"{manifest.preprocessing}. {manifest.preprocessing.reason}".strip(". ") + ".",
         "Also kept": _list_kept(manifest),
         **{f"About: {key}": str(value) for key, value in manifest.about.items()},

@@ -26,6 +26,7 @@ from mcviz.data import (
     read_data,
     read_mnist,
     read_scaler,
+    read_target_scaler,
 )
 from mcviz.data.labels import explain_renaming, rename_classes
 from mcviz.errors import DataNotFoundError, InvalidInputError
@@ -42,7 +43,7 @@ from mcviz.options import (
     PreprocessingOptions,
     SampleOptions,
 )
-from mcviz.runs import PRESETS, Preprocessing, Run, open_run
+from mcviz.runs import PRESETS, Preprocessing, Run, TargetScaler, open_run
 from mcviz.runs.data_set import data_set_of, find_run
 from mcviz.runs.manifest_file import NAME
 from mcviz.sampling.base import ModelSpec, absolute
@@ -220,6 +221,19 @@ def add_scaler(chosen: Preprocessing | None, options: DataOptions, examples: Dat
     )
 
 
+def find_target_scaler(options: DataOptions, task: str, targets: tuple[str, ...] | None) -> TargetScaler | None:
+    """Read the file of --target-scaler where it is given.
+
+    Raises:
+        InvalidInputError: the file cannot be used, or the task predicts no targets.
+    """
+    if options.target_scaler is None:
+        return None
+    if TASKS[task].last_axis != "target":
+        raise InvalidInputError(f"--target-scaler is for a regression. Received: --task {task}.")
+    return read_target_scaler(options.target_scaler, targets)
+
+
 def choose_preprocessing(options: PreprocessingOptions) -> Preprocessing | None:
     """Return the preprocessing of the options; None where they leave the scale to be found out from the model."""
     given = {
@@ -389,7 +403,7 @@ def _load_model_and_data(options: CheckOptions) -> tuple[Sampler, DataSet, Prepr
         options.task,
         run=None if own is None else absolute(own.path),
     )
-    sampler = load_sampler(source)
+    sampler = load_sampler(source).with_target_scaler(find_target_scaler(data, task, examples.target_names))
     if data.class_names is None:
         examples = name_classes_by_model(examples, sampler.network)
     say_classes(examples)
@@ -480,6 +494,7 @@ def import_(passes: str, options: ImportOptions) -> None:
                 background=options.masks_mean.background_number,
                 ignore=options.masks_mean.ignore_number,
                 preprocessing=chosen,
+                target_scaler=find_target_scaler(options.data, task, examples.target_names),
                 keep_images=options.run.keep_images,
                 source=options.source,
                 about=dict(options.run.about),

@@ -214,8 +214,8 @@ def import_() -> None:
 @click.option(
     "--calibrated-on",
     metavar="RUN",
-    help="Estimate the accuracy, or the coverage of a regression, of examples without labels by a run of the same model "
-    "with labels; it may be RUN itself.",
+    help="Estimate the accuracy, or the coverage of a regression, of examples without labels by a run of the same "
+    "model with labels; it may be RUN itself.",
 )
 @import_option
 @click.option(

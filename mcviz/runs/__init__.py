@@ -8,6 +8,7 @@ from mcviz.manifest import Manifest as Manifest
 from mcviz.manifest import Model as Model
 from mcviz.manifest import Origin as Origin
 from mcviz.manifest import Preprocessing as Preprocessing
+from mcviz.manifest import TargetScaler as TargetScaler
 from mcviz.runs.arrays import ValueScale as ValueScale
 from mcviz.runs.derived import Derived as Derived
 from mcviz.runs.derived import load_derived as load_derived

@@ -9,7 +9,7 @@ import numpy as np
 
 from mcviz import validate
 from mcviz.choices import Ignore, Predicts
-from mcviz.manifest import LabelMaps, Manifest
+from mcviz.manifest import LabelMaps, Manifest, TargetScaler
 from mcviz.measures import Scores, percent
 from mcviz.measures.intervals import Interval
 from mcviz.measures.quality import Quality
@@ -222,6 +222,14 @@ class PassFormat(ABC):
         """Whether passes are whole numbers, and not floating point, once `expand_axes` has seen them."""
         return False
 
+    def restore_targets(self, scaler: TargetScaler) -> None:
+        """Bring passes and deterministic predictions to the unit of targets that were scaled in training.
+
+        Raises:
+            InvalidInputError: passes are of no targets.
+        """
+        raise validate.invalid("target_scaler", "left out for a task without targets", scaler)
+
     def describe_maps(self, background: int | None, ignore: int | None) -> LabelMaps | None:
         """Describe the label maps that passes are of or give, once `expand_axes` has seen them; None without such.
 
@@ -336,6 +344,7 @@ class Task(ABC):
         dimension: the name of that axis in a run.
         several_labels: whether an example has a label for each along that axis, (N, D), or one alone, (N,).
         pass_names: the names under which files from elsewhere keep the passes.
+        first_doubt: a question on targets that stands before others where predictions are poor, or "".
         of_pixels: whether what a model puts out is scores of classes for each pixel of an image.
         grows: whether a finished run takes more passes, which it does where its passes are kept as they were.
     """
@@ -359,6 +368,7 @@ class Task(ABC):
     dimension: str
     several_labels: bool
     pass_names: PassNames
+    first_doubt: str = ""
     of_pixels: bool = False
     grows: bool = True
 
@@ -693,6 +703,16 @@ class Task(ABC):
     @abstractmethod
     def guessing_hint(self, quality: float, labels: np.ndarray, width: int, which: str) -> str:
         """A sentence where a quality is hardly better than guessing, or ""; `which` names the examples."""
+
+    def target_hint(self, predictions: np.ndarray, labels: np.ndarray, quality: float) -> str:
+        """A sentence on targets that were perhaps scaled in training, where a quality is poor, or "".
+
+        Args:
+            predictions: (n, K).
+            labels: of n examples.
+            quality: of the predictions.
+        """
+        return ""
 
     @abstractmethod
     def rescaling_hint(self, quality: float, better: float) -> str:

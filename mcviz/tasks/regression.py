@@ -10,7 +10,7 @@ import numpy as np
 from mcviz import validate
 from mcviz.choices import PREDICTS, Predicts
 from mcviz.errors import InvalidInputError
-from mcviz.manifest import LabelMaps, Manifest
+from mcviz.manifest import LabelMaps, Manifest, TargetScaler
 from mcviz.measures import REGRESSION_SCORES, RegressionPredictions, significant
 from mcviz.measures.conformal import coverage_sentence
 from mcviz.measures.intervals import Interval, largest_design_effect
@@ -77,6 +77,9 @@ class Regression(Task):
         "its intervals hold the labels, on Explore under Errors and Intervals. On the command line, `mcviz trust` "
         "prints these figures, and `mcviz compare` compares two."
     )
+    first_doubt = (
+        "Were the targets scaled in training? Then give target_scaler, on the command line --target-scaler. Otherwise: "
+    )
     outputs = "values"
     last_axis = "target"
     dimension = "target"
@@ -95,6 +98,9 @@ class Regression(Task):
         yield from super().claims(manifest)
         yield manifest.classes == 0, f"{manifest.classes} classes are predicted"
         yield bool(manifest.targets), "0 targets are predicted"
+        scaler, targets = manifest.target_scaler, len(manifest.targets)
+        is_of_targets = scaler is None or len(scaler.mean) == len(scaler.std) == targets
+        yield is_of_targets, f"{targets} targets were scaled otherwise"
 
     def arrays(self, manifest: Manifest) -> Iterator[StoredArray]:
         layout, count, targets = manifest.layout, manifest.examples.count, len(manifest.targets)
@@ -298,6 +304,17 @@ class Regression(Task):
             "saying the mean."
         )
 
+    def target_hint(self, predictions: np.ndarray, labels: np.ndarray, quality: float) -> str:
+        values, std = predictions[:, : labels.shape[1]].astype(np.float64), labels.std(axis=0, dtype=np.float64)
+        restored = values * std + labels.mean(axis=0, dtype=np.float64)
+        better, guessed = self.compute_quality(restored, labels), float(np.sqrt(np.square(std).mean()))
+        if better >= (1 - GAIN) * min(quality, guessed):
+            return ""
+        return (
+            f"Were the targets scaled in training? By the mean and std of these labels it is {significant(better)}: "
+            "give target_scaler, on the command line --target-scaler."
+        )
+
     def rescaling_hint(self, quality: float, better: float) -> str:
         return f"it is {significant(better)}" if better < (1 - GAIN) * quality else ""
 
@@ -324,6 +341,10 @@ class TargetPasses(PassFormat):
         if from_logits:
             raise invalid("from_logits", "left out for a regression", from_logits)
         self._predicts = choice("predicts", predicts, PREDICTS)
+        self._scaler: TargetScaler | None = None
+
+    def restore_targets(self, scaler: TargetScaler) -> None:
+        self._scaler = scaler
 
     def expand_axes(self, passes: Any, axes: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
         if isinstance(passes, list | tuple):
@@ -336,13 +357,16 @@ class TargetPasses(PassFormat):
         return given, None if axes is None else (*axes, self.axis)
 
     def convert(self, block: np.ndarray) -> np.ndarray:
-        if self._predicts == "mean":
+        if self._predicts != "mean":
+            if block.shape[-1] % 2:
+                expected = "a spread for each mean, so an even number of columns"
+                raise invalid("passes", f"of {expected}", f"{block.shape[-1]} columns")
+            means, spreads = np.split(block, 2, axis=-1)
+            block = np.concatenate([means, VARIANCES[self._predicts](spreads)], axis=-1)
+        if self._scaler is None:
             return block
-        if block.shape[-1] % 2:
-            expected = "a spread for each mean, so an even number of columns"
-            raise invalid("passes", f"of {expected}", f"{block.shape[-1]} columns")
-        means, spreads = np.split(block, 2, axis=-1)
-        return np.concatenate([means, VARIANCES[self._predicts](spreads)], axis=-1)
+        self._scaler.check(_count_targets(block.shape[-1], self._predicts))
+        return self._scaler.restore(block)
 
     def check(self, block: np.ndarray, start: int, epsilon: float) -> None:
         if self._predicts == "mean":
