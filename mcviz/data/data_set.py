@@ -211,8 +211,9 @@ class DataSet:
     def _masked_labels(self) -> Any:
         """The labels, class indices without those that are not known."""
         labels = self.labels
-        is_index = isinstance(labels, np.ndarray) and labels.ndim == 1
-        return np.ma.masked_equal(labels, UNKNOWN_LABEL) if is_index else labels
+        if not isinstance(labels, np.ndarray) or labels.ndim > 1:
+            return labels
+        return np.ma.masked_equal(labels, UNKNOWN_LABEL)
 
     def with_labels(self, labels: Any, task: str = "classification", name: str = "labels") -> "DataSet":
         """The same examples with labels.

@@ -147,6 +147,7 @@ def make_shard(
     deterministic = (
         task.keep_deterministic(manifest, source.deterministic(start, stop)) if manifest.deterministic else None
     )
+    old = old if task.keeps_passes else None
     first = old.passes if old else 0
     passes = source.passes(start, stop, first, manifest.passes - first, report)
     _check_passes(manifest, passes, (manifest.passes - first, stop - start, manifest.width))
@@ -229,14 +230,13 @@ def _check_resumable(folder: Folder, ours: Mapping[str, Any], task: Task, *, is_
     if differing:
         require_own(folder.path)
     more = differing == ["passes"] and there.state == "finished" and there.passes < passes
-    grows = more and task.grows
-    if more and not grows:
+    if more and not (task.keeps_passes or there.origin.kind != "imported"):
         raise RunExistsError(
-            f"The run at {folder.path} has {there.passes:,} passes, and takes no more ({passes:,} asked for): "
+            f"The run at {folder.path} has {there.passes:,} imported passes, and takes no more ({passes:,} asked for): "
             f"of a {task.name}, the probabilities of the passes are not kept. Choose another folder, or remove it "
             f"with `mcviz remove {folder.path}`."
         )
-    if differing and not grows:
+    if differing and not more:
         differences = [
             f"{name} ({_shorten(theirs.get(name))} there, {_shorten(ours.get(name))} asked for)" for name in differing
         ]
@@ -630,7 +630,7 @@ class _Writer:
             self._record()
 
     def _new_passes(self) -> int:
-        return self.manifest.passes - (self.old.passes if self.old else 0)
+        return self.manifest.passes - (self.old.passes if self.old and self.task.keeps_passes else 0)
 
     def _count_total(self) -> int:
         return self.manifest.examples.count * self._new_passes()

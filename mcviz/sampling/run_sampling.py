@@ -391,7 +391,7 @@ def _write(
     seen: ShardCallback | None,
 ) -> Run:
     """Write the run, in stages where it is to grow through these."""
-    in_stages = in_stages and TASKS[wanted.task].grows
+    in_stages = in_stages and TASKS[wanted.task].keeps_passes
     stages, count = _stages(prepared.source, wanted, existing) if in_stages else [(wanted, 0)], wanted.examples.count
     with _executor(scheduler, prepared.sampler, prepared.examples) as executor:
         for stage, before in stages:

@@ -346,7 +346,8 @@ class Task(ABC):
         pass_names: the names under which files from elsewhere keep the passes.
         first_doubt: a question on targets that stands before others where predictions are poor, or "".
         of_pixels: whether what a model puts out is scores of classes for each pixel of an image.
-        grows: whether a finished run takes more passes, which it does where its passes are kept as they were.
+        keeps_passes: whether passes are kept as they were, so that a finished run takes more beside them. Of other
+            tasks a run of more passes samples all of them anew.
     """
 
     name: str
@@ -370,7 +371,7 @@ class Task(ABC):
     pass_names: PassNames
     first_doubt: str = ""
     of_pixels: bool = False
-    grows: bool = True
+    keeps_passes: bool = True
 
     @property
     def measures_need_passes(self) -> bool:

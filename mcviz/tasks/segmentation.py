@@ -104,7 +104,7 @@ class Segmentation(Task):
     dimension = "category"
     several_labels = False
     of_pixels = True
-    grows = False
+    keeps_passes = False
     pass_names = PassNames(
         ("probs", "probabilities", "classes", "masks", "passes", "logits"),
         "class",

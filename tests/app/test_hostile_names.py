@@ -127,7 +127,7 @@ RUNS = [(HOSTILE_RUN, SHOWN_RUN), (LIVE_RUN, LIVE_RUN), (HONEST_RUN, HONEST_RUN)
 
 
 @pytest.mark.parametrize(
-    ("name", "query", "run", "shown"), one_in(9, [(*page, *run) for run in RUNS for page in PAGES])
+    ("name", "query", "run", "shown"), one_in(17, [(*page, *run) for run in RUNS for page in PAGES])
 )
 def test_no_page_takes_a_name_for_markdown(
     cache: Path, monkeypatch: pytest.MonkeyPatch, name: str, query: dict[str, str], run: str, shown: str

@@ -397,7 +397,8 @@ def _render_side_by_side(run: Run, state: PageState, example: int) -> None:
     for pair in (compared[:2], compared[2:]):
         for column, member in zip(st.columns(2, gap="small"), pair, strict=False):
             with column:
-                render_example(run, member, SMALL_WIDTH)
+                if not task_renderer(run).draws_examples(run):
+                    render_example(run, member, SMALL_WIDTH)
                 st.caption(f"Example {member}")
                 task_renderer(run).render_pinned(load_example(run, state, member))
 

@@ -59,42 +59,23 @@ class Step:
 
 
 class Story(ABC):
-    """The story of a task.
+    """The story of a task."""
 
-    Attributes:
+    @abstractmethod
+    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
+        """Return the steps for a run, each to be called with it."""
+
+
+def noise_steps(run: Run, no_answer: str, describe: Callable[[Run, np.ndarray], Step]) -> list[Callable[[Run], Step]]:
+    """Return the step on one input of noise, predicted live; none for a kind without noise.
+
+    Args:
+        run: whose model predicts.
         no_answer: what is said of noise where the run has no model, before it says so.
+        describe: returns the step on (T, K) predictions of noise.
     """
 
-    no_answer: str
-
-    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
-        """Return the steps for a run: without labels none about mistakes, and noise only where there is some."""
-        with_labels = [self.review, self.ensemble] if has(run, "labels") else []
-        noise = [self.noise] if kind_renderer(run).has_noise else []
-        return [self.one_prediction, self.all_passes, *with_labels, *noise]
-
-    @abstractmethod
-    def one_prediction(self, run: Run) -> Step:
-        """Return the step on a sure prediction as a model gives it: a number, and all that it gives."""
-
-    @abstractmethod
-    def all_passes(self, run: Run) -> Step:
-        """Return the step on an example about which the passes differ."""
-
-    @abstractmethod
-    def review(self, run: Run) -> Step:
-        """Return the step on how many mistakes are among the most uncertain examples."""
-
-    @abstractmethod
-    def ensemble(self, run: Run) -> Step:
-        """Return the step on how the single passes and their mean compare."""
-
-    @abstractmethod
-    def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
-        """Return the step on noise, of its (T, K) predictions."""
-
-    def noise(self, run: Run) -> Step:
-        """Return the step on one input of noise, predicted live."""
+    def noise(run: Run) -> Step:
         renderer = kind_renderer(run)
         given = renderer.noise(run)
 
@@ -102,9 +83,11 @@ class Story(ABC):
             renderer.render_input(run, given.content, given.name)
 
         if not has(run, "model"):
-            return Step(f"This is noise: {self.no_answer}", draw, missing(run, "model"))
-        step = self.noise_prediction(run, predict(run, as_batch(given.content))[:, 0])
+            return Step(f"This is noise: {no_answer}", draw, missing(run, "model"))
+        step = describe(run, predict(run, as_batch(given.content))[:, 0])
         return replace(step, render=side_by_side(draw, step.render))
+
+    return [noise] if kind_renderer(run).has_noise else []
 
 
 def side_by_side(example: Callable[[], None], passes: Callable[[], None]) -> Callable[[], None]:
@@ -156,6 +139,7 @@ def review_step(run: Run, score: str, order: np.ndarray, mistakes: np.ndarray, n
         render_example(run, int(order[0]), EXAMPLE_WIDTH)
 
     examples, kind = counted(len(order), "example"), noun.split()[-1]
+    kinds = counted(2, kind).split()[-1]
     if not mistakes.any():
         more = f"This is the most uncertain one of {examples}."
         return Step(f"The model makes no {kind} here: there is none to find.", first, more)
@@ -165,9 +149,9 @@ def review_step(run: Run, score: str, order: np.ndarray, mistakes: np.ndarray, n
     reviewed = f"The {share} most uncertain are **{inspected:,}** of {examples}{by}"
     if finds_more_than_chance(mistakes, inspected):
         headline = f"Review the **{share}** most uncertain and find **{found}** of {of_all}."
-        more = f"The uncertainty is useful. {reviewed}; as many at random would hold fewer {kind}s."
+        more = f"The uncertainty is useful. {reviewed}; as many at random would hold fewer {kinds}."
     else:
-        headline = f"The most uncertain are not shown to hold more {kind}s."
+        headline = f"The most uncertain are not shown to hold more {kinds}."
         more = f"{reviewed}, and hold **{found}** of {of_all}, which may be chance."
     if len(mistakes) * REVIEWED_SHARE < 1:  # too few examples for a curve
         return Step(headline, first, more)
@@ -493,6 +477,10 @@ class TaskRenderer(ABC):
 
     # One example
 
+    def draws_examples(self, run: Run) -> bool:
+        """Say whether the charts of an example show the example itself."""
+        return False
+
     @abstractmethod
     def render_summary(self, context: ExampleContext) -> None:
         """Render what is predicted and why that is uncertain, in words and numbers."""
@@ -603,13 +591,12 @@ class TaskRenderer(ABC):
         return selection.table.rename_axis("example").reset_index()
 
 
-def mark_classes(row: Mapping[Any, Any], class_count: int, all_right: str = "right") -> TileText:
+def mark_classes(row: Mapping[Any, Any], class_count: int) -> TileText:
     """Return the predicted classes, of which wrong ones are marked, and behind them those that are missed.
 
     Args:
         row: of the run's table, with the columns that `mcviz.tasks.multilabel.name_sets` makes.
         class_count: how many classes there are to predict.
-        all_right: the brief words on an example of which no class is wrong.
     """
     predicted, wrong, missed = _classes_of_row(row)
     marked = [f"✗ {name}" if name in wrong else name for name in predicted]
@@ -620,7 +607,7 @@ def mark_classes(row: Mapping[Any, Any], class_count: int, all_right: str = "rig
     return TileText(
         words,
         wrong=bool(wrong or missed),
-        brief=brief or (all_right if is_right else f"{len(predicted):,} of {class_count:,}"),
+        brief=brief or ("right" if is_right else f"{len(predicted):,} of {class_count:,}"),
         whole="; ".join(f"{part} {', '.join(of_part)}" for part, of_part in parts.items() if of_part),
     )
 

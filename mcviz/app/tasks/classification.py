@@ -1,6 +1,6 @@
 """Show classification on pages: classes, probabilities and votes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -43,6 +43,7 @@ from mcviz.app.tasks.base import (
     TileText,
     enough_passes_sentence,
     headline_name,
+    noise_steps,
     predicted_again,
     render_by_passes,
     review_step,
@@ -84,7 +85,11 @@ CONFIDENT = 0.7  # a probability from which on a prediction sounds confident
 class ClassificationStory(Story):
     """The steps of a classification: a number, the votes, the mistakes, the mean of the passes, and noise."""
 
-    no_answer = "no prediction is correct."
+    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
+        """Return the steps for a run: without labels none about mistakes, and noise only where there is some."""
+        labelled = [self.review, self.ensemble] if has(run, "labels") else []
+        noise = noise_steps(run, "no prediction is correct.", self.noise_prediction)
+        return [self.one_prediction, self.all_passes, *labelled, *noise]
 
     def one_prediction(self, run: Run) -> Step:
         """Return the step on the most confident correct prediction."""
@@ -125,11 +130,13 @@ class ClassificationStory(Story):
         return Step("Predict it again, and the answer changes.", draw, more)
 
     def review(self, run: Run) -> Step:
+        """Return the step on how many mistakes are among the least confident predictions."""
         order = labelled_ranking(run, "max_probability")
         wrong = mistakes_in_order(run, order)
         return review_step(run, "max_probability", order, wrong, "mistake")
 
     def ensemble(self, run: Run) -> Step:
+        """Return the step on how the single passes and their mean compare."""
         single, by_size, deterministic = run.pass_accuracy, run.ensemble_accuracy, run.deterministic_accuracy
         if single is None or by_size is None:
             raise McvizError(missing(run, "labels"))
@@ -145,6 +152,7 @@ class ClassificationStory(Story):
         return Step(headline, lambda: chart(plot.accuracy(run), "together", headline), more)
 
     def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
+        """Return the step on noise, of its (T, K) predictions."""
         summary, names = summarise(predictions), class_names(run)
         probability, voted = float(summary.mean.max()), votes(summary, all_as_markdown(names))
         model = "Uncertainty has limits: the model" if probability >= CONFIDENT else "The model"
