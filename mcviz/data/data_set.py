@@ -469,10 +469,11 @@ class DataSet:
     def spread(self, ids: Sequence[str]) -> "DataSet":
         """Add examples of which only the id is known, one for each of some ids that the examples lack.
 
-        Data without labels of their own for each example, and label maps, stay as they are.
+        Label maps, data without labels, and examples whose ids are not all among these stay as they are.
         """
-        labels, missing = self.labels, [name for name in ids if name not in set(self.ids or ())]
-        if not missing or not isinstance(labels, np.ndarray) or labels.ndim > 2:
+        labels, own = self.labels, set(self.ids or ())
+        missing = [name for name in ids if name not in own]
+        if not missing or not own <= set(ids) or not isinstance(labels, np.ndarray) or labels.ndim > 2:
             return self
         count, columns = len(labels) + len(missing), self.columns
         unknown = np.nan if labels.dtype.kind == "f" else UNKNOWN_LABEL

@@ -95,7 +95,7 @@ class ClassificationStory(Story):
         """Return the step on the most confident correct prediction."""
         order = ranking(run, "max_probability")[::-1]
         correct = table(run)["correct"].iloc[order]
-        example = int(order[int(np.argmax(correct.fillna(correct.isna().all()).to_numpy(bool)))])
+        example = int(order[int(np.argmax(correct.fillna(bool(correct.isna().all())).to_numpy(bool)))])
         probs = classifier_probs(run)[example]
         prediction = int(probs.argmax())
         probability = float(probs[prediction])
