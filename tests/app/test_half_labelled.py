@@ -32,7 +32,7 @@ CASES = [(task, page, query) for task in TASKS for page, query in PAGES]
 DEFAULT = [("classification", *PAGES[0]), ("classification", "trust", {}), ("regression", "trust", {})]
 SAID = {  # by page, with figures that take labels
     "overview": f"{COUNT} rows, {len(KNOWN)} with a label, ",
-    "trust": "estimated to hold|of the 80 of 160 examples that have one",
+    "trust": "of the 80 of 160 examples that have one",
     "runs": "of the 80 that have one",
 }
 

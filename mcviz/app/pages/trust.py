@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from mcviz.analysis.base import LEAST_LABELLED
+from mcviz.analysis.base import LEAST_LABELLED, labelled_sentence
 from mcviz.app.calibration import (
     chosen_group,
     describe_calibration,
@@ -48,7 +48,7 @@ def describe_trust(run: Run, state: PageState) -> str:
         return task_renderer(run).describe_run(run)
     if has(run, "labels"):
         verdict, _, figures = regression_trust(run).sentences[0].partition(":")
-        return f"**{verdict}**:{figures}"
+        return f"**{verdict}**:{figures} {labelled_sentence(run)}".rstrip()
     return f"**Without labels nobody can tell** how good the predictions for {counted(len(run), 'example')} are."
 
 

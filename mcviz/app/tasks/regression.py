@@ -61,7 +61,7 @@ from mcviz.measures.regression import (
     FEWEST_UNBOUNDED,
     predictive_variance,
 )
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_examples
 from mcviz.text import make_target_names, one_line
 
 NAMED_TARGETS = 3  # of an example, where there is room for a line
@@ -314,6 +314,7 @@ class RegressionStory(Story):
 @cached_for_run(numbers_key, max_entries=4)
 def _interval_calibrations(run: Run) -> list[IntervalCalibration]:
     """Compare the intervals of each target with the labels."""
+    run = labelled_examples(run)
     return interval_calibration(as_predictions(run, run.predictions_block(0, None), run.labels))
 
 

@@ -154,13 +154,10 @@ def _colour_groups(run: Run, colouring: str) -> tuple[np.ndarray, tuple[str, ...
     """Return the group of each example, and name and colour of each group; of many groups the largest ten."""
     if colouring == "correct":
         is_correct = table(run)["correct"]
-        members, names = np.where(is_correct.isna(), 2, ~is_correct.fillna(True)), ("correct", "wrong")
-        unlabelled = is_correct.isna().any()
-        return (
-            members,
-            (*names, NO_LABEL) if unlabelled else names,
-            [CORRECT, WRONG, *([NEUTRAL] if unlabelled else [])],
-        )
+        members = np.where(is_correct.isna(), 2, ~is_correct.fillna(True))
+        kinds = 3 if is_correct.isna().any() else 2
+        return members, ("correct", "wrong", NO_LABEL)[:kinds], [CORRECT, WRONG, NEUTRAL][:kinds]
+    names: tuple[str, ...]
     if colouring in COLOURINGS:
         members, names = table(run)[colouring].fillna(len(run.class_names)).to_numpy(int), class_names(run)
         names = (*names, NO_LABEL) if (members == len(names)).any() else names
