@@ -29,7 +29,7 @@ from mcviz.measures.calibration import (
     calibration_terms,
 )
 from mcviz.measures.calibration import calibration as calibrated
-from mcviz.measures.conformal import coverage_sentence, pass_intervals, share_by_chance
+from mcviz.measures.conformal import pass_intervals, share_by_chance
 from mcviz.measures.intervals import Interval, accuracy_difference, resample, share_interval
 from mcviz.measures.ood import OOD_P_VALUE, ClassSubspaces, OODDetector
 from mcviz.measures.quality import (
@@ -53,6 +53,7 @@ from mcviz.measures.selective import (
     selective_figures,
 )
 from mcviz.measures.shift import FEWEST_LABELS, estimate_accuracy
+from mcviz.tasks.regression import coverage_sentence
 
 Array = np.ndarray
 Random = np.random.Generator
@@ -251,8 +252,8 @@ def difference(report: Report) -> None:
 
 def rare(report: Report) -> None:
     """The same where a new model is better but for a few inputs, on which it is surely wrong, or for a few groups."""
-    cells = [[rate(report.draws, judged_losses, examples, 0.003, 0.2, 1.0)] for examples in RARE_SIZES]
-    report.print_each(about_differences(RARE_LOSSES), cells, ["surely wrong on 0.3%"], sizes=RARE_SIZES)
+    cells = [[rate(report.draws, judged_losses, examples, *how) for how in RARE.values()] for examples in RARE_SIZES]
+    report.print_each(about_differences(RARE_MEASURES), cells, list(RARE), sizes=RARE_SIZES)
     cells = [[rate(report.draws, judged_groups, count, *how) for how in GROUPED.values()] for count in GROUP_COUNTS]
     report.print_each(about_differences(["accuracy in groups"]), cells, list(GROUPED), sizes=GROUP_COUNTS)
 
@@ -266,12 +267,16 @@ def large(report: Report) -> None:
 
 def fewest(report: Report) -> None:
     """How many examples show that a model which is as good, and changes 2% of the predictions, is not worse by more."""
+    print_fewest(report, MARGINS, is_as_good)
+
+
+def print_fewest(report: Report, margins: Mapping[str, Sequence[float]], passes_once: Callable[..., bool]) -> None:
+    """Print the fewest examples with which a model that is as good passes a margin, by measure."""
     print("\nA model that is as good, and changes 2% of the predictions, is not worse by the margin.\n")
     print("| measure | margin | fewest examples |\n|---|---|---|")
-    for measure, margins in MARGINS.items():
-        for margin in margins:
-            examples = next(size for size in STEPS if rate(report.draws, is_as_good, size, measure, margin) >= GOOD)
-            print(f"| {measure} | {margin:g} | {examples:,} |", flush=True)
+    for measure, margin in ((name, margin) for name, of_measure in margins.items() for margin in of_measure):
+        examples = next(size for size in STEPS if rate(report.draws, passes_once, size, measure, margin) >= GOOD)
+        print(f"| {measure} | {margin:g} | {examples:,} |", flush=True)
 
 
 def about_differences(measures: Iterable[str]) -> list[tuple[str, float]]:
@@ -626,19 +631,28 @@ def values(terms: Terms) -> dict[str, float]:
 
 def missed_differences(random: Random, examples: int, mean: float, how: str) -> list[bool]:
     """Whether the interval of each difference misses it, and whether a gate passes whose number is just too small."""
-    one, other = two_models(random, examples, mean, how)
-    true = expected_differences(mean, how)
-    intervals = difference_intervals(
-        CLASSIFICATION, one, other, DIFFERENCES, confidence=0.95, resamples=RESAMPLES, seed=0
-    )
-    missed = [name in intervals and misses(intervals[name], true[name]) for name in DIFFERENCES]
+    return judge_differences(*two_models(random, examples, mean, how), expected_differences(mean, how), DIFFERENCES)
+
+
+def judge_differences(one: Terms, other: Terms, true: dict[str, float], measures: Mapping[str, str]) -> list[bool]:
+    """Whether the interval of each difference misses the true one, and whether each gate passes.
+
+    The gate of confidence − accuracy is on its magnitude, whose true `growth` is known.
+    """
+    intervals = difference_intervals(CLASSIFICATION, one, other, measures, confidence=0.95, resamples=RESAMPLES, seed=0)
+    missed = [name in intervals and misses(intervals[name], true[name]) for name in measures]
     gated = intervals | {"overconfidence": overconfidence_growth(one, other)}
     true = true | {"overconfidence": true["growth"]}
-    return missed + [name in gated and passes(gated[name], true[name], better) for name, better in DIFFERENCES.items()]
+    return missed + [name in gated and passes(gated[name], true[name], better) for name, better in measures.items()]
 
 
 RARE_SIZES = 300, 1_000
-RARE_LOSSES = "nll", "brier"
+RARE_MEASURES = {"nll": "low", "brier": "low", "overconfidence": "low"}
+RARE = {  # the share of inputs on which the new model is surely wrong, its noise, where it is new, its temperature
+    "surely wrong on 0.3%, better elsewhere": (0.003, 0.2, 1.0, 1.0),
+    "surely wrong on 0.3%, a temperature of 1.3": (0.003, 0.3, 1.0, 1.3),
+}
+AS_GOOD = 0.0, 0.3, 0.02, 1.0  # the same of a model that is as good, and changes 2% of the predictions
 GROUP_COUNTS = 40, 100, 200  # of groups
 LARGE_COUNTS = 60, 200, 600  # of groups
 LARGE, SPREAD = 0.02, 0.8  # the share of groups that are large, and how the logs of sizes are spread
@@ -658,21 +672,20 @@ MARGINS = {
 
 
 @cache
-def pool_of_logits(fail: float, noise: float, changed: float) -> tuple[Array, Array, Array]:
+def pool_of_logits(fail: float, noise: float, changed: float, temperature: float) -> tuple[Array, Array, Array]:
     """True probabilities of ten classes, and those of two models, (POOL, 10) float64 each.
 
-    The first model has noise of 0.3 in its logits; the second has `noise` in a share `changed` of the inputs, predicts
-    as the first in the others, and is surely wrong in a share `fail`.
+    The first model has noise of 0.3 in its logits; the second has `noise` in a share `changed` of the inputs, or the
+    first one's logits at another `temperature` than 1, predicts as the first in the others, and is surely wrong in a
+    share `fail`.
     """
     random = np.random.default_rng(0)
     logits, every = random.normal(0, 1, (POOL, 10)), np.arange(POOL)
     margin = np.where(random.random(POOL) < 0.2, random.uniform(0, 2, POOL), random.uniform(3, 9, POOL))
     logits[every, random.integers(10, size=POOL)] += margin
-    truth, first = (
-        special.softmax(logits, axis=1),
-        special.softmax(logits + random.normal(0, 0.3, logits.shape), axis=1),
-    )
-    moved = special.softmax(logits + random.normal(0, noise, logits.shape), axis=1)
+    noisy, other = (logits + random.normal(0, scale, logits.shape) for scale in (0.3, noise))
+    truth, first = (special.softmax(each, axis=1) for each in (logits, noisy))
+    moved = special.softmax(other if temperature == 1 else noisy / temperature, axis=1)
     second = np.where(random.random((POOL, 1)) < changed, moved, first)
     fails = random.random(POOL) < fail
     second[fails] = special.softmax(10 * np.eye(10)[(truth[fails].argmax(axis=1) + 1) % 10], axis=1)
@@ -680,9 +693,12 @@ def pool_of_logits(fail: float, noise: float, changed: float) -> tuple[Array, Ar
 
 
 @cache
-def expected_growth(fail: float, noise: float, changed: float) -> dict[str, float]:
-    """By how much more accuracy, NLL and Brier score are to be expected of the second model of `pool_of_logits`."""
-    truth, *models = pool_of_logits(fail, noise, changed)
+def expected_growth(*how: float) -> dict[str, float]:
+    """By how much more accuracy, NLL, Brier score and confidence − accuracy are to be expected of the second model.
+
+    Models are those of `pool_of_logits`; `growth` is that of the magnitude of confidence − accuracy.
+    """
+    truth, *models = pool_of_logits(*how)
     means = [
         {
             "accuracy": np.take_along_axis(truth, probs.argmax(axis=1)[:, None], axis=1).mean(),
@@ -691,31 +707,32 @@ def expected_growth(fail: float, noise: float, changed: float) -> dict[str, floa
         }
         for probs in models
     ]
-    return {name: float(means[1][name] - means[0][name]) for name in means[0]}
+    over = [
+        float((probs.max(axis=1)).mean() - of_model["accuracy"]) for probs, of_model in zip(models, means, strict=True)
+    ]
+    growth = {"overconfidence": over[1] - over[0], "growth": abs(over[1]) - abs(over[0])}
+    return {name: float(means[1][name] - means[0][name]) for name in means[0]} | growth
 
 
-def changes_of_losses(
-    random: Random, examples: int, measures: Sequence[str], fail: float, noise: float, changed: float
-) -> dict[str, Interval]:
-    """The intervals of the differences of two models of `pool_of_logits`."""
+def two_models_of_classes(random: Random, examples: int, *how: float) -> tuple[Terms, Terms]:
+    """The terms of two models of `pool_of_logits` over the same examples."""
     chosen = random.integers(POOL, size=examples)
-    truth, *models = (probs[chosen] for probs in pool_of_logits(fail, noise, changed))
+    truth, *models = (probs[chosen] for probs in pool_of_logits(*how))
     labels = np.minimum((random.random((examples, 1)) > truth.cumsum(axis=1)).sum(axis=1), 9)
     one, other = (calibration_terms(probs, labels) for probs in models)
-    return difference_intervals(CLASSIFICATION, one, other, measures, confidence=0.95, resamples=2, seed=0)
+    return one, other
 
 
-def judged_losses(random: Random, examples: int, fail: float, noise: float, changed: float) -> list[bool]:
-    """The same as `missed_differences`, of the measures of `RARE_LOSSES`."""
-    intervals = changes_of_losses(random, examples, RARE_LOSSES, fail, noise, changed)
-    true = expected_growth(fail, noise, changed)
-    missed = [misses(intervals[name], true[name]) for name in RARE_LOSSES]
-    return missed + [passes(intervals[name], true[name], "low") for name in RARE_LOSSES]
+def judged_losses(random: Random, examples: int, *how: float) -> list[bool]:
+    """The same as `missed_differences`, of the measures of `RARE_MEASURES`."""
+    models = two_models_of_classes(random, examples, *how)
+    return judge_differences(*models, expected_growth(*how), RARE_MEASURES)
 
 
 def is_as_good(random: Random, examples: int, measure: str, margin: float) -> bool:
     """Whether a model passes that is as good, and changes 2% of the predictions."""
-    found = changes_of_losses(random, examples, [measure], 0.0, 0.3, 0.02)[measure]
+    models = two_models_of_classes(random, examples, *AS_GOOD)
+    found = difference_intervals(CLASSIFICATION, *models, [measure], confidence=0.95, resamples=2, seed=0)[measure]
     return found.low >= -margin if measure == "accuracy" else found.high <= margin
 
 

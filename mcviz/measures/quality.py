@@ -7,6 +7,7 @@ block of examples after the other; measures, their intervals and those of differ
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -22,11 +23,11 @@ from mcviz.measures.intervals import (
     bootstrap_intervals,
     bounded_interval,
     count_groups,
-    count_where,
     proportion,
     resample,
     share_interval,
     subtract,
+    sum_by_group,
 )
 from mcviz.measures.measure import CLASSIFICATION_MEASURES, Measure
 from mcviz.measures.registry import (
@@ -307,9 +308,7 @@ def overconfidence_growth(
 
 def _classification_terms(predictions: AnyPredictions) -> dict[str, Array]:
     assert isinstance(predictions, Predictions)
-    if predictions.labels is None:
-        raise ValueError("Predictions are compared with labels. Received: predictions without labels.")
-    return calibration.calibration_terms(predictions.mean_probs, predictions.labels)
+    return calibration_terms(predictions.mean_probs, require_labels(predictions))
 
 
 def _classification_intervals(terms: Terms, **options: Any) -> dict[str, Interval]:
@@ -339,21 +338,23 @@ def _classification_differences(
     if RANKINGS & set(measures):
         flipped = before != after
         changed = flipped if flipped.any() else one["uncertainty"] != other["uncertainty"]
-
-        def build_statistic(chosen: Array | slice) -> Statistic:
-            first, second = (_ranking_statistic(select_terms(terms, chosen)) for terms in (one, other))
-            return lambda weights: second(weights) - first(weights)
-
         if _can_compare_rankings(before, after, changed, groups):
-            ranked = bootstrap_intervals(build_statistic, len(before), **options)
+            build = partial(build_difference, _ranking_statistic, one, other)
+            ranked = bootstrap_intervals(build, len(before), **options)
             intervals |= zip(("aurc", "auroc"), map(_mirror, ranked), strict=True)
     return {name: intervals[name] for name in measures if name in intervals}
+
+
+def build_difference(build: Callable[[Terms], Statistic], one: Terms, other: Terms, chosen: Array | slice) -> Statistic:
+    """Build a statistic of chosen examples: the second's less the first's of what `build` makes of their terms."""
+    first, second = (build(select_terms(terms, chosen)) for terms in (one, other))
+    return lambda weights: second(weights) - first(weights)
 
 
 def _can_compare_rankings(before: Array, after: Array, changed: Array, groups: Array | None) -> bool:
     """Whether enough of (N,) examples are there, are right and wrong in both runs, and changed or all did."""
     counts = [np.count_nonzero(correct == value) for correct in (before, after) for value in (True, False)]
-    few_changed = count_where(changed, groups) < FEWEST_RANKED and not changed.all()
+    few_changed = np.count_nonzero(sum_by_group(changed[:, None], groups)) < FEWEST_RANKED and not changed.all()
     many = count_groups(len(before), groups) >= FEWEST_EXAMPLES
     return bool(min(counts) >= FEWEST_RANKED and many and not few_changed)
 

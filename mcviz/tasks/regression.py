@@ -12,8 +12,7 @@ from mcviz.choices import PREDICTS, Predicts
 from mcviz.errors import InvalidInputError
 from mcviz.manifest import LabelMaps, Manifest, TargetScaler
 from mcviz.measures import REGRESSION_SCORES, RegressionPredictions, significant
-from mcviz.measures.conformal import coverage_sentence
-from mcviz.measures.intervals import Interval, largest_design_effect
+from mcviz.measures.intervals import Interval, can_reject, largest_design_effect
 from mcviz.measures.quality import INTERVAL, REGRESSION
 from mcviz.measures.registry import Terms, format_with_unit
 from mcviz.measures.regression import (
@@ -394,6 +393,32 @@ class OneTarget:
 
     def __getitem__(self, part: tuple[slice, ...]) -> np.ndarray:
         return np.asarray(self._values[part[:2]])[..., None]
+
+
+def coverage_sentence(
+    held: Interval, coverage: float, examples: int, confidence: float = 0.95, effect: float = 1.0
+) -> str:
+    """Say whether intervals by the passes hold as many labels as they should: the exact test whose inversion is `held`.
+
+    Args:
+        held: the share of labels that they hold, with its exact interval of `confidence`.
+        coverage: 0 to 1, the share that they should hold.
+        examples: number of labels.
+        confidence: 0 to 1, the chance that correct intervals are not called too wide or too narrow.
+        effect: the largest design effect of the examples, which says whether their groups are too few.
+    """
+    share = f"they hold {held.format(lambda share: f'{100 * share:.1f}', '%')} of the labels"
+    intervals = f"{100 * coverage:.6g}% intervals of the passes"
+    if held.high < coverage:
+        return f"The {intervals} are too narrow: {share}."
+    if held.low > coverage:
+        return f"The {intervals} are too wide: {share}."
+    if not can_reject(np.full(examples, 1 - coverage), confidence, effect):
+        return (
+            f"There are too few examples to tell whether the {intervals} hold what they promise: they hold "
+            f"{round(held.value * examples):,} of {examples:,} labels, {coverage * examples:,.1f} expected."
+        )
+    return f"No fault of the {intervals} is found: {share}."
 
 
 def _outputs_and_variances(predictions: np.ndarray, targets: int) -> tuple[np.ndarray, np.ndarray | None]:

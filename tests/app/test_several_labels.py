@@ -16,6 +16,7 @@ from mcviz.app.tasks import task_renderer
 from mcviz.app.wording import as_markdown
 from mcviz.measures import most_uncertain_first, percent
 from mcviz.measures.multilabel import MULTILABEL, class_ece, class_reliability
+from mcviz.measures.quality import FEWEST_RANKED
 from mcviz.measures.registry import MultilabelPredictions, percent_at_least
 from mcviz.reviews import compute_outcome, open_reviews, summarise_reviews
 from tests.app.opening import assert_sound, opened_page
@@ -270,6 +271,7 @@ def test_a_class_is_compared_with_its_labels_at_first_that_of_the_largest_ece(ca
     eces = [class_ece(terms, number) for number in range(3)]
     app = opened("trust")
     assert widget(app.selectbox, "trust_class").value == int(np.argmax(eces))
+    assert f"Fewer than {FEWEST_RANKED} examples with a class, or without it, are too few" in words(app)
     for number in range(3):
         app = opened("trust", trust_class=str(number))
         bins, gaps = class_reliability(terms, number)

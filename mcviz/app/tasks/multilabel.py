@@ -186,12 +186,12 @@ class MultilabelRenderer(TaskRenderer):
             st.markdown(f"- {as_markdown(sentence)}")
         (_, *predictors), *rows = zip(*trust.text_rows, strict=True)
         text_table(("measure", *predictors), map(all_as_markdown, rows))
+        measures = {measure.name: measure for measure in run.task.quality.measures}
         heading(
             "Each class by itself",
             "The lowest average precision (AP) first. Probability − share: by how much a class is thought likelier "
-            "than it is. Fewer than 5 examples with a class, or without it, give no interval.",
+            f"than it is. {measures['map'].too_few}",
         )
-        measures = {measure.name: measure for measure in run.task.quality.measures}
         by_precision = sorted(trust.by_class.items(), key=lambda pair: np.nan_to_num(pair[1].map.value, nan=2))
         text_table(
             ("class", "examples", "AP", "AUROC", "F1", "ECE", "probability − share"),
@@ -391,10 +391,3 @@ class MultilabelRenderer(TaskRenderer):
                 for c in order
             ],
         )
-
-    def summary_figures(self, selection: Selection) -> list[go.Figure]:
-        run = selection.run
-        distribution = plot.distribution(run, selection.score, rows=selection.table)
-        if not has(run, "labels"):
-            return [distribution]
-        return [plot.accuracy(run), plot.ensemble_size(run), distribution]

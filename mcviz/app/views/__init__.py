@@ -45,10 +45,11 @@ from mcviz.app.views.scatter import render_confusion, render_errors, render_map,
 from mcviz.app.wording import all_as_markdown, as_markdown, counted, ranking_end_labels
 from mcviz.figures.style import NAMED_CLASSES
 from mcviz.measures import fixed, percent
-from mcviz.measures.conformal import conformal_intervals, coverage_sentence, pass_intervals
+from mcviz.measures.conformal import conformal_intervals, pass_intervals
 from mcviz.measures.intervals import Interval
 from mcviz.measures.registry import format_with_unit
 from mcviz.runs import Run, labelled_examples
+from mcviz.tasks.regression import coverage_sentence
 from mcviz.text import one_line
 
 MOST_ROWS = 500  # a table of thumbnails beyond that is slow to send, and nobody scrolls through it
