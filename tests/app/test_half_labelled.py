@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import mcviz
 from mcviz.app import navigation
 from mcviz.app.views import VIEWS
 from tests.analysis.test_half_labelled import COUNT, KNOWN, TASKS, make_runs
@@ -53,3 +54,10 @@ def test_every_page_opens(
     said = words(opened_page(page, {"run": "one", **query}))
     expected = SAID.get(page, "") if page != "runs" or query else ""
     assert any(part in said for part in expected.split("|"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", TASKS)
+def test_a_shared_run_says_of_how_many_its_figures_are(cache: Path, tmp_path: Path, task: str) -> None:
+    mcviz.share(mcviz.open_run(cache / task / "half" / "one"), tmp_path / "run.html")
+    assert SAID["trust"] in (tmp_path / "run.html").read_text(encoding="utf-8")
