@@ -16,6 +16,7 @@ from mcviz.figures.style import (
     ENSEMBLE,
     NAMED_CLASSES,
     NEUTRAL,
+    UNLABELLED,
     WRONG,
     apply_layout,
     class_colour,
@@ -464,7 +465,7 @@ def score_distributions(values: np.ndarray, correct: np.ndarray | None, title: s
     if correct is not None:
         groups = [("correct", CORRECT, correct == 1), ("wrong", WRONG, correct == 0)]
         if (unlabelled := np.isnan(correct)).any():
-            groups.append(("no label", NEUTRAL, unlabelled))
+            groups.append(("no label", UNLABELLED, unlabelled))
     figure = go.Figure()
     for name, colour, members in groups:
         counts, _ = np.histogram(values[members], bins=edges)

@@ -59,6 +59,8 @@ class Verification:
             f"{manifest.output_summary}, {manifest.sampling_summary}",
             f"{self.files} files, {self.bytes:,} bytes: all as they were written",
         ]
+        if manifest.examples_with_labels is not None:
+            lines.append(f"{manifest.labelled:,} examples have a label, and the {task.quality_name} is of these")
         for label, value in self.quality.items():
             lines.append(f"{task.quality_name}, {label + ':':<18} {task.format_quality(value, manifest.unit)}")
         lines += [f"mean {task.scores[name].label + ':':<28} {value:.4f}" for name, value in self.mean_scores.items()]

@@ -64,7 +64,7 @@ from mcviz.app.wording import ranking_end_labels
 from mcviz.app.work import compute_on_request, request
 from mcviz.figures import CORRECT, WRONG, Window, class_colour, coloured_map, scatter
 from mcviz.figures.scores import MOST_DRAWN_POINTS
-from mcviz.figures.style import CLASSES, NEUTRAL, diagonal, escape_label
+from mcviz.figures.style import CLASSES, NEUTRAL, UNLABELLED, diagonal, escape_label
 from mcviz.measures import fixed, percent
 from mcviz.measures.quality import rank_correlation
 from mcviz.runs import Run
@@ -156,7 +156,7 @@ def _colour_groups(run: Run, colouring: str) -> tuple[np.ndarray, tuple[str, ...
         is_correct = table(run)["correct"]
         members = np.where(is_correct.isna(), 2, ~is_correct.fillna(True))
         kinds = 3 if is_correct.isna().any() else 2
-        return members, ("correct", "wrong", NO_LABEL)[:kinds], [CORRECT, WRONG, NEUTRAL][:kinds]
+        return members, ("correct", "wrong", NO_LABEL)[:kinds], [CORRECT, WRONG, UNLABELLED][:kinds]
     names: tuple[str, ...]
     if colouring in COLOURINGS:
         members, names = table(run)[colouring].fillna(len(run.class_names)).to_numpy(int), class_names(run)
