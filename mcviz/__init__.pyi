@@ -7,6 +7,7 @@ from .analysis.slices import slices as slices
 from .analysis.thresholds import thresholds as thresholds
 from .analysis.trust import trust as trust
 from .analysis.unlabelled import estimate_accuracy as estimate_accuracy
+from .analysis.unlabelled import estimate_coverage as estimate_coverage
 from .app.sharing import share as share
 from .data import DataSet as DataSet
 from .data import as_model_input as as_model_input
@@ -29,6 +30,7 @@ from .kinds.image_distortions import uniform_noise as uniform_noise
 from .measures import SCORES as SCORES
 from .measures import scores as scores
 from .runs import Run as Run
+from .runs import TargetScaler as TargetScaler
 from .runs import export_run as export_run
 from .runs import list_runs as list_runs
 from .runs import open_run as open_run

@@ -55,7 +55,7 @@ from mcviz.measures.multilabel import class_reliability as measure_class_reliabi
 from mcviz.measures.registry import Terms
 from mcviz.measures.regression import predictive_variance
 from mcviz.measures.selective import Ranking, perfect_ranking, quality_of_rest, risk_bands
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_examples
 from mcviz.text import one_line
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def reliability(
         return reliability_diagram(reliability_near_one(_terms_by_name(run)))
     terms = main_predictors(run) if found is None else found
     chosen = {name: terms[name] for name in ("deterministic", "ensemble") if name in terms}
-    return reliability_diagram(reliability_near_one(chosen, groups=find_groups(run, group)))
+    return reliability_diagram(reliability_near_one(chosen, groups=find_groups(labelled_examples(run), group)))
 
 
 def class_reliability(run: Run, number: int = 0, *, group: str | None = None) -> go.Figure:
@@ -195,6 +195,7 @@ def intervals(run: Run, target: int = 0) -> go.Figure:
         target: the index of a target.
     """
     _require_targets(run, target)
+    run = labelled_examples(run)
     predictions = as_predictions(run, run.predictions_block(0, None), require_any_labels(run))
     return figures.interval_coverage(interval_calibration(predictions)[target])
 
@@ -282,7 +283,7 @@ def confusion(
     """
     require_one_class(run)
     require_any_labels(run)
-    rows, averaged = _rows(run, rows), None if score is None else _score(run, score)
+    rows, averaged = _rows(run, rows).dropna(subset="label"), None if score is None else _score(run, score)
     return figures.confusion_matrix(
         rows["label"].to_numpy(int),
         rows["prediction"].to_numpy(int),
@@ -309,7 +310,7 @@ def distribution(run: Run, score: str | None = None, *, rows: "pd.DataFrame | No
     """Draw the distribution of a score, of correct and of wrong predictions where that is known."""
     rows, ranked_by = _rows(run, rows), _score(run, score)
     known = run.task.loss.is_mistake and run.labels is not None
-    correct = ~run.task.loss_of_table(rows) if known else None
+    correct = 1 - run.task.loss_of_table(rows).astype(np.float64) if known else None
     return figures.score_distributions(rows[ranked_by.name].to_numpy(), correct, ranked_by.label)
 
 
@@ -363,7 +364,7 @@ def map_marks(run: Run, rows: "pd.DataFrame") -> dict[str, Any]:
     doubt = figures.measure_doubt(run.scores()[confidence.name].to_numpy(), confidence.uncertain_when)[rows.index]
     if not run.task.has_one_class:
         return {"doubt": doubt}
-    members = rows["prediction" if run.labels is None else "label"].to_numpy(int)
+    members = rows["label"].fillna(rows["prediction"]).to_numpy(int)
     return {"doubt": doubt, "classes": (members, _class_names(run))}
 
 
@@ -381,7 +382,7 @@ def predicted(
     """
     _require_targets(run, target)
     require_any_labels(run)
-    rows, coloured = _rows(run, rows), _score(run, score)
+    rows, coloured = _rows(run, rows).dropna(subset=column(run, "label", target)), _score(run, score)
     std = None
     if len(rows) <= figures.ERROR_BARS:
         passes = np.stack([run.predictions(int(example)) for example in rows.index], axis=1)
@@ -411,7 +412,7 @@ def errors(run: Run, score: str | None = None, *, rows: "pd.DataFrame | None" = 
     """
     _require_targets(run)
     require_any_labels(run)
-    rows, ranked_by = _rows(run, rows), _score(run, score, with_labels=False)
+    rows, ranked_by = _rows(run, rows).dropna(subset="absolute_error"), _score(run, score, with_labels=False)
     unit = run.manifest.unit
     return figures.error_against_score(
         rows[ranked_by.name].to_numpy(),
@@ -470,12 +471,12 @@ def example(run: Run | Comparison, example: int, *, target: int = 0, coverage: f
         return _example_in_both(run, example, target)
     predictions, labels, deterministic = run.predictions(example), run.labels, run.deterministic_predictions
     if run.task.has_one_class:
-        return passes(run, predictions, label=None if labels is None else int(labels[example]))
+        return passes(run, predictions, label=None if labels is None or labels[example] < 0 else int(labels[example]))
     _require_targets(run, target)
     return passes(
         run,
         predictions,
-        label=None if labels is None else float(labels[example, target]),
+        label=None if labels is None or np.isnan(labels[example, target]) else float(labels[example, target]),
         deterministic=None if deterministic is None else float(deterministic[example, target]),
         target=target,
         coverage=coverage,
@@ -559,11 +560,11 @@ def _example_in_both(comparison: Comparison, example: int, target: int) -> go.Fi
     names, there = name_apart(one, other), other.predictions(int(comparison.pairs.other[place]))
     if not one.task.has_one_class:
         _require_targets(one, target)
-        label = None if labels is None else float(labels[place, target])
+        label = None if labels is None or np.isnan(labels[place, target]) else float(labels[place, target])
         both = [predictions[:, target], there[:, target]]
         return output_histograms(both, names, unit=one.manifest.unit, label=label)
     means = summarise(predictions), summarise(there[:, class_order(one, other)])
-    known = None if labels is None else int(labels[place])
+    known = None if labels is None or labels[place] < 0 else int(labels[place])
     classes = classes_to_compare(means[0].mean, means[1].mean, known)
     return class_histograms(means, names, classes, paired_class_names(one, other), known)
 

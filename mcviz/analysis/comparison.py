@@ -38,7 +38,7 @@ from mcviz.measures.quality import (
 from mcviz.measures.registry import Terms, join_terms, select_terms
 from mcviz.measures.regression import unbounded_intervals
 from mcviz.measures.slices import FEWEST_IN_GROUP
-from mcviz.runs import Manifest, Run
+from mcviz.runs import Manifest, Run, labelled_examples, labelled_numbers
 from mcviz.runs.tables import Progress
 from mcviz.tasks import Changes, Task
 from mcviz.tasks.base import join_changes
@@ -100,14 +100,19 @@ class Comparison:
 
     @property
     def groups(self) -> Array | None:
-        """(N,) int64, the group of each example that both runs have; None where each is its own."""
+        """(n,) int64, the group of each of the pairs that are `measured`; None where each is its own."""
         groups = find_groups(self.one, self.group)
-        return None if groups is None else groups[self.pairs.one]
+        return None if groups is None else groups[self.measured.one]
+
+    @property
+    def measured(self) -> Pairs:
+        """Those of the pairs that the measures are of: all, or those of which a label is known."""
+        return select_labelled(self.one, self.pairs)
 
     @property
     def label_sets(self) -> Array | None:
-        """(n, C) bool, which classes the labels of the shared examples are or have; None where they are no classes."""
-        labels, of = self.pairs.labels, self.pairs.labels_of
+        """(n, C) bool, which classes the labels of the `measured` pairs are or have; None of other labels."""
+        labels, of = self.measured.labels, self.pairs.labels_of
         if labels is None or of is None:
             return None
         if self.one.task.has_one_class:
@@ -130,11 +135,13 @@ class Comparison:
             return (
                 "No example is known to be in both runs, by its id or its content, so each run is measured on its own."
             )
+        measured = len(self.measured)
+        labelled = f" All figures that take labels are of the {measured:,} that have one." if measured < count else ""
         if count == len(self.one) == len(self.other):
-            return f"Both runs have the same {count:,} examples{by}."
+            return f"Both runs have the same {count:,} examples{by}.{labelled}"
         return (
             f"{count:,} examples are in both runs{by}, and only these are compared. The first run has "
-            f"{len(self.one):,} examples, the second {len(self.other):,}."
+            f"{len(self.one):,} examples, the second {len(self.other):,}.{labelled}"
         )
 
     @property
@@ -148,7 +155,7 @@ class Comparison:
         if not self.paired:
             return "It is not known which run is better, since they share no example."
         if "few" in self.verdicts.values() and not set(self.verdicts.values()) - {"few", "same"}:
-            return f"It is not known which run is better: {len(self.pairs)} examples tell too little."
+            return f"It is not known which run is better: {len(self.measured)} examples tell too little."
         known = [
             measure for measure in self.measures if self.verdicts.get(measure.measure.name, "unknown") != "unknown"
         ]
@@ -167,7 +174,7 @@ class Comparison:
     def _measure_sentence(self, measured: MeasureComparison) -> str:
         name, difference, verdict = measured.measure.label, measured.difference, self.verdicts[measured.measure.name]
         if difference.value == 0:
-            same = f"The {name} is the same on these {len(self.pairs):,} examples"
+            same = f"The {name} is the same on these {len(self.measured):,} examples"
             if verdict == "same":
                 return f"{same}."
             most = max(-difference.low, difference.high)
@@ -332,13 +339,14 @@ def compare(
     notes = list(pairs.notes)
     if not match_by_name(one.manifest, other.manifest):
         notes.append("The classes have other names in the two runs. They are compared by their numbers.")
-    examples: tuple[Array, Array] = np.arange(len(one)), np.arange(len(other))
-    measured_by, numbered_as = tuple(map(_find_judging_labels, (one, other))), other
+    examples: tuple[Array, Array] = labelled_numbers(one), labelled_numbers(other)
+    of_each = [labelled_examples(run) for run in (one, other)]
+    measured_by, numbered_as = tuple(map(_find_judging_labels, of_each)), other
+    groups = [find_groups(of_each[0], group), None if len(pairs) else find_groups(of_each[1], group)]
     if len(pairs):
-        examples, measured_by, numbered_as = (pairs.one, pairs.other), (pairs.labels, pairs.labels), one
-    groups = [find_groups(one, group), None if len(pairs) else find_groups(other, group)]
-    if len(pairs) and groups[0] is not None:
-        groups = [groups[0][pairs.one]] * 2
+        measured, members = select_labelled(one, pairs), find_groups(one, group)
+        examples, measured_by, numbered_as = (measured.one, measured.other), (measured.labels, measured.labels), one
+        groups = [None if members is None else members[measured.one]] * 2
     terms, of_other = None, other.task.beside(one.task, class_order(numbered_as, other))
     if measured_by[0] is None or measured_by[1] is None:
         notes.append("Labels are missing, so the predictions cannot be compared with them.")
@@ -393,7 +401,7 @@ def compare_groups(comparison: Comparison, column: str) -> dict[str, tuple[int, 
         members = dict(zip(map(one_line, comparison.one.class_names), sets.T, strict=True))
     else:
         found = group_members(comparison.one, column)
-        members = {name: within[comparison.pairs.one] for name, within in found.items()}
+        members = {name: within[comparison.measured.one] for name, within in found.items()}
     is_known = ~np.isnan(comparison.one.task.loss_of_terms(comparison.terms[0]))
     chosen_by_name = {name: is_known & within for name, within in members.items()}
     large = {name: chosen for name, chosen in chosen_by_name.items() if chosen.sum() >= FEWEST_IN_GROUP}
@@ -461,6 +469,14 @@ def change_table(comparison: Comparison) -> "pd.DataFrame":
     table = comparison.one.table().join(join_comparison(comparison.one, comparison.other, comparison.pairs))
     first = comparison.pairs.one[np.argsort(-comparison.changes.worse, kind="stable")]
     return table.iloc[np.concatenate([first, np.setdiff1d(np.arange(len(table)), first)])]
+
+
+def select_labelled(one: Run, pairs: Pairs) -> Pairs:
+    """Select the pairs whose labels measures take, which are numbered as in the first run; all without labels."""
+    if not isinstance(pairs.labels, np.ndarray):
+        return pairs
+    known = one.task.find_labelled(pairs.labels)
+    return pairs if known.all() else pairs.select(known)
 
 
 def _compute_changes(one: Run, other: Run, pairs: Pairs) -> Changes:

@@ -29,7 +29,7 @@ from mcviz.measures.measure import Measure
 from mcviz.measures.multilabel import ClassFigures
 from mcviz.measures.quality import MeasureComparison, compute_measures, difference_intervals
 from mcviz.measures.registry import Terms, select_terms
-from mcviz.runs import Derived, Run, load_derived, save_derived
+from mcviz.runs import Derived, Run, labelled_examples, load_derived, save_derived
 from mcviz.runs.tables import Progress
 from mcviz.text import one_line
 
@@ -139,6 +139,7 @@ def measure_quality(
         InvalidInputError: the run has no labels, one example, or no such column or score.
     """
     require_known_labels(run)
+    whole, run = run, labelled_examples(run)
     score = run.first_score if score is None else validate.choice("score", score, ranking_scores(run))
     task, groups = run.task, find_groups(run, group)
     members = {} if by is None else group_members(run, by)
@@ -157,7 +158,7 @@ def measure_quality(
     sentences += [_describe_gain(run, way, figures, gains) for way, gains in differences.items()]
     sentences += filter(None, [costs_of_half(run, terms["ensemble"], group)])
     by_group = _measure_groups(run, terms["ensemble"], members, **options)
-    return QualityTrust(run, score, group, confidence, figures, sentences, differences, by_class, by, by_group)
+    return QualityTrust(whole, score, group, confidence, figures, sentences, differences, by_class, by, by_group)
 
 
 def compare_with_deterministic(run: Run) -> str:
@@ -168,6 +169,7 @@ def compare_with_deterministic(run: Run) -> str:
     Args:
         run: with labels of any task; "" for one without deterministic predictions.
     """
+    run = labelled_examples(run)
     labels, quality = require_any_labels(run), run.task.quality
     known = run.deterministic_quality, run.quality_by_pass
     if known[0] is None or known[1] is None:
@@ -206,6 +208,7 @@ def load_terms(run: Run, progress: Progress | None = None) -> dict[str, Terms]:
     Raises:
         InvalidInputError: the run has no labels, or one example.
     """
+    run = labelled_examples(run)
     labels, task = require_known_labels(run), run.task
     if not task.measures_need_passes:
         return _terms_of_means(run, labels)

@@ -30,7 +30,7 @@ from mcviz.measures.measure import ClassMeasure, Measure
 from mcviz.measures.quality import difference_intervals, overconfidence_growth
 from mcviz.measures.registry import Terms
 from mcviz.measures.slices import FEWEST_IN_GROUP
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_examples
 from mcviz.tasks import TASKS, Task
 from mcviz.text import true_minus
 
@@ -213,7 +213,7 @@ class Requirement:
 
     def _judge_parts(self, measure: Measure, run: Run | None, confidence: float) -> list[PartJudgement]:
         """Judge every part that it names, the worst first."""
-        run = self._require_run(run)
+        run = labelled_examples(self._require_run(run))
         of_two = self.measure == "roc_auc" and len(run.class_names) == 2
         if isinstance(measure, ClassMeasure) and not of_two and not self.is_of_class:
             raise _meaningless(self, f"has no {self.measure} of all classes; write '{self.measure} of every class'")
@@ -349,7 +349,7 @@ class NonInferiority:
         if not margin or math.isnan(best) or best <= margin:
             return ""
         groups = comparison.groups
-        count, noun = count_groups(len(comparison.pairs), groups), "examples" if groups is None else "groups"
+        count, noun = count_groups(len(comparison.measured), groups), "examples" if groups is None else "groups"
         scaled, unit = (100 * best, "%") if self.percent else (best, "")
         digits = 1 - math.floor(math.log10(scaled))
         shown = math.ceil(scaled * 10**digits) / 10**digits

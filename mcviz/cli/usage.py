@@ -219,7 +219,8 @@ def import_() -> None:
 @click.option(
     "--calibrated-on",
     metavar="RUN",
-    help="Without labels: estimate the accuracy by a run of the same model with labels.",
+    help="Estimate the accuracy, or the coverage of a regression, of examples without labels by a run of the same "
+    "model with labels; it may be RUN itself.",
 )
 @import_option
 @click.option(
@@ -318,16 +319,19 @@ def refer() -> None:
 
 @commands.command("label-issues", short_help="List the examples whose labels are most likely wrong.")
 @RUN
-@click.option("--first", type=click.IntRange(min=1), default=100, show_default=True, help="How many.")
+@click.option(
+    "--first", type=click.IntRange(min=1), help="How many; as many as are estimated, or 100 without an estimate."
+)
 @CONFIDENCE
 @SEED
-@click.option("--to", metavar="FILE", help="Write the examples to a .csv or .parquet.")
+@click.option("--to", metavar="FILE", help="Write the list to a .csv or .parquet.")
 @JSON
 @call_lazily("mcviz.cli.refer:label_issues")
 def label_issues() -> None:
     """Print how many labels of RUN are estimated to be wrong, and list the likeliest first.
 
-    The model must not have been trained on these labels: it would have learnt the wrong ones too.
+    The model must not have been trained on these labels: it would have learnt the wrong ones too. Of several labels an
+    example, each class of an example is a row.
     """
 
 
@@ -349,7 +353,11 @@ def review() -> None:
 
 @review.command("export", short_help="Write corrected labels, or move files to their classes.")
 @RUN
-@click.option("--to", metavar="FILE", help="Write a .csv or .parquet: id, old, new, who, when and note.")
+@click.option(
+    "--to",
+    metavar="FILE",
+    help="Write a .csv or .parquet: id, old, new, who, when and note; of a segmentation decisions and notes.",
+)
 @click.option(
     "--to-folders",
     metavar="FOLDER",

@@ -170,7 +170,8 @@ class OneClass(LabelAnswers):
         return self.run.mean_probs.argmax(axis=1)
 
     def label_text(self, example: int) -> str | None:
-        return None if self.run.labels is None else self.run.class_names[self.run.labels[example]]
+        label = self.given[example]
+        return None if label == UNKNOWN_LABEL else self.run.class_names[label]
 
     def shortcuts(self, example: int) -> dict[str, Answer]:
         answers: dict[str, Answer] = {"prediction": ("class", self.run.class_names[self._prediction[example]])}

@@ -25,6 +25,7 @@ from mcviz.runs.decisions import FILE as DECISIONS
 from mcviz.runs.derived import user_folder
 from mcviz.runs.manifest_file import NAME, read_manifest
 from mcviz.runs.run import examples_done, open_run
+from mcviz.runs.some_examples import labelled_examples
 from mcviz.runs.storage import (
     PACKAGE,
     Folder,
@@ -70,7 +71,7 @@ def read_figures(path: str, manifest: Manifest | None) -> dict[str, float]:
     if not task_of(manifest).has_one_class:
         return {}
     try:
-        run = open_run(path)
+        run = labelled_examples(open_run(path))
         terms = calibration_terms(run.mean_probs, np.asarray(run.labels))
     except McvizError:  # which the list says
         return {}

@@ -264,6 +264,14 @@ def with_scores(manifest: Manifest) -> Manifest:
     return replace(manifest, scores=tuple(name for name, score in task.scores.items() if there.issuperset(score.needs)))
 
 
+def describe_labels(task: str, labels: np.ndarray | None) -> dict[str, Any]:
+    """Describe labels, as `Task.stored_labels` returns them, by the names of the manifest's fields."""
+    if labels is None:
+        return {"labels_sha256": None}
+    known = int(TASKS[task].find_labelled(labels).sum())
+    return {"labels_sha256": hash_array(labels), "examples_with_labels": known if known < len(labels) else None}
+
+
 def hash_array(array: np.ndarray) -> str:
     """The SHA-256 of the dtype, shape and numbers of an array."""
     digest = _start_hash(array)

@@ -10,7 +10,7 @@ import numpy as np
 from mcviz import validate
 from mcviz.choices import Ignore, Predicts
 from mcviz.decisions import Decisions
-from mcviz.manifest import LabelMaps, Manifest
+from mcviz.manifest import LabelMaps, Manifest, TargetScaler
 from mcviz.measures import Scores, percent
 from mcviz.measures.intervals import Interval
 from mcviz.measures.quality import Quality
@@ -184,6 +184,11 @@ def join_changes(parts: Sequence[Changes]) -> Changes:
     return Changes(most.kinds, most.moved, kind, worse)
 
 
+def find_mistakes(correct: "pd.Series") -> np.ndarray:
+    """(n,) bool, which predictions are wrong; 0, 1 and NaN where that is not known of all."""
+    return ~correct.to_numpy(bool) if correct.notna().all() else 1 - correct.to_numpy(np.float64, na_value=np.nan)
+
+
 def compare_unlabelled(distance: np.ndarray, same: np.ndarray) -> Changes:
     """Compare predictions where no labels are known.
 
@@ -193,6 +198,14 @@ def compare_unlabelled(distance: np.ndarray, same: np.ndarray) -> Changes:
     """
     kinds = ("another prediction", "same prediction")
     return Changes(kinds, kinds[:1], same.astype(np.int64), distance)
+
+
+def set_unlabelled_apart(changes: Changes, known: np.ndarray) -> Changes:
+    """Give the examples of which no label is known, where `known` (N,) is not set, a kind of their own."""
+    if known.all():
+        return changes
+    kind = np.where(known, changes.kind, len(changes.kinds))
+    return Changes((*changes.kinds, "no label known"), changes.moved, kind, np.where(known, changes.worse, 0))
 
 
 class PassFormat(ABC):
@@ -214,6 +227,14 @@ class PassFormat(ABC):
     def takes_whole_numbers(self) -> bool:
         """Whether passes are whole numbers, and not floating point, once `expand_axes` has seen them."""
         return False
+
+    def restore_targets(self, scaler: TargetScaler) -> None:
+        """Bring passes and deterministic predictions to the unit of targets that were scaled in training.
+
+        Raises:
+            InvalidInputError: passes are of no targets.
+        """
+        raise validate.invalid("target_scaler", "left out for a task without targets", scaler)
 
     def describe_maps(self, background: int | None, ignore: int | None) -> LabelMaps | None:
         """Describe the label maps that passes are of or give, once `expand_axes` has seen them; None without such.
@@ -329,6 +350,7 @@ class Task(ABC):
         dimension: the name of that axis in a run.
         several_labels: whether an example has a label for each along that axis, (N, D), or one alone, (N,).
         pass_names: the names under which files from elsewhere keep the passes.
+        first_doubt: a question on targets that stands before others where predictions are poor, or "".
         of_pixels: whether what a model puts out is scores of classes for each pixel of an image.
         keeps_passes: whether passes are kept as they were, so that a finished run takes more beside them. Of other
             tasks a run of more passes samples all of them anew.
@@ -353,6 +375,7 @@ class Task(ABC):
     dimension: str
     several_labels: bool
     pass_names: PassNames
+    first_doubt: str = ""
     of_pixels: bool = False
     keeps_passes: bool = True
 
@@ -512,8 +535,16 @@ class Task(ABC):
             if given != usual and not self.of_pixels:
                 raise validate.invalid(name, f"left out for a {self.name}", given)
 
+    def find_labelled(self, labels: np.ndarray) -> np.ndarray:
+        """(n,) bool, whether measures take each example: all, where they look at single labels of an example."""
+        return np.ones(len(labels), bool)
+
     def given_labels(self, manifest: Manifest, labels: np.ndarray) -> np.ndarray:
         """The labels of a run as the data set had them."""
+        return labels
+
+    def export_labels(self, labels: np.ndarray) -> np.ndarray:
+        """The labels of a run for other tools, to which a class of -1 says nothing."""
         return labels
 
     @abstractmethod
@@ -746,6 +777,16 @@ class Task(ABC):
     @abstractmethod
     def guessing_hint(self, quality: float, labels: np.ndarray, width: int, which: str) -> str:
         """A sentence where a quality is hardly better than guessing, or ""; `which` names the examples."""
+
+    def target_hint(self, predictions: np.ndarray, labels: np.ndarray, quality: float) -> str:
+        """A sentence on targets that were perhaps scaled in training, where a quality is poor, or "".
+
+        Args:
+            predictions: (n, K).
+            labels: of n examples.
+            quality: of the predictions.
+        """
+        return ""
 
     @abstractmethod
     def rescaling_hint(self, quality: float, better: float) -> str:

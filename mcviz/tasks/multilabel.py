@@ -38,6 +38,7 @@ from mcviz.tasks.base import (
     compare_unlabelled,
     convert_numbers,
     locate,
+    set_unlabelled_apart,
 )
 from mcviz.tasks.probabilities import ClassProbabilities
 from mcviz.text import list_names, one_line
@@ -263,14 +264,12 @@ class Multilabel(ClassProbabilities):
             differs = np.abs(mean.astype(np.float64) - other).sum(axis=1)
             return compare_unlabelled(differs, (predicted == other_predicted).all(axis=1))
         wrong, other_wrong = (count_wrong(of_run, labels) for of_run in (predicted, other_predicted))
-        kinds: tuple[str, ...] = ("more labels wrong", "fewer labels wrong", "as many labels wrong")
+        kinds = ("more labels wrong", "fewer labels wrong", "as many labels wrong")
         kind = np.select([other_wrong > wrong, other_wrong < wrong], [0, 1], 2).astype(np.int64)
-        without = (labels == UNKNOWN).all(axis=1)
-        if without.any():
-            kinds, kind = (*kinds, "no label known"), np.where(without, 3, kind)
         fits = (class_label_quality(probs.astype(np.float64), labels) for probs in (mean, other))
         before, after = (np.where(labels == UNKNOWN, 0, fit).sum(axis=1) for fit in fits)
-        return Changes(kinds, kinds[:2], kind, before - after)
+        changes = Changes(kinds, kinds[:2], kind, before - after)
+        return set_unlabelled_apart(changes, (labels != UNKNOWN).any(axis=1))
 
 
 def _losses(predicted: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:

@@ -425,7 +425,7 @@ def compared(one: dict, other: dict, **changes: object) -> SimpleNamespace:
     run = SimpleNamespace(task=TASKS["classification"])
     measures = compare_measures(CLASSIFICATION, one, other)
     given = {"one": run, "terms": (one, other), "measures": measures, "paired": True, "is_unchanged": False}
-    given["pairs"] = range(len(one["nll"]))
+    given["measured"] = range(len(one["nll"]))
     return SimpleNamespace(**given | {"confidence": 0.95, "groups": None} | changes)
 
 

@@ -232,7 +232,7 @@ def describe_queue(run: Run, _state: PageState) -> str:
     if decides == "classes":
         why = "a class is given that the model finds improbable, or one is missing that it finds probable"
     return (
-        f"**{counted(doubted, 'example')} to check** of {len(run):,}: {why}. "
+        f"**{counted(doubted, 'example')} to check** of {run.manifest.labelled:,}: {why}. "
         f"{as_markdown(probable_label_errors(run))}".rstrip()
     )
 

@@ -359,15 +359,17 @@ class TaskRenderer(ABC):
             found = 1 - float(np.nanmean(run.task.loss_of_table(table(run))))
         assert found is not None
         quality = as_inline_markdown(run.task.format_quality(found, run.manifest.unit))
-        return f"{examples}, **{self.phrases.quality.format(quality)}**{self._describe_found(run)}."
+        labelled = "" if run.manifest.examples_with_labels is None else f", {run.manifest.labelled:,} with a label"
+        return f"{examples}{labelled}, **{self.phrases.quality.format(quality)}**{self._describe_found(run)}."
 
     def _describe_found(self, run: Run) -> str:
         """Say how many mistakes are among the first of the ranking, as the end of a sentence."""
-        first = min(MOST_FIRST, len(run) // 5)
+        labelled = run.manifest.labelled
+        first = min(MOST_FIRST, labelled // 5)
         count, early = _count_mistakes(run, first)
         if not self.marks_mistakes and not first:
             return ""
-        if count in (0, len(run)):
+        if count in (0, labelled):
             return "; every prediction is wrong" if count else "; no prediction is wrong"
         if not first:
             return f"; {counted(count, self.phrases.mistake)}"

@@ -111,7 +111,7 @@ def _render_actions(selection: Selection, with_gallery: bool) -> None:
         _dialog_button("Sample again …", ":material/replay:", "again")
     if st.button("Compare pinned …", icon=SIDE_BY_SIDE.icon, key="action-compare", type="tertiary"):
         open_page(SIDE_BY_SIDE, latest_state())
-    can_refer = has(run, "labels") and has(run, "bounded loss") and len(run) > 1
+    can_refer = has(run, "labels") and has(run, "bounded loss") and run.manifest.labelled > 1
     if can_refer or run.task.decides:
         st.markdown("**The whole run**")
     if can_refer:
