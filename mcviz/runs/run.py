@@ -687,6 +687,8 @@ class Run:
         """The columns of the table that follow from the decisions, computed from the means of the passes."""
         import pandas as pd  # here, because it takes time to import
 
+        if self.decisions == Decisions():  # labels may be many
+            return {}
         types = self.task.table_columns(self.targets)
         columns = self.task.decided_columns(self.manifest, self.array, self.judging_labels)
         return {name: pd.Series(values).astype(NULLABLE[types[name]]).array for name, values in columns.items()}
