@@ -6,6 +6,7 @@ from .analysis.referral import refer as refer
 from .analysis.slices import slices as slices
 from .analysis.trust import trust as trust
 from .analysis.unlabelled import estimate_accuracy as estimate_accuracy
+from .app.sharing import share as share
 from .data import DataSet as DataSet
 from .data import as_model_input as as_model_input
 from .data import read_data as read_data

@@ -174,7 +174,7 @@ def _parse_names(texts: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _parse_places(text: str) -> tuple[int, ...]:
+def parse_places(text: str) -> tuple[int, ...]:
     """Numbers of examples, in the order in which they are taken."""
     try:
         typed = text.replace(",", " ").split()
@@ -342,7 +342,7 @@ class DataOptions:
     first: Annotated[int | None, Option("Take only the first N examples.", "N", at_least=1, job=True)] = None
     only: Annotated[tuple[int, ...], Option(
         "Take only the examples of these numbers, counted from 0; or of a file with one number a line.",
-        "A,B,…|FILE", parse=_parse_places, job=True,
+        "A,B,…|FILE", parse=parse_places, job=True,
     )] = ()
     columns: ColumnOptions = ColumnOptions()
     scaler: Annotated[str | None, Option("Of rows: mean and std a column, in a .csv or .npz.", "FILE", job=True)] = None

@@ -273,7 +273,7 @@ PAGES = [
 
 @pytest.mark.parametrize(
     ("task", "page", "query"),
-    one_in(3, [(task, *page) for page in PAGES for task in ("shares", "multilabel")]),
+    one_in(5, [(task, *page) for page in PAGES for task in ("shares", "multilabel")]),
 )
 def test_each_page_opens(
     cache: Path, monkeypatch: pytest.MonkeyPatch, task: str, page: str, query: dict[str, str]

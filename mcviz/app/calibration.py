@@ -140,7 +140,7 @@ def find_slices(run: Run, group: str | None) -> Slices:
 
 def describe_calibration(run: Run, state: PageState) -> str:
     """Say whether the probabilities can be trusted: yes, no, or too few examples to tell; with the figures."""
-    measured = _main_calibration(run, chosen_group(run, state))
+    measured = main_calibration(run, chosen_group(run, state))
     return " ".join([f"**{ANSWERS[find_verdict(measured)]}**", *calibration_sentences(measured)[:2]])
 
 
@@ -159,7 +159,7 @@ def find_calibration(run: Run, group: str | None = None) -> Calibration:
     """Find the figures of all predictors, for which the passes are read; cached."""
     with progress_bar("groups of examples read") as progress:
         others = other_predictors(run, progress, group=group)
-    return add_predictors(_main_calibration(run, group), others)
+    return add_predictors(main_calibration(run, group), others)
 
 
 def render_figures(run: Run, state: PageState) -> None:
@@ -249,18 +249,19 @@ def _load_groups(run: Run, column: str) -> Groups:
 
 
 @cached_for_run(numbers_key, max_entries=4, show_spinner="Resampling the examples …")
-def _main_calibration(run: Run, group: str | None) -> Calibration:
+def main_calibration(run: Run, group: str | None) -> Calibration:
+    """Find the figures of the ensemble and of the deterministic model; cached."""
     return calibration(main_predictors(run), groups=find_groups(run, group))
 
 
 @cached_for_run(numbers_key, max_entries=4)
 def _reliability(run: Run, group: str | None) -> Figure:
-    return plot.reliability(run, _main_calibration(run, group).predictors, group=group)
+    return plot.reliability(run, main_calibration(run, group).predictors, group=group)
 
 
 @cached_for_run(table_key, max_entries=8, show_spinner="Resampling the groups …")
 def _group_calibrations(run: Run, column: str, group: str | None) -> dict[int, Calibration]:
-    measured = _main_calibration(run, group)
+    measured = main_calibration(run, group)
     ensemble = {"ensemble": measured.predictors["ensemble"]}
     return calibration_by_group(ensemble, _load_groups(run, column).members, groups=measured.groups)
 

@@ -169,7 +169,8 @@ def render_referral(run: Run, state: PageState) -> None:
         st.markdown(as_markdown(best))
 
 
-def _render_cards(referral: RunReferral, on: Referral) -> None:
+def referral_cards(referral: RunReferral, on: Referral) -> list[tuple[int, str, str, str]]:
+    """Return the figures of a referral: the width of a card in pixels, what it is of, how much, and a few words."""
     run, task, total = referral.run, referral.run.task, on.caught + on.missed
     losses, before = capitalised(task.loss.noun), run.manifest.quality
     assert before is not None
@@ -179,14 +180,17 @@ def _render_cards(referral: RunReferral, on: Referral) -> None:
         caught, missed = (percent(part / total) if total else "–" for part in (on.caught, on.missed))
         of_all = f"of all {task.loss.noun}"
     rest = "–" if on.quality_of_rest is None else percent(on.quality_of_rest, 2)
-    cards = (
+    return [
         (CARD_WIDTH, "To a person", f"{len(referral.examples):,}", f"of {len(run):,}"),
         (CARD_WIDTH, f"{losses} caught", caught, of_all),
         (CARD_WIDTH, f"{losses} missed", missed, "which nobody sees"),
         (WIDE_CARD, f"{capitalised(task.quality_name)} left", rest, f"after review; {percent(before, 2)} before"),
-    )
+    ]
+
+
+def _render_cards(referral: RunReferral, on: Referral) -> None:
     with st.container(horizontal=True):
-        for width, label, value, meaning in cards:
+        for width, label, value, meaning in referral_cards(referral, on):
             with st.container(width=width, gap=None):
                 st.metric(label, value)
                 st.caption(meaning)
@@ -202,11 +206,16 @@ def render_promise(run: Run, state: PageState, referral: RunReferral) -> None:
 
 def _render_guarantee(referral: RunReferral) -> None:
     """Render the guarantee for new examples, and why it is lower than the figures on the cards."""
+    given = referral.guarantee
+    st.markdown(describe_guarantee(referral), help=_explain_guarantee(referral, given) if given else None)
+
+
+def describe_guarantee(referral: RunReferral) -> str:
+    """Say what a referral guarantees for new examples, in a sentence in Markdown."""
     given, examples, task = referral.guarantee, referral.guaranteed_examples, referral.run.task
     if given is None or examples is None:
         large = "too many mistakes" if task.loss.is_mistake else "too large losses"
-        st.markdown(f"**For new examples** nothing is guaranteed: there are too few labels, or {large}.")
-        return
+        return f"**For new examples** nothing is guaranteed: there are too few labels, or {large}."
     looked_at = (
         "nobody looks at any"
         if referral.guaranteed_threshold is None
@@ -217,10 +226,9 @@ def _render_guarantee(referral: RunReferral) -> None:
     promise = f"the {task.quality_name} of the rest is at least {least}"
     if task.loss.is_mistake:
         promise = f"at least {least} of the rest are right"
-    st.markdown(
+    return (
         f"**For new examples** from the same source, {promise}, where {looked_at}. Such a bound holds "
-        f"{100 * given.confidence:.6g} times in 100.",
-        help=_explain_guarantee(referral, given),
+        f"{100 * given.confidence:.6g} times in 100."
     )
 
 

@@ -14,7 +14,7 @@ import tomllib
 import webbrowser
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from threading import Thread
@@ -65,6 +65,7 @@ HOST = "127.0.0.1"
 SCRIPT = Path(mcviz.__file__).with_name("dashboard.py")
 STREAMLIT_OPTIONS = FOLDER / ".streamlit" / "config.toml"
 SECONDS_TO_LISTEN = 0.5
+WARNING_OF_NO_PAGE = "scriptrunner_utils.script_run_context", "state.session_state_proxy"
 
 
 @cache
@@ -262,6 +263,23 @@ def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
+
+
+@contextmanager
+def outside_of_pages() -> Iterator[None]:
+    """Let functions of pages run where none is drawn, without Streamlit's warnings that they do."""
+    loggers = [logging.getLogger(f"streamlit.runtime.{name}") for name in WARNING_OF_NO_PAGE]
+    for logger in loggers:
+        logger.addFilter(_is_error)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(_is_error)
+
+
+def _is_error(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
 
 
 def _asks_for_no_restart(record: logging.LogRecord) -> bool:

@@ -20,6 +20,7 @@ from mcviz.options import (
     SampleOptions,
     all_option_fields,
     option_fields,
+    parse_places,
     read_group,
 )
 from mcviz.permission import READ_ONLY
@@ -444,6 +445,40 @@ def remove() -> None:
 @call_lazily("mcviz.cli.runs:export")
 def export() -> None:
     """Write the run in folder or at fsspec address RUN as a file for other tools."""
+
+
+def _parse_examples(context: click.Context, option: click.Parameter, given: str | None) -> tuple[int, ...]:
+    try:
+        return () if given is None else parse_places(given)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, option) from error
+
+
+@commands.command(short_help="Write a run as one web page, for people without Python.")
+@RUN
+@click.option("--to", type=PATH, metavar="PAGE.html", required=True, help="Where the page goes.")
+@click.option("--score", metavar="NAME", help="The score that ranks at first; the first that RUN has without it.")
+@click.option(
+    "--examples",
+    callback=_parse_examples,
+    metavar="A,B,…|FILE",
+    help="Only the examples of these numbers, counted from 0; or of a file with one number a line.",
+)
+@click.option("--link", metavar="ADDRESS", default="", help="Of a dashboard that shows the run; the page links to it.")
+@click.option(
+    "--max-size",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MB",
+    default=10.0,
+    show_default=True,
+    help="Of the page. A larger one gets fewer scores, then smaller pictures, then fewer examples.",
+)
+@call_lazily("mcviz.cli.share:share", stopped=lambda to, **_: f"stopped; {to} was not written.")
+def share() -> None:
+    """Write the run in folder or at fsspec address RUN as one web page.
+
+    It has Overview, Explore and Trust, opens from a disk, a mail or a web host, and asks no network for anything.
+    """
 
 
 @commands.command(short_help="Open the dashboard.")

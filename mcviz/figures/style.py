@@ -131,6 +131,12 @@ def axis_title(name: str, unit: str) -> str:
     return f"{name}, {escape_label(unit)}" if unit else name
 
 
+def pass_bins(values: np.ndarray) -> int:
+    """Return how many bins a histogram of (T,) passes has: 10 to 40."""
+    # Of passes that are all alike, one of an odd number of bins is centred on their value.
+    return min(40, max(10, len(values) // 12)) if np.ptp(values) > 0 else 11
+
+
 def pass_histogram(values: np.ndarray, number: str) -> tuple[go.Bar, np.ndarray]:
     """Draw the distribution of the passes.
 
@@ -141,9 +147,7 @@ def pass_histogram(values: np.ndarray, number: str) -> tuple[go.Bar, np.ndarray]
     Returns:
         10 to 40 bars, and the edges between which they stand.
     """
-    # Of passes that are all alike, one of an odd number of bins is centred on their value.
-    bins = min(40, max(10, len(values) // 12)) if np.ptp(values) > 0 else 11
-    counts, edges = np.histogram(values.astype(np.float64), bins=bins)
+    counts, edges = np.histogram(values.astype(np.float64), bins=pass_bins(values))
     bars = go.Bar(
         x=(edges[:-1] + edges[1:]) / 2,
         y=counts,

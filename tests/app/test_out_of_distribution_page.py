@@ -19,7 +19,7 @@ from mcviz.sampling import Sampler
 from mcviz.sampling.ood import compute_ood_scores
 from tests.app.opening import assert_sound, opened_page
 from tests.app.probing import button, paragraphs, words
-from tests.sampling.ood_runs import CLASSES, photograph_run, photographs, row_run, text_run
+from tests.sampling.ood_runs import CLASSES, photograph_run, row_run, text_run
 
 ROOT = Path(__file__).parents[2]
 OpenPage = Callable[..., AppTest]
@@ -27,9 +27,8 @@ OpenPage = Callable[..., AppTest]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache of photographs and of rows, and what else has no figures."""
+    """A cache of rows and of texts, and what else has no figures."""
     folder = tmp_path_factory.mktemp("made")
-    photograph_run(folder / "photos")
     row_run(folder / "rows")
     text_run(folder / "texts")
     mcviz.write_run(folder / "imported", np.random.default_rng(0).dirichlet(np.ones(3), (4, 70)))
@@ -49,8 +48,8 @@ def cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 @pytest.fixture(scope="module")
 def scores(made: Path) -> dict[str, OODScores]:
-    """What is found of the photographs and of the texts, computed once."""
-    runs = [mcviz.open_run(made / name) for name in ("photos", "texts")]
+    """What is found of the rows and of the texts, computed once."""
+    runs = [mcviz.open_run(made / name) for name in ("rows", "texts")]
     return {run.name: compute_ood_scores(Sampler.for_run(mcviz.load_model(run.model_path), run), run) for run in runs}
 
 
@@ -90,7 +89,9 @@ def test_the_address_says_whose_distributions_are_shown(shipped: OpenPage) -> No
     assert any(each.value.startswith("Verdict: ") for each in app.subheader), "the hardest set, by the verdict"
 
 
-def test_what_is_asked_for_is_computed_kept_and_shown(open_page: OpenPage, cache: Path) -> None:
+@pytest.mark.slow
+def test_what_is_asked_for_of_photographs_is_computed_kept_and_shown(open_page: OpenPage, cache: Path) -> None:
+    photograph_run(cache / "photos")
     app = open_page(run="photos")
     assert "Nothing is computed yet" in app.info[0].value
     assert not app.dataframe
@@ -108,12 +109,12 @@ def test_what_the_operator_allows_is_offered_added_and_removed(
     open_page: OpenPage, cache: Path, scores: dict[str, OODScores], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "data").mkdir()
-    np.savez(tmp_path / "data" / "mine.npz", images=photographs(20, 5)[0])
+    mcviz.open_run(cache / "rows").content.head(20).to_csv(tmp_path / "data" / "mine.csv", index=False)
     monkeypatch.setenv("MCVIZ_DATA", str(tmp_path / "data"))
-    save_ood_scores(mcviz.open_run(cache / "photos"), scores["photos"])
-    app = open_page(run="photos")
+    save_ood_scores(mcviz.open_run(cache / "rows"), scores["rows"])
+    app = open_page(run="rows")
     (given,) = (each for each in app.selectbox if each.label == "Compare also with")
-    assert given.options == ["mine.npz"], "the run of rows is of another kind"
+    assert given.options == ["mine.csv"], "the run of texts is of another kind"
     app.button(key="ood-add").click().run()
     assert_sound(app)
     assert "mine" in app.dataframe[0].value.index
@@ -127,10 +128,10 @@ def test_one_that_does_not_fit_is_refused_in_a_sentence(
     (tmp_path / "data" / "texts").mkdir(parents=True)
     (tmp_path / "data" / "texts" / "a.txt").write_text("a text")
     monkeypatch.setenv("MCVIZ_DATA", str(tmp_path / "data"))
-    save_ood_scores(mcviz.open_run(cache / "photos"), scores["photos"])
-    app = open_page(run="photos")
+    save_ood_scores(mcviz.open_run(cache / "rows"), scores["rows"])
+    app = open_page(run="rows")
     app.button(key="ood-add").click().run()
-    assert "should hold images, as the run does" in app.error[0].value
+    assert "should hold rows, as the run does" in app.error[0].value
     assert app.dataframe, "what was there stays"
 
 
@@ -164,14 +165,20 @@ def test_only_what_lies_in_the_operator_s_folders_is_offered(tmp_path: Path, mon
     assert offered_data() == {}
 
 
-def test_what_cannot_be_kept_on_disk_is_kept_in_memory(
-    open_page: OpenPage, cache: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_kept", [True, False], ids=["on disk", "in memory"])
+def test_what_is_asked_for_is_computed_and_kept(
+    open_page: OpenPage, cache: Path, scores: dict[str, OODScores], monkeypatch: pytest.MonkeyPatch, is_kept: bool
 ) -> None:
-    monkeypatch.setattr("mcviz.app.out_of_distribution.save_ood_scores", lambda *_: False)
+    monkeypatch.setattr("mcviz.sampling.ood.compute_ood_scores", lambda *_, **__: scores["rows"])
+    if not is_kept:
+        monkeypatch.setattr("mcviz.app.out_of_distribution.save_ood_scores", lambda *_: False)
     app = open_page(run="rows")
+    assert "Nothing is computed yet" in app.info[0].value
+    assert not app.dataframe
     button(app, "Compare").click().run()
-    assert load_ood_scores(mcviz.open_run(cache / "rows")) is None
-    assert not app.error
+    assert_sound(app)
+    assert (load_ood_scores(mcviz.open_run(cache / "rows")) is not None) == is_kept
+    assert "the verdict stops" in paragraphs(app)[0]
     assert "Values alone" in app.dataframe[0].value.columns
     assert len(DETECTORS) + 3 == len(app.dataframe[0].value.columns)
 

@@ -323,17 +323,6 @@ def test_the_story_counts_the_largest_errors_among_the_most_uncertain(
     assert ("uncertainty is useful" in sentence) == (chance <= 0.05)
 
 
-def test_no_gain_is_made_of_the_error_of_the_mean_since_any_mean_has_it(
-    cache: Path, open_page: Callable[..., AppTest]
-) -> None:
-    run = mcviz.open_run(cache / "regression-of-rows")
-    sentence = words(open_page("story", run.name, step="4"))
-    assert "Whatever the model" in sentence
-    together, alone = run.ensemble_rmse[-1], np.sqrt(np.square(run.pass_rmse).mean())
-    for rmse in (together, alone, run.deterministic_rmse):
-        assert f"**{significant(rmse)}" in sentence.replace("\\", "")
-
-
 @pytest.mark.parametrize("name", ["regression-of-rows", "regression-without-labels", "regression-of-three-targets"])
 def test_exports_hold_all_numbers_and_speak_of_no_classes(cache: Path, name: str) -> None:
     run = mcviz.open_run(cache / name)

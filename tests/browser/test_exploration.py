@@ -132,27 +132,6 @@ def test_what_is_referred_is_filtered_to_from_a_dialog_and_pins_are_compared(pag
     expect(page.get_by_role("button", name="Unpin")).to_have_count(2)
 
 
-def test_noise_is_probed_and_swept(page: Page) -> None:
-    page.goto("/")
-    go_to(page, "Probe")
-    expect(page.get_by_text("of 100 noise images are predicted as 8")).to_be_visible()
-    tiles, seed = page.locator("button.tile"), page.get_by_role("spinbutton", name="Seed")
-    tiles.first.click()
-    expect(seed).to_have_value(tiles.first.get_attribute("data-example") or "")
-    number = int(seed.input_value())
-    page.get_by_role("button", name="Another noise image").click()
-    expect(seed).to_have_value(str(number + 1))
-    expect(page).to_have_url(re.compile(rf"seed={number + 1}\b"))
-    expect(tiles.first).not_to_have_attribute("aria-current", "true")
-    expect(page.get_by_text("No prediction is correct")).to_be_visible(timeout=120_000)
-    expect(page.locator(".js-plotly-plot")).to_have_count(1)
-    expect(histograms(page)).to_have_count(10)
-    page.get_by_role("button", name="All of them").click()
-    page.get_by_role("spinbutton", name="How many").fill("40")
-    page.get_by_role("button", name="Predict noise images").click()
-    expect(page.get_by_text(re.compile("of 40 noise images are predicted as 8"))).to_be_visible(timeout=60_000)
-
-
 def test_a_real_exploration(page: Page, browser: Browser, app_url: str, tmp_path: Path) -> None:
     """From a question to a link for a colleague: wrong fours, the doubtful corner, two flags, a report."""
     scores = mcviz.open_run(ROOT / "cache" / "mnist-cnn").scores()

@@ -205,7 +205,7 @@ def kinds_of(count: int) -> st.SearchStrategy[Kind]:
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=settings.default.max_examples // 3)
 @given(st.data())
 def test_neither_order_nor_format_changes_which_class_a_label_meets(data: st.DataObject) -> None:
     count = data.draw(st.integers(2, 13))
@@ -219,7 +219,7 @@ def test_neither_order_nor_format_changes_which_class_a_label_meets(data: st.Dat
         assert read.labels.tolist() == truth[order].tolist(), kind
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(st.lists(st.text("012ab .e-+", min_size=1, max_size=4), min_size=1, max_size=4))
 def test_whatever_the_labels_are_no_format_takes_them_for_others(labels: list[str]) -> None:
     labels_by_format = {}

@@ -109,5 +109,5 @@ export default withLatestData(({ data, parentElement, setTriggerValue }) => {
   const gallery = (parentElement.gallery ??= new Gallery(parentElement));
   gallery.open = (example) => setTriggerValue("clicked", example);
   gallery.show(data);
-  return listen(parentElement, { "mcviz-looked": (event) => gallery.mark(event.detail) });
+  return listen(parentElement, { "mcviz-looked": (event) => gallery.data.looks && gallery.mark(event.detail) });
 });

@@ -414,6 +414,10 @@ class KindRenderer(ABC):
         """Return the text that an example of a run is; "" where it is none."""
         return ""
 
+    def values(self, run: Run, example: int) -> list[tuple[str, str]]:
+        """Return the numbers that an example of a run is, by the names of their columns; none where it is no row."""
+        return []
+
     def render_small(self, run: Run, content: Any, spoken: str) -> None:
         """Render an example that is kept beside a run, as small as the kind can be."""
         self.render_input(run, content, spoken)

@@ -267,10 +267,14 @@ class ClassificationRenderer(TaskRenderer):
         """Render one histogram a class, with its mean."""
         render_histograms(summarise(context.predictions), class_names(context.run), _label(context), "example")
 
-    def explain(self, context: ExampleContext) -> Explanation:
+    def explain(self, context: ExampleContext, *, narrow: bool = False) -> Explanation:
         """Return the sentences, and one histogram a class with its mean."""
         summary, names, label = summarise(context.predictions), class_names(context.run), _label(context)
-        return {"sentences": _sentences(context, summary), "histograms": pass_histograms(summary, names, label)}
+        histograms = pass_histograms(summary, names, label, narrow=narrow)
+        return {"sentences": _sentences(context, summary), "histograms": histograms}
+
+    def explain_alone(self, context: ExampleContext) -> Explanation:
+        return self.explain(context, narrow=True)
 
     def render_pinned(self, context: ExampleContext) -> None:
         """Render label, prediction, the mean of each class, and the votes."""
@@ -418,13 +422,6 @@ class ClassificationRenderer(TaskRenderer):
             st.markdown(f"**{as_markdown(name)}**: {mark}{prediction}. {as_sentence(votes(summary, names))}")
         spoken = "Histograms of the passes of both runs for the classes that they say most of."
         chart(plot.example(comparison, context.example), "example-in-both", spoken)
-
-    def summary_figures(self, selection: Selection) -> list[go.Figure]:
-        run, rows = selection.run, selection.table
-        distribution = plot.distribution(run, selection.score, rows=rows)
-        if not has(run, "labels"):
-            return [distribution]
-        return [plot.accuracy(run), plot.ensemble_size(run), distribution, plot.confusion(run, rows=rows)]
 
     def export_table(self, selection: Selection) -> pd.DataFrame:
         """Return all columns of the selected examples, with the names of the classes beside their numbers."""

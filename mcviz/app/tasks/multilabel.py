@@ -391,10 +391,3 @@ class MultilabelRenderer(TaskRenderer):
                 for c in order
             ],
         )
-
-    def summary_figures(self, selection: Selection) -> list[go.Figure]:
-        run = selection.run
-        distribution = plot.distribution(run, selection.score, rows=selection.table)
-        if not has(run, "labels"):
-            return [distribution]
-        return [plot.accuracy(run), plot.ensemble_size(run), distribution]

@@ -11,7 +11,7 @@ from mcviz import plot
 from mcviz.analysis.base import LEAST_LABELLED, as_predictions, column, group_sentence, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.quality_trust import QualityTrust, measure_quality
-from mcviz.app.components import Explanation, chart, render_explanation, text_table
+from mcviz.app.components import MOST_STRIPS, Explanation, chart, render_explanation, text_table
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.kinds.base import ProbeInput, SliderSeries
 from mcviz.app.navigation import load_state, target_chooser
@@ -61,6 +61,7 @@ from mcviz.measures.regression import (
     FEWEST_UNBOUNDED,
     predictive_variance,
 )
+from mcviz.measures.scores import HISTOGRAM_BINS
 from mcviz.runs import Run
 from mcviz.text import make_target_names, one_line
 
@@ -164,6 +165,37 @@ class Prediction:
         """Say what is predicted, and of a target the interval and the parts of the uncertainty, in Markdown."""
         uncertainty = self.describe_uncertainty(target).splitlines()
         return [self.describe(), self.describe_interval(target), *uncertainty]
+
+    def strips(self) -> dict[str, Any]:
+        """Return a histogram of the passes for each of the first targets, as `Explanation.histograms`."""
+        panels, names = [], target_names(self.run)
+        for target, name in enumerate(names[:MOST_STRIPS]):
+            values = self.outputs[:, target].astype(np.float64)
+            low, high = float(values.min()), float(values.max())
+            counts, _ = np.histogram(values, HISTOGRAM_BINS, (low, high) if low < high else (low - 0.5, high + 0.5))
+            bins = np.flatnonzero(counts)
+            ends = f"{significant(float(f'{low:.3g}'))} to {significant(float(f'{high:.3g}'))}"
+            panels.append(
+                {
+                    "name": name,
+                    "role": "",
+                    "colour": ENSEMBLE,
+                    "bins": bins.tolist(),
+                    "counts": counts[bins].tolist(),
+                    "mean": (float(values.mean()) - low) / (high - low) if low < high else 0.5,
+                    "value": ends,
+                    "spoken": f"{name}: the passes predict {ends}.",
+                }
+            )
+        left = len(names) - len(panels)
+        return {
+            "passes": len(self.outputs),
+            "spoken": f"Histograms of the passes. {self.describe()}".replace("**", ""),
+            "panels": panels,
+            "strips": list(range(len(panels))),
+            "rest": f"{counted(left, 'more target')}." if left else "",
+            "axis": f"{counted(len(self.outputs), 'pass')}, from the lowest to the highest; the line is the mean.",
+        }
 
     def render_table(self) -> None:
         """Render a row a target: mean, standard deviation, interval, and the label where it is known."""
@@ -385,9 +417,6 @@ class RegressionRenderer(TaskRenderer):
             f"{as_markdown(group_sentence(run, None))}"
         )
 
-    def quality_rows(self, run: Run) -> dict[str, str]:
-        return {name: f"RMSE {value}" for name, value in super().quality_rows(run).items()}
-
     # Lists
 
     def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
@@ -426,6 +455,10 @@ class RegressionRenderer(TaskRenderer):
     def explain(self, context: ExampleContext) -> Explanation:
         """Return the same words."""
         return {"sentences": _prediction(context).sentences(context.state.target)}
+
+    def explain_alone(self, context: ExampleContext) -> Explanation:
+        """Return the same words, and a histogram a target."""
+        return {**self.explain(context), "histograms": _prediction(context).strips()}
 
     def render_preview(self, context: ExampleContext) -> None:
         """Render the passes of a target."""
@@ -531,14 +564,6 @@ class RegressionRenderer(TaskRenderer):
             st.markdown(f"**{as_markdown(run.name)}**: {prediction.describe()}")
         figure = plot.example(comparison, context.example, target=state.target)
         chart(figure, "example-in-both", "Histograms of the passes of both runs.")
-
-    def summary_figures(self, selection: Selection) -> list[go.Figure]:
-        run = selection.run
-        distribution = plot.distribution(run, selection.score, rows=selection.table)
-        if not has(run, "labels"):
-            return [distribution]
-        coverage = plot.intervals(run, selection.state.target)
-        return [plot.accuracy(run), plot.ensemble_size(run), distribution, coverage]
 
     def _predict(self, run: Run, predictions: np.ndarray) -> Prediction:
         return Prediction(run, predictions, load_state(run).coverage)

@@ -12,7 +12,6 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from mcviz import plot
 from mcviz.analysis.base import group_sentence, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.pairing import class_order, name_apart, paired_class_names
@@ -159,48 +158,51 @@ def _pack(planes: list[np.ndarray]) -> str:
     return base64.b64encode(zlib.compress(np.stack(planes).tobytes(), 1)).decode()
 
 
-def _render_maps(
+def describe_maps(
     run: Run,
     of: SegmentationPredictions,
     picture: np.ndarray | None,
     spoken: str,
-    key: str,
     *,
     controls: Controls = "all",
     disagreement: bool = False,
     plays: bool = False,
+    passes: bool = True,
     names: Sequence[str] = (),
-) -> None:
-    """Render the outlines of one image over it, as prediction, label and passes have them, and the maps of doubt.
+) -> dict[str, Any]:
+    """Describe the outlines of one image over it, as prediction, label and passes have them, and the maps of doubt.
 
     Args:
         run: whose classes they are.
         of: the passes over one image, with its label where that is known.
         picture: (height, width, channels) uint8, or None.
         spoken: what it shows, for those who cannot see it.
-        key: of the component.
         controls: "few" where it stands among others, and "none" where somebody tells of it.
         disagreement: whether the map of passes that differ is over it at first.
         plays: whether one pass is drawn after the other.
+        passes: whether each pass is there; or else only where they differ.
         names: of the classes; those of the run without it.
     """
-    planes = [*of.classes[:, 0], of.mean_class[0]]
+    planes = [*(of.classes[:, 0] if passes else ()), of.mean_class[0]]
     maps: list[dict[str, object]] = []
     if of.labels is not None:
         planes.append(of.labels[0])
     named = {"Predictive entropy": of.predictive_entropy, "Mutual information": of.mutual_information}
     for name, nats in named.items():
-        if nats is not None and controls == "all":
+        if nats is not None and controls == "all" and passes:
             most = max(float(nats.max()), 1e-6)
             planes.append(np.rint(nats[0] * (255 / most)).astype(np.uint8))
             maps.append({"name": name, "unit": "nats", "most": most})
+    if not passes:
+        planes.append(np.rint(255 * (of.classes[:, 0] != of.mean_class[0]).mean(axis=0)).astype(np.uint8))
+        maps.append({"name": "Share of passes that differ", "unit": "%", "most": 100})
     height, width = of.mean_class.shape[1:]
-    data = {
+    return {
         "width": width,
         "height": height,
         "classes": list(zip(names or class_names(run), _colours(run), strict=True)),
         "background": of.background,
-        "passes": len(of.classes),
+        "passes": len(of.classes) if passes else 0,
         "labelled": of.labels is not None,
         "maps": maps,
         "packed": _pack(planes),
@@ -210,9 +212,20 @@ def _render_maps(
         "controls": controls,
         "disagreement": disagreement,
         "plays": plays,
-        "turn": next(TURNS),
     }
-    _mounted(key=key, data=data)
+
+
+def _picture_in_words(context: ExampleContext) -> tuple[np.ndarray | None, str]:
+    """The image of an example, where the run has it, and what its outlines show."""
+    picture = context.run.pictures[context.example] if has(context.run, "images") else None
+    return picture, f"Example {context.example} with outlines. It {describe_classes(context.row.to_dict())}."
+
+
+def _render_maps(
+    run: Run, of: SegmentationPredictions, picture: np.ndarray | None, spoken: str, key: str, **options: Any
+) -> None:
+    """Render `describe_maps`, with its options."""
+    _mounted(key=key, data={**describe_maps(run, of, picture, spoken, **options), "turn": next(TURNS)})
 
 
 def _render_classes(names: Sequence[str], of: SegmentationPredictions, figures: Mapping[str, np.ndarray]) -> None:
@@ -507,11 +520,13 @@ class SegmentationRenderer(TaskRenderer):
     def _render_example(self, context: ExampleContext, key: str, controls: Controls) -> None:
         run, example = context.run, context.example
         of = _read(run, example)
-        picture = run.pictures[example] if has(run, "images") else None
-        spoken = f"Example {example} with outlines. It {describe_classes(context.row.to_dict())}."
-        _render_maps(run, of, picture, spoken, key, controls=controls, disagreement=controls == "all")
+        _render_maps(run, of, *_picture_in_words(context), key, controls=controls, disagreement=controls == "all")
         figures = {name: values[example] for name, values in class_figures(run).items()}
         _render_classes(class_names(run), of, figures)
+
+    def maps(self, context: ExampleContext) -> dict[str, Any]:
+        of = _read(context.run, context.example)
+        return describe_maps(context.run, of, *_picture_in_words(context), passes=False)
 
     # New inputs
 
@@ -622,10 +637,3 @@ class SegmentationRenderer(TaskRenderer):
                 spoken = f"Example {context.example} with outlines of {name}: {words}"
                 _render_maps(run, of, picture, spoken, f"label-maps-of-{key}", controls="few", names=classes_of_both)
                 _render_classes(classes_of_both, of, figures)
-
-    def summary_figures(self, selection: Selection) -> list[go.Figure]:
-        run = selection.run
-        distribution = plot.distribution(run, selection.score, rows=selection.table)
-        if not has(run, "labels"):
-            return [distribution]
-        return [plot.accuracy(run), plot.ensemble_size(run), distribution]

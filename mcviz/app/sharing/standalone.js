@@ -1,0 +1,12 @@
+/* What the components find on Streamlit's pages and look for on this one, too. */
+
+const TAKES_KEYS = "[data-keys]"; // elements with keys of their own
+const LINKS = ".none"; // to other pages, which carry the address along
+const ACTS = {}; // what can be done with an example in place
+
+/* No server is waited for. */
+class Sender {
+  add(asked) {
+    this.send(asked);
+  }
+}
