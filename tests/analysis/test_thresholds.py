@@ -182,6 +182,7 @@ def test_several_targets_are_right_where_every_error_is_within_its_tolerance(num
     assert right[rest].mean() == pytest.approx(referral.quality_of_rest)
     assert referral.quality_of_rest >= 0.9
     assert "mistakes" in mcviz.slices(numbers).counts
+    assert "finds mistakes best" in trust.in_words
     mcviz.verify_run(numbers.path)
 
 
