@@ -20,6 +20,7 @@ from mcviz.analysis.base import (
     require_known_labels,
 )
 from mcviz.analysis.predictors import group_members
+from mcviz.analysis.referral import name_best_score
 from mcviz.analysis.slices import Slices, slices
 from mcviz.analysis.thresholds import costs_of_half
 from mcviz.choices import PREDICTOR_NAMES
@@ -156,7 +157,8 @@ def measure_quality(
     by_class = task.class_figures(run.class_names, terms["ensemble"], groups, confidence)
     sentences = task.verdict(figures["ensemble"], by_class, len(run), groups, confidence)
     sentences += [_describe_gain(run, way, figures, gains) for way, gains in differences.items()]
-    sentences += filter(None, [costs_of_half(run, terms["ensemble"], group)])
+    best = name_best_score(run, group, confidence) if task.loss.is_mistake else ""
+    sentences += filter(None, [costs_of_half(run, terms["ensemble"], group), best])
     by_group = _measure_groups(run, terms["ensemble"], members, **options)
     return QualityTrust(whole, score, group, confidence, figures, sentences, differences, by_class, by, by_group)
 

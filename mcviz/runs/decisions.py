@@ -8,6 +8,7 @@ from mcviz.decisions import Decisions
 from mcviz.errors import CorruptRunError
 from mcviz.manifest import Manifest
 from mcviz.runs.storage import Folder
+from mcviz.tasks import task_of
 from mcviz.text import first_line, printable
 
 FILE = "decisions.json"
@@ -54,6 +55,8 @@ def _check(stored: StoredDecisions, manifest: Manifest) -> None:
     if stored.examples != manifest.examples.sha256:
         raise ValueError("it is of other examples")
     decisions.find_choosing(manifest.examples.count)
+    if (decisions.thresholds or decisions.chosen_on) and task_of(manifest).decides != "classes":
+        raise ValueError("its thresholds are of several labels an example")
     if unknown := [name for name in decisions.thresholds if name not in manifest.class_names]:
         raise ValueError(f"the run has no class {unknown[0]!r:.60}")
     if decisions.tolerances and set(decisions.tolerances) != set(manifest.targets):

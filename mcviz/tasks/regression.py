@@ -106,7 +106,7 @@ class Regression(Task):
         """
         self.tolerances = tuple(tolerances)
         if tolerances:
-            self.loss, self.quality = Classification.loss, TOLERANT_REGRESSION
+            self.loss, self.quality, self.best_score_varies = Classification.loss, TOLERANT_REGRESSION, True
 
     def decided(self, decisions: Decisions, manifest: Manifest) -> "Regression":
         tolerances = decisions.tolerances

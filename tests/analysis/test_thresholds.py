@@ -182,6 +182,7 @@ def test_several_targets_are_right_where_every_error_is_within_its_tolerance(num
     assert right[rest].mean() == pytest.approx(referral.quality_of_rest)
     assert referral.quality_of_rest >= 0.9
     assert "mistakes" in mcviz.slices(numbers).counts
+    assert "finds mistakes best" in trust.in_words
     mcviz.verify_run(numbers.path)
 
 
@@ -247,6 +248,19 @@ def test_decisions_that_cannot_be_read_change_no_figure_silently(run: Run, capsy
     assert main(["thresholds", run.path, "--clear"]) == 0
     assert open_run(run.path).scores()["loss"].notna().all()
     assert "Every class is predicted above 0.5" in capsys.readouterr().out
+
+
+def test_thresholds_of_another_task_are_refused(run: Run, tmp_path: Path) -> None:
+    mcviz.thresholds(run, best="f1", classes=["login"])
+    probs = np.random.default_rng(0).dirichlet(np.ones(3), (2, 400)).astype(np.float32)
+    other = mcviz.write_run(tmp_path / "other", probs, labels=np.arange(400) % 3, class_names=NAMES)
+    stored = (Path(run.path) / FILE).read_text().replace(run.manifest.examples.sha256, other.manifest.examples.sha256)
+    (tmp_path / "other" / FILE).write_text(stored)
+    with pytest.raises(CorruptRunError, match="its thresholds are of several labels an example"):
+        mcviz.trust(other)
+    with pytest.raises(InvalidInputError, match="Thresholds are of several labels an example"):
+        mcviz.thresholds(other, clear=True)
+    assert other.task.decides == "class", "the file is gone"
 
 
 def test_the_command_decides_and_prints(run: Run, numbers: Run, capsys) -> None:
