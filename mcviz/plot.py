@@ -211,7 +211,7 @@ def convergence(run: Run, score: str | None = None, found: Convergence | None = 
     if found is None:
         found = compute_convergence(run, _score(run, score).name)
     values = {"accuracy": found.accuracy, "NLL, nats": found.nll, "ECE": found.ece}
-    if run.passes > 1 and len(run) > TOP_UNCERTAIN:  # of fewer, both halves name all
+    if run.passes > 1 and run.manifest.labelled > TOP_UNCERTAIN:  # of fewer, both halves name all
         values["top shared"] = found.shared_top
     formats = {"accuracy": ".2%", "NLL, nats": ".3f", "ECE": ".2%", "top shared": ".0%"}
     return measures_by_passes(found.sizes, values, formats, found.enough if found.enough < run.passes else None)

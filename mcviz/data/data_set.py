@@ -46,9 +46,8 @@ class DataSet:
     Attributes:
         images: (N, height, width, channels), uint8 in 0..255 or finite float32; or what is read when it is indexed, or
             pictures that are decoded then; None where the examples are no images.
-        labels: (N,) int64 class indices, -1 where one is not known; of a regression (N, D) float32, NaN where one is
-            not known; of a segmentation (N, H, W) uint8, or masks in files, which may differ in size; or None where
-            none is known.
+        labels: (N,) int64 class indices; of a regression (N, D) float32, NaN where one is not known; of a segmentation
+            (N, H, W) uint8, or masks in files, which may differ in size; or None where none is known.
         class_names: names of the classes, where the data know them, in the order of the class indices.
         ids: N texts that name the examples, where the data know them; all different.
         columns: a row an example: the user's own columns, of which there may be none; or None.
@@ -61,6 +60,7 @@ class DataSet:
         kind: what the examples are, a name of `mcviz.kinds.KINDS`; "none" until whoever reads them gives it.
         inputs: (N,) what a model takes, where that is not what is shown: a structured array, with a field for each of
             the model's inputs by its name, or one field `NAMELESS`. None where a model takes what is shown.
+        some_unlabelled: whether a class index of -1 stands for a label that is not known; it is refused otherwise.
 
     Raises:
         InvalidInputError: more than one of images, texts and rows.
@@ -79,6 +79,7 @@ class DataSet:
     kind: str = "none"
     inputs: np.ndarray | None = None
     ignored: int | None = None
+    some_unlabelled: bool = False
 
     def __post_init__(self) -> None:
         given = [name for name in ("images", "texts", "rows") if getattr(self, name) is not None]
@@ -100,8 +101,10 @@ class DataSet:
         if not isinstance(self.labels, np.ndarray) or self.labels.ndim > 2:
             return 0 if self.labels is None else len(self.labels)
         if self.labels.dtype.kind == "f":
-            return int(np.isfinite(self.labels).all(axis=1).sum())
-        return int((self.labels != UNKNOWN_LABEL).reshape(len(self), -1).any(axis=1).sum())
+            return int(np.isfinite(self.labels).reshape(len(self), -1).all(axis=1).sum())
+        if self.labels.ndim == 1:
+            return int(np.ma.count(self._masked_labels))
+        return int((self.labels != UNKNOWN_LABEL).any(axis=1).sum())
 
     @property
     def label_array(self) -> np.ndarray | None:
@@ -211,9 +214,9 @@ class DataSet:
     def _masked_labels(self) -> Any:
         """The labels, class indices without those that are not known."""
         labels = self.labels
-        if not isinstance(labels, np.ndarray) or labels.ndim > 1:
+        if not isinstance(labels, np.ndarray) or labels.ndim > 1 or not self.some_unlabelled:
             return labels
-        return np.ma.masked_equal(labels, UNKNOWN_LABEL)
+        return np.ma.masked_array(labels, labels == UNKNOWN_LABEL)
 
     def with_labels(self, labels: Any, task: str = "classification", name: str = "labels") -> "DataSet":
         """The same examples with labels.
@@ -397,6 +400,7 @@ class DataSet:
         return replace(
             self,
             labels=others.labels,
+            some_unlabelled=others.some_unlabelled,
             ignored=others.ignored,
             class_names=others.class_names,
             matched_by=others.matched_by,
@@ -419,7 +423,7 @@ class DataSet:
         if isinstance(self.labels, np.ndarray) and self.labels.ndim == 2 and self.labels.shape[1] != count:
             raise validate.invalid("labels", f"of {count:,} classes, as are predicted", f"{self.labels.shape[1]:,}")
         if self.labels is not None and self.labels.ndim == 1:
-            known = np.asarray(self.labels)[np.asarray(self.labels) != UNKNOWN_LABEL]
+            known = np.ma.compressed(self._masked_labels)
             validate.class_indices("labels", known, len(known), count, f"Are they names? {advice}")
 
     def with_columns(self, columns: "pd.DataFrame | Mapping[str, Any]") -> "DataSet":
@@ -480,7 +484,9 @@ class DataSet:
         spread = np.full((count, *labels.shape[1:]), unknown, labels.dtype)
         spread[: len(labels)] = labels
         columns = None if columns is None else columns.reindex(range(count))
-        return replace(self, labels=spread, columns=columns, ids=(*(self.ids or ()), *missing))
+        return replace(
+            self, labels=spread, columns=columns, ids=(*(self.ids or ()), *missing), some_unlabelled=labels.ndim == 1
+        )
 
     def in_order_of(self, ids: Sequence[str]) -> "DataSet":
         """The same examples in another order, that of their ids, or of their numbers where they have none.
@@ -527,7 +533,10 @@ class DataSet:
     def _match(self, name: str, labels: Any, class_names: Sequence[str] | None) -> "DataSet":
         """The same examples with labels that meet their classes."""
         indices, names, by = match_labels(name, labels, len(self) or len(labels), class_names)
-        return replace(self, labels=indices, class_names=names, matched_by=by, target_names=None)
+        unknown = bool((indices == UNKNOWN_LABEL).any())
+        return replace(
+            self, labels=indices, class_names=names, matched_by=by, target_names=None, some_unlabelled=unknown
+        )
 
 
 def _slice_for_worker(part: Any, start: int, stop: int) -> Any:

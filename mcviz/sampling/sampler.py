@@ -40,6 +40,7 @@ from mcviz.sampling.masks import (
     PRODUCTS,
     SUBSET_SUMS,
 )
+from mcviz.tasks import find_task
 from mcviz.validate import choice, invalid, whole_number
 
 if TYPE_CHECKING:
@@ -328,7 +329,7 @@ class Sampler:
         """
         if scaler is None or scaler == self.target_scaler:
             return self
-        if self.task != "regression":
+        if find_task(self.task).last_axis != "target":
             raise invalid("target_scaler", f"left out for a {self.task}", scaler)
         if self.target_scaler is not None:
             raise invalid("target_scaler", "left out for a model that has its own", scaler)

@@ -218,7 +218,7 @@ class ClassificationRenderer(TaskRenderer):
             _offer_convergence(run, score, now=state.section == PASSES)
             return
         sentences = [enough_passes_sentence(convergence.enough, run.passes, "the figures move", "what matters")]
-        if run.passes > 1 and len(run) > plot.TOP_UNCERTAIN:
+        if run.passes > 1 and run.manifest.labelled > plot.TOP_UNCERTAIN:
             sentences.append(
                 f"Two halves of all passes share {percent(float(convergence.shared_top[-1]), 0)} of the "
                 f"{plot.TOP_UNCERTAIN} most uncertain examples by {run.task.scores[score].inline_label}."
