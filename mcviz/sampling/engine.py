@@ -27,7 +27,6 @@ from mcviz.sampling.masks import (
     aligned_memory,
     bernoulli,
     draw_active_mask,
-    draw_packed_masks,
     draw_random_numbers,
     make_generator,
     pack_masks,
@@ -169,53 +168,36 @@ class SamplerCall:
 
         They are in memory of the thread, but for those that all examples share.
         """
-        plan = self.plan
         if request.number in pass_numbers:
             return pass_numbers[request.number]
+        plan, examples = self.plan, self.plan.examples_per_block
         if plan.packs_numbers and request.distribution == "bernoulli":
-            return self._draw_packed_numbers(request, block, example, wanted, shared)
+            masks = thread_memory("masks", (plan.passes_per_block, *request.shape), np.bool_)
+            packed = np.zeros((examples, *pack_masks(masks).shape), np.uint8)
+            for i in wanted:
+                self._draw_example(request, block, i, [array[i - example] for array in shared], masks)
+                packed[i - example] = pack_masks(masks)
+            return packed.reshape(-1, packed.shape[-1])
         dtype: type[np.generic] = np.bool_ if request.distribution == "bernoulli" else np.float32
-        shape = (plan.examples_per_block, plan.passes_per_block, *request.shape)
-        numbers = thread_memory(f"numbers {request.number}", shape, dtype)
+        numbers = thread_memory(f"numbers {request.number}", (examples, plan.passes_per_block, *request.shape), dtype)
         numbers[: wanted.start - example] = 0
         numbers[wanted.stop - example :] = 0
         for i in wanted:
-            row, active = numbers[i - example], self._find_active(request, i - example, shared)
-            if active is None:
-                draw_random_numbers(request, plan.passes_per_block, self.seed, block, i, row, self._draw_bernoulli)
-            else:
-                self._draw_active_masks(request, block, i, active, row)
+            self._draw_example(request, block, i, [array[i - example] for array in shared], numbers[i - example])
         return numbers.reshape(-1, *request.shape)
 
-    def _draw_packed_numbers(
-        self, request: RandomRequest, block: int, example: int, wanted: range, shared: list[np.ndarray]
-    ) -> np.ndarray:
-        """Draw what `_draw_numbers` does, one bit an element; see `Plan.packs_numbers`."""
-        passes = self.plan.passes_per_block
-        packed = np.zeros((self.plan.examples_per_block, passes, -(-math.prod(request.shape) // 8)), np.uint8)
-        for i in wanted:
-            active = self._find_active(request, i - example, shared)
-            if active is None:
-                packed[i - example] = draw_packed_masks(request, passes, self.seed, block, i, self._draw_bernoulli)
-            else:
-                masks = thread_memory("masks", (passes, *request.shape), np.bool_)
-                self._draw_active_masks(request, block, i, active, masks)
-                packed[i - example] = pack_masks(masks)
-        return packed.reshape(-1, packed.shape[-1])
-
-    def _find_active(self, request: RandomRequest, place: int, shared: list[np.ndarray]) -> np.ndarray | None:
-        """Find the elements of one example that its mask matters for; None for all."""
-        masked_array = self.plan.masked_arrays.get(request.number)
-        activations = None if masked_array is None else shared[masked_array][place].reshape(-1)
-        return None if activations is None or activations.all() else np.flatnonzero(activations)
-
-    def _draw_active_masks(
-        self, request: RandomRequest, block: int, example: int, active: np.ndarray, masks: np.ndarray
+    def _draw_example(
+        self, request: RandomRequest, block: int, example: int, shared: list[np.ndarray], numbers: np.ndarray
     ) -> None:
-        """Fill the masks of one example, (passes, *request.shape), drawn for the active elements alone."""
-        passes = self.plan.passes_per_block
-        masks[:] = 0
-        masks.reshape(passes, -1)[:, active] = draw_active_mask(
+        """Draw (passes, *request.shape) for one example, of which the shared arrays are given."""
+        masked_array, passes = self.plan.masked_arrays.get(request.number), self.plan.passes_per_block
+        activations = None if masked_array is None else shared[masked_array].reshape(-1)
+        if activations is None or activations.all():
+            draw_random_numbers(request, passes, self.seed, block, example, numbers, self._draw_bernoulli)
+            return
+        active = np.flatnonzero(activations)
+        numbers[:] = 0
+        numbers.reshape(passes, -1)[:, active] = draw_active_mask(
             request, passes, self.seed, block, example, active, self._draw_bernoulli
         )
 
@@ -230,16 +212,11 @@ class SamplerCall:
         for request in plan.random_requests:
             if self.per_example and not request.shared:
                 continue
-            if plan.packs_numbers and request.distribution == "bernoulli":
-                masks[request.number] = draw_packed_masks(
-                    request, plan.passes_per_block, self.seed, block, None, self._draw_bernoulli
-                )
-                continue
             numbers = draw_random_numbers(
                 request, plan.passes_per_block, self.seed, block, None, draw=self._draw_bernoulli
             )
             if plan.packs_numbers:
-                masks[request.number] = numbers
+                masks[request.number] = pack_masks(numbers) if request.distribution == "bernoulli" else numbers
             elif plan.masked_dense and request == plan.masked_dense.request:
                 masks[request.number] = self._product.prepare_pass_mask(numbers.reshape(plan.passes_per_block, -1))
             else:

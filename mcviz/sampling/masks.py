@@ -82,24 +82,8 @@ def draw_random_numbers(
     return draw_from(make_generator(request, seed, pass_block, example), request, passes, out, draw)
 
 
-def draw_packed_masks(
-    request: RandomRequest,
-    passes: int,
-    seed: int,
-    pass_block: int,
-    example: int | None,
-    draw: DrawBernoulli = bernoulli,
-) -> np.ndarray:
-    """Draw what `draw_random_numbers` does of bools, one bit each: (passes, bytes) uint8, the highest bit first."""
-    size, (threshold, height) = math.prod(request.shape), rate_threshold(request.rate)
-    if height or size % 8:
-        return pack_masks(draw_random_numbers(request, passes, seed, pass_block, example, draw=draw))
-    generator = make_generator(request, seed, pass_block, example)
-    return draw_packed_bits(generator, passes * size, 256 - threshold).reshape(passes, -1)
-
-
 def pack_masks(masks: np.ndarray) -> np.ndarray:
-    """Pack (rows, ...) bools to (rows, bytes) uint8."""
+    """Pack (rows, ...) bools to (rows, bytes) uint8, the first into the highest bit."""
     return np.packbits(masks.reshape(len(masks), -1), axis=1)
 
 

@@ -141,7 +141,6 @@ def sample(
     task: str = "classification",
     predicts: Predicts = "mean",
     stochastic: "tuple[type[keras.Layer], ...]" = (),
-    device: str = AUTO,
     progress: Progress | None = None,
 ) -> np.ndarray:
     """Run a model `passes` times with its stochastic layers on and everything else as in inference.
@@ -163,7 +162,6 @@ def sample(
         task: "classification" or "regression".
         predicts: the meaning of the output's columns in a regression; see `Sampler`.
         stochastic: classes of layers of your own that are switched on like dropout; see `Sampler`.
-        device: that computes the passes; see `Sampler`.
         progress: called with (done, total) predictions; an error that it raises ends the sampling.
 
     Returns:
@@ -174,13 +172,7 @@ def sample(
         UnsuitableModelError: a model whose passes would not differ, or that does not predict that.
     """
     sampler = Sampler(
-        model,
-        output=output,
-        from_logits=from_logits,
-        task=task,
-        predicts=predicts,
-        stochastic=stochastic,
-        device=device,
+        model, output=output, from_logits=from_logits, task=task, predicts=predicts, stochastic=stochastic
     )
     return sampler.sample(examples, passes=passes, seed=seed, masks=masks, progress=progress)
 

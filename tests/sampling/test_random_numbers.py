@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mcviz.sampling import Sampler, engine, machine_code
-from mcviz.sampling.masks import RandomRequest, bernoulli, draw_active_mask, draw_packed_masks, draw_random_numbers
+from mcviz.sampling.masks import RandomRequest, bernoulli, draw_active_mask, draw_random_numbers
 from tests.sampling.fake import FakeNetwork, make_arrays
 
 FALSE_ALARMS = 1e-6
@@ -97,14 +97,6 @@ def test_a_key_gives_the_same_numbers_and_every_part_of_it_counts():
 def test_a_mask_that_the_batch_shares_does_not_depend_on_the_example():
     request = RandomRequest(0, "bernoulli", 0.5, (64,), True)
     np.testing.assert_array_equal(draw_random_numbers(request, 4, 5, 2, 3), draw_random_numbers(request, 4, 5, 2, 9))
-
-
-@pytest.mark.parametrize("rate", [0.5, 0.25, 0.3, 0.1, 1 / 256])
-@pytest.mark.parametrize("size", [1, 8, 13, 64, 200])
-def test_packed_masks_have_the_bits_of_the_others(rate, size):
-    request = RandomRequest(0, "bernoulli", rate, (size,), False)
-    packed, masks = draw_packed_masks(request, 24, 1, 2, 3), draw_random_numbers(request, 24, 1, 2, 3)
-    np.testing.assert_array_equal(np.unpackbits(packed, axis=1, count=size), masks)
 
 
 def test_where_all_activations_are_active_the_mask_of_them_is_the_whole_mask():
