@@ -464,6 +464,12 @@ def _parse_examples(context: click.Context, option: click.Parameter, given: str 
     metavar="A,B,…|FILE",
     help="Only the examples of these numbers, counted from 0; or of a file with one number a line.",
 )
+@click.option(
+    "--without",
+    callback=lambda *given: tuple(given[-1].split(",")) if given[-1] else (),
+    metavar="PARTS",
+    help="Leave out images (the examples, of whatever kind), labels, columns or ids; several with commas.",
+)
 @click.option("--link", metavar="ADDRESS", default="", help="Of a dashboard that shows the run; the page links to it.")
 @click.option(
     "--max-size",

@@ -24,6 +24,7 @@ from mcviz.app.selection import mistakes, ranked_examples
 from mcviz.app.server import STREAMLIT_OPTIONS, outside_of_pages
 from mcviz.app.sharing.contents import Choice, describe_examples, kept_scores
 from mcviz.app.sharing.summary import overview, trust
+from mcviz.app.sharing.withheld import PARTS, Part, WithheldRun
 from mcviz.app.state import PageState
 from mcviz.app.tasks import task_renderer
 from mcviz.app.views.rail import ranking_labels
@@ -57,6 +58,7 @@ def share(
     *,
     score: str | None = None,
     examples: Collection[int] | None = None,
+    without: Collection[Part] = (),
     link: str = "",
     max_size: float = MEGABYTES,
     progress: Progress | None = None,
@@ -68,15 +70,20 @@ def share(
         to: the file, such as `page.html`; it is replaced if it is there.
         score: by which the page ranks at first; that of the run without it.
         examples: numbers of those that the page has; all without it, as far as they fit.
+        without: parts of the run that the page does not have: "images", which are the examples of whatever kind,
+            "labels", "columns" and "ids". The page says so, and shows what is shown of a run that lacks them.
         link: the address of a dashboard that shows the run; none without it.
         max_size: in megabytes. A page that would be larger has fewer scores, then smaller pictures, then fewer
             examples: all mistakes, and the most uncertain ones.
         progress: called with (done, total) examples; an exception from it stops the work, and no file is left.
 
     Raises:
-        InvalidInputError: no such score or example, or not even a page of one example fits.
+        InvalidInputError: no such score, part or example, or not even a page of one example fits.
         StorageError: the file cannot be written.
     """
+    for part in without:
+        validate.choice("without", part, PARTS)
+    run = WithheldRun(run, without) if without else run
     score = validate.choice("score", score or run.first_score, list(run_scores(run)))
     chosen = np.arange(len(run)) if examples is None else _check_examples(run, examples)
     with outside_of_pages():
@@ -246,6 +253,9 @@ def _bar(run: Run, link: str) -> str:
 def _footer(choice: Choice) -> str:
     """Say what made the page, of which run, and what of it is left out."""
     run, left_out = choice.run, []
+    whole = run.whole if isinstance(run, WithheldRun) else run
+    if isinstance(run, WithheldRun):
+        left_out.append(f"Left out: {', '.join(sorted(run.without))}.")
     if len(choice.examples) < len(run):
         left_out.append(
             f"This file has {counted(len(choice.examples), 'example')} of {len(run):,}; the figures and the grey "
@@ -254,7 +264,7 @@ def _footer(choice: Choice) -> str:
     if len(choice.scores) < len(run_scores(run)):
         left_out.append(f"It has {len(choice.scores)} of {counted(len(run_scores(run)), 'score')}.")
     passes, examples = counted(run.passes, "pass"), counted(len(run), "example")
-    made = f"{passes} over {examples}, {run.manifest.sampling_summary}. Run {run.digest[:12]}."
+    made = f"{passes} over {examples}, {run.manifest.sampling_summary}. Run {whole.digest[:12]}."
     return "".join(f"<p>{escape(words)}</p>" for words in [*left_out, made])
 
 
