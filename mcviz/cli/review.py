@@ -1,10 +1,21 @@
-"""`mcviz review export`."""
+"""`mcviz review export` and `mcviz review import`."""
+
+from pathlib import Path
 
 import click
 
 from mcviz.analysis.base import require_one_class
 from mcviz.cli.base import say, table_lines
-from mcviz.reviews import corrected_labels, find_open_moves, move_files, open_reviews, plan_moves, summarise_reviews
+from mcviz.errors import InvalidInputError
+from mcviz.reviews import (
+    corrected_labels,
+    find_open_moves,
+    import_reviews,
+    move_files,
+    open_reviews,
+    plan_moves,
+    summarise_reviews,
+)
 from mcviz.runs import check_table_file, open_run, write_table
 
 
@@ -39,3 +50,11 @@ def export(run: str, to: str | None, to_folders: str | None, yes: bool) -> None:
         say(f"Left out, since nobody named their class: {without:,}.")
     if disputed := len(known.disagreements()):
         say(f"Disputed, to be settled on the page Label: {disputed:,}.")
+
+
+def import_(run: str, file: Path) -> None:
+    """Add the decisions of a file to the reviews of a run's examples."""
+    opened = open_run(run)
+    if not opened.task.decides:
+        raise InvalidInputError(f"Nothing can be decided about the examples of a {opened.task.name}. Received: {run}.")
+    say(import_reviews(opened, open_reviews(opened), file.read_bytes()).in_words)

@@ -307,9 +307,20 @@ def acquire() -> None:
     """Write the examples of RUN whose labels would tell the model most, the first to be labelled first."""
 
 
-@commands.group(short_help="Take away what people decided on the page Label.")
+@commands.group(short_help="Take away what people decided, or bring it in.")
 def review() -> None:
-    """Take away what people decided on the page Label."""
+    """Take away what people decided on the page Label, or bring in what they decided on a shared page."""
+
+
+@review.command("import", short_help="Add the decisions that a shared page saved.")
+@RUN
+@click.argument("file", metavar="DECISIONS.json", type=PATH)
+@call_lazily("mcviz.cli.review:import_")
+def import_reviews() -> None:
+    """Add the decisions in DECISIONS.json, which a shared page or Label Studio saved, to the reviews of RUN's examples.
+
+    The whole file is checked before any is added. A decision that is there is not added again.
+    """
 
 
 @review.command("export", short_help="Write corrected labels, or move files to their classes.")

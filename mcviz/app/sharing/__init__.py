@@ -41,6 +41,13 @@ MEGABYTES = 10.0  # of a page, at most, unless another limit is given
 SMALL_SIDE = 64  # pixels of the pictures of a page that would be too large
 SAMPLE = 400  # examples, by which the size of a page of more is estimated
 ROOM = 0.97  # of the limit, for which a page is planned
+DECIDE = (
+    '<form id="decide"><h2>Decide</h2><div id="answers" role="group" aria-label="Decide"></div>'
+    '<label id="another">Another class<select id="class"></select></label>'
+    '<label>Note<textarea id="note" rows="2" maxlength="2000"></textarea></label>'
+    '<label>Your name<input id="reviewer" maxlength="100" autocomplete="name"></label>'
+    '<button type="submit" id="save"></button> <span class="quiet" id="kept" role="status"></span></form>'
+)
 COMPONENTS = {
     "gallery": ("tile.css acts.css gallery.css", "listening element tile act_buttons latest_data gallery"),
     "look": (
@@ -220,7 +227,11 @@ def _components() -> str:
     """The dashboard's components, each in a scope of its own, with what they find on Streamlit's pages."""
     made = []
     for name, (styles, scripts) in COMPONENTS.items():
-        parts = [_load("standalone.js"), load_assets(*(f"{script}.js" for script in scripts.split()))]
+        parts = [
+            load_assets("acts.js"),
+            _load("standalone.js"),
+            load_assets(*(f"{script}.js" for script in scripts.split())),
+        ]
         script = "\n".join(parts).replace("export default", "return")
         style = orjson.dumps(load_assets(*styles.split())).decode()
         made.append(f"{name}: {{ style: {style}, render: (() => {{\n{script}\n}})() }},")
@@ -301,5 +312,5 @@ def _explore(run: Run) -> str:
         '<div id="pages"><button type="button" id="before">Previous</button><span id="page"></span>'
         '<button type="button" id="after">Next</button></div></div>'
         '<aside class="st-key-look" aria-label="Example"><div id="look"></div><div id="maps"></div>'
-        '<table id="row"></table></aside></div>'
+        f'<table id="row"></table>{DECIDE if run.task.decides else ""}</aside></div>'
     )

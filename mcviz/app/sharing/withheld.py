@@ -60,7 +60,7 @@ class WithheldRun(Run):
         if "labels" not in self.without:
             return table
         scores, of_task = self.task.scores, self.task.table_columns(self.targets)
-        table = table.drop(columns=[name for name in table if name in scores and scores[name].needs_labels])
+        table = table.drop(columns=[name for name in map(str, table) if name in scores and scores[name].needs_labels])
         unknown = [name for name in of_task if not name.startswith("prediction")]
         return table.assign(**{name: table[name].where(np.zeros(len(table), bool)) for name in unknown})
 
