@@ -1,14 +1,18 @@
-"""`mcviz review export`."""
+"""`mcviz review export` and `mcviz review import`."""
+
+from pathlib import Path
 
 import click
 
 from mcviz.analysis.base import require_one_class
 from mcviz.cli.base import say, table_lines
+from mcviz.errors import InvalidInputError
 from mcviz.reviews import (
     ReviewSummary,
     corrected_labels,
     decisions_table,
     find_open_moves,
+    import_reviews,
     move_files,
     open_reviews,
     plan_moves,
@@ -57,3 +61,11 @@ def _export_labels(run: Run, known: ReviewSummary, to: str | None, to_folders: s
         say(f"Files {'moved' if yes else 'to move, which --yes does'}: {len(left):,}. Moved before: {before:,}.")
     if without:
         say(f"Left out, since nobody named their class: {without:,}.")
+
+
+def import_(run: str, file: Path) -> None:
+    """Add the decisions of a file to the reviews of a run's examples."""
+    opened = open_run(run)
+    if not opened.task.decides:
+        raise InvalidInputError(f"Nothing can be decided about the examples of a {opened.task.name}. Received: {run}.")
+    say(import_reviews(opened, open_reviews(opened), file.read_bytes()).in_words)

@@ -346,9 +346,20 @@ def acquire() -> None:
     """Write the examples of RUN whose labels would tell the model most, the first to be labelled first."""
 
 
-@commands.group(short_help="Take away what people decided on the page Label.")
+@commands.group(short_help="Take away what people decided, or bring it in.")
 def review() -> None:
-    """Take away what people decided on the page Label."""
+    """Take away what people decided on the page Label, or bring in what they decided on a shared page."""
+
+
+@review.command("import", short_help="Add the decisions that a shared page saved.")
+@RUN
+@click.argument("file", metavar="DECISIONS.json", type=PATH)
+@call_lazily("mcviz.cli.review:import_")
+def import_reviews() -> None:
+    """Add the decisions in DECISIONS.json, which a shared page or Label Studio saved, to the reviews of RUN's examples.
+
+    The whole file is checked before any is added. A decision that is there is not added again.
+    """
 
 
 @review.command("export", short_help="Write corrected labels, or move files to their classes.")
@@ -506,6 +517,12 @@ def _parse_examples(context: click.Context, option: click.Parameter, given: str 
     callback=_parse_examples,
     metavar="A,B,…|FILE",
     help="Only the examples of these numbers, counted from 0; or of a file with one number a line.",
+)
+@click.option(
+    "--without",
+    callback=lambda *given: tuple(given[-1].split(",")) if given[-1] else (),
+    metavar="PARTS",
+    help="Leave out images (the examples, of whatever kind), labels, columns or ids; several with commas.",
 )
 @click.option("--link", metavar="ADDRESS", default="", help="Of a dashboard that shows the run; the page links to it.")
 @click.option(

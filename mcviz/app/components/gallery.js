@@ -60,7 +60,7 @@ class Gallery {
     const acts = {};
     if (!data.looks) button.onclick = () => this.open(tile.example);
     else {
-      button.setAttribute("aria-keyshortcuts", "Enter X P F");
+      button.setAttribute("aria-keyshortcuts", ["Enter", ...Object.values(ACTS).map(({ key }) => key.toUpperCase())].join(" "));
       button.onclick = (event) => this.clicked(event, tile.example);
       button.ondblclick = () => ask("open", tile.example);
       const row = element("div", "acts");

@@ -15,6 +15,7 @@ from mcviz.app.calibration import UNKNOWN, chosen_group, describe_calibration, m
 from mcviz.app.referral import describe_guarantee, find_referral, referral_cards, referral_filters
 from mcviz.app.resources import has, ranking, run_scores, table
 from mcviz.app.sharing.contents import webp_url
+from mcviz.app.sharing.withheld import WithheldRun
 from mcviz.app.state import UNCERTAIN_FIRST, PageState
 from mcviz.app.sweep import find_sweep, noise_inputs, noise_kind, summarize
 from mcviz.app.tasks import task_renderer
@@ -94,6 +95,7 @@ def _distribution(run: Run) -> str:
 
 def _noise(run: Run) -> str:
     """What the model makes of noise, where that was computed before."""
+    run = run.whole if isinstance(run, WithheldRun) else run
     if noise_kind(run) is None:
         return ""
     inputs = noise_inputs(run, PageState())
