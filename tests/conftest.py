@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Without it each worker, and each process that a test starts, would compile mcviz and all tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parent
 
-settings.register_profile("any machine", deadline=None)  # a slow moment is not a broken law
-settings.load_profile("any machine")
+settings.register_profile("many", deadline=None)  # a slow moment is not a broken law
+settings.register_profile("some", deadline=None, max_examples=25)
+settings.load_profile("some")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist hands them to its workers
@@ -59,8 +63,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank)
 
 
+# Fixtures of tests/app that take a second or more: the tests that need one are a group.
+CACHES = "trained", "small_cache", "colour_cache", "rows_cache", "texts_cache"
+SHARED = dict.fromkeys(CACHES, "models") | {"kinds": "kinds"}
+
+
 def find_group(item: pytest.Item) -> str:
     """The group of a file of the dashboard, of PyTorch, and of one half of those with Keras; none for other files."""
+    for fixture, group in SHARED.items():
+        if fixture in getattr(item, "fixturenames", ()):
+            return group
     if item.path.parent == FOLDER / "sampling" / "torch":
         return "PyTorch"
     if hasattr(getattr(item, "module", None), "keras"):
@@ -71,7 +83,7 @@ def find_group(item: pytest.Item) -> str:
 def rank(item: pytest.Item) -> int:
     """The place of a group: no worker is left alone with a long one at the end, and single tests fill the gaps."""
     groups = [mark.args[0] for mark in item.iter_markers("xdist_group")]
-    first = ("PyTorch", "Keras", "runs of Keras", "timed")
+    first = ("PyTorch", "Keras", "runs of Keras", "timed", "kinds", "models")
     return first.index(groups[0]) if groups and groups[0] in first else len(first) + (not groups)
 
 

@@ -236,6 +236,7 @@ def labels_of_several(path: Path, seed: int, worse: np.ndarray) -> Run:
     )
 
 
+@pytest.mark.slow
 def test_of_several_labels_a_class_that_is_given_makes_a_slice(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -59,7 +59,7 @@ def _long_names(rng: np.random.Generator, labels: np.ndarray) -> dict[str, Any]:
 def _photographs(rng: np.random.Generator, labels: np.ndarray) -> dict[str, Any]:
     names = ["beach", "city", "forest", "mountain", "river"]
     deterministic = passes(rng, len(labels), 5, labels, 1)[0]
-    return {"class_names": names, "data": photographs(rng, len(labels), 224, 224), "deterministic": deterministic}
+    return {"class_names": names, "data": photographs(rng, len(labels), 100, 100), "deterministic": deterministic}
 
 
 def _tall(rng: np.random.Generator, labels: np.ndarray) -> dict[str, Any]:

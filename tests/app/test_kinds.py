@@ -59,7 +59,7 @@ def said(app: AppTest) -> str:
     return "\n".join([words(app), *labels, *progress, *tables, *(each.help or "" for each in app.caption)])
 
 
-@pytest.mark.parametrize(("run", "name", "query"), one_in(16, [(run, *page) for run in RUNS for page in PAGES]))
+@pytest.mark.parametrize(("run", "name", "query"), one_in(37, [(run, *page) for run in RUNS for page in PAGES]))
 def test_every_page_opens_on_a_run_of_any_kind_and_says_nothing_untrue(
     run: str, name: str, query: dict[str, str]
 ) -> None:
@@ -116,29 +116,32 @@ def test_the_probe_of_imported_passes_says_what_is_missing_and_how_to_get_it(run
 
 @pytest.mark.parametrize(
     ("run", "absent"),
-    [
-        ("forest", {"map", "groups", *OF_REGRESSIONS}),
-        ("unlabelled", {"confusion", "classes", "groups", *OF_REGRESSIONS}),
-        ("two-classes", {"groups", *OF_REGRESSIONS}),
-        ("columns", OF_REGRESSIONS),
-        ("regression-of-rows", {"confusion", "classes"}),
-        ("regression-of-three-targets", {"confusion", "classes", "groups", "map"}),
-        ("regression-without-labels", {"confusion", "classes", "groups", "map", *OF_REGRESSIONS}),
-    ],
+    one_in(
+        3,
+        [
+            ("forest", {"map", "groups", *OF_REGRESSIONS}),
+            ("unlabelled", {"confusion", "classes", "groups", *OF_REGRESSIONS}),
+            ("two-classes", {"groups", *OF_REGRESSIONS}),
+            ("columns", OF_REGRESSIONS),
+            ("regression-of-rows", {"confusion", "classes"}),
+            ("regression-of-three-targets", {"confusion", "classes", "groups", "map"}),
+            ("regression-without-labels", {"confusion", "classes", "groups", "map", *OF_REGRESSIONS}),
+        ],
+    ),
 )
 def test_a_view_is_offered_where_the_run_has_what_it_shows(run: str, absent: set[str]) -> None:
     offered = widget(opened("uncertain", run).segmented_control, "view").options
     assert {VIEWS[name].label for name in VIEWS} - set(offered) == {VIEWS[name].label for name in absent}
 
 
-@pytest.mark.parametrize(("run", "cards"), [("photographs", 3), ("forest", 2), ("unlabelled", 0)])
+@pytest.mark.parametrize(("run", "cards"), one_in(2, [("photographs", 3), ("forest", 2), ("unlabelled", 0)]))
 def test_an_accuracy_that_is_not_known_has_no_card(run: str, cards: int) -> None:
     shown = [each.label for each in opened("overview", run).metric]
     assert len(shown) == cards
     assert ("Deterministic" in shown) == (cards == 3)
 
 
-@pytest.mark.parametrize(("run", "shown"), [("thousand", 10), ("long-names", 12)])
+@pytest.mark.parametrize(("run", "shown"), one_in(2, [("thousand", 10), ("long-names", 12)]))
 def test_of_very_many_classes_the_likeliest_ten_are_shown_and_that_is_said(kinds: Path, run: str, shown: int) -> None:
     app, mean = opened("example", run, example="3"), mcviz.open_run(kinds / run).mean_probs[3]
     sent = [json.loads(each.proto.json) for each in app.get("bidi_component") if "panels" in each.proto.json]
@@ -203,7 +206,7 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize(("wanted", "expected"), FILTERS)
+@pytest.mark.parametrize(("wanted", "expected"), one_in(3, FILTERS))
 def test_a_column_is_filtered_by_values_by_a_range_and_by_a_part_of_its_text(
     kinds: Path, wanted: ColumnFilter, expected: object
 ) -> None:
@@ -246,10 +249,10 @@ def test_a_closed_popover_computes_nothing_and_keeps_the_choice_of_a_column(monk
         monkeypatch.setattr(module, name, lambda *given, **named: called.append(name) or function(*given, **named))
 
     counted(rail, "as_texts")
-    counted(actions, "page_url")
+    counted(actions, "available")
     app = opened("uncertain", "columns")
     chooser(app).select("source").run()
-    assert {*called} == {"as_texts", "page_url"}
+    assert {*called} == {"as_texts", "available"}
     called.clear()
     open_popovers(app, False)
     app.run()
@@ -301,7 +304,7 @@ def test_find_looks_at_the_example_of_a_number_or_an_id(words_: str, example: st
     assert app.query_params["example"] == example
 
 
-@pytest.mark.parametrize("name", ["source", "age"])
+@pytest.mark.parametrize("name", one_in(2, ["source", "age"]))
 def test_groups_have_the_accuracy_the_count_and_the_mean_score_of_their_examples(kinds: Path, name: str) -> None:
     app = opened("uncertain", "columns", view="groups", column=name, score="margin")
     (shown,) = (each.value for each in app.dataframe)
@@ -350,6 +353,3 @@ def test_every_export_holds_the_users_own_columns(kinds: Path) -> None:
         assert (read["taken"].to_numpy() == own["taken"].to_numpy()).all()
         assert read["user_label_name"].tolist() == ["mine"] * EXAMPLES
         np.testing.assert_allclose(read["age"], own["age"])
-    report = actions.report(selection)
-    for text in (*own["id"], "source clinic A", "&lt;b&gt;note&lt;/b&gt; 7"):
-        assert text in report

@@ -34,7 +34,7 @@ def network(*first: Any, shape: tuple[int, ...], dtype: str = "float32") -> Any:
 @pytest.mark.parametrize(
     ("model", "taken"),
     one_in(
-        3,
+        4,
         [
             (lambda: network(rescaling(), shape=(28, 28), dtype="uint8"), np.rint(NOISE[..., 0] * 255).astype("u1")),
             (lambda: network(shape=(28, 28)), NOISE[..., 0]),

@@ -30,6 +30,7 @@ from tests.app.keeping import kept_of
 from tests.app.kinds import passes
 from tests.app.opening import opened_page
 from tests.app.probing import button, widget, words
+from tests.cases import one_in
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "cache" / "mnist-cnn"
@@ -203,7 +204,7 @@ def test_a_picture_that_was_to_be_inverted_is(newer: list[bool]) -> None:
     assert cut_short(app, newer).toggle(key="upload-inverted").value
 
 
-@pytest.mark.parametrize("by_itself", [False, True])
+@pytest.mark.parametrize("by_itself", one_in(2, [False, True]))
 def test_a_click_in_a_fragment_does_not_wait_for_the_detector(
     by_itself: bool, colour_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

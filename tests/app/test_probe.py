@@ -187,7 +187,7 @@ def test_a_distortion_in_words_keeps_its_acronym_and_names_the_other_example() -
     assert describe(DistortionSettings("mix", 3, 0.5, 0, 7)) == "mix with another, 50% of the other, example 7"
 
 
-@pytest.mark.parametrize("kind", ["noise", "drawing", "upload", "distortion"])
+@pytest.mark.parametrize("kind", one_in(2, ["noise", "drawing", "upload", "distortion"]))
 def test_a_colour_model_of_another_size_works_as_well(
     open_probe: OpenProbe, colour_cache: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:

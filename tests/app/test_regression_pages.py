@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from mcviz.analysis.quality_trust import measure_quality
 from mcviz.app.filters import Lasso
 from mcviz.app.selection import select
 from mcviz.app.state import PageState
+from mcviz.app.tasks import task_renderer
 from mcviz.app.views import actions
 from mcviz.measures import significant
 from mcviz.measures.registry import fixed
@@ -306,7 +308,10 @@ def test_errors_are_drawn_against_the_score_of_the_ranking_unless_that_looks_at_
 def test_the_story_counts_the_largest_errors_among_the_most_uncertain(
     cache: Path, open_page: Callable[..., AppTest], name: str
 ) -> None:
-    rows, app = mcviz.open_run(cache / name).table(), open_page("story", name, step="3")
+    run = mcviz.open_run(cache / name)
+    story = task_renderer(run).story
+    assert story is not None
+    rows, app = run.table(), open_page("story", name, step=str(len(story.steps(run))))
     sentence = f"{app.header[0].value} {words(app)}"
     if name == "regression-without-errors":
         assert "makes no error here: there is none to find." in sentence
@@ -317,17 +322,6 @@ def test_the_story_counts_the_largest_errors_among_the_most_uncertain(
     assert f"**{len(doubtful & wrong)}** of {count} largest error" in sentence
     chance = stats.hypergeom.sf(len(doubtful & wrong) - 1, len(rows), count, count)
     assert ("uncertainty is useful" in sentence) == (chance <= 0.05)
-
-
-def test_no_gain_is_made_of_the_error_of_the_mean_since_any_mean_has_it(
-    cache: Path, open_page: Callable[..., AppTest]
-) -> None:
-    run = mcviz.open_run(cache / "regression-of-rows")
-    sentence = words(open_page("story", run.name, step="4"))
-    assert "Whatever the model" in sentence
-    together, alone = run.ensemble_rmse[-1], np.sqrt(np.square(run.pass_rmse).mean())
-    for rmse in (together, alone, run.deterministic_rmse):
-        assert f"**{significant(rmse)}" in sentence.replace("\\", "")
 
 
 @pytest.mark.parametrize("name", ["regression-of-rows", "regression-without-labels", "regression-of-three-targets"])
@@ -363,3 +357,34 @@ def test_groups_have_the_mean_absolute_error_of_their_examples_the_worst_first(
     expected = rows.groupby("source")["absolute_error"].mean().sort_values(ascending=False)
     np.testing.assert_allclose(shown["absolute_error"].astype(float), expected, rtol=1e-6)
     assert "mean absolute error, mg/dl" in app.dataframe[0].proto.columns
+
+
+def test_a_tolerance_is_set_on_trust_and_errors_are_mistakes_from_then_on(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "runs" / "regression-of-rows"
+    shutil.copytree(cache / "regression-of-rows", copy)
+    monkeypatch.setenv("MCVIZ_CACHE", str(copy.parent))
+    app = opened_page("trust", {})
+    assert "Who looks at what?" not in words(app), "nothing is computed before it is set"
+    (field,) = (each for each in app.text_input if each.key.startswith("tolerance-field"))
+    run = mcviz.open_run(copy)
+    errors = np.abs(run.mean_predictions[:, 0].astype(float) - run.labels[:, 0])
+    assert 0.8 < (errors <= float(field.value)).mean() < 1
+    field.set_value("nothing").run()
+    press = lambda name: next(each for each in app.button if each.key == f"tolerance-{name}").click().run()  # noqa: E731
+    press("set")
+    assert "a number above 0, or a share such as 5%" in words(app)
+    (field,) = (each for each in app.text_input if each.key.startswith("tolerance-field"))
+    limit = float(np.median(errors))
+    field.set_value(f"{limit:.6g}").run()
+    press("set")
+    assert not app.exception
+    right = errors <= float(f"{limit:.6g}")
+    assert f"{100 * right.mean():.2f}% (" in words(app)
+    assert "Who looks at what?" in words(app)
+    assert [f"of {(~right).sum():,}" in each.value for each in app.caption].count(True)
+    coloured = opened_page("uncertain", {"view": "scatter", "colour": "correct"})
+    assert widget(coloured.selectbox, "colour").value == "correct"
+    press("clear")
+    assert not mcviz.open_run(copy).decisions.tolerances

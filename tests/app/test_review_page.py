@@ -1,6 +1,7 @@
 """The page Label: what is decided is kept, undone, passed over and gone back to, of runs of all kinds."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,10 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = 24
 
 
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs of three classes with and without labels, of texts, of rows and of many classes; and a regression."""
-    rng = np.random.default_rng(0)
+    folder, rng = tmp_path_factory.mktemp("made"), np.random.default_rng(0)
     labels = rng.integers(0, 3, EXAMPLES)
     rows = rng.normal(size=(EXAMPLES, 4)).astype(np.float32)
     texts = [f"A film, number {example}." for example in range(EXAMPLES)]
@@ -38,14 +39,20 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "rows": {"data": rows, "labels": labels},
         "numbers": {"labels": labels},
     }.items():
-        mcviz.write_run(tmp_path / name, passes(rng, EXAMPLES, 3, labels), **more)
+        mcviz.write_run(folder / name, passes(rng, EXAMPLES, 3, labels), **more)
     many = rng.integers(0, 12, EXAMPLES)
     mcviz.write_run(
-        tmp_path / "many", passes(rng, EXAMPLES, 12, many), labels=many, class_names=[f"kind {c}" for c in range(12)]
+        folder / "many", passes(rng, EXAMPLES, 12, many), labels=many, class_names=[f"kind {c}" for c in range(12)]
     )
-    mcviz.write_run(tmp_path / "values", rng.normal(size=(5, EXAMPLES, 1)), task="regression")
-    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path))
-    return tmp_path
+    mcviz.write_run(folder / "values", rng.normal(size=(5, EXAMPLES, 1)), task="regression")
+    return folder
+
+
+@pytest.fixture
+def cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of them, without decisions."""
+    monkeypatch.setenv("MCVIZ_CACHE", str(tmp_path / "cache"))
+    return Path(shutil.copytree(made, tmp_path / "cache"))
 
 
 def opened(

@@ -37,7 +37,7 @@ def headlines(cache: Path, run: str) -> list[str]:
     return [headline.replace("**", "").replace("\\", "") for headline in found]
 
 
-@pytest.mark.parametrize("run", one_in(6, [*KINDS, *REGRESSIONS]))
+@pytest.mark.parametrize("run", one_in(5, [*KINDS, *REGRESSIONS]))
 def test_a_headline_has_at_most_twelve_words(kinds: Path, run: str) -> None:
     shown = headlines(kinds, run)
     assert len(shown) >= 2
@@ -47,20 +47,15 @@ def test_a_headline_has_at_most_twelve_words(kinds: Path, run: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("run", ["mnist-cnn", "fashion-cnn"])
-def test_the_shipped_runs_are_presented_in_six_short_headlines(run: str) -> None:
+@pytest.mark.parametrize(("run", "steps"), [("mnist-cnn", 6), ("fashion-cnn", 6), ("digits-segmentation", 7)])
+def test_the_shipped_runs_are_presented_in_few_short_headlines(run: str, steps: int) -> None:
     shown = headlines(Path("cache").resolve(), run)
-    assert len(shown) == 6
+    assert len(shown) == steps
     assert max(len(headline.split()) for headline in shown) <= LONGEST
 
 
-def test_the_shipped_segmentation_says_that_it_has_no_presentation() -> None:
-    story = opened(Path("cache").resolve(), "digits-segmentation", "story")
-    assert "There is no demo of a run of this task." in "\n".join(str(each.value) for each in story.info)
-
-
-def test_a_presentation_starts_on_any_page_and_leads_back_to_it_and_its_address(kinds: Path) -> None:
-    for page in PAGES:
+def test_a_presentation_starts_on_any_page_and_leads_back_to_it_and_its_address(kinds: Path, stride: int) -> None:
+    for page in PAGES[::stride]:
         stem = page.script.stem
         app = opened(kinds, "photographs", stem, label="1", pinned="2")
         link = next(each.proto for each in app.get("page_link") if each.proto.label == "Present")

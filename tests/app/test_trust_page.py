@@ -313,6 +313,7 @@ def test_a_control_that_was_changed_is_in_the_address() -> None:
     assert (app.query_params["referral"], app.query_params["wanted"]) == ("accuracy", "0.9")
 
 
+@pytest.mark.slow
 def test_the_answer_is_true_of_the_shipped_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCVIZ_CACHE", str(SHIPPED_RUNS[0].parent))
     answer = paragraphs(opened(SHIPPED_RUNS[0].name))[0]

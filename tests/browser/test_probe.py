@@ -52,8 +52,8 @@ def png(pixels: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def upload(page: Page, name: str, content: bytes, kind: str = "image/png") -> None:
-    page.locator("input[type=file]").set_input_files(FilePayload(name=name, mimeType=kind, buffer=content))
+def upload(page: Page, name: str, content: bytes) -> None:
+    page.locator("input[type=file]").set_input_files(FilePayload(name=name, mimeType="image/png", buffer=content))
 
 
 def first_number(text: str) -> int:
@@ -131,21 +131,22 @@ def test_an_upload_is_predicted_and_a_bad_one_is_one_sentence(page: Page) -> Non
     expect(page.get_by_text("As the model sees it")).to_have_count(0)
 
 
-def test_a_refused_file_takes_the_place_of_the_one_before_and_is_one_sentence_in_our_words(page: Page) -> None:
+def test_a_refused_file_takes_the_place_of_the_one_before_and_is_one_sentence_in_our_words(
+    page: Page, tmp_path: Path
+) -> None:
     open_probe(page, "Upload")
     expect(page.get_by_text("PNG or JPEG, at most 40 MB and 50 megapixels")).to_be_visible()
     expect(page.get_by_text("MB per file")).to_be_hidden()
     good = png(np.full((20, 30), 235, np.uint8))
     bad = {
-        "large.png": (good + bytes(40 * 2**20), "image/png", "The file is too large: 40.0 MB, where at most 40 MB"),
-        "text.png": (b"A picture of seven.", "image/png", "but no picture at all"),
-        "seven.txt": (b"Seven.", "text/plain", "but no picture at all"),
-        "seven.svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml", "but an SVG drawing"),
-        "seven.gif": (b"GIF89a" + bytes(50), "image/gif", "but a GIF"),
+        "large.png": (good + bytes(40 * 2**20), "The file is too large: 40.0 MB, where at most 40 MB"),
+        "seven.txt": (b"Seven.", "but no picture at all"),
+        "seven.gif": (b"GIF89a" + bytes(50), "but a GIF"),
     }
     first = True
-    for name, (content, kind, sentence) in bad.items():
-        upload(page, name, content, kind)
+    for name, (content, sentence) in bad.items():
+        (tmp_path / name).write_bytes(content)
+        page.locator("input[type=file]").set_input_files(tmp_path / name)
         expect(page.get_by_test_id("stAlert").filter(has_text=re.compile(sentence))).to_have_count(1)
         settle(page)
         expect(page.get_by_test_id("stAlert")).to_have_count(1)

@@ -17,7 +17,7 @@ from mcviz.measures import most_uncertain_first
 from mcviz.reviews import open_reviews, summarise_reviews
 from tests.app.kinds import passes
 from tests.browser.conftest import FITS, came_ahead, settle
-from tests.browsing import HeldLine, check_log, started, troubles_of, visited
+from tests.browsing import HeldLine, check_log, started, visited
 
 EXAMPLES = 30
 NAMES = ["cat", "dog", "owl"]
@@ -50,14 +50,24 @@ addEventListener("click", ({ target }) => {
 """
 
 
+SCREEN = {"viewport": {"width": 1440, "height": 900}}
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the runs of one server, to which each test adds its own."""
+    return tmp_path_factory.mktemp("reviewed")
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> mcviz.Run:
-    rng = np.random.default_rng(0)
+def run(cache: Path) -> mcviz.Run:
+    """A run of images that no other test reviews."""
+    number = len(list(cache.glob("run-*")))
+    rng = np.random.default_rng(number)
     labels = rng.integers(0, 3, EXAMPLES)
     images = rng.integers(0, 256, (EXAMPLES, 8, 8, 1), dtype=np.uint8)
-    folder = tmp_path / "cache" / "run"
-    mcviz.write_run(folder, passes(rng, EXAMPLES, 3, labels), data=images, labels=labels, class_names=NAMES)
-    return mcviz.open_run(folder)
+    probs = passes(rng, EXAMPLES, 3, labels)
+    return mcviz.write_run(cache / f"run-{number}", probs, data=images, labels=labels, class_names=NAMES)
 
 
 @pytest.fixture
@@ -66,34 +76,30 @@ def order(run: mcviz.Run) -> list[int]:
 
 
 @contextmanager
-def server(tmp_path: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    with started(tmp_path, MCVIZ_CACHE=str(tmp_path / "cache")) as (url, log, process):
+def server(tmp_path: Path, cache: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """A server that a test may kill."""
+    with started(tmp_path, MCVIZ_CACHE=str(cache)) as (url, log, process):
         yield url, process
     check_log(log)
 
 
 @contextmanager
 def reviewer(
-    browser: Browser, url: str, name: str, script: str = "", prepare: Callable[[Page], object] = id
+    browser: Browser, url: str, run: mcviz.Run, name: str, script: str = "", prepare: Callable[[Page], object] = id
 ) -> Iterator[Page]:
-    context = browser.new_context(base_url=url, viewport={"width": 1440, "height": 900})
-    page = context.new_page()
-    page.add_init_script(script)
-    prepare(page)
-    troubles = troubles_of(page, url)
-    page.goto("/review?part=queue")
-    page.get_by_role("button", name="Reviewer").click()
-    page.get_by_label("Name", exact=True).fill(name)
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name=f"Reviewer: {name}")).to_be_visible()
-    page.keyboard.press("Escape")
-    expect(page.get_by_label("Name", exact=True)).not_to_be_visible()
-    settle(page)
-    came_ahead(page)  # by then it hears keys
-    yield page
-    found = list(troubles)
-    context.close()
-    assert not found, found
+    with visited(browser, url, **SCREEN) as page:
+        page.add_init_script(script)
+        prepare(page)
+        page.goto(f"/review?run={run.name}&part=queue")
+        page.get_by_role("button", name="Reviewer").click()
+        page.get_by_label("Name", exact=True).fill(name)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name=f"Reviewer: {name}")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.get_by_label("Name", exact=True)).not_to_be_visible()
+        settle(page)
+        came_ahead(page)  # by then it hears keys
+        yield page
 
 
 def shown(page: Page, example: int) -> Locator:
@@ -123,14 +129,11 @@ def decided(run: mcviz.Run, name: str) -> dict[int, str]:
 
 
 def test_the_next_example_stands_before_this_one_is_decided_and_no_key_is_lost_or_meant_for_another(
-    browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
+    browser: Browser, url: str, run: mcviz.Run, order: list[int]
 ) -> None:
     assert run.labels is not None
     lines: list[HeldLine] = []
-    with (
-        server(tmp_path) as (url, _),
-        reviewer(browser, url, "Ada", prepare=lambda page: lines.append(HeldLine(page))) as page,
-    ):
+    with reviewer(browser, url, run, "Ada", prepare=lambda page: lines.append(HeldLine(page))) as page:
         (line,) = lines
         settle(page)
         came_ahead(page)
@@ -149,7 +152,7 @@ def test_the_next_example_stands_before_this_one_is_decided_and_no_key_is_lost_o
 
 
 def test_twenty_are_decided_with_keys_two_undone_and_all_found_after_a_crash(
-    browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
+    browser: Browser, tmp_path: Path, cache: Path, run: mcviz.Run, order: list[int]
 ) -> None:
     pressed = [
         ("0", "cat"),
@@ -162,7 +165,7 @@ def test_twenty_are_decided_with_keys_two_undone_and_all_found_after_a_crash(
     pressed = [*pressed, ("Space", "skipped")] * 3
     named = {"label": run.labels, "prediction": run.mean_probs.argmax(axis=1)}
     expected = {}
-    with server(tmp_path) as (url, process), reviewer(browser, url, "Ada") as page:
+    with server(tmp_path, cache) as (url, process), reviewer(browser, url, run, "Ada") as page:
         for example, (key, said) in zip(order[:20], pressed[:20], strict=True):
             expect(shown(page, example)).to_be_visible()
             page.keyboard.press(key)
@@ -187,7 +190,7 @@ def test_twenty_are_decided_with_keys_two_undone_and_all_found_after_a_crash(
         process.wait()
         page.goto("about:blank")  # or else it goes on asking for the server
     assert decided(run, "Ada") == expected
-    with server(tmp_path) as (url, _), reviewer(browser, url, "Ada") as page:
+    with server(tmp_path, cache) as (url, _), reviewer(browser, url, run, "Ada") as page:
         expect(shown(page, order[18])).to_be_visible()
         done = sum(said != "skipped" for said in expected.values())
         expect(page.get_by_text(f"{done} of {EXAMPLES} examples decided · {18 - done} skipped")).to_be_visible()
@@ -199,9 +202,9 @@ def test_twenty_are_decided_with_keys_two_undone_and_all_found_after_a_crash(
 
 
 def test_each_key_decides_once_about_what_was_on_the_screen_however_fast_it_is_pressed(
-    browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
+    browser: Browser, url: str, run: mcviz.Run, order: list[int]
 ) -> None:
-    with server(tmp_path) as (url, _), reviewer(browser, url, "Ada") as page:
+    with reviewer(browser, url, run, "Ada") as page:
         for turn in range(6):
             before = len(open_reviews(run).rows())
             expect(shown(page, order[before])).to_be_visible()
@@ -225,10 +228,10 @@ def test_each_key_decides_once_about_what_was_on_the_screen_however_fast_it_is_p
 
 
 def test_a_note_is_about_what_is_on_the_screen_however_early_it_is_begun(
-    browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
+    browser: Browser, url: str, run: mcviz.Run, order: list[int]
 ) -> None:
     expected = {}
-    with server(tmp_path) as (url, _), reviewer(browser, url, "Ada", TRICKLE) as page:
+    with reviewer(browser, url, run, "Ada", TRICKLE) as page:
         page.evaluate("window.spacing = 30")
         page.keyboard.press("1")
         for place in range(1, 7):
@@ -248,10 +251,10 @@ def test_a_note_is_about_what_is_on_the_screen_however_early_it_is_begun(
 
 
 def test_a_name_is_typed_for_the_first_decision_whose_keys_decide_nothing_and_nothing_moves(
-    browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
+    browser: Browser, url: str, run: mcviz.Run, order: list[int]
 ) -> None:
-    with server(tmp_path) as (url, _), visited(browser, url, viewport={"width": 1440, "height": 900}) as page:
-        page.goto("/review?part=queue")
+    with visited(browser, url, **SCREEN) as page:
+        page.goto(f"/review?run={run.name}&part=queue")
         expect(shown(page, order[0])).to_be_visible()
         settle(page)
         came_ahead(page)
@@ -271,11 +274,11 @@ def test_a_name_is_typed_for_the_first_decision_whose_keys_decide_nothing_and_no
 
 
 def test_on_a_narrow_screen_the_decisions_are_a_bar_at_the_foot_without_keys(
-    browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
+    browser: Browser, url: str, run: mcviz.Run, order: list[int]
 ) -> None:
     phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-    with server(tmp_path) as (url, _), visited(browser, url, **phone) as page:
-        page.goto("/review?part=queue")
+    with visited(browser, url, **phone) as page:
+        page.goto(f"/review?run={run.name}&part=queue")
         expect(page.get_by_role("img", name=f"Example {order[0]}", exact=True)).to_be_in_viewport(ratio=1)
         settle(page)
         page.wait_for_function(FITS)
@@ -292,13 +295,12 @@ def test_on_a_narrow_screen_the_decisions_are_a_bar_at_the_foot_without_keys(
     assert decided(run, "Ada") == {order[0]: "dog"}
 
 
-def test_of_many_classes_the_name_is_typed_without_a_mouse(browser: Browser, tmp_path: Path) -> None:
+def test_of_many_classes_the_name_is_typed_without_a_mouse(browser: Browser, url: str, cache: Path) -> None:
     rng = np.random.default_rng(0)
     names = [f"kind {number}" for number in range(12)]
-    mcviz.write_run(tmp_path / "cache" / "many", passes(rng, 8, 12, rng.integers(0, 12, 8)), class_names=names)
-    many = mcviz.open_run(tmp_path / "cache" / "many")
+    many = mcviz.write_run(cache / "many", passes(rng, 8, 12, rng.integers(0, 12, 8)), class_names=names)
     order = most_uncertain_first("max_probability", many.scores()["max_probability"].to_numpy()).tolist()
-    with server(tmp_path) as (url, _), reviewer(browser, url, "Ada") as page:
+    with reviewer(browser, url, many, "Ada") as page:
         for example, name in zip(order, ("11", "7", "11"), strict=False):
             expect(shown(page, example)).to_be_visible()
             page.keyboard.press("/")
@@ -314,9 +316,9 @@ def test_of_many_classes_the_name_is_typed_without_a_mouse(browser: Browser, tmp
 
 
 def test_two_reviewers_at_once_see_each_other_and_lose_nothing(
-    browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
+    browser: Browser, url: str, run: mcviz.Run, order: list[int]
 ) -> None:
-    with server(tmp_path) as (url, _), reviewer(browser, url, "Ada") as ada, reviewer(browser, url, "Bob") as bob:
+    with reviewer(browser, url, run, "Ada") as ada, reviewer(browser, url, run, "Bob") as bob:
         for example in order[:3]:
             for page, key in ((ada, "1"), (bob, "2")):
                 expect(shown(page, example)).to_be_visible()
@@ -333,10 +335,8 @@ def test_two_reviewers_at_once_see_each_other_and_lose_nothing(
     assert decided(run, "Bob") == dict.fromkeys(order[:4], "owl")
 
 
-def test_keys_that_are_switched_off_are_not_heard(
-    browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int]
-) -> None:
-    with server(tmp_path) as (url, _), reviewer(browser, url, "Ada") as page:
+def test_keys_that_are_switched_off_are_not_heard(browser: Browser, url: str, run: mcviz.Run, order: list[int]) -> None:
+    with reviewer(browser, url, run, "Ada") as page:
         expect(shown(page, order[0])).to_be_visible()
         switch = page.locator(".st-key-keys-of-review label").first
         switch.click()
@@ -354,9 +354,9 @@ def test_keys_that_are_switched_off_are_not_heard(
 
 @pytest.mark.parametrize("pause", [0, 100])
 def test_keys_that_come_faster_than_steps_are_drawn_wait_their_turn_until_their_example_was_shown(
-    browser: Browser, tmp_path: Path, run: mcviz.Run, order: list[int], pause: int
+    browser: Browser, url: str, run: mcviz.Run, order: list[int], pause: int
 ) -> None:
-    with server(tmp_path) as (url, _), reviewer(browser, url, "Ada", CLICKED) as page:
+    with reviewer(browser, url, run, "Ada", CLICKED) as page:
         for key in "llllll":
             page.keyboard.press(key)
             page.wait_for_timeout(pause)
@@ -368,18 +368,20 @@ def test_keys_that_come_faster_than_steps_are_drawn_wait_their_turn_until_their_
     assert decided(run, "Ada") == {example: NAMES[run.labels[example]] for example in order[:6]}
 
 
-def test_a_very_long_name_of_a_class_fits_and_an_id_keeps_its_small_letters(browser: Browser, tmp_path: Path) -> None:
+def test_a_very_long_name_of_a_class_fits_and_an_id_keeps_its_small_letters(
+    browser: Browser, url: str, cache: Path
+) -> None:
     rng = np.random.default_rng(0)
     labels, images = rng.integers(0, 3, 9), rng.integers(0, 256, (9, 8, 8, 1), dtype=np.uint8)
     names, ids = ["cat", "d" * 10_000, "owl"], [f"cell_{number}" for number in range(9)]
     probs = passes(rng, 9, 3, labels)
-    mcviz.write_run(tmp_path / "cache" / "run", probs, data=images, labels=labels, class_names=names, ids=ids)
-    with server(tmp_path) as (url, _), visited(browser, url, viewport={"width": 1280, "height": 900}) as page:
-        page.goto("/review?part=queue")
+    run = mcviz.write_run(cache / "long", probs, data=images, labels=labels, class_names=names, ids=ids)
+    with visited(browser, url, viewport={"width": 1280, "height": 900}) as page:
+        page.goto(f"/review?run={run.name}&part=queue")
         expect(page.locator(".st-key-explanation-sentences")).to_contain_text("d" * 100)
         settle(page)
         page.wait_for_function(FITS)
-        page.goto("/uncertain?example=3")
+        page.goto(f"/uncertain?run={run.name}&example=3")
         which = page.locator(".look .which")
         expect(which).to_have_text("cell_3")
         assert which.evaluate("each => getComputedStyle(each, '::first-letter').textTransform") == "none"

@@ -19,6 +19,16 @@ LAPTOP, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, he
 DRAWN = """(canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
   .reduce((sum, value, index) => (sum * 31 + value * (index % 97)) % 2147483647, 7)"""
 
+# The share of the pixels between two columns that are not grey.
+COLOURED = """(canvas, [from, to]) => {
+  const [x, wide] = [Math.round(from * canvas.width), Math.round((to - from) * canvas.width)];
+  const high = [Math.round(0.1 * canvas.height), Math.round(0.8 * canvas.height)];
+  const { data } = canvas.getContext("2d").getImageData(x, high[0], wide, high[1]);
+  let coloured = 0;
+  for (let at = 0; at < data.length; at += 4) coloured += data[at] !== data[at + 1];
+  return (4 * coloured) / data.length;
+}"""
+
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -59,10 +69,16 @@ def test_every_control_changes_the_picture(page: Page) -> None:
         assert drawn not in seen
         seen.add(drawn)
 
-    for name in ("Image", "Prediction", "Label", "Where they differ", f"Outlines of all {passes} passes"):
+    for name in ("Image", "Filled", "Prediction", "Label", "Where they differ", f"Outlines of all {passes} passes"):
         page.get_by_role("checkbox", name=name, exact=True).click()
         expect_another()
-    page.get_by_label("Map over the image").select_option("Predictive entropy")
+    one_class = page.get_by_role("button", name="digit 3", exact=True)
+    one_class.click()
+    expect_another()
+    expect(one_class).to_have_attribute("aria-pressed", "true")
+    chooser = page.get_by_label("Map over the image")
+    expect(chooser).to_have_value("Share of passes that differ")
+    chooser.select_option("Predictive entropy")
     expect_another()
     for name in ("One pass: none", "Opacity 70%"):
         page.get_by_role("slider", name=name).press("ArrowRight")
@@ -75,6 +91,54 @@ def test_every_control_changes_the_picture(page: Page) -> None:
     expect(page.get_by_role("spinbutton", name="Example", exact=True)).to_have_value(str(example))
     canvas.hover()
     expect(page.get_by_text(re.compile(rf"^column \d+, row \d+: .+ in \d+ of {passes} passes; label"))).to_be_visible()
+
+
+def test_the_controls_of_the_picture_are_in_the_first_screen_and_it_is_drawn_once(page: Page) -> None:
+    page.set_viewport_size(LAPTOP)
+    page.goto("/example?run=digits-segmentation&example=2")
+    picture(page, 2)
+    settle(page)
+    for control in (page.get_by_label("Map over the image"), page.get_by_role("button", name="digit 9", exact=True)):
+        box = control.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= LAPTOP["height"]
+    expect(page.get_by_role("img", name=re.compile(r"^Example 2\b"))).to_have_count(1)
+
+
+def test_the_eleventh_class_is_hatched_in_the_colour_of_the_first(maps_page: Page, cache: Path) -> None:
+    maps = np.zeros((2, 1, 16, 16), np.uint8)
+    maps[..., :8], maps[..., 8:] = 1, 11
+    maps[1, 0, 0, 0] = 0  # so that the passes differ
+    mcviz.write_run(cache / "many", maps, task="segmentation", class_names=[f"class {number}" for number in range(12)])
+    maps_page.set_viewport_size(LAPTOP)
+    maps_page.goto("/example?run=many&example=0")
+    canvas = picture(maps_page, 0)
+    for name in ("Prediction", "Filled"):
+        maps_page.get_by_role("checkbox", name=name).click()
+    assert canvas.evaluate(COLOURED, [0.1, 0.9]) == 0  # nothing is filled without the prediction
+    maps_page.get_by_role("checkbox", name="Prediction").click()
+    first, eleventh = (canvas.evaluate(COLOURED, half) for half in ([0.1, 0.45], [0.55, 0.9]))
+    assert first == 1
+    assert 0.3 < eleventh < 0.7
+    expect(maps_page.locator(".class.hatched")).to_have_text(["class 11"])
+
+
+def test_a_demo_draws_one_pass_after_the_other_until_it_is_paused(maps_page: Page) -> None:
+    maps_page.set_viewport_size(LAPTOP)
+    maps_page.goto("/story?run=discs&step=3")
+    told = maps_page.get_by_text(re.compile(r"^Pass \d of 6$"))
+    expect(told).to_have_text("Pass 1 of 6")
+    expect(told).to_have_text("Pass 3 of 6")
+    maps_page.get_by_role("button", name="Pause").click()
+    expect(maps_page.get_by_role("button", name="Play")).to_be_visible()
+    paused, box = told.text_content(), maps_page.locator(".stage").bounding_box()
+    assert paused is not None
+    assert box is not None
+    assert box["y"] + box["height"] <= LAPTOP["height"]
+    slider = maps_page.get_by_role("slider", name=paused)
+    expect(slider).to_have_value(paused.split()[1])
+    slider.press("ArrowRight")
+    expect(told).not_to_have_text(paused)
 
 
 @pytest.mark.parametrize("size", [LAPTOP, PHONE])

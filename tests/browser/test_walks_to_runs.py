@@ -26,15 +26,12 @@ EXAMPLES = 200
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two runs over the same images, and one of rows with its model."""
+    """Two runs over the same images."""
     folder, rng = tmp_path_factory.mktemp("walked"), np.random.default_rng(0)
     labels, images = rng.integers(0, 3, EXAMPLES), rng.integers(0, 256, (EXAMPLES, 8, 8, 1), dtype=np.uint8)
     for name in ("after", "before"):
         made = passes(rng, EXAMPLES, 3, labels)
         mcviz.write_run(folder / name, made, data=images, labels=labels, class_names=["cat", "dog", "owl"])
-    cache_of_rows(folder / "rows")
-    shutil.move(folder / "rows" / "few", folder / "model")
-    shutil.rmtree(folder / "rows")
     return folder
 
 
@@ -76,7 +73,10 @@ def test_two_runs_are_compared(page: Page) -> None:
         expect(page.get_by_role("region", name="Measures of both runs")).to_be_visible()
 
 
-def test_thirty_fresh_passes_are_a_run_that_is_open(page: Page, cache: Path) -> None:
+@pytest.mark.slow
+def test_thirty_fresh_passes_are_a_run_that_is_open(page: Page, cache: Path, tmp_path: Path) -> None:
+    cache_of_rows(tmp_path)
+    shutil.move(tmp_path / "few", cache / "model")
     with walk(page, presses=4, seconds=MILLISECONDS_FOR_A_JOB / 1000):
         page.goto("/?run=model")
         settle(page)

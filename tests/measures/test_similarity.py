@@ -224,6 +224,7 @@ def test_examples_beyond_the_most_that_are_laid_out_have_no_position(monkeypatch
     np.testing.assert_array_equal(np.isfinite(tsne(clusters(60)[0])).all(axis=1), there)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", one_in(2, [5, 6]))
 def test_very_few_examples_have_a_layout(count: int) -> None:
     assert np.isfinite(tsne(clusters(count)[0])).all()

@@ -63,8 +63,11 @@ class Installed:
         )
 
 
-def uv(*arguments: object) -> None:
-    subprocess.run([sys.executable, "-m", "uv", "--quiet", *map(str, arguments)], check=True)
+DIST_INFO = f"mcviz_dropout-{mcviz.__version__}.dist-info"
+
+
+def call(module: str, *arguments: object) -> None:
+    subprocess.run([sys.executable, "-m", module, *map(str, arguments)], check=True)
 
 
 def content(folder: Path) -> dict[str, tuple[str, int]]:
@@ -81,7 +84,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel that is built from the source distribution, which is built from a copy of the tree."""
     folder = tmp_path_factory.mktemp("built")
     shutil.copytree(ROOT, folder / "tree", ignore=NO_PART_OF_IT)
-    uv("build", "--out-dir", folder / "dist", folder / "tree")
+    call("build", "--installer", "uv", "--outdir", folder / "dist", folder / "tree")
     (wheel,) = (folder / "dist").glob("*.whl")
     return wheel
 
@@ -89,8 +92,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     installed = Installed(tmp_path_factory.mktemp("environment") / "venv", tmp_path_factory.mktemp("elsewhere"))
-    uv("venv", "--python", sys.executable, installed.environment)
-    uv("pip", "install", "--python", installed.environment, wheel)
+    call("uv", "venv", "--quiet", "--python", sys.executable, installed.environment)
+    call("uv", "pip", "install", "--quiet", "--python", installed.environment, wheel)
     return installed
 
 
@@ -101,7 +104,7 @@ KEPT = "convergence-max-probability-", "noise-uniform-", "ood-detector-", "ood-s
 def test_the_wheel_holds_the_package_alone_and_all_of_it(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if not name.endswith("/")}
-    assert {name.partition("/")[0] for name in held} == {"mcviz", f"mcviz-{mcviz.__version__}.dist-info"}
+    assert {name.partition("/")[0] for name in held} == {"mcviz", DIST_INFO}
     of_the_tree = (path for path in (ROOT / "mcviz").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     shipped = [path for run in SHIPPED_RUNS for path in run.rglob("*") if path.is_file()]
     shipped = [path for path in shipped if "derived" not in path.parts or path.name.startswith(KEPT)]
@@ -109,7 +112,11 @@ def test_the_wheel_holds_the_package_alone_and_all_of_it(wheel: Path) -> None:
     assert not missing
     assert {f"mcviz/{path.relative_to(ROOT).as_posix()}" for path in shipped} <= held
     assert "mcviz/.streamlit/config.toml" in held
-    assert f"mcviz-{mcviz.__version__}.dist-info/licenses/LICENSE" in held
+    assert f"{DIST_INFO}/licenses/LICENSE" in held
+
+
+def test_the_package_index_takes_both_files(wheel: Path) -> None:
+    call("twine", "check", "--strict", *wheel.parent.iterdir())
 
 
 def test_version_help_and_verify_work_from_any_folder(installed: Installed) -> None:

@@ -22,6 +22,7 @@ from tests.runs.making import FORMS, make, numbers
 from tests.runs.sealing import replace_file, reseal
 
 pytestmark = pytest.mark.attack
+EXAMPLES = 3 * settings.default.max_examples // 2
 
 
 def places(content: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -67,7 +68,7 @@ values = st.one_of(
 
 
 @pytest.mark.parametrize("name", one_in(5, FORMS))
-@settings(max_examples=150, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_field_changed(finished_runs: dict[str, Path], name: str, data: st.DataObject) -> None:
     whole = finished_runs[name]

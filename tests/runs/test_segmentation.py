@@ -1,4 +1,4 @@
-"""Runs of segmentation: what is kept of the passes, verified as far as it can be, resumed, and never grown."""
+"""Runs of segmentation: what is kept of the passes, verified as far as it can be, and resumed."""
 
 from pathlib import Path
 from typing import Any
@@ -120,9 +120,9 @@ def test_shards_do_not_change_what_a_run_holds(tmp_path: Path, monkeypatch: pyte
         assert np.array_equal(one.array(name), several.array(name), equal_nan=True)
 
 
-def test_a_run_does_not_grow_and_says_why(tmp_path: Path) -> None:
+def test_a_run_of_imported_passes_does_not_grow_and_says_why(tmp_path: Path) -> None:
     run = make(tmp_path / "run")
-    with pytest.raises(RunExistsError, match=r"has 5 passes, and takes no more \(6 asked for\).*are not kept"):
+    with pytest.raises(RunExistsError, match=r"has 5 imported passes, and takes no more \(6 asked for\).*are not kept"):
         check_resumable(folder_at(run.path), replace(run.manifest, passes=6, state="partial"))
     assert open_run(tmp_path / "run").passes == 5
 

@@ -77,6 +77,7 @@ def test_in_the_deterministic_model_and_in_reading_weights(model, calls):
     assert stopped_at(calls, lambda: model_digest(model)) == "interrupts.py"
 
 
+@pytest.mark.slow
 def test_training_ends_within_the_next_epoch():
     seen = []
 

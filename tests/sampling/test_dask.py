@@ -100,6 +100,13 @@ def workers(environment: None) -> Iterator[LocalCluster]:
         yield workers
 
 
+@pytest.fixture(scope="module", params=only([False], [False, True]), ids=["threads", "processes"])
+def all_workers(request: pytest.FixtureRequest, environment: None) -> Iterator[LocalCluster]:
+    """Workers that hear of everything by TCP, and take a moment to start where they are threads of this process."""
+    with start_workers(n_workers=2, processes=request.param, protocol="tcp://") as workers:
+        yield workers
+
+
 def write_model(folder: Path, **options: Any) -> None:
     (folder / "model.fake").write_bytes(FakeNetwork(make_arrays(**options)).save())
 
@@ -141,19 +148,19 @@ def pids(workers: LocalCluster) -> dict[str, int]:
 
 
 def test_the_bits_are_those_of_one_process_and_a_run_grows_and_goes_on(
-    workers: LocalCluster, shared: Path, alone: dict[int, Path], tmp_path: Path
+    all_workers: LocalCluster, shared: Path, alone: dict[int, Path], tmp_path: Path
 ) -> None:
     counts: list[int] = []
     run = sampled(
-        shared, tmp_path / "run", scheduler=workers.scheduler_address, progress=lambda done, _: counts.append(done)
+        shared, tmp_path / "run", scheduler=all_workers.scheduler_address, progress=lambda done, _: counts.append(done)
     )
     assert contents(Path(run.path)) == contents(alone[12])
     assert verify_run(run.path)
     assert counts == sorted(counts)
     assert len(set(counts)) == 17  # nothing, and each shard
     with pytest.raises(Stop):
-        sampled(shared, run.path, scheduler=workers.scheduler_address, passes=LONG, progress=at(0.3, stop))
-    grown = sampled(shared, run.path, scheduler=workers.scheduler_address, passes=LONG)
+        sampled(shared, run.path, scheduler=all_workers.scheduler_address, passes=LONG, progress=at(0.3, stop))
+    grown = sampled(shared, run.path, scheduler=all_workers.scheduler_address, passes=LONG)
     assert contents(Path(grown.path)) == contents(alone[LONG])
 
 
@@ -198,7 +205,7 @@ def test_stopped_before_the_first_shard_nothing_is_left(workers: LocalCluster, s
     "form", only(["table"], ["pictures", "table", "array", "fractions", "run", "run in an object store"])
 )
 def test_images_are_read_by_the_workers(
-    workers: LocalCluster, shared: Path, alone: dict[int, Path], tmp_path: Path, monkeypatch, form: str
+    all_workers: LocalCluster, shared: Path, alone: dict[int, Path], tmp_path: Path, monkeypatch, form: str
 ) -> None:
     if form == "run in an object store":
         import s3fs
@@ -218,7 +225,7 @@ def test_images_are_read_by_the_workers(
     sent: list[DataSet] = []
     slice_for_worker = DataSet.slice_for_worker
     monkeypatch.setattr(DataSet, "slice_for_worker", lambda *given: sent.append(slice_for_worker(*given)) or sent[-1])
-    run = sampled(shared, tmp_path / "run", data=data, keep_images=False, scheduler=workers.scheduler_address)
+    run = sampled(shared, tmp_path / "run", data=data, keep_images=False, scheduler=all_workers.scheduler_address)
     assert contents(Path(run.path)) == contents(Path(one.path))
     if form != "fractions":  # these are rounded once more
         in_memory = open_run(alone[12])
@@ -340,15 +347,21 @@ def test_a_worker_that_hangs_keeps_nobody_from_stopping_and_changes_nothing_late
     assert contents(tmp_path / "run") == contents(alone[LONG])
 
 
-def test_workers_that_cannot_take_part_are_refused_by_name(
-    workers: LocalCluster, shared: Path, tmp_path: Path, monkeypatch
+@pytest.mark.slow
+def test_workers_of_other_versions_are_refused_by_name(
+    workers: LocalCluster, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    address = workers.scheduler_address
     own = run_sampling.versions("keras")
-    with monkeypatch.context() as patch:
-        patch.setattr(run_sampling, "versions", lambda _: own | {"keras": "3.0"})
-        with pytest.raises(ClusterError, match=rf"^Worker tcp://\S+ has keras {own['keras']}, not 3\.0\."):
-            sampled(shared, tmp_path / "run", scheduler=address)
+    monkeypatch.setattr(run_sampling, "versions", lambda _: own | {"keras": "3.0"})
+    with pytest.raises(ClusterError, match=rf"^Worker tcp://\S+ has keras {own['keras']}, not 3\.0\."):
+        sampled(shared, tmp_path / "run", scheduler=workers.scheduler_address)
+    assert not (tmp_path / "run").exists()
+
+
+def test_workers_that_have_not_the_model_are_refused_by_name(
+    all_workers: LocalCluster, shared: Path, tmp_path: Path
+) -> None:
+    address = all_workers.scheduler_address
     for seed, message in ((None, "no model"), (1, "another model")):
         write_model(tmp_path)
         sampler = load_model(tmp_path)

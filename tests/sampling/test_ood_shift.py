@@ -43,6 +43,7 @@ def runs(model: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     return {name: sample_run(model, each, folder / name, passes=10) for name, each in data.items()}
 
 
+@pytest.mark.slow
 def test_noise_is_distributed_otherwise_and_examples_drawn_alike_are_not(
     model: keras.Model, runs: dict[str, Run]
 ) -> None:

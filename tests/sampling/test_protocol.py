@@ -1,6 +1,7 @@
 """What the engine promises of any network behind its protocol, whatever framework it is of."""
 
 import threading
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from mcviz.sampling.base import ModelSettings, Network
 from mcviz.sampling.masks import draw_active_mask, draw_random_numbers
 from mcviz.sampling.ood import find_neighbours, fit_ood_detector, ood_verdict, unit_features
 from mcviz.sampling.run_sampling import sample_run
+from tests.cases import one_in, only
 from tests.factories import Stop, stop_after
 from tests.requiring import require_torch
 from tests.runs.making import contents
@@ -24,11 +26,11 @@ from tests.sampling.fake import Arrays, FakeNetwork, make_arrays
 from tests.test_no_tensorflow import run_codes
 
 pytestmark = pytest.mark.usefixtures("small_blocks")
-TWO_INPUTS = pytest.param("PyTorch of two inputs", marks=pytest.mark.slow)
 CLASSIFICATIONS = [
     "fake", "fake, factored", "fake of two inputs", "Keras", "Keras, factored", "PyTorch", "PyTorch, factored",
 ]  # fmt: skip
-BACKENDS = [*CLASSIFICATIONS, "fake regression", TWO_INPUTS]
+SELDOM = "PyTorch of two inputs", "PyTorch, factored, on a device"
+BACKENDS = [*CLASSIFICATIONS, "fake regression", *SELDOM]
 IMAGES = np.random.default_rng(0).integers(0, 256, (37, 6, 5, 1), dtype=np.uint8)
 
 
@@ -57,6 +59,11 @@ def make_network(name: str, **changed: np.ndarray) -> Network:
         require_torch()
         from tests.sampling.torch.twins import make_twin
 
+        if "device" in name:
+            from tests.sampling.torch.pretend import NAME, register
+
+            register()
+            return make_twin(arrays, task, NAME)
         return make_twin(arrays, task)
     return FakeNetwork(arrays, ModelSettings(task=task))
 
@@ -74,9 +81,13 @@ def sampler(request: pytest.FixtureRequest, samplers: dict[str, Sampler]) -> Sam
     return samplers[request.param]
 
 
-every_backend = pytest.mark.parametrize("sampler", BACKENDS, indirect=True)
-every_classification = pytest.mark.parametrize("sampler", [*CLASSIFICATIONS, TWO_INPUTS], indirect=True)
-both_masks = pytest.mark.parametrize("masks", MASKS)
+every_backend = pytest.mark.parametrize("sampler", only(BACKENDS[: -len(SELDOM)], BACKENDS), indirect=True)
+every_classification = pytest.mark.parametrize(
+    "sampler", only(CLASSIFICATIONS, [*CLASSIFICATIONS, *SELDOM]), indirect=True
+)
+every_backend_and_mode = pytest.mark.parametrize(
+    ("sampler", "masks"), one_in(3, product(BACKENDS, MASKS)), indirect=["sampler"]
+)
 
 
 def expected_passes(sampler: Sampler, count: int, passes: int, seed: int, masks: str | None) -> np.ndarray:
@@ -101,8 +112,7 @@ def expected_passes(sampler: Sampler, count: int, passes: int, seed: int, masks:
     return expected
 
 
-@both_masks
-@every_backend
+@every_backend_and_mode
 def test_passes_are_those_of_a_slow_loop_on_the_same_masks(sampler: Sampler, masks: str) -> None:
     passes = sampler.sample(as_model_input(IMAGES), passes=150, seed=9, masks=masks)
     np.testing.assert_allclose(passes[:, :3], expected_passes(sampler, 3, 150, 9, masks), atol=2e-6)
@@ -118,8 +128,7 @@ def test_deterministic_is_the_network_without_dropout(sampler: Sampler) -> None:
         np.testing.assert_array_equal(sampler.deterministic(as_model_input(IMAGES[start:stop])), predicted[start:stop])
 
 
-@both_masks
-@every_backend
+@every_backend_and_mode
 def test_any_split_any_threads_and_any_order_in_memory_give_the_same_bits(
     sampler: Sampler, masks: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,8 +162,7 @@ def test_rows_that_lie_column_by_column_in_memory_give_the_same_bits() -> None:
     np.testing.assert_array_equal(sampler.sample(rows[:, ::-1][:, ::-1], passes=20), whole)
 
 
-@both_masks
-@every_backend
+@every_backend_and_mode
 def test_a_run_that_is_stopped_and_one_that_grows_are_the_run_that_was_made_in_one_go(
     sampler: Sampler, masks: str, tmp_path: Path
 ) -> None:

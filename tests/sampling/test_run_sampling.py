@@ -371,11 +371,11 @@ def test_memory_stays_flat_while_blocks_finish(tmp_path: Path, network: FakeNetw
     import tracemalloc
 
     peaks = []
-    sample_run(network, np.zeros((8, 6, 5, 1), np.uint8), tmp_path / "warm", passes=2000)
+    sample_run(network, np.zeros((8, 6, 5, 1), np.uint8), tmp_path / "warm", passes=1000)
     for blocks in (4, 12):
         images = np.zeros((8 * blocks, 6, 5, 1), np.uint8)
         tracemalloc.start()
-        sample_run(network, images, tmp_path / f"run-{blocks}", passes=2000)
+        sample_run(network, images, tmp_path / f"run-{blocks}", passes=1000)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.2 * peaks[0]

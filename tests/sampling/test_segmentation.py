@@ -166,6 +166,32 @@ def test_a_run_holds_what_its_passes_give_and_goes_on_where_it_was_stopped(
     assert again.digest == run.digest
 
 
+def test_more_passes_are_all_sampled_anew_and_the_run_stays_whole_until_they_are_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcviz.manifest.SHARD_VALUES", 2 * 6 * 3 * 12 * 8)
+    sampler, data = Sampler(keras_model(), task="segmentation"), draw()
+    few = sample_run(sampler, data, tmp_path / "run", passes=4, seed=3)
+    with pytest.raises(Stop):
+        sample_run(sampler, data, tmp_path / "run", passes=6, seed=3, progress=stop_after(0.5))
+    there = open_run(tmp_path / "run")
+    assert there.manifest.files == few.manifest.files
+    verify_run(there.path)
+    seen: list[tuple[int, int]] = []
+    grown = sample_run(
+        sampler, data, tmp_path / "run", passes=6, seed=3, progress=lambda done, total: seen.append((done, total))
+    )
+    fresh = sample_run(sampler, data, tmp_path / "fresh", passes=6, seed=3)
+    assert seen[-1] == (6 * 5, 6 * 5)
+    assert grown.digest == fresh.digest
+    for name in ("classes", "mean_class", "predictive_entropy", "dice_by_ensemble_size"):
+        assert np.array_equal(grown.array(name), fresh.array(name)), name
+    assert grown.scores().equals(fresh.scores())
+    assert grown.manifest.store != few.manifest.store
+    assert not (tmp_path / "run" / few.manifest.store).exists()
+    verify_run(grown.path)
+
+
 def test_masks_follow_images_that_are_resized(tmp_path: Path) -> None:
     images, masks = draw()
     large = np.repeat(np.repeat(masks, 2, axis=1), 2, axis=2)

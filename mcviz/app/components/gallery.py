@@ -66,7 +66,9 @@ MOST_FACTS = 12  # columns, that a tile's tooltip lists
 _mounted = st.components.v2.component(
     "mcviz_gallery",
     css=load_assets("tile.css", "acts.css", "gallery.css"),
-    js=load_assets("listening.js", "element.js", "tile.js", "acts.js", "latest_data.js", "gallery.js"),
+    js=load_assets(
+        "listening.js", "element.js", "tile.js", "acts.js", "act_buttons.js", "latest_data.js", "gallery.js"
+    ),
 )
 
 _mounted_look = st.components.v2.component(
@@ -78,6 +80,7 @@ _mounted_look = st.components.v2.component(
         "element.js",
         "tile.js",
         "acts.js",
+        "act_buttons.js",
         "text.js",
         "sentences.js",
         "histograms.js",
@@ -409,7 +412,8 @@ def _render_side_by_side(run: Run, state: PageState, example: int) -> None:
     for pair in (compared[:2], compared[2:]):
         for column, member in zip(st.columns(2, gap="small"), pair, strict=False):
             with column:
-                render_example(run, member, SMALL_WIDTH)
+                if not task_renderer(run).draws_examples(run):
+                    render_example(run, member, SMALL_WIDTH)
                 st.caption(f"Example {member}")
                 task_renderer(run).render_pinned(load_example(run, state, member))
 

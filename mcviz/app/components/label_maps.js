@@ -4,8 +4,8 @@ const DASH = [7, 5];
 const MOST_ZOOM = 24;
 const ZOOMED = 1.5; // by one step
 const MOVED = 0.15; // of what is in view, by one key
-const HEIGHT = "62vh"; // of the picture, at most
-const COMPACT = "320px"; // of one among several
+const HEIGHTS = { all: "62vh", few: "320px", none: "56vh" }; // of the picture, at most, by its controls
+const SECONDS = 0.7; // that one pass is seen, where they are drawn one after the other
 const STOPS = [[68, 1, 84], [222, 82, 58], [253, 231, 37]]; // the colours of a map, from 0 to its largest value
 
 /* The numbers of all maps, which the server packed with zlib. */
@@ -75,6 +75,11 @@ function paint({ width, height }, colourOf) {
 const asNumber = ([red, green, blue]) => ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 
 const DIFFERS = asNumber([213, 94, 0]);
+const FILLED = 0.45; // how opaque a filled mask is
+const HATCHES = [45, 135, 90, 0]; // degrees, of a colour that comes for the second, third, … time
+const ALONG = [(x, y) => x + y, (x, y) => x - y, (x) => x, (_, y) => y]; // across the lines of each
+
+const partsOf = (colour) => [1, 3, 5].map((place) => parseInt(colour.slice(place, place + 2), 16));
 
 /* The colours of the 256 values of a map. */
 const RAMP = Uint32Array.from({ length: 256 }, (_, value) => {
@@ -86,6 +91,7 @@ const RAMP = Uint32Array.from({ length: 256 }, (_, value) => {
 class LabelMaps {
   constructor(root) {
     this.place = element("div", "maps");
+    const [left, right] = [element("div", "seen"), element("div", "beside")];
     this.stage = element("div", "stage");
     this.stage.tabIndex = 0;
     this.stage.setAttribute("role", "group");
@@ -95,10 +101,12 @@ class LabelMaps {
     this.readout = element("div", "readout");
     this.tools = element("div", "tools");
     this.legend = element("ul", "legend");
-    this.place.append(this.stage, this.readout, this.tools, this.legend);
+    left.append(this.stage, this.readout);
+    right.append(this.tools, this.legend);
+    this.place.append(left, right);
     root.append(this.place);
-    this.on = { image: true, prediction: true, label: true, differs: false, all: false };
-    this.chosen = { map: "", opacity: 0.7, threshold: 0.1, pass: 0 };
+    this.on = { image: true, prediction: true, label: true, filled: false, differs: false, all: false };
+    this.chosen = { opacity: 0.7, threshold: 0.1, pass: 0 };
     this.view = { zoom: 1, x: 0, y: 0 };
     new ResizeObserver(() => this.draw()).observe(this.canvas);
     this.canvas.onpointerdown = (event) => this.hold(event);
@@ -134,16 +142,33 @@ class LabelMaps {
     this.passes = planes.splice(0, data.passes);
     this.prediction = planes.shift();
     this.label = data.labelled ? planes.shift() : undefined;
-    this.maps = [this.disagreement(), ...data.maps.map((map) => ({ ...map, values: planes.shift() }))];
+    this.maps = data.maps.map((map) => ({ ...map, values: planes.shift() }));
+    if (data.passes) this.maps.unshift(this.disagreement());
     this.drawn = {}; // what is computed when it is first seen
     this.chosen.pass = Math.min(this.chosen.pass, data.passes);
+    this.chosen.map ??= data.disagreement ? this.maps[0].name : "";
+    if (!(this.alone < data.classes.length)) this.alone = undefined;
     this.canvas.setAttribute("aria-label", data.spoken);
     this.stage.setAttribute("aria-label", "Picture: arrow keys move it, + and − zoom, 0 shows all");
     const aspect = data.width / data.height;
     this.canvas.style.aspectRatio = aspect;
-    this.canvas.style.maxWidth = `calc(${data.compact ? COMPACT : HEIGHT} * ${aspect})`;
-    this.place.classList.toggle("compact", data.compact);
+    this.place.style.setProperty("--most", `calc(${HEIGHTS[data.controls]} * ${aspect})`);
     this.drawTools();
+    this.play(data.plays && !window.matchMedia("(prefers-reduced-motion: reduce)").matches);
+    this.draw();
+  }
+
+  /* Draws one pass after the other, until it is paused. */
+  play(on) {
+    clearInterval(this.playing);
+    this.playing = on && setInterval(() => this.next(), 1000 * SECONDS);
+    if (this.player) this.player.textContent = on ? "Pause" : "Play";
+  }
+
+  next() {
+    if (!this.canvas.isConnected) return this.play(false);
+    this.chosen.pass = (this.chosen.pass % this.data.passes) + 1;
+    this.say();
     this.draw();
   }
 
@@ -163,11 +188,12 @@ class LabelMaps {
   }
 
   drawTools() {
-    const { labelled, passes, compact, classes, background } = this.data;
-    const layers = { image: "Image", prediction: "Prediction", label: "Label", differs: "Where they differ" };
+    const { labelled, passes, controls, plays, classes, background } = this.data;
+    const layers = { image: "Image", prediction: "Prediction", label: "Label", filled: "Filled" };
+    layers.differs = "Where they differ";
     if (!this.image) delete layers.image;
     if (!labelled) ["label", "differs"].forEach((name) => delete layers[name]);
-    layers.all = `Outlines of all ${passes} passes`;
+    if (passes) layers.all = `Outlines of all ${passes} passes`;
     const checks = element("div", "checks");
     checks.append(...Object.entries(layers).map(([name, words]) => this.check(name, words)));
     const zooms = element("div", "zooms");
@@ -180,20 +206,58 @@ class LabelMaps {
       button.onclick = () => this.zoom(by);
       zooms.append(button);
     }
-    const rows = [checks, this.slider("pass", 0, passes, 1), zooms];
     const ofMap = () => [this.chooser(), this.slider("opacity", 0, 1, 0.05), this.slider("threshold", 0, 1, 0.01)];
-    if (!compact) rows.splice(2, 0, ...ofMap());
-    this.tools.replaceChildren(...rows);
-    const named = classes.map(([name, colour], index) => [name, colour, index]);
+    const rows = {
+      all: () => [checks, ...(passes ? [this.slider("pass", 0, passes, 1)] : []), ...ofMap(), zooms],
+      few: () => [checks, this.slider("pass", 0, passes, 1), zooms],
+      none: () => (plays ? [this.slider("pass", 0, passes, 1), this.pause()] : []),
+    };
+    this.tools.replaceChildren(...rows[controls]());
+    const numbers = [...classes.keys()].filter((number) => number !== background);
     this.legend.replaceChildren(
-      ...named.filter(([, , index]) => index !== background).map(([name, colour]) => {
-        const item = element("li", "", name);
-        item.style.setProperty("--colour", colour);
-        return item;
-      }),
-      element("li", "lines", labelled ? "solid: prediction, dashed: label" : "solid: prediction"),
+      ...numbers.map((number) => this.entry(number)),
+      element("li", "", labelled ? "solid: prediction, dashed: label" : "solid: prediction"),
     );
     this.say();
+  }
+
+  /* A class in the legend; a click shows it alone, and another one all of them. */
+  entry(number) {
+    const [name, colour] = this.data.classes[number];
+    const [item, button] = [element("li", ""), element("button", "class", name)];
+    button.type = "button";
+    button.title = `Show ${name} alone`;
+    button.style.setProperty("--colour", colour);
+    const repeated = this.repeats(number);
+    button.classList.toggle("hatched", repeated > 0);
+    button.style.setProperty("--angle", `${HATCHES[(repeated + 3) % 4]}deg`);
+    button.setAttribute("aria-pressed", this.alone === number);
+    button.onclick = () => {
+      this.alone = this.alone === number ? undefined : number;
+      for (const other of this.legend.querySelectorAll("button")) {
+        other.setAttribute("aria-pressed", other === button && this.alone === number);
+      }
+      this.draw();
+    };
+    item.append(button);
+    return item;
+  }
+
+  /* How many classes before one have its colour, of which there are ten. */
+  repeats(number) {
+    const { classes } = this.data;
+    return classes.slice(0, number).filter(([, colour]) => colour === classes[number][1]).length;
+  }
+
+  isShown(number) {
+    return this.alone === undefined || this.alone === number;
+  }
+
+  pause() {
+    this.player = element("button", "player");
+    this.player.type = "button";
+    this.player.onclick = () => this.play(!this.playing);
+    return this.player;
   }
 
   check(name, words) {
@@ -226,8 +290,8 @@ class LabelMaps {
     const label = element("label", "slider");
     const select = element("select", "");
     select.append(new Option("none", ""), ...this.maps.map(({ name }) => new Option(name, name)));
-    select.value = this.maps.some(({ name }) => name === this.chosen.map) ? this.chosen.map : "";
-    this.chosen.map = select.value;
+    if (!this.map) this.chosen.map = "";
+    select.value = this.chosen.map;
     select.onchange = () => {
       this.chosen.map = select.value;
       this.say();
@@ -252,8 +316,10 @@ class LabelMaps {
     };
     for (const [name, text] of Object.entries(words)) {
       const place = this.tools.querySelector(`span.${name}`);
-      if (place) place.textContent = text;
-      place?.nextSibling.setAttribute("aria-valuetext", text);
+      if (!place) continue;
+      place.textContent = text;
+      place.nextSibling.value = this.chosen[name];
+      place.nextSibling.setAttribute("aria-valuetext", text);
     }
   }
 
@@ -278,14 +344,15 @@ class LabelMaps {
     if (this.image && this.on.image) this.context.drawImage(this.image, 0, 0, width, height);
     this.context.imageSmoothingEnabled = false;
     this.drawMap();
-    if (this.label && this.on.differs) this.layer(0.55, this.kept("differs", () => this.differences()));
+    const one = this.chosen.pass;
+    if (this.on.filled) this.fill(one);
+    if (this.label && this.on.differs) this.layer(0.55, this.kept(`differs ${this.alone}`, () => this.differences()));
     const of = (name, map) => this.kept(name, () => outlinesOf(map, this.data));
     if (this.on.all) {
       const alpha = Math.max(0.12, Math.min(1, 3 / passes));
       const thin = { alpha, width: LINE / 2, halo: 0 };
       this.passes.forEach((pass, index) => this.stroke(of(`pass ${index + 1}`, pass), thin));
     }
-    const one = this.chosen.pass;
     if (this.label && this.on.label) this.stroke(of("label", this.label), { dash: DASH });
     const faint = one || this.on.all ? { alpha: 0.6, halo: 0 } : {};
     if (this.on.prediction) this.stroke(of("prediction", this.prediction), faint);
@@ -314,7 +381,32 @@ class LabelMaps {
   differences() {
     const { label, prediction } = this;
     const known = this.data.classes.length;
-    return paint(this.data, (at) => (label[at] < known && label[at] !== prediction[at] ? DIFFERS : 0));
+    const isSeen = (at) => this.isShown(label[at]) || this.isShown(prediction[at]);
+    return paint(this.data, (at) => (label[at] < known && label[at] !== prediction[at] && isSeen(at) ? DIFFERS : 0));
+  }
+
+  /* Fills the classes of one pass, or else of the prediction, or where that is off of the label. */
+  fill(one) {
+    const { width, classes, background } = this.data;
+    const [name, map] = one
+      ? [`pass ${one}`, this.passes[one - 1]]
+      : this.on.prediction
+        ? ["prediction", this.prediction]
+        : ["label", this.on.label && this.label];
+    if (!map) return;
+    const wide = Math.max(2, Math.round(width / 64)); // pixels of the map, of a line of a hatch
+    const draw = () => {
+      const numbers = classes.map(([, colour]) => asNumber(partsOf(colour)));
+      const across = classes.map((_, number) => ALONG[(this.repeats(number) + 3) % 4]);
+      const hatched = classes.map((_, number) => this.repeats(number) > 0);
+      return paint(this.data, (at) => {
+        const value = map[at];
+        if (value === background || value >= classes.length || !this.isShown(value)) return 0;
+        const place = across[value](at % width, Math.floor(at / width));
+        return hatched[value] && Math.floor(place / wide) % 2 ? 0 : numbers[value];
+      });
+    };
+    this.layer(FILLED, this.kept(`filled ${name} ${this.alone}`, draw));
   }
 
   stroke(paths, { dash = [], alpha = 1, width = LINE, halo = HALO }) {
@@ -322,6 +414,7 @@ class LabelMaps {
     context.globalAlpha = alpha;
     context.setLineDash(dash.map((length) => length * thin));
     paths.forEach((path, index) => {
+      if (!this.isShown(index)) return;
       const [, colour] = this.data.classes[index];
       const below = [colour === "#000000" ? "#FFFFFF" : "#000000", width + halo];
       for (const [style, wide] of [...(halo ? [below] : []), [colour, width]]) {
@@ -398,7 +491,8 @@ class LabelMaps {
     const at = y * width + x;
     const name = (value) => classes[value]?.[0] ?? "ignored";
     const votes = this.passes.filter((pass) => pass[at] === this.prediction[at]).length;
-    const parts = [`column ${x}, row ${y}: ${name(this.prediction[at])}, in ${votes} of ${passes} passes`];
+    const parts = [`column ${x}, row ${y}: ${name(this.prediction[at])}`];
+    if (passes) parts[0] += `, in ${votes} of ${passes} passes`;
     if (this.label) parts.push(`label ${name(this.label[at])}`);
     if (this.chosen.pass) parts.push(`pass ${this.chosen.pass} ${name(this.passes[this.chosen.pass - 1][at])}`);
     if (this.map) parts.push(`${this.map.name.toLowerCase()} ${this.format(this.map, this.map.values[at])}`);

@@ -201,16 +201,19 @@ selection = select(run, state)
 render_stepper(selection, example)
 context = load_example(run, state, example)
 
-left, right = st.columns([2, 5], gap="large")
-with left:
-    with st.container(key=PICTURE):
-        render_example(run, example)
+drawn = renderer.draws_examples(run)
+columns = st.columns([5, 2] if drawn else [2, 5], gap="large")
+charts, words = columns if drawn else reversed(columns)  # the example comes first, on a phone, too
+with words:
+    if not drawn:
+        with st.container(key=PICTURE):
+            render_example(run, example)
     render_marks(state, example)
     renderer.render_summary(context)
     render_columns(run, context.row)
     st.markdown("**Each score, and the example's rank by it**")
     render_scores(run, context.row, example)
-with right:
+with charts:
     renderer.render_charts(context)
     render_closer_look(context)
 send_steps_ahead(run, steps_from(example, selection.examples), partial(explain_example, run, state))

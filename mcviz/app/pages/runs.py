@@ -89,7 +89,7 @@ from mcviz.runs import ListedRun, Run, list_runs, preview_removal, remove_run, r
 from mcviz.runs.folder import LONGEST_NAME, cache_folder, list_shipped_runs
 from mcviz.runs.storage import is_shipped
 from mcviz.tasks import task_of
-from mcviz.text import format_bytes, one_line
+from mcviz.text import format_bytes, format_duration, one_line
 
 STATES = {"finished": "finished", "partial": "partial", "damaged": "damaged", "unreadable": "cannot be read"}
 TICKS = 2  # runs
@@ -230,7 +230,7 @@ def describe_quality(run: ListedRun) -> str:
     if manifest is None or manifest.quality is None:
         return ""
     task = task_of(manifest)
-    return one_line(f"{task.quality_name} {task.format_quality(manifest.quality, manifest.unit)}")
+    return one_line(f"{run.measure} {task.format_quality(manifest.quality, manifest.unit)}")
 
 
 def render_run(run: ListedRun, path: Path, names: Sequence[str], opened: str) -> None:
@@ -289,13 +289,8 @@ def render_outcome() -> None:
 
 
 def _render_growth(run: Run) -> None:
-    """Offer more passes, unless the run cannot grow: shipped, without its model, or of a task that keeps less."""
-    if (
-        not run.task.grows
-        or (seed := run.manifest.seed) is None
-        or run.passes >= MOST_PASSES
-        or not can_be_sampled(run)
-    ):
+    """Offer more passes, unless the run cannot grow: shipped, or without its model."""
+    if (seed := run.manifest.seed) is None or run.passes >= MOST_PASSES or not can_be_sampled(run):
         return
     if is_shipped(run.path):
         return
@@ -303,7 +298,7 @@ def _render_growth(run: Run) -> None:
         if not check_needs(run, {"model"}):
             return
         name = as_markdown(run.name)
-        st.markdown(f"**{name}** has {counted(run.passes, 'pass')}. These stay as they are, and others are added.")
+        st.markdown(f"**{name}** has {counted(run.passes, 'pass')}. {_describe_growth(run)}")
         render_last_error(RUNS.title, GROWTH)
         key = f"more-passes-{run.digest[:12]}"
         st.number_input("Passes in all", run.passes + 1, MOST_PASSES, min(2 * run.passes, MOST_PASSES), key=key)
@@ -315,6 +310,18 @@ def _render_growth(run: Run) -> None:
             queue_value(GROWTH, False)
 
         st.button("Add passes", icon=":material/add:", key="more-passes", on_click=change_jobs, args=(start, GROWTH))
+
+
+def _describe_growth(run: Run) -> str:
+    """Say which passes are sampled for more of them, and how long that takes, as far as it is known."""
+    if run.task.keeps_passes:
+        return "These stay as they are, and others are added."
+    started, finished = run.manifest.time("started"), run.manifest.time("finished")
+    took = f" These took {format_duration((finished - started).total_seconds())}." if started and finished else ""
+    return (
+        f"The probabilities of passes over pixels are not kept, so all passes are sampled anew.{took} "
+        "Until they are done, the run stays as it is."
+    )
 
 
 def _render_rename(run: ListedRun, path: Path, opened: str) -> None:

@@ -20,7 +20,8 @@ FIRST = 2  # of the ranking, where none is pinned
 
 def render_pinned(run: Run, state: PageState, example: int) -> None:
     """Render an example, with buttons to open it and, if it is pinned, to unpin it."""
-    render_example(run, example, PINNED_WIDTH)
+    if not task_renderer(run).draws_examples(run):
+        render_example(run, example, PINNED_WIDTH)
     with st.container(horizontal=True, gap="xsmall"):
         if st.button(f"Example {example}", key=f"open-{example}", icon=":material/open_in_new:"):
             open_page(EXAMPLE, state, example=example)

@@ -58,42 +58,23 @@ class Step:
 
 
 class Story(ABC):
-    """The story of a task.
+    """The story of a task."""
 
-    Attributes:
+    @abstractmethod
+    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
+        """Return the steps for a run, each to be called with it."""
+
+
+def noise_steps(run: Run, no_answer: str, describe: Callable[[Run, np.ndarray], Step]) -> list[Callable[[Run], Step]]:
+    """Return the step on one input of noise, predicted live; none for a kind without noise.
+
+    Args:
+        run: whose model predicts.
         no_answer: what is said of noise where the run has no model, before it says so.
+        describe: returns the step on (T, K) predictions of noise.
     """
 
-    no_answer: str
-
-    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
-        """Return the steps for a run: without labels none about mistakes, and noise only where there is some."""
-        with_labels = [self.review, self.ensemble] if has(run, "labels") else []
-        noise = [self.noise] if kind_renderer(run).has_noise else []
-        return [self.one_prediction, self.all_passes, *with_labels, *noise]
-
-    @abstractmethod
-    def one_prediction(self, run: Run) -> Step:
-        """Return the step on a sure prediction as a model gives it: a number, and all that it gives."""
-
-    @abstractmethod
-    def all_passes(self, run: Run) -> Step:
-        """Return the step on an example about which the passes differ."""
-
-    @abstractmethod
-    def review(self, run: Run) -> Step:
-        """Return the step on how many mistakes are among the most uncertain examples."""
-
-    @abstractmethod
-    def ensemble(self, run: Run) -> Step:
-        """Return the step on how the single passes and their mean compare."""
-
-    @abstractmethod
-    def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
-        """Return the step on noise, of its (T, K) predictions."""
-
-    def noise(self, run: Run) -> Step:
-        """Return the step on one input of noise, predicted live."""
+    def noise(run: Run) -> Step:
         renderer = kind_renderer(run)
         given = renderer.noise(run)
 
@@ -101,9 +82,11 @@ class Story(ABC):
             renderer.render_input(run, given.content, given.name)
 
         if not has(run, "model"):
-            return Step(f"This is noise: {self.no_answer}", draw, missing(run, "model"))
-        step = self.noise_prediction(run, predict(run, as_batch(given.content))[:, 0])
+            return Step(f"This is noise: {no_answer}", draw, missing(run, "model"))
+        step = describe(run, predict(run, as_batch(given.content))[:, 0])
         return replace(step, render=side_by_side(draw, step.render))
+
+    return [noise] if kind_renderer(run).has_noise else []
 
 
 def side_by_side(example: Callable[[], None], passes: Callable[[], None]) -> Callable[[], None]:
@@ -155,6 +138,7 @@ def review_step(run: Run, score: str, order: np.ndarray, mistakes: np.ndarray, n
         render_example(run, int(order[0]), EXAMPLE_WIDTH)
 
     examples, kind = counted(len(order), "example"), noun.split()[-1]
+    kinds = counted(2, kind).split()[-1]
     if not mistakes.any():
         more = f"This is the most uncertain one of {examples}."
         return Step(f"The model makes no {kind} here: there is none to find.", first, more)
@@ -164,16 +148,16 @@ def review_step(run: Run, score: str, order: np.ndarray, mistakes: np.ndarray, n
     reviewed = f"The {share} most uncertain are **{inspected:,}** of {examples}{by}"
     if finds_more_than_chance(mistakes, inspected):
         headline = f"Review the **{share}** most uncertain and find **{found}** of {of_all}."
-        more = f"The uncertainty is useful. {reviewed}; as many at random would hold fewer {kind}s."
+        more = f"The uncertainty is useful. {reviewed}; as many at random would hold fewer {kinds}."
     else:
-        headline = f"The most uncertain are not shown to hold more {kind}s."
+        headline = f"The most uncertain are not shown to hold more {kinds}."
         more = f"{reviewed}, and hold **{found}** of {of_all}, which may be chance."
     if len(mistakes) * REVIEWED_SHARE < 1:  # too few examples for a curve
         return Step(headline, first, more)
     return Step(headline, lambda: chart(plot.ranking(run, score), "found", headline), more)
 
 
-_gain = cached_for_run(numbers_key, max_entries=8)(compare_with_deterministic)
+cached_gain = cached_for_run(numbers_key, max_entries=8)(compare_with_deterministic)
 WAYS_TO_PREDICT = "Deterministic", "One pass", "All passes"
 
 
@@ -370,28 +354,29 @@ class TaskRenderer(ABC):
         examples = counted(len(run), run.kind.name if run.kind.plural else "example")
         if not has(run, "labels"):
             return f"**{as_markdown(run.name)}**: {examples} without labels; {self.describe_disagreement(run)}."
-        assert run.manifest.quality is not None
-        quality = as_inline_markdown(run.task.format_quality(run.manifest.quality, run.manifest.unit))
-        return f"{self._describe_quality(run, quality, examples)}{self._describe_found(run)}."
+        found = run.manifest.quality
+        if run.decisions.thresholds:
+            found = 1 - float(np.nanmean(run.task.loss_of_table(table(run))))
+        assert found is not None
+        quality = as_inline_markdown(run.task.format_quality(found, run.manifest.unit))
+        labelled = "" if run.manifest.examples_with_labels is None else f", {run.manifest.labelled:,} with a label"
+        right = f"**{as_markdown(run.name)}**: **{self.phrases.quality.format(quality)}** on {examples}{labelled}"
+        return f"{right}{self._describe_gain(run)}{self._describe_found(run)}."
 
-    def _describe_quality(self, run: Run, quality: str, examples: str) -> str:
-        """Say how good the ensemble is, and whether it differs from the deterministic model by more than chance."""
+    def _describe_gain(self, run: Run) -> str:
+        """Say whether the ensemble differs from the deterministic model, as a part of a sentence."""
         off = "the deterministic model" if run.manifest.origin.kind == "imported" else "dropout off"
-        verdict = _gain(run)[0]
-        gain = {
-            "better": f", better than {off}",
-            "worse": f", worse than {off}",
-            "noise": f", not shown to differ from {off}",
-        }.get(verdict, "")
-        return f"**{as_markdown(run.name)}**: **{self.phrases.quality.format(quality)}** on {examples}{gain}"
+        words = {"better": f", better than {off}", "worse": f", worse than {off}"}
+        return (words | {"noise": f", not shown to differ from {off}"}).get(cached_gain(run)[0], "")
 
     def _describe_found(self, run: Run) -> str:
         """Say how many mistakes are among the first of the ranking, as the end of a sentence."""
-        first = min(MOST_FIRST, len(run) // 5)
+        labelled = run.manifest.labelled
+        first = min(MOST_FIRST, labelled // 5)
         count, early = _count_mistakes(run, first)
         if not self.marks_mistakes and not first:
             return ""
-        if count in (0, len(run)):
+        if count in (0, labelled):
             return "; every prediction is wrong" if count else "; no prediction is wrong"
         if not first:
             return f"; {counted(count, self.phrases.mistake)}"
@@ -409,11 +394,11 @@ class TaskRenderer(ABC):
         """Render how good the passes are, alone and together, of a run with labels."""
         quality = self.pass_quality(run)
         assert quality is not None
-        name, spoken = capitalised(run.task.quality_name), self._describe_beaten(quality)
+        name, spoken = capitalised(run.task.sealed_quality_name), self.describe_beaten(quality)
         unit = f" in {as_markdown(run.manifest.unit)}" if run.manifest.unit else ""
         heading("Each pass, and all of them together", f"{name}{unit}. {spoken}")
-        self._render_cards(run, quality)
-        if gain := _gain(run)[1]:
+        cards(self.quality_cards(run, quality))
+        if gain := cached_gain(run)[1]:
             st.markdown(as_markdown(gain))
         chart(_quality_figure(run), "single-passes", spoken)
 
@@ -438,18 +423,8 @@ class TaskRenderer(ABC):
     def render_trust(self, run: Run, group: str | None) -> None:  # noqa: B027
         """Render all figures that labels tell, with the arguments of `render_calibration`."""
 
-    def quality_rows(self, run: Run) -> dict[str, str]:
-        """Return how good the model is, as texts by what each is called; empty without labels."""
-        quality = self.pass_quality(run)
-        if quality is None:
-            return {}
-        deterministic, one_pass, ensemble = WAYS_TO_PREDICT
-        off = "" if run.manifest.origin.kind == "imported" else " (dropout off)"
-        values = quality.deterministic, quality.one_pass, quality.ensembles[-1]
-        rows = zip((deterministic + off, f"{one_pass}, on average", ensemble), values, strict=True)
-        return {name: run.task.format_quality(value, run.manifest.unit) for name, value in rows if value is not None}
-
-    def _render_cards(self, run: Run, quality: PassQuality) -> None:
+    def quality_cards(self, run: Run, quality: PassQuality) -> list[tuple[str, str, str]]:
+        """Return how good the model is with dropout off, in one pass and in all: what, how much, and a sentence."""
         deterministic, one_pass, ensemble = WAYS_TO_PREDICT
         passes = quality.passes
         off = "" if run.manifest.origin.kind == "imported" else "Dropout off: "
@@ -460,9 +435,9 @@ class TaskRenderer(ABC):
             (one_pass, quality.one_pass, f"On average, {ends}."),
             (ensemble, quality.ensembles[-1], f"The mean of {counted(len(passes), 'pass')}."),
         )
-        cards([(way, run.task.format_quality(value, ""), text) for way, value, text in figures if value is not None])
+        return [(way, run.task.format_quality(value, ""), text) for way, value, text in figures if value is not None]
 
-    def _describe_beaten(self, quality: PassQuality) -> str:
+    def describe_beaten(self, quality: PassQuality) -> str:
         """Say how many of the passes the ensemble beats."""
         if (quality.passes == quality.ensembles[-1]).all():
             return "Every single pass is as good as the ensemble."
@@ -502,6 +477,10 @@ class TaskRenderer(ABC):
 
     # One example
 
+    def draws_examples(self, run: Run) -> bool:
+        """Say whether the charts of an example show the example itself."""
+        return False
+
     @abstractmethod
     def render_summary(self, context: ExampleContext) -> None:
         """Render what is predicted and why that is uncertain, in words and numbers."""
@@ -513,6 +492,14 @@ class TaskRenderer(ABC):
     @abstractmethod
     def explain(self, context: ExampleContext) -> Explanation:
         """Return what is predicted and why that is uncertain, for a narrow column."""
+
+    def explain_alone(self, context: ExampleContext) -> Explanation:
+        """Return the same where no preview stands below it."""
+        return self.explain(context)
+
+    def maps(self, context: ExampleContext) -> dict[str, Any]:
+        """Return the label maps of an example as the browser draws them, with one map of doubt; empty without any."""
+        return {}
 
     def render_preview(self, context: ExampleContext) -> None:  # noqa: B027
         """Render what belongs below the explanation in a narrow column."""
@@ -603,22 +590,17 @@ class TaskRenderer(ABC):
     def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:
         """Render an example that two runs share as both predict it."""
 
-    @abstractmethod
-    def summary_figures(self, selection: Selection) -> list[go.Figure]:
-        """Return figures of a run and a selection that hold no number of a single example."""
-
     def export_table(self, selection: Selection) -> pd.DataFrame:
         """Return all columns of the selected examples, with names where the run has numbers."""
         return selection.table.rename_axis("example").reset_index()
 
 
-def mark_classes(row: Mapping[Any, Any], class_count: int, all_right: str = "right") -> TileText:
+def mark_classes(row: Mapping[Any, Any], class_count: int) -> TileText:
     """Return the predicted classes, of which wrong ones are marked, and behind them those that are missed.
 
     Args:
         row: of the run's table, with the columns that `mcviz.tasks.multilabel.name_sets` makes.
         class_count: how many classes there are to predict.
-        all_right: the brief words on an example of which no class is wrong.
     """
     predicted, wrong, missed = _classes_of_row(row)
     marked = [f"✗ {name}" if name in wrong else name for name in predicted]
@@ -629,7 +611,7 @@ def mark_classes(row: Mapping[Any, Any], class_count: int, all_right: str = "rig
     return TileText(
         words,
         wrong=bool(wrong or missed),
-        brief=brief or (all_right if is_right else f"{len(predicted):,} of {class_count:,}"),
+        brief=brief or ("right" if is_right else f"{len(predicted):,} of {class_count:,}"),
         whole="; ".join(f"{part} {', '.join(of_part)}" for part, of_part in parts.items() if of_part),
     )
 

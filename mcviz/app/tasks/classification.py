@@ -1,6 +1,6 @@
 """Show classification on pages: classes, probabilities and votes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -27,7 +27,7 @@ from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.kinds.base import ProbeInput, SliderSeries
 from mcviz.app.navigation import OVERVIEW
 from mcviz.app.resources import cached_for_run, class_names, has, missing, numbers_key, ranking, table
-from mcviz.app.selection import Selection
+from mcviz.app.selection import Selection, labelled_ranking
 from mcviz.app.state import PageState, session_store, state_widget_args
 from mcviz.app.tasks.base import (
     PASSES,
@@ -42,6 +42,7 @@ from mcviz.app.tasks.base import (
     TileText,
     enough_passes_sentence,
     headline_name,
+    noise_steps,
     predicted_again,
     render_by_passes,
     review_step,
@@ -70,7 +71,9 @@ from mcviz.figures import two_classes as two_classes_figure
 from mcviz.figures.sweeps import SWEEP_SCORES, predictions_along
 from mcviz.measures import PassSummary, percent, scores, summarise
 from mcviz.measures.intervals import Interval
+from mcviz.measures.multilabel import UNKNOWN as UNKNOWN_LABEL
 from mcviz.runs import Derived, Run, load_derived, save_derived
+from mcviz.runs.columns import UNKNOWN
 from mcviz.text import one_line
 
 CONVERGENCE = "convergence"  # work, of which the subject is the run and the score
@@ -81,13 +84,17 @@ CONFIDENT = 0.7  # a probability from which on a prediction sounds confident
 class ClassificationStory(Story):
     """The steps of a classification: a number, the votes, the mistakes, the mean of the passes, and noise."""
 
-    no_answer = "no prediction is correct."
+    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
+        """Return the steps for a run: without labels none about mistakes, and noise only where there is some."""
+        labelled = [self.review, self.ensemble] if has(run, "labels") else []
+        noise = noise_steps(run, "no prediction is correct.", self.noise_prediction)
+        return [self.one_prediction, self.all_passes, *labelled, *noise]
 
     def one_prediction(self, run: Run) -> Step:
         """Return the step on the most confident correct prediction."""
         order = ranking(run, "max_probability")[::-1]
         correct = table(run)["correct"].iloc[order]
-        example = int(order[int(np.argmax(correct.fillna(True).to_numpy(bool)))])
+        example = int(order[int(np.argmax(correct.fillna(bool(correct.isna().all())).to_numpy(bool)))])
         probs = classifier_probs(run)[example]
         prediction = int(probs.argmax())
         probability = float(probs[prediction])
@@ -122,11 +129,13 @@ class ClassificationStory(Story):
         return Step("Predict it again, and the answer changes.", draw, more)
 
     def review(self, run: Run) -> Step:
-        order = ranking(run, "max_probability")
+        """Return the step on how many mistakes are among the least confident predictions."""
+        order = labelled_ranking(run, "max_probability")
         wrong = mistakes_in_order(run, order)
         return review_step(run, "max_probability", order, wrong, "mistake")
 
     def ensemble(self, run: Run) -> Step:
+        """Return the step on how the single passes and their mean compare."""
         single, by_size, deterministic = run.pass_accuracy, run.ensemble_accuracy, run.deterministic_accuracy
         if single is None or by_size is None:
             raise McvizError(missing(run, "labels"))
@@ -134,7 +143,7 @@ class ClassificationStory(Story):
         headline = f"{_compare_with_alone(run, together - alone)}: **{together:.2%}** against **{alone:.2%}**."
         more = f"So many examples are right by the mean of all {len(single)}, and by one pass on average."
         if deterministic is not None:
-            gained = round((float(by_size[-1]) - deterministic) * len(run))
+            gained = round((float(by_size[-1]) - deterministic) * run.manifest.labelled)
             imported = run.manifest.origin.kind == "imported"
             model = "The deterministic model" if imported else "With dropout off, the model"
             as_many = f"{abs(gained):,} {'fewer' if gained > 0 else 'more'}" if gained else "as many"
@@ -142,6 +151,7 @@ class ClassificationStory(Story):
         return Step(headline, lambda: chart(plot.accuracy(run), "together", headline), more)
 
     def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
+        """Return the step on noise, of its (T, K) predictions."""
         summary, names = summarise(predictions), class_names(run)
         probability, voted = float(summary.mean.max()), votes(summary, all_as_markdown(names))
         model = "Uncertainty has limits: the model" if probability >= CONFIDENT else "The model"
@@ -157,7 +167,7 @@ def _compare_with_alone(run: Run, gain: float) -> str:
     if gain == 0:
         return "But together the passes are no better than alone"
     interval = Interval(gain)
-    if len(run) >= LEAST_LABELLED:
+    if run.manifest.labelled >= LEAST_LABELLED:
         interval = find_calibration(run).differences["single_pass"]["accuracy"]
     if interval.low > 0:
         return "And together the passes are better than alone"
@@ -207,7 +217,7 @@ class ClassificationRenderer(TaskRenderer):
             _offer_convergence(run, score, now=state.section == PASSES)
             return
         sentences = [enough_passes_sentence(convergence.enough, run.passes, "the figures move", "what matters")]
-        if run.passes > 1 and len(run) > plot.TOP_UNCERTAIN:
+        if run.passes > 1 and run.manifest.labelled > plot.TOP_UNCERTAIN:
             sentences.append(
                 f"Two halves of all passes share {percent(float(convergence.shared_top[-1]), 0)} of the "
                 f"{plot.TOP_UNCERTAIN} most uncertain examples by {run.task.scores[score].inline_label}."
@@ -233,10 +243,13 @@ class ClassificationRenderer(TaskRenderer):
         """Return the names of label and prediction, and whether they are the same."""
         run, rows = selection.run, selection.first(most)
         names, labelled = np.array(class_names(run)), has(run, "labels")
-        columns: dict[str, Any] = {"label": names[rows["label"].to_numpy(int)]} if labelled else {}
+        known = rows["label"].notna().to_numpy()
+        given = np.where(known, names[rows["label"].fillna(0).to_numpy(int)], UNKNOWN)
+        columns: dict[str, Any] = {"label": given} if labelled else {}
         columns["prediction"] = names[rows["prediction"].to_numpy()]
         if labelled:
-            columns["correct"] = np.where(rows["correct"].to_numpy(bool), "correct", "✗ wrong")
+            judged = np.where(rows["correct"].fillna(False).to_numpy(bool), "correct", "✗ wrong")
+            columns["correct"] = np.where(known, judged, UNKNOWN)
         return columns
 
     def filter_words(self, run: Run) -> list[str]:
@@ -257,10 +270,14 @@ class ClassificationRenderer(TaskRenderer):
         """Render one histogram a class, with its mean."""
         render_histograms(summarise(context.predictions), class_names(context.run), _label(context), "example")
 
-    def explain(self, context: ExampleContext) -> Explanation:
+    def explain(self, context: ExampleContext, *, narrow: bool = False) -> Explanation:
         """Return the sentences, and one histogram a class with its mean."""
         summary, names, label = summarise(context.predictions), class_names(context.run), _label(context)
-        return {"sentences": _sentences(context, summary), "histograms": pass_histograms(summary, names, label)}
+        histograms = pass_histograms(summary, names, label, narrow=narrow)
+        return {"sentences": _sentences(context, summary), "histograms": histograms}
+
+    def explain_alone(self, context: ExampleContext) -> Explanation:
+        return self.explain(context, narrow=True)
 
     def render_pinned(self, context: ExampleContext) -> None:
         """Render label, prediction, the mean of each class, and the votes."""
@@ -287,9 +304,8 @@ class ClassificationRenderer(TaskRenderer):
     # New inputs
 
     def describe_label(self, run: Run, example: int) -> str:
-        if run.labels is None:
-            return ""
-        return f"The given label is **{as_markdown(class_names(run)[run.labels[example]])}**."
+        label = table(run)["label"].iloc[example]
+        return "" if pd.isna(label) else f"The given label is **{as_markdown(class_names(run)[label])}**."
 
     def describe_prediction(self, run: Run, predictions: np.ndarray) -> str:
         return prediction_sentence(summarise(predictions), class_names(run))
@@ -402,18 +418,11 @@ class ClassificationRenderer(TaskRenderer):
             other.name: (there.reorder(order), [other_names[number] for number in order]),
         }
         for name, (summary, names) in both.items():
-            mark = "" if labels is None or labels[place] == summary.prediction else "✗ "
+            mark = "" if labels is None or labels[place] in (UNKNOWN_LABEL, summary.prediction) else "✗ "
             prediction = f"**{names[summary.prediction]}** with {percent(summary.mean[summary.prediction])}"
             st.markdown(f"**{as_markdown(name)}**: {mark}{prediction}. {as_sentence(votes(summary, names))}")
         spoken = "Histograms of the passes of both runs for the classes that they say most of."
         chart(plot.example(comparison, context.example), "example-in-both", spoken)
-
-    def summary_figures(self, selection: Selection) -> list[go.Figure]:
-        run, rows = selection.run, selection.table
-        distribution = plot.distribution(run, selection.score, rows=rows)
-        if not has(run, "labels"):
-            return [distribution]
-        return [plot.accuracy(run), plot.ensemble_size(run), distribution, plot.confusion(run, rows=rows)]
 
     def export_table(self, selection: Selection) -> pd.DataFrame:
         """Return all columns of the selected examples, with the names of the classes beside their numbers."""

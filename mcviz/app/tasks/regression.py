@@ -1,6 +1,6 @@
 """Show regression on pages: numbers, intervals and standard deviations of targets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,13 @@ from mcviz import plot
 from mcviz.analysis.base import LEAST_LABELLED, as_predictions, column, group_sentence, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.quality_trust import QualityTrust, measure_quality
-from mcviz.app.components import Explanation, chart, render_explanation, text_table
+from mcviz.app.components import MOST_STRIPS, Explanation, chart, render_explanation, text_table
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.kinds.base import ProbeInput, SliderSeries
 from mcviz.app.navigation import load_state, target_chooser
 from mcviz.app.resources import (
     cached_for_run,
     has,
-    missing,
     numbers_key,
     ranking,
     run_numbers,
@@ -26,7 +25,7 @@ from mcviz.app.resources import (
     table,
     target_names,
 )
-from mcviz.app.selection import Selection
+from mcviz.app.selection import Selection, labelled_ranking
 from mcviz.app.state import COVERAGES, PageState
 from mcviz.app.tasks.base import (
     CloserLook,
@@ -38,6 +37,7 @@ from mcviz.app.tasks.base import (
     SweepFindings,
     TaskRenderer,
     TileText,
+    noise_steps,
     predicted_again,
     render_ensemble_sizes,
     render_large,
@@ -46,24 +46,24 @@ from mcviz.app.tasks.base import (
 )
 from mcviz.app.wording import all_as_markdown, as_inline_markdown, as_markdown, counted
 from mcviz.app.work import progress_bar
-from mcviz.errors import McvizError
 from mcviz.figures import (
     Curve,
     curves_along,
+    interval_coverage,
     output_by_passes,
 )
 from mcviz.figures.style import ENSEMBLE
 from mcviz.figures.sweeps import score_comparison
 from mcviz.measures import percent, regression_scores, significant
-from mcviz.measures.conformal import pass_intervals
+from mcviz.measures.conformal import IntervalCalibration, interval_calibration, pass_intervals
 from mcviz.measures.registry import format_with_unit
 from mcviz.measures.regression import (
     FEWEST_UNBOUNDED,
     predictive_variance,
-    single_pass_rmse,
 )
-from mcviz.runs import Run
-from mcviz.text import one_line
+from mcviz.measures.scores import HISTOGRAM_BINS
+from mcviz.runs import Run, labelled_examples
+from mcviz.text import make_target_names, one_line
 
 NAMED_TARGETS = 3  # of an example, where there is room for a line
 
@@ -102,7 +102,8 @@ class Prediction:
     def __init__(self, run: Run, predictions: np.ndarray, coverage: int, example: int | None = None) -> None:
         self.run, self.predictions, self.coverage = run, predictions, coverage
         labels, deterministic = run.labels, run.deterministic_predictions
-        self.labels = None if example is None or labels is None else labels[example].astype(np.float64)
+        label = None if example is None or labels is None else labels[example].astype(np.float64)
+        self.labels = None if label is None or not np.isfinite(label).all() else label
         self.deterministic = None if example is None or deterministic is None else deterministic[example]
         given = as_predictions(run, predictions[:, None])
         interval = pass_intervals(given, coverage / 100)
@@ -166,6 +167,37 @@ class Prediction:
         uncertainty = self.describe_uncertainty(target).splitlines()
         return [self.describe(), self.describe_interval(target), *uncertainty]
 
+    def strips(self) -> dict[str, Any]:
+        """Return a histogram of the passes for each of the first targets, as `Explanation.histograms`."""
+        panels, names = [], target_names(self.run)
+        for target, name in enumerate(names[:MOST_STRIPS]):
+            values = self.outputs[:, target].astype(np.float64)
+            low, high = float(values.min()), float(values.max())
+            counts, _ = np.histogram(values, HISTOGRAM_BINS, (low, high) if low < high else (low - 0.5, high + 0.5))
+            bins = np.flatnonzero(counts)
+            ends = f"{significant(float(f'{low:.3g}'))} to {significant(float(f'{high:.3g}'))}"
+            panels.append(
+                {
+                    "name": name,
+                    "role": "",
+                    "colour": ENSEMBLE,
+                    "bins": bins.tolist(),
+                    "counts": counts[bins].tolist(),
+                    "mean": (float(values.mean()) - low) / (high - low) if low < high else 0.5,
+                    "value": ends,
+                    "spoken": f"{name}: the passes predict {ends}.",
+                }
+            )
+        left = len(names) - len(panels)
+        return {
+            "passes": len(self.outputs),
+            "spoken": f"Histograms of the passes. {self.describe()}".replace("**", ""),
+            "panels": panels,
+            "strips": list(range(len(panels))),
+            "rest": f"{counted(left, 'more target')}." if left else "",
+            "axis": f"{counted(len(self.outputs), 'pass')}, from the lowest to the highest; the line is the mean.",
+        }
+
     def render_table(self) -> None:
         """Render a row a target: mean, standard deviation, interval, and the label where it is known."""
         columns = {
@@ -218,27 +250,28 @@ def with_std(mean: float, std: float, unit: str) -> str:
 
 
 class RegressionStory(Story):
-    """The steps of a regression: a number, its spread, the largest errors, the mean of the passes, and noise."""
+    """The steps of a regression: a number, its passes, whether intervals hold, a wide one, noise, the review."""
 
-    no_answer = "there is nothing to be predicted."
+    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
+        """Return the steps for a run: without labels none that needs them, and noise only where there is some."""
+        holds, review = ([self.holds], [self.review]) if has(run, "labels") else ([], [])
+        noise = noise_steps(run, "there is nothing to be predicted.", self.noise_prediction)
+        return [self.sure, self.unsure, *holds, self.cause, *noise, *review]
 
-    def one_prediction(self, run: Run) -> Step:
-        """Return the step on the prediction of the deterministic model, or the mean of the passes without one."""
+    def sure(self, run: Run) -> Step:
+        """Return the step on the number for the example whose passes differ least."""
         example = int(ranking(run, DOUBT)[-1])
         given = run.mean_predictions if run.deterministic_predictions is None else run.deterministic_predictions
+        number = _number(run, given[example])
         return Step(
             "A regression gives a number, and no more.",
-            side_by_side(
-                lambda: render_example(run, example, EXAMPLE_WIDTH), lambda: render_large(_number(run, given[example]))
-            ),
-            "How far it can be trusted, it does not say.",
+            side_by_side(lambda: render_example(run, example, EXAMPLE_WIDTH), lambda: render_large(number)),
+            f"The model predicts {number}. How far that can be trusted, it does not say.",
         )
 
-    def all_passes(self, run: Run) -> Step:
+    def unsure(self, run: Run) -> Step:
         """Return the step on the example, and its target, about which the passes differ the most."""
-        example = int(ranking(run, DOUBT)[0])
-        prediction = Prediction(run, run.predictions(example), COVERAGES[0])
-        target = int(prediction.model_std.argmax())
+        example, prediction, target = self._least_sure(run, DOUBT)
         outputs, mean = prediction.outputs[:, target], _number(run, prediction.mean, target)
         draw = side_by_side(
             lambda: render_example(run, example, EXAMPLE_WIDTH), lambda: _render_passes(prediction, target, "again")
@@ -247,45 +280,74 @@ class RegressionStory(Story):
             more = f"Each pass predicts {mean} here, and the passes agree on every example of this run."
             return Step("Predict it again, and the number stays the same.", draw, more)
         ends = as_markdown(f"{significant(outputs.min())} to {format_with_unit(outputs.max(), run.manifest.unit)}")
-        more = f"{predicted_again(run)}, it is **{ends}**. The mean of the passes is {mean}."
+        more = (
+            f"{predicted_again(run)}, it is **{ends}**. The mean of the passes is {mean}. "
+            f"{prediction.describe_interval(target)}"
+        )
         return Step("Predict it again, and the number changes.", draw, more)
 
-    def review(self, run: Run) -> Step:
-        """Return the step on how many of the largest errors are among the examples of the most uncertainty.
+    def holds(self, run: Run) -> Step:
+        """Return the step on whether the intervals of the first target hold as many labels as they promise."""
+        found = _interval_calibrations(run)[0]
+        at = int(np.argmin(np.abs(found.nominal - COVERAGES[0] / 100)))
+        nominal, held = found.nominal[at], found.observed[at]
+        said = f"The {percent(nominal, 0)} intervals hold **{percent(held)}** of the labels."
+        figure, spoken = interval_coverage(found), said.replace("**", "")
+        if found.high[at] < nominal:
+            more = "They promise more: the model is surer than it should be."
+        elif found.low[at] > nominal:
+            more = "They promise less: the intervals are wider than they need to be."
+        else:
+            more = "That is as many as they promise, as far as these labels can tell."
+        return Step(said, lambda: chart(figure, "holds", spoken), more)
 
-        That is the whole uncertainty where it is known.
-        """
+    def cause(self, run: Run) -> Step:
+        """Return the step on how much of the widest interval is the model's, and how much is in the data."""
+        example, prediction, target = self._least_sure(run, run.first_score)
+        if prediction.data_std is None:
+            headline = "An interval is as wide as the passes differ."
+        elif prediction.data_std[target] > prediction.model_std[target]:
+            headline = "This interval is wide since the data scatter."
+        else:
+            headline = "This interval is wide since the passes differ."
+
+        def render_parts() -> None:
+            st.markdown(prediction.describe_uncertainty(target))
+
+        draw = side_by_side(lambda: render_example(run, example, EXAMPLE_WIDTH), render_parts)
+        return Step(headline, draw, prediction.describe_interval(target))
+
+    def review(self, run: Run) -> Step:
+        """Return the step on how many of the largest errors are among the examples of the most uncertainty."""
         score = run_scores(run)[run.first_score]
-        order = ranking(run, score.name)
+        order = labelled_ranking(run, score.name)
         large = mistakes_in_order(run, order)
         return review_step(run, score.name, order, large, "largest error", f" by {score.inline_label}")
 
-    def ensemble(self, run: Run) -> Step:
-        """Return the step on the errors of single passes and of their mean, whose being lower is no achievement."""
-        single, by_size, off = run.pass_rmse, run.ensemble_rmse, run.deterministic_rmse
-        if single is None or by_size is None:
-            raise McvizError(missing(run, "labels"))
-        together, unit = float(by_size[-1]), run.manifest.unit
-        words = [as_markdown(format_with_unit(value, unit)) for value in (together, single_pass_rmse(single))]
-        more = (
-            f"Whatever the model. The root mean squared error (RMSE) of their mean is **{words[0]}**; that of one pass "
-            f"is **{words[1]}** on average."
-        )
-        if off is not None:
-            more += f" The deterministic model's is **{as_markdown(format_with_unit(off, unit))}**."
-        headline = "The passes' mean is never worse than they are on average."
-        return Step(headline, lambda: chart(plot.accuracy(run), "together", more), more)
-
     def noise_prediction(self, run: Run, predictions: np.ndarray) -> Step:
+        """Return the step on noise, of its (T, K) predictions."""
         prediction = Prediction(run, predictions, COVERAGES[0])
         less = float(np.mean(table(run)[DOUBT].to_numpy() < np.sqrt((prediction.model_std**2).sum())))
         value = as_markdown(with_std(prediction.mean[0], prediction.std[0], run.manifest.unit))
         return Step(
             "This is noise, and the model still predicts a number.",
             lambda: _render_passes(prediction, 0, "noise"),
-            f"Nothing is there to be predicted, and it gives **{value}**: its passes differ more than for "
-            f"{percent(less, 0)} of the examples.",
+            f"Nothing is there to be predicted, and it gives **{value}**{_of_target(run, 0)}: its passes differ more "
+            f"than for {percent(less, 0)} of the examples.",
         )
+
+    def _least_sure(self, run: Run, score: str) -> tuple[int, Prediction, int]:
+        """Return the least certain example by a score, its prediction, and the target of the widest std."""
+        example = int(ranking(run, score)[0])
+        prediction = Prediction(run, run.predictions(example), COVERAGES[0], example)
+        return example, prediction, int(prediction.std.argmax())
+
+
+@cached_for_run(numbers_key, max_entries=4)
+def _interval_calibrations(run: Run) -> list[IntervalCalibration]:
+    """Compare the intervals of each target with the labels."""
+    run = labelled_examples(run)
+    return interval_calibration(as_predictions(run, run.predictions_block(0, None), run.labels))
 
 
 def _render_passes(prediction: Prediction, target: int, key: str) -> None:
@@ -295,8 +357,13 @@ def _render_passes(prediction: Prediction, target: int, key: str) -> None:
 
 def _number(run: Run, values: np.ndarray, target: int = 0) -> str:
     """Write the value of a target, of (D,) values."""
-    of = f" for {as_markdown(target_names(run)[target])}" if len(run.targets) > 1 else ""
-    return f"**{as_markdown(format_with_unit(float(values[target]), run.manifest.unit))}**{of}"
+    return f"**{as_markdown(format_with_unit(float(values[target]), run.manifest.unit))}**{_of_target(run, target)}"
+
+
+def _of_target(run: Run, target: int) -> str:
+    """Name a target behind a number; "" where nobody named the only one."""
+    name = target_names(run)[target]
+    return f" for {as_markdown(name)}" if name not in make_target_names(1) else ""
 
 
 class RegressionRenderer(TaskRenderer):
@@ -336,7 +403,7 @@ class RegressionRenderer(TaskRenderer):
 
     def render_measures(self, run: Run) -> None:
         st.header("How wrong it is, by other measures", anchor=False)
-        if len(run) < LEAST_LABELLED:
+        if run.manifest.labelled < LEAST_LABELLED:
             st.caption("One example is too few to tell how wrong the model is.")
             return
         trust = regression_trust(run)
@@ -344,16 +411,13 @@ class RegressionRenderer(TaskRenderer):
         st.markdown(f"**{intervals}** {' '.join(gains)}")
         (_, *predictors), *rows = zip(*trust.text_rows, strict=True)
         text_table(("measure", *predictors), map(all_as_markdown, rows))
-        few = f"Fewer than {FEWEST_UNBOUNDED} are too few for it. " if len(run) < FEWEST_UNBOUNDED else ""
+        few = f"Fewer than {FEWEST_UNBOUNDED} are too few for it. " if run.manifest.labelled < FEWEST_UNBOUNDED else ""
         st.caption(
             f"Lower errors are better; in brackets the 95% interval over other examples of the same kind. {few}RMSE "
             "weighs large errors most, MAE all alike. NLL (negative log likelihood) and CRPS compare the whole "
             "predicted distribution with the label. They are low where a model is both right and honest. "
             f"{as_markdown(group_sentence(run, None))}"
         )
-
-    def quality_rows(self, run: Run) -> dict[str, str]:
-        return {name: f"RMSE {value}" for name, value in super().quality_rows(run).items()}
 
     # Lists
 
@@ -364,7 +428,7 @@ class RegressionRenderer(TaskRenderer):
         )
         return TileText(
             first_targets(predictions, one_line(run.manifest.unit)),
-            first_targets(labels) if has(run, "labels") else "",
+            first_targets(labels) if np.isfinite(labels).all() else "",
         )
 
     def table_columns(self, selection: Selection, most: int) -> dict[str, Any]:
@@ -393,6 +457,10 @@ class RegressionRenderer(TaskRenderer):
     def explain(self, context: ExampleContext) -> Explanation:
         """Return the same words."""
         return {"sentences": _prediction(context).sentences(context.state.target)}
+
+    def explain_alone(self, context: ExampleContext) -> Explanation:
+        """Return the same words, and a histogram a target."""
+        return {**self.explain(context), "histograms": _prediction(context).strips()}
 
     def render_preview(self, context: ExampleContext) -> None:
         """Render the passes of a target."""
@@ -498,14 +566,6 @@ class RegressionRenderer(TaskRenderer):
             st.markdown(f"**{as_markdown(run.name)}**: {prediction.describe()}")
         figure = plot.example(comparison, context.example, target=state.target)
         chart(figure, "example-in-both", "Histograms of the passes of both runs.")
-
-    def summary_figures(self, selection: Selection) -> list[go.Figure]:
-        run = selection.run
-        distribution = plot.distribution(run, selection.score, rows=selection.table)
-        if not has(run, "labels"):
-            return [distribution]
-        coverage = plot.intervals(run, selection.state.target)
-        return [plot.accuracy(run), plot.ensemble_size(run), distribution, coverage]
 
     def _predict(self, run: Run, predictions: np.ndarray) -> Prediction:
         return Prediction(run, predictions, load_state(run).coverage)

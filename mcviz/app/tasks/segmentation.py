@@ -2,37 +2,51 @@
 
 import base64
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import cycle
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from mcviz import plot
-from mcviz.analysis.base import group_sentence
+from mcviz.analysis.base import group_sentence, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
-from mcviz.analysis.pairing import class_order, name_apart
+from mcviz.analysis.pairing import class_order, name_apart, paired_class_names
 from mcviz.analysis.segmentation_trust import SegmentationTrust, measure_segmentation
 from mcviz.analysis.slices import slices
-from mcviz.app.components import TURNS, Explanation, chart, heading, load_assets, render_explanation, text_table
-from mcviz.app.kinds.base import TILE, ProbeInput, SliderSeries, Tiles
-from mcviz.app.kinds.image import picture_tiles
-from mcviz.app.resources import cached_for_run, class_names, has, numbers_key, table
+from mcviz.app.components import (
+    TURNS,
+    Explanation,
+    chart,
+    heading,
+    load_assets,
+    picture,
+    render_explanation,
+    text_table,
+)
+from mcviz.app.kinds import EXAMPLE_WIDTH
+from mcviz.app.kinds.base import TILE, DistortionSettings, ProbeInput, SliderSeries, Tiles, as_batch, predict
+from mcviz.app.kinds.image import IMAGE_DISTORTER, load_images, picture_tiles
+from mcviz.app.resources import cached_for_run, class_names, has, missing, numbers_key, ranking, run_scores, table
 from mcviz.app.selection import Selection
 from mcviz.app.state import PageState
 from mcviz.app.tasks.base import (
     Evidence,
     ExampleContext,
     Phrases,
+    Step,
+    Story,
     SweepFindings,
     TaskRenderer,
     TileText,
     describe_classes,
     mark_classes,
+    predicted_again,
     render_ensemble_sizes,
+    review_step,
 )
 from mcviz.app.wording import all_as_markdown, as_markdown, counted
 from mcviz.app.work import progress_bar
@@ -58,6 +72,8 @@ PICTURE_SIDE = 1024  # pixels, that a larger image is scaled down to
 NOWHERE = "–"
 SPECK = 0.001  # of the image
 NAMED = 3  # classes in a sentence, before others are counted
+TOLD_DISTORTION, TOLD_AMOUNT = "blur", 0.04  # of a demo; a share of the side
+Controls = Literal["all", "few", "none"]  # of the picture with outlines
 
 _mounted = st.components.v2.component(
     "mcviz_label_maps",
@@ -142,60 +158,88 @@ def _pack(planes: list[np.ndarray]) -> str:
     return base64.b64encode(zlib.compress(np.stack(planes).tobytes(), 1)).decode()
 
 
-def _render_maps(
-    run: Run, of: SegmentationPredictions, picture: np.ndarray | None, spoken: str, key: str, *, compact: bool = False
-) -> None:
-    """Render the outlines of one image over it, as prediction, label and passes have them, and the maps of doubt.
+def describe_maps(
+    run: Run,
+    of: SegmentationPredictions,
+    picture: np.ndarray | None,
+    spoken: str,
+    *,
+    controls: Controls = "all",
+    disagreement: bool = False,
+    plays: bool = False,
+    passes: bool = True,
+    names: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Describe the outlines of one image over it, as prediction, label and passes have them, and the maps of doubt.
 
     Args:
         run: whose classes they are.
         of: the passes over one image, with its label where that is known.
         picture: (height, width, channels) uint8, or None.
         spoken: what it shows, for those who cannot see it.
-        key: of the component.
-        compact: whether it stands among others, and has fewer controls.
+        controls: "few" where it stands among others, and "none" where somebody tells of it.
+        disagreement: whether the map of passes that differ is over it at first.
+        plays: whether one pass is drawn after the other.
+        passes: whether each pass is there; or else only where they differ.
+        names: of the classes; those of the run without it.
     """
-    planes = [*of.classes[:, 0], of.mean_class[0]]
+    planes = [*(of.classes[:, 0] if passes else ()), of.mean_class[0]]
     maps: list[dict[str, object]] = []
     if of.labels is not None:
         planes.append(of.labels[0])
     named = {"Predictive entropy": of.predictive_entropy, "Mutual information": of.mutual_information}
     for name, nats in named.items():
-        if nats is not None and not compact:
+        if nats is not None and controls == "all" and passes:
             most = max(float(nats.max()), 1e-6)
             planes.append(np.rint(nats[0] * (255 / most)).astype(np.uint8))
             maps.append({"name": name, "unit": "nats", "most": most})
+    if not passes:
+        planes.append(np.rint(255 * (of.classes[:, 0] != of.mean_class[0]).mean(axis=0)).astype(np.uint8))
+        maps.append({"name": "Share of passes that differ", "unit": "%", "most": 100})
     height, width = of.mean_class.shape[1:]
-    data = {
+    return {
         "width": width,
         "height": height,
-        "classes": list(zip(class_names(run), _colours(run), strict=True)),
+        "classes": list(zip(names or class_names(run), _colours(run), strict=True)),
         "background": of.background,
-        "passes": len(of.classes),
+        "passes": len(of.classes) if passes else 0,
         "labelled": of.labels is not None,
         "maps": maps,
         "packed": _pack(planes),
         "image": "" if picture is None else sheet_url(picture[None], 1, PICTURE_SIDE),
         "crisp": picture is not None and max(picture.shape[:2]) < CRISP_BELOW,
         "spoken": spoken.replace("**", ""),
-        "compact": compact,
-        "turn": next(TURNS),
+        "controls": controls,
+        "disagreement": disagreement,
+        "plays": plays,
     }
-    _mounted(key=key, data=data)
 
 
-def _render_classes(run: Run, of: SegmentationPredictions, figures: Mapping[str, np.ndarray]) -> None:
+def _picture_in_words(context: ExampleContext) -> tuple[np.ndarray | None, str]:
+    """The image of an example, where the run has it, and what its outlines show."""
+    picture = context.run.pictures[context.example] if has(context.run, "images") else None
+    return picture, f"Example {context.example} with outlines. It {describe_classes(context.row.to_dict())}."
+
+
+def _render_maps(
+    run: Run, of: SegmentationPredictions, picture: np.ndarray | None, spoken: str, key: str, **options: Any
+) -> None:
+    """Render `describe_maps`, with its options."""
+    _mounted(key=key, data={**describe_maps(run, of, picture, spoken, **options), "turn": next(TURNS)})
+
+
+def _render_classes(names: Sequence[str], of: SegmentationPredictions, figures: Mapping[str, np.ndarray]) -> None:
     """Render a row a class that is anywhere in the passes or the label: its Dice, its area, and who draws it.
 
     Args:
-        run: whose classes they are.
+        names: of the classes.
         of: the passes over one image.
         figures: (C,) of each class by the names of `FIGURES`.
     """
     votes, rows = np.count_nonzero(areas(of.classes, of.class_count)[:, 0], axis=0), []
     columns = {"class_dice": "Dice", "class_pairwise_dice": "Dice of two passes"}
     columns = {name: label for name, label in columns.items() if name in figures}
-    for number, name in enumerate(all_as_markdown(class_names(run))):
+    for number, name in enumerate(all_as_markdown(names)):
         values = [figures[column][number] for column in columns]
         if votes[number] or not np.isnan(values).all():
             dice = (NOWHERE if np.isnan(value) else percent(value) for value in values)
@@ -207,6 +251,117 @@ def _format_area(figures: Mapping[str, np.ndarray], number: int) -> str:
     """Format the share of the image that a class takes, with its spread over the passes if it is more than a speck."""
     mean, std = (float(figures[f"class_area_{part}"][number]) for part in ("mean", "std"))
     return f"{percent(mean)} ± {percent(std)}" if mean >= SPECK else percent(mean)
+
+
+def _list_bold(names: list[str], numbers: list[int]) -> str:
+    """List classes in bold, in Markdown."""
+    return list_names([f"**{names[number]}**" for number in numbers]) if numbers else "**nothing**"
+
+
+class SegmentationStory(Story):
+    """The steps of a segmentation: a sure image, an unsure one, its passes, their map, a blurred image, the review."""
+
+    def steps(self, run: Run) -> list[Callable[[Run], Step]]:
+        """Return the steps for a run: without labels none about losses, and a blurred image where there are images."""
+        blurred = [self.blurred] if has(run, "images") else []
+        reviewed = [self.review] if has(run, "labels") else []
+        return [self.sure, self.unsure, self.passes, self.disagreement, *blurred, *reviewed]
+
+    def sure(self, run: Run) -> Step:
+        """Return the step on the image that the passes agree on most, of those in which something is drawn."""
+        example = self._surest(run)
+        return Step(
+            "The model gives every pixel a class.",
+            self._draw(run, example, "sure"),
+            f"The line is around {self._name_drawn(run, example)}. How far it can be trusted, it does not say.",
+        )
+
+    def unsure(self, run: Run) -> Step:
+        """Return the step on the image that the passes agree on least."""
+        example = self._least_sure(run)
+        return Step(
+            "Here the line looks as sure as before.",
+            self._draw(run, example, "unsure"),
+            f"The model draws {self._name_drawn(run, example)}.",
+        )
+
+    def passes(self, run: Run) -> Step:
+        """Return the step that draws the passes over the same image one after the other."""
+        example = self._least_sure(run)
+        dice = percent(float(table(run)["pairwise_dice"].iloc[example]))
+        return Step(
+            "Predict it again, and the line moves.",
+            self._draw(run, example, "passes", plays=True),
+            f"{predicted_again(run)}: two passes agree on a **Dice of {dice}**, on average.",
+        )
+
+    def disagreement(self, run: Run) -> Step:
+        """Return the step on the map of the passes that differ, over the same image."""
+        example = self._least_sure(run)
+        return Step(
+            "The map shows the pixels that need a look.",
+            self._draw(run, example, "map", disagreement=True),
+            "Bright pixels are those to which many passes give another class than all passes together.",
+        )
+
+    def blurred(self, run: Run) -> Step:
+        """Return the step on the sure image, blurred and predicted live."""
+        example = self._surest(run)
+        settings = DistortionSettings(TOLD_DISTORTION, example, TOLD_AMOUNT, 0, example)
+        given = load_images(run, np.array([example]))
+        content = IMAGE_DISTORTER.distort(run, settings, given, [TOLD_AMOUNT])[0]
+        if not has(run, "model"):
+            render = partial(picture, content, f"Example {example}, blurred", EXAMPLE_WIDTH)
+            return Step("A blurred image needs the model.", render, missing(run, "model"))
+        of = _reduce(run, predict(run, as_batch(content)))
+        dice = float(pairwise_dice(of.classes, of.class_count, of.background)[0])
+        before = float(table(run)["pairwise_dice"].iloc[example])
+        drawn = np.rint(255 * content).astype(np.uint8)
+
+        def draw() -> None:
+            spoken = f"Example {example}, blurred, with the passes over it."
+            _render_maps(run, of, drawn, spoken, "label-maps-blurred", controls="none", disagreement=True)
+
+        more = f"Two passes agree on a Dice of **{percent(dice)}**; before it was {percent(before)}."
+        if dice < before:
+            return Step("Blur the sure image, and the passes disagree.", draw, more)
+        return Step("Blur the sure image: the passes still agree.", draw, more)
+
+    def review(self, run: Run) -> Step:
+        """Return the step on how many of the largest losses are among the images that the passes agree on least."""
+        score = run_scores(run)[run.first_score]
+        order = ranking(run, score.name)
+        large = mistakes_in_order(run, order)
+        return review_step(run, score.name, order, large, "largest loss", f" by {score.inline_label}")
+
+    def _surest(self, run: Run) -> int:
+        """Return the most certain image in which something is drawn."""
+        drawn = np.any(class_figures(run)["class_area"][:, foreground_of(run.manifest)] > 0, axis=1)
+        order = ranking(run, run.first_score)[::-1]
+        return int(order[int(np.argmax(drawn[order]))])
+
+    def _least_sure(self, run: Run) -> int:
+        return int(ranking(run, run.first_score)[0])
+
+    def _name_drawn(self, run: Run, example: int) -> str:
+        areas_of_classes = class_figures(run)["class_area"][example]
+        drawn = [number for number in foreground_of(run.manifest) if areas_of_classes[number] > 0]
+        return _list_bold(all_as_markdown(class_names(run)), drawn)
+
+    def _draw(
+        self, run: Run, example: int, key: str, *, disagreement: bool = False, plays: bool = False
+    ) -> Callable[[], None]:
+        """Return what renders one image with the outlines of the prediction, and no label."""
+
+        def draw() -> None:
+            of = replace(_read(run, example), labels=None)
+            shown = run.pictures[example] if has(run, "images") else None
+            _render_maps(
+                run, of, shown, f"Example {example} with outlines.", f"label-maps-{key}",
+                controls="none", disagreement=disagreement, plays=plays,
+            )  # fmt: skip
+
+        return draw
 
 
 class SegmentationRenderer(TaskRenderer):
@@ -227,6 +382,7 @@ class SegmentationRenderer(TaskRenderer):
         worst_clause="the least agreement of passes",
         tile_legend="Orange marks images with a class that is missed, or that the label lacks: ✗.",
     )
+    story = SegmentationStory()
 
     # The whole run
 
@@ -286,10 +442,13 @@ class SegmentationRenderer(TaskRenderer):
     # Lists
 
     def tile_text(self, run: Run, row: Mapping[Any, Any]) -> TileText:
-        """Return the classes that are drawn, of which wrong ones are marked, and behind them those that are missed."""
+        """Return the Dice and the drawn classes, of which wrong ones are marked, and behind them the missed ones."""
         if isinstance(row["prediction"], str):
-            dice = f"Dice {percent(1 - row['loss'], 0)}" if "loss" in row else ""  # which is low without a wrong class
-            return mark_classes(row, len(foreground_of(run.manifest)), dice)
+            text = mark_classes(row, len(foreground_of(run.manifest)))
+            if np.isnan(row.get("loss", np.nan)):
+                return text
+            dice = f"Dice {percent(1 - row['loss'], 0)}"
+            return replace(text, prediction=f"{dice}, {text.prediction}", brief=dice, whole=f"{dice}; {text.whole}")
         names, foreground = class_names(run), foreground_of(run.manifest)  # of a new input
         drawn = [names[number] for number in foreground if row[f"area_{number}"] > 0]
         return TileText(", ".join(drawn) or "none", brief=f"{len(drawn):,} of {len(foreground):,}")
@@ -314,22 +473,19 @@ class SegmentationRenderer(TaskRenderer):
     def describe_example(self, run: Run, row: Mapping[Any, Any]) -> str:
         return describe_classes(row)
 
+    def draws_examples(self, run: Run) -> bool:
+        return has(run, "images")  # the outlines are over them
+
     def explain(self, context: ExampleContext) -> Explanation:
         """Say what is drawn and missed, and how far the passes agree; the outline is in the picture."""
         run, row, names = context.run, context.row, all_as_markdown(class_names(context.run))
         figures = {name: values[context.example] for name, values in class_figures(run).items()}
         drawn = [number for number in foreground_of(run.manifest) if figures["class_area"][number] > 0]
-        what = list_names([f"**{names[number]}**" for number in drawn]) if drawn else "**nothing**"
-        first = f"The ensemble draws {what}."
+        first = f"The prediction draws {_list_bold(names, drawn)}."
         if "class_dice" in figures and not np.isnan(row["loss"]):
-            first += f" Its mean Dice with the label is **{percent(1 - row['loss'])}**."
-            zero = [number for number in foreground_of(run.manifest) if figures["class_dice"][number] == 0]
-            for words, numbers in (
-                ("Missed", [number for number in zero if figures["class_area_label"][number] > 0]),
-                ("The label lacks", [number for number in zero if not figures["class_area_label"][number] > 0]),
-            ):
-                if numbers:
-                    first += f" {words}: {list_names([names[number] for number in numbers])}."
+            given = [number for number in foreground_of(run.manifest) if figures["class_area_label"][number] > 0]
+            first = f"The label has {_list_bold(names, given)}; the prediction draws {_list_bold(names, drawn)}."
+            first += f" Its mean Dice is **{percent(1 - row['loss'])}**."
         sentences = [first, f"- Two passes agree on a **Dice of {percent(row['pairwise_dice'])}**, on average."]
         if drawn:
             agreement = np.nan_to_num(figures["class_pairwise_dice"])  # no pass may draw what all together do
@@ -355,19 +511,22 @@ class SegmentationRenderer(TaskRenderer):
             "Every control changes the one picture. Zoom with the buttons, a double click, or Ctrl and the wheel; drag "
             "to move. The slider of passes takes arrow keys.",
         )
-        self._render_example(context, "label-maps")
+        self._render_example(context, "label-maps", "all")
 
     def render_pinned(self, context: ExampleContext) -> None:
         """Render the outlines in a small picture, and the figures of the classes."""
-        self._render_example(context, f"label-maps-{context.example}", compact=True)
+        self._render_example(context, f"label-maps-{context.example}", "few")
 
-    def _render_example(self, context: ExampleContext, key: str, *, compact: bool = False) -> None:
+    def _render_example(self, context: ExampleContext, key: str, controls: Controls) -> None:
         run, example = context.run, context.example
         of = _read(run, example)
-        picture = run.pictures[example] if has(run, "images") else None
-        spoken = f"Example {example} with outlines. It {describe_classes(context.row.to_dict())}."
-        _render_maps(run, of, picture, spoken, key, compact=compact)
-        _render_classes(run, of, {name: values[example] for name, values in class_figures(run).items()})
+        _render_maps(run, of, *_picture_in_words(context), key, controls=controls, disagreement=controls == "all")
+        figures = {name: values[example] for name, values in class_figures(run).items()}
+        _render_classes(class_names(run), of, figures)
+
+    def maps(self, context: ExampleContext) -> dict[str, Any]:
+        of = _read(context.run, context.example)
+        return describe_maps(context.run, of, *_picture_in_words(context), passes=False)
 
     # New inputs
 
@@ -390,9 +549,9 @@ class SegmentationRenderer(TaskRenderer):
         of = _reduce(run, predictions[:, None])
         spoken = f"Outlines. {self.describe_prediction(run, predictions)}"
         picture = np.rint(255 * chosen.content).astype(np.uint8)
-        _render_maps(run, of, picture, spoken, f"label-maps-{key}")
+        _render_maps(run, of, picture, spoken, f"label-maps-{key}", disagreement=True)
         figures = run.task.aggregate(run.manifest, of, None).arrays
-        _render_classes(run, of, {name: rows[0] for name, rows in figures.items()})
+        _render_classes(class_names(run), of, {name: rows[0] for name, rows in figures.items()})
 
     def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
         """Render how much of the image each class takes along the slider."""
@@ -454,6 +613,7 @@ class SegmentationRenderer(TaskRenderer):
         picture = run.pictures[context.example] if has(run, "images") else None
         numbers = context.example, int(comparison.pairs.other[place])
         names, columns = name_apart(run, other), st.columns(2, gap="medium")
+        classes_of_both = paired_class_names(run, other)
         for key, of_run, example, name, column in zip(
             ("one", "other"), (run, other), numbers, names, columns, strict=True
         ):
@@ -475,12 +635,5 @@ class SegmentationRenderer(TaskRenderer):
             with column:
                 st.markdown(f"**{as_markdown(name)}**: {words}")
                 spoken = f"Example {context.example} with outlines of {name}: {words}"
-                _render_maps(run, of, picture, spoken, f"label-maps-of-{key}", compact=True)
-                _render_classes(run, of, figures)
-
-    def summary_figures(self, selection: Selection) -> list[go.Figure]:
-        run = selection.run
-        distribution = plot.distribution(run, selection.score, rows=selection.table)
-        if not has(run, "labels"):
-            return [distribution]
-        return [plot.accuracy(run), plot.ensemble_size(run), distribution]
+                _render_maps(run, of, picture, spoken, f"label-maps-of-{key}", controls="few", names=classes_of_both)
+                _render_classes(classes_of_both, of, figures)

@@ -44,10 +44,11 @@ from mcviz.app.views.scatter import render_confusion, render_errors, render_map,
 from mcviz.app.wording import all_as_markdown, as_markdown, ranking_end_labels
 from mcviz.figures.style import NAMED_CLASSES
 from mcviz.measures import fixed, percent
-from mcviz.measures.conformal import conformal_intervals, coverage_sentence, pass_intervals
+from mcviz.measures.conformal import conformal_intervals, pass_intervals
 from mcviz.measures.intervals import Interval
 from mcviz.measures.registry import format_with_unit
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_examples
+from mcviz.tasks.regression import coverage_sentence
 from mcviz.text import one_line
 
 MOST_ROWS = 500  # a table of thumbnails beyond that is slow to send, and nobody scrolls through it
@@ -253,7 +254,7 @@ def _render_one_class(selection: Selection, chosen: int) -> None:
     run, score = selection.run, selection.score
     ranked_by = run_scores(run)[score]
     everything = table(run)
-    members = np.flatnonzero((everything["label"] == chosen).to_numpy(bool))
+    members = np.flatnonzero((everything["label"] == chosen).fillna(False).to_numpy(bool))
     if len(members) == 0:
         st.info("No example of this run is of that class.", icon=":material/inbox:")
         return
@@ -293,7 +294,7 @@ def render_intervals(selection: Selection) -> None:
         choose_segment("Intervals for this share of the labels", "coverage", coverage, shares)
         coverages, bare = _interval_coverages(run, coverage), run.manifest.predicts == "mean"
         share = coverages["by the passes"][0][target]
-        verdict = coverage_sentence(share, coverage / 100, len(run))
+        verdict = coverage_sentence(share, coverage / 100, run.manifest.labelled)
         fewest = math.ceil((100 + coverage) / (100 - coverage))  # of fewer, they cannot be as wide
         few = f" They take at least {fewest} passes, and this run has {run.passes}."
         st.markdown(f"**{verdict}**{few if bare and run.passes < fewest else ''}")
@@ -321,6 +322,7 @@ def _interval_coverages(run: Run, coverage: int) -> dict[str, tuple[list[Interva
 
     Of a run with one example there is only the first method.
     """
+    run = labelled_examples(run)
     passes, share = run.predictions_block(0, None), coverage / 100
     predictions = as_predictions(run, passes, run.labels, run.deterministic_predictions)
     assert run.labels is not None

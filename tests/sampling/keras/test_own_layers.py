@@ -46,6 +46,7 @@ def test_beside_dropout_it_is_inactive_until_it_is_named() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_class_that_is_built_on_a_known_kind_keeps_its_rate_and_gives_its_name() -> None:
     network = sequential((6,), Halved(0.3, seed=1, name="own"), layers.Dense(3))
     assert Sampler(network).description() == "Stochastic layers: own (Dropout 0.3)"

@@ -44,7 +44,7 @@ def some_examples(model: keras.Model) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("name", "masks"), one_in(12, [("a masked dense layer", "per_example"), *((name, "per_pass") for name in BUILDERS)])
+    ("name", "masks"), one_in(30, [("a masked dense layer", "per_example"), *((name, "per_pass") for name in BUILDERS)])
 )
 def test_the_bits_are_those_of_a_model_that_was_built_with_the_rate(name: str, masks: str) -> None:
     trained, built = BUILDERS[name](0.5), BUILDERS[name](0.3)
@@ -83,6 +83,7 @@ def test_a_layer_of_ones_own_keeps_its_rate() -> None:
         Sampler(image_model(ConcreteDropout()), stochastic=(ConcreteDropout,), rate=0.3)
 
 
+@pytest.mark.slow
 def test_a_run_at_another_rate_says_so_and_its_model_is_sampled_at_it_again(tmp_path) -> None:
     model = BUILDERS["a masked dense layer"](0.5)
     examples = some_examples(model)

@@ -243,7 +243,7 @@ def test_what_the_text_layer_cannot_take_is_told_in_one_line():
 # A vocabulary in front of a model of numbers
 
 
-@pytest.mark.parametrize("dtype", one_in(2, ["int32", "int64", "float32"]))
+@pytest.mark.parametrize("dtype", one_in(3, ["int32", "int64", "float32"]))
 @pytest.mark.parametrize(
     "words", one_in(2, [list(WORDS), ["", "[UNK]", *WORDS]]), ids=["words alone", "with Keras's first two"]
 )
@@ -256,6 +256,7 @@ def test_a_vocabulary_makes_numbers_of_texts_as_keras_counts_them(dtype, words):
     assert all(one is other for one, other in zip(whole.weights, model.weights, strict=True))
 
 
+@pytest.mark.slow
 def test_a_model_with_a_vocabulary_is_saved_and_loaded_as_a_whole(tmp_path):
     whole = with_vocabulary(on_numbers(dtype="float32"), WORDS)
     (tmp_path / "model.keras").write_bytes(write_model_file(whole, tmp_path))
@@ -273,6 +274,7 @@ def test_the_embedding_that_gets_the_input_counts_and_not_that_of_positions():
         with_vocabulary(model, WORDS[:4])
 
 
+@pytest.mark.slow
 def test_the_names_of_several_outputs_stay():
     words = keras.Input((6,), dtype="int64")
     hidden = layers.Dropout(0.5)(layers.Flatten()(layers.Embedding(9, 4)(words)))

@@ -306,8 +306,7 @@ EVERY_MODEL = MODELS | OWN_MODELS
 
 # One of each way in which a model draws or is put together; the slow tests take all of them.
 SOME_MODELS = {
-    "GaussianNoise", "LSTM", "small reference network", "subclassed, no graph", "transformer on texts",
-    "ConcreteDropout, subclassed", "DropConnect, eager",
+    "GaussianNoise", "LSTM", "small reference network", "subclassed, no graph", "ConcreteDropout, subclassed",
 }  # fmt: skip
 
 

@@ -1,0 +1,56 @@
+"""Mutants are valid Python that differs in one place, and are judged by the tests that run their lines."""
+
+import ast
+from pathlib import Path
+
+from benchmarks import mutants
+from benchmarks.mutants import Mutant, Recorded, draw_mutants, find_mutants, judge
+
+SOURCE = b"""LIMIT: 'Literal[1]' = 3
+
+def f(x: 'Literal[2]') -> bool:
+    note(x)
+    return x < 5 and not x == 2
+"""
+
+
+def test_each_expression_is_changed_once_and_annotations_are_not() -> None:
+    found = [each.apply(SOURCE).decode() for each in find_mutants("f.py", SOURCE)]
+    assert {line for text in found for line in text.splitlines()} - {*SOURCE.decode().splitlines()} == {
+        "LIMIT: 'Literal[1]' = (4)", "    pass", "    return", "    return (x < 5 or not x == 2)",
+        "    return (x <= 5) and not x == 2", "    return x < (6) and not x == 2", "    return x < 5 and (x == 2)",
+        "    return x < 5 and not (x != 2)", "    return x < 5 and not x == (3)",
+    }  # fmt: skip
+    for text in found:
+        ast.parse(text)
+
+
+def test_mutants_of_a_seed_are_the_same_and_those_of_all_files_are_drawn() -> None:
+    drawn = draw_mutants(mutants.ROOT, 1, 300)
+    assert drawn == draw_mutants(mutants.ROOT, 1, 300)
+    assert len({each.path.split("/")[1] for each in drawn}) > 8
+    for each in drawn[:20]:
+        ast.parse(each.apply((mutants.ROOT / each.path).read_bytes()))
+
+
+def test_it_says_whose_tests_detect_a_mutant_and_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "f.py").write_bytes(SOURCE)
+    failing = set()
+    monkeypatch.setattr(mutants, "detect", lambda _, names, __: not failing.isdisjoint(names))
+    top, *_, inside = find_mutants("f.py", SOURCE)
+    tests = [
+        Recorded("quick", 0.1, False, {"f.py": [1, 5]}),
+        Recorded("slow", 0.2, True, {"f.py": [5]}),
+        Recorded("elsewhere", 0.2, False, {"f.py": [4]}),
+    ]
+
+    def judged(mutant: Mutant, *names: str) -> str:
+        failing.clear()
+        failing.update(names)
+        return judge(mutant, tmp_path, tests, [])
+
+    assert judged(inside, "quick", "slow") == "pytest"
+    assert judged(inside, "slow", "elsewhere") == "slow tests"
+    assert judged(inside, "elsewhere") == "nobody"
+    assert judged(top, "elsewhere") == "pytest", "it is outside every function"
+    assert (tmp_path / "f.py").read_bytes() == SOURCE
