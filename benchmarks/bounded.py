@@ -30,6 +30,7 @@ from benchmarks.verdicts import (
     about_differences,
     misses,
     passes,
+    print_fewest,
     print_parts,
     rate,
 )
@@ -118,6 +119,11 @@ def pixels(report: Report) -> None:
         print(f"| {name} | {' | '.join(f'{share:.1%}' for share in shares)} |", flush=True)
 
 
+def fewest(report: Report) -> None:
+    """How many images, or examples of several labels, show that a model which is as good is not worse by more."""
+    print_fewest(report, MARGINS, is_as_good)
+
+
 PARTS: dict[str, Callable[[Report], None]] = {
     "guarantees": guarantees,
     "means": means,
@@ -125,7 +131,15 @@ PARTS: dict[str, Callable[[Report], None]] = {
     "rare": rare,
     "dice": dice,
     "pixels": pixels,
+    "fewest": fewest,
 }
+MARGINS = {
+    "dice": (0.05, 0.02, 0.01, 0.005),
+    "accuracy": (0.05, 0.02, 0.01, 0.005),
+    "nll": (0.1, 0.05, 0.02, 0.01),
+    "brier": (0.05, 0.02, 0.01, 0.005),
+}
+CHANGED_SHARE = 0.02  # of the examples, of which a model that is as good predicts another thing
 FAILING = 0.002, 0.005, 0.01  # shares of examples all of whose labels are wrong
 FAILING_IMAGES = 0.0, 0.01, 0.02, 0.05
 IMAGES = 30, 100, 300
@@ -266,6 +280,18 @@ def draw_dice(random: Random, images: int, share: float) -> Interval:
 def missed_dice(random: Random, images: int, share: float) -> bool:
     """Whether the interval of the mean Dice misses it."""
     return misses(draw_dice(random, images, share), 0.9 - 0.8 * share)
+
+
+def is_as_good(random: Random, examples: int, measure: str, margin: float) -> bool:
+    """Whether a model passes that is as good, and changes a few predictions: of images, or of several labels."""
+    is_changed = random.random(examples) < CHANGED_SHARE
+    if measure == "dice":
+        one, again = random.beta(18, 2, (2, examples))
+        return mean_of_known(np.where(is_changed, again - one, 0), None, 0.95, least=-1).low >= -margin
+    one, again = two_models_of_labels(random, examples, 0.0, "another training")
+    other = {**one, "probs": np.where(is_changed[:, None], again["probs"], one["probs"])}
+    found = difference_intervals(MULTILABEL, one, other, [measure], confidence=0.95, resamples=2, seed=0)[measure]
+    return found.low >= -margin if measure == "accuracy" else found.high <= margin
 
 
 def dice_width(seed: int, images: int, share: float) -> float:

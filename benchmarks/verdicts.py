@@ -23,14 +23,15 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mcviz.measures import Predictions, RegressionPredictions
 from mcviz.measures.calibration import (
+    LARGEST_LOSSES,
     SMALLEST_PROBABILITY,
     apply_temperature,
     calibration_sentences,
     calibration_terms,
 )
 from mcviz.measures.calibration import calibration as calibrated
-from mcviz.measures.conformal import coverage_sentence, pass_intervals, share_by_chance
-from mcviz.measures.intervals import Interval, accuracy_difference, resample, share_interval
+from mcviz.measures.conformal import pass_intervals, share_by_chance
+from mcviz.measures.intervals import Interval, accuracy_difference, bounded_interval, resample, share_interval
 from mcviz.measures.ood import OOD_P_VALUE, ClassSubspaces, OODDetector
 from mcviz.measures.quality import (
     CLASSIFICATION,
@@ -53,6 +54,7 @@ from mcviz.measures.selective import (
     selective_figures,
 )
 from mcviz.measures.shift import FEWEST_LABELS, estimate_accuracy
+from mcviz.tasks.regression import coverage_sentence
 
 Array = np.ndarray
 Random = np.random.Generator
@@ -69,6 +71,7 @@ RESAMPLES = 200  # of each draw; more take longer and change no rate
 OF_CLASSES = [f"mean confidence {mean}" for mean in CONFIDENCES]  # columns of a table
 WITH_REGRESSION = [*OF_CLASSES, "regression"]
 FIGURES = "confidence − accuracy", "the NLL", "the Brier score"
+CASES = (0, 1), (1, 1), (1, 0.5), (1, 2)  # whether confidences differ, and the temperature of the labels
 SCORES = 8  # that are ranked
 IN_GROUPS = 30, 100, 300, 1_000  # examples
 GROUP, CORRELATION = 10, 0.5  # examples of a group, and the correlation of what is normal behind their labels
@@ -177,18 +180,30 @@ class Report:
 
 def calibration(report: Report) -> None:
     """The verdict on confidences, of examples that have all the same one, or their own."""
-    cases = (0, 1), (1, 1), (1, 0.5), (1, 2)  # whether confidences differ, and the temperature of the labels
 
     def worst(examples: int, mean: float) -> list[Array]:
-        rates = np.array([rate(report.draws, judged, examples, mean, *case) for case in cases])
-        return [rates[:2, 0].max(), *rates[:, 1:].max(axis=0)]  # only the first two cases are calibrated
+        rates = np.array([rate(report.draws, judged, examples, mean, *case) for case in CASES])
+        return [rates[:2, 0].max(), rates[:, 1].max()]  # only the first two cases are calibrated
 
     cells = [[worst(examples, mean) for mean in CONFIDENCES] for examples in SIZES]
-    statements = [(f"the interval of {name} leaves it out", MISSED) for name in FIGURES]
-    report.print_each([("a calibrated model is called over- or under-confident", FALSE), *statements], cells)
+    statements = [
+        ("a calibrated model is called over- or under-confident", FALSE),
+        ("the interval of confidence − accuracy leaves it out", MISSED),
+    ]
+    report.print_each(statements, cells)
     shares = {f"{how} is 5 points too high": rate(report.draws, true_overconfidence, at) for at, how in CONFIDENT}
     shares["confidences are 10 points too low in places, as much too high in others"] = rate(report.draws, true_places)
     report.print_found(shares)
+
+
+def losses(report: Report) -> None:
+    """The intervals of the NLL and the Brier score."""
+
+    def worst(examples: int, mean: float) -> Array:
+        return np.max([rate(report.draws, missed_losses, examples, mean, *case) for case in CASES], axis=0)
+
+    cells = [[worst(examples, mean) for mean in CONFIDENCES] for examples in SIZES]
+    report.print_each([(f"the interval of {name} leaves it out", MISSED) for name in FIGURES[1:]], cells)
 
 
 def coverage(report: Report) -> None:
@@ -251,8 +266,8 @@ def difference(report: Report) -> None:
 
 def rare(report: Report) -> None:
     """The same where a new model is better but for a few inputs, on which it is surely wrong, or for a few groups."""
-    cells = [[rate(report.draws, judged_losses, examples, 0.003, 0.2, 1.0)] for examples in RARE_SIZES]
-    report.print_each(about_differences(RARE_LOSSES), cells, ["surely wrong on 0.3%"], sizes=RARE_SIZES)
+    cells = [[rate(report.draws, judged_losses, examples, *how) for how in RARE.values()] for examples in RARE_SIZES]
+    report.print_each(about_differences(RARE_MEASURES), cells, list(RARE), sizes=RARE_SIZES)
     cells = [[rate(report.draws, judged_groups, count, *how) for how in GROUPED.values()] for count in GROUP_COUNTS]
     report.print_each(about_differences(["accuracy in groups"]), cells, list(GROUPED), sizes=GROUP_COUNTS)
 
@@ -266,12 +281,16 @@ def large(report: Report) -> None:
 
 def fewest(report: Report) -> None:
     """How many examples show that a model which is as good, and changes 2% of the predictions, is not worse by more."""
+    print_fewest(report, MARGINS, is_as_good)
+
+
+def print_fewest(report: Report, margins: Mapping[str, Sequence[float]], passes_once: Callable[..., bool]) -> None:
+    """Print the fewest examples with which a model that is as good passes a margin, by measure."""
     print("\nA model that is as good, and changes 2% of the predictions, is not worse by the margin.\n")
     print("| measure | margin | fewest examples |\n|---|---|---|")
-    for measure, margins in MARGINS.items():
-        for margin in margins:
-            examples = next(size for size in STEPS if rate(report.draws, is_as_good, size, measure, margin) >= GOOD)
-            print(f"| {measure} | {margin:g} | {examples:,} |", flush=True)
+    for measure, margin in ((name, margin) for name, of_measure in margins.items() for margin in of_measure):
+        examples = next(size for size in STEPS if rate(report.draws, passes_once, size, measure, margin) >= GOOD)
+        print(f"| {measure} | {margin:g} | {examples:,} |", flush=True)
 
 
 def about_differences(measures: Iterable[str]) -> list[tuple[str, float]]:
@@ -341,6 +360,7 @@ def unlabelled(report: Report) -> None:
 
 PARTS: dict[str, Callable[[Report], None]] = {
     "calibration": calibration,
+    "losses": losses,
     "coverage": coverage,
     "comparison": comparison,
     "groups": groups,
@@ -378,7 +398,7 @@ def pool(mean: float, varied: bool) -> Array:
 
 
 def judged(random: Random, examples: int, mean: float, varied: bool, temperature: float) -> list[bool]:
-    """Whether confidences are called too high or too low, and whether each of three intervals misses the true value.
+    """Whether confidences are called too high or too low, and whether the interval of that misses the true value.
 
     Args:
         random: of the examples and labels.
@@ -387,14 +407,24 @@ def judged(random: Random, examples: int, mean: float, varied: bool, temperature
         varied: whether they differ.
         temperature: of the labels: 1 for a calibrated model.
     """
-    every = pool(mean, varied)
-    probs = every[random.integers(POOL, size=examples)]
+    probs = pool(mean, varied)[random.integers(POOL, size=examples)]
     truth = apply_temperature(probs, temperature)
     words, figures = on_calibration(random, probs, truth)
     over = (probs.max(axis=1) - np.take_along_axis(truth, probs.argmax(axis=1)[:, None], axis=1)[:, 0]).mean()
-    true = over, *expected_scores(mean, varied, temperature)
-    pairs = zip((figures["overconfidence"], figures["nll"], figures["brier"]), true, strict=True)
-    return ["-confident" in words, *(misses(*pair) for pair in pairs)]
+    return ["-confident" in words, misses(figures["overconfidence"], over)]
+
+
+def missed_losses(random: Random, examples: int, mean: float, varied: bool, temperature: float) -> list[bool]:
+    """Whether the intervals of the NLL and the Brier score miss them; takes what `judged` does."""
+    probs = pool(mean, varied)[random.integers(POOL, size=examples)]
+    terms = calibration_terms(probs, draw_labels(random, apply_temperature(probs, temperature)))
+    true = zip(LARGEST_LOSSES.items(), expected_scores(mean, varied, temperature), strict=True)
+    return [misses(bounded_interval(terms[name], (0, most)), value) for (name, most), value in true]
+
+
+def draw_labels(random: Random, truth: Array) -> Array:
+    """(N,) labels of (N, 2) true probabilities."""
+    return (random.random(len(truth)) >= truth[:, 0]).astype(int)
 
 
 def in_groups(random: Random, members: Array) -> Array:
@@ -463,8 +493,7 @@ def expected_scores(mean: float, varied: bool, temperature: float) -> Array:
 
 def on_calibration(random: Random, probs: Array, truth: Array) -> tuple[str, Mapping[str, Interval]]:
     """The verdict on (N, 2) probabilities with labels drawn from those of `truth`, and the figures."""
-    labels = (random.random(len(probs)) >= truth[:, 0]).astype(int)
-    measured = calibrated({"ensemble": calibration_terms(probs, labels)}, resamples=RESAMPLES)
+    measured = calibrated({"ensemble": calibration_terms(probs, draw_labels(random, truth))}, resamples=RESAMPLES)
     return calibration_sentences(measured)[0], measured.figures["ensemble"]
 
 
@@ -626,19 +655,28 @@ def values(terms: Terms) -> dict[str, float]:
 
 def missed_differences(random: Random, examples: int, mean: float, how: str) -> list[bool]:
     """Whether the interval of each difference misses it, and whether a gate passes whose number is just too small."""
-    one, other = two_models(random, examples, mean, how)
-    true = expected_differences(mean, how)
-    intervals = difference_intervals(
-        CLASSIFICATION, one, other, DIFFERENCES, confidence=0.95, resamples=RESAMPLES, seed=0
-    )
-    missed = [name in intervals and misses(intervals[name], true[name]) for name in DIFFERENCES]
+    return judge_differences(*two_models(random, examples, mean, how), expected_differences(mean, how), DIFFERENCES)
+
+
+def judge_differences(one: Terms, other: Terms, true: dict[str, float], measures: Mapping[str, str]) -> list[bool]:
+    """Whether the interval of each difference misses the true one, and whether each gate passes.
+
+    The gate of confidence − accuracy is on its magnitude, whose true `growth` is known.
+    """
+    intervals = difference_intervals(CLASSIFICATION, one, other, measures, confidence=0.95, resamples=RESAMPLES, seed=0)
+    missed = [name in intervals and misses(intervals[name], true[name]) for name in measures]
     gated = intervals | {"overconfidence": overconfidence_growth(one, other)}
     true = true | {"overconfidence": true["growth"]}
-    return missed + [name in gated and passes(gated[name], true[name], better) for name, better in DIFFERENCES.items()]
+    return missed + [name in gated and passes(gated[name], true[name], better) for name, better in measures.items()]
 
 
 RARE_SIZES = 300, 1_000
-RARE_LOSSES = "nll", "brier"
+RARE_MEASURES = {"nll": "low", "brier": "low", "overconfidence": "low"}
+RARE = {  # the share of inputs on which the new model is surely wrong, its noise, where it is new, its temperature
+    "surely wrong on 0.3%, better elsewhere": (0.003, 0.2, 1.0, 1.0),
+    "surely wrong on 0.3%, a temperature of 1.3": (0.003, 0.3, 1.0, 1.3),
+}
+AS_GOOD = 0.0, 0.3, 0.02, 1.0  # the same of a model that is as good, and changes 2% of the predictions
 GROUP_COUNTS = 40, 100, 200  # of groups
 LARGE_COUNTS = 60, 200, 600  # of groups
 LARGE, SPREAD = 0.02, 0.8  # the share of groups that are large, and how the logs of sizes are spread
@@ -658,21 +696,20 @@ MARGINS = {
 
 
 @cache
-def pool_of_logits(fail: float, noise: float, changed: float) -> tuple[Array, Array, Array]:
+def pool_of_logits(fail: float, noise: float, changed: float, temperature: float) -> tuple[Array, Array, Array]:
     """True probabilities of ten classes, and those of two models, (POOL, 10) float64 each.
 
-    The first model has noise of 0.3 in its logits; the second has `noise` in a share `changed` of the inputs, predicts
-    as the first in the others, and is surely wrong in a share `fail`.
+    The first model has noise of 0.3 in its logits; the second has `noise` in a share `changed` of the inputs, or the
+    first one's logits at another `temperature` than 1, predicts as the first in the others, and is surely wrong in a
+    share `fail`.
     """
     random = np.random.default_rng(0)
     logits, every = random.normal(0, 1, (POOL, 10)), np.arange(POOL)
     margin = np.where(random.random(POOL) < 0.2, random.uniform(0, 2, POOL), random.uniform(3, 9, POOL))
     logits[every, random.integers(10, size=POOL)] += margin
-    truth, first = (
-        special.softmax(logits, axis=1),
-        special.softmax(logits + random.normal(0, 0.3, logits.shape), axis=1),
-    )
-    moved = special.softmax(logits + random.normal(0, noise, logits.shape), axis=1)
+    noisy, other = (logits + random.normal(0, scale, logits.shape) for scale in (0.3, noise))
+    truth, first = (special.softmax(each, axis=1) for each in (logits, noisy))
+    moved = special.softmax(other if temperature == 1 else noisy / temperature, axis=1)
     second = np.where(random.random((POOL, 1)) < changed, moved, first)
     fails = random.random(POOL) < fail
     second[fails] = special.softmax(10 * np.eye(10)[(truth[fails].argmax(axis=1) + 1) % 10], axis=1)
@@ -680,9 +717,12 @@ def pool_of_logits(fail: float, noise: float, changed: float) -> tuple[Array, Ar
 
 
 @cache
-def expected_growth(fail: float, noise: float, changed: float) -> dict[str, float]:
-    """By how much more accuracy, NLL and Brier score are to be expected of the second model of `pool_of_logits`."""
-    truth, *models = pool_of_logits(fail, noise, changed)
+def expected_growth(*how: float) -> dict[str, float]:
+    """By how much more accuracy, NLL, Brier score and confidence − accuracy are to be expected of the second model.
+
+    Models are those of `pool_of_logits`; `growth` is that of the magnitude of confidence − accuracy.
+    """
+    truth, *models = pool_of_logits(*how)
     means = [
         {
             "accuracy": np.take_along_axis(truth, probs.argmax(axis=1)[:, None], axis=1).mean(),
@@ -691,31 +731,32 @@ def expected_growth(fail: float, noise: float, changed: float) -> dict[str, floa
         }
         for probs in models
     ]
-    return {name: float(means[1][name] - means[0][name]) for name in means[0]}
+    over = [
+        float((probs.max(axis=1)).mean() - of_model["accuracy"]) for probs, of_model in zip(models, means, strict=True)
+    ]
+    growth = {"overconfidence": over[1] - over[0], "growth": abs(over[1]) - abs(over[0])}
+    return {name: float(means[1][name] - means[0][name]) for name in means[0]} | growth
 
 
-def changes_of_losses(
-    random: Random, examples: int, measures: Sequence[str], fail: float, noise: float, changed: float
-) -> dict[str, Interval]:
-    """The intervals of the differences of two models of `pool_of_logits`."""
+def two_models_of_classes(random: Random, examples: int, *how: float) -> tuple[Terms, Terms]:
+    """The terms of two models of `pool_of_logits` over the same examples."""
     chosen = random.integers(POOL, size=examples)
-    truth, *models = (probs[chosen] for probs in pool_of_logits(fail, noise, changed))
+    truth, *models = (probs[chosen] for probs in pool_of_logits(*how))
     labels = np.minimum((random.random((examples, 1)) > truth.cumsum(axis=1)).sum(axis=1), 9)
     one, other = (calibration_terms(probs, labels) for probs in models)
-    return difference_intervals(CLASSIFICATION, one, other, measures, confidence=0.95, resamples=2, seed=0)
+    return one, other
 
 
-def judged_losses(random: Random, examples: int, fail: float, noise: float, changed: float) -> list[bool]:
-    """The same as `missed_differences`, of the measures of `RARE_LOSSES`."""
-    intervals = changes_of_losses(random, examples, RARE_LOSSES, fail, noise, changed)
-    true = expected_growth(fail, noise, changed)
-    missed = [misses(intervals[name], true[name]) for name in RARE_LOSSES]
-    return missed + [passes(intervals[name], true[name], "low") for name in RARE_LOSSES]
+def judged_losses(random: Random, examples: int, *how: float) -> list[bool]:
+    """The same as `missed_differences`, of the measures of `RARE_MEASURES`."""
+    models = two_models_of_classes(random, examples, *how)
+    return judge_differences(*models, expected_growth(*how), RARE_MEASURES)
 
 
 def is_as_good(random: Random, examples: int, measure: str, margin: float) -> bool:
     """Whether a model passes that is as good, and changes 2% of the predictions."""
-    found = changes_of_losses(random, examples, [measure], 0.0, 0.3, 0.02)[measure]
+    models = two_models_of_classes(random, examples, *AS_GOOD)
+    found = difference_intervals(CLASSIFICATION, *models, [measure], confidence=0.95, resamples=2, seed=0)[measure]
     return found.low >= -margin if measure == "accuracy" else found.high <= margin
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mcviz.analysis.pairing import same_examples
 from mcviz.app.components import load_assets, page_listeners
@@ -22,6 +23,7 @@ from mcviz.app.navigation import (
     RUNS,
     current_page,
     link_to,
+    load_state,
     open_entry,
     open_named_run,
     render_head,
@@ -48,6 +50,7 @@ from mcviz.permission import identify_users, may_write
 from mcviz.text import one_line
 
 HERE = Path(__file__).parent
+SHARE = "bar-share"
 # Within the page: Streamlit deletes the file of a run that is cut short, before the browser has fetched it.
 ICON = "data:image/png;base64," + b64encode((HERE / "icon.png").read_bytes()).decode()
 
@@ -74,17 +77,23 @@ def main() -> None:
     sync_from_url(page.title)
     with page_listeners(first=current_page() in (OVERVIEW, EXPLORE)), show_failures(page.title):
         paths = run_paths()
-        render_bar(paths)
+        share = render_bar(paths)
         if not _render_why_nothing_is_shown(paths):
             page.run()
+            if share is not None and paths:  # at the end, since no page waits for it
+                with share:
+                    _render_share(paths, page.title)
     finish_page()
 
 
-def render_bar(paths: dict[str, Path]) -> None:
+def render_bar(paths: dict[str, Path]) -> DeltaGenerator | None:
     """Render the bar; and below it a warning about an unknown run.
 
     Args:
         paths: of all runs that can be opened, by their names.
+
+    Returns:
+        The place of the page that is shared, while it is open.
     """
     missing, entry = resolve_run(list(paths)), open_entry()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="bar"):
@@ -110,9 +119,18 @@ def render_bar(paths: dict[str, Path]) -> None:
         with st.popover("About this run", icon=":material/info:", type="tertiary", key="bar-about"):
             st.markdown(about)
         _copy_link(key="copy-link", width="content")
+        share = st.popover("Share", icon=":material/ios_share:", type="tertiary", key=SHARE, on_change="rerun")
         with st.container(key="bar-present", width="content"):
             link_to(PRESENT, **_presentation_keys())
         _render_login()
+    return share if share.open else None
+
+
+def _render_share(paths: dict[str, Path], page: str) -> None:
+    from mcviz.app.sharing.offer import render_offer  # what a page is made of, for which no bar waits
+
+    run = open_named_run(paths)
+    render_offer(run, load_state(run), page)
 
 
 def _render_why_nothing_is_shown(paths: dict[str, Path]) -> bool:
@@ -190,7 +208,9 @@ def _describe_run(paths: dict[str, Path]) -> str:
         for name, setting in manifest.settings.items()
     ]
     facts += [f"compared with **{as_markdown(run.other.name)}**"] if isinstance(run, ComparedRun) else []
-    labels = "without labels" if run.labels is None else "with labels"
+    labels = "without labels" if not manifest.labelled else "with labels"
+    if manifest.examples_with_labels is not None:
+        labels = f"{manifest.labelled:,} of them with a label"
     paragraphs = [" · ".join(facts), f"**Data**: {describe_examples(manifest)}, {labels}."]
     if model is not None:
         paragraphs.append(f"**Model**: {as_markdown(model.name)}, {'kept' if model.stored else 'not kept'} in the run.")

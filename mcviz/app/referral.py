@@ -84,7 +84,7 @@ def find_referral(run: Run, state: PageState) -> RunReferral:
 
 def referral_controls(run: Run, state: PageState, *, with_score: bool = False) -> RunReferral:
     """Render a choice of the target of a referral, and of the score that ranks, and return the referral."""
-    name, quality, losses = _target(state), capitalised(run.task.quality_name), capitalised(run.task.loss.noun)
+    name, quality, losses = _target(state), capitalised(run.task.rest_name), capitalised(run.task.loss.noun)
     choose_segment(
         "Target",
         "referral",
@@ -169,24 +169,27 @@ def render_referral(run: Run, state: PageState) -> None:
         st.markdown(as_markdown(best))
 
 
-def _render_cards(referral: RunReferral, on: Referral) -> None:
+def referral_cards(referral: RunReferral, on: Referral) -> list[tuple[int, str, str, str]]:
+    """Return the figures of a referral: the width of a card in pixels, what it is of, how much, and a few words."""
     run, task, total = referral.run, referral.run.task, on.caught + on.missed
-    losses, before = capitalised(task.loss.noun), run.manifest.quality
-    assert before is not None
+    losses, before = capitalised(task.loss.noun), 1 - total / referral.labelled
     if task.loss.is_mistake:
         caught, missed, of_all = f"{on.caught:,}", f"{on.missed:,}", f"of {total:,}"
     else:
         caught, missed = (percent(part / total) if total else "–" for part in (on.caught, on.missed))
         of_all = f"of all {task.loss.noun}"
     rest = "–" if on.quality_of_rest is None else percent(on.quality_of_rest, 2)
-    cards = (
+    return [
         (CARD_WIDTH, "To a person", f"{len(referral.examples):,}", f"of {len(run):,}"),
         (CARD_WIDTH, f"{losses} caught", caught, of_all),
         (CARD_WIDTH, f"{losses} missed", missed, "which nobody sees"),
-        (WIDE_CARD, f"{capitalised(task.quality_name)} left", rest, f"after review; {percent(before, 2)} before"),
-    )
+        (WIDE_CARD, f"{capitalised(task.rest_name)} left", rest, f"after review; {percent(before, 2)} before"),
+    ]
+
+
+def _render_cards(referral: RunReferral, on: Referral) -> None:
     with st.container(horizontal=True):
-        for width, label, value, meaning in cards:
+        for width, label, value, meaning in referral_cards(referral, on):
             with st.container(width=width, gap=None):
                 st.metric(label, value)
                 st.caption(meaning)
@@ -202,11 +205,16 @@ def render_promise(run: Run, state: PageState, referral: RunReferral) -> None:
 
 def _render_guarantee(referral: RunReferral) -> None:
     """Render the guarantee for new examples, and why it is lower than the figures on the cards."""
+    given = referral.guarantee
+    st.markdown(describe_guarantee(referral), help=_explain_guarantee(referral, given) if given else None)
+
+
+def describe_guarantee(referral: RunReferral) -> str:
+    """Say what a referral guarantees for new examples, in a sentence in Markdown."""
     given, examples, task = referral.guarantee, referral.guaranteed_examples, referral.run.task
     if given is None or examples is None:
         large = "too many mistakes" if task.loss.is_mistake else "too large losses"
-        st.markdown(f"**For new examples** nothing is guaranteed: there are too few labels, or {large}.")
-        return
+        return f"**For new examples** nothing is guaranteed: there are too few labels, or {large}."
     looked_at = (
         "nobody looks at any"
         if referral.guaranteed_threshold is None
@@ -214,13 +222,12 @@ def _render_guarantee(referral: RunReferral) -> None:
         f"{describe_threshold(referral.score, given.threshold, 4)}, here {len(examples):,}"
     )
     least = percent_at_least(given.quality, 2)
-    promise = f"the {task.quality_name} of the rest is at least {least}"
+    promise = f"the {task.rest_name} of the rest is at least {least}"
     if task.loss.is_mistake:
         promise = f"at least {least} of the rest are right"
-    st.markdown(
+    return (
         f"**For new examples** from the same source, {promise}, where {looked_at}. Such a bound holds "
-        f"{100 * given.confidence:.6g} times in 100.",
-        help=_explain_guarantee(referral, given),
+        f"{100 * given.confidence:.6g} times in 100."
     )
 
 
@@ -333,7 +340,7 @@ def _render_missed_mistakes(run: Run, state: PageState, referral: RunReferral) -
 
 def _render_curves(run: Run, referral: RunReferral, share: float, group: str | None) -> None:
     figure = mark_share(cached_risk_coverage(run, referral.score.name, group=group), share)
-    quality = capitalised(run.task.quality_name)
+    quality = capitalised(run.task.rest_name)
     st.caption(f"{quality} left after a person reviews the most uncertain share, with a 95% band.")
     chart(
         figure,

@@ -25,7 +25,7 @@ from mcviz.app.wording import as_markdown, counted
 from mcviz.app.work import refusal, show_failures
 from mcviz.errors import McvizError
 from mcviz.measures import percent
-from mcviz.measures.multilabel import THRESHOLD, UNKNOWN
+from mcviz.measures.multilabel import UNKNOWN
 from mcviz.reviews import Answers, Decision, LabelAnswers, Reviews, ReviewSummary, answers_of, summarise_reviews
 from mcviz.reviews.store import LONGEST_NOTE, LONGEST_REVIEWER, DecisionKind, encode_classes
 from mcviz.runs import Run
@@ -477,7 +477,7 @@ def _draft(review: Review, example: int) -> frozenset[int]:
     mine, given = review.mine.get(example), review.answers.given[example]
     if mine is not None and mine.classes is not None:
         given = np.where(np.array(mine.classes) == UNKNOWN, given, mine.classes)
-    has_class = np.where(given == UNKNOWN, review.run.mean_probs[example] > THRESHOLD, given == 1)
+    has_class = np.where(given == UNKNOWN, review.run.task.decide(review.run.mean_probs[example]), given == 1)
     return frozenset(np.flatnonzero(has_class).tolist())
 
 

@@ -14,7 +14,7 @@ import tomllib
 import webbrowser
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from threading import Thread
@@ -43,6 +43,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile as UploadedFile
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 import mcviz
+from mcviz.devices import AUTO, DEVICE_VARIABLE
 from mcviz.errors import InvalidInputError
 from mcviz.extras import CACHE_VARIABLE, IMPORT_VARIABLE, find_modules, keep_runs_from_import
 from mcviz.permission import READ_ONLY, describe_writers
@@ -65,6 +66,7 @@ HOST = "127.0.0.1"
 SCRIPT = Path(mcviz.__file__).with_name("dashboard.py")
 STREAMLIT_OPTIONS = FOLDER / ".streamlit" / "config.toml"
 SECONDS_TO_LISTEN = 0.5
+WARNING_OF_NO_PAGE = "scriptrunner_utils.script_run_context", "state.session_state_proxy"
 
 
 @cache
@@ -188,7 +190,13 @@ def _free(sessions: list[str]) -> None:
         uploaded_files().remove_session_files(session)
 
 
-def serve(cache: Path | None, port: int | None = None, modules: Sequence[str] = (), read_only: bool = False) -> None:
+def serve(
+    cache: Path | None,
+    port: int | None = None,
+    modules: Sequence[str] = (),
+    read_only: bool = False,
+    device: str = AUTO,
+) -> None:
     """Serve the dashboard to this machine, and show it in a browser where there is a display, until Ctrl-C.
 
     A proxy's name, as `STREAMLIT_BROWSER_SERVER_ADDRESS` has it, is served too.
@@ -198,6 +206,7 @@ def serve(cache: Path | None, port: int | None = None, modules: Sequence[str] = 
         port: to listen on; 8501, or the next that is free, without one.
         modules: of the user's own, which register layers; they are imported before a model is loaded.
         read_only: whether nobody may change what is kept.
+        device: that the models of runs compute on, or "auto" for that of each run.
 
     Raises:
         RunNotFoundError: the folder does not exist.
@@ -209,6 +218,7 @@ def serve(cache: Path | None, port: int | None = None, modules: Sequence[str] = 
         os.environ[CACHE_VARIABLE] = str(cache)
     find_modules(modules)
     os.environ[IMPORT_VARIABLE] = " ".join(modules)
+    os.environ[DEVICE_VARIABLE] = device
     os.environ[READ_ONLY] = "1" if read_only else ""
     prepare_server()
     options = streamlit_options()
@@ -262,6 +272,23 @@ def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
+
+
+@contextmanager
+def outside_of_pages() -> Iterator[None]:
+    """Let functions of pages run where none is drawn, without Streamlit's warnings that they do."""
+    loggers = [logging.getLogger(f"streamlit.runtime.{name}") for name in WARNING_OF_NO_PAGE]
+    for logger in loggers:
+        logger.addFilter(_is_error)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(_is_error)
+
+
+def _is_error(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
 
 
 def _asks_for_no_restart(record: logging.LogRecord) -> bool:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar, get_args
-from urllib.parse import unquote, urlencode
+from urllib.parse import unquote
 
 import streamlit as st
 from msgspec import Meta
@@ -231,6 +231,7 @@ class PageState:
     coverage: Coverage = 90  # of prediction intervals
     section: Name = ""  # of Overview or Probe, to which the page scrolls
     trust_class: Annotated[Whole | None, _CLASS] = None  # whose probability is compared with its labels on Trust
+    trust_threshold: Annotated[float, Meta(ge=0, le=1)] | None = None  # of that class; None for the one that counts
     details: tuple[Name, ...] = ()  # that are open on Trust
     calibrated_on: str = ""  # the name of a labelled run, of a run without labels on Trust
     referral: Name = ""  # what a person asks of a referral
@@ -436,11 +437,6 @@ def _show_address(query: dict[str, str], parts: Collection[str] = ()) -> None:
 
 def _note_shown(query: dict[str, str]) -> None:
     session_store().setdefault(ADDRESSES, deque(maxlen=MOST_SHOWN)).append(query)
-
-
-def page_url(state: PageState) -> str:
-    """Return the address of the open page with a state, for a link from elsewhere."""
-    return f"{st.context.url}?{urlencode(state.to_query())}"
 
 
 def choose_name(name: str, offered: Iterable[str], default: str | None = None) -> str:

@@ -248,15 +248,15 @@ def read_idx(path: Path) -> np.ndarray:
     return np.frombuffer(values, np.uint8).reshape(shape)
 
 
-def find_images_file(folder: Path) -> Path | None:
-    """Find the file of images in a folder, that of the test split where there are several."""
+def find_images_files(folder: Path) -> list[Path]:
+    """Find the IDX files of images in a folder, that of the test split first."""
     files_of_images = sorted(
         path for path in folder.iterdir() if "idx3" in path.name and path.is_file() and is_idx(path)
     )
-    files_of_images.sort(
-        key=lambda path: next((place for place, split in enumerate(IDX_SPLITS) if split in path.name), len(IDX_SPLITS))
+    return sorted(
+        files_of_images,
+        key=lambda path: next((place for place, split in enumerate(IDX_SPLITS) if split in path.name), len(IDX_SPLITS)),
     )
-    return files_of_images[0] if files_of_images else None
 
 
 @contextmanager
@@ -478,7 +478,7 @@ def take_labels(
         if len(labels) == 1 and labels[0] in class_names and find_task(task).last_axis == "class":
             examples = replace(examples, class_names=class_names[labels[0]])
         return examples.with_labels(table[labels], task)
-    examples = examples.with_labels(require_complete(table[labels[0]]).to_numpy(), task)
+    examples = examples.with_labels(table[labels[0]].to_numpy(), task)
     return replace(examples, class_names=examples.class_names or class_names.get(labels[0]))
 
 
@@ -496,8 +496,10 @@ def _read_folder(path: Path, columns: ColumnNames | None, task: str, files: File
         return read_arrow_table(table, class_names, columns=columns, task=task, files=replace(files, folder=None))
     if find_task(task).of_pixels and (folders := find_mask_folders(path)):
         return read_mask_folders(*folders, files)
-    if (idx := find_images_file(path)) is not None:
-        return _read_idx(idx, task)
+    if idx := find_images_files(path):
+        names = list_names([each.name for each in idx])
+        note = f"images: {idx[0].name}, of {names}; the path of another file takes that one"
+        return replace(_read_idx(idx[0], task), notes=(note,) if len(idx) > 1 else ())
     of_files = [kind for kind in KINDS.values() if kind.suffixes]
     classes = sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     for kind in of_files:

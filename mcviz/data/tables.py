@@ -70,6 +70,7 @@ def read_frame(path: Path, text: str | None = None, columns: list[str] | None = 
         how: dict[str, Any] = {"sep": separator, "encoding": "utf-8-sig", "low_memory": False}  # one dtype a column
         head = pd.read_csv(path, nrows=0, **how)
         as_texts = {name: str for name in head.columns if name.lower() in (*PICTURE_COLUMNS, *ID_COLUMNS)}
+        how["skip_blank_lines"] = len(head.columns) > 1
         frame = pd.read_csv(path, dtype=as_texts, **how)
         for name in frame:
             if name == text or (name.lower() in TEXT_COLUMNS and holds_texts(frame[name])):

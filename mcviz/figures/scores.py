@@ -16,6 +16,7 @@ from mcviz.figures.style import (
     ENSEMBLE,
     NAMED_CLASSES,
     NEUTRAL,
+    UNLABELLED,
     WRONG,
     apply_layout,
     class_colour,
@@ -453,7 +454,7 @@ def score_distributions(values: np.ndarray, correct: np.ndarray | None, title: s
 
     Args:
         values: (N,) the score.
-        correct: (N,) bool, or None without labels.
+        correct: (N,) bool, or numbers 0 and 1, NaN where no label is known; None without labels.
         title: of the score.
 
     Returns:
@@ -462,7 +463,9 @@ def score_distributions(values: np.ndarray, correct: np.ndarray | None, title: s
     edges = np.histogram_bin_edges(values.astype(np.float64), bins=30)  # float32 has no 30 steps near 1
     groups = [("all", NEUTRAL, np.ones(len(values), dtype=bool))]
     if correct is not None:
-        groups = [("correct", CORRECT, correct), ("wrong", WRONG, ~correct)]
+        groups = [("correct", CORRECT, correct == 1), ("wrong", WRONG, correct == 0)]
+        if (unlabelled := np.isnan(correct)).any():
+            groups.append(("no label", UNLABELLED, unlabelled))
     figure = go.Figure()
     for name, colour, members in groups:
         counts, _ = np.histogram(values[members], bins=edges)

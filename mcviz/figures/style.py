@@ -35,6 +35,7 @@ INK = "#1C2733"  # on the page or veils over it; the dashboard's style turns it 
 CLASSES = (  # also of scores, runs and detectors
     "#4499BB", "#DD2299", "#889922", "#8800FF", "#AA8855", "#CC0055", "#557766", "#AA77FF", "#AA4422", "#8888DD",
 )  # fmt: skip
+UNLABELLED = CLASSES[-1]  # examples without a label, beside correct and wrong ones
 OTHERS = "#DD2299"  # magenta: inputs that are not of the run, beside its examples
 NUMBER = ",.4~r"  # d3's format of what `significant` shows
 LARGE_LETTERS = 24  # pixels, of letters for an audience
@@ -131,6 +132,12 @@ def axis_title(name: str, unit: str) -> str:
     return f"{name}, {escape_label(unit)}" if unit else name
 
 
+def pass_bins(values: np.ndarray) -> int:
+    """Return how many bins a histogram of (T,) passes has: 10 to 40."""
+    # Of passes that are all alike, one of an odd number of bins is centred on their value.
+    return min(40, max(10, len(values) // 12)) if np.ptp(values) > 0 else 11
+
+
 def pass_histogram(values: np.ndarray, number: str) -> tuple[go.Bar, np.ndarray]:
     """Draw the distribution of the passes.
 
@@ -141,9 +148,7 @@ def pass_histogram(values: np.ndarray, number: str) -> tuple[go.Bar, np.ndarray]
     Returns:
         10 to 40 bars, and the edges between which they stand.
     """
-    # Of passes that are all alike, one of an odd number of bins is centred on their value.
-    bins = min(40, max(10, len(values) // 12)) if np.ptp(values) > 0 else 11
-    counts, edges = np.histogram(values.astype(np.float64), bins=bins)
+    counts, edges = np.histogram(values.astype(np.float64), bins=pass_bins(values))
     bars = go.Bar(
         x=(edges[:-1] + edges[1:]) / 2,
         y=counts,

@@ -174,13 +174,28 @@ def _merge_bins(edges: Array, predictors: Sequence[Terms]) -> Array:
     counts = np.stack([reliability(terms, edges).count for terms in predictors])
     filled = np.flatnonzero(counts.any(axis=0))
     first, last = filled[0], filled[-1]
-    ends, held = [], np.zeros(len(counts))
-    for number in range(first, last + 1):
-        held = held + counts[:, number]
-        if held.min() >= FEWEST_IN_BIN:
-            ends.append(edges[number + 1])
-            held = np.zeros(len(counts))
+    ends = merge_bins(edges[first : last + 2], counts[:, first : last + 1], FEWEST_IN_BIN)
     return np.array([edges[first], *ends[:-1], edges[last + 1]])
+
+
+def merge_bins(edges: Array, counts: Array, fewest: int) -> list[float]:
+    """Merge neighbouring bins, from the lowest on, until each has enough of everything that is counted.
+
+    Args:
+        edges: (B + 1,) ends of the bins, ascending.
+        counts: (K, B) how many of each of K kinds are in each bin.
+        fewest: of each kind in a merged bin.
+
+    Returns:
+        The upper end of each merged bin; too few at the upper end are in none.
+    """
+    ends, held = [], np.zeros(len(counts))
+    for end, count in zip(edges[1:], counts.T, strict=True):
+        held = held + count
+        if held.min() >= fewest:
+            ends.append(end)
+            held = np.zeros(len(counts))
+    return ends
 
 
 def _bin_gaps(terms: Terms, edges: Array, confidence: float, groups: Array | None) -> list[Interval]:
@@ -219,6 +234,16 @@ class Calibration:
     def bins(self) -> dict[str, Bins]:
         """The reliability diagram of each predictor, in bins of one width."""
         return {name: reliability(terms, equal_width_edges()) for name, terms in self.predictors.items()}
+
+    @cached_property
+    def gains(self) -> dict[str, dict[str, Interval]]:
+        """The differences of which a sentence names two, with intervals that hold for both (Bonferroni)."""
+        ensemble, confidence = self.predictors["ensemble"], (1 + self.confidence) / 2
+        return {
+            name: mean_differences(self.predictors[name], ensemble, self.groups, confidence)
+            for name in PREDICTOR_WORDS
+            if name in self.differences
+        }
 
     @cached_property
     def equal_mass_bins(self) -> dict[str, Bins]:
@@ -262,22 +287,20 @@ def add_predictors(
     Returns:
         What `calibration` returns for all of them together.
     """
-    options: dict[str, Any] = {"confidence": result.confidence, "resamples": resamples, "seed": seed}
-    options["groups"] = result.groups
     known, figures, by_chance = {**result.predictors, **predictors}, {**result.figures}, {**result.eces_by_chance}
+    options: dict[str, Any] = {"groups": result.groups, "confidence": result.confidence}
+    of_bins, differences = split_confidence(result.confidence)[1], {**result.differences}
     for name, terms in predictors.items():
         edges = _ece_edges(terms)
-        figures[name] = calibration_figures(terms, edges=edges, groups=result.groups, confidence=result.confidence)
-        by_chance[name] = _eces_by_chance(terms, edges, **options)
-    differences = {
-        name: _differences(
-            terms, known["ensemble"], figures[name], figures["ensemble"], result.groups, result.confidence
-        )
-        for name, terms in predictors.items()
-        if name != "ensemble"
-    }
-    all_differences = {**result.differences, **differences}
-    return Calibration(known, figures, by_chance, all_differences, result.confidence, result.groups)
+        figures[name] = calibration_figures(terms, edges=edges, **options)
+        eces = ece_by_chance(terms, *edges, groups=result.groups, confidence=of_bins, resamples=resamples, seed=seed)
+        by_chance[name] = dict(zip(ECES, eces, strict=True))
+        if name != "ensemble":
+            changes = {
+                each: Interval(figures["ensemble"][each].value - old.value) for each, old in figures[name].items()
+            }
+            differences[name] = changes | mean_differences(terms, known["ensemble"], **options)
+    return Calibration(known, figures, by_chance, differences, result.confidence, result.groups)
 
 
 def calibration_figures(
@@ -323,25 +346,6 @@ def _excess(terms: Terms, confidence: float, groups: Array | None) -> Interval:
 def _ece_edges(terms: Terms) -> tuple[Array, Array]:
     """Return the edges of the bins of `ECES`."""
     return equal_width_edges(), equal_mass_edges(terms)
-
-
-def _eces_by_chance(terms: Terms, edges: tuple[Array, Array], *, confidence: float, **options: Any) -> dict[str, float]:
-    """Compute the bound of each ECE by chance, so that it and the test of the mean together keep the confidence."""
-    of_bins = split_confidence(confidence)[1]
-    return dict(zip(ECES, ece_by_chance(terms, *edges, confidence=of_bins, **options), strict=True))
-
-
-def _differences(
-    one: Terms,
-    other: Terms,
-    of_one: Mapping[str, Interval],
-    of_other: Mapping[str, Interval],
-    groups: Array | None,
-    confidence: float,
-) -> dict[str, Interval]:
-    """Compute the second predictor's figures less the first's, of the same examples."""
-    differences = {name: Interval(of_other[name].value - of_one[name].value) for name in CALIBRATION_MEASURES}
-    return differences | mean_differences(one, other, groups, confidence)
 
 
 def mean_differences(
@@ -514,7 +518,7 @@ def _verdict_sentence(result: Calibration) -> str:
 
 
 def _gain_sentence(result: Calibration, key: str, other: str) -> str:
-    gain, fits = (result.differences[key][name] for name in ("accuracy", "nll"))
+    gain, fits = (result.gains[key][name] for name in ("accuracy", "nll"))
     both = result.figures["ensemble"], result.figures[key]
     accuracy = _compare_accuracies(gain.value, other)
     if gain.value and not gain.low <= 0 <= gain.high:

@@ -17,7 +17,6 @@ import scipy  # loads scipy.stats when it is first used
 
 from mcviz.measures.intervals import (
     Interval,
-    can_reject,
     mean_intervals,
     number_groups,
     proportion,
@@ -247,32 +246,6 @@ def pass_intervals(predictions: RegressionPredictions, coverage: float) -> Predi
     """
     low, high = _central_intervals(predictions, np.array([coverage]))
     return PredictionIntervals(low[0], high[0])
-
-
-def coverage_sentence(
-    held: Interval, coverage: float, examples: int, confidence: float = 0.95, effect: float = 1.0
-) -> str:
-    """Say whether intervals by the passes hold as many labels as they should: the exact test whose inversion is `held`.
-
-    Args:
-        held: the share of labels that they hold, with its exact interval of `confidence`.
-        coverage: 0 to 1, the share that they should hold.
-        examples: number of labels.
-        confidence: 0 to 1, the chance that correct intervals are not called too wide or too narrow.
-        effect: the largest design effect of the examples, which says whether their groups are too few.
-    """
-    share = f"they hold {held.format(lambda share: f'{100 * share:.1f}', '%')} of the labels"
-    intervals = f"{100 * coverage:.6g}% intervals of the passes"
-    if held.high < coverage:
-        return f"The {intervals} are too narrow: {share}."
-    if held.low > coverage:
-        return f"The {intervals} are too wide: {share}."
-    if not can_reject(np.full(examples, 1 - coverage), confidence, effect):
-        return (
-            f"There are too few examples to tell whether the {intervals} hold what they promise: they hold "
-            f"{round(held.value * examples):,} of {examples:,} labels, {coverage * examples:,.1f} expected."
-        )
-    return f"No fault of the {intervals} is found: {share}."
 
 
 def conformal_intervals(

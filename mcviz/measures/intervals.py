@@ -52,11 +52,6 @@ def count_groups(examples: int, groups: Array | None) -> int:
     return examples if groups is None else len(np.unique(groups))
 
 
-def count_where(chosen: Array, groups: Array | None) -> int:
-    """Count the chosen of (N,) examples, or the groups that have one."""
-    return int(np.count_nonzero(sum_by_group(chosen[:, None], groups)))
-
-
 def sum_by_group(values: Array, groups: Array | None) -> Array:
     """Sum (N, K) numbers over each group: (G, K) float64, or the numbers themselves without groups."""
     if groups is None:

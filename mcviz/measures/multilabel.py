@@ -6,15 +6,15 @@ Uncertainties are those of C coins: of a class with the probability p the entrop
 """
 
 import math
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import scipy  # loads scipy.special when it is first used
 
-from mcviz.measures.calibration import Bins, equal_width_edges, reliability
+from mcviz.measures.calibration import Bins, equal_width_edges, merge_bins, reliability
 from mcviz.measures.intervals import (
     Interval,
     Statistic,
@@ -26,18 +26,20 @@ from mcviz.measures.intervals import (
     share_interval,
     subtract,
 )
-from mcviz.measures.measure import Measure
-from mcviz.measures.quality import Quality
+from mcviz.measures.measure import ClassMeasure, Measure
+from mcviz.measures.quality import FEWEST_RANKED, NONE, Quality, build_difference
 from mcviz.measures.registry import (
     MULTILABEL_SCORES,
     AnyPredictions,
     MultilabelPredictions,
     Terms,
     register,
+    require_labels,
     select_terms,
 )
 
 Array = np.ndarray
+score = partial(register, scores=MULTILABEL_SCORES)
 
 UNKNOWN = -1  # of a label
 THRESHOLD = 0.5
@@ -45,90 +47,81 @@ SMALLEST_PROBABILITY = 1e-7  # so that a label that was thought impossible has a
 MOST = {"accuracy": 1.0, "nll": -math.log(SMALLEST_PROBABILITY), "brier": 1.0}  # that a mean over labels can be
 SMOOTHING = 0.8  # of the moving average over the qualities of an example's labels, the lowest of which counts most
 FEWEST_POSITIVE = 5  # examples of a class, and others, in a bin of its reliability
-FEWEST_RANKED = 20  # examples of a class, and others, from which on its AP, AUROC and F1 have an interval
-NONE = Interval(np.nan)
 FINEST_BINS = 10  # of the probability of a class
 RANKED = ("map", "auroc", "f1")  # measures that are no mean over examples
 
 
-@register(
+@score(
     "Expected share of wrong labels",
     "probability",
     "high",
     "The share of the example's labels that the ensemble expects to be wrong. High: many classes are near 50%.",
-    scores=MULTILABEL_SCORES,
 )
 def expected_error(mean_probs: Array) -> Array:
     """The mean over the classes of the lesser of p and 1 − p of the predictive mean, 0 to 0.5."""
     return np.minimum(mean_probs, 1 - mean_probs).mean(axis=1)
 
 
-@register(
+@score(
     "Predictive entropy, sum",
     "nats",
     "high",
     "The whole uncertainty, summed over the classes. High: several classes are doubtful.",
-    scores=MULTILABEL_SCORES,
 )
 def predictive_entropy(mean_probs: Array) -> Array:
     """The entropies of the classes' predictive means, summed, in nats, 0 to C log 2."""
     return binary_entropy(mean_probs).sum(axis=1)
 
 
-@register(
+@score(
     "Predictive entropy, largest",
     "nats",
     "high",
     "The whole uncertainty of the most doubtful class. High: one class at least is near 50%.",
-    scores=MULTILABEL_SCORES,
 )
 def largest_entropy(mean_probs: Array) -> Array:
     """The largest entropy of a class's predictive mean, in nats, 0 to log 2."""
     return binary_entropy(mean_probs).max(axis=1)
 
 
-@register(
+@score(
     "Expected entropy, sum",
     "nats",
     "high",
     "Uncertainty in the data, summed over the classes. High: every single pass is uncertain.",
-    scores=MULTILABEL_SCORES,
 )
 def expected_entropy(probs: Array) -> Array:
     """The mean over the passes of each pass's entropies, summed over the classes, in nats, 0 to C log 2."""
     return binary_entropy(probs).mean(axis=0).sum(axis=1)
 
 
-@register(
+@score(
     "Mutual information (BALD), sum",
     "nats",
     "high",
     "Uncertainty of the model, summed over the classes. High: passes are confident, but differ.",
-    scores=MULTILABEL_SCORES,
 )
 def mutual_information(probs: Array) -> Array:
     """The mutual information of each class and the model, summed, in nats, 0 to C log 2."""
     return class_information(probs).sum(axis=1)
 
 
-@register(
+@score(
     "Mutual information (BALD), largest",
     "nats",
     "high",
     "Uncertainty of the model about the class on which the passes differ most.",
-    scores=MULTILABEL_SCORES,
 )
 def largest_information(probs: Array) -> Array:
     """The largest mutual information of a class, in nats, 0 to log 2."""
     return class_information(probs).max(axis=1)
 
 
-@register(
+@score(
     "Label quality",
     "probability",
     "low",
     "How well the given labels fit the ensemble, of which the least likely one counts most. Low: check the labels.",
-    scores=MULTILABEL_SCORES,
 )
 def label_quality(mean_probs: Array, labels: Array) -> Array:
     """A moving average over the probabilities of an example's known labels, the lowest last (Thyagarajan et al. 2022).
@@ -170,44 +163,44 @@ def class_label_quality(mean_probs: Array, labels: Array) -> Array:
     return np.where(labels == 1, mean_probs, 1 - mean_probs)
 
 
-def is_wrong(probs: Array, labels: Array) -> Array:
+def is_wrong(predicted: Array, labels: Array) -> Array:
     """Whether each label is known and predicted wrongly.
 
     Args:
-        probs: (…, N, C) floating point, such as the predictive mean, or all passes.
+        predicted: (…, N, C) bool, the classes that are predicted, such as by the predictive mean, or by all passes.
         labels: (N, C) integers.
 
     Returns:
         (…, N, C) bool.
     """
-    return ((probs > THRESHOLD) != (labels == 1)) & (labels != UNKNOWN)
+    return (predicted != (labels == 1)) & (labels != UNKNOWN)
 
 
-def count_wrong(probs: Array, labels: Array) -> Array:
+def count_wrong(predicted: Array, labels: Array) -> Array:
     """Count the known labels that are predicted wrongly, (…, N) int64, of what `is_wrong` takes."""
-    return is_wrong(probs, labels).sum(axis=-1)
+    return is_wrong(predicted, labels).sum(axis=-1)
 
 
-def label_losses(probs: Array, labels: Array) -> Array:
+def label_losses(predicted: Array, labels: Array) -> Array:
     """Compute the loss of examples: the share of their known labels that is predicted wrongly.
 
     Args:
-        probs: as for `is_wrong`.
+        predicted: as for `is_wrong`.
         labels: as for `is_wrong`.
 
     Returns:
         (…, N) float64 0 to 1; NaN of an example of which no label is known.
     """
     known = (labels != UNKNOWN).sum(axis=-1)
-    return np.divide(count_wrong(probs, labels), known, out=np.full(probs.shape[:-1], np.nan), where=known > 0)
+    wrong = count_wrong(predicted, labels)
+    return np.divide(wrong, known, out=np.full(wrong.shape, np.nan), where=known > 0)
 
 
 def _terms(predictions: AnyPredictions) -> dict[str, Array]:
-    """The predictive mean and the labels, (n, C) each, and what is summed over them for each example."""
+    """The predictive mean, the labels and the predicted classes, (n, C) each."""
     assert isinstance(predictions, MultilabelPredictions)
-    if predictions.labels is None:
-        raise ValueError("Predictions are compared with labels. Received: predictions without labels.")
-    return {"probs": predictions.mean_probs, "labels": predictions.labels}
+    mean = predictions.mean_probs
+    return {"probs": mean, "labels": require_labels(predictions), "predicted": mean > THRESHOLD}
 
 
 def _means(terms: Terms) -> dict[str, Array]:
@@ -217,7 +210,7 @@ def _means(terms: Terms) -> dict[str, Array]:
     count = np.maximum(is_known.sum(axis=1), 1)
     fit = np.clip(class_label_quality(probs, labels), SMALLEST_PROBABILITY, 1)
     return {
-        "accuracy": 1 - label_losses(probs, labels),
+        "accuracy": 1 - label_losses(terms["predicted"], labels),
         "nll": -np.where(is_known, np.log(fit), 0).sum(axis=1) / count,
         "brier": np.where(is_known, np.square(1 - fit), 0).sum(axis=1) / count,
     }
@@ -248,20 +241,9 @@ def _with_labels(terms: Terms, groups: Array | None) -> tuple[dict[str, Array], 
 def _intervals(terms: Terms, *, groups: Array | None, confidence: float, **options: Any) -> dict[str, Interval]:
     terms, groups = _with_labels(terms, groups)
     intervals = label_means(terms, groups=groups, confidence=confidence)
-    exact = count_wrong(terms["probs"], terms["labels"]) == 0
+    exact = count_wrong(terms["predicted"], terms["labels"]) == 0
     intervals["exact_match"] = share_interval(exact, groups, confidence)
-    ranked = bootstrap_intervals(
-        partial(_ranked_statistic, terms),
-        len(exact),
-        groups=groups,
-        confidence=confidence,
-        **options,
-    )
-    enough = _has_positives(terms)
-    intervals |= {
-        name: _drop_point(interval) if enough else Interval(interval.value)
-        for name, interval in zip(RANKED, ranked, strict=True)
-    }
+    intervals |= _ranked_intervals(terms, groups=groups, confidence=confidence, **options)
     intervals["ece"] = Interval(
         float(np.nanmean([class_ece(terms, number) for number in range(terms["probs"].shape[1])]))
     )
@@ -308,12 +290,7 @@ def class_reliability(
     members, finest = None if groups is None else groups[is_known], equal_width_edges(FINEST_BINS)
     at = np.searchsorted(finest[1:-1], probs)
     counts = [np.bincount(at[has_class == answer], minlength=FINEST_BINS) for answer in (True, False)]
-    ends, held = [], np.zeros(2)
-    for end, count in zip(finest[1:], np.stack(counts, axis=1), strict=True):
-        held = held + count
-        if held.min() >= FEWEST_POSITIVE:
-            ends.append(end)
-            held = np.zeros(2)
+    ends = merge_bins(finest, np.stack(counts), FEWEST_POSITIVE)
     bins = reliability({"confidence": probs, "correct": has_class, "nll": probs}, np.array([0.0, *ends[:-1], 1.0]))
     at, gaps = np.searchsorted(bins.edges[1:-1], probs), []
     for place, probability in enumerate(bins.confidence):
@@ -324,12 +301,13 @@ def class_reliability(
     return bins, gaps
 
 
-def class_measures(probs: Array, labels: Array, weights: Array) -> dict[str, Array]:
+def class_measures(probs: Array, labels: Array, predicted: Array, weights: Array) -> dict[str, Array]:
     """Compute the measures of one class of R draws.
 
     Args:
         probs: (N,) floating point, of the class.
         labels: (N,) integers.
+        predicted: (N,) bool, whether the class is predicted.
         weights: (R, N) how often each draw holds each example.
 
     Returns:
@@ -349,9 +327,8 @@ def class_measures(probs: Array, labels: Array, weights: Array) -> dict[str, Arr
         average_precision = (more * precision).sum(axis=1) / positives
         below = np.diff(false, axis=1, prepend=0) * (true - more / 2)
         auroc = below.sum(axis=1) / (positives * negatives)
-        predicted = ranked > THRESHOLD
-        both = (weights * (has_class & predicted)).sum(axis=1)
-        f1 = 2 * both / (positives + (weights * predicted).sum(axis=1))
+        both = (weights * (has_class & predicted[order])).sum(axis=1)
+        f1 = 2 * both / (positives + (weights * predicted[order]).sum(axis=1))
     return {"map": average_precision, "auroc": auroc, "f1": f1}
 
 
@@ -367,7 +344,9 @@ class ClassFigures:
             `excess_mistakes`; it holds for all classes together (Bonferroni).
         map: the average precision.
         auroc: the chance that an example of the class gets more of its probability than another one.
-        f1: of predictions above 0.5.
+        f1: of the predictions.
+        recall: the share of the examples with the class that are predicted as it.
+        precision: the share of the examples predicted as the class that have it.
     """
 
     examples: int
@@ -377,11 +356,13 @@ class ClassFigures:
     map: Interval
     auroc: Interval
     f1: Interval
+    recall: Interval
+    precision: Interval
 
     def as_row(self) -> dict[str, float]:
         """Each figure by its name, followed by its ends, such as `f1_low` and `f1_high`."""
         row: dict[str, float] = {"examples": self.examples, "known": self.known, "ece": self.ece}
-        for name in (*RANKED, "excess"):
+        for name in (*RANKED, "recall", "precision", "excess"):
             interval = getattr(self, name)
             row |= {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
         return row
@@ -399,54 +380,88 @@ def class_figures(terms: Terms, *, groups: Array | None = None, confidence: floa
         C of them, in the order of the classes; of the rankings they take 20 examples that have the class
         and 20 that do not.
     """
-    classes = []
-    for number in range(terms["probs"].shape[1]):
-        labels = terms["labels"][:, number]
-        is_known = labels != UNKNOWN
-        probs, known = terms["probs"][is_known, number], labels[is_known]
-        within = None if groups is None else groups[is_known]
-        counts = np.bincount(known, minlength=2)
-        if not len(known):
-            classes.append(ClassFigures(0, 0, float("nan"), NONE, NONE, NONE, NONE))
-            continue
-        build = partial(_ranked_statistic, {"probs": probs[:, None], "labels": known[:, None]})
-        ranked = bootstrap_intervals(build, len(known), groups=within, confidence=confidence)
-        if counts.min() < FEWEST_RANKED:
-            ranked = [Interval(interval.value) for interval in ranked]
-        together = 1 - (1 - confidence) / terms["probs"].shape[1]
-        chances = np.clip(probs.astype(np.float64), 0, 1)
-        effect = design_effect(known, chances, within, together)
-        missed = excess_mistakes(chances, float(counts[1]), together, effect)
-        excess = Interval(0 - missed.value, 0 - missed.high, 0 - missed.low)
-        classes.append(
-            ClassFigures(int(counts[1]), len(known), class_ece(terms, number), excess, *map(_drop_point, ranked))
+    classes = terms["probs"].shape[1]
+    together = 1 - (1 - confidence) / classes
+    return [
+        replace(
+            measure_class(terms, number, groups=groups, confidence=confidence),
+            excess=_excess(terms, number, groups, together),
         )
-    return classes
+        for number in range(classes)
+    ]
 
 
-def _drop_point(interval: Interval) -> Interval:
-    """Drop the ends that no draw moved, as those of F1 of a class that is never predicted: others may be predicted."""
-    return Interval(interval.value) if interval.low == interval.high else interval
+def measure_class(terms: Terms, number: int, *, groups: Array | None = None, confidence: float = 0.95) -> ClassFigures:
+    """Compute the figures of one class; each interval holds by itself.
+
+    Args:
+        terms: as for `class_figures`.
+        number: of the class.
+        groups: as for `class_figures`.
+        confidence: as for `class_figures`.
+    """
+    some, members = _known_of_class(terms, number, groups)
+    has_class, predicted = some["labels"][:, 0] == 1, some["predicted"][:, 0]
+    if not len(has_class):
+        return ClassFigures(0, 0, float("nan"), NONE, NONE, NONE, NONE, NONE, NONE)
+    ranked = _ranked_intervals(some, groups=members, confidence=confidence)
+    recall, precision = (
+        share_interval(right[among], None if members is None else members[among], confidence) if among.any() else NONE
+        for right, among in ((predicted, has_class), (has_class, predicted))
+    )
+    ece, excess = class_ece(some, 0), _excess(terms, number, groups, confidence)
+    return ClassFigures(int(has_class.sum()), len(has_class), ece, excess, recall=recall, precision=precision, **ranked)
 
 
-def _ranked_statistic(terms: Terms, chosen: Array | slice) -> Statistic:
-    """Build a function of (R, n) weights of the chosen that returns (R, 3): the means over the classes of `RANKED`."""
-    some = select_terms(terms, chosen)
+def _known_of_class(terms: Terms, number: int, groups: Array | None) -> tuple[dict[str, Array], Array | None]:
+    """Select the examples of which it is known whether they have a class, and the columns of that class, (n, 1)."""
+    is_known = terms["labels"][:, number] != UNKNOWN
+    some = {name: values[is_known][:, [number]] for name, values in terms.items()}
+    return some, None if groups is None else groups[is_known]
+
+
+def _excess(terms: Terms, number: int, groups: Array | None, confidence: float) -> Interval:
+    """Compute the mean probability of a class less the share of examples that have it."""
+    some, members = _known_of_class(terms, number, groups)
+    labels, chances = some["labels"][:, 0], np.clip(some["probs"][:, 0].astype(np.float64), 0, 1)
+    if not len(labels):
+        return NONE
+    effect = design_effect(labels, chances, members, confidence)
+    missed = excess_mistakes(chances, float(labels.sum()), confidence, effect)
+    return Interval(0 - missed.value, 0 - missed.high, 0 - missed.low)
+
+
+def _ranked_intervals(
+    terms: Terms, difference: Callable[[Array | slice], Statistic] | None = None, **options: Any
+) -> dict[str, Interval]:
+    """Compute the figures of `RANKED`, with intervals if every class has enough examples.
+
+    A figure that no draw moves has none, such as F1 of a class that is never predicted: other examples may be predicted
+    as it.
+
+    Args:
+        terms: of N examples.
+        difference: builds the statistic in place of that of these figures, as `resample` takes it.
+        **options: as for `bootstrap_intervals`.
+    """
+    build = difference or (lambda chosen: _ranked_statistic(select_terms(terms, chosen)))
+    ranked, enough = bootstrap_intervals(build, len(terms["labels"]), **options), _has_positives(terms)
+    return {
+        name: interval if enough and (difference or interval.low < interval.high) else Interval(interval.value)
+        for name, interval in zip(RANKED, ranked, strict=True)
+    }
+
+
+def _ranked_statistic(terms: Terms) -> Statistic:
+    """Build a function of (R, N) weights that returns (R, 3): the means over the classes of `RANKED`."""
 
     def statistic(weights: Array) -> Array:
-        of_classes = [
-            class_measures(probs, labels, weights)
-            for probs, labels in zip(some["probs"].T, some["labels"].T, strict=True)
-        ]
-        columns = [np.stack([measures[name] for measures in of_classes]) for name in RANKED]
-        is_there = [~np.isnan(column) for column in columns]
-        return np.stack(
-            [
-                np.where(there, column, 0).sum(axis=0) / np.where(there.any(axis=0), there.sum(axis=0), np.nan)
-                for column, there in zip(columns, is_there, strict=True)
-            ],
-            axis=1,
-        )
+        columns = zip(terms["probs"].T, terms["labels"].T, terms["predicted"].T, strict=True)
+        of_classes = [class_measures(probs, labels, predicted, weights) for probs, labels, predicted in columns]
+        figures = np.array([[measures[name] for name in RANKED] for measures in of_classes])
+        is_there = ~np.isnan(figures)
+        with np.errstate(invalid="ignore"):  # a draw may have no example of any class
+            return np.asarray((np.where(is_there, figures, 0).sum(axis=0) / is_there.sum(axis=0)).T)
 
     return statistic
 
@@ -465,20 +480,24 @@ def _differences(one: Terms, other: Terms, measures: Collection[str], **options:
     intervals = {
         name: bounded_interval(subtract(after[name], before[name]), (-most, most), members, options["confidence"])
         for name, most in MOST.items()
-        if name in measures
     }
     if "exact_match" in measures:
-        first, second = (count_wrong(terms["probs"], terms["labels"]) == 0 for terms in (one, other))
+        first, second = (count_wrong(terms["predicted"], terms["labels"]) == 0 for terms in (one, other))
         intervals["exact_match"] = accuracy_difference(first, second, members, options["confidence"])
     if set(RANKED) & set(measures) and _has_positives(one):
+        build = partial(build_difference, _ranked_statistic, one, other)
+        intervals |= _ranked_intervals(one, build, groups=members, **options)
+    return {name: intervals[name] for name in measures if name in intervals}
 
-        def build_statistic(chosen: Array | slice) -> Statistic:
-            of_one, of_other = (_ranked_statistic(terms, chosen) for terms in (one, other))
-            return lambda weights: of_other(weights) - of_one(weights)
 
-        ranked = bootstrap_intervals(build_statistic, len(one["labels"]), groups=members, **options)
-        intervals |= {name: interval for name, interval in zip(RANKED, ranked, strict=True) if name in measures}
-    return intervals
+def _measure(field: str) -> Callable[[Terms, int, float], Interval]:
+    """Build a function of the terms, the number of a class and a confidence that returns a field of its figures."""
+
+    def compute(terms: Terms, number: int, confidence: float) -> Interval:
+        value = getattr(measure_class(terms, number, confidence=confidence), field)
+        return value if isinstance(value, Interval) else Interval(value)
+
+    return compute
 
 
 MULTILABEL = Quality(
@@ -504,4 +523,13 @@ MULTILABEL = Quality(
     _terms,
     _intervals,
     _differences,
+    (
+        ClassMeasure("recall", "recall", "share", "high", (0, 1), compute=_measure("recall")),
+        ClassMeasure("precision", "precision", "share", "high", (0, 1), compute=_measure("precision")),
+        ClassMeasure("f1", "F1", "", "high", (0, 1), compute=_measure("f1")),
+        ClassMeasure("ap", "AP", "", "high", (0, 1), compute=_measure("map")),
+        ClassMeasure("auroc", "AUROC", "", "high", (0, 1), compute=_measure("auroc")),
+        ClassMeasure("ece", "ECE", "share", "low", (0, 1), has_interval=False, compute=_measure("ece")),
+        ClassMeasure("excess", "probability − share", "share", "", (-1, 1), compute=_measure("excess")),
+    ),
 )

@@ -31,6 +31,7 @@ import numpy as np
 import scipy  # loads scipy.linalg when it is first used
 
 from mcviz.measures.conformal import conformal_p_values, count_as_high
+from mcviz.measures.intervals import percentile_intervals
 from mcviz.measures.registry import SCORES
 
 Array = np.ndarray
@@ -292,24 +293,14 @@ def detection(in_distribution: Array, out_of_distribution: Array) -> Detection:
         in_distribution: (N,) OOD scores, finite.
         out_of_distribution: (M,) OOD scores, finite.
     """
-    from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve  # here, as below: it takes long
-
-    truth, ood_score = _pool(in_distribution, out_of_distribution)
-    # All points: the one at 95% may lie on the straight line between its neighbours.
-    false_positive_rate, true_positive_rate, _ = roc_curve(~truth, -ood_score, drop_intermediate=False)
-    return Detection(
-        float(roc_auc_score(truth, ood_score)),
-        float(false_positive_rate[np.argmax(true_positive_rate >= TRUE_POSITIVE_RATE - RATE_ROUNDING)]),
-        float(average_precision_score(truth, ood_score)),
-    )
+    (figures,) = _weighted_figures(in_distribution, out_of_distribution)
+    return Detection(*map(float, figures))
 
 
 def detection_intervals(
     in_distribution: Array, out_of_distribution: Array, *, resamples: int = 200, seed: int = 0
 ) -> tuple[Detection, Detection]:
     """Compute 95% bootstrap intervals of a detector's figures (Efron 1979), resampling both sets.
-
-    An end is moved to the figure itself where a bias puts all draws to one side of it.
 
     Args:
         in_distribution: (N,) OOD scores, finite.
@@ -322,13 +313,13 @@ def detection_intervals(
     """
     random = np.random.default_rng(seed)
     in_weights, out_weights = (
-        np.vstack([np.ones(count, int), random.multinomial(count, np.full(count, 1 / count), resamples)])
+        random.multinomial(count, np.full(count, 1 / count), resamples)
         for count in (len(in_distribution), len(out_of_distribution))
     )
-    figures = _weighted_figures(in_distribution, out_of_distribution, in_weights, out_weights)
-    low, high = np.quantile(figures[:, 1:], [0.025, 0.975], axis=1)
-    ends = np.minimum(low, figures[:, 0]), np.maximum(high, figures[:, 0])
-    return Detection(*map(float, ends[0])), Detection(*map(float, ends[1]))
+    (value,) = _weighted_figures(in_distribution, out_of_distribution)
+    draws = _weighted_figures(in_distribution, out_of_distribution, in_weights, out_weights)
+    intervals = percentile_intervals(value, draws, 0.95)
+    return Detection(*(interval.low for interval in intervals)), Detection(*(interval.high for interval in intervals))
 
 
 def roc_points(in_distribution: Array, out_of_distribution: Array, false_positive_rates: Array) -> Array:
@@ -342,42 +333,43 @@ def roc_points(in_distribution: Array, out_of_distribution: Array, false_positiv
     Returns:
         (P,) float64, the true positive rates; where examples tie, on the straight line that the AUROC counts too.
     """
-    from sklearn.metrics import roc_curve
-
-    truth, ood_score = _pool(in_distribution, out_of_distribution)
-    false_positives, true_positives, _ = roc_curve(truth, ood_score, drop_intermediate=False)
+    (false_positives,), (true_positives,) = _rates(in_distribution, out_of_distribution)
     return np.interp(false_positive_rates, false_positives, true_positives)
 
 
-def _pool(in_distribution: Array, out_of_distribution: Array) -> tuple[Array, Array]:
-    """(N + M,) bool whether each example is out of distribution, and the OOD scores of all."""
-    truth = np.r_[np.zeros(len(in_distribution), bool), np.ones(len(out_of_distribution), bool)]
-    return truth, np.r_[in_distribution, out_of_distribution]
-
-
-def _weighted_figures(
-    in_distribution: Array, out_of_distribution: Array, in_weights: Array, out_weights: Array
-) -> Array:
-    """(3, R) figures for R weightings, (R, N) and (R, M), of the examples: one sort serves them all."""
-    ood_score = np.r_[in_distribution, out_of_distribution]
-    order = np.argsort(-ood_score, kind="stable")
-    first = np.flatnonzero(np.r_[True, np.diff(ood_score[order]) != 0])  # of each group of ties
-    in_count, out_count = len(in_distribution), len(out_of_distribution)
-    false_positives = _cumulate(np.c_[in_weights, np.zeros_like(out_weights)], order, first) / in_count
-    true_positives = _cumulate(np.c_[np.zeros_like(in_weights), out_weights], order, first) / out_count
+def _weighted_figures(in_distribution: Array, out_of_distribution: Array, *weights: Array) -> Array:
+    """(R, 3) figures for R weightings of the examples, as `_rates` takes them."""
+    false_positives, true_positives = _rates(in_distribution, out_of_distribution, *weights)
     heights = (true_positives[:, 1:] + true_positives[:, :-1]) / 2
     auroc = (heights * np.diff(false_positives)).sum(axis=1)
     last_kept = (1 - false_positives >= TRUE_POSITIVE_RATE - RATE_ROUNDING).sum(axis=1) - 1
     fpr95 = 1 - true_positives[np.arange(len(true_positives)), last_kept]
-    hits, flagged = true_positives[:, 1:] * out_count, false_positives[:, 1:] * in_count
+    hits, flagged = true_positives[:, 1:] * len(out_of_distribution), false_positives[:, 1:] * len(in_distribution)
     average_precision = (hits / np.maximum(hits + flagged, 1) * np.diff(true_positives)).sum(axis=1)
-    return np.stack([auroc, fpr95, average_precision])
+    return np.stack([auroc, fpr95, average_precision], axis=1)
 
 
-def _cumulate(weights: Array, order: Array, first: Array) -> Array:
-    """(R, groups + 1): the weight that the groups with the highest OOD scores hold together, from none to all."""
-    sums = np.add.reduceat(weights[:, order].astype(np.float64), first, axis=1).cumsum(axis=1)
-    return np.c_[np.zeros(len(weights)), sums]
+def _rates(in_distribution: Array, out_of_distribution: Array, *weights: Array) -> tuple[Array, Array]:
+    """Compute the rates of false and of true positives from the highest threshold to the lowest.
+
+    Args:
+        in_distribution: (N,) OOD scores.
+        out_of_distribution: (M,) OOD scores.
+        *weights: (R, N) and (R, M), how often each of R draws holds each example; without them one draw of all.
+
+    Returns:
+        (R, groups of ties + 1) float64 each, from 0 to 1; one sort serves all draws.
+    """
+    both = in_distribution, out_of_distribution
+    ood_score, held = np.r_[both], np.hstack(weights or [np.ones((1, len(scores))) for scores in both])
+    order = np.argsort(-ood_score, kind="stable")
+    first = np.flatnonzero(np.r_[True, np.diff(ood_score[order]) != 0])  # of each group of ties
+    is_ood, held = order >= len(in_distribution), held[:, order].astype(np.float64)
+    false_positives, true_positives = (
+        np.pad(np.add.reduceat(held * chosen, first, axis=1).cumsum(axis=1) / len(scores), ((0, 0), (1, 0)))
+        for chosen, scores in zip((~is_ood, is_ood), both, strict=True)
+    )
+    return false_positives, true_positives
 
 
 @dataclass(frozen=True)

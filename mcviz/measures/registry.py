@@ -92,11 +92,7 @@ class Predictions:
     mean_probs: Array = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        shape = self.probs.shape
-        if len(shape) != 3 or 0 in shape or shape[-1] < 2:
-            raise ValueError(
-                f"probs should be (passes, examples, classes ≥ 2), with no axis empty. Received: shape {shape}."
-            )
+        shape = _require_axes("probs", self.probs, "passes", "examples", "classes ≥ 2", least=2)
         _check_shapes(self, "probs", labels=shape[1:2], deterministic_probs=shape[1:])
         object.__setattr__(self, "mean_probs", self.probs.mean(axis=0, dtype=np.float64))
 
@@ -123,11 +119,7 @@ class RegressionPredictions:
     deterministic_variances: Array | None = None
 
     def __post_init__(self) -> None:
-        shape = self.outputs.shape
-        if len(shape) != 3 or 0 in shape:
-            raise ValueError(
-                f"outputs should be (passes, examples, targets), with no axis empty. Received: shape {shape}."
-            )
+        shape = _require_axes("outputs", self.outputs, "passes", "examples", "targets")
         one = shape[1:]
         _check_shapes(
             self, "outputs", variances=shape, labels=one, deterministic_outputs=one, deterministic_variances=one
@@ -154,11 +146,7 @@ class MultilabelPredictions:
     mean_probs: Array = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        shape = self.probs.shape
-        if len(shape) != 3 or 0 in shape:
-            raise ValueError(
-                f"probs should be (passes, examples, classes), with no axis empty. Received: shape {shape}."
-            )
+        shape = _require_axes("probs", self.probs, "passes", "examples", "classes")
         _check_shapes(self, "probs", labels=shape[1:], deterministic_probs=shape[1:])
         object.__setattr__(self, "mean_probs", self.probs.mean(axis=0, dtype=np.float64))
 
@@ -198,11 +186,7 @@ class SegmentationPredictions:
     foreground_probability: Array | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        shape = self.classes.shape
-        if len(shape) != 4 or 0 in shape:
-            raise ValueError(
-                f"classes should be (passes, images, height, width), with no axis empty. Received: shape {shape}."
-            )
+        shape = _require_axes("classes", self.classes, "passes", "images", "height", "width")
         maps = ("mean_class", "mean_confidence", "predictive_entropy", "mutual_information", "labels")
         _check_shapes(self, "classes", **dict.fromkeys(maps, shape[1:]), dice_by_ensemble_size=(shape[1], shape[0]))
         known = self.class_count == 2 and self.background >= 0 and self.predictive_entropy is not None
@@ -223,8 +207,8 @@ def join_terms(blocks: Sequence[Terms]) -> dict[str, Array]:
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
-def require_labels(predictions: RegressionPredictions) -> Array:
-    """Return the labels, (N, D) floating point.
+def require_labels(predictions: AnyPredictions) -> Array:
+    """Return the labels, in their own shape.
 
     Raises:
         ValueError: there are none.
@@ -232,6 +216,14 @@ def require_labels(predictions: RegressionPredictions) -> Array:
     if predictions.labels is None:
         raise ValueError("Predictions are compared with labels. Received: predictions without labels.")
     return predictions.labels
+
+
+def _require_axes(name: str, array: Array, *axes: str, least: int = 1) -> tuple[int, ...]:
+    """Return the shape of an array that has these axes, none empty, the last of `least` or more."""
+    shape = array.shape
+    if len(shape) != len(axes) or 0 in shape or shape[-1] < least:
+        raise ValueError(f"{name} should be ({', '.join(axes)}), with no axis empty. Received: shape {shape}.")
+    return shape
 
 
 def _check_shapes(predictions: object, beside: str, **wanted: tuple[int, ...]) -> None:

@@ -1,6 +1,6 @@
 """Regression: a score an example, and the errors of each way to predict, with intervals.
 
-A new score is one function here with `@register(…, scores=REGRESSION_SCORES)` above it. Its parameters are fields of
+A new score is one function here with `@score(…)` above it. Its parameters are fields of
 `RegressionPredictions`, the arrays that it needs: `outputs`, (T, N, D) floating point, are the means that T passes
 predict for N examples and D targets, `variances` the variances, where the model predicts them. Of several targets
 variances are summed, and an error is a Euclidean norm. Sums run in float64, and (N,) float64 comes back.
@@ -12,15 +12,24 @@ of each example.
 import math
 from collections.abc import Mapping
 from dataclasses import astuple
+from functools import partial
 from typing import Any
 
 import numpy as np
 import scipy  # loads scipy.special when it is first used
 
 from mcviz.measures.intervals import Interval, count_groups, mean_intervals, sum_by_group
-from mcviz.measures.registry import REGRESSION_SCORES, RegressionPredictions, Terms, register, require_labels
+from mcviz.measures.registry import (
+    REGRESSION_SCORES,
+    RegressionPredictions,
+    Terms,
+    join_terms,
+    register,
+    require_labels,
+)
 
 Array = np.ndarray
+score = partial(register, scores=REGRESSION_SCORES)
 LOG_2PI = float(np.log(2 * np.pi))
 TAIL = 6  # standard deviations, beyond which a Gaussian is taken as 0
 NODES_PER_STD = 1.25
@@ -32,60 +41,55 @@ FEWEST_LARGE = 10  # differences of one size that would tell as much as those th
 BLOCK_EXAMPLES = 512  # examples that are in memory as float64 at a time
 
 
-@register(
+@score(
     "Predictive std",
     "target",
     "high",
     "Uncertainty of the model: how far the prediction varies from pass to pass. High: the passes disagree.",
-    scores=REGRESSION_SCORES,
 )
 def predictive_std(outputs: Array) -> Array:
     """The standard deviation over the passes of the predicted mean (Gal & Ghahramani 2016)."""
     return np.sqrt(predictive_variance(outputs).sum(axis=-1))
 
 
-@register(
+@score(
     "Aleatoric std",
     "target",
     "high",
     "Uncertainty in the data, as the model predicts it. High: every single pass expects values far from its mean.",
-    scores=REGRESSION_SCORES,
 )
 def aleatoric_std(variances: Array) -> Array:
     """The root of the mean over the passes of the predicted variance (Kendall & Gal 2017)."""
     return np.sqrt(variances.mean(axis=0, dtype=np.float64).sum(axis=-1))
 
 
-@register(
+@score(
     "Total std",
     "target",
     "high",
     "The whole uncertainty, of the model and in the data. High: the true value may be far from the prediction.",
-    scores=REGRESSION_SCORES,
 )
 def total_std(outputs: Array, variances: Array) -> Array:
     """The root of the variance of the mixture of all passes: that over the passes and the mean predicted one."""
     return np.sqrt(predictive_variance(outputs, variances).sum(axis=-1))
 
 
-@register(
+@score(
     "Absolute error",
     "target",
     "high",
     "The distance from the prediction to the label. High: the prediction is wrong, or the label is.",
-    scores=REGRESSION_SCORES,
 )
 def absolute_error(outputs: Array, labels: Array) -> Array:
     """The Euclidean norm of predictive mean less label."""
     return np.linalg.norm(outputs.mean(axis=0, dtype=np.float64) - labels, axis=-1)
 
 
-@register(
+@score(
     "Negative log likelihood",
     "nats",
     "high",
     "How surprising the label is. High: it is many predicted standard deviations away, or these are large.",
-    scores=REGRESSION_SCORES,
 )
 def nll(outputs: Array, labels: Array, variances: Array | None = None) -> Array:
     """The negative log density of the Gaussian with the mixture's mean and variance (Lakshminarayanan et al. 2017).
@@ -97,12 +101,11 @@ def nll(outputs: Array, labels: Array, variances: Array | None = None) -> Array:
     return gaussian_nll(mean, predictive_variance(outputs, variances), labels).sum(axis=-1)
 
 
-@register(
+@score(
     "CRPS",
     "target",
     "high",
     "The distance from the whole predicted distribution to the label. High: it is wrong, or wide.",
-    scores=REGRESSION_SCORES,
 )
 def crps(outputs: Array, labels: Array, variances: Array | None = None) -> Array:
     """The continuous ranked probability score (Gneiting & Raftery 2007), summed over the targets.
@@ -299,10 +302,7 @@ def regression_terms(predictions: RegressionPredictions) -> dict[str, dict[str, 
     labels = require_labels(predictions).astype(np.float64)
     starts = range(0, len(labels), BLOCK_EXAMPLES)
     blocks = [_block_terms(predictions, labels, slice(start, start + BLOCK_EXAMPLES)) for start in starts]
-    return {
-        row: {name: np.concatenate([block[row][name] for block in blocks]) for name in terms}
-        for row, terms in blocks[0].items()
-    }
+    return {row: join_terms([block[row] for block in blocks]) for row in blocks[0]}
 
 
 def ensemble_terms(predictions: RegressionPredictions) -> dict[str, Array]:

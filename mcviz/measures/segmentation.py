@@ -5,19 +5,28 @@ the value C is ignored, and counts in neither map. `background` is the class tha
 Counts of pixels are exact in any order, so no number here depends on threads or on how images are cut into blocks.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import scipy  # loads scipy.special when it is first used
 
 from mcviz.measures.intervals import Interval, bounded_interval, subtract
-from mcviz.measures.measure import Measure
+from mcviz.measures.measure import ClassMeasure, Measure
 from mcviz.measures.quality import Quality
-from mcviz.measures.registry import SEGMENTATION_SCORES, AnyPredictions, SegmentationPredictions, Terms, register
+from mcviz.measures.registry import (
+    SEGMENTATION_SCORES,
+    AnyPredictions,
+    SegmentationPredictions,
+    Terms,
+    register,
+    require_labels,
+)
 
 Array = np.ndarray
+score = partial(register, scores=SEGMENTATION_SCORES)
 
 NO_BACKGROUND = -1
 BINS = 15  # of the confidence of pixels
@@ -115,11 +124,11 @@ def count_overlaps(first: Array, second: Array, classes: int, background: int) -
     return Overlaps(both, either, of_second, valid.sum(axis=1), background)
 
 
-def dice_per_pass(classes: Array, labels: Array, class_count: int, background: int) -> Array:
+def dice_per_pass(classes: Iterable[Array], labels: Array, class_count: int, background: int) -> Array:
     """Mean Dice of every single pass with the label.
 
     Args:
-        classes: (T, N, H, W) uint8.
+        classes: T label maps, (N, H, W) uint8 each.
         labels: (N, H, W) uint8.
         class_count: C.
         background: the class that Dice leaves out, or -1.
@@ -195,11 +204,7 @@ def reduce_label_maps(classes: Array, labels: Array | None, class_count: int, ba
     mean_class, share = majority(classes, class_count)
     by_size = None
     if labels is not None:
-        sizes = [
-            count_overlaps(together, labels, class_count, background).mean_dice
-            for together in _majorities(classes, class_count)
-        ]
-        by_size = np.stack(sizes, axis=1).astype(np.float32)
+        by_size = dice_per_pass(_majorities(classes, class_count), labels, class_count, background)
     return Reduced(classes, mean_class, share, None, None, by_size)
 
 
@@ -254,12 +259,11 @@ def pairwise_dice_by_class(classes: Array, class_count: int) -> Array:
     return result
 
 
-@register(
+@score(
     "Pairwise Dice",
     "probability",
     "low",
     "How much the passes agree on what they draw: the mean Dice of two of them. Low: each pass draws something else.",
-    scores=SEGMENTATION_SCORES,
 )
 def pairwise_dice(classes: Array, class_count: int, background: int) -> Array:
     """The mean over the pairs of passes of the mean Dice of their maps, 0 to 1 (Roy et al. 2019; Zenk et al. 2025).
@@ -276,13 +280,12 @@ def pairwise_dice(classes: Array, class_count: int, background: int) -> Array:
     return np.asarray(mean[:, *np.triu_indices(len(classes), 1)].mean(axis=1))
 
 
-@register(
+@score(
     "Largest window entropy",
     "nats",
     "high",
     f"The mean entropy of the {WINDOW} × {WINDOW} pixels that are the most uncertain. High: somewhere in the image the "
     "ensemble hesitates.",
-    scores=SEGMENTATION_SCORES,
 )
 def window_entropy(predictive_entropy: Array) -> Array:
     """The largest mean predictive entropy of a square window, in nats (patch level of Zenk et al. 2025).
@@ -298,24 +301,22 @@ def window_entropy(predictive_entropy: Array) -> Array:
     return np.maximum(inside.max(axis=(1, 2)) / (height * width), 0)
 
 
-@register(
+@score(
     "Mean entropy",
     "nats",
     "high",
     "The uncertainty of a pixel, over the whole image. High: the ensemble hesitates in much of it.",
-    scores=SEGMENTATION_SCORES,
 )
 def mean_entropy(predictive_entropy: Array) -> Array:
     """The mean over the pixels of the predictive entropy, in nats."""
     return np.asarray(predictive_entropy.mean(axis=(1, 2), dtype=np.float64))
 
 
-@register(
+@score(
     "Mean entropy of the foreground",
     "nats",
     "high",
     "The uncertainty of a pixel where the ensemble sees something; of the whole image where it sees nothing.",
-    scores=SEGMENTATION_SCORES,
 )
 def foreground_entropy(predictive_entropy: Array, mean_class: Array, background: int) -> Array:
     """The mean predictive entropy of the pixels whose prediction is not the background, in nats."""
@@ -325,24 +326,22 @@ def foreground_entropy(predictive_entropy: Array, mean_class: Array, background:
     return np.where(count > 0, total / np.maximum(count, 1), mean_entropy(predictive_entropy))
 
 
-@register(
+@score(
     "Mean mutual information (BALD)",
     "nats",
     "high",
     "Uncertainty of the model. High: each pass is confident, but of different classes, in much of the image.",
-    scores=SEGMENTATION_SCORES,
 )
 def mean_mutual_information(mutual_information: Array) -> Array:
     """The mean over the pixels of the mutual information of class and pass, in nats (Houlsby et al. 2011)."""
     return np.asarray(mutual_information.mean(axis=(1, 2), dtype=np.float64))
 
 
-@register(
+@score(
     "Soft Dice confidence",
     "probability",
     "low",
     "The Dice that the ensemble's own probabilities promise its prediction. Low: it is unsure of what it draws.",
-    scores=SEGMENTATION_SCORES,
 )
 def soft_dice_confidence(foreground_probability: Array, mean_class: Array, background: int) -> Array:
     """2 Σ p·y / (Σ p + Σ y) of the foreground's probability p and the prediction y (Borges et al. 2024), 0 to 1.
@@ -355,13 +354,12 @@ def soft_dice_confidence(foreground_probability: Array, mean_class: Array, backg
     return np.where(either > 0, 2 * both / np.where(either > 0, either, 1), 1.0)
 
 
-@register(
+@score(
     "Soft Dice confidence of the passes",
     "probability",
     "low",
     "The Dice that the passes promise what all together draw, a mean over the classes that are drawn. Low: many passes "
     "draw less of it, or more.",
-    scores=SEGMENTATION_SCORES,
 )
 def soft_dice_of_passes(classes: Array, class_count: int, mean_class: Array, background: int) -> Array:
     """2 Σ p·y / (Σ p + Σ y) of each class y that is drawn, where p is the share of passes that draw it, 0 to 1.
@@ -411,9 +409,7 @@ def loss_terms(overlaps: Overlaps) -> dict[str, Array]:
 
 def _terms(predictions: AnyPredictions) -> dict[str, Array]:
     assert isinstance(predictions, SegmentationPredictions)
-    if predictions.labels is None:
-        raise ValueError("Predictions are compared with labels. Received: predictions without labels.")
-    maps = predictions.mean_class, predictions.labels
+    maps = predictions.mean_class, require_labels(predictions)
     return loss_terms(count_overlaps(*maps, predictions.class_count, predictions.background))
 
 
@@ -506,6 +502,16 @@ def join_pixels(parts: Sequence[PixelSums]) -> PixelSums:
     return PixelSums(count, correct, confidence, np.sum([part.bins for part in parts], axis=0))
 
 
+def _mean_of_class(name: str) -> Callable[[Terms, int, float], Interval]:
+    """Build a function that computes the mean of a term of one class over the images that have it."""
+    return lambda terms, number, confidence: mean_of_known(terms[name][:, number], None, confidence)
+
+
+def _excess_of_class(terms: Terms, number: int, confidence: float) -> Interval:
+    sums = PixelSums(terms["count"], terms["correct"], terms["confidence"], np.zeros((BINS, 3)))
+    return sums.excess([number], groups=None, confidence=confidence)
+
+
 SEGMENTATION = Quality(
     (
         Measure("dice", "mean Dice", "share", "high", (0, 1)),
@@ -517,4 +523,12 @@ SEGMENTATION = Quality(
     _terms,
     _intervals,
     _differences,
+    (
+        ClassMeasure("dice", "Dice", "share", "high", (0, 1), compute=_mean_of_class("dice")),
+        ClassMeasure("iou", "IoU", "share", "high", (0, 1), compute=_mean_of_class("iou")),
+        ClassMeasure("pairwise", "pairwise Dice", "share", "", (0, 1), compute=_mean_of_class("pairwise")),
+        ClassMeasure(
+            "overconfidence", "confidence − accuracy of its pixels", "share", "", (-1, 1), compute=_excess_of_class
+        ),
+    ),
 )

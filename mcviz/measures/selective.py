@@ -616,18 +616,14 @@ def find_cheapest(ranking: Ranking, mistake: float, look: float, *, confidence: 
     on = _evaluate_on(ranking, threshold, others)
     looks, rest = len(on.referred), len(others) - len(on.referred)
     is_look = np.isin(others, on.referred)
-    caught, left = (_mean_loss(ranking.loss[others[part]], confidence) for part in (is_look, ~is_look))
+    losses = (ranking.loss[others[part]] for part in (is_look, ~is_look))
+    caught, left = (share_interval(loss, None, confidence) if len(loss) else Interval(0, 0, 0) for loss in losses)
     cost, of_none, of_all = mistake * on.missed + look * looks, mistake * (on.caught + on.missed), look * len(others)
     low, high = (
         min(mistake * looks * of_looks - look * looks, look * rest - mistake * rest * of_rest)
         for of_looks, of_rest in ((caught.low, left.high), (caught.high, left.low))
     )
     return Costs(threshold, on, cost, of_none, of_all, Interval(min(of_none, of_all) - cost, low, high))
-
-
-def _mean_loss(loss: Array, confidence: float) -> Interval:
-    """The mean of the losses of some examples with its interval; 0 of none."""
-    return share_interval(loss, None, confidence) if len(loss) else Interval(0, 0, 0)
 
 
 @dataclass(frozen=True)

@@ -372,14 +372,11 @@ def _drop_parts(
     remaining = []
     for key, slice_ in slices.items():
         parents = [(part,) for part in key if len(key) > 1 and (part,) in slices]
-        if all(_is_worse_part(sums[key], sums[parent], statistic, threshold) for parent in parents):
+        of_parents, part = [sums[parent] for parent in parents], sums[key]
+        if all(part[0] < of_parent[0] and statistic(part, of_parent) > threshold for of_parent in of_parents):
             remaining.append(slice_)
             replaced.update(parent for parent in parents if slice_.z > slices[parent].z)
     return (slice_ for slice_ in remaining if slice_.key not in replaced)
-
-
-def _is_worse_part(part: Sums, parent: Sums, statistic: Statistic, threshold: float) -> bool:
-    return bool(part[0] < parent[0] and statistic(part, parent) > threshold)
 
 
 def _subtract(whole: Sums, inside: Sums) -> list[Array]:

@@ -249,10 +249,10 @@ def test_a_closed_popover_computes_nothing_and_keeps_the_choice_of_a_column(monk
         monkeypatch.setattr(module, name, lambda *given, **named: called.append(name) or function(*given, **named))
 
     counted(rail, "as_texts")
-    counted(actions, "page_url")
+    counted(actions, "available")
     app = opened("uncertain", "columns")
     chooser(app).select("source").run()
-    assert {*called} == {"as_texts", "page_url"}
+    assert {*called} == {"as_texts", "available"}
     called.clear()
     open_popovers(app, False)
     app.run()
@@ -353,6 +353,3 @@ def test_every_export_holds_the_users_own_columns(kinds: Path) -> None:
         assert (read["taken"].to_numpy() == own["taken"].to_numpy()).all()
         assert read["user_label_name"].tolist() == ["mine"] * EXAMPLES
         np.testing.assert_allclose(read["age"], own["age"])
-    report = actions.report(selection)
-    for text in (*own["id"], "source clinic A", "&lt;b&gt;note&lt;/b&gt; 7"):
-        assert text in report

@@ -1,6 +1,5 @@
 """Labels that are probably wrong are listed first by a preset, and every word about such a ranking is true of it."""
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import mcviz
 from mcviz.analysis.labelling import label_errors_sentence, label_issues
 from mcviz.app.selection import select
 from mcviz.app.state import CONFIDENT_FIRST, PageState
-from mcviz.app.views import actions
 from mcviz.app.wording import ranking_end_labels
 from mcviz.measures import REGRESSION_SCORES, SCORES
 from tests.app.opening import opened_page
@@ -133,13 +131,7 @@ def test_the_words_of_a_list_are_those_of_its_score(open_page: Open, name: str, 
 
 
 @pytest.mark.parametrize("name", [*LOOKING_AT_LABELS, "margin"])
-def test_one_example_and_the_report_name_the_end_that_they_begin_at(cache: Path, open_page: Open, name: str) -> None:
-    run = mcviz.open_run(cache / "labelled")
+def test_one_example_names_the_end_that_it_begins_at(cache: Path, open_page: Open, name: str) -> None:
     assert f"{ranking_end_labels(SCORES[name])[1]} first" in words(
         open_page("example", run="labelled", score=name, order=CONFIDENT_FIRST)
     )
-    state = PageState(score=name)
-    for end, of_state in (("lowest", state), ("highest", dataclasses.replace(state, order=CONFIDENT_FIRST))):
-        report = actions.report(select(run, of_state))
-        assert f"Ranked by {SCORES[name].inline_label}, {end} first." in report
-        assert ("is uncertain about" in report) == (name == "margin")

@@ -98,7 +98,7 @@ def test_views_and_exports_are_offered_where_the_run_has_what_they_need() -> Non
     assert all({"gallery", "table", "scatter"} <= each and not of_targets & each for each in offered)
     assert [of_labels & each for each in offered] == [set(), of_labels, set()]
     assert [of_images & each for each in offered] == [set(), set(), of_images]
-    assert available(EXPORTS, Kept()) == ["csv", "parquet", "html"]
+    assert available(EXPORTS, Kept()) == ["csv", "parquet"]
 
 
 def test_pages_are_registered_once_each_with_its_needs() -> None:

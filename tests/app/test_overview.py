@@ -82,8 +82,9 @@ def test_passes_that_are_nearly_always_right_are_not_said_to_be_always_right(tmp
     probs = np.full((400, 100, 2), [0.9, 0.1], np.float32)
     probs[0, 0] = [0.4, 0.6]
     run = mcviz.write_run(tmp_path / "run", probs, labels=np.zeros(100, int))
-    rows = task_renderer(run).quality_rows(run)
-    assert list(rows.values()) == ["over 99.99%", "100.00%"]
+    renderer = task_renderer(run)
+    cards = renderer.quality_cards(run, renderer.pass_quality(run))
+    assert [value for _, value, _ in cards] == ["over 99.99%", "100.00%"]
 
 
 def test_of_too_few_examples_the_mistakes_are_counted_alone() -> None:

@@ -93,7 +93,7 @@ def test_a_new_run_is_started_with_what_was_chosen_and_is_checked_first(
     jobs = Jobs(cache)
     (found,) = jobs.found()
     expected = (
-        f"--model={folder}/nets/deep/one.keras", "--task=regression", "--predicts=mean,std",
+        f"--model={folder}/nets/deep/one.keras", "--device=auto", "--task=regression", "--predicts=mean,std",
         f"--data={folder}/sets/table.csv", "--unit=mg/dl", "--label-column=high,low", "--passes=7", "--masks=per_pass",
         "--seed=3",
     )  # fmt: skip
@@ -197,6 +197,20 @@ def test_a_name_that_is_taken_is_said_at_the_form(cache: Path) -> None:
     app.button(key="new-run-start").click().run()
     assert "few is there already" in app.error[0].value
     assert Jobs(cache).found() == []
+
+
+def test_a_device_is_chosen_where_the_machine_has_another_than_the_processor(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(new_run, "find_devices", lambda: ())
+    assert "new-run-device" not in {each.key for each in opened("runs").selectbox}
+    monkeypatch.setattr(new_run, "find_devices", lambda: ("cuda",))
+    app = opened("runs")
+    assert app.selectbox(key="new-run-device").options == ["auto", "cpu", "cuda"]
+    app.selectbox(key="new-run-device").set_value("cuda")
+    app.button(key="new-run-start").click().run()
+    (found,) = Jobs(cache).found()
+    assert "--device=cuda" in found.job.arguments
 
 
 def test_a_run_is_sampled_again_as_another_one_by_a_number_alone(cache: Path) -> None:

@@ -65,6 +65,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = [NAMES[number] for number in order]
     changes: dict[str, Any] = {"labels": turned, "class_names": names, "background": 2}
     mcviz.write_run(folder / "turned", another[..., order], data=images, columns=columns, **more | changes)
+    mcviz.write_run(folder / "renamed", probs, data=images, labels=masks, **more | {"class_names": [*NAMES[:2], "rod"]})
     maps = probs.argmax(axis=-1).astype(np.uint8)
     mcviz.write_run(folder / "maps", maps, **more)
     mcviz.write_run(folder / "without-background", maps, background=None, **more)
@@ -188,6 +189,13 @@ def test_two_runs_are_compared_with_the_outlines_of_both(open_page: Open, cache:
     assert [each.index.tolist() for each in tables] == [["ground", r"\*disc\*", "bar"]] * 2
     dice = count_overlaps(back[other.mean_predictions[[5]]], run.labels[[5]], 3, 0).dice[0]
     assert tables[1]["Dice"].tolist() == [percent(value) for value in dice]
+
+
+def test_a_class_that_one_of_two_runs_lacks_has_both_names(open_page: Open) -> None:
+    app = open_page("runs", "labelled", other="renamed", example="5")
+    assert [[name for name, _ in data["classes"]] for data in sent(app, "packed")] == [[*NAMES[:2], "bar or rod"]] * 2
+    tables = [each.value.index.tolist() for each in app.table if "passes that draw it" in each.value]
+    assert tables == [["ground", r"\*disc\*", "bar or rod"]] * 2
 
 
 def test_images_that_changed_are_a_selection_and_another_background_gets_no_verdict(

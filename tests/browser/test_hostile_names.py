@@ -1,7 +1,6 @@
 """Names that are meant to do harm, in a real browser: it shows them as they were typed, and asks no other host."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -137,27 +136,3 @@ def test_the_address_is_text_too(named_page: Page) -> None:
     assert f"There is no run “` ![x](http://{CANARY}/p.png)” here." in shown(named_page, "example", hostile)
     text = shown(named_page, "example", HONEST_RUN, example=hostile)
     assert f"There is no example “` ![x](http://{CANARY}/p.png)” in this run" in text
-
-
-def test_the_report_asks_nobody_and_shows_names_as_they_were_typed(
-    named_page: Page, browser: Browser, tmp_path: Path
-) -> None:
-    shown(named_page, "uncertain", HOSTILE_RUN)
-    named_page.get_by_role("button", name="Actions", exact=True).click()
-    with named_page.expect_download() as download:
-        named_page.get_by_role("button", name="Report as HTML").click()
-    report = tmp_path / "report.html"
-    download.value.save_as(report)
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    page = context.new_page()
-    requests: list[str] = []
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(report.as_uri())
-    expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
-    assert page.locator(MADE_OF_A_NAME).count() == 0
-    text = " ".join(str(page.evaluate(ALL_TEXT)).split())
-    context.close()
-    assert {url.partition(":")[0] for url in requests} <= {"file", "data"}
-    assert f"What {SHOWN_RUN} is uncertain about" in text
-    for name in SHOWN:
-        assert f"label {name}" in text

@@ -107,6 +107,12 @@ def test_a_table_is_read_by_columns_of_classes_or_by_one_of_lists(tmp_path: Path
     assert (lists.matched_by, named.matched_by) == ("order", "name")
 
 
+def test_an_empty_line_of_a_column_of_lists_is_an_example(tmp_path: Path) -> None:
+    file = tmp_path / "labels.csv"
+    file.write_text("labels\ncat\n\ndog;cat\n")
+    assert read_labels(file, task="multilabel").labels.tolist() == [[1, 0], [-1, -1], [1, 1]]
+
+
 def test_labels_follow_the_names_of_the_classes() -> None:
     examples = DataSet(None, ids=("a", "b")).with_labels(["dog", "cat;dog"], "multilabel")
     more = examples.with_class_names(("owl", "dog", "cat"))

@@ -157,8 +157,12 @@ def test_idx_files_and_the_folder_that_they_are_in(tmp_path, packed):
     for split, images, labels in (("train", GREY[:1], LABELS[:1]), ("t10k", GREY, LABELS)):
         (tmp_path / f"{split}-images-idx3-ubyte{ending}").write_bytes(pack(encode_idx(images[..., 0])))
         (tmp_path / f"{split}-labels-idx1-ubyte{ending}").write_bytes(pack(encode_idx(labels.astype(np.uint8))))
-    check(read_data(tmp_path / f"t10k-images-idx3-ubyte{ending}"), GREY, LABELS, None)
-    check(read_data(tmp_path), GREY, LABELS, None)
+    one, of_several = read_data(tmp_path / f"t10k-images-idx3-ubyte{ending}"), read_data(tmp_path)
+    check(one, GREY, LABELS, None)
+    check(of_several, GREY, LABELS, None)
+    assert one.notes == ()
+    assert f"images: t10k-images-idx3-ubyte{ending}, of t10k" in of_several.notes[0]
+    assert f"train-images-idx3-ubyte{ending}" in of_several.notes[0]
 
 
 @pytest.mark.parametrize("claimed", [5, 7, 1 << 31])
@@ -295,7 +299,7 @@ COMMA_DTYPE = (
         (lambda f: write_file(f / "t.csv", "file,label\n"), "has no rows"),
         (lambda f: write_file(f / "t.csv", "colour\nred\n"), r"no column of pictures \(path, .* but colour. Name one"),
         (lambda f: write_file(f / "t.csv", "file,label\na.png,1\n"), r"1 of 1 pictures .*a\.png: No such file"),
-        (lambda f: write_file(f / "t.csv", "id,label\n1,a\n2,\n"), "1 rows without label"),
+        (lambda f: write_file(f / "t.csv", "id,label\n1,\n2,\n"), "No label of labels is known"),
         (lambda f: write_file(f / "t.csv", "id,label\n1,0.5\n"), "class indices, texts or one-hot rows"),
         (
             lambda f: write_file(f / "t.csv", "id,label\n1,a\n1,b\n"),

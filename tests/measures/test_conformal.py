@@ -19,7 +19,6 @@ from mcviz.measures.conformal import (
     conformal_p_values,
     conformal_quantile,
     conformal_scale,
-    coverage_sentence,
     cross_fit,
     cross_fit_sets,
     interval_calibration,
@@ -29,6 +28,7 @@ from mcviz.measures.conformal import (
     share_by_chance,
 )
 from mcviz.measures.intervals import proportion
+from mcviz.tasks.regression import coverage_sentence
 
 WHOLE = st.lists(st.integers(0, 9), min_size=1, max_size=40)
 

@@ -74,7 +74,9 @@ _listeners = st.components.v2.component(
 )
 
 
-def pass_histograms(summary: PassSummary, class_names: Sequence[str], label: int | None = None) -> dict[str, Any]:
+def pass_histograms(
+    summary: PassSummary, class_names: Sequence[str], label: int | None = None, *, narrow: bool = False
+) -> dict[str, Any]:
     """Return a small histogram a class of its probability in each pass: 100 bins over 0 to 1, shared axes.
 
     The counts are drawn on a square-root scale, so that a few passes of another prediction stay visible beside
@@ -84,16 +86,21 @@ def pass_histograms(summary: PassSummary, class_names: Sequence[str], label: int
         summary: of the passes of one example.
         class_names: C names.
         label: its index, where it is known.
+        narrow: whether only the classes are there that fit a narrow column.
 
     Returns:
         As `Explanation.histograms`.
     """
+    fitting, shown = strips(summary, label), select_classes(summary.mean, label)
+    if narrow:
+        shown = [shown[place] for place in fitting["strips"]]
+        fitting["strips"] = list(range(len(shown)))
     return {
         "passes": summary.passes,
         "ticks": ticks(summary.passes),
         "spoken": f"Histograms of the passes: {prediction_and_votes(summary, class_names)}",
-        "panels": class_panels(summary, class_names, label),
-        **strips(summary, label),
+        "panels": class_panels(summary, class_names, label, shown),
+        **fitting,
     }
 
 
@@ -121,19 +128,22 @@ def ticks(passes: int) -> list[int]:
     return [0, *(count for count in TICKS if LOWEST_TICK * passes <= count <= passes)]
 
 
-def class_panels(summary: PassSummary, class_names: Sequence[str], label: int | None) -> list[dict[str, object]]:
+def class_panels(
+    summary: PassSummary, class_names: Sequence[str], label: int | None, shown: Sequence[int] | None = None
+) -> list[dict[str, object]]:
     """Return the data from which the browser draws each class.
 
     Args:
         summary: of the passes of one example.
         class_names: C names.
         label: its index, where it is known.
+        shown: the numbers of these classes; those of `select_classes` without it.
 
     Returns:
-        For each of `select_classes` its name, its role and the role's colour, the hundredths into which passes fall and
+        For each class its name, its role and the role's colour, the hundredths into which passes fall and
         how many do, and the mean, also with the standard deviation, and as a sentence.
     """
-    shown = select_classes(summary.mean, label)
+    shown = select_classes(summary.mean, label) if shown is None else shown
     roles = {
         c: ("" if role == OTHER_CLASSES else role, colour)
         for role, colour, members in group_by_role(summary.prediction, label, shown)

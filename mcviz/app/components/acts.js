@@ -4,17 +4,3 @@ const ACTS = {
   pin: { key: "p", words: "Pin", path: "M9 4h6l-1 6 3 3v2H7v-2l3-3zM12 15v6" },
   flag: { key: "f", words: "Flag", path: "M6 21V4h11l-2 4 2 4H6" },
 };
-
-function actOf(name, example) {
-  const { key, words, path } = ACTS[name];
-  return iconButton(name, `${words}, key ${key.toUpperCase()}`, `${words} example ${example}`, path);
-}
-
-function iconButton(name, title, spoken, path) {
-  const button = element("button", `act ${name}`);
-  button.type = "button";
-  button.title = title;
-  button.setAttribute("aria-label", spoken);
-  button.innerHTML = `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${path}" /></svg>`;
-  return button;
-}

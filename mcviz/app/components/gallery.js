@@ -60,7 +60,7 @@ class Gallery {
     const acts = {};
     if (!data.looks) button.onclick = () => this.open(tile.example);
     else {
-      button.setAttribute("aria-keyshortcuts", "Enter X P F");
+      button.setAttribute("aria-keyshortcuts", ["Enter", ...Object.values(ACTS).map(({ key }) => key.toUpperCase())].join(" "));
       button.onclick = (event) => this.clicked(event, tile.example);
       button.ondblclick = () => ask("open", tile.example);
       const row = element("div", "acts");
@@ -109,5 +109,5 @@ export default withLatestData(({ data, parentElement, setTriggerValue }) => {
   const gallery = (parentElement.gallery ??= new Gallery(parentElement));
   gallery.open = (example) => setTriggerValue("clicked", example);
   gallery.show(data);
-  return listen(parentElement, { "mcviz-looked": (event) => gallery.mark(event.detail) });
+  return listen(parentElement, { "mcviz-looked": (event) => gallery.data.looks && gallery.mark(event.detail) });
 });

@@ -64,7 +64,9 @@ MOST_FACTS = 12  # columns, that a tile's tooltip lists
 _mounted = st.components.v2.component(
     "mcviz_gallery",
     css=load_assets("tile.css", "acts.css", "gallery.css"),
-    js=load_assets("listening.js", "element.js", "tile.js", "acts.js", "latest_data.js", "gallery.js"),
+    js=load_assets(
+        "listening.js", "element.js", "tile.js", "acts.js", "act_buttons.js", "latest_data.js", "gallery.js"
+    ),
 )
 
 _mounted_look = st.components.v2.component(
@@ -76,6 +78,7 @@ _mounted_look = st.components.v2.component(
         "element.js",
         "tile.js",
         "acts.js",
+        "act_buttons.js",
         "text.js",
         "sentences.js",
         "histograms.js",

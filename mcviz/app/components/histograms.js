@@ -1,12 +1,11 @@
 const SVG = "http://www.w3.org/2000/svg";
-const BINS = 100;
 
 // As a share of the height, from above, on a square-root scale.
 const depth = (count, passes) => 1 - Math.sqrt(count / passes);
 
-/* How many passes fall into each hundredth, of which those without any were not sent. */
-function countsOf({ bins, counts }) {
-  const all = Array(BINS).fill(0);
+/* How many passes fall into each bin, of which those without any were not sent: hundredths, unless there are fewer. */
+function countsOf({ bins, counts }, size = 100) {
+  const all = Array(size).fill(0);
   bins.forEach((bin, index) => (all[bin] = counts[index]));
   return all;
 }
@@ -28,9 +27,12 @@ function readBars(plot, counts, passes, value) {
   const mean = value.textContent;
   plot.onpointermove = (event) => {
     const { left, width } = plot.getBoundingClientRect();
-    const bin = Math.min(BINS - 1, Math.max(0, Math.floor((BINS * (event.clientX - left)) / width)));
-    plot.style.setProperty("--bin", bin);
-    value.textContent = `${bin}–${bin + 1}%: ${counts[bin]} of ${passes}`;
+    const bins = counts.length;
+    const bin = Math.min(bins - 1, Math.max(0, Math.floor((bins * (event.clientX - left)) / width)));
+    const [from, to] = [bin, bin + 1].map((edge) => (100 * edge) / bins);
+    plot.style.setProperty("--from", from);
+    plot.style.setProperty("--wide", to - from);
+    value.textContent = `${from}–${to}%: ${counts[bin]} of ${passes}`;
   };
   plot.onpointerleave = () => {
     value.textContent = mean;

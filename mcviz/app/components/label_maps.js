@@ -142,7 +142,8 @@ class LabelMaps {
     this.passes = planes.splice(0, data.passes);
     this.prediction = planes.shift();
     this.label = data.labelled ? planes.shift() : undefined;
-    this.maps = [this.disagreement(), ...data.maps.map((map) => ({ ...map, values: planes.shift() }))];
+    this.maps = data.maps.map((map) => ({ ...map, values: planes.shift() }));
+    if (data.passes) this.maps.unshift(this.disagreement());
     this.drawn = {}; // what is computed when it is first seen
     this.chosen.pass = Math.min(this.chosen.pass, data.passes);
     this.chosen.map ??= data.disagreement ? this.maps[0].name : "";
@@ -192,7 +193,7 @@ class LabelMaps {
     layers.differs = "Where they differ";
     if (!this.image) delete layers.image;
     if (!labelled) ["label", "differs"].forEach((name) => delete layers[name]);
-    layers.all = `Outlines of all ${passes} passes`;
+    if (passes) layers.all = `Outlines of all ${passes} passes`;
     const checks = element("div", "checks");
     checks.append(...Object.entries(layers).map(([name, words]) => this.check(name, words)));
     const zooms = element("div", "zooms");
@@ -207,7 +208,7 @@ class LabelMaps {
     }
     const ofMap = () => [this.chooser(), this.slider("opacity", 0, 1, 0.05), this.slider("threshold", 0, 1, 0.01)];
     const rows = {
-      all: () => [checks, this.slider("pass", 0, passes, 1), ...ofMap(), zooms],
+      all: () => [checks, ...(passes ? [this.slider("pass", 0, passes, 1)] : []), ...ofMap(), zooms],
       few: () => [checks, this.slider("pass", 0, passes, 1), zooms],
       none: () => (plays ? [this.slider("pass", 0, passes, 1), this.pause()] : []),
     };
@@ -490,7 +491,8 @@ class LabelMaps {
     const at = y * width + x;
     const name = (value) => classes[value]?.[0] ?? "ignored";
     const votes = this.passes.filter((pass) => pass[at] === this.prediction[at]).length;
-    const parts = [`column ${x}, row ${y}: ${name(this.prediction[at])}, in ${votes} of ${passes} passes`];
+    const parts = [`column ${x}, row ${y}: ${name(this.prediction[at])}`];
+    if (passes) parts[0] += `, in ${votes} of ${passes} passes`;
     if (this.label) parts.push(`label ${name(this.label[at])}`);
     if (this.chosen.pass) parts.push(`pass ${this.chosen.pass} ${name(this.passes[this.chosen.pass - 1][at])}`);
     if (this.map) parts.push(`${this.map.name.toLowerCase()} ${this.format(this.map, this.map.values[at])}`);

@@ -47,6 +47,7 @@ class Look {
   show(data) {
     this.data = data;
     this.panel.dataset.empty = String(!data.tile);
+    this.buttons.open.hidden = data.opens === false;
     if (!data.tile) return;
     const behind = this.wanted !== undefined && this.wanted !== data.tile.example;
     if (behind && performance.now() < this.until) return; // the answer to an earlier step
@@ -63,13 +64,23 @@ class Look {
   }
 
   /* The picture as the server made it, or all of a text. */
-  contents({ tile, sheet, text, aspect, crisp }) {
+  contents(data) {
+    const { tile, sheet, text, aspect, crisp } = data;
+    if (tile.sheet) return this.picture(0, tile, data);
     if (text) return textBoxOf({ text, spoken: `Example ${tile.example}`, height: HIGHEST });
     if (!sheet) return undefined;
     const picture = element("img", crisp ? "large crisp" : "large");
     picture.src = sheet;
     picture.alt = `Example ${tile.example}`;
     picture.style.aspectRatio = aspect;
+    return picture;
+  }
+
+  /* The picture of a tile, larger. */
+  picture(index, tile, data) {
+    const picture = pictureOf(index, tile, data);
+    picture.style.maxWidth = `${HIGHEST * data.aspect}px`;
+    picture.classList.add("large");
     return picture;
   }
 
@@ -107,10 +118,8 @@ class Look {
     this.words.classList.add("waiting");
     this.ends();
     const draw = (tile, index, data) => {
-      const picture = data.sheet && pictureOf(index, tile, data);
-      if (picture) Object.assign(picture.style, { maxWidth: `${HIGHEST * data.aspect}px` });
-      picture?.classList.add("large");
-      this.draw(tile, picture || (tile.text !== undefined ? wordsOf(tile) : undefined));
+      const picture = data.sheet || tile.sheet ? this.picture(index, tile, data) : undefined;
+      this.draw(tile, picture ?? (tile.text !== undefined ? wordsOf(tile) : undefined));
       this.said.textContent = `${tile.name}, predicted ${tile.prediction}${tile.wrong ? ", wrong" : ""}`;
     };
     document.dispatchEvent(new CustomEvent("mcviz-looked", { detail: { example, draw, focus } }));

@@ -32,17 +32,18 @@ function verdictOf(tile) {
   return verdict;
 }
 
-/* One of the pictures of a sheet. */
+/* One of the pictures of a sheet: of all tiles, or of one that many pages of tiles share, which is a class of a style. */
 function pictureOf(index, tile, data) {
-  const picture = element("div", "picture" + (data.crisp ? " crisp" : ""));
+  const picture = element("div", "picture" + (data.crisp ? " crisp" : "") + (tile.sheet ? ` ${tile.sheet}` : ""));
   picture.setAttribute("role", "img");
   picture.setAttribute("aria-label", tile.spoken ?? `Example ${tile.example}`);
-  const column = index % data.columns;
-  const row = Math.floor(index / data.columns);
+  const place = tile.place ?? index;
+  const column = place % data.columns;
+  const row = Math.floor(place / data.columns);
   const share = (step, count) => (count > 1 ? (100 * step) / (count - 1) : 0);
   picture.style.aspectRatio = data.aspect;
   picture.style.maxWidth = `${TALLEST * data.aspect}px`;
-  picture.style.backgroundImage = `url(${data.sheet})`;
+  if (!tile.sheet) picture.style.backgroundImage = `url(${data.sheet})`;
   picture.style.backgroundSize = `${100 * data.columns}% ${100 * data.rows}%`;
   picture.style.backgroundPosition = `${share(column, data.columns)}% ${share(row, data.rows)}%`;
   return picture;
@@ -57,7 +58,7 @@ function wordsOf(tile) {
 /* What a tile shows of an example, whatever its kind. */
 function contentsOf(tile, index, data) {
   const name = () => line(element("span", "name", tile.name));
-  const shown = data.sheet ? pictureOf(index, tile, data) : tile.text !== undefined ? wordsOf(tile) : name();
+  const shown = data.sheet || tile.sheet ? pictureOf(index, tile, data) : tile.text !== undefined ? wordsOf(tile) : name();
   const facts = tile.facts ? [factsOf(tile)] : [];
   return [shown, ...facts, ...(tile.prediction ? [verdictOf(tile)] : [])];
 }

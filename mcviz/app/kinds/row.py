@@ -258,6 +258,10 @@ class RowRenderer(KindRenderer):
         """Return (n, D) float32."""
         return row_values(run)[examples]
 
+    def values(self, run: Run, example: int) -> list[tuple[str, str]]:
+        values = (true_minus(f"{value:.6g}") for value in row_values(run)[example])
+        return list(zip(row_names(run), values, strict=True))
+
     def tiles(self, run: Run, examples: np.ndarray, side: int = TILE) -> Tiles:
         return self.input_tiles(run, row_values(run)[examples])
 

@@ -241,7 +241,7 @@ def describe_quality(run: ListedRun) -> str:
     if manifest is None or manifest.quality is None:
         return ""
     task = task_of(manifest)
-    return one_line(f"{task.quality_name} {task.format_quality(manifest.quality, manifest.unit)}")
+    return one_line(f"{run.measure} {task.format_quality(manifest.quality, manifest.unit)}")
 
 
 def render_run(run: ListedRun, path: Path, names: Sequence[str], opened: str) -> None:

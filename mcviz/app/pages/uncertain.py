@@ -1,5 +1,6 @@
 """All examples, ranked and filtered, in the view that fits the question."""
 
+import numpy as np
 import streamlit as st
 
 from mcviz.app.components import render_empty_selection
@@ -29,7 +30,7 @@ from mcviz.app.views.rail import render_rail
 from mcviz.app.views.scatter import LAYOUT_WORK
 from mcviz.app.wording import as_markdown, counted, direction, mistakes_sentence
 from mcviz.app.work import is_requested, show_failures
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_numbers
 
 
 def describe_selection(run: Run, state: PageState) -> str:
@@ -45,7 +46,12 @@ def describe_selection(run: Run, state: PageState) -> str:
     if wrong is None:
         return ranked
     first_ones = "the first {}" if matching == len(run) else "the first {} that match"
-    return f"{ranked} {mistakes_sentence(wrong[selection.examples], first_ones)}"
+    if run.manifest.examples_with_labels is None:
+        return f"{ranked} {mistakes_sentence(wrong[selection.examples], first_ones)}"
+    labelled = selection.examples[np.isin(selection.examples, labelled_numbers(run))]
+    if not len(labelled):
+        return f"{ranked} None of them has a label."
+    return f"{ranked} Of the {len(labelled):,} with a label: {mistakes_sentence(wrong[labelled], first_ones)}"
 
 
 def render_notes(selection: Selection) -> None:

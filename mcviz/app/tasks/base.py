@@ -158,7 +158,7 @@ def review_step(run: Run, score: str, order: np.ndarray, mistakes: np.ndarray, n
     return Step(headline, lambda: chart(plot.ranking(run, score), "found", headline), more)
 
 
-_gain_sentence = cached_for_run(numbers_key, max_entries=8)(compare_with_deterministic)
+gain_sentence = cached_for_run(numbers_key, max_entries=8)(compare_with_deterministic)
 
 
 @dataclass(frozen=True)
@@ -354,17 +354,22 @@ class TaskRenderer(ABC):
         examples = counted(len(run), run.kind.name if run.kind.plural else "example")
         if not has(run, "labels"):
             return f"{examples} without labels; {self.describe_disagreement(run)}."
-        assert run.manifest.quality is not None
-        quality = as_inline_markdown(run.task.format_quality(run.manifest.quality, run.manifest.unit))
-        return f"{examples}, **{self.phrases.quality.format(quality)}**{self._describe_found(run)}."
+        found = run.manifest.quality
+        if run.decisions.thresholds:
+            found = 1 - float(np.nanmean(run.task.loss_of_table(table(run))))
+        assert found is not None
+        quality = as_inline_markdown(run.task.format_quality(found, run.manifest.unit))
+        labelled = "" if run.manifest.examples_with_labels is None else f", {run.manifest.labelled:,} with a label"
+        return f"{examples}{labelled}, **{self.phrases.quality.format(quality)}**{self._describe_found(run)}."
 
     def _describe_found(self, run: Run) -> str:
         """Say how many mistakes are among the first of the ranking, as the end of a sentence."""
-        first = min(MOST_FIRST, len(run) // 5)
+        labelled = run.manifest.labelled
+        first = min(MOST_FIRST, labelled // 5)
         count, early = _count_mistakes(run, first)
         if not self.marks_mistakes and not first:
             return ""
-        if count in (0, len(run)):
+        if count in (0, labelled):
             return "; every prediction is wrong" if count else "; no prediction is wrong"
         if not first:
             return f"; {counted(count, self.phrases.mistake)}"
@@ -382,11 +387,11 @@ class TaskRenderer(ABC):
         """Render how good the passes are, alone and together, of a run with labels."""
         quality = self.pass_quality(run)
         assert quality is not None
-        name, spoken = capitalised(run.task.quality_name), self._describe_beaten(quality)
+        name, spoken = capitalised(run.task.sealed_quality_name), self.describe_beaten(quality)
         unit = f" in {as_markdown(run.manifest.unit)}" if run.manifest.unit else ""
         heading("Each pass, and all of them together", f"{name}{unit}. {spoken}")
-        self._render_cards(run, quality)
-        if gain := _gain_sentence(run):
+        cards(self.quality_cards(run, quality))
+        if gain := gain_sentence(run):
             st.markdown(as_markdown(gain))
         chart(_quality_figure(run), "single-passes", spoken)
 
@@ -411,18 +416,8 @@ class TaskRenderer(ABC):
     def render_trust(self, run: Run, group: str | None) -> None:  # noqa: B027
         """Render all figures that labels tell, with the arguments of `render_calibration`."""
 
-    def quality_rows(self, run: Run) -> dict[str, str]:
-        """Return how good the model is, as texts by what each is called; empty without labels."""
-        quality = self.pass_quality(run)
-        if quality is None:
-            return {}
-        deterministic, one_pass, ensemble = ways_to_predict(run.manifest)
-        off = "" if run.manifest.origin.kind == "imported" else " (dropout off)"
-        values = quality.deterministic, quality.one_pass, quality.ensembles[-1]
-        rows = zip((deterministic + off, f"{one_pass}, on average", ensemble), values, strict=True)
-        return {name: run.task.format_quality(value, run.manifest.unit) for name, value in rows if value is not None}
-
-    def _render_cards(self, run: Run, quality: PassQuality) -> None:
+    def quality_cards(self, run: Run, quality: PassQuality) -> list[tuple[str, str, str]]:
+        """Return how good the model is with dropout off, in one pass and in all: what, how much, and a sentence."""
         deterministic, one_pass, ensemble = ways_to_predict(run.manifest)
         passes = quality.passes
         off = "" if run.manifest.origin.kind == "imported" else "Dropout off: "
@@ -433,9 +428,9 @@ class TaskRenderer(ABC):
             (one_pass, quality.one_pass, f"On average, {ends}."),
             (ensemble, quality.ensembles[-1], f"The mean of {counted(len(passes), 'pass')}."),
         )
-        cards([(way, run.task.format_quality(value, ""), text) for way, value, text in figures if value is not None])
+        return [(way, run.task.format_quality(value, ""), text) for way, value, text in figures if value is not None]
 
-    def _describe_beaten(self, quality: PassQuality) -> str:
+    def describe_beaten(self, quality: PassQuality) -> str:
         """Say how many of the passes the ensemble beats."""
         if (quality.passes == quality.ensembles[-1]).all():
             return "Every single pass is as good as the ensemble."
@@ -490,6 +485,14 @@ class TaskRenderer(ABC):
     @abstractmethod
     def explain(self, context: ExampleContext) -> Explanation:
         """Return what is predicted and why that is uncertain, for a narrow column."""
+
+    def explain_alone(self, context: ExampleContext) -> Explanation:
+        """Return the same where no preview stands below it."""
+        return self.explain(context)
+
+    def maps(self, context: ExampleContext) -> dict[str, Any]:
+        """Return the label maps of an example as the browser draws them, with one map of doubt; empty without any."""
+        return {}
 
     def render_preview(self, context: ExampleContext) -> None:  # noqa: B027
         """Render what belongs below the explanation in a narrow column."""
@@ -579,10 +582,6 @@ class TaskRenderer(ABC):
     @abstractmethod
     def render_example_of_both(self, context: ExampleContext, comparison: Comparison) -> None:
         """Render an example that two runs share as both predict it."""
-
-    @abstractmethod
-    def summary_figures(self, selection: Selection) -> list[go.Figure]:
-        """Return figures of a run and a selection that hold no number of a single example."""
 
     def export_table(self, selection: Selection) -> pd.DataFrame:
         """Return all columns of the selected examples, with names where the run has numbers."""

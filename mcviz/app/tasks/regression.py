@@ -11,7 +11,7 @@ from mcviz import plot
 from mcviz.analysis.base import LEAST_LABELLED, as_predictions, column, group_sentence, mistakes_in_order
 from mcviz.analysis.comparison import Comparison
 from mcviz.analysis.quality_trust import QualityTrust, measure_quality
-from mcviz.app.components import Explanation, chart, render_explanation, text_table
+from mcviz.app.components import MOST_STRIPS, Explanation, chart, render_explanation, text_table
 from mcviz.app.kinds import EXAMPLE_WIDTH, render_example
 from mcviz.app.kinds.base import ProbeInput, SliderSeries
 from mcviz.app.navigation import load_state, target_chooser
@@ -25,7 +25,7 @@ from mcviz.app.resources import (
     table,
     target_names,
 )
-from mcviz.app.selection import Selection
+from mcviz.app.selection import Selection, labelled_ranking
 from mcviz.app.state import COVERAGES, PageState
 from mcviz.app.tasks.base import (
     CloserLook,
@@ -61,7 +61,8 @@ from mcviz.measures.regression import (
     FEWEST_UNBOUNDED,
     predictive_variance,
 )
-from mcviz.runs import Run
+from mcviz.measures.scores import HISTOGRAM_BINS
+from mcviz.runs import Run, labelled_examples
 from mcviz.text import make_target_names, one_line
 
 NAMED_TARGETS = 3  # of an example, where there is room for a line
@@ -101,7 +102,8 @@ class Prediction:
     def __init__(self, run: Run, predictions: np.ndarray, coverage: int, example: int | None = None) -> None:
         self.run, self.predictions, self.coverage = run, predictions, coverage
         labels, deterministic = run.labels, run.deterministic_predictions
-        self.labels = None if example is None or labels is None else labels[example].astype(np.float64)
+        label = None if example is None or labels is None else labels[example].astype(np.float64)
+        self.labels = None if label is None or not np.isfinite(label).all() else label
         self.deterministic = None if example is None or deterministic is None else deterministic[example]
         given = as_predictions(run, predictions[:, None])
         interval = pass_intervals(given, coverage / 100)
@@ -164,6 +166,37 @@ class Prediction:
         """Say what is predicted, and of a target the interval and the parts of the uncertainty, in Markdown."""
         uncertainty = self.describe_uncertainty(target).splitlines()
         return [self.describe(), self.describe_interval(target), *uncertainty]
+
+    def strips(self) -> dict[str, Any]:
+        """Return a histogram of the passes for each of the first targets, as `Explanation.histograms`."""
+        panels, names = [], target_names(self.run)
+        for target, name in enumerate(names[:MOST_STRIPS]):
+            values = self.outputs[:, target].astype(np.float64)
+            low, high = float(values.min()), float(values.max())
+            counts, _ = np.histogram(values, HISTOGRAM_BINS, (low, high) if low < high else (low - 0.5, high + 0.5))
+            bins = np.flatnonzero(counts)
+            ends = f"{significant(float(f'{low:.3g}'))} to {significant(float(f'{high:.3g}'))}"
+            panels.append(
+                {
+                    "name": name,
+                    "role": "",
+                    "colour": ENSEMBLE,
+                    "bins": bins.tolist(),
+                    "counts": counts[bins].tolist(),
+                    "mean": (float(values.mean()) - low) / (high - low) if low < high else 0.5,
+                    "value": ends,
+                    "spoken": f"{name}: the passes predict {ends}.",
+                }
+            )
+        left = len(names) - len(panels)
+        return {
+            "passes": len(self.outputs),
+            "spoken": f"Histograms of the passes. {self.describe()}".replace("**", ""),
+            "panels": panels,
+            "strips": list(range(len(panels))),
+            "rest": f"{counted(left, 'more target')}." if left else "",
+            "axis": f"{counted(len(self.outputs), 'pass')}, from the lowest to the highest; the line is the mean.",
+        }
 
     def render_table(self) -> None:
         """Render a row a target: mean, standard deviation, interval, and the label where it is known."""
@@ -287,7 +320,7 @@ class RegressionStory(Story):
     def review(self, run: Run) -> Step:
         """Return the step on how many of the largest errors are among the examples of the most uncertainty."""
         score = run_scores(run)[run.first_score]
-        order = ranking(run, score.name)
+        order = labelled_ranking(run, score.name)
         large = mistakes_in_order(run, order)
         return review_step(run, score.name, order, large, "largest error", f" by {score.inline_label}")
 
@@ -313,6 +346,7 @@ class RegressionStory(Story):
 @cached_for_run(numbers_key, max_entries=4)
 def _interval_calibrations(run: Run) -> list[IntervalCalibration]:
     """Compare the intervals of each target with the labels."""
+    run = labelled_examples(run)
     return interval_calibration(as_predictions(run, run.predictions_block(0, None), run.labels))
 
 
@@ -369,7 +403,7 @@ class RegressionRenderer(TaskRenderer):
 
     def render_measures(self, run: Run) -> None:
         st.header("How wrong it is, by other measures", anchor=False)
-        if len(run) < LEAST_LABELLED:
+        if run.manifest.labelled < LEAST_LABELLED:
             st.caption("One example is too few to tell how wrong the model is.")
             return
         trust = regression_trust(run)
@@ -377,16 +411,13 @@ class RegressionRenderer(TaskRenderer):
         st.markdown(f"**{intervals}** {' '.join(gains)}")
         (_, *predictors), *rows = zip(*trust.text_rows, strict=True)
         text_table(("measure", *predictors), map(all_as_markdown, rows))
-        few = f"Fewer than {FEWEST_UNBOUNDED} are too few for it. " if len(run) < FEWEST_UNBOUNDED else ""
+        few = f"Fewer than {FEWEST_UNBOUNDED} are too few for it. " if run.manifest.labelled < FEWEST_UNBOUNDED else ""
         st.caption(
             f"Lower errors are better; in brackets the 95% interval over other examples of the same kind. {few}RMSE "
             "weighs large errors most, MAE all alike. NLL (negative log likelihood) and CRPS compare the whole "
             "predicted distribution with the label. They are low where a model is both right and honest. "
             f"{as_markdown(group_sentence(run, None))}"
         )
-
-    def quality_rows(self, run: Run) -> dict[str, str]:
-        return {name: f"RMSE {value}" for name, value in super().quality_rows(run).items()}
 
     # Lists
 
@@ -397,7 +428,7 @@ class RegressionRenderer(TaskRenderer):
         )
         return TileText(
             first_targets(predictions, one_line(run.manifest.unit)),
-            first_targets(labels) if has(run, "labels") else "",
+            first_targets(labels) if np.isfinite(labels).all() else "",
         )
 
     def table_columns(self, selection: Selection, most: int) -> dict[str, Any]:
@@ -426,6 +457,10 @@ class RegressionRenderer(TaskRenderer):
     def explain(self, context: ExampleContext) -> Explanation:
         """Return the same words."""
         return {"sentences": _prediction(context).sentences(context.state.target)}
+
+    def explain_alone(self, context: ExampleContext) -> Explanation:
+        """Return the same words, and a histogram a target."""
+        return {**self.explain(context), "histograms": _prediction(context).strips()}
 
     def render_preview(self, context: ExampleContext) -> None:
         """Render the passes of a target."""
@@ -531,14 +566,6 @@ class RegressionRenderer(TaskRenderer):
             st.markdown(f"**{as_markdown(run.name)}**: {prediction.describe()}")
         figure = plot.example(comparison, context.example, target=state.target)
         chart(figure, "example-in-both", "Histograms of the passes of both runs.")
-
-    def summary_figures(self, selection: Selection) -> list[go.Figure]:
-        run = selection.run
-        distribution = plot.distribution(run, selection.score, rows=selection.table)
-        if not has(run, "labels"):
-            return [distribution]
-        coverage = plot.intervals(run, selection.state.target)
-        return [plot.accuracy(run), plot.ensemble_size(run), distribution, coverage]
 
     def _predict(self, run: Run, predictions: np.ndarray) -> Prediction:
         return Prediction(run, predictions, load_state(run).coverage)

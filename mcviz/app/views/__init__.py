@@ -45,10 +45,11 @@ from mcviz.app.views.scatter import render_confusion, render_errors, render_map,
 from mcviz.app.wording import all_as_markdown, as_markdown, counted, ranking_end_labels
 from mcviz.figures.style import NAMED_CLASSES
 from mcviz.measures import fixed, percent
-from mcviz.measures.conformal import conformal_intervals, coverage_sentence, pass_intervals
+from mcviz.measures.conformal import conformal_intervals, pass_intervals
 from mcviz.measures.intervals import Interval
 from mcviz.measures.registry import format_with_unit
-from mcviz.runs import Run
+from mcviz.runs import Run, labelled_examples
+from mcviz.tasks.regression import coverage_sentence
 from mcviz.text import one_line
 
 MOST_ROWS = 500  # a table of thumbnails beyond that is slow to send, and nobody scrolls through it
@@ -187,7 +188,7 @@ def render_classes(selection: Selection) -> None:
     scores, names = table(run), class_names(run)
     summary = summarise_classes(scores, selection.score, len(names))
     worst = int(np.nanargmin(summary["accuracy"].to_numpy()))
-    st.caption(f"Figures of all {len(scores):,} examples of the run; the filters do not apply.")
+    st.caption(f"Figures of all {run.manifest.labelled:,} labelled examples of the run; the filters do not apply.")
     score_chooser("Score", run, selection.state)
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -256,7 +257,7 @@ def _render_one_class(selection: Selection, chosen: int) -> None:
     run, score = selection.run, selection.score
     ranked_by = run_scores(run)[score]
     everything = table(run)
-    members = np.flatnonzero((everything["label"] == chosen).to_numpy(bool))
+    members = np.flatnonzero((everything["label"] == chosen).fillna(False).to_numpy(bool))
     if len(members) == 0:
         st.info("No example of this run is of that class.", icon=":material/inbox:")
         return
@@ -282,7 +283,8 @@ def _render_one_class(selection: Selection, chosen: int) -> None:
 def render_intervals(selection: Selection) -> None:
     """Render the calibration of a target's intervals, and how many labels those of one level hold."""
     run, target, coverage = selection.run, selection.state.target, selection.state.coverage
-    st.caption(f"Figures of the whole run, {counted(len(run), 'example')}; the filters do not apply.")
+    labelled = run.manifest.labelled
+    st.caption(f"Figures of the whole run, {counted(labelled, 'labelled example')}; the filters do not apply.")
     target_chooser(run, selection.state)
     left, right = st.columns(2, gap="large")
     with left:
@@ -298,7 +300,7 @@ def render_intervals(selection: Selection) -> None:
         choose_segment("Intervals for this share of the labels", "coverage", coverage, shares)
         coverages, bare = _interval_coverages(run, coverage), run.manifest.predicts == "mean"
         share = coverages["by the passes"][0][target]
-        verdict = coverage_sentence(share, coverage / 100, len(run))
+        verdict = coverage_sentence(share, coverage / 100, labelled)
         fewest = math.ceil((100 + coverage) / (100 - coverage))  # of fewer, they cannot be as wide
         few = f" They take at least {fewest} passes, and this run has {run.passes}."
         st.markdown(f"**{verdict}**{few if bare and run.passes < fewest else ''}")
@@ -326,6 +328,7 @@ def _interval_coverages(run: Run, coverage: int) -> dict[str, tuple[list[Interva
 
     Of a run with one example there is only the first method.
     """
+    run = labelled_examples(run)
     passes, share = run.predictions_block(0, None), coverage / 100
     predictions = as_predictions(run, passes, run.labels, run.deterministic_predictions)
     assert run.labels is not None

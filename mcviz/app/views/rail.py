@@ -96,14 +96,7 @@ def _render_ranking(run: Run, state: PageState) -> None:
     """Render the choice of what ranks and of the end that comes first; a column of the user's own becomes a score."""
     scores = run_scores(run)
     columns = columns_as_scores(run) if may_write() and not is_shipped(run.path) else {}
-    labels: dict[tuple[str, str], str] = {
-        (name, order): f"{score.label}, {direction(score, order)} first"
-        for order in ORDERS
-        for name, score in scores.items()
-    }
-    if run.task.label_score in scores:
-        by_label = label_error_ranking(run)
-        labels[by_label["score"], by_label["order"]] = "Probable label errors"
+    labels = ranking_labels(run)
     ends = {(name, end): f"{one_line(name)}, a column: {end} is uncertain" for name in columns for end in COLUMN_ENDS}
     labels |= ends
 
@@ -128,6 +121,20 @@ def _render_ranking(run: Run, state: PageState) -> None:
         **state_widget_args("ranking", (state.score, state.order), choose),
     )
     st.caption(as_markdown(scores[state.score].meaning))
+
+
+def ranking_labels(run: Run) -> dict[tuple[str, str], str]:
+    """Return what each ranking by a score of the run is called, by the score and the order."""
+    scores = run_scores(run)
+    labels: dict[tuple[str, str], str] = {
+        (name, order): f"{score.label}, {direction(score, order)} first"
+        for order in ORDERS
+        for name, score in scores.items()
+    }
+    if run.task.label_score in scores:
+        by_label = label_error_ranking(run)
+        labels[by_label["score"], by_label["order"]] = "Probable label errors"
+    return labels
 
 
 def _render_more(run: Run, filters: Filters) -> None:

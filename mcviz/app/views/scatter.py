@@ -64,7 +64,7 @@ from mcviz.app.wording import ranking_end_labels
 from mcviz.app.work import compute_on_request, request
 from mcviz.figures import CORRECT, WRONG, Window, class_colour, coloured_map, scatter
 from mcviz.figures.scores import MOST_DRAWN_POINTS
-from mcviz.figures.style import CLASSES, NEUTRAL, diagonal, escape_label
+from mcviz.figures.style import CLASSES, NEUTRAL, UNLABELLED, diagonal, escape_label
 from mcviz.measures import fixed, percent
 from mcviz.measures.quality import rank_correlation
 from mcviz.runs import Run
@@ -102,8 +102,9 @@ class Colouring:
     needs: Collection[Need] = field(default_factory=frozenset)
 
 
+NO_LABEL = "no label"
 COLOURINGS = {
-    "correct": Colouring("correct or wrong", needs={"labels", "classes"}),
+    "correct": Colouring("correct or wrong", needs={"labels", "mistakes"}),
     "label": Colouring("label", needs={"labels", "classes"}),
     "prediction": Colouring("prediction", needs={"classes"}),
     "score": Colouring("score of the ranking"),
@@ -152,9 +153,14 @@ def draw_points(
 def _colour_groups(run: Run, colouring: str) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
     """Return the group of each example, and name and colour of each group; of many groups the largest ten."""
     if colouring == "correct":
-        return (~table(run)["correct"].astype(bool)).to_numpy(int), ("correct", "wrong"), [CORRECT, WRONG]
+        wrong = run.task.loss_of_table(table(run)).astype(np.float64)
+        members = np.where(np.isnan(wrong), 2, wrong).astype(int)
+        kinds = 3 if np.isnan(wrong).any() else 2
+        return members, ("correct", "wrong", NO_LABEL)[:kinds], [CORRECT, WRONG, UNLABELLED][:kinds]
+    names: tuple[str, ...]
     if colouring in COLOURINGS:
-        members, names = table(run)[colouring].to_numpy(int), class_names(run)
+        members, names = table(run)[colouring].fillna(len(run.class_names)).to_numpy(int), class_names(run)
+        names = (*names, NO_LABEL) if (members == len(names)).any() else names
     else:
         members, names = groups(run, colouring).members, groups(run, colouring).names
     if len(names) <= len(CLASSES):
@@ -407,7 +413,9 @@ def render_confusion(selection: Selection) -> None:
     shows = choose_name(selection.state.cells, CELLS)
     choose_segment("Cells show", "cells", shows, CELLS)
     others = filters.without("label", "prediction")
-    shown = table(run)[["label", "prediction", "correct", selection.score]][filter_mask(run, others)]
+    shown = table(run)[["label", "prediction", "correct", selection.score]][filter_mask(run, others)].dropna(
+        subset="label"
+    )
     classes, averaged = len(run.class_names), shows == "score"
     one_cell = len(filters.label) == len(filters.prediction) == 1
     cell = (filters.label[0], filters.prediction[0]) if one_cell else None

@@ -1,0 +1,273 @@
+"""The device that a PyTorch model computes on, and the parts of a model that run there, one block at a time."""
+
+import copy
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch.fx import GraphModule
+
+from mcviz.devices import AUTO
+from mcviz.errors import DeviceWarning, UnsuitableModelError
+from mcviz.sampling.base import explain_missing_device
+from mcviz.sampling.masks import ALIGNMENT
+from mcviz.sampling.torch.draws import RandomCall, iterate_attributes, supply_nothing
+from mcviz.sampling.torch.internals import exact_products
+from mcviz.text import first_line, list_names
+
+Make = Callable[[int], Callable[..., Sequence[torch.Tensor]]]  # a count of items to a function of tensors of so many
+Pairs = list[tuple[torch.Tensor, torch.Tensor]]  # the same numbers on two devices
+Cut = Callable[[slice], Sequence[np.ndarray]]  # some of the items of a block to the arrays of these
+
+_computing = threading.Lock()  # one block at a time is on a device, while other threads draw numbers for the next
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where a model computes.
+
+    Attributes:
+        place: the device, with its number where it is one of several.
+        reason: why it is this one.
+    """
+
+    place: torch.device
+    reason: str
+
+    @property
+    def is_processor(self) -> bool:
+        """Whether it is the processor."""
+        return self.place.type == "cpu"
+
+    def put(self, array: np.ndarray) -> torch.Tensor:
+        """Bring an array to the device."""
+        return as_tensor(array).to(self.place)
+
+    def supply_nothing(self, number: int, asked: RandomCall) -> torch.Tensor:
+        """Supply numbers that change nothing, on the device; see `draws.supply_nothing`."""
+        return supply_nothing(number, asked).to(self.place)
+
+    def unpack(self, packed: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+        """Unpack (rows, bytes) uint8 of one bit an element, the highest first, to (rows, *shape) bool."""
+        bits = (packed[:, :, None] & self._bits).ne(0).flatten(1)
+        return bits[:, : int(np.prod(shape))].reshape(-1, *shape).contiguous()
+
+    @cached_property
+    def _bits(self) -> torch.Tensor:
+        return self.put(1 << np.arange(7, -1, -1, dtype=np.uint8))
+
+
+CPU = torch.device("cpu")
+PROCESSOR = Device(CPU, "")
+
+
+def as_tensor(array: np.ndarray) -> torch.Tensor:
+    """Return an array in C order as a tensor whose memory lies as that of torch's own, since products round by it.
+
+    An axis of one element may have any stride in NumPy, which torch would take for another order of the axes.
+    """
+    flat, aligned = array.reshape(-1), array.ctypes.data % ALIGNMENT == 0
+    return (torch.from_numpy(flat) if aligned and flat.flags.writeable else torch.tensor(flat)).view(array.shape)
+
+
+def choose_device(wanted: str, model: torch.nn.Module) -> Device:
+    """Choose the device for a module.
+
+    Args:
+        wanted: its name, such as "cuda" or "cuda:1"; "auto" takes that of the module, else CUDA, else the processor.
+        model: the module.
+
+    Raises:
+        InvalidInputError: torch cannot compute there.
+        UnsuitableModelError: the module is spread over several devices.
+    """
+    own = find_own_device(model)
+    if wanted == AUTO and own.type != "cpu":
+        return Device(own, "where the module is")
+    if wanted == AUTO and not torch.cuda.is_available():
+        only_asked = ", and takes MPS only where it is asked for" if torch.backends.mps.is_available() else ""
+        return Device(own, f"PyTorch sees no CUDA{only_asked}")
+    try:
+        place = torch.device("cuda" if wanted == AUTO else wanted)
+        place = own if place.index is None and place.type == own.type else torch.zeros(1, device=place).device
+    except (RuntimeError, AssertionError) as error:  # NotImplementedError is one, too
+        raise explain_missing_device(wanted, f"PyTorch says: {first_line(error):.200}") from error
+    return Device(place, "PyTorch sees CUDA" if wanted == AUTO else "as chosen")
+
+
+def find_own_device(model: torch.nn.Module) -> torch.device:
+    """Return the device that a module's weights and buffers are on; the processor of one without any.
+
+    Raises:
+        UnsuitableModelError: there are several.
+    """
+    devices = {tensor.device for tensor in [*model.parameters(), *model.buffers()]} or {CPU}
+    if len(devices) > 1 or torch.device("meta") in devices:
+        raise UnsuitableModelError(
+            "A module is sampled on one device. Received: one with weights on "
+            f"{list_names(sorted(map(str, devices)))}. Bring it to one of them first."
+        )
+    return devices.pop()
+
+
+def copy_module(
+    model: torch.nn.Module, place: torch.device, move: Callable[[torch.Tensor], torch.Tensor] | None = None
+) -> tuple[torch.nn.Module, Pairs]:
+    """Copy a module to another device; the module stays where it is.
+
+    Args:
+        model: the module.
+        place: the device, which also replaces those that the module has as attributes.
+        move: brings a tensor there; a copy without it.
+
+    Returns:
+        The copy, and pairs of a tensor of the copy and that of the module.
+
+    Raises:
+        UnsuitableModelError: it has attributes that cannot be copied.
+    """
+    move = move or (lambda tensor: tensor.detach().to(place))
+    memo: dict[int, Any] = {}
+    pairs: Pairs = []
+    for _, value in iterate_attributes(model):
+        if isinstance(value, torch.device):
+            memo[id(value)] = place
+        elif isinstance(value, torch.Tensor):
+            moved = move(value)
+            if isinstance(value, torch.nn.Parameter):
+                moved = torch.nn.Parameter(moved, requires_grad=value.requires_grad)
+            memo[id(value)] = moved
+            pairs.append((moved, value))
+    try:
+        return copy.deepcopy(model, memo), pairs
+    except Exception as error:  # of the user's own classes
+        raise UnsuitableModelError(
+            f"The module cannot be copied to {place}, which sampling on another device takes. Received: "
+            f"{type(model).__name__}, {type(error).__name__}: {first_line(error):.200}. "
+            "Sample it where it is, on the processor."
+        ) from error
+
+
+class DeviceWeights:
+    """The tensors of a module on a device, each there once, also where several graphs use it."""
+
+    def __init__(self, place: torch.device, present: Pairs) -> None:
+        """Take pairs of a tensor on the processor and the same on the device."""
+        self.place = place
+        self._present = {id(pair[0]): pair for pair in present}
+        self._moved: dict[int, tuple[torch.Tensor, torch.Tensor, int]] = {}
+
+    def move(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Return a tensor of the processor on the device."""
+        if id(tensor) in self._present:
+            return self._present[id(tensor)][1].detach()
+        if id(tensor) not in self._moved:
+            self._moved[id(tensor)] = tensor, tensor.detach().to(self.place), _version(tensor)
+        return self._moved[id(tensor)][1]
+
+    def refresh(self) -> None:
+        """Bring the tensors to the device again that have changed since, as by training."""
+        for key, (tensor, moved, version) in self._moved.items():
+            if _version(tensor) != version:
+                moved.copy_(tensor.detach())
+                self._moved[key] = tensor, moved, _version(tensor)
+
+    def place_graph(self, part: GraphModule) -> GraphModule:
+        """Let a graph that was traced on the processor run on the device, with its tensors there."""
+        held = {node.target for node in part.graph.nodes if node.op == "get_attr"}
+        moved = {name: self.move(each) for name in held if isinstance(each := getattr(part, name), torch.Tensor)}
+        for name, tensor in moved.items():
+            delattr(part, name)  # or else only a parameter may take a parameter's place
+            setattr(part, name, tensor)
+        for node in part.graph.nodes:
+            if "device" in node.kwargs:
+                node.kwargs = {**node.kwargs, "device": self.place}
+        part.recompile()
+        return part
+
+
+def _version(tensor: torch.Tensor) -> int:
+    return 0 if tensor.is_inference() else tensor._version
+
+
+class DevicePart:
+    """A part of a model on a device, which computes a block of items: as many at once as the memory holds."""
+
+    def __init__(
+        self, device: Device, make: Make, most: int, fewest: int = 1, refresh: Callable[[], None] = lambda: None
+    ) -> None:
+        """Take a part.
+
+        Args:
+            device: where it computes.
+            make: its function for a number of items.
+            most: the items of a block.
+            fewest: that it can compute.
+            refresh: is called before a block.
+        """
+        self.device, self._make, self.most, self._fewest, self._refresh = device, make, most, fewest, refresh
+        self.at_once = most
+        self._functions: dict[int, Callable[..., Sequence[torch.Tensor]]] = {}
+
+    def compute(self, cut: Cut) -> list[np.ndarray]:
+        """Compute a block; after an error of memory, by half as many items at once from there on.
+
+        Raises:
+            UnsuitableModelError: the memory is too small for the fewest items.
+        """
+        results, start = [], 0
+        with (
+            nullcontext() if self.device.is_processor else _computing,
+            torch.no_grad(),
+            exact_products(self.device.place),
+        ):
+            self._refresh()
+            while start < self.most:
+                stop = min(start + self.at_once, self.most)
+                if (computed := self._try(stop - start, cut(slice(start, stop)))) is not None:
+                    results.append(computed)
+                    start = stop
+        return [np.concatenate(arrays) if len(arrays) > 1 else arrays[0] for arrays in zip(*results, strict=True)]
+
+    def compute_arrays(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Compute a block of arrays, each (items, ...)."""
+        return self.compute(lambda some: [array[some] for array in arrays])
+
+    def _try(self, count: int, arrays: Sequence[np.ndarray]) -> list[np.ndarray] | None:
+        """Compute some items; return None where memory ran out, and there are fewer to try."""
+        try:
+            if count not in self._functions:
+                self._functions[count] = self._make(count)
+            computed = self._functions[count](*map(self.device.put, arrays))
+            return [tensor.cpu().numpy() for tensor in computed]
+        except RuntimeError as error:
+            if not _is_memory_error(error):
+                raise
+            place, rest = self.device.place, max(self._fewest, count // 2)
+            if count <= self._fewest:
+                raise UnsuitableModelError(
+                    f"The memory of {place} is too small for a block of the model. Received: {first_line(error):.200} "
+                    "Free some of it, or give device='cpu', on the command line --device cpu."
+                ) from error
+        self.at_once, self._functions = rest, {}
+        free_memory = getattr(getattr(torch, place.type, None), "empty_cache", None)
+        if free_memory:
+            free_memory()
+        warnings.warn(
+            f"The memory of {place} ran out: {rest:,} of a block of {self.most:,} are computed at once from now on.",
+            DeviceWarning,
+            stacklevel=2,
+        )
+        return None
+
+
+def _is_memory_error(error: RuntimeError) -> bool:
+    """Return whether memory of a device ran out: MPS and the libraries of CUDA say it in words alone."""
+    words = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in words or "ALLOC_FAILED" in words

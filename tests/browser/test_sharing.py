@@ -1,0 +1,189 @@
+"""A shared page that a browser opens from a disk ranks, filters and shows as the dashboard does, and asks nobody."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+import mcviz
+from mcviz.app.filters import Filters
+from mcviz.app.resources import class_sets, has, run_scores
+from mcviz.app.selection import select
+from mcviz.app.state import ORDERS, PageState
+from mcviz.app.tasks import task_renderer
+from mcviz.app.tasks.base import load_example
+from mcviz.app.views.rail import brush_column
+from mcviz.reviews import import_reviews, open_reviews
+from mcviz.runs import Run
+from tests.app.hostile import HOSTILE, HOSTILE_RUN, SHOWN_RUN
+from tests.browser.test_accessible import AXE, FOUND, LOOKS
+from tests.browsing import ROOT, drag, troubles_of
+from tests.factories import make_doubtful_run
+
+FITS = "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+ORDER = """([address]) => {
+  const state = new State(address);
+  return examples.matching(state, examples.ranked(state.score, state.order)).map((place) => examples.numbers[place]);
+}"""
+
+
+@contextmanager
+def opened(browser: Browser, run: Run, file: Path, address: str = "") -> Iterator[Page]:
+    """The shared page of a run at an address; it has no error in its console, and asked for no other file."""
+    mcviz.share(run, file)
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
+    page = context.new_page()
+    troubles, requests = troubles_of(page, "file:"), []
+    page.on("request", lambda request: requests.append(request.url.partition("#")[0]))
+    page.goto(f"{file.as_uri()}{address}")
+    expect(page.locator("[data-opened]")).to_have_count(1)
+    yield page
+    context.close()
+    assert not troubles, troubles
+    assert {url for url in requests if not url.startswith("data:")} == {file.as_uri()}
+
+
+def shown_tiles(page: Page) -> list[int]:
+    return [int(each) for each in page.locator("#gallery .tile").evaluate_all("all => all.map(e => e.dataset.example)")]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return make_doubtful_run(tmp_path_factory.mktemp("runs") / "doubtful", 300, seed=3)
+
+
+@pytest.mark.always
+def test_a_page_from_a_disk_ranks_filters_and_explains_as_the_dashboard_does(
+    browser: Browser, run: Run, tmp_path: Path
+) -> None:
+    with opened(browser, run, tmp_path / "page.html") as page:
+        expect(page.locator("#overview .answer")).to_be_visible()
+        page.get_by_role("link", name="Explore").click()
+        page.get_by_label("Rank by").select_option("margin confident_first")
+        page.locator("#correct button", has_text="Wrong").click()
+        state = PageState(score="margin", order="confident_first", filters=Filters(correct="wrong"))
+        wanted = select(run, state).examples.tolist()
+        assert shown_tiles(page) == wanted[:48]
+        assert page.url.endswith("#/explore?score=margin&order=confident_first&correct=wrong")
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("#look .which")).to_have_text(f"item {wanted[1]}")
+        said = task_renderer(run).explain(load_example(run, state, wanted[1]))["sentences"]
+        expect(page.locator("#look .explanation > p")).to_have_text(said[0].replace("**", "").replace("\\", ""))
+        page.go_back()
+        assert shown_tiles(page) == select(run, state.replace(filters=Filters())).examples.tolist()[:48]
+        page.locator("#brush .plot").scroll_into_view_if_needed()
+        drag(page, page.locator("#brush .plot").bounding_box(), [(0.1, 0.5), (0.4, 0.5)])
+        ends = page.evaluate("() => state.ranges.margin")
+        filters = Filters().with_range("margin", *ends)
+        assert shown_tiles(page) == select(run, state.replace(filters=filters)).examples.tolist()[:48]
+        example = int(page.evaluate("() => state.example ?? examples.numbers[showLook.latest]"))
+        page.get_by_role("button", name="No class fits").click()
+        page.get_by_label("Note").fill("a =blur")
+        page.get_by_label("Your name").fill("Ada")
+        page.keyboard.press("Tab")
+        page.reload()
+        expect(page.get_by_role("button", name="No class fits")).to_have_attribute("aria-pressed", "true")
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Save 1 decision").click()
+        reviews = open_reviews(run)
+        assert import_reviews(run, reviews, download.value.path().read_bytes()).added == 2
+        assert [(row.example, row.reviewer, row.kind, row.note) for row in reviews.rows()] == [
+            (example, "Ada", "none", None),
+            (example, "Ada", "note", "a =blur"),
+        ]
+        page.evaluate(AXE)
+        found = []
+        for place in ("overview", "explore", "trust"):
+            page.evaluate("(place) => go({}, place)", place)
+            for theme, size in LOOKS:
+                page.emulate_media(color_scheme=theme)
+                page.set_viewport_size(size)
+                page.wait_for_function(FITS)
+                found += [(place, theme, size["width"], each) for each in page.evaluate(FOUND)]
+        assert not found, "\n".join(map(str, found))
+
+
+def several_labels(folder: Path, random: np.random.Generator) -> Run:
+    labels = (random.random((200, 4)) < 0.3).astype(float)
+    labels[:5] = np.nan
+    probs = np.clip(np.nan_to_num(labels, nan=0.5) * 0.5 + random.random((6, 200, 4)) * 0.5, 0, 1)
+    return mcviz.write_run(folder, probs, labels=labels, class_names=["a", "b", "c", "d"], task="multilabel")
+
+
+def numbers(folder: Path, random: np.random.Generator) -> Run:
+    truth = random.normal(10, 3, (200, 2))
+    outputs = truth + random.normal(0, 1, (6, 200, 2)) * random.gamma(2, 1, (200, 1))
+    return mcviz.write_run(folder, outputs, labels=truth, target_names=["x", "y"], unit="mm", task="regression")
+
+
+def ties(folder: Path, random: np.random.Generator) -> Run:
+    probs = random.choice([0.1, 0.3, 0.6], size=(2, 200, 3)) + 0.1
+    labels = random.integers(3, size=200)
+    return mcviz.write_run(folder, probs / probs.sum(axis=-1, keepdims=True), labels=labels)
+
+
+def masks(folder: Path, random: np.random.Generator) -> Run:
+    return mcviz.open_run(ROOT / "cache" / "digits-segmentation")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [several_labels, numbers, ties, masks])
+def test_order_and_filters_are_those_of_the_dashboard(browser: Browser, tmp_path: Path, make: Any) -> None:
+    run = make(tmp_path / "run", np.random.default_rng(5))
+    states = [PageState(score=name, order=order) for name in run_scores(run) for order in ORDERS]
+    for name in run_scores(run):
+        edges = brush_column(run, name).edges
+        ends = edges[len(edges) // 3], edges[-2]
+        states.append(PageState(score=run.first_score, filters=Filters().with_range(name, *ends)))
+    filters: list[Filters] = []
+    if has(run, "classes"):
+        filters += [
+            Filters(label=(1, 2)),
+            Filters(prediction=(0,), disagree=True),
+            Filters(correct="correct", label=(2,)),
+        ]
+    filters += [Filters(**{name: (0, 2)}) for name in class_sets(run)]
+    states += [PageState(score=run.first_score, filters=each) for each in filters]
+    with opened(browser, run, tmp_path / "page.html", "#/explore") as page:
+        for state in states:
+            address = f"#/explore?{urlencode(state.to_query())}"
+            assert page.evaluate(ORDER, [address]) == select(run, state).examples.tolist(), address
+        example = int(select(run, states[0]).examples[0])
+        page.evaluate("(example) => go({example: String(example)}, 'explore')", example)
+        said = task_renderer(run).explain(load_example(run, PageState(), example))["sentences"][0]
+        expect(page.locator("#look .explanation > p").first).to_have_text(said.replace("**", "").replace("\\", ""))
+
+
+@pytest.mark.slow
+def test_names_are_text_and_without_a_script_the_sentence_is_there(browser: Browser, tmp_path: Path) -> None:
+    names, random = list(HOSTILE), np.random.default_rng(0)
+    run = mcviz.write_run(
+        tmp_path / HOSTILE_RUN,
+        random.dirichlet(np.ones(len(names)), (4, 2 * len(names))),
+        labels=np.arange(2 * len(names)) % len(names),
+        class_names=names,
+        ids=[f"{name} {example}" for example, name in enumerate(names * 2)],
+        columns={name: np.roll(names * 2, shift) for shift, name in enumerate(names)},
+    )
+    with opened(browser, run, tmp_path / "page.html", "#/explore") as page:
+        expect(page.locator(".run")).to_have_text(SHOWN_RUN)
+        options = " ".join(page.locator("#prediction option").all_text_contents())
+        tiles = " ".join(page.locator("#gallery .tile").all_text_contents())
+        hovers = " ".join(page.locator("#gallery .tile").evaluate_all("all => all.map((tile) => tile.title)"))
+        for name in HOSTILE.values():
+            assert name.strip() in options
+            assert name.strip() in tiles
+            assert name.strip() in hovers
+        assert not page.locator("main :is(a[href^=http], script, iframe, i, em, b b, link, base)").count()
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((tmp_path / "page.html").as_uri())
+    expect(page.locator("#overview .answer")).to_be_visible()
+    expect(page.locator("#trust .answer")).to_be_visible()
+    expect(page.get_by_text("Without JavaScript this page shows its figures")).to_be_visible()
+    context.close()
