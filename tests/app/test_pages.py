@@ -600,7 +600,7 @@ def test_a_run_without_mistakes_has_no_class_that_is_missed(open_other: OpenPage
     said = words(app)
     assert "every prediction is correct" in said
     assert "is missed" not in said.replace("No class is ever missed", "")
-    assert "Figures of the whole run, 5 examples" in said
+    assert "Figures of the whole run, 5 labelled examples" in said
     table = app.table[0].value
     assert table["examples"].tolist() == ["0", "5", "0", "0"]
     assert table["correct"].tolist() == ["–", "100.0%", "–", "–"]
