@@ -57,5 +57,9 @@ class StorageError(McvizError, OSError):
     """A disk that is full, a folder that may not be written, a store that does not answer."""
 
 
+class DeviceWarning(UserWarning):
+    """A device whose memory ran out, so that less is computed there at once."""
+
+
 class ModelWarning(UserWarning):
     """A model that is hardly better than guessing, or whose examples or outputs may not be what they are taken for."""

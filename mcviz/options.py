@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 from mcviz.choices import DEFAULT_PASSES, MASKS, PREDICTS, Ignore, Masks, Predicts
+from mcviz.devices import AUTO, DEVICE_VARIABLE, parse_device
 from mcviz.extras import IMPORT_VARIABLE
 from mcviz.regular import path_exists
 
@@ -268,6 +269,11 @@ class ModelOptions:
         "Of a model that takes word indices: a file with one word a line, in their order.",
         "FILE", parse=_read_lines, job=True,
     )] = None
+    device: Annotated[str, Option(
+        "Where it computes: cpu, cuda, cuda:N or mps. auto is the device of the run that is there, or of the module, "
+        "else CUDA where there is one, else the processor.",
+        "DEVICE", parse=parse_device, variable=DEVICE_VARIABLE, job=True,
+    )] = AUTO
     output: Annotated[str | None, Option(
         "Which output to sample, for a model with several.",
         "NAME", job=True, label="Output, of a model with several",
@@ -319,7 +325,7 @@ class DataOptions:
         "Of a Hugging Face data set that has several; test, validation or train without it.", "NAME", job=True,
     )] = None
     labels: Annotated[str | None, Option(
-        "In place of the data's own: a table with labels, by ids where it has some, or an .npy.",
+        "In place of the data's own: a table with labels, by ids where it has some, also of some examples; or an .npy.",
         "FILE",
     )] = None
     class_names: Annotated[tuple[str, ...] | None, Option(
@@ -346,6 +352,9 @@ class DataOptions:
     )] = ()
     columns: ColumnOptions = ColumnOptions()
     scaler: Annotated[str | None, Option("Of rows: mean and std a column, in a .csv or .npz.", "FILE", job=True)] = None
+    target_scaler: Annotated[str | None, Option(
+        "Of a regression whose targets were scaled in training: mean and std a target, as --scaler.", "FILE", job=True,
+    )] = None
 
 
 @dataclass(frozen=True)

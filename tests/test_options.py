@@ -51,6 +51,7 @@ OPTIONS = SampleOptions(
         only=(3, 1, 4),
         columns=COLUMNS,
         scaler="s.npz",
+        target_scaler="t.npz",
     ),
     preprocessing=PreprocessingOptions(
         preprocess="tf",
@@ -88,7 +89,8 @@ def test_what_is_formatted_is_read_again() -> None:
         run=RunOptions(),
     )
     assert format_arguments(usual) == (
-        "--passes=500", "--masks=per_pass", "--model=m.keras", "--task=classification", "--predicts=mean", "--seed=0",
+        "--passes=500", "--masks=per_pass", "--model=m.keras", "--device=auto", "--task=classification",
+        "--predicts=mean", "--seed=0",
     )  # fmt: skip
 
 

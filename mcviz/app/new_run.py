@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -28,6 +28,7 @@ from mcviz.app.resources import check_needs, open_cached_run
 from mcviz.app.selection import select
 from mcviz.app.state import queue_value, session_store, widget_value
 from mcviz.app.wording import as_markdown, counted
+from mcviz.devices import AUTO, CPU, find_devices
 from mcviz.errors import McvizError
 from mcviz.jobs import Jobs
 from mcviz.jobs.of_run import can_be_sampled, check_kept_model, options_of_data, options_of_model, options_of_more
@@ -235,11 +236,13 @@ def _of_model(model: InputSource, data: InputSource, place: "st.delta_generator.
         how = st.selectbox(
             "How it takes examples", list(prepared), list(prepared).index(usual), key=f"new-run-prepared-{usual}",
         )  # fmt: skip
+        device = _choose_device()
         if model.of_run:
             run = open_cached_run(model.path)
-            yield from format_arguments(*options_of_model(run, preprocessing=how == OF_THE_RUN))
+            own, as_task, prepared_as = options_of_model(run, preprocessing=how == OF_THE_RUN)
+            yield from format_arguments(replace(own, device=device), as_task, prepared_as)
         else:
-            yield from format_arguments(ModelOptions(str(model.path)))
+            yield from format_arguments(ModelOptions(str(model.path), device=device))
             task, *of_values = option_fields(TaskOptions)
             chosen = _render_field(task, list(TASKS))
             yield f"{task.argument}{chosen}"
@@ -247,6 +250,12 @@ def _of_model(model: InputSource, data: InputSource, place: "st.delta_generator.
                 yield from _render_fields(of_values)
             yield from _render_fields(option_fields(ModelOptions))
         yield from format_arguments(prepared[how])
+
+
+def _choose_device() -> str:
+    """Render a choice of the device, where the machine has another than the processor."""
+    found = find_devices()
+    return st.selectbox("Device", (AUTO, CPU, *found), key="new-run-device") if found else AUTO
 
 
 def _of_data(data: InputSource, place: "st.delta_generator.DeltaGenerator") -> Iterator[str]:

@@ -14,7 +14,8 @@ from typing import Any, Self
 import numpy as np
 
 from mcviz.choices import PREDICTS, Predicts
-from mcviz.errors import McvizError, UnsuitableModelError
+from mcviz.devices import AUTO, CPU
+from mcviz.errors import InvalidInputError, McvizError, UnsuitableModelError
 from mcviz.extras import is_function_name
 from mcviz.manifest import Backend, Manifest
 from mcviz.options import ModelOptions, TaskOptions
@@ -30,6 +31,7 @@ COMPILERS = XLA, NO_COMPILER
 PASSES_PER_BLOCK, ROWS_PER_BLOCK = 128, 2048
 FACTORED_PASSES, FACTORED_ROWS = 256, 4096  # few large products are faster; passes that nobody asks for are lost
 MOST_BYTES = 16 << 20  # of the largest array of a block
+DEVICE_ROWS, DEVICE_BYTES = 8192, 256 << 20  # of a block off the processor, which takes many rows to be busy
 SHARED_BLOCK, FEWEST_SHARED = 16, 2  # examples
 SHARED_VALUES = 1 << 20  # predicted numbers of a block of them, of which one image of many pixels has as many
 InputShape = tuple[int | None, ...]  # of one example; None for any size
@@ -57,6 +59,7 @@ class ModelSettings:
         task: "classification" or "regression".
         predicts: the meaning of the output's columns in a regression.
         rate: of the dropout, or None for the layers' own rates.
+        device: that the model computes on, such as "cpu" or "cuda:1"; or "auto".
 
     Raises:
         InvalidInputError: an option that does not go with the task, or a rate out of range.
@@ -67,6 +70,7 @@ class ModelSettings:
     task: str = "classification"
     predicts: Predicts = "mean"
     rate: float | None = None
+    device: str = AUTO
 
     def __post_init__(self) -> None:
         """Check them."""
@@ -83,14 +87,15 @@ class ModelSettings:
     @classmethod
     def from_options(cls, options: ModelOptions, task: TaskOptions) -> Self:
         """Take what options say."""
-        return cls(options.output, options.from_logits, task.task, task.predicts, options.rate)
+        return cls(options.output, options.from_logits, task.task, task.predicts, options.rate, options.device)
 
     @classmethod
-    def from_manifest(cls, manifest: Manifest, rate: float | None) -> Self:
-        """Take what was said of a run's model, which was sampled at a rate."""
+    def from_manifest(cls, manifest: Manifest, rate: float | None, device: str = AUTO) -> Self:
+        """Take what was said of a run's model, which was sampled at a rate; "auto" is the device of the run."""
         model = manifest.model
         output, from_logits = (model.output, model.from_logits) if model else (None, None)
-        return cls(output, from_logits, manifest.task, manifest.predicts, rate)
+        device = manifest.origin.device_name if device == AUTO else device
+        return cls(output, from_logits, manifest.task, manifest.predicts, rate, device)
 
 
 DEFAULT_SETTINGS = ModelSettings()
@@ -469,6 +474,9 @@ class Plan:
         masked_dense: the dense layer that is computed apart, factored, or None.
         masked_arrays: by the number of a request, the number of the shared array that its mask is applied to element
             by element. Under masks per example, an element that is 0 is masked without a random number.
+        packs_numbers: whether the random part takes the random numbers in little memory, to be sent to a device: each
+            (rows, *request.shape), or (passes, *request.shape) where all examples share them; and of bools one bit an
+            element, (rows, bytes) uint8, the highest bit first.
         masked_convolutions: whether some convolutions can be computed from their channels.
         compiler: of the random part, "xla" or "none".
     """
@@ -486,6 +494,7 @@ class Plan:
     meaning: OutputMeaning = field(default_factory=OutputMeaning)
     masked_dense: MaskedDense | None = None
     masked_arrays: Mapping[int, int] = field(default_factory=dict)
+    packs_numbers: bool = False
     masked_convolutions: bool = False
     compiler: str = NO_COMPILER
 
@@ -513,6 +522,27 @@ def choose_block(row_bytes: int, *, factored: bool) -> tuple[int, int]:
     return passes, rows // passes
 
 
+def choose_device_examples(passes: int, row_bytes: int) -> int:
+    """Choose the examples of a block off the processor, a power of two: as many as make it busy.
+
+    Args:
+        passes: of a block.
+        row_bytes: as for `choose_block`.
+    """
+    rows = min(DEVICE_ROWS, DEVICE_BYTES // max(1, row_bytes))
+    return 1 << max(0, (rows // passes).bit_length() - 1)
+
+
+def explain_missing_device(wanted: str, reason: str) -> InvalidInputError:
+    """Return the error of a device that is not there, with the reason as a sentence without its full stop."""
+    return invalid(
+        "device",
+        "one that this machine has and the framework sees",
+        f"{wanted!r} ({reason})",
+        "Give another, such as device='cpu', on the command line --device cpu.",
+    )
+
+
 def choose_shared_block(width: int) -> int:
     """Choose the examples of a block of the shared part, a power of two: fewer where each has very many numbers.
 
@@ -533,6 +563,7 @@ class Network(ABC):
         model: the framework's own object, left as it was.
         name: of the model.
         settings: what its user says of it.
+        device: the kind of device that it computes on: "cpu", "cuda", "mps".
         input_shape: of one example, None for any size; None altogether if the model does not say.
         input_dtype: of the examples, "string" for texts; None if the model does not say.
         takes_texts: whether examples are texts.
@@ -545,6 +576,7 @@ class Network(ABC):
     model: Any
     name: str
     settings: ModelSettings
+    device: str = CPU
     input_shape: InputShape | None = None
     input_dtype: str | None = None
     takes_texts: bool = False
@@ -588,7 +620,21 @@ class Network(ABC):
     @property
     def on_gpu(self) -> bool:
         """Whether the framework computes on a GPU."""
-        return False
+        return self.device != CPU
+
+    def describe_device(self) -> str:
+        """Name the device, and why it is that one."""
+        return self.device
+
+    def on_device(self, device: str) -> Self:
+        """Return the network of the same model on a device of that name.
+
+        Raises:
+            InvalidInputError: there is no such device.
+        """
+        if device == self.device:
+            return self
+        raise explain_missing_device(device, f"such a model computes on {self.device}")
 
     @abstractmethod
     def report_layers(self) -> LayerReport:

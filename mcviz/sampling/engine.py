@@ -29,6 +29,7 @@ from mcviz.sampling.masks import (
     draw_active_mask,
     draw_random_numbers,
     make_generator,
+    pack_masks,
     thread_memory,
 )
 
@@ -169,30 +170,42 @@ class SamplerCall:
         """
         if request.number in pass_numbers:
             return pass_numbers[request.number]
-        plan = self.plan
+        plan, examples = self.plan, self.plan.examples_per_block
+        if plan.packs_numbers and request.distribution == "bernoulli":
+            masks = thread_memory("masks", (plan.passes_per_block, *request.shape), np.bool_)
+            packed = np.zeros((examples, *pack_masks(masks).shape), np.uint8)
+            for i in wanted:
+                self._draw_example(request, block, i, [array[i - example] for array in shared], masks)
+                packed[i - example] = pack_masks(masks)
+            return packed.reshape(-1, packed.shape[-1])
         dtype: type[np.generic] = np.bool_ if request.distribution == "bernoulli" else np.float32
-        shape = (plan.examples_per_block, plan.passes_per_block, *request.shape)
-        numbers = thread_memory(f"numbers {request.number}", shape, dtype)
+        numbers = thread_memory(f"numbers {request.number}", (examples, plan.passes_per_block, *request.shape), dtype)
         numbers[: wanted.start - example] = 0
         numbers[wanted.stop - example :] = 0
         for i in wanted:
-            row, masked_array = numbers[i - example], plan.masked_arrays.get(request.number)
-            activations = None if masked_array is None else shared[masked_array][i - example].reshape(-1)
-            if activations is None or activations.all():
-                draw_random_numbers(request, plan.passes_per_block, self.seed, block, i, row, self._draw_bernoulli)
-                continue
-            active = np.flatnonzero(activations)
-            row[:] = 0
-            row.reshape(plan.passes_per_block, -1)[:, active] = draw_active_mask(
-                request, plan.passes_per_block, self.seed, block, i, active, self._draw_bernoulli
-            )
+            self._draw_example(request, block, i, [array[i - example] for array in shared], numbers[i - example])
         return numbers.reshape(-1, *request.shape)
+
+    def _draw_example(
+        self, request: RandomRequest, block: int, example: int, shared: list[np.ndarray], numbers: np.ndarray
+    ) -> None:
+        """Draw (passes, *request.shape) for one example, of which the shared arrays are given."""
+        masked_array, passes = self.plan.masked_arrays.get(request.number), self.plan.passes_per_block
+        activations = None if masked_array is None else shared[masked_array].reshape(-1)
+        if activations is None or activations.all():
+            draw_random_numbers(request, passes, self.seed, block, example, numbers, self._draw_bernoulli)
+            return
+        active = np.flatnonzero(activations)
+        numbers[:] = 0
+        numbers.reshape(passes, -1)[:, active] = draw_active_mask(
+            request, passes, self.seed, block, example, active, self._draw_bernoulli
+        )
 
     def _draw_pass_numbers(self, block: int) -> dict[int, np.ndarray]:
         """Draw the random numbers that all examples share in a block of passes, by the number of their request.
 
         They are (examples × passes, *request.shape), or for the dropout in front of a masked dense layer as the product
-        takes them.
+        takes them, or once for all examples where the plan packs them.
         """
         plan = self.plan
         masks: dict[int, np.ndarray] = {}
@@ -202,7 +215,9 @@ class SamplerCall:
             numbers = draw_random_numbers(
                 request, plan.passes_per_block, self.seed, block, None, draw=self._draw_bernoulli
             )
-            if plan.masked_dense and request == plan.masked_dense.request:
+            if plan.packs_numbers:
+                masks[request.number] = pack_masks(numbers) if request.distribution == "bernoulli" else numbers
+            elif plan.masked_dense and request == plan.masked_dense.request:
                 masks[request.number] = self._product.prepare_pass_mask(numbers.reshape(plan.passes_per_block, -1))
             else:
                 repeated = aligned_memory(numbers.nbytes * plan.examples_per_block).view(numbers.dtype)

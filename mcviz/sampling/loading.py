@@ -1,6 +1,7 @@
 """The predictions of a run: a model prepared from its file, over examples, here or in a worker."""
 
 import importlib.metadata
+import os
 import platform
 from collections.abc import Mapping
 
@@ -8,6 +9,7 @@ import numpy as np
 
 import mcviz
 from mcviz.choices import Masks
+from mcviz.devices import AUTO, DEVICE_VARIABLE
 from mcviz.errors import UnsuitableModelError
 from mcviz.extras import import_modules, named_modules
 from mcviz.manifest import Backend
@@ -39,21 +41,22 @@ def load_sampler(source: ModelSpec) -> Sampler:
 
 
 def load_run_sampler(run: Run, modules: tuple[str, ...] | None = None) -> Sampler:
-    """Load a run's own model, and prepare it as it was for the run.
+    """Load a run's own model, and prepare it as it was for the run, on its device or that of `MCVIZ_DEVICE`.
 
     Args:
         run: that was kept with its model.
         modules: of the user's own; None takes those that `MCVIZ_IMPORT` names.
 
     Raises:
-        InvalidInputError: the run was kept without its model.
+        InvalidInputError: the run was kept without its model, or this machine does not have the device.
         MissingPackageError: a module is not there.
         UnsuitableModelError: a model that cannot be loaded.
     """
     if run.model_path is None:
         raise invalid("run", "one that was kept with its model", run.path)
     modules = named_modules() if modules is None else modules
-    return _load(ModelOptions(run.model_path, modules=modules), TaskOptions(), run)
+    device = os.environ.get(DEVICE_VARIABLE, AUTO)
+    return _load(ModelOptions(run.model_path, device=device, modules=modules), TaskOptions(), run)
 
 
 def _load(options: ModelOptions, task: TaskOptions, run: Run | None) -> Sampler:

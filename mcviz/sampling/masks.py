@@ -82,6 +82,11 @@ def draw_random_numbers(
     return draw_from(make_generator(request, seed, pass_block, example), request, passes, out, draw)
 
 
+def pack_masks(masks: np.ndarray) -> np.ndarray:
+    """Pack (rows, ...) bools to (rows, bytes) uint8, the first into the highest bit."""
+    return np.packbits(masks.reshape(len(masks), -1), axis=1)
+
+
 def draw_from(
     generator: np.random.Generator,
     request: RandomRequest,

@@ -16,10 +16,11 @@ from msgspec.structs import replace
 from mcviz.choices import DEFAULT_PASSES, MASKS, Ignore, Masks, Predicts
 from mcviz.data import DataSet, as_data_set
 from mcviz.data.given import NAMELESS, spread_places
+from mcviz.devices import AUTO, CPU
 from mcviz.errors import McvizError, ModelWarning
 from mcviz.manifest import LabelMaps, layout_for
 from mcviz.options import ModelOptions, TaskOptions
-from mcviz.runs import Examples, Layer, Manifest, Model, Origin, Preprocessing, Run
+from mcviz.runs import Examples, Layer, Manifest, Model, Origin, Preprocessing, Run, TargetScaler
 from mcviz.runs.data_set import data_set_of, find_run
 from mcviz.runs.manifest_file import check_manifest, read_manifest
 from mcviz.runs.storage import folder_at
@@ -30,6 +31,7 @@ from mcviz.runs.tables import (
     ShardCallback,
     describe_examples,
     describe_images,
+    describe_labels,
     hash_array,
     with_scores,
 )
@@ -67,6 +69,7 @@ def sample_run(
     target_names: Sequence[str] | None = None,
     unit: str = "",
     preprocessing: Preprocessing | None = None,
+    target_scaler: TargetScaler | None = None,
     transform: Callable[[Any], Any] | None = None,
     resume: bool = True,
     keep_images: bool = True,
@@ -75,6 +78,7 @@ def sample_run(
     output: str | None = None,
     from_logits: bool | None = None,
     rate: float | None = None,
+    device: str | None = None,
     background: int | None = 0,
     ignore: Ignore = "auto",
     tried: Callable[[Trial], None] | None = None,
@@ -87,7 +91,7 @@ def sample_run(
 
     A run that is there already is opened. One that was stopped is resumed, and one that has fewer passes gets the
     others; both end bit for bit as if they had never been stopped, since they are made by the run's own kind of
-    product and compiler, unless the `Sampler` was told others. Any other run is left as it is, and refused.
+    product, compiler and device, unless the `Sampler` was told others. Any other run is left as it is, and refused.
 
     Args:
         model: a model of Keras or PyTorch with dropout; the path of one of Keras, or `package.module:function`, which
@@ -110,6 +114,8 @@ def sample_run(
         unit: of all targets of a regression, such as "mg/dl".
         preprocessing: how the model takes images or rows; found out without it: floating point reaches the model as it
             is, uint8 is divided by 255, unless the model begins with a layer that scales, or takes whole numbers.
+        target_scaler: how the targets of a regression were scaled in training. Labels are given in their own unit, and
+            so are all numbers of the run: outputs are brought back to it, and variances to its square.
         transform: of a model of PyTorch: makes its inputs of an example, as `Sampler` takes it, which has its own.
         resume: whether to go on with a partial run; False begins it anew.
         keep_images: whether the run holds images, to be looked at; texts and rows are always kept.
@@ -118,6 +124,8 @@ def sample_run(
         output: the name of the output to sample, for models with several; a `Sampler` has its own.
         from_logits: whether the output is logits; None finds out from the model; a `Sampler` has its own.
         rate: of the dropout in the passes, as `Sampler` takes it, which has its own.
+        device: that computes the passes, as `Sampler` takes it, which has its own. Without it, a run that is there goes
+            on where it was begun.
         background: of a segmentation, the class that Dice leaves out, or None where there is none.
         ignore: of a segmentation, what stands in masks for a pixel that counts nowhere, or None. "auto" is what the
             data say, or else 255; but if there are two classes, and the masks hold only 0 and one number of 2 or more,
@@ -152,12 +160,22 @@ def sample_run(
         if transform is not None:
             advice = "Give mcviz.load_torch('package.module:function', transform=…), or the module."
             raise invalid("transform", "left out beside the path of a model", "one", advice)
-        options = ModelOptions(absolute(model), output=output, from_logits=from_logits, rate=rate)
+        options = ModelOptions(
+            absolute(model), output=output, from_logits=from_logits, rate=rate, device=device or AUTO
+        )
         sampler = load_sampler(ModelSpec(options, TaskOptions(task or "classification", predicts or "mean")))
     else:
         sampler = as_sampler(
-            model, output=output, from_logits=from_logits, task=task, predicts=predicts, rate=rate, transform=transform
+            model,
+            output=output,
+            from_logits=from_logits,
+            task=task,
+            predicts=predicts,
+            rate=rate,
+            device=device,
+            transform=transform,
         )
+    sampler = sampler.with_target_scaler(target_scaler)
     existing = _read_existing(out)
     sampler = _match_existing(sampler, existing, passes, resume=resume)
     prepared = _prepare(
@@ -323,11 +341,12 @@ def _describe(
         targets=prepared.targets,
         unit=unit,
         predicts=sampler.predicts,
+        target_scaler=sampler.target_scaler,
         label_maps=prepared.maps,
         examples=given,
         images=described,
         deterministic=plan.deterministic is not None,
-        labels_sha256=None if labels is None else hash_array(labels),
+        **describe_labels(sampler.task, labels),
         inputs_sha256=_hash_inputs(prepared),
         model=Model(
             network.name,
@@ -350,6 +369,7 @@ def _describe(
             compiler=None if sampler.compiler == NO_COMPILER else sampler.compiler,
             stochastic_layers=tuple(Layer(layer.name, layer.kind, layer.rate) for layer in sampler.stochastic_layers),
             inactive_layers=sampler.inactive_layers,
+            device=None if sampler.device == CPU else sampler.device,
         ),
         scores=(),
         layout=layout_for(passes, plan.width, described),

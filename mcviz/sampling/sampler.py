@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcviz.choices import DEFAULT_PASSES, MASKS, Masks, Predicts
+from mcviz.devices import AUTO
 from mcviz.errors import MissingPackageError, UnsuitableModelError
 from mcviz.extras import INSTALL_NUMBA, needs_torch
 from mcviz.interrupts import hold_interrupts
-from mcviz.manifest import LabelMaps, Manifest
+from mcviz.manifest import LabelMaps, Manifest, TargetScaler
 from mcviz.runs import Run
 from mcviz.runs.tables import Progress, Rows
 from mcviz.sampling.base import (
@@ -39,6 +40,7 @@ from mcviz.sampling.masks import (
     PRODUCTS,
     SUBSET_SUMS,
 )
+from mcviz.tasks import find_task
 from mcviz.validate import choice, invalid, whole_number
 
 if TYPE_CHECKING:
@@ -204,9 +206,11 @@ class Sampler:
         task: "classification" or "regression".
         predicts: the meaning of the output's columns in a regression.
         rate: of the dropout, or None for the layers' own rates.
+        device: the kind of device that computes the passes: "cpu", "cuda", "mps".
         wanted_product: the product that was asked for, or None; see `product`.
         wanted_compiler: the compiler that was asked for, or None; see `compiler`.
         source: of a model that was prepared from its file, or None.
+        target_scaler: how the targets of a regression were scaled in training, or None; see `with_target_scaler`.
         takes_texts: whether examples are texts.
         input_shape: of one example, None for any size; None altogether if the model does not say.
         input_dtype: of the examples, "string" for texts; None if the model does not say.
@@ -225,6 +229,7 @@ class Sampler:
         product: str | None = None,
         compiler: str | None = None,
         rate: float | None = None,
+        device: str = AUTO,
         transform: Callable[[Any], Any] | None = None,
     ) -> None:
         """Prepare a model.
@@ -245,12 +250,15 @@ class Sampler:
                 XLA for a part without a convolution and without a dense layer right behind dropout, on a CPU.
             rate: above 0 and below 1, of every dropout of the model in the passes, in place of the rate in training.
                 `AlphaDropout`, `GaussianNoise` and layers of your own keep their rates.
+            device: that computes the passes: "cpu", "cuda", "cuda:1" or "mps". "auto" takes that of the model, else
+                CUDA where there is one, else the processor. The model stays where it is.
             transform: of a model of PyTorch: a function of one example, which is a PIL image, a text, or a row (D,)
                 float32, that returns what the model takes of it, without the axis of the batch: a tensor or an array,
                 or a dict of these by the names of the model's inputs. It must draw no random numbers.
 
         Raises:
-            InvalidInputError: `output` names no output of the model, or is missing where there are several;
+            InvalidInputError: `output` names no output of the model, or is missing where there are several; there is
+                no such `device`;
                 `stochastic` is not of classes of the model's layers; `from_logits` for a regression, or `predicts` for
                 a classification; a `rate` out of range.
             MissingPackageError: `product` is "subset_sums", and numba cannot be imported; or `compiler` is "xla", and
@@ -262,17 +270,19 @@ class Sampler:
             choice("product", product, ALL_PRODUCTS)
         if compiler is not None:
             choice("compiler", compiler, COMPILERS)
-        network = as_network(model, ModelSettings(output, from_logits, task, predicts, rate), stochastic, transform)
+        settings = ModelSettings(output, from_logits, task, predicts, rate, device)
+        network = as_network(model, settings, stochastic, transform)
         if error := _find_obstacle(network, product or MATMUL, compiler or NO_COMPILER):
             raise MissingPackageError(error)
         self.network, self.model = network, network.model
-        settings = network.settings
+        settings, self.device = network.settings, network.device
         self.output, self.from_logits, self.rate = settings.output, settings.from_logits, settings.rate
         self.task, self.predicts = settings.task, settings.predicts
         self.input_shape, self.input_dtype = network.input_shape, network.input_dtype
         self.takes_texts = network.takes_texts
         self.wanted_product, self.wanted_compiler = product, compiler
         self.source: ModelSpec | None = None
+        self.target_scaler: TargetScaler | None = None
         self._plans: dict[tuple[InputSpec, ...], Plan] = {}
         self._preparing = threading.Lock()
         if network.input_specs is not None:
@@ -293,11 +303,37 @@ class Sampler:
         """
         network = network_for_run(model, run)
         origin = run.manifest.origin
-        return cls(
+        sampler = cls(
             network,
             product=None if _find_obstacle(network, origin.product, NO_COMPILER) else origin.product,
             compiler=NO_COMPILER if _find_obstacle(network, MATMUL, origin.compiler) else origin.compiler,
         )
+        return sampler.with_target_scaler(run.manifest.target_scaler)
+
+    def with_target_scaler(self, scaler: TargetScaler | None) -> "Sampler":
+        """Return a sampler whose predictions are in the unit of targets that were scaled in training.
+
+        Args:
+            scaler: of the targets; None leaves the sampler as it is.
+
+        Raises:
+            InvalidInputError: the model predicts no targets, or the sampler has another scaler.
+        """
+        if scaler is None or scaler == self.target_scaler:
+            return self
+        if find_task(self.task).last_axis != "target":
+            raise invalid("target_scaler", f"left out for a {self.task}", scaler)
+        if self.target_scaler is not None:
+            raise invalid("target_scaler", "left out for a model that has its own", scaler)
+        other = copy.copy(self)
+        other.target_scaler = scaler
+        return other
+
+    def _restore_targets(self, predictions: np.ndarray) -> np.ndarray:
+        if self.target_scaler is None:
+            return predictions
+        self.target_scaler.check(predictions.shape[-1] // (1 if self.predicts == "mean" else 2))
+        return self.target_scaler.restore(predictions)
 
     @property
     def width(self) -> int:
@@ -356,21 +392,28 @@ class Sampler:
         return self.wanted_compiler or (XLA if XLA in compilers else NO_COMPILER)
 
     def match_run(self, manifest: Manifest, *, computes: bool = True) -> "Sampler":
-        """Return this sampler with the product and the compiler of a run, unless others were asked for.
+        """Return this sampler with the product, the compiler and the device of a run, unless others were asked for.
 
         Args:
             manifest: of the run.
-            computes: whether anything will be sampled, which takes a machine that has both.
+            computes: whether anything will be sampled, which takes a machine that has all three.
 
         Raises:
-            MissingPackageError: this machine does not have them.
+            InvalidInputError: this machine does not have the device.
+            MissingPackageError: this machine does not have the product or the compiler.
             UnsuitableModelError: the run's passes were compiled, and XLA cannot compile the model here.
         """
         product = self.wanted_product or manifest.origin.product
         compiler = self.wanted_compiler or manifest.origin.compiler or NO_COMPILER
         if computes and (error := _find_obstacle(self.network, product, compiler)):
             raise MissingPackageError(error)
-        other = copy.copy(self)
+        other, wanted, device = copy.copy(self), self.network.settings.device, manifest.origin.device_name
+        if wanted == AUTO and device != self.device:
+            other.device = device
+            if computes:
+                other.network, other._plans = self.network.on_device(device), {}
+                for inputs in self._plans:
+                    other._prepare(inputs)
         other.compute_with(product, compiler, prepare=computes)
         return other
 
@@ -444,7 +487,7 @@ class Sampler:
             result[rows] = plan.deterministic(block)[: rows.stop - rows.start]
             check_finite(result[rows], rows.start)
         _check_variances(result, self.predicts)
-        return result
+        return self._restore_targets(result)
 
     def sample(
         self,
@@ -487,7 +530,7 @@ class Sampler:
             plan, inputs, result, seed, masks == "per_example", first_pass, first_example, self._product_for(plan)
         ).run(progress)
         _check_variances(result, self.predicts)
-        return result
+        return self._restore_targets(result)
 
     def plan_for(self, examples: Any) -> tuple[Mapping[str, Rows], Plan]:
         """Check examples against the model, and prepare it for their shape, once for each.

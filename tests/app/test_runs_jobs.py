@@ -20,26 +20,16 @@ from mcviz.jobs import Job, JobProgress, Jobs, Top, queue
 from mcviz.jobs.of_run import options_of_data, options_of_model
 from mcviz.measures import most_uncertain_first
 from mcviz.options import format_arguments
-from tests.app.live_rows import cache_of_rows
-from tests.app.live_texts import live_texts
 from tests.app.opening import opened_page
 from tests.app.probing import button, words
 
 NOTHING = "import os, sys; os.close(int(sys.argv[4]))"  # ends at once, as if it were killed
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    cache = tmp_path_factory.mktemp("jobs")
-    cache_of_rows(cache)
-    live_texts(cache)
-    return cache
-
-
 @pytest.fixture
-def cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(rows_cache: Path, texts_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of runs with no job; what is started ends at once."""
-    for run in made.iterdir():
+    for run in (*rows_cache.iterdir(), *texts_cache.iterdir()):
         (tmp_path / run.name).symlink_to(run)
     for variable in ("MCVIZ_MODELS", "MCVIZ_DATA"):
         monkeypatch.delenv(variable, raising=False)
@@ -103,7 +93,7 @@ def test_a_new_run_is_started_with_what_was_chosen_and_is_checked_first(
     jobs = Jobs(cache)
     (found,) = jobs.found()
     expected = (
-        f"--model={folder}/nets/deep/one.keras", "--task=regression", "--predicts=mean,std",
+        f"--model={folder}/nets/deep/one.keras", "--device=auto", "--task=regression", "--predicts=mean,std",
         f"--data={folder}/sets/table.csv", "--unit=mg/dl", "--label-column=high,low", "--passes=7", "--masks=per_pass",
         "--seed=3",
     )  # fmt: skip
@@ -207,6 +197,20 @@ def test_a_name_that_is_taken_is_said_at_the_form(cache: Path) -> None:
     app.button(key="new-run-start").click().run()
     assert "few is there already" in app.error[0].value
     assert Jobs(cache).found() == []
+
+
+def test_a_device_is_chosen_where_the_machine_has_another_than_the_processor(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(new_run, "find_devices", lambda: ())
+    assert "new-run-device" not in {each.key for each in opened("runs").selectbox}
+    monkeypatch.setattr(new_run, "find_devices", lambda: ("cuda",))
+    app = opened("runs")
+    assert app.selectbox(key="new-run-device").options == ["auto", "cpu", "cuda"]
+    app.selectbox(key="new-run-device").set_value("cuda")
+    app.button(key="new-run-start").click().run()
+    (found,) = Jobs(cache).found()
+    assert "--device=cuda" in found.job.arguments
 
 
 def test_a_run_is_sampled_again_as_another_one_by_a_number_alone(cache: Path) -> None:

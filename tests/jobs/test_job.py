@@ -10,8 +10,10 @@ ALLOWED = {
     "--model=", "--data=", "--passes=", "--seed=", "--masks=", "--task=", "--predicts=", "--unit=", "--class-names=",
     "--rename-class=", "--names-in-order", "--background=", "--ignore=",
     "--only=", "--first=", "--split=", "--picture-column=", "--text-column=", "--feature-columns=", "--label-column=",
+    "--target-scaler=",
     "--id-column=", "--scaler=", "--preprocess=", "--scale=", "--mean=", "--std=", "--channel-order=", "--vocabulary=",
-    "--output=", "--crop", "--preprocessed", "--from-logits", "--skip-broken", "--no-keep-images", "--no-keep-model",
+    "--output=", "--device=", "--crop", "--preprocessed", "--from-logits", "--skip-broken", "--no-keep-images",
+    "--no-keep-model",
 }  # fmt: skip
 CLOSED = {each.argument for each in all_option_fields(SampleOptions)} - ALLOWED  # which an option is at first
 

@@ -18,7 +18,8 @@ def reseal(run: Path, change: Callable[[dict[str, Any]], object], name: str = NA
     del content["checksum"], content["digest"]
     change(content)
     try:
-        content["digest"] = msgspec.convert(content, Manifest).digest
+        known = {name: value for name, value in content.items() if name != "revision"}
+        content["digest"] = msgspec.convert(known, Manifest).digest
     except (ValueError, TypeError):
         content["digest"] = "none"
     try:

@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 import mcviz
 from mcviz.errors import InvalidInputError, NotPermittedError, RunExistsError, RunNotFoundError, StorageError
+from mcviz.manifest import Manifest
 from mcviz.runs import (
     Derived,
     list_runs,
@@ -134,7 +135,7 @@ def test_no_address_is_not_the_folder_that_one_is_in(monkeypatch: pytest.MonkeyP
         ),
         (lambda m: m.update(something="new"), r"was written by a later version of mcviz: it has the field `something`"),
         (lambda m: m["examples"].update(hue=[1]), r"later version of mcviz: it has the field `hue` - at `\$.examples`"),
-        (lambda m: m.update(revision=1, task="ranking"), r"later version of mcviz: it is of revision 1, .* reads 0\."),
+        (lambda m: m.update(revision=2, task="ranking"), r"later version of mcviz: it is of revision 2, .* reads 1\."),
     ],
 )
 def test_a_run_of_another_version_is_named_as_that(
@@ -158,10 +159,11 @@ def test_a_growth_that_a_later_version_began_is_left_alone(folder: Path) -> None
 
 def test_a_later_revision_has_the_same_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = make(tmp_path / "before")
-    monkeypatch.setattr("mcviz.runs.manifest_file.REVISION", 1)
-    assert open_run(before.path).digest == make(tmp_path / "after").digest == before.digest
-    monkeypatch.undo()
-    with pytest.raises(InvalidInputError, match="it is of revision 1, and this version reads 0"):
+    monkeypatch.setattr(Manifest, "revision", 2)
+    with monkeypatch.context() as later:
+        later.setattr("mcviz.runs.manifest_file.REVISION", 2)
+        assert open_run(before.path).digest == make(tmp_path / "after").digest == before.digest
+    with pytest.raises(InvalidInputError, match="it is of revision 2, and this version reads 1"):
         open_run(tmp_path / "after")
 
 

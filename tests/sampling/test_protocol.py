@@ -29,7 +29,8 @@ pytestmark = pytest.mark.usefixtures("small_blocks")
 CLASSIFICATIONS = [
     "fake", "fake, factored", "fake of two inputs", "Keras", "Keras, factored", "PyTorch", "PyTorch, factored",
 ]  # fmt: skip
-BACKENDS = [*CLASSIFICATIONS, "fake regression", "PyTorch of two inputs"]
+SELDOM = "PyTorch of two inputs", "PyTorch, factored, on a device"
+BACKENDS = [*CLASSIFICATIONS, "fake regression", *SELDOM]
 IMAGES = np.random.default_rng(0).integers(0, 256, (37, 6, 5, 1), dtype=np.uint8)
 
 
@@ -58,6 +59,11 @@ def make_network(name: str, **changed: np.ndarray) -> Network:
         require_torch()
         from tests.sampling.torch.twins import make_twin
 
+        if "device" in name:
+            from tests.sampling.torch.pretend import NAME, register
+
+            register()
+            return make_twin(arrays, task, NAME)
         return make_twin(arrays, task)
     return FakeNetwork(arrays, ModelSettings(task=task))
 
@@ -75,9 +81,9 @@ def sampler(request: pytest.FixtureRequest, samplers: dict[str, Sampler]) -> Sam
     return samplers[request.param]
 
 
-every_backend = pytest.mark.parametrize("sampler", only(BACKENDS[:-1], BACKENDS), indirect=True)
+every_backend = pytest.mark.parametrize("sampler", only(BACKENDS[: -len(SELDOM)], BACKENDS), indirect=True)
 every_classification = pytest.mark.parametrize(
-    "sampler", only(CLASSIFICATIONS, [*CLASSIFICATIONS, BACKENDS[-1]]), indirect=True
+    "sampler", only(CLASSIFICATIONS, [*CLASSIFICATIONS, *SELDOM]), indirect=True
 )
 every_backend_and_mode = pytest.mark.parametrize(
     ("sampler", "masks"), one_in(3, product(BACKENDS, MASKS)), indirect=["sampler"]

@@ -1,10 +1,14 @@
 """A Keras model behind the engine's protocol: its inputs, its activations and its plan."""
 
+import copy
 import hashlib
 import json
+import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,12 +16,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mcviz.devices import AUTO, CPU
 from mcviz.errors import UnsuitableModelError
 from mcviz.interrupts import hold_interrupts
 from mcviz.options import ModelOptions, TaskOptions
 from mcviz.runs import Run
 from mcviz.runs.tables import Rows, hash_array
-from mcviz.sampling.base import DEFAULT_SETTINGS, InputShape, InputSpec, LayerReport, ModelSettings, Network, Plan
+from mcviz.sampling.base import (
+    DEFAULT_SETTINGS,
+    NO_COMPILER,
+    InputShape,
+    InputSpec,
+    LayerReport,
+    ModelSettings,
+    Network,
+    Plan,
+    explain_missing_device,
+)
 from mcviz.sampling.examples import prepare_examples, prepare_texts
 from mcviz.sampling.keras.model_files import NAME_OF_MODEL, check_name, load_model, write_model_file
 from mcviz.sampling.keras.plan import make_plan, pick_output, to_probabilities
@@ -40,6 +55,27 @@ FEATURES_AT_ONCE = 500  # examples
 GRADIENTS_AT_ONCE = 100  # the same
 
 INPUT = "examples"  # the name of the only input
+
+
+def choose_device(wanted: str) -> tuple[str, str, str]:
+    """Choose the kind of device, the scope of TensorFlow for it where it is not the usual one, and say why.
+
+    Args:
+        wanted: the name, such as "cuda" or "cuda:1"; "auto" takes a GPU, else the processor.
+
+    Raises:
+        InvalidInputError: TensorFlow cannot compute there.
+    """
+    gpus, kind = len(tf.config.list_physical_devices("GPU")), "mps" if sys.platform == "darwin" else "cuda"
+    seen = f"TensorFlow sees {gpus or 'no'} GPU{'s' * (gpus > 1)}"
+    if wanted == AUTO:
+        return (kind if gpus else CPU), "", seen
+    name, _, number = wanted.partition(":")
+    if wanted == CPU:
+        return CPU, "/CPU:0" if gpus else "", "as chosen"
+    if name != kind or int(number or 0) >= gpus:
+        raise explain_missing_device(wanted, seen)
+    return kind, f"/GPU:{number or 0}", "as chosen"
 
 
 def read_input_spec(model: keras.Model) -> tuple[InputShape | None, str | None]:
@@ -191,18 +227,19 @@ class KerasNetwork(Network):
                 f"No layer of the model has dropout whose rate can be changed. Received: {layers}. Leave the rate out."
             )
         self.model, self.name, self.settings = model, model.name, settings
+        self.device, self._scope, self._reason = choose_device(settings.device)
         self.input_shape, self.input_dtype = read_input_spec(model)
         with wrap_model_errors():
             self._text_layer = find_text_layer(model)
         self.takes_texts = self._text_layer is not None
 
     @classmethod
-    def for_run(cls, model: keras.Model, run: Run, rate: float | None = None) -> Self:
+    def for_run(cls, model: keras.Model, run: Run, rate: float | None = None, device: str = AUTO) -> Self:
         layers = run.manifest.origin.stochastic_layers
         own_kinds = find_own_kinds(model, {layer.name for layer in layers})
         used = {(layer.name, layer.kind): layer.rate for layer in layers}
         rate = rate or find_changed_rate(StochasticLayers(model, own_kinds), used)
-        return cls(model, ModelSettings.from_manifest(run.manifest, rate), own_kinds)
+        return cls(model, ModelSettings.from_manifest(run.manifest, rate, device), own_kinds)
 
     @classmethod
     def load(cls, options: ModelOptions, task: TaskOptions, run: Run | None) -> Self:
@@ -213,7 +250,7 @@ class KerasNetwork(Network):
         if options.vocabulary is not None:
             model = with_vocabulary(model, list(options.vocabulary))
         if run is not None:
-            return cls.for_run(model, run, options.rate)
+            return cls.for_run(model, run, options.rate, options.device)
         return cls(model, ModelSettings.from_options(options, task))
 
     @classmethod
@@ -227,9 +264,26 @@ class KerasNetwork(Network):
         layer = find_scaling_layer(self.model)
         return None if layer is None else layer.name
 
-    @property
-    def on_gpu(self) -> bool:
-        return bool(tf.config.list_physical_devices("GPU"))
+    def describe_device(self) -> str:
+        return f"{self.device}, {self._reason}"
+
+    def on_device(self, device: str) -> Self:
+        other = copy.copy(self)
+        other.settings = replace(self.settings, device=device)
+        other.device, other._scope, other._reason = choose_device(device)
+        return other
+
+    def _place(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that computes on the device."""
+        if not self._scope:
+            return function
+
+        @wraps(function)
+        def compute(*given: Any, **options: Any) -> Any:
+            with tf.device(self._scope):
+                return function(*given, **options)
+
+        return compute
 
     def report_layers(self) -> LayerReport:
         return self._layers.report()
@@ -249,15 +303,16 @@ class KerasNetwork(Network):
 
     def make_plan(self, inputs: tuple[InputSpec, ...], *, channel_sums: bool, compiler: str | None) -> Plan:
         (spec,) = inputs
-        return make_plan(
+        plan: Plan = self._place(make_plan)(
             self._layers,
             spec.shape,
             spec.dtype,
             self.settings,
             texts=self._text_layer,
             channel_sums=channel_sums,
-            compiler=compiler,
+            compiler=NO_COMPILER if compiler is None and self.on_gpu else compiler,
         )
+        return plan.guard(self._place)
 
     @property
     def xla_error(self) -> str:
@@ -283,10 +338,10 @@ class KerasNetwork(Network):
     def compute_features(self, examples: Any) -> np.ndarray:
         if self.takes_texts:
             examples = np.asarray(examples).reshape(-1, *self.model.inputs[0].shape[1:])
-        return penultimate_activations(self.model, examples)
+        return self._place(penultimate_activations)(self.model, examples)
 
     def compute_gradient_sign(self, examples: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        return gradient_sign(self.model, examples, labels, self.settings)
+        return self._place(gradient_sign)(self.model, examples, labels, self.settings)
 
 
 @hold_interrupts()

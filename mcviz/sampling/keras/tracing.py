@@ -207,8 +207,8 @@ def compile_function(function: Callable[..., Any], inputs: Sequence[tuple[Any, A
 
 
 def default_compiler(trace: Trace) -> str:
-    """Choose the compiler of a random part without a masked dense layer: XLA on a CPU, except for convolutions."""
-    if _has_convolution(trace) or tf.config.list_physical_devices("GPU") or xla_error():
+    """Choose the compiler of a random part without a masked dense layer: XLA, except for convolutions."""
+    if _has_convolution(trace) or xla_error():
         return NO_COMPILER
     return XLA
 

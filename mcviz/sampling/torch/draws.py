@@ -103,8 +103,11 @@ class RandomSupplier:
             UnsuitableModelError: one whose numbers cannot be supplied.
         """
         name = operation.overloadpacket.__name__
-        if name == "_fused_sdp_choice" or 0 in (given.get("dropout_p"), given.get("training")):  # nothing is drawn
+        chances = given.get("dropout_p"), given.get("training"), given.get("train")
+        if name == "_fused_sdp_choice" or 0 in chances:  # nothing is drawn
             return operation(**given)
+        if name == "native_dropout":  # by which a GPU computes all dropout
+            return self._drop(given["input"], 1 - given["p"])
         make = DISTRIBUTIONS.get(name.rstrip("_").removesuffix("_like").removesuffix("_functional"))
         if make is None:
             raise UnsuitableModelError(
@@ -117,6 +120,11 @@ class RandomSupplier:
             return given["self"].copy_(numbers.to(given["self"].dtype))
         default = given["self"].dtype if "self" in given else torch.get_default_dtype()
         return numbers.to(given.get("dtype") or default)
+
+    def _drop(self, values: torch.Tensor, keep: float) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what dropout makes of values, and its mask."""
+        mask = self._ask("bernoulli", round(1 - keep, 12), values.shape)
+        return values * (mask.to(values.dtype) / keep), mask.bool()
 
     def _ask(self, distribution: Distribution, rate: float, shape: Sequence[int]) -> torch.Tensor:
         self.asked.append(RandomCall(distribution, rate, tuple(shape), tuple(self._calls)))
@@ -376,7 +384,7 @@ def borrow(model: torch.nn.Module) -> Iterator[None]:
     borrows any model: torch has one list of hooks and one tracing for all.
     """
     with _borrowing:
-        values = [value for _, value in _iterate_attributes(model)]
+        values = [value for _, value in iterate_attributes(model)]
         dicts = [(value, dict(value)) for value in values if isinstance(value, dict)]
         lists = [(value, list(value)) for value in values if isinstance(value, list)]
         try:
@@ -396,10 +404,10 @@ def borrow(model: torch.nn.Module) -> Iterator[None]:
 def find_plain_tensors(model: torch.nn.Module) -> list[torch.Tensor]:
     """Find the tensors that a model holds as neither weights nor buffers."""
     held = {id(tensor) for tensor in [*model.parameters(), *model.buffers()]}
-    return [value for _, value in _iterate_attributes(model) if type(value) in TENSORS and id(value) not in held]
+    return [value for _, value in iterate_attributes(model) if type(value) in TENSORS and id(value) not in held]
 
 
-def _iterate_attributes(model: torch.nn.Module) -> Iterator[tuple[str, Any]]:
+def iterate_attributes(model: torch.nn.Module) -> Iterator[tuple[str, Any]]:
     """Yield what the modules of a model hold, and what dicts, lists and tuples among that hold, each with its name."""
     waiting: list[tuple[str, Any]] = [("", vars(model))]
     seen = set[int]()
@@ -428,7 +436,7 @@ def keep_state(model: torch.nn.Module) -> Iterator[list[str]]:
         for module in model.modules()
         for name, tensor in [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
     }
-    tensors = [(name, value) for name, value in _iterate_attributes(model) if type(value) in TENSORS]
+    tensors = [(name, value) for name, value in iterate_attributes(model) if type(value) in TENSORS]
     copies = [(name, tensor, tensor.detach().clone()) for name, tensor in tensors]
     changed: list[str] = []
     try:

@@ -7,11 +7,13 @@ here. It was tried with torch 2.13 for the processor, and with 2.15 and its Trit
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
+from torch._decomp import decompositions, get_decompositions
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -121,12 +123,51 @@ def one_thread() -> Iterator[None]:
             torch.set_num_threads(_usual_threads)
 
 
-def trace_operations(function: Callable[..., torch.Tensor], tensors: Sequence[torch.Tensor]) -> torch.fx.GraphModule:
+@contextmanager
+def exact_products(place: torch.device) -> Iterator[None]:
+    """Compute products on a device in float32, not in TF32, which convolutions on CUDA take without being asked."""
+    settings = torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.cudnn.rnn
+    before = [each.fp32_precision for each in settings]
+    try:
+        for each in settings if place.type == "cuda" else ():
+            each.fp32_precision = "ieee"
+        yield
+    finally:
+        for each, precision in zip(settings, before, strict=True):
+            if each.fp32_precision != precision:
+                each.fp32_precision = precision
+
+
+def unfused_products() -> AbstractContextManager[None]:
+    """Compute scaled dot products by operations of their own, since the dropout within the fused ones is hidden."""
+    return sdpa_kernel(SDPBackend.MATH)
+
+
+def _one_layer_of_lstm(words: torch.Tensor, *given: Any) -> tuple[torch.Tensor, ...]:
+    """Compute `aten.mkldnn_rnn_layer`, which only the processor has, by operations that every device has."""
+    *weights, state, cell, is_reverse = given[:7]
+    hidden = state.squeeze(0), cell.squeeze(0)
+    steps, (last, cells) = decompositions.one_layer_lstm(words, hidden, weights, has_biases=True, reverse=is_reverse)
+    return steps, last.unsqueeze(0), cells.unsqueeze(0), words.new_empty(0)
+
+
+# Of operations that only the processor has, by others; the biases that a layer does without are zeros.
+ON_ANY_DEVICE = {
+    **get_decompositions([aten._scaled_dot_product_flash_attention_for_cpu]),
+    aten.mkldnn_rnn_layer.default: _one_layer_of_lstm,
+}
+
+
+def trace_operations(
+    function: Callable[..., torch.Tensor], tensors: Sequence[torch.Tensor], on_any_device: bool = False
+) -> torch.fx.GraphModule:
     """Trace a function of tensors, whose numbers are not looked at, to a graph of operations that change no tensor.
 
-    The weights in it are those of the model, not copies.
+    The weights in it are those of the model, not copies. The operations are those of the processor, or `on_any_device`
+    such as other devices have, too.
     """
     options: dict[str, Any] = {"tracing_mode": "fake", "_allow_non_fake_inputs": True}
+    options |= {"decomposition_table": ON_ANY_DEVICE} if on_any_device else {}
     module = make_fx(function, **options)(*tensors)
     module = make_fx(torch.func.functionalize(module, remove="mutations"), **options)(*tensors)
     for node in module.graph.nodes:

@@ -18,6 +18,7 @@ import numpy as np
 import safetensors.torch
 import torch
 
+from mcviz.devices import AUTO
 from mcviz.errors import DataNotFoundError, InvalidInputError, UnsuitableModelError
 from mcviz.extras import import_function, is_function_name
 from mcviz.options import ModelOptions, TaskOptions
@@ -46,7 +47,7 @@ def read_arguments(options: ModelOptions, task: TaskOptions, run: Run | None) ->
         if model is None or (closed := explain_closed_model(run.manifest, options.modules)):
             raise UnsuitableModelError(closed)
         module = build_module(model.function, options.model, options.modules)
-        return {"model": module, **arguments_for_run(run, options.modules, options.rate)}
+        return {"model": module, **arguments_for_run(run, options.modules, options.rate, options.device)}
     if not is_function_name(options.model):
         raise UnsuitableModelError(f"{WEIGHTS_ALONE} Received: {options.model}.")
     return {
@@ -56,13 +57,14 @@ def read_arguments(options: ModelOptions, task: TaskOptions, run: Run | None) ->
     }
 
 
-def arguments_for_run(run: Run, modules: Sequence[str], rate: float | None = None) -> Arguments:
+def arguments_for_run(run: Run, modules: Sequence[str], rate: float | None = None, device: str = AUTO) -> Arguments:
     """The arguments of a network of a run's own module, as it was for the run.
 
     Args:
         run: that was sampled from it.
         modules: from which its transform may be imported.
         rate: of the dropout, or None for that of the run.
+        device: that it computes on, or "auto" for that of the run.
 
     Raises:
         UnsuitableModelError: the run's transform is not of these modules, or its weights do not say what they should.
@@ -73,7 +75,7 @@ def arguments_for_run(run: Run, modules: Sequence[str], rate: float | None = Non
         raise UnsuitableModelError(closed)
     inputs, own_rate = _read_metadata(run.model_path) if run.model_path else (None, None)
     return {
-        "settings": ModelSettings.from_manifest(run.manifest, own_rate if rate is None else rate),
+        "settings": ModelSettings.from_manifest(run.manifest, own_rate if rate is None else rate, device),
         "inputs": inputs,
         **named_functions(model.function, model.transform, modules),
     }

@@ -4,6 +4,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cache, cached_property, partial
 from typing import Any, Self
 
 import numpy as np
@@ -48,8 +49,22 @@ from mcviz.sampling.base import (
 )
 from mcviz.sampling.engine import iterate_blocks
 from mcviz.sampling.examples import describe_inputs, make_random_examples, resize_for_transform
+from mcviz.sampling.torch.device import (
+    CPU,
+    PROCESSOR,
+    Device,
+    DevicePart,
+    DeviceWeights,
+    choose_device,
+    copy_module,
+    find_draws_on,
+    find_own_device,
+    move_eager_plan,
+    move_traced_plan,
+)
 from mcviz.sampling.torch.draws import (
     Call,
+    Draw,
     Tensors,
     borrow,
     find_draws,
@@ -68,7 +83,7 @@ from mcviz.sampling.torch.model_files import (
     read_arguments,
     write_weights,
 )
-from mcviz.sampling.torch.plan import ToPredictions, as_tensor, make_eager_plan, make_traced_plan, trace
+from mcviz.sampling.torch.plan import ToPredictions, Trace, make_eager_plan, make_traced_plan, trace
 from mcviz.tasks import find_task
 from mcviz.text import first_line, reason
 from mcviz.validate import finite, invalid
@@ -328,13 +343,16 @@ def make_values(columns: int, activation: str, predicts: Predicts) -> Callable[[
     return finish
 
 
-def compute_features(model: torch.nn.Module, call: Call, inputs: Mapping[str, Rows]) -> np.ndarray:
+def compute_features(
+    model: torch.nn.Module, call: Call, inputs: Mapping[str, Rows], device: Device = PROCESSOR
+) -> np.ndarray:
     """Compute the inputs of the last dense layer that is called, dropout off.
 
     Args:
         model: the model.
         call: of it.
         inputs: N examples, each input (N, ...).
+        device: that the model is on.
 
     Returns:
         (N, D) float32.
@@ -345,22 +363,27 @@ def compute_features(model: torch.nn.Module, call: Call, inputs: Mapping[str, Ro
     taken: list[torch.Tensor] = []
     take = ignore_other_threads(lambda _, given: taken.append(given[0]))
     layers = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
-    features = []
-    for rows, block in iterate_blocks(inputs, FEATURES_AT_ONCE):
+
+    def compute(*tensors: torch.Tensor) -> list[torch.Tensor]:
         taken.clear()
-        with torch.no_grad(), borrow(model), supply_numbers(model, (), supply_nothing):
+        with borrow(model), supply_numbers(model, (), device.supply_nothing):
             hooks = [layer.register_forward_pre_hook(take) for layer in layers]
             try:
-                call({name: as_tensor(array).clone() for name, array in block.items()})
+                call({name: tensor.clone() for name, tensor in zip(inputs, tensors, strict=True)})
             finally:
                 for hook in hooks:
                     hook.remove()
-        if not taken or taken[-1].ndim != 2 or len(taken[-1]) != FEATURES_AT_ONCE:
+        if not taken or taken[-1].ndim != 2 or len(taken[-1]) != len(tensors[0]):
             raise UnsuitableModelError(
                 "The inputs of the last layer need a model that ends in a torch.nn.Linear over one row an example. "
                 f"Received: {type(model).__name__}."
             )
-        features.append(taken[-1][: rows.stop - rows.start].float().numpy())
+        return [taken.pop().float()]
+
+    part, features = DevicePart(device, lambda _: compute, FEATURES_AT_ONCE), []
+    for rows, block in iterate_blocks(inputs, FEATURES_AT_ONCE):
+        (computed,) = part.compute_arrays(list(block.values()))
+        features.append(computed[: rows.stop - rows.start])
     return np.concatenate(features)
 
 
@@ -369,6 +392,7 @@ def compute_gradient_sign(
     predict: Callable[[torch.Tensor], torch.Tensor],
     examples: np.ndarray,
     labels: np.ndarray | None,
+    device: Device = PROCESSOR,
 ) -> np.ndarray:
     """Compute the sign of the change of each number that makes a class less probable (Goodfellow et al. 2015).
 
@@ -379,20 +403,27 @@ def compute_gradient_sign(
         predict: (N, ...) examples to (N, C) probabilities.
         examples: (N, ...) float32 as the model takes them.
         labels: (N,) the classes to move away from; the model's predictions without it.
+        device: that the model is on.
 
     Returns:
         (N, ...) float32 of -1, 0 and 1.
     """
-    signs = []
-    for start in range(0, len(examples), GRADIENTS_AT_ONCE):
-        block = as_tensor(examples[start : start + GRADIENTS_AT_ONCE]).clone().requires_grad_()
-        with torch.enable_grad(), borrow(model), supply_numbers(model, (), supply_nothing):
+
+    def compute(given: torch.Tensor, *classes_given: torch.Tensor) -> list[torch.Tensor]:
+        block = given.clone().requires_grad_()
+        with torch.enable_grad(), borrow(model), supply_numbers(model, (), device.supply_nothing):
             probs = predict(block.clone())  # a model may write into its input
-            classes = probs.argmax(dim=1) if labels is None else torch.tensor(labels[start : start + len(block)])
+            classes = classes_given[0] if classes_given else probs.argmax(dim=1)
             chosen = probs.gather(1, classes.long()[:, None])
             # Cross-entropy up to its sign; the smallest float keeps the gradient of a probability that is 0 finite.
             (gradient,) = torch.autograd.grad(-(chosen + torch.finfo(torch.float32).tiny).log().sum(), block)
-        signs.append(gradient.sign().numpy())
+        return [gradient.sign()]
+
+    signs, given = [], [examples] if labels is None else [examples, np.asarray(labels)]
+    for start in range(0, len(examples), GRADIENTS_AT_ONCE):
+        block = [array[start : start + GRADIENTS_AT_ONCE] for array in given]
+        part = DevicePart(device, lambda _: compute, len(block[0]))
+        signs += part.compute_arrays(block)
     return np.concatenate(signs)
 
 
@@ -438,6 +469,15 @@ class TorchNetwork(Network):
         """Take a module; the arguments and errors are those of `Sampler`, and the attributes."""
         _check_module(model)
         self.model, self.name, self.settings = model, type(model).__name__, settings
+        self._device = choose_device(settings.device, model)
+        self.device = self._device.place.type
+        own, place = find_own_device(model), self._device.place
+        with borrow(model):
+            self._traceable, pairs = (model, []) if own == CPU else copy_module(model, CPU)
+        self._weights = (
+            None if self._device.is_processor else DeviceWeights(self._device, pairs if own == place else [])
+        )
+        self._source = model if own in (CPU, place) else self._traceable  # whose weights count, also those to come
         self.transform, self.function, self.transform_name = transform, function, transform_name
         self.inputs = inputs
         if inputs and len(inputs) == 1 and transform is None:
@@ -461,6 +501,19 @@ class TorchNetwork(Network):
     def report_layers(self) -> LayerReport:
         return self._layers
 
+    def describe_device(self) -> str:
+        return f"{self._device.place}, {self._device.reason}"
+
+    def on_device(self, device: str) -> Self:
+        return type(self)(
+            self.model,
+            replace(self.settings, device=device),
+            transform=self.transform,
+            function=self.function,
+            transform_name=self.transform_name,
+            inputs=self.inputs,
+        )
+
     @property
     def class_names(self) -> tuple[str, ...] | None:
         """Those of `config.id2label`, as models of Hugging Face have it, unless these are made up or not different."""
@@ -483,34 +536,35 @@ class TorchNetwork(Network):
         floats = any(np.dtype(spec.dtype).kind == "f" for spec in inputs)
         advice = "Its weights are of float64, and examples reach it as float32. Call model.float() first."
         guard = wrap_model_errors("model(x)", advice if wide and floats else "")
-        with borrow(self.model):
+        with borrow(self._traceable):
             plan = guard(self._make_plan)(inputs)
         return plan.guard(guard)
 
     def _make_plan(self, inputs: tuple[InputSpec, ...]) -> Plan:
-        rate = self.settings.rate
+        model, rate = self._traceable, self.settings.rate
+        run, call = partial(self._run_model, model), partial(self._run_output, model)
         examples = {spec.name: make_random_examples(spec.shape, spec.dtype) for spec in inputs}
         tensors = {name: torch.from_numpy(array) for name, array in examples.items()}
-        draws = find_draws(self.model, self._run_model, self._run_output, tensors)
+        draws = find_draws(model, run, call, tensors)
         if not draws:
             raise UnsuitableModelError(
                 f"All passes would be the same: the model draws no random numbers. Received: {self.name}. "
                 "Monte Carlo dropout needs a model that was trained with dropout, at a rate above 0."
             )
-        plain = find_plain_tensors(self.model)  # before a call that keeps what it computes
-        with torch.no_grad(), supply_numbers(self.model, (), supply_nothing) as source:
-            returned = self._run_model({name: torch.from_numpy(array) for name, array in examples.items()})
-        always_random = find_unknown_draws(self.model, self._run_output, tensors) if source.asked else ()
+        plain = find_plain_tensors(model)  # before a call that keeps what it computes
+        with torch.no_grad(), supply_numbers(model, (), supply_nothing) as source:
+            returned = run({name: torch.from_numpy(array) for name, array in examples.items()})
+        always_random = find_unknown_draws(model, call, tensors) if source.asked else ()
         try:
-            small = trace(self.model, self._run_output, inputs, SHARED_BLOCK, draws, rate)
+            small = trace(model, call, inputs, SHARED_BLOCK, draws, rate)
             if rate is not None and all(draw.request.rate != rate for draw in small.draws):
                 raise UnsuitableModelError(
                     "The model has no dropout whose rate can be changed. "
                     f"Received: {', '.join(str(draw.layer) for draw in draws)}. Leave the rate out."
                 )
             finish, width, meaning = self._interpret_output(returned, small.output, _last_axes(inputs))
-            plan = make_traced_plan(self.model, self._run_output, inputs, draws, small, finish, width, rate)
-            operations, constants = small.module.code, small.find_constants(self.model)
+            plan = make_traced_plan(model, call, inputs, draws, small, finish, width, rate)
+            operations, constants = small.module.code, small.find_constants(model)
         except (McvizError, NoRandomnessReachesOutputError):
             raise
         except Exception as error:
@@ -520,17 +574,46 @@ class TorchNetwork(Network):
                     "Leave the rate out."
                 ) from error
             finish, width, meaning = self._interpret_output(returned, None, _last_axes(inputs))
-            plan = make_eager_plan(self.model, self._run_output, inputs, draws, finish, width, reason(error))
+            plan = make_eager_plan(model, call, inputs, draws, finish, width, reason(error))
             operations = str([source.operations, [draw.request for draw in draws]])
-            with torch.no_grad(), supply_numbers(self.model, find_training(draws), supply_nothing) as in_a_pass:
-                self._run_output(tensors)
+            with torch.no_grad(), supply_numbers(model, find_training(draws), supply_nothing) as in_a_pass:
+                call(tensors)
             taken = source.taken | in_a_pass.taken
             constants = [tensor for tensor in plain if id(tensor) in taken]
         if always_random:
             plan = replace(plan, deterministic=None, layers=replace(plan.layers, always_random=always_random))
+        plan = self._move_plan(plan, inputs, draws, finish)
         self._traced[inputs] = _TracedModel(operations, constants, finish, always_random)
         self.inputs, self._layers = self.inputs or inputs, plan.layers
         return replace(plan, meaning=meaning)
+
+    def _move_plan(
+        self, plan: Plan, inputs: tuple[InputSpec, ...], draws: tuple[Draw, ...], finish: ToPredictions
+    ) -> Plan:
+        """Move the plan of the processor to the device, where it is another one."""
+        model, weights = self._traceable, self._weights
+        if weights is None:
+            return plan
+        if plan.layers.untraced:
+            placed, call = self._placed, partial(self._run_output, self._placed)
+            there = find_draws_on(model, placed, draws)
+            return move_eager_plan(plan, placed, call, there, finish, weights, inputs)
+
+        @cache
+        def retrace(rows: int, in_passes: bool = True) -> Trace:
+            chosen, rate = draws if in_passes else None, self.settings.rate
+            return trace(model, partial(self._run_output, model), inputs, rows, chosen, rate, on_any_device=True)
+
+        return move_traced_plan(plan, retrace, inputs, finish, weights)
+
+    @cached_property
+    def _placed(self) -> torch.nn.Module:
+        """The module on the device; a copy where it is elsewhere."""
+        if self._weights is None:
+            return self._traceable
+        if find_own_device(self.model) == self._device.place:
+            return self.model
+        return copy_module(self._traceable, self._device.place, self._weights.move)[0]
 
     def _traced_for(self, inputs: tuple[InputSpec, ...]) -> _TracedModel:
         if inputs not in self._traced:
@@ -583,11 +666,12 @@ class TorchNetwork(Network):
     def _of_pixels(self) -> bool:
         return find_task(self.settings.task).of_pixels
 
-    def _run_model(self, tensors: Tensors) -> Any:
-        return self.model(next(iter(tensors.values()))) if len(tensors) == 1 else self.model(**tensors)
+    def _run_model(self, model: torch.nn.Module, tensors: Tensors) -> Any:
+        return model(next(iter(tensors.values()))) if len(tensors) == 1 else model(**tensors)
 
-    def _run_output(self, tensors: Tensors) -> torch.Tensor:
-        return pick_output(self._run_model(tensors), self.settings.output, self.settings.predicts, self._of_pixels)[0]
+    def _run_output(self, model: torch.nn.Module, tensors: Tensors) -> torch.Tensor:
+        returned = self._run_model(model, tensors)
+        return pick_output(returned, self.settings.output, self.settings.predicts, self._of_pixels)[0]
 
     def compute_digest(self) -> str:
         if self.inputs is None:
@@ -596,25 +680,26 @@ class TorchNetwork(Network):
                 f"Received: {self.name}, which has seen none. "
                 "Call Sampler.deterministic on some, or give their form as `inputs`."
             )
-        with borrow(self.model):
+        with borrow(self._source):
             known = self._traced_for(self.inputs)
             digest = hashlib.sha256(known.operations.encode())
-            for module in self.model.modules():
+            for module in self._source.modules():
                 named = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
                 for name, tensor in named:
-                    digest.update(f"{name} {hash_array(tensor.detach().numpy())}".encode())
+                    digest.update(f"{name} {hash_array(tensor.detach().cpu().numpy())}".encode())
             for tensor in known.constants:
                 digest.update(hash_array(_as_array(tensor)).encode())
         return digest.hexdigest()
 
     def save(self) -> bytes:
-        with borrow(self.model):
-            return write_weights(self.model, self)
+        with borrow(self._source):
+            model = self._source if self._source is self._traceable else copy_module(self._source, CPU)[0]
+            return write_weights(model, self)
 
     def compute_features(self, examples: Any) -> np.ndarray:
         inputs = self.prepare(examples)
         self._traced_switched_off(inputs)
-        return compute_features(self.model, self._run_output, inputs)
+        return compute_features(self._placed, partial(self._run_output, self._placed), inputs, self._device)
 
     def compute_gradient_sign(self, examples: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         inputs = self.prepare(examples)
@@ -627,7 +712,10 @@ class TorchNetwork(Network):
                 "Take another distortion."
             )
         finish = self._traced_switched_off(inputs).finish
-        sign = compute_gradient_sign(self.model, lambda block: finish(self._run_output({name: block})), rows[:], labels)
+        call = partial(self._run_output, self._placed)
+        sign = compute_gradient_sign(
+            self._placed, lambda block: finish(call({name: block})), rows[:], labels, self._device
+        )
         return np.moveaxis(sign, 1, -1) if moved else sign
 
 
@@ -649,10 +737,10 @@ def _check_module(model: Any) -> None:
             raise UnsuitableModelError(
                 f"The model has no weights yet. Received: {name} of {type(model).__name__}. Call it once on a batch."
             )
-        if tensor.device.type != "cpu" or tensor.dtype not in DTYPES:
+        if tensor.dtype not in DTYPES:
             raise UnsuitableModelError(
-                f"PyTorch models are sampled on the processor, with weights of 32 or 64 bits. Received: {name} on "
-                f"{tensor.device}, dtype {str(tensor.dtype).removeprefix('torch.')}. Call model.cpu().float() first."
+                f"PyTorch models are sampled with weights of 32 or 64 bits. Received: {name} of dtype "
+                f"{str(tensor.dtype).removeprefix('torch.')}. Call model.float() first."
             )
 
 
@@ -670,7 +758,7 @@ def load_torch(
             as it is built.
         transform: `package.module:function`, which makes the module's input of an example; see `Sampler`.
         **options: what is said of the model, as `Sampler` takes it: `output`, `from_logits`, `task`, `predicts`,
-            `rate`.
+            `rate`, `device`.
 
     Raises:
         DataNotFoundError: there is no such file of weights.

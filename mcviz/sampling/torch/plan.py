@@ -72,8 +72,10 @@ class Trace:
         """The model's output, (rows, C)."""
         return next(reversed(self.module.graph.nodes)).args[0]
 
-    def extract(self, feeds: Sequence[Node], fetches: Sequence[Node]) -> Callable[..., list[torch.Tensor]]:
-        """Make a function of the part of the graph between some nodes and others."""
+    def extract(
+        self, feeds: Sequence[Node], fetches: Sequence[Node], place: Callable[[GraphModule], GraphModule] | None = None
+    ) -> Callable[..., list[torch.Tensor]]:
+        """Make a function of the part of the graph between some nodes and others, or of that part on a device."""
         graph = Graph()
         copies = {feed: graph.placeholder(f"feed_{number}") for number, feed in enumerate(feeds)}
         needed = find_needed(fetches, _takes, feeds)
@@ -81,7 +83,9 @@ class Trace:
             if node in needed:
                 copies[node] = graph.node_copy(node, copies.__getitem__)
         graph.output([copies[fetch] for fetch in fetches])
-        return GraphModule(self.module, graph).forward  # its call would tell those who record the calls of a model
+        part = GraphModule(self.module, graph)
+        part = place(part) if place else part
+        return part.forward  # its call would tell those who record the calls of a model
 
     def find_constants(self, model: torch.nn.Module) -> list[torch.Tensor]:
         """Find the tensors in the graph that are neither weights nor buffers of the model."""
@@ -102,6 +106,7 @@ def trace(
     rows: int,
     draws: tuple[Draw, ...] | None = None,
     rate: float | None = None,
+    on_any_device: bool = False,
 ) -> Trace:
     """Trace a model on `rows` examples, in its passes or, without draws, with all randomness off.
 
@@ -112,6 +117,7 @@ def trace(
         rows: of the batch.
         draws: of the passes, as the model has them.
         rate: of the dropout, or None for that of the model.
+        on_any_device: whether to take only operations that other devices than the processor have.
 
     Raises:
         UnsuitableModelError: it draws other numbers than before.
@@ -129,7 +135,7 @@ def trace(
             return call(examples)
 
     with torch.no_grad(), borrow(model):
-        module = trace_operations(function, tensors)
+        module = trace_operations(function, tensors, on_any_device)
     nodes = list(module.graph.nodes)
     placeholders = [node for node in nodes if node.op == "placeholder"]
     given, numbers = tuple(placeholders[: len(inputs)]), tuple(placeholders[len(inputs) :])
@@ -352,11 +358,10 @@ def make_traced_plan(
     passes, examples = _choose_block(small)
     large = trace(model, call, inputs, passes * examples, draws, rate)
     dense = find_masked_dense(large)
-    axes, block = find_batch_axes(small, large), choose_shared_block(width)
-    shared = small if block == SHARED_BLOCK else trace(model, call, inputs, block, draws, rate)
-    if axes is None:
-        shared, large = (replace(each, boundary=each.inputs) for each in (shared, large))
-        axes, dense = [BatchAxis(0, 1, tuple(range(1 + len(spec.shape)))) for spec in inputs], None
+    axes, begin = find_boundary(small, large, inputs)
+    block = choose_shared_block(width)
+    shared = begin(small if block == SHARED_BLOCK else trace(model, call, inputs, block, draws, rate))
+    large, dense = begin(large), dense if begin(large) is large else None
     off = trace(model, call, inputs, block)
     shared_part, deterministic = shared.extract(shared.inputs, shared.boundary), off.extract(off.inputs, [off.output])
 
@@ -364,7 +369,6 @@ def make_traced_plan(
         gathered = [axis.gather(tensor) for axis, tensor in zip(axes, shared_part(*tensors), strict=True)]
         return [dense.scale * gathered[0]] if dense else gathered
 
-    maskings = {number: find_masking(large, number) for number in range(len(large.draws))}
     reached = large.reached_draws()
     return Plan(
         passes_per_block=passes,
@@ -380,8 +384,28 @@ def make_traced_plan(
         ).numpy(),
         layers=_report_layers(reached, [draw for draw in large.draws if draw not in reached]),
         masked_dense=dense,
-        masked_arrays={number: masking.array for number, masking in maskings.items() if masking},
+        masked_arrays=find_maskings(large),
     )
+
+
+def find_boundary(
+    small: Trace, large: Trace, inputs: Sequence[InputSpec]
+) -> tuple[list[BatchAxis], Callable[[Trace], Trace]]:
+    """Find the axes of the batch in what the random part starts from, and a function that lets a trace start there.
+
+    That is the boundary, or the inputs where a part of the boundary has no such axis.
+    """
+    axes = find_batch_axes(small, large)
+    if axes is not None:
+        return axes, lambda traced: traced
+    axes = [BatchAxis(0, 1, tuple(range(1 + len(spec.shape)))) for spec in inputs]
+    return axes, lambda traced: replace(traced, boundary=traced.inputs)
+
+
+def find_maskings(trace: Trace) -> dict[int, int]:
+    """Find `Plan.masked_arrays`."""
+    maskings = ((number, find_masking(trace, number)) for number in range(len(trace.draws)))
+    return {number: masking.array for number, masking in maskings if masking}
 
 
 def _choose_block(small: Trace) -> tuple[int, int]:

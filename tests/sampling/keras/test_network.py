@@ -3,14 +3,41 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
-from mcviz.errors import UnsuitableModelError
+from mcviz.errors import InvalidInputError, UnsuitableModelError
 from mcviz.sampling import Sampler
 from mcviz.sampling.keras.network import gradient_sign, penultimate_activations, penultimate_model
 from mcviz.sampling.keras.training import reference_network
 
 IMAGES = np.random.default_rng(0).random((37, 12, 12, 1), dtype=np.float32)
+
+
+def test_the_device_is_chosen_by_its_name_and_all_parts_compute_there(
+    model: keras.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Sampler(model).network.describe_device() == "cpu, TensorFlow sees no GPU"
+    with pytest.raises(InvalidInputError, match=r"Received: 'cuda' \(TensorFlow sees no GPU\).*--device cpu"):
+        Sampler(model, device="cuda")
+    scopes: list[str] = []
+    device = tf.device
+    monkeypatch.setattr(tf, "device", lambda name: scopes.append(name) or device("/CPU:0"))
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["one", "two"] if kind == "GPU" else [])
+    assert Sampler(model).network.describe_device() == "cuda, TensorFlow sees 2 GPUs"
+    for wanted, scope in (("cuda:1", "/GPU:1"), ("cpu", "/CPU:0")):
+        sampler = Sampler(model, device=wanted, product="matmul")
+        for compute in (
+            lambda network=sampler: network.sample(IMAGES, passes=2),
+            lambda network=sampler: network.deterministic(IMAGES),
+            lambda network=sampler: network.network.compute_features(IMAGES),
+            lambda network=sampler: network.network.compute_gradient_sign(IMAGES),
+        ):
+            scopes.clear()
+            compute()
+            assert set(scopes) == {scope}
+    with pytest.raises(InvalidInputError, match=r"Received: 'cuda:2' \(TensorFlow sees 2 GPUs\)"):
+        Sampler(model, device="cuda:2")
 
 
 @pytest.fixture(scope="module")

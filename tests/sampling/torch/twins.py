@@ -37,10 +37,10 @@ class TwinOfTwoInputs(TorchNetwork):
         return dict(zip(("top", "bottom"), np.array_split(examples, 2, axis=1), strict=True))
 
 
-def make_twin(arrays: Arrays, task: str) -> TorchNetwork:
+def make_twin(arrays: Arrays, task: str, device: str = "cpu") -> TorchNetwork:
     two, factored = map(int, arrays["settings"][1:])
     build = "build_factored" if factored else "build"
-    options = {"settings": ModelSettings(task=task), "function": f"{__name__}:{build}"}
+    options = {"settings": ModelSettings(task=task, device=device), "function": f"{__name__}:{build}"}
     if two == 2:
         inputs = InputSpec("top", (3, 5, 1), "float32"), InputSpec("bottom", (3, 5, 1), "float32")
         return TwinOfTwoInputs(Twin(arrays), inputs=inputs, **options)

@@ -1,0 +1,28 @@
+"""Devices that models compute on, by name, as far as they are known without any framework."""
+
+import platform
+import re
+import sys
+from pathlib import Path
+
+AUTO, CPU = "auto", "cpu"  # as found out; the processor
+DEVICE_VARIABLE = "MCVIZ_DEVICE"  # the device for a run's own model, such as that of the dashboard's probe
+CUDA_NODES = "nvidia0", "dxg", "kfd"  # in /dev: of NVIDIA, of Windows in its subsystem for Linux, of AMD
+
+
+def parse_device(text: str) -> str:
+    """Return the name of a device as it was typed.
+
+    Raises:
+        ValueError: it cannot be one.
+    """
+    if not re.fullmatch(r"[a-z]{1,20}(:\d{1,3})?", text):
+        raise ValueError(f"expected auto, cpu, cuda, cuda:N or mps, received {text!r:.60}.")
+    return text
+
+
+def find_devices() -> tuple[str, ...]:
+    """Find the devices beside the processor that this machine seems to have; frameworks need not see them."""
+    if sys.platform == "darwin":
+        return ("mps",) if platform.machine() == "arm64" else ()
+    return ("cuda",) if any(Path("/dev", node).exists() for node in CUDA_NODES) else ()

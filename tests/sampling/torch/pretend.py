@@ -1,0 +1,132 @@
+"""A device that is none: it computes on the processor, refuses to meet tensors of it, and counts bytes between them.
+
+torch takes it for a GPU: dropout is one operation there, and a tensor has no array. It is registered once a process.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, Self
+
+import torch
+from torch.utils import backend_registration
+from torch.utils._pytree import tree_leaves, tree_map
+
+NAME = "pretend"
+aten = torch.ops.aten
+CROSSING = aten._to_copy.default, aten.copy_.default, aten._copy_from.default, aten._copy_from_and_resize.default
+
+
+class Traffic:
+    """What the device was asked for.
+
+    Attributes:
+        up: bytes that were sent to it, tensor by tensor.
+        down: the same of those that came back.
+        operations: that it carried out.
+        fail: called before each operation, to raise what a device would.
+    """
+
+    def __init__(self) -> None:
+        self.up, self.down, self.operations = list[int](), list[int](), list[Any]()
+        self.fail: Callable[[Any], None] = lambda _: None
+
+
+traffic = Traffic()
+
+
+class Pretend(torch.Tensor):
+    """A tensor of the device, with one of the processor behind it."""
+
+    @staticmethod
+    def __new__(cls, behind: torch.Tensor) -> Self:
+        form = {"strides": behind.stride(), "dtype": behind.dtype, "storage_offset": behind.storage_offset()}
+        tensor = torch.Tensor._make_wrapper_subclass(cls, behind.shape, device=f"{NAME}:0", **form)
+        tensor.behind = behind
+        return tensor
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor)]
+        if func not in CROSSING and any(not isinstance(each, Pretend) and each.dim() for each in tensors):
+            raise RuntimeError(f"Expected all tensors to be on the same device: {func} met one of the processor")
+        traffic.operations.append(func)
+        traffic.fail(func)
+        to = kwargs.get("device")
+        if to is not None:
+            kwargs["device"] = "cpu"
+        result = func(*tree_map(unwrap, args), **tree_map(unwrap, kwargs))
+        if func is aten.copy_.default:
+            count_copy(*args[:2])
+            return args[0]
+        if to is not None and torch.device(to).type == "cpu":
+            traffic.down.append(result.nbytes)
+            return result
+        if func._schema.name.endswith("_") and isinstance(args[0], Pretend):
+            return args[0]
+        return tree_map(lambda each: Pretend(each) if isinstance(each, torch.Tensor) else each, result)
+
+
+def unwrap(value: Any) -> Any:
+    return value.behind if isinstance(value, Pretend) else value
+
+
+def count_copy(there: torch.Tensor, given: torch.Tensor) -> None:
+    if isinstance(there, Pretend) and not isinstance(given, Pretend):
+        traffic.up.append(given.nbytes)
+    if isinstance(given, Pretend) and not isinstance(there, Pretend):
+        traffic.down.append(given.nbytes)
+
+
+def copy_from(given: torch.Tensor, there: torch.Tensor, non_blocking: bool = False) -> torch.Tensor:
+    count_copy(there, given)
+    unwrap(there).copy_(unwrap(given))
+    return there
+
+
+@cache
+def register() -> torch.library.Library:
+    """Make the device known to torch."""
+    backend_registration._setup_privateuseone_for_python_backend(NAME)
+    library = torch.library.Library("aten", "IMPL")  # its operations are known for as long as it is held
+
+    def make(*args: Any, operation: Any, pin_memory: Any = None, **kwargs: Any) -> torch.Tensor:
+        return Pretend(operation(*args, **{**kwargs, "device": "cpu"}))
+
+    for name, operation in (
+        ("empty.memory_format", aten.empty.memory_format),
+        ("empty_strided", aten.empty_strided.default),
+    ):
+        library.impl(
+            name, lambda *args, operation=operation, **kwargs: make(*args, operation=operation, **kwargs), "PrivateUse1"
+        )
+    library.impl("_copy_from", copy_from, "PrivateUse1")
+    return library
+
+
+@contextmanager
+def watched() -> Iterator[Traffic]:
+    """Forget what the device was asked for, and let it fail no more at the end."""
+    register()
+    traffic.__init__()
+    try:
+        yield traffic
+    finally:
+        traffic.__init__()
+
+
+def move(module: torch.nn.Module) -> torch.nn.Module:
+    """Move a module to the device."""
+    register()
+    swaps, overwrites = (
+        torch.__future__.get_swap_module_params_on_conversion(),
+        torch.__future__.get_overwrite_module_params_on_conversion(),
+    )
+    torch.__future__.set_swap_module_params_on_conversion(False)
+    torch.__future__.set_overwrite_module_params_on_conversion(True)
+    try:
+        return module.to(NAME)
+    finally:
+        torch.__future__.set_swap_module_params_on_conversion(swaps)
+        torch.__future__.set_overwrite_module_params_on_conversion(overwrites)
