@@ -70,8 +70,6 @@ def main() -> None:
     identify_users(current_person)
     # Before the navigation: or else the browser asks a font server for the icon of the page.
     st.set_page_config(page_icon=ICON, layout="wide")
-    st.html(HERE / "page.css")
-    st.html(HERE / "bar.css")
     page = st.navigation([OVERVIEW.declare(root=True), *(page.declare() for page in PAGES)], position="hidden")
     st.set_page_config(page_title=f"{page.title} · mcviz")
     sync_from_url(page.title)

@@ -177,13 +177,6 @@ def _steps(done: Preprocessing) -> list[str]:
     return [*replace(done, mean=(), std=()).steps, "scaled column by column"]
 
 
-def ways_to_predict(manifest: Manifest) -> tuple[str, str, str]:
-    """The names of the deterministic model, one pass and the ensemble."""
-    if manifest.origin.kind == "imported":
-        return "Deterministic", "One pass", "Ensemble"
-    return "Deterministic", "One MC pass", "MC ensemble"
-
-
 def counted(count: int, noun: str) -> str:
     """A number of things, such as "1 pass" or "10,000 examples"."""
     plural = "es" if noun.endswith("s") else "s"

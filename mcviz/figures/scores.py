@@ -12,6 +12,7 @@ from PIL import Image, ImageColor
 
 from mcviz.figures.passes import select_classes
 from mcviz.figures.style import (
+    CHART_HEIGHT,
     CORRECT,
     ENSEMBLE,
     NAMED_CLASSES,
@@ -255,7 +256,7 @@ def scatter(
     _frame(figure, axes, outline, window)
     _name_classes(figure, x, y, classes)
     # Below the chart: above it, the names of ten classes would lie under the toolbar.
-    return apply_layout(figure, 560).update_layout(
+    return apply_layout(figure, CHART_HEIGHT).update_layout(
         dragmode="lasso",
         uirevision="kept",
         showlegend=len(group_names) <= NAMED_CLASSES,
@@ -446,7 +447,7 @@ def coloured_map(
     _name_classes(figure, x, y, classes)
     if axes is None:
         figure.update_yaxes(domain=[COLOUR_BAR, 1])
-    return apply_layout(figure, 560).update_layout(dragmode="lasso", uirevision="kept", showlegend=False)
+    return apply_layout(figure, CHART_HEIGHT).update_layout(dragmode="lasso", uirevision="kept", showlegend=False)
 
 
 def score_distributions(values: np.ndarray, correct: np.ndarray | None, title: str) -> go.Figure:

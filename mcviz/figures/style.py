@@ -91,6 +91,9 @@ def veil(colour: str, opacity: float) -> str:
     return f"rgba({red}, {green}, {blue}, {opacity})"
 
 
+CHART_HEIGHT = 640  # pixels, of a chart that is a view of its own
+
+
 def apply_layout(figure: go.Figure, height: int) -> go.Figure:
     """Apply the layout that all figures share.
 

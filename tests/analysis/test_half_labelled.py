@@ -68,7 +68,9 @@ def figures(found: Any) -> dict[str, Any]:
     return {name: value for name, value in content.items() if name not in OF_ALL}
 
 
-@pytest.mark.parametrize("options", [{"by": "x", "group": "site"}, {"by": "site"}], ids=lambda each: "-".join(each))
+@pytest.mark.parametrize(
+    "options", [{"by": "x"}, pytest.param({"by": "site", "group": "site"}, marks=pytest.mark.slow)], ids="-".join
+)
 def test_trust_is_that_of_a_run_of_the_labelled_examples(runs: dict[str, tuple[Run, Run]], options: dict) -> None:
     half, some = (mcviz.trust(run, **options) for run in runs["one"])
     assert figures(half.as_dict()) == figures(some.as_dict())

@@ -13,6 +13,7 @@ class Gallery {
     if (drawn !== this.drawn) this.draw(data);
     this.drawn = drawn;
     this.data = data;
+    this.tiles.classList.toggle("named", Boolean(data.named));
     this.tiles.classList.toggle("small", data.size === "small");
     this.tiles.classList.toggle("large", data.size === "large");
     this.tiles.classList.toggle("dense", data.size === "dense");

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -282,7 +281,6 @@ if not run.task.decides:
     label = "The largest errors" if by_error else "The most uncertain examples"
     st.page_link(EXPLORE.script, label=label, icon=EXPLORE.icon, query_params=state.link(**by_error))
     st.stop()
-st.html(Path(__file__).parents[1] / "review.css")
 reviews, part, reviewer = open_reviews(run), "results", ""
 if may_write():
     matching = select(run, state)

@@ -26,7 +26,7 @@ from mcviz.app.selection import (
 from mcviz.app.state import PageState, choose_name, choose_segment, finish_page
 from mcviz.app.views import VIEWS, View
 from mcviz.app.views.actions import render_menus
-from mcviz.app.views.rail import render_rail
+from mcviz.app.views.rail import render_rail, render_rail_of_run
 from mcviz.app.views.scatter import LAYOUT_WORK
 from mcviz.app.wording import as_markdown, counted, direction, mistakes_sentence
 from mcviz.app.work import is_requested, show_failures
@@ -64,17 +64,14 @@ def render_notes(selection: Selection) -> None:
 
 
 def render_view(selection: Selection, view: View) -> None:
-    """Render a view, and the gallery beside it where the view selects."""
+    """Render a view, and the gallery below it where the view selects."""
     if not view.own_filters:
         view.show(selection)
     elif not filter_mask(selection.run, selection.filters.without(*view.own_filters)).any():
         render_empty_selection()
     else:
-        left, right = st.columns([3, 2], gap="small")
-        with left:
-            view.show(selection)
-        with right:
-            render_gallery(selection)
+        view.show(selection)
+        render_gallery(selection)
 
 
 def render_page() -> None:
@@ -82,8 +79,8 @@ def render_page() -> None:
     run, state = begin(EXPLORE, describe_selection)
     selection, names = select(run, state), available(VIEWS, run)
     name = choose_name(state.view, names)
-    if not VIEWS[name].of_whole_run:
-        render_rail(selection)
+    draw_rail = render_rail_of_run if VIEWS[name].of_whole_run else render_rail
+    draw_rail(selection)
     with st.container(key="above-views"):
         render_notes(selection)
     with_gallery = name == "gallery" or bool(VIEWS[name].own_filters)

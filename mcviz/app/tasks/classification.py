@@ -18,7 +18,6 @@ from mcviz.app.calibration import find_calibration
 from mcviz.app.components import (
     Explanation,
     chart,
-    class_charts,
     pass_histograms,
     render_explanation,
     render_histograms,
@@ -225,13 +224,12 @@ class ClassificationRenderer(TaskRenderer):
             )
         st.markdown(" ".join(sentences))
         accuracy, nll, ece = TOLERANCES
-        st.markdown(  # lighter than `st.table`, and this page is the first that is seen
-            "| figure | a change matters from |\n|---|---|\n"
-            f"| accuracy | {100 * accuracy:g} percentage points |\n"
-            f"| NLL | {nll:g} nats |\n"
-            f"| ECE | {100 * ece:g} percentage points |"
+        matters = (
+            f"A change matters from {100 * accuracy:g} percentage points of accuracy, {nll:g} nats of NLL and "
+            f"{100 * ece:g} percentage points of ECE."
         )
-        render_by_passes(state, "accuracy, NLL and ECE", lambda: _convergence_figure(run, score), " ".join(sentences))
+        draw, spoken = (lambda: _convergence_figure(run, score)), " ".join(sentences)
+        render_by_passes(state, "accuracy, NLL and ECE", draw, spoken, matters)
 
     # Lists and filters
 
@@ -313,8 +311,7 @@ class ClassificationRenderer(TaskRenderer):
         return prediction_sentence(summarise(predictions), class_names(run))
 
     def render_probe(self, run: Run, chosen: ProbeInput, predictions: np.ndarray, key: str) -> None:
-        figure = plot.passes(run, predictions, label=chosen.label)
-        class_charts(figure, summarise(predictions), class_names(run), chosen.label, key)
+        render_histograms(summarise(predictions), class_names(run), chosen.label, key)
 
     def render_curves(self, run: Run, along: SliderSeries, predictions: np.ndarray) -> None:
         """Render the probabilities of the classes and the entropies along the slider."""

@@ -115,7 +115,14 @@ def colouring_chooser(run: Run, state: PageState, default: str | None = None) ->
     """Render the choice of what the colours show, and return it: one of `COLOURINGS` or of `all_grouping_columns`."""
     colourings = [*available(COLOURINGS, run), *all_grouping_columns(run)]
     colouring = choose_name(state.colour, colourings, default)
-    st.selectbox("Colour", colourings, format_func=colour_label, width=250, **state_widget_args("colour", colouring))
+    st.selectbox(
+        "Colour",
+        colourings,
+        format_func=lambda each: f"Colour: {colour_label(each)}",
+        label_visibility="collapsed",
+        width=250,
+        **state_widget_args("colour", colouring),
+    )
     return colouring
 
 
@@ -180,7 +187,11 @@ def render_scatter(selection: Selection) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for axis, chosen in (("x", x), ("y", y)):
             st.selectbox(
-                f"{axis} axis", list(labels), format_func=labels.__getitem__, **state_widget_args(axis, chosen)
+                f"{axis} axis",
+                list(labels),
+                format_func={name: f"{axis}: {label}" for name, label in labels.items()}.__getitem__,
+                label_visibility="collapsed",
+                **state_widget_args(axis, chosen),
             )
         colouring = colouring_chooser(run, state)
 
@@ -332,7 +343,8 @@ def render_map(selection: Selection) -> None:
     layout = choose_layout(run, selection.state)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(layouts) > 1:
-            choose_segment("Layout", "layout", layout, {each: LAYOUTS[each] for each in layouts})
+            labels = {each: LAYOUTS[each] for each in layouts}
+            choose_segment("Layout", "layout", layout, labels, label_visibility="collapsed")
         colouring = colouring_chooser(run, selection.state, "score")
     plane = positions(run, layout)
     if plane is None:
@@ -411,7 +423,7 @@ def render_confusion(selection: Selection) -> None:
     """Render the matrix of all examples that the other filters leave; a click selects a cell."""
     run, filters = selection.run, selection.filters
     shows = choose_name(selection.state.cells, CELLS)
-    choose_segment("Cells show", "cells", shows, CELLS)
+    choose_segment("Cells show", "cells", shows, CELLS, label_visibility="collapsed")
     others = filters.without("label", "prediction")
     shown = table(run)[["label", "prediction", "correct", selection.score]][filter_mask(run, others)].dropna(
         subset="label"
