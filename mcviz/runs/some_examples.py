@@ -10,7 +10,7 @@ from mcviz.data.in_place import LazyRows
 from mcviz.manifest import Manifest
 from mcviz.runs.arrays import stored_arrays
 from mcviz.runs.derived import AddedScores
-from mcviz.runs.run import Run
+from mcviz.runs.run import Decided, Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +50,14 @@ class SomeExamples(Run):
     def _read_by_example(self, way: Literal["mean", "deterministic"]) -> np.ndarray:
         rows: np.ndarray = getattr(self.whole, f"{way}_predictions")[self.examples]
         return rows
+
+    @property
+    def choosing(self) -> np.ndarray:
+        """(n,) bool, which of these examples chose thresholds."""
+        return self.whole.choosing[self.examples]
+
+    def _read_decisions(self) -> Decided:
+        return self.whole._read_decisions()
 
     def _read_added_scores(self) -> AddedScores:
         return self.whole._read_added_scores()
