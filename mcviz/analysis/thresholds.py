@@ -100,7 +100,7 @@ class Thresholds:
         sentences = [f"A prediction is wrong if its error is above {list_names(named) if several else limits[0]}."]
         if self.within_tolerance is not None:
             share = self.within_tolerance.format(lambda value: f"{100 * value:.2f}", "%")
-            sentences.append(f"{share} of {len(self.run):,} examples are right.")
+            sentences.append(f"{share} of {self.run.manifest.labelled:,} examples are right.")
         return sentences
 
     @property
