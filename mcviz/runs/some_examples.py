@@ -33,6 +33,16 @@ class SomeExamples(Run):
         """The rows of `Run.scores` of these examples."""
         return self.whole.scores().iloc[self.examples].reset_index(drop=True).rename_axis("example")
 
+    @property
+    def undecided(self) -> Run:
+        """The same examples of the run without any decisions."""
+        return SomeExamples(self.whole.undecided, self.examples)
+
+    @property
+    def choosing(self) -> np.ndarray:
+        """(n,) bool, those whose labels chose thresholds."""
+        return self.whole.choosing[self.examples]
+
     @cached_property
     def columns(self) -> "pd.DataFrame | None":
         """The rows of `Run.columns` of these examples."""
@@ -51,16 +61,11 @@ class SomeExamples(Run):
         rows: np.ndarray = getattr(self.whole, f"{way}_predictions")[self.examples]
         return rows
 
-    @property
-    def choosing(self) -> np.ndarray:
-        """(n,) bool, which of these examples chose thresholds."""
-        return self.whole.choosing[self.examples]
+    def _read_added_scores(self) -> AddedScores:
+        return self.whole._read_added_scores()
 
     def _read_decisions(self) -> Decided:
         return self.whole._read_decisions()
-
-    def _read_added_scores(self) -> AddedScores:
-        return self.whole._read_added_scores()
 
 
 def some_examples(run: Run, examples: np.ndarray) -> Run:
